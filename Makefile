@@ -1,0 +1,47 @@
+# make demo   a synthetic data set, analysed with both packages; prints where its reports are
+# make test   the whole test suite
+# Both make the environment (.venv) by themselves from Python 3.11 or newer; nothing else is needed.
+
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= demo
+JOBS ?= 2
+
+# Two busy cores with as many BLAS threads each are slower than with one.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.PHONY: demo test lint types format lock venv clean
+
+demo: venv
+	$(BIN)/bidsglm demo $(OUT)
+
+test: venv
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: venv
+	$(BIN)/mypy
+
+venv: $(VENV)/.installed
+
+$(VENV)/.installed: requirements-dev.lock pyproject.toml
+	@sh .ci/make-venv $(VENV)
+	@touch $@
+
+# Newer versions of everything, on purpose: make lock, then make test.
+lock: venv
+	$(BIN)/python -m pip install --quiet uv
+	sh .ci/make-lock $(BIN)/uv
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	find bidsglm tests -name __pycache__ -type d -exec rm -r {} +

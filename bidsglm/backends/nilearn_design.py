@@ -1,0 +1,182 @@
+"""What nilearn's design matrix is made from, and the names of its regressors in DESIGN's vocabulary.
+
+Every weight column of a condition (main effect, modulator) is a condition of its own to nilearn, under an
+internal name that keeps the order: nilearn sorts conditions by name.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bidsglm.errors import DataError
+from bidsglm.model import CONSTANT, NO_FILTER, Condition, Floats, Hrf, ModelSpecification, Paradigm
+from bidsglm.spm.regressors import SECONDS_PER_MINUTE, orthogonalise
+
+DEFAULT_SLICE_TIME_REF = 7 / 16
+"""SPM's default microtime onset, bin 8 of 16, as a fraction of the TR."""
+SAME_TIME = 1e-6
+"""s"""
+
+
+def hrf_name(hrf: Hrf) -> str:
+    """Name response functions as nilearn does.
+
+    Raises
+    ------
+    DataError
+        If it has no such set.
+
+    Examples
+    --------
+    >>> hrf_name(Hrf("glover", derivative=True))
+    'glover + derivative'
+    """
+    if hrf.model not in ("spm", "glover", "fir"):
+        raise DataError(f"nilearn has no {hrf.model} set of response functions; use --backends spm")
+    if hrf.model == "fir":
+        return "fir"
+    return hrf.model + " + derivative" * hrf.derivative + " + dispersion" * hrf.dispersion
+
+
+def design_arguments(paradigm: Paradigm, model: ModelSpecification) -> dict[str, Any]:
+    """Arguments of nilearn's make_first_level_design_matrix, as FirstLevelModel would choose them.
+
+    Parameters
+    ----------
+    paradigm : conditions and confounds of one run
+    model : with nilearn's response functions, filter and slice-time reference
+
+    Raises
+    ------
+    DataError
+        If nilearn has no such functions, or FIR bins are not as long as the TR.
+    """
+    hrf, settings = model.nilearn.hrf or model.hrf, model.nilearn
+    high_pass = model.high_pass if settings.high_pass is None else settings.high_pass
+    start = slice_time_ref(paradigm, model) * paradigm.repetition_time
+    stop = start + (paradigm.n_scans - 1) * paradigm.repetition_time
+    n_confounds = len(paradigm.confound_names)
+    return {
+        "frame_times": np.linspace(start, stop, paradigm.n_scans),
+        "events": _events(paradigm.conditions),
+        "hrf_model": hrf_name(hrf),
+        "drift_model": None if high_pass == NO_FILTER else settings.drift_model,
+        "high_pass": 1 / high_pass,
+        "fir_delays": _fir_delays(hrf, paradigm.repetition_time),
+        "add_regs": paradigm.confounds if n_confounds else None,
+        "add_reg_names": [f"confound_{i}" for i in range(n_confounds)] or None,
+    }
+
+
+def regressor_names(paradigm: Paradigm, model: ModelSpecification, n_columns: int) -> tuple[str, ...]:
+    """Names of the design matrix made with `design_arguments`.
+
+    Parameters
+    ----------
+    paradigm, model : of the design
+    n_columns : of the design matrix; those that are nothing else are drifts
+
+    Examples
+    --------
+    >>> run = Paradigm(2.0, 10, None, (Condition("go", np.zeros(1), np.zeros(1)),), (), np.empty((10, 0)))
+    >>> regressor_names(run, ModelSpecification("m", ()), 3)
+    ('trial_type.go', 'drift_1', 'constant')
+    """
+    hrf = model.nilearn.hrf or model.hrf
+    names = [weight + basis for weight in weight_names(paradigm.conditions) for basis in hrf.suffixes]
+    names += paradigm.confound_names
+    drifts = (f"drift_{i + 1}" for i in range(n_columns - len(names) - 1))
+    return (*names, *drifts, CONSTANT)
+
+
+def weight_names(conditions: Sequence[Condition]) -> list[str]:
+    """Name the weight columns of all conditions, in nilearn's order.
+
+    Examples
+    --------
+    >>> weight_names([Condition("go", np.zeros(1), np.zeros(1), time_modulation=1)])
+    ['trial_type.go', 'trial_type.go_x_time^1']
+    """
+    return [name for condition in conditions for name in condition.weight_names]
+
+
+def slice_time_ref(paradigm: Paradigm, model: ModelSpecification) -> float:
+    """Time within a scan that its regressors are sampled at, as a fraction of the TR.
+
+    The first that is given: nilearn's setting, SPM's microtime onset, the data's StartTime, SPM's default.
+
+    Examples
+    --------
+    >>> run = Paradigm(2.0, 10, 0.5, (), (), np.empty((10, 0)))
+    >>> slice_time_ref(run, ModelSpecification("m", ()))
+    0.25
+    """
+    onset = model.spm.microtime_onset
+    if model.nilearn.slice_time_ref is not None:
+        return model.nilearn.slice_time_ref
+    if onset is not None:
+        return (onset - 1) / model.spm.microtime_resolution
+    if paradigm.start_time is not None:
+        return paradigm.start_time / paradigm.repetition_time
+    return DEFAULT_SLICE_TIME_REF
+
+
+def _fir_delays(hrf: Hrf, repetition_time: float) -> list[int] | None:
+    if hrf.model != "fir":
+        return None
+    if hrf.fir_delays is not None:
+        return list(hrf.fir_delays)
+    width = (hrf.length or 0) / (hrf.order or 1)
+    if abs(width - repetition_time) > SAME_TIME:
+        raise DataError(
+            f"nilearn's FIR bins last one TR ({repetition_time:g} s), not Length/Order = {width:g} s; "
+            "change HRF.Parameters or use --backends spm"
+        )
+    return list(range(hrf.order or 1))
+
+
+def internal_name(position: int) -> str:
+    """Name of a weight column within nilearn.
+
+    Examples
+    --------
+    >>> internal_name(7)
+    'weight000007'
+    """
+    return f"weight{position:06d}"
+
+
+def _events(conditions: Sequence[Condition]) -> pd.DataFrame | None:
+    tables: list[pd.DataFrame] = []
+    for condition in conditions:
+        for weights in event_weights(condition).T:
+            events = {"onset": condition.onsets, "duration": condition.durations, "modulation": weights}
+            tables.append(pd.DataFrame({**events, "trial_type": internal_name(len(tables))}))
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def event_weights(condition: Condition) -> Floats:
+    """Heights of the events in each weight column: 1, powers of time in minutes, powers of the modulators.
+
+    Parameters
+    ----------
+    condition : if it is to be orthogonalised, each column loses its projection on those before
+
+    Returns
+    -------
+    (n_events, n_weights)
+
+    Examples
+    --------
+    >>> from bidsglm.model import Modulator
+    >>> event_weights(Condition("go", np.zeros(2), np.zeros(2), (Modulator("rt", np.array([1.0, 3])),)))
+    array([[ 1., -1.],
+           [ 1.,  1.]])
+    """
+    minutes = condition.onsets / SECONDS_PER_MINUTE
+    columns = [np.ones_like(minutes)] + [minutes**k for k in range(1, condition.time_modulation + 1)]
+    columns += [m.values**k for m in condition.modulators for k in range(1, m.order + 1)]
+    weights = np.column_stack(columns)
+    return orthogonalise(weights) if condition.orthogonalize else weights

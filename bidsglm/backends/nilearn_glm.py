@@ -1,0 +1,342 @@
+"""The first-level model as nilearn fits it: its design matrix, ``run_glm`` and contrasts, on arrays.
+
+The numbers are those of ``FirstLevelModel`` on the same files: one model for each run, noise of every voxel
+by itself, runs combined by fixed effects. Voxels go through ``run_glm`` in chunks, which bounds the memory.
+"""
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+from nilearn.glm.contrasts import compute_fixed_effect_contrast
+from nilearn.glm.first_level import make_first_level_design_matrix, mean_scaling, run_glm
+from nilearn.glm.model import LikelihoodModelResults
+from numpy.typing import NDArray
+
+from bidsglm.backends.nilearn_design import (
+    design_arguments,
+    hrf_name,
+    internal_name,
+    regressor_names,
+    weight_names,
+)
+from bidsglm.backends.nilearn_signals import lag_one_autocorrelation, masked_signals, mean_signal
+from bidsglm.errors import DataError
+from bidsglm.model import (
+    ContrastMaps,
+    ContrastSpecification,
+    DesignMatrix,
+    Floats,
+    Mask,
+    ModelSpecification,
+    Paradigm,
+    TimeSeries,
+)
+from bidsglm.spm.contrasts import estimable
+from bidsglm.spm.estimation import decomposition
+
+__all__ = ["NAME", "Estimate", "check", "contrast", "design", "estimate", "mask_from", "usable_runs"]
+
+NAME = "nilearn"
+
+CHUNK = 5_000
+"""Voxels of one call of run_glm: with 300 scans it needs about 100 MB."""
+SEED = 0
+"""Of the clustering of AR coefficients that nilearn does for orders above 1."""
+NOISE_MODELS = re.compile(r"ols|ar[1-9][0-9]*")
+SIGNAL_SCALINGS = (False, 0, (0, 1))
+
+
+class RunFit(NamedTuple):
+    """What contrasts need of one run, for the voxels of the mask; its betas stand in the estimate."""
+
+    labels: NDArray[np.intp]
+    """(n_masked,) which of the noise models below"""
+    coefficients: tuple[Floats, ...]
+    """Autoregressive, for each noise model (order,), empty for ols."""
+    covariances: Floats
+    """(n_noise_models, n_regressors, n_regressors) of the parameters for unit dispersion"""
+    dispersion: Floats
+    """(n_masked,)"""
+    dof: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Fits of all runs."""
+
+    mask: Mask
+    """(n_voxels,)"""
+    betas: tuple[Floats, ...]
+    """For each run (n_regressors, n_voxels), NaN outside the mask."""
+    residual_mean_square: Floats
+    """(n_voxels,) nilearn's dispersions averaged over runs by degrees of freedom, NaN outside the mask"""
+    dof: float
+    """Residual degrees of freedom of all runs."""
+    noise: Mapping[str, object]
+    """Facts for the report."""
+    designs: tuple[DesignMatrix, ...]
+    fits: tuple[RunFit, ...]
+
+
+def check(model: ModelSpecification) -> None:
+    """Refuse a model that nilearn cannot express.
+
+    Raises
+    ------
+    DataError
+        If it has no such response functions, noise model or signal scaling.
+
+    Examples
+    --------
+    >>> check(ModelSpecification("well", ("trial_type.go",)))
+    """
+    hrf_name(model.nilearn.hrf or model.hrf)
+    settings = model.nilearn
+    if not NOISE_MODELS.fullmatch(settings.noise_model):
+        raise DataError(f"nilearn has no noise model {settings.noise_model!r}; use ols, ar1 or arN")
+    if settings.signal_scaling not in SIGNAL_SCALINGS:
+        raise DataError(
+            f"nilearn cannot fit with signal scaling {settings.signal_scaling!r}; use 0, [0, 1] or false"
+        )
+
+
+def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
+    """Design matrix of one run, as FirstLevelModel makes it, with the cosines among its columns.
+
+    Raises
+    ------
+    DataError
+        If nilearn has no such response functions, or FIR bins are not as long as the TR.
+    """
+    arguments = design_arguments(paradigm, model)
+    # It announces on the standard output that it uses a modulation, which is always so here.
+    with _own_names_in_warnings(paradigm), contextlib.redirect_stdout(io.StringIO()):
+        matrix = make_first_level_design_matrix(**arguments).to_numpy(dtype=np.float64)
+    n_columns = matrix.shape[1] - (not model.intercept)
+    names = regressor_names(paradigm, model, matrix.shape[1])
+    return DesignMatrix(names[:n_columns], matrix[:, :n_columns], np.empty((paradigm.n_scans, 0)))
+
+
+@contextlib.contextmanager
+def _own_names_in_warnings(paradigm: Paradigm) -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        text = str(warning.message)
+        for i, name in enumerate(weight_names(paradigm.conditions)):
+            text = text.replace(internal_name(i), name)
+        warnings.warn(text, warning.category, stacklevel=4)
+
+
+def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecification) -> Mask:
+    """Voxels that nilearn fits: all of its mask, whatever they hold.
+
+    Parameters
+    ----------
+    series, model : do not matter to nilearn
+    candidates : (n_voxels,) columns within its mask
+
+    Examples
+    --------
+    >>> mask_from([], np.array([True, False]), ModelSpecification("m", ()))
+    array([ True, False])
+    """
+    return candidates
+
+
+def estimate(
+    designs: Sequence[DesignMatrix], series: Sequence[TimeSeries], mask: Mask, model: ModelSpecification
+) -> Estimate:
+    """Fit every run.
+
+    Parameters
+    ----------
+    designs, series : of each run
+    mask : (n_voxels,)
+    model : with nilearn's noise model and signal scaling
+    """
+    betas, fits = [], []
+    for run_design, run_series in zip(designs, series, strict=True):
+        run_betas, run_fit = _fit_run(run_design.matrix, run_series, mask, model)
+        betas.append(run_betas)
+        fits.append(run_fit)
+    dof = float(sum(fit.dof for fit in fits))
+    mean_square = np.full(mask.size, np.nan)
+    mean_square[mask] = sum(fit.dispersion * (fit.dof / dof) for fit in fits)
+    return Estimate(
+        mask, tuple(betas), mean_square, dof, _noise_facts(designs, fits, model), tuple(designs), tuple(fits)
+    )
+
+
+def _fit_run(X: Floats, series: TimeSeries, mask: Mask, model: ModelSpecification) -> tuple[Floats, RunFit]:
+    betas = np.full((X.shape[1], mask.size), np.nan)
+    labels, dispersion = np.zeros(mask.size, dtype=np.intp), np.zeros(mask.size)
+    known: dict[str, int] = {}
+    covariances: list[Floats] = []
+    dof = 0.0
+    for columns in _chunks(series, X, mask, model):
+        values = _scaled(series, columns, model, mask)
+        names, results = run_glm(values, X, model.nilearn.noise_model, random_state=SEED)
+        for name, result in results.items():
+            members = columns[names == name]
+            if str(name) not in known:
+                known[str(name)] = len(known)
+                covariances.append(result.cov)
+            labels[members] = known[str(name)]
+            betas[:, members] = result.theta
+            dispersion[members] = result.dispersion
+            dof = float(result.df_residuals)
+    coefficients = tuple(_autocorrelation(name, model.nilearn.noise_model) for name in known)
+    return betas, RunFit(labels[mask], coefficients, np.stack(covariances), dispersion[mask], dof)
+
+
+def _chunks(series: TimeSeries, X: Floats, mask: Mask, model: ModelSpecification) -> list[NDArray[np.intp]]:
+    """Columns of the mask in chunks for run_glm, which makes a model for each coefficient in a chunk."""
+    columns = np.flatnonzero(mask)
+    if model.nilearn.noise_model not in ("ols", "ar1"):
+        # Above order 1 nilearn clusters the coefficients of all voxels that it is given.
+        return [columns]
+    if model.nilearn.noise_model == "ar1":
+        columns = columns[np.argsort(lag_one_autocorrelation(series, X, columns), kind="stable")]
+    return [columns[start : start + CHUNK] for start in range(0, columns.size, CHUNK)]
+
+
+def _autocorrelation(name: str, noise_model: str) -> Floats:
+    """Coefficients of a noise model from nilearn's name of it.
+
+    >>> _autocorrelation("0.31", "ar1"), _autocorrelation("0.3_-0.1", "ar2"), _autocorrelation("0.0", "ols")
+    (array([0.31]), array([ 0.3, -0.1]), array([], dtype=float64))
+    """
+    return np.array([] if noise_model == "ols" else [float(part) for part in name.split("_")])
+
+
+def _scaled(
+    series: TimeSeries, columns: NDArray[np.intp], model: ModelSpecification, mask: Mask
+) -> NDArray[np.floating]:
+    """Signals of some columns as FirstLevelModel hands them to run_glm."""
+    values = masked_signals(series, columns)
+    scaling = model.nilearn.signal_scaling
+    if scaling is False:
+        return values
+    if scaling == 0:
+        return np.asarray(mean_scaling(values)[0])
+    grand_mean = max(mean_signal(series, mask), 1)
+    return np.asarray(100 * (values / grand_mean - 1))
+
+
+def _noise_facts(
+    designs: Sequence[DesignMatrix], fits: Sequence[RunFit], model: ModelSpecification
+) -> dict[str, object]:
+    drifts = [sum(name.startswith("drift_") for name in d.names) for d in designs]
+    facts: dict[str, object] = {"model": model.nilearn.noise_model, "n_drift_columns": drifts}
+    if model.nilearn.noise_model != "ols":
+        quartiles = [
+            np.quantile(np.stack(fit.coefficients)[fit.labels], [0.25, 0.5, 0.75], axis=0) for fit in fits
+        ]
+        facts["autocorrelation_quartiles"] = [np.squeeze(q).tolist() for q in quartiles]
+    return facts
+
+
+def usable_runs(estimate: Estimate, contrast: ContrastSpecification) -> tuple[int, ...]:
+    """Find the runs that have all columns of a contrast and can estimate it, by SPM's test.
+
+    Parameters
+    ----------
+    estimate : of all runs
+    contrast : over regressor names
+    """
+    whole = decomposition([run.matrix for run in estimate.designs])
+    usable = []
+    for i, run in enumerate(estimate.designs):
+        if set(contrast.conditions) <= set(run.names):
+            rows = [np.zeros((len(d.names), len(contrast.weights))) for d in estimate.designs]
+            rows[i] = _weights(contrast, run.names).T
+            if estimable(rows, whole):
+                usable.append(i)
+    return tuple(usable)
+
+
+def _weights(contrast: ContrastSpecification, names: Sequence[str]) -> Floats:
+    """Weights over the columns of a design, (n_rows, n_regressors)."""
+    weights = np.zeros((len(contrast.weights), len(names)))
+    for condition, column in zip(contrast.conditions, contrast.weights.T, strict=True):
+        weights[:, names.index(condition)] += column
+    return weights
+
+
+def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
+    """Compute the maps of a contrast, fixed effects over some runs: effects averaged, as nilearn does.
+
+    Parameters
+    ----------
+    estimate : of all runs
+    contrast : over regressor names; redundant rows of an F contrast are left out, nilearn inverts their
+        covariance
+    runs : those to average, at least one
+    """
+    weights = [_weights(contrast, estimate.designs[i].names) for i in runs]
+    if contrast.test == "F":
+        rows = _independent_rows(np.hstack(weights))
+        weights = [w[rows] for w in weights]
+    inputs = [_contrast_inputs(estimate, i, w) for i, w in zip(runs, weights, strict=True)]
+    labels, results, values = zip(*inputs, strict=True)
+    result: Any = compute_fixed_effect_contrast(labels, results, values, contrast.test)
+    is_t = contrast.test == "t"
+    n_rows = () if is_t else (float(len(weights[0])),)
+    return ContrastMaps(
+        contrast,
+        runs,
+        effect=_spread(result.effect.ravel(), estimate.mask, np.nan) if is_t else None,
+        variance=_spread(result.variance, estimate.mask, np.nan) if is_t else None,
+        stat=_spread(result.stat(), estimate.mask, 0.0),
+        z=_spread(result.z_score(), estimate.mask, 0.0),
+        p=_spread(result.p_value(), estimate.mask, 1.0),
+        dof=(*n_rows, float(result.dof)),
+    )
+
+
+def _independent_rows(weights: Floats) -> NDArray[np.intp]:
+    """First rows that span all of them, in order.
+
+    >>> _independent_rows(np.array([[1.0, 0, -1], [0, 1, -1], [1, -1, 0]]))
+    array([0, 1])
+    """
+    rows: list[int] = []
+    for i in range(len(weights)):
+        if np.linalg.matrix_rank(weights[[*rows, i]]) > len(rows):
+            rows.append(i)
+    return np.array(rows, dtype=np.intp)
+
+
+def _contrast_inputs(
+    estimate: Estimate, run: int, weights: Floats
+) -> tuple[NDArray[np.intp], dict[int, Any], Floats]:
+    """Labels, results and weights as nilearn's contrasts want them, cut to the columns that count."""
+    fit, columns = estimate.fits[run], np.flatnonzero(weights.any(axis=0))
+    betas = estimate.betas[run][np.ix_(columns, np.flatnonzero(estimate.mask))]
+    n_scans = len(estimate.designs[run].matrix)
+    results = {}
+    for label, covariance in enumerate(fit.covariances):
+        members = np.flatnonzero(fit.labels == label)
+        results[label] = LikelihoodModelResults(
+            betas[:, members],
+            np.empty((n_scans, 0)),
+            SimpleNamespace(df_model=n_scans - fit.dof),
+            cov=covariance[np.ix_(columns, columns)],
+            dispersion=fit.dispersion[members],
+        )
+    return fit.labels, results, weights[:, columns]
+
+
+def _spread(values: Floats, mask: Mask, outside: float) -> Floats:
+    spread = np.full(mask.size, outside)
+    spread[mask] = values
+    return spread

@@ -1,0 +1,87 @@
+"""Signals of voxels as nilearn's masker gives them to its model."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.model import Floats, Mask, TimeSeries
+
+BLOCK = 5_000
+"""Columns that are taken at a time, which bounds the memory."""
+
+
+def masked_signals(series: TimeSeries, columns: NDArray[np.intp]) -> NDArray[np.floating]:
+    """Signals of some columns in the precision that nilearn's masker gives them.
+
+    Parameters
+    ----------
+    series : one run
+    columns : (n_columns,) indices
+
+    Returns
+    -------
+    (n_scans, n_columns) float32 where the file holds float32 or unscaled integers, else float64; 0 for
+    what is not finite
+
+    Examples
+    --------
+    >>> stored = np.array([[1, 2], [3, 4]], dtype=np.int16)
+    >>> masked_signals(TimeSeries(stored, 1.0, 0.0, np.zeros(2)), np.array([1]))
+    array([[2.],
+           [4.]], dtype=float32)
+    """
+    # Fancy indexing would give columns that are contiguous, and other rounding of their means.
+    values: Any = np.take(series.stored, columns, axis=1)
+    is_scaled = (series.slope, series.intercept) != (1.0, 0.0)
+    if is_scaled:
+        values = values.astype(np.float64) * series.slope + series.intercept
+    elif values.dtype.kind != "f":
+        return np.asarray(values.astype(np.float32))
+    values[~np.isfinite(values)] = 0
+    return np.asarray(values)
+
+
+def mean_signal(series: TimeSeries, mask: Mask) -> float:
+    """Mean over the scans and voxels of a mask.
+
+    Examples
+    --------
+    >>> series = TimeSeries(np.array([[1.0, 9.0], [3.0, 9.0]]), 1.0, 0.0, np.zeros(2))
+    >>> mean_signal(series, np.array([True, False]))
+    2.0
+    """
+    columns = np.flatnonzero(mask)
+    blocks = (columns[start : start + BLOCK] for start in range(0, columns.size, BLOCK))
+    total = sum(float(masked_signals(series, block).sum(dtype=np.float64)) for block in blocks)
+    return total / (columns.size * len(series.stored))
+
+
+def lag_one_autocorrelation(series: TimeSeries, X: Floats, columns: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Autocorrelation of least-squares residuals, good enough to bring alike voxels together.
+
+    Parameters
+    ----------
+    series : one run
+    X : (n_scans, n_regressors)
+    columns : (n_columns,) indices
+
+    Returns
+    -------
+    (n_columns,), NaN for constant voxels
+
+    Examples
+    --------
+    >>> series = TimeSeries(np.array([[1.0], [-1.0], [1.0], [-1.0]]), 1.0, 0.0, np.zeros(4))
+    >>> lag_one_autocorrelation(series, np.ones((4, 1)), np.array([0])).round(3)
+    array([-0.75], dtype=float32)
+    """
+    basis = np.linalg.qr(X)[0].astype(np.float32)
+    result = np.empty(columns.size, dtype=np.float32)
+    for start in range(0, columns.size, BLOCK):
+        y = np.take(series.stored, columns[start : start + BLOCK], axis=1).astype(np.float32)
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            y -= basis @ (basis.T @ y)
+            lagged, squares = np.einsum("ij,ij->j", y[1:], y[:-1]), np.einsum("ij,ij->j", y, y)
+            result[start : start + BLOCK] = lagged / squares
+    return result

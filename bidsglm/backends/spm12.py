@@ -1,0 +1,304 @@
+"""The first-level model of SPM12, composed of the functions in ``bidsglm.spm``."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.backends.spm12_design import check, design
+from bidsglm.errors import DataError
+from bidsglm.model import (
+    ContrastMaps,
+    ContrastSpecification,
+    DesignMatrix,
+    Floats,
+    Mask,
+    ModelSpecification,
+    TimeSeries,
+)
+from bidsglm.spm import (
+    contrasts,
+    covariance,
+    estimation,
+    probability,
+    reml,
+    scaling,
+)
+from bidsglm.spm.whitening import Whitening, normalised, whitening
+
+__all__ = [
+    "NAME",
+    "Estimate",
+    "check",
+    "contrast",
+    "design",
+    "estimate",
+    "mask_from",
+    "standardised_residuals",
+    "usable_runs",
+]
+
+NAME = "spm"
+CHUNK_VALUES = 2_000_000
+"""float64 values held at once: 16 MB, some 7,000 voxels of a run of 300 scans."""
+
+RESIDUAL_IMAGES = 16
+"""Residual images made in one pass over the data."""
+
+Columns = slice | NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A fitted model: all runs of a unit together, as sessions of one SPM design."""
+
+    mask: Mask
+    """(n_voxels,)"""
+    betas: tuple[NDArray[np.float32], ...]
+    """(n_regressors, n_voxels) of every run, NaN outside the mask"""
+    residual_mean_square: Floats
+    """(n_voxels,) NaN outside the mask"""
+    dof: float
+    """Effective residual degrees of freedom."""
+    noise: Mapping[str, object]
+    """Facts about the noise model for the report."""
+    names: tuple[tuple[str, ...], ...]
+    """Regressors of every run."""
+    model: estimation.JointModel
+    """Whitened and filtered design."""
+    dispersion: estimation.Dispersion
+
+
+def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecification) -> Mask:
+    """Voxels above SPM's threshold in every scan and not constant, within the candidates.
+
+    Raises
+    ------
+    DataError
+        No voxel is left.
+    """
+    factors = _scale_factors(series, model)
+    limits = [
+        scaling.thresholds(s.global_means, factor, model.spm.mask_threshold)
+        for s, factor in zip(series, factors, strict=True)
+    ]
+    mask = np.zeros(candidates.size, dtype=bool)
+    for columns, runs in _chunks(series, factors, candidates):
+        mask[columns] = scaling.within_mask(runs, limits)
+    if not mask.any():
+        share = model.spm.mask_threshold
+        raise DataError(
+            f"no voxel exceeds {share:g} of the global in every scan; "
+            "check the brain mask and the images, or lower InclusiveMaskingThreshold (--mask-threshold)"
+        )
+    return mask
+
+
+def _scale_factors(series: Sequence[TimeSeries], model: ModelSpecification) -> list[Floats]:
+    try:
+        return [scaling.scale_factors(s.global_means, model.spm.global_normalization) for s in series]
+    except ValueError as error:
+        raise DataError(f"the data cannot be scaled to a mean of 100: {error}; look at the images") from error
+
+
+def _chunks(
+    series: Sequence[TimeSeries], factors: Sequence[Floats], mask: Mask
+) -> Iterator[tuple[Columns, list[Floats]]]:
+    """Scaled data of all runs, some of the mask's voxels at a time."""
+    inside = np.flatnonzero(mask)
+    step = max(1, CHUNK_VALUES // sum(len(s.stored) for s in series))
+    for start in range(0, inside.size, step):
+        part = inside[start : start + step]
+        whole = part[-1] - part[0] + 1 == part.size
+        columns: Columns = slice(int(part[0]), int(part[-1]) + 1) if whole else part
+        yield columns, [_scaled(s, f, columns) for s, f in zip(series, factors, strict=True)]
+
+
+def _scaled(series: TimeSeries, factors: Floats, columns: Columns) -> Floats:
+    """Factors enter slope and intercept, as in SPM, so that the values are touched once."""
+    stored = series.stored[:, columns]
+    values: Floats = np.multiply(stored, (series.slope * factors)[:, None], dtype=np.float64)
+    if series.intercept:
+        values += (series.intercept * factors)[:, None]
+    return values
+
+
+def estimate(
+    designs: Sequence[DesignMatrix], series: Sequence[TimeSeries], mask: Mask, model: ModelSpecification
+) -> Estimate:
+    """Fit all runs as one SPM model.
+
+    Raises
+    ------
+    DataError
+        The design leaves no residual degrees of freedom, or the serial correlation cannot be fitted.
+    """
+    if not mask.any():
+        raise DataError("the analysis mask holds no voxel; check the brain mask and the images")
+    chunks = _chunks(series, _scale_factors(series, model), mask)
+    covariances, noise = _error_covariances(designs, series, mask, model)
+    joint, dispersion = _joint_model(designs, covariances)
+    betas = tuple(np.full((len(d.names), mask.size), np.nan, dtype=np.float32) for d in designs)
+    mean_square = np.full(mask.size, np.nan)
+    for columns, runs in chunks:
+        residual = np.zeros(runs[0].shape[1])
+        for run, Y, beta in zip(joint.runs, runs, betas, strict=True):
+            mean = Y.mean(axis=0)
+            Y -= mean
+            projection = run.projection(Y, mean)
+            beta[:, columns] = run.parameters(projection)
+            residual += projection.residual
+        mean_square[columns] = residual / dispersion.trace
+    facts = {
+        "serial_correlation": model.spm.serial_correlation,
+        "trace": dispersion.trace,
+        "rank": joint.decomposition.rank,
+        "n_cosines": [d.high_pass_basis.shape[1] for d in designs],
+        **noise,
+    }
+    names = tuple(d.names for d in designs)
+    return Estimate(mask, betas, mean_square, dispersion.dof, facts, names, joint, dispersion)
+
+
+def _error_covariances(
+    designs: Sequence[DesignMatrix], series: Sequence[TimeSeries], mask: Mask, model: ModelSpecification
+) -> tuple[Sequence[Floats | None], Mapping[str, object]]:
+    """V of every run (None: independent errors), and how it was found."""
+    kind = model.spm.serial_correlation
+    if kind == "none":
+        return [None] * len(designs), {}
+    chunks = (runs for _, runs in _chunks(series, _scale_factors(series, model), mask))
+    try:
+        test = covariance.criterion(_joint(designs, [None] * len(designs)))
+        pooled = covariance.pooled_covariance(test, chunks)
+        fits = [
+            reml.reml(
+                Cy,
+                np.hstack([d.matrix, d.high_pass_basis]),
+                covariance.components(kind, len(d.matrix), d.repetition_time),
+            )
+            for Cy, d in zip(pooled.covariances, designs, strict=True)
+        ]
+    except ValueError as error:
+        raise DataError(
+            f"model {model.name}: {error}; check onsets, mask and images, or use SerialCorrelation none"
+        ) from error
+    return normalised([fit.covariance for fit in fits]), {
+        "hyperparameters": [fit.hyperparameters.tolist() for fit in fits],
+        "n_voxels_pooled": int(np.count_nonzero(pooled.selected)),
+        "f_threshold": test.threshold,
+        "f_dof": list(test.dof),
+    }
+
+
+def _joint_model(
+    designs: Sequence[DesignMatrix], covariances: Sequence[Floats | None]
+) -> tuple[estimation.JointModel, estimation.Dispersion]:
+    try:
+        roots = whitening([V for V in covariances if V is not None])
+    except ValueError as error:
+        raise DataError(f"{error}; check the images, or use SerialCorrelation none") from error
+    joint = _joint(designs, roots or [None] * len(designs))
+    n_cosines = sum(d.high_pass_basis.shape[1] for d in designs)
+    if sum(len(d.matrix) for d in designs) <= joint.decomposition.rank + n_cosines:
+        raise DataError(
+            "regressors and high-pass filter leave no residual degrees of freedom; "
+            "use fewer confounds or a longer HighPassFilterCutoffHz period"
+        )
+    return joint, estimation.dispersion(joint, covariances)
+
+
+def _joint(designs: Sequence[DesignMatrix], roots: Sequence[Whitening | None]) -> estimation.JointModel:
+    return estimation.joint_model([d.matrix for d in designs], [d.high_pass_basis for d in designs], roots)
+
+
+def usable_runs(estimate: Estimate, contrast: ContrastSpecification) -> tuple[int, ...]:
+    """Find the runs that have all regressors of a contrast and in which SPM would accept it."""
+    return tuple(
+        run
+        for run, names in enumerate(estimate.names)
+        if set(contrast.conditions) <= set(names)
+        and np.any(contrast.weights)
+        and contrasts.estimable(_placed(estimate, contrast, (run,)), estimate.model.decomposition)
+    )
+
+
+def _placed(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> tuple[Floats, ...]:
+    """Weights (n_regressors, n_rows) of every run, averaged over some of them."""
+    weights = np.atleast_2d(contrast.weights)
+    weights = weights[weights.any(axis=1)]
+    placed = []
+    for run, names in enumerate(estimate.names):
+        columns = np.zeros((len(names), len(weights)))
+        if run in runs:
+            columns[[names.index(c) for c in contrast.conditions]] = weights.T / len(runs)
+        placed.append(columns)
+    return tuple(placed)
+
+
+def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
+    """Compute the maps of a contrast, the mean over some runs.
+
+    Effect, t and F hold the float32 numbers of SPM's images.
+    """
+    decomposed = estimate.model.decomposition
+    weights = contrasts.cleaned(_placed(estimate, contrast, runs), decomposed.tolerance)
+    error, dispersion = estimate.residual_mean_square, estimate.dispersion
+    if contrast.test == "F":
+        test = contrasts.f_test(weights, decomposed, dispersion.design_covariances)
+        dof: tuple[float, ...] = (test.dof, estimate.dof)
+        F = _finite(contrasts.f_maps(test, estimate.betas, error).F, estimate.mask)
+        tail = probability.f_tail(F[estimate.mask], test.dof, estimate.dof)
+        return ContrastMaps(contrast, runs, None, None, F, *_spread(tail, estimate.mask), dof)
+    variance = contrasts.effect_covariance(weights, dispersion.parameter_covariances)[0, 0]
+    maps = contrasts.t_maps(weights, estimate.betas, error, variance)
+    t = _finite(maps.t, estimate.mask)
+    tail = probability.t_tail(t[estimate.mask], estimate.dof)
+    return ContrastMaps(
+        contrast, runs, maps.effect, maps.variance, t, *_spread(tail, estimate.mask), (estimate.dof,)
+    )
+
+
+def standardised_residuals(
+    estimate: Estimate, series: Sequence[TimeSeries], model: ModelSpecification, scans: NDArray[np.intp]
+) -> Iterator[Floats]:
+    """Yield residual images over their root mean square, as SPM estimates smoothness from.
+
+    Parameters
+    ----------
+    estimate, series, model
+        The fit and what it was made from.
+    scans
+        Indices over the scans of all runs.
+
+    Yields
+    ------
+    (n_voxels in the mask,) of each scan
+    """
+    factors = _scale_factors(series, model)
+    operators = [run.residuals(np.eye(len(run.X0))) for run in estimate.model.runs]
+    starts = np.cumsum([0, *map(len, operators)])
+    n_free = starts[-1] - estimate.model.decomposition.rank
+    spread = np.sqrt(estimate.residual_mean_square[estimate.mask] * estimate.dispersion.trace / n_free)
+    for start in range(0, len(scans), RESIDUAL_IMAGES):
+        wanted = scans[start : start + RESIDUAL_IMAGES]
+        parts = [wanted[(wanted >= a) & (wanted < b)] - a for a, b in pairwise(starts)]
+        images = [
+            np.vstack([R[rows] @ Y for R, rows, Y in zip(operators, parts, runs, strict=True)])
+            for _, runs in _chunks(series, factors, estimate.mask)
+        ]
+        yield from np.hstack(images) / spread
+
+
+def _finite(statistic: Floats, mask: Mask) -> Floats:
+    """Set the statistic to 0 outside the mask and to a finite number where there is no residual variance."""
+    largest = float(np.finfo(np.float32).max)
+    return np.where(mask, np.nan_to_num(statistic, nan=0.0, posinf=largest, neginf=-largest), 0.0)
+
+
+def _spread(tail: probability.Tail, mask: Mask) -> tuple[Floats, Floats]:
+    z, p = np.zeros(mask.size), np.ones(mask.size)
+    z[mask], p[mask] = tail.z, tail.p
+    return z, p

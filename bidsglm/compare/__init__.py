@@ -1,0 +1,1 @@
+"""Comparison of two analyses: arrays in, records out."""

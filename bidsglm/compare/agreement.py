@@ -1,0 +1,422 @@
+"""How well two packages' maps of one contrast agree.
+
+Differences are SPM minus nilearn throughout; of the two maps x is nilearn's and y is SPM's.
+The metrics are those of Bowring, Maumet & Nichols (2019, Human Brain Mapping 40: 3362-3384)
+with the coefficients of Lin (1989, Biometrics 45: 255-268) and the limits of Bland & Altman
+(1986, Lancet 327: 307-310). What is undefined (a constant map, fewer than three voxels, an empty
+set) is NaN, never an exception.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from bidsglm.model import ContrastMaps, Floats, Mask
+
+Row = dict[str, str | int | float]
+
+MIN_VOXELS = 3
+"""Through two points every line fits."""
+LIMITS_OF_AGREEMENT = 1.96
+"""Standard deviations about the mean that hold 95 % of normal differences."""
+P_UNCORRECTED = 0.001
+FALSE_DISCOVERY_RATE = 0.05
+
+_MAP_COLUMNS = {
+    "contrast": "Name of the contrast in the model",
+    "map": "Map compared: effect, t or F, z",
+    "n_both": "Voxels in the masks of both packages; the metrics up to sign_agreement are over these",
+    "n_spm_only": "Voxels in SPM's analysis mask only",
+    "n_nilearn_only": "Voxels in nilearn's analysis mask only",
+    "pearson_r": "Pearson correlation of the two maps",
+    "spearman_rho": "Spearman rank correlation of the two maps",
+    "concordance": "Lin's concordance correlation coefficient: 1 only for identical maps (Lin 1989)",
+    "slope": "Slope of the total least squares line, SPM (y) against nilearn (x)",
+    "intercept": "Intercept of the total least squares line, in the unit of the map",
+    "rmsd": "Root mean square difference, in the unit of the map",
+    "mean_difference": "Mean of SPM minus nilearn, in the unit of the map",
+    "loa_lower": "Lower 95% limit of agreement: mean difference - 1.96 SD (Bland & Altman 1986)",
+    "loa_upper": "Upper 95% limit of agreement: mean difference + 1.96 SD (Bland & Altman 1986)",
+    "sign_agreement": "Share of voxels where both maps have the same sign; n/a for F",
+}
+_THRESHOLDS = {
+    "p001": "p < 0.001 uncorrected",
+    "fdr05": "false discovery rate 0.05 (Benjamini-Hochberg on each package's own p within its own mask)",
+    "fwe05": "familywise error 0.05",
+}
+_OVERLAP_COLUMNS = {
+    "dice": "Dice overlap of the suprathreshold voxels inside both masks (Bowring 2019)",
+    "jaccard": "Jaccard overlap of the suprathreshold voxels inside both masks",
+    "dark_dice_spm": "Share of SPM's suprathreshold voxels outside nilearn's mask (Bowring 2019)",
+    "dark_dice_nilearn": "Share of nilearn's suprathreshold voxels outside SPM's mask (Bowring 2019)",
+    "n_spm": "SPM's suprathreshold voxels in its own mask",
+    "n_nilearn": "nilearn's suprathreshold voxels in its own mask",
+}
+
+COLUMNS: Mapping[str, str] = MappingProxyType(
+    _MAP_COLUMNS
+    | {
+        f"{column}_{key}": f"{text}; {threshold}, upper tail. n/a for maps other than t and F"
+        for key, threshold in _THRESHOLDS.items()
+        for column, text in _OVERLAP_COLUMNS.items()
+    }
+    | {"peak_distance_mm": "Distance in mm between the highest voxels of the t (or F) maps, each in its mask"}
+)
+"""Description of each column of the agreement table, in its order."""
+
+
+@dataclass(frozen=True)
+class MapPair:
+    """The same map from both packages, over the same columns of voxels."""
+
+    spm: Floats
+    """(n_voxels,)"""
+    nilearn: Floats
+    """(n_voxels,)"""
+    spm_mask: Mask
+    """(n_voxels,)"""
+    nilearn_mask: Mask
+    """(n_voxels,)"""
+
+    @property
+    def both(self) -> Mask:
+        """Voxels of both masks (n_voxels,)."""
+        return self.spm_mask & self.nilearn_mask
+
+
+class Line(NamedTuple):
+    """y = intercept + slope x."""
+
+    slope: float
+    intercept: float
+
+
+class Limits(NamedTuple):
+    """Bland and Altman's mean difference and 95 % limits of agreement."""
+
+    mean_difference: float
+    lower: float
+    upper: float
+
+
+class Overlap(NamedTuple):
+    """Two sets of suprathreshold voxels."""
+
+    dice: float
+    jaccard: float
+    dark_dice_spm: float
+    dark_dice_nilearn: float
+    n_spm: int
+    n_nilearn: int
+
+
+class FweThresholds(NamedTuple):
+    """Each package's own statistic threshold for a familywise error of 0.05."""
+
+    spm: float
+    nilearn: float
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator / denominator) if denominator else float("nan")
+
+
+def _is_degenerate(x: Floats, y: Floats) -> bool:
+    return len(x) < MIN_VOXELS or bool(np.ptp(x) == 0) or bool(np.ptp(y) == 0)
+
+
+def pearson_r(x: Floats, y: Floats) -> float:
+    """Pearson correlation of two vectors (n,), r = s_xy / sqrt(s_xx s_yy).
+
+    >>> round(pearson_r(np.array([1.0, 2.0, 4.0]), np.array([2.0, 4.0, 8.0])), 12)
+    1.0
+    """
+    if _is_degenerate(x, y):
+        return float("nan")
+    # dividing by the norms one by one neither overflows nor underflows where their product would
+    u, v = x - x.mean(), y - y.mean()
+    return float(np.clip((u / np.linalg.norm(u)) @ (v / np.linalg.norm(v)), -1, 1))
+
+
+def spearman_rho(x: Floats, y: Floats) -> float:
+    """Spearman correlation of two vectors (n,): Pearson's of their ranks, ties at their mean rank.
+
+    >>> round(spearman_rho(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 100.0])), 12)
+    1.0
+    """
+    return pearson_r(rankdata(x), rankdata(y))
+
+
+def concordance(x: Floats, y: Floats) -> float:
+    """Lin's concordance correlation of two vectors (n,).
+
+    2 s_xy / (s_xx + s_yy + (mean x - mean y)²) with moments over n (Lin 1989).
+
+    >>> round(concordance(np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0])), 6)
+    0.571429
+    """
+    if _is_degenerate(x, y):
+        return float("nan")
+    u, v = x - x.mean(), y - y.mean()
+    return float(2 * np.mean(u * v) / (np.mean(u**2) + np.mean(v**2) + (x.mean() - y.mean()) ** 2))
+
+
+def principal_axis(x: Floats, y: Floats) -> Line:
+    """Total least squares line of two vectors (n,): the first principal axis of their scatter.
+
+    Both maps carry error, so distances are measured at right angles to the line: it lies at the
+    angle atan2(2 s_xy, s_xx - s_yy) / 2. Undefined when the scatter has no direction.
+
+    >>> principal_axis(np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0]))
+    Line(slope=2.0, intercept=1.0)
+    """
+    if _is_degenerate(x, y):
+        return Line(float("nan"), float("nan"))
+    u, v = x - x.mean(), y - y.mean()
+    twice, excess = 2 * (u @ v), u @ u - v @ v
+    if twice == 0 and excess <= 0:
+        return Line(float("nan"), float("nan"))
+    length = np.hypot(excess, twice)
+    # the same tangent of the half angle, in the form that subtracts no near-equal numbers
+    slope = twice / (length + excess) if excess >= 0 else (length - excess) / twice
+    return Line(float(slope), float(y.mean() - slope * x.mean()))
+
+
+def limits_of_agreement(x: Floats, y: Floats) -> Limits:
+    """Mean of y - x and its 95 % limits of agreement, mean ± 1.96 SD (Bland & Altman 1986).
+
+    >>> [round(value, 6) for value in limits_of_agreement(np.zeros(3), np.array([1.0, 2.0, 3.0]))]
+    [2.0, 0.04, 3.96]
+    """
+    if len(x) < MIN_VOXELS:
+        return Limits(float("nan"), float("nan"), float("nan"))
+    difference = y - x
+    mean, half = float(difference.mean()), LIMITS_OF_AGREEMENT * float(difference.std(ddof=1))
+    return Limits(mean, mean - half, mean + half)
+
+
+def false_discovery_threshold(p: Floats, rate: float = FALSE_DISCOVERY_RATE) -> float:
+    """Largest p that Benjamini and Hochberg's (1995) procedure rejects; -1 when it rejects none.
+
+    Of the sorted p (n,) the last with p_(k) ≤ rate k / n.
+
+    >>> false_discovery_threshold(np.array([0.9, 0.01, 0.02, 0.5]))
+    0.02
+    """
+    ordered = np.sort(p[np.isfinite(p)])
+    rejected = np.flatnonzero(ordered <= rate * np.arange(1, len(ordered) + 1) / len(ordered))
+    return float(ordered[rejected[-1]]) if len(rejected) else -1.0
+
+
+def overlap(spm: Mask, nilearn: Mask, spm_mask: Mask, nilearn_mask: Mask) -> Overlap:
+    """Overlap of two sets of voxels, each taken in its own mask; all arguments (n_voxels,).
+
+    Dice (twice the common voxels over the sum of both sets) and Jaccard (the common over the united)
+    count only voxels of both masks, as Bowring (2019) does; dark Dice is the share of a package's
+    set outside the other's mask. With both sets empty there is nothing to overlap and Dice is NaN,
+    neither 0 nor 1: look at the counts.
+
+    >>> here, there = np.array([True, True, False]), np.array([False, True, True])
+    >>> overlap(here, there, np.ones(3, bool), np.ones(3, bool)).dice
+    0.5
+    """
+    a, b, both = spm & spm_mask, nilearn & nilearn_mask, spm_mask & nilearn_mask
+    n_spm, n_nilearn = int(a.sum()), int(b.sum())
+    common, n_a, n_b = int((a & b).sum()), int((a & both).sum()), int((b & both).sum())
+    return Overlap(
+        dice=_ratio(2 * common, n_a + n_b),
+        jaccard=_ratio(common, n_a + n_b - common),
+        dark_dice_spm=_ratio(n_spm - n_a, n_spm),
+        dark_dice_nilearn=_ratio(n_nilearn - n_b, n_nilearn),
+        n_spm=n_spm,
+        n_nilearn=n_nilearn,
+    )
+
+
+def peak_distance(pair: MapPair, coordinates: Floats) -> float:
+    """Distance in mm between the highest voxels of the two maps, each in its own mask.
+
+    Parameters
+    ----------
+    pair
+        Maps of t or F.
+    coordinates
+        (n_voxels, 3) mm
+
+    Examples
+    --------
+    >>> inside = np.ones(2, bool)
+    >>> pair = MapPair(np.array([3.0, 1.0]), np.array([1.0, 3.0]), inside, inside)
+    >>> peak_distance(pair, np.array([[0.0, 0, 0], [3, 4, 0]]))
+    5.0
+    """
+    peaks = []
+    for values, mask in ((pair.spm, pair.spm_mask), (pair.nilearn, pair.nilearn_mask)):
+        usable = mask & np.isfinite(values)
+        if not usable.any() or np.ptp(values[usable]) == 0:
+            return float("nan")
+        peaks.append(int(np.argmax(np.where(usable, values, -np.inf))))
+    return float(np.linalg.norm(coordinates[peaks[0]] - coordinates[peaks[1]]))
+
+
+def map_agreement(pair: MapPair) -> Row:
+    """Columns n_both to sign_agreement of one pair of maps.
+
+    Voxels where either map is not finite count in n_both and are left out of the metrics.
+
+    >>> inside = np.ones(4, bool)
+    >>> same = np.array([1.0, -2.0, 3.0, 0.0])
+    >>> row = map_agreement(MapPair(same, same, inside, inside))
+    >>> row["n_both"], row["slope"], row["rmsd"], row["sign_agreement"]
+    (4, 1.0, 0.0, 1.0)
+    """
+    usable = pair.both & np.isfinite(pair.spm) & np.isfinite(pair.nilearn)
+    x, y = (values[usable].astype(np.float64) for values in (pair.nilearn, pair.spm))
+    line, limits = principal_axis(x, y), limits_of_agreement(x, y)
+    enough = len(x) >= MIN_VOXELS
+    return {
+        "n_both": int(pair.both.sum()),
+        "n_spm_only": int((pair.spm_mask & ~pair.nilearn_mask).sum()),
+        "n_nilearn_only": int((pair.nilearn_mask & ~pair.spm_mask).sum()),
+        "pearson_r": pearson_r(x, y),
+        "spearman_rho": spearman_rho(x, y),
+        "concordance": concordance(x, y),
+        "slope": line.slope,
+        "intercept": line.intercept,
+        "rmsd": float(np.sqrt(np.mean((y - x) ** 2))) if enough else float("nan"),
+        "mean_difference": limits.mean_difference,
+        "loa_lower": limits.lower,
+        "loa_upper": limits.upper,
+        "sign_agreement": float(np.mean(np.sign(x) == np.sign(y))) if enough else float("nan"),
+    }
+
+
+def _suprathreshold(maps: ContrastMaps, mask: Mask, fwe: float | None) -> dict[str, Mask]:
+    """Voxels above each threshold by the package's own p and statistic."""
+    sets = {
+        "p001": mask & (maps.p < P_UNCORRECTED),
+        "fdr05": mask & (maps.p <= false_discovery_threshold(maps.p[mask])),
+    }
+    return sets if fwe is None else sets | {"fwe05": mask & (maps.stat > fwe)}
+
+
+def _threshold_agreement(
+    spm: ContrastMaps, nilearn: ContrastMaps, masks: tuple[Mask, Mask], fwe: FweThresholds | None
+) -> Row:
+    first = _suprathreshold(spm, masks[0], fwe.spm if fwe else None)
+    second = _suprathreshold(nilearn, masks[1], fwe.nilearn if fwe else None)
+    row: Row = {}
+    for key in first:
+        sets = overlap(first[key], second[key], *masks)
+        row |= {f"{column}_{key}": value for column, value in sets._asdict().items()}
+    return row
+
+
+def agreement(
+    spm: ContrastMaps,
+    nilearn: ContrastMaps,
+    spm_mask: Mask,
+    nilearn_mask: Mask,
+    coordinates: Floats,
+    fwe: FweThresholds | None = None,
+) -> tuple[Row, ...]:
+    """Rows of the agreement table for one contrast: effect, t (or F) and z.
+
+    Parameters
+    ----------
+    spm, nilearn
+        Maps over the same columns of voxels.
+    spm_mask, nilearn_mask
+        (n_voxels,) analysis mask of each package
+    coordinates
+        (n_voxels, 3) mm
+    fwe
+        Adds the columns ``_fwe05`` where the thresholds are given.
+
+    Returns
+    -------
+    tuple of rows
+        Keys as in `COLUMNS` and in its order, the same in every row. What has no meaning for a map
+        is NaN: overlap and peaks outside the t (or F) row, the sign of F.
+    """
+    test = spm.specification.test
+    pairs = {"effect": (spm.effect, nilearn.effect), test: (spm.stat, nilearn.stat), "z": (spm.z, nilearn.z)}
+    masks = (spm_mask, nilearn_mask)
+    thresholds = _threshold_agreement(spm, nilearn, masks, fwe)
+    rows = []
+    for name, (first, second) in pairs.items():
+        if first is None or second is None:
+            continue
+        pair = MapPair(first, second, *masks)
+        row: Row = {"contrast": spm.specification.name, "map": name, **map_agreement(pair)}
+        row |= dict.fromkeys([*thresholds, "peak_distance_mm"], float("nan"))
+        if name == test:
+            row |= thresholds | {"peak_distance_mm": peak_distance(pair, coordinates)}
+        if name == "F":
+            row["sign_agreement"] = float("nan")
+        rows.append(row)
+    return tuple(rows)
+
+
+def metric_names(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    """Columns of the table that hold numbers, in the order of `COLUMNS`.
+
+    >>> metric_names([{"map": "t", "slope": 1.0, "pearson_r": 0.9}])
+    ('pearson_r', 'slope')
+    """
+    present = set().union(*rows)
+    return tuple(name for name in COLUMNS if name in present and name not in ("contrast", "map"))
+
+
+def summary(rows: Sequence[Mapping[str, str | int | float]]) -> tuple[Row, ...]:
+    """Median, range and quartiles over participants of every metric, for each contrast and map.
+
+    Parameters
+    ----------
+    rows
+        Agreement rows of all participants, in any order.
+
+    Returns
+    -------
+    tuple of rows
+        Columns contrast, map, metric, n (participants where it is defined), median, minimum,
+        lower_quartile, upper_quartile, maximum. A metric that is nowhere defined is left out.
+
+    Examples
+    --------
+    >>> rows = [{"contrast": "go", "map": "t", "slope": s} for s in (0.9, 1.0, 1.4, float("nan"))]
+    >>> summary(rows)[0]["n"], summary(rows)[0]["median"], summary(rows)[0]["maximum"]
+    (3, 1.0, 1.4)
+    """
+    groups: dict[tuple[str, str], list[Mapping[str, str | int | float]]] = {}
+    for row in rows:
+        groups.setdefault((str(row["contrast"]), str(row["map"])), []).append(row)
+    result: list[Row] = []
+    for (contrast, map_name), members in groups.items():
+        for metric in metric_names(members):
+            values = _finite([float(row.get(metric, "nan")) for row in members])
+            if len(values):
+                result.append({"contrast": contrast, "map": map_name, "metric": metric, **_spread(values)})
+    return tuple(result)
+
+
+def _finite(values: Sequence[float]) -> Floats:
+    array: NDArray[np.float64] = np.array(values, dtype=np.float64)
+    return array[np.isfinite(array)]
+
+
+def _spread(values: Floats) -> Row:
+    lowest, lower, median, upper, highest = (float(q) for q in np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
+    return {
+        "n": len(values),
+        "median": median,
+        "minimum": lowest,
+        "lower_quartile": lower,
+        "upper_quartile": upper,
+        "maximum": highest,
+    }

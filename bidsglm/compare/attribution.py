@@ -1,0 +1,408 @@
+"""Which modelling step makes which part of the difference between two packages' maps.
+
+The value of a corner S is ``v(S) = metric(map(S), map(nilearn))`` on the voxels of both masks. The ladder
+takes the steps to SPM's settings one after the other; the Shapley value of a step is its mean contribution
+over all orders, and these add up to the whole difference (`bidsglm.compare.shapley`). What a corner means
+stands in `bidsglm.compare.steps`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.compare.combination import StatMaps
+from bidsglm.compare.corners import Block, Corner, CornerMaps, Designs, Models
+from bidsglm.compare.crossproducts import Values
+from bidsglm.compare.differences import DICE, distances, threshold, unlikeness
+from bidsglm.compare.shapley import ladder, shapley_values
+from bidsglm.compare.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
+from bidsglm.model import ContrastMaps, Floats, Mask
+from bidsglm.spm.probability import f_tail, t_tail
+
+POOL = 5000
+"""Voxels of the sample that show how V changes from corner to corner: their mean is known to 1 or 2 %, and
+the change itself is a few per cent of V."""
+CLOSURE_NILEARN = 1e-6
+CLOSURE_SPM = 5e-7
+"""Largest difference of a pure corner from the package's own map, relative to the map's range."""
+NEGLIGIBLE = 1e-3
+"""Differences of t or F below it have no dominant step."""
+
+Row = dict[str, str | float]
+
+COLUMNS: Mapping[str, str] = {
+    "contrast": "Name of the contrast",
+    "map": "effect, t or F; z for the degrees of freedom and mask for the voxels alone",
+    "metric": "rmsd, slope-1, 1-r or 1-dice, each 0 for equal maps",
+    "step": "Modelling step",
+    "nilearn": "What nilearn does in it",
+    "spm": "What SPM does in it",
+    "ladder": "Metric of the map after this step and those above it have gone from nilearn's to SPM's setting",
+    "shapley": "Mean change of the metric by this step over all orders; the steps add up to total",
+    "total": "Metric of SPM's map against nilearn's",
+    "closure_nilearn": "Largest difference of the all-nilearn corner from nilearn's map, over the map's range",
+    "closure_spm": "Largest difference of the all-SPM corner from SPM's map, over the map's range",
+    "part_of": "regressors for its three parts, which add up to it and must not be counted twice",
+}
+"""Description of each column of the table."""
+
+
+class Pair(NamedTuple):
+    """A contrast's maps of both packages."""
+
+    nilearn: ContrastMaps
+    spm: ContrastMaps
+
+
+class Masks(NamedTuple):
+    """Analysis masks, (n_voxels,) over the columns of the maps."""
+
+    nilearn: Mask
+    spm: Mask
+
+    @property
+    def both(self) -> Mask:
+        """Voxels of both."""
+        return self.nilearn & self.spm
+
+
+class Closure(NamedTuple):
+    """How closely the pure corners meet the packages' own maps."""
+
+    nilearn: float
+    spm: float
+
+    @property
+    def closes(self) -> bool:
+        """Whether both are within their tolerances."""
+        return self.nilearn <= CLOSURE_NILEARN and self.spm <= CLOSURE_SPM
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why two packages' maps differ."""
+
+    rows: tuple[Row, ...]
+    """Of the table, keys as in `COLUMNS`."""
+    steps: tuple[Step, ...]
+    dominant: Mapping[str, NDArray[np.int8]]
+    """Contrast label -> (n_voxels,) over the columns of the maps: index into `labels`"""
+    labels: tuple[str, ...]
+    """Of the dominant-step maps; the first stands for none."""
+    closes: bool
+    """All pure corners meet the packages' maps within the tolerances."""
+    n_sample: int
+    """Voxels that the table is computed on."""
+    n_voxels: int
+    """Voxels of both masks."""
+    n_uncertain: int
+    """Voxels of the sample whose AR(1) bin depends on rounding; left out of closure_nilearn."""
+    notes: tuple[str, ...] = ()
+
+
+class Evidence(NamedTuple):
+    """Data and maps to be explained."""
+
+    sample: Block
+    """Voxels of both masks, float64."""
+    signals: tuple[Values, ...]
+    """The sample's series (n_scans, n_voxels) of every run, scaled and rounded to float32 as nilearn does: only
+    they give nilearn's maps beyond 6 digits"""
+    chunks: Iterable[Block]
+    """All voxels of both masks, float32 suffices."""
+    pairs: Sequence[Pair]
+    """One for each plan of the models."""
+    masks: Masks
+
+
+def explanation(models: Models, steps: Sequence[Step], evidence: Evidence, notes: Sequence[str] = ()) -> Explanation:
+    """Attribute the difference of two packages' maps to modelling steps.
+
+    Parameters
+    ----------
+    models
+        Of both packages.
+    steps
+        Those of `STEPS`, or with regressors in place of its parts where they cannot be told apart.
+    evidence
+        Data and maps.
+    notes
+        What the reader should know besides.
+    """
+    sample = evidence.sample
+    designs = Designs(models, _cut(sample, POOL))
+    corners = CornerMaps(designs, sample)
+    own = _unscaled(sample.columns, evidence.signals)
+    own_corners = CornerMaps(designs, own, every_rule=False)
+    uncertain = own_corners.uncertain_bins()
+    rows, closes = [], True
+    for index, pair in enumerate(evidence.pairs):
+        for name in _map_names(pair):
+            game = _game(corners, steps, index, name)
+            pure = own_corners.maps(Corner(), index), corners.spm_maps(index)
+            closure = _closure(pure, name, pair, sample.columns, ~uncertain)
+            closes &= closure.closes
+            rows += _rows(game, steps, pair, closure)
+        rows += _unmodelled_rows(pair, evidence.masks)
+    n_both = int(evidence.masks.both.sum())
+    return Explanation(
+        tuple(rows),
+        tuple(steps),
+        dominant_steps(designs, steps, evidence),
+        ("none", *COARSE_STEPS),
+        closes,
+        sample.columns.size,
+        n_both,
+        int(uncertain.sum()),
+        (*notes, *designs.notes),
+    )
+
+
+def _cut(block: Block, n_voxels: int) -> Block:
+    """Evenly spaced voxels of a block."""
+    size = block.columns.size
+    keep = np.linspace(0, size - 1, min(size, n_voxels)).astype(np.intp)
+
+    def voxels(factor: Floats) -> Floats:
+        return factor[keep] if factor.size > 1 else factor
+
+    nilearn = tuple(Y[:, keep] for Y in block.series[0])
+    same = block.series[0] is block.series[1]
+    spm = nilearn if same else tuple(Y[:, keep] for Y in block.series[1])
+    factors = tuple((tuple(map(voxels, own)), tuple(map(voxels, other))) for own, other in block.factors)
+    return Block(block.columns[keep], (nilearn, spm), factors, block.scans)
+
+
+def _unscaled(columns: NDArray[np.intp], series: tuple[Values, ...]) -> Block:
+    """Block of data that no package scales any more."""
+    none = tuple(np.ones(1) for _ in series)
+    return Block(columns, (series, series), ((none, none), (none, none)))
+
+
+def _map_names(pair: Pair) -> tuple[str, ...]:
+    test = pair.spm.specification.test
+    return (test,) if test == "F" else ("effect", test)
+
+
+class _Game(NamedTuple):
+    """Maps of all corners of the steps that matter for one kind of map."""
+
+    kind: str
+    players: tuple[str, ...]
+    maps: Floats
+    """(2 ** n_players, n_voxels) in binary order of the players"""
+    dofs: tuple[tuple[float, ...], ...]
+
+
+def players(steps: Sequence[Step], kind: str, n_runs: int, scanwise: bool) -> tuple[str, ...]:
+    """Steps that can change a map, in their order.
+
+    Parameters
+    ----------
+    steps
+        Of the analysis.
+    kind
+        effect, t or F: the way runs are combined moves no effect, the factor of a single run's data no t.
+    n_runs
+        Number of runs.
+    scanwise
+        SPM scales every scan apart.
+
+    >>> both = [Step("scaling", "a", "b", False), Step("noise", "a", "b", False)]
+    >>> players(both, "t", 1, False), players(both, "effect", 1, False)
+    (('noise',), ('scaling', 'noise'))
+    """
+    idle = "runs" if kind == "effect" else "scaling" if n_runs == 1 and not scanwise else ""
+    return tuple(step.name for step in steps if not step.same and step.name != idle)
+
+
+def corner_of(playing: Sequence[str], joined: Sequence[int]) -> Corner:
+    """Corner in which some players have joined; the steps that do not play are at SPM's setting.
+
+    >>> corner_of(("noise", "filter"), (1, 0)).noise, corner_of(("noise", "filter"), (1, 0)).filter
+    (True, False)
+    """
+    settings = dict.fromkeys(STEPS, True)
+    for name, flag in zip(playing, joined, strict=True):
+        for part in PARTS_OF_REGRESSORS if name == REGRESSORS else (name,):
+            settings[part] = bool(flag)
+    return Corner(**settings)
+
+
+def _game(corners: CornerMaps, steps: Sequence[Step], contrast: int, kind: str) -> _Game:
+    models = corners.designs.models
+    playing = players(steps, kind, len(models.runs), bool(corners.block.scans))
+    found = [
+        corners.maps(corner_of(playing, joined), contrast) for joined in product((0, 1), repeat=len(playing))
+    ]
+    maps = [m.effect if kind == "effect" else m.stat for m in found]
+    return _Game(kind, playing, np.stack([m for m in maps if m is not None]), tuple(m.dof for m in found))
+
+
+def _closure(
+    pure: tuple[StatMaps, StatMaps], kind: str, pair: Pair, columns: NDArray[np.intp], certain: Mask
+) -> Closure:
+    """Distance of nilearn's and SPM's corner from the packages' maps."""
+    distances = []
+    for own, maps, voxels in zip(pure, pair, (certain, np.ones_like(certain)), strict=True):
+        found, target = (m.effect if kind == "effect" else m.stat for m in (own, maps))
+        assert found is not None and target is not None
+        extent = float(np.nanmax(target) - np.nanmin(target))
+        worst = float(np.abs(found - target[columns])[voxels].max(initial=0.0))
+        distances.append(worst / extent if extent else worst)
+    return Closure(*distances)
+
+
+def _metrics(game: _Game) -> dict[str, Floats]:
+    """Value of every corner in every metric, each (2,) * n_players."""
+    values = distances(game.maps[0], game.maps)
+    if game.kind != "effect":
+        limits = np.array([threshold(dof) for dof in game.dofs])
+        above = game.maps > limits[:, None]
+        values[DICE] = unlikeness(above[0], above)
+    shape = (2,) * len(game.players)
+    for value in values.values():
+        # the first corner is the reference itself
+        value[0] = 0.0
+    return {name: value.reshape(shape) for name, value in values.items()}
+
+
+def _rows(game: _Game, steps: Sequence[Step], pair: Pair, closure: Closure) -> list[Row]:
+    rows = []
+    for metric, values in _metrics(game).items():
+        n = len(game.players)
+        shares = dict(zip(game.players, shapley_values(values, n).tolist(), strict=True))
+        climbed = dict(zip(game.players, ladder(values, n).tolist(), strict=True))
+        shared: Row = {"contrast": pair.spm.specification.name, "map": game.kind, "metric": metric}
+        ends: Row = {
+            "total": float(values[(-1,) * n]),
+            "closure_nilearn": closure.nilearn,
+            "closure_spm": closure.spm,
+        }
+        rows += [shared | row | ends | _membership(row) for row in _step_rows(steps, shares, climbed)]
+    return rows
+
+
+def _membership(row: Row) -> Row:
+    return {"part_of": REGRESSORS if row["step"] in PARTS_OF_REGRESSORS else ""}
+
+
+def _step_rows(
+    steps: Sequence[Step], shares: Mapping[str, float], climbed: Mapping[str, float]
+) -> list[Row]:
+    """One row for each step, the regressors before their parts."""
+    rows: list[Row] = []
+    height = 0.0
+    for step in steps:
+        height = climbed.get(step.name, height)
+        share = shares.get(step.name, 0.0)
+        words = {"step": step.name, "nilearn": step.nilearn, "spm": step.spm}
+        rows.append({**words, "ladder": height, "shapley": share})
+    parts = [row for row in rows if row["step"] in PARTS_OF_REGRESSORS]
+    if parts:
+        together: Row = {
+            "step": REGRESSORS,
+            "nilearn": "nilearn's design",
+            "spm": "SPM's design",
+            "ladder": parts[-1]["ladder"],
+            "shapley": sum(float(part["shapley"]) for part in parts),
+        }
+        rows.insert(rows.index(parts[0]), together)
+    return rows
+
+
+def _unmodelled_rows(pair: Pair, masks: Masks) -> list[Row]:
+    """What degrees of freedom do to z, and in how many voxels only one package has a result."""
+    stat, both = pair.spm.stat, masks.both
+    own, other = (_z(stat[both], maps.dof) for maps in (pair.spm, pair.nilearn))
+    moved = float(np.sqrt(np.mean((own - other) ** 2))) if both.any() else float("nan")
+    n_one = float((masks.nilearn ^ masks.spm).sum())
+    dofs = [" and ".join(f"{value:.4g}" for value in maps.dof) for maps in (pair.nilearn, pair.spm)]
+    counts = [f"{int(mask.sum())} voxels" for mask in (masks.nilearn, masks.spm)]
+    nothing = float("nan")
+    return [
+        {
+            "contrast": pair.spm.specification.name,
+            "map": map_name,
+            "metric": metric,
+            "step": step,
+            "nilearn": words[0],
+            "spm": words[1],
+            "ladder": value,
+            "shapley": value,
+            "total": value,
+            "closure_nilearn": nothing,
+            "closure_spm": nothing,
+            "part_of": "",
+        }
+        for map_name, metric, step, words, value in (
+            ("z", "rmsd", "degrees of freedom", dofs, moved),
+            ("mask", "voxels in one mask only", "mask", counts, n_one),
+        )
+    ]
+
+
+def _z(stat: Floats, dof: tuple[float, ...]) -> Floats:
+    return t_tail(stat, dof[0]).z if len(dof) == 1 else f_tail(np.maximum(stat, 0), dof[0], dof[1]).z
+
+
+def dominant_steps(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> dict[str, NDArray[np.int8]]:
+    """Step with the largest Shapley value of |t(S) - t(nilearn)| at every voxel.
+
+    Parameters
+    ----------
+    designs
+        Of the models.
+    steps
+        The parts of the regressors play as one.
+    evidence
+        Data and maps.
+
+    Returns
+    -------
+    contrast label -> (n_voxels,) over the columns of the maps; 0 none, else one more than the index into
+    `COARSE_STEPS`
+    """
+    maps = {
+        pair.spm.specification.label: np.zeros(evidence.masks.both.size, np.int8) for pair in evidence.pairs
+    }
+    coarse = _coarse(steps)
+    for chunk in evidence.chunks:
+        corners = CornerMaps(designs, chunk, every_rule=False)
+        for index, pair in enumerate(evidence.pairs):
+            label = pair.spm.specification.label
+            maps[label][chunk.columns] = _dominant(corners, coarse, index, pair)
+    return maps
+
+
+def _coarse(steps: Sequence[Step]) -> list[Step]:
+    """The steps with the parts of the regressors as one."""
+    parts = [step for step in steps if step.name in PARTS_OF_REGRESSORS]
+    if not parts:
+        return list(steps)
+    together = Step(REGRESSORS, "", "", all(step.same for step in parts))
+    rest = {step.name: step for step in steps} | {REGRESSORS: together}
+    return [rest[name] for name in COARSE_STEPS if name in rest]
+
+
+def _dominant(corners: CornerMaps, steps: Sequence[Step], contrast: int, pair: Pair) -> NDArray[np.int8]:
+    columns = corners.block.columns
+    playing = players(steps, "t", len(corners.designs.models.runs), bool(corners.block.scans))
+    if not playing:
+        return np.zeros(columns.size, np.int8)
+    first = pair.nilearn.stat[columns]
+    # the pure corners are the packages' own maps
+    ends = {0: np.zeros(columns.size), len(playing): np.abs(pair.spm.stat[columns] - first)}
+    moved = [
+        ends[sum(joined)]
+        if sum(joined) in ends
+        else np.abs(corners.maps(corner_of(playing, joined), contrast).stat - first)
+        for joined in product((0, 1), repeat=len(playing))
+    ]
+    shares = shapley_values(np.stack(moved).reshape((2,) * len(playing) + (columns.size,)), len(playing))
+    numbers = np.array([COARSE_STEPS.index(name) + 1 for name in playing], dtype=np.int8)
+    return np.where(shares.max(axis=0) > NEGLIGIBLE, numbers[shares.argmax(axis=0)], 0).astype(np.int8)

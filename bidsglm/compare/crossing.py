@@ -1,0 +1,242 @@
+"""Regressors by the rules of either package, mixed: response x events x sampling.
+
+Events are drawn on a fine grid, convolved with the response's functions and sampled at the scans. SPM12
+draws them on ``TR / 16`` bins (`bidsglm.spm.regressors`); nilearn 0.14 on ``TR / 50`` steps from 24 s
+before the first scan on, an event covering the grid's points from its onset on and before its end, at
+least one. nilearn's response is a difference of gamma densities that start one step late, on
+``rint(32 s / step)`` points from 0 to 32 s, of unit sum.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.model import Condition, Floats, Hrf
+from bidsglm.spm.hrf import basis_functions, gamma_density
+from bidsglm.spm.regressors import PAD_BINS, Timing, event_weights, orthogonalise, stimulus_functions
+
+OVERSAMPLING = 50
+"""Steps of nilearn's grid in a TR."""
+EARLIEST = -24.0
+"""Seconds from the first scan to the start of nilearn's grid."""
+KERNEL_LENGTH = 32.0
+DERIVATIVE_STEP = 0.1
+DISPERSION_STEP = 0.01
+
+
+class Rules(NamedTuple):
+    """Whose rule is used: False is nilearn's, True SPM's."""
+
+    response: bool
+    events: bool
+    sampling: bool
+
+
+class Columns(NamedTuple):
+    """Named columns of a design."""
+
+    names: tuple[str, ...]
+    matrix: Floats
+    """(n_scans, n_columns)"""
+
+
+class Clock(NamedTuple):
+    """When the scans of a run are, in both packages' terms."""
+
+    timing: Timing
+    """SPM's"""
+    slice_time_ref: float
+    """nilearn's, as a fraction of the TR"""
+
+    @property
+    def frame_times(self) -> Floats:
+        """Times (s) of nilearn's samples, (n_scans,)."""
+        TR = self.timing.repetition_time
+        return np.asarray(np.arange(self.timing.n_scans) * TR + self.slice_time_ref * TR)
+
+    @property
+    def bin_times(self) -> Floats:
+        """Times (s) of SPM's samples, (n_scans,)."""
+        scans = np.arange(self.timing.n_scans) * self.timing.resolution + self.timing.onset - 1
+        return np.asarray(scans * self.timing.dt)
+
+
+class Shape(NamedTuple):
+    """Two gamma densities."""
+
+    delay: float
+    undershoot: float
+    dispersion: float
+    undershoot_dispersion: float
+    ratio: float
+
+
+SHAPES: Mapping[str, Shape] = {
+    "spm": Shape(6.0, 16.0, 1.0, 1.0, 0.167),
+    "glover": Shape(6.0, 12.0, 0.9, 0.9, 0.48),
+}
+
+
+def gamma_difference(shape: Shape, dt: float, onset: float = 0.0) -> Floats:
+    """nilearn's response, sampled at a step of dt s.
+
+    Returns
+    -------
+    (n_bins,) of unit sum
+
+    >>> h = gamma_difference(SHAPES["spm"], 0.125)
+    >>> h.size, round(float(h.sum()), 12), round(float(h.argmax() * 32 / 255), 2)
+    (256, 1.0, 5.14)
+    """
+    t = np.linspace(0, KERNEL_LENGTH, int(np.rint(KERNEL_LENGTH / dt))) - onset - dt
+    peak = gamma_density(t, shape.delay / shape.dispersion, 1 / shape.dispersion)
+    rate = 1 / shape.undershoot_dispersion
+    h = peak - shape.ratio * gamma_density(t, shape.undershoot * rate, rate)
+    return np.asarray(h / h.sum())
+
+
+def gamma_set(hrf: Hrf, dt: float) -> Floats:
+    """nilearn's response with its derivatives, sampled at a step of dt s.
+
+    Parameters
+    ----------
+    hrf
+        spm or glover.
+
+    Returns
+    -------
+    (n_bins, n_functions)
+
+    Notes
+    -----
+    Both dispersion derivatives keep the undershoot of dispersion 1, as in nilearn.
+
+    >>> gamma_set(Hrf("glover", derivative=True), 0.1).shape
+    (320, 2)
+    """
+    shape = SHAPES[hrf.model]
+    h = gamma_difference(shape, dt)
+    functions = [h]
+    if hrf.derivative:
+        functions.append((h - gamma_difference(shape, dt, DERIVATIVE_STEP)) / DERIVATIVE_STEP)
+    if hrf.dispersion:
+        base = shape._replace(undershoot_dispersion=1.0)
+        wider = base._replace(dispersion=base.dispersion + DISPERSION_STEP)
+        functions.append((gamma_difference(base, dt) - gamma_difference(wider, dt)) / DISPERSION_STEP)
+    return np.column_stack(functions)
+
+
+class Grid(NamedTuple):
+    """Events on a fine grid."""
+
+    times: Floats
+    """(n_bins,) s"""
+    dt: float
+    """Nominal step in s, of the response's samples."""
+    stimuli: Floats
+    """(n_bins, n_weights)"""
+
+
+def spm_grid(condition: Condition, timing: Timing) -> Grid:
+    """Events as SPM draws them.
+
+    >>> spm_grid(Condition("go", np.array([1.0]), np.array([0.0])), Timing(2.0, 4)).stimuli.max()
+    np.float64(8.0)
+    """
+    times = (np.arange(timing.n_bins) - PAD_BINS) * timing.dt
+    return Grid(times, timing.dt, stimulus_functions(condition, timing))
+
+
+def fine_grid(condition: Condition, clock: Clock) -> Grid:
+    """Events as nilearn draws them, every weight column like a condition with that modulation.
+
+    >>> grid = fine_grid(Condition("go", np.array([1.0]), np.array([0.5])), Clock(Timing(2.0, 4), 0.0))
+    >>> grid.times.size, float(grid.stimuli.sum())
+    (801, 12.0)
+    """
+    frames, TR = clock.frame_times, clock.timing.repetition_time
+    n = len(frames)
+    end = frames[-1] * (1 + 1 / (n - 1))
+    n_bins = (n - 1) / (frames[-1] - frames[0]) * (end - frames[0] - EARLIEST) * OVERSAMPLING + 1
+    times = np.linspace(frames[0] + EARLIEST, end, int(np.rint(n_bins)))
+    last = len(times) - 1
+    on = np.minimum(np.searchsorted(times, condition.onsets), last)
+    off = np.minimum(np.searchsorted(times, condition.onsets + condition.durations), last)
+    off = np.where((off == on) & (off < last), off + 1, off)
+    # event_weights gives impulses SPM's height, one over the step
+    weights = event_weights(condition, 1.0)
+    steps = np.zeros((len(times), weights.shape[1]))
+    np.add.at(steps, on, weights)
+    np.add.at(steps, off, -weights)
+    return Grid(times, TR / OVERSAMPLING, np.cumsum(steps, axis=0))
+
+
+def _sampled(grid: Grid, functions: Floats, clock: Clock, by_spm: bool) -> list[Floats]:
+    """Convolved weight columns at the scans, each (n_scans, n_functions)."""
+    convolved = [
+        np.column_stack([np.convolve(stimulus, f)[: len(grid.times)] for f in functions.T])
+        for stimulus in grid.stimuli.T
+    ]
+    if by_spm:
+        nearest = _nearest(grid.times, clock.bin_times)
+        return [columns[nearest] for columns in convolved]
+    frames = clock.frame_times
+    return [np.column_stack([np.interp(frames, grid.times, c) for c in columns.T]) for columns in convolved]
+
+
+def _nearest(times: Floats, wanted: Floats) -> NDArray[np.intp]:
+    after = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
+    return np.asarray(after - (wanted - times[after - 1] <= times[after] - wanted))
+
+
+def _successively_orthogonal(columns: Floats) -> Floats:
+    """Every column minus its projection on those before it, as nilearn does."""
+    result = columns.copy()
+    for i in range(1, result.shape[1]):
+        before = result[:, :i]
+        result[:, i] -= before @ (np.linalg.pinv(before) @ result[:, i])
+    return result
+
+
+def _condition_columns(condition: Condition, clock: Clock, responses: tuple[Hrf, Hrf], rules: Rules) -> Floats:
+    grid = spm_grid(condition, clock.timing) if rules.events else fine_grid(condition, clock)
+    hrf = responses[rules.response]
+    functions = basis_functions(hrf, grid.dt) if rules.response else gamma_set(hrf, grid.dt)
+    blocks = _sampled(grid, functions, clock, rules.sampling)
+    if not rules.response:
+        return np.hstack([_successively_orthogonal(block) for block in blocks])
+    if condition.orthogonalize:
+        return orthogonalise(np.hstack(blocks))
+    return np.hstack([orthogonalise(block) for block in blocks])
+
+
+def crossed_regressors(
+    conditions: Sequence[Condition], clock: Clock, responses: tuple[Hrf, Hrf]
+) -> dict[Rules, Columns]:
+    """Regressors of a run's conditions by all eight mixtures of the packages' rules.
+
+    Parameters
+    ----------
+    conditions
+        Of one run.
+    clock
+        Its scans.
+    responses
+        nilearn's and SPM's: each spm or glover, SPM's spm.
+
+    >>> go = Condition("go", np.array([2.0]), np.array([4.0]))
+    >>> mixed = crossed_regressors([go], Clock(Timing(2.0, 12), 7 / 16), (Hrf(), Hrf()))
+    >>> len(mixed), mixed[Rules(True, True, True)].names
+    (8, ('trial_type.go',))
+    """
+    result = {}
+    for rules in (Rules(*flags) for flags in product((False, True), repeat=3)):
+        suffixes = responses[rules.response].suffixes
+        names = [weight + s for c in conditions for weight in c.weight_names for s in suffixes]
+        blocks = [_condition_columns(c, clock, responses, rules) for c in conditions]
+        empty = np.zeros((clock.timing.n_scans, 0))
+        result[rules] = Columns(tuple(names), np.hstack([empty, *blocks]))
+    return result

@@ -1,0 +1,298 @@
+"""Voxelwise AR(1) least squares from lagged cross-products, for any coefficient and any design.
+
+nilearn 0.14 whitens ``y_t - rho y_(t-1)`` and leaves the first scan as it is, so that with L the shift by
+one scan ``W'W = I - rho (L + L') + rho² (I - e_T e_T')``. With A0 = X'Y, A1 = X'(L + L')Y and the last rows
+x_T, y_T,
+
+    X'W'WY = A0 - rho A1 + rho² (A0 - x_T' y_T),
+
+and in the same form X'W'WX and y'W'Wy: one pass over the data serves every design whose columns lie in a
+known space. The coefficient comes from the residuals e of the unwhitened fit,
+``rho = (sum e_t e_(t+1) / (n - 1)) / (sum e_t² / n)``, truncated to hundredths; voxels with equal ones
+share an inverse. Cosines that are projected off after whitening are further columns that are not whitened
+themselves, ``C'WY = C'Y - rho C'LY`` (R. Frisch and F. Waugh, Econometrica 1:387-401, 1933).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.model import Floats
+
+BINS = 100
+"""nilearn's coefficients are whole hundredths."""
+NEAR_EDGE = 1e-9
+"""Coefficients so near a whole hundredth fall to either side by rounding."""
+
+Values = NDArray[np.floating]
+
+
+class Span(NamedTuple):
+    """Orthonormal basis of a design and what contrasts become on it."""
+
+    basis: Floats
+    """(n_scans, rank)"""
+    rows: Floats
+    """(n_rows, rank): contrast weights times parameters = rows times coefficients"""
+
+
+def span(X: Floats, weights: Floats) -> Span:
+    """Orthonormal basis of a design's columns, whatever their scales.
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns)
+    weights
+        (n_rows, n_columns) of estimable contrasts
+
+    >>> q = span(np.array([[2.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0]]))
+    >>> np.abs(q.basis).tolist(), np.abs(q.rows).tolist()
+    ([[1.0], [0.0]], [[0.5]])
+    """
+    scale = np.linalg.norm(X, axis=0)
+    scale[scale == 0] = 1.0
+    left, singular, right = np.linalg.svd(X / scale, full_matrices=False)
+    keep = singular > max(X.shape) * np.finfo(float).eps * singular.max(initial=0.0)
+    return Span(left[:, keep], (weights / scale) @ (right[keep].T / singular[keep]))
+
+
+class Products(NamedTuple):
+    """Cross-products of some voxels of one run with a basis, and with themselves."""
+
+    basis: Floats
+    """(n_scans, d) orthonormal"""
+    plain: Values
+    """(n_voxels, d) Y'B"""
+    lagged: Values
+    """(n_voxels, d) Y'(L + L')B"""
+    forward: Values
+    """(n_voxels, m) Y'L'C"""
+    last: Values
+    """(n_voxels,) last scan"""
+    power: Values
+    """(n_voxels,) sum of y_t²"""
+    lag_power: Values
+    """(n_voxels,) sum of y_t y_(t+1)"""
+
+
+def neighbours(B: Floats) -> Floats:
+    """(L + L') B: each row is the sum of the rows before and after.
+
+    >>> neighbours(np.array([[1.0], [2.0], [4.0]])).ravel().tolist()
+    [2.0, 5.0, 2.0]
+    """
+    total = np.zeros_like(B)
+    total[1:] += B[:-1]
+    total[:-1] += B[1:]
+    return total
+
+
+def following(B: Floats) -> Floats:
+    """L' B: each row is the row after, the last is zero.
+
+    >>> following(np.array([[1.0], [2.0]])).ravel().tolist()
+    [2.0, 0.0]
+    """
+    return np.vstack([B[1:], np.zeros_like(B[:1])])
+
+
+def products(Y: Values, columns: Floats, cosines: Floats) -> Products:
+    """One pass over the data.
+
+    Parameters
+    ----------
+    Y
+        (n_scans, n_voxels) without their means
+    columns
+        (n_scans, n_columns) of all designs that will be fitted
+    cosines
+        (n_scans, m) that will be projected off after whitening
+
+    >>> products(np.array([[1.0], [-1.0], [0.0]]), np.eye(3), np.zeros((3, 0))).lag_power.tolist()
+    [-1.0]
+    """
+    basis = span(columns, np.zeros((0, columns.shape[1]))).basis
+    power = np.einsum("tv,tv->v", Y, Y)
+    lag_power = np.einsum("tv,tv->v", Y[1:], Y[:-1])
+    transposed, kind = Y.T, Y.dtype
+    return Products(
+        basis,
+        transposed @ basis.astype(kind),
+        transposed @ neighbours(basis).astype(kind),
+        transposed @ following(cosines).astype(kind),
+        Y[-1],
+        power,
+        lag_power,
+    )
+
+
+class Autoregression(NamedTuple):
+    """A design to be fitted with each voxel's own AR(1) coefficient."""
+
+    ordinary: Floats
+    """(n_scans, r) orthonormal basis of regressors and drifts: its residuals give the coefficients"""
+    fitted: Span
+    """Of the columns that are whitened."""
+    cosines: Floats
+    """(n_scans, m) orthonormal, projected off after whitening"""
+
+
+def autoregression(X: Floats, drifts: Floats, weights: Floats, projected: bool) -> Autoregression:
+    """Prepare a design.
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns) regressors and constant
+    drifts
+        (n_scans, m) orthonormal if they are to be projected off
+    weights
+        (n_rows, n_columns)
+    projected
+        Project the drifts off after whitening, in place of whitening them like other columns.
+
+    >>> autoregression(np.ones((4, 1)), np.eye(4)[:, :1], np.ones((1, 1)), True).ordinary.shape
+    (4, 2)
+    """
+    padded = np.hstack([weights, np.zeros((len(weights), drifts.shape[1]))])
+    joint = span(np.hstack([X, drifts]), padded)
+    if projected:
+        return Autoregression(joint.basis, span(X, weights), drifts)
+    return Autoregression(joint.basis, joint, np.zeros((len(X), 0)))
+
+
+def coefficients(data: Products, ordinary: Floats) -> Values:
+    """AR(1) coefficient of every voxel from its residuals, not truncated; 0 where there are none.
+
+    Parameters
+    ----------
+    data
+        Of the voxels.
+    ordinary
+        (n_scans, r) orthonormal basis of the design
+
+    >>> y = np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    >>> data = products(y, np.ones((4, 1)), np.zeros((4, 0)))
+    >>> coefficients(data, np.full((4, 1), 0.5)).tolist()
+    [-1.0]
+    """
+    n, kind = len(ordinary), data.plain.dtype
+    place = (data.basis.T @ ordinary).astype(kind)
+    b = data.plain @ place
+    inner = (ordinary.T @ neighbours(ordinary) / 2).astype(kind)
+    r0 = data.power - np.einsum("vq,vq->v", b, b)
+    r1 = data.lag_power - np.einsum("vq,vq->v", data.lagged @ place - b @ inner, b)
+    floor = np.finfo(kind).eps * n * data.power
+    rho = np.zeros_like(r0)
+    np.divide(r1 * n, r0 * (n - 1), out=rho, where=r0 > floor)
+    return rho
+
+
+def truncated(rho: Values) -> Values:
+    """Coefficients cut to hundredths, toward zero.
+
+    >>> truncated(np.array([0.239, -0.239])).tolist()
+    [0.23, -0.23]
+    """
+    return (rho * BINS).astype(int).astype(rho.dtype) / BINS
+
+
+def near_edge(rho: Values) -> NDArray[np.bool_]:
+    """Voxels whose coefficient rounding could cut either way.
+
+    >>> near_edge(np.array([0.23, 0.235])).tolist()
+    [True, False]
+    """
+    return np.abs(rho * BINS - np.rint(rho * BINS)) < NEAR_EDGE * BINS
+
+
+class RunFit(NamedTuple):
+    """What contrasts need of one run, for data that are not scaled."""
+
+    effects: Values
+    """(n_rows, n_voxels)"""
+    covariances: Floats
+    """(n_groups, n_rows, n_rows) of the effects for unit variance"""
+    group: NDArray[np.intp]
+    """(n_voxels,) group of each voxel"""
+    residual: Values
+    """(n_voxels,) residual sum of squares of the whitened data"""
+    divisor: float
+    """By which the residual sum of squares becomes a variance."""
+    traces: tuple[float, float]
+    """tr(RV), tr(RVRV), of which the degrees of freedom are made; both scans minus rank for AR(1)"""
+
+
+def autoregressive_fit(
+    data: Products, design: Autoregression, rho: Values, divisor: float, dof: float
+) -> RunFit:
+    """Fit every voxel with its own coefficient.
+
+    Parameters
+    ----------
+    data
+        Of the voxels; their basis spans the design.
+    design
+        From `autoregression`.
+    rho
+        (n_voxels,) coefficients, already truncated
+    divisor
+        Scans minus columns.
+    dof
+        Scans minus rank.
+    """
+    kind = data.plain.dtype
+    weights_of = _normal_equations(data, design, rho)
+    # equal coefficients stand together, so that every group is one block
+    order = np.argsort(rho, kind="stable")
+    values, starts = np.unique(rho[order], return_index=True)
+    stops = np.append(starts[1:], len(rho))
+    right = weights_of.right[order]
+    extra = design.cosines.shape[1]
+    rows = np.hstack([design.fitted.rows, np.zeros((len(design.fitted.rows), extra))])
+    effects, explained = np.empty((len(rows), len(rho)), kind), np.empty(len(rho), kind)
+    covariances = np.empty((len(values), len(rows), len(rows)))
+    group = np.empty(len(rho), np.intp)
+    for k, (value, start, stop) in enumerate(zip(values, starts, stops, strict=True)):
+        inverse = np.linalg.pinv(_normal_matrix(design, float(value)), hermitian=True)
+        solved = right[start:stop] @ inverse.astype(kind)
+        members = order[start:stop]
+        effects[:, members] = (solved @ rows.T.astype(kind)).T
+        explained[members] = np.einsum("vq,vq->v", solved, right[start:stop])
+        covariances[k] = rows @ inverse @ rows.T
+        group[members] = k
+    residual = np.maximum(weights_of.power - explained, 0)
+    return RunFit(effects, covariances, group, residual, divisor, (dof, dof))
+
+
+class _NormalEquations(NamedTuple):
+    right: Values
+    """(n_voxels, q + m) whitened design times whitened data"""
+    power: Values
+    """(n_voxels,) sum of squares of the whitened data"""
+
+
+def _normal_equations(data: Products, design: Autoregression, rho: Values) -> _NormalEquations:
+    kind = data.plain.dtype
+    place = (data.basis.T @ design.fitted.basis).astype(kind)
+    r = rho[:, None]
+    right = (1 + r**2) * (data.plain @ place)
+    right -= r * (data.lagged @ place)
+    right -= (rho**2 * data.last)[:, None] * design.fitted.basis[-1].astype(kind)
+    if design.cosines.shape[1]:
+        cosines = data.plain @ (data.basis.T @ design.cosines).astype(kind) - r * data.forward
+        right = np.hstack([right, cosines])
+    power = (1 + rho**2) * data.power - 2 * rho * data.lag_power - (rho * data.last) ** 2
+    return _NormalEquations(right, power)
+
+
+def _normal_matrix(design: Autoregression, rho: float) -> Floats:
+    Q, C = design.fitted.basis, design.cosines
+    whitened = Q.copy()
+    whitened[1:] -= rho * Q[:-1]
+    both = np.hstack([whitened, C])
+    return np.asarray(both.T @ both)
+
+

@@ -1,0 +1,194 @@
+"""Least squares with one covariance of the errors for all voxels, as SPM12 has it, for mixed designs.
+
+The covariance V is estimated anew for a design, from the pooled covariance of the voxels that pass its F
+test (`bidsglm.spm.covariance`, `bidsglm.spm.reml`). With W = V^(-1/2), a basis B of the whitened design
+and of what is projected off, and d the design's singular values,
+
+    effects = c' V_r d^-1 U' K W Y,    RSS = |W Y|² - |B' W Y|²,
+
+so that a design costs one small product with the data and a covariance one banded one.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.compare.crossproducts import RunFit, Values
+from bidsglm.model import Floats
+from bidsglm.spm import covariance
+from bidsglm.spm.contrasts import single
+from bidsglm.spm.estimation import Decomposition, JointModel, RunModel, dispersion, joint_model
+from bidsglm.spm.reml import reml
+from bidsglm.spm.whitening import Whitening, normalised
+
+SerialCorrelation = Literal["AR(1)", "FAST", "none"]
+
+
+class RunColumns(NamedTuple):
+    """A design of one run."""
+
+    X: Floats
+    """(n_scans, n_columns); the constant is last"""
+    cosines: Floats
+    """(n_scans, m) orthonormal, projected off"""
+    repetition_time: float
+    """s"""
+
+
+def error_covariances(
+    runs: Sequence[RunColumns], data: Sequence[Floats], kind: Literal["AR(1)", "FAST"]
+) -> tuple[Floats, ...]:
+    """V of every run, normalised, from some voxels' data.
+
+    Parameters
+    ----------
+    runs
+        Designs.
+    data
+        (n_scans, n_voxels) of every run, scaled as SPM scales, means included
+    kind
+        SPM's name of the model.
+
+    Raises
+    ------
+    ValueError
+        No voxel passes the F test, or the fit does not settle.
+    """
+    joint = joint_model([r.X for r in runs], [r.cosines for r in runs], [None] * len(runs))
+    # pooled_covariance overwrites what it is given
+    copies = [Y.copy() for Y in data]
+    pooled = covariance.pooled_covariance(covariance.criterion(joint), [copies])
+    fits = [
+        reml(Cy, np.hstack([r.X, r.cosines]), covariance.components(kind, len(r.X), r.repetition_time))
+        for Cy, r in zip(pooled.covariances, runs, strict=True)
+    ]
+    return normalised([fit.covariance for fit in fits])
+
+
+class PooledDesign(NamedTuple):
+    """One run's design after whitening and filtering, reduced to what maps need."""
+
+    weights: Floats
+    """(n_rows, n_columns) of the contrasts"""
+    parameters: Floats
+    """(n_columns, n_scans) operator from data to parameters"""
+    coefficients: Floats
+    """(q, n_scans) operator B'W"""
+    covariance: Floats
+    """(n_rows, n_rows) of the effects for unit variance"""
+    traces: tuple[float, float]
+    """tr(RV), tr(RVRV)"""
+
+
+def pooled_designs(
+    runs: Sequence[RunColumns],
+    weights: Sequence[Floats],
+    covariances: Sequence[Floats | None],
+    whitenings: Sequence[Whitening | None],
+) -> tuple[PooledDesign, ...]:
+    """Whiten, filter and decompose the designs of all runs.
+
+    Parameters
+    ----------
+    runs
+        Designs.
+    weights
+        (n_rows, n_columns) of estimable contrasts, for every run
+    covariances, whitenings
+        V and W of every run; None for independent errors
+
+    >>> run = RunColumns(np.ones((4, 1)), np.zeros((4, 0)), 2.0)
+    >>> design = pooled_designs([run], [np.ones((1, 1))], [None], [None])[0]
+    >>> design.parameters.round(3).tolist(), round(design.traces[0], 6)
+    ([[0.25, 0.25, 0.25, 0.25]], 3.0)
+    """
+    joint = joint_model([r.X for r in runs], [r.cosines for r in runs], whitenings)
+    parts = zip(joint.runs, weights, covariances, strict=True)
+    return tuple(_reduced(run, rows, V, joint.decomposition.tolerance) for run, rows, V in parts)
+
+
+def _reduced(run: RunModel, weights: Floats, V: Floats | None, tolerance: float) -> PooledDesign:
+    spread = dispersion(JointModel((run,), Decomposition((run.factors,), tolerance)), [V])
+    operator = np.ascontiguousarray(run.whitened(run.basis).T)
+    to_parameters = run.factors.right / run.factors.singular
+    return PooledDesign(
+        weights,
+        to_parameters @ operator[run.X0.shape[1] :],
+        operator,
+        weights @ spread.parameter_covariances[0] @ weights.T,
+        (spread.trace, spread.squared_trace),
+    )
+
+
+def whitened_power(Y: Values, whitening: Whitening | None) -> Values:
+    """Sum of squares of whitened series.
+
+    Parameters
+    ----------
+    Y
+        (n_scans, n_voxels)
+    whitening
+        None for independent errors.
+
+    >>> whitened_power(np.array([[3.0], [4.0]]), None).tolist()
+    [25.0]
+    """
+    if whitening is not None:
+        Y = Whitening(whitening.matrix.astype(Y.dtype), whitening.columns).product(Y)
+    return np.asarray(np.einsum("tv,tv->v", Y, Y))
+
+
+def pooled_fit(design: PooledDesign, Y: Values, power: Values) -> RunFit:
+    """Fit a run's voxels.
+
+    Parameters
+    ----------
+    design
+        From `pooled_designs`.
+    Y
+        (n_scans, n_voxels) without their means
+    power
+        (n_voxels,) from `whitened_power`
+
+    >>> run = RunColumns(np.ones((2, 1)), np.zeros((2, 0)), 2.0)
+    >>> design = pooled_designs([run], [np.ones((1, 1))], [None], [None])[0]
+    >>> pooled_fit(design, np.array([[1.0], [-1.0]]), np.array([2.0])).residual.round(9).tolist()
+    [2.0]
+    """
+    coefficients = design.coefficients.astype(Y.dtype) @ Y
+    residual = power - np.einsum("qv,qv->v", coefficients, coefficients)
+    group: NDArray[np.intp] = np.zeros(Y.shape[1], dtype=np.intp)
+    return RunFit(
+        (design.weights @ design.parameters).astype(Y.dtype) @ Y,
+        design.covariance[None],
+        group,
+        np.maximum(residual, 0),
+        design.traces[0],
+        design.traces,
+    )
+
+
+def rounded_effects(design: PooledDesign, Y: Values, factor: Values) -> Values:
+    """Effects from parameters that are rounded to float32, as SPM's images are.
+
+    Parameters
+    ----------
+    design
+        From `pooled_designs`.
+    Y
+        (n_scans, n_voxels) with their means
+    factor
+        (n_voxels,) or (1,) scaling of the data
+
+    Returns
+    -------
+    (n_rows, n_voxels) of the scaled data
+
+    >>> run = RunColumns(np.ones((2, 1)), np.zeros((2, 0)), 2.0)
+    >>> design = pooled_designs([run], [np.ones((1, 1))], [None], [None])[0]
+    >>> float(rounded_effects(design, np.full((2, 1), 0.1), np.ones(1))[0, 0])
+    0.10000000149011612
+    """
+    return np.asarray(design.weights @ single(factor * (design.parameters @ Y)))

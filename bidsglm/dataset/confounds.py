@@ -1,0 +1,172 @@
+"""Nuisance regressors of a run, from fMRIPrep's confounds table."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.dataset.globs import is_glob, matching
+from bidsglm.dataset.nearest import hint
+from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
+from bidsglm.errors import DataError
+from bidsglm.model import NO_FILTER, Floats, Run
+
+NON_STEADY_STATE = "non_steady_state_outlier*"
+"""fMRIPrep's indicators of the first volumes before the magnetisation settles: always in the model."""
+COSINES = "cosine*"
+"""fMRIPrep's own high-pass filter, of 128 s."""
+DIFFERENCES = re.compile(r"derivative|displacement|dvars|rmsd|^fd", re.IGNORECASE)
+"""Columns made from a volume and the one before, which the first volume lacks."""
+NAMES_SHOWN = 4
+
+
+class Confounds(NamedTuple):
+    """Nuisance regressors of one run."""
+
+    names: tuple[str, ...]
+    values: Floats
+    """(n_scans, n_confounds)"""
+    notes: tuple[str, ...]
+    """What was replaced and what looks odd."""
+
+
+def read_confounds(
+    run: Run,
+    patterns: Sequence[str],
+    high_pass: float = NO_FILTER,
+    made: Mapping[str, Floats] | None = None,
+    conditions: Sequence[str] = (),
+) -> Confounds:
+    """Read the confounds that a model asks for, and the non-steady-state outliers.
+
+    Parameters
+    ----------
+    run
+        The run; its `confounds` may be None.
+    patterns
+        Names, which must exist, and globs, which take what there is, in the model's order.
+    high_pass
+        Cut-off in s of the model's own filter; infinite for none.
+    made
+        What the model's transformations made, (n_scans,) each; wins over the file's columns.
+    conditions
+        Regressors that a wrong name could have meant.
+
+    Raises
+    ------
+    ReadWriteError
+        The file cannot be read.
+    DataError
+        A name does not exist, the number of rows is not that of scans, cosines come on top of a filter,
+        or a value is missing, infinite or no number.
+    """
+    made = made or {}
+    table = read_confounds_table(run) if run.confounds else Table(run.bold, {}, ())
+    known = sorted({*table.columns, *made})
+    names = _selected(run, patterns, known, conditions)
+    if math.isfinite(high_pass):
+        _refuse_cosines(table.path, names, high_pass)
+    columns = [made[name] if name in made else confound_values(table, name) for name in names]
+    values = np.column_stack(columns) if columns else np.zeros((run.n_scans, 0))
+    replaced = [n for n in names if n not in made and leading_missing(n, table.columns[n])]
+    constant = [name for j, name in enumerate(names) if np.ptp(values[:, j]) == 0]
+    return Confounds(names, values, _notes(table.path.name, replaced, constant))
+
+
+def read_confounds_table(run: Run) -> Table:
+    """Read the confounds table of a run that has one, as text.
+
+    Raises
+    ------
+    DataError
+        It has not one row for each scan.
+    """
+    assert run.confounds is not None
+    table = read_tsv(run.confounds)
+    if len(table.lines) != run.n_scans:
+        raise DataError(
+            f"{table.path}: {len(table.lines)} rows for the {run.n_scans} scans of {run.bold}; "
+            "both must come from the same fMRIPrep run, without volumes removed"
+        )
+    return table
+
+
+def confound_values(table: Table, name: str) -> Floats:
+    """Convert one column to numbers, (n_scans,); n/a in the first rows of a difference becomes 0.
+
+    Raises
+    ------
+    DataError
+        Naming file, line and column of a value that is missing, infinite or no number.
+    """
+    cells = table.columns[name]
+    n_leading = leading_missing(name, cells)
+    values = np.zeros(len(cells))
+    for row, cell in enumerate(cells[n_leading:], start=n_leading):
+        values[row] = number(cell)
+        if not math.isfinite(values[row]):
+            raise DataError(
+                f"{table.path}: line {table.lines[row]}: {name} is {cell or 'nothing'}; "
+                "leave the column out of the model or correct the file"
+            )
+    return values
+
+
+def leading_missing(name: str, cells: Sequence[str]) -> int:
+    """Count the n/a before the first value of a column made of differences.
+
+    >>> leading_missing("trans_x_derivative1", ["n/a", "0.1"]), leading_missing("trans_x", ["n/a", "0.1"])
+    (1, 0)
+    """
+    if DIFFERENCES.search(name) is None:
+        return 0
+    return next((i for i, cell in enumerate(cells) if cell not in MISSING), 0)
+
+
+def _selected(
+    run: Run, patterns: Sequence[str], known: Sequence[str], conditions: Sequence[str]
+) -> tuple[str, ...]:
+    names: list[str] = []
+    for pattern in (*patterns, NON_STEADY_STATE):
+        found = matching(pattern, known)
+        if not found and not is_glob(pattern):
+            raise _no_confound(run, pattern, (*known, *conditions))
+        names += [name for name in found if name not in names]
+    return tuple(names)
+
+
+def _no_confound(run: Run, name: str, known: Sequence[str]) -> DataError:
+    if run.confounds is None:
+        return DataError(
+            f"{run.bold}: no desc-confounds_timeseries.tsv for it with {name}{hint(name, known)}; rerun "
+            "fMRIPrep or take the confounds out of the model (--confounds, X)"
+        )
+    return DataError(
+        f"{run.confounds}: no confound {name}{hint(name, known)}; correct --confounds or the model's X"
+    )
+
+
+def _refuse_cosines(path: Path, names: Sequence[str], high_pass: float) -> None:
+    cosines = matching(COSINES, names)
+    if cosines:
+        raise DataError(
+            f"{path}: {_some(cosines)} together with the model's high-pass filter of {high_pass:g} s would "
+            "filter twice; take the cosines out of the model or set HighPassFilterCutoffHz to 0"
+        )
+
+
+def _notes(file: str, replaced: Sequence[str], constant: Sequence[str]) -> tuple[str, ...]:
+    notes = []
+    if replaced:
+        notes.append(f"{file}: n/a before the first value was set to 0 in {_some(replaced)}")
+    if constant:
+        notes.append(f"{file}: the same value in all scans in {_some(constant)}")
+    return tuple(notes)
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

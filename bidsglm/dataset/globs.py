@@ -1,0 +1,33 @@
+"""Names and patterns of regressors, as X, HRF.Variables and DummyContrasts write them."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+
+def is_glob(name: str) -> bool:
+    """Whether the name can stand for several.
+
+    Examples
+    --------
+    >>> is_glob("trans_*"), is_glob("trans_x")
+    (True, False)
+    """
+    return any(character in name for character in "*?[")
+
+
+def matching(pattern: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Names that a literal name or a glob stands for, in their own order.
+
+    A name equal to the pattern wins over what the pattern matches: trial types may contain ``*`` or ``?``.
+
+    Examples
+    --------
+    >>> matching("trans_*", ["trans_x", "rot_x", "trans_y"])
+    ('trans_x', 'trans_y')
+    >>> matching("trial_type.why?", ["trial_type.why?", "trial_type.whyx"])
+    ('trial_type.why?',)
+    """
+    known = tuple(names)
+    if pattern in known:
+        return (pattern,)
+    return tuple(name for name in known if is_glob(pattern) and fnmatchcase(name, pattern))

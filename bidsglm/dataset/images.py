@@ -1,0 +1,160 @@
+"""NIfTI runs <-> (n_scans, n_voxels) arrays under a mask.
+
+Every backend gets the series as its package would see them: both share one array in the file's own data
+type, or after smoothing each has its own. Every bold file is decompressed once, or twice where there is no
+mask file and the packages' own masks have to be found first.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.dataset.masks import common_grid, own_masks, read_mask
+from bidsglm.dataset.nifti import Header, fortran_positions, map_bytes, read_header, read_map, volumes
+from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother
+from bidsglm.errors import DataError
+from bidsglm.model import Floats, Mask, Run, TimeSeries, Volume
+from bidsglm.spm.scaling import BRAIN_SHARE
+
+__all__ = ["Data", "map_bytes", "read_data", "read_map", "read_mask", "stored_global"]
+
+CACHED_BLOCK = 2**16
+"""Voxels whose float64 values, 512 KiB, stay in a processor's cache."""
+
+
+class Data(NamedTuple):
+    """The runs of a unit in memory."""
+
+    volume: Volume
+    series: Mapping[str, tuple[TimeSeries, ...]]
+    """Backend -> one for each run; backends share them unless the data are smoothed."""
+    candidates: Mapping[str, Mask]
+    """Backend -> (n_voxels,) columns that its mask may hold."""
+    notes: tuple[str, ...]
+
+
+def read_data(
+    runs: Sequence[Run], backends: Sequence[str], mask_threshold: float, smoothing_fwhm: float
+) -> Data:
+    """Read all runs of a unit under the mask files, or else under the packages' own masks.
+
+    Parameters
+    ----------
+    runs : on one grid
+    backends : spm, nilearn or both
+    mask_threshold : SPM's share of the global, for its own mask; -inf for none
+    smoothing_fwhm : mm, 0 for none; each backend gets its own package's smoother
+
+    Raises
+    ------
+    DataError
+        If the grids of the runs differ or no voxel is left.
+    NoInputError, ReadWriteError
+        If a file is absent or damaged.
+    """
+    headers = [_bold_header(run) for run in runs]
+    grid = common_grid(headers)
+    smoother = SpmSmoother(*grid, smoothing_fwhm) if smoothing_fwhm and "spm" in backends else None
+    explicit, notes = read_mask(runs), _mask_notes(runs)
+    if explicit is None:
+        masks = own_masks(headers, backends, mask_threshold, smoother)
+    else:
+        masks = dict.fromkeys(backends, explicit)
+    volume = Volume(*grid, np.logical_or.reduce(list(masks.values())))
+    by_run = [
+        _read_smoothed(header, volume, backends, smoothing_fwhm)
+        if smoothing_fwhm
+        else dict.fromkeys(backends, _read_series(header, volume))
+        for header in headers
+    ]
+    series = {name: tuple(run[name] for run in by_run) for name in backends}
+    candidates = {name: mask[volume.voxels] for name, mask in masks.items()}
+    return Data(volume, series, candidates, notes)
+
+
+def _bold_header(run: Run) -> Header:
+    header = read_header(run.bold)
+    if header.n_volumes < 2:
+        raise DataError(f"{run.bold}: is a single volume; a time series is needed")
+    return header
+
+
+def _mask_notes(runs: Sequence[Run]) -> tuple[str, ...]:
+    without = [run.bold.name for run in runs if run.mask is None]
+    if len(without) == len(runs):
+        return ("There is no mask file: each package computed its own mask.",)
+    return (f"No mask file for {', '.join(without)}: the other runs' masks were used.",) if without else ()
+
+
+def _read_series(header: Header, volume: Volume) -> TimeSeries:
+    positions = fortran_positions(volume.voxels)
+    values = np.empty((header.n_volumes, positions.size), dtype=header.dtype.newbyteorder("="))
+    global_means = np.empty(header.n_volumes)
+    for i, stored in enumerate(volumes(header)):
+        # Every position is valid; without "raise" numpy need not buffer its output.
+        stored.take(positions, out=values[i], mode="clip")
+        global_means[i] = stored_global(stored, header.slope, header.intercept)
+    return TimeSeries(values, header.slope, header.intercept, global_means)
+
+
+def _read_smoothed(
+    header: Header, volume: Volume, backends: Sequence[str], fwhm: float
+) -> dict[str, TimeSeries]:
+    by_spm = SpmSmoother(volume.shape, volume.affine, fwhm) if "spm" in backends else None
+    by_nilearn = NilearnSmoother(volume, fwhm) if "nilearn" in backends else None
+    positions = fortran_positions(volume.voxels)
+    size = (header.n_volumes, positions.size)
+    values = {name: np.empty(size, dtype=np.float32) for name in backends}
+    global_means = np.full(header.n_volumes, np.nan)
+    for i, stored in enumerate(volumes(header)):
+        stored = stored.reshape(volume.shape, order="F")
+        if by_spm is not None:
+            smoothed = by_spm.smoothed(stored, header)
+            values["spm"][i] = smoothed.ravel(order="F")[positions]
+            global_means[i] = stored_global(smoothed)
+        if by_nilearn is not None:
+            values["nilearn"][i] = by_nilearn.columns(stored, header)
+    scaling = {"spm": (1.0, 0.0), "nilearn": (header.slope, header.intercept)}
+    return {name: TimeSeries(values[name], *scaling[name], global_means) for name in backends}
+
+
+def stored_global(stored: NDArray[np.generic], slope: float = 1.0, intercept: float = 0.0) -> float:
+    """SPM's global of a volume, from the values in its file.
+
+    Parameters
+    ----------
+    stored : all voxels of the volume
+    slope, intercept : of the header
+
+    Returns
+    -------
+    mean of the finite header-scaled values above an eighth of their mean; NaN if there are none
+
+    Notes
+    -----
+    Equal to `bidsglm.spm.scaling.global_mean`, in a fifth of its time: the volume goes through the
+    processor's cache block by block.
+
+    Examples
+    --------
+    >>> stored_global(np.array([0, 0, 8, 12], dtype=np.int16), 2.0, 0.0)
+    20.0
+    """
+    sums = [(values.sum(), values.size) for values in _finite_blocks(stored, slope, intercept)]
+    total, n_voxels = np.sum(sums, axis=0)
+    level = total / max(n_voxels, 1) * BRAIN_SHARE
+    brains = (values[values > level] for values in _finite_blocks(stored, slope, intercept))
+    total, n_brain = np.sum([(values.sum(), values.size) for values in brains], axis=0)
+    return float(total / n_brain) if n_brain else float("nan")
+
+
+def _finite_blocks(stored: NDArray[np.generic], slope: float, intercept: float) -> Iterator[Floats]:
+    flat = stored.ravel(order="K")
+    for start in range(0, flat.size, CACHED_BLOCK):
+        values = flat[start : start + CACHED_BLOCK].astype(np.float64)
+        if (slope, intercept) != (1.0, 0.0):
+            values *= slope
+            values += intercept
+        yield values if np.isfinite(values.sum()) else values[np.isfinite(values)]

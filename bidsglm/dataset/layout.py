@@ -1,0 +1,212 @@
+"""What there is to fit: participants, and the runs of each that belong together."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from bidsglm.dataset.index import SPACE_ENTITIES, Index, entities_of, nearest_file, read_index, uri
+from bidsglm.dataset.roots import check_raw, dataset_links, derivative_roots, find_participants, listing
+from bidsglm.dataset.runs import Files, check_alike, read_run
+from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, select_bolds
+from bidsglm.errors import DataError, NoInputError
+from bidsglm.model import Settings, Unit
+
+__all__ = ["dataset_links", "find_participants", "find_units"]
+
+LOG = logging.getLogger(__name__)
+
+FITTED_TOGETHER = frozenset({"run", "direction"})
+"""Runs that differ in nothing else (and sessions, if the model says so) make one unit."""
+
+
+def find_units(
+    settings: Settings,
+    model_inputs: Mapping[str, tuple[str, ...]],
+    mask_entities: Mapping[str, str],
+    participant: str,
+    by_session: bool,
+) -> tuple[Unit, ...]:
+    """Find one participant's units of analysis: the runs that are fitted together.
+
+    Parameters
+    ----------
+    settings
+        The filters, the folders.
+    model_inputs
+        The model's Input: labels by entity.
+    mask_entities
+        The model's Options.Mask; empty for fMRIPrep's brain mask.
+    participant
+        Label without sub-.
+    by_session
+        Whether sessions are fitted apart.
+
+    Returns
+    -------
+    tuple of Unit
+        Sorted by prefix.
+
+    Raises
+    ------
+    NoInputError
+        The participant has no preprocessed data.
+    NothingMatchedError
+        No run passes the filters.
+    UsageError
+        Several spaces, none of them chosen.
+    DataError
+        A run lacks events or a repetition time, or runs of a unit differ in their grids.
+    ReadWriteError
+        A bold file cannot be read.
+    """
+    check_raw(settings)
+    raw = read_index(settings.bids_dir.absolute(), "raw", participant, settings.bids_database_dir)
+    derivatives = [
+        read_index(root, name, participant, settings.bids_database_dir)
+        for name, root in derivative_roots(settings).items()
+        if (root / f"sub-{participant}").is_dir()
+    ]
+    if not derivatives:
+        folders = " or ".join(map(str, derivative_roots(settings).values()))
+        raise NoInputError(
+            f"{folders}: no folder sub-{participant}; run fMRIPrep on it or give --derivatives"
+        )
+    groups = _groups(select_bolds(settings, model_inputs, derivatives), by_session)
+    with_events = _with_events(settings, model_inputs, raw, groups)
+    return tuple(
+        _unit(settings, mask_entities, raw, derivatives, members, by_session)
+        for _, members in sorted(with_events.items())
+    )
+
+
+def _groups(bolds: Iterable[Bold], by_session: bool) -> dict[str, list[Bold]]:
+    """Collect runs under the prefix of their unit."""
+    groups: dict[str, list[Bold]] = {}
+    for bold in bolds:
+        groups.setdefault(prefix(_shared(bold, by_session)), []).append(bold)
+    return groups
+
+
+def _shared(bold: Bold, by_session: bool) -> dict[str, str]:
+    apart = FITTED_TOGETHER if by_session else FITTED_TOGETHER | {"session"}
+    return {key: label for key, label in named_entities(bold).items() if key not in apart}
+
+
+def _events(settings: Settings, raw: Index, bold: Bold) -> Path | None:
+    filters = {"suffix": "events", "extension": ".tsv", **settings.bids_filters.get("events", {})}
+    return nearest_file(raw, bold.path.name, bold.entities, filters)
+
+
+def _with_events(
+    settings: Settings,
+    model_inputs: Mapping[str, tuple[str, ...]],
+    raw: Index,
+    groups: dict[str, list[Bold]],
+) -> dict[str, list[tuple[Bold, Path]]]:
+    """Units with the events of their runs; a resting-state task that nobody asked for is left out."""
+    asked = bool(settings.task_labels) or "task" in model_inputs
+    asked = asked or "task" in settings.bids_filters.get("bold", {})
+    found: dict[str, list[tuple[Bold, Path]]] = {}
+    missing: list[Bold] = []
+    for name, bolds in groups.items():
+        events = [_events(settings, raw, bold) for bold in bolds]
+        without = [bold for bold, path in zip(bolds, events, strict=True) if path is None]
+        if without and (asked or len(without) < len(bolds)):
+            raise _no_events(raw, without[0])
+        missing += without
+        if not without:
+            found[name] = [(b, path) for b, path in zip(bolds, events, strict=True) if path is not None]
+    if not found:
+        raise _no_events(raw, missing[0])
+    for bold in missing:
+        LOG.warning("%s: left out, the task has no events.tsv", bold.path.name)
+    return found
+
+
+def _no_events(raw: Index, bold: Bold) -> DataError:
+    entities = {key: label for key, label in named_entities(bold).items() if key not in SPACE_ENTITIES}
+    session = f"ses-{entities['session']}/" if "session" in entities else ""
+    expected = raw.root / f"sub-{raw.participant}/{session}func/{prefix(entities)}_events.tsv"
+    return DataError(
+        f"{bold.path}: no events for it, {expected} is missing; add the file or exclude the run "
+        "(--task-label, --run-label or --bids-filter-file)"
+    )
+
+
+def _confounds(settings: Settings, indexes: Sequence[Index], bold: Bold) -> tuple[Index, Path] | None:
+    """Find the confounds of a run; fMRIPrep before 20.2 called them regressors."""
+    for suffix in ("timeseries", "regressors"):
+        own = settings.bids_filters.get("confounds", {})
+        filters = {"suffix": suffix, "desc": "confounds", "extension": ".tsv", **own}
+        for index in indexes:
+            path = nearest_file(index, bold.path.name, bold.entities, filters)
+            if path is not None:
+                return index, path
+    return None
+
+
+def _mask(
+    settings: Settings, mask_entities: Mapping[str, str], indexes: Sequence[Index], bold: Bold
+) -> tuple[Index, Path] | None:
+    """Find the mask on the grid of the run, or what the model's Options.Mask names."""
+    own = {**mask_entities, **settings.bids_filters.get("mask", {})}
+    filters = {"suffix": "mask", "desc": "brain", "extension": VOLUMES, **own}
+    free = frozenset({"desc", *own})
+    for index in indexes:
+        path = nearest_file(index, bold.path.name, bold.entities, filters, free)
+        if path is not None and _same_space(entities_of(index, path), bold.entities, free):
+            return index, path
+    if own:
+        wanted = listing(f"{key}={label}" for key, label in own.items())
+        raise DataError(
+            f"{bold.path}: no mask with {wanted} in the same space; correct Options.Mask in the model "
+            "or the key mask of --bids-filter-file"
+        )
+    return None
+
+
+def _same_space(mask: Mapping[str, str], bold: Mapping[str, str], free: frozenset[str]) -> bool:
+    return all(mask.get(key) == bold.get(key) for key in SPACE_ENTITIES if key not in free)
+
+
+def _files(
+    settings: Settings,
+    mask_entities: Mapping[str, str],
+    raw: Index,
+    derivatives: Sequence[Index],
+    member: tuple[Bold, Path],
+) -> Files:
+    bold, events = member
+    indexes = [bold.dataset, *(index for index in derivatives if index is not bold.dataset)]
+    found = {
+        "events": (raw, events),
+        "confounds": _confounds(settings, indexes, bold),
+        "mask": _mask(settings, mask_entities, indexes, bold),
+    }
+    paths = {key: item[1] if item else None for key, item in found.items()}
+    sources = {key: uri(*item) for key, item in found.items() if item}
+    return Files(
+        bold.dataset, bold.path, bold.entities, paths["events"], paths["confounds"], paths["mask"], sources
+    )
+
+
+def _unit(
+    settings: Settings,
+    mask_entities: Mapping[str, str],
+    raw: Index,
+    derivatives: Sequence[Index],
+    members: Sequence[tuple[Bold, Path]],
+    by_session: bool,
+) -> Unit:
+    read = [read_run(_files(settings, mask_entities, raw, derivatives, member), raw) for member in members]
+    check_alike(read)
+    entities = _shared(members[0][0], by_session)
+    session = f"ses-{entities['session']}/" if "session" in entities else ""
+    return Unit(
+        participant=entities["subject"],
+        entities=entities,
+        prefix=prefix(entities),
+        folder=f"sub-{entities['subject']}/{session}func",
+        runs=tuple(run for run, _ in read),
+        run_prefixes=tuple(prefix(run.entities) for run, _ in read),
+    )

@@ -1,0 +1,189 @@
+"""Which voxels to read: the mask files of the runs, or where there are none each package's own mask."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.dataset.nifti import Header, read_header, read_map, volumes
+from bidsglm.dataset.smoothers import SpmSmoother
+from bidsglm.errors import DataError
+from bidsglm.model import Floats, Mask, Run
+from bidsglm.spm.scaling import global_mean
+
+SAME_GRID = 1e-3
+"""mm by which the corners of two grids may differ: affines are written in float32."""
+EDGE = 0.05
+"""Voxels beyond the centre of a mask's outermost voxels that SPM still counts as inside."""
+THRESHOLD_SLACK = 1e-9
+"""Relative; a candidate column too many does no harm, since the backend applies its own mask."""
+
+
+class Grid(NamedTuple):
+    """What all runs of a unit have in common."""
+
+    shape: tuple[int, int, int]
+    affine: Floats
+
+
+def common_grid(headers: Sequence[Header]) -> Grid:
+    """Grid of runs that are fitted together.
+
+    Raises
+    ------
+    DataError
+        If one has another grid than the first.
+    """
+    grid = _grid(headers[0])
+    for header in headers[1:]:
+        if not _is_same_grid(_grid(header), grid):
+            raise DataError(
+                f"{header.path}: its grid differs from that of {headers[0].path.name}; "
+                "fit these runs apart or preprocess them onto one grid"
+            )
+    return grid
+
+
+def _grid(header: Header) -> Grid:
+    x, y, z = header.shape[:3]
+    return Grid((x, y, z), header.affine)
+
+
+def _is_same_grid(a: Grid, b: Grid) -> bool:
+    if a.shape != b.shape:
+        return False
+    corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in a.shape), 1]], dtype=float).T
+    return bool(np.max(np.abs((a.affine - b.affine) @ corners)) < SAME_GRID)
+
+
+def read_mask(runs: Sequence[Run]) -> Mask | None:
+    """Read the intersection of the runs' mask files, on the grid of the first bold.
+
+    Parameters
+    ----------
+    runs : those without a mask file do not count
+
+    Returns
+    -------
+    (x, y, z), or None if no run has a mask file
+
+    Raises
+    ------
+    DataError
+        If no voxel is in every mask.
+    NoInputError, ReadWriteError
+        If a file is absent or damaged.
+    """
+    paths = list(dict.fromkeys(run.mask for run in runs if run.mask is not None))
+    if not paths:
+        return None
+    grid = _grid(read_header(runs[0].bold))
+    masks = []
+    for path in paths:
+        values, affine = read_map(path)
+        if values.ndim != 3:
+            raise DataError(f"{path}: has {values.shape[3]} volumes; a mask is a single volume")
+        masks.append(on_grid(values, affine, grid))
+        if not masks[-1].any():
+            raise DataError(f"{path}: the mask holds no voxel of {runs[0].bold.name}; make the mask anew")
+    mask = np.logical_and.reduce(masks)
+    if not mask.any():
+        names = ", ".join(path.name for path in paths[1:])
+        raise DataError(f"{paths[0]}: has no voxel in common with {names}; check the masks of these runs")
+    return np.asarray(mask)
+
+
+def on_grid(values: Floats, affine: Floats, grid: Grid) -> Mask:
+    """Bring a mask over to another grid by SPM's nearest-neighbour rule.
+
+    Parameters
+    ----------
+    values : (i, j, k) in the mask where positive
+    affine : (4, 4) of the mask
+    grid : to bring it to
+
+    Returns
+    -------
+    (x, y, z)
+
+    Examples
+    --------
+    >>> coarse, fine = np.diag([2.0, 1, 1, 1]), Grid((4, 1, 1), np.eye(4))
+    >>> on_grid(np.array([0.0, 1.0]).reshape(2, 1, 1), coarse, fine).ravel()
+    array([False,  True,  True, False])
+    """
+    to_mask = np.linalg.inv(affine) @ grid.affine
+    x, y, z = np.ogrid[: grid.shape[0], : grid.shape[1], : grid.shape[2]]
+    inside, nearest = np.ones(grid.shape, dtype=bool), []
+    for row, n in zip(to_mask[:3], values.shape, strict=True):
+        position = row[0] * x + row[1] * y + row[2] * z + row[3]
+        inside &= (position >= -EDGE) & (position <= n - 1 + EDGE)
+        nearest.append(np.clip(np.floor(position + 0.5).astype(np.intp), 0, n - 1))
+    return np.asarray(inside & (values[tuple(nearest)] > 0))
+
+
+def own_masks(
+    headers: Sequence[Header], backends: Sequence[str], mask_threshold: float, smoother: SpmSmoother | None
+) -> dict[str, Mask]:
+    """Read every run once to find the packages' own masks.
+
+    SPM: voxels above a share of the global in every scan, here without its test for constant voxels.
+    nilearn: the mask that FirstLevelModel makes of the mean images, before any smoothing.
+
+    Parameters
+    ----------
+    headers : of the bold files
+    backends : spm, nilearn or both
+    mask_threshold : SPM's share of the global, -inf for none
+    smoother : SPM's, if its data are smoothed
+
+    Returns
+    -------
+    Backend -> (x, y, z)
+
+    Raises
+    ------
+    DataError
+        If a package finds no voxel.
+    ReadWriteError
+        If a file is damaged.
+    """
+    grid = _grid(headers[0])
+    above, means = np.ones(grid.shape, dtype=bool), []
+    for header in headers:
+        total: Any = 0.0
+        for stored in volumes(header):
+            stored = stored.reshape(grid.shape, order="F")
+            if "nilearn" in backends:
+                total = total + _as_nilearn_loads(stored, header)
+            if "spm" in backends:
+                above &= _above_threshold(stored, header, mask_threshold, smoother)
+        means.append(total / header.n_volumes)
+    masks = {name: above if name == "spm" else _nilearn_mask(means, grid.affine) for name in backends}
+    for name in (name for name, mask in masks.items() if not mask.any()):
+        raise DataError(f"{headers[0].path}: {name} finds no voxel for its mask; give a mask file")
+    return masks
+
+
+def _as_nilearn_loads(stored: NDArray[np.generic], header: Header) -> NDArray[np.generic]:
+    """Values in the precision that nilearn averages them in."""
+    return header.scaled(stored) if header.is_scaled or stored.dtype.kind != "f" else stored
+
+
+def _above_threshold(
+    stored: NDArray[np.generic], header: Header, mask_threshold: float, smoother: SpmSmoother | None
+) -> Mask:
+    values = header.scaled(stored) if smoother is None else smoother.smoothed(stored, header)
+    level = global_mean(values)
+    if not level > 0:
+        return np.ones(values.shape, dtype=bool)
+    return np.asarray(values > level * mask_threshold * (1 - THRESHOLD_SLACK))
+
+
+def _nilearn_mask(means: Sequence[NDArray[np.floating]], affine: Floats) -> Mask:
+    from nibabel import Nifti1Image
+    from nilearn.masking import compute_multi_epi_mask
+
+    image = compute_multi_epi_mask([Nifti1Image(mean, affine) for mean in means])
+    return np.asarray(image.get_fdata() > 0)

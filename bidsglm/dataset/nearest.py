@@ -1,0 +1,57 @@
+"""The known name closest to one that is not known."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+FAR = 0.5
+"""Below this similarity a suggestion would only confuse."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Closest of the known names, or nothing when none is close.
+
+    Letter case does not count, and a name that lacks only a prefix (``go`` for ``trial_type.go``) is close.
+
+    Parameters
+    ----------
+    name
+        What the user wrote.
+    known
+        What could have been meant; the first of equally close names wins.
+
+    Returns
+    -------
+    str
+        One of the known names, or an empty text.
+
+    Examples
+    --------
+    >>> nearest("SerialCorelation", ["SerialCorrelation", "MicrotimeOnset"])
+    'SerialCorrelation'
+    >>> nearest("go", ["constant", "trial_type.go"])
+    'trial_type.go'
+    >>> nearest("Nodes", ["elephant"])
+    ''
+    """
+    candidates: dict[str, str] = {}
+    for candidate in known:
+        candidates.setdefault(candidate.lower(), candidate)
+    close = get_close_matches(name.lower(), candidates, n=1, cutoff=FAR)
+    if close:
+        return candidates[close[0]]
+    endings = [c for c in candidates if c.endswith("." + name.lower())]
+    return candidates[endings[0]] if endings else ""
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Nearest known name as the end of an error message.
+
+    Examples
+    --------
+    >>> hint("Order ", ["Length", "Order"])
+    "; did you mean 'Order'?"
+    >>> hint("Order", [])
+    ''
+    """
+    candidate = nearest(name, known)
+    return f"; did you mean {candidate!r}?" if candidate else ""

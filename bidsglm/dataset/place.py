@@ -1,0 +1,30 @@
+"""Places in a model document, for messages."""
+
+from typing import NamedTuple
+
+from bidsglm.errors import DataError
+
+
+class Place(NamedTuple):
+    """Where in a model document something stands."""
+
+    origin: str
+    """The file, for messages."""
+    path: tuple[str | int, ...] = ()
+    """Keys and indices from the top of the document."""
+
+    def at(self, *steps: str | int) -> "Place":
+        """Place some steps further down."""
+        return Place(self.origin, self.path + steps)
+
+    def fault(self, what: str) -> DataError:
+        """Error that says what is wrong at this place.
+
+        Examples
+        --------
+        >>> print(Place("m.json").at("Nodes", 0, "Model").fault("'X' is missing"))
+        m.json: Nodes[0].Model: 'X' is missing
+        """
+        parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path]
+        where = "".join(parts).lstrip(".")
+        return DataError(f"{self.origin}: {where}: {what}" if where else f"{self.origin}: {what}")

@@ -1,0 +1,298 @@
+"""The demo data set: left-hand finger tapping against rest, raw and as fMRIPrep would have left it.
+
+Its over-parameterised model (movement, rest and a constant) is the mistake that makes the betas of two
+packages look unlike each other; its other model is the same design done well. The files that do not depend
+on the data lie in demo_files/.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from bidsglm import phantom
+from bidsglm.confound_table import confounds
+from bidsglm.errors import CannotCreateError, UsageError
+from bidsglm.model import Floats
+
+FILES = Path(__file__).with_name("demo_files")
+SEED = 27231
+REPETITION_TIME = 2.0
+START_TIME = 1.0
+"""fMRIPrep aligns the slices to the middle of the volume."""
+BLOCK = 20.0
+"""Seconds of movement, and of rest before it."""
+STORED_UNIT = 4.0
+"""Signal per step of the stored integers: about half the noise's SD, so that the files compress well."""
+TASK = "task-tapping"
+SPACE = "space-MNI152NLin2009cAsym"
+SPATIAL_REFERENCE = "MNI152NLin2009cAsym, 4 mm"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Where the parts of a demo data set are."""
+
+    bids_dir: Path
+    derivatives: Path
+    model: Path
+    """Movement and the six motion parameters"""
+    overparameterised_model: Path
+    """Movement and rest"""
+    truth: Path
+    """Folder of sub-XX_desc-movement_truth.nii.gz: the true activation in per cent of the baseline"""
+
+
+class Recording(NamedTuple):
+    """How much of each participant is recorded."""
+
+    n_runs: int = 2
+    n_scans: int = 110
+    """2 s apart; 110 end with a block"""
+    seed: int = SEED
+
+
+DEFAULT_RECORDING = Recording()
+
+
+def write_demo(
+    output_dir: Path, participants: int = 4, recording: Recording = DEFAULT_RECORDING, n_procs: int = 1
+) -> Demo:
+    """Write the demo data set into a new or empty folder, or over an earlier demo.
+
+    Parameters
+    ----------
+    output_dir
+        Becomes the root of a BIDS data set with derivatives/fmriprep inside.
+    participants
+        How many; the data of one do not depend on the number of others.
+    recording
+        The same seed gives the same bytes.
+    n_procs
+        Participants written at the same time.
+
+    Raises
+    ------
+    CannotCreateError
+        When the folder holds something else or cannot be written.
+    """
+    demo = _layout(output_dir)
+    try:
+        _claim(output_dir)
+        _copy_files(output_dir)
+        labels = [f"sub-{number:02d}" for number in range(1, participants + 1)]
+        _write_table(pd.DataFrame({"participant_id": labels}), output_dir / "participants.tsv")
+        Parallel(n_jobs=min(n_procs, participants))(
+            delayed(_write_participant)(demo, label, recording) for label in labels
+        )
+    except OSError as error:
+        raise CannotCreateError(f"{output_dir}: cannot write the demo there: {error}") from error
+    return demo
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with the BIDS Apps exit code for a wrong command line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def main(words: Sequence[str]) -> int:
+    """`bidsglm demo OUTPUT_DIR [options]`; returns the exit code."""
+    parser = _Parser(
+        prog="bidsglm demo",
+        description="Writes a small synthetic BIDS and fMRIPrep data set and analyses it.",
+        epilog="All other options go to both levels; bidsglm --help lists them.",
+    )
+    parser.add_argument("output_dir", type=Path, metavar="OUTPUT_DIR", help="a new or empty folder")
+    arguments, others = parser.parse_known_args(list(words))
+    return run_demo(arguments.output_dir, others)
+
+
+def run_demo(output_dir: Path, arguments: Sequence[str] = ()) -> int:
+    """Write the demo data set, analyse it and print where the reports are.
+
+    Parameters
+    ----------
+    output_dir
+        As for write_demo; results go to its derivatives folder.
+    arguments
+        Further command-line options for each analysis.
+
+    Returns
+    -------
+    int
+        0, or the code of the analysis that failed.
+
+    Raises
+    ------
+    UsageError
+        When an option is unknown; nothing is written then.
+    """
+    from bidsglm.cli import build_parser, hyphenated
+    from bidsglm.cli import main as analyse
+
+    n_procs = min(4, os.cpu_count() or 1)
+    demo = _layout(output_dir)
+    results = output_dir / "derivatives" / "bidsglm"
+    second = output_dir / "derivatives" / "bidsglm-overparameterised"
+    options = ["--n-procs", str(n_procs), *arguments]
+    good = ["--model", str(demo.model), *options]
+    bad = ["--model", str(demo.overparameterised_model), "--participant-label", "01", *options]
+    command_lines = [
+        [str(demo.bids_dir), str(results), "participant", *good],
+        [str(demo.bids_dir), str(results), "group", *good],
+        [str(demo.bids_dir), str(second), "participant", *bad],
+    ]
+    build_parser().parse_args(hyphenated(command_lines[0]))
+    print(f"Writing the demo data set to {output_dir}", flush=True)
+    write_demo(output_dir, n_procs=n_procs)
+    for command_line in command_lines:
+        code = analyse(command_line)
+        if code:
+            return code
+    _print_reports("Reports, to be opened in a browser:", results)
+    _print_reports("The same participant with the over-parameterised model:", second)
+    return 0
+
+
+def _print_reports(title: str, folder: Path) -> None:
+    print(title)
+    for path in sorted(folder.glob("*.html")):
+        print(f"  {path}")
+
+
+def _layout(root: Path) -> Demo:
+    return Demo(
+        bids_dir=root,
+        derivatives=root / "derivatives" / "fmriprep",
+        model=root / "models" / "model-movement_smdl.json",
+        overparameterised_model=root / "models" / "model-overparameterised_smdl.json",
+        truth=root / "truth",
+    )
+
+
+def _claim(root: Path) -> None:
+    """Make the folder; refuse one with other people's files in it."""
+    root.mkdir(parents=True, exist_ok=True)
+    name = "dataset_description.json"
+    ours = (root / name).is_file() and (root / name).read_bytes() == (FILES / name).read_bytes()
+    if not ours and any(root.iterdir()):
+        raise CannotCreateError(
+            f"{root}: the folder is not empty and holds no demo; name a new or empty folder"
+        )
+
+
+def _copy_files(root: Path) -> None:
+    """Copy contents only: the installed files may be read-only."""
+    for source in FILES.rglob("*"):
+        target = root / source.relative_to(FILES)
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+
+
+def _write_participant(demo: Demo, label: str, recording: Recording) -> None:
+    """All runs of one participant, who answers to movement in their own measure."""
+    rng = np.random.default_rng([recording.seed, int(label.removeprefix("sub-"))])
+    sizes = [site.size * (1 + 0.15 * rng.standard_normal()) for site in phantom.SITES]
+    gain = rng.uniform(0.8, 1.3)
+    effect = phantom.activation(sizes)
+    _write_image(effect.astype(np.float32), demo.truth / f"{label}_desc-movement_truth.nii.gz")
+    for run in range(1, recording.n_runs + 1):
+        _write_run(
+            demo, f"{label}_{TASK}_run-{run}", effect, gain * rng.uniform(0.97, 1.03), recording.n_scans, rng
+        )
+
+
+def _write_run(
+    demo: Demo, name: str, effect: Floats, gain: float, n_scans: int, rng: np.random.Generator
+) -> None:
+    """One run, raw and preprocessed.
+
+    The gain of the scanner goes into the header's slope, as scanners' converters do.
+    """
+    label = name.split("_")[0]
+    raw, preprocessed = demo.bids_dir / label / "func", demo.derivatives / label / "func"
+    times = np.asarray(REPETITION_TIME * np.arange(n_scans) + START_TIME, dtype=np.float64)
+    events = _events(REPETITION_TIME * n_scans)
+    task = phantom.response(events.onset[events.trial_type == "movement"].to_numpy(), BLOCK, times)
+    motion = phantom.head_motion(n_scans, rng)
+    stored = np.rint(phantom.scans(task, effect, motion, times, rng) / STORED_UNIT).astype(np.int16)
+    slope = round(STORED_UNIT * gain, 3)
+    bold = preprocessed / f"{name}_{SPACE}_desc-preproc_bold.nii.gz"
+    _write_image(np.moveaxis(stored, 0, -1), bold, slope)
+    _link(bold, raw / f"{name}_bold.nii.gz")
+    _write_table(events, raw / f"{name}_events.tsv")
+    _write_sidecars(preprocessed, name)
+    _write_image(
+        phantom.head().brain.astype(np.uint8), preprocessed / f"{name}_{SPACE}_desc-brain_mask.nii.gz"
+    )
+    table, descriptions = confounds(stored * np.float32(slope), motion, REPETITION_TIME)
+    _write_table(table, preprocessed / f"{name}_desc-confounds_timeseries.tsv")
+    _write_json(descriptions, preprocessed / f"{name}_desc-confounds_timeseries.json")
+
+
+def _events(end: float) -> pd.DataFrame:
+    """Blocks of rest and movement in turn until the run's end (s)."""
+    onsets = np.arange(0, end, BLOCK)
+    names = np.where(np.arange(len(onsets)) % 2, "movement", "rest")
+    return pd.DataFrame({"onset": onsets, "duration": np.minimum(BLOCK, end - onsets), "trial_type": names})
+
+
+def _write_sidecars(folder: Path, name: str) -> None:
+    source = f"bids:raw:{name.split('_')[0]}/func/{name}_bold.nii.gz"
+    common = {"Sources": [source], "SpatialReference": SPATIAL_REFERENCE}
+    bold = json.loads((FILES / f"{TASK}_bold.json").read_text()) | common
+    bold |= {"StartTime": START_TIME, "SliceTimingCorrected": True, "SkullStripped": False}
+    mask = common | {"Type": "Brain", "Description": "Where the simulated brain is"}
+    _write_json(bold, folder / f"{name}_{SPACE}_desc-preproc_bold.json")
+    _write_json(mask, folder / f"{name}_{SPACE}_desc-brain_mask.json")
+
+
+def _write_json(content: object, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, sep="\t", index=False, na_rep="n/a", float_format="%.10g", lineterminator="\n")
+
+
+def _write_image(data: NDArray[np.generic], path: Path, slope: float = 1.0) -> None:
+    """Write an image; the same data always give the same bytes, since the gzip header holds no time."""
+    header = nib.Nifti1Header()
+    header.set_data_shape(data.shape)
+    header.set_data_dtype(data.dtype)
+    header.set_sform(phantom.AFFINE, code="mni")
+    header.set_qform(phantom.AFFINE, code="mni")
+    header.set_zooms((phantom.VOXEL_SIZE,) * 3 + (REPETITION_TIME,) * (data.ndim - 3))
+    header.set_xyzt_units("mm", "sec")
+    header.set_slope_inter(slope, 0)
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    no_extension = bytes(4)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = header.binaryblock + no_extension + data.tobytes(order="F")
+    path.write_bytes(gzip.compress(content, compresslevel=4, mtime=0))
+
+
+def _link(source: Path, path: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no hard links."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try:
+        os.link(source, path)
+    except OSError:
+        shutil.copyfile(source, path)

@@ -1,0 +1,178 @@
+"""Why the packages' maps of a unit differ: from a fit to the attribution of its differences.
+
+Gathers what `bidsglm.compare.attribution` needs from what is in memory after a fit; no image is read again.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import toeplitz
+
+from bidsglm.backends.nilearn_design import slice_time_ref
+from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
+from bidsglm.compare.attribution import Evidence, Explanation, Masks, Pair, explanation
+from bidsglm.compare.combination import plan
+from bidsglm.compare.corners import Block, Models, RunDesigns
+from bidsglm.compare.crossproducts import Values
+from bidsglm.compare.mixture import PureDesigns, microtime_onset, mixtures
+from bidsglm.compare.steps import COARSE_STEPS
+from bidsglm.compare.words import modelling_steps
+from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries
+from bidsglm.spm import covariance, scaling
+from bidsglm.spm.whitening import normalised
+from bidsglm.unit import Fitted
+
+SAMPLE = 20_000
+"""Voxels of both masks that the table is computed on, all where there are fewer."""
+SEED = 20_260_101
+"""Of the sample."""
+CHUNK_VALUES = 6_000_000
+"""float32 values held at once for the dominant-step maps: 24 MB."""
+EXPLAINABLE = ("ols", "ar1")
+"""nilearn's noise models that cross-products can serve."""
+
+
+def explain(fitted: Fitted, n_sample: int = SAMPLE) -> Explanation:
+    """Attribute the difference between nilearn's and SPM's maps of a unit to modelling steps.
+
+    Parameters
+    ----------
+    fitted
+        With both backends.
+    n_sample
+        Voxels that the table is computed on at most; the dominant-step maps are over all of both masks.
+
+    Returns
+    -------
+    Without rows, and with a note that says why, where nothing can be attributed: a noise model beyond
+    AR(1) in nilearn, no voxel in both masks, no contrast.
+    """
+    prepared = fitted.prepared
+    masks = Masks(fitted.fits["nilearn"].mask, fitted.fits["spm"].mask)
+    pairs, notes = _pairs(fitted)
+    reason = _reason_against(prepared.model, masks, pairs)
+    if reason:
+        labels = ("none", *COARSE_STEPS)
+        return Explanation((), (), {}, labels, False, 0, int(masks.both.sum()), 0, (*notes, reason))
+    references = [slice_time_ref(p, prepared.model) for p in prepared.paradigms]
+    designs = [
+        PureDesigns(*both)
+        for both in zip(prepared.designs["nilearn"], prepared.designs["spm"], strict=True)
+    ]
+    mixed = mixtures(prepared.paradigms, prepared.model, designs, references)
+    onset = microtime_onset(prepared.paradigms[0], prepared.model)
+    steps = modelling_steps(prepared.model, mixed, references[0], onset)
+    if not mixed.apart:
+        notes.append("Response, events and sampling have no common grid for this model: they are one step.")
+    inside = np.flatnonzero(masks.both)
+    picked = np.random.default_rng(SEED).permutation(inside.size)[:n_sample]
+    blocks = _Blocks(fitted, masks)
+    columns = inside[np.sort(picked)]
+    sample = blocks.block(columns, np.dtype(np.float64))
+    evidence = Evidence(sample, blocks.signals(columns), blocks.chunks(inside), pairs, masks)
+    return explanation(_models(fitted, mixed.runs, pairs), steps, evidence, notes)
+
+
+def _pairs(fitted: Fitted) -> tuple[list[Pair], list[str]]:
+    """Maps of the contrasts that both packages have, of regressors and confounds."""
+    own = {maps.specification.label: maps for maps in fitted.fits["nilearn"].maps}
+    pairs, notes = [], []
+    for maps in fitted.fits["spm"].maps:
+        if CONSTANT in maps.specification.conditions:
+            notes.append(f"Contrast {maps.specification.name!r} weighs the constant and is not attributed.")
+        elif maps.specification.label in own:
+            pairs.append(Pair(own[maps.specification.label], maps))
+    return pairs, notes
+
+
+def _reason_against(model: ModelSpecification, masks: Masks, pairs: Sequence[Pair]) -> str:
+    if model.nilearn.noise_model not in EXPLAINABLE:
+        return (
+            f"The differences are not attributed: nilearn's noise model {model.nilearn.noise_model} "
+            "clusters voxels, which no other combination of steps repeats; ar1 and ols can be explained."
+        )
+    if not masks.both.any():
+        return "The differences are not attributed: no voxel is in both masks."
+    return "" if pairs else "The differences are not attributed: there is no contrast of both packages."
+
+
+def _models(fitted: Fitted, runs: tuple[RunDesigns, ...], pairs: Sequence[Pair]) -> Models:
+    model = fitted.prepared.model
+    kind = model.spm.serial_correlation
+    return Models(
+        runs,
+        tuple(plan(pair.spm.specification, pair.spm.runs) for pair in pairs),
+        model.nilearn.noise_model != "ols",
+        kind,
+        () if kind == "none" else _error_covariances(fitted, runs),
+    )
+
+
+def _error_covariances(fitted: Fitted, runs: Sequence[RunDesigns]) -> tuple[Floats, ...]:
+    """V of every run from the hyperparameters that the SPM backend reports."""
+    kind = fitted.prepared.model.spm.serial_correlation
+    assert kind != "none"
+    found = []
+    for h, run in zip(fitted.fits["spm"].noise["hyperparameters"], runs, strict=True):
+        n_scans = len(run.confounds.matrix)
+        rows = covariance.components(kind, n_scans, run.repetition_time)
+        found.append(toeplitz(np.asarray(h) @ rows))
+    return normalised(found)
+
+
+class _Blocks:
+    """Data of a unit, some voxels at a time, with the factors that both packages scale them by."""
+
+    def __init__(self, fitted: Fitted, masks: Masks) -> None:
+        self.model = fitted.prepared.model
+        self.series = fitted.data.series["nilearn"], fitted.data.series["spm"]
+        self.mask = masks.nilearn
+        kind = self.model.spm.global_normalization
+        factors = [scaling.scale_factors(s.global_means, kind) for s in self.series[1]]
+        self.scans = tuple(factors) if kind == "Scaling" else ()
+        self.spm_factors = tuple(np.ones(1) if self.scans else f[:1] for f in factors)
+        self.same = all(a is b for a, b in zip(*self.series, strict=True))
+
+    def chunks(self, inside: NDArray[np.intp]) -> Iterator[Block]:
+        """All of some columns, in float32."""
+        step = max(1, CHUNK_VALUES // sum(len(s.stored) for s in self.series[0]))
+        for start in range(0, inside.size, step):
+            yield self.block(inside[start : start + step], np.dtype(np.float32))
+
+    def block(self, columns: NDArray[np.intp], dtype: np.dtype[np.floating]) -> Block:
+        """Some columns."""
+        nilearn = self._values(self.series[0], columns, dtype)
+        own = self._nilearn_factors(self.series[0], columns), self.spm_factors
+        if self.same:
+            return Block(columns, (nilearn, nilearn), (own, own), self.scans)
+        spm = self._values(self.series[1], columns, dtype)
+        other = self._nilearn_factors(self.series[1], columns), self.spm_factors
+        return Block(columns, (nilearn, spm), (own, other), self.scans)
+
+    def _values(
+        self, runs: Sequence[TimeSeries], columns: NDArray[np.intp], dtype: np.dtype[np.floating]
+    ) -> tuple[Values, ...]:
+        return tuple(run.values(columns).astype(dtype, copy=False) for run in runs)
+
+    def signals(self, columns: NDArray[np.intp]) -> tuple[Values, ...]:
+        """Signals of some columns exactly as nilearn fits them."""
+        found = []
+        for run in self.series[0]:
+            values = masked_signals(run, columns)
+            mean = self._nilearn_means(run, columns)
+            found.append(values if mean is None else 100 * (values / mean - 1))
+        return tuple(np.asarray(Y, dtype=np.float64) for Y in found)
+
+    def _nilearn_factors(self, runs: Sequence[TimeSeries], columns: NDArray[np.intp]) -> tuple[Floats, ...]:
+        means = [self._nilearn_means(run, columns) for run in runs]
+        return tuple(np.ones(1) if mean is None else 100 / np.atleast_1d(np.asarray(mean, np.float64)) for mean in means)
+
+    def _nilearn_means(self, run: TimeSeries, columns: NDArray[np.intp]) -> Values | float | None:
+        """What nilearn divides by, in its own precision; at least 1."""
+        choice = self.model.nilearn.signal_scaling
+        if choice is False:
+            return None
+        if choice == 0:
+            return np.maximum(masked_signals(run, columns).mean(axis=0), 1)
+        return max(mean_signal(run, self.mask), 1)

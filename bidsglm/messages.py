@@ -1,0 +1,73 @@
+"""What the user sees while it runs: log lines, a progress bar on a terminal, and the log file."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bidsglm.dataset.outputs import create_folder
+
+LOG = logging.getLogger("bidsglm")
+
+
+def log_level(verbosity: int) -> int:
+    """Level of the messages on the terminal for so many -v less -q.
+
+    >>> log_level(0) == logging.INFO, log_level(-1) == logging.WARNING
+    (True, True)
+    """
+    return min(max(logging.INFO - 10 * verbosity, logging.DEBUG), logging.ERROR)
+
+
+def _terminal_handler() -> logging.Handler:
+    """Colours on a terminal, plain lines elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.logging import RichHandler
+
+        return RichHandler(
+            console=Console(stderr=True), show_path=False, log_time_format="[%X]", markup=False
+        )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    return handler
+
+
+def start_log(verbosity: int, log_dir: Path | None) -> None:
+    """Send messages to the terminal, and all of them, tracebacks too, to a file of this process."""
+    for handler in LOG.handlers:
+        handler.close()
+    LOG.handlers.clear()
+    LOG.propagate = False
+    LOG.setLevel(logging.DEBUG)
+    terminal = _terminal_handler()
+    terminal.setLevel(log_level(verbosity))
+    terminal.addFilter(lambda record: not getattr(record, "file_only", False))
+    LOG.addHandler(terminal)
+    if log_dir is not None:
+        create_folder(log_dir)
+        file = logging.FileHandler(log_dir / f"bidsglm-{os.getpid()}.log", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        LOG.addHandler(file)
+
+
+def log_traceback(what: str) -> None:
+    """Put the exception being handled into the log file only."""
+    LOG.error("%s", what, exc_info=True, extra={"file_only": True})
+
+
+@contextmanager
+def progress_bar(total: int) -> Iterator[Callable[[], None]]:
+    """Give a function to call after each participant; it moves a bar where there is a terminal."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("participants"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("participants", total=total)
+        yield lambda: progress.advance(task)

@@ -1,0 +1,345 @@
+"""Frozen records that the floors share, and the vocabulary of regressor names.
+
+Arrays have time first and voxels last; times are in seconds, distances in millimetres.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+CONSTANT = "constant"
+TRIAL_TYPE = "trial_type."
+NO_FILTER = float("inf")
+DEFAULT_HIGH_PASS = 128.0
+"""SPM's default cut-off in seconds; fMRIPrep and FitLins use it too."""
+
+MOTION_PARAMETERS = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The command line, resolved."""
+
+    bids_dir: Path
+    output_dir: Path
+    level: Literal["participant", "group"]
+    participant_labels: tuple[str, ...] = ()
+    """Without prefix; empty means all, as for the other labels."""
+    session_labels: tuple[str, ...] = ()
+    task_labels: tuple[str, ...] = ()
+    run_labels: tuple[str, ...] = ()
+    space: tuple[str, ...] = ()
+    bids_filters: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """pybids filters under the keys bold, mask, events, confounds."""
+    derivatives: tuple[Path, ...] = ()
+    model: Path | None = None
+    backends: tuple[str, ...] = ("spm", "nilearn")
+    matching: Literal["matched", "native"] = "matched"
+    hrf: str | None = None
+    """Overrides of the automatic model; None leaves its default."""
+    high_pass: float | None = None
+    noise_model: str | None = None
+    confounds: tuple[str, ...] | None = None
+    mask_threshold: float | None = None
+    smoothing_fwhm: float | None = None
+    work_dir: Path | None = None
+    n_procs: int = 1
+    omp_nthreads: int = 1
+    bids_database_dir: Path | None = None
+    skip_bids_validation: bool = False
+    reports_only: bool = False
+    dry_run: bool = False
+    stop_on_first_crash: bool = False
+    overwrite: bool = False
+    verbosity: int = 0
+
+
+@dataclass(frozen=True)
+class Hrf:
+    """The set of functions that a condition's events are convolved with."""
+
+    model: Literal["spm", "glover", "fir", "fourier", "fourier hanning", "gamma"] = "spm"
+    derivative: bool = False
+    dispersion: bool = False
+    length: float | None = None
+    """Seconds covered by a FIR, Fourier or gamma set."""
+    order: int | None = None
+    """Number of FIR bins, of Fourier frequencies or of gamma functions."""
+    fir_delays: tuple[int, ...] | None = None
+    """FIR delays in scans, nilearn's way to ask for the set."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """What follows the condition in the regressor names, one for each function.
+
+        >>> Hrf("spm", derivative=True).suffixes
+        ('', '_derivative')
+        >>> Hrf("fir", length=6, order=3).suffixes
+        ('_delay_0', '_delay_1', '_delay_2')
+        """
+        if self.model == "fir":
+            delays = self.fir_delays or tuple(range(self.order or 0))
+            return tuple(f"_delay_{i}" for i in delays)
+        if self.model in ("fourier", "fourier hanning"):
+            return tuple(f"_fourier_{i + 1}" for i in range(2 * (self.order or 0) + 1))
+        if self.model == "gamma":
+            return tuple(f"_gamma_{i + 1}" for i in range(self.order or 0))
+        return ("",) + ("_derivative",) * self.derivative + ("_dispersion",) * self.dispersion
+
+
+@dataclass(frozen=True)
+class ParametricModulation:
+    """A request of the model: modulate conditions by a column of events.tsv."""
+
+    name: str
+    conditions: tuple[str, ...]
+    """Trial types without the prefix trial_type."""
+    column: str
+    order: int = 1
+
+
+@dataclass(frozen=True)
+class TimeModulation:
+    """A request of the model: modulate conditions by time since the run's start."""
+
+    conditions: tuple[str, ...]
+    order: int
+
+
+@dataclass(frozen=True)
+class SpmSettings:
+    """Model.Software.SPM."""
+
+    serial_correlation: Literal["AR(1)", "FAST", "none"] = "AR(1)"
+    mask_threshold: float = 0.8
+    """Share of the global below which a voxel leaves the mask; -inf for none."""
+    microtime_resolution: int = 16
+    microtime_onset: int | None = None
+    """1-based bin; None: from the slice-time reference of the data, else 8."""
+    global_normalization: Literal["None", "Scaling"] = "None"
+
+
+@dataclass(frozen=True)
+class NilearnSettings:
+    """Model.Software.Nilearn."""
+
+    noise_model: str = "ar1"
+    """ols, ar1, ar2 ..."""
+    signal_scaling: int | tuple[int, int] | Literal[False] = 0
+    slice_time_ref: float | None = None
+    """Fraction of the TR; None: from the data or SPM's onset, see specification."""
+    drift_model: Literal["cosine", "polynomial"] | None = "cosine"
+    hrf: Hrf | None = None
+    """Only where it differs from the model's (settings native)."""
+    high_pass: float | None = None
+    """Seconds; only where it differs from the model's (settings native)."""
+
+
+@dataclass(frozen=True)
+class ContrastSpecification:
+    """A contrast at run level, over regressor names."""
+
+    name: str
+    label: str
+    """Letters and digits, for file names."""
+    conditions: tuple[str, ...]
+    weights: Floats
+    """(n_rows, n_conditions); one row for t."""
+    test: Literal["t", "F"] = "t"
+
+
+@dataclass(frozen=True)
+class ModelSpecification:
+    """A first-level model, read from a BIDS Stats Model or made automatically."""
+
+    name: str
+    x: tuple[str, ...]
+    """Regressor names and globs in the model's order, without the intercept."""
+    intercept: bool = True
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    by_session: bool = True
+    """Fit sessions apart."""
+    hrf: Hrf = Hrf()
+    high_pass: float = DEFAULT_HIGH_PASS
+    """Seconds; infinite for no filter."""
+    mask_entities: Mapping[str, str] = field(default_factory=dict)
+    """Options.Mask; empty means fMRIPrep's brain mask."""
+    transformations: tuple[Mapping[str, object], ...] = ()
+    """Instructions of pybids-transforms-v1, Factor and Convolve already taken out."""
+    modulations: tuple[ParametricModulation, ...] = ()
+    time_modulations: tuple[TimeModulation, ...] = ()
+    orthogonalize: bool | Mapping[str, bool] = True
+    """One value, or one for each trial type."""
+    contrasts: tuple[ContrastSpecification, ...] = ()
+    dummy_contrasts: tuple[str, ...] = ()
+    """Regressor names and globs that get a t contrast each."""
+    smoothing_fwhm: float = 0.0
+    spm: SpmSettings = SpmSettings()
+    nilearn: NilearnSettings = NilearnSettings()
+    notes: tuple[str, ...] = ()
+    """What the reader of the report should know: defaults taken, options without effect."""
+    automatic: bool = False
+    """Made by bidsglm: a condition that a participant lacks is noted, not an error."""
+    origin: str = ""
+    """The file it was read from, for messages."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of one run and what their metadata say."""
+
+    entities: Mapping[str, str]
+    """BIDS entities of the preprocessed bold, by long name: subject, session, task, run, space ..."""
+    bold: Path
+    events: Path | None
+    confounds: Path | None
+    mask: Path | None
+    n_scans: int
+    repetition_time: float
+    start_time: float | None
+    """fMRIPrep's StartTime: seconds from the volume's start to the slice-time reference."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """BIDS URI of each input file, under the keys bold, events, confounds, mask."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the report should know: metadata that contradict each other."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is fitted together: all runs of a participant's task in one space (and session)."""
+
+    participant: str
+    entities: Mapping[str, str]
+    """Those that all its output names carry: subject, session, task, acquisition, space, resolution ..."""
+    prefix: str
+    """Start of the names of its outputs: sub-01[_ses-x]_task-y[_acq-..]_space-S[_res-..]"""
+    folder: str
+    """Relative to the output folder: sub-01/func or sub-01/ses-x/func"""
+    runs: tuple[Run, ...]
+    run_prefixes: tuple[str, ...]
+    """The prefix with run (and whatever else tells its runs apart) in BIDS order; the prefix itself when
+    there is one run whose name carries no run entity."""
+
+
+@dataclass(frozen=True)
+class Modulator:
+    """A parametric modulator of one condition in one run."""
+
+    name: str
+    values: Floats
+    """(n_events,)"""
+    order: int = 1
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The events of one trial type in one run."""
+
+    name: str
+    """Without the prefix trial_type."""
+    onsets: Floats
+    """(n_events,) s from the first scan's start"""
+    durations: Floats
+    """(n_events,) s"""
+    modulators: tuple[Modulator, ...] = ()
+    time_modulation: int = 0
+    """Polynomial order of the modulation by time."""
+    orthogonalize: bool = True
+    amplitudes: Floats | None = None
+    """(n_events,) heights of the events where a transformation gave them; None for 1"""
+    prefix: str = TRIAL_TYPE
+    """Before the name in regressor names; empty for a variable that a transformation made."""
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        """Main effect, time modulation, then modulators, as in regressor names.
+
+        >>> Condition("go", np.zeros(1), np.zeros(1), (Modulator("rt", np.ones(1), 2),)).weight_names
+        ('trial_type.go', 'trial_type.go_x_rt^1', 'trial_type.go_x_rt^2')
+        """
+        stem = self.prefix + self.name
+        time = tuple(f"{stem}_x_time^{i + 1}" for i in range(self.time_modulation))
+        modulated = tuple(
+            f"{stem}_x_{m.name}^{i + 1}" for m in self.modulators for i in range(m.order)
+        )
+        return (stem, *time, *modulated)
+
+
+@dataclass(frozen=True)
+class Paradigm:
+    """Everything a backend needs for the design matrix of one run."""
+
+    repetition_time: float
+    n_scans: int
+    start_time: float | None
+    conditions: tuple[Condition, ...]
+    confound_names: tuple[str, ...]
+    confounds: Floats
+    """(n_scans, n_confounds)"""
+
+
+@dataclass(frozen=True)
+class DesignMatrix:
+    """The design matrix of one run."""
+
+    names: tuple[str, ...]
+    matrix: Floats
+    """(n_scans, n_regressors); the constant is the last column."""
+    high_pass_basis: Floats
+    """(n_scans, n_cosines) removed by projection (SPM); no columns where the drifts are regressors."""
+    repetition_time: float = float("nan")
+    """s; SPM's FAST covariance components depend on it"""
+
+
+@dataclass(frozen=True)
+class TimeSeries:
+    """One run's voxels, as stored in the file."""
+
+    stored: NDArray[np.generic]
+    """(n_scans, n_voxels) in the file's data type (float32 after smoothing)"""
+    slope: float
+    intercept: float
+    global_means: Floats
+    """(n_scans,) SPM's global of each whole volume, header-scaled"""
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of columns."""
+        return int(self.stored.shape[1])
+
+    def values(self, columns: slice | Mask | NDArray[np.intp]) -> Floats:
+        """Header-scaled float64 values (n_scans, n_columns) of some voxels."""
+        return self.stored[:, columns].astype(np.float64) * self.slope + self.intercept
+
+
+class Volume(NamedTuple):
+    """The grid that columns of an array come from."""
+
+    shape: tuple[int, int, int]
+    affine: Floats
+    voxels: Mask
+    """(x, y, z) True where a column stands; columns in C order of the voxels"""
+
+
+@dataclass(frozen=True)
+class ContrastMaps:
+    """A contrast's maps over all columns; outside the backend's mask: NaN, 0 (stat, z), 1 (p)."""
+
+    specification: ContrastSpecification
+    runs: tuple[int, ...]
+    """Indices of the runs it averages."""
+    effect: Floats | None
+    """(n_voxels,); None for F, as variance"""
+    variance: Floats | None
+    stat: Floats
+    z: Floats
+    p: Floats
+    dof: tuple[float, ...]
+    """(residual,) for t, (numerator, residual) for F"""

@@ -1,0 +1,106 @@
+"""What all figures share: colours, type, and the way from a canvas to the bytes of a file.
+
+Figures stand on white, in light pages and in dark ones. They are drawn without pyplot, so nothing
+stays behind in a global state, and two runs give the same bytes.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure as Canvas
+
+SPM_COLOUR = "#c8553d"
+NILEARN_COLOUR = "#1f7a8c"
+BOTH_COLOUR = "#8d99ae"
+INK = "#1f2933"
+FAINT = "#6b7785"
+BACKEND_COLOURS = {"spm": SPM_COLOUR, "nilearn": NILEARN_COLOUR}
+BACKEND_TITLES = {"spm": "SPM", "nilearn": "nilearn"}
+
+PAGE_WIDTH = 10.0
+"""Inches; the page shows figures at most that wide."""
+DPI = 150
+"""Sharp on a screen of twice the usual density at the width of the page."""
+
+STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "text.color": INK,
+    "text.parse_math": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "bidsglm",
+}
+"""text.parse_math is off because names of contrasts may hold a dollar sign."""
+
+
+class Figure(NamedTuple):
+    """An image file, and the words that go with it."""
+
+    name: str
+    """End of its file name, behind the prefix of the unit or run and an underscore."""
+    content: bytes
+    """PNG or SVG, as the name ends."""
+    alt: str
+    """What it shows, for those who cannot see it."""
+    caption: str
+    """How to read it."""
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's own defaults and ours, whatever the user's matplotlibrc says."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def canvas(width: float, height: float, layout: str | None = "constrained") -> "Canvas":
+    """Return an empty figure of this many inches."""
+    from matplotlib.figure import Figure as Canvas
+
+    return Canvas(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
+
+
+def encoded(drawing: "Canvas", kind: str) -> bytes:
+    """Return the file content of a drawing; kind is png or svg."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    drawing.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+    return buffer.getvalue()
+
+
+def activation_colours(signed: bool = True) -> "Colormap":
+    """Cold for negative, hot for positive, fading into the anatomy around zero; unsigned: hot only."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    stops = ("#b8f3ff", "#3fb4f5", "#1f5fd0", "#1b2a6b", "#6b1b1b", "#d9381e", "#f9a11b", "#fff3a6")
+    ramp = LinearSegmentedColormap.from_list("activation", stops)(np.linspace(0, 1, 256))
+    # opaque from half the range on, so that small values neither vanish nor hide the brain
+    ramp[:, 3] = np.clip(np.abs(np.linspace(-2, 2, 256)), 0, 1)
+    return LinearSegmentedColormap.from_list("activation", ramp if signed else ramp[128:])
+
+
+def density_colours() -> "Colormap":
+    """Light to dark, the lightest still visible on white."""
+    import matplotlib as mpl
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(mpl.colormaps["YlGnBu"](np.linspace(0.22, 1, 256)))

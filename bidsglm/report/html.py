@@ -1,0 +1,221 @@
+"""Self-contained HTML pages of a participant and of a data set, from records and figures."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bidsglm.compare.agreement import COLUMNS
+from bidsglm.report import wording
+from bidsglm.report.drawing import BACKEND_TITLES, Figure
+from bidsglm.report.methods import RunInput, SettingRow
+from bidsglm.report.references import cited
+from bidsglm.report.wording import Row
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = [
+    "About",
+    "ContrastReport",
+    "Figure",
+    "GroupReport",
+    "GroupUnit",
+    "ParticipantEntry",
+    "ParticipantReport",
+    "RunInput",
+    "SettingRow",
+    "UnitReport",
+    "group_page",
+    "participant_page",
+]
+
+TEMPLATES = Path(__file__).parent / "templates"
+MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True)
+class About:
+    """What made the page."""
+
+    version: str
+    """Of bidsglm."""
+    command: str
+    """The command line as typed."""
+    date: str
+    """When, for people to read."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Versions of Python and of the packages that the numbers depend on."""
+
+
+@dataclass(frozen=True)
+class ContrastReport:
+    """One contrast of one unit."""
+
+    name: str
+    """As the model has it."""
+    label: str
+    """As in file names."""
+    definition: str
+    """Its weights, for people to read."""
+    test: str = "t"
+    """t or F"""
+    runs: tuple[str, ...] = ()
+    """Labels of the runs it averages."""
+    dof: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Backend -> (residual,) for t, (numerator, residual) for F."""
+    agreement: tuple[Row, ...] = ()
+    """One row for each map; empty with a single backend."""
+    figures: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """What was fitted together: a participant's runs of one task in one space."""
+
+    title: str
+    """For example `task-tapping space-MNI152NLin2009cAsym`."""
+    backends: tuple[str, ...]
+    runs: tuple[RunInput, ...]
+    settings: tuple[SettingRow, ...]
+    """See `methods.setting_rows`."""
+    methods: tuple[str, ...]
+    """Paragraphs, see `methods.paragraphs`."""
+    designs: tuple[Figure, ...] = ()
+    """One for each run."""
+    contrasts: tuple[ContrastReport, ...] = ()
+    data_figures: tuple[Figure, ...] = ()
+    """Masks, background."""
+    mask_sizes: Mapping[str, int] = field(default_factory=dict)
+    """Backend -> number of voxels."""
+    estimates: tuple[SettingRow, ...] = ()
+    """What each backend estimated: degrees of freedom, noise."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ParticipantReport:
+    """A participant's page; one that failed has errors and perhaps no units."""
+
+    participant: str
+    """Label without prefix."""
+    about: About
+    units: tuple[UnitReport, ...] = ()
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ParticipantEntry:
+    """A participant's line on the page of the data set."""
+
+    participant: str
+    """Label without prefix."""
+    page: str = ""
+    """Link relative to the group page; empty when there is none."""
+    error: str = ""
+    """Empty when the participant is finished."""
+
+
+@dataclass(frozen=True)
+class GroupUnit:
+    """The participants' agreement in one task and space."""
+
+    title: str
+    rows: tuple[Row, ...]
+    """The participants' agreement rows, `participant_id` (and `session_id`) in front."""
+    figures: tuple[Figure, ...] = ()
+    table: str = ""
+    """Link to the TSV, relative to the page."""
+
+
+@dataclass(frozen=True)
+class GroupReport:
+    """The page of a data set."""
+
+    dataset: str
+    about: About
+    participants: tuple[ParticipantEntry, ...]
+    units: tuple[GroupUnit, ...] = ()
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+def data_uri(figure: Figure) -> str:
+    """Put the image inside its own address, so that the page needs no file beside it.
+
+    >>> data_uri(Figure("a.svg", b"<svg/>", "", ""))
+    'data:image/svg+xml;base64,PHN2Zy8+'
+    """
+    kind = MEDIA_TYPES[Path(figure.name).suffix]
+    return f"data:{kind};base64,{base64.b64encode(figure.content).decode('ascii')}"
+
+
+def participant_page(report: ParticipantReport) -> str:
+    """Render a participant's report as one HTML document that needs nothing else.
+
+    Parameters
+    ----------
+    report
+        What stands on it; without units only what went wrong.
+    """
+    sections = ["Summary"]
+    if report.units:
+        sections += [
+            "Inputs and settings",
+            "Design matrices",
+            "Contrasts",
+            "Data and masks",
+            "Methods",
+            "Warnings",
+        ]
+    return (
+        _environment()
+        .get_template("participant.html")
+        .render(
+            report=report,
+            sections=[*sections, "Errors", "About"],
+            references=cited([text for unit in report.units for text in unit.methods]),
+        )
+    )
+
+
+def group_page(report: GroupReport) -> str:
+    """Render a data set's report as one HTML document; participants' pages are linked beside it."""
+    sections = ["Summary"]
+    if report.units:
+        sections += ["Agreement", "Participants"]
+    return (
+        _environment()
+        .get_template("group.html")
+        .render(
+            report=report,
+            sections=[*sections, "Warnings", "Errors", "About"],
+            spreads={unit.title: wording.spreads(unit.rows) for unit in report.units},
+        )
+    )
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text.lower())
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": wording.number, "data_uri": data_uri, "slug": _slug}
+    environment.globals |= {
+        "backend_titles": BACKEND_TITLES,
+        "descriptions": COLUMNS,
+        "wording": wording,
+    }
+    return environment

@@ -1,0 +1,153 @@
+"""Axial slices of a volume, side by side, in the order and orientation that people read.
+
+Neurological convention: the left of the picture is the left of the brain. Nothing is resampled:
+axes are flipped and swapped to the orientation nearest to RAS, as `nibabel.as_closest_canonical`
+does, so slices of an oblique scan are the scan's own.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+from numpy.typing import NDArray
+
+from bidsglm.model import Floats, Mask
+
+Number = TypeVar("Number", bound=np.generic)
+
+MARGIN = 2
+"""Voxels around the mask that stay visible, so that its border is not the border of the picture."""
+
+
+SMALLEST_AREA = 0.2
+"""Of the largest slice's voxels; smaller slices are shown only for a peak."""
+
+
+class View(NamedTuple):
+    """Which slices of which grid, cropped how."""
+
+    affine: Floats
+    """(4, 4) of the volumes as they are in the files"""
+    shape: tuple[int, int, int]
+    rows: slice
+    """Of the second axis after reorientation (posterior to anterior)."""
+    columns: slice
+    """Of the first axis after reorientation (left to right)."""
+    slices: tuple[int, ...]
+    """Of the third axis after reorientation (inferior to superior)."""
+
+
+def reoriented(volume: NDArray[Number], affine: Floats) -> NDArray[Number]:
+    """Volume (x, y, z) with its axes nearest to right, anterior, superior.
+
+    >>> flipped = np.diag([-1.0, 1, 1, 1])
+    >>> reoriented(np.arange(2).reshape(2, 1, 1), flipped).ravel().tolist()
+    [1, 0]
+    """
+    result: NDArray[Number] = apply_orientation(volume, io_orientation(affine))
+    return result
+
+
+def _reoriented_affine(affine: Floats, shape: tuple[int, int, int]) -> Floats:
+    result: Floats = affine @ inv_ornt_aff(io_orientation(affine), shape)
+    return result
+
+
+def _extent(occupied: Mask) -> slice:
+    where = np.flatnonzero(occupied)
+    if not len(where):
+        return slice(0, len(occupied))
+    return slice(max(int(where[0]) - MARGIN, 0), int(where[-1]) + MARGIN + 1)
+
+
+def spread_slices(occupied: Sequence[int], wanted: Iterable[int], n_slices: int) -> tuple[int, ...]:
+    """At most n_slices of the occupied slices, spread evenly, the wanted ones among them.
+
+    Parameters
+    ----------
+    occupied
+        Slices worth showing, ascending.
+    wanted
+        Slices that must be there, the most important first; each takes the place of the nearest
+        slice that is not itself wanted.
+
+    Examples
+    --------
+    >>> spread_slices(range(11), [4], 3)
+    (0, 4, 10)
+    """
+    places = np.linspace(0, len(occupied) - 1, min(n_slices, len(occupied))).round().astype(int)
+    chosen = [occupied[i] for i in places]
+    kept: set[int] = set()
+    for level in wanted:
+        free = [i for i, c in enumerate(chosen) if c not in kept]
+        if level not in chosen and free:
+            chosen[min(free, key=lambda i: abs(chosen[i] - level))] = level
+        kept.add(level)
+    return tuple(sorted(set(chosen)))
+
+
+def view(mask: Mask, affine: Floats, peaks: Iterable[NDArray[np.floating]] = (), n_slices: int = 7) -> View:
+    """Slices through a mask (x, y, z) that hold the highest voxel of each map in peaks."""
+    upright = reoriented(mask, affine)
+    levels = [
+        int(np.unravel_index(np.nanargmax(reoriented(peak, affine)), upright.shape)[2])
+        for peak in peaks
+        if np.isfinite(peak).any()
+    ]
+    areas = upright.sum(axis=(0, 1))
+    occupied = np.flatnonzero(areas >= SMALLEST_AREA * max(areas.max(), 1)).tolist() or range(
+        upright.shape[2]
+    )
+    return View(
+        affine=affine,
+        shape=(mask.shape[0], mask.shape[1], mask.shape[2]),
+        rows=_extent(np.asarray(upright.any(axis=(0, 2)))),
+        columns=_extent(np.asarray(upright.any(axis=(1, 2)))),
+        slices=spread_slices(occupied, levels, n_slices),
+    )
+
+
+def montage(volume: NDArray[Number], of: View) -> NDArray[Number]:
+    """Slices of a view in a row, (height, width of all): row 0 is posterior, column 0 is left.
+
+    >>> volume = np.arange(8).reshape(2, 2, 2)
+    >>> montage(volume, View(np.eye(4), (2, 2, 2), slice(0, 2), slice(0, 2), (0, 1))).tolist()
+    [[0, 4, 1, 5], [2, 6, 3, 7]]
+    """
+    upright = reoriented(volume, of.affine)
+    tiles = [upright[of.columns, of.rows, level].T for level in of.slices]
+    return np.concatenate(tiles, axis=1)
+
+
+def tile_width(of: View) -> int:
+    """Columns of one slice in the montage."""
+    first, last, _ = of.columns.indices(_reoriented_shape(of)[0])
+    return last - first
+
+
+def _reoriented_shape(of: View) -> tuple[int, int, int]:
+    moved = io_orientation(of.affine)[:, 0].astype(int)
+    shape = [0, 0, 0]
+    for source, target in enumerate(moved):
+        shape[target] = of.shape[source]
+    return (shape[0], shape[1], shape[2])
+
+
+def heights(of: View) -> tuple[float, ...]:
+    """Height z in mm of the middle of each slice.
+
+    >>> heights(View(np.diag([2.0, 2, 2, 1]), (3, 3, 3), slice(0, 3), slice(0, 3), (0, 2)))
+    (0.0, 4.0)
+    """
+    shape = _reoriented_shape(of)
+    affine = _reoriented_affine(of.affine, of.shape)
+    middle = [(shape[0] - 1) / 2, (shape[1] - 1) / 2]
+    return tuple(float((affine @ [*middle, level, 1])[2]) for level in of.slices)
+
+
+def pixel_aspect(of: View) -> float:
+    """Height of a pixel of the montage over its width."""
+    sizes = np.linalg.norm(_reoriented_affine(of.affine, of.shape)[:3, :3], axis=0)
+    return float(sizes[1] / sizes[0])

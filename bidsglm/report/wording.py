@@ -1,0 +1,172 @@
+"""The agreement table in words: what the page shows of it, under which titles, and its verdict."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from bidsglm.compare.agreement import summary
+
+UNDEFINED = "n/a"
+"""What a table shows where a number is not defined."""
+MINUS = "\N{MINUS SIGN}"
+
+Row = Mapping[str, str | int | float]
+"""A row of an agreement table, as `compare.agreement` makes it or as read from its TSV."""
+
+
+class Column(NamedTuple):
+    """A column of a table on the page."""
+
+    key: str
+    title: str
+
+
+MAP_COLUMNS = (
+    Column("map", "map"),
+    Column("pearson_r", "Pearson r"),
+    Column("spearman_rho", "Spearman \N{GREEK SMALL LETTER RHO}"),
+    Column("concordance", "concordance"),
+    Column("slope", "slope"),
+    Column("intercept", "intercept"),
+    Column("rmsd", "RMSD"),
+    Column("mean_difference", "mean difference"),
+    Column("loa_lower", "lower limit"),
+    Column("loa_upper", "upper limit"),
+    Column("sign_agreement", "same sign"),
+)
+OVERLAP_COLUMNS = (
+    Column("dice", "Dice"),
+    Column("jaccard", "Jaccard"),
+    Column("n_spm", "SPM voxels"),
+    Column("n_nilearn", "nilearn voxels"),
+    Column("dark_dice_spm", "SPM outside nilearn's mask"),
+    Column("dark_dice_nilearn", "nilearn outside SPM's mask"),
+)
+THRESHOLDS = {"p001": "p < 0.001", "fdr05": "FDR 0.05", "fwe05": "FWE 0.05"}
+OVERVIEW_COLUMNS = (
+    Column("pearson_r", "Pearson r"),
+    Column("slope", "slope"),
+    Column("rmsd", "RMSD"),
+    Column("dice_p001", "Dice p < 0.001"),
+    Column("dice_fdr05", "Dice FDR 0.05"),
+    Column("peak_distance_mm", "peaks apart (mm)"),
+)
+
+
+def number(value: object, key: str = "") -> str:
+    """Round a number for people to read, by its column: counts (n_...) are integers, mm have one decimal.
+
+    >>> number(0.96789), number(12345.0, "n_both"), number(1e-5), number(float("nan"))
+    ('0.968', '12,345', '1e-05', 'n/a')
+    >>> number(3.4641, "peak_distance_mm")
+    '3.5'
+    """
+    if not isinstance(value, int | float):
+        return UNDEFINED if value is None else str(value)
+    if not math.isfinite(value):
+        return UNDEFINED
+    if isinstance(value, int) or key.startswith("n_"):
+        text = f"{value:,.0f}"
+    elif key.endswith("_mm"):
+        text = f"{value:.1f}"
+    else:
+        text = f"{value:.3f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"
+    return text.replace("-", MINUS, 1) if text.startswith("-") else text
+
+
+def degrees(dof: Sequence[float]) -> str:
+    """Write degrees of freedom with at most one decimal.
+
+    >>> degrees((3.0, 206.97))
+    '3, 207'
+    """
+    return ", ".join(f"{value:.1f}".removesuffix(".0") for value in dof)
+
+
+def stat_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Rows of the statistic maps, t or F.
+
+    >>> stat_rows([{"map": "effect"}, {"map": "t"}])
+    ({'map': 't'},)
+    """
+    return tuple(row for row in rows if row["map"] in ("t", "F"))
+
+
+def main_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Rows of effect and statistic; z says the same as the statistic.
+
+    >>> [row["map"] for row in main_rows([{"map": "effect"}, {"map": "t"}, {"map": "z"}])]
+    ['effect', 't']
+    """
+    return tuple(row for row in rows if row["map"] in ("effect", "t", "F"))
+
+
+def median(rows: Sequence[Row], column: str) -> float:
+    """Median of a column over the rows where it is defined, NaN where it nowhere is.
+
+    >>> median([{"slope": 1.0}, {"slope": 2.0}, {"slope": float("nan")}], "slope")
+    1.5
+    """
+    values = sorted(v for row in rows if math.isfinite(v := float(row.get(column, math.nan))))
+    middle = len(values) // 2
+    if not values:
+        return math.nan
+    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+
+
+def verdict(rows: Sequence[Row], over: str = "the contrasts") -> str:
+    """Sum up agreement rows in one or two sentences with the numbers that carry them: medians over several.
+
+    >>> print(verdict([{"map": "t", "pearson_r": 0.991, "slope": 0.95, "dice_p001": 0.9}]))
+    The t map of SPM correlates with nilearn's at r = 0.991; SPM's t is 0.95 times nilearn's (slope), and \
+    the voxels above p < 0.001 overlap with a Dice of 0.90.
+    """
+    chosen = stat_rows(rows)
+    if not chosen:
+        return ""
+    several = len(chosen) > 1
+    stat = "/".join(dict.fromkeys(str(row["map"]) for row in chosen))
+    r, slope, dice = (median(chosen, column) for column in ("pearson_r", "slope", "dice_p001"))
+    if not math.isfinite(r):
+        return f"The {stat} maps cannot be compared: one is constant, or both masks share too few voxels."
+    overlap = (
+        f"the voxels above p < 0.001 overlap with a Dice of {dice:.2f}"
+        if math.isfinite(dice)
+        else "no voxel passes p < 0.001 in either"
+    )
+    subject = f"{stat} maps of SPM correlate" if several else f"{stat} map of SPM correlates"
+    typical = f" (medians over {over})" if several else ""
+    return (
+        f"The {subject} with nilearn's at r = {r:.3f}; SPM's {stat} is {slope:.2f} times nilearn's (slope),"
+        f" and {overlap}{typical}.{_effect_verdict(rows)}"
+    )
+
+
+def _effect_verdict(rows: Iterable[Row]) -> str:
+    effects = [row for row in rows if row["map"] == "effect"]
+    r, slope = median(effects, "pearson_r"), median(effects, "slope")
+    return f" SPM's effects are {slope:.2g} times nilearn's (r = {r:.3f})." if math.isfinite(slope) else ""
+
+
+def threshold_keys(row: Row) -> dict[str, str]:
+    """Thresholds that a row of the agreement table has overlap for, with their titles.
+
+    >>> threshold_keys({"dice_p001": 0.5})
+    {'p001': 'p < 0.001'}
+    """
+    return {key: title for key, title in THRESHOLDS.items() if f"dice_{key}" in row}
+
+
+def spreads(rows: Sequence[Row]) -> tuple[dict[str, object], ...]:
+    """Lines of the data set's table, one for each contrast and map (not z): metric -> its spread.
+
+    >>> rows = [{"contrast": "go", "map": "t", "slope": slope} for slope in (0.8, 1.0)]
+    >>> spreads(rows)[0]["slope"]["median"]
+    0.9
+    """
+    lines: dict[tuple[object, object], dict[str, object]] = {}
+    for spread in summary(main_rows(rows)):
+        key = spread["contrast"], spread["map"]
+        line = lines.setdefault(key, {"contrast": key[0], "map": key[1]})
+        line[str(spread["metric"])] = spread
+    return tuple(lines.values())

@@ -1,0 +1,210 @@
+"""Serial correlations: SPM12's components (``spm_Ce``) and pooled covariance (``spm_est_non_sphericity``).
+
+Voxels whose filtered series pass an F test of the effects of interest at p < 0.001 give
+``Cy = sum_v Y_v Y_v' / s2_v / q``, with s2 their residual variance and q their number; the temporal
+covariance of the errors is fitted to it (D. Glaser and K. Friston, in *Human Brain Function*, 2003,
+chapter 39).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from bidsglm.model import Floats, Mask
+from bidsglm.spm.estimation import Decomposition, JointModel, decomposition
+from bidsglm.spm.probability import f_quantile
+
+EXPANSION_POINT = 0.2
+"""Autoregression coefficient that SPM's AR(1) components are linear about."""
+DIFFERENCE_STEP = np.exp(-8)
+NEGLIGIBLE_CORRELATION = 1e-4
+FAST_TIME_CONSTANTS = 6
+FAST_LONGEST = 6
+"""Exponent of 2: 64 s."""
+FAST_POWERS = 3
+SELECTION_P = 0.001
+"""Voxels with a smaller p value enter the pooled covariance (SPM's UFp)."""
+
+
+def components(serial_correlation: Literal["AR(1)", "FAST"], n_scans: int, repetition_time: float) -> Floats:
+    """First rows of the Toeplitz covariance components of a run.
+
+    Parameters
+    ----------
+    serial_correlation
+        SPM's name of the model.
+    n_scans
+        Number of scans of the run.
+    repetition_time
+        s
+
+    Returns
+    -------
+    (n_components, n_scans)
+
+    Raises
+    ------
+    ValueError
+        FAST without a repetition time.
+
+    >>> components("AR(1)", 3, 2.0).round(2).tolist()
+    [[1.0, -0.0, -0.04], [1.0, 0.4, 0.12]]
+    >>> components("FAST", 3, 2.0).shape
+    (18, 3)
+    """
+    if serial_correlation == "AR(1)":
+        return _autoregressive(n_scans)
+    if not repetition_time > 0:
+        raise ValueError("FAST needs the repetition time of every design")
+    return _exponentials(n_scans, repetition_time)
+
+
+def _autoregressive(n_scans: int) -> Floats:
+    def correlation(a: float) -> Floats:
+        rho = a ** np.arange(n_scans, dtype=float)
+        return np.where(rho > NEGLIGIBLE_CORRELATION, rho, 0.0)
+
+    rho = correlation(EXPANSION_POINT)
+    slope = (correlation(EXPANSION_POINT + DIFFERENCE_STEP) - rho) / DIFFERENCE_STEP
+    return np.stack([rho - EXPANSION_POINT * slope, rho + EXPANSION_POINT * slope])
+
+
+def _exponentials(n_scans: int, repetition_time: float) -> Floats:
+    lag = np.arange(n_scans) * repetition_time
+    shortest = int(np.floor(np.log2(repetition_time / 4)))
+    exponents = range(shortest, FAST_LONGEST + 1)[:FAST_TIME_CONSTANTS]
+    return np.stack([lag**j * np.exp(-lag / 2.0**k) for k in exponents for j in range(FAST_POWERS)])
+
+
+class Criterion(NamedTuple):
+    """The F test that selects voxels."""
+
+    model: JointModel
+    subspaces: tuple[Floats, ...]
+    """(r, nu1) of every run: the effects of interest among the coefficients"""
+    dof: tuple[int, int]
+    threshold: float
+
+
+def criterion(model: JointModel) -> Criterion:
+    """F test of all regressors but the constants, which are each run's last column.
+
+    Parameters
+    ----------
+    model
+        Filtered, unwhitened designs of all runs.
+
+    Raises
+    ------
+    ValueError
+        There is no effect of interest, or no residual degree of freedom.
+
+    Notes
+    -----
+    As in SPM, cosines are not subtracted from the residual degrees of freedom.
+
+    >>> from bidsglm.spm.estimation import joint_model
+    >>> X = np.column_stack([np.arange(9.0), np.ones(9)])
+    >>> test = criterion(joint_model([X], [np.zeros((9, 0))], [None]))
+    >>> test.dof, round(test.threshold, 2)
+    ((1, 7), 29.25)
+    """
+    subspaces = _interest(model.decomposition)
+    n_scans = sum(len(run.X0) for run in model.runs)
+    dof = (sum(B.shape[1] for B in subspaces), n_scans - model.decomposition.rank)
+    if min(dof) < 1:
+        raise ValueError("the design has no effect of interest or leaves no residual degree of freedom")
+    return Criterion(model, subspaces, dof, f_quantile(SELECTION_P, *dof))
+
+
+def _interest(decomposed: Decomposition) -> tuple[Floats, ...]:
+    """Bases, in the coordinates of U, of what the constants leave of the other columns."""
+    others = [np.eye(len(f.right))[:, :-1] for f in decomposed.runs]
+    constants = [np.eye(len(f.right))[:, -1:] for f in decomposed.runs]
+    others, constants = _in_row_space(others, decomposed), _in_row_space(constants, decomposed)
+    coordinates = []
+    for factors, E0, E1 in zip(decomposed.runs, constants, others, strict=True):
+        contrast = E1 - E0 @ (np.linalg.pinv(E0) @ E1)
+        z = factors.right.T @ contrast / factors.singular[:, None]
+        coordinates.append(np.where(np.abs(z) < decomposed.tolerance, 0.0, z))
+    return tuple(f.left for f in decomposition(coordinates).runs)
+
+
+def _in_row_space(columns: list[Floats], decomposed: Decomposition) -> list[Floats]:
+    """Replace the columns by their projections if one of them lies outside the row space."""
+    projected = [f.right @ (f.right.T @ E) for f, E in zip(decomposed.runs, columns, strict=True)]
+    worst = max(np.abs(P - E).max(initial=0.0) for P, E in zip(projected, columns, strict=True))
+    if worst <= decomposed.tolerance:
+        return columns
+    return [np.where(np.abs(P) < decomposed.tolerance, 0.0, P) for P in projected]
+
+
+class Pooled(NamedTuple):
+    """Covariance of the data over the selected voxels."""
+
+    covariances: tuple[Floats, ...]
+    """(n_scans, n_scans) of every run"""
+    selected: Mask
+    """(n_voxels,)"""
+
+
+def pooled_covariance(test: Criterion, chunks: Iterable[Sequence[Floats]]) -> Pooled:
+    """Average of the scaled data's outer products over the voxels that pass the test.
+
+    Parameters
+    ----------
+    test
+        The F test.
+    chunks
+        For some voxels at a time, the scaled data (n_scans, n_voxels) of every run; overwritten
+
+    Raises
+    ------
+    ValueError
+        No voxel passes the test; SPM stops with "no significant voxels".
+
+    >>> from bidsglm.spm.estimation import joint_model
+    >>> X = np.column_stack([np.arange(9.0), np.ones(9)])
+    >>> test = criterion(joint_model([X], [np.zeros((9, 0))], [None]))
+    >>> noise = np.random.default_rng(0).standard_normal((9, 2))
+    >>> pooled_covariance(test, [[X[:, :1] * [0.0, 5.0] + noise]]).selected.tolist()
+    [False, True]
+    """
+    totals = [np.zeros((len(run.X0),) * 2) for run in test.model.runs]
+    selected = []
+    for runs in chunks:
+        means = [Y.mean(axis=0) for Y in runs]
+        for Y, mean in zip(runs, means, strict=True):
+            Y -= mean
+        weights = _weights(test, runs, means)
+        chosen = weights > 0
+        selected.append(chosen)
+        for total, Y, mean in zip(totals, runs, means, strict=True):
+            total += _outer_products(Y[:, chosen], mean[chosen], weights[chosen])
+    found = np.concatenate(selected)
+    n_found = np.count_nonzero(found)
+    if not n_found:
+        raise ValueError("no significant voxels: none passes the F test for the pooled covariance")
+    return Pooled(tuple(total / n_found for total in totals), found)
+
+
+def _weights(test: Criterion, centred: Sequence[Floats], means: Sequence[Floats]) -> Floats:
+    """1 / residual variance of the voxels that pass, 0 for the others."""
+    interest = np.zeros_like(means[0])
+    residual = np.zeros_like(means[0])
+    for run, B, Y, mean in zip(test.model.runs, test.subspaces, centred, means, strict=True):
+        projection = run.projection(Y, mean)
+        interest += ((B.T @ projection.coefficients) ** 2).sum(axis=0)
+        residual += projection.residual
+    passed = interest / test.dof[0] > test.threshold * residual / test.dof[1]
+    weights = np.zeros_like(residual)
+    np.divide(test.dof[1], residual, out=weights, where=passed)
+    return weights
+
+
+def _outer_products(centred: Floats, mean: Floats, weights: Floats) -> Floats:
+    """Sum of w y y' over voxels, from series without their mean, which is put back."""
+    cross = centred @ (weights * mean)
+    root = centred * np.sqrt(weights)
+    return np.asarray(root @ root.T + np.add.outer(cross, cross) + weights @ mean**2)

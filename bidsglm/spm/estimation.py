@@ -1,0 +1,215 @@
+"""Least squares in the whitened and filtered space: SPM12's ``spm_spm`` and ``spm_sp``.
+
+With the filter K and the whitening W, the design is ``A = K W X = U D V'`` and
+``beta = V D^-1 U' K W Y``, ``RSS = |K W Y|^2 - |U' K W Y|^2``. Design, W and K are block diagonal
+over runs, so every step is done run by run; only the rank tolerance and the residual degrees of
+freedom are shared (K. Worsley and K. Friston, NeuroImage 2:173-181, 1995).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.model import Floats
+from bidsglm.spm.highpass import remove
+from bidsglm.spm.whitening import Whitening
+
+
+class Factors(NamedTuple):
+    """Thin singular value decomposition of a run's design, cut to its rank r."""
+
+    left: Floats
+    """(n_scans, r)"""
+    singular: Floats
+    """(r,)"""
+    right: Floats
+    """(n_regressors, r)"""
+
+
+class Decomposition(NamedTuple):
+    """The block-diagonal design of all runs, decomposed."""
+
+    runs: tuple[Factors, ...]
+    tolerance: float
+    """Below it, singular values and contrast entries are zero to SPM."""
+
+    @property
+    def rank(self) -> int:
+        """Rank of the whole design."""
+        return sum(f.singular.size for f in self.runs)
+
+
+def decomposition(designs: Sequence[Floats]) -> Decomposition:
+    """Singular value decomposition of a block-diagonal design with SPM's rank tolerance.
+
+    Parameters
+    ----------
+    designs
+        (n_scans, n_regressors) of every run
+
+    >>> decomposition([np.ones((4, 2)), np.eye(4)[:, :2]]).rank
+    3
+    """
+    svds = [np.linalg.svd(A, full_matrices=False) for A in designs]
+    size = max(sum(len(A) for A in designs), sum(A.shape[1] for A in designs))
+    tolerance = float(size * max(d.max(initial=0.0) for _, d, _ in svds) * np.finfo(float).eps)
+    runs = []
+    for left, singular, right in svds:
+        keep = singular > tolerance
+        runs.append(Factors(left[:, keep], singular[keep], right[keep].T))
+    return Decomposition(tuple(runs), tolerance)
+
+
+class Projection(NamedTuple):
+    """A run's voxels in the space of its design."""
+
+    coefficients: Floats
+    """(r, n_voxels) U' K W Y"""
+    residual: Floats
+    """(n_voxels,) RSS"""
+
+
+@dataclass(frozen=True)
+class RunModel:
+    """One run's design after whitening and filtering."""
+
+    factors: Factors
+    X0: Floats
+    """(n_scans, n_cosines)"""
+    whitening: Whitening | None
+    """None for W = I"""
+
+    def whitened(self, Y: Floats) -> Floats:
+        """W Y, (n_scans, n_columns)."""
+        return Y if self.whitening is None else self.whitening.product(Y)
+
+    @cached_property
+    def basis(self) -> Floats:
+        """(n_scans, n_cosines + r) cosines and K U, on which whitened data are projected."""
+        return np.hstack([self.X0, remove(self.factors.left, self.X0)])
+
+    @cached_property
+    def mean_coefficients(self) -> Floats:
+        """(r, 1) coefficients of a series of ones."""
+        ones = np.ones((len(self.X0), 1))
+        return np.asarray(self.basis[:, self.X0.shape[1] :].T @ self.whitened(ones))
+
+    def projection(self, centred: Floats, mean: Floats) -> Projection:
+        """Coefficients and residual sum of squares of series.
+
+        Parameters
+        ----------
+        centred
+            (n_scans, n_voxels) without their mean, which keeps the squares small
+        mean
+            (n_voxels,)
+        """
+        whitened = self.whitened(centred)
+        coefficients = self.basis.T @ whitened
+        residual = np.einsum("ij,ij->j", whitened, whitened)
+        residual -= np.einsum("ij,ij->j", coefficients, coefficients)
+        fitted = coefficients[self.X0.shape[1] :] + self.mean_coefficients * mean
+        return Projection(fitted, np.maximum(residual, 0))
+
+    def parameters(self, projection: Projection) -> Floats:
+        """(n_regressors, n_voxels) betas, of minimum norm if the design lacks rank."""
+        return np.asarray((self.factors.right / self.factors.singular) @ projection.coefficients)
+
+    def residuals(self, Y: Floats) -> Floats:
+        """(n_scans, n_voxels) of the whitened, filtered data."""
+        filtered = remove(self.whitened(Y), self.X0)
+        return np.asarray(filtered - self.factors.left @ (self.factors.left.T @ filtered))
+
+
+class JointModel(NamedTuple):
+    """All runs' designs after whitening and filtering."""
+
+    runs: tuple[RunModel, ...]
+    decomposition: Decomposition
+
+
+def filtered_design(X: Floats, X0: Floats, whitening: Whitening | None = None) -> Floats:
+    """K W X, (n_scans, n_regressors).
+
+    >>> filtered_design(np.ones((2, 1)), np.ones((2, 1)) / np.sqrt(2)).round(9).tolist()
+    [[0.0], [0.0]]
+    """
+    return remove(X if whitening is None else whitening.product(X), X0)
+
+
+def joint_model(
+    designs: Sequence[Floats], cosines: Sequence[Floats], whitenings: Sequence[Whitening | None]
+) -> JointModel:
+    """Whiten, then filter the designs of all runs and decompose them.
+
+    Parameters
+    ----------
+    designs
+        (n_scans, n_regressors) of every run
+    cosines
+        (n_scans, n_cosines) of every run
+    whitenings
+        W of every run
+
+    >>> joint_model([np.ones((4, 1))], [np.zeros((4, 0))], [None]).decomposition.rank
+    1
+    """
+    parts = list(zip(designs, cosines, whitenings, strict=True))
+    decomposed = decomposition([filtered_design(X, X0, W) for X, X0, W in parts])
+    models = tuple(RunModel(f, X0, W) for f, (_, X0, W) in zip(decomposed.runs, parts, strict=True))
+    return JointModel(models, decomposed)
+
+
+class Dispersion(NamedTuple):
+    """What the covariance of the whitened, filtered errors implies."""
+
+    trace: float
+    """tr(R V), by which the residual sum of squares is divided"""
+    squared_trace: float
+    """tr(R V R V)"""
+    design_covariances: tuple[Floats, ...]
+    """(r, r) U' K W V W' K' U of every run"""
+    parameter_covariances: tuple[Floats, ...]
+    """(n_regressors, n_regressors) of every run, for unit variance"""
+
+    @property
+    def dof(self) -> float:
+        """Effective residual degrees of freedom."""
+        return self.trace**2 / self.squared_trace
+
+
+def dispersion(model: JointModel, covariances: Sequence[Floats | None]) -> Dispersion:
+    """Traces, effective degrees of freedom and parameter covariances.
+
+    Parameters
+    ----------
+    model
+        Design of all runs.
+    covariances
+        (n_scans, n_scans) V of every run; None for independent errors
+
+    >>> independent = joint_model([np.ones((4, 1))], [np.zeros((4, 0))], [None])
+    >>> round(dispersion(independent, [None]).dof, 9)
+    3.0
+    """
+    trace = squared = 0.0
+    inner, parameters = [], []
+    for run, V in zip(model.runs, covariances, strict=True):
+        VK = _error_covariance(run, V)
+        U, d, right = run.factors
+        VU = VK @ U
+        G = U.T @ VU
+        trace += float(np.trace(VK) - np.trace(G))
+        squared += float((VK**2).sum() - 2 * (VU**2).sum() + (G**2).sum())
+        inner.append(G)
+        parameters.append((right / d) @ G @ (right / d).T)
+    return Dispersion(trace, squared, tuple(inner), tuple(parameters))
+
+
+def _error_covariance(run: RunModel, V: Floats | None) -> Floats:
+    V = np.eye(len(run.X0)) if V is None else V
+    half = remove(run.whitened(V), run.X0)
+    return remove(run.whitened(half.T), run.X0)

@@ -1,0 +1,184 @@
+"""Regressors of a condition: SPM12's ``spm_get_ons``, ``spm_Volterra`` and ``spm_orth``.
+
+The stimulus function of a weight column ``U_j`` over events is a sum of boxes on a grid of
+microtime bins of ``dt = TR / T`` s, and its regressors are its convolutions with the basis
+functions, one sample kept for each scan. The algorithm is described in K. Friston et al. (eds),
+*Statistical Parametric Mapping*, 2007, chapters 8 and 14.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.model import Condition, Floats
+
+PAD_BINS = 32
+"""Bins before time 0, so that an event shortly before the run still has its effect in it."""
+TAIL_BINS = 128
+"""Bins that SPM's grid has beyond the scans, the pad included; the last one is never used."""
+ACCEPTED_NORM = np.exp(-32)
+"""Sum of absolute values that a column must keep after orthogonalisation."""
+SECONDS_PER_MINUTE = 60.0
+
+
+class Timing(NamedTuple):
+    """The scans of a run and the microtime grid that they are sampled from."""
+
+    repetition_time: float
+    """s"""
+    n_scans: int
+    resolution: int = 16
+    """microtime bins per scan"""
+    onset: int = 8
+    """1-based bin of the scan that its sample is taken from"""
+
+    @property
+    def dt(self) -> float:
+        """Length of a microtime bin in s."""
+        return self.repetition_time / self.resolution
+
+    @property
+    def n_bins(self) -> int:
+        """Length of a stimulus function."""
+        return self.n_scans * self.resolution + PAD_BINS
+
+
+def rounded(x: Floats) -> Floats:
+    """Nearest integers, halves away from zero.
+
+    >>> rounded(np.array([-1.5, 0.5, 2.5])).tolist()
+    [-2.0, 1.0, 3.0]
+    """
+    whole = np.trunc(x)
+    return np.asarray(whole + np.sign(x) * (np.abs(x - whole) >= 0.5))
+
+
+def orthogonalise(X: Floats) -> Floats:
+    """Orthogonalise columns one after the other, as ``spm_orth`` does with padding.
+
+    Each column loses its projection on those before it and is not normalised. Columns that are
+    zero, or become so, are zero at the end.
+
+    Parameters
+    ----------
+    X
+        (n, n_columns)
+
+    Returns
+    -------
+    (n, n_columns)
+
+    Notes
+    -----
+    As in SPM, columns behind an all-zero column move one place to the left.
+
+    >>> orthogonalise(np.array([[1.0, 1.0], [1.0, 3.0]])).round(9).tolist()
+    [[1.0, -1.0], [1.0, 1.0]]
+    """
+    result = np.zeros_like(X)
+    columns = X[:, np.any(X != 0, axis=0)]
+    if not columns.size:
+        return result
+    rank = int(np.linalg.matrix_rank(columns))
+    accepted = [0]
+    result[:, 0] = columns[:, 0]
+    for i in range(1, columns.shape[1]):
+        if len(accepted) == rank:
+            break
+        residual = _residual(columns[:, i], result[:, accepted])
+        if np.abs(residual).sum() > ACCEPTED_NORM:
+            result[:, i] = residual
+            accepted.append(i)
+    return result
+
+
+def _residual(column: Floats, basis: Floats) -> Floats:
+    inverse = np.linalg.pinv(basis, rcond=max(basis.shape) * np.finfo(float).eps)
+    return np.asarray(column - basis @ (inverse @ column))
+
+
+def event_weights(condition: Condition, dt: float) -> Floats:
+    """Heights of the events: main effect, then powers of time and of the modulators.
+
+    Parameters
+    ----------
+    condition
+        Events and modulators of one condition.
+    dt
+        Length of a microtime bin in s; impulses have an area of one second.
+
+    Returns
+    -------
+    (n_events, n_weights)
+
+    >>> from bidsglm.model import Modulator
+    >>> two = Condition("go", np.array([0.0, 9.0]), np.ones(2), (Modulator("rt", np.array([1.0, 3.0])),))
+    >>> event_weights(two, 0.125).round(9).tolist()
+    [[1.0, -1.0], [1.0, 1.0]]
+    """
+    columns = [np.ones_like(condition.onsets)]
+    minutes = condition.onsets / SECONDS_PER_MINUTE
+    columns += [minutes**k for k in range(1, condition.time_modulation + 1)]
+    columns += [m.values**k for m in condition.modulators for k in range(1, m.order + 1)]
+    weights = np.column_stack(columns)
+    if condition.orthogonalize:
+        weights = orthogonalise(weights)
+    return weights / dt if np.all(condition.durations == 0) else weights
+
+
+def stimulus_functions(condition: Condition, timing: Timing) -> Floats:
+    """Boxes of the events on the microtime grid, one function for each weight column.
+
+    An event of duration d covers round(d / dt) + 1 bins; simultaneous events add up; what starts
+    before the pad is clipped to it.
+
+    Returns
+    -------
+    (n_scans T + 32, n_weights); time 0 is bin 32.
+
+    >>> impulse = Condition("go", np.array([1.0]), np.array([0.0]))
+    >>> stimulus = stimulus_functions(impulse, Timing(2.0, 4))
+    >>> stimulus.shape, np.flatnonzero(stimulus).tolist(), float(stimulus.max())
+    ((96, 1), [40], 8.0)
+    """
+    weights = event_weights(condition, timing.dt)
+    on = rounded(condition.onsets / timing.dt) + PAD_BINS
+    off = rounded(condition.durations / timing.dt) + on + 1
+    end = timing.n_bins - PAD_BINS + TAIL_BINS
+    edges = np.clip(np.column_stack([on, off]), 0, end).astype(int)
+    grid = np.zeros((end + 1, weights.shape[1]))
+    steps = np.stack([weights, -weights], axis=1)
+    inside = edges < end - 1
+    np.add.at(grid, edges[inside], steps[inside])
+    return np.asarray(np.cumsum(grid, axis=0)[: timing.n_bins])
+
+
+def condition_regressors(condition: Condition, basis: Floats, timing: Timing) -> Floats:
+    """Convolve the stimulus functions with the basis, sample at the scans and orthogonalise.
+
+    Parameters
+    ----------
+    condition
+        Events and modulators of one condition.
+    basis
+        (n_bins, n_functions) at microtime
+    timing
+        Scans and microtime grid.
+
+    Returns
+    -------
+    (n_scans, n_weights n_functions), functions inside weights.
+
+    >>> block = Condition("go", np.array([2.0]), np.array([4.0]))
+    >>> condition_regressors(block, np.ones((1, 1)), Timing(2.0, 5))[:, 0].tolist()
+    [0.0, 1.0, 1.0, 0.0, 0.0]
+    """
+    stimuli = stimulus_functions(condition, timing)
+    scans = np.arange(timing.n_scans) * timing.resolution + timing.onset + PAD_BINS - 1
+    blocks = [
+        np.column_stack([np.convolve(stimulus, function)[scans] for function in basis.T])
+        for stimulus in stimuli.T
+    ]
+    if condition.orthogonalize:
+        return orthogonalise(np.hstack(blocks))
+    return np.hstack([orthogonalise(block) for block in blocks])

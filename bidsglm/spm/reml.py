@@ -1,0 +1,224 @@
+"""Variance components by restricted maximum likelihood: SPM12's ``spm_reml``.
+
+``Cov(e) = sum_i h_i Q_i`` is fitted to the pooled covariance of the data by a damped Fisher scoring
+(K. Friston et al., NeuroImage 16:465-483, 2002). SPM stops long before convergence, so the path of
+iterations is reproduced, not only the optimum. All components are Toeplitz, given by their first
+rows; traces with them need only sums over diagonals and the two-dimensional autocorrelation of P:
+``tr(P Q_i P Q_j) = sum_kl q_i(|k|) q_j(|l|) R(k, l)``, ``R(k, l) = sum_ab P[a, b] P[a + k, b + l]``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
+from scipy.linalg import expm, toeplitz
+
+from bidsglm.model import Floats
+from bidsglm.spm.whitening import regularised_inverse
+
+PRIOR_PRECISION = np.exp(-8)
+FIRST_STEP = 4.0
+"""Logarithm of the first integration time."""
+STEP_RANGE = (-8.0, 8.0)
+MAX_ITERATIONS = 32
+MAX_RESTARTS = 64
+"""SPM has no limit; doubling the prior precision so often leaves nothing free."""
+ENOUGH_GAIN = 0.1
+"""Predicted gain in log-evidence below which SPM stops."""
+FULL_STEP = np.exp(16)
+"""Integration time beyond which SPM takes a whole Newton step."""
+WILD_STEP = 1e6
+LOG_RANGE = (1e-16, 1e16)
+"""Singular values that count in SPM's log-determinant."""
+REDUNDANT = 2.0
+"""Gain in log-evidence for which SPM removes a component."""
+ILL_CONDITIONED = 16.0
+REDUCTION_RIDGE = 1e-8
+
+
+class Reml(NamedTuple):
+    """Fitted variance components of one run."""
+
+    hyperparameters: Floats
+    """(n_components,), 0 where SPM removed the component"""
+    covariance: Floats
+    """(n_scans, n_scans), not normalised"""
+    gains: tuple[float, ...]
+    """Predicted gain of every iteration, those before a restart included."""
+
+
+class _Fit(NamedTuple):
+    """Where a round of iterations ended."""
+
+    h: Floats
+    V: Floats
+    precision: Floats
+    """(n_components, n_components) of h, before the last step"""
+    step: float
+    diverged: bool
+
+
+def design_space(design: Floats) -> Floats:
+    """Orthonormal basis of the columns that are not negligible on the scale of the largest.
+
+    Parameters
+    ----------
+    design
+        (n_scans, n_columns)
+
+    Notes
+    -----
+    SPM's criterion depends on the scale of the columns: those with tiny values drop out.
+
+    >>> design_space(np.diag([1.0, 1e-9, 0.0])).shape
+    (3, 1)
+    """
+    columns = design[:, np.any(design != 0, axis=0)]
+    left, singular, _ = np.linalg.svd(columns, full_matrices=False)
+    power = singular**2
+    keep = power * columns.shape[1] / power.sum() > 64 * np.finfo(float).eps
+    return np.asarray(left[:, keep])
+
+
+def reml(covariance: Floats, design: Floats, components: Floats) -> Reml:
+    """Fit variance components to a sample covariance.
+
+    Parameters
+    ----------
+    covariance
+        (n_scans, n_scans) of the data, design not removed
+    design
+        (n_scans, n_columns) regressors and cosines
+    components
+        (n_components, n_scans) first rows of the Toeplitz components
+
+    Raises
+    ------
+    ValueError
+        The covariance is not finite, or the fit does not settle.
+
+    >>> white = np.array([[1.0, 0, 0, 0]])
+    >>> reml(2 * np.eye(4), np.ones((4, 1)), white).hyperparameters.round(2).tolist()
+    [2.0]
+    """
+    if not np.all(np.isfinite(covariance)):
+        raise ValueError("the pooled covariance of the data is not finite")
+    Z = design_space(design)
+    active = np.arange(len(components))
+    prior, step = float(PRIOR_PRECISION), FIRST_STEP
+    gains: list[float] = []
+    for _ in range(MAX_RESTARTS):
+        fit = _iterate(covariance, Z, components[active], (prior, step), gains)
+        if not fit.diverged:
+            if _settled(fit):
+                h = np.zeros(len(components))
+                h[active] = fit.h
+                return Reml(h, fit.V, tuple(gains))
+            active = active[_needed(fit, prior)]
+            if not active.size:
+                break
+        prior, step = 2 * prior, fit.step
+    raise ValueError("the variance components of the serial correlation do not settle")
+
+
+def _iterate(Cy: Floats, Z: Floats, rows: Floats, start: tuple[float, float], gains: list[float]) -> _Fit:
+    prior, t = start
+    h = _starting_values(rows)
+    last = np.inf
+    diverged = False
+    for _ in range(MAX_ITERATIONS):
+        gradient, curvature = _derivatives(toeplitz(h @ rows), Cy, Z, rows)
+        gradient -= prior * h
+        curvature -= prior * np.eye(len(h))
+        change = _damped_step(gradient, curvature, t)
+        h = h + change
+        gain = float(gradient @ change)
+        gains.append(gain)
+        t = max(t - 1, STEP_RANGE[0]) if gain > last else min(t + 0.25, STEP_RANGE[1])
+        last = gain
+        diverged = not np.isfinite(gain) or bool(np.abs(change).max() > WILD_STEP)
+        if diverged or gain < ENOUGH_GAIN:
+            break
+    return _Fit(h, toeplitz(h @ rows), -curvature, t, diverged)
+
+
+def _starting_values(rows: Floats) -> Floats:
+    """1 for the first component with variance; a Toeplitz one covers every scan at once."""
+    h = np.zeros(len(rows))
+    h[np.argmax(rows[:, 0] != 0)] = 1.0
+    return h
+
+
+def _derivatives(C: Floats, Cy: Floats, Z: Floats, rows: Floats) -> tuple[Floats, Floats]:
+    """Gradient and expected curvature of the restricted log-likelihood, without prior."""
+    iC = regularised_inverse(C)
+    A = iC @ Z
+    P = iC - A @ regularised_inverse(Z.T @ A) @ A.T
+    n = len(C)
+    size = next_fast_len(2 * n - 1, real=True)
+    lags = np.zeros((len(rows), size))
+    lags[:, :n] = rows
+    lags[:, size - n + 1 :] = rows[:, :0:-1]
+    distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    sums = np.bincount(distance.ravel(), weights=(P - P @ Cy @ P).ravel(), minlength=n)
+    correlation = irfft2(np.abs(rfft2(P, (size, size))) ** 2, (size, size))
+    return -rows @ sums / 2, np.asarray(-lags @ correlation @ lags.T / 2)
+
+
+def _damped_step(gradient: Floats, curvature: Floats, t: float) -> Floats:
+    """Integrate dh/ds = gradient + curvature h over a time that fits the curvature."""
+    time = np.exp(t - _log_determinant(curvature) / len(gradient))
+    if time > FULL_STEP:
+        return np.asarray(-np.linalg.pinv(curvature, rcond=len(gradient) * np.finfo(float).eps) @ gradient)
+    flow = np.zeros((len(gradient) + 1,) * 2)
+    flow[1:, 0] = time * gradient
+    flow[1:, 1:] = time * curvature
+    return np.asarray(expm(flow)[1:, 0])
+
+
+def _log_determinant(A: Floats) -> float:
+    used = np.diag(A) != 0
+    singular = np.linalg.svd(A[np.ix_(used, used)], compute_uv=False)
+    return float(np.log(singular[(singular > LOG_RANGE[0]) & (singular < LOG_RANGE[1])]).sum())
+
+
+def _settled(fit: _Fit) -> bool:
+    """Whether SPM keeps all components: V is a covariance and h well determined."""
+    if fit.step <= -FIRST_STEP:
+        return True
+    if np.linalg.eigvalsh(fit.V)[0] < 0:
+        return False
+    return bool(np.log(np.linalg.cond(fit.precision, 1)) <= ILL_CONDITIONED)
+
+
+def _needed(fit: _Fit, prior: float) -> Floats:
+    """Components that Bayesian model reduction does not remove, one looked at after the other."""
+    n = len(fit.h)
+    mean = fit.h.copy()
+    covariance: Floats = np.asarray(np.linalg.inv(fit.precision))
+    kept = np.ones(n, dtype=bool)
+    for i in range(n):
+        at = np.flatnonzero(kept)
+        reduced = np.diag(np.where(at == i, 0.0, 1 / prior))
+        gain, new_mean, new_covariance = _reduction(mean[at], covariance[np.ix_(at, at)], reduced, prior)
+        if gain > REDUNDANT:
+            kept[i] = False
+            mean[at] = new_mean
+            covariance[np.ix_(at, at)] = new_covariance
+    return kept
+
+
+def _reduction(
+    mean: Floats, covariance: Floats, reduced: Floats, prior: float
+) -> tuple[float, Floats, Floats]:
+    """Gain in log-evidence of a reduced prior, and the posterior under it."""
+    identity = np.eye(len(mean))
+
+    def inverse(A: Floats) -> Floats:
+        return np.asarray(np.linalg.inv(A + REDUCTION_RIDGE * identity))
+
+    qP, pP, rP = inverse(covariance), inverse(identity / prior), inverse(reduced)
+    sC = inverse(qP + rP - pP)
+    sE = qP @ mean
+    evidence = _log_determinant(rP @ qP @ sC @ inverse(pP)) - (mean @ qP @ mean - sE @ sC @ sE)
+    return float(evidence / 2), sC @ sE, sC

@@ -1,0 +1,233 @@
+"""Gaussian smoothing of a volume (``spm_smooth``, ``spm_smoothkern``, ``spm_conv_vol``).
+
+The kernel of one axis is a Gaussian of variance s convolved with the linear B-spline, the triangle of
+half-width one voxel:
+
+    k(x) = [(x+1) erf((x+1)/√(2s)) + (x-1) erf((x-1)/√(2s)) - 2x erf(x/√(2s))] / 2
+           + √(s/2π) [exp(-(x+1)²/2s) + exp(-(x-1)²/2s) - 2 exp(-x²/2s)]
+
+Along x and y the volume is continued by zeros, so values fall off toward its border; along z the weights
+that fall inside the volume are brought to sum 1. A smoothed volume is three matrix products.
+
+Source: SPM12 r7771.
+"""
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy.special import erf
+
+from bidsglm.model import Floats
+
+FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
+HALF_WIDTH_IN_SIGMA = 6
+VARIANCE_FLOOR = float(np.finfo(np.float64).eps)
+"""Keeps the kernel of no smoothing finite: it is then 1 at the centre."""
+
+Box = tuple[slice, slice, slice]
+Matrices = tuple[Floats, Floats, Floats]
+
+
+def kernel(fwhm_voxels: float) -> Floats:
+    """Weights of one axis, at voxels -r … r around the centre.
+
+    Parameters
+    ----------
+    fwhm_voxels : full width at half maximum (voxels); 0 for no smoothing
+
+    Returns
+    -------
+    (2r + 1,) weights of sum 1, r = 6 standard deviations rounded
+
+    Raises
+    ------
+    ValueError
+        If the width is negative or not finite.
+
+    Examples
+    --------
+    >>> kernel(2).round(4)[4:]
+    array([0.2417, 0.4221, 0.2417, 0.0447, 0.0026, 0.    , 0.    ])
+    >>> kernel(0)
+    array([1.])
+    """
+    if not 0 <= fwhm_voxels < np.inf:
+        raise ValueError(f"The smoothing width must be a finite number from 0 on, not {fwhm_voxels}")
+    sigma = fwhm_voxels / FWHM_PER_SIGMA
+    variance = sigma**2 + VARIANCE_FLOOR
+    half_width = int(np.floor(HALF_WIDTH_IN_SIGMA * sigma + 0.5))
+    x = np.arange(-half_width, half_width + 1, dtype=np.float64)
+    shifts, signs = np.array([[1.0], [-1.0], [0.0]]), np.array([[1.0], [1.0], [-2.0]])
+    shifted = x + shifts
+    step = (signs * shifted * erf(shifted / np.sqrt(2 * variance))).sum(axis=0) / 2
+    bell = (signs * np.exp(-(shifted**2) / (2 * variance))).sum(axis=0) * np.sqrt(variance / (2 * np.pi))
+    weights = np.maximum(step + bell, 0)
+    return np.asarray(weights / weights.sum())
+
+
+def smoothing_matrix(n: int, fwhm_voxels: float, renormalise: bool = False) -> Floats:
+    """Matrix that smooths a profile of n voxels; a row is the kernel around its voxel.
+
+    Parameters
+    ----------
+    n : number of voxels along the axis
+    fwhm_voxels : full width at half maximum (voxels)
+    renormalise : bring every row to sum 1, as SPM does along z
+
+    Returns
+    -------
+    (n, n) matrix
+
+    Examples
+    --------
+    >>> smoothing_matrix(3, 1).sum(axis=1).round(4)
+    array([0.8319, 0.9974, 0.8319])
+    >>> smoothing_matrix(3, 1, renormalise=True).sum(axis=1)
+    array([1., 1., 1.])
+    """
+    weights = kernel(fwhm_voxels)
+    half_width = len(weights) // 2
+    distance = np.arange(n) - np.arange(n)[:, None] + half_width
+    inside = (distance >= 0) & (distance < len(weights))
+    matrix = np.where(inside, weights[np.where(inside, distance, 0)], 0.0)
+    return matrix / matrix.sum(axis=1, keepdims=True) if renormalise else matrix
+
+
+def smoothing_matrices(
+    shape: tuple[int, ...],
+    fwhm_mm: float | tuple[float, float, float],
+    voxel_sizes: tuple[float, ...] | Floats,
+    box: Box | None = None,
+) -> Matrices:
+    """Build the matrices that smooth volumes of one grid, for `apply_separable`.
+
+    Parameters
+    ----------
+    shape : (3,) voxels along x, y and z
+    fwhm_mm : full width at half maximum, one or one for each axis
+    voxel_sizes : (3,) mm, norms of the affine's columns
+    box : part of the grid that is wanted; all of it without
+
+    Returns
+    -------
+    three matrices (n_wanted, n) for x, y and z
+
+    Examples
+    --------
+    >>> box = (slice(1, 3), slice(0, 4), slice(2, 5))
+    >>> [m.shape for m in smoothing_matrices((4, 4, 5), 6, (3, 3, 3), box)]
+    [(2, 4), (4, 4), (3, 5)]
+    """
+    widths = np.broadcast_to(fwhm_mm, (3,)) / np.asarray(voxel_sizes, dtype=np.float64)
+    wanted = box or (slice(None),) * 3
+    x, y, z = (
+        np.ascontiguousarray(smoothing_matrix(n, float(f), axis == 2)[wanted[axis]])
+        for axis, (n, f) in enumerate(zip(shape, widths, strict=True))
+    )
+    return x, y, z
+
+
+def apply_separable(matrices: Matrices, volume: NDArray[np.floating]) -> Floats:
+    """Smooth one volume along x, y and z.
+
+    Parameters
+    ----------
+    matrices : those of `smoothing_matrices`
+    volume : (x, y, z) finite values, fast in C and in Fortran order
+
+    Returns
+    -------
+    (x, y, z) of the wanted part, in the precision of the matrices
+
+    Examples
+    --------
+    >>> matrices = smoothing_matrices((9, 9, 9), 6, (3, 3, 3))
+    >>> impulse = np.zeros((9, 9, 9)); impulse[4, 4, 4] = 1
+    >>> float(apply_separable(matrices, impulse)[4, 4, 4].round(4))
+    0.0752
+    """
+    if volume.flags.f_contiguous and not volume.flags.c_contiguous:
+        return apply_separable(matrices[::-1], volume.T).T
+    x, y, z = matrices
+    values = np.ascontiguousarray(volume, dtype=x.dtype)
+    along_x = (x @ values.reshape(len(values), -1)).reshape(len(x), *values.shape[1:])
+    along_y = np.matmul(y, along_x)
+    return np.asarray(along_y @ z.T)
+
+
+def finite(volume: NDArray[np.generic]) -> Floats:
+    """Replace NaN and infinities by 0, as SPM does before smoothing: a NaN does not spread.
+
+    Examples
+    --------
+    >>> finite(np.array([1.0, np.nan, -np.inf]))
+    array([1., 0., 0.])
+    """
+    values = np.asarray(volume, dtype=np.float64)
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def smooth(
+    volume: NDArray[np.generic],
+    fwhm_mm: float | tuple[float, float, float],
+    voxel_sizes: tuple[float, ...] | Floats,
+) -> Floats:
+    """Smooth one volume of header-scaled values, before any rounding to a file's data type.
+
+    Parameters
+    ----------
+    volume : (x, y, z), non-finite values count as 0
+    fwhm_mm : full width at half maximum, one or one for each axis
+    voxel_sizes : (3,) mm
+
+    Returns
+    -------
+    (x, y, z)
+
+    Examples
+    --------
+    >>> smooth(np.ones((1, 1, 4)), 6, (3, 3, 3)).round(3)
+    array([[[0.178, 0.178, 0.178, 0.178]]])
+    """
+    matrices = smoothing_matrices(np.shape(volume), fwhm_mm, voxel_sizes)
+    return apply_separable(matrices, finite(volume))
+
+
+def stored_values(smoothed: Floats, dtype: DTypeLike, slope: float, intercept: float) -> NDArray[np.generic]:
+    """Return what SPM writes of a smoothed volume into a file of the input's data type and scaling.
+
+    Integer types are quantised like the input and clipped to the type's range.
+
+    Examples
+    --------
+    >>> stored_values(np.array([10.3, 10.6, 1e9]), np.int16, 0.5, 10.0)
+    array([    1,     1, 32767], dtype=int16)
+    """
+    kind = np.dtype(dtype)
+    raw = (smoothed - intercept) / slope
+    if kind.kind == "f":
+        return raw.astype(kind)
+    limits = np.iinfo(kind)
+    return np.clip(np.floor(raw + 0.5), limits.min, limits.max).astype(kind)
+
+
+def implicitly_masked(smoothed: Floats, volume: NDArray[np.generic], dtype: DTypeLike) -> Floats:
+    """Return the smoothed volume after SPM's implicit masking, which is off by default.
+
+    Voxels that were NaN before smoothing are NaN again; in integer files those that were 0 are 0.
+
+    Parameters
+    ----------
+    smoothed : (x, y, z)
+    volume : (x, y, z) header-scaled values before smoothing
+    dtype : of the file
+
+    Examples
+    --------
+    >>> implicitly_masked(np.array([1.0, 2.0]), np.array([np.nan, 0.0]), np.float32)
+    array([nan,  2.])
+    >>> implicitly_masked(np.array([1.0, 2.0]), np.array([5.0, 0.0]), np.int16)
+    array([1., 0.])
+    """
+    if np.dtype(dtype).kind == "f":
+        return np.where(np.isnan(np.asarray(volume, dtype=np.float64)), np.nan, smoothed)
+    return np.where(volume == 0, 0.0, smoothed)

@@ -1,0 +1,109 @@
+"""Whitening matrix: SPM12's ``W = V^(-1/2)`` in ``spm_spm``, ``spm_inv`` and ``spm_sqrtm``.
+
+W is the symmetric root of the inverse of V, with entries up to 1e-6 set to zero; of an
+autocorrelation that dies out only a band is left, which makes the product with the data cheap.
+V is block diagonal over runs, so everything is done run by run.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.model import Floats
+
+TRUNCATION = 1e-6
+"""SPM keeps the entries of W that are greater."""
+RIDGE_FLOOR = np.exp(-32)
+"""Least value that SPM adds to the diagonal before it inverts."""
+BLOCK_ROWS = 64
+"""Rows multiplied at once: enough for BLAS, few enough that the band stays narrow."""
+
+
+class Whitening(NamedTuple):
+    """A matrix and, for every block of its rows, the columns that are not zero."""
+
+    matrix: Floats
+    """(n_scans, n_scans)"""
+    columns: tuple[slice, ...]
+
+    def product(self, Y: Floats) -> Floats:
+        """W Y, (n_scans, n_columns)."""
+        result = np.empty_like(Y)
+        for k, columns in enumerate(self.columns):
+            rows = slice(k * BLOCK_ROWS, (k + 1) * BLOCK_ROWS)
+            np.matmul(self.matrix[rows, columns], Y[columns], out=result[rows])
+        return result
+
+
+def banded(matrix: Floats) -> Whitening:
+    """Find the non-zero columns of every block of rows.
+
+    >>> W = banded(np.eye(100))
+    >>> [(s.start, s.stop) for s in W.columns], W.product(np.ones((100, 1))).sum()
+    ([(0, 64), (64, 100)], np.float64(100.0))
+    """
+    columns = []
+    for start in range(0, len(matrix), BLOCK_ROWS):
+        used = np.flatnonzero(matrix[start : start + BLOCK_ROWS].any(axis=0))
+        columns.append(slice(int(used[0]), int(used[-1]) + 1))
+    return Whitening(matrix, tuple(columns))
+
+
+def ridge(norm: float, size: int) -> float:
+    """Return what SPM adds to the diagonal of a matrix of that maximal row sum before inversion.
+
+    >>> bool(ridge(1.0, 10) == np.exp(-32))
+    True
+    """
+    return float(max(np.spacing(norm) * size, RIDGE_FLOOR))
+
+
+def regularised_inverse(A: Floats) -> Floats:
+    """Inverse with a trace of ridge: SPM's ``spm_inv``.
+
+    >>> regularised_inverse(np.diag([2.0, 4.0])).round(9).tolist()
+    [[0.5, 0.0], [0.0, 0.25]]
+    """
+    norm = float(np.abs(A).sum(axis=1).max())
+    return np.asarray(np.linalg.inv(A + ridge(norm, len(A)) * np.eye(len(A))))
+
+
+def normalised(covariances: Sequence[Floats]) -> tuple[Floats, ...]:
+    """Scale the runs' covariances by one factor to a mean variance of 1.
+
+    >>> [V.tolist() for V in normalised([np.eye(1), 3 * np.eye(1)])]
+    [[[0.5]], [[1.5]]]
+    """
+    factor = sum(len(V) for V in covariances) / sum(float(np.trace(V)) for V in covariances)
+    return tuple(V * factor for V in covariances)
+
+
+def whitening(covariances: Sequence[Floats]) -> tuple[Whitening, ...]:
+    """Root of the inverse of each run's covariance, truncated.
+
+    Parameters
+    ----------
+    covariances
+        (n_scans, n_scans) of every run, normalised
+
+    Raises
+    ------
+    ValueError
+        A covariance is not positive definite.
+
+    >>> whitening([4 * np.eye(2)])[0].matrix.round(9).tolist()
+    [[0.5, 0.0], [0.0, 0.5]]
+    """
+    norm = max((float(np.abs(V).sum(axis=1).max()) for V in covariances), default=0.0)
+    tau = ridge(norm, sum(len(V) for V in covariances))
+    return tuple(banded(_inverse_root(V, tau)) for V in covariances)
+
+
+def _inverse_root(V: Floats, tau: float) -> Floats:
+    values, vectors = np.linalg.eigh(V)
+    if values[0] + tau <= 0:
+        raise ValueError("the estimated temporal covariance is not positive definite")
+    root = (vectors / np.sqrt(values + tau)) @ vectors.T
+    root = (root + root.T) / 2
+    return np.asarray(np.where(np.abs(root) > TRUNCATION, root, 0.0))

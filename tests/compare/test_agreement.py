@@ -1,0 +1,290 @@
+"""Agreement metrics against naive versions, their properties and their edges."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bidsglm.compare.agreement import (
+    COLUMNS,
+    FweThresholds,
+    MapPair,
+    agreement,
+    concordance,
+    false_discovery_threshold,
+    limits_of_agreement,
+    map_agreement,
+    overlap,
+    peak_distance,
+    pearson_r,
+    principal_axis,
+    spearman_rho,
+    summary,
+)
+from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask
+
+RTOL = 1e-10
+"""Both sides are float64 sums over some hundred voxels, a few hundred rounding errors apart."""
+N_VOXELS = 400
+UNIT_COLUMNS = ("rmsd", "mean_difference", "loa_lower", "loa_upper", "intercept")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(27231)
+
+
+def correlated(rng: np.random.Generator, slope: float = 1.3) -> tuple[Floats, Floats]:
+    x = rng.normal(size=N_VOXELS)
+    return x, slope * x + 0.5 + 0.4 * rng.normal(size=N_VOXELS)
+
+
+def grid(n: int = N_VOXELS) -> Floats:
+    return np.stack(np.unravel_index(np.arange(n), (20, 20, 1)), axis=1) * 3.0
+
+
+def contrast_maps(t: Floats, mask: Mask, test: str = "t") -> ContrastMaps:
+    specification = ContrastSpecification("a > b", "aGreaterb", ("a", "b"), np.array([[1.0, -1.0]]), test)
+    p = np.where(mask, stats.t.sf(t, 50), 1.0)
+    effect = None if test == "F" else np.where(mask, t / 3, np.nan)
+    return ContrastMaps(
+        specification, (0,), effect, effect, np.where(mask, t, 0), np.where(mask, t, 0), p, (50.0,)
+    )
+
+
+def masked(rng: np.random.Generator) -> Mask:
+    return rng.random(N_VOXELS) < 0.8
+
+
+def active(rng: np.random.Generator) -> tuple[Floats, Floats]:
+    common = rng.normal(size=N_VOXELS) + 5 * (np.arange(N_VOXELS) < 80)
+    return common + 0.5 * rng.normal(size=N_VOXELS), common + 0.5 * rng.normal(size=N_VOXELS)
+
+
+def test_correlations_equal_scipy(rng):
+    x, y = correlated(rng)
+    np.testing.assert_allclose(pearson_r(x, y), stats.pearsonr(x, y).statistic, rtol=RTOL)
+    np.testing.assert_allclose(spearman_rho(x, y), stats.spearmanr(x, y).statistic, rtol=RTOL)
+
+
+def test_spearman_gives_ties_their_mean_rank(rng):
+    x, y = np.round(correlated(rng))
+    np.testing.assert_allclose(spearman_rho(x, y), stats.spearmanr(x, y).statistic, rtol=RTOL)
+
+
+def test_concordance_is_correlation_times_bias_correction(rng):
+    x, y = correlated(rng)
+    ratio, shift = y.std() / x.std(), (y.mean() - x.mean()) / np.sqrt(x.std() * y.std())
+    bias_correction = 2 / (ratio + 1 / ratio + shift**2)
+    np.testing.assert_allclose(concordance(x, y), pearson_r(x, y) * bias_correction, rtol=RTOL)
+
+
+@pytest.mark.parametrize("slope", [1.3, 0.2, -0.7, -4.0])
+def test_line_is_the_first_eigenvector_of_the_covariance(rng, slope):
+    x, y = correlated(rng, slope)
+    vector = np.linalg.eigh(np.cov(x, y))[1][:, -1]
+    line = principal_axis(x, y)
+    np.testing.assert_allclose(line.slope, vector[1] / vector[0], rtol=1e-8)
+    np.testing.assert_allclose(line.slope * x.mean() + line.intercept, y.mean(), rtol=RTOL)
+
+
+def test_line_of_swapped_maps_has_the_inverse_slope(rng):
+    x, y = correlated(rng)
+    np.testing.assert_allclose(principal_axis(y, x).slope, 1 / principal_axis(x, y).slope, rtol=RTOL)
+
+
+def test_limits_hold_95_percent_of_normal_differences(rng):
+    difference = rng.normal(2.0, 3.0, size=200_000)
+    limits = limits_of_agreement(np.zeros_like(difference), difference)
+    share = np.mean((difference > limits.lower) & (difference < limits.upper))
+    np.testing.assert_allclose(share, 0.95, atol=0.002)  # 4 binomial standard errors
+    np.testing.assert_allclose(limits.mean_difference, 2.0, atol=0.03)
+
+
+def test_false_discovery_equals_scipy_adjusted_p(rng):
+    p = np.concatenate([rng.random(300), rng.random(60) / 500])
+    expected = stats.false_discovery_control(p) <= 0.05
+    np.testing.assert_array_equal(p <= false_discovery_threshold(p), expected)
+    assert 0 < expected.sum() < 100
+
+
+def test_false_discovery_rejects_none_of_large_p():
+    assert false_discovery_threshold(np.array([0.2, 0.9, 1.0])) == -1.0
+    assert false_discovery_threshold(np.array([])) == -1.0
+
+
+def test_overlap_counts_like_sets(rng):
+    a, b, mask_a, mask_b = (rng.random(N_VOXELS) < share for share in (0.3, 0.4, 0.7, 0.8))
+    result = overlap(a, b, mask_a, mask_b)
+    inside_a, inside_b = set(np.flatnonzero(mask_a)), set(np.flatnonzero(mask_b))
+    own_a, own_b = set(np.flatnonzero(a)) & inside_a, set(np.flatnonzero(b)) & inside_b
+    cut_a, cut_b = own_a & inside_b, own_b & inside_a
+    np.testing.assert_allclose(result.dice, 2 * len(cut_a & cut_b) / (len(cut_a) + len(cut_b)), rtol=RTOL)
+    np.testing.assert_allclose(result.jaccard, len(cut_a & cut_b) / len(cut_a | cut_b), rtol=RTOL)
+    np.testing.assert_allclose(result.dark_dice_spm, len(own_a - inside_b) / len(own_a), rtol=RTOL)
+    np.testing.assert_allclose(result.dark_dice_nilearn, len(own_b - inside_a) / len(own_b), rtol=RTOL)
+    assert (result.n_spm, result.n_nilearn) == (len(own_a), len(own_b))
+
+
+def test_jaccard_follows_from_dice(rng):
+    everywhere = np.ones(N_VOXELS, bool)
+    result = overlap(rng.random(N_VOXELS) < 0.3, rng.random(N_VOXELS) < 0.3, everywhere, everywhere)
+    np.testing.assert_allclose(result.jaccard, result.dice / (2 - result.dice), rtol=RTOL)
+
+
+def test_empty_sets_have_no_dice_but_counts():
+    nowhere, everywhere = np.zeros(5, bool), np.ones(5, bool)
+    result = overlap(nowhere, nowhere, everywhere, everywhere)
+    assert np.isnan([result.dice, result.jaccard, result.dark_dice_spm, result.dark_dice_nilearn]).all()
+    assert (result.n_spm, result.n_nilearn) == (0, 0)
+
+
+def test_one_empty_set_gives_dice_zero():
+    everywhere = np.ones(5, bool)
+    assert overlap(everywhere, ~everywhere, everywhere, everywhere).dice == 0.0
+
+
+def test_peak_is_sought_in_each_packages_own_mask():
+    t = np.array([9.0, 5.0, 1.0])
+    masks = np.array([False, True, True]), np.array([True, True, True])
+    distance = peak_distance(MapPair(t, t, *masks), np.array([[0.0, 0, 0], [0, 0, 7], [1, 1, 1]]))
+    assert distance == 7.0
+
+
+def test_identical_maps_agree_perfectly(rng):
+    t = active(rng)[0]
+    mask = masked(rng)
+    maps = contrast_maps(t, mask)
+    rows = agreement(maps, maps, mask, mask, grid(), FweThresholds(4.5, 4.5))
+    for row in rows:
+        for column in ("pearson_r", "spearman_rho", "concordance", "slope", "sign_agreement"):
+            np.testing.assert_allclose(row[column], 1.0, rtol=RTOL, err_msg=column)
+        for column in UNIT_COLUMNS:
+            np.testing.assert_allclose(row[column], 0.0, atol=RTOL, err_msg=column)
+        assert (row["n_spm_only"], row["n_nilearn_only"]) == (0, 0)
+    t_row = rows[1]
+    for key in ("p001", "fdr05", "fwe05"):
+        assert t_row[f"n_spm_{key}"] == t_row[f"n_nilearn_{key}"] > 0
+        assert (t_row[f"dice_{key}"], t_row[f"jaccard_{key}"]) == (1.0, 1.0)
+        assert (t_row[f"dark_dice_spm_{key}"], t_row[f"dark_dice_nilearn_{key}"]) == (0.0, 0.0)
+    assert t_row["peak_distance_mm"] == 0.0
+
+
+def test_difference_is_spm_minus_nilearn():
+    x = np.arange(10.0)
+    inside = np.ones(10, bool)
+    row = map_agreement(MapPair(spm=2 * x + 1, nilearn=x, spm_mask=inside, nilearn_mask=inside))
+    np.testing.assert_allclose([row["slope"], row["intercept"]], [2, 1], rtol=RTOL)
+    np.testing.assert_allclose(row["mean_difference"], np.mean(x + 1), rtol=RTOL)
+
+
+def test_swapping_the_packages_mirrors_the_row(rng):
+    x, y = correlated(rng)
+    masks = masked(rng), masked(rng)
+    row, swapped = map_agreement(MapPair(x, y, *masks)), map_agreement(MapPair(y, x, *masks[::-1]))
+    for column in ("n_both", "pearson_r", "spearman_rho", "concordance", "rmsd", "sign_agreement"):
+        np.testing.assert_allclose(row[column], swapped[column], rtol=RTOL, err_msg=column)
+    np.testing.assert_allclose(row["loa_lower"], -swapped["loa_upper"], rtol=RTOL)
+    assert row["n_spm_only"] == swapped["n_nilearn_only"]
+
+
+def test_metrics_ignore_voxels_outside_both_masks(rng):
+    x, y = correlated(rng)
+    masks = masked(rng), masked(rng)
+    row = map_agreement(MapPair(x, y, *masks))
+    outside = ~(masks[0] & masks[1])
+    assert map_agreement(MapPair(np.where(outside, 1e9, x), np.where(outside, np.nan, y), *masks)) == row
+    assert row["n_both"] + row["n_spm_only"] == masks[0].sum()
+    assert row["n_both"] + row["n_nilearn_only"] == masks[1].sum()
+
+
+def test_thresholds_use_each_packages_own_p(rng):
+    t = active(rng)[0]
+    mask = np.ones(N_VOXELS, bool)
+    spm = contrast_maps(t, mask)
+    nilearn = replace(spm, p=np.ones(N_VOXELS))
+    row = agreement(spm, nilearn, mask, mask, grid())[1]
+    assert row["n_spm_p001"] == np.sum(spm.p < 0.001)
+    assert (row["n_nilearn_p001"], row["n_nilearn_fdr05"], row["dice_p001"]) == (0, 0, 0.0)
+
+
+def test_thresholds_take_the_positive_tail_only(rng):
+    t = -np.abs(active(rng)[0])
+    mask = np.ones(N_VOXELS, bool)
+    maps = contrast_maps(t, mask)
+    row = agreement(maps, maps, mask, mask, grid())[1]
+    assert (row["n_spm_p001"], row["n_spm_fdr05"]) == (0, 0)
+    assert np.isnan(row["dice_p001"])
+
+
+def test_rows_have_the_documented_columns_in_order(rng):
+    a, b = active(rng)
+    masks = masked(rng), masked(rng)
+    maps = contrast_maps(a, masks[0]), contrast_maps(b, masks[1])
+    full = agreement(*maps, *masks, grid(), FweThresholds(4.5, 4.6))
+    assert [tuple(row) for row in full] == [tuple(COLUMNS)] * 3
+    assert [row["map"] for row in full] == ["effect", "t", "z"]
+    without = agreement(*maps, *masks, grid())
+    assert list(without[0]) == [column for column in COLUMNS if not column.endswith("_fwe05")]
+
+
+def test_overlap_and_peak_belong_to_the_t_row(rng):
+    a, b = active(rng)
+    mask = np.ones(N_VOXELS, bool)
+    effect, t, z = agreement(contrast_maps(a, mask), contrast_maps(b, mask), mask, mask, grid())
+    for row in (effect, z):
+        assert np.isnan([row["dice_p001"], row["n_spm_fdr05"], row["peak_distance_mm"]]).all()
+    assert np.isfinite([t["dice_p001"], t["n_spm_fdr05"], t["peak_distance_mm"]]).all()
+
+
+def test_f_contrast_has_no_effect_row_and_no_sign(rng):
+    a, b = (np.abs(t) for t in active(rng))
+    mask = np.ones(N_VOXELS, bool)
+    rows = agreement(contrast_maps(a, mask, "F"), contrast_maps(b, mask, "F"), mask, mask, grid())
+    assert [row["map"] for row in rows] == ["F", "z"]
+    assert np.isnan(rows[0]["sign_agreement"])
+    assert np.isfinite([rows[0]["dice_p001"], rows[0]["pearson_r"]]).all()
+
+
+@pytest.mark.parametrize(
+    ("spm", "nilearn", "n_inside"),
+    [
+        pytest.param(np.arange(6.0), np.zeros(6), 6, id="constant map"),
+        pytest.param(np.full(6, 0.1), np.full(6, 0.1), 6, id="both constant"),
+        pytest.param(np.arange(6.0), np.arange(6.0), 2, id="two voxels"),
+        pytest.param(np.arange(6.0), np.arange(6.0), 0, id="empty mask"),
+        pytest.param(np.full(6, np.nan), np.arange(6.0), 6, id="nowhere finite"),
+    ],
+)
+def test_undefined_metrics_are_nan_without_a_warning(spm, nilearn, n_inside):
+    mask = np.arange(6) < n_inside
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        row = map_agreement(MapPair(spm, nilearn, mask, mask))
+        peak_distance(MapPair(spm, nilearn, mask, mask), np.zeros((6, 3)))
+    columns = ("pearson_r", "spearman_rho", "concordance", "slope", "intercept")
+    assert np.isnan([float(row[column]) for column in columns]).all()
+    assert row["n_both"] == n_inside
+
+
+def test_scatter_without_direction_has_no_line():
+    assert np.isnan(principal_axis(np.array([1.0, -1.0, 0, 0]), np.array([0, 0, 1.0, -1.0]))).all()
+
+
+def test_summary_gives_median_and_range_over_participants():
+    rows = [
+        {"contrast": c, "map": "t", "slope": float(i), "dice_p001": float("nan")}
+        for i in range(1, 6)
+        for c in ("go", "stop")
+    ]
+    result = summary(rows)
+    assert [(row["contrast"], row["metric"]) for row in result] == [("go", "slope"), ("stop", "slope")]
+    expected = {"n": 5, "median": 3, "minimum": 1, "lower_quartile": 2, "upper_quartile": 4, "maximum": 5}
+    assert {key: result[0][key] for key in expected} == expected
+
+
+def test_summary_leaves_out_participants_where_a_metric_is_undefined():
+    rows = [{"contrast": "go", "map": "t", "dice_p001": d} for d in (0.5, float("nan"), 0.7)]
+    assert (summary(rows)[0]["n"], summary(rows)[0]["median"]) == (2, 0.6)

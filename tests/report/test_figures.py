@@ -1,0 +1,157 @@
+"""Figures: valid files, in words, whatever the maps hold."""
+
+import io
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from bidsglm.model import DesignMatrix
+from bidsglm.report.figures import (
+    Figure,
+    bland_altman_figure,
+    contrast_figures,
+    design_figure,
+    maps_figure,
+    masks_figure,
+    participants_figure,
+    scatter_figure,
+)
+
+from .records import AFFINE, SHAPE, ball, designs, volumes
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    assert figure.name.endswith(".png")
+    return np.asarray(Image.open(io.BytesIO(figure.content)).convert("RGB")).astype(int)
+
+
+def rows(n: int = 5, contrast: str = "go") -> list[dict[str, object]]:
+    return [
+        {
+            "contrast": contrast,
+            "map": "t",
+            "pearson_r": 0.9 + i / 100,
+            "slope": 1.0,
+            "dice_p001": float("nan"),
+        }
+        for i in range(n)
+    ]
+
+
+def check(figure: Figure) -> None:
+    if figure.name.endswith(".svg"):
+        assert ET.fromstring(figure.content).tag.endswith("svg")
+    else:
+        assert pixels(figure).std() > 1
+    assert figure.alt
+    assert figure.caption.endswith(".")
+
+
+def test_contrast_has_maps_scatter_and_bland_altman():
+    figures = contrast_figures(volumes())
+    for figure in figures:
+        check(figure)
+    assert [figure.name for figure in figures] == [
+        "contrast-go_stat-t_desc-maps.png",
+        "contrast-go_desc-scatter.png",
+        "contrast-go_desc-blandaltman.png",
+    ]
+
+
+def test_f_contrast_is_drawn_without_effects():
+    figures = contrast_figures(volumes(test="F"))
+    for figure in figures:
+        check(figure)
+    assert figures[0].name == "contrast-go_stat-F_desc-maps.png"
+
+
+def test_single_backend_has_its_maps_only():
+    (figure,) = contrast_figures(volumes(backends=("nilearn",)))
+    check(figure)
+    assert "SPM" not in figure.alt
+
+
+def test_same_maps_give_the_same_bytes():
+    assert contrast_figures(volumes()) == contrast_figures(volumes())
+    assert design_figure(designs()) == design_figure(designs())
+
+
+def test_identical_maps_leave_the_difference_row_grey():
+    images = volumes()
+    same = {name: dict.fromkeys(maps, maps["spm"]) for name, maps in images.maps.items()}
+    picture = pixels(maps_figure(replace(images, maps=same)))
+    colour = np.ptp(picture[:, : int(0.9 * picture.shape[1])], axis=2) > 30
+    third = picture.shape[0] // 3
+    assert colour[:third].any()
+    assert not colour[-third + 20 :].any()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_maps_without_content_are_drawn_all_the_same(value):
+    images = volumes()
+    flat = {
+        name: {b: np.full(SHAPE, value) for b in maps} for name, maps in images.maps.items() if name != "p"
+    }
+    for figure in contrast_figures(replace(images, maps=flat, background=np.full(SHAPE, value))):
+        assert pixels(figure).size
+
+
+@pytest.mark.filterwarnings("error")
+def test_disjoint_masks_are_drawn_all_the_same():
+    images = volumes()
+    left = ball() & (np.arange(SHAPE[0]) < 6)[:, None, None]
+    for figure in contrast_figures(replace(images, masks={"spm": left, "nilearn": ball() & ~left})):
+        assert pixels(figure).size
+
+
+def test_dollar_signs_in_names_are_no_formulas():
+    check(participants_figure(rows(contrast="reward $10 > $_{5")))
+
+
+def test_masks_are_counted_in_words():
+    figure = masks_figure({"spm": ball(4), "nilearn": ball(5)}, 100.0 * ball(6), AFFINE)
+    check(figure)
+    only = int((ball(5) & ~ball(4)).sum())
+    assert f"nilearn only: {only:,} voxels" in figure.alt
+
+
+def test_mask_of_a_single_backend_is_drawn():
+    check(masks_figure({"spm": ball(4)}, 100.0 * ball(6), AFFINE))
+
+
+def test_design_names_the_run_and_its_columns():
+    figure = design_figure(designs(), "run-1")
+    check(figure)
+    assert "run-1" in figure.alt
+    assert "SPM 4 columns, nilearn 5 columns" in figure.alt
+
+
+def test_wide_and_dead_designs_are_drawn():
+    names = tuple(f"c{i}" for i in range(150))
+    check(design_figure({"spm": DesignMatrix(names, np.zeros((20, 150)), np.zeros((20, 0)))}))
+
+
+def test_participants_are_drawn_with_and_without_numbers():
+    check(participants_figure(rows()))
+    check(participants_figure(rows(1)))
+    check(participants_figure([]))
+
+
+def settings() -> dict[str, object]:
+    # looking at the backend alone makes matplotlib choose one
+    return {key: mpl.rcParams[key] for key in mpl.rcParams if key != "backend"}
+
+
+def test_drawing_leaves_no_trace_in_matplotlib():
+    before = settings()
+    for figure in (maps_figure(volumes()), scatter_figure(volumes()), bland_altman_figure(volumes())):
+        check(figure)
+    assert settings() == before
+    if "matplotlib.pyplot" in sys.modules:
+        assert sys.modules["matplotlib.pyplot"].get_fignums() == []

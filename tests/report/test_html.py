@@ -1,0 +1,213 @@
+"""Pages: complete, self-contained, safe with any name."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from bidsglm.report import wording
+from bidsglm.report.figures import maps_figure, participants_figure
+from bidsglm.report.html import (
+    ContrastReport,
+    GroupReport,
+    GroupUnit,
+    ParticipantEntry,
+    ParticipantReport,
+    group_page,
+    participant_page,
+)
+
+from .records import ABOUT, contrast_report, participant_report, unit_report, volumes
+
+HOSTILE = 'go > <script>alert("x")</script> & "rest"'
+MAX_BYTES = 15e6
+"""What a page of four contrasts may weigh."""
+
+
+class Page(HTMLParser):
+    """What a browser would see of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data):
+        if self.open and data.strip():
+            self.texts.setdefault(self.open[-1], []).append(data.strip())
+
+    def values(self, tag: str, attribute: str) -> list[str]:
+        return [attrs[attribute] or "" for name, attrs in self.tags if name == tag and attribute in attrs]
+
+    @property
+    def ids(self) -> list[str]:
+        return [attrs["id"] or "" for _, attrs in self.tags if "id" in attrs]
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return participant_page(
+        participant_report(contrast_report(), replace(contrast_report(test="F"), label="f"))
+    )
+
+
+@pytest.fixture(scope="module")
+def page(text) -> Page:
+    return Page(text)
+
+
+def group_report() -> GroupReport:
+    rows = [
+        {"participant_id": f"sub-{i:02d}", **row, "slope": 0.8 + i / 10}
+        for i in range(1, 4)
+        for row in contrast_report(HOSTILE).agreement
+    ]
+    entries = (
+        ParticipantEntry("01", "sub-01.html"),
+        ParticipantEntry("04", "sub-04.html", "sub-04_bold.nii.gz: ends too early"),
+    )
+    unit = GroupUnit("task-tapping", tuple(rows), (participants_figure(rows),), "group/agreement.tsv")
+    return GroupReport("my <data>", ABOUT, entries, (unit,))
+
+
+def test_sections_follow_fmriprep_and_the_bar_leads_to_each(page):
+    titles = ["Summary", "Inputs and settings", "Design matrices", "Contrasts", "Data and masks", "Methods"]
+    assert page.texts["h2"] == [*titles, "Warnings", "Errors", "About"]
+    links = [link.removeprefix("#") for link in page.values("a", "href")]
+    assert links[1 : 1 + len(page.texts["h2"])] == [i for i in page.ids if i in links and "unit-" not in i]
+
+
+def test_links_inside_the_page_lead_somewhere(page):
+    assert all(link.startswith("#") for link in page.values("a", "href"))
+    assert {link[1:] for link in page.values("a", "href")} <= set(page.ids)
+    assert max(Counter(page.ids).values()) == 1
+
+
+def test_elements_are_closed(page):
+    assert page.open == []
+
+
+def test_nothing_is_fetched_from_anywhere(text, page):
+    addresses = [
+        v for tag in ("img", "script", "link", "iframe") for a in ("src", "href") for v in page.values(tag, a)
+    ]
+    assert all(address.startswith("data:") for address in addresses)
+    assert not re.search(r"https?://|url\(|@import|fetch\(|XMLHttpRequest", re.sub(r"data:[^\"]*", "", text))
+    assert any("default-src 'none'" in content for content in page.values("meta", "content"))
+
+
+def test_every_image_has_words(page):
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(images) == 2 + 3 + 3
+    assert all(attrs.get("alt") for attrs in images)
+    assert sum(tag == "figcaption" for tag, _ in page.tags) == len(images)
+
+
+def test_tables_name_their_rows_and_columns(page):
+    assert set(page.values("th", "scope")) == {"row", "col"}
+    assert len(page.values("th", "scope")) == sum(tag == "th" for tag, _ in page.tags)
+
+
+def test_summary_tells_agreement_and_masks_in_two_sentences(text):
+    rows = contrast_report().agreement
+    assert f"r = {rows[1]['pearson_r']:.3f}" in participant_page(participant_report(contrast_report()))
+    assert re.search(r"analyse \d+ voxels; \d+ are analysed by SPM alone and \d+ by\s+nilearn alone", text)
+
+
+def test_hostile_contrast_names_stay_text():
+    page = Page(participant_page(participant_report(contrast_report(HOSTILE))))
+    assert sum(tag == "script" for tag, _ in page.tags) == 1
+    assert page.texts["h3"].count(HOSTILE) == 1
+    assert any(HOSTILE in alt for alt in page.values("img", "alt"))
+
+
+def test_failed_participant_has_the_error_only():
+    page = Page(
+        participant_page(ParticipantReport("03", ABOUT, errors=("events.tsv, line 3: <b>n/a</b> onset",)))
+    )
+    assert page.texts["h2"] == ["Summary", "Errors", "About"]
+    assert "events.tsv, line 3: <b>n/a</b> onset" in page.texts["li"]
+
+
+def test_partly_failed_participant_shows_results_and_error():
+    report = replace(participant_report(contrast_report()), errors=("task-b: no events",))
+    page = Page(participant_page(report))
+    assert "Parts of this participant failed." in page.texts["strong"]
+    assert "Contrasts" in page.texts["h2"]
+
+
+def test_several_tasks_keep_their_names_and_ids_apart():
+    unit = unit_report((contrast_report(),))
+    page = Page(participant_page(ParticipantReport("01", ABOUT, (unit, replace(unit, title="task-rest")))))
+    assert max(Counter(page.ids).values()) == 1
+    assert page.texts["h3"].count("task-rest") >= 5
+
+
+def test_single_backend_page_has_no_agreement():
+    unit = unit_report(())
+    contrast = ContrastReport("go", "go", "1 * go", "t", ("run-1",), {"spm": (207.0,)})
+    unit = replace(unit, backends=("spm",), contrasts=(contrast,), mask_sizes={"spm": 400})
+    page = Page(participant_page(ParticipantReport("01", ABOUT, (unit,))))
+    assert "nilearn" not in page.texts["th"]
+    assert "Dice" not in page.texts["th"]
+
+
+def test_page_without_images_or_numbers_is_still_a_page():
+    sizes = {"n_both": 0, "n_spm_only": 0, "n_nilearn_only": 0}
+    row = {"contrast": "go", "map": "t", **sizes, **{c.key: float("nan") for c in wording.MAP_COLUMNS[1:]}}
+    contrast = ContrastReport("go", "go", "1 * go", agreement=(row,))
+    page = Page(participant_page(participant_report(contrast)))
+    assert wording.UNDEFINED in page.texts["td"]
+
+
+def test_four_contrasts_of_whole_brain_noise_stay_below_the_limit():
+    images, shape = volumes(), (97, 115, 97)
+    rng, everywhere = np.random.default_rng(2), np.ones(shape, bool)
+    noise = {"t": {b: rng.normal(size=shape) for b in images.backends}}
+    masks = dict.fromkeys(images.backends, everywhere)
+    largest = maps_figure(replace(images, maps=noise, masks=masks, background=100.0 * everywhere))
+    figures = (largest, *contrast_report().figures[1:])
+    contrasts = [replace(contrast_report(), label=f"c{i}", figures=figures) for i in range(4)]
+    assert len(participant_page(participant_report(*contrasts)).encode()) < MAX_BYTES
+
+
+def test_group_page_shows_spread_and_every_participant():
+    page = Page(group_page(group_report()))
+    assert page.texts["h2"] == ["Summary", "Agreement", "Participants", "Warnings", "Errors", "About"]
+    assert page.texts["h1"] == ["my <data>"]
+    assert any("(0.900 to 1.100)" in small for small in page.texts["small"])
+    assert {"sub-01", "sub-02", "sub-03"} <= set(page.texts["th"])
+    assert "sub-04: sub-04_bold.nii.gz: ends too early" in page.texts["li"]
+    assert {"sub-01.html", "group/agreement.tsv"} <= set(page.values("a", "href"))
+    assert page.open == []
+
+
+def test_group_page_without_results_lists_errors():
+    page = Page(group_page(GroupReport("ds", ABOUT, (ParticipantEntry("01", error="no events"),))))
+    assert page.texts["h2"] == ["Summary", "Warnings", "Errors", "About"]
+    assert "sub-01: no events" in page.texts["li"]
+
+
+def test_names_in_figures_do_not_reach_their_file_names():
+    assert volumes(HOSTILE).label == "go"
+    assert contrast_report(HOSTILE).figures[0].name == "contrast-go_stat-t_desc-maps.png"
+
+
+def test_median_of_nothing_is_undefined():
+    assert np.isnan(wording.median([], "slope"))
+    assert wording.verdict([]) == ""
+    assert "cannot be compared" in wording.verdict([{"map": "t", "pearson_r": float("nan")}])

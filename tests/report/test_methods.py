@@ -1,0 +1,114 @@
+"""The model in words follows the settings."""
+
+from dataclasses import replace
+
+import pytest
+
+from bidsglm.model import Hrf, ModelSpecification, NilearnSettings, SpmSettings
+from bidsglm.report.methods import effect_units, paragraphs, setting_rows
+from bidsglm.report.references import REFERENCES, cited
+
+from .records import paradigm
+
+MODEL = ModelSpecification("auto", ("trial_type.go",))
+
+
+def row(model: ModelSpecification, name: str, *paradigms: object) -> tuple[str, str]:
+    rows = {r.name: (r.spm, r.nilearn) for r in setting_rows(model, paradigms or (paradigm(),))}
+    return rows[name]
+
+
+def test_response_is_sampled_at_the_start_time():
+    assert row(MODEL, "Response sampled at") == (
+        "microtime bin 9 of 16 (StartTime 0.95 s)",
+        "0.475 of the TR (StartTime 0.95 s)",
+    )
+
+
+def test_response_is_sampled_at_spms_default_without_start_time():
+    spm, nilearn = row(MODEL, "Response sampled at", paradigm(None))
+    assert spm.startswith("microtime bin 8 of 16")
+    assert nilearn.startswith("0.4375 of the TR")
+
+
+def test_microtime_onset_of_the_model_decides_for_both():
+    model = replace(MODEL, spm=SpmSettings(microtime_onset=1))
+    spm, nilearn = row(model, "Response sampled at")
+    assert spm.startswith("microtime bin 1 of 16")
+    assert nilearn.startswith("0 of the TR")
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "expected"),
+    [
+        ({"high_pass": float("inf")}, "High-pass filter", ("none", "none")),
+        ({"nilearn": NilearnSettings(drift_model=None)}, "High-pass filter", (None, "none")),
+        (
+            {"nilearn": NilearnSettings(high_pass=100.0)},
+            "High-pass filter",
+            (None, "cosine regressors, cut-off 100 s"),
+        ),
+        (
+            {"spm": SpmSettings(mask_threshold=float("-inf"))},
+            "Analysis mask",
+            ("explicit mask, no threshold", None),
+        ),
+        ({"nilearn": NilearnSettings(noise_model="ar2")}, "Noise model", (None, "AR(2) of each voxel")),
+        ({"nilearn": NilearnSettings(hrf=Hrf("glover"))}, "Response function", ("canonical (spm)", "glover")),
+        (
+            {"hrf": Hrf("spm", True, True)},
+            "Response function",
+            ("canonical (spm) + derivative + dispersion",) * 2,
+        ),
+        ({"hrf": Hrf("fir", length=16.0, order=8)}, "Response function", ("FIR, 16 s, order 8",) * 2),
+        ({"smoothing_fwhm": 6.0}, "Smoothing", ("6 mm FWHM", "6 mm FWHM")),
+        ({}, "Confounds", ("2, mean-centred", "2, as they are")),
+    ],
+)
+def test_each_setting_is_named(change, name, expected):
+    for text, wanted in zip(row(replace(MODEL, **change), name), expected, strict=True):
+        if wanted is not None:
+            assert text == wanted
+
+
+def test_runs_are_mentioned_only_when_there_are_several():
+    assert "Runs" not in [r.name for r in setting_rows(MODEL, (paradigm(),))]
+    assert "fixed effects" in row(MODEL, "Runs", paradigm(), paradigm())[1]
+
+
+@pytest.mark.parametrize(
+    ("scaling", "unit"),
+    [
+        (0, "% of voxel mean"),
+        (1, "% of scan mean"),
+        ((0, 1), "% of grand mean"),
+        (False, "image units"),
+    ],
+)
+def test_effect_unit_follows_nilearns_scaling(scaling, unit):
+    model = replace(MODEL, nilearn=NilearnSettings(signal_scaling=scaling))
+    assert effect_units(model) == {"spm": "% of grand mean", "nilearn": unit}
+
+
+def test_methods_name_data_conditions_and_confounds():
+    text = paragraphs(MODEL, (paradigm(), paradigm()))[0]
+    for words in (
+        "two runs (30 scans, TR 2 s)",
+        "the conditions go,",
+        "2 confound regressors (trans_x, trans_y)",
+    ):
+        assert words in text
+
+
+def test_methods_describe_only_the_backends_that_ran():
+    assert len(paragraphs(MODEL, (paradigm(),))) == 4
+    only = " ".join(paragraphs(MODEL, (paradigm(),), ("spm",)))
+    assert "nilearn" not in only
+    assert "Bowring" not in only
+
+
+def test_everything_cited_is_referenced_and_the_reverse():
+    texts = paragraphs(MODEL, (paradigm(),))
+    assert set(cited(texts)) == set(REFERENCES.values())
+    for key, text in REFERENCES.items():
+        assert text.startswith(key.split()[0].rstrip(","))

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import gamma
+
+from bidsglm.model import Hrf
+from bidsglm.spm.hrf import basis_functions, canonical_hrf, gamma_density
+
+ROUNDING = 1e-12
+"""Of sums over some hundred float64 samples."""
+
+
+@pytest.mark.parametrize("dt", [0.025, 0.04375, 0.125, 0.1875])
+def test_canonical_response_has_unit_sum_over_32_seconds(dt):
+    h = canonical_hrf(dt)
+    assert_allclose(h.sum(), 1, rtol=ROUNDING)
+    assert len(h) == int(32 / dt) + 1
+
+
+def test_canonical_response_is_a_difference_of_gamma_densities():
+    t = np.arange(257) * 0.125
+    expected = gamma.pdf(t, 6) - gamma.pdf(t, 16) / 6
+    assert_allclose(canonical_hrf(0.125), expected / expected.sum(), atol=ROUNDING)
+
+
+def test_gamma_density_at_zero_is_zero_for_every_shape():
+    assert gamma_density(np.zeros(1), 1.0, 1.0)[0] == 0
+
+
+def test_derivatives_are_orthogonal_to_the_response_and_to_each_other():
+    basis = basis_functions(Hrf("spm", derivative=True, dispersion=True), 0.125)
+    product = basis.T @ basis
+    assert_allclose(product - np.diag(np.diag(product)), 0, atol=ROUNDING)
+
+
+def test_first_function_is_the_canonical_response():
+    basis = basis_functions(Hrf("spm", derivative=True), 0.125)
+    assert_allclose(basis[:, 0], canonical_hrf(0.125), rtol=0)
+
+
+def test_fir_bins_cover_the_length_once():
+    basis = basis_functions(Hrf("fir", length=20, order=10), 0.125)
+    assert basis.shape == (160, 10)
+    assert_allclose(basis.sum(axis=1), 1, rtol=0)
+
+
+@pytest.mark.parametrize(("model", "n_functions"), [("fourier", 7), ("fourier hanning", 7), ("gamma", 3)])
+def test_sets_have_as_many_functions_as_regressor_names(model, n_functions):
+    request = Hrf(model, length=32, order=3)
+    assert basis_functions(request, 0.125).shape == (257, n_functions)
+    assert len(request.suffixes) == n_functions
+
+
+def test_hanning_window_starts_and_ends_at_zero():
+    window = basis_functions(Hrf("fourier hanning", length=32, order=1), 0.125)[:, 0]
+    assert_allclose(window[[0, -1]], 0, atol=ROUNDING)
+    assert_allclose(window.max(), 1, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (Hrf("glover"), "no glover"),
+        (Hrf("spm", dispersion=True), "only together"),
+        (Hrf("fir"), "positive length"),
+        (Hrf("gamma", length=32, order=0), "positive length"),
+        (Hrf("fourier", length=-1, order=2), "positive length"),
+        (Hrf("fir", length=1, order=100), "less than half a microtime bin"),
+    ],
+)
+def test_sets_that_spm_does_not_have_are_refused(request_, message):
+    with pytest.raises(ValueError, match=message):
+        basis_functions(request_, 0.125)

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.linalg import toeplitz
+
+from bidsglm.spm import reml as module
+from bidsglm.spm.covariance import components
+from bidsglm.spm.reml import design_space, reml
+from bidsglm.spm.whitening import regularised_inverse
+
+ROUNDING = 1e-10
+"""Of traces of products of three matrices of 80 rows, and of their Fourier transforms."""
+EARLY = 0.1
+"""SPM stops before convergence and shrinks slightly toward 0."""
+
+
+def design(n):
+    return np.column_stack([np.sin(np.arange(n) / 5), np.ones(n)])
+
+
+def sample(covariance, design_, n_voxels=3000):
+    """Covariance of simulated voxels that follow the design and have that temporal covariance."""
+    rng = np.random.default_rng(1)
+    noise = np.linalg.cholesky(covariance) @ rng.standard_normal((len(covariance), n_voxels))
+    Y = design_ @ rng.standard_normal((design_.shape[1], n_voxels)) + noise
+    return Y @ Y.T / n_voxels
+
+
+@pytest.mark.parametrize("kind", ["AR(1)", "FAST"])
+def test_derivatives_are_traces_with_the_components(kind):
+    rows = components(kind, 80, 2.0)
+    Q = [toeplitz(row) for row in rows]
+    C = 0.8 * np.eye(80) + 0.3 * toeplitz(0.5 ** np.arange(80))
+    X = design(80)
+    Cy = sample(C, X)
+    gradient, curvature = module._derivatives(C, Cy, design_space(X), rows)
+    iC = regularised_inverse(C)
+    P = iC - iC @ X @ np.linalg.inv(X.T @ iC @ X) @ X.T @ iC
+    slopes = [-np.trace(P @ q @ (np.eye(80) - P @ Cy)) / 2 for q in Q]
+    assert_allclose(gradient, slopes, atol=ROUNDING * np.abs(slopes).max())
+    bends = [[-np.trace(P @ a @ P @ b) / 2 for b in Q] for a in Q]
+    assert_allclose(curvature, bends, atol=ROUNDING * np.abs(bends).max())
+
+
+@pytest.mark.parametrize("kind", ["AR(1)", "FAST"])
+def test_fitted_covariance_is_that_of_the_simulation(kind):
+    n = 100
+    V = 2.0 * toeplitz(0.2 ** np.arange(n))
+    fit = reml(sample(V, design(n)), design(n), components(kind, n, 2.0))
+    assert_allclose(fit.covariance[0, :3], V[0, :3], atol=EARLY)
+
+
+def test_redundant_components_of_fast_are_removed():
+    n = 100
+    V = toeplitz(0.3 ** np.arange(n))
+    fit = reml(sample(V, design(n)), design(n), components("FAST", n, 2.0))
+    assert np.count_nonzero(fit.hyperparameters == 0) > 0
+    assert np.linalg.eigvalsh(fit.covariance)[0] > 0
+
+
+def test_covariance_is_the_weighted_sum_of_components():
+    rows = components("AR(1)", 60, 2.0)
+    fit = reml(sample(toeplitz(0.4 ** np.arange(60)), design(60)), design(60), rows)
+    assert_allclose(fit.covariance, toeplitz(fit.hyperparameters @ rows), rtol=ROUNDING)
+
+
+def test_iterations_end_when_little_is_left_to_gain():
+    rows = components("AR(1)", 60, 2.0)
+    fit = reml(sample(toeplitz(0.4 ** np.arange(60)), design(60)), design(60), rows)
+    assert fit.gains[-1] < module.ENOUGH_GAIN
+    assert min(fit.gains[:-1]) >= module.ENOUGH_GAIN
+
+
+def test_steps_that_never_calm_down_are_given_up(monkeypatch):
+    monkeypatch.setattr(module, "WILD_STEP", 0.0)
+    rows = components("AR(1)", 40, 2.0)
+    with pytest.raises(ValueError, match="do not settle"):
+        reml(sample(np.eye(40), design(40)), design(40), rows)
+
+
+def test_regressors_of_tiny_scale_leave_the_design_space():
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((50, 3))
+    assert design_space(X).shape == (50, 3)
+    assert design_space(X * [1, 1, 1e-9]).shape == (50, 2)
+
+
+def test_zero_columns_leave_the_design_space():
+    assert design_space(np.hstack([design(20), np.zeros((20, 2))])).shape == (20, 2)
+
+
+def test_covariance_that_is_not_finite_is_refused():
+    with pytest.raises(ValueError, match="not finite"):
+        reml(np.full((9, 9), np.inf), design(9), components("AR(1)", 9, 2.0))

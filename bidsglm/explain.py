@@ -13,10 +13,10 @@ from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
 from bidsglm.compare.attribution import Evidence, Explanation, Masks, Pair, explanation
 from bidsglm.compare.combination import plan
-from bidsglm.compare.corners import Block, Models, RunDesigns
+from bidsglm.compare.corners import Block, Models, RunDesigns, estimable_everywhere
 from bidsglm.compare.crossproducts import Values
-from bidsglm.compare.mixture import PureDesigns, microtime_onset, mixtures
-from bidsglm.compare.steps import COARSE_STEPS
+from bidsglm.compare.mixture import Mixtures, PureDesigns, microtime_onset, mixtures
+from bidsglm.compare.steps import COARSE_STEPS, Step
 from bidsglm.compare.words import modelling_steps
 from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries
 from bidsglm.spm import covariance, scaling
@@ -48,51 +48,59 @@ def explain(fitted: Fitted, n_sample: int = SAMPLE) -> Explanation:
     Without rows, and with a note that says why, where nothing can be attributed: a noise model beyond
     AR(1) in nilearn, no voxel in both masks, no contrast.
     """
-    prepared = fitted.prepared
-    masks = Masks(fitted.fits["nilearn"].mask, fitted.fits["spm"].mask)
-    pairs, notes = _pairs(fitted)
-    reason = _reason_against(prepared.model, masks, pairs)
+    model, masks = fitted.prepared.model, Masks(fitted.fits["nilearn"].mask, fitted.fits["spm"].mask)
+    inside = np.flatnonzero(masks.both)
+    mixed, steps = _mixed(fitted)
+    pairs, notes = _pairs(fitted, mixed.runs)
+    reason = _reason_against(model, inside.size, pairs)
     if reason:
         labels = ("none", *COARSE_STEPS)
-        return Explanation((), (), {}, labels, False, 0, int(masks.both.sum()), 0, (*notes, reason))
-    references = [slice_time_ref(p, prepared.model) for p in prepared.paradigms]
-    designs = [
-        PureDesigns(*both)
-        for both in zip(prepared.designs["nilearn"], prepared.designs["spm"], strict=True)
-    ]
-    mixed = mixtures(prepared.paradigms, prepared.model, designs, references)
-    onset = microtime_onset(prepared.paradigms[0], prepared.model)
-    steps = modelling_steps(prepared.model, mixed, references[0], onset)
+        return Explanation((), (), {}, labels, False, 0, inside.size, 0, (*notes, reason))
     if not mixed.apart:
         notes.append("Response, events and sampling have no common grid for this model: they are one step.")
-    inside = np.flatnonzero(masks.both)
     picked = np.random.default_rng(SEED).permutation(inside.size)[:n_sample]
-    blocks = _Blocks(fitted, masks)
     columns = inside[np.sort(picked)]
+    blocks = _Blocks(fitted, masks)
     sample = blocks.block(columns, np.dtype(np.float64))
     evidence = Evidence(sample, blocks.signals(columns), blocks.chunks(inside), pairs, masks)
     return explanation(_models(fitted, mixed.runs, pairs), steps, evidence, notes)
 
 
-def _pairs(fitted: Fitted) -> tuple[list[Pair], list[str]]:
-    """Maps of the contrasts that both packages have, of regressors and confounds."""
+def _mixed(fitted: Fitted) -> tuple[Mixtures, tuple[Step, ...]]:
+    """Designs of all runs by both packages' rules, and the modelling steps."""
+    prepared = fitted.prepared
+    model, paradigms = prepared.model, prepared.paradigms
+    references = [slice_time_ref(paradigm, model) for paradigm in paradigms]
+    both = zip(prepared.designs["nilearn"], prepared.designs["spm"], strict=True)
+    mixed = mixtures(paradigms, model, [PureDesigns(*pair) for pair in both], references)
+    return mixed, modelling_steps(model, mixed, references[0], microtime_onset(paradigms[0], model))
+
+
+def _pairs(fitted: Fitted, runs: Sequence[RunDesigns]) -> tuple[list[Pair], list[str]]:
+    """Contrasts that both packages have and every mixture of their designs can estimate."""
     own = {maps.specification.label: maps for maps in fitted.fits["nilearn"].maps}
     pairs, notes = [], []
     for maps in fitted.fits["spm"].maps:
-        if CONSTANT in maps.specification.conditions:
-            notes.append(f"Contrast {maps.specification.name!r} weighs the constant and is not attributed.")
-        elif maps.specification.label in own:
-            pairs.append(Pair(own[maps.specification.label], maps))
+        specification = maps.specification
+        if CONSTANT in specification.conditions:
+            notes.append(f"Contrast {specification.name!r} weighs the constant and is not attributed.")
+        elif not estimable_everywhere(runs, plan(specification, maps.runs)):
+            notes.append(
+                f"Contrast {specification.name!r} is not estimable in every mixture of the packages' "
+                "designs and is not attributed."
+            )
+        elif specification.label in own:
+            pairs.append(Pair(own[specification.label], maps))
     return pairs, notes
 
 
-def _reason_against(model: ModelSpecification, masks: Masks, pairs: Sequence[Pair]) -> str:
+def _reason_against(model: ModelSpecification, n_voxels: int, pairs: Sequence[Pair]) -> str:
     if model.nilearn.noise_model not in EXPLAINABLE:
         return (
             f"The differences are not attributed: nilearn's noise model {model.nilearn.noise_model} "
             "clusters voxels, which no other combination of steps repeats; ar1 and ols can be explained."
         )
-    if not masks.both.any():
+    if not n_voxels:
         return "The differences are not attributed: no voxel is in both masks."
     return "" if pairs else "The differences are not attributed: there is no contrast of both packages."
 
@@ -153,7 +161,7 @@ class _Blocks:
     def _values(
         self, runs: Sequence[TimeSeries], columns: NDArray[np.intp], dtype: np.dtype[np.floating]
     ) -> tuple[Values, ...]:
-        return tuple(run.values(columns).astype(dtype, copy=False) for run in runs)
+        return tuple(_header_scaled(run, columns, dtype) for run in runs)
 
     def signals(self, columns: NDArray[np.intp]) -> tuple[Values, ...]:
         """Signals of some columns exactly as nilearn fits them."""
@@ -176,3 +184,15 @@ class _Blocks:
         if choice == 0:
             return np.maximum(masked_signals(run, columns).mean(axis=0), 1)
         return max(mean_signal(run, self.mask), 1)
+
+
+def _header_scaled(run: TimeSeries, columns: NDArray[np.intp], dtype: np.dtype[np.floating]) -> Values:
+    """Values of some columns, touched no more often than the header asks for."""
+    whole = columns.size and columns[-1] - columns[0] + 1 == columns.size
+    part = run.stored[:, columns[0] : columns[-1] + 1] if whole else np.take(run.stored, columns, axis=1)
+    values = part.astype(dtype)
+    if run.slope != 1.0:
+        values *= run.slope
+    if run.intercept != 0.0:
+        values += run.intercept
+    return values

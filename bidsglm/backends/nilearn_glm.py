@@ -26,7 +26,9 @@ from bidsglm.backends.nilearn_design import (
     regressor_names,
     weight_names,
 )
+from bidsglm.backends.nilearn_inference import infer, second_level
 from bidsglm.backends.nilearn_signals import lag_one_autocorrelation, masked_signals, mean_signal
+from bidsglm.backends.records import Inference
 from bidsglm.errors import DataError
 from bidsglm.model import (
     ContrastMaps,
@@ -37,11 +39,23 @@ from bidsglm.model import (
     ModelSpecification,
     Paradigm,
     TimeSeries,
+    Volume,
 )
 from bidsglm.spm.contrasts import estimable
 from bidsglm.spm.estimation import decomposition
 
-__all__ = ["NAME", "Estimate", "check", "contrast", "design", "estimate", "mask_from", "usable_runs"]
+__all__ = [
+    "NAME",
+    "Estimate",
+    "check",
+    "contrast",
+    "design",
+    "estimate",
+    "inference",
+    "mask_from",
+    "second_level",
+    "usable_runs",
+]
 
 NAME = "nilearn"
 
@@ -340,3 +354,22 @@ def _spread(values: Floats, mask: Mask, outside: float) -> Floats:
     spread = np.full(mask.size, outside)
     spread[mask] = values
     return spread
+
+
+def inference(
+    estimate: Estimate,
+    series: Sequence[TimeSeries],
+    maps: Sequence[ContrastMaps],
+    volume: Volume,
+    model: ModelSpecification,
+) -> Inference:
+    """Return thresholds and cluster tables of the contrasts.
+
+    Parameters
+    ----------
+    estimate : whose mask is searched
+    series, model : do not matter to nilearn, which estimates no smoothness
+    maps : of its contrasts
+    volume : the grid of the columns
+    """
+    return infer(maps, estimate.mask, volume)

@@ -7,7 +7,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.backends.records import Inference
 from bidsglm.backends.spm12_design import check, design
+from bidsglm.backends.spm12_inference import infer, search_volume, second_level, significance
 from bidsglm.errors import DataError
 from bidsglm.model import (
     ContrastMaps,
@@ -17,15 +19,10 @@ from bidsglm.model import (
     Mask,
     ModelSpecification,
     TimeSeries,
+    Volume,
 )
-from bidsglm.spm import (
-    contrasts,
-    covariance,
-    estimation,
-    probability,
-    reml,
-    scaling,
-)
+from bidsglm.spm import contrasts, covariance, estimation, reml, scaling
+from bidsglm.spm.smoothness import residual_scans
 from bidsglm.spm.whitening import Whitening, normalised, whitening
 
 __all__ = [
@@ -35,7 +32,9 @@ __all__ = [
     "contrast",
     "design",
     "estimate",
+    "inference",
     "mask_from",
+    "second_level",
     "standardised_residuals",
     "usable_runs",
 ]
@@ -43,9 +42,6 @@ __all__ = [
 NAME = "spm"
 CHUNK_VALUES = 2_000_000
 """float64 values held at once: 16 MB, some 7,000 voxels of a run of 300 scans."""
-
-RESIDUAL_IMAGES = 16
-"""Residual images made in one pass over the data."""
 
 Columns = slice | NDArray[np.intp]
 
@@ -249,56 +245,72 @@ def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[in
     if contrast.test == "F":
         test = contrasts.f_test(weights, decomposed, dispersion.design_covariances)
         dof: tuple[float, ...] = (test.dof, estimate.dof)
-        F = _finite(contrasts.f_maps(test, estimate.betas, error).F, estimate.mask)
-        tail = probability.f_tail(F[estimate.mask], test.dof, estimate.dof)
-        return ContrastMaps(contrast, runs, None, None, F, *_spread(tail, estimate.mask), dof)
+        F = contrasts.f_maps(test, estimate.betas, error).F
+        return ContrastMaps(contrast, runs, None, None, *significance(F, estimate.mask, dof), dof)
     variance = contrasts.effect_covariance(weights, dispersion.parameter_covariances)[0, 0]
     maps = contrasts.t_maps(weights, estimate.betas, error, variance)
-    t = _finite(maps.t, estimate.mask)
-    tail = probability.t_tail(t[estimate.mask], estimate.dof)
-    return ContrastMaps(
-        contrast, runs, maps.effect, maps.variance, t, *_spread(tail, estimate.mask), (estimate.dof,)
-    )
+    dof = (estimate.dof,)
+    t = significance(maps.t, estimate.mask, dof)
+    return ContrastMaps(contrast, runs, maps.effect, maps.variance, *t, dof)
+
+
+def inference(
+    estimate: Estimate,
+    series: Sequence[TimeSeries],
+    maps: Sequence[ContrastMaps],
+    volume: Volume,
+    model: ModelSpecification,
+) -> Inference:
+    """Return thresholds and results tables of the contrasts, and the smoothness they rest on.
+
+    Parameters
+    ----------
+    estimate, series, model
+        The fit and what it was made from.
+    maps
+        Of its contrasts.
+    volume
+        The grid of the columns.
+    """
+    n_scans = sum(len(run.X0) for run in estimate.model.runs)
+    residuals = standardised_residuals(estimate, series, model, residual_scans(n_scans))
+    mask = np.zeros(volume.shape, dtype=np.bool_)
+    mask[volume.voxels] = estimate.mask
+    search = search_volume(residuals, mask, n_scans, estimate.model.decomposition.rank)
+    return infer(maps, search, volume)
 
 
 def standardised_residuals(
     estimate: Estimate, series: Sequence[TimeSeries], model: ModelSpecification, scans: NDArray[np.intp]
-) -> Iterator[Floats]:
-    """Yield residual images over their root mean square, as SPM estimates smoothness from.
+) -> Floats:
+    """Residual images over their root mean square, from which SPM estimates smoothness.
 
     Parameters
     ----------
     estimate, series, model
         The fit and what it was made from.
     scans
-        Indices over the scans of all runs.
+        Indices over the scans of all runs, in order.
 
-    Yields
-    ------
-    (n_voxels in the mask,) of each scan
+    Returns
+    -------
+    (n_images, n_voxels in the mask); 0 where a voxel has no residual variance
     """
     factors = _scale_factors(series, model)
-    operators = [run.residuals(np.eye(len(run.X0))) for run in estimate.model.runs]
-    starts = np.cumsum([0, *map(len, operators)])
+    starts = np.cumsum([0, *(len(run.X0) for run in estimate.model.runs)])
+    rows = [scans[(scans >= a) & (scans < b)] - a for a, b in pairwise(starts)]
+    operators = [
+        run.residuals(np.eye(len(run.X0)))[wanted]
+        for run, wanted in zip(estimate.model.runs, rows, strict=True)
+    ]
     n_free = starts[-1] - estimate.model.decomposition.rank
-    spread = np.sqrt(estimate.residual_mean_square[estimate.mask] * estimate.dispersion.trace / n_free)
-    for start in range(0, len(scans), RESIDUAL_IMAGES):
-        wanted = scans[start : start + RESIDUAL_IMAGES]
-        parts = [wanted[(wanted >= a) & (wanted < b)] - a for a, b in pairwise(starts)]
-        images = [
-            np.vstack([R[rows] @ Y for R, rows, Y in zip(operators, parts, runs, strict=True)])
-            for _, runs in _chunks(series, factors, estimate.mask)
-        ]
-        yield from np.hstack(images) / spread
-
-
-def _finite(statistic: Floats, mask: Mask) -> Floats:
-    """Set the statistic to 0 outside the mask and to a finite number where there is no residual variance."""
-    largest = float(np.finfo(np.float32).max)
-    return np.where(mask, np.nan_to_num(statistic, nan=0.0, posinf=largest, neginf=-largest), 0.0)
-
-
-def _spread(tail: probability.Tail, mask: Mask) -> tuple[Floats, Floats]:
-    z, p = np.zeros(mask.size), np.ones(mask.size)
-    z[mask], p[mask] = tail.z, tail.p
-    return z, p
+    deviation = np.sqrt(estimate.residual_mean_square[estimate.mask] * estimate.dispersion.trace / n_free)
+    images = np.empty((len(scans), deviation.size))
+    filled = 0
+    for _, runs in _chunks(series, factors, estimate.mask):
+        part = slice(filled, filled + runs[0].shape[1])
+        images[:, part] = np.vstack([R @ Y for R, Y in zip(operators, runs, strict=True)])
+        filled = part.stop
+    images[:, deviation == 0] = 0
+    images /= np.where(deviation == 0, 1, deviation)
+    return images

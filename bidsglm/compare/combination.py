@@ -53,6 +53,18 @@ def plan(specification: ContrastSpecification, runs: tuple[int, ...]) -> Plan:
     return Plan(specification, runs, weights[rows])
 
 
+def rows_of(plans: Sequence[Plan], contrast: int) -> slice:
+    """Rows of a contrast among those of all.
+
+    >>> rows = [np.eye(2), np.ones((1, 2))]
+    >>> plans = [Plan(ContrastSpecification("a", "a", ("x", "y"), r), (0,), r) for r in rows]
+    >>> rows_of(plans, 1)
+    slice(2, 3, None)
+    """
+    start = sum(len(plan.weights) for plan in plans[:contrast])
+    return slice(start, start + len(plans[contrast].weights))
+
+
 class RunSum(NamedTuple):
     """One run's part in all contrasts, for scaled data."""
 
@@ -90,8 +102,7 @@ def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, poole
         One residual mean square over all runs, as in SPM.
     """
     chosen = plans[contrast]
-    start = sum(len(other.weights) for other in plans[:contrast])
-    rows = slice(start, start + len(chosen.weights))
+    rows = rows_of(plans, contrast)
     used = [sums[run] for run in chosen.runs]
     dof = _dof([s.fit for s in (sums if pooled else used)])
     if pooled:
@@ -102,8 +113,8 @@ def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, poole
     if chosen.specification.test == "F":
         stat = _pooled_f(used, rows, variances[0]) if pooled else _fixed_effects_f(used, rows, variances)
         return StatMaps(None, stat, (float(len(chosen.weights)), dof))
-    effect = np.mean([s.effects[start] for s in used], axis=0)
-    unit = [s.fit.covariances[:, start, start].astype(effect.dtype)[s.fit.group] for s in used]
+    effect = np.mean([s.effects[rows.start] for s in used], axis=0)
+    unit = [s.fit.covariances[:, rows.start, rows.start].astype(effect.dtype)[s.fit.group] for s in used]
     variance = np.sum([v * u for v, u in zip(variances, unit, strict=True)], axis=0) / len(used) ** 2
     return StatMaps(effect, _over_root(effect, variance), (dof,))
 

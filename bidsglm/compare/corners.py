@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.compare.combination import Plan, RunSum, StatMaps, combined
+from bidsglm.compare.combination import Plan, RunSum, StatMaps, combined, rows_of
 from bidsglm.compare.crossing import Columns, Rules
 from bidsglm.compare.crossproducts import (
     Autoregression,
@@ -20,6 +20,7 @@ from bidsglm.compare.crossproducts import (
     autoregression,
     autoregressive_fit,
     coefficients,
+    estimable,
     near_edge,
     products,
     truncated,
@@ -29,9 +30,9 @@ from bidsglm.compare.pooled import (
     RunColumns,
     SerialCorrelation,
     error_covariances,
+    image_maps,
     pooled_designs,
     pooled_fit,
-    rounded_effects,
     whitened_power,
 )
 from bidsglm.model import CONSTANT, Floats
@@ -91,6 +92,18 @@ class Models:
     serial_correlation: SerialCorrelation
     covariances: tuple[Floats, ...] = ()
     """V of every run as SPM estimated it, normalised; none for independent errors"""
+
+
+def estimable_everywhere(runs: Sequence[RunDesigns], plan: Plan) -> bool:
+    """Whether a contrast is estimable in every mixture of designs, so that each corner has a map of it."""
+    for run in plan.runs:
+        for rules in runs[run].regressors:
+            columns = runs[run].columns(rules)
+            if not set(plan.specification.conditions) <= set(columns.names):
+                return False
+            if not estimable(columns.matrix, plan.placed(columns.names, run)):
+                return False
+    return True
 
 
 class Block(NamedTuple):
@@ -268,14 +281,18 @@ class CornerMaps:
         return combined(sums, self.designs.models.plans, contrast, corner.runs)
 
     def spm_maps(self, contrast: int) -> StatMaps:
-        """SPM's own corner with SPM's rounding of parameters to float32."""
+        """SPM's own corner with SPM's rounding to float32."""
         home = Corner(*(True,) * len(Corner._fields))
-        factors, designs = self.block.factors[True][True], self.designs.pooled(home)
-        sums = []
-        for run, (fit, factor, design) in enumerate(zip(self.fits(home), factors, designs, strict=True)):
-            effects = rounded_effects(design, self.block.values(True, True, run), factor)
-            sums.append(RunSum(effects, factor**2 * fit.residual, fit))
-        return combined(sums, self.designs.models.plans, contrast, True)
+        factors, designs, fits = self.block.factors[True][True], self.designs.pooled(home), self.fits(home)
+        data = [self.block.values(True, True, run) for run in range(len(fits))]
+        betas = [f * (d.parameters @ Y) for f, d, Y in zip(factors, designs, data, strict=True)]
+        squares = [factor**2 * fit.residual for fit, factor in zip(fits, factors, strict=True)]
+        error = np.sum(squares, axis=0) / sum(fit.divisor for fit in fits)
+        plans = self.designs.models.plans
+        rows, shared = rows_of(plans, contrast), len(plans[contrast].runs)
+        mean = [d._replace(weights=d.weights / shared) for d in designs]
+        effect, stat = image_maps(mean, betas, error, rows, plans[contrast].specification.test)
+        return StatMaps(effect, stat, ())
 
     def _cast(self, factors: Sequence[Floats]) -> list[Values]:
         return [factor.astype(self.block.series[0][0].dtype) for factor in factors]

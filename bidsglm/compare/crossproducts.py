@@ -25,6 +25,13 @@ BINS = 100
 NEAR_EDGE = 1e-9
 """Coefficients so near a whole hundredth fall to either side by rounding."""
 
+DEAD = 1e-13
+"""Columns that are smaller than the largest by this factor are numerically zero."""
+ESTIMABLE = 1e-6
+"""Share of a contrast that may lie outside the row space."""
+SINGULAR = 1e8
+"""Entries of an inverse of normal equations with orthonormal columns that show a lack of rank."""
+
 Values = NDArray[np.floating]
 
 
@@ -37,8 +44,30 @@ class Span(NamedTuple):
     """(n_rows, rank): contrast weights times parameters = rows times coefficients"""
 
 
+class _Decomposed(NamedTuple):
+    left: Floats
+    """(n_scans, rank)"""
+    singular: Floats
+    """(rank,)"""
+    right: Floats
+    """(n_columns, rank)"""
+    scale: Floats
+    """(n_columns,) by which the columns were divided"""
+
+
+def _decomposed(X: Floats) -> _Decomposed:
+    """Singular values of the columns at unit length, so that their scales do not matter."""
+    norms = np.linalg.norm(X, axis=0)
+    # what nilearn makes of a dead column when it lifts singular values stays dead
+    alive = norms > DEAD * norms.max(initial=0.0)
+    scale = np.where(alive, norms, 1.0)
+    left, singular, right = np.linalg.svd(X * alive / scale, full_matrices=False)
+    keep = singular > max(X.shape) * np.finfo(float).eps * singular.max(initial=0.0)
+    return _Decomposed(left[:, keep], singular[keep], right[keep].T, scale)
+
+
 def span(X: Floats, weights: Floats) -> Span:
-    """Orthonormal basis of a design's columns, whatever their scales.
+    """Orthonormal basis of a design's columns.
 
     Parameters
     ----------
@@ -51,11 +80,27 @@ def span(X: Floats, weights: Floats) -> Span:
     >>> np.abs(q.basis).tolist(), np.abs(q.rows).tolist()
     ([[1.0], [0.0]], [[0.5]])
     """
-    scale = np.linalg.norm(X, axis=0)
-    scale[scale == 0] = 1.0
-    left, singular, right = np.linalg.svd(X / scale, full_matrices=False)
-    keep = singular > max(X.shape) * np.finfo(float).eps * singular.max(initial=0.0)
-    return Span(left[:, keep], (weights / scale) @ (right[keep].T / singular[keep]))
+    parts = _decomposed(X)
+    return Span(parts.left, (weights / parts.scale) @ (parts.right / parts.singular))
+
+
+def estimable(X: Floats, weights: Floats) -> bool:
+    """Whether contrasts lie in the row space of a design, within rounding.
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns)
+    weights
+        (n_rows, n_columns)
+
+    >>> estimable(np.ones((3, 2)), np.array([[1.0, 1.0]])), estimable(np.ones((3, 2)), np.array([[1.0, 0.0]]))
+    (True, False)
+    """
+    parts = _decomposed(X)
+    rows = weights / parts.scale
+    missing = rows - (rows @ parts.right) @ parts.right.T
+    return bool(np.abs(missing).max(initial=0.0) <= ESTIMABLE * np.abs(rows).max(initial=0.0))
 
 
 class Products(NamedTuple):
@@ -256,7 +301,7 @@ def autoregressive_fit(
     covariances = np.empty((len(values), len(rows), len(rows)))
     group = np.empty(len(rho), np.intp)
     for k, (value, start, stop) in enumerate(zip(values, starts, stops, strict=True)):
-        inverse = np.linalg.pinv(_normal_matrix(design, float(value)), hermitian=True)
+        inverse = _inverse(_normal_matrix(design, float(value)))
         solved = right[start:stop] @ inverse.astype(kind)
         members = order[start:stop]
         effects[:, members] = (solved @ rows.T.astype(kind)).T
@@ -286,6 +331,17 @@ def _normal_equations(data: Products, design: Autoregression, rho: Values) -> _N
         right = np.hstack([right, cosines])
     power = (1 + rho**2) * data.power - 2 * rho * data.lag_power - (rho * data.last) ** 2
     return _NormalEquations(right, power)
+
+
+def _inverse(A: Floats) -> Floats:
+    """Inverse, or pseudo-inverse where a regressor is itself a cosine."""
+    try:
+        inverse = np.linalg.inv(A)
+    except np.linalg.LinAlgError:
+        inverse = np.full_like(A, np.inf)
+    if np.abs(inverse).max() < SINGULAR:
+        return np.asarray(inverse)
+    return np.asarray(np.linalg.pinv(A, hermitian=True))
 
 
 def _normal_matrix(design: Autoregression, rho: float) -> Floats:

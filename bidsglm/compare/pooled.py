@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from bidsglm.compare.crossproducts import RunFit, Values
 from bidsglm.model import Floats
 from bidsglm.spm import covariance
-from bidsglm.spm.contrasts import single
-from bidsglm.spm.estimation import Decomposition, JointModel, RunModel, dispersion, joint_model
+from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, single, t_maps
+from bidsglm.spm.estimation import Decomposition, Factors, JointModel, RunModel, dispersion, joint_model
 from bidsglm.spm.reml import reml
 from bidsglm.spm.whitening import Whitening, normalised
 
@@ -76,10 +76,16 @@ class PooledDesign(NamedTuple):
     """(n_columns, n_scans) operator from data to parameters"""
     coefficients: Floats
     """(q, n_scans) operator B'W"""
+    factors: Factors
+    """Of the design K W X."""
+    inner: Floats
+    """(r, r) covariance of its coefficients for unit variance"""
     covariance: Floats
-    """(n_rows, n_rows) of the effects for unit variance"""
+    """(n_columns, n_columns) of the parameters for unit variance"""
     traces: tuple[float, float]
     """tr(RV), tr(RVRV)"""
+    tolerance: float
+    """Below it, contrast entries are zero to SPM."""
 
 
 def pooled_designs(
@@ -117,8 +123,11 @@ def _reduced(run: RunModel, weights: Floats, V: Floats | None, tolerance: float)
         weights,
         to_parameters @ operator[run.X0.shape[1] :],
         operator,
-        weights @ spread.parameter_covariances[0] @ weights.T,
+        run.factors,
+        spread.design_covariances[0],
+        spread.parameter_covariances[0],
         (spread.trace, spread.squared_trace),
+        tolerance,
     )
 
 
@@ -162,7 +171,7 @@ def pooled_fit(design: PooledDesign, Y: Values, power: Values) -> RunFit:
     group: NDArray[np.intp] = np.zeros(Y.shape[1], dtype=np.intp)
     return RunFit(
         (design.weights @ design.parameters).astype(Y.dtype) @ Y,
-        design.covariance[None],
+        (design.weights @ design.covariance @ design.weights.T)[None],
         group,
         np.maximum(residual, 0),
         design.traces[0],
@@ -170,25 +179,29 @@ def pooled_fit(design: PooledDesign, Y: Values, power: Values) -> RunFit:
     )
 
 
-def rounded_effects(design: PooledDesign, Y: Values, factor: Values) -> Values:
-    """Effects from parameters that are rounded to float32, as SPM's images are.
+def image_maps(
+    designs: Sequence[PooledDesign], betas: Sequence[Floats], error: Floats, rows: slice, test: Literal["t", "F"]
+) -> tuple[Floats | None, Floats]:
+    """Effect and statistic as SPM makes them of its images, which are rounded to float32.
 
     Parameters
     ----------
-    design
-        From `pooled_designs`.
-    Y
-        (n_scans, n_voxels) with their means
-    factor
-        (n_voxels,) or (1,) scaling of the data
-
-    Returns
-    -------
-    (n_rows, n_voxels) of the scaled data
-
-    >>> run = RunColumns(np.ones((2, 1)), np.zeros((2, 0)), 2.0)
-    >>> design = pooled_designs([run], [np.ones((1, 1))], [None], [None])[0]
-    >>> float(rounded_effects(design, np.full((2, 1), 0.1), np.ones(1))[0, 0])
-    0.10000000149011612
+    designs
+        Of every run.
+    betas
+        (n_columns, n_voxels) parameters of every run
+    error
+        (n_voxels,) residual mean square
+    rows
+        The contrast's among those of all.
+    test
+        A t has one row.
     """
-    return np.asarray(design.weights @ single(factor * (design.parameters @ Y)))
+    weights = cleaned([d.weights[rows].T for d in designs], designs[0].tolerance)
+    rounded = [single(beta) for beta in betas]
+    if test == "F":
+        whole = Decomposition(tuple(d.factors for d in designs), designs[0].tolerance)
+        return None, f_maps(f_test(weights, whole, [d.inner for d in designs]), rounded, error).F
+    variance = effect_covariance(weights, [d.covariance for d in designs])[0, 0]
+    maps = t_maps(weights, rounded, error, variance)
+    return maps.effect, maps.t

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bidsglm.compare.agreement import limits_of_agreement, principal_axis
+from bidsglm.compare.coefficients import limits_of_agreement, principal_axis
 from bidsglm.model import TRIAL_TYPE, DesignMatrix, Floats
 from bidsglm.report.drawing import (
     BACKEND_COLOURS,
@@ -151,7 +151,7 @@ def bland_altman_figure(images: ContrastImages) -> Figure:
         drawing, panels = _panels(len(names), height=3.4)
         for (axes, bar), name in zip(panels, names, strict=True):
             _draw_bland_altman(axes, bar, *_inside(images, name))
-            axes.set(title=name, xlabel=f"mean of both, {name}", ylabel="SPM − nilearn")  # noqa: RUF001
+            axes.set(title=name, xlabel=f"mean of both, {name}", ylabel="SPM − nilearn")
         content = encoded(drawing, "png")
     return Figure(
         name=f"contrast-{images.label}_desc-blandaltman.png",

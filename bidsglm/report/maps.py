@@ -106,7 +106,7 @@ def _layers(images: ContrastImages) -> list[Layer]:
     ]
     if len(layers) == 2:
         difference = np.where(images.both, stat["spm"] - stat["nilearn"], np.nan)
-        layers.append(Layer("SPM − nilearn", difference, _colour_limit([difference])))  # noqa: RUF001
+        layers.append(Layer("SPM − nilearn", difference, _colour_limit([difference])))
     return layers
 
 

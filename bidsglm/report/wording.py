@@ -145,7 +145,10 @@ def verdict(rows: Sequence[Row], over: str = "the contrasts") -> str:
 def _effect_verdict(rows: Iterable[Row]) -> str:
     effects = [row for row in rows if row["map"] == "effect"]
     r, slope = median(effects, "pearson_r"), median(effects, "slope")
-    return f" SPM's effects are {slope:.2g} times nilearn's (r = {r:.3f})." if math.isfinite(slope) else ""
+    if not math.isfinite(slope):
+        return ""
+    times = f"{slope:.2f}" if abs(slope) >= 0.1 else f"{slope:.2g}"
+    return f" SPM's effects are {times} times nilearn's (r = {r:.3f})."
 
 
 def threshold_keys(row: Row) -> dict[str, str]:

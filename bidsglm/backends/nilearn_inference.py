@@ -1,0 +1,236 @@
+"""nilearn's inference on fitted contrasts, and its second level, on arrays.
+
+Thresholds are those of ``threshold_stats_img`` on the z map, one-sided as SPM's; the table is that of
+``get_clusters_table`` on the voxels with p < 0.001.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from nilearn.glm import fdr_threshold, threshold_stats_img
+from nilearn.glm.contrasts import compute_contrast
+from nilearn.glm.first_level import run_glm
+from numpy.typing import NDArray
+from scipy import stats
+
+from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER, Peak, cluster_peaks
+from bidsglm.backends.records import Cell, ClusterTable, ContrastInference, GroupMaps, Inference, cluster_id
+from bidsglm.errors import DataError
+from bidsglm.model import ContrastMaps, Floats, Mask, Volume
+from bidsglm.spm.second_level import group_design
+from bidsglm.spm.thresholds import Thresholds
+
+COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "cluster_id": "number of the cluster, by height of its highest peak; further peaks carry a letter",
+        "x_mm": "coordinate of the peak (mm)",
+        "y_mm": "coordinate of the peak (mm)",
+        "z_mm": "coordinate of the peak (mm)",
+        "stat": "t (F of an F contrast) at the peak",
+        "z": "z at the peak, what nilearn thresholds",
+        "peak_p": "p of the peak's voxel, uncorrected",
+        "cluster_voxels": "voxels of the cluster; clusters touch by face",
+        "cluster_mm3": "volume of the cluster (mm³)",
+        "survives_fdr05": "whether the peak is kept at a false discovery rate of 0.05",
+        "survives_fwe05": "whether the peak exceeds Bonferroni's familywise threshold of 0.05",
+    }
+)
+P_UNCORRECTED = 0.001
+ALPHA = 0.05
+CHUNK = 20_000
+"""Voxels of one call of run_glm, which keeps several copies of them."""
+LARGEST_DOF = 1e10
+"""nilearn's own limit where it turns t and F into p."""
+
+
+class Tested(NamedTuple):
+    """A contrast over a group in some voxels; effect and variance of F mean nothing."""
+
+    effect: Floats
+    variance: Floats
+    stat: Floats
+    z: Floats
+    p: Floats
+    dof: float
+
+
+def z_thresholds(z: NDArray[np.floating]) -> Thresholds:
+    """Return nilearn's thresholds of a z map.
+
+    Parameters
+    ----------
+    z : (n_voxels,) inside the mask
+
+    Examples
+    --------
+    >>> round(z_thresholds(np.array([0.0, 5.0])).fwe05, 4)
+    1.96
+    """
+    return Thresholds(
+        p001=_exceeded_with(P_UNCORRECTED),
+        fwe05=_exceeded_with(ALPHA / z.size),
+        fdr05=float(fdr_threshold(z, ALPHA)),
+    )
+
+
+def _exceeded_with(alpha: float) -> float:
+    """Height that a voxel exceeds with a probability; Bonferroni's is the same of a smaller one."""
+    return float(threshold_stats_img(alpha=alpha, height_control="fpr", two_sided=False)[1])
+
+
+def infer(maps: Sequence[ContrastMaps], mask: Mask, volume: Volume) -> Inference:
+    """Return thresholds and cluster tables of some contrasts.
+
+    Parameters
+    ----------
+    maps : over the columns of the volume
+    mask : (n_voxels,)
+    volume : the grid
+    """
+    return Inference(None, tuple(_contrast_inference(m, mask, volume) for m in maps))
+
+
+def _contrast_inference(maps: ContrastMaps, mask: Mask, volume: Volume) -> ContrastInference:
+    # What is written and what a masker of nilearn reads: float32, and 0 for what is not finite.
+    z = np.nan_to_num(maps.z.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    found = z_thresholds(z[mask])
+    of_stat = stat_thresholds(found, maps.dof)
+    grid = np.zeros(volume.shape, dtype=np.float32)
+    grid[volume.voxels] = z
+    peaks = cluster_peaks(grid, volume.affine, found.p001)
+    facts = {
+        "HeightThreshold": found.p001,
+        "HeightControl": "p < 0.001, uncorrected, on z",
+        "ExtentThreshold": 0,
+        "PeaksPerCluster": PEAKS_PER_CLUSTER,
+        "PeakDistance": PEAK_DISTANCE,
+        "Connectivity": 6,
+        "ThresholdsOfZ": found._asdict(),
+        "Thresholds": of_stat._asdict(),
+        "SearchVolumeVoxels": int(np.count_nonzero(mask)),
+    }
+    return ContrastInference(of_stat, _table(peaks, maps, volume, found), facts)
+
+
+def stat_thresholds(thresholds: Thresholds, dof: tuple[float, ...]) -> Thresholds:
+    """Return thresholds of t or F with the upper tails of thresholds of z.
+
+    Parameters
+    ----------
+    thresholds : of z
+    dof : (residual,) of t, (numerator, residual) of F
+
+    Examples
+    --------
+    >>> round(stat_thresholds(Thresholds(3.09, 5.0, float("inf")), (20.0,)).p001, 3)
+    3.552
+    """
+    p = stats.norm.sf(thresholds)
+    residual = min(dof[-1], LARGEST_DOF)
+    heights = stats.t.isf(p, residual) if len(dof) == 1 else stats.f.isf(p, dof[0], residual)
+    return Thresholds(*(float(height) for height in heights))
+
+
+def _table(
+    peaks: Sequence[Peak], maps: ContrastMaps, volume: Volume, thresholds: Thresholds
+) -> ClusterTable:
+    voxel_volume = float(abs(np.linalg.det(volume.affine[:3, :3])))
+    column = np.zeros(volume.shape, dtype=np.intp)
+    column[volume.voxels] = np.arange(np.count_nonzero(volume.voxels))
+    rows = []
+    rank = 0
+    for i, peak in enumerate(peaks):
+        rank = rank + 1 if i and peak.cluster == peaks[i - 1].cluster else 0
+        x, y, z = (float(mm) for mm in volume.affine[:3] @ (*peak.voxel, 1))
+        at = column[peak.voxel]
+        cells: dict[str, Cell] = {
+            "cluster_id": cluster_id(peak.cluster, rank),
+            "x_mm": x,
+            "y_mm": y,
+            "z_mm": z,
+            "stat": float(maps.stat[at]),
+            "z": peak.height,
+            "peak_p": float(maps.p[at]),
+            "cluster_voxels": peak.cluster_voxels,
+            "cluster_mm3": peak.cluster_voxels * voxel_volume,
+            "survives_fdr05": peak.height >= thresholds.fdr05,
+            "survives_fwe05": peak.height > thresholds.fwe05,
+        }
+        rows.append(tuple(cells[name] for name in COLUMNS))
+    return ClusterTable(COLUMNS, tuple(rows))
+
+
+def second_level(
+    images: Floats,
+    covariates: Mapping[str, Floats] | None = None,
+    weights: Floats | None = None,
+    mask: Mask | None = None,
+) -> GroupMaps:
+    """Test a contrast over subjects: one-sample t with covariates, every subject weighing the same.
+
+    The numbers are those of ``SecondLevelModel`` with the covariates, less their means, as confounds.
+
+    Parameters
+    ----------
+    images : (n_subjects, n_voxels) effects of one first-level contrast; a voxel that is missing in any
+        subject is left out
+    covariates : name -> (n_subjects,), centred here
+    weights : (n_regressors,) for t, (n_rows, n_regressors) for F, over the mean and then the covariates; the
+        mean without
+    mask : (n_voxels,) where to look at all
+
+    Raises
+    ------
+    DataError
+        If there are too few subjects, no voxel has data in all of them or a covariate has a missing value.
+
+    Examples
+    --------
+    >>> maps = second_level(np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]]))
+    >>> maps.effect, maps.dof
+    (array([ 2., nan]), (2.0,))
+    """
+    given = covariates or {}
+    X = _group_design(len(images), given)
+    inside = np.isfinite(images).all(axis=0)
+    inside = inside if mask is None else inside & mask
+    if not inside.any():
+        raise DataError("the group model cannot be fitted: no voxel has data in all subjects")
+    chosen = np.eye(X.shape[1])[0] if weights is None else np.asarray(weights, dtype=np.float64)
+    parts = np.array_split(np.flatnonzero(inside), -(-np.count_nonzero(inside) // CHUNK))
+    tested = [_tested(images[:, part].astype(np.float64), X, chosen) for part in parts]
+    effect, variance, stat, z, p = (
+        np.full(inside.size, outside) for outside in (np.nan, np.nan, 0.0, 0.0, 1.0)
+    )
+    for part, result in zip(parts, tested, strict=True):
+        effect[part], variance[part] = result.effect, result.variance
+        stat[part], z[part], p[part] = result.stat, result.z, result.p
+    names, dof = ("mean", *given), tested[0].dof
+    if chosen.ndim == 1:
+        return GroupMaps(names, effect, variance, stat, z, p, (dof,), inside)
+    return GroupMaps(names, None, None, stat, z, p, (float(len(chosen)), dof), inside)
+
+
+def _group_design(n_subjects: int, covariates: Mapping[str, Floats]) -> Floats:
+    try:
+        X = group_design(n_subjects, np.column_stack([*covariates.values()]) if covariates else None)
+    except ValueError as error:
+        raise DataError(f"the group model cannot be fitted: {error}") from error
+    rank = int(np.linalg.matrix_rank(X))
+    if n_subjects <= rank:
+        raise DataError(
+            "the group model cannot be fitted: "
+            f"{n_subjects} subjects are too few for a model of {rank} independent columns"
+        )
+    return X
+
+
+def _tested(values: Floats, X: Floats, weights: Floats) -> Tested:
+    labels, results = run_glm(values, X, noise_model="ols")
+    contrast: Any = compute_contrast(labels, results, weights, "t" if weights.ndim == 1 else "F")
+    effect = contrast.effect.ravel() if weights.ndim == 1 else np.full(values.shape[1], np.nan)
+    return Tested(
+        effect, contrast.variance, contrast.stat(), contrast.z_score(), contrast.p_value(), float(contrast.dof)
+    )

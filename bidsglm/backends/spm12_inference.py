@@ -1,0 +1,207 @@
+"""SPM12's inference on fitted contrasts, and its second level, composed of the functions in ``bidsglm.spm``.
+
+The results table is the one that SPM shows first: clusters of voxels with p < 0.001, uncorrected, of any
+size, and of each its three highest peaks more than 8 mm apart.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.backends.records import Cell, ClusterTable, ContrastInference, GroupMaps, Inference, cluster_id
+from bidsglm.errors import DataError
+from bidsglm.model import ContrastMaps, Floats, Mask, Volume
+from bidsglm.spm import probability
+from bidsglm.spm.clusters import (
+    PEAK_DISTANCE,
+    PEAKS_PER_CLUSTER,
+    Row,
+    StatisticMap,
+    Survivors,
+    results_table,
+    survivors,
+)
+from bidsglm.spm.random_field import Field, SearchVolume
+from bidsglm.spm.second_level import group_contrast, group_estimate
+from bidsglm.spm.smoothness import smoothness
+from bidsglm.spm.thresholds import thresholds
+
+COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "cluster_id": "number of the cluster, by height of its highest peak; further peaks carry a letter",
+        "x_mm": "coordinate of the peak (mm)",
+        "y_mm": "coordinate of the peak (mm)",
+        "z_mm": "coordinate of the peak (mm)",
+        "stat": "t (F of an F contrast) at the peak",
+        "z": "standard normal quantile that belongs to peak_p",
+        "peak_p": "p of the peak's voxel, uncorrected, as SPM prints it: 1 - exp(-p)",
+        "peak_p_fwe": "familywise p of the peak: the smaller of random field theory's and Bonferroni's",
+        "peak_q_fdr": "false discovery rate at which the peak is kept, among all peaks above the threshold",
+        "cluster_voxels": "voxels of the cluster; clusters touch by face or edge",
+        "cluster_mm3": "volume of the cluster (mm³)",
+        "cluster_p": "p of the cluster's size, uncorrected",
+        "cluster_p_fwe": "familywise p of the cluster's size, by random field theory",
+        "cluster_q_fdr": "false discovery rate at which the cluster is kept",
+        "survives_fwe05": "whether the peak exceeds the familywise threshold of 0.05",
+    }
+)
+UNKNOWN = float("nan")
+
+
+class Significance(NamedTuple):
+    """A statistic with its probabilities, over all columns."""
+
+    stat: Floats
+    """(n_voxels,) 0 outside the mask, finite"""
+    z: Floats
+    """(n_voxels,) 0 outside the mask"""
+    p: Floats
+    """(n_voxels,) upper tail, 1 outside the mask"""
+
+
+def significance(statistic: Floats, mask: Mask, dof: tuple[float, ...]) -> Significance:
+    """Return a statistic's z and p, and the largest float32 for it where there is no residual variance.
+
+    Parameters
+    ----------
+    statistic : (n_voxels,)
+    mask : (n_voxels,)
+    dof : (residual,) of t, (numerator, residual) of F
+
+    Examples
+    --------
+    >>> significance(np.array([2.0, np.nan]), np.array([True, False]), (20.0,)).p.round(4)
+    array([0.0296, 1.    ])
+    """
+    largest = float(np.finfo(np.float32).max)
+    stat, z, p = np.zeros(mask.size), np.zeros(mask.size), np.ones(mask.size)
+    inside = np.nan_to_num(statistic[mask], nan=0.0, posinf=largest, neginf=-largest)
+    tail = probability.t_tail(inside, *dof) if len(dof) == 1 else probability.f_tail(inside, *dof)
+    stat[mask], z[mask], p[mask] = inside, tail.z, tail.p
+    return Significance(stat, z, p)
+
+
+def search_volume(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int) -> SearchVolume:
+    """Find the resels of a mask; NaN where the smoothness cannot be estimated, which leaves Bonferroni.
+
+    Parameters
+    ----------
+    residuals, mask, n_scans, rank : see `bidsglm.spm.smoothness.smoothness`
+
+    Examples
+    --------
+    >>> search_volume(np.zeros((5, 1)), np.ones((1, 1, 1), bool), 5, 1).n_voxels
+    1
+    """
+    try:
+        return smoothness(residuals, mask, n_scans, rank).search
+    except ValueError:
+        return SearchVolume(int(np.count_nonzero(mask)), (UNKNOWN,) * 4, (UNKNOWN,) * 3)
+
+
+def infer(maps: Sequence[ContrastMaps], search: SearchVolume, volume: Volume) -> Inference:
+    """Return thresholds and results tables of some contrasts.
+
+    Parameters
+    ----------
+    maps : over the columns of the volume
+    search : of the analysis mask
+    volume : the grid
+    """
+    voxel_sizes = np.linalg.norm(volume.affine[:3, :3], axis=0)
+    x, y, z = (float(width * size) for width, size in zip(search.fwhm_voxels, voxel_sizes, strict=True))
+    fwhm = None if np.isnan(x) else (x, y, z)
+    return Inference(fwhm, tuple(_contrast_inference(m, search, volume, fwhm) for m in maps))
+
+
+def _contrast_inference(
+    maps: ContrastMaps, search: SearchVolume, volume: Volume, fwhm: tuple[float, float, float] | None
+) -> ContrastInference:
+    field = Field(maps.specification.test, maps.dof)
+    found = thresholds(field, search, maps.stat)
+    grid = np.zeros(volume.shape)
+    grid[volume.voxels] = maps.stat
+    statistic_map = StatisticMap(grid, volume.affine, field, search)
+    rows = results_table(statistic_map, found.p001)
+    facts = {
+        "HeightThreshold": found.p001,
+        "HeightControl": "p < 0.001, uncorrected",
+        "ExtentThreshold": 0,
+        "PeaksPerCluster": PEAKS_PER_CLUSTER,
+        "PeakDistance": PEAK_DISTANCE,
+        "Connectivity": 18,
+        "Thresholds": found._asdict(),
+        "SearchVolumeVoxels": search.n_voxels,
+        "Resels": search.resels,
+        "FWHM": fwhm,
+        "SetLevel": {"Clusters": rows[0].set_clusters, "p": rows[0].set_p} if rows else {"Clusters": 0},
+        "SmallestSurviving": _surviving(survivors(statistic_map, found.p001)),
+    }
+    return ContrastInference(found, _table(rows, volume.affine, found.fwe05), facts)
+
+
+def _surviving(smallest: Survivors) -> dict[str, float]:
+    """SPM's footer under the names of sidecars."""
+    names = ("PeakFWE", "PeakFDR", "ClusterVoxelsFWE", "ClusterVoxelsFDR")
+    return dict(zip(names, smallest, strict=True))
+
+
+def _table(rows: Sequence[Row], affine: Floats, fwe: float) -> ClusterTable:
+    voxel_volume = float(abs(np.linalg.det(affine[:3, :3])))
+    ranks = [0] * len(rows)
+    for i in range(1, len(rows)):
+        ranks[i] = ranks[i - 1] + 1 if rows[i].cluster == rows[i - 1].cluster else 0
+    cells = [_cells(row, rank, voxel_volume, fwe) for row, rank in zip(rows, ranks, strict=True)]
+    return ClusterTable(COLUMNS, tuple(tuple(row[name] for name in COLUMNS) for row in cells))
+
+
+def _cells(row: Row, rank: int, voxel_volume: float, fwe: float) -> dict[str, Cell]:
+    return row._asdict() | {
+        "cluster_id": cluster_id(row.cluster, rank),
+        "cluster_mm3": row.cluster_voxels * voxel_volume,
+        "survives_fwe05": row.stat > fwe,
+    }
+
+
+def second_level(
+    images: Floats,
+    covariates: Mapping[str, Floats] | None = None,
+    weights: Floats | None = None,
+    mask: Mask | None = None,
+) -> GroupMaps:
+    """Test a contrast over subjects: one-sample t with covariates, every subject weighing the same.
+
+    Parameters
+    ----------
+    images : (n_subjects, n_voxels) effects of one first-level contrast; a voxel that is missing in any
+        subject is left out
+    covariates : name -> (n_subjects,), centred here
+    weights : (n_regressors,) for t, (n_rows, n_regressors) for F, over the mean and then the covariates; the
+        mean without
+    mask : (n_voxels,) where to look at all
+
+    Raises
+    ------
+    DataError
+        If there are too few subjects, no voxel has data in all of them, a covariate has a missing value or
+        the contrast cannot be estimated.
+
+    Examples
+    --------
+    >>> maps = second_level(np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]]))
+    >>> maps.effect, maps.dof
+    (array([ 2., nan]), (2.0,))
+    """
+    given = covariates or {}
+    columns = np.column_stack([*given.values()]) if given else None
+    try:
+        fit = group_estimate(images, columns, tuple(given), mask)
+        chosen = np.eye(len(fit.names))[0] if weights is None else np.asarray(weights, dtype=np.float64)
+        maps = group_contrast(fit, chosen)
+    except ValueError as error:
+        raise DataError(f"the group model cannot be fitted: {error}") from error
+    effect = None if maps.effect is None else maps.effect.astype(np.float64)
+    found = significance(maps.stat.astype(np.float64), fit.mask, maps.dof)
+    return GroupMaps(fit.names, effect, maps.variance, *found, maps.dof, fit.mask)

@@ -1,0 +1,161 @@
+"""Coefficients of agreement between two vectors, and overlap of two sets.
+
+Lin (1989, Biometrics 45: 255-268), Bland & Altman (1986, Lancet 327: 307-310), Benjamini & Hochberg
+(1995, Journal of the Royal Statistical Society B 57: 289-300), Bowring, Maumet & Nichols (2019, Human
+Brain Mapping 40: 3362-3384). What is undefined is NaN, never an exception.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+from bidsglm.model import Floats, Mask
+
+MIN_VOXELS = 3
+"""Through two points every line fits."""
+LIMITS_OF_AGREEMENT = 1.96
+"""Standard deviations about the mean that hold 95 % of normal differences."""
+FALSE_DISCOVERY_RATE = 0.05
+
+
+class Line(NamedTuple):
+    """y = intercept + slope x."""
+
+    slope: float
+    intercept: float
+
+
+class Limits(NamedTuple):
+    """Bland and Altman's mean difference and 95 % limits of agreement."""
+
+    mean_difference: float
+    lower: float
+    upper: float
+
+
+class Overlap(NamedTuple):
+    """Two sets of suprathreshold voxels."""
+
+    dice: float
+    jaccard: float
+    dark_dice_spm: float
+    dark_dice_nilearn: float
+    n_spm: int
+    n_nilearn: int
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator / denominator) if denominator else float("nan")
+
+
+def _is_degenerate(x: Floats, y: Floats) -> bool:
+    return len(x) < MIN_VOXELS or bool(np.ptp(x) == 0) or bool(np.ptp(y) == 0)
+
+
+def pearson_r(x: Floats, y: Floats) -> float:
+    """Pearson correlation of two vectors (n,), r = s_xy / sqrt(s_xx s_yy).
+
+    >>> round(pearson_r(np.array([1.0, 2.0, 4.0]), np.array([2.0, 4.0, 8.0])), 12)
+    1.0
+    """
+    if _is_degenerate(x, y):
+        return float("nan")
+    # dividing by the norms one by one neither overflows nor underflows where their product would
+    u, v = x - x.mean(), y - y.mean()
+    return float(np.clip((u / np.linalg.norm(u)) @ (v / np.linalg.norm(v)), -1, 1))
+
+
+def spearman_rho(x: Floats, y: Floats) -> float:
+    """Spearman correlation of two vectors (n,): Pearson's of their ranks, ties at their mean rank.
+
+    >>> round(spearman_rho(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 100.0])), 12)
+    1.0
+    """
+    return pearson_r(rankdata(x), rankdata(y))
+
+
+def concordance(x: Floats, y: Floats) -> float:
+    """Lin's concordance correlation of two vectors (n,).
+
+    2 s_xy / (s_xx + s_yy + (mean x - mean y)²) with moments over n (Lin 1989).
+
+    >>> round(concordance(np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0])), 6)
+    0.571429
+    """
+    if _is_degenerate(x, y):
+        return float("nan")
+    u, v = x - x.mean(), y - y.mean()
+    return float(2 * np.mean(u * v) / (np.mean(u**2) + np.mean(v**2) + (x.mean() - y.mean()) ** 2))
+
+
+def principal_axis(x: Floats, y: Floats) -> Line:
+    """Total least squares line of two vectors (n,): the first principal axis of their scatter.
+
+    Both maps carry error, so distances are measured at right angles to the line: it lies at the
+    angle atan2(2 s_xy, s_xx - s_yy) / 2. Undefined when the scatter has no direction.
+
+    >>> principal_axis(np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0]))
+    Line(slope=2.0, intercept=1.0)
+    """
+    if _is_degenerate(x, y):
+        return Line(float("nan"), float("nan"))
+    u, v = x - x.mean(), y - y.mean()
+    twice, excess = 2 * (u @ v), u @ u - v @ v
+    if twice == 0 and excess <= 0:
+        return Line(float("nan"), float("nan"))
+    length = np.hypot(excess, twice)
+    # the same tangent of the half angle, in the form that subtracts no near-equal numbers
+    slope = twice / (length + excess) if excess >= 0 else (length - excess) / twice
+    return Line(float(slope), float(y.mean() - slope * x.mean()))
+
+
+def limits_of_agreement(x: Floats, y: Floats) -> Limits:
+    """Mean of y - x and its 95 % limits of agreement, mean ± 1.96 SD (Bland & Altman 1986).
+
+    >>> [round(value, 6) for value in limits_of_agreement(np.zeros(3), np.array([1.0, 2.0, 3.0]))]
+    [2.0, 0.04, 3.96]
+    """
+    if len(x) < MIN_VOXELS:
+        return Limits(float("nan"), float("nan"), float("nan"))
+    difference = y - x
+    mean, half = float(difference.mean()), LIMITS_OF_AGREEMENT * float(difference.std(ddof=1))
+    return Limits(mean, mean - half, mean + half)
+
+
+def false_discovery_threshold(p: Floats, rate: float = FALSE_DISCOVERY_RATE) -> float:
+    """Largest p that Benjamini and Hochberg's (1995) procedure rejects; -1 when it rejects none.
+
+    Of the sorted p (n,) the last with p_(k) ≤ rate k / n.
+
+    >>> false_discovery_threshold(np.array([0.9, 0.01, 0.02, 0.5]))
+    0.02
+    """
+    ordered = np.sort(p[np.isfinite(p)])
+    rejected = np.flatnonzero(ordered <= rate * np.arange(1, len(ordered) + 1) / len(ordered))
+    return float(ordered[rejected[-1]]) if len(rejected) else -1.0
+
+
+def overlap(spm: Mask, nilearn: Mask, spm_mask: Mask, nilearn_mask: Mask) -> Overlap:
+    """Overlap of two sets of voxels, each taken in its own mask; all arguments (n_voxels,).
+
+    Dice (twice the common voxels over the sum of both sets) and Jaccard (the common over the united)
+    count only voxels of both masks, as Bowring (2019) does; dark Dice is the share of a package's
+    set outside the other's mask. With both sets empty there is nothing to overlap and Dice is NaN,
+    neither 0 nor 1: look at the counts.
+
+    >>> here, there = np.array([True, True, False]), np.array([False, True, True])
+    >>> overlap(here, there, np.ones(3, bool), np.ones(3, bool)).dice
+    0.5
+    """
+    a, b, both = spm & spm_mask, nilearn & nilearn_mask, spm_mask & nilearn_mask
+    n_spm, n_nilearn = int(a.sum()), int(b.sum())
+    common, n_a, n_b = int((a & b).sum()), int((a & both).sum()), int((b & both).sum())
+    return Overlap(
+        dice=_ratio(2 * common, n_a + n_b),
+        jaccard=_ratio(common, n_a + n_b - common),
+        dark_dice_spm=_ratio(n_spm - n_a, n_spm),
+        dark_dice_nilearn=_ratio(n_nilearn - n_b, n_nilearn),
+        n_spm=n_spm,
+        n_nilearn=n_nilearn,
+    )

@@ -2,16 +2,16 @@
 
 ``python benchmarks/first_level.py --work-dir DIR [--repeats 3]``
 
-Makes a run of 97 x 115 x 97 voxels and 300 scans in int16 (about 230,000 voxels in the mask, 24 confounds) as a
-BIDS data set with fMRIPrep-like derivatives, once for each work folder. Then measures in turn, each in a process
-of its own with one BLAS thread:
+Makes a run of 97 x 115 x 97 voxels and 300 scans in int16 (about 230,000 voxels in the mask, 24 confounds)
+as a BIDS data set with fMRIPrep-like derivatives, once for each work folder. Then measures in turn, each in a
+process of its own with one BLAS thread:
 
 - nilearn: FirstLevelModel fit, three contrasts, four maps of each written;
 - spm: ``run.py ... participant --backends spm``;
 - both: ``run.py ... participant``.
 
-CPU time is user + system of the whole process; what the report's figures take is measured and taken off. Ratios
-are those of paired runs, their median over the repeats.
+CPU time is user + system of the whole process; what the report's figures take is measured and taken off.
+Ratios are those of paired runs, their median over the repeats. Options that are not its own go to ``run.py``.
 """
 
 import argparse
@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 
 
 def motion_names() -> list[str]:
-    """The 24 confounds: six motion parameters, their derivatives, and the squares of both."""
+    """List the 24 confounds: six motion parameters, their derivatives, and the squares of both."""
     parameters = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
     expansions = ("", "_derivative1", "_power2", "_derivative1_power2")
     return [parameter + expansion for expansion in expansions for parameter in parameters]
@@ -162,7 +162,7 @@ def model() -> dict[str, Any]:
 
 
 def run_nilearn(folder: Path, output: Path) -> None:
-    """What a user of nilearn would do."""
+    """Do what a user of nilearn would do."""
     import nibabel as nib
     import pandas as pd
     from nilearn.glm.first_level import FirstLevelModel
@@ -241,16 +241,19 @@ def main() -> None:
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--slope", type=float, help="store a slope (and an intercept of 3) in the header")
-    parser.add_argument("--case", choices=("nilearn", "spm", "both"), help=argparse.SUPPRESS)
+    parser.add_argument("--case", choices=("data", "nilearn", "spm", "both"), help=argparse.SUPPRESS)
     options, arguments = parser.parse_known_args()
     folder = options.work_dir.resolve()
-    if options.case == "nilearn":
+    if options.case == "data":
+        make_dataset(folder, (options.slope, 3.0) if options.slope else None)
+    elif options.case == "nilearn":
         run_nilearn(folder, folder / "output")
     elif options.case:
         backends = ["--backends", "spm"] if options.case == "spm" else []
         run_participant(folder, folder / "output", [*backends, *arguments])
     else:
-        make_dataset(folder, (options.slope, 3.0) if options.slope else None)
+        # In a process of its own, or its memory would count for the processes that this one starts.
+        subprocess.run([sys.executable, *sys.argv, "--case", "data"], check=True)
         compare(folder, options.repeats, arguments)
 
 

@@ -11,11 +11,19 @@ from scipy.linalg import toeplitz
 
 from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
-from bidsglm.compare.attribution import Evidence, Explanation, Masks, Pair, explanation
+from bidsglm.compare.attribution import Explanation, explanation
 from bidsglm.compare.combination import plan
-from bidsglm.compare.corners import Block, Models, RunDesigns, estimable_everywhere
 from bidsglm.compare.crossproducts import Values
 from bidsglm.compare.mixture import Mixtures, PureDesigns, microtime_onset, mixtures
+from bidsglm.compare.models import (
+    Block,
+    Evidence,
+    Masks,
+    Models,
+    Pair,
+    RunDesigns,
+    estimable_everywhere,
+)
 from bidsglm.compare.steps import COARSE_STEPS, Step
 from bidsglm.compare.words import modelling_steps
 from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries
@@ -27,8 +35,8 @@ SAMPLE = 20_000
 """Voxels of both masks that the table is computed on, all where there are fewer."""
 SEED = 20_260_101
 """Of the sample."""
-CHUNK_VALUES = 6_000_000
-"""float32 values held at once for the dominant-step maps: 24 MB."""
+CHUNK_VALUES = 9_000_000
+"""float32 values held at once for the dominant-step maps: 36 MB."""
 EXPLAINABLE = ("ols", "ar1")
 """nilearn's noise models that cross-products can serve."""
 
@@ -146,16 +154,16 @@ class _Blocks:
         """All of some columns, in float32."""
         step = max(1, CHUNK_VALUES // sum(len(s.stored) for s in self.series[0]))
         for start in range(0, inside.size, step):
-            yield self.block(inside[start : start + step], np.dtype(np.float32))
+            yield self.block(inside[start : start + step], np.dtype(np.float32), len(self.series[0]) > 1)
 
-    def block(self, columns: NDArray[np.intp], dtype: np.dtype[np.floating]) -> Block:
-        """Some columns."""
+    def block(self, columns: NDArray[np.intp], dtype: np.dtype[np.floating], scaled: bool = True) -> Block:
+        """Some columns; without nilearn's factors where they do not matter, as for the t of a single run."""
         nilearn = self._values(self.series[0], columns, dtype)
-        own = self._nilearn_factors(self.series[0], columns), self.spm_factors
+        own = self._nilearn_factors(self.series[0], columns, scaled), self.spm_factors
         if self.same:
             return Block(columns, (nilearn, nilearn), (own, own), self.scans)
         spm = self._values(self.series[1], columns, dtype)
-        other = self._nilearn_factors(self.series[1], columns), self.spm_factors
+        other = self._nilearn_factors(self.series[1], columns, scaled), self.spm_factors
         return Block(columns, (nilearn, spm), (own, other), self.scans)
 
     def _values(
@@ -172,8 +180,10 @@ class _Blocks:
             found.append(values if mean is None else 100 * (values / mean - 1))
         return tuple(np.asarray(Y, dtype=np.float64) for Y in found)
 
-    def _nilearn_factors(self, runs: Sequence[TimeSeries], columns: NDArray[np.intp]) -> tuple[Floats, ...]:
-        means = [self._nilearn_means(run, columns) for run in runs]
+    def _nilearn_factors(
+        self, runs: Sequence[TimeSeries], columns: NDArray[np.intp], scaled: bool
+    ) -> tuple[Floats, ...]:
+        means = [self._nilearn_means(run, columns) if scaled else None for run in runs]
         return tuple(np.ones(1) if mean is None else 100 / np.atleast_1d(np.asarray(mean, np.float64)) for mean in means)
 
     def _nilearn_means(self, run: TimeSeries, columns: NDArray[np.intp]) -> Values | float | None:

@@ -94,7 +94,8 @@ class _UnitFiles:
             stat: {b: self.map(map_name(self.prefix, stat, b, contrast["label"]))[0] for b in masks}
             for stat in stats
         }
-        return ContrastImages(contrast["name"], contrast["label"], maps, masks, background, affine)
+        name, units = contrast["name"], self.summary["effect_units"]
+        return ContrastImages(name, contrast["label"], maps, masks, background, affine, units)
 
     def agreement(self) -> list[dict[str, str | float]]:
         """Rows of the agreement table; none with a single backend."""

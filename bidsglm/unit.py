@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bidsglm.backends import BACKENDS
+from bidsglm.backends.records import Inference
 from bidsglm.dataset.contrasts import resolve_contrasts
 from bidsglm.dataset.images import Data, read_data
 from bidsglm.dataset.tables import paradigms
@@ -46,6 +47,8 @@ class Fit(NamedTuple):
     dof: float
     noise: Mapping[str, Any]
     maps: tuple[ContrastMaps, ...]
+    inference: Inference
+    """One for each contrast of the maps"""
 
 
 class Fitted(NamedTuple):
@@ -117,20 +120,30 @@ def fit(prepared: Prepared) -> Fitted:
             mask = backend.mask_from(series, data.candidates[name], model)
             estimates[name] = backend.estimate(prepared.designs[name], series, mask, model)
         usable = {contrast.label: _contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
-        fits = {name: _fit(name, estimate, prepared, usable) for name, estimate in estimates.items()}
+        fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
     notes.extend(_partly_estimable(prepared, usable))
     return Fitted(prepared, data, fits, (*data.notes, *notes))
 
 
-def _fit(name: str, estimate: Any, prepared: Prepared, usable: Mapping[str, tuple[int, ...]]) -> Fit:
-    """A backend's estimate with the maps of its contrasts."""
+def _fit(
+    name: str, estimate: Any, prepared: Prepared, data: Data, usable: Mapping[str, tuple[int, ...]]
+) -> Fit:
+    """A backend's estimate with the maps of its contrasts and what is significant in them."""
+    backend = BACKENDS[name]
     maps = tuple(
-        BACKENDS[name].contrast(estimate, contrast, usable[contrast.label])
+        backend.contrast(estimate, contrast, usable[contrast.label])
         for contrast in prepared.contrasts
         if usable[contrast.label]
     )
+    inference = backend.inference(estimate, data.series[name], maps, data.volume, prepared.model)
     return Fit(
-        estimate.mask, estimate.betas, estimate.residual_mean_square, estimate.dof, estimate.noise, maps
+        estimate.mask,
+        estimate.betas,
+        estimate.residual_mean_square,
+        estimate.dof,
+        estimate.noise,
+        maps,
+        inference,
     )
 
 

@@ -10,11 +10,18 @@ from typing import Any
 import numpy as np
 
 import bidsglm
-from bidsglm.compare.agreement import COLUMNS, agreement
+from bidsglm.compare.agreement import COLUMNS, FweThresholds, agreement
 from bidsglm.dataset.images import map_bytes
-from bidsglm.dataset.outputs import map_name, read_json, write_bytes, write_json, write_table
+from bidsglm.dataset.outputs import (
+    clusters_name,
+    map_name,
+    read_json,
+    write_bytes,
+    write_json,
+    write_table,
+)
 from bidsglm.model import ContrastMaps, DesignMatrix, Floats, Unit, Volume
-from bidsglm.report.methods import paragraphs, setting_rows
+from bidsglm.report.methods import effect_units, paragraphs, setting_rows
 from bidsglm.unit import Fit, Fitted, run_label
 
 OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.0, "p": 1.0}
@@ -164,8 +171,9 @@ def _write_agreement(writer: UnitWriter) -> None:
     spm, nilearn = writer.fitted.fits["spm"], writer.fitted.fits["nilearn"]
     coordinates = voxel_coordinates(writer.volume)
     rows = []
-    for first, second in zip(spm.maps, nilearn.maps, strict=True):
-        for row in agreement(first, second, spm.mask, nilearn.mask, coordinates):
+    for index, (first, second) in enumerate(zip(spm.maps, nilearn.maps, strict=True)):
+        fwe = FweThresholds(*(fit.inference.contrasts[index].thresholds.fwe05 for fit in (spm, nilearn)))
+        for row in agreement(first, second, spm.mask, nilearn.mask, coordinates, fwe):
             label = {"contrast": first.specification.label}
             rows.append({**row, **label, "contrast_name": first.specification.name})
     columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -174,6 +182,16 @@ def _write_agreement(writer: UnitWriter) -> None:
     described = {key: {"Description": text} for key, text in COLUMNS.items() if key in columns}
     described["contrast_name"] = {"Description": "the contrast's name in the model"}
     write_json(writer.path(f"{name}.json"), described)
+
+
+def _write_clusters(writer: UnitWriter, backend: str, fit: Fit) -> None:
+    """Table of clusters and peaks of each contrast; its header alone where nothing is significant."""
+    for maps, found in zip(fit.maps, fit.inference.contrasts, strict=True):
+        name = clusters_name(writer.unit.prefix, backend, maps.specification.label)
+        write_table(writer.path(f"{name}.tsv"), list(found.table.columns), found.table.rows)
+        columns = {column: {"Description": text} for column, text in found.table.columns.items()}
+        facts = {**_contrast_facts(maps, writer.unit), **_degrees_of_freedom(maps), **backend_facts(backend)}
+        write_json(writer.path(f"{name}.json"), {**columns, **writer.sidecar(**facts, **found.facts)})
 
 
 def _write_background(writer: UnitWriter) -> None:
@@ -222,6 +240,9 @@ def _contrast_summary(fitted: Fitted, index: int) -> dict[str, object]:
         "weights": facts["ContrastWeights"],
         "runs": facts["ContrastRuns"],
         "dof": {name: m.dof for name, m in maps.items()},
+        "thresholds": {
+            name: fit.inference.contrasts[index].thresholds._asdict() for name, fit in fitted.fits.items()
+        },
     }
 
 
@@ -246,9 +267,15 @@ def unit_summary(fitted: Fitted, digest: str, started: datetime) -> dict[str, An
         "runs": [_run_facts(fitted, i) for i in range(len(prepared.unit.runs))],
         "settings": [list(row) for row in setting_rows(prepared.model, prepared.paradigms)],
         "methods": paragraphs(prepared.model, prepared.paradigms, backends),
+        "effect_units": effect_units(prepared.model),
         "contrasts": [_contrast_summary(fitted, i) for i in range(len(first.maps))],
         "estimates": {
-            name: {"n_voxels": int(fit.mask.sum()), "dof": fit.dof, "noise": dict(fit.noise)}
+            name: {
+                "n_voxels": int(fit.mask.sum()),
+                "dof": fit.dof,
+                "fwhm_mm": fit.inference.fwhm_mm,
+                "noise": dict(fit.noise),
+            }
             for name, fit in fitted.fits.items()
         },
         "warnings": list(dict.fromkeys((*prepared.model.notes, *fitted.notes))),
@@ -273,6 +300,7 @@ def write_unit(fitted: Fitted, output_dir: Path, digest: str, started: datetime)
     for backend, fit in fitted.fits.items():
         _write_backend(writer, backend, fit)
         _write_contrasts(writer, backend, fit)
+        _write_clusters(writer, backend, fit)
     if len(fitted.fits) == 2:
         _write_differences(writer)
         _write_agreement(writer)

@@ -118,6 +118,12 @@ PARTICIPANT = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes most of the time and has tests of its own."""
+    monkeypatch.setattr("bidsglm.pages.contrast_figures", lambda images: ())
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tiny.write_study(tmp_path))

@@ -198,7 +198,9 @@ def _fit_run(X: Floats, series: TimeSeries, mask: Mask, model: ModelSpecificatio
     dof = 0.0
     for columns in _chunks(series, X, mask, model):
         values = _scaled(series, columns, model, mask)
-        names, results = run_glm(values, X, model.nilearn.noise_model, random_state=SEED)
+        names, results = run_glm(
+            values.astype(np.float64, copy=False), X, model.nilearn.noise_model, random_state=SEED
+        )
         for name, result in results.items():
             members = columns[names == name]
             if str(name) not in known:
@@ -220,7 +222,8 @@ def _chunks(series: TimeSeries, X: Floats, mask: Mask, model: ModelSpecification
         return [columns]
     if model.nilearn.noise_model == "ar1":
         columns = columns[np.argsort(lag_one_autocorrelation(series, X, columns), kind="stable")]
-    return [columns[start : start + CHUNK] for start in range(0, columns.size, CHUNK)]
+    # In ascending order the columns of a chunk are gathered in half the time.
+    return [np.sort(columns[start : start + CHUNK]) for start in range(0, columns.size, CHUNK)]
 
 
 def _autocorrelation(name: str, noise_model: str) -> Floats:

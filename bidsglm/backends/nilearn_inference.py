@@ -125,7 +125,7 @@ def stat_thresholds(thresholds: Thresholds, dof: tuple[float, ...]) -> Threshold
     Examples
     --------
     >>> round(stat_thresholds(Thresholds(3.09, 5.0, float("inf")), (20.0,)).p001, 3)
-    3.552
+    3.551
     """
     p = stats.norm.sf(thresholds)
     residual = min(dof[-1], LARGEST_DOF)

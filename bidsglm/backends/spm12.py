@@ -305,12 +305,12 @@ def standardised_residuals(
     ]
     n_free = starts[-1] - estimate.model.decomposition.rank
     deviation = np.sqrt(estimate.residual_mean_square[estimate.mask] * estimate.dispersion.trace / n_free)
+    deviation[deviation == 0] = np.inf
     images = np.empty((len(scans), deviation.size))
     filled = 0
     for _, runs in _chunks(series, factors, estimate.mask):
         part = slice(filled, filled + runs[0].shape[1])
-        images[:, part] = np.vstack([R @ Y for R, Y in zip(operators, runs, strict=True)])
+        residuals = np.vstack([R @ Y for R, Y in zip(operators, runs, strict=True)])
+        np.divide(residuals, deviation[part], out=images[:, part])
         filled = part.stop
-    images[:, deviation == 0] = 0
-    images /= np.where(deviation == 0, 1, deviation)
     return images

@@ -6,7 +6,7 @@ over all orders, and these add up to the whole difference (`bidsglm.compare.shap
 stands in `bidsglm.compare.steps`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.compare.combination import StatMaps
-from bidsglm.compare.corners import Block, Corner, CornerMaps, Designs, Models
-from bidsglm.compare.crossproducts import Values
+from bidsglm.compare.corner_designs import Designs
+from bidsglm.compare.corners import CornerMaps
 from bidsglm.compare.differences import DICE, distances, threshold, unlikeness
+from bidsglm.compare.dominance import dominant_steps
+from bidsglm.compare.games import corner_of, players
+from bidsglm.compare.models import Corner, Evidence, Masks, Models, Pair, subset, unscaled
 from bidsglm.compare.shapley import ladder, shapley_values
-from bidsglm.compare.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
-from bidsglm.model import ContrastMaps, Floats, Mask
+from bidsglm.compare.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
+from bidsglm.model import Floats, Mask
 from bidsglm.spm.probability import f_tail, t_tail
 
 POOL = 5000
@@ -29,9 +32,6 @@ the change itself is a few per cent of V."""
 CLOSURE_NILEARN = 1e-6
 CLOSURE_SPM = 5e-7
 """Largest difference of a pure corner from the package's own map, relative to the map's range."""
-NEGLIGIBLE = 1e-3
-"""Differences of t or F below it have no dominant step."""
-
 Row = dict[str, str | float]
 
 COLUMNS: Mapping[str, str] = {
@@ -49,25 +49,6 @@ COLUMNS: Mapping[str, str] = {
     "part_of": "regressors for its three parts, which add up to it and must not be counted twice",
 }
 """Description of each column of the table."""
-
-
-class Pair(NamedTuple):
-    """A contrast's maps of both packages."""
-
-    nilearn: ContrastMaps
-    spm: ContrastMaps
-
-
-class Masks(NamedTuple):
-    """Analysis masks, (n_voxels,) over the columns of the maps."""
-
-    nilearn: Mask
-    spm: Mask
-
-    @property
-    def both(self) -> Mask:
-        """Voxels of both."""
-        return self.nilearn & self.spm
 
 
 class Closure(NamedTuple):
@@ -104,21 +85,6 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
 
-class Evidence(NamedTuple):
-    """Data and maps to be explained."""
-
-    sample: Block
-    """Voxels of both masks, float64."""
-    signals: tuple[Values, ...]
-    """The sample's series (n_scans, n_voxels) of every run, scaled and rounded to float32 as nilearn does: only
-    they give nilearn's maps beyond 6 digits"""
-    chunks: Iterable[Block]
-    """All voxels of both masks, float32 suffices."""
-    pairs: Sequence[Pair]
-    """One for each plan of the models."""
-    masks: Masks
-
-
 def explanation(models: Models, steps: Sequence[Step], evidence: Evidence, notes: Sequence[str] = ()) -> Explanation:
     """Attribute the difference of two packages' maps to modelling steps.
 
@@ -134,9 +100,9 @@ def explanation(models: Models, steps: Sequence[Step], evidence: Evidence, notes
         What the reader should know besides.
     """
     sample = evidence.sample
-    designs = Designs(models, _cut(sample, POOL))
+    designs = Designs(models, subset(sample, POOL))
     corners = CornerMaps(designs, sample)
-    own = _unscaled(sample.columns, evidence.signals)
+    own = unscaled(sample.columns, evidence.signals)
     own_corners = CornerMaps(designs, own, every_rule=False)
     uncertain = own_corners.uncertain_bins()
     rows, closes = [], True
@@ -147,7 +113,7 @@ def explanation(models: Models, steps: Sequence[Step], evidence: Evidence, notes
             closure = _closure(pure, name, pair, sample.columns, ~uncertain)
             closes &= closure.closes
             rows += _rows(game, steps, pair, closure)
-        rows += _unmodelled_rows(pair, evidence.masks)
+        rows += _unmodelled_rows(pair, evidence.masks, sample.columns)
     n_both = int(evidence.masks.both.sum())
     return Explanation(
         tuple(rows),
@@ -160,27 +126,6 @@ def explanation(models: Models, steps: Sequence[Step], evidence: Evidence, notes
         int(uncertain.sum()),
         (*notes, *designs.notes),
     )
-
-
-def _cut(block: Block, n_voxels: int) -> Block:
-    """Evenly spaced voxels of a block."""
-    size = block.columns.size
-    keep = np.linspace(0, size - 1, min(size, n_voxels)).astype(np.intp)
-
-    def voxels(factor: Floats) -> Floats:
-        return factor[keep] if factor.size > 1 else factor
-
-    nilearn = tuple(Y[:, keep] for Y in block.series[0])
-    same = block.series[0] is block.series[1]
-    spm = nilearn if same else tuple(Y[:, keep] for Y in block.series[1])
-    factors = tuple((tuple(map(voxels, own)), tuple(map(voxels, other))) for own, other in block.factors)
-    return Block(block.columns[keep], (nilearn, spm), factors, block.scans)
-
-
-def _unscaled(columns: NDArray[np.intp], series: tuple[Values, ...]) -> Block:
-    """Block of data that no package scales any more."""
-    none = tuple(np.ones(1) for _ in series)
-    return Block(columns, (series, series), ((none, none), (none, none)))
 
 
 def _map_names(pair: Pair) -> tuple[str, ...]:
@@ -196,41 +141,6 @@ class _Game(NamedTuple):
     maps: Floats
     """(2 ** n_players, n_voxels) in binary order of the players"""
     dofs: tuple[tuple[float, ...], ...]
-
-
-def players(steps: Sequence[Step], kind: str, n_runs: int, scanwise: bool) -> tuple[str, ...]:
-    """Steps that can change a map, in their order.
-
-    Parameters
-    ----------
-    steps
-        Of the analysis.
-    kind
-        effect, t or F: the way runs are combined moves no effect, the factor of a single run's data no t.
-    n_runs
-        Number of runs.
-    scanwise
-        SPM scales every scan apart.
-
-    >>> both = [Step("scaling", "a", "b", False), Step("noise", "a", "b", False)]
-    >>> players(both, "t", 1, False), players(both, "effect", 1, False)
-    (('noise',), ('scaling', 'noise'))
-    """
-    idle = "runs" if kind == "effect" else "scaling" if n_runs == 1 and not scanwise else ""
-    return tuple(step.name for step in steps if not step.same and step.name != idle)
-
-
-def corner_of(playing: Sequence[str], joined: Sequence[int]) -> Corner:
-    """Corner in which some players have joined; the steps that do not play are at SPM's setting.
-
-    >>> corner_of(("noise", "filter"), (1, 0)).noise, corner_of(("noise", "filter"), (1, 0)).filter
-    (True, False)
-    """
-    settings = dict.fromkeys(STEPS, True)
-    for name, flag in zip(playing, joined, strict=True):
-        for part in PARTS_OF_REGRESSORS if name == REGRESSORS else (name,):
-            settings[part] = bool(flag)
-    return Corner(**settings)
 
 
 def _game(corners: CornerMaps, steps: Sequence[Step], contrast: int, kind: str) -> _Game:
@@ -315,11 +225,11 @@ def _step_rows(
     return rows
 
 
-def _unmodelled_rows(pair: Pair, masks: Masks) -> list[Row]:
+def _unmodelled_rows(pair: Pair, masks: Masks, columns: NDArray[np.intp]) -> list[Row]:
     """What degrees of freedom do to z, and in how many voxels only one package has a result."""
-    stat, both = pair.spm.stat, masks.both
-    own, other = (_z(stat[both], maps.dof) for maps in (pair.spm, pair.nilearn))
-    moved = float(np.sqrt(np.mean((own - other) ** 2))) if both.any() else float("nan")
+    stat = pair.spm.stat[columns]
+    own, other = (_z(stat, maps.dof) for maps in (pair.spm, pair.nilearn))
+    moved = float(np.sqrt(np.mean((own - other) ** 2)))
     n_one = float((masks.nilearn ^ masks.spm).sum())
     dofs = [" and ".join(f"{value:.4g}" for value in maps.dof) for maps in (pair.nilearn, pair.spm)]
     counts = [f"{int(mask.sum())} voxels" for mask in (masks.nilearn, masks.spm)]
@@ -348,61 +258,3 @@ def _unmodelled_rows(pair: Pair, masks: Masks) -> list[Row]:
 
 def _z(stat: Floats, dof: tuple[float, ...]) -> Floats:
     return t_tail(stat, dof[0]).z if len(dof) == 1 else f_tail(np.maximum(stat, 0), dof[0], dof[1]).z
-
-
-def dominant_steps(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> dict[str, NDArray[np.int8]]:
-    """Step with the largest Shapley value of |t(S) - t(nilearn)| at every voxel.
-
-    Parameters
-    ----------
-    designs
-        Of the models.
-    steps
-        The parts of the regressors play as one.
-    evidence
-        Data and maps.
-
-    Returns
-    -------
-    contrast label -> (n_voxels,) over the columns of the maps; 0 none, else one more than the index into
-    `COARSE_STEPS`
-    """
-    maps = {
-        pair.spm.specification.label: np.zeros(evidence.masks.both.size, np.int8) for pair in evidence.pairs
-    }
-    coarse = _coarse(steps)
-    for chunk in evidence.chunks:
-        corners = CornerMaps(designs, chunk, every_rule=False)
-        for index, pair in enumerate(evidence.pairs):
-            label = pair.spm.specification.label
-            maps[label][chunk.columns] = _dominant(corners, coarse, index, pair)
-    return maps
-
-
-def _coarse(steps: Sequence[Step]) -> list[Step]:
-    """The steps with the parts of the regressors as one."""
-    parts = [step for step in steps if step.name in PARTS_OF_REGRESSORS]
-    if not parts:
-        return list(steps)
-    together = Step(REGRESSORS, "", "", all(step.same for step in parts))
-    rest = {step.name: step for step in steps} | {REGRESSORS: together}
-    return [rest[name] for name in COARSE_STEPS if name in rest]
-
-
-def _dominant(corners: CornerMaps, steps: Sequence[Step], contrast: int, pair: Pair) -> NDArray[np.int8]:
-    columns = corners.block.columns
-    playing = players(steps, "t", len(corners.designs.models.runs), bool(corners.block.scans))
-    if not playing:
-        return np.zeros(columns.size, np.int8)
-    first = pair.nilearn.stat[columns]
-    # the pure corners are the packages' own maps
-    ends = {0: np.zeros(columns.size), len(playing): np.abs(pair.spm.stat[columns] - first)}
-    moved = [
-        ends[sum(joined)]
-        if sum(joined) in ends
-        else np.abs(corners.maps(corner_of(playing, joined), contrast).stat - first)
-        for joined in product((0, 1), repeat=len(playing))
-    ]
-    shares = shapley_values(np.stack(moved).reshape((2,) * len(playing) + (columns.size,)), len(playing))
-    numbers = np.array([COARSE_STEPS.index(name) + 1 for name in playing], dtype=np.int8)
-    return np.where(shares.max(axis=0) > NEGLIGIBLE, numbers[shares.argmax(axis=0)], 0).astype(np.int8)

@@ -81,7 +81,7 @@ SHAPES: Mapping[str, Shape] = {
 
 
 def gamma_difference(shape: Shape, dt: float, onset: float = 0.0) -> Floats:
-    """nilearn's response, sampled at a step of dt s.
+    """Nilearn's response, sampled at a step of dt s.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def gamma_difference(shape: Shape, dt: float, onset: float = 0.0) -> Floats:
 
 
 def gamma_set(hrf: Hrf, dt: float) -> Floats:
-    """nilearn's response with its derivatives, sampled at a step of dt s.
+    """Nilearn's response with its derivatives, sampled at a step of dt s.
 
     Parameters
     ----------

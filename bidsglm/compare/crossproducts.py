@@ -13,6 +13,7 @@ share an inverse. Cosines that are projected off after whitening are further col
 themselves, ``C'WY = C'Y - rho C'LY`` (R. Frisch and F. Waugh, Econometrica 1:387-401, 1933).
 """
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -173,7 +174,8 @@ def products(Y: Values, columns: Floats, cosines: Floats) -> Products:
     )
 
 
-class Autoregression(NamedTuple):
+@dataclass(frozen=True)
+class Autoregression:
     """A design to be fitted with each voxel's own AR(1) coefficient."""
 
     ordinary: Floats
@@ -182,6 +184,28 @@ class Autoregression(NamedTuple):
     """Of the columns that are whitened."""
     cosines: Floats
     """(n_scans, m) orthonormal, projected off after whitening"""
+    _inverses: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
+
+    def inverse(self, hundredths: int) -> Floats:
+        """Inverse of the normal matrix for a coefficient in hundredths, (q + m, q + m)."""
+        if hundredths not in self._inverses:
+            Q = self.fitted.basis
+            whitened = Q.copy()
+            whitened[1:] -= hundredths / BINS * Q[:-1]
+            both = np.hstack([whitened, self.cosines])
+            self._inverses[hundredths] = _inverse(both.T @ both)
+        return self._inverses[hundredths]
+
+
+def _inverse(A: Floats) -> Floats:
+    """Inverse, or pseudo-inverse where a regressor is itself a cosine."""
+    try:
+        inverse = np.linalg.inv(A)
+    except np.linalg.LinAlgError:
+        inverse = np.full_like(A, np.inf)
+    if np.abs(inverse).max() < SINGULAR:
+        return np.asarray(inverse)
+    return np.asarray(np.linalg.pinv(A, hermitian=True))
 
 
 def autoregression(X: Floats, drifts: Floats, weights: Floats, projected: bool) -> Autoregression:
@@ -235,13 +259,13 @@ def coefficients(data: Products, ordinary: Floats) -> Values:
     return rho
 
 
-def truncated(rho: Values) -> Values:
-    """Coefficients cut to hundredths, toward zero.
+def truncated(rho: Values) -> NDArray[np.intp]:
+    """Coefficients in whole hundredths, cut toward zero.
 
     >>> truncated(np.array([0.239, -0.239])).tolist()
-    [0.23, -0.23]
+    [23, -23]
     """
-    return (rho * BINS).astype(int).astype(rho.dtype) / BINS
+    return (rho * BINS).astype(np.intp)
 
 
 def near_edge(rho: Values) -> NDArray[np.bool_]:
@@ -271,7 +295,7 @@ class RunFit(NamedTuple):
 
 
 def autoregressive_fit(
-    data: Products, design: Autoregression, rho: Values, divisor: float, dof: float
+    data: Products, design: Autoregression, hundredths: NDArray[np.intp], divisor: float, dof: float
 ) -> RunFit:
     """Fit every voxel with its own coefficient.
 
@@ -281,74 +305,45 @@ def autoregressive_fit(
         Of the voxels; their basis spans the design.
     design
         From `autoregression`.
-    rho
-        (n_voxels,) coefficients, already truncated
+    hundredths
+        (n_voxels,) coefficients, from `truncated`
     divisor
         Scans minus columns.
     dof
         Scans minus rank.
     """
     kind = data.plain.dtype
-    weights_of = _normal_equations(data, design, rho)
+    rho = (hundredths / BINS).astype(kind)
     # equal coefficients stand together, so that every group is one block
-    order = np.argsort(rho, kind="stable")
-    values, starts = np.unique(rho[order], return_index=True)
+    order = np.argsort(hundredths, kind="stable")
+    values, starts = np.unique(hundredths[order], return_index=True)
     stops = np.append(starts[1:], len(rho))
-    right = weights_of.right[order]
-    extra = design.cosines.shape[1]
-    rows = np.hstack([design.fitted.rows, np.zeros((len(design.fitted.rows), extra))])
+    right = _right_sides(data, design, rho)[order]
+    rows = np.pad(design.fitted.rows, ((0, 0), (0, design.cosines.shape[1])))
     effects, explained = np.empty((len(rows), len(rho)), kind), np.empty(len(rho), kind)
     covariances = np.empty((len(values), len(rows), len(rows)))
     group = np.empty(len(rho), np.intp)
     for k, (value, start, stop) in enumerate(zip(values, starts, stops, strict=True)):
-        inverse = _inverse(_normal_matrix(design, float(value)))
+        inverse, members = design.inverse(int(value)), order[start:stop]
         solved = right[start:stop] @ inverse.astype(kind)
-        members = order[start:stop]
         effects[:, members] = (solved @ rows.T.astype(kind)).T
         explained[members] = np.einsum("vq,vq->v", solved, right[start:stop])
         covariances[k] = rows @ inverse @ rows.T
         group[members] = k
-    residual = np.maximum(weights_of.power - explained, 0)
-    return RunFit(effects, covariances, group, residual, divisor, (dof, dof))
+    power = (1 + rho**2) * data.power - 2 * rho * data.lag_power - (rho * data.last) ** 2
+    return RunFit(effects, covariances, group, np.maximum(power - explained, 0), divisor, (dof, dof))
 
 
-class _NormalEquations(NamedTuple):
-    right: Values
-    """(n_voxels, q + m) whitened design times whitened data"""
-    power: Values
-    """(n_voxels,) sum of squares of the whitened data"""
-
-
-def _normal_equations(data: Products, design: Autoregression, rho: Values) -> _NormalEquations:
+def _right_sides(data: Products, design: Autoregression, rho: Values) -> Values:
+    """Whitened design times whitened data, (n_voxels, q + m)."""
     kind = data.plain.dtype
     place = (data.basis.T @ design.fitted.basis).astype(kind)
     r = rho[:, None]
-    right = (1 + r**2) * (data.plain @ place)
+    right = data.plain @ place
+    right *= 1 + r**2
     right -= r * (data.lagged @ place)
     right -= (rho**2 * data.last)[:, None] * design.fitted.basis[-1].astype(kind)
-    if design.cosines.shape[1]:
-        cosines = data.plain @ (data.basis.T @ design.cosines).astype(kind) - r * data.forward
-        right = np.hstack([right, cosines])
-    power = (1 + rho**2) * data.power - 2 * rho * data.lag_power - (rho * data.last) ** 2
-    return _NormalEquations(right, power)
-
-
-def _inverse(A: Floats) -> Floats:
-    """Inverse, or pseudo-inverse where a regressor is itself a cosine."""
-    try:
-        inverse = np.linalg.inv(A)
-    except np.linalg.LinAlgError:
-        inverse = np.full_like(A, np.inf)
-    if np.abs(inverse).max() < SINGULAR:
-        return np.asarray(inverse)
-    return np.asarray(np.linalg.pinv(A, hermitian=True))
-
-
-def _normal_matrix(design: Autoregression, rho: float) -> Floats:
-    Q, C = design.fitted.basis, design.cosines
-    whitened = Q.copy()
-    whitened[1:] -= rho * Q[:-1]
-    both = np.hstack([whitened, C])
-    return np.asarray(both.T @ both)
-
-
+    if not design.cosines.shape[1]:
+        return np.asarray(right)
+    cosines = data.plain @ (data.basis.T @ design.cosines).astype(kind) - r * data.forward
+    return np.hstack([right, cosines])

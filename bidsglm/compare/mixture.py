@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.compare.corners import RunDesigns
 from bidsglm.compare.crossing import SHAPES, Clock, Columns, Rules, crossed_regressors
+from bidsglm.compare.models import RunDesigns
 from bidsglm.model import CONSTANT, DesignMatrix, Floats, Hrf, ModelSpecification, Paradigm
 from bidsglm.spm.regressors import Timing, rounded
 
@@ -118,7 +118,7 @@ def _regressors(paradigm: Paradigm, design: DesignMatrix) -> Columns:
 
 
 def _drifts(paradigm: Paradigm, design: DesignMatrix) -> Floats:
-    """nilearn's drift terms."""
+    """Nilearn's drift terms."""
     known = {*_regressors(paradigm, design).names, *paradigm.confound_names, CONSTANT}
     places = [i for i, name in enumerate(design.names) if name not in known]
     return design.matrix[:, places]

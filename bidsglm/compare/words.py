@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bidsglm.compare.corners import RunDesigns
 from bidsglm.compare.crossing import OVERSAMPLING, Rules
 from bidsglm.compare.mixture import Mixtures, responses
+from bidsglm.compare.models import RunDesigns
 from bidsglm.compare.steps import PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
 from bidsglm.model import NO_FILTER, Floats, Hrf, ModelSpecification
-
 
 
 def modelling_steps(

@@ -157,4 +157,6 @@ def _finite_blocks(stored: NDArray[np.generic], slope: float, intercept: float) 
         if (slope, intercept) != (1.0, 0.0):
             values *= slope
             values += intercept
-        yield values if np.isfinite(values.sum()) else values[np.isfinite(values)]
+        if flat.dtype.kind == "f" and not np.isfinite(values.sum()):
+            values = values[np.isfinite(values)]
+        yield values

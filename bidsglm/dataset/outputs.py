@@ -21,6 +21,7 @@ logs
 figures
 group
 *_boldref.*
+*_clusters.*
 *_statmap.*
 *_design.*
 *_metrics.*
@@ -181,6 +182,15 @@ def map_name(prefix: str, stat: str, desc: str, contrast: str | None = None) -> 
     """
     middle = f"_contrast-{contrast}" if contrast else ""
     return f"{prefix}{middle}_stat-{stat}_desc-{desc}_statmap"
+
+
+def clusters_name(prefix: str, desc: str, contrast: str) -> str:
+    """Name of the table of a contrast's clusters, without extension.
+
+    >>> clusters_name("sub-01_task-x", "spm", "go")
+    'sub-01_task-x_contrast-go_desc-spm_clusters'
+    """
+    return f"{prefix}_contrast-{contrast}_desc-{desc}_clusters"
 
 
 def write_dataset_files(output_dir: Path, links: Mapping[str, Path]) -> None:

@@ -275,6 +275,7 @@ def participants_figure(rows: Sequence[Mapping[str, str | int | float]], map_nam
             if metric == "slope":
                 axes.axvline(1, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
             axes.set_title(STRIP_METRICS[metric])
+            axes.locator_params(axis="x", nbins=4)
             axes.grid(axis="x", color="#e4e7eb", linewidth=0.6)
             axes.set_axisbelow(True)
         grid[0].set_yticks(range(len(contrasts)), contrasts)

@@ -92,6 +92,16 @@ def stat_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(row for row in rows if row["map"] in ("t", "F"))
 
 
+def headline_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Rows that the summary speaks of: t, or F where there is no t; their metrics do not mix.
+
+    >>> [row["map"] for row in headline_rows([{"map": "F"}, {"map": "t"}, {"map": "z"}])]
+    ['t']
+    """
+    found = stat_rows(rows)
+    return tuple(row for row in found if row["map"] == "t") or found
+
+
 def main_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Rows of effect and statistic; z says the same as the statistic.
 
@@ -121,11 +131,11 @@ def verdict(rows: Sequence[Row], over: str = "the contrasts") -> str:
     The t map of SPM correlates with nilearn's at r = 0.991; SPM's t is 0.95 times nilearn's (slope), and \
     the voxels above p < 0.001 overlap with a Dice of 0.90.
     """
-    chosen = stat_rows(rows)
+    chosen = headline_rows(rows)
     if not chosen:
         return ""
     several = len(chosen) > 1
-    stat = "/".join(dict.fromkeys(str(row["map"]) for row in chosen))
+    stat = chosen[0]["map"]
     r, slope, dice = (median(chosen, column) for column in ("pearson_r", "slope", "dice_p001"))
     if not math.isfinite(r):
         return f"The {stat} maps cannot be compared: one is constant, or both masks share too few voxels."

@@ -110,7 +110,7 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
     1.0
     """
     places = cells(mask)
-    if not len(places.voxel):
+    if not (len(places.voxel) and places.neighbours):
         raise ValueError("No voxel has all its neighbours in the mask: the smoothness cannot be estimated")
     n_axes = len(places.neighbours)
     products = np.zeros((n_axes, n_axes, len(places.voxel)))

@@ -1,0 +1,344 @@
+"""How well a design can tell its regressors apart, from the design alone.
+
+The variance inflation factor of a regressor is ``1 / (1 - R^2)`` of its regression on the others, with the
+R^2 about the mean where the constant is among them (Marquardt, 1970, Technometrics 12:591-612). The
+efficiency of a contrast is ``1 / trace(c (X'X)^-1 c')`` (Dale, 1999, Human Brain Mapping 8:109-114).
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.model import CONSTANT, ContrastSpecification, DesignMatrix, Floats, Mask, Paradigm
+from bidsglm.spm.contrasts import estimable
+from bidsglm.spm.estimation import decomposition
+from bidsglm.spm.highpass import remove
+
+Row = dict[str, str | int | float]
+
+DRIFT = re.compile(r"drift_\d+|cosine_?\d+")
+"""nilearn's drift terms, and fMRIPrep's where a model takes them as confounds."""
+NOTHING_LEFT = 1e-10
+"""A column of which a smaller share of the squares is left is a sum of others: rounding leaves 1e-30, and
+regressors that anyone could tell apart more than 1e-6."""
+
+REGRESSOR_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "regressor": "Name of the column of the design",
+        "kind": "condition or confound",
+        "vif": "Variance inflation factor among conditions and confounds (confounds mean-centred), without "
+        "constant and drifts: how many times larger the variance of the beta is than without the others",
+        "vif_with_constant_and_drifts": "Variance inflation factor with the constant and the drifts of the "
+        "high-pass filter among the other columns; infinite where the column is a sum of others",
+        "removed_by_filter": "Share of the regressor's variance that the high-pass filter removes",
+    }
+)
+"""Description of each column of the table of regressors, in its order."""
+
+CONTRAST_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "contrast": "Name of the contrast in file names",
+        "contrast_name": "Name of the contrast in the model",
+        "estimable": "1 if the run can give it, else 0",
+        "efficiency": "1 / trace(c inv(X'X) c') after high-pass filtering (Dale 1999); 0 if not estimable",
+    }
+)
+"""Description of each column of the table of contrasts, in its order."""
+
+
+class RegressorDiagnosis(NamedTuple):
+    """A condition or confound among the others."""
+
+    name: str
+    kind: str
+    """condition or confound"""
+    vif: float
+    """Among conditions and confounds; NaN for a column of zeros."""
+    vif_with_constant_and_drifts: float
+    """Infinite where the column is a sum of others."""
+    removed_by_filter: float
+    """Share of its variance."""
+
+
+class ContrastDiagnosis(NamedTuple):
+    """A contrast in one run."""
+
+    label: str
+    """For file names."""
+    name: str
+    estimable: bool
+    efficiency: float
+    """0 where it is not estimable."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the design of one run of one backend can tell apart."""
+
+    rank: int
+    """Of all columns, the constant and the drifts or cosines of the filter among them."""
+    n_columns: int
+    """As many as the rank in a good design."""
+    condition_number: float
+    """Of these columns scaled to unit length, confounds mean-centred; infinite without full rank."""
+    regressors: tuple[RegressorDiagnosis, ...]
+    correlation: Floats
+    """(n, n) of these regressors after the constant and the drifts are removed; NaN for what is empty then"""
+    contrasts: tuple[ContrastDiagnosis, ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The columns of a design, sorted by what they are for."""
+
+    names: tuple[str, ...]
+    """Conditions, then confounds."""
+    matrix: Floats
+    """(n_scans, n_names); confounds mean-centred where there is a constant"""
+    is_condition: Mask
+    """(n_names,)"""
+    constant: Floats
+    """(n_scans, 1), or no column"""
+    drifts: Floats
+    """(n_scans, n_drifts) drift terms or cosines of the high-pass filter"""
+
+    @cached_property
+    def filtered(self) -> Floats:
+        """(n_scans, n_names) without the constant and the drifts: what the fit sees of the regressors."""
+        return remove(self.matrix, basis(np.hstack([self.constant, self.drifts])))
+
+    @cached_property
+    def whole(self) -> Floats:
+        """(n_scans, n_columns) all columns."""
+        return np.hstack([self.matrix, self.constant, self.drifts])
+
+
+def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
+    """Sort the columns of a design.
+
+    Parameters
+    ----------
+    design
+        Of one run, of either backend.
+    paradigm
+        That it was made of, which knows the confounds.
+
+    >>> run = Paradigm(2.0, 4, None, (), ("csf",), np.arange(4.0)[:, None])
+    >>> X = np.column_stack([np.eye(4)[0], np.arange(4.0), np.ones(4)])
+    >>> parts(DesignMatrix(("trial_type.go", "csf", "constant"), X, np.zeros((4, 0))), run).names
+    ('trial_type.go', 'csf')
+    """
+    names = np.array(design.names, dtype=object)
+    is_drift = np.array([DRIFT.fullmatch(name) is not None for name in design.names], dtype=bool)
+    is_constant = names == CONSTANT
+    is_confound = np.isin(names, list(paradigm.confound_names)) & ~is_drift
+    is_condition = ~(is_drift | is_constant | is_confound)
+    confounds = design.matrix[:, is_confound]
+    if is_constant.any():
+        confounds = confounds - confounds.mean(axis=0)
+    return Parts(
+        (*names[is_condition], *names[is_confound]),
+        np.hstack([design.matrix[:, is_condition], confounds]),
+        np.arange(is_condition.sum() + is_confound.sum()) < is_condition.sum(),
+        design.matrix[:, is_constant],
+        np.hstack([design.matrix[:, is_drift], design.high_pass_basis]),
+    )
+
+
+def basis(X: Floats) -> Floats:
+    """Orthonormal basis of the space of columns, (n_scans, rank).
+
+    >>> basis(np.ones((4, 2))).shape
+    (4, 1)
+    """
+    return decomposition([_scaled(X)]).runs[0].left
+
+
+def variance_inflation(X: Floats, n_first: int, about_mean: bool) -> Floats:
+    """Variance inflation factors of the first columns of a design, (n_first,).
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns) all columns
+    n_first
+        How many factors are asked for.
+    about_mean
+        Whether the constant is among the columns, so that R^2 is about the mean.
+
+    Returns
+    -------
+    1 for a column orthogonal to all others, infinite for a sum of others, NaN for a column of zeros.
+
+    >>> X = np.array([[1.0, 0, 1], [1, 1, 1], [0, 1, 1], [0, 0, 1]])
+    >>> variance_inflation(X[:, :2], 2, about_mean=False).round(3)
+    array([1.333, 1.333])
+    >>> variance_inflation(X, 2, about_mean=True).round(3)
+    array([1., 1.])
+    """
+    design = decomposition([_scaled(X)]).runs[0]
+    first = X[:, :n_first]
+    squares = _squares(first)
+    total = _squares(first - first.mean(axis=0)) if about_mean else squares
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = ((design.right[:n_first] / design.singular) ** 2).sum(axis=1) * total / squares
+    # a column outside the row space is a sum of others, and the pseudo-inverse says nothing of it
+    reached = (design.right[:n_first] ** 2).sum(axis=1)
+    factors[(1 - reached > NOTHING_LEFT) | (factors > 1 / NOTHING_LEFT)] = np.inf
+    factors[squares == 0] = np.nan
+    return factors
+
+
+def removed_share(X: Floats, drifts: Floats) -> Floats:
+    """Share of the variance of each column that lies in the space of the drifts, (n_columns,).
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns)
+    drifts
+        (n_scans, n_drifts)
+
+    >>> slow = np.cos(np.pi * np.arange(0.5, 8) / 8)[:, None]
+    >>> removed_share(slow + 3, slow).round(6)
+    array([1.])
+    """
+    centred = X - X.mean(axis=0)
+    slow = basis(drifts - drifts.mean(axis=0))
+    with np.errstate(invalid="ignore"):
+        share = _squares(slow.T @ centred) / _squares(centred)
+    share[_squares(centred) <= NOTHING_LEFT**2 * _squares(X)] = np.nan
+    return np.minimum(share, 1.0)
+
+
+def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
+    """Variances of effects for independent errors of variance 1, beside constant and filter, (n_rows,).
+
+    Parameters
+    ----------
+    design
+        Of one run.
+    weights
+        (n_rows, n_regressors) over its columns, estimable
+
+    >>> X = np.column_stack([[1.0, 1, 0, 0], np.ones(4)])
+    >>> design = DesignMatrix(("trial_type.go", "constant"), X, np.zeros((4, 0)))
+    >>> effect_variances(design, np.array([[1.0, 0.0]])).round(6)
+    array([1.])
+    """
+    X = np.hstack([design.matrix, design.high_pass_basis])
+    norms = _norms(X)
+    factors = decomposition([X / norms]).runs[0]
+    n_regressors = len(design.names)
+    rows = weights / norms[:n_regressors] @ factors.right[:n_regressors] / factors.singular
+    return np.asarray((rows**2).sum(axis=1))
+
+
+def placed(contrast: ContrastSpecification, names: Sequence[str]) -> Floats | None:
+    """Weights of a contrast over the columns of a run, (n_rows, n_regressors); None if it lacks one.
+
+    >>> go = ContrastSpecification("go", "go", ("trial_type.go",), np.ones((1, 1)))
+    >>> placed(go, ("trial_type.go", "constant")), placed(go, ("constant",))
+    (array([[1., 0.]]), None)
+    """
+    if not set(contrast.conditions) <= set(names):
+        return None
+    given = np.atleast_2d(contrast.weights)
+    weights = np.zeros((len(given), len(names)))
+    for condition, column in zip(contrast.conditions, given.T, strict=True):
+        weights[:, list(names).index(condition)] += column
+    return weights[weights.any(axis=1)]
+
+
+def diagnosis(
+    design: DesignMatrix, paradigm: Paradigm, contrasts: Sequence[ContrastSpecification] = ()
+) -> Diagnosis:
+    """Diagnose the design of one run.
+
+    Parameters
+    ----------
+    design
+        Of either backend; the drifts of the filter are its `drift_*` columns or its high-pass basis.
+    paradigm
+        That it was made of.
+    contrasts
+        Of the model.
+
+    >>> X = np.column_stack([np.repeat([0.0, 1, 0, 1], 5), np.ones(20)])
+    >>> design = DesignMatrix(("trial_type.go", "constant"), X, np.zeros((20, 0)))
+    >>> found = diagnosis(design, Paradigm(2.0, 20, None, (), (), np.zeros((20, 0))))
+    >>> found.rank, found.n_columns, round(found.regressors[0].vif_with_constant_and_drifts, 9)
+    (2, 2, 1.0)
+    """
+    columns = parts(design, paradigm)
+    n = len(columns.names)
+    found = decomposition([_scaled(columns.whole)]).runs[0].singular
+    full = found.size == columns.whole.shape[1]
+    return Diagnosis(
+        found.size,
+        columns.whole.shape[1],
+        float(found[0] / found[-1]) if full and found.size else math.inf,
+        tuple(
+            RegressorDiagnosis(name, "condition" if is_condition else "confound", *map(float, numbers))
+            for name, is_condition, *numbers in zip(
+                columns.names,
+                columns.is_condition,
+                variance_inflation(columns.matrix, n, about_mean=False),
+                variance_inflation(columns.whole, n, about_mean=columns.constant.size > 0),
+                removed_share(columns.matrix, columns.drifts),
+                strict=True,
+            )
+        ),
+        correlations(columns),
+        tuple(_contrast(contrast, design) for contrast in contrasts),
+    )
+
+
+def correlations(columns: Parts) -> Floats:
+    """Correlations of conditions and confounds without the constant and the drifts, (n_names, n_names)."""
+    left = _squares(columns.filtered) > NOTHING_LEFT * _squares(columns.matrix)
+    scaled = columns.filtered / np.where(left, _norms(columns.filtered), np.nan)
+    return np.asarray(np.clip(scaled.T @ scaled, -1, 1))
+
+
+def regressor_rows(found: Diagnosis) -> list[Row]:
+    """Rows of the table of regressors, see `REGRESSOR_COLUMNS`."""
+    return [dict(zip(REGRESSOR_COLUMNS, regressor, strict=True)) for regressor in found.regressors]
+
+
+def contrast_rows(found: Diagnosis) -> list[Row]:
+    """Rows of the table of contrasts, see `CONTRAST_COLUMNS`."""
+    return [
+        {"contrast": c.label, "contrast_name": c.name, "estimable": int(c.estimable), "efficiency": c.efficiency}
+        for c in found.contrasts
+    ]
+
+
+def _contrast(contrast: ContrastSpecification, design: DesignMatrix) -> ContrastDiagnosis:
+    """Judge a contrast as the backends do, on the filtered design."""
+    weights = placed(contrast, design.names)
+    fitted = decomposition([remove(design.matrix, design.high_pass_basis)])
+    if weights is None or not weights.size or not estimable([weights.T], fitted):
+        return ContrastDiagnosis(contrast.label, contrast.name, False, 0.0)
+    efficiency = 1 / float(effect_variances(design, weights).sum())
+    return ContrastDiagnosis(contrast.label, contrast.name, True, efficiency)
+
+
+def _squares(X: Floats) -> Floats:
+    return np.asarray(np.einsum("ij,ij->j", X, X))
+
+
+def _norms(X: Floats) -> Floats:
+    """(n_columns,) lengths; 1 for a column of zeros."""
+    norms = np.sqrt(_squares(X))
+    return np.where(norms > 0, norms, 1.0)
+
+
+def _scaled(X: Floats) -> Floats:
+    return np.asarray(X / _norms(X))

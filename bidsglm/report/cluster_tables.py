@@ -1,0 +1,105 @@
+"""The clusters of a contrast as a page shows them: what of the table, under which titles, how rounded."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bidsglm.report.wording import THRESHOLDS, UNDEFINED, Column, number
+
+COLUMNS = (
+    Column("cluster_id", "cluster"),
+    Column("cluster_voxels", "voxels"),
+    Column("cluster_p_fwe", "cluster p FWE"),
+    Column("cluster_q_fdr", "cluster q FDR"),
+    Column("stat", "peak"),
+    Column("z", "z"),
+    Column("peak_p", "peak p"),
+    Column("peak_p_fwe", "peak p FWE"),
+    Column("peak_q_fdr", "peak q FDR"),
+    Column("survives_fwe05", "FWE 0.05"),
+    Column("x_mm", "x"),
+    Column("y_mm", "y"),
+    Column("z_mm", "z (mm)"),
+)
+ROWS = 20
+"""As many as one looks at; the rest is in the file."""
+
+
+@dataclass(frozen=True)
+class ClusterReport:
+    """The clusters that one backend finds in a contrast."""
+
+    backend: str
+    test: str
+    """t or F"""
+    thresholds: Mapping[str, float | None]
+    """Name as in the agreement table -> height on the scale of the statistic; None where nothing survives"""
+    fwhm_mm: tuple[float, ...]
+    """Smoothness; empty where it was not estimated"""
+    columns: tuple[str, ...]
+    """Of the file"""
+    rows: tuple[Mapping[str, str], ...]
+    """All of the file, cells as they stand in it"""
+    table: str
+    """Link to the file, relative to the page"""
+
+    @property
+    def shown(self) -> tuple[Mapping[str, str], ...]:
+        """First rows."""
+        return self.rows[:ROWS]
+
+    @property
+    def titles(self) -> tuple[Column, ...]:
+        """Columns that the page shows, of those in the file."""
+        return tuple(column for column in COLUMNS if column.key in self.columns)
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters in the whole table."""
+        return len({row["cluster_id"].rstrip("abcdefghijklmnopqrstuvwxyz") for row in self.rows})
+
+
+def cell(value: str, key: str) -> str:
+    """Round a cell of the file for people to read.
+
+    >>> cell("1a", "cluster_id"), cell("1250", "cluster_voxels"), cell("-7.5", "x_mm"), cell("3.14159", "z")
+    ('1a', '1,250', '−7.5', '3.142')
+    >>> cell("true", "survives_fwe05"), cell("n/a", "cluster_p_fwe")
+    ('yes', 'n/a')
+    """
+    if key == "cluster_id" or value == UNDEFINED:
+        return value
+    if key == "survives_fwe05":
+        return "yes" if value == "true" else "no"
+    return number(int(value) if key == "cluster_voxels" else float(value), key)
+
+
+def heights(report: ClusterReport) -> str:
+    """Write the thresholds of a table.
+
+    >>> t = ClusterReport("spm", "t", {"p001": 3.13, "fwe05": None}, (), (), (), "")
+    >>> print(heights(t))
+    p < 0.001: t > 3.13; FWE 0.05: none
+    """
+    return "; ".join(
+        f"{title}: {_height(report.test, report.thresholds[key])}"
+        for key, title in THRESHOLDS.items()
+        if key in report.thresholds
+    )
+
+
+def _height(test: str, value: float | None) -> str:
+    return "none" if value is None or not math.isfinite(value) else f"{test} > {value:.2f}"
+
+
+def smoothness(report: ClusterReport) -> str:
+    """Write the smoothness that a table's corrected p values rest on; nothing where there is none.
+
+    >>> smoothness(ClusterReport("spm", "t", {}, (5.33, 5.36, 5.4), (), (), ""))
+    'smoothness 5.3 × 5.4 × 5.4 mm FWHM'
+    """
+    return f"smoothness {_sizes(report.fwhm_mm)} mm FWHM" if report.fwhm_mm else ""
+
+
+def _sizes(widths: Sequence[float]) -> str:
+    return " × ".join(f"{width:.1f}" for width in widths)

@@ -1,0 +1,135 @@
+"""nilearn's thresholds and group maps are those of its own functions on images."""
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from nilearn.glm import threshold_stats_img
+from nilearn.glm.second_level import SecondLevelModel
+from scipy import stats
+
+from bidsglm.backends import nilearn_glm
+from bidsglm.backends.nilearn_inference import infer, stat_thresholds, z_thresholds
+from bidsglm.errors import DataError
+from bidsglm.model import ContrastMaps, ContrastSpecification, Volume
+
+SHAPE = (8, 9, 7)
+AFFINE = np.diag([3.0, 3.0, 2.0, 1.0])
+RELATIVE = 1e-6
+"""What the project promises against nilearn on images."""
+N_SUBJECTS = 12
+
+
+def z_map(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """z with an active corner, and its mask."""
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal(SHAPE).astype(np.float32)
+    z[1:4, 1:4, 1:4] += 5
+    mask = np.ones(SHAPE, dtype=bool)
+    mask[-1] = False
+    z[~mask] = 0
+    return z, mask
+
+
+def test_thresholds_equal_those_of_threshold_stats_img():
+    z, mask = z_map()
+    mask_img = nib.Nifti1Image(mask.astype(np.uint8), AFFINE)
+    found = z_thresholds(z[mask])
+    for control, alpha, ours in (
+        ("fpr", 0.001, found.p001),
+        ("fdr", 0.05, found.fdr05),
+        ("bonferroni", 0.05, found.fwe05),
+    ):
+        _, theirs = threshold_stats_img(
+            nib.Nifti1Image(z, AFFINE), mask_img, alpha=alpha, height_control=control, two_sided=False
+        )
+        assert ours == pytest.approx(theirs, rel=1e-12)
+
+
+def maps_of(z: np.ndarray, voxels: np.ndarray, test: str = "t", dof: tuple[float, ...] = (30.0,)) -> ContrastMaps:
+    p = stats.norm.sf(z[voxels].astype(float))
+    stat = stats.t.isf(p, *dof) if test == "t" else stats.f.isf(p, *dof)
+    spec = ContrastSpecification("go", "go", ("trial_type.go",), np.eye(1), test)
+    return ContrastMaps(spec, (0,), None, None, stat, z[voxels].astype(float), p, dof)
+
+
+@pytest.mark.parametrize(("test", "dof"), [("t", (30.0,)), ("F", (2.0, 30.0))])
+def test_thresholds_of_the_statistic_keep_the_voxels_of_those_of_z(test, dof):
+    z, mask = z_map()
+    found = z_thresholds(z[mask])
+    maps = maps_of(z, mask, test, dof)
+    for of_z, of_stat in zip(found, stat_thresholds(found, dof), strict=True):
+        np.testing.assert_array_equal(maps.stat > of_stat + RELATIVE, z[mask] > of_z + RELATIVE)
+
+
+def test_table_carries_statistic_and_p_of_its_peaks():
+    z, mask = z_map()
+    voxels = np.ones(SHAPE, dtype=bool)
+    voxels[0] = False
+    maps = maps_of(z, voxels)
+    found = infer([maps], mask[voxels], Volume(SHAPE, AFFINE, voxels)).contrasts[0]
+    columns = list(found.table.columns)
+    assert found.table.rows
+    for row in found.table.rows:
+        cells = dict(zip(columns, row, strict=True))
+        voxel = np.linalg.inv(AFFINE) @ (cells["x_mm"], cells["y_mm"], cells["z_mm"], 1)
+        at = tuple(np.rint(voxel[:3]).astype(int))
+        assert cells["z"] == z[at]
+        np.testing.assert_allclose(cells["stat"], stats.t.isf(stats.norm.sf(float(z[at])), 30), rtol=RELATIVE)
+        assert cells["survives_fwe05"] == (cells["stat"] > found.thresholds.fwe05)
+        assert cells["cluster_mm3"] == cells["cluster_voxels"] * 18
+
+
+def subjects(seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((N_SUBJECTS, *SHAPE)) + 0.3
+
+
+@pytest.mark.parametrize(
+    ("covariates", "weights"),
+    [
+        ({}, np.array([1.0])),
+        ({"age": 30.0}, np.array([1.0, 0.0])),
+        ({"age": 30.0, "score": 2.0}, np.array([0.0, 1.0, -0.5])),
+        ({"age": 30.0, "score": 2.0}, np.eye(3)[1:]),
+    ],
+)
+def test_second_level_equals_second_level_model(covariates, weights):
+    rng = np.random.default_rng(2)
+    values = {name: rng.normal(mean, 3, N_SUBJECTS) for name, mean in covariates.items()}
+    images = subjects()
+    mask = z_map()[1]
+    ours = nilearn_glm.second_level(
+        images.reshape(N_SUBJECTS, -1), values or None, weights, mask.ravel()
+    )
+    centred = {name: value - value.mean() for name, value in values.items()}
+    confounds = pd.DataFrame({"subject_label": [str(i) for i in range(N_SUBJECTS)], **centred})
+    model = SecondLevelModel(mask_img=nib.Nifti1Image(mask.astype(np.uint8), AFFINE))
+    frames = [nib.Nifti1Image(image, AFFINE) for image in images]
+    table = pd.DataFrame({"subject_label": confounds["subject_label"], "map_name": "x", "effects_map_path": frames})
+    design = pd.DataFrame({"mean": np.ones(N_SUBJECTS), **centred}) if values else None
+    model.fit(table if design is None else frames, design_matrix=design)
+    kind = "t" if weights.ndim == 1 else "F"
+    theirs = model.compute_contrast(
+        weights, first_level_contrast="x" if design is None else None, second_level_stat_type=kind, output_type="all"
+    )
+    names = {"stat": "stat", "z": "z_score", "p": "p_value"}
+    if kind == "t":
+        names |= {"effect": "effect_size", "variance": "effect_variance"}
+    for name, key in names.items():
+        expected = theirs[key].get_fdata()[mask]
+        given = getattr(ours, name).reshape(SHAPE)[mask]
+        np.testing.assert_allclose(given, expected, rtol=RELATIVE, atol=RELATIVE * np.abs(expected).max())
+
+
+def test_chunks_of_voxels_do_not_change_the_group_maps(monkeypatch):
+    images = subjects().reshape(N_SUBJECTS, -1)
+    whole = nilearn_glm.second_level(images)
+    monkeypatch.setattr("bidsglm.backends.nilearn_inference.CHUNK", 50)
+    np.testing.assert_allclose(nilearn_glm.second_level(images).stat, whole.stat, rtol=RELATIVE)
+
+
+def test_too_few_subjects_and_no_common_voxel_are_errors():
+    with pytest.raises(DataError, match="2 subjects are too few"):
+        nilearn_glm.second_level(np.eye(2), {"age": np.array([1.0, 2.0])})
+    with pytest.raises(DataError, match="no voxel has data"):
+        nilearn_glm.second_level(np.full((4, 3), np.nan))

@@ -7,11 +7,12 @@ as a BIDS data set with fMRIPrep-like derivatives, once for each work folder. Th
 process of its own with one BLAS thread:
 
 - nilearn: FirstLevelModel fit, three contrasts, four maps of each written;
-- spm: ``run.py ... participant --backends spm``;
-- both: ``run.py ... participant``.
+- spm: ``run.py ... participant --no-attribution --backends spm``;
+- both: ``run.py ... participant --no-attribution``.
 
-CPU time is user + system of the whole process; what the report's figures take is measured and taken off.
-Ratios are those of paired runs, their median over the repeats. Options that are not its own go to ``run.py``.
+CPU time is user + system of the whole process. What the report and the inference take, which nilearn's side
+does not do, is measured and given apart. Ratios are those of paired runs, their median over the repeats.
+Options that are not its own go to ``run.py``.
 """
 
 import argparse
@@ -192,11 +193,18 @@ def run_participant(folder: Path, output: Path, arguments: list[str]) -> None:
     for name, module in BACKENDS.items():
         for function in ("design", "mask_from", "estimate", "usable_runs", "contrast"):
             setattr(module, function, timed(getattr(module, function), stages, name))
+        module.inference = timed(module.inference, stages, "inference")
     bidsglm.unit.read_data = timed(bidsglm.unit.read_data, stages, "read")
     bidsglm.participant.write_unit = timed(bidsglm.participant.write_unit, stages, "write")
     page = "write_participant_page"
     setattr(bidsglm.participant, page, timed(getattr(bidsglm.participant, page), stages, "report"))
-    command = [str(folder / "bids"), str(output / "out"), "participant", "--skip-bids-validation"]
+    command = [
+        str(folder / "bids"),
+        str(output / "out"),
+        "participant",
+        "--skip-bids-validation",
+        "--no-attribution",
+    ]
     code = bidsglm.cli.main([*command, "--model", str(folder / "model_smdl.json"), *arguments])
     (output / "stages.json").write_text(json.dumps(stages))
     sys.exit(code)
@@ -270,13 +278,18 @@ def compare(folder: Path, repeats: int, arguments: list[str]) -> None:
         report = statistics.median(cost.stages.get("report", 0) for cost in measured)
         print(f"{case:8} {cpu:9.1f} {report:7.1f} {wall:9.1f} {peak:11.0f}")
     pairs = list(zip(costs["nilearn"], costs["both"], strict=True))
-    whole_cpu = statistics.median((both.cpu - both.stages["report"]) / base.cpu for base, both in pairs)
-    whole_wall = statistics.median((both.wall - both.stages["report"]) / base.wall for base, both in pairs)
+    extra = [both.stages["report"] + both.stages["inference"] for _, both in pairs]
+    whole_cpu = statistics.median(
+        (both.cpu - e) / base.cpu for (base, both), e in zip(pairs, extra, strict=True)
+    )
+    whole_wall = statistics.median(
+        (both.wall - e) / base.wall for (base, both), e in zip(pairs, extra, strict=True)
+    )
     share = statistics.median(both.stages["spm"] / base.cpu for base, both in pairs)
     peak = max(cost.peak_mib for cost in costs["both"])
-    print(f"whole run without report / nilearn, CPU:  {whole_cpu:5.2f}  (target {WHOLE_TARGET})")
-    print(f"whole run without report / nilearn, wall: {whole_wall:5.2f}  (target {WHOLE_TARGET})")
-    print(f"SPM backend within it / nilearn, CPU:     {share:5.2f}  (target {SPM_TARGET})")
+    print(f"maps and agreement of both / nilearn, CPU:  {whole_cpu:5.2f}  (target {WHOLE_TARGET})")
+    print(f"maps and agreement of both / nilearn, wall: {whole_wall:5.2f}  (target {WHOLE_TARGET})")
+    print(f"SPM backend within it / nilearn, CPU:       {share:5.2f}  (target {SPM_TARGET})")
     print(f"peak memory of the whole run: {peak:.0f} MiB  (target {MEMORY_TARGET:.0f} MiB)")
     stages = costs["both"][-1].stages
     print("CPU (s) of its stages: " + ", ".join(f"{name} {cpu:.1f}" for name, cpu in stages.items()))

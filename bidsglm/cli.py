@@ -145,7 +145,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--no-attribution",
         action="store_true",
-        help="do not divide the difference among modelling steps (this version never does)",
+        help="do not divide the difference among modelling steps",
     )
 
 
@@ -265,6 +265,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         n_procs=arguments.n_procs,
         omp_nthreads=arguments.omp_nthreads,
         bids_database_dir=arguments.bids_database_dir,
+        attribution=not arguments.no_attribution,
         skip_bids_validation=arguments.skip_bids_validation,
         reports_only=arguments.reports_only,
         dry_run=arguments.dry_run,

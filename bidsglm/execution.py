@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bidsglm.dataset.layout import dataset_links, find_participants
-from bidsglm.dataset.outputs import write_dataset_files, write_text
-from bidsglm.errors import EXIT_FAILED, NothingMatchedError
+from bidsglm.dataset.outputs import create_folder, write_dataset_files, write_text
+from bidsglm.errors import EXIT_FAILED, BidsglmError, NothingMatchedError
 from bidsglm.messages import LOG, progress_bar, start_log
 from bidsglm.model import ModelSpecification, Settings
 from bidsglm.participant import (
@@ -147,10 +147,7 @@ def _collect(outcomes: Iterator[Outcome], total: int, stop_on_first_crash: bool)
 
 
 def recap(outcomes: Sequence[Outcome], total: int) -> int:
-    """Say how the participants ended; returns the exit code.
-
-    The failures' own code when they agree, else 1.
-    """
+    """Say how the participants ended; returns the exit code."""
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     counts = {state: sum(o.state == state for o in outcomes) for state in ("finished", "skipped", "failed")}
     left = total - len(outcomes)
@@ -165,20 +162,48 @@ def recap(outcomes: Sequence[Outcome], total: int) -> int:
     if total > 1:
         for outcome in failed:
             LOG.error("failed: %s", outcome.message)
+    return _exit_code(failed)
+
+
+def _exit_code(failed: Sequence[Outcome]) -> int:
+    """The failures' own code when they agree, else 1; 0 without any."""
     codes = {outcome.exit_code for outcome in failed}
     return 0 if not codes else codes.pop() if len(codes) == 1 else EXIT_FAILED
+
+
+def _dry_run(settings: Settings, labels: Sequence[str]) -> int:
+    """Say what would be fitted, and what would fail before an image is read; returns the exit code."""
+    outcomes = []
+    for label in labels:
+        try:
+            print(describe_participant(settings, label))
+        except BidsglmError as error:
+            outcomes.append(Outcome(label, "failed", error.exit_code, f"sub-{label}: {error}"))
+            LOG.error("%s", outcomes[-1].message)
+    return _exit_code(outcomes)
+
+
+def _use_work_dir(settings: Settings) -> None:
+    """Let temporary files and caches of the libraries go to the work folder; processes inherit it."""
+    if settings.work_dir is None or settings.dry_run:
+        return
+    create_folder(settings.work_dir)
+    for variable, folder in (
+        ("TMPDIR", settings.work_dir),
+        ("MPLCONFIGDIR", settings.work_dir / "matplotlib"),
+    ):
+        os.environ[variable] = str(folder.resolve())
 
 
 def run_participants(settings: Settings) -> int:
     """The participant level over all participants asked for; returns the exit code."""
     start_log(settings.verbosity, None)
     _bound_threads(settings)
+    _use_work_dir(settings)
     model = model_from_file(settings)
     labels = _participants(settings, model)
     if settings.dry_run:
-        for label in labels:
-            print(describe_participant(settings, label))
-        return 0
+        return _dry_run(settings, labels)
     log_dir = settings.output_dir / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}_{uuid.uuid4()}"
     write_dataset_files(settings.output_dir, dataset_links(settings))
     start_log(settings.verbosity, log_dir)

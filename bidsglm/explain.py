@@ -184,7 +184,7 @@ class _Blocks:
         self, runs: Sequence[TimeSeries], columns: NDArray[np.intp], scaled: bool
     ) -> tuple[Floats, ...]:
         means = [self._nilearn_means(run, columns) if scaled else None for run in runs]
-        return tuple(np.ones(1) if mean is None else 100 / np.atleast_1d(np.asarray(mean, np.float64)) for mean in means)
+        return tuple(np.ones(1) if m is None else 100 / np.atleast_1d(np.asarray(m, float)) for m in means)
 
     def _nilearn_means(self, run: TimeSeries, columns: NDArray[np.intp]) -> Values | float | None:
         """What nilearn divides by, in its own precision; at least 1."""
@@ -192,8 +192,8 @@ class _Blocks:
         if choice is False:
             return None
         if choice == 0:
-            return np.maximum(masked_signals(run, columns).mean(axis=0), 1)
-        return max(mean_signal(run, self.mask), 1)
+            return np.asarray(np.maximum(masked_signals(run, columns).mean(axis=0), 1))
+        return max(mean_signal(run, self.mask), 1.0)
 
 
 def _header_scaled(run: TimeSeries, columns: NDArray[np.intp], dtype: np.dtype[np.floating]) -> Values:

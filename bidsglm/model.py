@@ -53,6 +53,8 @@ class Settings:
     n_procs: int = 1
     omp_nthreads: int = 1
     bids_database_dir: Path | None = None
+    attribution: bool = True
+    """Divide the difference among modelling steps."""
     skip_bids_validation: bool = False
     reports_only: bool = False
     dry_run: bool = False
@@ -258,6 +260,11 @@ class Condition:
     """Before the name in regressor names; empty for a variable that a transformation made."""
 
     @property
+    def heights(self) -> Floats:
+        """Amplitude of each event in the main effect (n_events,)."""
+        return np.ones_like(self.onsets) if self.amplitudes is None else self.amplitudes
+
+    @property
     def weight_names(self) -> tuple[str, ...]:
         """Main effect, time modulation, then modulators, as in regressor names.
 
@@ -266,9 +273,7 @@ class Condition:
         """
         stem = self.prefix + self.name
         time = tuple(f"{stem}_x_time^{i + 1}" for i in range(self.time_modulation))
-        modulated = tuple(
-            f"{stem}_x_{m.name}^{i + 1}" for m in self.modulators for i in range(m.order)
-        )
+        modulated = tuple(f"{stem}_x_{m.name}^{i + 1}" for m in self.modulators for i in range(m.order))
         return (stem, *time, *modulated)
 
 

@@ -13,7 +13,15 @@ import numpy as np
 
 import bidsglm
 from bidsglm.dataset.images import read_map
-from bidsglm.dataset.outputs import map_name, number, read_json, read_table, write_bytes, write_text
+from bidsglm.dataset.outputs import (
+    clusters_name,
+    map_name,
+    number,
+    read_json,
+    read_table,
+    write_bytes,
+    write_text,
+)
 from bidsglm.model import DesignMatrix, Floats, Mask
 from bidsglm.report.figures import (
     ContrastImages,
@@ -25,6 +33,7 @@ from bidsglm.report.figures import (
 )
 from bidsglm.report.html import (
     About,
+    ClusterReport,
     ContrastReport,
     GroupReport,
     GroupUnit,
@@ -34,6 +43,7 @@ from bidsglm.report.html import (
     group_page,
     participant_page,
 )
+from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import RunInput, SettingRow
 from bidsglm.spm.highpass import dct_basis
 
@@ -94,8 +104,25 @@ class _UnitFiles:
             stat: {b: self.map(map_name(self.prefix, stat, b, contrast["label"]))[0] for b in masks}
             for stat in stats
         }
-        name, units = contrast["name"], self.summary["effect_units"]
+        name, units = contrast["name"], self.summary.get("effect_units", EFFECT_UNITS)
         return ContrastImages(name, contrast["label"], maps, masks, background, affine, units)
+
+    def clusters(self, contrast: Summary) -> tuple[ClusterReport, ...]:
+        """Clusters of a contrast, of each backend."""
+        names = {
+            b: clusters_name(self.prefix, b, contrast["label"]) + ".tsv" for b in self.summary["backends"]
+        }
+        return tuple(
+            ClusterReport(
+                backend,
+                contrast["test"],
+                contrast["thresholds"][backend],
+                tuple(self.summary["estimates"][backend]["fwhm_mm"] or ()),
+                tuple(read_table(self.folder / name)),
+                f"{self.summary['folder']}/{name}",
+            )
+            for backend, name in names.items()
+        )
 
     def agreement(self) -> list[dict[str, str | float]]:
         """Rows of the agreement table; none with a single backend."""
@@ -197,6 +224,7 @@ def _unit_report(files: _UnitFiles, figures_dir: Path) -> UnitReport:
                 {b: tuple(dof) for b, dof in contrast["dof"].items()},
                 tuple(row for row in rows if row["contrast"] == contrast["label"]),
                 figures,
+                clusters=files.clusters(contrast),
             )
         )
     return UnitReport(

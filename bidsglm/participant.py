@@ -18,11 +18,13 @@ from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.outputs import read_json, write_json
 from bidsglm.dataset.specification import parse_model, read_document, read_model
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
+from bidsglm.explain import explain
 from bidsglm.messages import LOG, log_traceback
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.pages import failure_path, unit_summaries, write_participant_page
+from bidsglm.summary import summary_path
 from bidsglm.unit import fit, prepare, run_label
-from bidsglm.writing import summary_path, write_unit
+from bidsglm.writing import write_unit
 
 
 class Outcome(NamedTuple):
@@ -115,7 +117,14 @@ def _digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str:
     """Changes when the model, the backends, bidsglm or an input file change."""
     files = [f for run in unit.runs for f in (run.bold, run.events, run.confounds, run.mask) if f is not None]
     stamps = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    facts = [bidsglm.__version__, settings.backends, settings.matching, asdict(model), stamps]
+    facts = [
+        bidsglm.__version__,
+        settings.backends,
+        settings.matching,
+        settings.attribution,
+        asdict(model),
+        stamps,
+    ]
     text = json.dumps(facts, default=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -149,10 +158,18 @@ def _fit_unit(unit: Unit, model: Model, settings: Settings) -> str:
     prepared = prepare(unit, model.specification, settings.backends)
     write_json(model_path(settings.output_dir, model.specification.name), model.document)
     fitted = fit(prepared)
+    LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
     for note in fitted.notes:
         LOG.warning("%s: %s", unit.prefix, note)
-    write_unit(fitted, settings.output_dir, digest, started)
+    explanation = explain(fitted) if settings.attribution and len(fitted.fits) == 2 else None
+    LOG.debug("%s: explained after %.1f s", unit.prefix, _seconds_since(started))
+    write_unit(fitted, explanation, settings.output_dir, digest, started)
+    LOG.debug("%s: written after %.1f s", unit.prefix, _seconds_since(started))
     return "finished"
+
+
+def _seconds_since(started: datetime) -> float:
+    return (datetime.now(UTC) - started).total_seconds()
 
 
 def _failure(where: str, error: Exception) -> Failure:

@@ -20,6 +20,7 @@ STANDARD_FOR_NUMBERS = {
     "functools",
     "itertools",
     "math",
+    "re",
     "types",
     "typing",
 }

@@ -92,6 +92,36 @@ def test_response_is_found_where_it_is(results: Path) -> None:
         assert all(2 <= i < 5 for i in peak)
 
 
+@pytest.mark.parametrize("backend", ["spm", "nilearn"])
+def test_cluster_table_lists_the_peak_of_the_map(results: Path, backend: str) -> None:
+    table = func(results, f"{P}_contrast-move_desc-{backend}_clusters.tsv").read_text().splitlines()
+    cells = dict(zip(table[0].split("\t"), table[1].split("\t"), strict=True))
+    t = values(func(results, f"{P}_contrast-move_stat-t_desc-{backend}_statmap.nii.gz"))
+    np.testing.assert_allclose(float(cells["stat"]), t.max(), rtol=1e-6)
+    place = [float(cells[f"{axis}_mm"]) for axis in "xyz"]
+    peak = np.unravel_index(np.argmax(t), t.shape)
+    np.testing.assert_allclose(place, tiny.AFFINE[:3] @ (*peak, 1))
+    described = json.loads(func(results, f"{P}_contrast-move_desc-{backend}_clusters.json").read_text())
+    assert set(cells) <= set(described)
+    summary = json.loads(func(results, f"{P}_desc-bidsglm_summary.json").read_text())
+    thresholds = {c["label"]: c["thresholds"] for c in summary["contrasts"]}["move"][backend]
+    assert thresholds == described["Thresholds"]
+    assert (cells["survives_fwe05"] == "true") == (t.max() > thresholds["fwe05"])
+    assert f"contrast-move_desc-{backend}_clusters.tsv" in (results / "sub-01.html").read_text()
+
+
+def test_voxels_above_each_packages_familywise_threshold_are_compared(results: Path) -> None:
+    lines = func(results, f"{P}_desc-agreement_metrics.tsv").read_text().splitlines()
+    header, *rows = [line.split("\t") for line in lines]
+    row = next(dict(zip(header, row, strict=True)) for row in rows if row[:2] == ["move", "t"])
+    for backend in ("spm", "nilearn"):
+        sidecar = json.loads(func(results, f"{P}_contrast-move_desc-{backend}_clusters.json").read_text())
+        t = values(func(results, f"{P}_contrast-move_stat-t_desc-{backend}_statmap.nii.gz"))
+        above = np.count_nonzero(t > sidecar["Thresholds"]["fwe05"])
+        assert 0 < above == int(row[f"n_{backend}_fwe05"])
+    assert 0 < float(row["dice_fwe05"]) <= 1
+
+
 def test_sidecar_tells_where_a_map_comes_from(results: Path) -> None:
     sidecar = json.loads(
         func(results, f"{P}_contrast-lookMinusMove_stat-t_desc-spm_statmap.json").read_text()

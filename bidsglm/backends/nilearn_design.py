@@ -176,7 +176,7 @@ def event_weights(condition: Condition) -> Floats:
            [ 1.,  1.]])
     """
     minutes = condition.onsets / SECONDS_PER_MINUTE
-    columns = [np.ones_like(minutes)] + [minutes**k for k in range(1, condition.time_modulation + 1)]
+    columns = [condition.heights] + [minutes**k for k in range(1, condition.time_modulation + 1)]
     columns += [m.values**k for m in condition.modulators for k in range(1, m.order + 1)]
     weights = np.column_stack(columns)
     return orthogonalise(weights) if condition.orthogonalize else weights

@@ -2,6 +2,7 @@
 
 The numbers are those of ``FirstLevelModel`` on the same files: one model for each run, noise of every voxel
 by itself, runs combined by fixed effects. Voxels go through ``run_glm`` in chunks, which bounds the memory.
+nilearn takes two seconds to import, which happens where it is used: the other backend alone need not wait.
 """
 
 import contextlib
@@ -14,9 +15,6 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
-from nilearn.glm.contrasts import compute_fixed_effect_contrast
-from nilearn.glm.first_level import make_first_level_design_matrix, mean_scaling, run_glm
-from nilearn.glm.model import LikelihoodModelResults
 from numpy.typing import NDArray
 
 from bidsglm.backends.nilearn_design import (
@@ -129,6 +127,8 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     DataError
         If nilearn has no such response functions, or FIR bins are not as long as the TR.
     """
+    from nilearn.glm.first_level import make_first_level_design_matrix
+
     arguments = design_arguments(paradigm, model)
     # It announces on the standard output that it uses a modulation, which is always so here.
     with _own_names_in_warnings(paradigm), contextlib.redirect_stdout(io.StringIO()):
@@ -191,6 +191,8 @@ def estimate(
 
 
 def _fit_run(X: Floats, series: TimeSeries, mask: Mask, model: ModelSpecification) -> tuple[Floats, RunFit]:
+    from nilearn.glm.first_level import run_glm
+
     betas = np.full((X.shape[1], mask.size), np.nan)
     labels, dispersion = np.zeros(mask.size, dtype=np.intp), np.zeros(mask.size)
     known: dict[str, int] = {}
@@ -239,6 +241,8 @@ def _scaled(
     series: TimeSeries, columns: NDArray[np.intp], model: ModelSpecification, mask: Mask
 ) -> NDArray[np.floating]:
     """Signals of some columns as FirstLevelModel hands them to run_glm."""
+    from nilearn.glm.first_level import mean_scaling
+
     values = masked_signals(series, columns)
     scaling = model.nilearn.signal_scaling
     if scaling is False:
@@ -299,13 +303,18 @@ def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[in
         covariance
     runs : those to average, at least one
     """
+    from nilearn.glm.contrasts import compute_fixed_effect_contrast
+
     weights = [_weights(contrast, estimate.designs[i].names) for i in runs]
     if contrast.test == "F":
         rows = _independent_rows(np.hstack(weights))
         weights = [w[rows] for w in weights]
     inputs = [_contrast_inputs(estimate, i, w) for i, w in zip(runs, weights, strict=True)]
     labels, results, values = zip(*inputs, strict=True)
-    result: Any = compute_fixed_effect_contrast(labels, results, values, contrast.test)
+    with warnings.catch_warnings():
+        # It says so of every F contrast over runs; the report's methods do, once.
+        warnings.filterwarnings("ignore", "Running approximate fixed effects on F statistics")
+        result: Any = compute_fixed_effect_contrast(labels, results, values, contrast.test)
     is_t = contrast.test == "t"
     n_rows = () if is_t else (float(len(weights[0])),)
     return ContrastMaps(
@@ -337,6 +346,8 @@ def _contrast_inputs(
     estimate: Estimate, run: int, weights: Floats
 ) -> tuple[NDArray[np.intp], dict[int, Any], Floats]:
     """Labels, results and weights as nilearn's contrasts want them, cut to the columns that count."""
+    from nilearn.glm.model import LikelihoodModelResults
+
     fit, columns = estimate.fits[run], np.flatnonzero(weights.any(axis=0))
     betas = estimate.betas[run][np.ix_(columns, np.flatnonzero(estimate.mask))]
     n_scans = len(estimate.designs[run].matrix)

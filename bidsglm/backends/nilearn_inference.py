@@ -9,14 +9,19 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-from nilearn.glm import fdr_threshold, threshold_stats_img
-from nilearn.glm.contrasts import compute_contrast
-from nilearn.glm.first_level import run_glm
 from numpy.typing import NDArray
 from scipy import stats
 
 from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER, Peak, cluster_peaks
-from bidsglm.backends.records import Cell, ClusterTable, ContrastInference, GroupMaps, Inference, cluster_id
+from bidsglm.backends.records import (
+    Cell,
+    ClusterTable,
+    ContrastInference,
+    GroupMaps,
+    Inference,
+    cluster_id,
+    voxel_volume,
+)
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastMaps, Floats, Mask, Volume
 from bidsglm.spm.second_level import group_design
@@ -68,6 +73,8 @@ def z_thresholds(z: NDArray[np.floating]) -> Thresholds:
     >>> round(z_thresholds(np.array([0.0, 5.0])).fwe05, 4)
     1.96
     """
+    from nilearn.glm import fdr_threshold
+
     return Thresholds(
         p001=_exceeded_with(P_UNCORRECTED),
         fwe05=_exceeded_with(ALPHA / z.size),
@@ -77,6 +84,8 @@ def z_thresholds(z: NDArray[np.floating]) -> Thresholds:
 
 def _exceeded_with(alpha: float) -> float:
     """Height that a voxel exceeds with a probability; Bonferroni's is the same of a smaller one."""
+    from nilearn.glm import threshold_stats_img
+
     return float(threshold_stats_img(alpha=alpha, height_control="fpr", two_sided=False)[1])
 
 
@@ -133,10 +142,8 @@ def stat_thresholds(thresholds: Thresholds, dof: tuple[float, ...]) -> Threshold
     return Thresholds(*(float(height) for height in heights))
 
 
-def _table(
-    peaks: Sequence[Peak], maps: ContrastMaps, volume: Volume, thresholds: Thresholds
-) -> ClusterTable:
-    voxel_volume = float(abs(np.linalg.det(volume.affine[:3, :3])))
+def _table(peaks: Sequence[Peak], maps: ContrastMaps, volume: Volume, thresholds: Thresholds) -> ClusterTable:
+    mm3 = voxel_volume(volume.affine)
     column = np.zeros(volume.shape, dtype=np.intp)
     column[volume.voxels] = np.arange(np.count_nonzero(volume.voxels))
     rows = []
@@ -154,7 +161,7 @@ def _table(
             "z": peak.height,
             "peak_p": float(maps.p[at]),
             "cluster_voxels": peak.cluster_voxels,
-            "cluster_mm3": peak.cluster_voxels * voxel_volume,
+            "cluster_mm3": peak.cluster_voxels * mm3,
             "survives_fdr05": peak.height >= thresholds.fdr05,
             "survives_fwe05": peak.height > thresholds.fwe05,
         }
@@ -194,8 +201,8 @@ def second_level(
     """
     given = covariates or {}
     X = _group_design(len(images), given)
-    inside = np.isfinite(images).all(axis=0)
-    inside = inside if mask is None else inside & mask
+    finite = np.asarray(np.isfinite(images).all(axis=0))
+    inside = finite if mask is None else finite & mask
     if not inside.any():
         raise DataError("the group model cannot be fitted: no voxel has data in all subjects")
     chosen = np.eye(X.shape[1])[0] if weights is None else np.asarray(weights, dtype=np.float64)
@@ -228,9 +235,17 @@ def _group_design(n_subjects: int, covariates: Mapping[str, Floats]) -> Floats:
 
 
 def _tested(values: Floats, X: Floats, weights: Floats) -> Tested:
+    from nilearn.glm.contrasts import compute_contrast
+    from nilearn.glm.first_level import run_glm
+
     labels, results = run_glm(values, X, noise_model="ols")
     contrast: Any = compute_contrast(labels, results, weights, "t" if weights.ndim == 1 else "F")
     effect = contrast.effect.ravel() if weights.ndim == 1 else np.full(values.shape[1], np.nan)
     return Tested(
-        effect, contrast.variance, contrast.stat(), contrast.z_score(), contrast.p_value(), float(contrast.dof)
+        effect,
+        contrast.variance,
+        contrast.stat(),
+        contrast.z_score(),
+        contrast.p_value(),
+        float(contrast.dof),
     )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from bidsglm.model import Floats, Mask
 from bidsglm.spm.thresholds import Thresholds
 
@@ -51,6 +53,21 @@ class GroupMaps(NamedTuple):
     dof: tuple[float, ...]
     """(residual,) for t, (numerator, residual) for F"""
     mask: Mask
+
+
+def voxel_volume(affine: Floats) -> float:
+    """Size of a voxel in mm³, without the last digits that a determinant leaves.
+
+    Parameters
+    ----------
+    affine : (4, 4) from voxels to mm
+
+    Examples
+    --------
+    >>> voxel_volume(np.diag([-3.0, 3.0, 2.0, 1.0]))
+    18.0
+    """
+    return round(float(abs(np.linalg.det(affine[:3, :3]))), 9)
 
 
 def cluster_id(cluster: int, peak: int) -> str:

@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.backends.records import Cell, ClusterTable, ContrastInference, GroupMaps, Inference, cluster_id
+from bidsglm.backends.records import (
+    Cell,
+    ClusterTable,
+    ContrastInference,
+    GroupMaps,
+    Inference,
+    cluster_id,
+    voxel_volume,
+)
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastMaps, Floats, Mask, Volume
 from bidsglm.spm import probability
@@ -149,18 +157,18 @@ def _surviving(smallest: Survivors) -> dict[str, float]:
 
 
 def _table(rows: Sequence[Row], affine: Floats, fwe: float) -> ClusterTable:
-    voxel_volume = float(abs(np.linalg.det(affine[:3, :3])))
     ranks = [0] * len(rows)
     for i in range(1, len(rows)):
         ranks[i] = ranks[i - 1] + 1 if rows[i].cluster == rows[i - 1].cluster else 0
-    cells = [_cells(row, rank, voxel_volume, fwe) for row, rank in zip(rows, ranks, strict=True)]
+    mm3 = voxel_volume(affine)
+    cells = [_cells(row, rank, mm3, fwe) for row, rank in zip(rows, ranks, strict=True)]
     return ClusterTable(COLUMNS, tuple(tuple(row[name] for name in COLUMNS) for row in cells))
 
 
-def _cells(row: Row, rank: int, voxel_volume: float, fwe: float) -> dict[str, Cell]:
+def _cells(row: Row, rank: int, mm3: float, fwe: float) -> dict[str, Cell]:
     return row._asdict() | {
         "cluster_id": cluster_id(row.cluster, rank),
-        "cluster_mm3": row.cluster_voxels * voxel_volume,
+        "cluster_mm3": row.cluster_voxels * mm3,
         "survives_fwe05": row.stat > fwe,
     }
 

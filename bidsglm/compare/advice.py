@@ -1,11 +1,12 @@
-"""What there is to say about a design: the record of a finding, and how findings of several runs become one."""
+"""What there is to say about a design: the record of a finding, and how those of several runs become one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from bidsglm.compare.collinearity import Diagnosis, Parts, diagnosis, parts
+from bidsglm.compare.collinearity import Diagnosis, diagnosis
+from bidsglm.compare.design_parts import Parts, parts
 from bidsglm.model import TRIAL_TYPE, ContrastSpecification, DesignMatrix, Paradigm
 
 Severity = Literal["serious", "warning", "note"]

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from bidsglm.compare.combination import StatMaps
 from bidsglm.compare.corner_designs import Designs
 from bidsglm.compare.corners import CornerMaps
-from bidsglm.compare.differences import DICE, distances, threshold, unlikeness
+from bidsglm.compare.crossing import OVERSAMPLING
+from bidsglm.compare.differences import DICE, SLOPE, distances, threshold, unlikeness
 from bidsglm.compare.dominance import dominant_steps
 from bidsglm.compare.games import corner_of, players
 from bidsglm.compare.models import Corner, Evidence, Masks, Models, Pair, subset, unscaled
@@ -32,6 +33,9 @@ the change itself is a few per cent of V."""
 CLOSURE_NILEARN = 1e-6
 CLOSURE_SPM = 5e-7
 """Largest difference of a pure corner from the package's own map, relative to the map's range."""
+RESIZED = 2.0
+"""Factor of the effects that only the height of events of zero length can make."""
+
 Row = dict[str, str | float]
 
 COLUMNS: Mapping[str, str] = {
@@ -41,11 +45,11 @@ COLUMNS: Mapping[str, str] = {
     "step": "Modelling step",
     "nilearn": "What nilearn does in it",
     "spm": "What SPM does in it",
-    "ladder": "Metric of the map after this step and those above it have gone from nilearn's to SPM's setting",
+    "ladder": "Metric once this step and those above it are at SPM's setting, the others at nilearn's",
     "shapley": "Mean change of the metric by this step over all orders; the steps add up to total",
     "total": "Metric of SPM's map against nilearn's",
-    "closure_nilearn": "Largest difference of the all-nilearn corner from nilearn's map, over the map's range",
-    "closure_spm": "Largest difference of the all-SPM corner from SPM's map, over the map's range",
+    "closure_nilearn": "Largest difference of nilearn's corner from nilearn's map, over the map's range",
+    "closure_spm": "Largest difference of SPM's corner from SPM's map, over the map's range",
     "part_of": "regressors for its three parts, which add up to it and must not be counted twice",
 }
 """Description of each column of the table."""
@@ -85,7 +89,9 @@ class Explanation:
     notes: tuple[str, ...] = ()
 
 
-def explanation(models: Models, steps: Sequence[Step], evidence: Evidence, notes: Sequence[str] = ()) -> Explanation:
+def explanation(
+    models: Models, steps: Sequence[Step], evidence: Evidence, notes: Sequence[str] = ()
+) -> Explanation:
     """Attribute the difference of two packages' maps to modelling steps.
 
     Parameters
@@ -99,33 +105,47 @@ def explanation(models: Models, steps: Sequence[Step], evidence: Evidence, notes
     notes
         What the reader should know besides.
     """
-    sample = evidence.sample
-    designs = Designs(models, subset(sample, POOL))
-    corners = CornerMaps(designs, sample)
-    own = unscaled(sample.columns, evidence.signals)
-    own_corners = CornerMaps(designs, own, every_rule=False)
-    uncertain = own_corners.uncertain_bins()
-    rows, closes = [], True
-    for index, pair in enumerate(evidence.pairs):
-        for name in _map_names(pair):
-            game = _game(corners, steps, index, name)
-            pure = own_corners.maps(Corner(), index), corners.spm_maps(index)
-            closure = _closure(pure, name, pair, sample.columns, ~uncertain)
-            closes &= closure.closes
-            rows += _rows(game, steps, pair, closure)
-        rows += _unmodelled_rows(pair, evidence.masks, sample.columns)
-    n_both = int(evidence.masks.both.sum())
+    designs = Designs(models, subset(evidence.sample, POOL))
+    table = _table(designs, steps, evidence)
+    words = _words_on_events(table.factors, models.runs[0].repetition_time)
     return Explanation(
-        tuple(rows),
+        tuple(table.rows),
         tuple(steps),
         dominant_steps(designs, steps, evidence),
         ("none", *COARSE_STEPS),
-        closes,
-        sample.columns.size,
-        n_both,
-        int(uncertain.sum()),
-        (*notes, *designs.notes),
+        all(closure.closes for closure in table.closures),
+        evidence.sample.columns.size,
+        int(evidence.masks.both.sum()),
+        table.n_uncertain,
+        (*notes, *words, *designs.notes),
     )
+
+
+class _Table(NamedTuple):
+    rows: list[Row]
+    closures: list[Closure]
+    factors: dict[str, float]
+    """Contrast -> ratio of nilearn's effects to SPM's by the drawing of events"""
+    n_uncertain: int
+
+
+def _table(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> _Table:
+    sample = evidence.sample
+    corners = CornerMaps(designs, sample)
+    own = CornerMaps(designs, unscaled(sample.columns, evidence.signals), every_rule=False)
+    uncertain = own.uncertain_bins()
+    table = _Table([], [], {}, int(uncertain.sum()))
+    for index, pair in enumerate(evidence.pairs):
+        for name in _map_names(pair):
+            game = _game(corners, steps, index, name)
+            pure = own.maps(Corner(), index), corners.spm_maps(index)
+            closure = _closure(pure, name, pair, sample.columns, ~uncertain)
+            table.closures.append(closure)
+            table.rows.extend(_rows(game, steps, pair, closure))
+            if name == "effect":
+                table.factors[pair.spm.specification.name] = _factor_of_events(game)
+        table.rows.extend(_unmodelled_rows(pair, evidence.masks, sample.columns))
+    return table
 
 
 def _map_names(pair: Pair) -> tuple[str, ...]:
@@ -160,7 +180,8 @@ def _closure(
     distances = []
     for own, maps, voxels in zip(pure, pair, (certain, np.ones_like(certain)), strict=True):
         found, target = (m.effect if kind == "effect" else m.stat for m in (own, maps))
-        assert found is not None and target is not None
+        assert found is not None
+        assert target is not None
         extent = float(np.nanmax(target) - np.nanmin(target))
         worst = float(np.abs(found - target[columns])[voxels].max(initial=0.0))
         distances.append(worst / extent if extent else worst)
@@ -179,6 +200,28 @@ def _metrics(game: _Game) -> dict[str, Floats]:
         # the first corner is the reference itself
         value[0] = 0.0
     return {name: value.reshape(shape) for name, value in values.items()}
+
+
+def _factor_of_events(game: _Game) -> float:
+    """How much larger nilearn's effects are than SPM's by the drawing of events alone."""
+    if "events" not in game.players:
+        return 1.0
+    alone = tuple(int(name == "events") for name in game.players)
+    return 1 / (1 + float(_metrics(game)[SLOPE][alone]))
+
+
+def _words_on_events(factors: Mapping[str, float], repetition_time: float) -> list[str]:
+    """What the drawing of events does to effects, where it changes their size."""
+    resized = {name: factor for name, factor in factors.items() if factor > RESIZED}
+    if not resized:
+        return []
+    names = ", ".join(f"{name} ({factor:.3g})" for name, factor in resized.items())
+    return [
+        "By the drawing of events alone, nilearn's effects are larger than SPM's by the factor in brackets: "
+        f"{names}. SPM draws events of zero length one over the bin high, so that each has an area of one "
+        f"second; nilearn draws them 1 high and one step of TR/{OVERSAMPLING} long. The ratio is "
+        f"{OVERSAMPLING}/TR = {OVERSAMPLING / repetition_time:.3g} but for rounding to the grids."
+    ]
 
 
 def _rows(game: _Game, steps: Sequence[Step], pair: Pair, closure: Closure) -> list[Row]:

@@ -6,27 +6,20 @@ efficiency of a contrast is ``1 / trace(c (X'X)^-1 c')`` (Dale, 1999, Human Brai
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.model import CONSTANT, ContrastSpecification, DesignMatrix, Floats, Mask, Paradigm
+from bidsglm.compare.design_parts import NOTHING_LEFT, Parts, basis, norms, parts, scaled, squares
+from bidsglm.model import ContrastSpecification, DesignMatrix, Floats, Paradigm
 from bidsglm.spm.contrasts import estimable
 from bidsglm.spm.estimation import decomposition
 from bidsglm.spm.highpass import remove
 
 Row = dict[str, str | int | float]
-
-DRIFT = re.compile(r"drift_\d+|cosine_?\d+")
-"""nilearn's drift terms, and fMRIPrep's where a model takes them as confounds."""
-NOTHING_LEFT = 1e-10
-"""A column of which a smaller share of the squares is left is a sum of others: rounding leaves 1e-30, and
-regressors that anyone could tell apart more than 1e-6."""
 
 REGRESSOR_COLUMNS: Mapping[str, str] = MappingProxyType(
     {
@@ -93,73 +86,6 @@ class Diagnosis:
     contrasts: tuple[ContrastDiagnosis, ...]
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The columns of a design, sorted by what they are for."""
-
-    names: tuple[str, ...]
-    """Conditions, then confounds."""
-    matrix: Floats
-    """(n_scans, n_names); confounds mean-centred where there is a constant"""
-    is_condition: Mask
-    """(n_names,)"""
-    constant: Floats
-    """(n_scans, 1), or no column"""
-    drifts: Floats
-    """(n_scans, n_drifts) drift terms or cosines of the high-pass filter"""
-
-    @cached_property
-    def filtered(self) -> Floats:
-        """(n_scans, n_names) without the constant and the drifts: what the fit sees of the regressors."""
-        return remove(self.matrix, basis(np.hstack([self.constant, self.drifts])))
-
-    @cached_property
-    def whole(self) -> Floats:
-        """(n_scans, n_columns) all columns."""
-        return np.hstack([self.matrix, self.constant, self.drifts])
-
-
-def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
-    """Sort the columns of a design.
-
-    Parameters
-    ----------
-    design
-        Of one run, of either backend.
-    paradigm
-        That it was made of, which knows the confounds.
-
-    >>> run = Paradigm(2.0, 4, None, (), ("csf",), np.arange(4.0)[:, None])
-    >>> X = np.column_stack([np.eye(4)[0], np.arange(4.0), np.ones(4)])
-    >>> parts(DesignMatrix(("trial_type.go", "csf", "constant"), X, np.zeros((4, 0))), run).names
-    ('trial_type.go', 'csf')
-    """
-    names = np.array(design.names, dtype=object)
-    is_drift = np.array([DRIFT.fullmatch(name) is not None for name in design.names], dtype=bool)
-    is_constant = names == CONSTANT
-    is_confound = np.isin(names, list(paradigm.confound_names)) & ~is_drift
-    is_condition = ~(is_drift | is_constant | is_confound)
-    confounds = design.matrix[:, is_confound]
-    if is_constant.any():
-        confounds = confounds - confounds.mean(axis=0)
-    return Parts(
-        (*names[is_condition], *names[is_confound]),
-        np.hstack([design.matrix[:, is_condition], confounds]),
-        np.arange(is_condition.sum() + is_confound.sum()) < is_condition.sum(),
-        design.matrix[:, is_constant],
-        np.hstack([design.matrix[:, is_drift], design.high_pass_basis]),
-    )
-
-
-def basis(X: Floats) -> Floats:
-    """Orthonormal basis of the space of columns, (n_scans, rank).
-
-    >>> basis(np.ones((4, 2))).shape
-    (4, 1)
-    """
-    return decomposition([_scaled(X)]).runs[0].left
-
-
 def variance_inflation(X: Floats, n_first: int, about_mean: bool) -> Floats:
     """Variance inflation factors of the first columns of a design, (n_first,).
 
@@ -182,17 +108,17 @@ def variance_inflation(X: Floats, n_first: int, about_mean: bool) -> Floats:
     >>> variance_inflation(X, 2, about_mean=True).round(3)
     array([1., 1.])
     """
-    design = decomposition([_scaled(X)]).runs[0]
+    design = decomposition([scaled(X)]).runs[0]
     first = X[:, :n_first]
-    squares = _squares(first)
-    total = _squares(first - first.mean(axis=0)) if about_mean else squares
+    about_zero = squares(first)
+    total = squares(first - first.mean(axis=0)) if about_mean else about_zero
     with np.errstate(divide="ignore", invalid="ignore"):
-        factors = ((design.right[:n_first] / design.singular) ** 2).sum(axis=1) * total / squares
+        factors = ((design.right[:n_first] / design.singular) ** 2).sum(axis=1) * total / about_zero
     # a column outside the row space is a sum of others, and the pseudo-inverse says nothing of it
     reached = (design.right[:n_first] ** 2).sum(axis=1)
     factors[(1 - reached > NOTHING_LEFT) | (factors > 1 / NOTHING_LEFT)] = np.inf
-    factors[squares == 0] = np.nan
-    return factors
+    factors[about_zero == 0] = np.nan
+    return np.asarray(factors)
 
 
 def removed_share(X: Floats, drifts: Floats) -> Floats:
@@ -212,8 +138,8 @@ def removed_share(X: Floats, drifts: Floats) -> Floats:
     centred = X - X.mean(axis=0)
     slow = basis(drifts - drifts.mean(axis=0))
     with np.errstate(invalid="ignore"):
-        share = _squares(slow.T @ centred) / _squares(centred)
-    share[_squares(centred) <= NOTHING_LEFT**2 * _squares(X)] = np.nan
+        share = squares(slow.T @ centred) / squares(centred)
+    share[squares(centred) <= NOTHING_LEFT**2 * squares(X)] = np.nan
     return np.minimum(share, 1.0)
 
 
@@ -233,10 +159,9 @@ def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
     array([1.])
     """
     X = np.hstack([design.matrix, design.high_pass_basis])
-    norms = _norms(X)
-    factors = decomposition([X / norms]).runs[0]
+    factors = decomposition([scaled(X)]).runs[0]
     n_regressors = len(design.names)
-    rows = weights / norms[:n_regressors] @ factors.right[:n_regressors] / factors.singular
+    rows = weights / norms(X)[:n_regressors] @ factors.right[:n_regressors] / factors.singular
     return np.asarray((rows**2).sum(axis=1))
 
 
@@ -253,7 +178,7 @@ def placed(contrast: ContrastSpecification, names: Sequence[str]) -> Floats | No
     weights = np.zeros((len(given), len(names)))
     for condition, column in zip(contrast.conditions, given.T, strict=True):
         weights[:, list(names).index(condition)] += column
-    return weights[weights.any(axis=1)]
+    return np.asarray(weights[weights.any(axis=1)])
 
 
 def diagnosis(
@@ -278,7 +203,7 @@ def diagnosis(
     """
     columns = parts(design, paradigm)
     n = len(columns.names)
-    found = decomposition([_scaled(columns.whole)]).runs[0].singular
+    found = decomposition([scaled(columns.whole)]).runs[0].singular
     full = found.size == columns.whole.shape[1]
     return Diagnosis(
         found.size,
@@ -302,8 +227,7 @@ def diagnosis(
 
 def correlations(columns: Parts) -> Floats:
     """Correlations of conditions and confounds without the constant and the drifts, (n_names, n_names)."""
-    left = _squares(columns.filtered) > NOTHING_LEFT * _squares(columns.matrix)
-    scaled = columns.filtered / np.where(left, _norms(columns.filtered), np.nan)
+    scaled = np.where(columns.directions.any(axis=0), columns.directions, np.nan)
     return np.asarray(np.clip(scaled.T @ scaled, -1, 1))
 
 
@@ -312,10 +236,19 @@ def regressor_rows(found: Diagnosis) -> list[Row]:
     return [dict(zip(REGRESSOR_COLUMNS, regressor, strict=True)) for regressor in found.regressors]
 
 
+def correlation_rows(found: Diagnosis) -> list[Row]:
+    """Rows of the table of correlations: a regressor's name, and its correlation with each."""
+    names = [regressor.name for regressor in found.regressors]
+    return [
+        {"regressor": name, **dict(zip(names, row, strict=True))}
+        for name, row in zip(names, found.correlation.tolist(), strict=True)
+    ]
+
+
 def contrast_rows(found: Diagnosis) -> list[Row]:
     """Rows of the table of contrasts, see `CONTRAST_COLUMNS`."""
     return [
-        {"contrast": c.label, "contrast_name": c.name, "estimable": int(c.estimable), "efficiency": c.efficiency}
+        dict(zip(CONTRAST_COLUMNS, (c.label, c.name, int(c.estimable), c.efficiency), strict=True))
         for c in found.contrasts
     ]
 
@@ -328,17 +261,3 @@ def _contrast(contrast: ContrastSpecification, design: DesignMatrix) -> Contrast
         return ContrastDiagnosis(contrast.label, contrast.name, False, 0.0)
     efficiency = 1 / float(effect_variances(design, weights).sum())
     return ContrastDiagnosis(contrast.label, contrast.name, True, efficiency)
-
-
-def _squares(X: Floats) -> Floats:
-    return np.asarray(np.einsum("ij,ij->j", X, X))
-
-
-def _norms(X: Floats) -> Floats:
-    """(n_columns,) lengths; 1 for a column of zeros."""
-    norms = np.sqrt(_squares(X))
-    return np.where(norms > 0, norms, 1.0)
-
-
-def _scaled(X: Floats) -> Floats:
-    return np.asarray(X / _norms(X))

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bidsglm.compare.crossproducts import RunFit, Values
+from bidsglm.compare.crossproducts import Values
 from bidsglm.model import ContrastSpecification, Floats
 
 TINY = 1e-50
@@ -63,6 +64,23 @@ def rows_of(plans: Sequence[Plan], contrast: int) -> slice:
     """
     start = sum(len(plan.weights) for plan in plans[:contrast])
     return slice(start, start + len(plans[contrast].weights))
+
+
+class RunFit(NamedTuple):
+    """What contrasts need of one run, for data that are not scaled."""
+
+    effects: Values
+    """(n_rows, n_voxels)"""
+    covariances: Floats
+    """(n_groups, n_rows, n_rows) of the effects for unit variance"""
+    group: NDArray[np.intp]
+    """(n_voxels,) group of each voxel"""
+    residual: Values
+    """(n_voxels,) residual sum of squares of the whitened data"""
+    divisor: float
+    """By which the residual sum of squares becomes a variance."""
+    traces: tuple[float, float]
+    """tr(RV), tr(RVRV), of which the degrees of freedom are made; both scans minus rank for AR(1)"""
 
 
 class RunSum(NamedTuple):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bidsglm.compare.autoregression import Autoregression, autoregression
 from bidsglm.compare.crossing import Rules
-from bidsglm.compare.crossproducts import Autoregression, autoregression
 from bidsglm.compare.models import Block, Corner, Models, RunDesigns
 from bidsglm.compare.pooled import PooledDesign, RunColumns, error_covariances, pooled_designs
 from bidsglm.model import Floats
@@ -130,9 +130,10 @@ class Designs:
             rules, projected, smoother = key
             kind = self.models.serial_correlation
             assert kind != "none"
+            cosines = [_orthonormal(run.drifts[projected]) for run in self.models.runs]
             runs = [
-                RunColumns(run.columns(rules).matrix, _orthonormal(run.drifts[projected]), run.repetition_time)
-                for run in self.models.runs
+                RunColumns(run.columns(rules).matrix, X0, run.repetition_time)
+                for run, X0 in zip(self.models.runs, cosines, strict=True)
             ]
             factors = self.pool.factors[smoother][True]
             data = [self.pool.values(smoother, True, i) * factors[i] for i in range(len(runs))]

@@ -8,19 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.compare.combination import RunSum, StatMaps, combined, rows_of
+from bidsglm.compare.autoregression import autoregressive_fit, coefficients, near_edge, truncated
+from bidsglm.compare.combination import RunFit, RunSum, StatMaps, combined, rows_of
 from bidsglm.compare.corner_designs import Designs
 from bidsglm.compare.crossing import Rules
-from bidsglm.compare.crossproducts import (
-    Products,
-    RunFit,
-    Values,
-    autoregressive_fit,
-    coefficients,
-    near_edge,
-    products,
-    truncated,
-)
+from bidsglm.compare.crossproducts import Products, Values, products
 from bidsglm.compare.models import Block, Corner, Models
 from bidsglm.compare.pooled import image_maps, pooled_fit, whitened_power
 from bidsglm.model import Floats

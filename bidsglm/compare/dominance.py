@@ -17,7 +17,9 @@ NEGLIGIBLE = 1e-3
 """Differences of t or F below it have no dominant step."""
 
 
-def dominant_steps(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> dict[str, NDArray[np.int8]]:
+def dominant_steps(
+    designs: Designs, steps: Sequence[Step], evidence: Evidence
+) -> dict[str, NDArray[np.int8]]:
     """Step with the largest Shapley value of |t(S) - t(nilearn)| at every voxel.
 
     Parameters

@@ -15,7 +15,7 @@ from bidsglm.model import CONSTANT, DesignMatrix, Floats, Hrf, ModelSpecificatio
 from bidsglm.spm.regressors import Timing, rounded
 
 REPRODUCED = 1e-8
-"""Relative to a regressor's largest value."""
+"""Relative to the largest value of the regressors."""
 DRIFT = "drift_"
 DEFAULT_ONSET = 8
 """SPM's microtime onset."""
@@ -86,7 +86,7 @@ def mixtures(
     if apart:
         own = [mixed | pure for mixed, pure in zip(crossed, own, strict=True)]
     runs = [
-        RunDesigns(regressors, _confounds(p), (_drifts(p, d.nilearn), d.spm.high_pass_basis), p.repetition_time)
+        RunDesigns(regressors, _confounds(p), _filters(p, d), p.repetition_time)
         for regressors, (p, d, _) in zip(own, parts, strict=True)
     ]
     return Mixtures(tuple(runs), apart)
@@ -117,11 +117,12 @@ def _regressors(paradigm: Paradigm, design: DesignMatrix) -> Columns:
     return Columns(tuple(design.names[i] for i in places), design.matrix[:, places])
 
 
-def _drifts(paradigm: Paradigm, design: DesignMatrix) -> Floats:
-    """Nilearn's drift terms."""
-    known = {*_regressors(paradigm, design).names, *paradigm.confound_names, CONSTANT}
-    places = [i for i, name in enumerate(design.names) if name not in known]
-    return design.matrix[:, places]
+def _filters(paradigm: Paradigm, designs: PureDesigns) -> tuple[Floats, Floats]:
+    """Columns of nilearn's design that are nothing else, SPM's cosines."""
+    own = designs.nilearn
+    known = {*_regressors(paradigm, own).names, *paradigm.confound_names, CONSTANT}
+    drifts = [i for i, name in enumerate(own.names) if name not in known]
+    return own.matrix[:, drifts], designs.spm.high_pass_basis
 
 
 def _confounds(paradigm: Paradigm) -> Columns:
@@ -133,5 +134,6 @@ def _confounds(paradigm: Paradigm) -> Columns:
 def _alike(own: Columns, mixed: Columns) -> bool:
     if own.names != mixed.names:
         return False
-    extent = np.abs(own.matrix).max(axis=0, initial=0.0)
-    return bool(np.all(np.abs(own.matrix - mixed.matrix) <= REPRODUCED * np.maximum(extent, extent.max(initial=0))))
+    # a dead column of nilearn's is only as small as the others allow
+    extent = np.abs(own.matrix).max(initial=0.0)
+    return bool(np.abs(own.matrix - mixed.matrix).max(initial=0.0) <= REPRODUCED * extent)

@@ -123,8 +123,8 @@ class Evidence(NamedTuple):
     sample: Block
     """Voxels of both masks, float64."""
     signals: tuple[Values, ...]
-    """The sample's series (n_scans, n_voxels) of every run, scaled and rounded to float32 as nilearn does: only
-    they give nilearn's maps beyond 6 digits"""
+    """The sample's series (n_scans, n_voxels) of every run, scaled and rounded to float32 as nilearn does:
+    only they give nilearn's maps beyond 6 digits"""
     chunks: Iterable[Block]
     """All voxels of both masks, float32 suffices."""
     pairs: Sequence[Pair]

@@ -10,15 +10,16 @@ so that a design costs one small product with the data and a covariance one band
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.compare.crossproducts import RunFit, Values
+from bidsglm.compare.combination import RunFit
+from bidsglm.compare.crossproducts import Values
 from bidsglm.model import Floats
 from bidsglm.spm import covariance
-from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, single, t_maps
+from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, t_maps
 from bidsglm.spm.estimation import Decomposition, Factors, JointModel, RunModel, dispersion, joint_model
 from bidsglm.spm.reml import reml
 from bidsglm.spm.whitening import Whitening, normalised
@@ -145,7 +146,10 @@ def whitened_power(Y: Values, whitening: Whitening | None) -> Values:
     [25.0]
     """
     if whitening is not None:
-        Y = Whitening(whitening.matrix.astype(Y.dtype), whitening.columns).product(Y)
+        # the product keeps the precision of the data when the matrix has it
+        matrix: Any = whitening.matrix.astype(Y.dtype)
+        series: Any = Y
+        Y = Whitening(matrix, whitening.columns).product(series)
     return np.asarray(np.einsum("tv,tv->v", Y, Y))
 
 
@@ -180,7 +184,11 @@ def pooled_fit(design: PooledDesign, Y: Values, power: Values) -> RunFit:
 
 
 def image_maps(
-    designs: Sequence[PooledDesign], betas: Sequence[Floats], error: Floats, rows: slice, test: Literal["t", "F"]
+    designs: Sequence[PooledDesign],
+    betas: Sequence[Floats],
+    error: Floats,
+    rows: slice,
+    test: Literal["t", "F"],
 ) -> tuple[Floats | None, Floats]:
     """Effect and statistic as SPM makes them of its images, which are rounded to float32.
 
@@ -198,7 +206,7 @@ def image_maps(
         A t has one row.
     """
     weights = cleaned([d.weights[rows].T for d in designs], designs[0].tolerance)
-    rounded = [single(beta) for beta in betas]
+    rounded = [beta.astype(np.float32) for beta in betas]
     if test == "F":
         whole = Decomposition(tuple(d.factors for d in designs), designs[0].tolerance)
         return None, f_maps(f_test(weights, whole, [d.inner for d in designs]), rounded, error).F

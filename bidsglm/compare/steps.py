@@ -15,13 +15,17 @@ analysis stands in its `Step`. What a mixed corner means:
   whitened data and design are projected on the complement of SPM's cosines.
 - *noise*: with nilearn's, each voxel is whitened by its own truncated AR(1) coefficient, taken from the
   residuals on the corner's regressors and drifts, and its residual sum of squares is divided by scans
-  minus columns (minus projected cosines). With SPM's, all voxels are whitened by one V, estimated anew
-  for the corner's smoother, regressors and drifts from data in SPM's scaling; the divisor is tr(RV).
+  minus columns (minus projected cosines). With SPM's, all voxels are whitened by one V and the divisor is
+  tr(RV). V belongs to the corner's smoother, regressors and drifts: it is SPM's own V plus the change that
+  they make in a V estimated, as SPM does, from a smaller pool of voxels in SPM's scaling.
 - *runs*: with nilearn's, every run has its own residual mean square and the variances of the effects are
   added; with SPM's, one residual mean square is pooled over all runs.
 
 The degrees of freedom of a corner go with noise and runs: scans minus rank, summed over runs, or SPM's
 effective ones. They matter for p and z alone, as the mask does.
+
+The packages' roundings are no step: nilearn's scaled signals and SPM's parameters are float32. They
+change maps by some 1e-7 of their range; closures are taken on maps that are rounded likewise.
 """
 
 from dataclasses import dataclass

@@ -145,7 +145,6 @@ def _condition(variables: Variables, regressor: str, model: ModelSpecification) 
     name = regressor.removeprefix(TRIAL_TYPE)
     if variables.transformed:
         plain = variables.transformed.conditions[regressor]
-        _refuse_heights(variables.events, regressor, plain)
     else:
         events = events_of(variables.events, name)
         plain = Condition(name, events.onsets, events.durations)
@@ -157,15 +156,6 @@ def _condition(variables: Variables, regressor: str, model: ModelSpecification) 
         ),
         orthogonalize=_orthogonalize(model.orthogonalize, name),
     )
-
-
-def _refuse_heights(table: Table, regressor: str, condition: Condition) -> None:
-    """Refuse what no backend models yet: it would silently be fitted with heights of 1."""
-    if condition.amplitudes is not None:
-        raise DataError(
-            f"{table.path}: the model's transformations give the events of {regressor} heights other than 1, "
-            "which is not supported yet; use ParametricModulations"
-        )
 
 
 def _modulators(table: Table, condition: Condition, model: ModelSpecification) -> tuple[Modulator, ...]:

@@ -36,8 +36,6 @@ class ClusterReport:
     """Name as in the agreement table -> height on the scale of the statistic; None where nothing survives"""
     fwhm_mm: tuple[float, ...]
     """Smoothness; empty where it was not estimated"""
-    columns: tuple[str, ...]
-    """Of the file"""
     rows: tuple[Mapping[str, str], ...]
     """All of the file, cells as they stand in it"""
     table: str
@@ -51,7 +49,7 @@ class ClusterReport:
     @property
     def titles(self) -> tuple[Column, ...]:
         """Columns that the page shows, of those in the file."""
-        return tuple(column for column in COLUMNS if column.key in self.columns)
+        return tuple(column for column in COLUMNS if self.rows and column.key in self.rows[0])
 
     @property
     def n_clusters(self) -> int:
@@ -77,7 +75,7 @@ def cell(value: str, key: str) -> str:
 def heights(report: ClusterReport) -> str:
     """Write the thresholds of a table.
 
-    >>> t = ClusterReport("spm", "t", {"p001": 3.13, "fwe05": None}, (), (), (), "")
+    >>> t = ClusterReport("spm", "t", {"p001": 3.13, "fwe05": None}, (), (), "")
     >>> print(heights(t))
     p < 0.001: t > 3.13; FWE 0.05: none
     """
@@ -95,7 +93,7 @@ def _height(test: str, value: float | None) -> str:
 def smoothness(report: ClusterReport) -> str:
     """Write the smoothness that a table's corrected p values rest on; nothing where there is none.
 
-    >>> smoothness(ClusterReport("spm", "t", {}, (5.33, 5.36, 5.4), (), (), ""))
+    >>> smoothness(ClusterReport("spm", "t", {}, (5.33, 5.36, 5.4), (), ""))
     'smoothness 5.3 × 5.4 × 5.4 mm FWHM'
     """
     return f"smoothness {_sizes(report.fwhm_mm)} mm FWHM" if report.fwhm_mm else ""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bidsglm.compare.agreement import COLUMNS
-from bidsglm.report import wording
+from bidsglm.report import cluster_tables, wording
+from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import BACKEND_TITLES, Figure
 from bidsglm.report.methods import RunInput, SettingRow
 from bidsglm.report.references import cited
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "About",
+    "ClusterReport",
     "ContrastReport",
     "Figure",
     "GroupReport",
@@ -69,6 +71,8 @@ class ContrastReport:
     """One row for each map; empty with a single backend."""
     figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
+    clusters: tuple[ClusterReport, ...] = ()
+    """One for each backend."""
 
 
 @dataclass(frozen=True)
@@ -217,5 +221,6 @@ def _environment() -> "Environment":
         "backend_titles": BACKEND_TITLES,
         "descriptions": COLUMNS,
         "wording": wording,
+        "clusters": cluster_tables,
     }
     return environment

@@ -1,11 +1,12 @@
 """Maps on axial slices over the mean bold image: both packages, their difference, their masks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bidsglm.model import Floats, Mask
 from bidsglm.report.drawing import (
@@ -85,37 +86,50 @@ class Layer(NamedTuple):
     contour: Mask | None = None
 
 
-def _colour_limit(volumes: Iterable[Floats]) -> float:
+def colour_limit(volumes: Iterable[Floats]) -> float:
+    """Value at which colours saturate: a high quantile of the absolute values; 1 where there are none.
+
+    >>> colour_limit([np.array([-2.0, np.nan]), np.array([2.0])])
+    2.0
+    """
     values = np.abs(np.concatenate([volume[np.isfinite(volume)] for volume in volumes]))
     return float(np.quantile(values, DISPLAY_QUANTILE)) or 1.0 if len(values) else 1.0
 
 
-def _layers(images: ContrastImages) -> list[Layer]:
-    stat, p = images.maps[images.test], images.maps.get("p", {})
-    inside = {name: np.where(images.masks[name], stat[name], np.nan) for name in images.backends}
-    limit = _colour_limit(inside.values())
+def _layers(images: ContrastImages, name: str) -> list[Layer]:
+    stat, p = images.maps[name], images.maps.get("p", {}) if name == images.test else {}
+    inside = {b: np.where(images.masks[b], stat[b], np.nan) for b in images.backends}
+    limit = colour_limit(inside.values())
     layers = [
         Layer(
-            f"{BACKEND_TITLES[name]}  {images.test}",
-            inside[name],
+            f"{BACKEND_TITLES[backend]}  {name}",
+            inside[backend],
             limit,
-            images.test == "t",
-            images.masks[name] & (p[name] < P_CONTOUR) if name in p else None,
+            name != "F",
+            images.masks[backend] & (p[backend] < P_CONTOUR) if backend in p else None,
         )
-        for name in images.backends
+        for backend in images.backends
     ]
     if len(layers) == 2:
         difference = np.where(images.both, stat["spm"] - stat["nilearn"], np.nan)
-        layers.append(Layer("SPM − nilearn", difference, _colour_limit([difference])))
+        layers.append(Layer("SPM − nilearn", difference, colour_limit([difference])))
     return layers
 
 
-def maps_figure(images: ContrastImages) -> Figure:
-    """Both statistic maps and their difference on the same slices, on the mean bold image.
+def maps_figure(images: ContrastImages, name: str = "") -> Figure:
+    """Both maps and their difference on the same slices, on the mean bold image.
 
     The slices hold the highest voxel of each row. Colours fade out around zero; nothing is cut.
+
+    Parameters
+    ----------
+    images
+        Of a contrast.
+    name
+        Which maps: effect, or the statistic, which it is if empty.
     """
-    layers = _layers(images)
+    name = name or images.test
+    layers = _layers(images, name)
     of = view(images.either, images.affine, [layer.values for layer in layers[:2]] + [abs(layers[-1].values)])
     with style():
         drawing = _slice_rows(layers, images.background, of)
@@ -124,15 +138,25 @@ def maps_figure(images: ContrastImages) -> Figure:
     difference = ", below their difference SPM minus nilearn on a scale of its own" * (len(layers) == 3)
     contour = " White lines enclose p < 0.001 uncorrected, one-sided." * (layers[0].contour is not None)
     return Figure(
-        name=f"contrast-{images.label}_stat-{images.test}_desc-maps.png",
+        name=f"contrast-{images.label}_stat-{name}_desc-maps.png",
         content=content,
-        alt=f"{images.test} maps of {images.name} from {shown} on {len(of.slices)} axial slices{difference}.",
+        alt=f"{name} maps of {images.name} from {shown} on {len(of.slices)} axial slices{difference}.",
         caption=(
-            f"{images.test} maps of {shown} on the same axial slices and one colour scale{difference}, over"
-            f" the mean bold image. No threshold: colours fade out towards zero.{contour} The left of the"
-            " picture (L) is the left of the brain; numbers are heights z in mm."
+            f"{name[0].upper()}{name[1:]} maps of {shown} on the same axial slices and one colour"
+            f" scale{difference}, over the mean bold image. {_units(images, name)}No threshold: colours fade"
+            f" out towards zero.{contour} The left of the picture (L) is the left of the brain; numbers are"
+            " heights z in mm."
         ),
     )
+
+
+def _units(images: ContrastImages, name: str) -> str:
+    """Sentence on the units of effects; none for other maps and where both are the same."""
+    units = images.effect_units
+    if name != "effect" or len({units[b] for b in images.backends}) < 2:
+        return ""
+    of = ", ".join(f"{BACKEND_TITLES[b]}'s in {units[b]}" for b in images.backends)
+    return f"The units are not the same ({of}), which alone makes a difference. "
 
 
 def _slice_rows(layers: Sequence[Layer], background: Floats, of: View) -> "Canvas":
@@ -240,7 +264,12 @@ def _mask_parts(masks: Mapping[str, Mask]) -> dict[str, tuple[Mask, str]]:
     }
 
 
-def _draw_masks(parts: Mapping[str, tuple[Mask, str]], background: Floats, affine: Floats) -> "Canvas":
+def _draw_masks(
+    parts: Mapping[str, tuple[Mask, str]],
+    background: Floats,
+    affine: Floats,
+    words: Callable[[Mask], str] = lambda part: f"{int(part.sum()):,}",
+) -> "Canvas":
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
@@ -263,6 +292,42 @@ def _draw_masks(parts: Mapping[str, tuple[Mask, str]], background: Floats, affin
     axes.imshow(flat, origin="lower", aspect=aspect, interpolation="nearest", **look)
     _mark_sides(axes, of, below.shape)
     _mark_heights(axes, of, below.shape[0])
-    handles = [Patch(color=c, label=f"{name}: {int(part.sum()):,}") for name, (part, c) in parts.items()]
-    drawing.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
+    handles = [Patch(color=c, label=f"{name}: {words(part)}") for name, (part, c) in parts.items()]
+    drawing.legend(handles=handles, loc="lower center", ncols=max(len(handles), 1), frameon=False)
     return drawing
+
+
+def dominant_figure(
+    images: ContrastImages, steps: NDArray[np.integer], names: Sequence[tuple[str, str]]
+) -> Figure:
+    """Which modelling step makes most of the t difference of each voxel.
+
+    Parameters
+    ----------
+    images
+        Of the contrast.
+    steps
+        (x, y, z) index into the names
+    names
+        Name and colour of each step, the first for voxels without a difference
+    """
+    inside = np.where(images.both, steps, -1)
+    counts = [int((inside == i).sum()) for i in range(len(names))]
+    parts = {
+        name: (inside == i, colour)
+        for i, ((name, colour), n) in enumerate(zip(names, counts, strict=True))
+        if n
+    }
+    shares = ", ".join(f"{name} {100 * n / sum(counts):.0f} %" for (name, _), n in zip(names, counts, strict=True) if n)
+    with style():
+        drawing = _draw_masks(parts, images.background, images.affine, lambda part: f"{100 * part.sum() / sum(counts):.0f} %")
+        content = encoded(drawing, "png")
+    return Figure(
+        name=f"contrast-{images.label}_desc-dominantstep.png",
+        content=content,
+        alt=f"Dominant modelling step of each voxel on axial slices; share of the voxels: {shares}.",
+        caption=(
+            f"In each voxel, the modelling step that makes most of the difference between the two {images.test}"
+            " values (largest Shapley value of its absolute difference), and the share of the voxels it leads."
+        ),
+    )

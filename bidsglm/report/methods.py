@@ -271,5 +271,5 @@ def _nilearn_text(model: ModelSpecification, n_runs: int) -> str:
     return (
         f"The nilearn model (Abraham et al., 2014) was fitted with nilearn itself. Scaling: {scaling}."
         f" {words}. High-pass filter: {_nilearn_filter(model)}."
-        f"{' Each run had its own model; runs were combined by fixed effects.' * (n_runs > 1)}"
+        f"{' Each run had its own model; runs were combined by fixed effects (F only approximately, as nilearn says).' * (n_runs > 1)}"
     )

@@ -49,7 +49,12 @@ def reoriented(volume: NDArray[Number], affine: Floats) -> NDArray[Number]:
     return result
 
 
-def _reoriented_affine(affine: Floats, shape: tuple[int, int, int]) -> Floats:
+def reoriented_affine(affine: Floats, shape: tuple[int, ...]) -> Floats:
+    """Voxel -> mm (4, 4) of a volume after `reoriented`.
+
+    >>> reoriented_affine(np.diag([-2.0, 2, 2, 1]), (3, 3, 3))[0].tolist()
+    [2.0, 0.0, 0.0, -4.0]
+    """
     result: Floats = affine @ inv_ornt_aff(io_orientation(affine), shape)
     return result
 
@@ -142,12 +147,12 @@ def heights(of: View) -> tuple[float, ...]:
     (0.0, 4.0)
     """
     shape = _reoriented_shape(of)
-    affine = _reoriented_affine(of.affine, of.shape)
+    affine = reoriented_affine(of.affine, of.shape)
     middle = [(shape[0] - 1) / 2, (shape[1] - 1) / 2]
     return tuple(float((affine @ [*middle, level, 1])[2]) for level in of.slices)
 
 
 def pixel_aspect(of: View) -> float:
     """Height of a pixel of the montage over its width."""
-    sizes = np.linalg.norm(_reoriented_affine(of.affine, of.shape)[:3, :3], axis=0)
+    sizes = np.linalg.norm(reoriented_affine(of.affine, of.shape)[:3, :3], axis=0)
     return float(sizes[1] / sizes[0])

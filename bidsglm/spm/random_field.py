@@ -228,6 +228,8 @@ def cluster_probability(
 def peak_p(field: Field, search: SearchVolume, height: ArrayLike) -> Floats:
     """Family-wise p value of a peak: the smaller of random field theory's and Bonferroni's.
 
+    Where the resels are unknown (NaN), it is Bonferroni's.
+
     Examples
     --------
     >>> search = SearchVolume(5000, (1, 9.5, 40, 120), (3.0, 3.0, 3.0))
@@ -235,4 +237,4 @@ def peak_p(field: Field, search: SearchVolume, height: ArrayLike) -> Floats:
     array([0.4634 , 0.05506])
     """
     random_field = cluster_probability(field, search.resels, height).corrected
-    return np.minimum(random_field, np.minimum(1, search.n_voxels * upper_tail(field, height)))
+    return np.fmin(random_field, np.minimum(1, search.n_voxels * upper_tail(field, height)))

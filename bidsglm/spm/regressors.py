@@ -116,7 +116,7 @@ def event_weights(condition: Condition, dt: float) -> Floats:
     >>> event_weights(two, 0.125).round(9).tolist()
     [[1.0, -1.0], [1.0, 1.0]]
     """
-    columns = [np.ones_like(condition.onsets)]
+    columns = [condition.heights]
     minutes = condition.onsets / SECONDS_PER_MINUTE
     columns += [minutes**k for k in range(1, condition.time_modulation + 1)]
     columns += [m.values**k for m in condition.modulators for k in range(1, m.order + 1)]

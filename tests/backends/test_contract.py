@@ -7,7 +7,16 @@ import pytest
 
 from bidsglm.backends import BACKENDS, nilearn_glm, spm12
 
-FUNCTIONS = ("check", "mask_from", "design", "estimate", "usable_runs", "contrast")
+FUNCTIONS = (
+    "check",
+    "mask_from",
+    "design",
+    "estimate",
+    "usable_runs",
+    "contrast",
+    "inference",
+    "second_level",
+)
 ESTIMATE_FIELDS = {"mask", "betas", "residual_mean_square", "dof", "noise"}
 
 

@@ -10,7 +10,9 @@ from scipy import ndimage
 
 from bidsglm.backends.nilearn_clusters import cluster_peaks, excursion, maxima
 
-AFFINE = np.array([[-2.5, 0.0, 0.0, 20.0], [0.0, 3.0, 0.0, -10.0], [0.0, 0.0, 2.0, 5.0], [0.0, 0.0, 0.0, 1.0]])
+AFFINE = np.array(
+    [[-2.5, 0.0, 0.0, 20.0], [0.0, 3.0, 0.0, -10.0], [0.0, 0.0, 2.0, 5.0], [0.0, 0.0, 0.0, 1.0]]
+)
 MM = 1e-9
 """Of coordinates: both are the affine times whole numbers."""
 
@@ -27,7 +29,8 @@ def demo_map() -> np.ndarray:
     """Three blobs of z in noise, two of which touch."""
     place = np.indices((20, 22, 18)).transpose(1, 2, 3, 0)
     blobs = [
-        8 * np.exp(-((place - centre) ** 2).sum(axis=-1) / 8) for centre in ((5, 6, 6), (9, 8, 7), (14, 15, 10))
+        8 * np.exp(-((place - centre) ** 2).sum(axis=-1) / 8)
+        for centre in ((5, 6, 6), (9, 8, 7), (14, 15, 10))
     ]
     return noise(0, 1.0) + sum(blobs)
 
@@ -77,7 +80,9 @@ def test_table_equals_nilearns(name, height):
 
 
 def test_further_peaks_equal_nilearns_at_any_distance():
-    assert all(assert_equals_nilearn(MAPS["smooth"], AFFINE, 0.5, distance) > 0 for distance in (4.0, 8.0, 15.0))
+    assert all(
+        assert_equals_nilearn(MAPS["smooth"], AFFINE, 0.5, distance) > 0 for distance in (4.0, 8.0, 15.0)
+    )
 
 
 def test_oblique_affine_gives_the_same_distances():

@@ -46,7 +46,9 @@ def test_thresholds_equal_those_of_threshold_stats_img():
         assert ours == pytest.approx(theirs, rel=1e-12)
 
 
-def maps_of(z: np.ndarray, voxels: np.ndarray, test: str = "t", dof: tuple[float, ...] = (30.0,)) -> ContrastMaps:
+def maps_of(
+    z: np.ndarray, voxels: np.ndarray, test: str = "t", dof: tuple[float, ...] = (30.0,)
+) -> ContrastMaps:
     p = stats.norm.sf(z[voxels].astype(float))
     stat = stats.t.isf(p, *dof) if test == "t" else stats.f.isf(p, *dof)
     spec = ContrastSpecification("go", "go", ("trial_type.go",), np.eye(1), test)
@@ -98,20 +100,15 @@ def test_second_level_equals_second_level_model(covariates, weights):
     values = {name: rng.normal(mean, 3, N_SUBJECTS) for name, mean in covariates.items()}
     images = subjects()
     mask = z_map()[1]
-    ours = nilearn_glm.second_level(
-        images.reshape(N_SUBJECTS, -1), values or None, weights, mask.ravel()
-    )
-    centred = {name: value - value.mean() for name, value in values.items()}
-    confounds = pd.DataFrame({"subject_label": [str(i) for i in range(N_SUBJECTS)], **centred})
+    ours = nilearn_glm.second_level(images.reshape(N_SUBJECTS, -1), values or None, weights, mask.ravel())
+    design = {name: value - value.mean() for name, value in values.items()}
     model = SecondLevelModel(mask_img=nib.Nifti1Image(mask.astype(np.uint8), AFFINE))
-    frames = [nib.Nifti1Image(image, AFFINE) for image in images]
-    table = pd.DataFrame({"subject_label": confounds["subject_label"], "map_name": "x", "effects_map_path": frames})
-    design = pd.DataFrame({"mean": np.ones(N_SUBJECTS), **centred}) if values else None
-    model.fit(table if design is None else frames, design_matrix=design)
-    kind = "t" if weights.ndim == 1 else "F"
-    theirs = model.compute_contrast(
-        weights, first_level_contrast="x" if design is None else None, second_level_stat_type=kind, output_type="all"
+    model.fit(
+        [nib.Nifti1Image(image, AFFINE) for image in images],
+        design_matrix=pd.DataFrame({"mean": np.ones(N_SUBJECTS), **design}),
     )
+    kind = "t" if weights.ndim == 1 else "F"
+    theirs = model.compute_contrast(weights, second_level_stat_type=kind, output_type="all")
     names = {"stat": "stat", "z": "z_score", "p": "p_value"}
     if kind == "t":
         names |= {"effect": "effect_size", "variance": "effect_variance"}

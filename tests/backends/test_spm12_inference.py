@@ -11,15 +11,13 @@ from bidsglm.backends import spm12
 from bidsglm.backends.records import Inference
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Volume
-from tests.spm12_reference import Case, MissingCaseError, case
 from tests.spm.extras import find_extra, find_extras, read_volume
+from tests.spm12_reference import Case, MissingCaseError, case
 
 FLOAT64_RTOL = 1e-9
 """Of sums in float64 in another order, over the whole chain from the data."""
-THRESHOLD_RTOL = 2e-7
-"""SPM inverts distributions by bisection."""
 STAT_RTOL = 1e-6
-"""Of float32 statistics."""
+"""Of float32 statistics, and of thresholds that SPM finds by bisection."""
 P_RTOL, P_ATOL = 1e-4, 1e-12
 """A float32 step of t changes the p of high peaks by some 1e-5; SPM's upper tails are 1 - cdf."""
 LARGEST_PRECISE_Z = 6.0
@@ -35,9 +33,18 @@ CONTRASTS = {
 }
 """All but those of 03 whose weights differ between its runs, or whose rows do."""
 CELLS = (
-    ("cluster_p_fwe", "cluster_q_fdr", "cluster_voxels", "cluster_p")
-    + ("peak_p_fwe", "peak_q_fdr", "stat", "z", "peak_p")
-    + ("x_mm", "y_mm", "z_mm")
+    "cluster_p_fwe",
+    "cluster_q_fdr",
+    "cluster_voxels",
+    "cluster_p",
+    "peak_p_fwe",
+    "peak_q_fdr",
+    "stat",
+    "z",
+    "peak_p",
+    "x_mm",
+    "y_mm",
+    "z_mm",
 )
 """Ours in the order of SPM's columns, after those of the whole set."""
 
@@ -101,7 +108,7 @@ def assert_same_table(ours, theirs: dict) -> None:
     expected = theirs.get("rows_3peaks_8mm", [])
     expected = [expected] if expected and not isinstance(expected[0], list) else expected
     assert len(ours.table.rows) == len(expected)
-    assert ours.facts["SetLevel"]["Clusters"] == theirs["n_clusters"]
+    assert ours.facts["SetLevel"]["Clusters"] == theirs.get("n_clusters", 0)
     columns = list(ours.table.columns)
     for row, reference in zip(ours.table.rows, expected, strict=True):
         cells = dict(zip(columns, row, strict=True))
@@ -149,7 +156,8 @@ def test_second_level_equals_spm(model):
         np.testing.assert_allclose(maps.dof, expected, rtol=FLOAT64_RTOL)
         if contrast["STAT"] == "T":
             effect = read_volume(find_extra(f"second_level/{model}/con_{number:04d}.nii.gz")).ravel()
-            np.testing.assert_allclose(maps.effect, effect, atol=IMAGE_RTOL * (np.nanmax(effect) - np.nanmin(effect)))
+            step = IMAGE_RTOL * (np.nanmax(effect) - np.nanmin(effect))
+            np.testing.assert_allclose(maps.effect, effect, atol=step)
 
 
 def test_group_contrast_that_the_covariates_cannot_give_is_an_error():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from bidsglm.model import Condition, Modulator
-from bidsglm.spm.hrf import canonical_hrf
+from bidsglm.model import Condition, Hrf, Modulator
+from bidsglm.spm.hrf import basis_functions, canonical_hrf
 from bidsglm.spm.regressors import (
     PAD_BINS,
     Timing,
@@ -149,3 +149,15 @@ def test_dependent_column_becomes_zero():
 
 def test_zero_matrix_stays_zero():
     assert not orthogonalise(np.zeros((4, 2))).any()
+
+
+def test_heights_of_events_scale_their_responses():
+    timing = Timing(2.0, 60)
+    onsets, durations = np.array([4.0, 50.0]), np.array([2.0, 2.0])
+    basis = basis_functions(Hrf("spm"), timing.dt)
+    apart = [
+        condition_regressors(Condition("go", onsets[[i]], durations[[i]]), basis, timing) for i in range(2)
+    ]
+    weighted = Condition("go", onsets, durations, amplitudes=np.array([3.0, -0.5]))
+    expected = 3.0 * apart[0] - 0.5 * apart[1]
+    assert_allclose(condition_regressors(weighted, basis, timing), expected, atol=1e-12)

@@ -1,0 +1,114 @@
+"""The columns of a design by what they are for: conditions and confounds, the constant, drifts."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bidsglm.model import CONSTANT, DesignMatrix, Floats, Mask, Paradigm
+from bidsglm.spm.estimation import decomposition
+from bidsglm.spm.highpass import remove
+
+DRIFT = re.compile(r"drift_\d+|cosine_?\d+")
+"""nilearn's drift terms, and fMRIPrep's where a model takes them as confounds."""
+NOTHING_LEFT = 1e-10
+"""A column of which a smaller share of the squares is left is a sum of others: rounding leaves 1e-30, and
+regressors that anyone could tell apart more than 1e-6."""
+ROUNDING = 1e-12
+"""Columns this much smaller than what they were made of are zero but for rounding."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The columns of a design, sorted by what they are for."""
+
+    names: tuple[str, ...]
+    """Conditions, then confounds."""
+    matrix: Floats
+    """(n_scans, n_names); confounds mean-centred where there is a constant"""
+    is_condition: Mask
+    """(n_names,)"""
+    constant: Floats
+    """(n_scans, 1), or no column"""
+    drifts: Floats
+    """(n_scans, n_drifts) drift terms or cosines of the high-pass filter"""
+
+    @cached_property
+    def filtered(self) -> Floats:
+        """(n_scans, n_names) without the constant and the drifts: what the fit sees of the regressors."""
+        return remove(self.matrix, basis(np.hstack([self.constant, self.drifts])))
+
+    @cached_property
+    def directions(self) -> Floats:
+        """(n_scans, n_names) these filtered columns scaled to length 1; zeros where nothing is left."""
+        left = squares(self.filtered) > NOTHING_LEFT * squares(self.matrix)
+        return np.asarray(np.where(left, scaled(self.filtered), 0.0))
+
+    @cached_property
+    def whole(self) -> Floats:
+        """(n_scans, n_columns) all columns."""
+        return np.hstack([self.matrix, self.constant, self.drifts])
+
+
+def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
+    """Sort the columns of a design.
+
+    Parameters
+    ----------
+    design
+        Of one run, of either backend.
+    paradigm
+        That it was made of, which knows the confounds.
+
+    >>> run = Paradigm(2.0, 4, None, (), ("csf",), np.arange(4.0)[:, None])
+    >>> X = np.column_stack([np.eye(4)[0], np.arange(4.0), np.ones(4)])
+    >>> parts(DesignMatrix(("trial_type.go", "csf", "constant"), X, np.zeros((4, 0))), run).names
+    ('trial_type.go', 'csf')
+    """
+    names = np.array(design.names, dtype=object)
+    is_drift = np.array([DRIFT.fullmatch(name) is not None for name in design.names], dtype=bool)
+    is_constant = names == CONSTANT
+    is_confound = np.isin(names, list(paradigm.confound_names)) & ~is_drift
+    is_condition = ~(is_drift | is_constant | is_confound)
+    conditions, confounds = design.matrix[:, is_condition], design.matrix[:, is_confound]
+    if is_constant.any():
+        given = paradigm.confounds[:, [paradigm.confound_names.index(n) for n in names[is_confound]]]
+        confounds = _cleared(confounds - confounds.mean(axis=0), norms(given))
+    return Parts(
+        (*names[is_condition], *names[is_confound]),
+        np.hstack([_cleared(conditions, norms(conditions).max(initial=0.0)), confounds]),
+        np.arange(is_condition.sum() + is_confound.sum()) < is_condition.sum(),
+        design.matrix[:, is_constant],
+        np.hstack([design.matrix[:, is_drift], design.high_pass_basis]),
+    )
+
+
+def basis(X: Floats) -> Floats:
+    """Orthonormal basis of the space of columns, (n_scans, rank).
+
+    >>> basis(np.ones((4, 2))).shape
+    (4, 1)
+    """
+    return decomposition([scaled(X)]).runs[0].left
+
+
+def squares(X: Floats) -> Floats:
+    """Sum of squares of each column, (n_columns,)."""
+    return np.asarray(np.einsum("ij,ij->j", X, X))
+
+
+def norms(X: Floats) -> Floats:
+    """Length of each column, 1 for a column of zeros, (n_columns,)."""
+    lengths = np.sqrt(squares(X))
+    return np.asarray(np.where(lengths > 0, lengths, 1.0))
+
+
+def _cleared(X: Floats, scale: Floats | float) -> Floats:
+    """Zeros for columns of which only rounding is left: constant confounds, modulators that do not vary."""
+    return np.asarray(np.where(norms(X) > ROUNDING * scale, X, 0.0))
+
+
+def scaled(X: Floats) -> Floats:
+    """Columns of length 1, or of zeros, (n_scans, n_columns)."""
+    return np.asarray(X / norms(X))

@@ -1,0 +1,169 @@
+"""Writes what compares the packages: differences, agreement, why they differ, and the designs' diagnosis."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.compare import attribution
+from bidsglm.compare.agreement import COLUMNS, FweThresholds, agreement
+from bidsglm.compare.collinearity import (
+    CONTRAST_COLUMNS,
+    REGRESSOR_COLUMNS,
+    contrast_rows,
+    correlation_rows,
+    regressor_rows,
+)
+from bidsglm.compare.findings import RunReview, findings
+from bidsglm.dataset.images import map_bytes
+from bidsglm.dataset.outputs import map_name, write_bytes, write_json, write_table
+from bidsglm.model import Floats, Volume
+from bidsglm.unit import Fitted, run_label
+from bidsglm.unit_files import OUTSIDE, UnitWriter, contrast_facts, stats_of
+
+DIFFERENCE = "difference"
+STEP_COLOURS = (
+    "#ffffff",
+    "#8c6bb1",
+    "#41ab5d",
+    "#2171b5",
+    "#ec7014",
+    "#cb181d",
+    "#737373",
+    "#17becf",
+    "#e377c2",
+)
+"""Of the labels of dominant-step maps, in their order."""
+
+
+def write_differences(writer: UnitWriter) -> None:
+    """Maps of spm minus nilearn, in the voxels of both masks."""
+    spm, nilearn = writer.fitted.fits["spm"], writer.fitted.fits["nilearn"]
+    both = spm.mask & nilearn.mask
+    for first, second in zip(spm.maps, nilearn.maps, strict=True):
+        facts = {
+            **contrast_facts(first, writer.unit),
+            "Description": "spm minus nilearn, in the voxels of both",
+        }
+        maps = dict(stats_of(second))
+        for stat, values in stats_of(first):
+            if stat in ("effect", "t", "F"):
+                difference = np.where(both, values - maps[stat], OUTSIDE[stat])
+                name = map_name(writer.unit.prefix, stat, DIFFERENCE, first.specification.label)
+                writer.image(name, difference, OUTSIDE[stat], {"StatisticType": stat, **facts})
+
+
+def voxel_coordinates(volume: Volume) -> Floats:
+    """Millimetre coordinates (n_voxels, 3) of the columns of a volume.
+
+    >>> voxel_coordinates(Volume((1, 1, 2), np.diag([2.0, 2, 3, 1]), np.ones((1, 1, 2), bool)))
+    array([[0., 0., 0.],
+           [0., 0., 3.]])
+    """
+    indices = np.argwhere(volume.voxels)
+    return np.asarray(indices @ volume.affine[:3, :3].T + volume.affine[:3, 3])
+
+
+def write_agreement(writer: UnitWriter) -> None:
+    """One row for each contrast and map."""
+    spm, nilearn = writer.fitted.fits["spm"], writer.fitted.fits["nilearn"]
+    coordinates = voxel_coordinates(writer.volume)
+    rows = []
+    for index, (first, second) in enumerate(zip(spm.maps, nilearn.maps, strict=True)):
+        fwe = FweThresholds(*(fit.inference.contrasts[index].thresholds.fwe05 for fit in (spm, nilearn)))
+        for row in agreement(first, second, spm.mask, nilearn.mask, coordinates, fwe):
+            label = {"contrast": first.specification.label}
+            rows.append({**row, **label, "contrast_name": first.specification.name})
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    name = f"{writer.unit.prefix}_desc-agreement_metrics"
+    write_table(writer.path(f"{name}.tsv"), columns, [[row.get(key) for key in columns] for row in rows])
+    described = {key: {"Description": text} for key, text in COLUMNS.items() if key in columns}
+    described["contrast_name"] = {"Description": "the contrast's name in the model"}
+    write_json(writer.path(f"{name}.json"), described)
+
+
+def write_attribution(writer: UnitWriter, explanation: attribution.Explanation) -> dict[str, object]:
+    """Write the table of steps and the dominant-step maps; returns what the summary says of them."""
+    labels = {m.specification.name: m.specification.label for m in writer.fitted.fits["spm"].maps}
+    columns = [*attribution.COLUMNS, "contrast_name"]
+    rows = [
+        {**row, "contrast": labels[str(row["contrast"])], "contrast_name": row["contrast"]}
+        for row in explanation.rows
+    ]
+    described = {name: {"Description": text} for name, text in attribution.COLUMNS.items()}
+    described["contrast_name"] = {"Description": "the contrast's name in the model"}
+    name = f"{writer.unit.prefix}_desc-attribution_metrics"
+    _write_rows(writer, name, columns, rows, described)
+    for label, steps in explanation.dominant.items():
+        _write_dominant(writer, label, steps, explanation.labels)
+    facts = {
+        key: getattr(explanation, key) for key in ("closes", "n_sample", "n_voxels", "n_uncertain", "notes")
+    }
+    return {"attribution": facts}
+
+
+def _write_dominant(writer: UnitWriter, label: str, steps: NDArray[np.int8], names: Sequence[str]) -> None:
+    """Labelled map of the step that makes most of the difference at each voxel, with its names."""
+    name = f"{writer.unit.prefix}_contrast-{label}_desc-dominantstep_dseg"
+    space = writer.unit.entities.get("space", "")
+    write_bytes(
+        writer.path(f"{name}.nii.gz"), map_bytes(steps, writer.volume, 0, dtype=np.uint8, space=space)
+    )
+    text = "modelling step with the largest Shapley value of the difference of the statistic, at each voxel"
+    write_json(writer.path(f"{name}.json"), writer.sidecar(Description=text))
+    rows = [
+        [index, step, colour] for index, (step, colour) in enumerate(zip(names, STEP_COLOURS, strict=False))
+    ]
+    write_table(writer.path(f"{name}.tsv"), ("index", "name", "color"), rows)
+
+
+def _write_rows(
+    writer: UnitWriter,
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, object]],
+    described: Mapping[str, object],
+) -> None:
+    write_table(writer.path(f"{name}.tsv"), columns, [[row.get(key) for key in columns] for row in rows])
+    write_json(writer.path(f"{name}.json"), described)
+
+
+def _reviews(fitted: Fitted) -> list[RunReview]:
+    prepared = fitted.prepared
+    return [
+        RunReview(
+            run_label(prefix), paradigm, {b: d[i] for b, d in prepared.designs.items()}, prepared.contrasts
+        )
+        for i, (prefix, paradigm) in enumerate(
+            zip(prepared.unit.run_prefixes, prepared.paradigms, strict=True)
+        )
+    ]
+
+
+def write_diagnosis(writer: UnitWriter) -> dict[str, object]:
+    """Write tables on regressors and contrasts of each design; returns what the summary says of them."""
+    reviews = _reviews(writer.fitted)
+    diagnoses = []
+    for prefix, review in zip(writer.unit.run_prefixes, reviews, strict=True):
+        for backend, found in review.diagnoses.items():
+            for kind, columns, rows in (
+                ("regressors", REGRESSOR_COLUMNS, regressor_rows(found)),
+                ("contrasts", CONTRAST_COLUMNS, contrast_rows(found)),
+            ):
+                described = {column: {"Description": text} for column, text in columns.items()}
+                name = f"{prefix}_desc-{backend}{kind.capitalize()}_metrics"
+                _write_rows(writer, name, list(columns), rows, described)
+            facts = {
+                "rank": found.rank,
+                "n_columns": found.n_columns,
+                "condition_number": found.condition_number,
+            }
+            tables = {
+                "regressors": regressor_rows(found),
+                "contrasts": contrast_rows(found),
+                "correlations": correlation_rows(found),
+            }
+            diagnoses.append({"run": review.label, "backend": backend, **facts})
+    said = [asdict(finding) for finding in findings(reviews, writer.fitted.prepared.model)]
+    return {"findings": said, "diagnosis": diagnoses}

@@ -1,0 +1,259 @@
+"""Why two packages' maps differ, as the page tells it: records from the table on disk, and sentences."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bidsglm.compare.differences import CORRELATION, DICE, RMSD, SLOPE
+from bidsglm.compare.steps import PARTS_OF_REGRESSORS, REGRESSORS
+from bidsglm.report.steps import STEP_TEXTS, title
+from bidsglm.report.wording import number
+
+METRIC_TITLES: Mapping[str, str] = {
+    RMSD: "RMSD",
+    SLOPE: "slope − 1",
+    CORRELATION: "1 − r",
+    DICE: "1 − Dice",
+}
+EQUAL = 1e-9
+"""Maps whose metrics stay below it are the same for every reader."""
+WORTH_NAMING = 0.1
+"""Share of the whole difference from which a step beside the first is named."""
+DOMINANT = 0.5
+"""Share from which one step explains "most" of a difference."""
+RUN_TOGETHER = 3
+"""Steps that a sentence names at most."""
+
+
+class StepShare(NamedTuple):
+    """What one modelling step makes of one metric."""
+
+    step: str
+    nilearn: str
+    """Setting, in words."""
+    spm: str
+    ladder: float
+    """Metric after this step."""
+    shapley: float
+    part_of: str = ""
+    """regressors, for its parts."""
+
+    @property
+    def same(self) -> bool:
+        """Both packages do the same, or the step cannot move this map."""
+        return self.nilearn == self.spm or "same" in (self.nilearn, self.spm)
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """One metric of one map, divided over the steps."""
+
+    map: str
+    """effect, t or F; z or mask for what the maps themselves do not show"""
+    metric: str
+    total: float
+    steps: tuple[StepShare, ...]
+    closure_nilearn: float = math.nan
+    closure_spm: float = math.nan
+
+    @property
+    def coarse(self) -> tuple[StepShare, ...]:
+        """Steps with the regressors as one."""
+        return tuple(step for step in self.steps if not step.part_of)
+
+    @property
+    def fine(self) -> tuple[StepShare, ...]:
+        """Steps with the regressors' parts in place of their sum."""
+        has_parts = any(step.part_of for step in self.steps)
+        return tuple(step for step in self.steps if not (has_parts and step.step == REGRESSORS))
+
+    @property
+    def equal(self) -> bool:
+        """Nothing to explain."""
+        return not math.isfinite(self.total) or abs(self.total) < EQUAL
+
+    @property
+    def ranked(self) -> tuple[StepShare, ...]:
+        """Coarse steps, the largest contribution first."""
+        return tuple(sorted(self.coarse, key=lambda step: -abs(step.shapley)))
+
+    def share(self, step: StepShare) -> float:
+        """Part of the whole that a step makes; NaN where there is none."""
+        return step.shapley / self.total if self.total else math.nan
+
+    @property
+    def closure(self) -> float:
+        """The worse of both ends."""
+        return max(self.closure_nilearn, self.closure_spm)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the attribution of a unit can be trusted."""
+
+    closes: bool
+    n_sample: int
+    """Voxels that the table rests on."""
+    n_voxels: int
+    """Voxels of both masks."""
+    notes: tuple[str, ...] = ()
+
+
+def breakdowns(rows: Sequence[Mapping[str, str | float]]) -> tuple[Breakdown, ...]:
+    """Rows of one contrast's attribution table, gathered by map and metric, in the order of the table.
+
+    >>> row = {"map": "t", "metric": "rmsd", "step": "noise", "nilearn": "a", "spm": "b", "ladder": 0.4,
+    ...        "shapley": 0.4, "total": 0.4, "closure_nilearn": 0.0, "closure_spm": 1e-8}
+    >>> (found,) = breakdowns([row])
+    >>> found.total, found.closure, found.share(found.steps[0])
+    (0.4, 1e-08, 1.0)
+    """
+    groups: dict[tuple[object, object], list[Mapping[str, str | float]]] = {}
+    for row in rows:
+        groups.setdefault((row["map"], row["metric"]), []).append(row)
+    return tuple(_breakdown(group) for group in groups.values())
+
+
+def _breakdown(rows: Sequence[Mapping[str, str | float]]) -> Breakdown:
+    first = rows[0]
+    steps = tuple(
+        StepShare(
+            str(row["step"]),
+            str(row["nilearn"]),
+            str(row["spm"]),
+            float(row["ladder"]),
+            float(row["shapley"]),
+            REGRESSORS if row["step"] in PARTS_OF_REGRESSORS else "",
+        )
+        for row in rows
+    )
+    ends = (float(first[key]) for key in ("total", "closure_nilearn", "closure_spm"))
+    return Breakdown(str(first["map"]), str(first["metric"]), next(ends), steps, *ends)
+
+
+def found(breakdown: Sequence[Breakdown], map_name: str, metric: str = RMSD) -> Breakdown | None:
+    """Select one of a contrast's breakdowns.
+
+    >>> found([], "t") is None
+    True
+    """
+    return next((b for b in breakdown if (b.map, b.metric) == (map_name, metric)), None)
+
+
+def percent(share: float) -> str:
+    """Write a share for people; tiny ones as below 1 %.
+
+    >>> percent(0.814), percent(0.003), percent(-0.04)
+    ('81 %', 'less than 1 %', '−4 %')
+    """
+    if 0 < abs(share) < 0.01:
+        return "less than 1 %"
+    return f"{100 * share:.0f} %".replace("-", "−")
+
+
+def sentence(breakdown: Breakdown) -> str:
+    """Say which steps make a difference, the largest first, with the settings of the first.
+
+    >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "each voxel", "one V", 0.5, 0.4))
+    >>> print(sentence(Breakdown("t", "rmsd", 0.5, shares)))
+    Of the difference between the t maps (RMSD 0.500), 80 % comes from the noise model and 20 % from the \
+    high-pass filter. Noise model: in nilearn, each voxel; in SPM, one V.
+    """
+    if breakdown.equal:
+        return f"The {breakdown.map} maps of both packages are the same."
+    whole = f"the {breakdown.map} maps ({METRIC_TITLES[breakdown.metric]} {number(breakdown.total)})"
+    named = _worth_naming(breakdown)
+    parts = [f"{percent(breakdown.share(step))} from the {title(step.step)}" for step in named]
+    first = parts[0].replace(" from", " comes from", 1)
+    listed = f"{', '.join([first, *parts[1:-1]])} and {parts[-1]}" if len(parts) > 1 else first
+    return f"Of the difference between {whole}, {listed}. {settings(_sharpest(breakdown, named[0]))}"
+
+
+def _worth_naming(breakdown: Breakdown) -> list[StepShare]:
+    first, *others = breakdown.ranked[:RUN_TOGETHER]
+    return [first, *(step for step in others if abs(breakdown.share(step)) >= WORTH_NAMING)]
+
+
+def _sharpest(breakdown: Breakdown, step: StepShare) -> StepShare:
+    """The part of the regressors that makes most of theirs, in place of their sum."""
+    parts = [part for part in breakdown.steps if part.part_of == step.step]
+    return max(parts, key=lambda part: abs(part.shapley)) if parts else step
+
+
+def settings(step: StepShare) -> str:
+    """Both packages' settings of a step as a sentence.
+
+    >>> settings(StepShare("noise", "AR(1) of each voxel", "one V", 0.1, 0.1))
+    'Noise model: in nilearn, AR(1) of each voxel; in SPM, one V.'
+    """
+    name = title(step.step)
+    return f"{name[0].upper()}{name[1:]}: in nilearn, {step.nilearn}; in SPM, {step.spm}."
+
+
+def leading(breakdowns_: Sequence[Sequence[Breakdown]], map_name: str) -> tuple[str, float] | None:
+    """Step that makes most of the RMSD of a map over several contrasts, and its share: of their sums.
+
+    Parameters
+    ----------
+    breakdowns_
+        For each contrast its breakdowns.
+    map_name
+        effect, t or F
+
+    >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "a", "b", 0.5, 0.4))
+    >>> leading([[Breakdown("t", "rmsd", 0.5, shares)]], "t")
+    ('noise', 0.8)
+    """
+    chosen = [b for each in breakdowns_ if (b := found(each, map_name)) and not b.equal]
+    whole = sum(b.total for b in chosen)
+    if not whole:
+        return None
+    sums: dict[str, float] = {}
+    for breakdown in chosen:
+        for step in breakdown.coarse:
+            sums[step.step] = sums.get(step.step, 0.0) + step.shapley
+    first = max(sums, key=lambda name: sums[name])
+    return first, sums[first] / whole
+
+
+def verdict(breakdowns_: Sequence[Sequence[Breakdown]]) -> str:
+    """Name the steps that make most of the t (or F) difference and of the effect difference, in a sentence.
+
+    >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "a", "b", 0.5, 0.4))
+    >>> verdict([[Breakdown("t", "rmsd", 0.5, shares)]])
+    'Of the difference between the t maps, 80 % comes from the noise model.'
+    """
+    stat = "t" if leading(breakdowns_, "t") else "F"
+    parts = []
+    for name in (stat, "effect"):
+        if first := leading(breakdowns_, name):
+            parts.append((name, percent(first[1]), title(first[0])))
+    if not parts:
+        return ""
+    text = "Of the difference between the {} maps, {} comes from the {}".format(*parts[0])
+    if len(parts) > 1:
+        text += "; of that between the {} maps, {} from the {}".format(*parts[1])
+    return f"{text}."
+
+
+def closure_sentence(breakdown: Sequence[Breakdown]) -> str:
+    """Say how exactly the two ends of the ladder meet the packages' own maps.
+
+    >>> closure_sentence([Breakdown("t", "rmsd", 0.5, (), 2e-10, 3e-8)])
+    'The two ends of the ladder reproduce both packages’ maps to 3e-08 of their range.'
+    """
+    values = [b.closure for b in breakdown if math.isfinite(b.closure)]
+    if not values:
+        return ""
+    return f"The two ends of the ladder reproduce both packages’ maps to {max(values):.0e} of their range."
+
+
+def explained_steps(breakdown: Sequence[Breakdown]) -> tuple[StepShare, ...]:
+    """Steps of an analysis that both packages do in their own way, with their settings, for the glossary.
+
+    >>> explained_steps([])
+    ()
+    """
+    steps = {step.step: step for b in breakdown for step in b.steps if step.step in STEP_TEXTS}
+    return tuple(steps[name] for name in STEP_TEXTS if name in steps)

@@ -1,0 +1,300 @@
+"use strict";
+const ONLY_SECOND = -32768;
+const ONLY_FIRST = -32767;
+const STOPS = ["b8f3ff", "3fb4f5", "1f5fd0", "1b2a6b", "6b1b1b", "d9381e", "f9a11b", "fff3a6"];
+const PIXELS = 380;
+// plane -> axes that run across and up in its picture
+const ACROSS = [1, 0, 0];
+const UP = [2, 2, 1];
+const SIDES = [["P", "A"], ["L", "R"], ["L", "R"]];
+
+// red, green, blue, opacity at 256 places; opaque from half the range on, so that small values fade out
+function colourTable() {
+  const table = new Uint8ClampedArray(256 * 4);
+  for (let i = 0; i < 256; i += 1) {
+    const place = (i / 255) * (STOPS.length - 1);
+    const stop = Math.min(Math.floor(place), STOPS.length - 2);
+    for (let c = 0; c < 3; c += 1) {
+      const [a, b] = [stop, stop + 1].map((s) => parseInt(STOPS[s].slice(2 * c, 2 * c + 2), 16));
+      table[4 * i + c] = a + (b - a) * (place - stop);
+    }
+    table[4 * i + 3] = 255 * Math.min(1, Math.abs((4 * i) / 255 - 2));
+  }
+  return table;
+}
+const COLOURS = colourTable();
+
+async function inflated(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+async function codes(text) {
+  const bytes = await inflated(text);
+  const n = bytes.length / 2;
+  const values = new Int16Array(n);
+  for (let i = 0; i < n; i += 1) values[i] = bytes[i] | (bytes[n + i] << 8);
+  return values;
+}
+
+const scenes = new Map();
+function sceneOf(id) {
+  if (!scenes.has(id)) scenes.set(id, unpackedScene(JSON.parse(document.getElementById(id).textContent)));
+  return scenes.get(id);
+}
+
+async function unpackedScene(record) {
+  const [bits, background] = await Promise.all([inflated(record.mask), inflated(record.background)]);
+  const [nx, ny, nz] = record.shape;
+  const index = new Int32Array(nx * ny * nz).fill(-1);
+  let n = 0;
+  for (let i = 0; i < index.length; i += 1) {
+    if ((bits[i >> 3] >> (i & 7)) & 1) {
+      index[i] = n;
+      n += 1;
+    }
+  }
+  const sizes = [0, 1, 2].map((axis) => Math.hypot(...[0, 1, 2].map((row) => record.affine[row][axis])));
+  return { ...record, background, index, sizes, strides: [1, nx, nx * ny] };
+}
+
+// values of each panel: the packages, and behind them their difference
+async function unpackedMap(map) {
+  const [first, coded] = await Promise.all(map.codes.map(codes));
+  const one = Float32Array.from(first, (code) => code * map.steps[0]);
+  if (!coded) return [one];
+  const two = one.slice();
+  const difference = new Float32Array(one.length).fill(NaN);
+  coded.forEach((code, i) => {
+    if (code === ONLY_SECOND) one[i] = NaN;
+    else if (code === ONLY_FIRST) two[i] = NaN;
+    else {
+      difference[i] = code * map.steps[1];
+      two[i] -= difference[i];
+    }
+  });
+  return [one, two, difference];
+}
+
+function shown(value, step) {
+  if (Number.isNaN(value)) return "not analysed";
+  const digits = Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(step))));
+  return value.toFixed(digits > 2 ? digits - 1 : digits).replace("-", "−");
+}
+
+class Viewer {
+  constructor(figure) {
+    this.figure = figure;
+    this.record = JSON.parse(figure.querySelector(".volumes").textContent);
+    this.canvases = Array.from(figure.querySelectorAll(".panel"), (panel) => Array.from(panel.querySelectorAll("canvas")));
+    this.unpacked = [];
+    this.threshold = 0;
+    this.which = 0;
+  }
+
+  async start() {
+    this.scene = await sceneOf(this.figure.dataset.scene);
+    this.voxel = this.record.maps[0].start.slice();
+    await this.choose(0);
+    this.figure.querySelector(".fallback").hidden = true;
+    for (const name of [".controls", ".stage", ".place"]) this.figure.querySelector(name).hidden = false;
+    this.canvases.flat().forEach((canvas) => this.size(canvas));
+    this.listen();
+    this.draw();
+  }
+
+  get map() {
+    return this.record.maps[this.which];
+  }
+
+  async choose(which) {
+    if (!this.unpacked[which]) this.unpacked[which] = await unpackedMap(this.record.maps[which]);
+    this.which = which;
+    this.values = this.unpacked[which];
+    const slider = this.figure.querySelector(".threshold");
+    slider.value = 0;
+    this.cut();
+    this.canvases.forEach((_, panel) => this.label(panel));
+  }
+
+  limit(panel) {
+    return panel === 2 ? this.map.difference_limit : this.map.limit;
+  }
+
+  signed(panel) {
+    return panel === 2 || this.map.signed;
+  }
+
+  label(panel) {
+    const scale = this.figure.querySelectorAll(".scale")[panel];
+    const limit = Number(this.limit(panel).toPrecision(2));
+    const first = this.signed(panel) ? 0 : 128;
+    const stops = [];
+    for (let i = first; i < 256; i += 8) stops.push(`rgb(${COLOURS.slice(4 * i, 4 * i + 3).join(" ")})`);
+    scale.querySelector("i").style.background = `linear-gradient(to right, ${stops.join(",")})`;
+    scale.querySelector(".low").textContent = this.signed(panel) ? `−${limit}` : "0";
+    scale.querySelector(".high").textContent = `${limit}`;
+  }
+
+  cut() {
+    const share = Number(this.figure.querySelector(".threshold").value) / 100;
+    this.threshold = share * this.map.limit;
+    const letter = this.map.signed ? `|${this.map.name}|` : this.map.name;
+    this.figure.querySelector(".cut").textContent = `${letter} = ${this.threshold.toPrecision(2)}`;
+  }
+
+  size(canvas) {
+    const plane = Number(canvas.dataset.plane);
+    const [width, height] = [ACROSS[plane], UP[plane]].map((axis) => this.scene.shape[axis] * this.scene.sizes[axis]);
+    const scale = PIXELS / Math.max(width, height);
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+  }
+
+  listen() {
+    const find = (name) => this.figure.querySelector(name);
+    const stage = find(".stage");
+    this.canvases.flat().forEach((canvas) => {
+      const follow = (event) => this.point(canvas, event);
+      canvas.addEventListener("pointerdown", (event) => {
+        canvas.setPointerCapture(event.pointerId);
+        stage.focus({ preventScroll: true });
+        follow(event);
+      });
+      canvas.addEventListener("pointermove", (event) => {
+        if (event.buttons & 1) follow(event);
+      });
+    });
+    stage.addEventListener("keydown", (event) => this.key(event));
+    find(".threshold").addEventListener("input", () => {
+      this.cut();
+      this.draw();
+    });
+    find(".which")?.addEventListener("change", async (event) => {
+      await this.choose(Number(event.target.value));
+      this.draw();
+    });
+    this.figure.querySelectorAll("[data-to]").forEach((button) =>
+      button.addEventListener("click", () => {
+        this.voxel = this.map[button.dataset.to].slice();
+        this.draw();
+      }),
+    );
+  }
+
+  point(canvas, event) {
+    const plane = Number(canvas.dataset.plane);
+    const box = canvas.getBoundingClientRect();
+    const shares = [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
+    [ACROSS[plane], UP[plane]].forEach((axis, i) => this.move(axis, Math.floor(shares[i] * this.scene.shape[axis])));
+    this.draw();
+  }
+
+  key(event) {
+    const moves = {
+      ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowDown: [1, -1], ArrowUp: [1, 1], PageDown: [2, -1], PageUp: [2, 1],
+    };
+    if (!moves[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const [axis, direction] = moves[event.key];
+    this.move(axis, this.voxel[axis] + direction * (event.shiftKey ? 5 : 1));
+    this.draw();
+  }
+
+  move(axis, to) {
+    this.voxel[axis] = Math.max(0, Math.min(this.scene.shape[axis] - 1, to));
+  }
+
+  draw() {
+    this.canvases.forEach((planes, panel) => planes.forEach((canvas) => this.slice(canvas, panel)));
+    this.tell();
+  }
+
+  slice(canvas, panel) {
+    const plane = Number(canvas.dataset.plane);
+    const [across, up] = [ACROSS[plane], UP[plane]];
+    const [width, height] = [this.scene.shape[across], this.scene.shape[up]];
+    const small = new OffscreenCanvas(width, height);
+    const image = new ImageData(width, height);
+    const start = this.voxel[plane] * this.scene.strides[plane];
+    for (let row = 0; row < height; row += 1) {
+      for (let column = 0; column < width; column += 1) {
+        const voxel = start + row * this.scene.strides[up] + column * this.scene.strides[across];
+        this.pixel(image.data, 4 * ((height - 1 - row) * width + column), voxel, panel);
+      }
+    }
+    small.getContext("2d").putImageData(image, 0, 0);
+    const context = canvas.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    context.drawImage(small, 0, 0, canvas.width, canvas.height);
+    this.cross(context, canvas, plane);
+  }
+
+  pixel(data, at, voxel, panel) {
+    const grey = (this.scene.background[voxel] / this.scene.greys) * 255;
+    const place = this.scene.index[voxel];
+    const value = place < 0 ? NaN : this.values[panel][place];
+    let [colour, opacity] = [0, 0];
+    if (!Number.isNaN(value) && this.passes(place)) {
+      const share = Math.max(-1, Math.min(1, value / this.limit(panel)));
+      colour = 4 * Math.round(((share + 1) / 2) * 255);
+      opacity = COLOURS[colour + 3] / 255;
+    }
+    for (let c = 0; c < 3; c += 1) data[at + c] = grey + (COLOURS[colour + c] - grey) * opacity;
+    data[at + 3] = 255;
+  }
+
+  // the difference is shown where either package passes
+  passes(place) {
+    if (!this.threshold) return true;
+    return this.values.slice(0, 2).some((values) => (this.map.signed ? Math.abs(values[place]) : values[place]) >= this.threshold);
+  }
+
+  cross(context, canvas, plane) {
+    const [across, up] = [ACROSS[plane], UP[plane]];
+    const x = ((this.voxel[across] + 0.5) / this.scene.shape[across]) * canvas.width;
+    const y = (1 - (this.voxel[up] + 0.5) / this.scene.shape[up]) * canvas.height;
+    context.strokeStyle = "#5be38a";
+    context.lineWidth = 1.5;
+    context.beginPath();
+    for (const [a, b, c, d] of [[x, 0, x, y - 8], [x, y + 8, x, canvas.height], [0, y, x - 8, y], [x + 8, y, canvas.width, y]]) {
+      context.moveTo(a, b);
+      context.lineTo(c, d);
+    }
+    context.stroke();
+    context.fillStyle = "#ffffff";
+    context.font = "16px sans-serif";
+    context.fillText(SIDES[plane][0], 4, canvas.height - 6);
+    context.fillText(SIDES[plane][1], canvas.width - 16, canvas.height - 6);
+  }
+
+  tell() {
+    const mm = [0, 1, 2].map((row) => {
+      const [a, b, c, d] = this.scene.affine[row];
+      return (a * this.voxel[0] + b * this.voxel[1] + c * this.voxel[2] + d).toFixed(1).replace(/\.0$/, "").replace(/^-0$/, "0").replace("-", "−");
+    });
+    const [i, j, k] = this.voxel;
+    const place = this.scene.index[i + this.scene.strides[1] * j + this.scene.strides[2] * k];
+    const titles = [...this.record.titles, "difference"];
+    const words = this.values.map((values, panel) => {
+      const step = this.map.steps[panel === 2 ? 1 : 0];
+      return `${titles[panel]} ${place < 0 ? "not analysed" : shown(values[place], step)}`;
+    });
+    this.figure.querySelector(".place").textContent = `x ${mm[0]}, y ${mm[1]}, z ${mm[2]} mm: ${this.map.name} ${words.join(", ")}`;
+  }
+}
+
+// unpacked when they come near, so that a page of many contrasts opens at once
+const waiting = new IntersectionObserver(
+  (entries) => {
+    entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+      waiting.unobserve(entry.target);
+      new Viewer(entry.target).start();
+    });
+  },
+  { rootMargin: "800px" },
+);
+if ("DecompressionStream" in window && "OffscreenCanvas" in window) {
+  document.querySelectorAll(".viewer").forEach((figure) => waiting.observe(figure));
+}

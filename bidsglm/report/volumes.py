@@ -1,0 +1,178 @@
+"""Maps packed small enough to travel inside a page: what the slice viewer unpacks.
+
+A map of two backends is stored as the first and its difference from the second, both rounded to a fraction
+of their own spread, so that the difference keeps its digits however alike the maps are. Values stand in the
+order of the mask, first axis fastest, in the orientation nearest to right, anterior, superior; low bytes
+before high bytes, deflated.
+"""
+
+import base64
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.model import Floats, Mask
+from bidsglm.report.drawing import BACKEND_TITLES
+from bidsglm.report.maps import ContrastImages, colour_limit
+from bidsglm.report.slices import reoriented, reoriented_affine
+
+STEPS_PER_SD = 100
+"""Rounding to a hundredth of the spread: no one sees it, and it costs 9 bits a voxel."""
+LARGEST = 32_000
+ONLY_SECOND = -32_768
+"""In the difference: the first backend does not analyse this voxel, the value is the second's."""
+ONLY_FIRST = -32_767
+MARGIN = 1
+"""Voxels around the mask that stay visible."""
+GREYS = 63
+"""Of the background; more are not told apart behind a map."""
+LEVEL = 6
+"""Of zlib; higher ones gain one per cent."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The grid that the maps of a unit share, and what lies behind them."""
+
+    box: tuple[slice, slice, slice]
+    """Of the reoriented volume."""
+    shape: tuple[int, int, int]
+    affine: Floats
+    """(4, 4) voxel of the box -> mm"""
+    mask: Mask
+    """(x, y, z) of the box: voxels that have values"""
+    background: NDArray[np.uint8]
+    """(x, y, z) of the box"""
+
+    def packed(self) -> dict[str, object]:
+        """What the page holds of it."""
+        return {
+            "shape": self.shape,
+            "affine": np.round(self.affine, 4).tolist(),
+            "mask": _deflated(np.packbits(self.mask.ravel(order="F"), bitorder="little")),
+            "background": _deflated(self.background.ravel(order="F")),
+            "greys": GREYS,
+        }
+
+
+def scene(images: ContrastImages) -> Scene:
+    """Crop the grid of a contrast's volumes to its masks."""
+    mask = reoriented(images.either, images.affine)
+    box = tuple(_extent(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
+    affine = reoriented_affine(images.affine, images.either.shape).copy()
+    affine[:3, 3] += affine[:3, :3] @ [part.start for part in box]
+    behind = np.nan_to_num(reoriented(images.background, images.affine)[box])
+    brightest = float(np.quantile(behind[mask[box]], 0.995)) * 1.15 if mask.any() else 0.0
+    grey = np.clip(behind / (brightest or 1.0) * GREYS, 0, GREYS).round().astype(np.uint8)
+    x, y, z = mask[box].shape
+    return Scene((box[0], box[1], box[2]), (x, y, z), affine, mask[box], grey)
+
+
+def _extent(occupied: Mask) -> slice:
+    where = np.flatnonzero(occupied)
+    if not len(where):
+        return slice(0, len(occupied))
+    return slice(max(int(where[0]) - MARGIN, 0), min(int(where[-1]) + MARGIN + 1, len(occupied)))
+
+
+def packed_contrast(images: ContrastImages, of: Scene) -> dict[str, object]:
+    """What the page holds of a contrast's maps: statistic first, then the effect.
+
+    Parameters
+    ----------
+    images
+        On the grid of the scene.
+    of
+        The unit's scene.
+    """
+    names = [name for name in (images.test, "effect") if name in images.maps]
+    return {
+        "titles": [BACKEND_TITLES[name] for name in images.backends],
+        "maps": [{"name": name, **_packed_map(images, name, of)} for name in names],
+    }
+
+
+def _packed_map(images: ContrastImages, name: str, of: Scene) -> dict[str, object]:
+    values = [_in_scene(images, name, backend, of) for backend in images.backends]
+    inside = [value[np.isfinite(value)] for value in values]
+    shared = {"limit": colour_limit(inside), "signed": name != "F"}
+    first, start = values[0], _peak(values[0], of)
+    if len(values) == 1:
+        codes, step = _rounded(first)
+        return {**shared, "steps": [step], "codes": [_shuffled(codes)], "start": start}
+    difference = values[0] - values[1]
+    alone = np.isfinite(values[1]) & ~np.isfinite(first)
+    codes, step = _rounded(np.where(alone, values[1], first))
+    coded, fine = _rounded(difference)
+    coded[alone] = ONLY_SECOND
+    coded[np.isfinite(first) & ~np.isfinite(values[1])] = ONLY_FIRST
+    return {
+        **shared,
+        "difference_limit": colour_limit([difference[np.isfinite(difference)]]),
+        "steps": [step, fine],
+        "codes": [_shuffled(codes), _shuffled(coded)],
+        "start": start,
+        "second": _peak(values[1], of),
+        "farthest": _peak(np.abs(difference), of),
+    }
+
+
+def _in_scene(images: ContrastImages, name: str, backend: str, of: Scene) -> Floats:
+    """Values (n_voxels,) in the order of the scene's mask; NaN outside the backend's."""
+    inside = np.where(images.masks[backend], images.maps[name][backend], np.nan)
+    upright = reoriented(inside, images.affine)[of.box]
+    return np.asarray(upright.ravel(order="F")[of.mask.ravel(order="F")])
+
+
+def _peak(values: Floats, of: Scene) -> list[int]:
+    """Voxel of the box with the largest value; the middle where there is none."""
+    if not np.isfinite(values).any():
+        return [n // 2 for n in of.shape]
+    place = np.flatnonzero(of.mask.ravel(order="F"))[np.nanargmax(values)]
+    return [int(i) for i in np.unravel_index(place, of.shape, order="F")]
+
+
+def _rounded(values: Floats) -> tuple[NDArray[np.int16], float]:
+    """Values in steps of a fraction of their spread, and the step; 0 where they are not finite."""
+    known = values[np.isfinite(values)]
+    spread = float(known.std()) if known.size else 0.0
+    largest = float(np.abs(known).max(initial=0.0))
+    step = max(spread / STEPS_PER_SD, largest / LARGEST) or 1.0
+    # a step of few digits makes a shorter page and no worse a picture
+    step = float(f"{step:.3g}")
+    return np.nan_to_num(values / step).round().clip(-LARGEST - 700, LARGEST + 700).astype(np.int16), step
+
+
+def _shuffled(codes: NDArray[np.int16]) -> str:
+    return _deflated(codes.astype("<i2").view(np.uint8).reshape(-1, 2).T)
+
+
+def _deflated(content: NDArray[np.uint8]) -> str:
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(content).tobytes(), LEVEL)).decode("ascii")
+
+
+def unpacked(codes: Mapping[str, object]) -> list[Floats]:
+    """Maps of both backends from what a page holds of them, as the viewer reads them; NaN where there is none.
+
+    Parameters
+    ----------
+    codes
+        An element of the maps of `packed_contrast`.
+    """
+    steps, texts = codes["steps"], codes["codes"]
+    assert isinstance(steps, list)
+    assert isinstance(texts, list)
+    found = []
+    for text in texts:
+        content = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+        found.append(content.reshape(2, -1).T.ravel().view("<i2"))
+    first = found[0] * float(steps[0])
+    if len(found) == 1:
+        return [first]
+    second = np.select(
+        [found[1] == ONLY_SECOND, found[1] == ONLY_FIRST], [first, np.nan], first - found[1] * float(steps[1])
+    )
+    return [np.where(found[1] == ONLY_SECOND, np.nan, first), second]

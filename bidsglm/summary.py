@@ -1,0 +1,94 @@
+"""The summary of a finished unit: what the page, the group level and a later run want to know of it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import bidsglm
+from bidsglm.model import Unit
+from bidsglm.report.methods import effect_units, paragraphs, setting_rows
+from bidsglm.unit import Fitted, run_label
+from bidsglm.unit_files import contrast_facts
+
+
+def summary_path(output_dir: Path, unit: Unit) -> Path:
+    """Where a unit's summary stands; a unit is finished when it says so."""
+    return output_dir / unit.folder / f"{unit.prefix}_desc-bidsglm_summary.json"
+
+
+def _run_facts(fitted: Fitted, index: int) -> dict[str, object]:
+    """What the report says of a run's input."""
+    unit, paradigm = fitted.prepared.unit, fitted.prepared.paradigms[index]
+    run = unit.runs[index]
+    return {
+        "prefix": unit.run_prefixes[index],
+        "label": run_label(unit.run_prefixes[index]),
+        "files": {
+            key: str(getattr(run, key))
+            for key in ("bold", "events", "confounds", "mask")
+            if getattr(run, key)
+        },
+        "sources": dict(run.sources),
+        "n_scans": run.n_scans,
+        "repetition_time": run.repetition_time,
+        "start_time": run.start_time,
+        "high_pass": fitted.prepared.model.high_pass,
+        "events": {condition.name: condition.onsets.size for condition in paradigm.conditions},
+        "confounds": paradigm.confound_names,
+    }
+
+
+def _contrast_summary(fitted: Fitted, index: int) -> dict[str, object]:
+    """What the report says of a contrast."""
+    maps = {name: fit.maps[index] for name, fit in fitted.fits.items()}
+    first = next(iter(maps.values()))
+    facts = contrast_facts(first, fitted.prepared.unit)
+    return {
+        "name": first.specification.name,
+        "label": first.specification.label,
+        "test": first.specification.test,
+        "conditions": facts["ContrastConditions"],
+        "weights": facts["ContrastWeights"],
+        "runs": facts["ContrastRuns"],
+        "dof": {name: m.dof for name, m in maps.items()},
+        "thresholds": {
+            name: fit.inference.contrasts[index].thresholds._asdict() for name, fit in fitted.fits.items()
+        },
+    }
+
+
+def unit_summary(fitted: Fitted, digest: str, started: datetime) -> dict[str, Any]:
+    """Everything about a finished unit that the page, the group level and a later run want to know."""
+    prepared = fitted.prepared
+    first = next(iter(fitted.fits.values()))
+    backends = tuple(fitted.fits)
+    return {
+        "status": "finished",
+        "bidsglm_version": bidsglm.__version__,
+        "digest": digest,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+        "participant": prepared.unit.participant,
+        "entities": dict(prepared.unit.entities),
+        "prefix": prepared.unit.prefix,
+        "folder": prepared.unit.folder,
+        "backends": backends,
+        "model": prepared.model.name,
+        "automatic": prepared.model.automatic,
+        "runs": [_run_facts(fitted, i) for i in range(len(prepared.unit.runs))],
+        "settings": [list(row) for row in setting_rows(prepared.model, prepared.paradigms)],
+        "methods": paragraphs(prepared.model, prepared.paradigms, backends),
+        "effect_units": effect_units(prepared.model),
+        "contrasts": [_contrast_summary(fitted, i) for i in range(len(first.maps))],
+        "estimates": {
+            name: {
+                "n_voxels": int(fit.mask.sum()),
+                "dof": fit.dof,
+                "fwhm_mm": fit.inference.fwhm_mm,
+                "noise": dict(fit.noise),
+            }
+            for name, fit in fitted.fits.items()
+        },
+        "warnings": list(dict.fromkeys((*prepared.model.notes, *fitted.notes))),
+        "errors": [],
+    }

@@ -1,0 +1,85 @@
+"""Writes a unit's files, each with what its sidecar must say."""
+
+import math
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import bidsglm
+from bidsglm.dataset.images import map_bytes
+from bidsglm.dataset.outputs import write_bytes, write_json
+from bidsglm.model import ContrastMaps, Floats, Unit, Volume
+from bidsglm.unit import Fitted, run_label
+
+OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.0, "p": 1.0}
+"""Value of a map outside its mask."""
+
+
+class UnitWriter:
+    """Writes files of one unit and remembers their names."""
+
+    def __init__(self, fitted: Fitted, output_dir: Path) -> None:
+        self.fitted = fitted
+        self.unit: Unit = fitted.prepared.unit
+        self.volume: Volume = fitted.data.volume
+        self.output_dir = output_dir
+        self.files: list[str] = []
+
+    def path(self, name: str) -> Path:
+        """Full path of a file in the unit's folder, noted as written."""
+        relative = f"{self.unit.folder}/{name}"
+        self.files.append(relative)
+        return self.output_dir / relative
+
+    def sidecar(self, **facts: object) -> dict[str, object]:
+        """What every sidecar of this unit says, and more."""
+        sources = [
+            uri for run in self.unit.runs for key, uri in run.sources.items() if key in ("bold", "mask")
+        ]
+        space = self.unit.entities.get("space", "")
+        reference = {"SpatialReference": space} if space else {}
+        made = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
+        return {"Sources": sources, **reference, **facts, **made}
+
+    def image(self, name: str, values: Floats, outside: float, facts: Mapping[str, object]) -> None:
+        """Write a map (or one volume for each row of values) with its sidecar."""
+        space = self.unit.entities.get("space", "")
+        content = map_bytes(values, self.volume, outside, space=space)
+        write_bytes(self.path(f"{name}.nii.gz"), content)
+        write_json(self.path(f"{name}.json"), self.sidecar(**facts))
+
+
+def backend_facts(backend: str) -> dict[str, object]:
+    """Backend and version, as sidecars give them."""
+    package = {"Package": "nilearn", "PackageVersion": version("nilearn")}
+    own = {"Package": "bidsglm (equivalent to SPM12 r7771)", "PackageVersion": bidsglm.__version__}
+    return {"Backend": backend, **(own if backend == "spm" else package)}
+
+
+def contrast_facts(maps: ContrastMaps, unit: Unit) -> dict[str, object]:
+    """What the sidecars of a contrast's maps say."""
+    spec = maps.specification
+    weights = spec.weights[0] if spec.test == "t" else spec.weights
+    return {
+        "ContrastName": spec.name,
+        "ContrastTest": spec.test,
+        "ContrastConditions": spec.conditions,
+        "ContrastWeights": weights.tolist(),
+        "ContrastRuns": [run_label(unit.run_prefixes[i]) for i in maps.runs],
+    }
+
+
+def degrees_of_freedom(maps: ContrastMaps) -> dict[str, object]:
+    """Residual degrees of freedom, and those of the numerator of F, as sidecars give them."""
+    named: dict[str, object] = {"DegreesOfFreedom": maps.dof[-1]}
+    return {**named, "NumeratorDegreesOfFreedom": maps.dof[0]} if len(maps.dof) == 2 else named
+
+
+def stats_of(maps: ContrastMaps) -> Iterator[tuple[str, Floats]]:
+    """A contrast's maps by the name of their statistic."""
+    if maps.effect is not None and maps.variance is not None:
+        yield "effect", maps.effect
+        yield "variance", maps.variance
+    yield maps.specification.test, maps.stat
+    yield "z", maps.z
+    yield "p", maps.p

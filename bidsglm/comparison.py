@@ -158,8 +158,6 @@ def write_diagnosis(writer: UnitWriter) -> dict[str, object]:
                 "rank": found.rank,
                 "n_columns": found.n_columns,
                 "condition_number": found.condition_number,
-            }
-            tables = {
                 "regressors": regressor_rows(found),
                 "contrasts": contrast_rows(found),
                 "correlations": correlation_rows(found),

@@ -23,6 +23,7 @@ group
 *_boldref.*
 *_clusters.*
 *_statmap.*
+*_desc-dominantstep_dseg.*
 *_design.*
 *_metrics.*
 *_summary.json

@@ -1,5 +1,6 @@
 """Designs of one run that the tests of collinearity and findings share, made by both backends."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -51,7 +52,10 @@ def review(
     label: str = "run-1",
     backends: Sequence[str] = ("spm", "nilearn"),
 ) -> RunReview:
-    designs = {name: BACKENDS[name].design(run, model) for name in backends}
+    with warnings.catch_warnings():
+        # nilearn warns of what the tests are about
+        warnings.simplefilter("ignore")
+        designs = {name: BACKENDS[name].design(run, model) for name in backends}
     return RunReview(label, run, designs, contrasts)
 
 

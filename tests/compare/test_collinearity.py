@@ -175,7 +175,9 @@ def test_efficiency_grows_with_the_square_of_a_regressor(scale):
     design = run.designs["spm"]
     larger = replace(design, matrix=design.matrix * np.array([scale, 1]))
     both = [diagnosis(d, run.paradigm, [contrast("movement", 1)]) for d in (design, larger)]
-    assert_allclose(both[1].contrasts[0].efficiency, scale**2 * both[0].contrasts[0].efficiency, rtol=ROUNDING)
+    assert_allclose(
+        both[1].contrasts[0].efficiency, scale**2 * both[0].contrasts[0].efficiency, rtol=ROUNDING
+    )
 
 
 def test_efficiency_of_an_f_contrast_is_over_all_its_rows():
@@ -193,7 +195,9 @@ def test_tables_have_the_columns_that_are_described():
     assert [tuple(row) for row in contrast_rows(found)] == [tuple(CONTRAST_COLUMNS)]
     rows = correlation_rows(found)
     assert [row["regressor"] for row in rows] == ["trial_type.a", "trial_type.b"]
-    assert_array_equal([[row[n] for n in ("trial_type.a", "trial_type.b")] for row in rows], found.correlation)
+    assert_array_equal(
+        [[row[n] for n in ("trial_type.a", "trial_type.b")] for row in rows], found.correlation
+    )
 
 
 def test_run_without_conditions_is_diagnosed_too():

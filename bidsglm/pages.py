@@ -23,6 +23,7 @@ from bidsglm.dataset.outputs import (
     write_text,
 )
 from bidsglm.model import DesignMatrix, Floats, Mask
+from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.figures import (
     ContrastImages,
     Figure,
@@ -43,9 +44,12 @@ from bidsglm.report.html import (
     group_page,
     participant_page,
 )
+from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import RunInput, SettingRow
+from bidsglm.report.volumes import Scene, packed_contrast, scene
 from bidsglm.spm.highpass import dct_basis
+from bidsglm.unit_reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
 
 Summary = Mapping[str, Any]
 PACKAGES = ("nilearn", "numpy", "scipy", "nibabel", "pandas", "pybids")
@@ -202,6 +206,8 @@ def _unit_report(files: _UnitFiles, figures_dir: Path) -> UnitReport:
     """All that a page shows of a unit; its figures are written on the way."""
     summary, masks = files.summary, files.masks()
     rows = files.agreement()
+    why = read_breakdowns(files.folder, files.prefix)
+    shared: Scene | None = None
     designs = []
     for run in summary["runs"]:
         figure = design_figure({b: files.design(run, b) for b in summary["backends"]}, run["label"])
@@ -210,10 +216,15 @@ def _unit_report(files: _UnitFiles, figures_dir: Path) -> UnitReport:
     data_figures: tuple[Figure, ...] = ()
     for contrast in summary["contrasts"]:
         images = files.contrast_images(contrast, masks)
-        if not data_figures:
+        if shared is None:
+            shared = scene(images)
             overlap = masks_figure(masks, images.background, images.affine)
             data_figures = (_written(overlap, figures_dir, files.prefix),)
         figures = tuple(_written(f, figures_dir, files.prefix) for f in contrast_figures(images))
+        parts = why.get(contrast["label"], ())
+        reasons = attribution_figures(contrast["label"], contrast["name"], parts)
+        dominant = read_dominant(files.folder, files.prefix, images)
+        drawn = (*reasons, dominant) if dominant else reasons
         contrasts.append(
             ContrastReport(
                 contrast["name"],
@@ -225,6 +236,11 @@ def _unit_report(files: _UnitFiles, figures_dir: Path) -> UnitReport:
                 tuple(row for row in rows if row["contrast"] == contrast["label"]),
                 figures,
                 clusters=files.clusters(contrast),
+                weights=_weights(contrast),
+                effect_sd=_effect_sd(images),
+                breakdowns=parts,
+                why_figures=tuple(_written(figure, figures_dir, files.prefix) for figure in drawn),
+                volumes=packed_contrast(images, shared),
             )
         )
     return UnitReport(
@@ -239,7 +255,32 @@ def _unit_report(files: _UnitFiles, figures_dir: Path) -> UnitReport:
         mask_sizes={b: facts["n_voxels"] for b, facts in summary["estimates"].items()},
         estimates=_estimates(summary),
         warnings=tuple(summary["warnings"]),
+        findings=findings(summary),
+        diagnoses=tuple(_drawn(found, summary, figures_dir) for found in diagnoses(summary)),
+        reach=reach(summary),
+        scene=shared.packed() if shared else None,
     )
+
+
+def _drawn(found: DiagnosisReport, summary: Summary, figures_dir: Path) -> DiagnosisReport:
+    """A run's diagnosis, its figures written."""
+    prefixes = {run["label"]: run["prefix"] for run in summary["runs"]}
+    for figure in found.figures:
+        _written(figure, figures_dir, prefixes[found.run])
+    return found
+
+
+def _weights(contrast: Summary) -> dict[str, float]:
+    """Weights of a t contrast by regressor."""
+    if contrast["test"] != "t":
+        return {}
+    return dict(zip(contrast["conditions"], contrast["weights"], strict=True))
+
+
+def _effect_sd(images: ContrastImages) -> dict[str, float]:
+    """How widely the effect of each backend spreads over the voxels of both masks."""
+    maps = images.maps.get("effect", {})
+    return {backend: float(np.nanstd(values[images.both])) for backend, values in maps.items()}
 
 
 def _written(figure: Figure, folder: Path, prefix: str) -> Figure:

@@ -146,12 +146,14 @@ def removed_share(X: Floats, drifts: Floats) -> Floats:
 def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
     """Variances of effects for independent errors of variance 1, beside constant and filter, (n_rows,).
 
+    Infinite where the design does not determine the effect.
+
     Parameters
     ----------
     design
         Of one run.
     weights
-        (n_rows, n_regressors) over its columns, estimable
+        (n_rows, n_regressors) over its columns
 
     >>> X = np.column_stack([[1.0, 1, 0, 0], np.ones(4)])
     >>> design = DesignMatrix(("trial_type.go", "constant"), X, np.zeros((4, 0)))
@@ -161,8 +163,10 @@ def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
     X = np.hstack([design.matrix, design.high_pass_basis])
     factors = decomposition([scaled(X)]).runs[0]
     n_regressors = len(design.names)
-    rows = weights / norms(X)[:n_regressors] @ factors.right[:n_regressors] / factors.singular
-    return np.asarray((rows**2).sum(axis=1))
+    given = weights / norms(X)[:n_regressors]
+    rows = given @ factors.right[:n_regressors]
+    reached = (rows**2).sum(axis=1) >= (1 - NOTHING_LEFT) * (given**2).sum(axis=1)
+    return np.asarray(np.where(reached, ((rows / factors.singular) ** 2).sum(axis=1), np.inf))
 
 
 def placed(contrast: ContrastSpecification, names: Sequence[str]) -> Floats | None:

@@ -8,14 +8,17 @@ import numpy as np
 from scipy.fft import dct
 
 from bidsglm.compare.advice import Finding, RunReview, Severity, listed, percent, times, verb
-from bidsglm.compare.design_parts import NOTHING_LEFT, Parts, basis
+from bidsglm.compare.design_parts import NOTHING_LEFT, ROUNDING, Parts, basis
 from bidsglm.compare.filled_run import function_columns
 from bidsglm.model import Floats, Paradigm
 
 MUCH_REMOVED = 0.5
 """Share of a regressor's variance: its standard error grows by 1.4."""
-KEPT = 0.9
-"""Share of a regressor's variance that a recommended filter leaves."""
+NEARLY_ALL = 0.9
+"""Share from which what the filter leaves is no longer the condition: its standard error is three times."""
+KEPT = 0.8
+"""Share of a regressor's variance that a recommended filter leaves; the ramp at a run's start alone costs a
+tenth in short runs."""
 CONFOUNDED = 0.5
 """Share of a condition that confounds explain: its standard error grows by 1.4."""
 OVERLAPPING = 0.8
@@ -32,7 +35,7 @@ class Explained(NamedTuple):
     """How far a column is a sum of others, after the constant and the drifts are removed."""
 
     share: float
-    """Of its variance; NaN for an empty column"""
+    """Of its variance"""
     strongest: str
     """The other column that it correlates most with; empty if there is none"""
     r: float
@@ -40,7 +43,7 @@ class Explained(NamedTuple):
 
 
 def explained(columns: Parts, target: int, others: Sequence[int]) -> Explained:
-    """Share of a column's variance that others explain.
+    """Share of a column's variance that others explain; none of an empty column.
 
     Parameters
     ----------
@@ -50,15 +53,18 @@ def explained(columns: Parts, target: int, others: Sequence[int]) -> Explained:
         Places in its names.
     """
     y, X = columns.directions[:, target], columns.directions[:, list(others)]
-    if not y.any():
-        return Explained(float("nan"), "", 0.0)
-    if not X.any():
+    if not y.any() or not X.any():
         return Explained(0.0, "", 0.0)
     r = X.T @ y
     strongest = int(np.abs(r).argmax())
-    return Explained(
-        float(((basis(X).T @ y) ** 2).sum()), columns.names[others[strongest]], float(r[strongest])
-    )
+    share = float(((basis(X).T @ y) ** 2).sum())
+    return Explained(share, columns.names[others[strongest]], float(r[strongest]))
+
+
+def _inflated(run: RunReview, backend: str, places: Sequence[int], share: float) -> list[int]:
+    """Places of columns of which others can explain such a share: the inflation says so at no cost."""
+    regressors = run.diagnoses[backend].regressors
+    return [i for i in places if regressors[i].vif_with_constant_and_drifts >= 1 / (1 - share) - ROUNDING]
 
 
 def primary_columns(columns: Parts, paradigm: Paradigm) -> dict[str, list[int]]:
@@ -79,7 +85,7 @@ def slow_regressors(run: RunReview) -> Iterator[Finding]:
             cutoff = recommended_cutoff(columns.matrix[:, worst], run.paradigm.repetition_time)
             length = run.paradigm.n_scans * run.paradigm.repetition_time
             who, lost = listed([name]), removed[worst]
-            severity: Severity = "serious" if lost > KEPT else "warning"
+            severity: Severity = "serious" if lost > NEARLY_ALL else "warning"
             finding = Finding(
                 severity,
                 "slow-regressor",
@@ -100,7 +106,7 @@ def recommended_cutoff(regressor: Floats, repetition_time: float) -> float:
 
     >>> block = np.tile(np.repeat([0.0, 1.0], 20), 3)
     >>> recommended_cutoff(block, 2.0)
-    170.0
+    100.0
     """
     power = dct(regressor, norm="ortho")[1:] ** 2
     lost = np.cumsum(power) / max(power.sum(), np.finfo(float).tiny)
@@ -128,10 +134,9 @@ def confounded_conditions(run: RunReview) -> Iterator[Finding]:
         free = len(columns.matrix) - 1 - columns.drifts.shape[1]
         chance = basis(columns.directions[:, confounds]).shape[1] / max(free, 1)
         for name, places in primary_columns(columns, run.paradigm).items():
-            found = max(
-                (explained(columns, i, confounds) for i in places), key=lambda e: np.nan_to_num(e.share)
-            )
-            if not found.share >= CONFOUNDED:
+            suspects = _inflated(run, backend, places, CONFOUNDED)
+            found = max((explained(columns, i, confounds) for i in suspects), default=None)
+            if found is None or found.share < CONFOUNDED:
                 continue
             who = listed([name])
             wider = "many" if found.share > 1 - NOTHING_LEFT else times((1 - found.share) ** -0.5)
@@ -167,31 +172,32 @@ def _signed(r: float) -> str:
 def task_motion(runs: Sequence[RunReview]) -> Iterator[Finding]:
     """Find motion that follows the task, in the worst run."""
     found = [
-        (abs(pair.r), pair, name, run.label)
+        (abs(r), r, name, columns.names[j], run.label)
         for run in runs
         for columns in run.parts.values()
         for name, places in primary_columns(columns, run.paradigm).items()
-        if (motion := [i for i, n in enumerate(columns.names) if MOTION.fullmatch(n)])
-        for pair in (explained(columns, i, motion) for i in places)
-        if abs(pair.r) >= TASK_MOTION
+        for j in range(len(columns.names))
+        if MOTION.fullmatch(columns.names[j])
+        for r in (columns.directions[:, places].T @ columns.directions[:, j]).tolist()
+        if abs(r) >= TASK_MOTION
     ]
     if not found:
         return
-    _, pair, name, label = max(found, key=lambda item: item[0])
+    _, r, name, motion, label = max(found)
     who = listed([name])
     where = f" in {label}" if len(runs) > 1 else ""
     yield Finding(
         "warning",
         "task-motion",
         "The head moves with the task",
-        f"{pair.strongest} correlates at r = {_signed(pair.r)} with {who}{where}: {percent(pair.r**2)} of its"
+        f"{motion} correlates at r = {_signed(r)} with {who}{where}: {percent(r**2)} of its"
         " variance follows the task. Signal changes from motion then look like activation (often at the edges"
         " of the brain), and motion regressors take a part of the activation with them.",
         "Look at the maps with and without the motion parameters, and at the edges of the brain; compare"
         " groups only after a look at how much each of them moved with the task.",
-        (name, pair.strongest),
-        runs=tuple(dict.fromkeys(item[3] for item in found)),
-        size=abs(pair.r),
+        (name, motion),
+        runs=tuple(dict.fromkeys(item[-1] for item in found)),
+        size=abs(r),
     )
 
 
@@ -200,13 +206,26 @@ def overlapping_conditions(run: RunReview) -> Iterator[Finding]:
     for backend, columns in run.parts.items():
         single = {n: p[0] for n, p in primary_columns(columns, run.paradigm).items() if len(p) == 1}
         owners = [_owner(column, single) for column in columns.names[: columns.is_condition.sum()]]
+        overlaps: list[Overlap] = []
         for name, place in single.items():
-            others = [i for i, owner in enumerate(owners) if owner != name]
-            found = explained(columns, place, others)
-            if not OVERLAPPING <= found.share < 1 - NOTHING_LEFT:
+            if not _inflated(run, backend, [place], OVERLAPPING):
                 continue
-            partner = _owner(found.strongest, single)
-            yield run.seen(_overlap(name, partner, found), backend)
+            found = explained(columns, place, [i for i, owner in enumerate(owners) if owner != name])
+            if OVERLAPPING <= found.share < 1 - NOTHING_LEFT:
+                overlaps.append(Overlap(found, name, _owner(found.strongest, single)))
+        for members in _joined([{o.name, o.partner} for o in overlaps]):
+            worst = max(o for o in overlaps if o.name in members)
+            names = tuple(name for name in single if name in members)
+            yield run.seen(_overlap(names, worst), backend)
+
+
+class Overlap(NamedTuple):
+    """A condition that others explain."""
+
+    found: Explained
+    name: str
+    partner: str
+    """The condition that it overlaps with most"""
 
 
 def _owner(column: str, names: Iterable[str]) -> str:
@@ -214,27 +233,39 @@ def _owner(column: str, names: Iterable[str]) -> str:
     return max((name for name in names if column.startswith(name)), key=len, default=column)
 
 
-def _overlap(name: str, partner: str, found: Explained) -> Finding:
-    pair = tuple(sorted((name, partner), key=lambda n: (len(n), n)))
-    who, other = listed([name]), listed([partner])
+def _joined(sets: Iterable[set[str]]) -> list[set[str]]:
+    """Sets that share members as one.
+
+    >>> [sorted(members) for members in _joined([{"a", "b"}, {"c", "d"}, {"b", "e"}])]
+    [['c', 'd'], ['a', 'b', 'e']]
+    """
+    groups: list[set[str]] = []
+    for members in sets:
+        touching = [group for group in groups if group & members]
+        groups = [group for group in groups if not group & members] + [members.union(*touching)]
+    return groups
+
+
+def _overlap(names: tuple[str, ...], worst: Overlap) -> Finding:
+    found, who, other = worst.found, listed([worst.name]), listed([worst.partner])
     remedy = (
-        f"Test {who} and {other} together, as a sum or an F contrast, or make one condition of them; in the"
+        f"Test {listed(names)} together, as a sum or an F contrast, or make one condition of them; in the"
         " next study vary the time between them, or leave one out in some trials."
     )
-    if name.partition("_x_")[0] == partner.partition("_x_")[0]:
+    if len({name.partition("_x_")[0] for name in names}) == 1:
         remedy = (
             "Centre the modulator's values, or leave Orthogonalize on, so that it only says what is added."
         )
     return Finding(
         "warning",
         "overlapping-conditions",
-        f"{listed(pair)} can hardly be told apart",
-        f"The other conditions explain {percent(found.share)} of the regressor {who}, above all {other} (r"
-        f" = {_signed(found.r)}), after filtering. The standard error of its effect is"
-        f" {times((1 - found.share) ** -0.5)} times what it would be without them, and what the two share"
-        " may go to either, in each package another way.",
+        f"{listed(names)} can hardly be told apart",
+        f"The other conditions explain {percent(found.share)} of the regressor {who}, above all {other} (r ="
+        f" {_signed(found.r)}), after filtering. The standard error of its effect is"
+        f" {times((1 - found.share) ** -0.5)} times what it would be without them, and what they share may go"
+        " to either, in each package another way.",
         remedy,
-        pair,
+        names,
         size=found.share,
     )
 

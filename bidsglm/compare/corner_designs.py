@@ -1,11 +1,11 @@
 """Designs and error covariances of every combination of modelling steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from bidsglm.compare.autoregression import Autoregression, autoregression
-from bidsglm.compare.crossing import Rules
+from bidsglm.compare.crossing import Columns, Rules
 from bidsglm.compare.models import Block, Corner, Models, RunDesigns
 from bidsglm.compare.pooled import PooledDesign, RunColumns, error_covariances, pooled_designs
 from bidsglm.model import Floats
@@ -13,6 +13,11 @@ from bidsglm.spm.whitening import Whitening, normalised, whitening
 
 SAME_DRIFTS = 1e-9
 """Two sets of drifts with projections this close span the same space."""
+
+TINY = float(np.finfo(float).tiny)
+NEARLY_SAME = 0.01
+"""Relative distance of regressors that share V: all that regressors do to V is a small part of it."""
+HOME = Rules(True, True, True)
 
 CovarianceKey = tuple[Rules, bool, bool]
 """What V depends on: regressors, SPM's drifts or nilearn's, SPM's smoother or nilearn's"""
@@ -33,6 +38,7 @@ class Designs:
         self.models = models
         self.pool = pool
         self.notes: list[str] = []
+        self._shared = shared_rules([run.regressors for run in models.runs])
         self.same_drifts = all(_same_span(*run.drifts) for run in models.runs)
         self._autoregressions: dict[tuple[Rules, bool, int], Autoregression] = {}
         self._pooled: dict[CovarianceKey, tuple[PooledDesign, ...]] = {}
@@ -66,8 +72,8 @@ class Designs:
         return float(len(whole) - whole.shape[1]), float(len(whole) - rank)
 
     def covariance_key(self, corner: Corner) -> CovarianceKey:
-        """What V depends on: regressors, drifts, smoother."""
-        return corner.rules, corner.filter or self.same_drifts, corner.smoother
+        """Name what V depends on; regressors that are nearly the same share one."""
+        return self._shared[corner.rules], corner.filter or self.same_drifts, corner.smoother
 
     def whitenings(self, corner: Corner) -> Sequence[Whitening | None]:
         """W of every run."""
@@ -111,7 +117,7 @@ class Designs:
         SPM's corner keeps SPM's V exactly, and a corner that changes nothing changes V in nothing.
         """
         own = self.models.covariances
-        home = Rules(True, True, True), True, True
+        home = HOME, True, True
         if key == home:
             return own, whitening(own)
         try:
@@ -139,6 +145,30 @@ class Designs:
             data = [self.pool.values(smoother, True, i) * factors[i] for i in range(len(runs))]
             self._sampled[key] = error_covariances(runs, data, kind)
         return self._sampled[key]
+
+
+def shared_rules(runs: Sequence[Mapping[Rules, Columns]]) -> dict[Rules, Rules]:
+    """Rules that stand for others whose regressors, whatever their scale, are nearly the same.
+
+    >>> one, other = (Columns(("x",), np.array([[h], [0.0]])) for h in (1.0, 2.0))
+    >>> sorted({r.events for r in shared_rules([{HOME: one, Rules(True, False, True): other}]).values()})
+    [True]
+    """
+    standing = [HOME]
+    found = {HOME: HOME}
+    for rules in runs[0]:
+        near = [s for s in standing if all(_nearly_same(run[rules], run[s]) for run in runs)]
+        if not near:
+            standing.append(rules)
+        found[rules] = near[0] if near else rules
+    return found
+
+
+def _nearly_same(first: Columns, second: Columns) -> bool:
+    if first.names != second.names:
+        return False
+    a, b = (c.matrix / np.maximum(np.linalg.norm(c.matrix, axis=0), TINY) for c in (first, second))
+    return bool(np.linalg.norm(a - b, axis=0).max(initial=0.0) < NEARLY_SAME)
 
 
 def _orthonormal(columns: Floats) -> Floats:

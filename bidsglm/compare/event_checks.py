@@ -14,7 +14,7 @@ from bidsglm.spm.regressors import PAD_BINS
 FEW_EVENTS = 5
 FEW_SECONDS = 30.0
 """s of all events together; a few long blocks are no poor condition."""
-LONGER = 1.03
+LONGER = 1.1
 """Ratio of SPM's regressor to nilearn's from which the effects differ visibly."""
 EARLIEST = 24.0
 """s before the run from which nilearn counts events; see also `compare.crossing`."""

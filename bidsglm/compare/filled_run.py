@@ -1,5 +1,6 @@
 """Conditions that together fill a run, so that their betas trade off against the constant."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,8 @@ COVERED = 0.95
 TRADED = 1.5
 """Ratio of the standard errors of one condition and of a difference. Measured: filled runs 1.8 to 4, designs
 with enough rest 0.9 to 1.6."""
+WORST = 1e6
+"""Ratio that stands for an infinite one where findings are compared and stored."""
 BASELINE = re.compile(r"rest|fix|base|iti|isi|blank|null|pause|off", re.IGNORECASE)
 """A condition that is usually left out, to be what the others are measured against."""
 
@@ -198,7 +201,7 @@ def filled_run(run: RunReview) -> Iterator[Finding]:
         if not conditions:
             continue
         found = standing(design, conditions)
-        if found.ratio < TRADED:
+        if not found.ratio >= TRADED:
             continue
         hit, safe = sorted_contrasts(run.contrasts, design.names, conditions)
         severity: Severity = "serious" if hit else "note"
@@ -210,7 +213,7 @@ def filled_run(run: RunReview) -> Iterator[Finding]:
             " ".join(part for part in parts if part),
             _remedy(found),
             conditions,
-            size=found.ratio,
+            size=min(found.ratio, WORST),
         )
         yield run.seen(finding, backend)
 
@@ -238,9 +241,15 @@ def _cause(paradigm: Paradigm, conditions: Sequence[str], share: float) -> str:
 
 def _consequence(found: Standing) -> str:
     if not found.difference:
+        wide = f"its standard error is {times(found.ratio)} times what it would be with a known baseline"
+        if math.isinf(found.ratio):
+            wide = "no data can tell one from the other"
+        return f"What is added to its beta is taken back by the constant, and the fit hardly changes: {wide}."
+    if math.isinf(found.ratio):
         return (
-            "What is added to its beta is taken back by the constant, and the fit hardly changes: its"
-            f" standard error is {times(found.ratio)} times what it would be with a known baseline."
+            "What is added to all their betas is taken back by the constant, and the fit stays the same:"
+            f" no data can determine the effect of {listed([found.single])} alone, and each package's beta"
+            " of it is arbitrary. Differences between these conditions are determined."
         )
     return (
         "What is added to all their betas is taken back by the constant, and the fit hardly changes. The"
@@ -267,9 +276,13 @@ def _remedy(found: Standing) -> str:
             f"Do not report the effect of {listed([found.single])} against baseline; model what changes"
             " within it (its parts, or a parametric modulator), or record rest."
         )
+    falls = (
+        ""
+        if math.isinf(found.ratio)
+        else f" and its standard error falls to {times(found.after)} of what it is now"
+    )
     return (
         f"Drop one of them from X: without {listed([found.dropped])}, the effect of"
-        f" {listed([found.single])} is measured against it and its standard error falls to"
-        f" {times(found.after)} of what it is now. Or keep them and test only their differences, such as"
-        f" {found.difference}."
+        f" {listed([found.single])} is measured against it{falls}. Or keep them and test only their"
+        f" differences, such as {found.difference}."
     )

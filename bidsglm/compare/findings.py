@@ -6,7 +6,8 @@ from dataclasses import replace
 from bidsglm.compare import column_checks, event_checks, rank_checks, setting_checks
 from bidsglm.compare.advice import Finding, RunReview, Severity, listed, merged, place
 from bidsglm.compare.filled_run import filled_run
-from bidsglm.model import ModelSpecification
+from bidsglm.compare.rank_checks import FILTER
+from bidsglm.model import CONSTANT, ModelSpecification
 
 __all__ = ["Finding", "RunReview", "Severity", "findings", "place"]
 
@@ -33,7 +34,6 @@ def findings(runs: Sequence[RunReview], model: ModelSpecification) -> tuple[Find
     filled = [finding for run in runs for finding in filled_run(run)]
     checks = (*column_checks.CHECKS, *rank_checks.CHECKS)
     columns = [finding for run in runs for check in checks for finding in check(run)]
-    # two conditions that fill a run overlap as a matter of course
     columns = [finding for finding in columns if not _is_said(finding, filled)]
     over_runs = (*setting_checks.CHECKS, *event_checks.CHECKS)
     events = [finding for check in over_runs for finding in check(runs, model)]
@@ -42,8 +42,12 @@ def findings(runs: Sequence[RunReview], model: ModelSpecification) -> tuple[Find
 
 
 def _is_said(finding: Finding, filled: Sequence[Finding]) -> bool:
-    return finding.code == "overlapping-conditions" and any(
-        set(finding.columns) <= set(said.columns) for said in filled
+    """Whether it follows from conditions that fill the run, or is the same exactly, in a set such as FIR."""
+    if finding.code == "overlapping-conditions":
+        return any(set(finding.columns) <= set(said.columns) for said in filled)
+    regressors = [name for name in finding.columns if name not in (CONSTANT, FILTER)]
+    return finding.code == "dependent-columns" and any(
+        all(name.startswith(said.columns) for name in regressors) for said in filled
     )
 
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bidsglm.compare.advice import Finding, RunReview, listed, verb
-from bidsglm.compare.design_parts import NOTHING_LEFT
+from bidsglm.compare.collinearity import ContrastDiagnosis
+from bidsglm.compare.design_parts import NOTHING_LEFT, scaled
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
+from bidsglm.spm.highpass import remove
 
 MANY_COLUMNS = 0.5
 """Share of the scans that the columns of a design use up."""
@@ -31,14 +33,16 @@ def dependencies(X: Floats, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     [('constant', 'a', 'b')]
     """
     independent: list[int] = []
-    lengths = np.linalg.norm(X, axis=0)
-    scaled = X / np.where(lengths > 0, lengths, 1)
-    for i in np.flatnonzero(lengths):
-        weights = np.linalg.lstsq(scaled[:, independent], scaled[:, i], rcond=None)[0]
-        residual = scaled[:, i] - scaled[:, independent] @ weights
-        if residual @ residual > NOTHING_LEFT:
+    columns = scaled(X)
+    Q = np.zeros((len(X), 0))
+    for i in np.flatnonzero(columns.any(axis=0)):
+        residual = remove(remove(columns[:, [i]], Q), Q)
+        length = np.linalg.norm(residual)
+        if length**2 > NOTHING_LEFT:
             independent.append(int(i))
+            Q = np.hstack([Q, residual / length])
             continue
+        weights = np.linalg.lstsq(columns[:, independent], columns[:, i], rcond=None)[0]
         parts = [names[j] for j, w in zip(independent, weights, strict=True) if abs(w) > NOTHING_LEFT**0.5]
         yield tuple(dict.fromkeys((*parts, names[int(i)])))
 
@@ -124,28 +128,35 @@ def used_up_scans(run: RunReview) -> Iterator[Finding]:
 
 
 def missing_contrasts(run: RunReview) -> Iterator[Finding]:
-    """Find contrasts that a run cannot give."""
+    """Find contrasts that a run cannot give, all of one reason together."""
     conditions = {contrast.label: contrast.conditions for contrast in run.contrasts}
     for backend, found in run.diagnoses.items():
+        reasons: dict[str, list[ContrastDiagnosis]] = {}
         for contrast in found.contrasts:
-            if contrast.estimable:
-                continue
-            absent = [n for n in conditions[contrast.label] if n not in run.designs[backend].names]
-            reason = "its columns cannot be told apart from others, or are zero"
-            if absent:
-                what = "events" if all(name.startswith(TRIAL_TYPE) for name in absent) else "column"
-                reason = f"{listed(absent)} {verb(absent, 'has', 'have')} no {what} in the run"
+            if not contrast.estimable:
+                reason = _reason(conditions[contrast.label], run.designs[backend].names)
+                reasons.setdefault(reason, []).append(contrast)
+        for reason, contrasts in reasons.items():
+            names = [contrast.name for contrast in contrasts]
             finding = Finding(
                 "warning",
                 "missing-contrast",
-                f"{contrast.name} cannot be estimated",
-                f"The contrast {contrast.name} cannot be estimated: {reason}. It is the mean of the runs"
-                " that can give it, and left out where none can.",
-                "Look whether the events of these runs are complete; participants then differ in how many"
+                f"{listed(names)} cannot be estimated",
+                f"{reason}. Contrasts that the run therefore cannot give: {listed(names)}. A contrast is"
+                " the mean of the runs that can give it, and left out where none can.",
+                "Look whether the events of the run are complete; participants then differ in how many"
                 " runs their effects rest on.",
-                (contrast.label,),
+                tuple(contrast.label for contrast in contrasts),
             )
             yield run.seen(finding, backend)
+
+
+def _reason(conditions: Sequence[str], names: Sequence[str]) -> str:
+    absent = [name for name in conditions if name not in names]
+    if not absent:
+        return "Some regressors cannot be told apart from others, or are zero"
+    what = "events" if all(name.startswith(TRIAL_TYPE) for name in absent) else "column"
+    return f"{listed(absent)} {verb(absent, 'has', 'have')} no {what} in the run"
 
 
 CHECKS = (dependent_columns, empty_columns, used_up_scans, missing_contrasts)

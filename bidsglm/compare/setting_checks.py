@@ -2,13 +2,18 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from bidsglm.compare.advice import Finding, RunReview, Severity, listed
+from bidsglm.compare.advice import Finding, RunReview, Severity, listed, verb
+from bidsglm.compare.design_parts import scaled
 from bidsglm.compare.filled_run import function_columns
 from bidsglm.model import NO_FILTER, Condition, ModelSpecification
 from bidsglm.spm.regressors import event_weights
+
+SAME_VALUES = 1e-9
+"""Share of a modulator's length: what varies by less than this does not vary."""
 
 
 def idle_filters(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:
@@ -71,48 +76,61 @@ def _no_drifts(cutoff: float, own: float, runs: Sequence[RunReview], both: bool)
     )
 
 
-def shifted_columns(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:
-    """Find modulators without a column of their own in SPM, which moves those behind them to the left."""
+def idle_modulators(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:
+    """Find modulators without values of their own, which cost those behind them their columns."""
     for run in runs:
-        if "spm" not in run.designs:
-            continue
-        design = run.designs["spm"]
         for condition in run.paradigm.conditions:
+            idle = idle_weights(condition)
             names = condition.weight_names
-            holders = [
-                names[i]
-                for i in _dead(condition)
-                if design.matrix[:, function_columns(design.names, names[i])].any()
-            ]
-            if holders:
-                behind = names[names.index(holders[0]) + 1 :]
-                yield run.seen(_shifted(tuple(holders), behind, run), "spm")
+            behind = tuple(n for i, n in enumerate(names) if idle and i > idle[0] and i not in idle)
+            if not behind:
+                continue
+            own = tuple(names[i] for i in idle)
+            for backend, columns in run.parts.items():
+                filled = {n: bool(columns.matrix[:, function_columns(columns.names, n)].any()) for n in names}
+                shifted, lost = any(filled[n] for n in own), not all(filled[n] for n in behind)
+                if shifted or lost:
+                    yield run.seen(_idle_modulator(own, behind, shifted, run), backend)
 
 
-def _dead(condition: Condition) -> list[int]:
-    """Places of the weights that orthogonalisation leaves nothing of."""
+def idle_weights(condition: Condition) -> tuple[int, ...]:
+    """Places of the weights that follow from those before, if they are to be orthogonalised.
+
+    >>> from bidsglm.model import Modulator
+    >>> level = Modulator("level", np.full(3, 2.0))
+    >>> idle_weights(Condition("go", np.arange(3.0), np.ones(3), (level,)))
+    (1,)
+    """
     if not condition.orthogonalize or not len(condition.onsets):
-        return []
-    return np.flatnonzero(~event_weights(condition, 1.0).any(axis=0)).tolist()
+        return ()
+    weights = scaled(event_weights(replace(condition, orthogonalize=False), 1.0))
+    ranks = [np.linalg.matrix_rank(weights[:, : i + 1], tol=SAME_VALUES) for i in range(weights.shape[1])]
+    return tuple(i for i in range(1, len(ranks)) if ranks[i] == ranks[i - 1])
 
 
-def _shifted(holders: tuple[str, ...], behind: Sequence[str], run: RunReview) -> Finding:
-    names = (*holders, *behind)
-    hit = [c.name for c in run.contrasts if any(n.startswith(names) for n in c.conditions)]
+def _idle_modulator(own: tuple[str, ...], behind: tuple[str, ...], shifted: bool, run: RunReview) -> Finding:
+    hit = [c.name for c in run.contrasts if any(n.startswith((*own, *behind)) for n in c.conditions)]
     severity: Severity = "serious" if hit else "warning"
     concerned = f" Contrasts that then test something else than they say: {listed(hit)}." if hit else ""
+    with_them = f"{verb(behind, 'is', 'are')} lost with {verb(own, 'it', 'them')}"
+    what = f"{listed(behind)} {with_them}, and zero in the design"
+    if shifted:
+        what = (
+            "SPM then moves what stands behind one place to the left, under the names of the places:"
+            f" {listed(own)} {verb(own, 'holds', 'hold')} what {listed(behind)} should, and the last is zero"
+        )
     return Finding(
         severity,
-        "shifted-columns",
-        f"SPM's column {listed(holders)} holds another regressor",
-        f"The values of {listed(holders)} do not vary, or follow from the modulators before, so that"
-        " nothing is left after orthogonalisation. SPM then moves what stands behind one place to the"
-        f" left, under the names of the places: {listed(holders)} holds what {listed(behind)} should, and"
-        f" the last of them is zero.{concerned}",
-        f"Leave {listed(holders)} out of ParametricModulations in this run, or lower its order.",
-        holders,
+        "idle-modulator",
+        f"{listed(own)} {verb(own, 'costs', 'cost')} another modulator its column",
+        f"The values of {listed(own)} do not vary, or follow from the modulators before, so that"
+        f" orthogonalisation leaves nothing of them. {what}; which of this happens may hang on"
+        f" rounding.{concerned}",
+        f"Leave {listed(own)} out of ParametricModulations in this run, or lower its order.",
+        own,
+        size=1.0 + shifted,
     )
 
 
-CHECKS = (idle_filters, shifted_columns)
+CHECKS = (idle_filters, idle_modulators)
 """Of all runs together."""

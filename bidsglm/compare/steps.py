@@ -17,7 +17,8 @@ analysis stands in its `Step`. What a mixed corner means:
   residuals on the corner's regressors and drifts, and its residual sum of squares is divided by scans
   minus columns (minus projected cosines). With SPM's, all voxels are whitened by one V and the divisor is
   tr(RV). V belongs to the corner's smoother, regressors and drifts: it is SPM's own V plus the change that
-  they make in a V estimated, as SPM does, from a smaller pool of voxels in SPM's scaling.
+  they make in a V estimated, as SPM does, from a smaller pool of voxels in SPM's scaling. Regressors that
+  differ by less than a hundredth share a V.
 - *runs*: with nilearn's, every run has its own residual mean square and the variances of the effects are
   added; with SPM's, one residual mean square is pooled over all runs.
 

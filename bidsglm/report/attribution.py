@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bidsglm.compare.differences import CORRELATION, DICE, RMSD, SLOPE
 from bidsglm.compare.steps import PARTS_OF_REGRESSORS, REGRESSORS
 from bidsglm.report.steps import STEP_TEXTS, title
-from bidsglm.report.wording import number
+from bidsglm.report.wording import MINUS, UNDEFINED, number
 
 METRIC_TITLES: Mapping[str, str] = {
     RMSD: "RMSD",
@@ -22,6 +22,8 @@ WORTH_NAMING = 0.1
 """Share of the whole difference from which a step beside the first is named."""
 DOMINANT = 0.5
 """Share from which one step explains "most" of a difference."""
+LONG = 6
+"""Decimals that no one reads."""
 RUN_TOGETHER = 3
 """Steps that a sentence names at most."""
 
@@ -153,12 +155,12 @@ def percent(share: float) -> str:
 
 
 def sentence(breakdown: Breakdown) -> str:
-    """Say which steps make a difference, the largest first, with the settings of the first.
+    """Say which steps make a difference, the largest first.
 
     >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "each voxel", "one V", 0.5, 0.4))
     >>> print(sentence(Breakdown("t", "rmsd", 0.5, shares)))
     Of the difference between the t maps (RMSD 0.500), 80 % comes from the noise model and 20 % from the \
-    high-pass filter. Noise model: in nilearn, each voxel; in SPM, one V.
+    high-pass filter.
     """
     if breakdown.equal:
         return f"The {breakdown.map} maps of both packages are the same."
@@ -167,7 +169,29 @@ def sentence(breakdown: Breakdown) -> str:
     parts = [f"{percent(breakdown.share(step))} from the {title(step.step)}" for step in named]
     first = parts[0].replace(" from", " comes from", 1)
     listed = f"{', '.join([first, *parts[1:-1]])} and {parts[-1]}" if len(parts) > 1 else first
-    return f"Of the difference between {whole}, {listed}. {settings(_sharpest(breakdown, named[0]))}"
+    return f"Of the difference between {whole}, {listed}."
+
+
+def reasons(breakdown: Sequence[Breakdown], names: Sequence[str]) -> tuple[str, ...]:
+    """Say which steps make the differences of some maps, each leading step's settings once.
+
+    >>> shares = (StepShare("noise", "each voxel", "one V", 0.5, 0.5),)
+    >>> print(*reasons([Breakdown("t", "rmsd", 0.5, shares)], ["t"]))
+    Of the difference between the t maps (RMSD 0.500), 100 % comes from the noise model. Noise model: in \
+    nilearn, each voxel; in SPM, one V.
+    """
+    said: set[str] = set()
+    texts = []
+    for name in names:
+        part = found(breakdown, name)
+        if part is None:
+            continue
+        text = sentence(part)
+        if not part.equal and (first := part.ranked[0]).step not in said:
+            said.add(first.step)
+            text += f" {settings(_sharpest(part, first))}"
+        texts.append(text)
+    return tuple(texts)
 
 
 def _worth_naming(breakdown: Breakdown) -> list[StepShare]:
@@ -179,6 +203,20 @@ def _sharpest(breakdown: Breakdown, step: StepShare) -> StepShare:
     """The part of the regressors that makes most of theirs, in place of their sum."""
     parts = [part for part in breakdown.steps if part.part_of == step.step]
     return max(parts, key=lambda part: abs(part.shapley)) if parts else step
+
+
+def rounded(value: float, whole: float) -> str:
+    """Write a part with as many decimals as give the whole three digits.
+
+    >>> rounded(0.00012, 0.5), rounded(0.25, 0.5), rounded(-12.0, 250.0)
+    ('0.000', '0.250', '−12')
+    """
+    if not math.isfinite(value):
+        return UNDEFINED
+    digits = max(0, 2 - math.floor(math.log10(abs(whole)))) if whole and math.isfinite(whole) else 3
+    if digits > LONG:
+        return number(value)
+    return f"{value:.{digits}f}".replace("-", MINUS) if round(value, digits) else f"{0:.{digits}f}"
 
 
 def settings(step: StepShare) -> str:

@@ -59,7 +59,9 @@ def correlation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Fi
     with style():
         drawing = canvas(size + 0.6, size)
         axes = drawing.subplots()
-        image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+        end = max(len(names), 1) - 0.5
+        look: dict[str, Any] = {"extent": (-0.5, end, end, -0.5), "interpolation": "nearest"}
+        image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, **look)
         _name_axes(axes, names)
         if len(names) <= MOST_WRITTEN:
             _write_numbers(axes, matrix)

@@ -6,12 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bidsglm.compare.advice import Finding, place
 from bidsglm.compare.agreement import COLUMNS
-from bidsglm.report import cluster_tables, wording
+from bidsglm.report import attribution, cluster_tables, diagnosis_tables, wording
+from bidsglm.report.attribution import Breakdown
 from bidsglm.report.cluster_tables import ClusterReport
+from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import BACKEND_TITLES, Figure
 from bidsglm.report.methods import RunInput, SettingRow
 from bidsglm.report.references import cited
+from bidsglm.report.standing import FILLED, StandingTable, standing, standing_table
+from bidsglm.report.standing import kind as kind_of
+from bidsglm.report.steps import STEP_TEXTS
 from bidsglm.report.wording import Row
 
 if TYPE_CHECKING:
@@ -73,6 +79,20 @@ class ContrastReport:
     notes: tuple[str, ...] = ()
     clusters: tuple[ClusterReport, ...] = ()
     """One for each backend."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Regressor -> weight; empty for F."""
+    effect_sd: Mapping[str, float] = field(default_factory=dict)
+    """Backend -> standard deviation of its effect over the voxels of both masks; empty for F."""
+    breakdowns: tuple[Breakdown, ...] = ()
+    """Why the maps differ; empty where nothing was attributed."""
+    why_figures: tuple[Figure, ...] = ()
+    volumes: Mapping[str, object] | None = None
+    """For the slice viewer, see `volumes.packed_contrast`."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Which steps make the differences of the statistic and of the effect, in sentences."""
+        return attribution.reasons(self.breakdowns, (self.test, "effect"))
 
 
 @dataclass(frozen=True)
@@ -97,6 +117,40 @@ class UnitReport:
     estimates: tuple[SettingRow, ...] = ()
     """What each backend estimated: degrees of freedom, noise."""
     warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """What there is to say about the designs, severe ones first."""
+    diagnoses: tuple[DiagnosisReport, ...] = ()
+    """One for each run."""
+    reach: attribution.Reach | None = None
+    """How far the attribution can be trusted; none where there is none."""
+    scene: Mapping[str, object] | None = None
+    """What the slice viewers of the unit share, see `volumes.Scene`."""
+
+    @property
+    def verdict(self) -> str:
+        """Which steps make most of the differences."""
+        return attribution.verdict([contrast.breakdowns for contrast in self.contrasts])
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Modelling steps that the packages do each in their own way."""
+        found = attribution.explained_steps([b for c in self.contrasts for b in c.breakdowns])
+        return tuple(step.step for step in found if not step.same)
+
+    def standing(self, finding: Finding) -> StandingTable | None:
+        """Contrasts that a finding sets beside each other; none for most findings."""
+        if finding.code != FILLED:
+            return None
+        rows = [
+            standing((c.name, c.label), kind, c.agreement, c.effect_sd, c.breakdowns)
+            for c in self.contrasts
+            if c.agreement and (kind := kind_of(c.weights, finding.columns))
+        ]
+        return standing_table(rows)
+
+    def where(self, finding: Finding) -> str:
+        """Runs and backends of a finding; empty if all."""
+        return place(finding, len(self.runs), self.backends)
 
 
 @dataclass(frozen=True)
@@ -167,14 +221,9 @@ def participant_page(report: ParticipantReport) -> str:
     """
     sections = ["Summary"]
     if report.units:
-        sections += [
-            "Inputs and settings",
-            "Design matrices",
-            "Contrasts",
-            "Data and masks",
-            "Methods",
-            "Warnings",
-        ]
+        if any(unit.findings or unit.reach for unit in report.units):
+            sections.append("Why they differ")
+        sections += ["Contrasts", "Design", "Data and masks", "Methods"]
     return (
         _environment()
         .get_template("participant.html")
@@ -221,6 +270,10 @@ def _environment() -> "Environment":
         "backend_titles": BACKEND_TITLES,
         "descriptions": COLUMNS,
         "wording": wording,
+        "attribution": attribution,
+        "step_texts": STEP_TEXTS,
         "clusters": cluster_tables,
+        "diagnosis_cell": diagnosis_tables.cell,
+        "regressor_titles": diagnosis_tables.REGRESSOR_TITLES,
     }
     return environment

@@ -3,13 +3,12 @@
 Drawn as SVG by hand, for speed; text stays text.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from bidsglm.compare.differences import CORRELATION, DICE, RMSD
-from bidsglm.report.attribution import METRIC_TITLES, Breakdown, StepShare, found, percent
+from bidsglm.report.attribution import METRIC_TITLES, Breakdown, StepShare, found, percent, rounded
 from bidsglm.report.drawing import FAINT, INK, NILEARN_COLOUR, SPM_COLOUR, Figure
 from bidsglm.report.steps import colour
 from bidsglm.report.wording import number
@@ -29,8 +28,6 @@ NUMBERS = 58.0
 LEFTMOST = 0.02
 """Share of the width below which what lies left of zero needs no room of its own."""
 FONT = "font-family='DejaVu Sans, Verdana, Arial, sans-serif'"
-LONG = 6
-"""Decimals that no one reads."""
 
 
 class Panel(NamedTuple):
@@ -216,28 +213,18 @@ def _ladder(label: str, name: str, shown: Sequence[Breakdown]) -> Figure:
     )
 
 
-def _digits(values: Sequence[float]) -> int:
-    """Decimals that give the largest value three digits."""
-    largest = max(map(abs, values))
-    return max(0, 2 - math.floor(math.log10(largest))) if largest else 0
-
-
-def _rounded(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "−") if digits < LONG else f"{value:.1e}"
-
-
 def _steps(panel: Panel, values: Sequence[float]) -> Iterator[str]:
     way = "".join(f"V{_middle(row):.1f}H{panel.x(value):.1f}" for row, value in enumerate(values))
     start = f"M{panel.x(0):.1f} {_middle(0):.1f}"
     yield f"<path d='{start}{way}V{_middle(len(values)):.1f}' fill='none' stroke='{FAINT}' stroke-width='1.5'/>"
-    digits = _digits(values)
+    largest = max(map(abs, values))
     colours = [NILEARN_COLOUR, *(colour(step.step) for step in panel.breakdown.fine)]
     for row, (value, hue) in enumerate(zip(values, colours, strict=True)):
         yield f"<circle cx='{panel.x(value):.1f}' cy='{_middle(row):.1f}' r='4.5' fill='{hue}'/>"
         changed = not row or value != values[row - 1]
         look = "" if changed else f"fill='{FAINT}'"
-        yield _text(panel.x(value) + 9, _middle(row) + 4, _rounded(value, digits) if row else "0", look)
-    last, whole = len(values), _rounded(panel.breakdown.total, digits)
+        yield _text(panel.x(value) + 9, _middle(row) + 4, rounded(value, largest) if row else "0", look)
+    last, whole = len(values), rounded(panel.breakdown.total, largest)
     look = f"font-weight='bold' fill='{SPM_COLOUR}'"
     yield _text(panel.x(values[-1]) + 9, _middle(last) + 4, whole, look)
     yield f"<circle cx='{panel.x(values[-1]):.1f}' cy='{_middle(last):.1f}' r='4.5' fill='{SPM_COLOUR}'/>"

@@ -318,9 +318,14 @@ def dominant_figure(
         for i, ((name, colour), n) in enumerate(zip(names, counts, strict=True))
         if n
     }
-    shares = ", ".join(f"{name} {100 * n / sum(counts):.0f} %" for (name, _), n in zip(names, counts, strict=True) if n)
+
+    def share(part: Mask) -> str:
+        found = 100 * float(part.sum()) / sum(counts)
+        return f"{found:.0f} %" if found >= 1 else "< 1 %"
+
+    shares = ", ".join(f"{name} {share(part)}" for name, (part, _) in parts.items())
     with style():
-        drawing = _draw_masks(parts, images.background, images.affine, lambda part: f"{100 * part.sum() / sum(counts):.0f} %")
+        drawing = _draw_masks(parts, images.background, images.affine, share)
         content = encoded(drawing, "png")
     return Figure(
         name=f"contrast-{images.label}_desc-dominantstep.png",

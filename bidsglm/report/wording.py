@@ -125,7 +125,7 @@ def median(rows: Sequence[Row], column: str) -> float:
 
 
 def verdict(rows: Sequence[Row], over: str = "the contrasts") -> str:
-    """Sum up agreement rows in one or two sentences with the numbers that carry them: medians over several.
+    """Sum up agreement rows in a sentence with the numbers that carry them: medians over several.
 
     >>> print(verdict([{"map": "t", "pearson_r": 0.991, "slope": 0.95, "dice_p001": 0.9}]))
     The t map of SPM correlates with nilearn's at r = 0.991; SPM's t is 0.95 times nilearn's (slope), and \
@@ -148,7 +148,7 @@ def verdict(rows: Sequence[Row], over: str = "the contrasts") -> str:
     typical = f" (medians over {over})" if several else ""
     return (
         f"The {subject} with nilearn's at r = {r:.3f}; SPM's {stat} is {slope:.2f} times nilearn's (slope),"
-        f" and {overlap}{typical}.{_effect_verdict(rows)}"
+        f" and {overlap}{_effect_verdict(rows)}{typical}."
     )
 
 
@@ -158,7 +158,7 @@ def _effect_verdict(rows: Iterable[Row]) -> str:
     if not math.isfinite(slope):
         return ""
     times = f"{slope:.2f}" if abs(slope) >= 0.1 else f"{slope:.2g}"
-    return f" SPM's effects are {times} times nilearn's (r = {r:.3f})."
+    return f"; SPM's effects are {times} times nilearn's (r = {r:.3f})"
 
 
 def threshold_keys(row: Row) -> dict[str, str]:

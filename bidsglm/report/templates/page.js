@@ -42,3 +42,57 @@ document.querySelectorAll("table.sortable").forEach((table) => {
     button.addEventListener("click", () => sortBy(table, header));
   });
 });
+
+// what the table says, without its thousands separators and typographic minus signs
+function tabbed(table) {
+  return Array.from(table.rows, (row) =>
+    Array.from(row.cells, (cell) => {
+      const text = cell.textContent.trim().replace(/\s+/g, " ");
+      return cell.classList.contains("number") && cell.tagName === "TD" ? text.replace(/−/g, "-").replace(/(\d),(?=\d{3})/g, "$1") : text;
+    }).join("\t"),
+  ).join("\n");
+}
+
+function copiedByHand(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+}
+
+async function copy(button, table) {
+  let done = true;
+  try {
+    await navigator.clipboard.writeText(tabbed(table));
+  } catch {
+    done = copiedByHand(tabbed(table));
+  }
+  button.textContent = done ? "Copied" : "Select the table to copy it";
+  setTimeout(() => { button.textContent = "Copy table"; }, 2000);
+}
+
+document.querySelectorAll(".scroll > table").forEach((table) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy table";
+  button.title = "Copies the table as tab-separated text, for a spreadsheet";
+  button.addEventListener("click", () => copy(button, table));
+  table.parentElement.after(button);
+});
+
+// a link to something in a closed part of the page opens that part
+function openTarget() {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
+  if (target) target.scrollIntoView();
+}
+window.addEventListener("hashchange", openTarget);
+window.addEventListener("load", openTarget);
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((part) => { part.open = true; });
+});
+document.querySelectorAll("details").forEach((part) => part.addEventListener("toggle", markScrollers));

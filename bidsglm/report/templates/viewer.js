@@ -1,4 +1,3 @@
-"use strict";
 const ONLY_SECOND = -32768;
 const ONLY_FIRST = -32767;
 const STOPS = ["b8f3ff", "3fb4f5", "1f5fd0", "1b2a6b", "6b1b1b", "d9381e", "f9a11b", "fff3a6"];
@@ -40,7 +39,11 @@ async function codes(text) {
 
 const scenes = new Map();
 function sceneOf(id) {
-  if (!scenes.has(id)) scenes.set(id, unpackedScene(JSON.parse(document.getElementById(id).textContent)));
+  if (!scenes.has(id)) {
+    const record = JSON.parse(document.getElementById(id).textContent);
+    const sizes = [0, 1, 2].map((axis) => Math.hypot(...[0, 1, 2].map((row) => record.affine[row][axis])));
+    scenes.set(id, { record: { ...record, sizes }, unpacked: null });
+  }
   return scenes.get(id);
 }
 
@@ -55,8 +58,7 @@ async function unpackedScene(record) {
       n += 1;
     }
   }
-  const sizes = [0, 1, 2].map((axis) => Math.hypot(...[0, 1, 2].map((row) => record.affine[row][axis])));
-  return { ...record, background, index, sizes, strides: [1, nx, nx * ny] };
+  return { ...record, background, index, strides: [1, nx, nx * ny] };
 }
 
 // values of each panel: the packages, and behind them their difference
@@ -91,17 +93,22 @@ class Viewer {
     this.unpacked = [];
     this.threshold = 0;
     this.which = 0;
+    this.found = sceneOf(figure.dataset.scene);
+    // its place is kept from the start, so that nothing moves when the slices come
+    this.scene = this.found.record;
+    figure.querySelector(".fallback").hidden = true;
+    for (const name of [".controls", ".stage", ".place"]) figure.querySelector(name).hidden = false;
+    this.canvases.flat().forEach((canvas) => this.size(canvas));
   }
 
   async start() {
-    this.scene = await sceneOf(this.figure.dataset.scene);
+    this.found.unpacked ??= unpackedScene(this.found.record);
+    this.scene = await this.found.unpacked;
     this.voxel = this.record.maps[0].start.slice();
     await this.choose(0);
-    this.figure.querySelector(".fallback").hidden = true;
-    for (const name of [".controls", ".stage", ".place"]) this.figure.querySelector(name).hidden = false;
-    this.canvases.flat().forEach((canvas) => this.size(canvas));
     this.listen();
     this.draw();
+    this.figure.dataset.ready = "";
   }
 
   get map() {
@@ -286,15 +293,19 @@ class Viewer {
 }
 
 // unpacked when they come near, so that a page of many contrasts opens at once
+const viewers = new Map();
 const waiting = new IntersectionObserver(
   (entries) => {
     entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
       waiting.unobserve(entry.target);
-      new Viewer(entry.target).start();
+      viewers.get(entry.target).start();
     });
   },
   { rootMargin: "800px" },
 );
 if ("DecompressionStream" in window && "OffscreenCanvas" in window) {
-  document.querySelectorAll(".viewer").forEach((figure) => waiting.observe(figure));
+  document.querySelectorAll(".viewer").forEach((figure) => {
+    viewers.set(figure, new Viewer(figure));
+    waiting.observe(figure);
+  });
 }

@@ -1,0 +1,167 @@
+"""Single conditions beside their differences, where conditions fill a run: what the betas are worth."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bidsglm.report.attribution import Breakdown, found
+from bidsglm.report.wording import Row, number
+
+FILLED = "filled-run"
+"""Code of the finding that conditions together fill a run."""
+ALONE, DIFFERENCE = "condition alone", "difference"
+BALANCED = 1e-9
+"""Weights that add up to less are a difference."""
+
+
+class Standing(NamedTuple):
+    """How a contrast stands in both packages."""
+
+    name: str
+    label: str
+    kind: str
+    """condition alone or difference"""
+    effect_r: float
+    effect_rmsd: float
+    sd_spm: float
+    """Of the effect over voxels."""
+    sd_nilearn: float
+    stat_r: float
+    by_filter: float
+    """Part of the RMSD of the effect that the filter makes; NaN where nothing was attributed"""
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Numbers of the table's columns, in their order."""
+        return self[3:]
+
+
+@dataclass(frozen=True)
+class StandingTable:
+    """The contrasts that a filled run concerns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Standing, ...]
+    text: str
+    """What the reader should see in it."""
+
+
+COLUMNS = (
+    "effect r",
+    "effect RMSD",
+    "effect SD, SPM",
+    "effect SD, nilearn",
+    "t r",
+    "RMSD made by the filter",
+)
+
+
+def kind(weights: Mapping[str, float], conditions: Sequence[str]) -> str:
+    """Whether a contrast weighs conditions alone or against each other; empty where it has none of them.
+
+    Parameters
+    ----------
+    weights
+        Regressor -> weight
+    conditions
+        Those that fill the run.
+
+    >>> kind({"go": 1.0}, ["go", "rest"]), kind({"go": 1.0, "rest": -1.0}, ["go", "rest"])
+    ('condition alone', 'difference')
+    """
+    chosen = [weight for name, weight in weights.items() if name in conditions and weight]
+    if not chosen:
+        return ""
+    return DIFFERENCE if abs(sum(chosen)) < BALANCED else ALONE
+
+
+def standing(
+    names: tuple[str, str],
+    of_kind: str,
+    agreement: Sequence[Row],
+    spreads: Mapping[str, float],
+    breakdown: Sequence[Breakdown],
+) -> Standing:
+    """Gather the numbers of one contrast.
+
+    Parameters
+    ----------
+    names
+        Name and label.
+    of_kind
+        See `kind`.
+    agreement
+        Rows of its agreement table.
+    spreads
+        Backend -> standard deviation of its effect over the voxels of both masks
+    breakdown
+        Of its attribution.
+    """
+    rows = {row["map"]: row for row in agreement}
+    effects = found(breakdown, "effect")
+    by_filter = next((s.shapley for s in effects.steps if s.step == "filter"), math.nan) if effects else math.nan
+    return Standing(
+        *names,
+        of_kind,
+        _number(rows, "effect", "pearson_r"),
+        _number(rows, "effect", "rmsd"),
+        spreads.get("spm", math.nan),
+        spreads.get("nilearn", math.nan),
+        _number(rows, "t", "pearson_r"),
+        by_filter,
+    )
+
+
+def _number(rows: Mapping[str | int | float, Row], map_name: str, column: str) -> float:
+    return float(rows.get(map_name, {}).get(column, math.nan))
+
+
+def standing_table(rows: Sequence[Standing]) -> StandingTable | None:
+    """Table and words of the contrasts of a filled run; none unless there are both kinds to compare.
+
+    Examples
+    --------
+    >>> one = Standing("go", "go", ALONE, 0.86, 0.166, 1.11, 1.15, 0.99, 0.1)
+    >>> two = Standing("go - rest", "goMinusRest", DIFFERENCE, 0.99, 0.047, 0.52, 0.5, 0.99, 0.01)
+    >>> print(standing_table([one, two]).text.split(";")[0])
+    The effect of go alone spreads 2.1 times as widely over the voxels as that of go - rest (SD 1.11 against \
+    0.520 in SPM, 1.15 against 0.500 in nilearn), and its maps differ 3.5 times as much between the packages \
+    (RMSD 0.166 against 0.0470)
+    """
+    alone = [row for row in rows if row.kind == ALONE]
+    differences = [row for row in rows if row.kind == DIFFERENCE]
+    if not alone or not differences:
+        return None
+    text = _words(max(alone, key=lambda row: row.sd_spm), differences[0])
+    attributed = any(math.isfinite(row.by_filter) for row in rows)
+    columns = COLUMNS if attributed else COLUMNS[:-1]
+    title = "Conditions alone beside their differences: agreement of the packages, and spread over voxels"
+    return StandingTable(title, columns, tuple(rows), text)
+
+
+def _digits(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:#.3g}"
+
+
+def _words(one: Standing, other: Standing) -> str:
+    wider, farther = one.sd_spm / other.sd_spm, one.effect_rmsd / other.effect_rmsd
+    text = (
+        f"The effect of {one.name} alone spreads {wider:.2g} times as widely over the voxels as that of"
+        f" {other.name} (SD {_digits(one.sd_spm)} against {_digits(other.sd_spm)} in SPM,"
+        f" {_digits(one.sd_nilearn)} against {_digits(other.sd_nilearn)} in nilearn), and its maps differ"
+        f" {farther:.2g} times as much between the packages (RMSD {_digits(one.effect_rmsd)} against"
+        f" {_digits(other.effect_rmsd)}); the t maps correlate at r = {one.stat_r:.3f} and {other.stat_r:.3f}."
+    )
+    if abs(one.by_filter) > 2 * abs(other.by_filter) and abs(one.by_filter) > 0.1 * one.effect_rmsd:
+        text += (
+            f" The high-pass filter alone makes {number(one.by_filter)} of the RMSD of {one.name}, and"
+            f" {number(other.by_filter)} of that of {other.name}."
+        )
+    return (
+        f"{text} Neither package computes wrongly: the betas of conditions that fill the run are hardly determined by"
+        f" the data. Report {other.name}, and do not interpret, average over a region, or compare between"
+        f" packages the beta of {one.name}."
+    )

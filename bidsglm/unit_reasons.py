@@ -50,17 +50,21 @@ def reach(summary: Summary) -> Reach | None:
     found = summary.get("attribution")
     if not found:
         return None
-    counts = (int(found.get(key, 0)) for key in ("n_sample", "n_voxels"))
-    return Reach(bool(found.get("closes")), *counts, tuple(found.get("notes", ())))
+    n_sample, n_voxels = (int(found.get(key, 0)) for key in ("n_sample", "n_voxels"))
+    return Reach(bool(found.get("closes")), n_sample, n_voxels, tuple(found.get("notes", ())))
 
 
 def findings(summary: Summary) -> tuple[Finding, ...]:
     """What there is to say about the designs."""
-    lists = ("columns", "backends", "runs")
-    return tuple(
-        Finding(**{key: tuple(value) if key in lists else value for key, value in found.items()})
-        for found in summary.get("findings", ())
+    return tuple(map(_finding, summary.get("findings", ())))
+
+
+def _finding(found: Summary) -> Finding:
+    columns, backends, runs = (tuple(found[key]) for key in ("columns", "backends", "runs"))
+    severity, code, title, text, remedy = (
+        found[key] for key in ("severity", "code", "title", "text", "remedy")
     )
+    return Finding(severity, code, title, text, remedy, columns, backends, runs, found["size"])
 
 
 def diagnoses(summary: Summary) -> tuple[DiagnosisReport, ...]:
@@ -96,18 +100,19 @@ def _diagnosis(run: str, parts: Sequence[Summary], drawn: bool) -> DiagnosisRepo
     figures: tuple[Figure, ...] = ()
     if drawn and any(regressors.values()):
         figures = inflation_figure(regressors, run), correlation_figure(correlations, run)
-    facts = ("rank", "n_columns", "condition_number")
-    deficient = {part["backend"]: part["rank"] < part["n_columns"] for part in parts}
     return DiagnosisReport(
         run,
-        {
-            b: {key: np.inf if deficient[b] and value is None else _known(value) for key, value in each.items()}
-            for b, each in {part["backend"]: {key: part[key] for key in facts} for part in parts}.items()
-        },
+        {part["backend"]: _facts(part) for part in parts},
         regressors,
         tables("contrasts"),
         figures,
     )
+
+
+def _facts(part: Summary) -> dict[str, float]:
+    """Rank, columns and condition number, which is infinite without full rank."""
+    condition = np.inf if part["rank"] < part["n_columns"] else _known(part["condition_number"])
+    return {"rank": part["rank"], "n_columns": part["n_columns"], "condition_number": condition}
 
 
 def _row(row: Summary) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Bad input is the normal case: one clear line with file and remedy, the documented exit code, nobody else harmed."""
+"""Bad input: one clear line with file and remedy, the documented exit code, nobody else harmed."""
 
 import json
 from collections.abc import Callable

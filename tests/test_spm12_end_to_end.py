@@ -18,7 +18,7 @@ IMAGE_RTOL = 5e-7
 """Of a map's range: SPM's maps are float32, whose rounding is 6e-8."""
 DESIGN_ATOL = 1e-12
 DEAD_COLUMN = 1e-10
-"""Largest beta of a column that is zero or wholly redundant in SPM: rounding noise, which no one can match."""
+"""Largest beta of a column that is zero or wholly redundant in SPM: rounding noise, which none can match."""
 
 
 def bids_form(case: str, folder: Path) -> Path:

@@ -6,7 +6,7 @@ efficiency of a contrast is ``1 / trace(c (X'X)^-1 c')`` (Dale, 1999, Human Brai
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -225,7 +225,7 @@ def diagnosis(
             )
         ),
         correlations(columns),
-        tuple(_contrast(contrast, design) for contrast in contrasts),
+        tuple(_contrasts(contrasts, design)) if contrasts else (),
     )
 
 
@@ -257,11 +257,16 @@ def contrast_rows(found: Diagnosis) -> list[Row]:
     ]
 
 
-def _contrast(contrast: ContrastSpecification, design: DesignMatrix) -> ContrastDiagnosis:
-    """Judge a contrast as the backends do, on the filtered design."""
-    weights = placed(contrast, design.names)
+def _contrasts(
+    contrasts: Sequence[ContrastSpecification], design: DesignMatrix
+) -> Iterator[ContrastDiagnosis]:
+    """Judge contrasts as the backends do, on the filtered design."""
     fitted = decomposition([remove(design.matrix, design.high_pass_basis)])
-    if weights is None or not weights.size or not estimable([weights.T], fitted):
-        return ContrastDiagnosis(contrast.label, contrast.name, False, 0.0)
-    efficiency = 1 / float(effect_variances(design, weights).sum())
-    return ContrastDiagnosis(contrast.label, contrast.name, True, efficiency)
+    given = [placed(contrast, design.names) for contrast in contrasts]
+    weights = [np.zeros((0, len(design.names))) if rows is None else rows for rows in given]
+    variances = effect_variances(design, np.vstack([np.zeros((0, len(design.names))), *weights]))
+    ends = np.cumsum([len(rows) for rows in weights])[:-1]
+    for contrast, rows, each in zip(contrasts, weights, np.split(variances, ends), strict=True):
+        possible = len(rows) > 0 and estimable([rows.T], fitted)
+        efficiency = 1 / float(each.sum()) if possible else 0.0
+        yield ContrastDiagnosis(contrast.label, contrast.name, possible, efficiency)

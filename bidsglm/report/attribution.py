@@ -157,7 +157,7 @@ def percent(share: float) -> str:
 def sentence(breakdown: Breakdown) -> str:
     """Say which steps make a difference, the largest first.
 
-    >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "each voxel", "one V", 0.5, 0.4))
+    >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "c", "d", 0.5, 0.4))
     >>> print(sentence(Breakdown("t", "rmsd", 0.5, shares)))
     Of the difference between the t maps (RMSD 0.500), 80 % comes from the noise model and 20 % from the \
     high-pass filter.
@@ -279,12 +279,14 @@ def closure_sentence(breakdown: Sequence[Breakdown]) -> str:
     """Say how exactly the two ends of the ladder meet the packages' own maps.
 
     >>> closure_sentence([Breakdown("t", "rmsd", 0.5, (), 2e-10, 3e-8)])
-    'The two ends of the ladder reproduce both packages’ maps to 3e-08 of their range.'
+    'The two ends of the ladder reproduce the maps of both packages to 3e-08 of their range.'
     """
     values = [b.closure for b in breakdown if math.isfinite(b.closure)]
     if not values:
         return ""
-    return f"The two ends of the ladder reproduce both packages’ maps to {max(values):.0e} of their range."
+    return (
+        f"The two ends of the ladder reproduce the maps of both packages to {max(values):.0e} of their range."
+    )
 
 
 def explained_steps(breakdown: Sequence[Breakdown]) -> tuple[StepShare, ...]:

@@ -189,6 +189,7 @@ def histogram_figure(images: ContrastImages) -> Figure:
         caption=(
             f"How many voxels have which {images.test}, over the voxels of both masks; the height is"
             " logarithmic, so that the few voxels of the tails show. A wider histogram means larger values"
-            f" throughout: a difference of the noise model or of its degrees of freedom. {SPREADS[images.test]}"
+            " throughout: a difference of the noise model or of its degrees of freedom."
+            f" {SPREADS[images.test]}"
         ),
     )

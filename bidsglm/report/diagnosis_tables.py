@@ -40,7 +40,9 @@ class DiagnosisReport:
                 name.removeprefix(TRIAL_TYPE),
                 kind,
                 tuple(
-                    cell(tables[b].get(name, {}).get(key), key) for key in REGRESSOR_TITLES for b in self.backends
+                    cell(tables[b].get(name, {}).get(key), key)
+                    for key in REGRESSOR_TITLES
+                    for b in self.backends
                 ),
             )
             for name, kind in kinds.items()

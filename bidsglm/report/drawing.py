@@ -102,7 +102,7 @@ def _pixels(drawing: "Canvas") -> "Image":
     from PIL import Image
 
     drawing.set_dpi(DPI)
-    agg = FigureCanvasAgg(drawing)
+    agg: Any = FigureCanvasAgg(drawing)
     agg.draw()
     whole = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
     return whole.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bidsglm.model import TRIAL_TYPE, DesignMatrix, Floats
+from bidsglm.report.densities import bland_altman_figure, histogram_figure, scatter_figure
 from bidsglm.report.drawing import (
     BACKEND_COLOURS,
     BACKEND_TITLES,
@@ -18,7 +19,6 @@ from bidsglm.report.drawing import (
     encoded,
     style,
 )
-from bidsglm.report.densities import bland_altman_figure, histogram_figure, scatter_figure
 from bidsglm.report.maps import ContrastImages, dominant_figure, maps_figure, masks_figure
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ __all__ = [
     "participants_figure",
     "scatter_figure",
 ]
+
 
 def contrast_figures(images: ContrastImages) -> tuple[Figure, ...]:
     """All figures of a contrast: maps, and with two backends scatter, Bland-Altman plot and histogram."""

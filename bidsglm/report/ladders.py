@@ -83,6 +83,15 @@ def _text(x: float, y: float, words: str, look: str = "") -> str:
     return f"<text x='{x:.1f}' y='{y:.1f}' {look}>{escape(words)}</text>"
 
 
+def _label(row: int, words: str, look: str = "") -> str:
+    """Name of a row."""
+    return _text(LABELS - 18, _middle(row) + 4, words, f"text-anchor='end' {look}")
+
+
+def _bold(hue: str) -> str:
+    return f"font-weight='bold' fill='{hue}'"
+
+
 def _line(x: float, y: float, x2: float, y2: float, look: str) -> str:
     return f"<line x1='{x:.1f}' y1='{y:.1f}' x2='{x2:.1f}' y2='{y2:.1f}' {look}/>"
 
@@ -110,19 +119,12 @@ def _frame(names: Sequence[str], panels: Sequence[Panel], ends: tuple[str, ...])
         yield _text(at, 20, f"{panel.breakdown.map}: {metric}", "font-weight='bold'")
         yield _line(panel.x(0), TOP - 6, panel.x(0), bottom, f"stroke='{FAINT}'")
     for row, name in enumerate(names):
-        yield _text(LABELS - 18, _middle(row) + 4, name, "text-anchor='end'")
+        yield _label(row, name)
 
 
 def _same(panel: Panel, step: StepShare, row: int) -> str:
     words = "same" if step.same else "0"
     return _text(panel.x(0) + 6, _middle(row) + 4, words, f"fill='{FAINT}' font-style='italic'")
-
-
-def _value(panel: Panel, at: float, row: int, words: str, look: str = "") -> str:
-    """Write a number to the right of a place, or to the left where the place is left of zero."""
-    if at < panel.x(0) - 0.5:
-        return _text(at - 6, _middle(row) + 4, words, f"text-anchor='end' {look}")
-    return _text(at + 6, _middle(row) + 4, words, look)
 
 
 def _shapley(label: str, name: str, shown: Sequence[Breakdown]) -> Figure:
@@ -135,7 +137,7 @@ def _shapley(label: str, name: str, shown: Sequence[Breakdown]) -> Figure:
         heights.append(sums)
     panels = _panels(shown, heights)
     parts = list(_frame(names, panels, ("total",)))
-    parts.append(_text(LABELS - 18, _middle(len(names)) + 4, "together", "text-anchor='end' font-weight='bold'"))
+    parts.append(_label(len(names), "together", "font-weight='bold'"))
     for panel, sums in zip(panels, heights, strict=True):
         for row, step in enumerate(panel.breakdown.fine):
             parts.extend(_bar(panel, step, row, sums[row]))
@@ -194,10 +196,8 @@ def _ladder(label: str, name: str, shown: Sequence[Breakdown]) -> Figure:
     panels = _panels(shown, heights)
     parts = list(_frame([], panels, tuple(names)))
     for row, step in enumerate(names):
-        look = f"text-anchor='end' font-weight='bold' fill='{NILEARN_COLOUR}'" if not row else "text-anchor='end'"
-        parts.append(_text(LABELS - 18, _middle(row) + 4, step if not row else f"+ {step}", look))
-    look = f"text-anchor='end' font-weight='bold' fill='{SPM_COLOUR}'"
-    parts.append(_text(LABELS - 18, _middle(len(names)) + 4, "= SPM", look))
+        parts.append(_label(row, f"+ {step}") if row else _label(row, step, _bold(NILEARN_COLOUR)))
+    parts.append(_label(len(names), "= SPM", _bold(SPM_COLOUR)))
     for panel, values in zip(panels, heights, strict=True):
         parts.extend(_steps(panel, values))
     return Figure(
@@ -216,7 +216,8 @@ def _ladder(label: str, name: str, shown: Sequence[Breakdown]) -> Figure:
 def _steps(panel: Panel, values: Sequence[float]) -> Iterator[str]:
     way = "".join(f"V{_middle(row):.1f}H{panel.x(value):.1f}" for row, value in enumerate(values))
     start = f"M{panel.x(0):.1f} {_middle(0):.1f}"
-    yield f"<path d='{start}{way}V{_middle(len(values)):.1f}' fill='none' stroke='{FAINT}' stroke-width='1.5'/>"
+    way += f"V{_middle(len(values)):.1f}"
+    yield f"<path d='{start}{way}' fill='none' stroke='{FAINT}' stroke-width='1.5'/>"
     largest = max(map(abs, values))
     colours = [NILEARN_COLOUR, *(colour(step.step) for step in panel.breakdown.fine)]
     for row, (value, hue) in enumerate(zip(values, colours, strict=True)):
@@ -225,6 +226,5 @@ def _steps(panel: Panel, values: Sequence[float]) -> Iterator[str]:
         look = "" if changed else f"fill='{FAINT}'"
         yield _text(panel.x(value) + 9, _middle(row) + 4, rounded(value, largest) if row else "0", look)
     last, whole = len(values), rounded(panel.breakdown.total, largest)
-    look = f"font-weight='bold' fill='{SPM_COLOUR}'"
-    yield _text(panel.x(values[-1]) + 9, _middle(last) + 4, whole, look)
+    yield _text(panel.x(values[-1]) + 9, _middle(last) + 4, whole, _bold(SPM_COLOUR))
     yield f"<circle cx='{panel.x(values[-1]):.1f}' cy='{_middle(last):.1f}' r='4.5' fill='{SPM_COLOUR}'/>"

@@ -332,7 +332,8 @@ def dominant_figure(
         content=content,
         alt=f"Dominant modelling step of each voxel on axial slices; share of the voxels: {shares}.",
         caption=(
-            f"In each voxel, the modelling step that makes most of the difference between the two {images.test}"
-            " values (largest Shapley value of its absolute difference), and the share of the voxels it leads."
+            "In each voxel, the modelling step that makes most of the difference between the two"
+            f" {images.test} values (largest Shapley value of its absolute difference), and the share of the"
+            " voxels it leads."
         ),
     )

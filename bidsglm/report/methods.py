@@ -268,8 +268,12 @@ def _nilearn_text(model: ModelSpecification, n_runs: int) -> str:
     if noise != "ols":
         words = f"Serial correlations were modelled as {_nilearn_noise(model)} ({noise})"
     scaling = _nilearn_scaling(model).words
+    runs = (
+        " Each run had its own model; runs were combined by fixed effects (F only approximately, as nilearn"
+        " says)."
+    )
     return (
         f"The nilearn model (Abraham et al., 2014) was fitted with nilearn itself. Scaling: {scaling}."
         f" {words}. High-pass filter: {_nilearn_filter(model)}."
-        f"{' Each run had its own model; runs were combined by fixed effects (F only approximately, as nilearn says).' * (n_runs > 1)}"
+        f"{runs * (n_runs > 1)}"
     )

@@ -101,7 +101,7 @@ def standing(
     """
     rows = {row["map"]: row for row in agreement}
     effects = found(breakdown, "effect")
-    by_filter = next((s.shapley for s in effects.steps if s.step == "filter"), math.nan) if effects else math.nan
+    shares = {step.step: step.shapley for step in effects.steps} if effects else {}
     return Standing(
         *names,
         of_kind,
@@ -110,7 +110,7 @@ def standing(
         spreads.get("spm", math.nan),
         spreads.get("nilearn", math.nan),
         _number(rows, "t", "pearson_r"),
-        by_filter,
+        shares.get("filter", math.nan),
     )
 
 
@@ -153,7 +153,8 @@ def _words(one: Standing, other: Standing) -> str:
         f" {other.name} (SD {_digits(one.sd_spm)} against {_digits(other.sd_spm)} in SPM,"
         f" {_digits(one.sd_nilearn)} against {_digits(other.sd_nilearn)} in nilearn), and its maps differ"
         f" {farther:.2g} times as much between the packages (RMSD {_digits(one.effect_rmsd)} against"
-        f" {_digits(other.effect_rmsd)}); the t maps correlate at r = {one.stat_r:.3f} and {other.stat_r:.3f}."
+        f" {_digits(other.effect_rmsd)}); the t maps correlate at r = {one.stat_r:.3f} and"
+        f" {other.stat_r:.3f}."
     )
     if abs(one.by_filter) > 2 * abs(other.by_filter) and abs(one.by_filter) > 0.1 * one.effect_rmsd:
         text += (
@@ -161,7 +162,7 @@ def _words(one: Standing, other: Standing) -> str:
             f" {number(other.by_filter)} of that of {other.name}."
         )
     return (
-        f"{text} Neither package computes wrongly: the betas of conditions that fill the run are hardly determined by"
-        f" the data. Report {other.name}, and do not interpret, average over a region, or compare between"
-        f" packages the beta of {one.name}."
+        f"{text} Neither package computes wrongly: the betas of conditions that fill the run are hardly"
+        f" determined by the data. Report {other.name}, and do not interpret, average over a region, or"
+        f" compare between packages the beta of {one.name}."
     )

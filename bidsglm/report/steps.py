@@ -34,8 +34,8 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
             "intensity scaling",
             "expresses each voxel in percent of its own mean over time",
             "multiplies the whole run by one number, so that the mean over the brain becomes 100",
-            "Effects have other units: in a voxel twice as bright as the mean, SPM's effect is twice nilearn's."
-            " In a single run no t value changes; over several runs the weight of a run may.",
+            "Effects have other units: in a voxel twice as bright as the mean, SPM's effect is twice"
+            " nilearn's. In a single run no t value changes; over several runs the weight of a run may.",
         ),
         REGRESSORS: StepText(
             "task regressors",
@@ -54,8 +54,8 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
         "events": StepText(
             "placing of events",
             "draws events on a grid of TR/50 with height 1; an event of no duration fills one bin",
-            "rounds onset and duration to microtime bins and adds one; when all durations are zero, the height"
-            " is 1/dt, so that each event has an area of one second",
+            "rounds onset and duration to microtime bins and adds one; when all durations are zero, the"
+            " height is 1/dt, so that each event has an area of one second",
             "Short events get other heights, and effects change by their inverse ratio; t hardly moves.",
         ),
         "sampling": StepText(
@@ -68,8 +68,8 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
             "high-pass filter",
             "adds slow cosines (or other drift terms) to the design, as columns like any other",
             "projects its cosines out of data and design after whitening",
-            "With the same cut-off a small change. When one package has no filter, slow noise stays in the data"
-            " and moves effects of slow or badly estimable regressors most.",
+            "With the same cut-off a small change. When one package has no filter, slow noise stays in the"
+            " data and moves effects of slow or badly estimable regressors most.",
         ),
         "noise": StepText(
             "noise model",

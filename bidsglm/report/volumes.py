@@ -61,7 +61,7 @@ class Scene:
 def scene(images: ContrastImages) -> Scene:
     """Crop the grid of a contrast's volumes to its masks."""
     mask = reoriented(images.either, images.affine)
-    box = tuple(_extent(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
+    box = tuple(_extent(np.asarray(mask.any(axis=others))) for others in ((1, 2), (0, 2), (0, 1)))
     affine = reoriented_affine(images.affine, images.either.shape).copy()
     affine[:3, 3] += affine[:3, :3] @ [part.start for part in box]
     behind = np.nan_to_num(reoriented(images.background, images.affine)[box])
@@ -155,7 +155,7 @@ def _deflated(content: NDArray[np.uint8]) -> str:
 
 
 def unpacked(codes: Mapping[str, object]) -> list[Floats]:
-    """Maps of both backends from what a page holds of them, as the viewer reads them; NaN where there is none.
+    """Maps of both backends from what a page holds, as the viewer reads them; NaN where there is none.
 
     Parameters
     ----------

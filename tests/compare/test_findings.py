@@ -166,6 +166,21 @@ def test_three_conditions_that_fill_the_run_are_all_named_but_not_a_fourth():
     assert "without fixation" in finding.remedy
 
 
+@pytest.mark.parametrize(
+    ("names", "dropped"),
+    [
+        (("positive", "negative"), "negative"),
+        (("decision", "interest"), "interest"),
+        (("Fixation", "go"), "Fixation"),
+        (("rest_open", "go"), "rest_open"),
+    ],
+)
+def test_condition_to_drop_is_the_one_named_like_a_baseline_else_the_last(names, dropped):
+    run = review(paradigm(blocks(names[0], 0), blocks(names[1], 20)))
+    found = standing(run.designs["spm"], [f"trial_type.{name}" for name in names])
+    assert found.dropped == f"trial_type.{dropped}"
+
+
 def test_one_condition_that_lasts_the_whole_run_is_named_alone():
     finding = only(said(review(paradigm(events("film", [0], 240), jittered("laugh", 1)))), "filled-run")
     assert finding.columns == ("trial_type.film",)

@@ -13,9 +13,23 @@ from bidsglm.model import (
     ModelSpecification,
     Paradigm,
 )
-from bidsglm.report.figures import ContrastImages, Figure, contrast_figures, design_figure, masks_figure
+from bidsglm.report.attribution import Reach
+from bidsglm.report.diagnosis import inflation_figure
+from bidsglm.report.diagnosis_tables import DiagnosisReport
+from bidsglm.report.figures import (
+    ContrastImages,
+    Figure,
+    contrast_figures,
+    design_figure,
+    dominant_figure,
+    masks_figure,
+)
 from bidsglm.report.html import About, ContrastReport, ParticipantReport, RunInput, SettingRow, UnitReport
+from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.methods import paragraphs, setting_rows
+from bidsglm.report.volumes import packed_contrast, scene
+
+from .reasons import FILLED, NOTE, broken_down
 
 SHAPE = (12, 14, 8)
 AFFINE = np.array([[-3.0, 0, 0, 17], [0, 3, 0, -20], [0, 0, 3, -12], [0, 0, 0, 1]])
@@ -64,7 +78,39 @@ def contrast_report(name: str = "go", test: str = "t") -> ContrastReport:
         np.argwhere(columns) * 3.0,
     )
     dof = {"spm": (206.97,), "nilearn": (224.0,)}
-    return ContrastReport(name, images.label, "1 * go", test, ("run-1",), dof, rows, contrast_figures(images))
+    parts = broken_down(test)
+    return ContrastReport(
+        name,
+        images.label,
+        "1 * go",
+        test,
+        ("run-1",),
+        dof,
+        rows,
+        contrast_figures(images),
+        weights={"trial_type.go": 1.0} if test == "t" else {},
+        effect_sd={"spm": 1.2, "nilearn": 1.1} if test == "t" else {},
+        breakdowns=parts,
+        why_figures=(*attribution_figures(images.label, name, parts), _dominant(images)),
+        volumes=packed_contrast(images, scene(images)),
+    )
+
+
+def _dominant(images: ContrastImages) -> Figure:
+    steps = np.where(np.arange(SHAPE[0])[:, None, None] < 6, 1, 2) * images.both
+    return dominant_figure(images, steps, [("none", "#999999"), ("filter", "#0000ff"), ("noise", "#ff0000")])
+
+
+def diagnosis_report() -> DiagnosisReport:
+    regressor = {"regressor": "trial_type.go", "kind": "condition", "vif": 1.2}
+    regressor |= {"vif_with_constant_and_drifts": np.inf, "removed_by_filter": 0.25}
+    contrast = {"contrast": "go", "contrast_name": "go", "estimable": 1.0, "efficiency": 12.5}
+    facts = {"rank": 6, "n_columns": 7, "condition_number": np.inf}
+    both = ("spm", "nilearn")
+    regressors = {backend: [regressor] for backend in both}
+    figures = (inflation_figure(regressors, "run-1"),)
+    contrasts = {backend: [contrast] for backend in both}
+    return DiagnosisReport("run-1", dict.fromkeys(both, facts), regressors, contrasts, figures)
 
 
 def designs() -> dict[str, DesignMatrix]:
@@ -84,6 +130,9 @@ def paradigm(start_time: float | None = 0.95) -> Paradigm:
 @cache
 def _design() -> Figure:
     return design_figure(designs(), "run-1")
+
+
+_diagnosis = cache(diagnosis_report)
 
 
 @cache
@@ -107,6 +156,10 @@ def unit_report(contrasts: tuple[ContrastReport, ...]) -> UnitReport:
         mask_sizes={"spm": 400, "nilearn": 500},
         estimates=(SettingRow("Degrees of freedom", "207", "224"),),
         warnings=("High-pass filter not given: 1/128 Hz.",),
+        findings=(FILLED, NOTE),
+        diagnoses=(_diagnosis(),),
+        reach=Reach(True, 300, 400, ("A note on the attribution.",)),
+        scene=scene(volumes()).packed(),
     )
 
 

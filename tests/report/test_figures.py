@@ -16,6 +16,7 @@ from bidsglm.report.figures import (
     bland_altman_figure,
     contrast_figures,
     design_figure,
+    dominant_figure,
     maps_figure,
     masks_figure,
     participants_figure,
@@ -52,14 +53,16 @@ def check(figure: Figure) -> None:
     assert figure.caption.endswith(".")
 
 
-def test_contrast_has_maps_scatter_and_bland_altman():
+def test_contrast_has_maps_scatter_bland_altman_and_histogram():
     figures = contrast_figures(volumes())
     for figure in figures:
         check(figure)
     assert [figure.name for figure in figures] == [
         "contrast-go_stat-t_desc-maps.png",
+        "contrast-go_stat-effect_desc-maps.png",
         "contrast-go_desc-scatter.png",
         "contrast-go_desc-blandaltman.png",
+        "contrast-go_stat-t_desc-histogram.png",
     ]
 
 
@@ -71,9 +74,30 @@ def test_f_contrast_is_drawn_without_effects():
 
 
 def test_single_backend_has_its_maps_only():
-    (figure,) = contrast_figures(volumes(backends=("nilearn",)))
+    figures = contrast_figures(volumes(backends=("nilearn",)))
+    for figure in figures:
+        check(figure)
+        assert "SPM" not in figure.alt
+    assert len(figures) == 2
+
+
+def test_dominant_steps_are_told_with_their_shares_and_unused_ones_left_out():
+    images = volumes()
+    steps = np.where(np.arange(SHAPE[0])[:, None, None] < SHAPE[0] / 2, 2, 1) * images.both
+    names = [("none", "#999999"), ("filter", "#0000ff"), ("noise", "#ff0000"), ("runs", "#00ff00")]
+    figure = dominant_figure(images, steps, names)
     check(figure)
-    assert "SPM" not in figure.alt
+    share = 100 * (steps[images.both] == 2).mean()
+    assert f"noise {share:.0f} %" in figure.alt
+    assert "none" not in figure.alt
+    assert "runs" not in figure.alt
+
+
+def test_effect_maps_name_their_units_where_they_differ():
+    assert "The units are not the same" in maps_figure(volumes(), "effect").caption
+    same = replace(volumes(), effect_units=dict.fromkeys(("spm", "nilearn"), "% of grand mean"))
+    assert "units" not in maps_figure(same, "effect").caption
+    assert "units" not in maps_figure(volumes()).caption
 
 
 def test_same_maps_give_the_same_bytes():

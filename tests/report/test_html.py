@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bidsglm.report import wording
-from bidsglm.report.figures import maps_figure, participants_figure
+from bidsglm.report.figures import contrast_figures, participants_figure
 from bidsglm.report.html import (
     ContrastReport,
     GroupReport,
@@ -19,10 +19,14 @@ from bidsglm.report.html import (
     group_page,
     participant_page,
 )
+from bidsglm.report.volumes import packed_contrast, scene
 
+from .reasons import FILLED
 from .records import ABOUT, contrast_report, participant_report, unit_report, volumes
 
 HOSTILE = 'go > <script>alert("x")</script> & "rest"'
+WHOLE_BRAIN = 230_000
+"""Voxels of 2 mm in the brain of MNI152NLin2009cAsym, rounded down."""
 MAX_BYTES = 15e6
 """What a page of four contrasts may weigh."""
 
@@ -40,7 +44,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link", "img", "br"):
+        if tag not in ("meta", "link", "img", "br", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -85,10 +89,11 @@ def group_report() -> GroupReport:
 
 
 def test_sections_follow_fmriprep_and_the_bar_leads_to_each(page):
-    titles = ["Summary", "Inputs and settings", "Design matrices", "Contrasts", "Data and masks", "Methods"]
-    assert page.texts["h2"] == [*titles, "Warnings", "Errors", "About"]
+    titles = ["Summary", "Why they differ", "Contrasts", "Design", "Data and masks", "Methods"]
+    assert page.texts["h2"] == [*titles, "Errors", "About"]
     links = [link.removeprefix("#") for link in page.values("a", "href")]
-    assert links[1 : 1 + len(page.texts["h2"])] == [i for i in page.ids if i in links and "unit-" not in i]
+    sections = [slug for tag, attrs in page.tags if tag == "section" and (slug := attrs["id"])]
+    assert links[1 : 1 + len(sections)] == sections
 
 
 def test_links_inside_the_page_lead_somewhere(page):
@@ -112,9 +117,10 @@ def test_nothing_is_fetched_from_anywhere(text, page):
 
 def test_every_image_has_words(page):
     images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == 2 + 3 + 3
+    assert len(images) == 3 + (5 + 3) + (4 + 3)
     assert all(attrs.get("alt") for attrs in images)
-    assert sum(tag == "figcaption" for tag, _ in page.tags) == len(images)
+    n_viewers = 2
+    assert sum(tag == "figcaption" for tag, _ in page.tags) == len(images) + n_viewers
 
 
 def test_tables_name_their_rows_and_columns(page):
@@ -128,10 +134,72 @@ def test_summary_tells_agreement_and_masks_in_two_sentences(text):
     assert re.search(r"analyse \d+ voxels; \d+ are analysed by SPM alone and \d+ by\s+nilearn alone", text)
 
 
+def test_gravest_finding_stands_in_the_summary_and_leads_to_its_text(text, page):
+    summary = text[text.index('id="summary"') : text.index('id="why-they-differ"')]
+    assert "<strong>go and &lt;rest&gt; fill the run.</strong>" in summary
+    assert 'href="#finding-1-1"' in summary
+    assert "finding-1-2" in page.ids
+    assert any("go and <rest> fill the run" in h4 for h4 in page.texts["h4"])
+
+
+def test_notes_are_no_alarm():
+    unit = replace(unit_report((contrast_report(),)), findings=(replace(FILLED, severity="note"),))
+    text = participant_page(ParticipantReport("01", ABOUT, (unit,)))
+    assert 'class="alert"' not in text
+    assert 'id="finding-1-1"' in text
+
+
+def test_verdict_names_the_steps_that_make_the_differences(page):
+    (verdict,) = (text for text in page.texts["p"] if text.startswith("The t map of SPM"))
+    assert "Of the difference between the t maps, 85 % comes from the noise model" in verdict
+    assert "of that between the effect maps, 80 % from the intensity scaling" in verdict
+
+
+def test_why_section_has_shares_settings_and_closure(page):
+    assert any("Noise model: in nilearn, AR(1) of each voxel" in text for text in page.texts["p"])
+    assert any("to 3e-08 of their range" in text for text in page.texts["p"])
+    assert any("on a random sample of 300 of 400 voxels" in text for text in page.texts["p"])
+    assert "A note on the attribution." in page.texts["p"]
+
+
+def test_attribution_that_does_not_close_says_so():
+    unit = unit_report((contrast_report(),))
+    unit = replace(unit, reach=replace(unit.reach, closes=False))
+    text = participant_page(ParticipantReport("01", ABOUT, (unit,)))
+    assert "miss the packages' own maps" in " ".join(text.split())
+
+
+def test_filled_run_sets_single_conditions_beside_their_difference():
+    one = contrast_report()
+    weights = {"trial_type.go": 1.0, "trial_type.rest": -1.0}
+    two = replace(
+        one,
+        name="go - rest",
+        label="goMinusRest",
+        weights=weights,
+        effect_sd=dict.fromkeys(one.effect_sd, 0.4),
+    )
+    page = Page(participant_page(participant_report(one, two)))
+    assert any("The effect of go alone spreads 3 times as widely" in text for text in page.texts["p"])
+    assert {"condition alone", "difference"} <= set(page.texts["td"])
+
+
+def test_page_without_attribution_and_findings_has_no_why():
+    unit = replace(unit_report((replace(contrast_report(), breakdowns=()),)), findings=(), reach=None)
+    page = Page(participant_page(ParticipantReport("01", ABOUT, (unit,))))
+    assert "Why they differ" not in page.texts["h2"]
+
+
+def test_infinite_inflation_is_shown_as_such(page):
+    assert "∞" in page.texts["td"]
+    assert any("condition number ∞" in text for text in page.texts["p"])
+
+
 def test_hostile_contrast_names_stay_text():
     page = Page(participant_page(participant_report(contrast_report(HOSTILE))))
-    assert sum(tag == "script" for tag, _ in page.tags) == 1
-    assert page.texts["h3"].count(HOSTILE) == 1
+    scripts = [attrs.get("type") for tag, attrs in page.tags if tag == "script"]
+    assert sorted(scripts, key=str) == [None, "application/json", "application/json"]
+    assert page.texts["h3"].count(HOSTILE) == 2
     assert any(HOSTILE in alt for alt in page.values("img", "alt"))
 
 
@@ -160,7 +228,8 @@ def test_several_tasks_keep_their_names_and_ids_apart():
 def test_single_backend_page_has_no_agreement():
     unit = unit_report(())
     contrast = ContrastReport("go", "go", "1 * go", "t", ("run-1",), {"spm": (207.0,)})
-    unit = replace(unit, backends=("spm",), contrasts=(contrast,), mask_sizes={"spm": 400})
+    bare = {"findings": (), "diagnoses": (), "reach": None, "mask_sizes": {"spm": 400}}
+    unit = replace(unit, backends=("spm",), contrasts=(contrast,), **bare)
     page = Page(participant_page(ParticipantReport("01", ABOUT, (unit,))))
     assert "nilearn" not in page.texts["th"]
     assert "Dice" not in page.texts["th"]
@@ -176,13 +245,23 @@ def test_page_without_images_or_numbers_is_still_a_page():
 
 def test_four_contrasts_of_whole_brain_noise_stay_below_the_limit():
     images, shape = volumes(), (97, 115, 97)
-    rng, everywhere = np.random.default_rng(2), np.ones(shape, bool)
-    noise = {"t": {b: rng.normal(size=shape) for b in images.backends}}
-    masks = dict.fromkeys(images.backends, everywhere)
-    largest = maps_figure(replace(images, maps=noise, masks=masks, background=100.0 * everywhere))
-    figures = (largest, *contrast_report().figures[1:])
-    contrasts = [replace(contrast_report(), label=f"c{i}", figures=figures) for i in range(4)]
-    assert len(participant_page(participant_report(*contrasts)).encode()) < MAX_BYTES
+    rng, away = np.random.default_rng(2), np.indices(shape) - np.array([48, 57, 48])[:, None, None, None]
+    brain = np.linalg.norm(away / np.array([36, 44, 37])[:, None, None, None], axis=0) < 1
+    noise = {
+        name: {b: rng.normal(size=shape).astype(np.float32) for b in images.backends}
+        for name in ("t", "effect")
+    }
+    masks = dict.fromkeys(images.backends, brain)
+    background = 100.0 * brain + rng.normal(size=shape)
+    images = replace(images, maps=noise, masks=masks, background=background, affine=np.diag([2.0, 2, 2, 1]))
+    figures, of = contrast_figures(images), scene(images)
+    volume = packed_contrast(images, of)
+    contrasts = tuple(
+        replace(contrast_report(), label=f"c{i}", figures=figures, volumes=volume) for i in range(4)
+    )
+    unit = replace(unit_report(contrasts), scene=of.packed())
+    assert brain.sum() > WHOLE_BRAIN
+    assert len(participant_page(ParticipantReport("01", ABOUT, (unit,))).encode()) < MAX_BYTES
 
 
 def test_group_page_shows_spread_and_every_participant():

@@ -81,8 +81,8 @@ async function unpackedMap(map) {
 
 function shown(value, step) {
   if (Number.isNaN(value)) return "not analysed";
-  const digits = Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(step))));
-  return value.toFixed(digits > 2 ? digits - 1 : digits).replace("-", "−");
+  const digits = Math.max(0, Math.min(6, -Math.round(Math.log10(step))));
+  return value.toFixed(digits).replace("-", "−");
 }
 
 class Viewer {

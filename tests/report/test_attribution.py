@@ -1,0 +1,73 @@
+"""Sentences of the attribution say what the table says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bidsglm.compare.steps import COARSE_STEPS
+from bidsglm.report import attribution
+from bidsglm.report.attribution import Breakdown, StepShare, found, verdict
+from bidsglm.report.steps import STEP_COLOURS, STEP_TEXTS
+
+from .reasons import SETTINGS, broken_down
+
+ROUNDING = 1e-12
+"""Sums of a few numbers of order one."""
+
+
+@pytest.mark.parametrize("test", ["t", "F"])
+def test_parts_add_up_to_the_total_with_the_regressors_whole_or_in_parts(test):
+    for breakdown in broken_down(test):
+        for steps in (breakdown.coarse, breakdown.fine):
+            np.testing.assert_allclose(sum(s.shapley for s in steps), breakdown.total, rtol=0, atol=ROUNDING)
+
+
+def test_every_step_has_words_and_a_colour():
+    assert set(SETTINGS) == set(STEP_TEXTS)
+    assert set(STEP_COLOURS) == {"none", *COARSE_STEPS}
+    assert len(set(STEP_COLOURS.values())) == len(STEP_COLOURS)
+
+
+def test_sentence_names_the_largest_steps_with_their_shares():
+    text = attribution.sentence(found(broken_down(), "t"))
+    assert "(RMSD 0.470), 85 % comes from the noise model and 11 % from the task regressors." in text
+
+
+def test_settings_are_told_once_for_each_leading_step():
+    texts = attribution.reasons(broken_down(), ("t", "effect"))
+    assert "Noise model: in nilearn, AR(1) of each voxel; in SPM, AR(1) of all voxels." in texts[0]
+    assert "Intensity scaling: in nilearn" in texts[1]
+    assert sum("Noise model:" in text for text in attribution.reasons(broken_down(), ("t", "t"))) == 1
+
+
+def test_regressors_are_told_by_their_largest_part():
+    events = [StepShare("regressors", "a", "b", 1.0, 1.0), StepShare("events", "short", "long", 1.0, 0.9)]
+    parts = (events[0], events[1]._replace(part_of="regressors"))
+    (text,) = attribution.reasons([Breakdown("effect", "rmsd", 1.0, parts)], ["effect"])
+    assert "100 % comes from the task regressors. Placing of events: in nilearn, short; in SPM, long." in text
+
+
+def test_equal_maps_are_called_the_same():
+    same = replace(found(broken_down(), "t"), total=0.0)
+    assert attribution.reasons([same], ["t"]) == ("The t maps of both packages are the same.",)
+    assert verdict([[same]]) == ""
+
+
+def test_verdict_speaks_of_t_and_effect_over_all_contrasts():
+    text = verdict([broken_down(), broken_down()])
+    assert text == (
+        "Of the difference between the t maps, 85 % comes from the noise model; of that between the effect"
+        " maps, 80 % from the intensity scaling."
+    )
+    assert "between the F maps" in verdict([broken_down("F")])
+
+
+def test_steps_with_equal_settings_are_the_same():
+    steps = {step.step: step.same for step in broken_down()[0].steps}
+    assert [name for name, same in steps.items() if same] == ["smoother", "runs"]
+
+
+def test_closure_is_the_worst_of_all_maps():
+    assert "to 3e-08 of their range" in attribution.closure_sentence(broken_down())
+    assert attribution.closure_sentence([]) == ""

@@ -1,0 +1,48 @@
+"""Ladder and Shapley values: valid drawings that say what the table says."""
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from bidsglm.report.ladders import attribution_figures
+
+from .reasons import broken_down
+
+NAME = 'a > <b> & "c"'
+PIXEL = 0.11
+"""Places are rounded to tenths."""
+
+
+@pytest.mark.parametrize("test", ["t", "F"])
+def test_figures_are_drawn_with_words(test):
+    for figure in attribution_figures("go", NAME, broken_down(test)):
+        root = ET.fromstring(figure.content)
+        assert root.find("{*}title").text.endswith(NAME)
+        assert NAME in figure.alt
+        assert figure.caption.endswith(".")
+        texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+        assert {f"{test}: RMSD", f"{test}: 1 − Dice"} <= texts
+
+
+def bars(content: bytes) -> list[tuple[float, float]]:
+    """Left and right ends, without the background."""
+    found = re.findall(r"<rect x='([\d.]+)' y='[\d.]+' width='([\d.]+)'", content.decode())
+    return [(float(x), float(x) + float(width)) for x, width in found]
+
+
+def test_bars_follow_each_other_and_reach_the_total():
+    only = [b for b in broken_down() if (b.map, b.metric) == ("t", "rmsd")]
+    shapley, _ = attribution_figures("go", "go", only)
+    *steps, total = bars(shapley.content)
+    for (_, end), (start, _) in pairwise(steps):
+        np.testing.assert_allclose(start, end, rtol=0, atol=PIXEL)
+    np.testing.assert_allclose([steps[0][0], steps[-1][1]], total, rtol=0, atol=PIXEL)
+
+
+def test_nothing_is_drawn_where_nothing_differs():
+    assert attribution_figures("go", "go", ()) == ()
+    assert attribution_figures("go", "go", [replace(b, total=0.0) for b in broken_down()]) == ()

@@ -161,3 +161,13 @@ def test_heights_of_events_scale_their_responses():
     weighted = Condition("go", onsets, durations, amplitudes=np.array([3.0, -0.5]))
     expected = 3.0 * apart[0] - 0.5 * apart[1]
     assert_allclose(condition_regressors(weighted, basis, timing), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_events", [5, 50, 500])
+@pytest.mark.parametrize("constant", [1.0, 3.0, 0.1])
+def test_constant_modulator_never_takes_the_place_of_a_real_one(n_events: int, constant: float) -> None:
+    real = np.random.default_rng(n_events).standard_normal(n_events)
+    X = np.column_stack([np.ones(n_events), np.full(n_events, constant), real])
+    weights = orthogonalise(X)
+    assert_array_equal(weights[:, 1], 0)
+    assert_allclose(weights[:, 2], real - real.mean(), atol=ROUNDING)

@@ -8,6 +8,7 @@ import pytest
 from bidsglm import __version__, cli
 from bidsglm.errors import BidsglmError
 from bidsglm.model import Settings
+from tests.conftest import PROJECT
 
 
 @pytest.fixture
@@ -127,3 +128,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert not {"nilearn", "bids", "pandas", "scipy", "matplotlib", "sklearn", "jinja2", "nibabel"} & set(
         loaded
     )
+
+
+def test_every_option_is_in_the_manual() -> None:
+    manual = (PROJECT / "docs" / "usage.md").read_text()
+    options = [option for action in cli.build_parser()._actions for option in action.option_strings]
+    assert [option for option in options if f"`{option}" not in manual and option != "-h"] == []

@@ -85,8 +85,7 @@ def shares(found: Explanation, contrast: str, map_name: str, metric: str) -> dic
     return {
         str(row["step"]): float(row["shapley"])
         for row in found.rows
-        if (row["contrast"], row["map"], row["metric"]) == (contrast, map_name, metric)
-        and not row["part_of"]
+        if (row["contrast"], row["map"], row["metric"]) == (contrast, map_name, metric) and not row["part_of"]
     }
 
 

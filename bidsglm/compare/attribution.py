@@ -244,9 +244,7 @@ def _membership(row: Row) -> Row:
     return {"part_of": REGRESSORS if row["step"] in PARTS_OF_REGRESSORS else ""}
 
 
-def _step_rows(
-    steps: Sequence[Step], shares: Mapping[str, float], climbed: Mapping[str, float]
-) -> list[Row]:
+def _step_rows(steps: Sequence[Step], shares: Mapping[str, float], climbed: Mapping[str, float]) -> list[Row]:
     """One row for each step, the regressors before their parts."""
     rows: list[Row] = []
     height = 0.0

@@ -109,9 +109,7 @@ class Designs:
             return RunColumns(X, drifts, run.repetition_time)
         return RunColumns(np.hstack([X, drifts]), np.zeros((len(X), 0)), run.repetition_time)
 
-    def _estimated(
-        self, key: CovarianceKey
-    ) -> tuple[tuple[Floats, ...], tuple[Whitening, ...]]:
+    def _estimated(self, key: CovarianceKey) -> tuple[tuple[Floats, ...], tuple[Whitening, ...]]:
         """SPM's own V plus what the corner changes in the pool's.
 
         SPM's corner keeps SPM's V exactly, and a corner that changes nothing changes V in nothing.

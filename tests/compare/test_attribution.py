@@ -47,9 +47,7 @@ class Scene:
         rng = np.random.default_rng(run)
         smooth = np.cumsum(rng.standard_normal((N_SCANS, 2)), axis=0) / 5
         moved = smooth + self.shift * rng.standard_normal((N_SCANS, 2))
-        return {
-            rules: Columns(("go", "stop"), smooth if rules.response else moved) for rules in ALL_RULES
-        }
+        return {rules: Columns(("go", "stop"), smooth if rules.response else moved) for rules in ALL_RULES}
 
     def models(self) -> Models:
         runs = tuple(
@@ -99,9 +97,7 @@ class Scene:
 
 def contrast_maps(specification: ContrastSpecification, maps) -> ContrastMaps:
     nothing: Floats = np.zeros(N_VOXELS)
-    return ContrastMaps(
-        specification, (0,), maps.effect, nothing, maps.stat, nothing, nothing, maps.dof
-    )
+    return ContrastMaps(specification, (0,), maps.effect, nothing, maps.stat, nothing, nothing, maps.dof)
 
 
 def shares(found: Explanation, map_name: str, metric: str) -> dict[str, float]:

@@ -48,9 +48,7 @@ def test_sets_without_a_common_grid_stay_whole() -> None:
 
 
 @pytest.mark.parametrize(("start", "onset", "expected"), [(None, None, 8), (1.0, None, 9), (1.0, 3, 3)])
-def test_onset_is_the_one_of_the_spm_backend(
-    start: float | None, onset: int | None, expected: int
-) -> None:
+def test_onset_is_the_one_of_the_spm_backend(start: float | None, onset: int | None, expected: int) -> None:
     model = ModelSpecification("m", (), spm=SpmSettings(microtime_onset=onset))
     assert microtime_onset(replace(paradigm(), start_time=start), model) == expected
 

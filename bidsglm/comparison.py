@@ -19,22 +19,11 @@ from bidsglm.compare.findings import RunReview, findings
 from bidsglm.dataset.images import map_bytes
 from bidsglm.dataset.outputs import map_name, write_bytes, write_json, write_table
 from bidsglm.model import Floats, Volume
+from bidsglm.report.steps import colour
 from bidsglm.unit import Fitted, run_label
 from bidsglm.unit_files import OUTSIDE, UnitWriter, contrast_facts, stats_of
 
 DIFFERENCE = "difference"
-STEP_COLOURS = (
-    "#ffffff",
-    "#8c6bb1",
-    "#41ab5d",
-    "#2171b5",
-    "#ec7014",
-    "#cb181d",
-    "#737373",
-    "#17becf",
-    "#e377c2",
-)
-"""Of the labels of dominant-step maps, in their order."""
 
 
 def write_differences(writer: UnitWriter) -> None:
@@ -112,9 +101,7 @@ def _write_dominant(writer: UnitWriter, label: str, steps: NDArray[np.int8], nam
     )
     text = "modelling step with the largest Shapley value of the difference of the statistic, at each voxel"
     write_json(writer.path(f"{name}.json"), writer.sidecar(Description=text))
-    rows = [
-        [index, step, colour] for index, (step, colour) in enumerate(zip(names, STEP_COLOURS, strict=False))
-    ]
+    rows = [[index, step, colour(step)] for index, step in enumerate(names)]
     write_table(writer.path(f"{name}.tsv"), ("index", "name", "color"), rows)
 
 

@@ -46,11 +46,21 @@ def start_log(verbosity: int, log_dir: Path | None) -> None:
     terminal.setLevel(log_level(verbosity))
     terminal.addFilter(lambda record: not getattr(record, "file_only", False))
     LOG.addHandler(terminal)
+    _capture_warnings(logging.NullHandler())
     if log_dir is not None:
         create_folder(log_dir)
         file = logging.FileHandler(log_dir / f"bidsglm-{os.getpid()}.log", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         LOG.addHandler(file)
+        _capture_warnings(file)
+
+
+def _capture_warnings(handler: logging.Handler) -> None:
+    """Send Python's warnings, which are meant for programmers, to one place only."""
+    logging.captureWarnings(True)
+    python = logging.getLogger("py.warnings")
+    python.handlers[:] = [handler]
+    python.propagate = False
 
 
 def log_traceback(what: str) -> None:

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import bidsglm
 from bidsglm.backends import BACKENDS
 from bidsglm.dataset.automatic import automatic_model
-from bidsglm.dataset.events import task_trial_types
+from bidsglm.dataset.events import task_trial_types, trial_types
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.outputs import read_json, write_json
 from bidsglm.dataset.specification import parse_model, read_document, read_model
-from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
+from bidsglm.errors import EXIT_FAILED, BidsglmError, DataError, NoInputError
 from bidsglm.explain import explain
 from bidsglm.messages import LOG, log_traceback
 from bidsglm.model import ModelSpecification, Settings, Unit
@@ -25,6 +25,9 @@ from bidsglm.pages import failure_path, unit_summaries, write_participant_page
 from bidsglm.summary import summary_path
 from bidsglm.unit import fit, prepare, run_label
 from bidsglm.writing import write_unit
+
+LONGEST_MODEL_LABEL = 200
+"""Characters; a file name has room for 255 bytes, those of a temporary name too."""
 
 
 class Outcome(NamedTuple):
@@ -65,9 +68,17 @@ def model_from_file(settings: Settings) -> ModelSpecification | None:
 def _model_of_file(settings: Settings) -> Model:
     assert settings.model is not None
     model = read_model(settings.model, settings)
-    for name in settings.backends:
-        BACKENDS[name].check(model)
+    _check_expressible(model, settings.backends)
     return Model(model, read_document(settings.model))
+
+
+def _check_expressible(model: ModelSpecification, backends: Sequence[str]) -> None:
+    """Ask every backend whether it can express a model; a refusal names the model's file."""
+    for name in backends:
+        try:
+            BACKENDS[name].check(model)
+        except DataError as error:
+            raise DataError(f"{model.origin}: {error}") from error
 
 
 @lru_cache
@@ -76,18 +87,20 @@ def _trial_types(bids_dir: Path, task: str) -> tuple[str, ...]:
     return task_trial_types(bids_dir, task)
 
 
-def _automatic(settings: Settings, task: str) -> Model:
-    """The automatic model of a task.
+def _automatic(settings: Settings, unit: Unit) -> Model:
+    """The automatic model of a unit's task.
 
     Raises
     ------
-    DataError, UsageError
-        When the overrides make no model that every backend can express.
+    DataError, ReadWriteError, UsageError
+        When the events cannot be used, or the overrides make no model that every backend can express.
     """
-    document = automatic_model(task, _trial_types(settings.bids_dir, task), settings)
+    task = unit.entities["task"]
+    # Where no file of the task can be used, the unit's own say why.
+    types = _trial_types(settings.bids_dir, task) or trial_types(unit.runs)
+    document = automatic_model(task, types, settings)
     model = parse_model(document, f"the automatic model of task-{task}", settings, automatic=True)
-    for name in settings.backends:
-        BACKENDS[name].check(model)
+    _check_expressible(model, settings.backends)
     return Model(model, document)
 
 
@@ -100,7 +113,7 @@ def _work(settings: Settings, participant: str) -> Iterator[tuple[Unit, Model]]:
             yield unit, model
     else:
         for unit in find_units(settings, {}, {}, participant, by_session=True):
-            yield unit, _automatic(settings, unit.entities["task"])
+            yield unit, _automatic(settings, unit)
 
 
 def model_path(output_dir: Path, name: str) -> Path:
@@ -109,7 +122,7 @@ def model_path(output_dir: Path, name: str) -> Path:
     >>> model_path(Path("out"), "finger tapping").name
     'model-fingertapping_smdl.json'
     """
-    label = re.sub(r"[^0-9A-Za-z]", "", name) or "model"
+    label = re.sub(r"[^0-9A-Za-z]", "", name)[:LONGEST_MODEL_LABEL] or "model"
     return output_dir / f"model-{label}_smdl.json"
 
 

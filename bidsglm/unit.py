@@ -6,11 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import Inference
 from bidsglm.dataset.contrasts import resolve_contrasts
 from bidsglm.dataset.images import Data, read_data
+from bidsglm.dataset.outputs import map_name
 from bidsglm.dataset.tables import paradigms
+from bidsglm.errors import DataError
 from bidsglm.model import (
     ContrastMaps,
     ContrastSpecification,
@@ -21,6 +25,13 @@ from bidsglm.model import (
     Paradigm,
     Unit,
 )
+
+LONGEST_NAME = 255 - len(".nii.gz")
+"""Bytes that file systems leave to the name of a map."""
+LARGEST_VALUE = 1e100
+SHOWN = 40
+"""Characters of a name that is too long."""
+NUMPY_WARNING = " encountered in "
 
 
 @dataclass(frozen=True)
@@ -70,8 +81,48 @@ def _noted_warnings(notes: list[str]) -> Iterator[None]:
         if issubclass(warning.category, DeprecationWarning | PendingDeprecationWarning | FutureWarning):
             continue
         text = " ".join(str(warning.message).split())
-        if text not in notes:
+        if issubclass(warning.category, RuntimeWarning) and NUMPY_WARNING in text:
+            # It tells a user nothing; the log file keeps it.
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        elif text not in notes:
             notes.append(text)
+
+
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    """Put the file that an error is about in front of it: backends know no paths."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from error
+
+
+def _origin(model: ModelSpecification) -> str:
+    return model.origin or f"model {model.name!r}"
+
+
+def _check_sizes(unit: Unit, designs: Sequence[DesignMatrix]) -> None:
+    """Refuse columns whose squares no number can hold."""
+    for run, design in zip(unit.runs, designs, strict=True):
+        for name, column in zip(design.names, design.matrix.T, strict=True):
+            if not np.abs(column).max() < LARGEST_VALUE:
+                raise DataError(
+                    f"{run.events}: regressor {name} has values beyond {LARGEST_VALUE:g}; "
+                    "correct the events or confounds that it is made of"
+                )
+
+
+def _check_file_names(
+    unit: Unit, model: ModelSpecification, contrasts: Sequence[ContrastSpecification]
+) -> None:
+    """Refuse a contrast whose name makes file names that no file system takes."""
+    for contrast in contrasts:
+        longest = map_name(unit.prefix, "variance", "difference", contrast.label)
+        if len(longest.encode()) > LONGEST_NAME:
+            raise DataError(
+                f"{_origin(model)}: contrast {contrast.name[:SHOWN]!r}...: its maps would get longer "
+                "file names than file systems take; give it a shorter Name in a model file (--model)"
+            )
 
 
 def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> Prepared:
@@ -85,11 +136,15 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
     notes: list[str] = []
     with _noted_warnings(notes):
         tables = paradigms(unit, model)
-        designs = {
-            name: tuple(BACKENDS[name].design(paradigm, model) for paradigm in tables.paradigms)
-            for name in backends
-        }
+        with _named(_origin(model)):
+            designs = {
+                name: tuple(BACKENDS[name].design(paradigm, model) for paradigm in tables.paradigms)
+                for name in backends
+            }
+    for made in designs.values():
+        _check_sizes(unit, made)
     contrasts, contrast_notes = resolve_contrasts(model, [design.names for design in designs[backends[0]]])
+    _check_file_names(unit, model, contrasts)
     return Prepared(
         unit, model, tables.paradigms, designs, contrasts, (*tables.notes, *contrast_notes, *notes)
     )
@@ -117,12 +172,19 @@ def fit(prepared: Prepared) -> Fitted:
         estimates = {}
         for name in backends:
             backend, series = BACKENDS[name], data.series[name]
-            mask = backend.mask_from(series, data.candidates[name], model)
-            estimates[name] = backend.estimate(prepared.designs[name], series, mask, model)
+            with _named(_images(prepared.unit)):
+                mask = backend.mask_from(series, data.candidates[name], model)
+                estimates[name] = backend.estimate(prepared.designs[name], series, mask, model)
         usable = {contrast.label: _contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
         fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
     notes.extend(_partly_estimable(prepared, usable))
     return Fitted(prepared, data, fits, (*data.notes, *notes))
+
+
+def _images(unit: Unit) -> str:
+    """What to call the images of a unit in an error."""
+    others = ", ".join(run.bold.name for run in unit.runs[1:])
+    return f"{unit.runs[0].bold}{others and ', '}{others}"
 
 
 def _fit(

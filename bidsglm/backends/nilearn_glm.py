@@ -176,12 +176,22 @@ def estimate(
     designs, series : of each run
     mask : (n_voxels,)
     model : with nilearn's noise model and signal scaling
+
+    Raises
+    ------
+    DataError
+        A design leaves no residual degrees of freedom.
     """
     betas, fits = [], []
     for run_design, run_series in zip(designs, series, strict=True):
         run_betas, run_fit = _fit_run(run_design.matrix, run_series, mask, model)
         betas.append(run_betas)
         fits.append(run_fit)
+    if not all(fit.dof > 0 for fit in fits):
+        raise DataError(
+            "regressors and drift columns leave no residual degrees of freedom in nilearn; "
+            "use fewer confounds or a longer HighPassFilterCutoffHz period"
+        )
     dof = float(sum(fit.dof for fit in fits))
     mean_square = np.full(mask.size, np.nan)
     mean_square[mask] = sum(fit.dispersion * (fit.dof / dof) for fit in fits)

@@ -93,10 +93,16 @@ def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecif
 
 
 def _scale_factors(series: Sequence[TimeSeries], model: ModelSpecification) -> list[Floats]:
-    try:
-        return [scaling.scale_factors(s.global_means, model.spm.global_normalization) for s in series]
-    except ValueError as error:
-        raise DataError(f"the data cannot be scaled to a mean of 100: {error}; look at the images") from error
+    factors = []
+    for number, run in enumerate(series, start=1):
+        try:
+            factors.append(scaling.scale_factors(run.global_means, model.spm.global_normalization))
+        except ValueError as error:
+            where = f" of run {number}" if len(series) > 1 else ""
+            raise DataError(
+                f"the data{where} cannot be scaled to a mean of 100: {error}; look at the images"
+            ) from error
+    return factors
 
 
 def _chunks(

@@ -70,6 +70,8 @@ def read_data(
         for header in headers
     ]
     series = {name: tuple(run[name] for run in by_run) for name in backends}
+    for run, read in zip(runs, by_run, strict=True):
+        notes = (*notes, *_finite_notes(run, read[backends[0]]))
     candidates = {name: mask[volume.voxels] for name, mask in masks.items()}
     return Data(volume, series, candidates, notes)
 
@@ -86,6 +88,22 @@ def _mask_notes(runs: Sequence[Run]) -> tuple[str, ...]:
     if len(without) == len(runs):
         return ("There is no mask file: each package computed its own mask.",)
     return (f"No mask file for {', '.join(without)}: the other runs' masks were used.",) if without else ()
+
+
+def _finite_notes(run: Run, series: TimeSeries) -> tuple[str, ...]:
+    """What to say of voxels that are not a number, or infinite, in some scan."""
+    if series.stored.dtype.kind != "f":
+        return ()
+    finite = np.ones(series.n_voxels, dtype=bool)
+    for scan in series.stored:
+        finite &= np.isfinite(scan)
+    n_bad = int(np.count_nonzero(~finite))
+    if not n_bad:
+        return ()
+    return (
+        f"{run.bold.name}: {n_bad} of {finite.size} voxels are NaN or infinite in some scan; "
+        "SPM has no result there, nilearn takes 0 for them",
+    )
 
 
 def _read_series(header: Header, volume: Volume) -> TimeSeries:

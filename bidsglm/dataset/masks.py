@@ -82,6 +82,8 @@ def read_mask(runs: Sequence[Run]) -> Mask | None:
     masks = []
     for path in paths:
         values, affine = read_map(path)
+        if values.shape[3:] == (1,):
+            values = values[..., 0]
         if values.ndim != 3:
             raise DataError(f"{path}: has {values.shape[3]} volumes; a mask is a single volume")
         masks.append(on_grid(values, affine, grid))

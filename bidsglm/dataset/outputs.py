@@ -68,7 +68,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         On any failure, a full disk among them; a file that stood there before is untouched.
     """
     create_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         temporary.write_bytes(content)
         os.replace(temporary, path)

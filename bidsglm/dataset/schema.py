@@ -126,7 +126,7 @@ class SpmPart(Part):
         Annotated[Literal["AR(1)", "FAST", "none"], BeforeValidator(any_case("AR(1)", "FAST", "none"))] | None
     ) = None
     InclusiveMaskingThreshold: Annotated[float, PlainValidator(mask_threshold)] | None = None
-    MicrotimeResolution: Positive = 16
+    MicrotimeResolution: Annotated[Positive, Field(le=1000)] = 16
     MicrotimeOnset: Positive | None = None
     GlobalNormalization: Annotated[
         Literal["None", "Scaling"], BeforeValidator(any_case("None", "Scaling"))

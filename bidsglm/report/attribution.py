@@ -22,6 +22,8 @@ WORTH_NAMING = 0.1
 """Share of the whole difference from which a step beside the first is named."""
 DOMINANT = 0.5
 """Share from which one step explains "most" of a difference."""
+NEARLY_ALL = 0.8
+"""Of the regressors' share: from there the part is named in their place."""
 LONG = 6
 """Decimals that no one reads."""
 RUN_TOGETHER = 3
@@ -166,7 +168,9 @@ def sentence(breakdown: Breakdown) -> str:
         return f"The {breakdown.map} maps of both packages are the same."
     whole = f"the {breakdown.map} maps ({METRIC_TITLES[breakdown.metric]} {number(breakdown.total)})"
     named = _worth_naming(breakdown)
-    parts = [f"{percent(breakdown.share(step))} from the {title(step.step)}" for step in named]
+    parts = [
+        f"{percent(breakdown.share(step))} from the {title(_sharper(breakdown, step).step)}" for step in named
+    ]
     first = parts[0].replace(" from", " comes from", 1)
     listed = f"{', '.join([first, *parts[1:-1]])} and {parts[-1]}" if len(parts) > 1 else first
     return f"Of the difference between {whole}, {listed}."
@@ -192,6 +196,12 @@ def reasons(breakdown: Sequence[Breakdown], names: Sequence[str]) -> tuple[str, 
             text += f" {settings(_sharpest(part, first))}"
         texts.append(text)
     return tuple(texts)
+
+
+def _sharper(breakdown: Breakdown, step: StepShare) -> StepShare:
+    """The part of the regressors that makes nearly all of theirs, if one does, in place of their sum."""
+    part = _sharpest(breakdown, step)
+    return part if abs(part.shapley) >= NEARLY_ALL * abs(step.shapley) else step
 
 
 def _worth_naming(breakdown: Breakdown) -> list[StepShare]:
@@ -249,10 +259,14 @@ def leading(breakdowns_: Sequence[Sequence[Breakdown]], map_name: str) -> tuple[
         return None
     sums: dict[str, float] = {}
     for breakdown in chosen:
-        for step in breakdown.coarse:
+        for step in breakdown.steps:
             sums[step.step] = sums.get(step.step, 0.0) + step.shapley
+    parts = {name: sums.pop(name) for name in PARTS_OF_REGRESSORS if REGRESSORS in sums and name in sums}
     first = max(sums, key=lambda name: sums[name])
-    return first, sums[first] / whole
+    share = sums[first] / whole
+    part = max(parts, key=lambda name: parts[name], default=first)
+    is_part = first == REGRESSORS and parts and parts[part] >= NEARLY_ALL * sums[first]
+    return part if is_part else first, share
 
 
 def verdict(breakdowns_: Sequence[Sequence[Breakdown]]) -> str:

@@ -48,6 +48,7 @@ STYLE: Any = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.hashsalt": "bidsglm",
+    "svg.fonttype": "none",
 }
 """text.parse_math is off because names of contrasts may hold a dollar sign."""
 

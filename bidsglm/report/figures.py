@@ -39,6 +39,10 @@ __all__ = [
 ]
 
 
+LETTER = 0.065
+"""Inches that a letter of the columns' names takes at most."""
+
+
 def contrast_figures(images: ContrastImages) -> tuple[Figure, ...]:
     """All figures of a contrast: maps, and with two backends scatter, Bland-Altman plot and histogram."""
     with style():
@@ -61,9 +65,21 @@ def design_figure(designs: Mapping[str, DesignMatrix], run: str = "") -> Figure:
     panels = _design_panels(designs)
     widths = [max(matrix.shape[1], 2) for _, _, matrix, _ in panels]
     width = float(np.clip(0.19 * sum(widths) + 0.7 * len(panels), 5.5, 16))
+    longest = max(len(name.removeprefix(TRIAL_TYPE)) for _, names, _, _ in panels for name in names)
+    below = 0.15 + LETTER * min(longest, 40)
+    height = 3.6 + below
     with style():
-        drawing = canvas(width, 4.6)
-        grid = drawing.subplots(1, len(panels), width_ratios=widths, sharey=True, squeeze=False)[0]
+        # placed by hand, as matplotlib's layout engine takes longer than all the drawing
+        drawing = canvas(width, height, layout=None)
+        places = {"left": 0.6 / width, "right": 1 - 0.1 / width, "bottom": below / height}
+        grid = drawing.subplots(
+            1,
+            len(panels),
+            width_ratios=widths,
+            sharey=True,
+            squeeze=False,
+            gridspec_kw={**places, "top": 1 - 0.3 / height, "wspace": 0.06},
+        )[0]
         for axes, (title, names, matrix, faint) in zip(grid, panels, strict=True):
             _draw_design(axes, names, matrix, faint)
             axes.set_title(title, fontweight="normal" if faint else "bold")

@@ -142,7 +142,7 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
         content=content,
         alt=f"{name} maps of {images.name} from {shown} on {len(of.slices)} axial slices{difference}.",
         caption=(
-            f"{name[0].upper()}{name[1:]} maps of {shown} on the same axial slices and one colour"
+            f"The {name} maps of {shown} on the same axial slices and one colour"
             f" scale{difference}, over the mean bold image. {_units(images, name)}No threshold: colours fade"
             f" out towards zero.{contour} The left of the picture (L) is the left of the brain; numbers are"
             " heights z in mm."

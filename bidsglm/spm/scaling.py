@@ -72,7 +72,8 @@ def scale_factors(global_means: Floats, normalization: Literal["None", "Scaling"
     """
     level = global_means if normalization == "Scaling" else np.full_like(global_means, global_means.mean())
     if not np.all(level > 0):
-        raise ValueError("the mean of the brain voxels of a volume is not a positive number")
+        volume = int(np.argmin(global_means > 0)) + 1
+        raise ValueError(f"the mean of the brain voxels of volume {volume} is not a positive number")
     return np.asarray(GRAND_MEAN / level)
 
 

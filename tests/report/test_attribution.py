@@ -31,7 +31,7 @@ def test_every_step_has_words_and_a_colour():
 
 def test_sentence_names_the_largest_steps_with_their_shares():
     text = attribution.sentence(found(broken_down(), "t"))
-    assert "(RMSD 0.470), 85 % comes from the noise model and 11 % from the task regressors." in text
+    assert "(RMSD 0.470), 85 % comes from the noise model and 11 % from the sampling of the response." in text
 
 
 def test_settings_are_told_once_for_each_leading_step():
@@ -45,7 +45,9 @@ def test_regressors_are_told_by_their_largest_part():
     events = [StepShare("regressors", "a", "b", 1.0, 1.0), StepShare("events", "short", "long", 1.0, 0.9)]
     parts = (events[0], events[1]._replace(part_of="regressors"))
     (text,) = attribution.reasons([Breakdown("effect", "rmsd", 1.0, parts)], ["effect"])
-    assert "100 % comes from the task regressors. Placing of events: in nilearn, short; in SPM, long." in text
+    assert (
+        "100 % comes from the placing of events. Placing of events: in nilearn, short; in SPM, long." in text
+    )
 
 
 def test_equal_maps_are_called_the_same():

@@ -21,6 +21,7 @@ from bidsglm.participant import (
     Outcome,
     describe_participant,
     model_from_file,
+    record_death,
     rewrite_report,
     run_participant,
 )
@@ -39,15 +40,17 @@ def settings_toml(settings: Settings) -> str:
     import tomli_w
 
     def plain(value: Any) -> Any:
+        if value is None:
+            return "null"
         if isinstance(value, Path):
             return str(value)
         if isinstance(value, dict):
             return {k: plain(v) for k, v in value.items()}
         return [plain(v) for v in value] if isinstance(value, tuple | list) else value
 
-    values = {key: plain(value) for key, value in asdict(settings).items()}
+    values = asdict(settings)
     unset = [f"# {key}: not set\n" for key, value in values.items() if value is None]
-    return "".join(unset) + tomli_w.dumps({k: v for k, v in values.items() if v is not None})
+    return "".join(unset) + tomli_w.dumps({k: plain(v) for k, v in values.items() if v is not None})
 
 
 def _participants(settings: Settings, model: ModelSpecification | None) -> tuple[str, ...]:
@@ -106,6 +109,7 @@ def _in_processes(settings: Settings, labels: Sequence[str], log_dir: Path) -> I
                 outcome = _outcome(future, label)
                 if future.exception() is not None:
                     pools[slot] = _pool(context, settings, log_dir)
+                    record_death(settings, label, outcome.message)
                 yield outcome
     finally:
         for pool in pools.values():
@@ -207,8 +211,9 @@ def run_participants(settings: Settings) -> int:
     log_dir = settings.output_dir / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}_{uuid.uuid4()}"
     write_dataset_files(settings.output_dir, dataset_links(settings))
     start_log(settings.verbosity, log_dir)
-    for folder in (log_dir, settings.output_dir):
-        write_text(folder / "bidsglm.toml", settings_toml(settings))
+    write_text(log_dir / "bidsglm.toml", settings_toml(settings))
+    if not settings.reports_only:  # the results are those of the settings that they were fitted with
+        write_text(settings.output_dir / "bidsglm.toml", settings_toml(settings))
     if settings.reports_only:
         outcomes: Iterator[Outcome] = (rewrite_report(settings, label) for label in labels)
     elif min(settings.n_procs, len(labels)) > 1:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bidsglm.compare.agreement import COLUMNS, metric_names, summary
+from bidsglm.compare.agreement import COLUMNS, summary
 from bidsglm.dataset.outputs import (
     number,
     read_json,
@@ -71,33 +71,40 @@ def _problem(output_dir: Path, participant: str, summaries: Sequence[Summary]) -
     return "" if summaries else f"sub-{participant}: not run yet"
 
 
-def _rows(output_dir: Path, unit: Summary) -> list[Row]:
-    """Agreement rows of a finished unit, the participant (and session) in front."""
+def _rows(output_dir: Path, unit: Summary) -> list[dict[str, str]]:
+    """Agreement rows of a finished unit as text, the participant (and session) in front."""
     path = output_dir / unit["folder"] / f"{unit['prefix']}_desc-agreement_metrics.tsv"
     session = unit["entities"].get("session")
-    front: Row = {
+    front = {
         "participant_id": f"sub-{unit['participant']}",
         **({"session_id": f"ses-{session}"} if session else {}),
     }
-    return [
-        {**front, **{key: cell if key in TEXTS else number(cell) for key, cell in row.items()}}
-        for row in read_table(path)
-    ]
+    return [{**front, **row} for row in read_table(path)]
 
 
-def _columns(rows: Iterable[Row]) -> list[str]:
-    return list(dict.fromkeys(key for row in rows for key in row))
+def _numeric(rows: Iterable[Mapping[str, str]]) -> list[Row]:
+    return [{key: cell if key in TEXTS else number(cell) for key, cell in row.items()} for row in rows]
 
 
-def _write_tables(output_dir: Path, name: str, rows: Sequence[Row]) -> Path:
+def _columns(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """Columns of all rows; who they are of stands in front, even if the first row has no session.
+
+    >>> _columns([{"participant_id": "sub-01", "map": "t"}, {"session_id": "ses-1"}])
+    ['participant_id', 'session_id', 'map']
+    """
+    found = dict.fromkeys(key for row in rows for key in row)
+    return [*(key for key in IDENTITIES if key in found), *(key for key in found if key not in IDENTITIES)]
+
+
+def _write_tables(output_dir: Path, name: str, rows: Sequence[Mapping[str, str]]) -> Path:
     """One table of all participants, one of medians and ranges; returns the first."""
     path = output_dir / "group" / f"{name}_desc-agreement_metrics.tsv"
     columns = _columns(rows)
     write_table(path, columns, [[row.get(key) for key in columns] for row in rows])
-    described = {key: {"Description": text} for key, text in COLUMNS.items() if key in metric_names(rows)}
+    described = {key: {"Description": text} for key, text in COLUMNS.items() if key in columns}
     write_json(path.with_suffix(".json"), described)
     spread = output_dir / "group" / f"{name}_desc-agreementSummary_metrics.tsv"
-    write_table(spread, SPREAD, [[row[key] for key in SPREAD] for row in summary(rows)])
+    write_table(spread, SPREAD, [[row[key] for key in SPREAD] for row in summary(_numeric(rows))])
     return path
 
 
@@ -136,7 +143,7 @@ def run_group(settings: Settings) -> int:
     if settings.dry_run:
         print(f"{len(compared)} finished units of {len(labels)} participants in {output_dir}")
         return 0
-    tables: dict[str, list[Row]] = {}
+    tables: dict[str, list[dict[str, str]]] = {}
     for unit in compared:
         tables.setdefault(unit_name(unit), []).extend(_rows(output_dir, unit))
     write_dataset_files(output_dir, dataset_links(settings))
@@ -144,7 +151,7 @@ def run_group(settings: Settings) -> int:
     page = write_group_page(
         output_dir,
         _dataset_name(settings.bids_dir),
-        {k: (paths[k], rows) for k, rows in tables.items()},
+        {k: (paths[k], _numeric(rows)) for k, rows in tables.items()},
         problems,
     )
     for problem in filter(None, problems.values()):

@@ -21,6 +21,13 @@ def log_level(verbosity: int) -> int:
     return min(max(logging.INFO - 10 * verbosity, logging.DEBUG), logging.ERROR)
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that keeps quiet when the disk is full: what fails for that says so on the terminal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Drop the message."""
+
+
 def _terminal_handler() -> logging.Handler:
     """Colours on a terminal, plain lines elsewhere."""
     if sys.stderr.isatty():
@@ -49,7 +56,7 @@ def start_log(verbosity: int, log_dir: Path | None) -> None:
     _capture_warnings(logging.NullHandler())
     if log_dir is not None:
         create_folder(log_dir)
-        file = logging.FileHandler(log_dir / f"bidsglm-{os.getpid()}.log", encoding="utf-8")
+        file = _LogFile(log_dir / f"bidsglm-{os.getpid()}.log", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         LOG.addHandler(file)
         _capture_warnings(file)

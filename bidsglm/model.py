@@ -20,6 +20,9 @@ NO_FILTER = float("inf")
 DEFAULT_HIGH_PASS = 128.0
 """SPM's default cut-off in seconds; fMRIPrep and FitLins use it too."""
 
+DEFAULT_MICROTIME_ONSET = 8
+"""SPM's default bin; with its 16 bins a scan stands for the moment 7/16 of TR after its start."""
+
 MOTION_PARAMETERS = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 
 

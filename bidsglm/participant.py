@@ -15,14 +15,14 @@ from bidsglm.backends import BACKENDS
 from bidsglm.dataset.automatic import automatic_model
 from bidsglm.dataset.events import task_trial_types, trial_types
 from bidsglm.dataset.layout import find_units
-from bidsglm.dataset.outputs import read_json, write_json
+from bidsglm.dataset.outputs import write_json
 from bidsglm.dataset.specification import parse_model, read_document, read_model
 from bidsglm.errors import EXIT_FAILED, BidsglmError, DataError, NoInputError
 from bidsglm.explain import explain
 from bidsglm.messages import LOG, log_traceback
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.pages import failure_path, unit_summaries, write_participant_page
-from bidsglm.summary import summary_path
+from bidsglm.summary import earlier_summary, summary_path
 from bidsglm.unit import fit, prepare, run_label
 from bidsglm.writing import write_unit
 
@@ -127,9 +127,10 @@ def model_path(output_dir: Path, name: str) -> Path:
 
 
 def _digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str:
-    """Changes when the model, the backends, bidsglm or an input file change."""
+    """Changes when the model, the backends, bidsglm, an input file or the timing in its metadata change."""
     files = [f for run in unit.runs for f in (run.bold, run.events, run.confounds, run.mask) if f is not None]
     stamps = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    timing = [(run.repetition_time, run.start_time) for run in unit.runs]
     facts = [
         bidsglm.__version__,
         settings.backends,
@@ -137,6 +138,7 @@ def _digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str:
         settings.attribution,
         asdict(model),
         stamps,
+        timing,
     ]
     text = json.dumps(facts, default=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -144,13 +146,7 @@ def _digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str:
 
 def _is_finished(unit: Unit, output_dir: Path, digest: str) -> bool:
     """Whether the same fit of the same data stands complete in the output folder."""
-    path = summary_path(output_dir, unit)
-    if not path.exists():
-        return False
-    try:
-        summary = read_json(path)
-    except BidsglmError:
-        return False
+    summary = earlier_summary(summary_path(output_dir, unit))
     same = summary.get("status") == "finished" and summary.get("digest") == digest
     return same and all((output_dir / name).exists() for name in summary.get("files", ["?"]))
 
@@ -201,8 +197,7 @@ def _failure(where: str, error: Exception) -> Failure:
 def _record_failure(path: Path, failure: Failure, settings: Settings) -> None:
     """Note a failure beside whatever an earlier run left; results already there stay."""
     try:
-        earlier = read_json(path) if path.exists() else {}
-        write_json(path, {**earlier, "status": "failed", "errors": [failure.message]})
+        write_json(path, {**earlier_summary(path), "status": "failed", "errors": [failure.message]})
     except BidsglmError as error:
         LOG.error("%s", error)
 
@@ -246,6 +241,13 @@ def run_participant(settings: Settings, participant: str) -> Outcome:
     )
 
 
+def record_death(settings: Settings, participant: str, message: str) -> None:
+    """Write into a participant's page why its process could not do so itself."""
+    failure = Failure(EXIT_FAILED, message)
+    _record_failure(failure_path(settings.output_dir, participant), failure, settings)
+    _write_page(settings, participant)
+
+
 def _page(settings: Settings, participant: str) -> Path:
     return settings.output_dir / f"sub-{participant}.html"
 
@@ -261,10 +263,12 @@ def _write_page(settings: Settings, participant: str) -> list[Failure]:
 
 def rewrite_report(settings: Settings, participant: str) -> Outcome:
     """Write a finished participant's page again."""
-    if not unit_summaries(settings.output_dir, participant):
-        error = NoInputError(
-            f"{settings.output_dir}: holds no finished results; run without --reports-only first"
-        )
+    try:
+        if not unit_summaries(settings.output_dir, participant):
+            raise NoInputError(
+                f"{settings.output_dir}: holds no finished results; run without --reports-only first"
+            )
+    except BidsglmError as error:
         return Outcome(participant, "failed", error.exit_code, f"sub-{participant}: {error}")
     failures = _write_page(settings, participant)
     if failures:

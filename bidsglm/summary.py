@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import bidsglm
+from bidsglm.dataset.outputs import read_json
+from bidsglm.errors import BidsglmError
 from bidsglm.model import Unit
 from bidsglm.report.methods import effect_units, paragraphs, setting_rows
 from bidsglm.unit import Fitted, run_label
@@ -14,6 +16,14 @@ from bidsglm.unit_files import contrast_facts
 def summary_path(output_dir: Path, unit: Unit) -> Path:
     """Where a unit's summary stands; a unit is finished when it says so."""
     return output_dir / unit.folder / f"{unit.prefix}_desc-bidsglm_summary.json"
+
+
+def earlier_summary(path: Path) -> dict[str, Any]:
+    """What an earlier run left; nothing where there is none or it cannot be read."""
+    try:
+        return read_json(path) if path.exists() else {}
+    except BidsglmError:
+        return {}
 
 
 def _run_facts(fitted: Fitted, index: int) -> dict[str, object]:

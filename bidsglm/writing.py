@@ -13,7 +13,6 @@ from bidsglm.dataset.images import map_bytes
 from bidsglm.dataset.outputs import (
     clusters_name,
     map_name,
-    read_json,
     write_bytes,
     write_json,
     write_table,
@@ -21,7 +20,7 @@ from bidsglm.dataset.outputs import (
 )
 from bidsglm.model import DesignMatrix
 from bidsglm.report.references import cited
-from bidsglm.summary import summary_path, unit_summary
+from bidsglm.summary import earlier_summary, summary_path, unit_summary
 from bidsglm.unit import Fit, Fitted
 from bidsglm.unit_files import (
     OUTSIDE,
@@ -62,12 +61,14 @@ def _write_backend(writer: UnitWriter, backend: str, fit: Fit) -> None:
 
 def _write_design(writer: UnitWriter, name: str, design: DesignMatrix, facts: Mapping[str, object]) -> None:
     write_table(writer.path(f"{name}.tsv"), design.names, design.matrix)
-    filtered = design.high_pass_basis.shape[1]
+    projected = design.high_pass_basis.shape[1]
+    drifts = sum(column.startswith("drift_") for column in design.names)
+    filtered = f"{drifts} drift terms among the columns" if drifts else "none"
     about = {
         "Description": "design matrix of a run, one column for each regressor, one row for each scan",
-        "HighPassFilter": f"{filtered} cosines removed by projection, not among the columns"
-        if filtered
-        else "drift terms, if any, are among the columns",
+        "HighPassFilter": f"{projected} cosines removed by projection, not among the columns"
+        if projected
+        else filtered,
     }
     write_json(writer.path(f"{name}.json"), {**about, **facts})
 
@@ -123,7 +124,7 @@ def write_unit(
         reasons |= write_attribution(writer, explanation)
     _write_background(writer)
     path = summary_path(output_dir, writer.unit)
-    earlier = read_json(path).get("files", []) if path.exists() else []
+    earlier = earlier_summary(path).get("files", [])
     summary = unit_summary(fitted, digest, started)
     write_citation(output_dir, summary["methods"])
     write_json(path, {**summary, **reasons, "files": writer.files})

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from bidsglm.cli import main
+from bidsglm.model import Settings
+from bidsglm.participant import record_death
 from tests import tiny
 
 NAME = f"sub-01_task-{tiny.TASK}"
@@ -69,6 +71,20 @@ def disjoint_masks(place: Place) -> None:
     tiny.write_image(place.mask, tiny.brain(), tiny.AFFINE + np.array([[0, 0, 0, 500.0]] + [[0] * 4] * 3))
 
 
+def change_values(place: Place, change: Callable[[np.ndarray], None]) -> None:
+    """Spoil the values of the bold file in place."""
+    values = np.array(nib.load(place.bold).dataobj)
+    change(values)
+    tiny.write_image(place.bold, values)
+
+
+def keep_scans(place: Place, n_scans: int) -> None:
+    """Cut bold and confounds."""
+    tiny.write_image(place.bold, np.array(nib.load(place.bold).dataobj)[..., :n_scans])
+    lines = place.confounds.read_text().splitlines()
+    place.confounds.write_text("\n".join(lines[: n_scans + 1]) + "\n")
+
+
 class Case(NamedTuple):
     """What is done to the data, and what must be said of it."""
 
@@ -95,6 +111,39 @@ PARTICIPANT = {
     "bold is text": Case(lambda p: p.bold.write_text("hello"), 74, ("desc-preproc_bold.nii.gz", "gzip")),
     "truncated mask": Case(lambda p: truncate(p.mask), 74, ("brain_mask.nii.gz",)),
     "mask beside the brain": Case(disjoint_masks, 65, ("brain_mask.nii.gz",)),
+    "mask of zeros": Case(
+        lambda p: tiny.write_image(p.mask, np.zeros(tiny.SHAPE, np.uint8)),
+        65,
+        ("brain_mask.nii.gz", "no voxel"),
+    ),
+    "mask of several volumes": Case(
+        lambda p: tiny.write_image(p.mask, np.ones((*tiny.SHAPE, 3), np.uint8)),
+        65,
+        ("brain_mask.nii.gz", "3 volumes"),
+    ),
+    "bold of zeros": Case(
+        lambda p: change_values(p, lambda v: v.fill(0)),
+        65,
+        ("desc-preproc_bold.nii.gz", "volume 1", "images"),
+    ),
+    "constant bold": Case(
+        lambda p: change_values(p, lambda v: v.fill(500)),
+        65,
+        ("desc-preproc_bold.nii.gz", "--mask-threshold"),
+    ),
+    "a volume of NaN": Case(
+        lambda p: change_values(p, lambda v: v[..., 7].fill(np.nan)),
+        65,
+        ("desc-preproc_bold.nii.gz", "volume 8", "images"),
+    ),
+    "fewer scans than regressors": Case(
+        lambda p: keep_scans(p, 6), 65, ("desc-preproc_bold.nii.gz", "degree of freedom")
+    ),
+    "trial type too long for a file name": Case(
+        lambda p: p.events.write_text(p.events.read_text().replace("move", "m" * 240)),
+        65,
+        ("mmm", "shorter Name"),
+    ),
     "runs of different grids": Case(other_grid_run, 65, ("run-2", "run-1", "grid")),
     "confound missing": Case(
         lambda p: replace_in(p.confounds, "rot_z", "rotz"), 65, ("confounds_timeseries.tsv", "rot_z", "rotz")
@@ -121,7 +170,7 @@ PARTICIPANT = {
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes most of the time and has tests of its own."""
-    monkeypatch.setattr("bidsglm.pages.contrast_figures", lambda images: ())
+    monkeypatch.setattr("bidsglm.unit_page.contrast_figures", lambda images: ())
 
 
 @pytest.fixture
@@ -185,6 +234,23 @@ def with_onset_outside_the_resolution(document: dict) -> None:
     document["Nodes"][0]["Model"]["Software"] = {"SPM": {"MicrotimeOnset": 17}}
 
 
+def with_absurd_resolution(document: dict) -> None:
+    document["Nodes"][0]["Model"]["Software"] = {"SPM": {"MicrotimeResolution": 100_000}}
+
+
+def with_set_that_nilearn_lacks(document: dict) -> None:
+    parameters = {"Length": 16, "Order": 3}
+    document["Nodes"][0]["Model"]["HRF"] = {
+        "Variables": ["trial_type.*"],
+        "Model": "fourier",
+        "Parameters": parameters,
+    }
+    document["Nodes"][0]["Contrasts"][0]["ConditionList"] = [
+        "trial_type.move_fourier_1",
+        "trial_type.look_fourier_1",
+    ]
+
+
 def with_too_few_weights(document: dict) -> None:
     document["Nodes"][0]["Contrasts"][0]["Weights"] = [1]
 
@@ -196,6 +262,8 @@ MODELS: dict[str, tuple[Callable[[dict], object], tuple[str, ...]]] = {
     "basis set without its parameters": (with_basis_without_order, ("fir", "Order")),
     "cut-off in seconds instead of Hz": (with_too_fast_filter, ("HighPassFilterCutoffHz", "128")),
     "microtime onset outside": (with_onset_outside_the_resolution, ("MicrotimeOnset", "17")),
+    "absurd microtime resolution": (with_absurd_resolution, ("MicrotimeResolution", "1000")),
+    "basis set that nilearn lacks": (with_set_that_nilearn_lacks, ("fourier", "--backends spm")),
     "too few weights": (with_too_few_weights, ("move - look", "Weights")),
 }
 
@@ -350,3 +418,143 @@ def test_stop_on_first_crash_starts_nobody_else(place: Place, tmp_path: Path) ->
     place.events.unlink()
     assert main([str(place.study), str(out), "participant", "--stop-on-first-crash", "-q"]) == 65
     assert not (out / "sub-02").exists()
+
+
+ALONE = ("--participant-label", "01", "--no-attribution")
+
+
+def run_alone(place: Place, tmp_path: Path, *options: str) -> int:
+    return main([str(place.study), str(tmp_path / "out"), "participant", *ALONE, *options])
+
+
+def with_contrast_name(name: str) -> dict:
+    document = tiny.model()
+    document["Nodes"][0]["Contrasts"][0]["Name"] = name
+    return document
+
+
+MODEL_AND_TABLES: dict[str, tuple[Callable[[Place], object], dict, tuple[str, ...]]] = {
+    "name too long for a file": (
+        lambda p: None,
+        with_contrast_name("x" * 250),
+        ("smdl.json", "shorter Name"),
+    ),
+    "filter faster than two TRs": (
+        lambda p: None,
+        tiny.model(Options={"HighPassFilterCutoffHz": 0.25}),
+        ("smdl.json", "two TRs", "HighPassFilterCutoffHz"),
+    ),
+    "modulator too large to square": (
+        lambda p: p.events.write_text(
+            "onset\tduration\ttrial_type\trt\n"
+            + "".join(f"{20 * i}\t5\t{('move', 'look')[i % 2]}\t{i + 1}e300\n" for i in range(6))
+        ),
+        tiny.model(
+            Software={
+                "SPM": {
+                    "ParametricModulations": [
+                        {
+                            "Name": "rt",
+                            "Conditions": ["trial_type.move"],
+                            "Values": "rt",
+                            "PolynomialExpansion": 2,
+                        }
+                    ]
+                }
+            }
+        ),
+        ("events.tsv", "line 2", "1e300"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODEL_AND_TABLES)
+def test_model_that_does_not_suit_the_data_is_named(
+    name: str, place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil, document, said = MODEL_AND_TABLES[name]
+    spoil(place)
+    path = tmp_path / "a_smdl.json"
+    path.write_text(json.dumps(document))
+    assert run_alone(place, tmp_path, "--backends", "spm", "-m", str(path)) == 65
+    (line,) = error_lines(capsys.readouterr().err)
+    for part in said:
+        assert part in line
+    assert not list((tmp_path / "out").rglob("*statmap*"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda p: p.events.write_text(p.events.read_text().replace("\t", ",")), "no column onset"),
+        (lambda p: p.events.write_bytes("onset\tduration\ttrial_type\n1\t1\tö\n".encode("latin1")), "UTF-8"),
+        (lambda p: p.events.write_text(""), "empty"),
+    ],
+)
+def test_unusable_events_of_a_whole_task_are_named(
+    spoil: Callable[[Place], object],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    place = Place(tiny.write_study(tmp_path, participants=("01",)))
+    spoil(place)
+    assert run_alone(place, tmp_path) == 65
+    (line,) = error_lines(capsys.readouterr().err)
+    assert "events.tsv" in line
+    assert said in line
+
+
+def test_nilearn_refuses_a_design_without_residual_freedom(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_scans(place, 2)
+    assert run_alone(place, tmp_path, "--backends", "nilearn") == 65
+    (line,) = error_lines(capsys.readouterr().err)
+    assert "desc-preproc_bold.nii.gz" in line
+    assert "fewer confounds" in line
+
+
+def test_mask_of_one_volume_in_four_dimensions_is_a_mask(place: Place, tmp_path: Path) -> None:
+    tiny.write_image(place.mask, tiny.brain()[..., None])
+    assert run_alone(place, tmp_path, "--backends", "spm", "-q") == 0
+
+
+def test_values_that_are_no_numbers_are_reported_without_a_warning_of_python(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(values: np.ndarray) -> None:
+        values[4, 4, 4, 3] = np.inf
+        values[5, 5, 5, 7] = np.nan
+
+    change_values(place, spoil)
+    assert run_alone(place, tmp_path) == 0
+    err = capsys.readouterr().err
+    assert "2 of 336 voxels are NaN or infinite" in err
+    assert "Warning" not in err
+    assert "encountered in" not in err
+
+
+def test_filter_file_may_hold_null(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "filters.json"
+    path.write_text('{"bold": {"session": null}}')
+    assert run_alone(place, tmp_path, "--backends", "spm", "-q", "--bids-filter-file", str(path)) == 0
+    assert 'session = "null"' in (tmp_path / "out" / "bidsglm.toml").read_text()
+
+
+def test_damaged_summary_is_named_and_a_new_run_replaces_it(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_alone(place, tmp_path, "--backends", "spm", "-q") == 0
+    (summary,) = (tmp_path / "out").rglob("*_summary.json")
+    summary.write_text("{")
+    assert run_alone(place, tmp_path, "--reports-only") == 74
+    assert "summary.json" in error_lines(capsys.readouterr().err)[0]
+    assert run_alone(place, tmp_path, "--backends", "spm", "-q") == 0
+    assert json.loads(summary.read_text())["status"] == "finished"
+
+
+def test_process_that_dies_leaves_its_reason_in_the_page(place: Place, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    record_death(Settings(place.study, out, "participant"), "01", "sub-01: its process was killed")
+    assert "its process was killed" in (out / "sub-01.html").read_text()

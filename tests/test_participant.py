@@ -179,6 +179,18 @@ def test_changed_input_is_fitted_again_to_the_same_bytes(study: Path, tmp_path: 
     assert path.read_bytes() == first
 
 
+def test_changed_timing_in_the_metadata_is_fitted_again(tmp_path: Path) -> None:
+    study, out = tiny.write_study(tmp_path, participants=("01",)), tmp_path / "out"
+    command = [str(study), str(out), "participant", "--no-attribution", "--backends", "nilearn", "-q"]
+    path = func(out, f"{P}_contrast-move_stat-t_desc-nilearn_statmap.nii.gz")
+    assert main(command) == 0
+    first = values(path)
+    (sidecar,) = (study / "derivatives").rglob("*_desc-preproc_bold.json")
+    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "StartTime": 0.0}))
+    assert main(command) == 0
+    assert np.abs(values(path) - first).max() > 0.01
+
+
 def test_contrasts_of_an_earlier_model_do_not_linger(study: Path, tmp_path: Path) -> None:
     out, model = tmp_path / "out", tmp_path / "smdl.json"
     assert main([str(study), str(out), "participant", "--participant-label", "01", "-q"]) == 0
@@ -202,8 +214,11 @@ def test_processes_give_the_same_maps_as_one(study: Path, results: Path, tmp_pat
 def test_reports_are_written_again_from_results_alone(study: Path, results: Path) -> None:
     page = results / "sub-01.html"
     page.unlink()
-    assert main([str(study), str(results), "participant", "--reports-only", "-q"]) == 0
+    settings = (results / "bidsglm.toml").read_bytes()
+    command = [str(study), str(results), "participant", "--reports-only", "-q", "--smoothing-fwhm", "8"]
+    assert main(command) == 0
     assert "Pearson" in page.read_text()
+    assert (results / "bidsglm.toml").read_bytes() == settings, "they are those of the fit"
 
 
 def test_dry_run_tells_all_and_writes_nothing(
@@ -221,6 +236,8 @@ def test_group_has_every_participant_and_their_medians(results: Path) -> None:
     rows = [line.split("\t") for line in (results / "group" / f"{name}_metrics.tsv").read_text().splitlines()]
     assert rows[0][:3] == ["participant_id", "contrast", "map"]
     assert {row[0] for row in rows[1:]} == {"sub-01", "sub-02"}
+    own = func(results, f"{P}_desc-agreement_metrics.tsv").read_text().splitlines()
+    assert ["\t".join(row[1:]) for row in rows if row[0] in ("participant_id", "sub-01")] == own
     r = [float(row[rows[0].index("pearson_r")]) for row in rows[1:] if row[1:3] == ["move", "t"]]
     spread = [
         line.split("\t")

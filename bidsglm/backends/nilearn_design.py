@@ -11,11 +11,18 @@ import numpy as np
 import pandas as pd
 
 from bidsglm.errors import DataError
-from bidsglm.model import CONSTANT, NO_FILTER, Condition, Floats, Hrf, ModelSpecification, Paradigm
+from bidsglm.model import (
+    CONSTANT,
+    DEFAULT_MICROTIME_ONSET,
+    NO_FILTER,
+    Condition,
+    Floats,
+    Hrf,
+    ModelSpecification,
+    Paradigm,
+)
 from bidsglm.spm.regressors import SECONDS_PER_MINUTE, orthogonalise
 
-DEFAULT_SLICE_TIME_REF = 7 / 16
-"""SPM's default microtime onset, bin 8 of 16, as a fraction of the TR."""
 SAME_TIME = 1e-6
 """s"""
 
@@ -113,14 +120,14 @@ def slice_time_ref(paradigm: Paradigm, model: ModelSpecification) -> float:
     >>> slice_time_ref(run, ModelSpecification("m", ()))
     0.25
     """
-    onset = model.spm.microtime_onset
+    onset, bins = model.spm.microtime_onset, model.spm.microtime_resolution
     if model.nilearn.slice_time_ref is not None:
         return model.nilearn.slice_time_ref
     if onset is not None:
-        return (onset - 1) / model.spm.microtime_resolution
+        return (onset - 1) / bins
     if paradigm.start_time is not None:
         return paradigm.start_time / paradigm.repetition_time
-    return DEFAULT_SLICE_TIME_REF
+    return (min(DEFAULT_MICROTIME_ONSET, bins) - 1) / bins
 
 
 def _fir_delays(hrf: Hrf, repetition_time: float) -> list[int] | None:

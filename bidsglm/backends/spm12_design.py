@@ -5,11 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from bidsglm.errors import DataError
-from bidsglm.model import CONSTANT, DesignMatrix, Hrf, ModelSpecification, Paradigm
+from bidsglm.model import CONSTANT, DEFAULT_MICROTIME_ONSET, DesignMatrix, Hrf, ModelSpecification, Paradigm
 from bidsglm.spm import highpass, hrf, regressors
-
-DEFAULT_ONSET = 8
-"""SPM's default bin, the middle of its 16."""
 
 
 def check(model: ModelSpecification) -> None:
@@ -84,7 +81,7 @@ def _onset(paradigm: Paradigm, model: ModelSpecification) -> int:
     if model.spm.microtime_onset is not None:
         return model.spm.microtime_onset
     if paradigm.start_time is None:
-        return min(DEFAULT_ONSET, resolution)
+        return min(DEFAULT_MICROTIME_ONSET, resolution)
     bins = regressors.rounded(np.array(paradigm.start_time * resolution / paradigm.repetition_time))
     return int(np.clip(bins + 1, 1, resolution))
 

@@ -32,7 +32,7 @@ class Levels(NamedTuple):
 def levels(document: Document, top: Place) -> Levels:
     """Levels of a model, checked.
 
-    Session and Subject nodes average the runs; a Dataset node is a one-sample mean, carried out by ``group``.
+    Session and Subject nodes average the runs; a Dataset node must be a mean too, and is not fitted.
     Sessions are fitted apart when each node that averages runs groups by session. Without such a node the Run
     node decides: it then is what one asked for, and ``["run", "session", "subject"]`` keeps sessions apart.
     Above a Run node with this GroupBy, a Subject node with ``["subject", "contrast"]`` joins the sessions.
@@ -52,7 +52,12 @@ def levels(document: Document, top: Place) -> Levels:
         _check_groups(node, place)
         if node.Level != "Run":
             _check_mean(node, place)
-    return Levels(document.Nodes[run], places[run], _by_session(document.Nodes, places), notes)
+    unfitted = (
+        f"The Dataset node {node.Name} is not fitted: group compares the packages and writes no group maps."
+        for node in document.Nodes
+        if node.Level == "Dataset"
+    )
+    return Levels(document.Nodes[run], places[run], _by_session(document.Nodes, places), (*notes, *unfitted))
 
 
 def _check_names(nodes: Sequence[NodePart], places: Sequence[Place]) -> None:
@@ -99,9 +104,7 @@ def _check_edges(document: Document, top: Place) -> tuple[str, ...]:
         if edge.Filter and level[edge.Destination] != "Dataset":
             raise place.at("Filter").fault("not supported below the Dataset level: list the contrasts wanted")
         if edge.Filter:
-            notes.append(
-                f"The filter of the edge to {edge.Destination} is not applied: all contrasts get group maps."
-            )
+            notes.append(f"The filter of the edge to {edge.Destination} is not applied.")
     reached = {edge.Destination for edge in document.Edges or ()}
     for i, node in enumerate(document.Nodes):
         if node.Level != "Run" and node.Name not in reached:

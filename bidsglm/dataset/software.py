@@ -5,15 +5,12 @@ from typing import Literal, NamedTuple
 
 from bidsglm.dataset.place import Place
 from bidsglm.dataset.schema import NilearnPart, SoftwarePart, SpmPart
-from bidsglm.model import NilearnSettings, SpmSettings
+from bidsglm.model import DEFAULT_MICROTIME_ONSET, NilearnSettings, SpmSettings
 
 SerialCorrelation = Literal["AR(1)", "FAST", "none"]
 
 SAME_NOISE: dict[SerialCorrelation, str] = {"AR(1)": "ar1", "none": "ols"}
 """Noise models that are the same in both packages."""
-
-DEFAULT_ONSET = 8
-"""SPM's microtime onset; with its 16 bins a scan stands for the moment 7/16 of TR after its start."""
 
 DEFAULT_SLICE_TIME_REF = 0.0
 """nilearn's: a scan stands for its start."""
@@ -142,7 +139,7 @@ def _native_sampling(spm: SpmPart, nilearn: NilearnPart) -> Sampling:
     notes = []
     onset, reference, bins = spm.MicrotimeOnset, nilearn.SliceTimeRef, spm.MicrotimeResolution
     if onset is None:
-        onset = min(DEFAULT_ONSET, bins)
+        onset = min(DEFAULT_MICROTIME_ONSET, bins)
         notes.append(f"MicrotimeOnset is not given: SPM's default, bin {onset} of {bins}.")
     if reference is None:
         reference = DEFAULT_SLICE_TIME_REF

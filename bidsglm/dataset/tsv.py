@@ -13,6 +13,9 @@ from bidsglm.model import Floats
 MISSING = frozenset({"", "n/a", "N/A", "nan", "NaN"})
 """BIDS writes n/a; pandas, MATLAB and spreadsheets leave the others."""
 
+LARGEST_NUMBER = 1e30
+"""Powers of it, as polynomial modulation takes them, are still finite."""
+
 
 class Table(NamedTuple):
     """A table of text."""
@@ -85,12 +88,12 @@ def numbers(table: Table, column: str, rows: Sequence[int], remedy: str) -> Floa
     Raises
     ------
     DataError
-        Naming file, line and column of a cell that is missing, infinite or no number.
+        Naming file, line and column of a cell that is missing, no number, infinite or beyond all measure.
     """
     cells = table.columns[column]
     values = [number(cells[row]) for row in rows]
     for row, value in zip(rows, values, strict=True):
-        if not math.isfinite(value):
+        if not abs(value) < LARGEST_NUMBER:
             cell = cells[row] or "nothing"
             raise DataError(f"{table.path}: line {table.lines[row]}: {column} is {cell}; {remedy}")
     return np.array(values, dtype=np.float64)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from nilearn.glm.first_level import FirstLevelModel
 
-from bidsglm.backends import nilearn_glm
+from bidsglm.backends import nilearn_glm, spm12
 from bidsglm.backends.nilearn_design import event_weights, slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals
 from bidsglm.dataset.images import read_data
@@ -277,6 +277,16 @@ def test_slice_time_reference_takes_the_first_that_is_given() -> None:
         slice_time_ref(replace(paradigm, start_time=None), MODEL),
     ]
     np.testing.assert_allclose(references, [0.1, 0.5, 0.25, 7 / 16])
+
+
+@pytest.mark.parametrize("resolution", [4, 16, 32])
+def test_both_packages_sample_at_the_same_time_when_nothing_is_given(resolution: int) -> None:
+    condition = Condition("go", np.array([10.0, 50.0]), np.array([10.0, 10.0]))
+    paradigm = Paradigm(TR, N_SCANS, None, (condition,), (), np.empty((N_SCANS, 0)))
+    unsaid = replace(MODEL, spm=SpmSettings(microtime_resolution=resolution))
+    said = slice_time_ref(paradigm, unsaid) * resolution + 1
+    model = replace(MODEL, spm=SpmSettings(microtime_resolution=resolution, microtime_onset=round(said)))
+    np.testing.assert_array_equal(spm12.design(paradigm, unsaid).matrix, spm12.design(paradigm, model).matrix)
 
 
 def test_warnings_name_the_regressors() -> None:

@@ -57,6 +57,11 @@ def test_filter_on_the_way_to_the_dataset_is_noted() -> None:
     assert any("filter" in note for note in parsed(nodes(SUBJECT, DATASET), in_top(Edges=filtered)).notes)
 
 
+def test_dataset_node_is_said_not_to_be_fitted() -> None:
+    assert any("Dataset node dataset is not fitted" in note for note in parsed(nodes(SUBJECT, DATASET)).notes)
+    assert not any("Dataset" in note for note in parsed(nodes(SUBJECT)).notes)
+
+
 BAD = {
     "no run": (in_top(Nodes=[SUBJECT]), "Nodes: needs exactly one node of Level 'Run', not 0"),
     "two runs": (

@@ -7,38 +7,10 @@ import pytest
 
 from bidsglm.spm.smoothness import resel_counts, residual_scans, smoothness
 from tests.spm.extras import find_extra, read_volume
+from tests.spm12_reference import CASES
 
 FLOAT64_RTOL = 1e-10
 """Both sides in float64; the determinant cancels a few digits."""
-CASES = (
-    "01_block_tapping",
-    "02_block_movement_rest",
-    "03_event_derivs_motion_2sess",
-    "04_pmod_orth",
-    "04b_pmod_noorth",
-    "04c_tmod_derivs",
-    "05_fir",
-    "06_fourier_hanning",
-    "06b_gamma",
-    "06c_fourier",
-    "07_iid",
-    "08_fast",
-    "09_scaling",
-    "10_explicit_mask_mthresh_-Inf",
-    "10b_no_mask_mthresh_-Inf",
-    "10c_mask_mthresh_0.8",
-    "11_T32_T01_TR0.8_scans",
-    "11b_fast_TR0.8",
-    "12_edge_events",
-    "13_hpf_inf",
-    "14_hpf40_3sess",
-    "15_rank_deficient_confounds",
-    "16_zero_columns_shift",
-    "17_int16_slope_inter",
-    "17b_int16_offset_air_in_global",
-    "18_strong_autocorr_TR0.7",
-    "19_no_autocorr_negative",
-)
 
 
 def test_every_reference_case_is_tested(shared_dir):

@@ -14,6 +14,7 @@ from typing import Any
 
 from bidsglm.dataset.layout import dataset_links, find_participants
 from bidsglm.dataset.outputs import create_folder, write_dataset_files, write_text
+from bidsglm.dataset.roots import derivative_roots
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NothingMatchedError
 from bidsglm.messages import LOG, progress_bar, start_log
 from bidsglm.model import ModelSpecification, Settings
@@ -48,7 +49,7 @@ def settings_toml(settings: Settings) -> str:
             return {k: plain(v) for k, v in value.items()}
         return [plain(v) for v in value] if isinstance(value, tuple | list) else value
 
-    values = asdict(settings)
+    values = asdict(settings) | {"derivatives": list(derivative_roots(settings).values())}
     unset = [f"# {key}: not set\n" for key, value in values.items() if value is None]
     return "".join(unset) + tomli_w.dumps({k: plain(v) for k, v in values.items() if v is not None})
 

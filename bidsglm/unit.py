@@ -107,8 +107,8 @@ def _check_sizes(unit: Unit, designs: Sequence[DesignMatrix]) -> None:
         for name, column in zip(design.names, design.matrix.T, strict=True):
             if not np.abs(column).max() < LARGEST_VALUE:
                 raise DataError(
-                    f"{run.events}: regressor {name} has values beyond {LARGEST_VALUE:g}; "
-                    "correct the events or confounds that it is made of"
+                    f"{run.events} or {run.confounds}: regressor {name} has values beyond {LARGEST_VALUE:g}; "
+                    "correct what it is made of"
                 )
 
 

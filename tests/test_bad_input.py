@@ -1,5 +1,6 @@
 """Bad input: one clear line with file and remedy, the documented exit code, nobody else harmed."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,13 @@ def keep_scans(place: Place, n_scans: int) -> None:
     place.confounds.write_text("\n".join(lines[: n_scans + 1]) + "\n")
 
 
+def without_affine(place: Place) -> None:
+    """Blank the rows of the sform, which start at byte 280 of a NIfTI header."""
+    content = bytearray(gzip.decompress(place.bold.read_bytes()))
+    content[280:328] = bytes(48)
+    place.bold.write_bytes(gzip.compress(bytes(content)))
+
+
 class Case(NamedTuple):
     """What is done to the data, and what must be said of it."""
 
@@ -143,6 +151,9 @@ PARTICIPANT = {
         lambda p: p.events.write_text(p.events.read_text().replace("move", "m" * 240)),
         65,
         ("mmm", "shorter Name"),
+    ),
+    "affine of zeros": Case(
+        without_affine, 65, ("desc-preproc_bold.nii.gz", "affine", "write the image anew")
     ),
     "runs of different grids": Case(other_grid_run, 65, ("run-2", "run-1", "grid")),
     "confound missing": Case(

@@ -95,6 +95,8 @@ def read_header(path: Path) -> Header:
         raise DataError(f"{path}: stores values of type {stored.dtype}; convert it to real numbers")
     slope, intercept = float(stored.slope), float(stored.inter)
     affine = np.asarray(image.affine, dtype=np.float64)
+    if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine) < len(affine):
+        raise DataError(f"{path}: the affine in its header places no voxel; write the image anew")
     return Header(path, shape, affine, stored.dtype, int(stored.offset), slope, intercept)
 
 

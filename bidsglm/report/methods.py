@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bidsglm.model import Hrf, ModelSpecification, Paradigm
+from bidsglm.model import DEFAULT_MICROTIME_ONSET, Hrf, ModelSpecification, Paradigm
 
 _COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
@@ -58,7 +58,7 @@ def setting_rows(model: ModelSpecification, paradigms: Sequence[Paradigm]) -> tu
         SettingRow("Noise model", _spm_noise(model), _nilearn_noise(model)),
         SettingRow("Intensity scaling", _spm_scaling(model).words, _nilearn_scaling(model).words),
         SettingRow("Response sampled at", *_sampling(model, paradigms)),
-        SettingRow("Analysis mask", _spm_mask(model), "explicit mask"),
+        SettingRow("Analysis mask", _spm_mask(model), "mask files, else its own EPI mask"),
         SettingRow("Smoothing", smoothing, smoothing),
         SettingRow("Confounds", *_confounds(paradigms)),
     ]
@@ -155,7 +155,9 @@ def _sampling(model: ModelSpecification, paradigms: Sequence[Paradigm]) -> tuple
             spm.append(f"microtime bin {onset} of {resolution} (model)")
         else:
             # halves go up in SPM's rounding, and a bin beyond the scan is its last
-            onset = 8 if fraction is None else math.floor(fraction * resolution + 0.5) + 1
+            onset = (
+                DEFAULT_MICROTIME_ONSET if fraction is None else math.floor(fraction * resolution + 0.5) + 1
+            )
             spm.append(f"microtime bin {min(onset, resolution)} of {resolution} ({start})")
         given = model.nilearn.slice_time_ref
         if given is None and model.spm.microtime_onset is not None:
@@ -163,14 +165,15 @@ def _sampling(model: ModelSpecification, paradigms: Sequence[Paradigm]) -> tuple
         if given is not None:
             nilearn.append(f"{given:.4g} of the TR (model)")
         else:
-            nilearn.append(f"{7 / 16 if fraction is None else fraction:.4g} of the TR ({start})")
+            usual = (min(DEFAULT_MICROTIME_ONSET, resolution) - 1) / resolution
+            nilearn.append(f"{usual if fraction is None else fraction:.4g} of the TR ({start})")
     return _same(spm), _same(nilearn)
 
 
 def _spm_mask(model: ModelSpecification) -> str:
     if math.isinf(model.spm.mask_threshold):
-        return "explicit mask, no threshold"
-    return f"explicit mask, and above {model.spm.mask_threshold:g} of the global in every scan"
+        return "mask files if any, no threshold"
+    return f"mask files if any, and above {model.spm.mask_threshold:g} of the global in every scan"
 
 
 def _confounds(paradigms: Sequence[Paradigm]) -> tuple[str, str]:

@@ -51,7 +51,7 @@ def test_microtime_onset_of_the_model_decides_for_both():
         (
             {"spm": SpmSettings(mask_threshold=float("-inf"))},
             "Analysis mask",
-            ("explicit mask, no threshold", None),
+            ("mask files if any, no threshold", None),
         ),
         ({"nilearn": NilearnSettings(noise_model="ar2")}, "Noise model", (None, "AR(2) of each voxel")),
         ({"nilearn": NilearnSettings(hrf=Hrf("glover"))}, "Response function", ("canonical (spm)", "glover")),

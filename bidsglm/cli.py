@@ -310,6 +310,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BidsglmError as error:
         print(f"bidsglm: {error}", file=sys.stderr)
         return error.exit_code
+    except Exception as error:
+        from bidsglm.messages import log_traceback
+
+        log_traceback("unexpected error")
+        text = " ".join(str(error).split())
+        print(
+            f"bidsglm: unexpected {type(error).__name__}: {text}; please report it with the log folder",
+            file=sys.stderr,
+        )
+        return EXIT_FAILED
     except KeyboardInterrupt:
         print(
             "bidsglm: interrupted; finished participants are kept, run the same command to go on",

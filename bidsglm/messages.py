@@ -72,7 +72,8 @@ def _capture_warnings(handler: logging.Handler) -> None:
 
 def log_traceback(what: str) -> None:
     """Put the exception being handled into the log file only."""
-    LOG.error("%s", what, exc_info=True, extra={"file_only": True})
+    if LOG.handlers:  # before there are any, logging would write to the terminal by itself
+        LOG.error("%s", what, exc_info=True, extra={"file_only": True})
 
 
 @contextmanager

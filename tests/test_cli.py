@@ -134,3 +134,15 @@ def test_every_option_is_in_the_manual() -> None:
     manual = (PROJECT / "docs" / "usage.md").read_text()
     options = [option for action in cli.build_parser()._actions for option in action.option_strings]
     assert [option for option in options if f"`{option}" not in manual and option != "-h"] == []
+
+
+def test_unforeseen_error_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(settings: Settings) -> int:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert cli.main(["bids", "out", "group"]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines == ["bidsglm: unexpected ZeroDivisionError: by zero; please report it with the log folder"]

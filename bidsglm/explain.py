@@ -14,7 +14,7 @@ from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
 from bidsglm.compare.attribution import Explanation, explanation
 from bidsglm.compare.combination import plan
 from bidsglm.compare.crossproducts import Values
-from bidsglm.compare.mixture import Mixtures, PureDesigns, microtime_onset, mixtures
+from bidsglm.compare.mixture import Mixtures, PureDesigns, mixtures
 from bidsglm.compare.models import (
     Block,
     Evidence,
@@ -28,6 +28,7 @@ from bidsglm.compare.steps import COARSE_STEPS, Step
 from bidsglm.compare.words import modelling_steps
 from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries
 from bidsglm.spm import covariance, scaling
+from bidsglm.spm.regressors import microtime_onset
 from bidsglm.spm.whitening import normalised
 from bidsglm.unit import Fitted
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from bidsglm.errors import DataError
-from bidsglm.model import CONSTANT, DEFAULT_MICROTIME_ONSET, DesignMatrix, Hrf, ModelSpecification, Paradigm
+from bidsglm.model import CONSTANT, DesignMatrix, Hrf, ModelSpecification, Paradigm
 from bidsglm.spm import highpass, hrf, regressors
 
 
@@ -61,7 +61,10 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
         The basis set or the filter makes no sense at this repetition time.
     """
     timing = regressors.Timing(
-        paradigm.repetition_time, paradigm.n_scans, model.spm.microtime_resolution, _onset(paradigm, model)
+        paradigm.repetition_time,
+        paradigm.n_scans,
+        model.spm.microtime_resolution,
+        regressors.microtime_onset(paradigm, model),
     )
     try:
         basis = hrf.basis_functions(_in_seconds(model.hrf, timing.repetition_time), timing.dt)
@@ -74,16 +77,6 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     names = [weight + suffix for c in paradigm.conditions for weight in c.weight_names for suffix in suffixes]
     matrix = np.hstack([*blocks, centred, np.ones((timing.n_scans, 1))])
     return DesignMatrix((*names, *paradigm.confound_names, CONSTANT), matrix, X0, timing.repetition_time)
-
-
-def _onset(paradigm: Paradigm, model: ModelSpecification) -> int:
-    resolution = model.spm.microtime_resolution
-    if model.spm.microtime_onset is not None:
-        return model.spm.microtime_onset
-    if paradigm.start_time is None:
-        return min(DEFAULT_MICROTIME_ONSET, resolution)
-    bins = regressors.rounded(np.array(paradigm.start_time * resolution / paradigm.repetition_time))
-    return int(np.clip(bins + 1, 1, resolution))
 
 
 def _in_seconds(request: Hrf, repetition_time: float) -> Hrf:

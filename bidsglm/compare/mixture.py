@@ -12,13 +12,11 @@ import numpy as np
 from bidsglm.compare.crossing import SHAPES, Clock, Columns, Rules, crossed_regressors
 from bidsglm.compare.models import RunDesigns
 from bidsglm.model import CONSTANT, DesignMatrix, Floats, Hrf, ModelSpecification, Paradigm
-from bidsglm.spm.regressors import Timing, rounded
+from bidsglm.spm.regressors import Timing, microtime_onset
 
 REPRODUCED = 1e-8
 """Relative to the largest value of the regressors."""
 DRIFT = "drift_"
-DEFAULT_ONSET = 8
-"""SPM's microtime onset."""
 NILEARN, SPM = Rules(False, False, False), Rules(True, True, True)
 
 
@@ -35,21 +33,6 @@ class Mixtures(NamedTuple):
     runs: tuple[RunDesigns, ...]
     apart: bool
     """Response, events and sampling are separate steps."""
-
-
-def microtime_onset(paradigm: Paradigm, model: ModelSpecification) -> int:
-    """SPM's bin (from 1) that a scan's sample is taken from.
-
-    >>> microtime_onset(Paradigm(2.0, 9, 0.5, (), (), np.empty((9, 0))), ModelSpecification("m", ()))
-    5
-    """
-    resolution = model.spm.microtime_resolution
-    if model.spm.microtime_onset is not None:
-        return model.spm.microtime_onset
-    if paradigm.start_time is None:
-        return min(DEFAULT_ONSET, resolution)
-    bins = rounded(np.array(paradigm.start_time * resolution / paradigm.repetition_time))
-    return int(np.clip(bins + 1, 1, resolution))
 
 
 def responses(model: ModelSpecification) -> tuple[Hrf, Hrf]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bidsglm.model import DEFAULT_MICROTIME_ONSET, Hrf, ModelSpecification, Paradigm
+from bidsglm.spm.regressors import microtime_onset
 
 _COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
@@ -154,11 +155,7 @@ def _sampling(model: ModelSpecification, paradigms: Sequence[Paradigm]) -> tuple
         if onset is not None:
             spm.append(f"microtime bin {onset} of {resolution} (model)")
         else:
-            # halves go up in SPM's rounding, and a bin beyond the scan is its last
-            onset = (
-                DEFAULT_MICROTIME_ONSET if fraction is None else math.floor(fraction * resolution + 0.5) + 1
-            )
-            spm.append(f"microtime bin {min(onset, resolution)} of {resolution} ({start})")
+            spm.append(f"microtime bin {microtime_onset(paradigm, model)} of {resolution} ({start})")
         given = model.nilearn.slice_time_ref
         if given is None and model.spm.microtime_onset is not None:
             given = (model.spm.microtime_onset - 1) / resolution

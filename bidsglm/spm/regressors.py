@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.model import Condition, Floats
+from bidsglm.model import DEFAULT_MICROTIME_ONSET, Condition, Floats, ModelSpecification, Paradigm
 
 PAD_BINS = 32
 """Bins before time 0, so that an event shortly before the run still has its effect in it."""
@@ -53,6 +53,21 @@ def rounded(x: Floats) -> Floats:
     """
     whole = np.trunc(x)
     return np.asarray(whole + np.sign(x) * (np.abs(x - whole) >= 0.5))
+
+
+def microtime_onset(paradigm: Paradigm, model: ModelSpecification) -> int:
+    """SPM's bin (from 1) that a scan's sample is taken from.
+
+    >>> microtime_onset(Paradigm(2.0, 9, 0.5, (), (), np.empty((9, 0))), ModelSpecification("m", ()))
+    5
+    """
+    resolution = model.spm.microtime_resolution
+    if model.spm.microtime_onset is not None:
+        return model.spm.microtime_onset
+    if paradigm.start_time is None:
+        return min(DEFAULT_MICROTIME_ONSET, resolution)
+    bins = rounded(np.array(paradigm.start_time * resolution / paradigm.repetition_time))
+    return int(np.clip(bins + 1, 1, resolution))
 
 
 def orthogonalise(X: Floats) -> Floats:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import nilearn_glm, spm12
-from bidsglm.compare.mixture import NILEARN, SPM, Mixtures, PureDesigns, microtime_onset, mixtures
+from bidsglm.compare.mixture import NILEARN, SPM, Mixtures, PureDesigns, mixtures
 from bidsglm.compare.words import modelling_steps
 from bidsglm.model import Condition, Hrf, ModelSpecification, NilearnSettings, Paradigm, SpmSettings
+from bidsglm.spm.regressors import microtime_onset
 
 N_SCANS, TR = 100, 2.0
 

@@ -140,8 +140,8 @@ def run_demo(output_dir: Path, arguments: Sequence[str] = ()) -> int:
     UsageError
         When an option is unknown; nothing is written then.
     """
-    from bidsglm.cli import build_parser, hyphenated
     from bidsglm.cli import main as analyse
+    from bidsglm.options import build_parser, hyphenated
 
     n_procs = min(4, os.cpu_count() or 1)
     demo = _layout(output_dir)

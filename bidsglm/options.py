@@ -1,0 +1,209 @@
+"""The options: what the command line takes, and how each word is read."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import bidsglm
+from bidsglm.errors import UsageError
+
+LEVELS = {"participant": "participant", "subject": "participant", "group": "group", "dataset": "group"}
+FILTER_KEYS = ("bold", "mask", "events", "confounds")
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with the BIDS Apps exit code for a wrong command line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _label(prefix: str):  # type: ignore[no-untyped-def]
+    """Type of a label argument: takes 01 and sub-01 alike."""
+
+    def label(text: str) -> str:
+        bare = text.removeprefix(f"{prefix}-")
+        if not bare:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a label")
+        return bare
+
+    return label
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text} must not be negative")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
+    return int(text)
+
+
+def _threshold(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor -Inf") from None
+
+
+def _derivatives(text: str) -> Path:
+    """PATH or NAME=PATH; the name is fMRIPrep's way to label a folder, and plays no part here."""
+    name, separator, path = text.partition("=")
+    return Path(path if separator and "/" not in name else text)
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("which data")
+    group.add_argument(
+        "--participant-label",
+        nargs="+",
+        type=_label("sub"),
+        default=[],
+        metavar="LABEL",
+        help="participants, with or without sub- (all)",
+    )
+    group.add_argument(
+        "--session-label", "--session-id", nargs="+", type=_label("ses"), default=[], metavar="LABEL"
+    )
+    group.add_argument(
+        "--task-label", "--task-id", nargs="+", type=_label("task"), default=[], metavar="LABEL"
+    )
+    group.add_argument("--run-label", "--run-id", nargs="+", type=_label("run"), default=[], metavar="LABEL")
+    group.add_argument(
+        "--space",
+        nargs="+",
+        type=_label("space"),
+        default=[],
+        metavar="SPACE",
+        help="the only one there is, else MNI152NLin2009cAsym",
+    )
+    group.add_argument(
+        "--bids-filter-file",
+        type=Path,
+        metavar="JSON",
+        help=f"pybids filters under the keys {', '.join(FILTER_KEYS)}",
+    )
+    group.add_argument(
+        "-d",
+        "--derivatives",
+        nargs="+",
+        type=_derivatives,
+        default=[],
+        metavar="[NAME=]PATH",
+        help="preprocessed data (BIDS_DIR/derivatives/fmriprep, else the first fMRIPrep-like folder)",
+    )
+    group.add_argument(
+        "--bids-database-dir", type=Path, metavar="DIR", help="keep pybids' index here between runs"
+    )
+    group.add_argument(
+        "--skip-bids-validation", action="store_true", help="do not check the input against BIDS"
+    )
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("which model")
+    group.add_argument(
+        "-m",
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="BIDS Stats Model (none: an automatic one, written beside the results)",
+    )
+    group.add_argument("--backends", nargs="+", choices=("spm", "nilearn"), default=["spm", "nilearn"])
+    group.add_argument(
+        "--settings",
+        choices=("matched", "native"),
+        default="matched",
+        dest="matching",
+        help="matched: one model, each package's implementation; native: each package's own defaults",
+    )
+    group.add_argument("--smoothing-fwhm", type=_positive, metavar="MM", help="smooth before the fit (0)")
+    group = parser.add_argument_group("changes to the automatic model")
+    group.add_argument(
+        "--hrf", metavar="MODEL", help='as in a model file: "spm + derivative", glover ... (spm)'
+    )
+    group.add_argument(
+        "--high-pass", type=_positive, metavar="SECONDS", help="cut-off; 0 for no filter (128)"
+    )
+    group.add_argument("--noise-model", metavar="NAME", help="ar1, fast, ols (ar1)")
+    group.add_argument("--confounds", nargs="*", metavar="NAME-OR-GLOB", help="(the six motion parameters)")
+    group.add_argument(
+        "--mask-threshold", type=_threshold, metavar="SHARE", help="SPM's masking threshold (0.8)"
+    )
+    group.add_argument(
+        "--no-attribution",
+        action="store_true",
+        help="do not divide the difference among modelling steps",
+    )
+
+
+def _add_execution(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how to run")
+    group.add_argument("-w", "--work-dir", type=Path, metavar="DIR", help="for temporary files and caches")
+    group.add_argument(
+        "--n-procs",
+        "--nprocs",
+        "--n-cpus",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="participants at the same time (1)",
+    )
+    group.add_argument(
+        "--omp-nthreads", type=_count, default=1, metavar="N", help="threads of each process (1)"
+    )
+    group.add_argument("--overwrite", action="store_true", help="fit finished participants again")
+    group.add_argument(
+        "--reports-only", action="store_true", help="write the pages again from finished results"
+    )
+    group.add_argument("--dry-run", action="store_true", help="say what would be fitted, write nothing")
+    group.add_argument("--stop-on-first-crash", action="store_true")
+    group.add_argument("-v", "--verbose", action="count", default=0, help="say more")
+    group.add_argument("-q", "--quiet", action="count", default=0, help="say less")
+    group.add_argument("--notrack", action="store_true", help="accepted; nothing is ever collected")
+    group.add_argument("--version", action="version", version=f"bidsglm {bidsglm.__version__}")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the three-positional form; `bidsglm demo OUTPUT_DIR` is dispatched before it."""
+    parser = _Parser(
+        prog="bidsglm",
+        allow_abbrev=False,
+        description="Fit the same first-level model as SPM12 and with nilearn, and compare the two.",
+        epilog="bidsglm demo OUTPUT_DIR writes a small synthetic data set and runs everything on it.",
+    )
+    parser.add_argument("bids_dir", type=Path, help="raw BIDS data set")
+    parser.add_argument("output_dir", type=Path, help="where the derivatives go")
+    parser.add_argument("analysis_level", help="participant (subject) or group (dataset)")
+    _add_filters(parser)
+    _add_model(parser)
+    _add_execution(parser)
+    return parser
+
+
+def hyphenated(argv: Sequence[str]) -> list[str]:
+    """Long options in one spelling: underscores become hyphens, values stay.
+
+    `-Inf` is tied to its option, since argparse would take it for one.
+
+    >>> hyphenated(["--participant_label", "a_b", "--work_dir=/x_y", "--mask-threshold", "-Inf"])
+    ['--participant-label', 'a_b', '--work-dir=/x_y', '--mask-threshold=-Inf']
+    """
+    spelled: list[str] = []
+    for word in argv:
+        if word.lower() == "-inf" and spelled[-1:] == ["--mask-threshold"]:
+            spelled[-1] += f"={word}"
+            continue
+        if word.startswith("--"):
+            option, separator, value = word.partition("=")
+            word = option.replace("_", "-") + separator + value
+        spelled.append(word)
+    return spelled

@@ -3,7 +3,6 @@
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -11,19 +10,9 @@ from typing import Any
 
 import bidsglm
 from bidsglm.dataset.outputs import read_json, write_text
-from bidsglm.report.figures import participants_figure
-from bidsglm.report.html import (
-    About,
-    GroupReport,
-    GroupUnit,
-    ParticipantEntry,
-    ParticipantReport,
-    group_page,
-    participant_page,
-)
-from bidsglm.unit_page import UnitFiles, unit_report, written
+from bidsglm.report.html import About, ParticipantReport, participant_page
+from bidsglm.unit_page import UnitFiles, unit_report
 
-Summary = Mapping[str, Any]
 PACKAGES = ("nilearn", "numpy", "scipy", "nibabel", "pandas", "pybids")
 
 
@@ -64,34 +53,3 @@ def write_participant_page(output_dir: Path, participant: str) -> None:
             units.append(unit_report(UnitFiles(output_dir, summary), figures_dir))
     report = ParticipantReport(participant, about(), tuple(units), (), tuple(errors))
     write_text(output_dir / f"sub-{participant}.html", participant_page(report))
-
-
-def write_group_page(
-    output_dir: Path,
-    dataset: str,
-    tables: Mapping[str, tuple[Path, Sequence[Mapping[str, str | int | float]]]],
-    problems: Mapping[str, str],
-) -> Path:
-    """Write group.html from the collected tables; returns its path.
-
-    Raises
-    ------
-    ReadWriteError
-        When the page cannot be written.
-    """
-    units = []
-    for name, (path, rows) in tables.items():
-        stats = [stat for stat in ("t", "F", "effect") if any(row["map"] == stat for row in rows)]
-        figures = tuple(participants_figure(rows, stat) for stat in stats)
-        for figure in figures:
-            written(figure, output_dir / "group" / "figures", name)
-        units.append(
-            GroupUnit(name.replace("_", " "), tuple(rows), figures, path.relative_to(output_dir).as_posix())
-        )
-    entries = tuple(
-        ParticipantEntry(p, f"sub-{p}.html" if (output_dir / f"sub-{p}.html").exists() else "", problem)
-        for p, problem in problems.items()
-    )
-    page = output_dir / "group.html"
-    write_text(page, group_page(GroupReport(dataset, about(), entries, tuple(units))))
-    return page

@@ -21,11 +21,12 @@ from bidsglm.model import ModelSpecification, Settings
 from bidsglm.participant import (
     Outcome,
     describe_participant,
-    model_from_file,
     record_death,
     rewrite_report,
     run_participant,
 )
+from bidsglm.requested import requested_supplements
+from bidsglm.unit_models import model_from_file
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -206,6 +207,7 @@ def run_participants(settings: Settings) -> int:
     _bound_threads(settings)
     _use_work_dir(settings)
     model = model_from_file(settings)
+    requested_supplements(settings)  # what they cannot use is known before anything is fitted
     labels = _participants(settings, model)
     if settings.dry_run:
         return _dry_run(settings, labels)

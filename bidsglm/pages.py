@@ -11,6 +11,7 @@ from typing import Any
 import bidsglm
 from bidsglm.dataset.outputs import read_json, write_text
 from bidsglm.report.html import About, ParticipantReport, participant_page
+from bidsglm.summary import errors_of
 from bidsglm.unit_page import UnitFiles, unit_report
 
 PACKAGES = ("nilearn", "numpy", "scipy", "nibabel", "pandas", "pybids")
@@ -48,7 +49,7 @@ def write_participant_page(output_dir: Path, participant: str) -> None:
     figures_dir = output_dir / f"sub-{participant}" / "figures"
     units = []
     for summary in unit_summaries(output_dir, participant):
-        errors += summary.get("errors", [])
+        errors += errors_of(summary)
         if "estimates" in summary:
             units.append(unit_report(UnitFiles(output_dir, summary), figures_dir))
     report = ParticipantReport(participant, about(), tuple(units), (), tuple(errors))

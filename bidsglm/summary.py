@@ -1,5 +1,9 @@
 """The summary of a finished unit: what the page, the group level and a later run want to know of it."""
 
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,7 +11,7 @@ from typing import Any
 import bidsglm
 from bidsglm.dataset.outputs import read_json
 from bidsglm.errors import BidsglmError
-from bidsglm.model import Unit
+from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.report.methods import effect_units, paragraphs, setting_rows
 from bidsglm.unit import Fitted, run_label
 from bidsglm.unit_files import contrast_facts
@@ -24,6 +28,26 @@ def earlier_summary(path: Path) -> dict[str, Any]:
         return read_json(path) if path.exists() else {}
     except BidsglmError:
         return {}
+
+
+def all_files(summary: Mapping[str, Any]) -> set[str]:
+    """Files of a unit and of its supplements, relative to the output folder.
+
+    >>> sorted(all_files({"files": ["a"], "supplements": {"rois": {"files": ["b", "c"]}}}))
+    ['a', 'b', 'c']
+    """
+    supplements = summary.get("supplements", {}).values()
+    return {*summary.get("files", ()), *(name for entry in supplements for name in entry.get("files", ()))}
+
+
+def errors_of(summary: Mapping[str, Any]) -> list[str]:
+    """What failed of a unit and of its supplements.
+
+    >>> errors_of({"errors": [], "supplements": {"rois": {"error": "no atlas"}, "code": {}}})
+    ['no atlas']
+    """
+    supplements = summary.get("supplements", {}).values()
+    return [*summary.get("errors", ()), *(entry["error"] for entry in supplements if "error" in entry)]
 
 
 def _run_facts(fitted: Fitted, index: int) -> dict[str, object]:
@@ -102,3 +126,28 @@ def unit_summary(fitted: Fitted, digest: str, started: datetime) -> dict[str, An
         "warnings": list(dict.fromkeys((*prepared.model.notes, *fitted.notes))),
         "errors": [],
     }
+
+
+def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str:
+    """Changes when the model, the backends, bidsglm, an input file or the timing in its metadata change."""
+    files = [f for run in unit.runs for f in (run.bold, run.events, run.confounds, run.mask) if f is not None]
+    stamps = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    timing = [(run.repetition_time, run.start_time) for run in unit.runs]
+    facts = [
+        bidsglm.__version__,
+        settings.backends,
+        settings.matching,
+        settings.attribution,
+        asdict(model),
+        stamps,
+        timing,
+    ]
+    text = json.dumps(facts, default=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_finished(unit: Unit, output_dir: Path, digest: str) -> bool:
+    """Whether the same fit of the same data stands complete in the output folder."""
+    summary = earlier_summary(summary_path(output_dir, unit))
+    same = summary.get("status") == "finished" and summary.get("digest") == digest
+    return same and all((output_dir / name).exists() for name in summary.get("files", ["?"]))

@@ -20,7 +20,7 @@ from bidsglm.dataset.outputs import (
 )
 from bidsglm.model import DesignMatrix
 from bidsglm.report.references import cited
-from bidsglm.summary import earlier_summary, summary_path, unit_summary
+from bidsglm.summary import all_files, earlier_summary, summary_path, unit_summary
 from bidsglm.unit import Fit, Fitted
 from bidsglm.unit_files import (
     OUTSIDE,
@@ -106,6 +106,8 @@ def write_unit(
 ) -> None:
     """Write all files of a fitted unit, the summary last; then remove what only an earlier run had.
 
+    Supplements of an earlier fit are not those of this one: they go too.
+
     Raises
     ------
     CannotCreateError, ReadWriteError
@@ -124,9 +126,9 @@ def write_unit(
         reasons |= write_attribution(writer, explanation)
     _write_background(writer)
     path = summary_path(output_dir, writer.unit)
-    earlier = earlier_summary(path).get("files", [])
+    earlier = all_files(earlier_summary(path))
     summary = unit_summary(fitted, digest, started)
     write_citation(output_dir, summary["methods"])
     write_json(path, {**summary, **reasons, "files": writer.files})
-    for relative in set(earlier) - set(writer.files):
+    for relative in earlier - set(writer.files):
         (output_dir / relative).unlink(missing_ok=True)

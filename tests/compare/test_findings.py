@@ -17,9 +17,9 @@ from bidsglm.compare.filled_run import coverage, filling_conditions, standing
 from bidsglm.compare.findings import findings, place
 from bidsglm.demo import Recording, write_demo
 from bidsglm.model import Condition, ContrastSpecification, Hrf, ModelSpecification, Modulator, Settings
-from bidsglm.participant import model_from_file
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit import Prepared, prepare
+from bidsglm.unit_models import model_from_file
 from tests.spm12_reference import MissingCaseError, case
 
 from .designs import (

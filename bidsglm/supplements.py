@@ -1,0 +1,135 @@
+"""What is added to a finished unit without fitting it again.
+
+An option that only adds files beside a fit (values of regions, a calibration, code) makes a `Supplement`:
+
+- its **name** is its key in the unit's summary and its place in messages;
+- its **digest** changes when what was asked for changes (the atlas, the number of data sets) and with nothing
+  else: what the fit depends on, the version of bidsglm among it, need not be in it, since a new fit drops all
+  supplements;
+- its **write** gets a `FinishedUnit`, writes its files below the output folder (with the writers of
+  `bidsglm.dataset.outputs`, which leave nothing half-written) and returns `Written`: their names and what the
+  page and the group level want to know of it. It reads maps from disk, or calls `bidsglm.unit.prepare` and
+  `bidsglm.dataset.images.read_data` for what is not there.
+
+To plug one in, add a function from `Settings` to a supplement (None where its option is not given) to
+`bidsglm.requested.REQUESTS`. It is called before anything is fitted: what is wrong with the input that its
+option names, it should raise there.
+
+The unit's summary keeps `"supplements": {name: {"digest": ..., "files": [...], **facts}}`. A supplement whose
+digest and files are there is left alone; else it is written, and files that only its earlier version had are
+removed. One that fails leaves the fit, the other supplements and its own earlier version as they are; it adds
+an `"error"` to its entry, is a failure of the participant and is tried again next time. One that is not asked
+for stays as it is, less its error, until the unit is fitted again: then it goes, with its files.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bidsglm.dataset.outputs import read_json, write_json
+from bidsglm.failures import Failure, failure_of
+from bidsglm.messages import LOG
+from bidsglm.model import ModelSpecification, Settings, Unit
+from bidsglm.summary import summary_path
+
+ERROR = "error"
+
+
+class FinishedUnit(NamedTuple):
+    """What a supplement may want to know of the unit that it is added to."""
+
+    settings: Settings
+    unit: Unit
+    model: ModelSpecification
+    summary: Mapping[str, Any]
+    """Of the finished fit, as on disk; its other supplements among it"""
+
+
+class Written(NamedTuple):
+    """What a supplement wrote."""
+
+    files: Sequence[str]
+    """Relative to the output folder"""
+    facts: Mapping[str, Any] = {}
+    """More for its entry in the summary, as JSON has it; not digest, files or error"""
+
+
+class Supplement(NamedTuple):
+    """Something to add to finished units."""
+
+    name: str
+    digest: str
+    write: Callable[[FinishedUnit], Written]
+
+
+class Added(NamedTuple):
+    """How it went."""
+
+    changed: bool
+    """Whether the unit's summary is another one now"""
+    failures: tuple[Failure, ...]
+
+
+def add_supplements(
+    settings: Settings, unit: Unit, model: ModelSpecification, wanted: Sequence[Supplement]
+) -> Added:
+    """Write those of the wanted supplements of a finished unit that are missing or stale.
+
+    Raises
+    ------
+    ReadWriteError
+        When the unit's summary cannot be read or written.
+    """
+    path = summary_path(settings.output_dir, unit)
+    summary = read_json(path)
+    earlier = summary.get("supplements", {})
+    entries = _without_old_errors(earlier, wanted)
+    missing = [s for s in wanted if not _stands(s, entries.get(s.name, {}), settings)]
+    if entries != earlier:
+        write_json(path, {**summary, "supplements": entries})
+    failures = []
+    for supplement in missing:
+        finished = FinishedUnit(settings, unit, model, {**summary, "supplements": entries})
+        entry, failure = _entry(supplement, entries.get(supplement.name, {}), finished)
+        failures += [failure] if failure else []
+        stale = set(entries.get(supplement.name, {}).get("files", ())) - set(entry["files"])
+        entries = {**entries, supplement.name: entry}
+        write_json(path, {**summary, "supplements": entries})
+        for relative in stale:
+            (settings.output_dir / relative).unlink(missing_ok=True)
+    return Added(entries != earlier or bool(missing), tuple(failures))
+
+
+def _without_old_errors(
+    entries: Mapping[str, Mapping[str, Any]], wanted: Sequence[Supplement]
+) -> dict[str, dict[str, Any]]:
+    """Entries of a summary; those not asked for now lose their error, and go where nothing else is left."""
+    names = {supplement.name for supplement in wanted}
+    kept = {
+        name: {key: value for key, value in entry.items() if key != ERROR or name in names}
+        for name, entry in entries.items()
+    }
+    return {name: entry for name, entry in kept.items() if name in names or entry.get("files")}
+
+
+def _stands(supplement: Supplement, entry: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether what is asked for is already there."""
+    return (
+        bool(entry)
+        and ERROR not in entry
+        and entry.get("digest") == supplement.digest
+        and all((settings.output_dir / name).exists() for name in entry["files"])
+    )
+
+
+def _entry(
+    supplement: Supplement, earlier: Mapping[str, Any], finished: FinishedUnit
+) -> tuple[dict[str, Any], Failure | None]:
+    """Write a supplement; its entry in the summary, and why it failed if it did."""
+    prefix = finished.unit.prefix
+    LOG.info("%s: adding %s", prefix, supplement.name)
+    try:
+        written = supplement.write(finished)
+    except Exception as error:
+        failure = failure_of(f"{prefix}: {supplement.name}", error)
+        return {"digest": "", "files": [], **earlier, ERROR: failure.message}, failure
+    return {**written.facts, "digest": supplement.digest, "files": list(written.files)}, None

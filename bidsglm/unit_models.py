@@ -1,0 +1,97 @@
+"""Which model each unit of a participant is fitted with."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bidsglm.backends import BACKENDS
+from bidsglm.dataset.automatic import automatic_model
+from bidsglm.dataset.events import task_trial_types, trial_types
+from bidsglm.dataset.layout import find_units
+from bidsglm.dataset.specification import parse_model, read_document, read_model
+from bidsglm.errors import DataError
+from bidsglm.model import ModelSpecification, Settings, Unit
+
+LONGEST_MODEL_LABEL = 200
+"""Characters; a file name has room for 255 bytes, those of a temporary name too."""
+
+
+class Model(NamedTuple):
+    """A model and the document it was read from."""
+
+    specification: ModelSpecification
+    document: Mapping[str, Any]
+
+
+def model_from_file(settings: Settings) -> ModelSpecification | None:
+    """The model file of the command line, checked against every backend; None when there is none.
+
+    Raises
+    ------
+    DataError, NoInputError, UsageError
+        When the file cannot be used, or a backend cannot express its model.
+    """
+    return _model_of_file(settings).specification if settings.model else None
+
+
+def _model_of_file(settings: Settings) -> Model:
+    assert settings.model is not None
+    model = read_model(settings.model, settings)
+    _check_expressible(model, settings.backends)
+    return Model(model, read_document(settings.model))
+
+
+def _check_expressible(model: ModelSpecification, backends: Sequence[str]) -> None:
+    """Ask every backend whether it can express a model; a refusal names the model's file."""
+    for name in backends:
+        try:
+            BACKENDS[name].check(model)
+        except DataError as error:
+            raise DataError(f"{model.origin}: {error}") from error
+
+
+@lru_cache
+def _trial_types(bids_dir: Path, task: str) -> tuple[str, ...]:
+    """Trial types of a task over the whole data set, so that all participants get the same model."""
+    return task_trial_types(bids_dir, task)
+
+
+def _automatic(settings: Settings, unit: Unit) -> Model:
+    """The automatic model of a unit's task.
+
+    Raises
+    ------
+    DataError, ReadWriteError, UsageError
+        When the events cannot be used, or the overrides make no model that every backend can express.
+    """
+    task = unit.entities["task"]
+    # Where no file of the task can be used, the unit's own say why.
+    types = _trial_types(settings.bids_dir, task) or trial_types(unit.runs)
+    document = automatic_model(task, types, settings)
+    model = parse_model(document, f"the automatic model of task-{task}", settings, automatic=True)
+    _check_expressible(model, settings.backends)
+    return Model(model, document)
+
+
+def units_with_models(settings: Settings, participant: str) -> Iterator[tuple[Unit, Model]]:
+    """Units of a participant, each with its model."""
+    if settings.model:
+        model = _model_of_file(settings)
+        spec = model.specification
+        for unit in find_units(settings, spec.inputs, spec.mask_entities, participant, spec.by_session):
+            yield unit, model
+    else:
+        for unit in find_units(settings, {}, {}, participant, by_session=True):
+            yield unit, _automatic(settings, unit)
+
+
+def model_path(output_dir: Path, name: str) -> Path:
+    """Where a model of that name stands among the results.
+
+    >>> model_path(Path("out"), "finger tapping").name
+    'model-fingertapping_smdl.json'
+    """
+    label = re.sub(r"[^0-9A-Za-z]", "", name)[:LONGEST_MODEL_LABEL] or "model"
+    return output_dir / f"model-{label}_smdl.json"

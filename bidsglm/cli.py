@@ -6,11 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bidsglm.errors import EXIT_FAILED, BidsglmError, DataError, NoInputError, UsageError
+from bidsglm.errors import (
+    EXIT_FAILED,
+    BidsglmError,
+    DataError,
+    NoInputError,
+    UnknownLevelError,
+    UsageError,
+)
 from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, hyphenated
-
-EXIT_UNKNOWN_LEVEL = 17
 
 
 def _filters(path: Path | None) -> dict[str, dict[str, object]]:
@@ -100,12 +105,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return demo(words[1:])
         arguments = build_parser().parse_args(hyphenated(words))
         if arguments.analysis_level not in LEVELS:
-            print(
-                f"bidsglm: unknown analysis level {arguments.analysis_level!r}; "
-                f"it is one of {', '.join(LEVELS)}",
-                file=sys.stderr,
+            raise UnknownLevelError(
+                f"unknown analysis level {arguments.analysis_level!r}; it is one of {', '.join(LEVELS)}"
             )
-            return EXIT_UNKNOWN_LEVEL
         return _run(_settings(arguments))
     except BidsglmError as error:
         print(f"bidsglm: {error}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """The numbers of docs/faq.md: every analysis behind them, run anew by ``python benchmarks/faq.py``.
 
-Data: the real visual localizer and fMRIPrep's real confounds tables (``real-data``), the reference analyses of
-SPM12 itself (``spm12-reference``), both in the folder named by BIDSGLM_SHARED, and the demo data set.
+Data: the real visual localizer and fMRIPrep's real confounds tables (``real-data``), the reference analyses
+of SPM12 itself (``spm12-reference``), both in the folder named by BIDSGLM_SHARED, and the demo data set.
 """
 
 import json
@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import nibabel as nib
 import numpy as np
@@ -21,10 +22,9 @@ from scipy import stats
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-import bidsglm.unit_page  # noqa: E402
 from bidsglm.backends import nilearn_glm, spm12  # noqa: E402
 from bidsglm.cli import main  # noqa: E402
-from bidsglm.model import Condition, ContrastSpecification, Hrf, ModelSpecification, Paradigm  # noqa: E402
+from bidsglm.model import Condition, Hrf, ModelSpecification, Paradigm  # noqa: E402
 from bidsglm.spm.hrf import canonical_hrf  # noqa: E402
 from tests.conftest import find_shared  # noqa: E402
 
@@ -48,9 +48,9 @@ class Maps(NamedTuple):
 
 def fit(bids: Path, out: Path, *options: str, level: str = "participant") -> Path:
     """Run bidsglm, without the contrasts' pictures; returns the output folder."""
-    bidsglm.unit_page.contrast_figures = lambda images: ()  # type: ignore[assignment]
     shutil.rmtree(out, ignore_errors=True)
-    code = main([str(bids), str(out), level, "-qq", *options])
+    with mock.patch("bidsglm.unit_page.contrast_figures", return_value=()):
+        code = main([str(bids), str(out), level, "-qq", *options])
     if code:
         raise SystemExit(f"{out.name}: bidsglm ended with exit code {code}")
     return out
@@ -164,7 +164,7 @@ def regressor(backend: Any, hrf: str, duration: float, repetition_time: float) -
 
 
 def regressors() -> Numbers:
-    """nilearn's regressors against SPM's for blocks, short and zero-length events."""
+    """Regressors of nilearn against SPM's for blocks, short and zero-length events."""
     result: Numbers = {}
     for name, duration in (("block", 20.0), ("short", 1.0), ("zero", 0.0)):
         for tr in (2.0, 0.8):
@@ -179,12 +179,11 @@ def regressors() -> Numbers:
 def missing_confounds(real: Path) -> Numbers:
     """Where fMRIPrep's tables hold n/a."""
     paths = sorted((real / "confounds").rglob("*desc-confounds_*.tsv"))
-    first, later, columns = [], [], []
+    first, later = [], []
     for path in paths:
         missing = pd.read_csv(path, sep="\t").isna()
         first.append(int(missing.iloc[0].sum()))
         later.append(int(missing.iloc[1:].to_numpy().sum()))
-        columns.append(missing.shape[1])
     return {"tables": len(paths), "first_low": min(first), "first_high": max(first), "later": sum(later)}
 
 
@@ -241,11 +240,16 @@ def variants(real: Path, work: Path) -> Iterator[tuple[str, Numbers]]:
     """The real run, with one setting changed at a time."""
     quick = "--no-attribution"
     base = fit(real, work / "real")
-    yield "real", overall(base) | {
-        "scaling": share(base, "effect", "scaling"),
-        "noise": share(base, "t", "noise"),
-        "cosines": len(next(base.rglob("*nilearn_design.tsv")).read_text().split("\n")[0].split("drift_")) - 1,
-    }
+    yield (
+        "real",
+        overall(base)
+        | {
+            "scaling": share(base, "effect", "scaling"),
+            "noise": share(base, "t", "noise"),
+            "cosines": len(next(base.rglob("*nilearn_design.tsv")).read_text().split("\n")[0].split("drift_"))
+            - 1,
+        },
+    )
     changed = edited_model(base, work / "scaling_smdl.json", Nilearn={"SignalScaling": [0, 1]})
     yield "same_scaling", overall(fit(real, work / "scaling", quick, *changed))
     changed = edited_model(base, work / "drift_smdl.json", Nilearn={"DriftModel": None})
@@ -282,7 +286,9 @@ def missing_condition(two_runs: Path, work: Path) -> Numbers:
     path = next(target.glob("sub-*/func/*run-2_events.tsv"))
     events = pd.read_csv(path, sep="\t")
     events[events["trial_type"] != "body"].to_csv(path, sep="\t", index=False)
-    contrasts = {c["name"]: c for c in summary(fit(target, work / "missing", "--no-attribution"))["contrasts"]}
+    contrasts = {
+        c["name"]: c for c in summary(fit(target, work / "missing", "--no-attribution"))["contrasts"]
+    }
     return {name: len(contrasts[name]["runs"]) for name in ("body", "face")}
 
 

@@ -209,7 +209,8 @@ def _named(found: Estimate, name: str, prefix: str) -> dict[str, float]:
 def _null_rows(simulations: Simulations, place: tuple[int, int]) -> Iterator[dict[str, float]]:
     for row in _rate_rows(simulations.null, place, 0):
         if row["p_threshold"] == FAMILYWISE:
-            any_voxel = np.array([outcome.familywise[place] for outcome in _made(simulations.null, place[0])], int)
+            made = _made(simulations.null, place[0])
+            any_voxel = np.array([outcome.familywise[place] for outcome in made], dtype=np.int64)
             row |= _named(clustered_rate(any_voxel, 1), "fwe_rate", "fwe_")
         yield {"effect_size": 0.0, **row}
 
@@ -239,7 +240,7 @@ def _about_effects(simulations: Simulations, place: tuple[int, int], level: int)
 def _curve(outcomes: Sequence[Outcome], place: tuple[int, int], level: int) -> Floats:
     """Share of voxels below each p of the grid."""
     made = _made(outcomes, place[0])
-    if not made:
+    if not made or not made[0].sizes[place[1], level]:
         return np.full(GRID.size, np.nan)
     hits = _hits(made, place, level).sum(axis=0)
     return np.asarray(hits / (len(made) * made[0].sizes[place[1], level]))

@@ -73,6 +73,8 @@ class Source(NamedTuple):
     """Names of the confound regressors"""
     series: tuple[TimeSeries, ...]
     """Of all runs"""
+    repetition_times: tuple[float, ...]
+    """Of all runs (s)"""
 
 
 def sampled_voxels(source: Source, columns: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
@@ -184,9 +186,6 @@ def _calibrated(
 def _simulated_run(source: Source, index: int, run: TimeSeries, responses: Floats) -> SimulatedRun:
     """Fit a run by least squares and keep its mean, confounds and noise."""
     design = source.designs.get("nilearn", source.designs.get("spm", ()))[index]
-    repetition_time = next(
-        made[index].repetition_time for made in source.designs.values() if made[index].repetition_time > 0
-    )
     ones = np.ones((len(run.stored), 1))
     X = np.hstack([design.matrix, design.high_pass_basis, ones])
     Y = run.stored.astype(np.float64)
@@ -196,5 +195,5 @@ def _simulated_run(source: Source, index: int, run: TimeSeries, responses: Float
     kept = [i for i, name in enumerate(design.names) if name in source.confounds or name == CONSTANT]
     kept.append(X.shape[1] - 1)
     steady = (X / scale)[:, kept] @ betas[kept]
-    noise = run_noise(Y - (X / scale) @ betas, X, repetition_time)
+    noise = run_noise(Y - (X / scale) @ betas, X, source.repetition_times[index])
     return SimulatedRun(steady.astype(np.float32), steady.mean(axis=0), noise, run.global_means, responses)

@@ -38,7 +38,8 @@ def made() -> Experiment:
     rng = np.random.default_rng(0)
     onsets = np.arange(10.0, N_SCANS * TR - 40, 40.0)
     conditions = tuple(
-        Condition(name, onsets + shift, np.full(onsets.size, 10.0)) for name, shift in (("a", 0.0), ("b", 20.0))
+        Condition(name, onsets + shift, np.full(onsets.size, 10.0))
+        for name, shift in (("a", 0.0), ("b", 20.0))
     )
     names = tuple(f"confound_{i}" for i in range(N_CONFOUNDS))
     confounds = rng.standard_normal((N_SCANS, N_CONFOUNDS)).cumsum(axis=0) * 0.05

@@ -76,6 +76,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         dry_run=arguments.dry_run,
         stop_on_first_crash=arguments.stop_on_first_crash,
         overwrite=arguments.overwrite,
+        allow_mixed=arguments.allow_mixed,
+        permutations=arguments.permutations,
+        random_seed=arguments.random_seed,
         verbosity=arguments.verbose - arguments.quiet,
     )
 

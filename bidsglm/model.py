@@ -63,6 +63,12 @@ class Settings:
     dry_run: bool = False
     stop_on_first_crash: bool = False
     overwrite: bool = False
+    allow_mixed: bool = False
+    """Group level: go on with the largest set of participants that were run alike."""
+    permutations: int = 0
+    """Group level: of nilearn's permutation test; 0 for none."""
+    random_seed: int = 0
+    """Of everything drawn at random."""
     verbosity: int = 0
 
 

@@ -71,14 +71,12 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         omp_nthreads=arguments.omp_nthreads,
         bids_database_dir=arguments.bids_database_dir,
         attribution=not arguments.no_attribution,
+        export_code=arguments.export_code,
         skip_bids_validation=arguments.skip_bids_validation,
         reports_only=arguments.reports_only,
         dry_run=arguments.dry_run,
         stop_on_first_crash=arguments.stop_on_first_crash,
         overwrite=arguments.overwrite,
-        allow_mixed=arguments.allow_mixed,
-        permutations=arguments.permutations,
-        random_seed=arguments.random_seed,
         verbosity=arguments.verbose - arguments.quiet,
     )
 

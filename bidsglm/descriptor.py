@@ -12,7 +12,7 @@ from typing import Any
 
 import bidsglm
 from bidsglm import errors
-from bidsglm.options import build_parser, count, derivatives, non_negative, seed
+from bidsglm.options import build_parser, count, derivatives, non_negative
 
 IMAGE = "bidsglm/bidsglm"
 LEVELS = ("participant", "group")
@@ -50,8 +50,6 @@ def _type(action: argparse.Action) -> dict[str, Any]:
         return {"type": "Flag"}
     if action.type is count:
         return {"type": "Number", "integer": True, "minimum": 1}
-    if action.type is seed:
-        return {"type": "Number", "integer": True, "minimum": 0}
     if action.type is non_negative:
         return {"type": "Number", "minimum": 0}
     if action.type in (Path, derivatives) and action.metavar != "DIR":

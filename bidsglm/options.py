@@ -157,30 +157,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def seed(text: str) -> int:
-    """Type of the seed of random numbers.
-
-    >>> seed("12")
-    12
-    """
-    if not text.isdigit() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0 to {2**32 - 1}")
-    return int(text)
-
-
-def _add_group(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("group level")
+def _add_supplements(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what to add to a fit, without fitting again")
     group.add_argument(
-        "--allow-mixed",
+        "--export-code",
         action="store_true",
-        help="where participants were run with different settings or versions, go on with the largest set",
-    )
-    group.add_argument(
-        "--permutations",
-        type=count,
-        default=0,
-        metavar="N",
-        help="familywise p of the group's effects by N permutations (nilearn's), in memory (none)",
+        help="write a runnable SPM batch and a runnable nilearn script that give each backend's maps",
     )
 
 
@@ -204,9 +186,6 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         "--reports-only", action="store_true", help="write the pages again from finished results"
     )
     group.add_argument("--dry-run", action="store_true", help="say what would be fitted, write nothing")
-    group.add_argument(
-        "--random-seed", type=seed, default=0, metavar="N", help="of everything drawn at random (0)"
-    )
     group.add_argument("--stop-on-first-crash", action="store_true")
     group.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     group.add_argument("-q", "--quiet", action="count", default=0, help="say less")
@@ -234,7 +213,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("analysis_level", help="participant (subject) or group (dataset)")
     _add_filters(parser)
     _add_model(parser)
-    _add_group(parser)
+    _add_supplements(parser)
     _add_execution(parser)
     return parser
 

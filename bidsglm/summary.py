@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import bidsglm
 from bidsglm.dataset.outputs import read_json
@@ -91,17 +91,7 @@ def _contrast_summary(fitted: Fitted, index: int) -> dict[str, object]:
     }
 
 
-class Stamp(NamedTuple):
-    """What a unit's summary says of the run that made it."""
-
-    digest: str
-    """Changes when anything changes that makes the results."""
-    configuration: Mapping[str, Any]
-    """See `bidsglm.configuration`."""
-    started: datetime
-
-
-def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
+def unit_summary(fitted: Fitted, digest: str, started: datetime) -> dict[str, Any]:
     """Everything about a finished unit that the page, the group level and a later run want to know."""
     prepared = fitted.prepared
     first = next(iter(fitted.fits.values()))
@@ -109,10 +99,9 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
     return {
         "status": "finished",
         "bidsglm_version": bidsglm.__version__,
-        "digest": stamp.digest,
-        "configuration": stamp.configuration,
+        "digest": digest,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round((datetime.now(UTC) - stamp.started).total_seconds(), 1),
+        "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
         "participant": prepared.unit.participant,
         "entities": dict(prepared.unit.entities),
         "prefix": prepared.unit.prefix,

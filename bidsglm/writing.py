@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from bidsglm.dataset.outputs import (
 )
 from bidsglm.model import DesignMatrix
 from bidsglm.report.references import cited
-from bidsglm.summary import Stamp, all_files, earlier_summary, summary_path, unit_summary
+from bidsglm.summary import all_files, earlier_summary, summary_path, unit_summary
 from bidsglm.unit import Fit, Fitted
 from bidsglm.unit_files import (
     OUTSIDE,
@@ -100,7 +101,9 @@ def write_citation(output_dir: Path, methods: Sequence[str]) -> None:
     write_text(output_dir / "logs" / "CITATION.md", text + "\n")
 
 
-def write_unit(fitted: Fitted, explanation: Explanation | None, output_dir: Path, stamp: Stamp) -> None:
+def write_unit(
+    fitted: Fitted, explanation: Explanation | None, output_dir: Path, digest: str, started: datetime
+) -> None:
     """Write all files of a fitted unit, the summary last; then remove what only an earlier run had.
 
     Supplements of an earlier fit are not those of this one: they go too.
@@ -124,7 +127,7 @@ def write_unit(fitted: Fitted, explanation: Explanation | None, output_dir: Path
     _write_background(writer)
     path = summary_path(output_dir, writer.unit)
     earlier = all_files(earlier_summary(path))
-    summary = unit_summary(fitted, stamp)
+    summary = unit_summary(fitted, digest, started)
     write_citation(output_dir, summary["methods"])
     write_json(path, {**summary, **reasons, "files": writer.files})
     for relative in earlier - set(writer.files):

@@ -6,16 +6,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bidsglm.errors import (
-    EXIT_FAILED,
-    BidsglmError,
-    DataError,
-    NoInputError,
-    UnknownLevelError,
-    UsageError,
-)
+from bidsglm.errors import EXIT_FAILED, BidsglmError, DataError, NoInputError, UsageError
 from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, hyphenated
+from bidsglm.signals import ended_by_signals
+from bidsglm.workplace import work_dir_in_use
+
+EXIT_UNKNOWN_LEVEL = 17
 
 
 def _filters(path: Path | None) -> dict[str, dict[str, object]]:
@@ -71,7 +68,6 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         omp_nthreads=arguments.omp_nthreads,
         bids_database_dir=arguments.bids_database_dir,
         attribution=not arguments.no_attribution,
-        export_code=arguments.export_code,
         skip_bids_validation=arguments.skip_bids_validation,
         reports_only=arguments.reports_only,
         dry_run=arguments.dry_run,
@@ -87,28 +83,41 @@ def _run(settings: Settings) -> int:
         raise UsageError(
             f"{settings.output_dir}: results must not go into the raw data folder itself; name another"
         )
-    if settings.level == "group":
-        from bidsglm.group import run_group
+    with work_dir_in_use(settings.work_dir, settings.bids_dir):
+        if settings.level == "group":
+            from bidsglm.group import run_group
 
-        return run_group(settings)
-    from bidsglm.execution import run_participants
+            return run_group(settings)
+        from bidsglm.execution.level import run_participants
 
-    return run_participants(settings)
+        return run_participants(settings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run bidsglm with command-line arguments; returns the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run bidsglm with command-line arguments; returns the exit code.
+
+    Without arguments it is the process's own command line, and signals end the process.
+    """
+    if argv is not None:
+        return _main(argv)
+    with ended_by_signals():
+        return _main(sys.argv[1:])
+
+
+def _main(words: Sequence[str]) -> int:
     try:
         if words[:1] == ["demo"]:
             from bidsglm.demo import main as demo
 
-            return demo(words[1:])
+            return demo(list(words[1:]))
         arguments = build_parser().parse_args(hyphenated(words))
         if arguments.analysis_level not in LEVELS:
-            raise UnknownLevelError(
-                f"unknown analysis level {arguments.analysis_level!r}; it is one of {', '.join(LEVELS)}"
+            print(
+                f"bidsglm: unknown analysis level {arguments.analysis_level!r}; "
+                f"it is one of {', '.join(LEVELS)}",
+                file=sys.stderr,
             )
+            return EXIT_UNKNOWN_LEVEL
         return _run(_settings(arguments))
     except BidsglmError as error:
         print(f"bidsglm: {error}", file=sys.stderr)

@@ -58,8 +58,6 @@ class Settings:
     bids_database_dir: Path | None = None
     attribution: bool = True
     """Divide the difference among modelling steps."""
-    export_code: bool = False
-    """Write the fit as an SPM batch and as a nilearn script too."""
     skip_bids_validation: bool = False
     reports_only: bool = False
     dry_run: bool = False

@@ -31,8 +31,7 @@ def _label(prefix: str):  # type: ignore[no-untyped-def]
     return label
 
 
-def non_negative(text: str) -> float:
-    """Type of an argument: 0 or a positive number."""
+def _positive(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -42,8 +41,7 @@ def non_negative(text: str) -> float:
     return value
 
 
-def count(text: str) -> int:
-    """Type of an argument: a whole number of at least 1."""
+def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
     return int(text)
@@ -56,17 +54,7 @@ def _threshold(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor -Inf") from None
 
 
-class _PrintDescriptor(argparse.Action):
-    """Print the Boutiques descriptor and end, as --version does."""
-
-    def __call__(self, *_: object) -> NoReturn:
-        from bidsglm.descriptor import descriptor_text
-
-        print(descriptor_text(), end="")
-        raise SystemExit(0)
-
-
-def derivatives(text: str) -> Path:
+def _derivatives(text: str) -> Path:
     """PATH or NAME=PATH; the name is fMRIPrep's way to label a folder, and plays no part here."""
     name, separator, path = text.partition("=")
     return Path(path if separator and "/" not in name else text)
@@ -107,7 +95,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         "-d",
         "--derivatives",
         nargs="+",
-        type=derivatives,
+        type=_derivatives,
         default=[],
         metavar="[NAME=]PATH",
         help="preprocessed data (BIDS_DIR/derivatives/fmriprep, else the first fMRIPrep-like folder)",
@@ -137,13 +125,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         dest="matching",
         help="matched: one model, each package's implementation; native: each package's own defaults",
     )
-    group.add_argument("--smoothing-fwhm", type=non_negative, metavar="MM", help="smooth before the fit (0)")
+    group.add_argument("--smoothing-fwhm", type=_positive, metavar="MM", help="smooth before the fit (0)")
     group = parser.add_argument_group("changes to the automatic model")
     group.add_argument(
         "--hrf", metavar="MODEL", help='as in a model file: "spm + derivative", glover ... (spm)'
     )
     group.add_argument(
-        "--high-pass", type=non_negative, metavar="SECONDS", help="cut-off; 0 for no filter (128)"
+        "--high-pass", type=_positive, metavar="SECONDS", help="cut-off; 0 for no filter (128)"
     )
     group.add_argument("--noise-model", metavar="NAME", help="ar1, fast, ols (ar1)")
     group.add_argument("--confounds", nargs="*", metavar="NAME-OR-GLOB", help="(the six motion parameters)")
@@ -157,15 +145,6 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_supplements(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what to add to a fit, without fitting again")
-    group.add_argument(
-        "--export-code",
-        action="store_true",
-        help="write a runnable SPM batch and a runnable nilearn script that give each backend's maps",
-    )
-
-
 def _add_execution(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how to run")
     group.add_argument("-w", "--work-dir", type=Path, metavar="DIR", help="for temporary files and caches")
@@ -173,13 +152,13 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         "--n-procs",
         "--nprocs",
         "--n-cpus",
-        type=count,
+        type=_count,
         default=1,
         metavar="N",
         help="participants at the same time (1)",
     )
     group.add_argument(
-        "--omp-nthreads", type=count, default=1, metavar="N", help="threads of each process (1)"
+        "--omp-nthreads", type=_count, default=1, metavar="N", help="threads of each process (1)"
     )
     group.add_argument("--overwrite", action="store_true", help="fit finished participants again")
     group.add_argument(
@@ -190,13 +169,6 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     group.add_argument("-q", "--quiet", action="count", default=0, help="say less")
     group.add_argument("--notrack", action="store_true", help="accepted; nothing is ever collected")
-    group.add_argument(
-        "--bids-exec-spec",
-        action=_PrintDescriptor,
-        nargs=0,
-        default=argparse.SUPPRESS,
-        help="print the Boutiques descriptor",
-    )
     group.add_argument("--version", action="version", version=f"bidsglm {bidsglm.__version__}")
 
 
@@ -213,7 +185,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("analysis_level", help="participant (subject) or group (dataset)")
     _add_filters(parser)
     _add_model(parser)
-    _add_supplements(parser)
     _add_execution(parser)
     return parser
 

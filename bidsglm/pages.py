@@ -6,27 +6,16 @@ import sys
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import bidsglm
 from bidsglm.dataset.outputs import read_json, write_text
 from bidsglm.report.html import About, ParticipantReport, participant_page
+from bidsglm.results import failure_path, summary_paths, unit_summaries
+from bidsglm.stillness import settled, snapshot
 from bidsglm.summary import errors_of
 from bidsglm.unit_page import UnitFiles, unit_report
 
 PACKAGES = ("nilearn", "numpy", "scipy", "nibabel", "pandas", "pybids")
-
-
-def failure_path(output_dir: Path, participant: str) -> Path:
-    """Where stands why a participant failed before any unit was known."""
-    return output_dir / f"sub-{participant}" / f"sub-{participant}_desc-bidsglm_summary.json"
-
-
-def unit_summaries(output_dir: Path, participant: str) -> list[dict[str, Any]]:
-    """Summaries of a participant's units, finished and failed, in order of their names."""
-    folder = output_dir / f"sub-{participant}"
-    paths = [*folder.glob("func/*_summary.json"), *folder.glob("ses-*/func/*_summary.json")]
-    return [read_json(path) for path in sorted(paths)]
 
 
 def about() -> About:
@@ -44,6 +33,25 @@ def write_participant_page(output_dir: Path, participant: str) -> None:
     ReadWriteError
         When a result is missing or cannot be read, or the page cannot be written.
     """
+    settled(
+        lambda: _write_participant_page(output_dir, participant),
+        lambda: snapshot(_page_sources(output_dir, participant)),
+    )
+
+
+def _page_sources(output_dir: Path, participant: str) -> list[Path]:
+    return [failure_path(output_dir, participant), *summary_paths(output_dir, participant)]
+
+
+def page_is_current(output_dir: Path, participant: str) -> bool:
+    """Whether a participant's page was written after all that it tells of."""
+    path = output_dir / f"sub-{participant}.html"
+    sources = snapshot(_page_sources(output_dir, participant))
+    page = snapshot([path]).get(path)
+    return page is not None and all(page[0] >= changed for changed, _ in sources.values())
+
+
+def _write_participant_page(output_dir: Path, participant: str) -> None:
     marker = failure_path(output_dir, participant)
     errors = list(read_json(marker).get("errors", [])) if marker.exists() else []
     figures_dir = output_dir / f"sub-{participant}" / "figures"

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.dataset.outputs import write_json
+from bidsglm.dataset.outputs import json_text
+from bidsglm.dataset.temporary import remove_left_over
+from bidsglm.dataset.writes import write_shared
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
 from bidsglm.explain import explain
 from bidsglm.failures import Failure, failure_of, record_failure
 from bidsglm.messages import LOG
 from bidsglm.model import Settings, Unit
-from bidsglm.pages import failure_path, unit_summaries, write_participant_page
+from bidsglm.pages import page_is_current, write_participant_page
 from bidsglm.requested import requested_supplements
+from bidsglm.results import failure_path, unit_summaries
 from bidsglm.summary import fit_digest, is_finished, summary_path
 from bidsglm.supplements import Supplement, add_supplements
 from bidsglm.unit import fit, prepare, run_label
@@ -41,7 +44,7 @@ def _fit_unit(unit: Unit, model: Model, settings: Settings, digest: str) -> None
     started = datetime.now(UTC)
     LOG.info("%s: fitting %d run%s", unit.prefix, len(unit.runs), "s" * (len(unit.runs) > 1))
     prepared = prepare(unit, model.specification, settings.backends)
-    write_json(model_path(settings.output_dir, model.specification.name), model.document)
+    write_shared(model_path(settings.output_dir, model.specification.name), json_text(model.document))
     fitted = fit(prepared)
     LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
     for note in fitted.notes:
@@ -93,13 +96,14 @@ def run_participant(settings: Settings, participant: str) -> Outcome:
     """Do the participant level for one participant; never raises for what is wrong with their data."""
     marker = failure_path(settings.output_dir, participant)
     states: list[str] = []
+    remove_left_over(marker.parent.rglob(".*"))
     try:
         states, failures = _run_units(settings, participant)
         marker.unlink(missing_ok=True)
     except Exception as error:
         failures = [failure_of(f"sub-{participant}", error)]
         record_failure(marker, failures[0])
-    if failures or "finished" in states or not _page(settings, participant).exists():
+    if failures or "finished" in states or not page_is_current(settings.output_dir, participant):
         failures += _write_page(settings, participant)
     if failures:
         codes = {failure.exit_code for failure in failures}

@@ -150,4 +150,9 @@ def is_finished(unit: Unit, output_dir: Path, digest: str) -> bool:
     """Whether the same fit of the same data stands complete in the output folder."""
     summary = earlier_summary(summary_path(output_dir, unit))
     same = summary.get("status") == "finished" and summary.get("digest") == digest
-    return same and all((output_dir / name).exists() for name in summary.get("files", ["?"]))
+    return same and all(_has_content(output_dir / name) for name in summary.get("files", ["?"]))
+
+
+def _has_content(path: Path) -> bool:
+    """Whether a file is there, and not the empty shell that a machine's crash makes of one."""
+    return path.is_file() and path.stat().st_size > 0

@@ -1,7 +1,7 @@
 """A fitted unit -> its files: maps, designs, tables, and the summary that makes it finished."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from bidsglm.dataset.outputs import (
     write_bytes,
     write_json,
     write_table,
-    write_text,
 )
-from bidsglm.model import DesignMatrix
-from bidsglm.report.references import cited
+from bidsglm.dataset.writes import together
+from bidsglm.errors import ReadWriteError
+from bidsglm.model import DesignMatrix, Unit
 from bidsglm.summary import all_files, earlier_summary, summary_path, unit_summary
 from bidsglm.unit import Fit, Fitted
 from bidsglm.unit_files import (
@@ -94,11 +94,45 @@ def _write_background(writer: UnitWriter) -> None:
     writer.image(name, np.concatenate(parts), 0.0, {"Description": "mean over the scans of the first run"})
 
 
-def write_citation(output_dir: Path, methods: Sequence[str]) -> None:
-    """Write what to put into a paper about the fit, with its references."""
-    references = "\n".join(f"- {reference}" for reference in cited(methods))
-    text = "\n\n".join(("# Methods", *methods, "# References", references))
-    write_text(output_dir / "logs" / "CITATION.md", text + "\n")
+def _write_results(writer: UnitWriter, explanation: Explanation | None) -> dict[str, object]:
+    """Write all files but the summary; returns what the summary says of the reasons."""
+    for backend, fit in writer.fitted.fits.items():
+        _write_backend(writer, backend, fit)
+        _write_contrasts(writer, backend, fit)
+        _write_clusters(writer, backend, fit)
+    if len(writer.fitted.fits) == 2:
+        write_differences(writer)
+        write_agreement(writer)
+    reasons = write_diagnosis(writer)
+    if explanation is not None:
+        reasons |= write_attribution(writer, explanation)
+    _write_background(writer)
+    return reasons
+
+
+def _unfinished(unit: Unit, digest: str, files: set[str]) -> dict[str, object]:
+    """Summary of a unit whose files are just getting their names; it stays when the process is killed."""
+    text = (
+        f"{unit.prefix}: its results were not yet all written; "
+        "if no job is at it any more, it was interrupted: run the same command again"
+    )
+    about = {"participant": unit.participant, "entities": dict(unit.entities), "prefix": unit.prefix}
+    state = {"status": "unfinished", "digest": digest, "errors": [text], "files": sorted(files)}
+    return {**about, "folder": unit.folder, **state}
+
+
+def _check_alone(path: Path, digest: str) -> None:
+    """Refuse to call a unit finished whose files another run with other settings wrote at the same time.
+
+    The digest is taken away, so that the other run notices too.
+    """
+    found = earlier_summary(path)
+    if found.get("digest") != digest:
+        write_json(path, {**found, "status": "unfinished", "digest": ""})
+        raise ReadWriteError(
+            f"{path.parent}: another run with other settings wrote the same results at the same time; "
+            "let it end, then run again"
+        )
 
 
 def write_unit(
@@ -107,6 +141,7 @@ def write_unit(
     """Write all files of a fitted unit, the summary last; then remove what only an earlier run had.
 
     Supplements of an earlier fit are not those of this one: they go too.
+    All files get their names together, once all are written, so that a full disk leaves an earlier fit whole.
 
     Raises
     ------
@@ -114,21 +149,13 @@ def write_unit(
         When a file cannot be written; nothing half-written stands under a final name.
     """
     writer = UnitWriter(fitted, output_dir)
-    for backend, fit in fitted.fits.items():
-        _write_backend(writer, backend, fit)
-        _write_contrasts(writer, backend, fit)
-        _write_clusters(writer, backend, fit)
-    if len(fitted.fits) == 2:
-        write_differences(writer)
-        write_agreement(writer)
-    reasons = write_diagnosis(writer)
-    if explanation is not None:
-        reasons |= write_attribution(writer, explanation)
-    _write_background(writer)
     path = summary_path(output_dir, writer.unit)
-    earlier = all_files(earlier_summary(path))
-    summary = unit_summary(fitted, digest, started)
-    write_citation(output_dir, summary["methods"])
-    write_json(path, {**summary, **reasons, "files": writer.files})
+    with together() as batch:
+        reasons = _write_results(writer, explanation)
+        earlier = all_files(earlier_summary(path)) | set(writer.files)
+        write_json(path, _unfinished(writer.unit, digest, earlier))
+        batch.commit(first=path)
+    _check_alone(path, digest)
+    write_json(path, {**unit_summary(fitted, digest, started), **reasons, "files": writer.files})
     for relative in earlier - set(writer.files):
         (output_dir / relative).unlink(missing_ok=True)

@@ -1,15 +1,29 @@
-"""Names of the derivatives, their sidecars, and writes that leave nothing half-written behind."""
+"""Names of the derivatives, their sidecars and tables."""
 
 import json
 import math
-import os
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bidsglm
-from bidsglm.errors import CannotCreateError, ReadWriteError
+from bidsglm.dataset.writes import create_folder, write_bytes, write_shared, write_text
+from bidsglm.errors import ReadWriteError
+
+__all__ = [
+    "clusters_name",
+    "create_folder",
+    "json_text",
+    "map_name",
+    "number",
+    "read_json",
+    "read_table",
+    "write_bytes",
+    "write_dataset_files",
+    "write_json",
+    "write_table",
+    "write_text",
+]
 
 BIDS_VERSION = "1.10.0"
 
@@ -18,7 +32,6 @@ BIDSIGNORE = """\
 bidsglm.toml
 model-*_smdl.json
 logs
-code
 figures
 group
 *_boldref.*
@@ -40,51 +53,19 @@ First-level general linear models of the same data in SPM12's way (`desc-spm`) a
 (`desc-nilearn`), their differences (`desc-difference`, spm minus nilearn) and how well they agree
 (`desc-agreement_metrics.tsv`).
 Open `sub-*.html` for a participant and `group.html` for the data set; `bidsglm.toml` holds every setting,
-`model-*_smdl.json` the statistical model. After `--export-code`, `sub-*/code/` holds a batch of SPM12
-(`spm_batch.m`) and a nilearn script (`nilearn_script.py`) that give the maps without bidsglm.
+`model-*_smdl.json` the statistical model.
 """
 
 
-def create_folder(path: Path) -> None:
-    """Make a folder and its parents.
+def json_text(content: Mapping[str, Any]) -> str:
+    """Text of a JSON file.
 
-    Raises
-    ------
-    CannotCreateError
-        Where the file system does not let us.
+    >>> print(json_text({"a": float("nan")}), end="")
+    {
+      "a": null
+    }
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotCreateError(
-            f"{path}: cannot create this folder ({error.strerror}); choose an output folder you may write to"
-        ) from error
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside its final one, then rename it.
-
-    Raises
-    ------
-    ReadWriteError
-        On any failure, a full disk among them; a file that stood there before is untouched.
-    """
-    create_folder(path.parent)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ReadWriteError(
-            f"{path}: cannot be written ({error.strerror}); free space or check permissions"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """`write_bytes` for text in UTF-8."""
-    write_bytes(path, text.encode())
+    return json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n"
 
 
 def _without_nan(value: Any) -> Any:
@@ -106,7 +87,7 @@ def _without_nan(value: Any) -> Any:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """`write_bytes` for a JSON object."""
-    write_text(path, json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(content))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -220,6 +201,6 @@ def write_dataset_files(output_dir: Path, links: Mapping[str, Path]) -> None:
         "DatasetLinks": {name: path.resolve().as_uri() for name, path in links.items()},
     }
     create_folder(output_dir)
-    write_json(output_dir / "dataset_description.json", description)
-    write_text(output_dir / ".bidsignore", BIDSIGNORE)
-    write_text(output_dir / "README.md", README)
+    write_shared(output_dir / "dataset_description.json", json_text(description))
+    write_shared(output_dir / ".bidsignore", BIDSIGNORE)
+    write_shared(output_dir / "README.md", README)

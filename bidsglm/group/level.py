@@ -1,5 +1,6 @@
 """The group level in one sentence: whom there is, their tables, their page."""
 
+from bidsglm.citation import write_citation
 from bidsglm.dataset.outputs import write_dataset_files
 from bidsglm.dataset.roots import dataset_links
 from bidsglm.errors import NoInputError
@@ -28,6 +29,7 @@ def run_group(settings: Settings) -> int:
     write_dataset_files(members.output_dir, dataset_links(settings))
     tables = write_agreement(members)
     page = write_group_page(settings, members, tables)
+    write_citation(members.output_dir)
     for problem in filter(None, members.problems.values()):
         LOG.warning("%s", problem)
     n_compared = len({unit["participant"] for unit in members.compared})

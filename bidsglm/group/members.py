@@ -9,7 +9,7 @@ from bidsglm.dataset.roots import find_participants
 from bidsglm.errors import BidsglmError, NoInputError, NothingMatchedError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
-from bidsglm.pages import failure_path, unit_summaries
+from bidsglm.results import failure_path, unit_summaries
 
 Summary = Mapping[str, Any]
 

@@ -1,0 +1,92 @@
+"""Methods text of a whole output folder: what to put into a paper, with its references."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bidsglm.dataset.outputs import read_json
+from bidsglm.dataset.writes import write_shared
+from bidsglm.errors import BidsglmError
+from bidsglm.report.references import cited
+from bidsglm.results import summary_paths
+from bidsglm.stillness import settled, snapshot
+
+Methods = Mapping[str, tuple[str, ...]]
+"""Prefix of a unit -> paragraphs about its fit"""
+
+
+def citation_path(output_dir: Path) -> Path:
+    """Where the methods text stands."""
+    return output_dir / "logs" / "CITATION.md"
+
+
+def citation_text(methods: Methods) -> str:
+    """Methods of all units, equal ones once, and what they cite.
+
+    >>> print(citation_text({"sub-01_task-x": ("One.",), "sub-02_task-x": ("One.",)}))
+    # Methods
+    <BLANKLINE>
+    One.
+    <BLANKLINE>
+    # References
+    <BLANKLINE>
+    <BLANKLINE>
+    >>> citation_text({"sub-01_task-x": ("One.",), "sub-02_task-x": ("Two.",)}).splitlines()[2]
+    '## sub-01 task-x'
+    """
+    units: dict[tuple[str, ...], list[str]] = {}
+    for prefix in sorted(methods):
+        units.setdefault(methods[prefix], []).append(prefix.replace("_", " "))
+    parts = ["# Methods"]
+    for paragraphs, names in units.items():
+        parts.extend([f"## {', '.join(names)}"] if len(units) > 1 else [])
+        parts.extend(paragraphs)
+    references = "\n".join(f"- {text}" for text in cited([text for key in units for text in key]))
+    return "\n\n".join((*parts, "# References", references)) + "\n"
+
+
+def _readable(paths: Iterable[Path]) -> Iterable[dict[str, Any]]:
+    for path in paths:
+        try:
+            yield read_json(path)
+        except BidsglmError:  # damaged, or just being replaced: its own run will say so
+            continue
+
+
+def _finished(output_dir: Path) -> Methods:
+    """Methods of the units that stand finished in the output folder."""
+    found = _readable(summary_paths(output_dir))
+    return {s["prefix"]: tuple(s["methods"]) for s in found if s.get("status") == "finished"}
+
+
+def _says_all(text: str, methods: Iterable[Sequence[str]]) -> bool:
+    """Whether a methods text that is the same for all units holds these paragraphs too."""
+    return "\n## " not in text and all("\n\n".join(paragraphs) in text for paragraphs in methods)
+
+
+def write_citation(output_dir: Path, participants: Sequence[str] | None = None) -> None:
+    """Write the methods of every finished unit in the output folder.
+
+    Parameters
+    ----------
+    output_dir
+        Folder of the results.
+    participants
+        Those that were just fitted: where the text already says all of them, the summaries of the others
+        are not read again, which many jobs at once would pay for. None reads everything.
+
+    Raises
+    ------
+    ReadWriteError
+        When it cannot be written.
+    """
+    path = citation_path(output_dir)
+    if participants is not None and path.exists():
+        own = [path for label in participants for path in summary_paths(output_dir, label)]
+        methods = [s["methods"] for s in _readable(own) if s.get("status") == "finished"]
+        if _says_all(path.read_text(encoding="utf-8"), methods):
+            return
+    settled(
+        lambda: write_shared(path, citation_text(_finished(output_dir))),
+        lambda: snapshot(summary_paths(output_dir)),
+    )

@@ -1,0 +1,1 @@
+"""The participant level: participants in turn, over processes, or on a Dask cluster."""

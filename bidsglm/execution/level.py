@@ -1,0 +1,103 @@
+"""The participant level: one log, one recap, one exit code, whoever does the work."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from bidsglm.citation import write_citation
+from bidsglm.dataset.layout import dataset_links, find_participants
+from bidsglm.dataset.outputs import write_dataset_files, write_text
+from bidsglm.dataset.temporary import remove_left_over
+from bidsglm.dataset.writes import write_shared
+from bidsglm.errors import BidsglmError, NothingMatchedError
+from bidsglm.execution.processes import over_processes
+from bidsglm.execution.recap import collected, exit_code, recap
+from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
+from bidsglm.messages import LOG, start_log
+from bidsglm.model import ModelSpecification, Settings
+from bidsglm.participant import (
+    Outcome,
+    describe_participant,
+    rewrite_report,
+    run_participant,
+)
+from bidsglm.requested import requested_supplements
+from bidsglm.unit_models import model_from_file
+from bidsglm.workplace import bound_threads
+
+
+def _participants(settings: Settings, model: ModelSpecification | None) -> tuple[str, ...]:
+    """Those asked for, less those that the model's Input leaves out.
+
+    Raises
+    ------
+    NothingMatchedError
+        When none is left.
+    """
+    found = find_participants(settings)
+    wanted = [label.removeprefix("sub-") for label in model.inputs.get("subject", ())] if model else []
+    chosen = tuple(label for label in found if not wanted or label in wanted)
+    if not chosen:
+        raise NothingMatchedError(
+            f"{settings.model}: Input.subject lists {', '.join(wanted[:5])}, "
+            f"of whom none is among the participants ({', '.join(found[:5])}); correct one of them"
+        )
+    return chosen
+
+
+def _in_turn(settings: Settings, labels: Sequence[str]) -> Iterator[Outcome]:
+    """Outcomes of one participant after the other, in this process."""
+    for label in labels:
+        yield run_participant(settings, label)
+
+
+def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Iterator[Outcome]:
+    """Outcomes of all participants as they come, by whatever does the work."""
+    if settings.reports_only:
+        return (rewrite_report(settings, label) for label in labels)
+    if min(settings.n_procs, len(labels)) > 1:
+        return over_processes(settings, labels, log_dir, lambda label, at_work: True)
+    return _in_turn(settings, labels)
+
+
+def _dry_run(settings: Settings, labels: Sequence[str]) -> int:
+    """Say what would be fitted, and what would fail before an image is read; returns the exit code."""
+    outcomes = []
+    for label in labels:
+        try:
+            print(describe_participant(settings, label))
+        except BidsglmError as error:
+            outcomes.append(Outcome(label, "failed", error.exit_code, f"sub-{label}: {error}"))
+            LOG.error("%s", outcomes[-1].message)
+    return exit_code(outcomes)
+
+
+def _start_run(settings: Settings) -> Path:
+    """Make the output folder and the run's log folder in it; returns the latter."""
+    output_dir = settings.output_dir
+    log_dir = output_dir / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}_{uuid.uuid4()}"
+    write_dataset_files(output_dir, dataset_links(settings))
+    for folder in (output_dir, output_dir / "logs"):
+        remove_left_over(folder.glob(".*"))
+    start_log(settings.verbosity, log_dir)
+    write_text(log_dir / "bidsglm.toml", settings_toml(settings))
+    if not settings.reports_only:  # the results are those of the settings that they were fitted with
+        write_shared(output_dir / "bidsglm.toml", settings_toml(settings, OF_THE_JOB))
+    return log_dir
+
+
+def run_participants(settings: Settings) -> int:
+    """The participant level over all participants asked for; returns the exit code."""
+    start_log(settings.verbosity, None)
+    bound_threads(settings.omp_nthreads)
+    model = model_from_file(settings)
+    requested_supplements(settings)  # what they cannot use is known before anything is fitted
+    labels = _participants(settings, model)
+    if settings.dry_run:
+        return _dry_run(settings, labels)
+    log_dir = _start_run(settings)
+    outcomes = _outcomes(settings, labels, log_dir)
+    done = collected(outcomes, len(labels), settings.stop_on_first_crash)
+    write_citation(settings.output_dir, labels)
+    return recap(done, len(labels))

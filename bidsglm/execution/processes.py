@@ -1,0 +1,105 @@
+"""Participants over processes of this machine."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import connection, resource_tracker
+from pathlib import Path
+
+from bidsglm.errors import EXIT_FAILED
+from bidsglm.messages import start_log
+from bidsglm.model import Settings
+from bidsglm.participant import Outcome, record_death, run_participant
+from bidsglm.signals import signals_held_back
+from bidsglm.workplace import bound_threads
+
+MayStart = Callable[[str, Sequence[str]], bool]
+"""Whether a participant may start beside those that are running"""
+
+
+def start_worker(settings: Settings, log_dir: Path) -> None:
+    """Set up a worker process: its end with its parent's, its log, and BLAS bounded before it is loaded."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    bound_threads(settings.omp_nthreads)
+    start_log(settings.verbosity, log_dir)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(EXIT_FAILED)
+
+
+@dataclass
+class _Workers:
+    """Pools of one process each.
+
+    A process that the system kills (out of memory) breaks its pool; with one worker in each pool it takes
+    only its own participant with it.
+    """
+
+    settings: Settings
+    log_dir: Path
+    idle: list[ProcessPoolExecutor] = field(default_factory=list)
+    running: dict["Future[Outcome]", tuple[ProcessPoolExecutor, str]] = field(default_factory=dict)
+
+    def start(self, label: str) -> None:
+        """Hand a participant to an idle worker."""
+        pool = self.idle.pop()
+        # The tracker would let signals through again, did it start later.
+        resource_tracker.ensure_running()
+        with signals_held_back():
+            self.running[pool.submit(run_participant, self.settings, label)] = (pool, label)
+
+    def ended(self) -> Iterator[Outcome]:
+        """Wait for the next worker to end its participant; outcomes of all that did."""
+        for future in wait(self.running, return_when=FIRST_COMPLETED).done:
+            pool, label = self.running.pop(future)
+            outcome = _outcome(future, label)
+            if future.exception() is not None:
+                pool.shutdown(wait=False)
+                pool = self.pool()
+                record_death(self.settings, label, outcome.message)
+            self.idle.append(pool)
+            yield outcome
+
+    def pool(self) -> ProcessPoolExecutor:
+        """A new pool of one process."""
+        context = multiprocessing.get_context("spawn")
+        arguments = (self.settings, self.log_dir)
+        return ProcessPoolExecutor(1, mp_context=context, initializer=start_worker, initargs=arguments)
+
+
+def over_processes(
+    settings: Settings, labels: Sequence[str], log_dir: Path, may_start: MayStart
+) -> Iterator[Outcome]:
+    """Outcomes as they come, `n_procs` participants at the same time, each in a process of its own."""
+    waiting = list(labels)
+    workers = _Workers(settings, log_dir)
+    workers.idle.extend(workers.pool() for _ in range(min(settings.n_procs, len(labels))))
+    try:
+        while waiting or workers.running:
+            at_work = [label for _, label in workers.running.values()]
+            while waiting and workers.idle and may_start(waiting[0], at_work):
+                at_work.append(waiting.pop(0))
+                workers.start(at_work[-1])
+            yield from workers.ended()
+    finally:
+        for pool in (*workers.idle, *(pool for pool, _ in workers.running.values())):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _outcome(future: "Future[Outcome]", label: str) -> Outcome:
+    """Result of a process, or what is to be said of one that died."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    cause = "its process was killed (out of memory? give it more, or fewer --n-procs)"
+    text = cause if isinstance(error, BrokenProcessPool) else f"its process failed: {error}"
+    return Outcome(label, "failed", EXIT_FAILED, f"sub-{label}: {text}")

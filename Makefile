@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo test lint types format lock venv clean
+.PHONY: demo test lint types format lock boutiques venv clean
 
 demo: venv
 	$(BIN)/bidsglm demo $(OUT)
@@ -36,6 +36,10 @@ venv: $(VENV)/.installed
 $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	@sh .ci/make-venv $(VENV)
 	@touch $@
+
+# After a change to the command line.
+boutiques: venv
+	$(BIN)/bidsglm --bids-exec-spec > boutiques.json
 
 # Newer versions of everything, on purpose: make lock, then make test.
 lock: venv

@@ -6,13 +6,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bidsglm.errors import EXIT_FAILED, BidsglmError, DataError, NoInputError, UsageError
+from bidsglm.errors import (
+    EXIT_FAILED,
+    BidsglmError,
+    DataError,
+    NoInputError,
+    UnknownLevelError,
+    UsageError,
+)
 from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, hyphenated
 from bidsglm.signals import ended_by_signals
 from bidsglm.workplace import work_dir_in_use
-
-EXIT_UNKNOWN_LEVEL = 17
 
 
 def _filters(path: Path | None) -> dict[str, dict[str, object]]:
@@ -68,11 +73,15 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         omp_nthreads=arguments.omp_nthreads,
         bids_database_dir=arguments.bids_database_dir,
         attribution=not arguments.no_attribution,
+        export_code=arguments.export_code,
         skip_bids_validation=arguments.skip_bids_validation,
         reports_only=arguments.reports_only,
         dry_run=arguments.dry_run,
         stop_on_first_crash=arguments.stop_on_first_crash,
         overwrite=arguments.overwrite,
+        allow_mixed=arguments.allow_mixed,
+        permutations=arguments.permutations,
+        random_seed=arguments.random_seed,
         verbosity=arguments.verbose - arguments.quiet,
     )
 
@@ -112,12 +121,9 @@ def _main(words: Sequence[str]) -> int:
             return demo(list(words[1:]))
         arguments = build_parser().parse_args(hyphenated(words))
         if arguments.analysis_level not in LEVELS:
-            print(
-                f"bidsglm: unknown analysis level {arguments.analysis_level!r}; "
-                f"it is one of {', '.join(LEVELS)}",
-                file=sys.stderr,
+            raise UnknownLevelError(
+                f"unknown analysis level {arguments.analysis_level!r}; it is one of {', '.join(LEVELS)}"
             )
-            return EXIT_UNKNOWN_LEVEL
         return _run(_settings(arguments))
     except BidsglmError as error:
         print(f"bidsglm: {error}", file=sys.stderr)

@@ -19,6 +19,12 @@ class InvalidBidsError(BidsglmError):
     exit_code = 16
 
 
+class UnknownLevelError(BidsglmError):
+    """The analysis level is neither participant nor group, nor another name of these."""
+
+    exit_code = 17
+
+
 class NothingMatchedError(BidsglmError):
     """The filters on the command line match no file."""
 

@@ -58,11 +58,19 @@ class Settings:
     bids_database_dir: Path | None = None
     attribution: bool = True
     """Divide the difference among modelling steps."""
+    export_code: bool = False
+    """Write the fit as an SPM batch and as a nilearn script too."""
     skip_bids_validation: bool = False
     reports_only: bool = False
     dry_run: bool = False
     stop_on_first_crash: bool = False
     overwrite: bool = False
+    allow_mixed: bool = False
+    """Group level: go on with the largest set of participants that were run alike."""
+    permutations: int = 0
+    """Group level: of nilearn's permutation test; 0 for none."""
+    random_seed: int = 0
+    """Of everything drawn at random."""
     verbosity: int = 0
 
 

@@ -31,7 +31,8 @@ def _label(prefix: str):  # type: ignore[no-untyped-def]
     return label
 
 
-def _positive(text: str) -> float:
+def non_negative(text: str) -> float:
+    """Type of an argument: 0 or a positive number."""
     try:
         value = float(text)
     except ValueError:
@@ -41,7 +42,8 @@ def _positive(text: str) -> float:
     return value
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Type of an argument: a whole number of at least 1."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
     return int(text)
@@ -54,7 +56,17 @@ def _threshold(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor -Inf") from None
 
 
-def _derivatives(text: str) -> Path:
+class _PrintDescriptor(argparse.Action):
+    """Print the Boutiques descriptor and end, as --version does."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        from bidsglm.descriptor import descriptor_text
+
+        print(descriptor_text(), end="")
+        raise SystemExit(0)
+
+
+def derivatives(text: str) -> Path:
     """PATH or NAME=PATH; the name is fMRIPrep's way to label a folder, and plays no part here."""
     name, separator, path = text.partition("=")
     return Path(path if separator and "/" not in name else text)
@@ -95,7 +107,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         "-d",
         "--derivatives",
         nargs="+",
-        type=_derivatives,
+        type=derivatives,
         default=[],
         metavar="[NAME=]PATH",
         help="preprocessed data (BIDS_DIR/derivatives/fmriprep, else the first fMRIPrep-like folder)",
@@ -125,13 +137,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         dest="matching",
         help="matched: one model, each package's implementation; native: each package's own defaults",
     )
-    group.add_argument("--smoothing-fwhm", type=_positive, metavar="MM", help="smooth before the fit (0)")
+    group.add_argument("--smoothing-fwhm", type=non_negative, metavar="MM", help="smooth before the fit (0)")
     group = parser.add_argument_group("changes to the automatic model")
     group.add_argument(
         "--hrf", metavar="MODEL", help='as in a model file: "spm + derivative", glover ... (spm)'
     )
     group.add_argument(
-        "--high-pass", type=_positive, metavar="SECONDS", help="cut-off; 0 for no filter (128)"
+        "--high-pass", type=non_negative, metavar="SECONDS", help="cut-off; 0 for no filter (128)"
     )
     group.add_argument("--noise-model", metavar="NAME", help="ar1, fast, ols (ar1)")
     group.add_argument("--confounds", nargs="*", metavar="NAME-OR-GLOB", help="(the six motion parameters)")
@@ -145,6 +157,42 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def seed(text: str) -> int:
+    """Type of the seed of random numbers.
+
+    >>> seed("12")
+    12
+    """
+    if not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0 to {2**32 - 1}")
+    return int(text)
+
+
+def _add_group(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("group level")
+    group.add_argument(
+        "--allow-mixed",
+        action="store_true",
+        help="where participants were run with different settings or versions, go on with the largest set",
+    )
+    group.add_argument(
+        "--permutations",
+        type=count,
+        default=0,
+        metavar="N",
+        help="familywise p of the group's effects by N permutations (nilearn's), in memory (none)",
+    )
+
+
+def _add_supplements(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what to add to a fit, without fitting again")
+    group.add_argument(
+        "--export-code",
+        action="store_true",
+        help="write a runnable SPM batch and a runnable nilearn script that give each backend's maps",
+    )
+
+
 def _add_execution(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how to run")
     group.add_argument("-w", "--work-dir", type=Path, metavar="DIR", help="for temporary files and caches")
@@ -152,23 +200,33 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         "--n-procs",
         "--nprocs",
         "--n-cpus",
-        type=_count,
+        type=count,
         default=1,
         metavar="N",
         help="participants at the same time (1)",
     )
     group.add_argument(
-        "--omp-nthreads", type=_count, default=1, metavar="N", help="threads of each process (1)"
+        "--omp-nthreads", type=count, default=1, metavar="N", help="threads of each process (1)"
     )
     group.add_argument("--overwrite", action="store_true", help="fit finished participants again")
     group.add_argument(
         "--reports-only", action="store_true", help="write the pages again from finished results"
     )
     group.add_argument("--dry-run", action="store_true", help="say what would be fitted, write nothing")
+    group.add_argument(
+        "--random-seed", type=seed, default=0, metavar="N", help="of everything drawn at random (0)"
+    )
     group.add_argument("--stop-on-first-crash", action="store_true")
     group.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     group.add_argument("-q", "--quiet", action="count", default=0, help="say less")
     group.add_argument("--notrack", action="store_true", help="accepted; nothing is ever collected")
+    group.add_argument(
+        "--bids-exec-spec",
+        action=_PrintDescriptor,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="print the Boutiques descriptor",
+    )
     group.add_argument("--version", action="version", version=f"bidsglm {bidsglm.__version__}")
 
 
@@ -185,6 +243,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("analysis_level", help="participant (subject) or group (dataset)")
     _add_filters(parser)
     _add_model(parser)
+    _add_group(parser)
+    _add_supplements(parser)
     _add_execution(parser)
     return parser
 

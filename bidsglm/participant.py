@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from bidsglm.configuration import configuration
 from bidsglm.dataset.outputs import json_text
 from bidsglm.dataset.temporary import remove_left_over
 from bidsglm.dataset.writes import write_shared
@@ -16,7 +17,7 @@ from bidsglm.model import Settings, Unit
 from bidsglm.pages import page_is_current, write_participant_page
 from bidsglm.requested import requested_supplements
 from bidsglm.results import failure_path, unit_summaries
-from bidsglm.summary import fit_digest, is_finished, summary_path
+from bidsglm.summary import Stamp, fit_digest, is_finished, summary_path
 from bidsglm.supplements import Supplement, add_supplements
 from bidsglm.unit import fit, prepare, run_label
 from bidsglm.unit_models import Model, model_path, units_with_models
@@ -51,7 +52,8 @@ def _fit_unit(unit: Unit, model: Model, settings: Settings, digest: str) -> None
         LOG.warning("%s: %s", unit.prefix, note)
     explanation = explain(fitted) if settings.attribution and len(fitted.fits) == 2 else None
     LOG.debug("%s: explained after %.1f s", unit.prefix, _seconds_since(started))
-    write_unit(fitted, explanation, settings.output_dir, digest, started)
+    configured = configuration(model.specification, settings.matching, tuple(fitted.fits))
+    write_unit(fitted, explanation, settings.output_dir, Stamp(digest, configured, started))
     LOG.debug("%s: written after %.1f s", unit.prefix, _seconds_since(started))
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from bidsglm.export.supplement import code_supplement
 from bidsglm.model import Settings
 from bidsglm.supplements import Supplement
 
-REQUESTS: tuple[Callable[[Settings], Supplement | None], ...] = ()
+REQUESTS: tuple[Callable[[Settings], Supplement | None], ...] = (code_supplement,)
 """Each makes its supplement from the command line, or None where its option is not given."""
 
 

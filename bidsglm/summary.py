@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bidsglm
 from bidsglm.dataset.outputs import read_json
@@ -91,7 +91,17 @@ def _contrast_summary(fitted: Fitted, index: int) -> dict[str, object]:
     }
 
 
-def unit_summary(fitted: Fitted, digest: str, started: datetime) -> dict[str, Any]:
+class Stamp(NamedTuple):
+    """What a unit's summary says of the run that made it."""
+
+    digest: str
+    """Changes when anything changes that makes the results."""
+    configuration: Mapping[str, Any]
+    """See `bidsglm.configuration`."""
+    started: datetime
+
+
+def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
     """Everything about a finished unit that the page, the group level and a later run want to know."""
     prepared = fitted.prepared
     first = next(iter(fitted.fits.values()))
@@ -99,9 +109,10 @@ def unit_summary(fitted: Fitted, digest: str, started: datetime) -> dict[str, An
     return {
         "status": "finished",
         "bidsglm_version": bidsglm.__version__,
-        "digest": digest,
+        "digest": stamp.digest,
+        "configuration": stamp.configuration,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+        "seconds": round((datetime.now(UTC) - stamp.started).total_seconds(), 1),
         "participant": prepared.unit.participant,
         "entities": dict(prepared.unit.entities),
         "prefix": prepared.unit.prefix,

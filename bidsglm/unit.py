@@ -150,7 +150,7 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
     )
 
 
-def _contrast_runs(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tuple[int, ...]:
+def contrast_runs(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tuple[int, ...]:
     """Runs that a contrast averages: SPM's estimability rule where the SPM backend runs, for both alike."""
     judge = "spm" if "spm" in estimates else "nilearn"
     runs: tuple[int, ...] = BACKENDS[judge].usable_runs(estimates[judge], contrast)
@@ -175,7 +175,7 @@ def fit(prepared: Prepared) -> Fitted:
             with _named(_images(prepared.unit)):
                 mask = backend.mask_from(series, data.candidates[name], model)
                 estimates[name] = backend.estimate(prepared.designs[name], series, mask, model)
-        usable = {contrast.label: _contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
+        usable = {contrast.label: contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
         fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
     notes.extend(_partly_estimable(prepared, usable))
     return Fitted(prepared, data, fits, (*data.notes, *notes))

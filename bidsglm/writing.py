@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from bidsglm.dataset.outputs import (
 from bidsglm.dataset.writes import together
 from bidsglm.errors import ReadWriteError
 from bidsglm.model import DesignMatrix, Unit
-from bidsglm.summary import all_files, earlier_summary, summary_path, unit_summary
+from bidsglm.summary import Stamp, all_files, earlier_summary, summary_path, unit_summary
 from bidsglm.unit import Fit, Fitted
 from bidsglm.unit_files import (
     OUTSIDE,
@@ -135,9 +134,7 @@ def _check_alone(path: Path, digest: str) -> None:
         )
 
 
-def write_unit(
-    fitted: Fitted, explanation: Explanation | None, output_dir: Path, digest: str, started: datetime
-) -> None:
+def write_unit(fitted: Fitted, explanation: Explanation | None, output_dir: Path, stamp: Stamp) -> None:
     """Write all files of a fitted unit, the summary last; then remove what only an earlier run had.
 
     Supplements of an earlier fit are not those of this one: they go too.
@@ -150,12 +147,13 @@ def write_unit(
     """
     writer = UnitWriter(fitted, output_dir)
     path = summary_path(output_dir, writer.unit)
+    digest = stamp.digest
     with together() as batch:
         reasons = _write_results(writer, explanation)
         earlier = all_files(earlier_summary(path)) | set(writer.files)
         write_json(path, _unfinished(writer.unit, digest, earlier))
         batch.commit(first=path)
     _check_alone(path, digest)
-    write_json(path, {**unit_summary(fitted, digest, started), **reasons, "files": writer.files})
+    write_json(path, {**unit_summary(fitted, stamp), **reasons, "files": writer.files})
     for relative in earlier - set(writer.files):
         (output_dir / relative).unlink(missing_ok=True)

@@ -5,13 +5,12 @@ The choice of metrics follows Bowring, Maumet & Nichols (2019, Human Brain Mappi
 What is undefined (a constant map, fewer than three voxels, an empty set) is NaN, never an exception.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bidsglm.compare.coefficients import (
     MIN_VOXELS,
@@ -231,52 +230,3 @@ def metric_names(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
     """
     present = set().union(*rows)
     return tuple(name for name in COLUMNS if name in present and name not in ("contrast", "map"))
-
-
-def summary(rows: Sequence[Mapping[str, str | int | float]]) -> tuple[Row, ...]:
-    """Median, range and quartiles over participants of every metric, for each contrast and map.
-
-    Parameters
-    ----------
-    rows
-        Agreement rows of all participants, in any order.
-
-    Returns
-    -------
-    tuple of rows
-        Columns contrast, map, metric, n (participants where it is defined), median, minimum,
-        lower_quartile, upper_quartile, maximum. A metric that is nowhere defined is left out.
-
-    Examples
-    --------
-    >>> rows = [{"contrast": "go", "map": "t", "slope": s} for s in (0.9, 1.0, 1.4, float("nan"))]
-    >>> summary(rows)[0]["n"], summary(rows)[0]["median"], summary(rows)[0]["maximum"]
-    (3, 1.0, 1.4)
-    """
-    groups: dict[tuple[str, str], list[Mapping[str, str | int | float]]] = {}
-    for row in rows:
-        groups.setdefault((str(row["contrast"]), str(row["map"])), []).append(row)
-    result: list[Row] = []
-    for (contrast, map_name), members in groups.items():
-        for metric in metric_names(members):
-            values = _finite([float(row.get(metric, "nan")) for row in members])
-            if len(values):
-                result.append({"contrast": contrast, "map": map_name, "metric": metric, **_spread(values)})
-    return tuple(result)
-
-
-def _finite(values: Sequence[float]) -> Floats:
-    array: NDArray[np.float64] = np.array(values, dtype=np.float64)
-    return array[np.isfinite(array)]
-
-
-def _spread(values: Floats) -> Row:
-    lowest, lower, median, upper, highest = (float(q) for q in np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
-    return {
-        "n": len(values),
-        "median": median,
-        "minimum": lowest,
-        "lower_quartile": lower,
-        "upper_quartile": upper,
-        "maximum": highest,
-    }

@@ -96,6 +96,19 @@ def read_mask(runs: Sequence[Run]) -> Mask | None:
     return np.asarray(mask)
 
 
+def masks_share_grid(runs: Sequence[Run]) -> bool:
+    """Whether the mask files, if there are any, lie on the grid of the runs' images.
+
+    Raises
+    ------
+    NoInputError, ReadWriteError, DataError
+        If a file is absent, damaged or no image.
+    """
+    grid = _grid(read_header(runs[0].bold))
+    masks = {run.mask for run in runs if run.mask is not None}
+    return all(_is_same_grid(_grid(read_header(mask)), grid) for mask in masks)
+
+
 def on_grid(values: Floats, affine: Floats, grid: Grid) -> Mask:
     """Bring a mask over to another grid by SPM's nearest-neighbour rule.
 

@@ -3,10 +3,11 @@
 from bidsglm.citation import write_citation
 from bidsglm.dataset.outputs import write_dataset_files
 from bidsglm.dataset.roots import dataset_links
-from bidsglm.errors import NoInputError
-from bidsglm.group.members import Members, find_members
+from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
+from bidsglm.group.consistency import consistent_members
+from bidsglm.group.members import Members, find_members, participants_of
 from bidsglm.group.page import write_group_page
-from bidsglm.group.tables import write_agreement
+from bidsglm.group.tables import write_tables
 from bidsglm.messages import LOG, start_log
 from bidsglm.model import Settings
 
@@ -18,33 +19,74 @@ def run_group(settings: Settings) -> int:
     ------
     NoInputError
         When no participant is finished.
+    DataError
+        When participants were run with different settings, and ``--allow-mixed`` is not given.
     """
     start_log(settings.verbosity, None)
-    members = find_members(settings)
-    _check_any(members)
+    found = find_members(settings)
+    _check_any(found)
+    members = consistent_members(found, settings)
+    _check_compared(members)
     if settings.dry_run:
-        n_units, n_labels = len(members.compared), len(members.labels)
-        print(f"{n_units} finished units of {n_labels} participants in {members.output_dir}")
+        print(
+            f"{len(members.compared)} finished units of {len(members.labels)} participants "
+            f"in {members.output_dir}"
+        )
         return 0
-    write_dataset_files(members.output_dir, dataset_links(settings))
-    tables = write_agreement(members)
-    page = write_group_page(settings, members, tables)
-    write_citation(members.output_dir)
-    for problem in filter(None, members.problems.values()):
-        LOG.warning("%s", problem)
-    n_compared = len({unit["participant"] for unit in members.compared})
-    LOG.info("%d of %d participants compared, see %s", n_compared, len(members.labels), page)
-    return 0
+    _describe_dataset(settings)
+    tables = write_tables(members, settings)
+    page = write_group_page(settings, tables)
+    write_citation(settings.output_dir)
+    LOG.info("see %s", page)
+    return _recap(tables.members)
+
+
+def _describe_dataset(settings: Settings) -> None:
+    """Write the root's files, unless the data that they link to are gone and they stand there already."""
+    try:
+        write_dataset_files(settings.output_dir, dataset_links(settings))
+    except BidsglmError:
+        if not (settings.output_dir / "dataset_description.json").exists():
+            write_dataset_files(settings.output_dir, {"raw": settings.bids_dir.absolute()})
 
 
 def _check_any(members: Members) -> None:
     if not members.finished:
+        problems = [problem for problem in members.problems.values() if problem]
         raise NoInputError(
-            f"{members.output_dir}: no finished participant among {len(members.labels)}; "
-            "run the participant level first"
+            f"{members.output_dir}: no finished participant among {len(members.labels)}"
+            f"{f' ({problems[0]})' if problems else ''}; run the participant level first"
         )
+
+
+def _check_compared(members: Members) -> None:
     if not members.compared:
         raise NoInputError(
             f"{members.output_dir}: no participant was fitted with both backends; "
             "run with --backends spm nilearn"
         )
+
+
+def _recap(members: Members) -> int:
+    """Say who is in the group and who is not; returns the exit code.
+
+    Participants who are not finished only make a warning; results that are there but damaged make the code.
+    """
+    for participant, problem in members.problems.items():
+        if problem:
+            LOG.warning("not, or not wholly, in the group: %s", _about(participant, problem))
+    n_compared = len(participants_of(members.compared))
+    LOG.info("%d of %d participants compared", n_compared, len(members.labels))
+    codes = {error.exit_code for error in members.failures}
+    for error in members.failures:
+        LOG.error("failed: %s", error)
+    return 0 if not codes else codes.pop() if len(codes) == 1 else EXIT_FAILED
+
+
+def _about(participant: str, problem: str) -> str:
+    """A problem with the participant's name in front, once.
+
+    >>> _about("01", "sub-01: not run yet"), _about("02", "is damaged")
+    ('sub-01: not run yet', 'sub-02: is damaged')
+    """
+    return problem if problem.startswith(f"sub-{participant}") else f"sub-{participant}: {problem}"

@@ -1,17 +1,22 @@
 """Who takes part in the group: participants that are finished, and why others are not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bidsglm.dataset.outputs import read_json
 from bidsglm.dataset.roots import find_participants
-from bidsglm.errors import BidsglmError, NoInputError, NothingMatchedError
+from bidsglm.errors import BidsglmError, NoInputError, NothingMatchedError, ReadWriteError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
-from bidsglm.results import failure_path, unit_summaries
+from bidsglm.results import failure_path
 
 Summary = Mapping[str, Any]
+
+NEEDED = ("participant", "entities", "prefix", "folder", "backends", "contrasts")
+"""What the group reads from the summary of a finished unit."""
+BOTH = 2
+"""Backends that are compared."""
 
 
 class Members(NamedTuple):
@@ -23,15 +28,36 @@ class Members(NamedTuple):
     finished: tuple[Summary, ...]
     """Summaries of their finished units"""
     problems: Mapping[str, str]
-    """Participant -> why not, or not wholly, finished; empty when all is well"""
+    """Participant -> why not, or not wholly, in the group; empty when all is well"""
+    failures: tuple[BidsglmError, ...] = ()
+    """Results that are there but cannot be used; they make the exit code"""
+    notes: tuple[str, ...] = ()
+    """What the reader of the page should know"""
 
     @property
     def compared(self) -> tuple[Summary, ...]:
         """Finished units that both backends fitted."""
-        return tuple(unit for unit in self.finished if len(unit["backends"]) == 2)
+        return tuple(unit for unit in self.finished if len(unit["backends"]) == BOTH)
+
+    def with_problem(self, participant: str, problem: str) -> "Members":
+        """The same with one more thing said of a participant."""
+        said = "; ".join(filter(None, (self.problems.get(participant, ""), problem)))
+        return self._replace(problems={**self.problems, participant: said})
+
+    def with_failure(self, participant: str, error: BidsglmError) -> "Members":
+        """The same with one more participant whose results cannot be used."""
+        return self.with_problem(participant, str(error))._replace(failures=(*self.failures, error))
 
 
-def unit_name(entities: Mapping[str, str]) -> str:
+class Found(NamedTuple):
+    """What stands of one participant in the output folder."""
+
+    finished: tuple[Summary, ...]
+    errors: tuple[str, ...]
+    failures: tuple[BidsglmError, ...]
+
+
+def unit_name(entities: Mapping[str, Any]) -> str:
     """Start of the names of a group's files: a unit's prefix without participant and session.
 
     >>> unit_name({"prefix": "sub-01_ses-a_task-x_space-MNI"})
@@ -41,6 +67,18 @@ def unit_name(entities: Mapping[str, str]) -> str:
     return "_".join(part for part in parts if part.partition("-")[0] not in ("sub", "ses"))
 
 
+def by_name(units: Iterable[Summary]) -> dict[str, list[Summary]]:
+    """Units by the start of the group's file names: task, space and the like.
+
+    >>> list(by_name([{"prefix": "sub-01_task-x"}, {"prefix": "sub-02_task-x"}]))
+    ['task-x']
+    """
+    found: dict[str, list[Summary]] = {}
+    for unit in units:
+        found.setdefault(unit_name(unit), []).append(unit)
+    return found
+
+
 def find_members(settings: Settings) -> Members:
     """Look through the output folder for the participants asked for.
 
@@ -48,15 +86,18 @@ def find_members(settings: Settings) -> Members:
     ------
     NoInputError
         When there is no output folder.
+    NothingMatchedError
+        When no finished unit is of the tasks, sessions and spaces asked for.
     """
     output_dir = settings.output_dir
     if not output_dir.is_dir():
         raise NoInputError(f"{output_dir}: does not exist; run the participant level first")
     labels = _asked_for(settings)
-    found = {label: unit_summaries(output_dir, label) for label in labels}
-    problems = {label: _problem(output_dir, label, summaries) for label, summaries in found.items()}
-    finished = tuple(unit for units in found.values() for unit in units if unit["status"] == "finished")
-    return Members(output_dir, labels, finished, problems)
+    found = {label: _found(output_dir, label) for label in labels}
+    problems = {label: _problem(label, of_one) for label, of_one in found.items()}
+    finished = [unit for of_one in found.values() for unit in of_one.finished]
+    failures = tuple(error for of_one in found.values() for error in of_one.failures)
+    return Members(output_dir, labels, _selected(finished, settings), problems, failures)
 
 
 def _asked_for(settings: Settings) -> tuple[str, ...]:
@@ -73,11 +114,76 @@ def _asked_for(settings: Settings) -> tuple[str, ...]:
         return tuple(label for label in done if label in (settings.participant_labels or done))
 
 
-def _problem(output_dir: Path, participant: str, summaries: Sequence[Summary]) -> str:
-    """Why a participant is not, or not wholly, finished; empty when all is well."""
+def _found(output_dir: Path, participant: str) -> Found:
+    """Read a participant's summaries; one that is damaged harms no other."""
+    folder = output_dir / f"sub-{participant}"
+    paths = [*folder.glob("func/*_summary.json"), *folder.glob("ses-*/func/*_summary.json")]
     marker = failure_path(output_dir, participant)
-    errors = list(read_json(marker).get("errors", [])) if marker.exists() else []
-    errors += [text for s in summaries if s["status"] != "finished" for text in s.get("errors", [])]
-    if errors:
-        return "; ".join(errors)
-    return "" if summaries else f"sub-{participant}: not run yet"
+    finished: list[Summary] = []
+    errors: list[str] = []
+    failures: list[BidsglmError] = []
+    for path in [*([marker] if marker.exists() else []), *sorted(paths)]:
+        try:
+            unit = read_json(path)
+            if unit.get("status") == "finished":
+                finished.append(_whole(unit, path))
+            else:
+                errors += [str(text) for text in unit.get("errors", [])] or [f"{path}: is not finished"]
+        except BidsglmError as error:
+            failures.append(error)
+    return Found(tuple(finished), tuple(errors), tuple(failures))
+
+
+def _whole(unit: Summary, path: Path) -> Summary:
+    missing = [key for key in NEEDED if key not in unit]
+    if missing:
+        raise ReadWriteError(f"{path}: has no {missing[0]!r}; run the participant again (--overwrite)")
+    return unit
+
+
+def _problem(participant: str, found: Found) -> str:
+    """Why a participant is not, or not wholly, finished; empty when all is well."""
+    said = [*found.errors, *(str(error) for error in found.failures)]
+    if said:
+        return "; ".join(said)
+    return "" if found.finished else f"sub-{participant}: not run yet"
+
+
+def _selected(units: Sequence[Summary], settings: Settings) -> tuple[Summary, ...]:
+    """Units of the tasks, sessions and spaces asked for."""
+    wanted = {
+        "task": settings.task_labels,
+        "session": settings.session_labels,
+        "space": settings.space,
+    }
+    kept = list(units)
+    for entity, labels in wanted.items():
+        if not (labels and kept):
+            continue
+        there = sorted({str(unit["entities"].get(entity)) for unit in kept if unit["entities"].get(entity)})
+        kept = [unit for unit in kept if unit["entities"].get(entity) in labels]
+        if not kept:
+            raise NothingMatchedError(
+                f"{settings.output_dir}: no finished results of {entity} {', '.join(labels)}; "
+                f"there are {', '.join(there) or 'none'}"
+            )
+    return tuple(kept)
+
+
+def participants_of(units: Iterable[Summary]) -> tuple[str, ...]:
+    """Participants of some units, each once.
+
+    >>> participants_of([{"participant": "01"}, {"participant": "01"}, {"participant": "02"}])
+    ('01', '02')
+    """
+    return tuple(dict.fromkeys(unit["participant"] for unit in units))
+
+
+def named(participants: Sequence[str], longest: int = 12) -> str:
+    """Participants for people to read; many by their first.
+
+    >>> named(("01", "02")), named(("01", "02", "03"), longest=2)
+    ('sub-01, sub-02', 'sub-01, sub-02 and 1 more')
+    """
+    shown = ", ".join(f"sub-{label}" for label in participants[:longest])
+    return f"{shown} and {len(participants) - longest} more" if len(participants) > longest else shown

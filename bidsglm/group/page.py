@@ -1,11 +1,9 @@
 """From the group's tables to group.html."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from bidsglm.dataset.outputs import read_json, write_text
-from bidsglm.group.members import Members
-from bidsglm.group.tables import Table
+from bidsglm.group.tables import Table, Tables
 from bidsglm.model import Settings
 from bidsglm.pages import about
 from bidsglm.report.figures import participants_figure
@@ -20,7 +18,7 @@ def _dataset_name(bids_dir: Path) -> str:
     return str(name or bids_dir.resolve().name)
 
 
-def write_group_page(settings: Settings, members: Members, tables: Mapping[str, Table]) -> Path:
+def write_group_page(settings: Settings, tables: Tables) -> Path:
     """Write group.html from the collected tables; returns its path.
 
     Raises
@@ -28,8 +26,9 @@ def write_group_page(settings: Settings, members: Members, tables: Mapping[str, 
     ReadWriteError
         When the page cannot be written.
     """
+    members = tables.members
     output_dir = members.output_dir
-    units = tuple(_unit(output_dir, name, table) for name, table in tables.items())
+    units = tuple(_unit(output_dir, name, table) for name, table in tables.agreement.items())
     entries = tuple(
         ParticipantEntry(p, f"sub-{p}.html" if (output_dir / f"sub-{p}.html").exists() else "", problem)
         for p, problem in members.problems.items()

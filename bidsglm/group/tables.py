@@ -1,28 +1,24 @@
-"""Tables of all participants: agreement, and its medians and ranges."""
+"""Tables of all participants: agreement and attribution, how they spread, and who lies apart."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.compare.agreement import COLUMNS, summary
+from bidsglm.compare import agreement, attribution, attribution_spread, spread
 from bidsglm.dataset.outputs import number, read_table, write_json, write_table
-from bidsglm.group.members import Members, Summary, unit_name
+from bidsglm.errors import ReadWriteError
+from bidsglm.group.members import Members, Summary, by_name
+from bidsglm.model import Settings
 
 Row = dict[str, str | int | float]
+Collected = dict[str, list[dict[str, str]]]
 
-IDENTITIES = ("participant_id", "session_id")
-TEXTS = (*IDENTITIES, "contrast", "map", "contrast_name")
-SPREAD = (
-    "contrast",
-    "map",
-    "metric",
-    "n",
-    "median",
-    "minimum",
-    "lower_quartile",
-    "upper_quartile",
-    "maximum",
-)
+IDENTITIES: Mapping[str, str] = {
+    "participant_id": "Participant",
+    "session_id": "Session, where sessions are fitted apart",
+}
+TEXTS = (*IDENTITIES, "contrast", "map", "contrast_name", "metric", "step", "nilearn", "spm", "part_of")
+CONTRAST_NAME = {"contrast_name": "the contrast's name in the model"}
 
 
 class Table(NamedTuple):
@@ -32,30 +28,73 @@ class Table(NamedTuple):
     rows: tuple[Row, ...]
 
 
-def write_agreement(members: Members) -> dict[str, Table]:
-    """Collect the agreement of all participants; one table for each start of file names."""
-    collected: dict[str, list[dict[str, str]]] = {}
-    for unit in members.compared:
-        collected.setdefault(unit_name(unit), []).extend(_rows(members.output_dir, unit))
-    return {name: _write_tables(members.output_dir, name, rows) for name, rows in collected.items()}
+class Tables(NamedTuple):
+    """Those of all tasks and spaces, and the members whose tables could be read."""
+
+    members: Members
+    agreement: Mapping[str, Table]
+    """Start of the file names -> table"""
+    attribution: Mapping[str, Table]
 
 
-def _rows(output_dir: Path, unit: Summary) -> list[dict[str, str]]:
-    """Agreement rows of a finished unit as text, the participant (and session) in front."""
-    path = output_dir / unit["folder"] / f"{unit['prefix']}_desc-agreement_metrics.tsv"
+def write_tables(members: Members, settings: Settings) -> Tables:
+    """Write the tables of all participants beside each other, and what they have in common.
+
+    A participant whose table is missing or damaged is named in the members' failures and left out.
+    """
+    members, agreed = _collect(members, "agreement", lambda unit: True)
+    members, attributed = _collect(members, "attribution", lambda unit: "attribution" in unit)
+    folder = members.output_dir / "group"
+    return Tables(
+        members,
+        {name: _write_agreement(folder, name, rows, settings) for name, rows in agreed.items()},
+        {name: _write_attribution(folder, name, rows) for name, rows in attributed.items()},
+    )
+
+
+def _collect(members: Members, kind: str, has_table: Callable[[Summary], bool]) -> tuple[Members, Collected]:
+    """Rows of all participants as text, by the start of the group's file names."""
+    collected: Collected = {}
+    for name, units in by_name(members.compared).items():
+        for unit in filter(has_table, units):
+            try:
+                rows = _rows(members.output_dir, unit, kind)
+            except ReadWriteError as error:
+                members = members.with_failure(unit["participant"], error)
+                continue
+            collected.setdefault(name, []).extend(rows)
+    return members, collected
+
+
+def _rows(output_dir: Path, unit: Summary, kind: str) -> list[dict[str, str]]:
+    """Rows of a table of a finished unit as text, the participant (and session) in front.
+
+    Raises
+    ------
+    ReadWriteError
+        When the table is missing, or is not the one that bidsglm writes.
+    """
+    path = output_dir / unit["folder"] / f"{unit['prefix']}_desc-{kind}_metrics.tsv"
     session = unit["entities"].get("session")
     front = {
         "participant_id": f"sub-{unit['participant']}",
         **({"session_id": f"ses-{session}"} if session else {}),
     }
-    return [{**front, **row} for row in read_table(path)]
+    rows = [{**front, **row} for row in read_table(path)]
+    try:
+        _numeric(rows)
+        if not all("contrast" in row and "map" in row for row in rows):
+            raise ValueError("columns are missing")
+    except ValueError as error:
+        raise ReadWriteError(f"{path}: is damaged ({error}); run the participant again") from error
+    return rows
 
 
 def _numeric(rows: Iterable[Mapping[str, str]]) -> tuple[Row, ...]:
     return tuple({key: cell if key in TEXTS else number(cell) for key, cell in row.items()} for row in rows)
 
 
-def _columns(rows: Iterable[Mapping[str, str]]) -> list[str]:
+def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
     """Columns of all rows; who they are of stands in front, even if the first row has no session.
 
     >>> _columns([{"participant_id": "sub-01", "map": "t"}, {"session_id": "ses-1"}])
@@ -65,13 +104,47 @@ def _columns(rows: Iterable[Mapping[str, str]]) -> list[str]:
     return [*(key for key in IDENTITIES if key in found), *(key for key in found if key not in IDENTITIES)]
 
 
-def _write_tables(output_dir: Path, name: str, rows: Sequence[Mapping[str, str]]) -> Table:
-    """One table of all participants, one of medians and ranges; returns the first."""
-    path = output_dir / "group" / f"{name}_desc-agreement_metrics.tsv"
-    columns, numeric = _columns(rows), _numeric(rows)
+def write_rows(
+    path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]], described: Mapping[str, str]
+) -> None:
+    """Write a table, and in its sidecar what each column holds."""
     write_table(path, columns, [[row.get(key) for key in columns] for row in rows])
-    described = {key: {"Description": text} for key, text in COLUMNS.items() if key in columns}
-    write_json(path.with_suffix(".json"), described)
-    spread = output_dir / "group" / f"{name}_desc-agreementSummary_metrics.tsv"
-    write_table(spread, SPREAD, [[row[key] for key in SPREAD] for row in summary(numeric)])
+    texts = {**IDENTITIES, **CONTRAST_NAME, **described}
+    about = {key: {"Description": texts[key]} for key in columns if key in texts}
+    write_json(path.with_suffix(".json"), about)
+
+
+def _write_agreement(folder: Path, name: str, rows: Sequence[dict[str, str]], settings: Settings) -> Table:
+    """All participants' agreement; medians, quartiles and intervals; who lies apart."""
+    numeric = _numeric(rows)
+    path = folder / f"{name}_desc-agreement_metrics.tsv"
+    write_rows(path, _columns(rows), rows, agreement.COLUMNS)
+    write_rows(
+        folder / f"{name}_desc-agreementSummary_metrics.tsv",
+        list(spread.COLUMNS),
+        spread.summary(numeric, settings.random_seed),
+        spread.COLUMNS,
+    )
+    apart = spread.outliers(numeric)
+    sessions = [key for key in IDENTITIES if key != "session_id" or any(key in row for row in rows)]
+    write_rows(
+        folder / f"{name}_desc-agreementOutliers_metrics.tsv",
+        [*sessions, *spread.OUTLIER_COLUMNS],
+        apart,
+        spread.OUTLIER_COLUMNS,
+    )
+    return Table(path, numeric)
+
+
+def _write_attribution(folder: Path, name: str, rows: Sequence[dict[str, str]]) -> Table:
+    """All participants' attribution, and which step matters in how many."""
+    numeric = _numeric(rows)
+    path = folder / f"{name}_desc-attribution_metrics.tsv"
+    write_rows(path, _columns(rows), rows, attribution.COLUMNS)
+    write_rows(
+        folder / f"{name}_desc-attributionSummary_metrics.tsv",
+        list(attribution_spread.COLUMNS),
+        attribution_spread.attribution_summary(numeric),
+        attribution_spread.COLUMNS,
+    )
     return Table(path, numeric)

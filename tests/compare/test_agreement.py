@@ -14,7 +14,6 @@ from bidsglm.compare.agreement import (
     agreement,
     map_agreement,
     peak_distance,
-    summary,
 )
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask
 
@@ -177,20 +176,3 @@ def test_undefined_metrics_are_nan_without_a_warning(spm, nilearn, n_inside):
     columns = ("pearson_r", "spearman_rho", "concordance", "slope", "intercept")
     assert np.isnan([float(row[column]) for column in columns]).all()
     assert row["n_both"] == n_inside
-
-
-def test_summary_gives_median_and_range_over_participants():
-    rows = [
-        {"contrast": c, "map": "t", "slope": float(i), "dice_p001": float("nan")}
-        for i in range(1, 6)
-        for c in ("go", "stop")
-    ]
-    result = summary(rows)
-    assert [(row["contrast"], row["metric"]) for row in result] == [("go", "slope"), ("stop", "slope")]
-    expected = {"n": 5, "median": 3, "minimum": 1, "lower_quartile": 2, "upper_quartile": 4, "maximum": 5}
-    assert {key: result[0][key] for key in expected} == expected
-
-
-def test_summary_leaves_out_participants_where_a_metric_is_undefined():
-    rows = [{"contrast": "go", "map": "t", "dice_p001": d} for d in (0.5, float("nan"), 0.7)]
-    assert (summary(rows)[0]["n"], summary(rows)[0]["median"]) == (2, 0.6)

@@ -1,0 +1,77 @@
+"""All simulated data sets of an experiment, over processes."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from bidsglm.calibration.experiment import Experiment
+from bidsglm.calibration.trial import Request, trial
+from bidsglm.compare.calibration import Outcome, Simulations
+from bidsglm.compare.noise import NOISES
+
+BATCH = 4
+"""Data sets that a process is handed at once, with one copy of the experiment."""
+
+
+def requests(n_datasets: int, noises: Sequence[str]) -> list[Request]:
+    """Data sets of some noise models, without signal and with it.
+
+    >>> requests(1, ["white"])
+    [Request(noise='white', signal=False, number=0), Request(noise='white', signal=True, number=0)]
+    """
+    return [
+        Request(noise, signal, i) for noise in noises for signal in (False, True) for i in range(n_datasets)
+    ]
+
+
+def simulations(
+    experiment: Experiment,
+    n_datasets: int,
+    noises: Sequence[str] = tuple(NOISES),
+    n_procs: int = 1,
+    advance: Callable[[], None] = lambda: None,
+) -> list[Simulations]:
+    """Simulate and analyse data sets; the same whatever the number of processes.
+
+    Parameters
+    ----------
+    experiment
+        What they are made from.
+    n_datasets
+        Of each noise model, without signal and again with it.
+    noises
+        Names of noise models.
+    n_procs
+        Processes to use.
+    advance
+        Called after each data set.
+    """
+    wanted = requests(n_datasets, noises)
+    outcomes: dict[Request, Outcome] = {}
+    for request, outcome in zip(wanted, _outcomes(experiment, wanted, n_procs), strict=True):
+        outcomes[request] = outcome
+        advance()
+    return [
+        Simulations(
+            noise,
+            [outcomes[Request(noise, False, i)] for i in range(n_datasets)],
+            [outcomes[Request(noise, True, i)] for i in range(n_datasets)],
+        )
+        for noise in noises
+    ]
+
+
+def _outcomes(experiment: Experiment, wanted: Sequence[Request], n_procs: int) -> Iterator[Outcome]:
+    """Outcomes in the order of the requests."""
+    if n_procs == 1:
+        yield from (trial(experiment, request) for request in wanted)
+        return
+    from joblib import Parallel, delayed
+
+    batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
+    # Arrays are sent along rather than mapped from files: containers may have no place for those.
+    workers = Parallel(n_jobs=n_procs, return_as="generator", batch_size=1, max_nbytes=None)
+    for outcomes in workers(delayed(_batch)(experiment, batch) for batch in batches):
+        yield from outcomes
+
+
+def _batch(experiment: Experiment, batch: Sequence[Request]) -> list[Outcome]:
+    return [trial(experiment, request) for request in batch]

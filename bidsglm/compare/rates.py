@@ -1,0 +1,100 @@
+"""Rates over simulated data sets and how well they are known.
+
+Voxels of one data set share its design and perhaps its noise, so they are no independent trials. The
+intervals are those of E. Korn and B. Graubard (Survey Methodology 24:193-201, 1998): Clopper and Pearson's
+exact interval with the number of trials that independent ones would need for the variance between data sets.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from bidsglm.model import Floats
+
+LEVEL = 0.95
+"""Of all intervals."""
+
+
+class Estimate(NamedTuple):
+    """A number with its 95 % interval."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+def clustered_rate(hits: NDArray[np.integer], size: int) -> Estimate:
+    """Share of hits among trials that come in data sets of the same size.
+
+    Parameters
+    ----------
+    hits
+        (n_datasets,)
+    size
+        Trials of each data set.
+
+    Returns
+    -------
+    With limits that are NaN for a single data set; all NaN without one
+
+    Notes
+    -----
+    Without any hit, or without any miss, nothing is known of the variance between data sets, and each
+    counts as one trial.
+
+    >>> [round(x, 3) for x in clustered_rate(np.array([5, 5, 5, 5]), 100)]
+    [0.05, 0.021, 0.098]
+    >>> [round(x, 3) for x in clustered_rate(np.array([0, 20, 0, 0]), 100)]
+    [0.05, 0.0, 0.465]
+    """
+    n = len(hits)
+    if not n or not size:
+        return UNKNOWN
+    rate = float(hits.sum() / (n * size))
+    if n == 1:
+        return Estimate(rate, float("nan"), float("nan"))
+    trials = _effective_trials(hits / size, n * size)
+    count = rate * trials
+    tail = (1 - LEVEL) / 2
+    lower = float(stats.beta.ppf(tail, count, trials - count + 1)) if count > 0 else 0.0
+    upper = float(stats.beta.ppf(1 - tail, count + 1, trials - count)) if count < trials else 1.0
+    return Estimate(rate, lower, upper)
+
+
+def _effective_trials(rates: Floats, n_trials: int) -> float:
+    """Independent trials that would know the mean rate as well, corrected for the few data sets."""
+    n, rate = len(rates), float(rates.mean())
+    if not 0 < rate < 1:
+        return float(n)
+    variance = float(rates.var(ddof=1)) / n
+    independent = rate * (1 - rate) / variance if variance > 0 else float(n_trials)
+    tail = (1 + LEVEL) / 2
+    few = (stats.t.ppf(tail, n_trials - 1) / stats.t.ppf(tail, n - 1)) ** 2 if n_trials > n else 1.0
+    # Data sets that happen to agree better than independent voxels would are no better than those.
+    return float(min(independent * few, n_trials))
+
+
+def mean_interval(values: Floats) -> Estimate:
+    """Mean over data sets with the interval of Student's t.
+
+    Parameters
+    ----------
+    values
+        (n_datasets,)
+
+    >>> [round(x, 3) for x in mean_interval(np.array([0.9, 1.0, 1.1]))]
+    [1.0, 0.752, 1.248]
+    """
+    n = len(values)
+    if not n:
+        return UNKNOWN
+    mean = float(values.mean())
+    if n == 1:
+        return Estimate(mean, float("nan"), float("nan"))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
+    return Estimate(mean, mean - half, mean + half)

@@ -1,0 +1,27 @@
+"""The templates of the code."""
+
+from pathlib import Path
+
+from bidsglm.export import literals
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def rendered(template: str, **values: object) -> str:
+    """Fill in a template of code; nothing is escaped but what its filters quote."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "comment": literals.comment,
+        "matlab": literals.matlab_text,
+        "python": literals.python_text,
+        "python_list": literals.python_texts,
+    }
+    return environment.get_template(template).render(**values)

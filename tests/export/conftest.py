@@ -1,0 +1,19 @@
+"""Units that are fitted once for all tests of the code."""
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+from tests.export.units import CASES, Unit, taken_away
+
+
+@pytest.fixture(scope="session")
+def unit_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Unit]:
+    """A case's name -> its fitted unit, whose code stands on disk."""
+
+    @cache
+    def made(name: str) -> Unit:
+        return taken_away(tmp_path_factory.mktemp("unit"), CASES[name])
+
+    return made

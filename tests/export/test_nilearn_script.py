@@ -1,0 +1,85 @@
+"""The nilearn script, run as it is written, gives the maps of the nilearn backend."""
+
+import ast
+import runpy
+import shutil
+import warnings
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from bidsglm.backends.nilearn_design import slice_time_ref
+
+from .units import CASES, Unit
+
+RTOL = 1e-6
+"""Of a map's range."""
+SMOOTHED_RTOL = 5e-5
+"""nilearn smooths in float32, to 1e-7 of the mean signal, which is a hundred times the noise here."""
+
+
+def maps_of(script: Path) -> dict[str, np.ndarray]:
+    """Run a script; name of a map without its extension -> its values."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        runpy.run_path(str(script))
+    found = sorted((script.parent / "nilearn").glob("*.nii.gz"))
+    return {path.name.removesuffix(".nii.gz"): nib.load(path).get_fdata() for path in found}
+
+
+def assert_same_maps(unit: Unit, found: dict[str, np.ndarray], rtol: float) -> None:
+    fit = unit.fitted.fits["nilearn"]
+    expected = {}
+    for maps in fit.maps:
+        test, label = maps.specification.test, maps.specification.label
+        own = {test: maps.stat, "z": maps.z, "p": maps.p, "effect": maps.effect, "variance": maps.variance}
+        expected |= {f"contrast-{label}_stat-{s}": v for s, v in own.items() if v is not None}
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        ours, theirs = values[fit.mask], unit.inside(found[name])[fit.mask]
+        np.testing.assert_allclose(theirs, ours, rtol=0, atol=rtol * np.ptp(ours), err_msg=name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_script_gives_the_maps_of_the_backend(unit_of, name):
+    unit = unit_of(name)
+    smoothed = unit.exported.prepared.model.smoothing_fwhm > 0
+    found = maps_of(unit.folder / "nilearn_script.py")
+    assert found
+    assert_same_maps(unit, found, SMOOTHED_RTOL if smoothed else RTOL)
+
+
+def test_data_and_code_can_be_moved_together(unit_of, tmp_path):
+    unit = unit_of("plain")
+    shutil.copytree(unit.folder.parents[3], tmp_path / "elsewhere")
+    script = tmp_path / "elsewhere" / unit.folder.relative_to(unit.folder.parents[3]) / "nilearn_script.py"
+    shutil.rmtree(script.parent / "nilearn", ignore_errors=True)
+    assert_same_maps(unit, maps_of(script), RTOL)
+
+
+def test_only_what_the_data_set_does_not_say_is_written_beside_the_script(unit_of):
+    assert not list(unit_of("plain").folder.glob("*.tsv"))
+    assert {p.name for p in unit_of("modulators").folder.glob("*.tsv")} == {
+        "run-1_events.tsv",
+        "run-2_events.tsv",
+    }
+    assert "run-2_confounds.tsv" in {p.name for p in unit_of("transformed").folder.glob("*.tsv")}
+
+
+def test_script_is_for_a_reader(unit_of):
+    text = unit_of("plain").text("nilearn_script.py")
+    ast.parse(text)
+    assert len(text.splitlines()) < 110
+    assert text.count("differs") >= 6
+    assert "import bidsglm" not in text
+    assert "from bidsglm" not in text
+
+
+def test_runs_keep_their_own_slice_time_reference(unit_of):
+    unit = unit_of("runs that differ")
+    model = unit.exported.prepared.model
+    references = [slice_time_ref(p, model) for p in unit.exported.prepared.paradigms]
+    assert references == [0.5, 0.25]
+    assert '"slice_time_ref": 0.25' in unit.text("nilearn_script.py")

@@ -1,0 +1,58 @@
+"""The group's tables hold what the participants' tables say, and its spread."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bidsglm.cli import main
+from tests.finished import NAME, read_rows, write_group
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bids, out = write_group(tmp_path_factory.mktemp("group"), 6)
+    assert main([str(bids), str(out), "group", "-q", "--random-seed", "5"]) == 0
+    return out / "group"
+
+
+def table(folder: Path, kind: str) -> list[dict[str, str]]:
+    return read_rows(folder / f"{NAME}_desc-{kind}_metrics.tsv")
+
+
+def test_every_table_describes_its_columns(folder: Path) -> None:
+    kinds = ("agreement", "agreementSummary", "agreementOutliers", "attribution", "attributionSummary")
+    for kind in kinds:
+        path = folder / f"{NAME}_desc-{kind}_metrics.tsv"
+        columns = path.read_text().splitlines()[0].split("\t")
+        described = json.loads(path.with_suffix(".json").read_text())
+        assert set(columns) == set(described), kind
+    assert "3.5 robust standard deviations" in described_rule(folder)
+
+
+def described_rule(folder: Path) -> str:
+    path = folder / f"{NAME}_desc-agreementSummary_metrics.json"
+    return str(json.loads(path.read_text())["n_outlying"]["Description"])
+
+
+def test_summary_is_of_the_values_in_the_table(folder: Path) -> None:
+    rows = [row for row in table(folder, "agreement") if row["map"] == "t"]
+    values = np.array([float(row["rmsd"]) for row in rows])
+    (found,) = (r for r in table(folder, "agreementSummary") if (r["map"], r["metric"]) == ("t", "rmsd"))
+    assert int(found["n"]) == len(values) == 6
+    np.testing.assert_allclose(float(found["median"]), np.median(values))
+    np.testing.assert_allclose(float(found["upper_quartile"]), np.quantile(values, 0.75))
+    assert values.min() <= float(found["ci_lower"]) <= float(found["median"]) <= float(found["ci_upper"])
+
+
+def test_attribution_counts_the_step_that_is_largest(folder: Path) -> None:
+    assert len(table(folder, "attribution")) == 6 * 4
+    found = {row["step"]: row for row in table(folder, "attributionSummary")}
+    assert {step: row["n_largest"] for step, row in found.items()} == {
+        "scaling": "0",
+        "regressors": "0",
+        "filter": "0",
+        "noise": "6",
+    }
+    np.testing.assert_allclose(float(found["noise"]["share_median"]), 0.6)

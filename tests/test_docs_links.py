@@ -1,0 +1,38 @@
+"""Links between the pages of the documentation, and the index that lists them."""
+
+import re
+from pathlib import Path
+
+from tests.conftest import PROJECT
+
+DOCS = PROJECT / "docs"
+
+
+def test_links_of_the_docs_lead_somewhere() -> None:
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
+    assert [link for page in pages for link in broken_links(page)] == []
+
+
+def broken_links(page: Path) -> list[str]:
+    """Links of a page to files or headings that do not exist."""
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    return [f"{page.name}: {link}" for link in links if not link.startswith("http") and not leads(page, link)]
+
+
+def leads(page: Path, link: str) -> bool:
+    """Whether a relative link leads to a file, and to a heading of it where it names one."""
+    path, _, anchor = link.partition("#")
+    target = (page.parent / path) if path else page
+    return target.exists() and (not anchor or anchor in anchors(target.read_text(encoding="utf-8")))
+
+
+def anchors(text: str) -> set[str]:
+    """Anchors that GitHub gives to headings."""
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_index_lists_every_page() -> None:
+    index = (DOCS / "README.md").read_text(encoding="utf-8")
+    pages = [page.name for page in DOCS.glob("*.md") if page.name != "README.md"]
+    assert [name for name in pages if f"({name})" not in index] == []

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bidsglm.dataset.images import read_map
-from bidsglm.dataset.outputs import clusters_name, map_name, number, read_table, write_bytes
+from bidsglm.dataset.outputs import clusters_name, map_name, number, read_table, read_text, write_bytes
 from bidsglm.model import DesignMatrix, Floats, Mask
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.diagnosis_tables import DiagnosisReport
@@ -18,7 +18,7 @@ from bidsglm.report.figures import (
     design_figure,
     masks_figure,
 )
-from bidsglm.report.html import ClusterReport, ContrastReport, UnitReport
+from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, UnitReport
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import RunInput, SettingRow
@@ -35,6 +35,7 @@ class UnitFiles:
 
     def __init__(self, output_dir: Path, summary: Summary) -> None:
         self.summary = summary
+        self.output_dir = output_dir
         self.folder = output_dir / summary["folder"]
         self.prefix = summary["prefix"]
 
@@ -81,6 +82,16 @@ class UnitFiles:
                 f"{self.summary['folder']}/{name}",
             )
             for backend, name in names.items()
+        )
+
+    def code(self) -> tuple[CodeReport, ...]:
+        """Scripts that give the maps, those that are still there."""
+        entry = self.summary.get("supplements", {}).get("code", {})
+        paths = {backend: self.output_dir / path for backend, path in entry.get("scripts", {}).items()}
+        return tuple(
+            CodeReport(backend, path.relative_to(self.output_dir).as_posix(), read_text(path))
+            for backend, path in paths.items()
+            if path.exists()
         )
 
     def agreement(self) -> list[dict[str, str | float]]:
@@ -209,6 +220,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         diagnoses=tuple(_drawn(found, summary, figures_dir) for found in diagnoses(summary)),
         reach=reach(summary),
         scene=behind.packed() if behind else None,
+        code=files.code(),
     )
 
 

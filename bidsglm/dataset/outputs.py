@@ -133,6 +133,20 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     write_text(path, "\n".join(lines) + "\n")
 
 
+def read_text(path: Path) -> str:
+    """Read one of our own text files.
+
+    Raises
+    ------
+    ReadWriteError
+        When it is missing or cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadWriteError(f"{path}: cannot be read ({error}); run the participant again") from error
+
+
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read one of our own tables as text.
 
@@ -141,10 +155,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
     ReadWriteError
         When it is missing or cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadWriteError(f"{path}: cannot be read ({error}); run the participant again") from error
+    lines = read_text(path).splitlines()
     header = lines[0].split("\t") if lines else []
     return [dict(zip(header, line.split("\t"), strict=False)) for line in lines[1:]]
 

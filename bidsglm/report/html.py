@@ -11,6 +11,7 @@ from bidsglm.compare.agreement import COLUMNS
 from bidsglm.report import attribution, cluster_tables, diagnosis_tables, wording
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.cluster_tables import ClusterReport
+from bidsglm.report.code import CodeReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import BACKEND_TITLES, Figure
 from bidsglm.report.methods import RunInput, SettingRow
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "About",
     "ClusterReport",
+    "CodeReport",
     "ContrastReport",
     "Figure",
     "GroupReport",
@@ -123,6 +125,8 @@ class UnitReport:
     """One for each run."""
     reach: attribution.Reach | None = None
     """How far the attribution can be trusted; none where there is none."""
+    code: tuple[CodeReport, ...] = ()
+    """Scripts that give the maps; none unless they were asked for."""
     scene: Mapping[str, object] | None = None
     """What the slice viewers of the unit share, see `volumes.Scene`."""
 
@@ -224,6 +228,8 @@ def participant_page(report: ParticipantReport) -> str:
         if any(unit.findings or unit.reach for unit in report.units):
             sections.append("Why they differ")
         sections += ["Contrasts", "Design", "Data and masks", "Methods"]
+        if any(unit.code for unit in report.units):
+            sections.append("Code")
     return (
         _environment()
         .get_template("participant.html")

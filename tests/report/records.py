@@ -14,6 +14,7 @@ from bidsglm.model import (
     Paradigm,
 )
 from bidsglm.report.attribution import Reach
+from bidsglm.report.code import CodeReport
 from bidsglm.report.diagnosis import inflation_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.figures import (
@@ -33,6 +34,8 @@ from .reasons import FILLED, NOTE, broken_down
 
 SHAPE = (12, 14, 8)
 AFFINE = np.array([[-3.0, 0, 0, 17], [0, 3, 0, -20], [0, 0, 3, -12], [0, 0, 0, 1]])
+SPM_CODE = "% differs: one V\nspec.cvi = 'AR(1)';  % not <that>\n" + "x = 1;\n" * 60
+NILEARN_CODE = 'root = here / ".."  # the data & more\nmodel.fit("""' + "x" * 200 + '""")\n'
 MOTION = ("trans_x", "trans_y")
 ABOUT = About("0.1", "bidsglm /data /out participant", "2026-01-02", {"nilearn": "0.14.1"})
 
@@ -160,6 +163,10 @@ def unit_report(contrasts: tuple[ContrastReport, ...]) -> UnitReport:
         diagnoses=(_diagnosis(),),
         reach=Reach(True, 300, 400, ("A note on the attribution.",)),
         scene=scene(volumes()).packed(),
+        code=(
+            CodeReport("spm", "sub-01/code/x/spm_batch.m", SPM_CODE),
+            CodeReport("nilearn", "sub-01/code/x/nilearn_script.py", NILEARN_CODE),
+        ),
     )
 
 

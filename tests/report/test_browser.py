@@ -14,7 +14,7 @@ from bidsglm.report.html import GroupReport, GroupUnit, ParticipantEntry, group_
 from bidsglm.report.slices import reoriented
 from bidsglm.report.volumes import scene
 
-from .records import ABOUT, contrast_report, participant_report, volumes
+from .records import ABOUT, NILEARN_CODE, SPM_CODE, contrast_report, participant_report, volumes
 
 HOSTILE = 'go > <script>alert("x")</script> & "rest"'
 WIDTHS = (1280, 390)
@@ -29,6 +29,8 @@ FLAGS = (
     "--disable-sync",
 )
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+LEGIBLE = 4.5
+"""Contrast ratio that WCAG 2 asks of text."""
 ROUNDING = 0.06
 """The viewer writes one decimal of the test maps, rounded to steps of 0.04."""
 
@@ -119,7 +121,7 @@ def test_nothing_overflows(page, request, which, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     inside = page.evaluate(
         """() => Array.from(document.querySelectorAll("main *"))
-        .filter((e) => e.checkVisibility() && !e.closest(".scroll, .frame, .jump") && !e.closest("svg"))
+        .filter((e) => e.checkVisibility() && !e.closest(".scroll, .frame, .jump, .code, svg"))
         .filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
         .map((e) => e.outerHTML.slice(0, 80))"""
     )
@@ -251,6 +253,56 @@ def test_copy_button_gives_the_table_as_tabbed_text(page, address):
     lines = page.evaluate("navigator.clipboard.readText()").splitlines()
     assert lines[0].split("\t")[:3] == ["contrast", "map", "Pearson r"]
     float(lines[1].split("\t")[2])
+
+
+@pytest.mark.parametrize("clipboard", ["allowed", "refused"])
+def test_copy_button_gives_the_script_as_it_stands_in_its_file(page, address, clipboard):
+    page.goto(address)
+    if clipboard == "refused":
+        page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(Error('refused')); }")
+    for script, expected in (("spm", SPM_CODE), ("nilearn", NILEARN_CODE)):
+        article = page.locator(f"#code-1-{script}")
+        article.get_by_role("button", name="Copy code").click()
+        article.get_by_role("button", name="Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == expected
+
+
+def test_long_script_scrolls_in_its_box(page, address):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(address)
+    tall, wide = page.locator("#code-1-spm .code"), page.locator("#code-1-nilearn .code")
+    assert tall.evaluate("box => box.scrollHeight > box.clientHeight")
+    assert wide.evaluate("box => box.scrollWidth > box.clientWidth")
+    tall.focus()
+    page.keyboard.press("PageDown")
+    page.wait_for_function("document.querySelector('#code-1-spm .code').scrollTop > 0")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_part_of_a_script_is_readable(page, address, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(address)
+    colours = page.evaluate(
+        """() => {
+          const box = document.querySelector("#code-1-spm .code");
+          const ground = getComputedStyle(box).backgroundColor;
+          return Array.from(box.querySelectorAll("span"), (part) => [getComputedStyle(part).color, ground]);
+        }"""
+    )
+    assert colours
+    assert min(contrast_ratio(*pair) for pair in colours) >= LEGIBLE
+
+
+def contrast_ratio(ink: str, paper: str) -> float:
+    """Of two colours, by WCAG 2."""
+    lighter, darker = sorted(map(luminance, (ink, paper)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = np.array([int(part) / 255 for part in re.findall(r"\d+", colour)[:3]])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def test_link_into_a_closed_part_opens_it(page, address):

@@ -63,25 +63,38 @@ function copiedByHand(text) {
   return done;
 }
 
-async function copy(button, table) {
+// from a file:// page some browsers refuse the clipboard, so there is a second way
+async function copy(button, text, otherwise) {
+  const label = button.textContent;
   let done = true;
   try {
-    await navigator.clipboard.writeText(tabbed(table));
+    await navigator.clipboard.writeText(text);
   } catch {
-    done = copiedByHand(tabbed(table));
+    done = copiedByHand(text);
   }
-  button.textContent = done ? "Copied" : "Select the table to copy it";
-  setTimeout(() => { button.textContent = "Copy table"; }, 2000);
+  button.textContent = done ? "Copied" : otherwise;
+  button.disabled = true;
+  setTimeout(() => { button.textContent = label; button.disabled = false; }, 2000);
 }
 
-document.querySelectorAll(".scroll > table").forEach((table) => {
+function copyButton(label, title, text, otherwise) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
-  button.textContent = "Copy table";
-  button.title = "Copies the table as tab-separated text, for a spreadsheet";
-  button.addEventListener("click", () => copy(button, table));
-  table.parentElement.after(button);
+  button.textContent = label;
+  button.title = title;
+  button.addEventListener("click", () => copy(button, text(), otherwise));
+  return button;
+}
+
+document.querySelectorAll(".scroll > table").forEach((table) => {
+  const title = "Copies the table as tab-separated text, for a spreadsheet";
+  table.parentElement.after(copyButton("Copy table", title, () => tabbed(table), "Select the table to copy it"));
+});
+
+document.querySelectorAll("div.code").forEach((box) => {
+  const title = "Copies the script as it stands in its file";
+  box.before(copyButton("Copy code", title, () => box.querySelector("code").textContent, "Select the code to copy it"));
 });
 
 // a link to something in a closed part of the page opens that part

@@ -74,6 +74,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         bids_database_dir=arguments.bids_database_dir,
         attribution=not arguments.no_attribution,
         export_code=arguments.export_code,
+        atlas=arguments.atlas,
+        atlas_labels=arguments.atlas_labels,
         skip_bids_validation=arguments.skip_bids_validation,
         reports_only=arguments.reports_only,
         dry_run=arguments.dry_run,

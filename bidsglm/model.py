@@ -60,6 +60,10 @@ class Settings:
     """Divide the difference among modelling steps."""
     export_code: bool = False
     """Write the fit as an SPM batch and as a nilearn script too."""
+    atlas: Path | None = None
+    """Labelled image whose regions get values of their own."""
+    atlas_labels: Path | None = None
+    """Names of its regions; None: a file beside the atlas where there is one."""
     skip_bids_validation: bool = False
     reports_only: bool = False
     dry_run: bool = False

@@ -187,6 +187,18 @@ def _add_group(parser: argparse.ArgumentParser) -> None:
 def _add_supplements(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to add to a fit, without fitting again")
     group.add_argument(
+        "--atlas",
+        type=Path,
+        metavar="LABELS.nii.gz",
+        help="values of its regions, in both levels: whole numbers, 0 for the background",
+    )
+    group.add_argument(
+        "--atlas-labels",
+        type=Path,
+        metavar="TSV",
+        help="names of the regions: columns index and name (a TSV of the atlas' name beside it)",
+    )
+    group.add_argument(
         "--export-code",
         action="store_true",
         help="write a runnable SPM batch and a runnable nilearn script that give each backend's maps",

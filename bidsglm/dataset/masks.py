@@ -37,7 +37,7 @@ def common_grid(headers: Sequence[Header]) -> Grid:
     """
     grid = _grid(headers[0])
     for header in headers[1:]:
-        if not _is_same_grid(_grid(header), grid):
+        if not is_same_grid(_grid(header), grid):
             raise DataError(
                 f"{header.path}: its grid differs from that of {headers[0].path.name}; "
                 "fit these runs apart or preprocess them onto one grid"
@@ -50,7 +50,12 @@ def _grid(header: Header) -> Grid:
     return Grid((x, y, z), header.affine)
 
 
-def _is_same_grid(a: Grid, b: Grid) -> bool:
+def is_same_grid(a: Grid, b: Grid) -> bool:
+    """Whether the voxels of two grids are the same places.
+
+    >>> is_same_grid(Grid((2, 2, 2), np.eye(4)), Grid((2, 2, 2), np.eye(4) + 1e-6))
+    True
+    """
     if a.shape != b.shape:
         return False
     corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in a.shape), 1]], dtype=float).T
@@ -106,7 +111,7 @@ def masks_share_grid(runs: Sequence[Run]) -> bool:
     """
     grid = _grid(read_header(runs[0].bold))
     masks = {run.mask for run in runs if run.mask is not None}
-    return all(_is_same_grid(_grid(read_header(mask)), grid) for mask in masks)
+    return all(is_same_grid(_grid(read_header(mask)), grid) for mask in masks)
 
 
 def on_grid(values: Floats, affine: Floats, grid: Grid) -> Mask:

@@ -1,0 +1,235 @@
+"""Values of an atlas' regions from the maps of finished units, by contrast, region and backend."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import bidsglm
+from bidsglm.compare.rois import VALUE_COLUMNS, RegionMeans, region_means
+from bidsglm.dataset.atlas import Atlas, places_on, read_atlas
+from bidsglm.dataset.atlas_labels import listed
+from bidsglm.dataset.masks import Grid, is_same_grid
+from bidsglm.dataset.outputs import map_name, write_json, write_table
+from bidsglm.errors import UsageError
+from bidsglm.messages import LOG
+from bidsglm.model import Mask, Settings
+from bidsglm.report.drawing import BACKEND_TITLES
+from bidsglm.supplements import FinishedUnit, Supplement, Written
+from bidsglm.unit_page import UnitFiles
+
+Summary = Mapping[str, Any]
+Row = dict[str, str | int | float | None]
+
+SUPPLEMENT = "rois"
+LITTLE = 0.5
+"""Share of an atlas' volume below which it hardly can be in the space of the maps."""
+
+
+class UnitRegions(NamedTuple):
+    """What an atlas' regions hold in a unit."""
+
+    rows: tuple[Row, ...]
+    """Columns of `VALUE_COLUMNS`"""
+    warnings: tuple[str, ...]
+
+
+class RegionReader:
+    """Reads the regions of one unit after the other; the atlas is moved only where the grid changes."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self.atlas = atlas
+        self._grid: Grid | None = None
+        self._places: NDArray[np.intp] = np.empty(0, np.intp)
+
+    def places(self, grid: Grid) -> NDArray[np.intp]:
+        """Regions at the voxels of a grid (x, y, z)."""
+        if self._grid is None or not is_same_grid(self._grid, grid):
+            self._grid, self._places = grid, places_on(self.atlas, grid)
+        return self._places
+
+    def read(self, output_dir: Path, summary: Summary) -> UnitRegions:
+        """Values of all regions in a finished unit.
+
+        Raises
+        ------
+        ReadWriteError, NoInputError
+            When a map is missing or damaged.
+        """
+        files = UnitFiles(output_dir, summary)
+        masks = files.masks()
+        affine = files.map(f"{files.prefix}_desc-{next(iter(masks))}_mask")[1]
+        x, y, z = next(iter(masks.values())).shape
+        grid = Grid((x, y, z), affine)
+        places = self.places(grid)
+        labelled = _Labelled(places.ravel()[places.ravel() > 0], places.ravel() > 0, self.atlas)
+        inside = {backend: mask.ravel()[labelled.where] for backend, mask in masks.items()}
+        rows = [
+            row
+            for contrast in summary["contrasts"]
+            for row in _contrast_rows(files, contrast, labelled, inside)
+        ]
+        return UnitRegions(tuple(rows), _warnings(labelled, inside, grid, summary))
+
+
+class _Labelled(NamedTuple):
+    """Voxels of a grid that are in some region."""
+
+    places: NDArray[np.intp]
+    """(n_labelled,)"""
+    where: Mask
+    """(n_voxels,) of the whole grid"""
+    atlas: Atlas
+
+    @property
+    def sizes(self) -> NDArray[np.intp]:
+        """Voxels of each region (n_regions,)."""
+        return np.bincount(self.places, minlength=len(self.atlas.indices) + 1)[1:]
+
+
+def _contrast_rows(
+    files: UnitFiles, contrast: Summary, labelled: _Labelled, inside: Mapping[str, Mask]
+) -> list[Row]:
+    """Rows of one contrast, region by region."""
+    stats = ("effect", "t") if contrast["test"] == "t" else ("F",)
+    found = {
+        backend: {
+            stat: _means(files, map_name(files.prefix, stat, backend, contrast["label"]), labelled, mask)
+            for stat in stats
+        }
+        for backend, mask in inside.items()
+    }
+    front = {"contrast": contrast["label"], "contrast_name": contrast["name"]}
+    regions = enumerate(zip(labelled.atlas.indices, labelled.atlas.names, labelled.sizes, strict=True))
+    return [
+        {**front, "region": index, "label": name, "backend": backend, **_values(means, place, int(size))}
+        for place, (index, name, size) in regions
+        for backend, means in found.items()
+    ]
+
+
+def _means(files: UnitFiles, name: str, labelled: _Labelled, mask: Mask) -> RegionMeans:
+    values = files.map(name)[0].ravel()[labelled.where]
+    return region_means(values, labelled.places, mask, len(labelled.atlas.indices))
+
+
+def _values(means: Mapping[str, RegionMeans], place: int, size: int) -> Row:
+    """Numbers of one region and backend."""
+    n_voxels = int(next(iter(means.values())).n_voxels[place])
+    mean = {stat: float(found.mean[place]) for stat, found in means.items()}
+    return {
+        "n_voxels": n_voxels,
+        "effect": mean.get("effect"),
+        "t": mean.get("t"),
+        "effect_sd": float(means["effect"].sd[place]) if "effect" in means else None,
+        "F": mean.get("F"),
+        "n_atlas_voxels": size,
+        "fraction": n_voxels / size if size else None,
+    }
+
+
+def _warnings(
+    labelled: _Labelled, inside: Mapping[str, Mask], grid: Grid, summary: Summary
+) -> tuple[str, ...]:
+    """What makes the regions of this unit doubtful."""
+    atlas, space = labelled.atlas, summary["entities"].get("space", "")
+    found = list(atlas.notes)
+    if atlas.space and space and atlas.space != space:
+        found.append(
+            f"{atlas.path.name} is in space {atlas.space} by its name, the maps are in {space}; "
+            "values of regions hold only where the two agree"
+        )
+    share = _covered(labelled, np.logical_or.reduce(list(inside.values())), grid)
+    if share < LITTLE:
+        found.append(
+            f"only {share:.0%} of {atlas.path.name} lies inside the masks; "
+            f"is it in the space of the maps{f' ({space})' if space else ''}?"
+        )
+    return (*found, *_empty(labelled, inside))
+
+
+def _covered(labelled: _Labelled, mask: Mask, grid: Grid) -> float:
+    """Share of the atlas' volume inside a mask, also where its voxels are of another size."""
+    own = np.count_nonzero(labelled.atlas.places) * abs(np.linalg.det(labelled.atlas.grid.affine[:3, :3]))
+    return float(np.count_nonzero(mask) * abs(np.linalg.det(grid.affine[:3, :3])) / own)
+
+
+def _empty(labelled: _Labelled, inside: Mapping[str, Mask]) -> list[str]:
+    """Regions without a voxel in the masks, by name."""
+    names = labelled.atlas.names
+    none = {}
+    for backend, mask in inside.items():
+        counts = np.bincount(labelled.places[mask], minlength=len(names) + 1)[1:]
+        none[backend] = [name for name, count in zip(names, counts, strict=True) if not count]
+    if len({tuple(regions) for regions in none.values()}) == 1:
+        where = {"the masks": next(iter(none.values()))}
+    else:
+        where = {f"{BACKEND_TITLES[backend]}'s mask": regions for backend, regions in none.items()}
+    return [
+        f"no voxel inside {mask}: {listed(regions)}; n/a stands for them"
+        for mask, regions in where.items()
+        if regions
+    ]
+
+
+def write_region_table(path: Path, columns: Mapping[str, str], rows: Sequence[Row], **facts: object) -> None:
+    """Write a table of regions and its sidecar.
+
+    Raises
+    ------
+    CannotCreateError, ReadWriteError
+        When they cannot be written.
+    """
+    write_table(path, list(columns), [[row.get(column) for column in columns] for row in rows])
+    described = {column: {"Description": text} for column, text in columns.items()}
+    made = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
+    write_json(path.with_suffix(".json"), {**described, **facts, **made})
+
+
+def atlas_facts(atlas: Atlas) -> dict[str, object]:
+    """What a sidecar says of an atlas."""
+    labels = {"AtlasLabels": str(atlas.labels)} if atlas.labels else {}
+    return {"Atlas": str(atlas.path), **labels, "AtlasDigest": atlas.digest}
+
+
+def _write(finished: FinishedUnit, atlas: Atlas) -> Written:
+    """Write a participant's table of regions."""
+    summary, output_dir = finished.summary, finished.settings.output_dir
+    found = RegionReader(atlas).read(output_dir, summary)
+    for warning in found.warnings:
+        LOG.warning("%s: %s", finished.unit.prefix, warning)
+    stem = f"{finished.unit.folder}/{finished.unit.prefix}_desc-rois_metrics"
+    space = {"SpatialReference": summary["entities"]["space"]} if "space" in summary["entities"] else {}
+    facts = {**atlas_facts(atlas), **space, "EffectUnits": summary["effect_units"]}
+    write_region_table(output_dir / f"{stem}.tsv", VALUE_COLUMNS, found.rows, **facts)
+    return Written(
+        (f"{stem}.tsv", f"{stem}.json"),
+        {"atlas": atlas.path.name, "n_regions": len(atlas.indices), "warnings": list(found.warnings)},
+    )
+
+
+def requested_atlas(settings: Settings) -> Atlas | None:
+    """Atlas of the command line, read; None without --atlas.
+
+    Raises
+    ------
+    UsageError
+        For labels without an atlas.
+    NoInputError, ReadWriteError, DataError
+        As `read_atlas`.
+    """
+    if settings.atlas is None:
+        if settings.atlas_labels is not None:
+            raise UsageError("--atlas-labels needs --atlas: the image whose regions it names")
+        return None
+    return read_atlas(settings.atlas, settings.atlas_labels)
+
+
+def region_supplement(settings: Settings) -> Supplement | None:
+    """Values of the regions of --atlas, as a supplement of finished units."""
+    atlas = requested_atlas(settings)
+    if atlas is None:
+        return None
+    return Supplement(SUPPLEMENT, atlas.digest, lambda finished: _write(finished, atlas))

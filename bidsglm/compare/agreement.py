@@ -29,7 +29,7 @@ Row = dict[str, str | int | float]
 P_UNCORRECTED = 0.001
 
 _MAP_COLUMNS = {
-    "contrast": "Name of the contrast in the model",
+    "contrast": "Name of the contrast in file names",
     "map": "Map compared: effect, t or F, z",
     "n_both": "Voxels in the masks of both packages; the metrics up to sign_agreement are over these",
     "n_spm_only": "Voxels in SPM's analysis mask only",

@@ -1,0 +1,145 @@
+"""docs/outputs.md names every file that is written, every column and every sidecar field, and no others."""
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from bidsglm.cli import main
+from tests import tiny
+from tests.conftest import PROJECT
+
+PAGE = (PROJECT / "docs" / "outputs.md").read_text(encoding="utf-8")
+FOLDER = "sub-01/func/"
+"""Of names that stand without one."""
+ENTITIES = r"(?:_(?!contrast|stat|desc)[a-z]+-[A-Za-z0-9]+)*"
+PLACEHOLDERS = {
+    "p": r"sub-[A-Za-z0-9]+" + ENTITIES,
+    "r": r"sub-[A-Za-z0-9]+" + ENTITIES,
+    "g": r"task-[A-Za-z0-9]+" + ENTITIES,
+    "c": r"[A-Za-z0-9]+",
+    "f": r"[^/]+",
+    "name": r"[A-Za-z0-9]+",
+    "run": r"\d{8}-\d{6}_[0-9a-f-]+",
+    "process": r"\d+",
+    "n": r"[A-Za-z0-9]+",
+}
+GROUPED = [f"group/<g>_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution")]
+"""Tables whose columns are one of their own and those of the participants."""
+LEVELS = ("p001", "fdr05", "fwe05")
+"""What <x> in a column's name stands for."""
+
+
+def expanded(name: str) -> list[str]:
+    """A name with each choice of its braces.
+
+    >>> expanded("a.{tsv,json}")
+    ['a.tsv', 'a.json']
+    """
+    parts = [part.split(",") for part in re.split(r"\{([^}]*)\}", name)[1::2]]
+    text = re.sub(r"\{[^}]*\}", "{}", name)
+    return [text.format(*chosen) for chosen in itertools.product(*parts)]
+
+
+def regex(name: str) -> re.Pattern[str]:
+    """What the names of a documented file look like, all participants' alike."""
+    pieces = re.split(r"<(\w+)>", name.replace("sub-01/", "sub-<name>/").replace("sub-01.", "sub-<name>."))
+    pattern = "".join(PLACEHOLDERS[piece] if i % 2 else re.escape(piece) for i, piece in enumerate(pieces))
+    return re.compile(pattern)
+
+
+def with_folder(name: str) -> str:
+    """A name with the folder it is in."""
+    return FOLDER + name if name.startswith(("<p>", "<r>")) else name
+
+
+def documented_files() -> list[str]:
+    """All file names of the page: the first cells of its tables of files, and the headings of its tables."""
+    tables = re.findall(r"^\| file[^\n]*\n\|---[^\n]*\n((?:\|[^\n]*\n)+)", PAGE, re.MULTILINE)
+    cells = re.findall(r"^\| `([^`]+)` \|", "".join(tables), re.MULTILINE)
+    headings = re.findall(r"^### `([^`]+)`", PAGE, re.MULTILINE)
+    return [with_folder(name) for cell in [*cells, *headings] for name in expanded(cell)]
+
+
+def documented_columns() -> dict[str, list[str]]:
+    """Table -> its columns, in order."""
+    sections = re.split(r"^### `([^`]+)`$", PAGE, flags=re.MULTILINE)
+    return {
+        with_folder(name.replace("{tsv,json}", "tsv")): columns(text.split("\n## ")[0])
+        for name, text in zip(sections[1::2], sections[2::2], strict=True)
+    }
+
+
+def columns(section: str) -> list[str]:
+    """Columns that a section's table names; each kind of threshold has its own."""
+    cells = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
+    names = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    plain = [name for name in names if "<x>" not in name]
+    first = next((i for i, name in enumerate(names) if "<x>" in name), len(names))
+    by_level = [name.replace("<x>", level) for level in LEVELS for name in names if "<x>" in name]
+    return [*plain[:first], *by_level, *plain[first:]]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two participants with two runs, a t and an F contrast, and the group."""
+    root = tmp_path_factory.mktemp("outputs")
+    study, out = tiny.write_study(root, runs=("run-1", "run-2")), root / "out"
+    model = tiny.model()
+    conditions = ["trial_type.move", "trial_type.look"]
+    anything = {"Name": "any", "ConditionList": conditions, "Weights": [[1, 0], [0, 1]], "Test": "F"}
+    model["Nodes"][0]["Contrasts"].append(anything)  # type: ignore[index]
+    tiny.write_json(root / "smdl.json", model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bidsglm.unit_page.contrast_figures", lambda images: ())
+        options = ["participant", "-q", "--export-code", "--model", str(root / "smdl.json")]
+        assert main([str(study), str(out), *options]) == 0
+    assert main([str(study), str(out), "group", "-q"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def names(results: Path) -> list[str]:
+    return sorted(path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file())
+
+
+def test_every_file_is_documented(names: list[str]) -> None:
+    patterns = [regex(name) for name in documented_files()]
+    assert [name for name in names if not any(pattern.fullmatch(name) for pattern in patterns)] == []
+
+
+def test_every_documented_file_is_written(names: list[str]) -> None:
+    without = [name for name in documented_files() if not any(map(regex(name).fullmatch, names))]
+    assert without == [f"sub-01/code/<p>/run-<n>_{table}.tsv" for table in ("events", "confounds")]
+
+
+@pytest.mark.parametrize("table", [name for name in documented_columns() if name not in GROUPED])
+def test_columns_of_tables_are_those_of_the_page(results: Path, names: list[str], table: str) -> None:
+    for name in expanded(table):
+        found = [path for path in names if regex(name).fullmatch(path)]
+        assert found
+        for path in found:
+            header = (results / path).read_text(encoding="utf-8").split("\n")[0].split("\t")
+            assert header == documented_columns()[table]
+
+
+@pytest.mark.parametrize("kind", ["agreement", "attribution"])
+def test_group_tables_have_the_columns_of_the_participants(results: Path, kind: str) -> None:
+    page = documented_columns()
+    table = next(results.glob(f"group/*_desc-{kind}_metrics.tsv")).read_text(encoding="utf-8")
+    participant = page[f"sub-01/func/<p>_desc-{kind}_metrics.tsv"]
+    own = page[f"group/<g>_desc-{kind}_metrics.tsv"]
+    assert table.split("\n")[0].split("\t") == [*own, *participant]
+
+
+def test_every_field_of_the_sidecars_is_documented(results: Path, names: list[str]) -> None:
+    fields = set()
+    for name in names:
+        if name.endswith(("statmap.json", "mask.json", "design.json", "boldref.json", "dseg.json")):
+            fields |= json.loads((results / name).read_text(encoding="utf-8")).keys()
+        if name.endswith("clusters.json"):
+            content = json.loads((results / name).read_text(encoding="utf-8"))
+            fields |= {key for key in content if key[0].isupper()}
+    assert sorted(field for field in fields if f"`{field}`" not in PAGE) == []

@@ -1,0 +1,265 @@
+"""Strip plots of the group page as inline SVG: one mark for each participant, named and linked.
+
+Colours are attributes, so that a plot stands alone as a file too; on the page its style sheet replaces
+them, in light and in dark. Outlying participants are diamonds, the others dots, so that the shape says it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.model import Floats
+from bidsglm.report.drawing import FAINT, INK, NILEARN_COLOUR, SPM_COLOUR
+from bidsglm.report.wording import number
+
+WIDTH = 380
+"""Of a plot in its own units: one to one on a telephone, larger on a laptop."""
+MARGIN = 14
+BAND = 40
+"""Height in which the marks of a contrast stand."""
+TITLE = 22
+AXIS = 26
+RADIUS = 3.2
+SPACE = 5.5
+"""Between the middles of marks on top of each other, where there is room."""
+TICKS = 5
+BUDGET = 20_000
+"""Marks of a page at most, shared by its strips: about 2 MB, and a browser draws them in a blink."""
+FEWEST = 150
+"""Marks of a strip, however many strips there are."""
+
+
+class Point(NamedTuple):
+    """A participant's value."""
+
+    name: str
+    """Participant, and session if there is one"""
+    value: float
+    link: str = ""
+    """To the contrast on the participant's page; empty when there is no page"""
+    outlier: bool = False
+
+
+class Strip(NamedTuple):
+    """The values of one contrast."""
+
+    title: str
+    points: tuple[Point, ...]
+    interval: tuple[float, float] | None = None
+    """Confidence interval of the median"""
+
+    @property
+    def known(self) -> tuple[Point, ...]:
+        """Points with a value, ascending."""
+        return tuple(sorted((p for p in self.points if math.isfinite(p.value)), key=lambda p: p.value))
+
+
+class Axis(NamedTuple):
+    """What the plots of a metric share."""
+
+    key: str
+    """Column of the agreement table"""
+    title: str
+    ideal: float
+    """Value of identical maps; always in the plot"""
+
+
+AXES: Mapping[str, Axis] = {
+    axis.key: axis
+    for axis in (
+        Axis("pearson_r", "Pearson r", 1.0),
+        Axis("slope", "slope, SPM on nilearn", 1.0),
+        Axis("dice_p001", "Dice at p < 0.001", 1.0),
+        Axis("rmsd", "RMSD", 0.0),
+    )
+}
+
+
+def marks_each(n_strips: int) -> int:
+    """Share out the marks of a page among its strips.
+
+    >>> marks_each(4), marks_each(1000)
+    (5000, 150)
+    """
+    return max(FEWEST, BUDGET // max(n_strips, 1))
+
+
+def shown_points(points: Sequence[Point], most: int) -> tuple[Point, ...]:
+    """Points to draw where there are more than can be seen: outliers, both ends, and evenly by rank.
+
+    Parameters
+    ----------
+    points
+        Ascending.
+    most
+        How many at most, but for outliers.
+
+    >>> [p.value for p in shown_points([Point("", float(i), outlier=i == 3) for i in range(9)], 3)]
+    [0.0, 3.0, 4.0, 8.0]
+    """
+    if len(points) <= most:
+        return tuple(points)
+    kept = set(np.linspace(0, len(points) - 1, most).round().astype(int).tolist())
+    return tuple(p for i, p in enumerate(points) if i in kept or p.outlier)
+
+
+def ticks(low: float, high: float, wanted: int = TICKS) -> tuple[float, ...]:
+    """Round values between two ends, about as many as wanted.
+
+    >>> ticks(0.79, 1.0)
+    (0.8, 0.85, 0.9, 0.95, 1.0)
+    """
+    rough = (high - low) / wanted
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return tuple(round(i * step, 12) for i in range(first, last + 1))
+
+
+def stacked(places: Floats, height: float = BAND) -> Floats:
+    """Offsets (n_points,) from the middle that keep neighbours apart, ascending places (n_points,) given.
+
+    >>> stacked(np.array([0.0, 0.5, 30.0])).tolist()
+    [0.0, 5.5, 0.0]
+    """
+    bins = np.floor(places / (2 * RADIUS)).astype(int)
+    offsets = np.zeros(len(places))
+    for each in np.unique(bins):
+        rank = np.arange(np.count_nonzero(bins == each))
+        # 0, 1, -1, 2, -2, ...
+        levels = (rank + 1) // 2 * np.where(rank % 2, 1, -1)
+        tallest = max(1, (len(rank)) // 2)
+        offsets[bins == each] = levels * min(SPACE, (height / 2 - RADIUS) / tallest)
+    return offsets
+
+
+class _Scale(NamedTuple):
+    low: float
+    high: float
+
+    def __call__(self, value: float) -> float:
+        return MARGIN + (value - self.low) / (self.high - self.low) * (WIDTH - 2 * MARGIN)
+
+
+def _scale(axis: Axis, strips: Sequence[Strip]) -> _Scale:
+    values = [axis.ideal, *(p.value for strip in strips for p in strip.known)]
+    low, high = min(values), max(values)
+    margin = 0.05 * (high - low) or 0.05 * (abs(axis.ideal) or 1.0)
+    return _Scale(low - margin, high + margin)
+
+
+def strips_svg(axis: Axis, strips: Sequence[Strip], most: int = BUDGET) -> str:
+    """One metric: a strip for each contrast above a common axis; empty when no value is known.
+
+    Parameters
+    ----------
+    axis
+        Of the metric.
+    strips
+        One for each contrast.
+    most
+        Marks of a strip at most, see `shown_points`.
+
+    >>> strips_svg(AXES["slope"], [Strip("go", (Point("sub-01", float("nan")),))])
+    ''
+    """
+    drawn = [strip for strip in strips if strip.known]
+    if not drawn:
+        return ""
+    scale = _scale(axis, drawn)
+    bottom = len(drawn) * (TITLE + BAND) + 4
+    inner = "".join(
+        _strip(strip, shown_points(strip.known, most), i * (TITLE + BAND), scale, axis)
+        for i, strip in enumerate(drawn)
+    )
+    label = f"{axis.title}: one mark for each participant, a strip for each contrast"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="strips" viewBox="0 0 {WIDTH} {bottom + AXIS}"'
+        f' role="group" aria-label="{escape(label)}" font-family="sans-serif" font-size="12">'
+        f"{_axis(scale, axis, bottom)}{inner}</svg>"
+    )
+
+
+def _axis(scale: _Scale, axis: Axis, bottom: float) -> str:
+    parts = []
+    for tick in ticks(scale.low, scale.high):
+        x = f"{scale(tick):.1f}"
+        parts.append(f'<path class="grid" stroke="#e4e7eb" d="M{x} {TITLE}V{bottom}"/>')
+        parts.append(
+            f'<text class="soft" fill="{FAINT}" x="{x}" y="{bottom + 16}" text-anchor="middle" font-size="11">'
+            f"{_tick(tick)}</text>"
+        )
+    ideal = f"{scale(axis.ideal):.1f}"
+    dashes = (
+        f'<path class="ideal" stroke="{FAINT}" stroke-dasharray="4 3" d="M{ideal} {TITLE - 4}V{bottom}"/>'
+    )
+    line = f'<path class="edge" stroke="{FAINT}" d="M{MARGIN} {bottom}H{WIDTH - MARGIN}"/>'
+    return f'<g aria-hidden="true">{"".join(parts)}{dashes}{line}</g>'
+
+
+def _tick(value: float) -> str:
+    return f"{value:.6g}".replace("-", "−")
+
+
+def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: _Scale, axis: Axis) -> str:
+    values = np.array([p.value for p in strip.known])
+    middle = top + TITLE + BAND / 2
+    places = np.array([scale(p.value) for p in drawn])
+    marks = "".join(
+        _mark(p, x, middle + offset) for p, x, offset in zip(drawn, places, stacked(places), strict=True)
+    )
+    return (
+        f"<g>{_heading(strip, values, top, axis)}{_spread(values, scale, middle)}"
+        f'<g class="marks" stroke="{NILEARN_COLOUR}" stroke-width="{2 * RADIUS}" stroke-linecap="round">'
+        f"{marks}</g></g>"
+    )
+
+
+def _heading(strip: Strip, values: Floats, top: float, axis: Axis) -> str:
+    title = strip.title if len(strip.title) <= 30 else f"{strip.title[:29]}…"
+    found = f"median {number(float(np.median(values)), axis.key)}" if len(values) > 1 else ""
+    if found and strip.interval and all(map(math.isfinite, strip.interval)):
+        found += f" [{', '.join(number(end, axis.key) for end in strip.interval)}]"
+    return (
+        f'<text class="name" fill="{INK}" x="{MARGIN}" y="{top + 14}" font-weight="600">{escape(title)}'
+        f"{f'<title>{escape(strip.title)}</title>' if title != strip.title else ''}</text>"
+        f'<text class="soft" fill="{FAINT}" x="{WIDTH - MARGIN}" y="{top + 14}" text-anchor="end"'
+        f' font-size="11">{found}</text>'
+    )
+
+
+def _spread(values: Floats, scale: _Scale, middle: float) -> str:
+    """Quartiles as a bar behind the marks, the median as a line."""
+    if len(values) < 2:
+        return ""
+    lower, median, upper = (scale(float(v)) for v in np.quantile(values, (0.25, 0.5, 0.75)))
+    up, down = middle - BAND / 2 + 3, middle + BAND / 2 - 3
+    return (
+        f'<rect class="box" fill="#e4e7eb" x="{lower:.1f}" y="{up}" width="{max(upper - lower, 1):.1f}"'
+        f' height="{down - up}"/><path class="median" stroke="{SPM_COLOUR}" stroke-width="2"'
+        f' d="M{median:.1f} {up}V{down}"/>'
+    )
+
+
+def _mark(point: Point, x: float, y: float) -> str:
+    """A mark with its words; a line of no length with round ends is the shortest way to write a dot."""
+    shape = f'<path d="M{x:.1f} {y:.1f}h0"/>'
+    if point.outlier:
+        r = RADIUS + 2
+        shape = f'<path class="out" stroke="none" fill="{SPM_COLOUR}" d="M{x:.1f} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z"/>'
+    words = f"{point.name}: {number(point.value)}{', outlying' if point.outlier else ''}"
+    link = f' href="{escape(point.link)}"' if point.link else ""
+    return f"<a{link}><title>{escape(words)}</title>{shape}</a>"
+
+
+def n_drawn(strip: Strip, most: int) -> tuple[int, int]:
+    """How many marks a strip has, and how many participants.
+
+    >>> n_drawn(Strip("go", tuple(Point("", float(i)) for i in range(9))), 5)
+    (5, 9)
+    """
+    known = strip.known
+    return len(shown_points(known, most)), len(known)

@@ -1,14 +1,35 @@
-"""From the group's tables to group.html."""
+"""From the group's results on disk to group.html, which can so be written again at any time."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from bidsglm.dataset.outputs import read_json, write_text
+from bidsglm.dataset.outputs import read_json, write_bytes, write_text
+from bidsglm.errors import BidsglmError
+from bidsglm.group.members import Members, unit_name
+from bidsglm.group.page_tables import intervals, outlying, step_shares
 from bidsglm.group.tables import Table, Tables
 from bidsglm.model import Settings
-from bidsglm.pages import about
-from bidsglm.report.figures import participants_figure
-from bidsglm.report.html import GroupReport, GroupUnit, ParticipantEntry, group_page
-from bidsglm.unit_page import written
+from bidsglm.pages import about, unit_summaries
+from bidsglm.report.group_html import group_page
+from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry, plots
+from bidsglm.report.strips import AXES
+
+UP_FROM_FIGURES = "../../"
+KINDS = {"not run yet": "not run", "other settings": "other settings"}
+"""What a problem says -> its kind; all others are failures."""
+
+
+class Place(NamedTuple):
+    """Where a participant's page shows a unit."""
+
+    who: str
+    """Participant, and session if there is one"""
+    unit: str
+    """Start of the group's file names"""
+    page: str
+    number: int
+    """Counted from 1, as the page's anchors are"""
 
 
 def _dataset_name(bids_dir: Path) -> str:
@@ -19,31 +40,62 @@ def _dataset_name(bids_dir: Path) -> str:
 
 
 def write_group_page(settings: Settings, tables: Tables) -> Path:
-    """Write group.html from the collected tables; returns its path.
+    """Write group.html from the collected tables, and its plots as files; returns its path.
 
     Raises
     ------
     ReadWriteError
         When the page cannot be written.
     """
-    members = tables.members
-    output_dir = members.output_dir
-    units = tuple(_unit(output_dir, name, table) for name, table in tables.agreement.items())
-    entries = tuple(
-        ParticipantEntry(p, f"sub-{p}.html" if (output_dir / f"sub-{p}.html").exists() else "", problem)
-        for p, problem in members.problems.items()
-    )
+    members, output_dir = tables.members, tables.members.output_dir
+    entries = tuple(_entry(output_dir, label, problem) for label, problem in members.problems.items())
+    places = _places(members, {entry.participant: entry.page for entry in entries if entry.page})
+    units = {name: _unit(output_dir, name, table, places) for name, table in tables.agreement.items()}
+    for name, unit in units.items():
+        _write_plots(output_dir / "group" / "figures", name, unit)
     page = output_dir / "group.html"
-    write_text(page, group_page(GroupReport(_dataset_name(settings.bids_dir), about(), entries, units)))
+    dataset = _dataset_name(settings.bids_dir)
+    write_text(page, group_page(GroupReport(dataset, about(), entries, tuple(units.values()), members.notes)))
     return page
 
 
-def _unit(output_dir: Path, name: str, table: Table) -> GroupUnit:
-    """What the page says of one task and space; its figures are written too."""
-    stats = [stat for stat in ("t", "F", "effect") if any(row["map"] == stat for row in table.rows)]
-    figures = tuple(participants_figure(table.rows, stat) for stat in stats)
-    for figure in figures:
-        written(figure, output_dir / "group" / "figures", name)
+def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry:
+    page = f"sub-{participant}.html"
+    kind = next((kind for words, kind in KINDS.items() if words in problem), "failed")
+    return ParticipantEntry(participant, page if (output_dir / page).exists() else "", problem, kind)
+
+
+def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> GroupUnit:
+    """What the page says of one task and space."""
     return GroupUnit(
-        name.replace("_", " "), table.rows, figures, table.path.relative_to(output_dir).as_posix()
+        name.replace("_", " "),
+        table.rows,
+        table.path.relative_to(output_dir).as_posix(),
+        places={place.who: (place.page, place.number) for place in places if place.unit == name},
+        outlying=outlying(output_dir, name),
+        intervals=intervals(output_dir, name),
+        shares=step_shares(output_dir, name),
     )
+
+
+def _places(members: Members, pages: Mapping[str, str]) -> list[Place]:
+    """Where the participants' pages show which unit."""
+    found = []
+    for participant, page in pages.items():
+        try:
+            shown = [s for s in unit_summaries(members.output_dir, participant) if "estimates" in s]
+        except BidsglmError:  # named among the members' failures; its page is linked as a whole
+            continue
+        for number, summary in enumerate(shown, 1):
+            session = summary["entities"].get("session")
+            who = f"sub-{participant} ses-{session}" if session else f"sub-{participant}"
+            found.append(Place(who, unit_name(summary), page, number))
+    return found
+
+
+def _write_plots(folder: Path, name: str, unit: GroupUnit) -> None:
+    """Strip plots as files of their own; their links lead to the pages from there."""
+    for plot in plots((unit,))[unit.title]:
+        for metric, drawing in plot.drawings.items():
+            text = drawing.replace('href="sub-', f'href="{UP_FROM_FIGURES}sub-')
+            write_bytes(folder / f"{name}_stat-{plot.map}_desc-{AXES[metric].stem}.svg", text.encode())

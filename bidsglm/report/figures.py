@@ -1,7 +1,6 @@
-"""Records -> figures: designs side by side, agreement over participants; the others by their modules."""
+"""Records -> figures: designs side by side; the others by their modules."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,11 +8,9 @@ import numpy as np
 from bidsglm.model import TRIAL_TYPE, DesignMatrix, Floats
 from bidsglm.report.densities import bland_altman_figure, histogram_figure, scatter_figure
 from bidsglm.report.drawing import (
-    BACKEND_COLOURS,
     BACKEND_TITLES,
     FAINT,
     INK,
-    PAGE_WIDTH,
     Figure,
     canvas,
     encoded,
@@ -34,7 +31,6 @@ __all__ = [
     "histogram_figure",
     "maps_figure",
     "masks_figure",
-    "participants_figure",
     "scatter_figure",
 ]
 
@@ -124,62 +120,3 @@ def _draw_design(axes: "Axes", names: Sequence[str], matrix: Floats, faint: bool
     axes.tick_params(length=0)
     axes.spines[:].set_visible(True)
     axes.spines[:].set_linewidth(0.5)
-
-
-STRIP_METRICS: Mapping[str, str] = MappingProxyType(
-    {
-        "pearson_r": "Pearson r",
-        "slope": "slope, SPM on nilearn",
-        "dice_p001": "Dice at p < 0.001",
-    }
-)
-
-
-def participants_figure(rows: Sequence[Mapping[str, str | int | float]], map_name: str = "t") -> Figure:
-    """Agreement of one map: a dot for every participant, a bar at the median, a line for each contrast.
-
-    Parameters
-    ----------
-    rows
-        Agreement rows of all participants.
-    map_name
-        effect, t, F or z
-    """
-    chosen = [row for row in rows if row["map"] == map_name]
-    contrasts = list(dict.fromkeys(str(row["contrast"]) for row in chosen))
-    metrics = [m for m in STRIP_METRICS if any(np.isfinite(float(row.get(m, "nan"))) for row in chosen)]
-    with style():
-        drawing = canvas(PAGE_WIDTH, 1.1 + 0.42 * len(contrasts))
-        grid = drawing.subplots(1, max(len(metrics), 1), sharey=True, squeeze=False)[0]
-        for axes, metric in zip(grid, metrics, strict=False):
-            for place, contrast in enumerate(contrasts):
-                values = [float(row.get(metric, "nan")) for row in chosen if row["contrast"] == contrast]
-                _draw_strip(axes, np.array(values), place)
-            if metric == "slope":
-                axes.axvline(1, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
-            axes.set_title(STRIP_METRICS[metric])
-            axes.locator_params(axis="x", nbins=4)
-            axes.grid(axis="x", color="#e4e7eb", linewidth=0.6)
-            axes.set_axisbelow(True)
-        grid[0].set_yticks(range(len(contrasts)), contrasts)
-        grid[0].set_ylim(max(len(contrasts), 1) - 0.5, -0.5)
-        content = encoded(drawing, "svg")
-    return Figure(
-        name=f"stat-{map_name}_desc-agreement.svg",
-        content=content,
-        alt=f"Agreement of the {map_name} maps by contrast, one dot for each participant.",
-        caption=(
-            f"Agreement of SPM's and nilearn's {map_name} maps. One dot is one participant, the bar is their"
-            " median. 1 is perfect agreement in every panel; the dashed line marks a slope of 1."
-        ),
-    )
-
-
-def _draw_strip(axes: "Axes", values: Floats, place: int) -> None:
-    values = np.sort(values[np.isfinite(values)])
-    if not len(values):
-        return
-    # neighbours in rank go up and down in turn, so that equal values stay apart without chance
-    offsets = 0.09 * (np.arange(len(values)) % 3 - 1)
-    axes.scatter(values, place + offsets, s=22, color=BACKEND_COLOURS["nilearn"], alpha=0.75, linewidths=0)
-    axes.plot([np.median(values)] * 2, [place - 0.3, place + 0.3], color=BACKEND_COLOURS["spm"], linewidth=2)

@@ -1,28 +1,21 @@
-"""Self-contained HTML pages of a participant and of a data set, from records and figures."""
+"""Self-contained HTML page of a participant, from records and figures."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bidsglm.compare.advice import Finding, place
-from bidsglm.compare.agreement import COLUMNS
-from bidsglm.report import attribution, cluster_tables, diagnosis_tables, wording
+from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
-from bidsglm.report.drawing import BACKEND_TITLES, Figure
+from bidsglm.report.drawing import Figure
 from bidsglm.report.methods import RunInput, SettingRow
 from bidsglm.report.references import cited
+from bidsglm.report.rendering import About, environment
 from bidsglm.report.standing import FILLED, StandingTable, standing, standing_table
 from bidsglm.report.standing import kind as kind_of
-from bidsglm.report.steps import STEP_TEXTS
 from bidsglm.report.wording import Row
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 __all__ = [
     "About",
@@ -30,33 +23,12 @@ __all__ = [
     "CodeReport",
     "ContrastReport",
     "Figure",
-    "GroupReport",
-    "GroupUnit",
-    "ParticipantEntry",
     "ParticipantReport",
     "RunInput",
     "SettingRow",
     "UnitReport",
-    "group_page",
     "participant_page",
 ]
-
-TEMPLATES = Path(__file__).parent / "templates"
-MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
-
-
-@dataclass(frozen=True)
-class About:
-    """What made the page."""
-
-    version: str
-    """Of bidsglm."""
-    command: str
-    """The command line as typed."""
-    date: str
-    """When, for people to read."""
-    packages: Mapping[str, str] = field(default_factory=dict)
-    """Versions of Python and of the packages that the numbers depend on."""
 
 
 @dataclass(frozen=True)
@@ -169,52 +141,6 @@ class ParticipantReport:
     errors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ParticipantEntry:
-    """A participant's line on the page of the data set."""
-
-    participant: str
-    """Label without prefix."""
-    page: str = ""
-    """Link relative to the group page; empty when there is none."""
-    error: str = ""
-    """Empty when the participant is finished."""
-
-
-@dataclass(frozen=True)
-class GroupUnit:
-    """The participants' agreement in one task and space."""
-
-    title: str
-    rows: tuple[Row, ...]
-    """The participants' agreement rows, `participant_id` (and `session_id`) in front."""
-    figures: tuple[Figure, ...] = ()
-    table: str = ""
-    """Link to the TSV, relative to the page."""
-
-
-@dataclass(frozen=True)
-class GroupReport:
-    """The page of a data set."""
-
-    dataset: str
-    about: About
-    participants: tuple[ParticipantEntry, ...]
-    units: tuple[GroupUnit, ...] = ()
-    warnings: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-
-
-def data_uri(figure: Figure) -> str:
-    """Put the image inside its own address, so that the page needs no file beside it.
-
-    >>> data_uri(Figure("a.svg", b"<svg/>", "", ""))
-    'data:image/svg+xml;base64,PHN2Zy8+'
-    """
-    kind = MEDIA_TYPES[Path(figure.name).suffix]
-    return f"data:{kind};base64,{base64.b64encode(figure.content).decode('ascii')}"
-
-
 def participant_page(report: ParticipantReport) -> str:
     """Render a participant's report as one HTML document that needs nothing else.
 
@@ -231,7 +157,7 @@ def participant_page(report: ParticipantReport) -> str:
         if any(unit.code for unit in report.units):
             sections.append("Code")
     return (
-        _environment()
+        environment()
         .get_template("participant.html")
         .render(
             report=report,
@@ -239,47 +165,3 @@ def participant_page(report: ParticipantReport) -> str:
             references=cited([text for unit in report.units for text in unit.methods]),
         )
     )
-
-
-def group_page(report: GroupReport) -> str:
-    """Render a data set's report as one HTML document; participants' pages are linked beside it."""
-    sections = ["Summary"]
-    if report.units:
-        sections += ["Agreement", "Participants"]
-    return (
-        _environment()
-        .get_template("group.html")
-        .render(
-            report=report,
-            sections=[*sections, "Warnings", "Errors", "About"],
-            spreads={unit.title: wording.spreads(unit.rows) for unit in report.units},
-        )
-    )
-
-
-def _slug(text: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in text.lower())
-
-
-def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": wording.number, "data_uri": data_uri, "slug": _slug}
-    environment.globals |= {
-        "backend_titles": BACKEND_TITLES,
-        "descriptions": COLUMNS,
-        "wording": wording,
-        "attribution": attribution,
-        "step_texts": STEP_TEXTS,
-        "clusters": cluster_tables,
-        "diagnosis_cell": diagnosis_tables.cell,
-        "regressor_titles": diagnosis_tables.REGRESSOR_TITLES,
-    }
-    return environment

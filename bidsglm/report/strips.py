@@ -20,6 +20,8 @@ WIDTH = 380
 MARGIN = 14
 BAND = 40
 """Height in which the marks of a contrast stand."""
+HEAD = 20
+"""Height of the metric's name."""
 TITLE = 22
 AXIS = 26
 RADIUS = 3.2
@@ -62,6 +64,8 @@ class Axis(NamedTuple):
 
     key: str
     """Column of the agreement table"""
+    stem: str
+    """As in file names"""
     title: str
     ideal: float
     """Value of identical maps; always in the plot"""
@@ -70,10 +74,10 @@ class Axis(NamedTuple):
 AXES: Mapping[str, Axis] = {
     axis.key: axis
     for axis in (
-        Axis("pearson_r", "Pearson r", 1.0),
-        Axis("slope", "slope, SPM on nilearn", 1.0),
-        Axis("dice_p001", "Dice at p < 0.001", 1.0),
-        Axis("rmsd", "RMSD", 0.0),
+        Axis("pearson_r", "pearson", "Pearson r", 1.0),
+        Axis("slope", "slope", "slope, SPM on nilearn", 1.0),
+        Axis("dice_p001", "dice", "Dice at p < 0.001", 1.0),
+        Axis("rmsd", "rmsd", "RMSD", 0.0),
     )
 }
 
@@ -170,16 +174,17 @@ def strips_svg(axis: Axis, strips: Sequence[Strip], most: int = BUDGET) -> str:
     if not drawn:
         return ""
     scale = _scale(axis, drawn)
-    bottom = len(drawn) * (TITLE + BAND) + 4
+    bottom = HEAD + len(drawn) * (TITLE + BAND) + 4
     inner = "".join(
-        _strip(strip, shown_points(strip.known, most), i * (TITLE + BAND), scale, axis)
+        _strip(strip, shown_points(strip.known, most), HEAD + i * (TITLE + BAND), scale, axis)
         for i, strip in enumerate(drawn)
     )
     label = f"{axis.title}: one mark for each participant, a strip for each contrast"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="strips" viewBox="0 0 {WIDTH} {bottom + AXIS}"'
         f' role="group" aria-label="{escape(label)}" font-family="sans-serif" font-size="12">'
-        f"{_axis(scale, axis, bottom)}{inner}</svg>"
+        f'<text class="name" fill="{INK}" x="{MARGIN}" y="15" font-size="14" font-weight="600">'
+        f"{escape(axis.title)}</text>{_axis(scale, axis, bottom)}{inner}</svg>"
     )
 
 
@@ -187,15 +192,11 @@ def _axis(scale: _Scale, axis: Axis, bottom: float) -> str:
     parts = []
     for tick in ticks(scale.low, scale.high):
         x = f"{scale(tick):.1f}"
-        parts.append(f'<path class="grid" stroke="#e4e7eb" d="M{x} {TITLE}V{bottom}"/>')
-        parts.append(
-            f'<text class="soft" fill="{FAINT}" x="{x}" y="{bottom + 16}" text-anchor="middle" font-size="11">'
-            f"{_tick(tick)}</text>"
-        )
+        parts.append(f'<path class="grid" stroke="#e4e7eb" d="M{x} {HEAD + TITLE}V{bottom}"/>')
+        place = f'x="{x}" y="{bottom + 16}" text-anchor="middle" font-size="11"'
+        parts.append(f'<text class="soft" fill="{FAINT}" {place}>{_tick(tick)}</text>')
     ideal = f"{scale(axis.ideal):.1f}"
-    dashes = (
-        f'<path class="ideal" stroke="{FAINT}" stroke-dasharray="4 3" d="M{ideal} {TITLE - 4}V{bottom}"/>'
-    )
+    dashes = f'<path class="ideal" stroke="{FAINT}" stroke-dasharray="4 3" d="M{ideal} {HEAD + 4}V{bottom}"/>'
     line = f'<path class="edge" stroke="{FAINT}" d="M{MARGIN} {bottom}H{WIDTH - MARGIN}"/>'
     return f'<g aria-hidden="true">{"".join(parts)}{dashes}{line}</g>'
 
@@ -213,8 +214,7 @@ def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: _Scale, axis
     )
     return (
         f"<g>{_heading(strip, values, top, axis)}{_spread(values, scale, middle)}"
-        f'<g class="marks" stroke="{NILEARN_COLOUR}" stroke-width="{2 * RADIUS}" stroke-linecap="round">'
-        f"{marks}</g></g>"
+        f'<g class="marks" fill="{NILEARN_COLOUR}">{marks}</g></g>'
     )
 
 
@@ -224,7 +224,7 @@ def _heading(strip: Strip, values: Floats, top: float, axis: Axis) -> str:
     if found and strip.interval and all(map(math.isfinite, strip.interval)):
         found += f" [{', '.join(number(end, axis.key) for end in strip.interval)}]"
     return (
-        f'<text class="name" fill="{INK}" x="{MARGIN}" y="{top + 14}" font-weight="600">{escape(title)}'
+        f'<text class="name" fill="{INK}" x="{MARGIN}" y="{top + 14}">{escape(title)}'
         f"{f'<title>{escape(strip.title)}</title>' if title != strip.title else ''}</text>"
         f'<text class="soft" fill="{FAINT}" x="{WIDTH - MARGIN}" y="{top + 14}" text-anchor="end"'
         f' font-size="11">{found}</text>'
@@ -245,11 +245,12 @@ def _spread(values: Floats, scale: _Scale, middle: float) -> str:
 
 
 def _mark(point: Point, x: float, y: float) -> str:
-    """A mark with its words; a line of no length with round ends is the shortest way to write a dot."""
-    shape = f'<path d="M{x:.1f} {y:.1f}h0"/>'
+    """A mark with its words."""
+    shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"/>'
     if point.outlier:
         r = RADIUS + 2
-        shape = f'<path class="out" stroke="none" fill="{SPM_COLOUR}" d="M{x:.1f} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z"/>'
+        diamond = f"M{x:.1f} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z"
+        shape = f'<path class="out" fill="{SPM_COLOUR}" d="{diamond}"/>'
     words = f"{point.name}: {number(point.value)}{', outlying' if point.outlier else ''}"
     link = f' href="{escape(point.link)}"' if point.link else ""
     return f"<a{link}><title>{escape(words)}</title>{shape}</a>"

@@ -1,50 +1,25 @@
 """Pages in a real browser: nothing is fetched, viewers move, tables sort, nothing overflows."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bidsglm.report.figures import participants_figure
-from bidsglm.report.html import GroupReport, GroupUnit, ParticipantEntry, group_page, participant_page
+from bidsglm.report.html import participant_page
 from bidsglm.report.slices import reoriented
 from bidsglm.report.volumes import scene
 
-from .records import ABOUT, NILEARN_CODE, SPM_CODE, contrast_report, participant_report, volumes
+from .records import NILEARN_CODE, SPM_CODE, contrast_report, participant_report, volumes
 
 HOSTILE = 'go > <script>alert("x")</script> & "rest"'
 WIDTHS = (1280, 390)
 """Pixels of a laptop and of a telephone."""
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LEGIBLE = 4.5
 """Contrast ratio that WCAG 2 asks of text."""
 ROUNDING = 0.06
 """The viewer writes one decimal of the test maps, rounded to steps of 0.04."""
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
-    """Chromium with an empty profile of its own."""
-    with playwright.sync_playwright() as runner:
-        found = runner.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,30 +32,9 @@ def address(tmp_path_factory) -> str:
     return written(tmp_path_factory.mktemp("page") / "sub-01.html", participant_page(report))
 
 
-@pytest.fixture(scope="module")
-def group_address(tmp_path_factory) -> str:
-    rows = [
-        {"participant_id": f"sub-{i:02d}", **row, "slope": 0.8 + i / 10}
-        for i in range(1, 5)
-        for row in contrast_report(HOSTILE).agreement
-    ]
-    unit = GroupUnit("task-tapping", tuple(rows), (participants_figure(rows),), "group/agreement.tsv")
-    entries = tuple(ParticipantEntry(f"{i:02d}", f"sub-{i:02d}.html") for i in range(1, 5))
-    text = group_page(GroupReport("my <data>", ABOUT, entries, (unit,)))
-    return written(tmp_path_factory.mktemp("group") / "group.html", text)
-
-
 def written(path: Path, text: str) -> str:
     path.write_text(text, encoding="utf-8")
     return path.as_uri()
-
-
-@pytest.fixture
-def page(browser) -> Iterator["playwright.Page"]:
-    context = browser.new_context()
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    yield context.new_page()
-    context.close()
 
 
 @pytest.fixture
@@ -113,10 +67,9 @@ def test_page_opens_without_errors_requests_or_dialogs(page, address):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("which", ["address", "group_address"])
-def test_nothing_overflows(page, request, which, width):
+def test_nothing_overflows(page, address, width):
     page.set_viewport_size({"width": width, "height": 800})
-    page.goto(request.getfixturevalue(which))
+    page.goto(address)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     inside = page.evaluate(

@@ -19,7 +19,6 @@ from bidsglm.report.figures import (
     dominant_figure,
     maps_figure,
     masks_figure,
-    participants_figure,
     scatter_figure,
 )
 
@@ -29,19 +28,6 @@ from .records import AFFINE, SHAPE, ball, designs, volumes
 def pixels(figure: Figure) -> np.ndarray:
     assert figure.name.endswith(".png")
     return np.asarray(Image.open(io.BytesIO(figure.content)).convert("RGB")).astype(int)
-
-
-def rows(n: int = 5, contrast: str = "go") -> list[dict[str, object]]:
-    return [
-        {
-            "contrast": contrast,
-            "map": "t",
-            "pearson_r": 0.9 + i / 100,
-            "slope": 1.0,
-            "dice_p001": float("nan"),
-        }
-        for i in range(n)
-    ]
 
 
 def check(figure: Figure) -> None:
@@ -134,10 +120,6 @@ def test_disjoint_masks_are_drawn_all_the_same():
         assert pixels(figure).size
 
 
-def test_dollar_signs_in_names_are_no_formulas():
-    check(participants_figure(rows(contrast="reward $10 > $_{5")))
-
-
 def test_masks_are_counted_in_words():
     figure = masks_figure({"spm": ball(4), "nilearn": ball(5)}, 100.0 * ball(6), AFFINE)
     check(figure)
@@ -159,12 +141,6 @@ def test_design_names_the_run_and_its_columns():
 def test_wide_and_dead_designs_are_drawn():
     names = tuple(f"c{i}" for i in range(150))
     check(design_figure({"spm": DesignMatrix(names, np.zeros((20, 150)), np.zeros((20, 0)))}))
-
-
-def test_participants_are_drawn_with_and_without_numbers():
-    check(participants_figure(rows()))
-    check(participants_figure(rows(1)))
-    check(participants_figure([]))
 
 
 def settings() -> dict[str, object]:

@@ -3,24 +3,20 @@
 import re
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from bidsglm.report import wording
-from bidsglm.report.figures import contrast_figures, participants_figure
+from bidsglm.report.figures import contrast_figures
 from bidsglm.report.html import (
     ContrastReport,
-    GroupReport,
-    GroupUnit,
-    ParticipantEntry,
     ParticipantReport,
-    group_page,
     participant_page,
 )
 from bidsglm.report.volumes import packed_contrast, scene
 
+from .parsed import Page
 from .reasons import FILLED
 from .records import ABOUT, contrast_report, participant_report, unit_report, volumes
 
@@ -29,37 +25,6 @@ WHOLE_BRAIN = 230_000
 """Voxels of 2 mm in the brain of MNI152NLin2009cAsym, rounded down."""
 MAX_BYTES = 15e6
 """What a page of four contrasts may weigh."""
-
-
-class Page(HTMLParser):
-    """What a browser would see of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.texts: dict[str, list[str]] = {}
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link", "img", "br", "input"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"</{tag}> closes something else"
-
-    def handle_data(self, data):
-        if self.open and data.strip():
-            self.texts.setdefault(self.open[-1], []).append(data.strip())
-
-    def values(self, tag: str, attribute: str) -> list[str]:
-        return [attrs[attribute] or "" for name, attrs in self.tags if name == tag and attribute in attrs]
-
-    @property
-    def ids(self) -> list[str]:
-        return [attrs["id"] or "" for _, attrs in self.tags if "id" in attrs]
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +37,6 @@ def text() -> str:
 @pytest.fixture(scope="module")
 def page(text) -> Page:
     return Page(text)
-
-
-def group_report() -> GroupReport:
-    rows = [
-        {"participant_id": f"sub-{i:02d}", **row, "slope": 0.8 + i / 10}
-        for i in range(1, 4)
-        for row in contrast_report(HOSTILE).agreement
-    ]
-    entries = (
-        ParticipantEntry("01", "sub-01.html"),
-        ParticipantEntry("04", "sub-04.html", "sub-04_bold.nii.gz: ends too early"),
-    )
-    unit = GroupUnit("task-tapping", tuple(rows), (participants_figure(rows),), "group/agreement.tsv")
-    return GroupReport("my <data>", ABOUT, entries, (unit,))
 
 
 def test_sections_follow_fmriprep_and_the_bar_leads_to_each(page):
@@ -262,23 +213,6 @@ def test_four_contrasts_of_whole_brain_noise_stay_below_the_limit():
     unit = replace(unit_report(contrasts), scene=of.packed())
     assert brain.sum() > WHOLE_BRAIN
     assert len(participant_page(ParticipantReport("01", ABOUT, (unit,))).encode()) < MAX_BYTES
-
-
-def test_group_page_shows_spread_and_every_participant():
-    page = Page(group_page(group_report()))
-    assert page.texts["h2"] == ["Summary", "Agreement", "Participants", "Warnings", "Errors", "About"]
-    assert page.texts["h1"] == ["my <data>"]
-    assert any("(0.900 to 1.100)" in small for small in page.texts["small"])
-    assert {"sub-01", "sub-02", "sub-03"} <= set(page.texts["th"])
-    assert "sub-04: sub-04_bold.nii.gz: ends too early" in page.texts["li"]
-    assert {"sub-01.html", "group/agreement.tsv"} <= set(page.values("a", "href"))
-    assert page.open == []
-
-
-def test_group_page_without_results_lists_errors():
-    page = Page(group_page(GroupReport("ds", ABOUT, (ParticipantEntry("01", error="no events"),))))
-    assert page.texts["h2"] == ["Summary", "Warnings", "Errors", "About"]
-    assert "sub-01: no events" in page.texts["li"]
 
 
 def test_names_in_figures_do_not_reach_their_file_names():

@@ -1,8 +1,11 @@
 "use strict";
-function cellValue(row, column) {
-  const text = row.cells[column].textContent.trim();
+function cellKey(text) {
   const number = parseFloat(text.replace(/−/g, "-").replace(/,/g, ""));
   return Number.isNaN(number) ? text : number;
+}
+
+function cellValue(row, column) {
+  return cellKey(row.cells[column].textContent.trim());
 }
 
 function compareCells(a, b) {
@@ -14,10 +17,13 @@ function compareCells(a, b) {
 function sortBy(table, header) {
   const direction = header.getAttribute("aria-sort") === "ascending" ? -1 : 1;
   const column = header.cellIndex;
-  const body = table.tBodies[0];
-  const rows = Array.from(body.rows);
-  rows.sort((a, b) => direction * compareCells(cellValue(a, column), cellValue(b, column)));
-  rows.forEach((row) => body.append(row));
+  if (table.sortRows) table.sortRows(column, direction);
+  else {
+    const body = table.tBodies[0];
+    const rows = Array.from(body.rows);
+    rows.sort((a, b) => direction * compareCells(cellValue(a, column), cellValue(b, column)));
+    rows.forEach((row) => body.append(row));
+  }
   header.parentElement.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
   header.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
 }
@@ -43,12 +49,17 @@ document.querySelectorAll("table.sortable").forEach((table) => {
   });
 });
 
+function plain(text) {
+  return text.replace(/−/g, "-").replace(/(\d),(?=\d{3})/g, "$1");
+}
+
 // what the table says, without its thousands separators and typographic minus signs
 function tabbed(table) {
+  if (table.copied) return table.copied().map((row) => row.map(plain).join("\t")).join("\n");
   return Array.from(table.rows, (row) =>
     Array.from(row.cells, (cell) => {
       const text = cell.textContent.trim().replace(/\s+/g, " ");
-      return cell.classList.contains("number") && cell.tagName === "TD" ? text.replace(/−/g, "-").replace(/(\d),(?=\d{3})/g, "$1") : text;
+      return cell.classList.contains("number") && cell.tagName === "TD" ? plain(text) : text;
     }).join("\t"),
   ).join("\n");
 }

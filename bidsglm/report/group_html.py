@@ -1,0 +1,52 @@
+"""Self-contained HTML page of a data set, from its records."""
+
+from bidsglm.report import wording
+from bidsglm.report.group_report import GroupReport, plots, tiles
+from bidsglm.report.group_verdict import lead_sentence
+from bidsglm.report.references import cited
+from bidsglm.report.rendering import environment
+from bidsglm.report.rows_table import rows_table
+from bidsglm.report.step_bars import leading_svg
+
+REFERENCES_OF_THE_VERDICT = ("Bowring et al., 2019",)
+
+
+def group_page(report: GroupReport) -> str:
+    """Render a data set's report as one HTML document; participants' pages are linked beside it.
+
+    Parameters
+    ----------
+    report
+        What stands on it; without units only who failed.
+    """
+    units = report.units
+    texts = [text for unit in units for text in unit.methods]
+    return (
+        environment()
+        .get_template("group.html")
+        .render(
+            report=report,
+            sections=_sections(report),
+            spreads={unit.title: wording.spreads(unit.rows) for unit in units},
+            plots=plots(units),
+            tables={unit.title: rows_table(unit) for unit in units},
+            headline={unit.title: tiles(unit) for unit in units},
+            lead_sentence=lead_sentence,
+            leading_svg=leading_svg,
+            references=cited([*texts, *(REFERENCES_OF_THE_VERDICT if units else ())]),
+        )
+    )
+
+
+def _sections(report: GroupReport) -> list[str]:
+    """Titles of the sections that have something to show."""
+    units = report.units
+    optional = {
+        "Agreement": bool(units),
+        "Participants": bool(units),
+        "Group maps": any(unit.contrasts for unit in units),
+        "Why they differ": any(unit.shares for unit in units),
+        "Methods": any(unit.methods for unit in units),
+        "Left out": any(entry.error for entry in report.participants),
+    }
+    return ["Summary", *(name for name, there in optional.items() if there), "Errors", "About"]

@@ -1,0 +1,258 @@
+"""What stands on the page of a data set: records that the group level fills and the template shows."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from bidsglm.report.cluster_tables import ClusterReport
+from bidsglm.report.drawing import Figure
+from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
+from bidsglm.report.judgements import RegionFacts
+from bidsglm.report.rendering import About
+from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
+from bidsglm.report.wording import Row, headline_rows, main_rows
+
+Flag = tuple[str, str, str]
+"""Participant (and session, as `shown_name`), contrast, map."""
+STRIP_METRICS: Mapping[str, tuple[str, ...]] = {
+    "t": ("pearson_r", "slope", "dice_p001"),
+    "F": ("pearson_r", "slope", "dice_p001"),
+    "effect": ("pearson_r", "slope", "rmsd"),
+}
+"""Map -> what is plotted of it."""
+
+
+@dataclass(frozen=True)
+class ParticipantEntry:
+    """A participant of the data set, compared or not."""
+
+    participant: str
+    """Label without prefix."""
+    page: str = ""
+    """Link relative to the group page; empty when there is none."""
+    error: str = ""
+    """Why it takes no part, or not with everything; empty when all is well."""
+    kind: str = "failed"
+    """Of the reason, in a word or two; failed is an error, all others a fact."""
+
+
+@dataclass(frozen=True)
+class GroupContrast:
+    """One contrast's maps over the group, of both packages."""
+
+    name: str
+    """As the model has it."""
+    label: str
+    """As in file names."""
+    definition: str
+    """What was fitted, for people to read."""
+    test: str = "t"
+    dof: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Backend -> degrees of freedom"""
+    agreement: tuple[Row, ...] = ()
+    """One row for each map"""
+    figures: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()
+    clusters: tuple[ClusterReport, ...] = ()
+    volumes: Mapping[str, object] | None = None
+    """For the slice viewer, see `volumes.packed_contrast`."""
+
+
+class StepShares(NamedTuple):
+    """Which step leads the difference of a map, over participants."""
+
+    contrast: str
+    map: str
+    n: int
+    """Participants"""
+    steps: tuple["StepCount", ...]
+
+
+class StepCount(NamedTuple):
+    """A step over participants."""
+
+    step: str
+    n_leading: int
+    """Participants in whom it makes more than any other"""
+    share: float
+    """Median share of the RMSD"""
+    lower: float
+    """Lower quartile of the share"""
+    upper: float
+    """Upper quartile"""
+
+
+@dataclass(frozen=True)
+class GroupUnit:
+    """The participants' results of one task and space."""
+
+    title: str
+    rows: tuple[Row, ...]
+    """The participants' agreement rows, `participant_id` (and `session_id`) in front."""
+    table: str = ""
+    """Link to the TSV, relative to the page."""
+    places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Participant as shown -> page, and place of this unit on it"""
+    outlying: Mapping[Flag, tuple[str, ...]] = field(default_factory=dict)
+    """Flagged rows -> metrics in which they lie far from the others"""
+    intervals: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
+    """Contrast, map, metric -> confidence interval of the median"""
+    contrasts: tuple[GroupContrast, ...] = ()
+    """Maps over the group; empty where there are none"""
+    scene: Mapping[str, object] | None = None
+    shares: tuple[StepShares, ...] = ()
+    """Attribution over participants; empty where nothing was attributed"""
+    regions: RegionFacts | None = None
+    methods: tuple[str, ...] = ()
+    """Paragraphs"""
+    notes: tuple[str, ...] = ()
+    """What the reader should know before the numbers"""
+
+    @cached_property
+    def participants(self) -> tuple[str, ...]:
+        """Names of the compared, with their sessions."""
+        return tuple(dict.fromkeys(map(shown_name, self.rows)))
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Label of a contrast -> its name in the model."""
+        return {str(row["contrast"]): contrast_name(row) for row in self.rows}
+
+    @cached_property
+    def n_participants(self) -> int:
+        """Compared, whatever their sessions."""
+        return len({row["participant_id"] for row in self.rows})
+
+    @cached_property
+    def leads(self) -> tuple[Lead, ...]:
+        """Leading step of the effect and of the statistic over all contrasts."""
+        return leads(self.shares)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the page says first."""
+        people = tuple(str(p) for p in dict.fromkeys(row["participant_id"] for row in self.rows))
+        group_rows = {contrast.name: contrast.agreement for contrast in self.contrasts}
+        flagged = tuple(dict.fromkeys(name for name, _, _ in self.outlying))
+        return verdict(Evidence(people, self.rows, group_rows, self.regions, self.leads, flagged))
+
+    def link(self, row: Row) -> str:
+        """Link to the row's contrast on the participant's page; empty when there is no page."""
+        page, place = self.places.get(shown_name(row), ("", 0))
+        return f"{page}#unit-{place}-{row['contrast']}" if page else ""
+
+    def strips(self, map_name: str, metric: str) -> tuple[Strip, ...]:
+        """One strip for each contrast."""
+        chosen = [row for row in self.rows if row["map"] == map_name]
+        return tuple(
+            Strip(
+                contrast_name(rows[0]),
+                tuple(self._point(row, metric) for row in rows),
+                self.intervals.get((contrast, map_name, metric)),
+            )
+            for contrast, rows in _by_contrast(chosen).items()
+        )
+
+    def _point(self, row: Row, metric: str) -> Point:
+        name = shown_name(row)
+        flagged = metric in self.outlying.get((name, str(row["contrast"]), str(row["map"])), ())
+        return Point(name, float(row.get(metric, math.nan)), self.link(row), flagged)
+
+
+@dataclass(frozen=True)
+class GroupReport:
+    """The page of a data set."""
+
+    dataset: str
+    about: About
+    participants: tuple[ParticipantEntry, ...]
+    units: tuple[GroupUnit, ...] = ()
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class Plots(NamedTuple):
+    """Strip plots of one map."""
+
+    map: str
+    drawings: Mapping[str, str]
+    """Metric -> SVG"""
+    thinned: bool
+    """Whether some participants' marks are left out"""
+
+
+def shown_name(row: Row) -> str:
+    """Participant, and session if there is one.
+
+    >>> shown_name({"participant_id": "sub-01", "session_id": "ses-a"})
+    'sub-01 ses-a'
+    """
+    session = row.get("session_id")
+    return f"{row['participant_id']} {session}" if session else str(row["participant_id"])
+
+
+def contrast_name(row: Row) -> str:
+    """As the model has it, else as in file names.
+
+    >>> contrast_name({"contrast": "aMinusB", "contrast_name": "a - b"}), contrast_name({"contrast": "a"})
+    ('a - b', 'a')
+    """
+    return str(row.get("contrast_name") or row["contrast"])
+
+
+def _by_contrast(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(str(row["contrast"]), []).append(row)
+    return found
+
+
+def leads(shares: tuple[StepShares, ...]) -> tuple[Lead, ...]:
+    """Leading step of the effect and of the statistic, over contrasts and participants.
+
+    >>> steps = StepCount("noise", 3, 0.8, 0.4, 0.9), StepCount("filter", 1, 0.1, 0, 0.5)
+    >>> leads((StepShares("go", "t", 4, steps),))
+    (Lead(map='t', step='noise', share=0.8, n_leading=3, n=4),)
+    """
+    found: list[Lead] = []
+    for name in ("effect", "t", "F"):
+        chosen = [s for s in shares if s.map == name]
+        if not chosen or (name == "F" and any(lead.map == "t" for lead in found)):
+            continue
+        counts: dict[str, list[StepCount]] = {}
+        for each in chosen:
+            for count in each.steps:
+                counts.setdefault(count.step, []).append(count)
+        step = max(counts, key=lambda key: sum(c.n_leading for c in counts[key]))
+        share = sorted(c.share for c in counts[step])[len(counts[step]) // 2]
+        total = sum(s.n for s in chosen)
+        found.append(Lead(name, step, share, sum(c.n_leading for c in counts[step]), total))
+    return tuple(found)
+
+
+def plots(units: tuple[GroupUnit, ...]) -> dict[str, tuple[Plots, ...]]:
+    """Strip plots of every unit by its title; they share the marks that a page can hold."""
+    wanted = [(u, m, k, u.strips(m, k)) for u in units for m in _plotted(u) for k in STRIP_METRICS[m]]
+    most = marks_each(sum(len(strips) for *_, strips in wanted))
+    found: dict[str, list[Plots]] = {unit.title: [] for unit in units}
+    for unit in units:
+        for name in _plotted(unit):
+            each = {key: strips for u, m, key, strips in wanted if u is unit and m == name}
+            drawings = {k: svg for k, strips in each.items() if (svg := strips_svg(AXES[k], strips, most))}
+            drawn = [n_drawn(strip, most) for strips in each.values() for strip in strips]
+            if drawings:
+                found[unit.title].append(Plots(name, drawings, any(some < every for some, every in drawn)))
+    return {title: tuple(each) for title, each in found.items()}
+
+
+def _plotted(unit: GroupUnit) -> tuple[str, ...]:
+    present = {str(row["map"]) for row in unit.rows}
+    return tuple(name for name in STRIP_METRICS if name in present)
+
+
+def tiles(unit: GroupUnit) -> tuple[Row, ...]:
+    """Rows that the tiles speak of: the group's statistic maps, else the participants'."""
+    group = headline_rows([row for contrast in unit.contrasts for row in contrast.agreement])
+    return group or headline_rows(main_rows(unit.rows))

@@ -1,0 +1,231 @@
+"""The verdict at the head of the group page: does it matter, what differs, by which step, what to do."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bidsglm.report.attribution import percent
+from bidsglm.report.judgements import (
+    Grade,
+    Judgement,
+    RegionFacts,
+    judged,
+    listed,
+    regions_judged,
+)
+from bidsglm.report.steps import title
+from bidsglm.report.wording import Row, headline_rows, median, number
+
+FEW = 10
+"""Participants below which a group map turns on single participants."""
+SAME_SIZE = 0.05
+"""Distance of a slope from 1 up to which sizes are called equal."""
+HEADLINES: Mapping[Grade, str] = {
+    Grade.NONE: "No: for these data, SPM and nilearn lead to the same conclusions about the group.",
+    Grade.EXTENT: "A little: both packages find the same places, but how much passes the threshold depends on"
+    " the package.",
+    Grade.CONCLUSIONS: "Yes: conclusions about the group depend on the package.",
+}
+STEP_ACTIONS: Mapping[str, str] = {
+    "smoother": "give both packages data that are already smoothed",
+    "scaling": 'put both on one scale with "SignalScaling": [0, 1] under Software.Nilearn of the model: both'
+    " effects are then in percent of the grand mean",
+    "filter": "look at the designs: regressors as slow as the filter's cut-off are treated apart",
+    "noise": "look whether the noise model fits the data: a short repetition time asks for FAST in SPM and"
+    " for a higher order than AR(1) in nilearn",
+    "runs": "look whether runs differ in noise or length: SPM pools their residual variance, nilearn weights"
+    " each run by its own",
+    "regressors": "look at the durations of events: very short ones get other heights in each package",
+}
+
+
+class Lead(NamedTuple):
+    """The step that makes most of the difference of a map, over participants and contrasts."""
+
+    map: str
+    """effect, t or F"""
+    step: str
+    share: float
+    """Of the RMSD, median over participants"""
+    n_leading: int
+    """Participants (of a contrast each) in whom this step leads"""
+    n: int
+    """Participants (of a contrast each) attributed"""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the verdict rests on."""
+
+    participants: tuple[str, ...]
+    """Compared, as the page names them"""
+    rows: tuple[Row, ...]
+    """Agreement of the participants' maps"""
+    group_rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """Contrast -> agreement of its group maps"""
+    regions: RegionFacts | None = None
+    leads: tuple[Lead, ...] = ()
+    outlying: tuple[str, ...] = ()
+    """Participants flagged"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer at the head of the page."""
+
+    headline: str
+    grade: Grade | None
+    """None where nothing can be said of the group"""
+    facts: tuple[tuple[str, str], ...]
+    """What about, and a sentence with the numbers that carry the headline"""
+    actions: tuple[str, ...]
+
+
+def verdict(evidence: Evidence) -> Verdict:
+    """Judge by the worst contrast and by the regions.
+
+    >>> row = {"contrast": "go", "map": "t", "pearson_r": 0.99, "slope": 1.0}
+    >>> verdict(Evidence(("sub-01",), (row,))).headline
+    'One participant makes no group: what follows is about sub-01 alone.'
+    """
+    maps = {name: judged(row) for name, row in _group_stats(evidence).items()}
+    regions = regions_judged(evidence.regions) if evidence.regions and evidence.regions.n_tests else None
+    grades = [found.grade for found in (*maps.values(), *((regions,) if regions else ()))]
+    grade = max(grades, default=None)
+    if len(evidence.participants) < 2:
+        grade = None
+    facts = [
+        *(("Group maps", text) for text in _map_facts(maps)),
+        *((("Regions", f"{_upper(regions.text)}."),) if regions else ()),
+        *_size_facts(evidence),
+        *_participant_facts(evidence),
+        *(("Which step", lead_sentence(lead)) for lead in evidence.leads),
+    ]
+    return Verdict(_headline(evidence, grade, maps), grade, tuple(facts), _actions(evidence, grade, maps))
+
+
+def _group_stats(evidence: Evidence) -> dict[str, Row]:
+    """Contrast -> row of its group statistic."""
+    found = {name: headline_rows(rows) for name, rows in evidence.group_rows.items()}
+    return {name: rows[0] for name, rows in found.items() if rows}
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _headline(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgement]) -> str:
+    if len(evidence.participants) == 1:
+        return f"One participant makes no group: what follows is about {evidence.participants[0]} alone."
+    if grade is None:
+        return "Not known: no group maps and no regions to compare; what follows is about participants."
+    text = HEADLINES[grade]
+    worst = [name for name, found in maps.items() if found.grade == grade]
+    if grade and len(maps) > 1 and 0 < len(worst) < len(maps):
+        text = f"{text[:-1]}, in {listed(worst)}."
+    if len(evidence.participants) < FEW:
+        text += (
+            f" With {len(evidence.participants)} participants this is a trial: group maps of so few turn on"
+            " single participants."
+        )
+    return text
+
+
+def _map_facts(maps: Mapping[str, Judgement]) -> list[str]:
+    """Sentences on the contrasts, the worst first; those that agree together where there are many."""
+    ranked = sorted(maps.items(), key=lambda item: -item[1].grade)
+    told = [f"{name}: the two group t maps {found.text}." for name, found in ranked[:3]]
+    rest = [found for _, found in ranked[3:]]
+    if rest:
+        same = sum(found.grade == Grade.NONE for found in rest)
+        told.append(
+            f"Of the {len(rest)} other contrasts, {same} lead to the same conclusions; see Group maps below."
+        )
+    return told
+
+
+def _size_facts(evidence: Evidence) -> list[tuple[str, str]]:
+    """Whether effects and statistics are of the same size: group maps', else the participants'."""
+    group = [row for rows in evidence.group_rows.values() for row in rows]
+    texts = []
+    for name, rows in (("effects", _maps(group or evidence.rows, "effect")), ("t", _maps(group, "t"))):
+        slope = median(rows, "slope")
+        if not math.isfinite(slope):
+            continue
+        size = "as large as" if abs(slope - 1) <= SAME_SIZE else f"{times(slope)} times"
+        texts.append(f"SPM's {name} {'are' if name == 'effects' else 'is'} {size} nilearn's")
+    whose = "group maps" if group else "participants' maps"
+    return [("Size", f"{', '.join(texts)} (slope over voxels of the {whose}).")] if texts else []
+
+
+def times(ratio: float) -> str:
+    """Write a ratio with three digits.
+
+    >>> times(1.6113), times(0.0123), times(25.04)
+    ('1.61', '0.0123', '25')
+    """
+    return f"{ratio:.3g}"
+
+
+def _maps(rows: Sequence[Row], name: str) -> list[Row]:
+    return [row for row in rows if row["map"] == name]
+
+
+def _participant_facts(evidence: Evidence) -> list[tuple[str, str]]:
+    stats = headline_rows(evidence.rows)
+    r, dice = median(stats, "pearson_r"), median(stats, "dice_p001")
+    if not math.isfinite(r):
+        return []
+    name = stats[0]["map"]
+    text = f"The {name} maps of single participants correlate at r = {number(r)}"
+    text += f" and overlap with a Dice of {dice:.2f} at p < 0.001" if math.isfinite(dice) else ""
+    text += " (medians)" if len(stats) > 1 else ""
+    if evidence.outlying:
+        verb = "lies" if len(evidence.outlying) == 1 else "lie"
+        text += f"; {listed(evidence.outlying)} {verb} far from the others"
+    return [("Participants" if len(evidence.participants) > 1 else "Participant", f"{text}.")]
+
+
+def lead_sentence(lead: Lead) -> str:
+    """Say which step makes most of a map's difference.
+
+    >>> lead_sentence(Lead("t", "noise", 0.8, 3, 4))
+    'The noise model makes 80 % of the difference between the t maps; it leads in 3 of 4.'
+    """
+    behind = ", which group maps and regions rest on" if lead.map == "effect" else ""
+    return (
+        f"The {title(lead.step)} makes {percent(lead.share)} of the difference between the {lead.map}"
+        f" maps{behind}; it leads in {lead.n_leading} of {lead.n}."
+    )
+
+
+def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgement]) -> tuple[str, ...]:
+    """What to do, by what was found."""
+    found = []
+    if grade == Grade.NONE:
+        found.append("Use either package, and name it with its version and settings (Methods).")
+    if grade == Grade.EXTENT:
+        found.append(
+            "Name the package and the threshold, and build no conclusion on voxels near the threshold or on"
+            " the size of a cluster."
+        )
+    if grade == Grade.CONCLUSIONS:
+        worst = [name for name, judgement in maps.items() if judgement.grade == Grade.CONCLUSIONS]
+        which = f"{listed(worst)}: report" if worst else "Report"
+        found.append(f"{which} the results of both packages, or say why the one you chose is the right one.")
+    effects = _maps(
+        [row for rows in evidence.group_rows.values() for row in rows] or list(evidence.rows), "effect"
+    )
+    if abs(median(effects, "slope") - 1) > SAME_SIZE:
+        found.append("Never pool or compare effect sizes across the packages: each has its own unit.")
+    effect = next((lead for lead in evidence.leads if lead.map == "effect"), None)
+    if effect and effect.step in STEP_ACTIONS and grade != Grade.NONE:
+        found.append(f"To bring the group maps together, {STEP_ACTIONS[effect.step]}.")
+    if evidence.outlying:
+        found.append(f"Look at the pages of {listed(evidence.outlying)} before anything else.")
+    if len(evidence.participants) < FEW and grade is not None:
+        found.append(
+            "Decide with the full sample; run the group level again when there are more participants."
+        )
+    return tuple(found)

@@ -1,0 +1,177 @@
+"""Does it matter? A contrast's two group maps, and the regions, judged by stated rules.
+
+Two group maps of a contrast are judged by their correlation and by the overlap of what passes each
+threshold. The marks on the scale are those of the literature: within one package, parametric and
+permutation inference overlap with a Dice of 0.83 to 0.97, whole pipelines of different packages with
+0.28 to 0.68 (Bowring et al., 2019). Regions are judged by their one-sample conclusions.
+"""
+
+import math
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from bidsglm.report.wording import THRESHOLDS, Row, number
+
+SAME_SHAPE = 0.95
+"""Correlation of two group maps from which their shape is called the same."""
+SAME_EXTENT = 0.8
+"""Dice from which the same voxels pass: about what two ways of inference in one package reach."""
+OTHER_EXTENT = 0.5
+"""Dice below which other voxels pass: as between whole pipelines of different packages."""
+FEWEST_VOXELS = 10
+"""A Dice of smaller sets turns on single voxels and is not judged."""
+FEW = 10
+"""Participants below which a group map is a trial, not a finding."""
+SAME_SIZE = 0.05
+"""Distance of a slope from 1 up to which sizes are called equal."""
+NAMED = 5
+"""Regions or contrasts that a sentence names at most."""
+CORRECTED = ("fdr05", "fwe05")
+
+
+class Grade(IntEnum):
+    """How much the choice of package matters."""
+
+    NONE = 0
+    """The same conclusions."""
+    EXTENT = 1
+    """The same places, another extent."""
+    CONCLUSIONS = 2
+    """Other conclusions."""
+
+
+class Judgement(NamedTuple):
+    """What is said of one contrast's group maps, or of its regions."""
+
+    grade: Grade
+    text: str
+
+
+class RegionFacts(NamedTuple):
+    """One-sample conclusions of both packages over regions and contrasts."""
+
+    n_tests: int
+    """Regions times contrasts that both packages could test"""
+    n_changed: int
+    """Of these, conclusions that are not the same"""
+    changed: tuple[str, ...] = ()
+    """Which, in words"""
+    icc: float = math.nan
+    """Median ICC(A,1)"""
+
+
+def _defined(row: Row, key: str) -> float:
+    value = row.get(key, math.nan)
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _counts(row: Row, threshold: str) -> tuple[int, int]:
+    """Voxels of SPM and of nilearn that pass; -1 where it is not known."""
+    found = (_defined(row, f"n_{backend}_{threshold}") for backend in ("spm", "nilearn"))
+    spm, nilearn = (int(n) if math.isfinite(n) else -1 for n in found)
+    return spm, nilearn
+
+
+def judged(row: Row) -> Judgement:
+    """Judge the group maps of a contrast from their row of the agreement table.
+
+    Parameters
+    ----------
+    row
+        Of the statistic, t or F.
+
+    Notes
+    -----
+    The correlation falls short of `SAME_SHAPE`, the Dice of p < 0.001 falls below `OTHER_EXTENT`, or a
+    corrected threshold is passed in one package alone: other conclusions. Else any Dice below
+    `SAME_EXTENT`: another extent. Else none.
+
+    Examples
+    --------
+    >>> row = {"contrast": "go", "map": "t", "pearson_r": 0.99, "dice_p001": 0.7, "n_spm_p001": 90,
+    ...        "n_nilearn_p001": 100}
+    >>> judged(row)
+    Judgement(grade=<Grade.EXTENT: 1>, text='correlate at r = 0.990; at p < 0.001, SPM has 90 voxels and \
+nilearn 100 (Dice 0.70)')
+    """
+    r = _defined(row, "pearson_r")
+    overlaps = {key: _overlap(row, key) for key in THRESHOLDS}
+    alone = [key for key in CORRECTED if _one_alone(row, key)]
+    dice = {key: value for key, value in overlaps.items() if math.isfinite(value)}
+    grade = Grade.NONE
+    if r < SAME_SHAPE or alone or dice.get("p001", 1.0) < OTHER_EXTENT:
+        grade = Grade.CONCLUSIONS
+    elif any(value < SAME_EXTENT for value in dice.values()):
+        grade = Grade.EXTENT
+    return Judgement(grade, f"correlate at r = {number(r)}; {_passing(row, alone)}")
+
+
+def _overlap(row: Row, threshold: str) -> float:
+    """Dice, where the sets are large enough to judge it."""
+    enough = max(_counts(row, threshold)) >= FEWEST_VOXELS
+    return _defined(row, f"dice_{threshold}") if enough else math.nan
+
+
+def _one_alone(row: Row, threshold: str) -> bool:
+    spm, nilearn = _counts(row, threshold)
+    return min(spm, nilearn) == 0 and max(spm, nilearn) > 0
+
+
+def _passing(row: Row, alone: Sequence[str]) -> str:
+    """What passes in words: p < 0.001, and the corrected threshold that tells most."""
+    known = [key for key in THRESHOLDS if min(_counts(row, key)) >= 0]
+    if not known:
+        return "no threshold is known"
+    if not any(max(_counts(row, key)) > 0 for key in known):
+        return "no voxel passes any threshold in either package"
+    told = list(dict.fromkeys([key for key in known if key == "p001"] + list(alone)))
+    worst = min(
+        (k for k in known if math.isfinite(_overlap(row, k))), key=lambda k: _overlap(row, k), default=""
+    )
+    if worst and worst not in told:
+        told.append(worst)
+    return "; ".join(_told(row, key) for key in told or known[:1])
+
+
+def _told(row: Row, key: str) -> str:
+    spm, nilearn = _counts(row, key)
+    if spm == nilearn == 0:
+        return f"at {THRESHOLDS[key]}, none passes in either"
+    dice = _defined(row, f"dice_{key}")
+    shared = f" (Dice {dice:.2f})" if math.isfinite(dice) else ""
+    voxels = f"{spm:,} voxel{'s' * (spm != 1)}" if spm else "no voxel"
+    return (
+        f"at {THRESHOLDS[key]}, SPM has {voxels} and nilearn {f'{nilearn:,}' if nilearn else 'none'}{shared}"
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names, the first few of many.
+
+    >>> listed(["a"]), listed(["a", "b", "c"]), listed(list("abcdefg"))
+    ('a', 'a, b and c', 'a, b, c, d, e and 2 more')
+    """
+    shown = list(names[:NAMED])
+    if len(names) > NAMED:
+        shown.append(f"{len(names) - NAMED} more")
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
+
+
+def regions_judged(facts: RegionFacts) -> Judgement:
+    """Judge the conclusions about regions: any that changes is another conclusion.
+
+    >>> print(regions_judged(RegionFacts(20, 1, ("left insula (go)",), 0.98)).text)
+    in 1 of 20 region tests the conclusion (p < 0.05 and its direction) depends on the package: left \
+    insula (go); median ICC(A,1) 0.980
+    """
+    icc = f"; median ICC(A,1) {number(facts.icc)}" if math.isfinite(facts.icc) else ""
+    if not facts.n_changed:
+        text = f"all {facts.n_tests} region tests give the same conclusion (p < 0.05 and its direction)"
+        return Judgement(Grade.NONE, text + icc)
+    named = listed(facts.changed)
+    return Judgement(
+        Grade.CONCLUSIONS,
+        f"in {facts.n_changed} of {facts.n_tests} region tests the conclusion (p < 0.05 and its direction)"
+        f" depends on the package{f': {named}' if named else ''}{icc}",
+    )

@@ -1,0 +1,74 @@
+"""What all pages share: the templates with their filters, figures inside the page, and what made it."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bidsglm.compare.agreement import COLUMNS
+from bidsglm.report import attribution, cluster_tables, diagnosis_tables, judgements, steps, wording
+from bidsglm.report.drawing import BACKEND_TITLES, Figure
+from bidsglm.report.steps import STEP_TEXTS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True)
+class About:
+    """What made the page."""
+
+    version: str
+    """Of bidsglm."""
+    command: str
+    """The command line as typed."""
+    date: str
+    """When, for people to read."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Versions of Python and of the packages that the numbers depend on."""
+
+
+def data_uri(figure: Figure) -> str:
+    """Put the image inside its own address, so that the page needs no file beside it.
+
+    >>> data_uri(Figure("a.svg", b"<svg/>", "", ""))
+    'data:image/svg+xml;base64,PHN2Zy8+'
+    """
+    kind = MEDIA_TYPES[Path(figure.name).suffix]
+    return f"data:{kind};base64,{base64.b64encode(figure.content).decode('ascii')}"
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text.lower())
+
+
+def environment() -> "Environment":
+    """Templates with everything that they may use."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": wording.number, "data_uri": data_uri, "slug": _slug}
+    environment.globals |= {
+        "backend_titles": BACKEND_TITLES,
+        "descriptions": COLUMNS,
+        "wording": wording,
+        "attribution": attribution,
+        "step_texts": STEP_TEXTS,
+        "step_title": steps.title,
+        "step_colour": steps.colour,
+        "clusters": cluster_tables,
+        "diagnosis_cell": diagnosis_tables.cell,
+        "judgements": judgements,
+        "regressor_titles": diagnosis_tables.REGRESSOR_TITLES,
+    }
+    return environment

@@ -1,0 +1,121 @@
+"""The verdict follows its rules and says what it does not know."""
+
+import pytest
+
+from bidsglm.report.group_verdict import Evidence, Lead, verdict
+from bidsglm.report.judgements import Grade, RegionFacts, judged, regions_judged
+
+
+def row(r=0.99, dice=(0.9, 0.9, 0.9), spm=(100, 80, 60), nilearn=(100, 80, 60), name="t") -> dict:
+    found: dict = {"contrast": "go", "map": name, "pearson_r": r, "slope": 1.0}
+    for key, d, s, n in zip(("p001", "fdr05", "fwe05"), dice, spm, nilearn, strict=True):
+        found |= {f"dice_{key}": d, f"n_spm_{key}": s, f"n_nilearn_{key}": n}
+    return found
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("given", "grade"),
+    [
+        (row(), Grade.NONE),
+        (row(r=0.949), Grade.CONCLUSIONS),
+        (row(r=0.95), Grade.NONE),
+        (row(dice=(0.79, 0.9, 0.9)), Grade.EXTENT),
+        (row(dice=(0.9, 0.9, 0.3)), Grade.EXTENT),
+        (row(dice=(0.49, 0.9, 0.9)), Grade.CONCLUSIONS),
+        (row(spm=(100, 80, 0), dice=(0.9, 0.9, 0.0)), Grade.CONCLUSIONS),
+        (row(nilearn=(100, 0, 0), spm=(100, 0, 0), dice=(0.9, NAN, NAN)), Grade.NONE),
+        (row(spm=(0, 0, 0), nilearn=(0, 0, 0), dice=(NAN, NAN, NAN)), Grade.NONE),
+        (row(spm=(3, 3, 3), nilearn=(5, 5, 5), dice=(0.2, 0.2, 0.2)), Grade.NONE),
+    ],
+)
+def test_group_maps_are_graded_by_shape_overlap_and_corrected_thresholds(given, grade):
+    assert judged(given).grade == grade
+
+
+def test_a_threshold_passed_in_one_package_alone_is_named():
+    text = judged(row(spm=(100, 80, 0), nilearn=(100, 80, 7), dice=(0.9, 0.9, 0.0))).text
+    assert "at FWE 0.05, SPM has no voxel and nilearn 7" in text
+
+
+def test_nothing_significant_in_either_is_said():
+    text = judged(row(spm=(0, 0, 0), nilearn=(0, 0, 0), dice=(NAN, NAN, NAN))).text
+    assert "no voxel passes any threshold in either package" in text
+
+
+def test_one_changed_region_is_another_conclusion():
+    assert regions_judged(RegionFacts(50, 0)).grade == Grade.NONE
+    assert regions_judged(RegionFacts(50, 1, ("insula",))).grade == Grade.CONCLUSIONS
+
+
+def people(n: int) -> tuple[str, ...]:
+    return tuple(f"sub-{i:02d}" for i in range(n))
+
+
+def evidence(n: int = 20, **changes) -> Evidence:
+    known: dict = {"participants": people(n), "rows": (row(),), "group_rows": {"go": (row(),)}}
+    return Evidence(**(known | changes))
+
+
+def test_agreeing_maps_make_the_answer_no():
+    found = verdict(evidence())
+    assert found.grade == Grade.NONE
+    assert found.headline.startswith("No:")
+    assert any("Use either package" in text for text in found.actions)
+
+
+def test_the_worst_contrast_decides_and_is_named():
+    found = verdict(evidence(group_rows={"go": (row(),), "stop": (row(r=0.8),)}))
+    assert found.grade == Grade.CONCLUSIONS
+    assert found.headline.endswith("in stop.")
+    assert found.facts[0][1].startswith("stop:")
+    assert any(text.startswith("stop: report the results of both") for text in found.actions)
+
+
+def test_a_changed_region_decides_too():
+    found = verdict(evidence(regions=RegionFacts(10, 2, ("insula", "cuneus"), 0.9)))
+    assert found.grade == Grade.CONCLUSIONS
+    assert any("insula and cuneus" in text for _, text in found.facts)
+
+
+def test_few_participants_are_called_a_trial():
+    assert "trial" in verdict(evidence(9)).headline
+    assert "trial" not in verdict(evidence(10)).headline
+
+
+def test_one_participant_gets_no_verdict_on_the_group():
+    found = verdict(evidence(1))
+    assert found.grade is None
+    assert "sub-00 alone" in found.headline
+
+
+def test_without_group_maps_and_regions_the_group_is_not_judged():
+    found = verdict(evidence(group_rows={}))
+    assert found.grade is None
+    assert found.headline.startswith("Not known")
+
+
+def test_other_units_of_the_effect_forbid_pooling():
+    effect = {"contrast": "go", "map": "effect", "pearson_r": 0.99, "slope": 1.6}
+    found = verdict(evidence(group_rows={"go": (row(), effect)}))
+    assert any("1.6 times nilearn's" in text for _, text in found.facts)
+    assert any("Never pool" in text for text in found.actions)
+    same = verdict(evidence(group_rows={"go": (row(), effect | {"slope": 1.04})}))
+    assert not any("Never pool" in text for text in same.actions)
+
+
+def test_the_step_behind_the_effect_is_named_with_what_to_do():
+    leads = (Lead("effect", "scaling", 0.93, 18, 20), Lead("t", "noise", 0.8, 15, 20))
+    found = verdict(evidence(leads=leads, group_rows={"go": (row(dice=(0.7, 0.9, 0.9)),)}))
+    steps = [text for name, text in found.facts if name == "Which step"]
+    assert "intensity scaling makes 93 %" in steps[0]
+    assert "leads in 18 of 20" in steps[0]
+    assert any('"SignalScaling": [0, 1]' in text for text in found.actions)
+
+
+def test_outlying_participants_are_named():
+    found = verdict(evidence(outlying=("sub-03", "sub-07")))
+    assert any("sub-03 and sub-07 lie far" in text for _, text in found.facts)
+    assert any("sub-03 and sub-07" in text for text in found.actions)

@@ -10,10 +10,11 @@ from bidsglm.group.members import Members, unit_name
 from bidsglm.group.page_tables import intervals, outlying, step_shares
 from bidsglm.group.tables import Table, Tables
 from bidsglm.model import Settings
-from bidsglm.pages import about, unit_summaries
+from bidsglm.pages import about
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry, plots
 from bidsglm.report.strips import AXES
+from bidsglm.results import unit_summaries
 
 UP_FROM_FIGURES = "../../"
 KINDS = {"not run yet": "not run", "other settings": "other settings"}

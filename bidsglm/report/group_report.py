@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import Figure
-from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
+from bidsglm.report.group_verdict import FEW, Evidence, Lead, Verdict, verdict
 from bidsglm.report.judgements import RegionFacts
 from bidsglm.report.rendering import About
 from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
@@ -135,7 +135,7 @@ class GroupUnit:
         """What the page says first."""
         people = tuple(str(p) for p in dict.fromkeys(row["participant_id"] for row in self.rows))
         group_rows = {contrast.name: contrast.agreement for contrast in self.contrasts}
-        flagged = tuple(dict.fromkeys(name for name, _, _ in self.outlying))
+        flagged = tuple(dict.fromkeys(name for name, _, _ in self.outlying)) if len(people) >= FEW else ()
         return verdict(Evidence(people, self.rows, group_rows, self.regions, self.leads, flagged))
 
     def link(self, row: Row) -> str:

@@ -1,6 +1,7 @@
 """The options: what the command line takes, and how each word is read."""
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -10,6 +11,27 @@ from bidsglm.errors import UsageError
 
 LEVELS = {"participant": "participant", "subject": "participant", "group": "group", "dataset": "group"}
 FILTER_KEYS = ("bold", "mask", "events", "confounds")
+
+
+WIDTH = 100
+"""Characters of a line of the help; longer ones are hard to read."""
+HELP_COLUMN = 36
+"""Where the explanations begin."""
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Help with all spellings of an option on one line and its value once behind them."""
+
+    def __init__(self, prog: str) -> None:
+        width = min(shutil.get_terminal_size().columns - 2, WIDTH)
+        super().__init__(prog, max_help_position=HELP_COLUMN, width=width)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = action.metavar or f"{{{','.join(map(str, action.choices or ()))}}}"
+        several = " ..." if action.nargs in ("+", "*") else ""
+        return f"{', '.join(action.option_strings)} {value}{several}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -83,19 +105,39 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         help="participants, with or without sub- (all)",
     )
     group.add_argument(
-        "--session-label", "--session-id", nargs="+", type=_label("ses"), default=[], metavar="LABEL"
+        "--session-label",
+        "--session-id",
+        nargs="+",
+        type=_label("ses"),
+        default=[],
+        metavar="LABEL",
+        help="sessions (all)",
     )
     group.add_argument(
-        "--task-label", "--task-id", nargs="+", type=_label("task"), default=[], metavar="LABEL"
+        "--task-label",
+        "--task-id",
+        nargs="+",
+        type=_label("task"),
+        default=[],
+        metavar="LABEL",
+        help="tasks (all)",
     )
-    group.add_argument("--run-label", "--run-id", nargs="+", type=_label("run"), default=[], metavar="LABEL")
+    group.add_argument(
+        "--run-label",
+        "--run-id",
+        nargs="+",
+        type=_label("run"),
+        default=[],
+        metavar="LABEL",
+        help="runs (all)",
+    )
     group.add_argument(
         "--space",
         nargs="+",
         type=_label("space"),
         default=[],
         metavar="SPACE",
-        help="the only one there is, else MNI152NLin2009cAsym",
+        help="spaces (the only one there is, else MNI152NLin2009cAsym)",
     )
     group.add_argument(
         "--bids-filter-file",
@@ -129,31 +171,45 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="BIDS Stats Model (none: an automatic one, written beside the results)",
     )
-    group.add_argument("--backends", nargs="+", choices=("spm", "nilearn"), default=["spm", "nilearn"])
+    group.add_argument(
+        "--backends",
+        nargs="+",
+        choices=("spm", "nilearn"),
+        default=["spm", "nilearn"],
+        help="whose model to fit (both)",
+    )
     group.add_argument(
         "--settings",
         choices=("matched", "native"),
         default="matched",
         dest="matching",
-        help="matched: one model, each package's implementation; native: each package's own defaults",
+        help="matched: the same model in both; native: what the model leaves out takes each package's own "
+        "default (matched)",
     )
     group.add_argument("--smoothing-fwhm", type=non_negative, metavar="MM", help="smooth before the fit (0)")
-    group = parser.add_argument_group("changes to the automatic model")
+    group.add_argument(
+        "--no-attribution",
+        action="store_true",
+        help="do not divide the difference among modelling steps",
+    )
+    group = parser.add_argument_group("changes to the automatic model (an error beside --model)")
     group.add_argument(
         "--hrf", metavar="MODEL", help='as in a model file: "spm + derivative", glover ... (spm)'
     )
     group.add_argument(
         "--high-pass", type=non_negative, metavar="SECONDS", help="cut-off; 0 for no filter (128)"
     )
-    group.add_argument("--noise-model", metavar="NAME", help="ar1, fast, ols (ar1)")
-    group.add_argument("--confounds", nargs="*", metavar="NAME-OR-GLOB", help="(the six motion parameters)")
     group.add_argument(
-        "--mask-threshold", type=_threshold, metavar="SHARE", help="SPM's masking threshold (0.8)"
+        "--noise-model", metavar="NAME", help="ar1, fast, ols; ar2 and higher for nilearn (ar1)"
     )
     group.add_argument(
-        "--no-attribution",
-        action="store_true",
-        help="do not divide the difference among modelling steps",
+        "--confounds",
+        nargs="*",
+        metavar="NAME-OR-GLOB",
+        help="nuisance regressors (the six motion parameters)",
+    )
+    group.add_argument(
+        "--mask-threshold", type=_threshold, metavar="SHARE", help="SPM's, of its global; -Inf for none (0.8)"
     )
 
 
@@ -228,7 +284,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--random-seed", type=seed, default=0, metavar="N", help="of everything drawn at random (0)"
     )
-    group.add_argument("--stop-on-first-crash", action="store_true")
+    group.add_argument("--stop-on-first-crash", action="store_true", help="start nobody else after a failure")
     group.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     group.add_argument("-q", "--quiet", action="count", default=0, help="say less")
     group.add_argument("--notrack", action="store_true", help="accepted; nothing is ever collected")
@@ -246,13 +302,17 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of the three-positional form; `bidsglm demo OUTPUT_DIR` is dispatched before it."""
     parser = _Parser(
         prog="bidsglm",
+        usage="%(prog)s bids_dir output_dir {participant,group} [options]\n       %(prog)s demo output_dir",
+        formatter_class=_Formatter,
         allow_abbrev=False,
         description="Fit the same first-level model as SPM12 and with nilearn, and compare the two.",
-        epilog="bidsglm demo OUTPUT_DIR writes a small synthetic data set and runs everything on it.",
+        epilog="What stands in brackets is what happens without the option. bidsglm demo output_dir writes "
+        "a small synthetic data set and runs everything on it. Exit codes: 0 done; 64 wrong command line; "
+        "65 data or model cannot be used; 66 no such input; 18 the filters match nothing.",
     )
     parser.add_argument("bids_dir", type=Path, help="raw BIDS data set")
-    parser.add_argument("output_dir", type=Path, help="where the derivatives go")
-    parser.add_argument("analysis_level", help="participant (subject) or group (dataset)")
+    parser.add_argument("output_dir", type=Path, help="where the results go")
+    parser.add_argument("analysis_level", help="participant (or subject), then group (or dataset)")
     _add_filters(parser)
     _add_model(parser)
     _add_group(parser)

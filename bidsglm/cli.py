@@ -94,7 +94,8 @@ def _run(settings: Settings) -> int:
         raise UsageError(
             f"{settings.output_dir}: results must not go into the raw data folder itself; name another"
         )
-    with work_dir_in_use(settings.work_dir, settings.bids_dir):
+    spare = None if settings.dry_run else settings.output_dir
+    with work_dir_in_use(settings.work_dir, settings.bids_dir, spare):
         if settings.level == "group":
             from bidsglm.group import run_group
 

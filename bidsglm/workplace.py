@@ -4,6 +4,7 @@ Light to import: it has its say before the libraries that look at the environmen
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,24 +18,43 @@ CACHES = {"MPLCONFIGDIR": "matplotlib", "JOBLIB_TEMP_FOLDER": "joblib", "NUMBA_C
 
 
 @contextmanager
-def work_dir_in_use(work_dir: Path | None, bids_dir: Path) -> Iterator[None]:
+def work_dir_in_use(work_dir: Path | None, bids_dir: Path, output_dir: Path | None) -> Iterator[None]:
     """Send temporary files and caches of all libraries to the work folder; processes inherit it.
+
+    Parameters
+    ----------
+    work_dir
+        None for a folder of this run alone, among the system's temporary files, that is removed at the end.
+    bids_dir
+        The raw data, where it must not lie.
+    output_dir
+        Takes the folder of the run where the system has no place for one, as in a container with a read-only
+        root and nothing else mounted; None when nothing may be written there.
 
     Raises
     ------
     UsageError
-        When it lies in the raw data.
+        When the work folder lies in the raw data.
     CannotCreateError
-        When it can be neither made nor written to.
+        When it can be neither made nor written to, or there is no place for temporary files.
     """
     if work_dir is None:
-        yield
+        with _folder_of_the_run(output_dir) as folder, _environment_of(folder, fresh=True):
+            yield
         return
     folder = work_dir.resolve()
     if folder.is_relative_to(bids_dir.resolve()):
         raise UsageError(f"{work_dir}: the work folder must not lie in the raw data; name another")
     _check_writable(work_dir, folder)
-    variables = {"TMPDIR": str(folder)} | {name: str(folder / part) for name, part in CACHES.items()}
+    with _environment_of(folder, fresh=False):
+        yield
+
+
+@contextmanager
+def _environment_of(folder: Path, fresh: bool) -> Iterator[None]:
+    """The environment that sends everything to a folder; where that is fresh, what the user set stays."""
+    caches = {name: part for name, part in CACHES.items() if not (fresh and name in os.environ)}
+    variables = {"TMPDIR": str(folder)} | {name: str(folder / part) for name, part in caches.items()}
     earlier = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     tempfile.tempdir = None  # Python finds it anew
@@ -47,6 +67,35 @@ def work_dir_in_use(work_dir: Path | None, bids_dir: Path) -> Iterator[None]:
             else:
                 os.environ[name] = value
         tempfile.tempdir = None
+
+
+@contextmanager
+def _folder_of_the_run(output_dir: Path | None) -> Iterator[Path]:
+    """A new folder for temporary files, gone afterwards."""
+    folder = _new_folder(output_dir)
+    try:
+        for part in CACHES.values():
+            (folder / part).mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder(output_dir: Path | None) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="bidsglm-"))
+    except OSError:
+        if output_dir is None:
+            raise CannotCreateError(
+                "no folder for temporary files can be written to; set TMPDIR to one, or give --work-dir"
+            ) from None
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".bidsglm-", dir=output_dir.resolve()))
+    except OSError as error:
+        raise CannotCreateError(
+            f"{output_dir}: cannot be written to ({error.strerror}); choose an output folder you may write to"
+        ) from error
 
 
 def _check_writable(work_dir: Path, folder: Path) -> None:

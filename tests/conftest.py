@@ -1,9 +1,12 @@
 """What the whole suite shares."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from bidsglm.dataset import validation
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -21,3 +24,11 @@ def shared_dir() -> Path:
     if folder is None:
         pytest.skip("the full reference data are not beside this checkout (see BIDSGLM_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_validator() -> Iterator[None]:
+    """Runs go without the BIDS validator, half a second each: tests/dataset/test_validation.py has it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "find_validator", lambda: None)
+        yield

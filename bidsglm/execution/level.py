@@ -9,6 +9,7 @@ from bidsglm.citation import write_citation
 from bidsglm.dataset.layout import dataset_links, find_participants
 from bidsglm.dataset.outputs import write_dataset_files, write_text
 from bidsglm.dataset.temporary import remove_left_over
+from bidsglm.dataset.validation import check_valid
 from bidsglm.dataset.writes import write_shared
 from bidsglm.errors import BidsglmError, NothingMatchedError
 from bidsglm.execution.processes import over_processes
@@ -94,6 +95,8 @@ def run_participants(settings: Settings) -> int:
     model = model_from_file(settings)
     requested_supplements(settings)  # what they cannot use is known before anything is fitted
     labels = _participants(settings, model)
+    if not (settings.skip_bids_validation or settings.reports_only):
+        check_valid(settings.bids_dir, labels)
     if settings.dry_run:
         return _dry_run(settings, labels)
     log_dir = _start_run(settings)

@@ -40,6 +40,7 @@ _TEST = {
     "upper": "Upper 95% confidence limit of the mean",
     "t": "One-sample t of {title}'s effect, n - 1 degrees of freedom",
     "p": "Its two-sided p, not corrected for the number of regions",
+    "z": "The t as a standard normal z: beyond 1.96 where p < 0.05",
 }
 AGREEMENT_COLUMNS: Mapping[str, str] = MappingProxyType(
     {
@@ -137,7 +138,7 @@ def conclusion(test: OneSample) -> str | None:
 
 
 def region_agreement(spm: Floats, nilearn: Floats) -> Row:
-    """Columns n to nilearn_p of the group's table for one region.
+    """Columns n to nilearn_z of the group's table for one region.
 
     Parameters
     ----------

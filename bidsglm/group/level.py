@@ -7,9 +7,11 @@ from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
 from bidsglm.group.consistency import consistent_members
 from bidsglm.group.members import Members, find_members, participants_of
 from bidsglm.group.page import write_group_page
+from bidsglm.group.rois import write_regions
 from bidsglm.group.tables import write_tables
 from bidsglm.messages import LOG, start_log
 from bidsglm.model import Settings
+from bidsglm.region_values import requested_atlas
 
 
 def run_group(settings: Settings) -> int:
@@ -19,10 +21,13 @@ def run_group(settings: Settings) -> int:
     ------
     NoInputError
         When no participant is finished.
+    BidsglmError
+        When the atlas cannot be used.
     DataError
         When participants were run with different settings, and ``--allow-mixed`` is not given.
     """
     start_log(settings.verbosity, None)
+    atlas = requested_atlas(settings)
     found = find_members(settings)
     _check_any(found)
     members = consistent_members(found, settings)
@@ -35,10 +40,11 @@ def run_group(settings: Settings) -> int:
         return 0
     _describe_dataset(settings)
     tables = write_tables(members, settings)
-    page = write_group_page(settings, tables)
+    members, _ = write_regions(tables.members, atlas)
+    page = write_group_page(settings, tables._replace(members=members))
     write_citation(settings.output_dir)
     LOG.info("see %s", page)
-    return _recap(tables.members)
+    return _recap(members)
 
 
 def _describe_dataset(settings: Settings) -> None:

@@ -1,0 +1,264 @@
+"""Regions over the group: every participant's values beside each other, and whether the package matters.
+
+A participant's own table is taken where it was made with the atlas asked for; else the regions are read from
+the participant's maps, which gives the same numbers.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS, region_agreement
+from bidsglm.compare.roi_agreement import Row as AgreementRow
+from bidsglm.compare.rois import VALUE_COLUMNS
+from bidsglm.dataset.atlas import Atlas
+from bidsglm.dataset.outputs import number, read_json, read_table
+from bidsglm.errors import BidsglmError, ReadWriteError
+from bidsglm.group.members import Members, Summary, by_name, named, participants_of
+from bidsglm.group.tables import IDENTITIES
+from bidsglm.messages import LOG
+from bidsglm.model import Floats
+from bidsglm.region_values import (
+    SUPPLEMENT,
+    RegionReader,
+    Row,
+    atlas_facts,
+    write_region_table,
+)
+
+KINDS = ("rois", "roiAgreement")
+"""The group's tables of regions."""
+TEXTS = ("contrast", "label", "backend", "contrast_name")
+MOST_NOTES = 20
+"""Different warnings shown; with many participants every one may have a share of its own."""
+
+
+class RegionTables(NamedTuple):
+    """What stands on disk of the regions of one task and space."""
+
+    values: Path
+    agreement: Path
+    rows: tuple[AgreementRow, ...]
+    """Columns of `AGREEMENT_COLUMNS`"""
+    participants: tuple[Row, ...]
+    """Every participant's rows, `participant_id` (and `session_id`) in front"""
+    atlas: str
+    """Its file name"""
+    effect_units: Mapping[str, str]
+    """Backend -> unit"""
+    notes: tuple[str, ...]
+
+
+class _Source(NamedTuple):
+    """Which atlas, and what stands of it already."""
+
+    digest: str
+    facts: Mapping[str, object]
+    """For sidecars"""
+    reader: RegionReader | None
+    """None without --atlas: only tables that stand there can be used"""
+    notes: tuple[str, ...] = ()
+
+
+def write_regions(members: Members, atlas: Atlas | None) -> tuple[Members, dict[str, RegionTables]]:
+    """Write the group's tables of regions, by the start of its file names; nothing where nobody has any.
+
+    A participant whose maps or table are damaged is named in the members' failures and left out.
+
+    Parameters
+    ----------
+    members
+        Those with both packages' maps take part.
+    atlas
+        Of the command line; without one the tables that the participants have are used.
+
+    Raises
+    ------
+    CannotCreateError, ReadWriteError
+        When a table cannot be written.
+    """
+    found: dict[str, RegionTables] = {}
+    for name, units in by_name(members.compared).items():
+        if atlas is not None:
+            source = _Source(atlas.digest, atlas_facts(atlas), RegionReader(atlas))
+        else:
+            there = _common(members, units)
+            if there is None:
+                _remove(members.output_dir / "group", name)
+                continue
+            source = there
+        members, found[name] = _write(members, name, units, source)
+    return members, found
+
+
+def _entry(unit: Summary) -> Mapping[str, Any]:
+    """What a unit's summary says of its own table of regions; nothing where it has none."""
+    entry: Mapping[str, Any] = unit.get("supplements", {}).get(SUPPLEMENT, {})
+    return entry if entry.get("files") else {}
+
+
+def _common(members: Members, units: Sequence[Summary]) -> _Source | None:
+    """The atlas that most of the units' tables were made with; None where there are no tables."""
+    digests = Counter(str(_entry(unit)["digest"]) for unit in units if _entry(unit))
+    if not digests:
+        return None
+    digest = digests.most_common(1)[0][0]
+    first = next(unit for unit in units if _entry(unit).get("digest") == digest)
+    sidecar = read_json(_path(members.output_dir, first).with_suffix(".json"))
+    facts = {key: value for key, value in sidecar.items() if key.startswith("Atlas")}
+    others = [unit for unit in units if _entry(unit).get("digest") != digest]
+    note = (
+        f"regions: {named(participants_of(others))} have no values of {facts.get('Atlas', 'this atlas')}; "
+        "give --atlas to the group to have them read from the maps"
+    )
+    return _Source(digest, facts, None, (note,) if others else ())
+
+
+def _remove(folder: Path, name: str) -> None:
+    """Take away an earlier run's tables, which the other results no longer go with."""
+    for kind in KINDS:
+        for suffix in (".tsv", ".json"):
+            path = folder / f"{name}_desc-{kind}_metrics{suffix}"
+            if path.exists():
+                path.unlink()
+                LOG.info("%s: removed, it is of an earlier run; give --atlas to have it again", path)
+
+
+def _path(output_dir: Path, unit: Summary) -> Path:
+    return output_dir / str(unit["folder"]) / f"{unit['prefix']}_desc-rois_metrics.tsv"
+
+
+def _write(
+    members: Members, name: str, units: Sequence[Summary], source: _Source
+) -> tuple[Members, RegionTables]:
+    rows: list[Row] = []
+    said: dict[str, list[str]] = {}
+    for unit in units:
+        if source.reader is None and _entry(unit).get("digest") != source.digest:
+            continue
+        try:
+            values, warnings = _unit_rows(members.output_dir, unit, source)
+        except BidsglmError as error:
+            members = members.with_failure(unit["participant"], error)
+            continue
+        rows.extend({**_front(unit), **row} for row in values)
+        for text in warnings:
+            said.setdefault(text, []).append(unit["participant"])
+    folder = members.output_dir / "group"
+    values_path, agreement_path = (folder / f"{name}_desc-{kind}_metrics.tsv" for kind in KINDS)
+    identities = {key: text for key, text in IDENTITIES.items() if any(key in row for row in rows)}
+    units_of_effect = dict(units[0].get("effect_units", {}))
+    facts = {**source.facts, "EffectUnits": units_of_effect}
+    write_region_table(values_path, {**identities, **VALUE_COLUMNS}, rows, **facts)
+    agreed = tuple(_agreement(rows, _t_contrasts(units)))
+    write_region_table(agreement_path, AGREEMENT_COLUMNS, agreed, **facts)
+    notes = (*source.notes, *_notes(said, len(units)))
+    for note in notes:
+        LOG.warning("%s", note)
+    atlas = Path(str(source.facts.get("Atlas", ""))).name
+    return members, RegionTables(
+        values_path, agreement_path, agreed, tuple(rows), atlas, units_of_effect, notes
+    )
+
+
+def _front(unit: Summary) -> Row:
+    session = unit["entities"].get("session")
+    return {
+        "participant_id": f"sub-{unit['participant']}",
+        **({"session_id": f"ses-{session}"} if session else {}),
+    }
+
+
+def _unit_rows(output_dir: Path, unit: Summary, source: _Source) -> tuple[Sequence[Row], Sequence[str]]:
+    """A unit's values and what is doubtful about them, from its table or from its maps.
+
+    Raises
+    ------
+    ReadWriteError
+        When the table or a map is missing or damaged.
+    """
+    entry = _entry(unit)
+    if entry.get("digest") == source.digest and (source.reader is None or _path(output_dir, unit).exists()):
+        return _read(_path(output_dir, unit)), entry.get("warnings", ())
+    assert source.reader is not None
+    found = source.reader.read(output_dir, unit)
+    return found.rows, found.warnings
+
+
+def _read(path: Path) -> list[Row]:
+    """A participant's table.
+
+    Raises
+    ------
+    ReadWriteError
+        When it is missing, or is not the one that bidsglm writes.
+    """
+    try:
+        return [
+            {key: row[key] if key in TEXTS else _number(row[key]) for key in VALUE_COLUMNS}
+            for row in read_table(path)
+        ]
+    except (KeyError, ValueError) as error:
+        raise ReadWriteError(f"{path}: is damaged ({error}); run the participant again") from error
+
+
+def _number(cell: str) -> float | int:
+    """A number as it was written: counts stay whole.
+
+    >>> _number("12"), _number("0.5"), _number("n/a")
+    (12, 0.5, nan)
+    """
+    return int(cell) if cell.lstrip("-").isdigit() else number(cell)
+
+
+def _t_contrasts(units: Iterable[Summary]) -> dict[str, str]:
+    """Label -> name of all contrasts that have effects, in order."""
+    return {c["label"]: c["name"] for unit in units for c in unit["contrasts"] if c["test"] == "t"}
+
+
+def _agreement(rows: Sequence[Row], contrasts: Mapping[str, str]) -> Iterator[AgreementRow]:
+    """One row for each contrast and region."""
+    effects: dict[tuple[str, int], dict[str, dict[str, list[float]]]] = {}
+    labels: dict[int, str] = {}
+    for row in rows:
+        label, region = str(row["contrast"]), int(row["region"] or 0)
+        if label not in contrasts:
+            continue
+        labels[region] = str(row["label"])
+        by_backend = effects.setdefault((label, region), {})
+        value = row["effect"]
+        of_one = by_backend.setdefault(str(row["backend"]), {}).setdefault(str(row["participant_id"]), [])
+        of_one.append(float(value) if value is not None else np.nan)
+    for label in contrasts:
+        for region, name in sorted(labels.items()):
+            if (label, region) in effects:
+                spm, nilearn = _paired(effects[label, region])
+                front: AgreementRow = {"contrast": label, "region": region, "label": name}
+                yield {**front, **region_agreement(spm, nilearn), "contrast_name": contrasts[label]}
+
+
+def _paired(by_backend: Mapping[str, Mapping[str, Sequence[float]]]) -> tuple[Floats, Floats]:
+    """Effects of both packages (n_participants,), each the mean over a participant's sessions."""
+    spm, nilearn = by_backend.get("spm", {}), by_backend.get("nilearn", {})
+    pairs = []
+    for participant in spm.keys() & nilearn.keys():
+        sessions = np.array([spm[participant], nilearn[participant]])
+        usable = np.isfinite(sessions).all(axis=0)
+        if usable.any():
+            pairs.append((participant, *sessions[:, usable].mean(axis=1)))
+    pairs.sort()
+    return np.array([pair[1] for pair in pairs]), np.array([pair[2] for pair in pairs])
+
+
+def _notes(said: Mapping[str, Sequence[str]], n_units: int) -> tuple[str, ...]:
+    """Warnings of the units, each once, with whom it is about unless that is everybody."""
+    notes = [f"{_of(who, n_units)}: {text}" for text, who in said.items()]
+    more = len(notes) - MOST_NOTES
+    return (*notes[:MOST_NOTES], *((f"regions: {more} more warnings, in the summaries",) if more > 0 else ()))
+
+
+def _of(who: Sequence[str], n_units: int) -> str:
+    return "regions" if len(who) == n_units else f"regions of {named(tuple(dict.fromkeys(who)))}"

@@ -6,7 +6,7 @@ Arrays have time first and voxels last; times are in seconds, distances in milli
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,6 +173,25 @@ class ContrastSpecification:
 
 
 @dataclass(frozen=True)
+class GroupModel:
+    """A Dataset node: how the participants' effects of each contrast are modelled."""
+
+    name: str = "dataset"
+    x: tuple[str, ...] = (CONSTANT,)
+    """CONSTANT, columns of participants.tsv, or levels of their factors as column.level; globs too."""
+    factors: tuple[str, ...] = ()
+    """Columns whose levels get an indicator each."""
+    scaled: tuple[str, ...] = ()
+    """Covariates divided by their standard deviation."""
+    contrasts: tuple[ContrastSpecification, ...] = ()
+    """Over the names of X."""
+    dummy_contrasts: tuple[str, ...] | None = None
+    """Names of X that get a t contrast each; None for none but those written out."""
+    first_level: tuple[str, ...] = ()
+    """Contrasts of the runs that reach it; empty for all."""
+
+
+@dataclass(frozen=True)
 class ModelSpecification:
     """A first-level model, read from a BIDS Stats Model or made automatically."""
 
@@ -198,6 +217,8 @@ class ModelSpecification:
     dummy_contrasts: tuple[str, ...] = ()
     """Regressor names and globs that get a t contrast each."""
     smoothing_fwhm: float = 0.0
+    group: tuple[GroupModel, ...] = ()
+    """Dataset nodes; they change nothing of a participant's fit."""
     spm: SpmSettings = SpmSettings()
     nilearn: NilearnSettings = NilearnSettings()
     notes: tuple[str, ...] = ()
@@ -346,6 +367,27 @@ class Volume(NamedTuple):
     affine: Floats
     voxels: Mask
     """(x, y, z) True where a column stands; columns in C order of the voxels"""
+
+
+class GroupDesign(NamedTuple):
+    """The design matrix of a second level."""
+
+    names: tuple[str, ...]
+    matrix: Floats
+    """(n_participants, n_regressors)"""
+
+
+class Images(Protocol):
+    """Maps of many participants, in memory or not: an array, as far as a second level asks."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n_participants, n_voxels)."""
+        ...
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
+        """images[i] is a participant's map, images[:, part] all participants' in a slice of voxels."""
+        ...
 
 
 @dataclass(frozen=True)

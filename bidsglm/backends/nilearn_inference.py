@@ -17,14 +17,22 @@ from bidsglm.backends.records import (
     Cell,
     ClusterTable,
     ContrastInference,
-    GroupMaps,
     Inference,
+    SecondLevel,
     cluster_id,
+    contrast_weights,
     voxel_volume,
 )
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastMaps, Floats, Mask, Volume
-from bidsglm.spm.second_level import group_design
+from bidsglm.model import (
+    ContrastMaps,
+    ContrastSpecification,
+    Floats,
+    GroupDesign,
+    Images,
+    Mask,
+    Volume,
+)
 from bidsglm.spm.thresholds import Thresholds
 
 COLUMNS: Mapping[str, str] = MappingProxyType(
@@ -44,8 +52,8 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
 )
 P_UNCORRECTED = 0.001
 ALPHA = 0.05
-CHUNK = 20_000
-"""Voxels of one call of run_glm, which keeps several copies of them."""
+CHUNK_VALUES = 2_000_000
+"""Values of one call of run_glm, which keeps several copies of them, 16 MB each."""
 LARGEST_DOF = 1e10
 """nilearn's own limit where it turns t and F into p."""
 
@@ -170,82 +178,87 @@ def _table(peaks: Sequence[Peak], maps: ContrastMaps, volume: Volume, thresholds
 
 
 def second_level(
-    images: Floats,
-    covariates: Mapping[str, Floats] | None = None,
-    weights: Floats | None = None,
+    images: Images,
+    design: GroupDesign,
+    contrasts: Sequence[ContrastSpecification],
+    volume: Volume,
     mask: Mask | None = None,
-) -> GroupMaps:
-    """Test a contrast over subjects: one-sample t with covariates, every subject weighing the same.
+) -> SecondLevel:
+    """Test contrasts over subjects; every subject weighs the same, errors have one variance.
 
-    The numbers are those of ``SecondLevelModel`` with the covariates, less their means, as confounds.
+    The numbers are those of ``SecondLevelModel`` with this design matrix.
 
     Parameters
     ----------
     images : (n_subjects, n_voxels) effects of one first-level contrast; a voxel that is missing in any
         subject is left out
-    covariates : name -> (n_subjects,), centred here
-    weights : (n_regressors,) for t, (n_rows, n_regressors) for F, over the mean and then the covariates; the
-        mean without
+    design : of the subjects
+    contrasts : over its columns
+    volume : the grid
     mask : (n_voxels,) where to look at all
 
     Raises
     ------
     DataError
-        If there are too few subjects, no voxel has data in all of them or a covariate has a missing value.
+        If there are too few subjects or no voxel has data in all of them.
 
     Examples
     --------
-    >>> maps = second_level(np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]]))
+    >>> mean = ContrastSpecification("mean", "mean", ("mean",), np.ones((1, 1)))
+    >>> design = GroupDesign(("mean",), np.ones((3, 1)))
+    >>> volume = Volume((2, 1, 1), np.eye(4), np.ones((2, 1, 1), bool))
+    >>> images = np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]])
+    >>> (maps,) = second_level(images, design, [mean], volume).maps
     >>> maps.effect, maps.dof
     (array([ 2., nan]), (2.0,))
     """
-    given = covariates or {}
-    X = _group_design(len(images), given)
-    finite = np.asarray(np.isfinite(images).all(axis=0))
-    inside = finite if mask is None else finite & mask
-    if not inside.any():
-        raise DataError("the group model cannot be fitted: no voxel has data in all subjects")
-    chosen = np.eye(X.shape[1])[0] if weights is None else np.asarray(weights, dtype=np.float64)
-    parts = np.array_split(np.flatnonzero(inside), -(-np.count_nonzero(inside) // CHUNK))
-    tested = [_tested(images[:, part].astype(np.float64), X, chosen) for part in parts]
-    effect, variance, stat, z, p = (
-        np.full(inside.size, outside) for outside in (np.nan, np.nan, 0.0, 0.0, 1.0)
-    )
-    for part, result in zip(parts, tested, strict=True):
-        effect[part], variance[part] = result.effect, result.variance
-        stat[part], z[part], p[part] = result.stat, result.z, result.p
-    names, dof = ("mean", *given), tested[0].dof
-    if chosen.ndim == 1:
-        return GroupMaps(names, effect, variance, stat, z, p, (dof,), inside)
-    return GroupMaps(names, None, None, stat, z, p, (float(len(chosen)), dof), inside)
-
-
-def _group_design(n_subjects: int, covariates: Mapping[str, Floats]) -> Floats:
-    try:
-        X = group_design(n_subjects, np.column_stack([*covariates.values()]) if covariates else None)
-    except ValueError as error:
-        raise DataError(f"the group model cannot be fitted: {error}") from error
-    rank = int(np.linalg.matrix_rank(X))
+    n_subjects, n_voxels = images.shape
+    rank = int(np.linalg.matrix_rank(design.matrix))
     if n_subjects <= rank:
         raise DataError(
             "the group model cannot be fitted: "
             f"{n_subjects} subjects are too few for a model of {rank} independent columns"
         )
-    return X
+    weights = [contrast_weights(contrast, design) for contrast in contrasts]
+    inside = np.zeros(n_voxels, dtype=np.bool_)
+    size = max(1, CHUNK_VALUES // n_subjects)
+    parts = [slice(start, start + size) for start in range(0, n_voxels, size)]
+    tested: list[list[Tested]] = []
+    for part in parts:
+        block = images[:, part]
+        usable = np.isfinite(block).all(axis=0)
+        inside[part] = usable if mask is None else usable & mask[part]
+        if inside[part].any():
+            tested.append(_tested(block[:, inside[part]].astype(np.float64), design.matrix, weights))
+    if not tested:
+        raise DataError("the group model cannot be fitted: no voxel has data in all subjects")
+    by_contrast = zip(contrasts, zip(*tested, strict=True), strict=True)
+    maps = tuple(_group_maps(contrast, results, inside) for contrast, results in by_contrast)
+    return SecondLevel(inside, maps, infer(maps, inside, volume))
 
 
-def _tested(values: Floats, X: Floats, weights: Floats) -> Tested:
+def _group_maps(contrast: ContrastSpecification, parts: Sequence[Tested], inside: Mask) -> ContrastMaps:
+    """Maps over all columns of what was tested in some voxels after the other."""
+    effect, variance, stat, z, p = (
+        np.full(inside.size, outside) for outside in (np.nan, np.nan, 0.0, 0.0, 1.0)
+    )
+    for values, name in ((effect, "effect"), (variance, "variance"), (stat, "stat"), (z, "z"), (p, "p")):
+        values[inside] = np.concatenate([getattr(part, name) for part in parts])
+    if contrast.test == "t":
+        return ContrastMaps(contrast, (), effect, variance, stat, z, p, (parts[0].dof,))
+    return ContrastMaps(contrast, (), None, None, stat, z, p, (float(len(contrast.weights)), parts[0].dof))
+
+
+def _tested(values: Floats, X: Floats, weights: Sequence[Floats]) -> list[Tested]:
+    """Contrasts of one fit in some voxels."""
     from nilearn.glm.contrasts import compute_contrast
     from nilearn.glm.first_level import run_glm
 
     labels, results = run_glm(values, X, noise_model="ols")
-    contrast: Any = compute_contrast(labels, results, weights, "t" if weights.ndim == 1 else "F")
-    effect = contrast.effect.ravel() if weights.ndim == 1 else np.full(values.shape[1], np.nan)
-    return Tested(
-        effect,
-        contrast.variance,
-        contrast.stat(),
-        contrast.z_score(),
-        contrast.p_value(),
-        float(contrast.dof),
-    )
+    found = []
+    for row in weights:
+        contrast: Any = compute_contrast(labels, results, row, "t" if row.ndim == 1 else "F")
+        effect = contrast.effect.ravel() if row.ndim == 1 else np.full(values.shape[1], np.nan)
+        stat, z, p = contrast.stat(), contrast.z_score(), contrast.p_value()
+        found.append(Tested(effect, contrast.variance, stat, z, p, float(contrast.dof)))
+    return found

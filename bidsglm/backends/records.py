@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.model import Floats, Mask
+from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, GroupDesign, Mask
 from bidsglm.spm.thresholds import Thresholds
 
 Cell = str | int | float | bool
@@ -39,20 +39,28 @@ class Inference(NamedTuple):
     contrasts: tuple[ContrastInference, ...]
 
 
-class GroupMaps(NamedTuple):
-    """A contrast over a group; outside the mask NaN in effect and variance, 0 in stat and z, 1 in p."""
+class SecondLevel(NamedTuple):
+    """Contrasts over a group, and what is significant in them."""
 
-    names: tuple[str, ...]
-    """Regressors: mean, then the covariates"""
-    effect: Floats | None
-    """(n_voxels,); None for F, as variance"""
-    variance: Floats | None
-    stat: Floats
-    z: Floats
-    p: Floats
-    dof: tuple[float, ...]
-    """(residual,) for t, (numerator, residual) for F"""
     mask: Mask
+    """(n_voxels,)"""
+    maps: tuple[ContrastMaps, ...]
+    """One for each contrast; of no runs"""
+    inference: Inference
+
+
+def contrast_weights(contrast: ContrastSpecification, design: GroupDesign) -> Floats:
+    """Weights over all columns of a group's design: (n_regressors,) for t, (n_rows, n_regressors) for F.
+
+    Examples
+    --------
+    >>> design = GroupDesign(("mean", "age"), np.ones((3, 2)))
+    >>> contrast_weights(ContrastSpecification("age", "age", ("age",), np.ones((1, 1))), design)
+    array([0., 1.])
+    """
+    rows = np.zeros((len(contrast.weights), len(design.names)))
+    rows[:, [design.names.index(name) for name in contrast.conditions]] = contrast.weights
+    return rows[0] if contrast.test == "t" else rows
 
 
 def voxel_volume(affine: Floats) -> float:

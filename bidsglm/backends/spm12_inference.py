@@ -14,13 +14,22 @@ from bidsglm.backends.records import (
     Cell,
     ClusterTable,
     ContrastInference,
-    GroupMaps,
     Inference,
+    SecondLevel,
     cluster_id,
+    contrast_weights,
     voxel_volume,
 )
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastMaps, Floats, Mask, Volume
+from bidsglm.model import (
+    ContrastMaps,
+    ContrastSpecification,
+    Floats,
+    GroupDesign,
+    Images,
+    Mask,
+    Volume,
+)
 from bidsglm.spm import probability
 from bidsglm.spm.clusters import (
     PEAK_DISTANCE,
@@ -32,7 +41,12 @@ from bidsglm.spm.clusters import (
     survivors,
 )
 from bidsglm.spm.random_field import Field, SearchVolume
-from bidsglm.spm.second_level import group_contrast, group_estimate
+from bidsglm.spm.second_level import (
+    GroupContrast,
+    group_contrast,
+    group_estimate,
+    standardised_residuals,
+)
 from bidsglm.spm.smoothness import smoothness
 from bidsglm.spm.thresholds import thresholds
 
@@ -174,42 +188,52 @@ def _cells(row: Row, rank: int, mm3: float, fwe: float) -> dict[str, Cell]:
 
 
 def second_level(
-    images: Floats,
-    covariates: Mapping[str, Floats] | None = None,
-    weights: Floats | None = None,
+    images: Images,
+    design: GroupDesign,
+    contrasts: Sequence[ContrastSpecification],
+    volume: Volume,
     mask: Mask | None = None,
-) -> GroupMaps:
-    """Test a contrast over subjects: one-sample t with covariates, every subject weighing the same.
+) -> SecondLevel:
+    """Test contrasts over subjects; every subject weighs the same, errors have one variance.
 
     Parameters
     ----------
     images : (n_subjects, n_voxels) effects of one first-level contrast; a voxel that is missing in any
-        subject is left out
-    covariates : name -> (n_subjects,), centred here
-    weights : (n_regressors,) for t, (n_rows, n_regressors) for F, over the mean and then the covariates; the
-        mean without
+        subject, or equal in all, is left out
+    design : of the subjects
+    contrasts : over its columns
+    volume : the grid
     mask : (n_voxels,) where to look at all
 
     Raises
     ------
     DataError
-        If there are too few subjects, no voxel has data in all of them, a covariate has a missing value or
-        the contrast cannot be estimated.
+        If there are too few subjects, no voxel has data in all of them or a contrast cannot be estimated.
 
     Examples
     --------
-    >>> maps = second_level(np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]]))
+    >>> mean = ContrastSpecification("mean", "mean", ("mean",), np.ones((1, 1)))
+    >>> design = GroupDesign(("mean",), np.ones((3, 1)))
+    >>> volume = Volume((2, 1, 1), np.eye(4), np.ones((2, 1, 1), bool))
+    >>> images = np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]])
+    >>> (maps,) = second_level(images, design, [mean], volume).maps
     >>> maps.effect, maps.dof
     (array([ 2., nan]), (2.0,))
     """
-    given = covariates or {}
-    columns = np.column_stack([*given.values()]) if given else None
     try:
-        fit = group_estimate(images, columns, tuple(given), mask)
-        chosen = np.eye(len(fit.names))[0] if weights is None else np.asarray(weights, dtype=np.float64)
-        maps = group_contrast(fit, chosen)
+        fit = group_estimate(images, design.matrix, mask)
+        found = [group_contrast(fit, contrast_weights(contrast, design)) for contrast in contrasts]
     except ValueError as error:
         raise DataError(f"the group model cannot be fitted: {error}") from error
-    effect = None if maps.effect is None else maps.effect.astype(np.float64)
-    found = significance(maps.stat.astype(np.float64), fit.mask, maps.dof)
-    return GroupMaps(fit.names, effect, maps.variance, *found, maps.dof, fit.mask)
+    maps = tuple(_group_maps(*pair, fit.mask) for pair in zip(contrasts, found, strict=True))
+    grid = np.zeros(volume.shape, dtype=np.bool_)
+    grid[volume.voxels] = fit.mask
+    n_subjects = len(design.matrix)
+    search = search_volume(standardised_residuals(images, fit), grid, n_subjects, n_subjects - round(fit.dof))
+    return SecondLevel(fit.mask, maps, infer(maps, search, volume))
+
+
+def _group_maps(contrast: ContrastSpecification, found: GroupContrast, mask: Mask) -> ContrastMaps:
+    effect = None if found.effect is None else found.effect.astype(np.float64)
+    tested = significance(found.stat.astype(np.float64), mask, found.dof)
+    return ContrastMaps(contrast, (), effect, found.variance, *tested, found.dof)

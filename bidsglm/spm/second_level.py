@@ -1,7 +1,8 @@
-"""One-sample t test over subjects, with covariates (SPM's second level: ``spm_spm`` with V = I).
+"""A linear model over subjects (SPM's second level: ``spm_spm`` with V = I).
 
-The design is a column of ones and the covariates less their means. A voxel is in the mask where every
-subject's image is finite and the images are not all equal; zeros are data, except in integer images.
+One-sample t tests have a column of ones, and the covariates less their means; two-sample t tests have a
+column for each group. A voxel is in the mask where every subject's image is finite and the images are not
+all equal; zeros are data, except in integer images.
 
     β = X⁺ Y        ResMS = Σ e² / (n - rank)        t = c β / √(ResMS c (XᵀX)⁺ cᵀ)
 
@@ -12,6 +13,8 @@ Source: SPM12 r7771.
 Notes
 -----
 Everything here is SPM in its fMRI modality; in others it adds a thousandth of the largest ResMS.
+Errors are independent and have one variance in all groups. SPM's two-sample test lets variances differ unless
+told otherwise, and then estimates V by ReML, which is not done here.
 """
 
 from collections.abc import Iterator
@@ -20,17 +23,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.model import Floats, Mask
+from bidsglm.model import Floats, Images, Mask
+from bidsglm.spm.smoothness import residual_scans
 
-CHUNK = 20_000
-"""Voxels in float64 at a time: 16 MB for 100 subjects."""
+CHUNK_VALUES = 2_000_000
+"""Values in float64 at a time: 16 MB, whatever the number of subjects."""
 
 
 class GroupEstimate(NamedTuple):
     """A second-level model fitted in every voxel."""
 
-    names: tuple[str, ...]
-    """mean, then the covariates"""
     design: Floats
     """(n_subjects, n_regressors)"""
     mask: Mask
@@ -130,18 +132,14 @@ def group_mask(
 
 
 def group_estimate(
-    images: NDArray[np.generic],
-    covariates: Floats | None = None,
-    covariate_names: tuple[str, ...] = (),
-    explicit: Mask | None = None,
-    zero_is_missing: bool = False,
+    images: Images, design: Floats, explicit: Mask | None = None, zero_is_missing: bool = False
 ) -> GroupEstimate:
-    """Fit the one-sample model in chunks of voxels.
+    """Fit a model in chunks of voxels.
 
     Parameters
     ----------
     images : (n_subjects, n_voxels) effects of one contrast, float32 as stored
-    covariates : (n_subjects, n_covariates), centred here
+    design : (n_subjects, n_regressors), as from `group_design`
     explicit : (n_voxels,) mask on top of the data's own
     zero_is_missing : see `group_mask`
 
@@ -152,21 +150,21 @@ def group_estimate(
 
     Examples
     --------
-    >>> fit = group_estimate(np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]]))
+    >>> fit = group_estimate(np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]]), group_design(3))
     >>> fit.betas, fit.residual_mean_square, fit.dof
     (array([[ 2., nan]], dtype=float32), array([ 1., nan]), 2.0)
     """
     n_subjects, n_voxels = images.shape
-    design = group_design(n_subjects, covariates)
     space = column_space(design)
     if n_subjects <= space.rank:
         raise ValueError(f"{n_subjects} subjects are too few for a model of {space.rank} independent columns")
     mask = np.zeros(n_voxels, dtype=np.bool_)
     betas = np.full((design.shape[1], n_voxels), np.nan, dtype=np.float32)
     mean_square = np.full(n_voxels, np.nan)
-    for part in _chunks(n_voxels):
-        inside = group_mask(images[:, part], None if explicit is None else explicit[part], zero_is_missing)
-        y = images[:, part][:, inside].astype(np.float64)
+    for part in _chunks(n_voxels, n_subjects):
+        block = images[:, part]
+        inside = group_mask(block, None if explicit is None else explicit[part], zero_is_missing)
+        y = block[:, inside].astype(np.float64)
         scores = space.left.T @ y
         mask[part] = inside
         betas[:, part][:, inside] = (space.right / space.singular_values) @ scores
@@ -174,14 +172,13 @@ def group_estimate(
         mean_square[part][inside] = (residuals**2).sum(axis=0) / (n_subjects - space.rank)
     if not mask.any():
         raise ValueError("No voxel has data in all subjects")
-    return GroupEstimate(
-        ("mean", *covariate_names), design, mask, betas, mean_square, float(n_subjects - space.rank)
-    )
+    return GroupEstimate(design, mask, betas, mean_square, float(n_subjects - space.rank))
 
 
-def _chunks(n_voxels: int) -> list[slice]:
-    """Consecutive columns that cover the array."""
-    return [slice(start, start + CHUNK) for start in range(0, n_voxels, CHUNK)]
+def _chunks(n_voxels: int, n_rows: int) -> list[slice]:
+    """Consecutive columns that cover an array of so many rows."""
+    size = max(1, CHUNK_VALUES // n_rows)
+    return [slice(start, start + size) for start in range(0, n_voxels, size)]
 
 
 def column_space(design: Floats) -> Range:
@@ -198,6 +195,26 @@ def column_space(design: Floats) -> Range:
     return Range(left[:, kept], values[kept], right[kept].T, tolerance)
 
 
+def is_estimable(design: Floats, weights: Floats) -> bool:
+    """Whether a contrast is a combination of the design's rows, by SPM's tolerance.
+
+    Parameters
+    ----------
+    design : (n_subjects, n_regressors)
+    weights : (n_regressors,) or (n_rows, n_regressors)
+
+    Examples
+    --------
+    >>> groups = np.array([[1.0, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 1]])
+    >>> is_estimable(groups, np.array([0.0, 1, -1])), is_estimable(groups, np.array([0.0, 1, 0]))
+    (True, False)
+    """
+    space = column_space(design)
+    rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+    lost = rows - rows @ space.right @ space.right.T
+    return bool(np.any(rows) and np.max(np.abs(lost)) <= space.tolerance)
+
+
 def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupContrast:
     """Compute t for one row of weights, F for several.
 
@@ -212,15 +229,14 @@ def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupContrast:
 
     Examples
     --------
-    >>> fit = group_estimate(np.array([[1.0], [2.0], [3.0]]))
+    >>> fit = group_estimate(np.array([[1.0], [2.0], [3.0]]), group_design(3))
     >>> maps = group_contrast(fit, np.array([1.0]))
     >>> float(maps.stat[0]) == float(np.float32(2 / np.sqrt(1 / 3))), maps.dof
     (True, (2.0,))
     """
     space = column_space(estimate.design)
     rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
-    lost = rows - rows @ space.right @ space.right.T
-    if not np.any(rows) or np.max(np.abs(lost)) > space.tolerance:
+    if not is_estimable(estimate.design, rows):
         raise ValueError("The contrast cannot be estimated from the subjects' covariates")
     if np.ndim(weights) == 1:
         return _t_contrast(estimate, space, rows[0])
@@ -242,7 +258,7 @@ def _f_contrast(estimate: GroupEstimate, space: Range, weights: Floats) -> Group
     directions = column_space((weights @ space.right / space.singular_values).T).left
     projector = directions.T @ (space.right * space.singular_values).T
     extra = np.zeros(estimate.mask.shape, dtype=np.float32)
-    for part in _chunks(len(extra)):
+    for part in _chunks(len(extra), len(weights)):
         scores = projector @ estimate.betas[:, part].astype(np.float64)
         extra[part] = (scores**2).sum(axis=0)
     numerator = float(directions.shape[1])
@@ -257,8 +273,10 @@ def _inside(mask: Mask, numerator: NDArray[np.floating], denominator: Floats) ->
     return ratio.astype(np.float32)
 
 
-def standardised_residuals(images: NDArray[np.generic], estimate: GroupEstimate) -> Iterator[Floats]:
-    """Yield each subject's residuals inside the mask over √ResMS, for the smoothness of the field.
+def standardised_residuals(images: Images, estimate: GroupEstimate) -> Iterator[Floats]:
+    """Yield subjects' residuals inside the mask over √ResMS, for the smoothness of the field.
+
+    They are those of all subjects up to 64, else of 64 spread evenly, as SPM's (`residual_scans`).
 
     Parameters
     ----------
@@ -271,12 +289,13 @@ def standardised_residuals(images: NDArray[np.generic], estimate: GroupEstimate)
     Examples
     --------
     >>> y = np.array([[1.0], [2.0], [3.0]])
-    >>> [round(float(image[0])) for image in standardised_residuals(y, group_estimate(y))]
+    >>> [round(float(image[0])) for image in standardised_residuals(y, group_estimate(y, group_design(3)))]
     [-1, 0, 1]
     """
     left = column_space(estimate.design).left
-    inside = np.flatnonzero(estimate.mask)
-    scores = np.hstack([left.T @ images[:, inside[part]].astype(np.float64) for part in _chunks(len(inside))])
-    deviation = np.sqrt(estimate.residual_mean_square[inside])
-    for image, row in zip(images, left, strict=True):
-        yield (image[inside] - row @ scores) / deviation
+    mask, n_subjects = estimate.mask, len(left)
+    parts = [part for part in _chunks(len(mask), n_subjects) if mask[part].any()]
+    scores = np.hstack([left.T @ images[:, part][:, mask[part]].astype(np.float64) for part in parts])
+    deviation = np.sqrt(estimate.residual_mean_square[mask])
+    for subject in residual_scans(n_subjects):
+        yield (images[int(subject)][mask] - left[subject] @ scores) / deviation

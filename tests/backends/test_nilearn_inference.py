@@ -11,7 +11,8 @@ from scipy import stats
 from bidsglm.backends import nilearn_glm
 from bidsglm.backends.nilearn_inference import infer, stat_thresholds, z_thresholds
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastMaps, ContrastSpecification, Volume
+from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, Volume
+from tests.backends.second_levels import design_of, second_level
 
 SHAPE = (8, 9, 7)
 AFFINE = np.diag([3.0, 3.0, 2.0, 1.0])
@@ -100,12 +101,13 @@ def test_second_level_equals_second_level_model(covariates, weights):
     values = {name: rng.normal(mean, 3, N_SUBJECTS) for name, mean in covariates.items()}
     images = subjects()
     mask = z_map()[1]
-    ours = nilearn_glm.second_level(images.reshape(N_SUBJECTS, -1), values or None, weights, mask.ravel())
-    design = {name: value - value.mean() for name, value in values.items()}
+    design = design_of(N_SUBJECTS, values)
+    flat = images.reshape(N_SUBJECTS, -1)
+    (ours,) = second_level(nilearn_glm, flat, design, weights, mask.ravel()).maps
     model = SecondLevelModel(mask_img=nib.Nifti1Image(mask.astype(np.uint8), AFFINE))
     model.fit(
         [nib.Nifti1Image(image, AFFINE) for image in images],
-        design_matrix=pd.DataFrame({"mean": np.ones(N_SUBJECTS), **design}),
+        design_matrix=pd.DataFrame(design.matrix, columns=design.names),
     )
     kind = "t" if weights.ndim == 1 else "F"
     theirs = model.compute_contrast(weights, second_level_stat_type=kind, output_type="all")
@@ -120,13 +122,28 @@ def test_second_level_equals_second_level_model(covariates, weights):
 
 def test_chunks_of_voxels_do_not_change_the_group_maps(monkeypatch):
     images = subjects().reshape(N_SUBJECTS, -1)
-    whole = nilearn_glm.second_level(images)
-    monkeypatch.setattr("bidsglm.backends.nilearn_inference.CHUNK", 50)
-    np.testing.assert_allclose(nilearn_glm.second_level(images).stat, whole.stat, rtol=RELATIVE)
+    (whole,) = second_level(nilearn_glm, images).maps
+    monkeypatch.setattr("bidsglm.backends.nilearn_inference.CHUNK_VALUES", 50 * N_SUBJECTS)
+    (parts,) = second_level(nilearn_glm, images).maps
+    np.testing.assert_allclose(parts.stat, whole.stat, rtol=RELATIVE)
 
 
 def test_too_few_subjects_and_no_common_voxel_are_errors():
     with pytest.raises(DataError, match="2 subjects are too few"):
-        nilearn_glm.second_level(np.eye(2), {"age": np.array([1.0, 2.0])})
+        second_level(nilearn_glm, np.eye(2), design_of(2, {"age": np.array([1.0, 2.0])}))
     with pytest.raises(DataError, match="no voxel has data"):
-        nilearn_glm.second_level(np.full((4, 3), np.nan))
+        second_level(nilearn_glm, np.full((4, 3), np.nan))
+
+
+def test_two_groups_equal_second_level_model():
+    images = subjects()
+    first = np.arange(N_SUBJECTS) < 5
+    design = GroupDesign(("group.a", "group.b"), np.column_stack([first, ~first]).astype(float))
+    (ours,) = second_level(nilearn_glm, images.reshape(N_SUBJECTS, -1), design, np.array([1.0, -1.0])).maps
+    model = SecondLevelModel(mask_img=nib.Nifti1Image(np.ones(SHAPE, np.uint8), AFFINE))
+    table = pd.DataFrame(design.matrix, columns=["a", "b"])
+    model.fit([nib.Nifti1Image(image, AFFINE) for image in images], design_matrix=table)
+    theirs = model.compute_contrast("a - b", output_type="all")
+    for name, key in {"stat": "stat", "z": "z_score", "effect": "effect_size"}.items():
+        expected = theirs[key].get_fdata().ravel()
+        np.testing.assert_allclose(getattr(ours, name), expected, rtol=RELATIVE, atol=RELATIVE)

@@ -11,6 +11,7 @@ from bidsglm.backends import spm12
 from bidsglm.backends.records import Inference
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Volume
+from tests.backends.second_levels import design_of, second_level
 from tests.spm.extras import find_extra, find_extras, read_volume
 from tests.spm12_reference import Case, MissingCaseError, case
 
@@ -138,7 +139,7 @@ def test_second_level_equals_spm(model):
     paths = [find_extra(f"second_level/inputs/{MODELS[model]}_sub-{i:02d}.nii.gz") for i in range(1, 13)]
     images = np.stack([nib.load(path).get_fdata().ravel() for path in paths])
     subjects = json.loads(find_extra("second_level/inputs/subjects.json").read_text())
-    covariates = {"age": np.array(subjects["age"])} if "age" in summary["names"] else None
+    design = design_of(12, {"age": np.array(subjects["age"])} if "age" in summary["names"] else None)
     mask = None
     if model == "ttest_explicit_mask":
         mask = read_volume(find_extra("second_level/inputs/explicit_mask.nii.gz")).ravel() > 0
@@ -146,11 +147,14 @@ def test_second_level_equals_spm(model):
         mask = (images != 0).all(axis=0)
     for number, contrast in enumerate(summary["contrasts"], start=1):
         weights = np.array(contrast["c"], dtype=float, ndmin=1).T
-        maps = spm12.second_level(images, covariates, weights, mask)
+        if np.ndim(weights) == 2 and len(weights) == 1 and contrast["STAT"] == "T":
+            weights = weights[0]
+        found = second_level(spm12, images, design, weights, mask)
+        (maps,) = found.maps
         theirs = read_volume(find_extra(f"second_level/{model}/spm{contrast['STAT']}_{number:04d}.nii.gz"))
         np.testing.assert_allclose(maps.stat, theirs.ravel(), atol=IMAGE_RTOL * np.ptp(theirs))
         np.testing.assert_array_equal(
-            maps.mask, read_volume(find_extra(f"second_level/{model}/mask.nii.gz")).ravel() > 0
+            found.mask, read_volume(find_extra(f"second_level/{model}/mask.nii.gz")).ravel() > 0
         )
         expected = contrast["df"] if contrast["STAT"] == "F" else contrast["df"][1:]
         np.testing.assert_allclose(maps.dof, expected, rtol=FLOAT64_RTOL)
@@ -163,4 +167,4 @@ def test_second_level_equals_spm(model):
 def test_group_contrast_that_the_covariates_cannot_give_is_an_error():
     images = np.random.default_rng(0).standard_normal((5, 3))
     with pytest.raises(DataError, match="group model cannot be fitted: The contrast cannot be estimated"):
-        spm12.second_level(images, {"site": np.ones(5)}, np.array([0.0, 1.0]))
+        second_level(spm12, images, design_of(5, {"site": np.ones(5)}), np.array([0.0, 1.0]))

@@ -4,6 +4,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import stats
 
 from bidsglm.spm.second_level import (
     GroupEstimate,
@@ -13,7 +14,7 @@ from bidsglm.spm.second_level import (
     group_mask,
     standardised_residuals,
 )
-from bidsglm.spm.smoothness import smoothness
+from bidsglm.spm.smoothness import residual_scans, smoothness
 from tests.spm.extras import find_extra, find_extras, read_volume
 
 FLOAT64_RTOL = 1e-12
@@ -48,8 +49,8 @@ def fit(model: str, summary: dict) -> tuple[np.ndarray, GroupEstimate]:
     explicit = None
     if model == "ttest_explicit_mask":
         explicit = read_volume(find_extra("second_level/inputs/explicit_mask.nii.gz")).ravel() > 0
-    names = ("age",) if covariates is not None else ()
-    return images, group_estimate(images, covariates, names, explicit, model == "ttest_int16_implicit")
+    design = group_design(len(images), covariates)
+    return images, group_estimate(images, design, explicit, model == "ttest_int16_implicit")
 
 
 @pytest.fixture(params=INPUT_OF)
@@ -106,10 +107,10 @@ def test_smoothness_of_the_residuals_equals_spm(model):
 
 def test_chunks_do_not_change_the_result(monkeypatch):
     images = np.random.default_rng(0).standard_normal((8, 103)).astype(np.float32)
-    whole = group_estimate(images)
+    whole = group_estimate(images, group_design(8))
     expected = [*standardised_residuals(images, whole)]
-    monkeypatch.setattr("bidsglm.spm.second_level.CHUNK", 10)
-    parts = group_estimate(images)
+    monkeypatch.setattr("bidsglm.spm.second_level.CHUNK_VALUES", 80)
+    parts = group_estimate(images, group_design(8))
     np.testing.assert_allclose(parts.betas, whole.betas, rtol=1e-6)
     np.testing.assert_allclose(parts.residual_mean_square, whole.residual_mean_square, rtol=FLOAT64_RTOL)
     np.testing.assert_allclose([*standardised_residuals(images, parts)], expected, atol=FLOAT64_RTOL)
@@ -118,19 +119,19 @@ def test_chunks_do_not_change_the_result(monkeypatch):
 def test_t_is_students_and_f_of_one_row_is_its_square():
     rng = np.random.default_rng(1)
     images = rng.standard_normal((10, 20))
-    estimate = group_estimate(images, rng.standard_normal((10, 1)), ("score",))
+    estimate = group_estimate(images, group_design(10, rng.standard_normal((10, 1))))
     t = group_contrast(estimate, np.array([0.0, 1.0])).stat
     f = group_contrast(estimate, np.array([[0.0, 1.0]]))
     np.testing.assert_allclose(f.stat, t.astype(float) ** 2, rtol=1e-6)
     assert f.dof == (1.0, 8.0)
-    alone = group_contrast(group_estimate(images), np.array([1.0]))
+    alone = group_contrast(group_estimate(images, group_design(10)), np.array([1.0]))
     student = images.mean(axis=0) / (images.std(axis=0, ddof=1) / np.sqrt(10))
     np.testing.assert_allclose(alone.stat, student, rtol=1e-6)
 
 
 def test_centring_keeps_the_mean_effect_free_of_the_covariate():
     images = np.random.default_rng(2).standard_normal((9, 5))
-    with_age = group_estimate(images, np.linspace(20, 60, 9)[:, None], ("age",))
+    with_age = group_estimate(images, group_design(9, np.linspace(20, 60, 9)[:, None]))
     np.testing.assert_allclose(with_age.betas[0], images.mean(axis=0), rtol=1e-6)
 
 
@@ -142,7 +143,7 @@ def test_zeros_are_data_unless_they_mean_missing():
 
 def test_outside_the_mask_effects_are_missing_and_statistics_zero():
     images = np.array([[1.0, np.nan], [2.0, 3.0], [3.0, 1.0]])
-    maps = group_contrast(group_estimate(images), np.array([1.0]))
+    maps = group_contrast(group_estimate(images, group_design(3)), np.array([1.0]))
     assert np.isnan(maps.effect[1])
     assert np.isnan(maps.variance[1])
     assert maps.stat[1] == 0
@@ -150,12 +151,12 @@ def test_outside_the_mask_effects_are_missing_and_statistics_zero():
 
 def test_too_few_subjects_are_an_error():
     with pytest.raises(ValueError, match="2 subjects are too few"):
-        group_estimate(np.eye(2), np.array([[1.0], [2.0]]), ("age",))
+        group_estimate(np.eye(2), group_design(2, np.array([[1.0], [2.0]])))
 
 
 def test_no_common_voxel_is_an_error():
     with pytest.raises(ValueError, match="No voxel"):
-        group_estimate(np.full((3, 4), np.nan))
+        group_estimate(np.full((3, 4), np.nan), group_design(3))
 
 
 def test_missing_covariate_is_an_error():
@@ -166,7 +167,34 @@ def test_missing_covariate_is_an_error():
 
 
 def test_covariate_that_does_not_vary_cannot_be_tested():
-    estimate = group_estimate(np.random.default_rng(3).standard_normal((5, 3)), np.ones((5, 1)), ("site",))
+    estimate = group_estimate(
+        np.random.default_rng(3).standard_normal((5, 3)), group_design(5, np.ones((5, 1)))
+    )
     assert estimate.dof == 4
     with pytest.raises(ValueError, match="cannot be estimated"):
         group_contrast(estimate, np.array([0.0, 1.0]))
+
+
+def two_groups(n_first: int, n_second: int) -> np.ndarray:
+    first = np.arange(n_first + n_second) < n_first
+    return np.column_stack([first, ~first]).astype(float)
+
+
+def test_two_groups_are_students_two_sample_test_of_equal_variances():
+    images = np.random.default_rng(4).standard_normal((12, 30))
+    estimate = group_estimate(images, two_groups(5, 7))
+    difference = group_contrast(estimate, np.array([1.0, -1.0]))
+    expected = stats.ttest_ind(images[:5], images[5:], equal_var=True).statistic
+    np.testing.assert_allclose(difference.stat, expected, rtol=1e-5)
+    assert difference.dof == (10.0,)
+    np.testing.assert_allclose(estimate.betas[0], images[:5].mean(axis=0), rtol=1e-5)
+
+
+def test_residual_images_are_all_up_to_64_and_then_spms_64():
+    images = np.random.default_rng(5).standard_normal((70, 6))
+    assert len([*standardised_residuals(images[:64], group_estimate(images[:64], group_design(64)))]) == 64
+    estimate = group_estimate(images, group_design(70))
+    found = [*standardised_residuals(images, estimate)]
+    assert len(found) == 64
+    residuals = (images - images.mean(axis=0)) / images.std(axis=0, ddof=1)
+    np.testing.assert_allclose(found, residuals[residual_scans(70)], atol=1e-12)

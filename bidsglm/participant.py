@@ -45,7 +45,6 @@ def _fit_unit(unit: Unit, model: Model, settings: Settings, digest: str) -> None
     started = datetime.now(UTC)
     LOG.info("%s: fitting %d run%s", unit.prefix, len(unit.runs), "s" * (len(unit.runs) > 1))
     prepared = prepare(unit, model.specification, settings.backends)
-    write_shared(model_path(settings.output_dir, model.specification.name), json_text(model.document))
     fitted = fit(prepared)
     LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
     for note in fitted.notes:
@@ -70,6 +69,8 @@ def _run_unit(
         stands = not settings.overwrite and is_finished(unit, settings.output_dir, digest)
         if not stands:
             _fit_unit(unit, model, settings, digest)
+        # Its Dataset nodes may be new although the fit is not.
+        write_shared(model_path(settings.output_dir, model.specification.name), json_text(model.document))
     except Exception as error:
         failure = failure_of(unit.prefix, error)
         record_failure(summary_path(settings.output_dir, unit), failure)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -149,7 +149,7 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
         settings.backends,
         settings.matching,
         settings.attribution,
-        asdict(model),
+        asdict(replace(model, group=())),
         stamps,
         timing,
     ]

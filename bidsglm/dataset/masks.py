@@ -35,9 +35,9 @@ def common_grid(headers: Sequence[Header]) -> Grid:
     DataError
         If one has another grid than the first.
     """
-    grid = _grid(headers[0])
+    grid = grid_of(headers[0])
     for header in headers[1:]:
-        if not is_same_grid(_grid(header), grid):
+        if not is_same_grid(grid_of(header), grid):
             raise DataError(
                 f"{header.path}: its grid differs from that of {headers[0].path.name}; "
                 "fit these runs apart or preprocess them onto one grid"
@@ -45,7 +45,8 @@ def common_grid(headers: Sequence[Header]) -> Grid:
     return grid
 
 
-def _grid(header: Header) -> Grid:
+def grid_of(header: Header) -> Grid:
+    """Grid of an image."""
     x, y, z = header.shape[:3]
     return Grid((x, y, z), header.affine)
 
@@ -83,7 +84,7 @@ def read_mask(runs: Sequence[Run]) -> Mask | None:
     paths = list(dict.fromkeys(run.mask for run in runs if run.mask is not None))
     if not paths:
         return None
-    grid = _grid(read_header(runs[0].bold))
+    grid = grid_of(read_header(runs[0].bold))
     masks = []
     for path in paths:
         values, affine = read_map(path)
@@ -109,9 +110,9 @@ def masks_share_grid(runs: Sequence[Run]) -> bool:
     NoInputError, ReadWriteError, DataError
         If a file is absent, damaged or no image.
     """
-    grid = _grid(read_header(runs[0].bold))
+    grid = grid_of(read_header(runs[0].bold))
     masks = {run.mask for run in runs if run.mask is not None}
-    return all(is_same_grid(_grid(read_header(mask)), grid) for mask in masks)
+    return all(is_same_grid(grid_of(read_header(mask)), grid) for mask in masks)
 
 
 def on_grid(values: Floats, affine: Floats, grid: Grid) -> Mask:
@@ -169,7 +170,7 @@ def own_masks(
     ReadWriteError
         If a file is damaged.
     """
-    grid = _grid(headers[0])
+    grid = grid_of(headers[0])
     above, means = np.ones(grid.shape, dtype=bool), []
     for header in headers:
         total: Any = 0.0

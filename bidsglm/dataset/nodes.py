@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bidsglm.dataset.group_nodes import has_content
 from bidsglm.dataset.nearest import hint
 from bidsglm.dataset.place import Place
-from bidsglm.dataset.schema import Document, NodePart, Part
+from bidsglm.dataset.schema import Document, NodePart
 from bidsglm.dataset.values import ENTITIES
 from bidsglm.model import CONSTANT
 
@@ -26,13 +27,12 @@ class Levels(NamedTuple):
     place: Place
     """Of the Run node."""
     by_session: bool
-    notes: tuple[str, ...]
 
 
 def levels(document: Document, top: Place) -> Levels:
     """Levels of a model, checked.
 
-    Session and Subject nodes average the runs; a Dataset node must be a mean too, and is not fitted.
+    Session and Subject nodes average the runs; Dataset nodes are read by `bidsglm.dataset.group_nodes`.
     Sessions are fitted apart when each node that averages runs groups by session. Without such a node the Run
     node decides: it then is what one asked for, and ``["run", "session", "subject"]`` keeps sessions apart.
     Above a Run node with this GroupBy, a Subject node with ``["subject", "contrast"]`` joins the sessions.
@@ -45,19 +45,15 @@ def levels(document: Document, top: Place) -> Levels:
     places = [top.at("Nodes", i) for i in range(len(document.Nodes))]
     _check_names(document.Nodes, places)
     run = _run_index(document.Nodes, top)
-    notes = _check_edges(document, top) if document.Edges is not None else ()
     if document.Edges is None:
         _check_order(document.Nodes, places)
+    else:
+        _check_edges(document, top)
     for node, place in zip(document.Nodes, places, strict=True):
         _check_groups(node, place)
-        if node.Level != "Run":
+        if node.Level in ("Session", "Subject"):
             _check_mean(node, place)
-    unfitted = (
-        f"The Dataset node {node.Name} is not fitted: group compares the packages and writes no group maps."
-        for node in document.Nodes
-        if node.Level == "Dataset"
-    )
-    return Levels(document.Nodes[run], places[run], _by_session(document.Nodes, places), (*notes, *unfitted))
+    return Levels(document.Nodes[run], places[run], _by_session(document.Nodes, places))
 
 
 def _check_names(nodes: Sequence[NodePart], places: Sequence[Place]) -> None:
@@ -87,10 +83,9 @@ def _check_order(nodes: Sequence[NodePart], places: Sequence[Place]) -> None:
             )
 
 
-def _check_edges(document: Document, top: Place) -> tuple[str, ...]:
+def _check_edges(document: Document, top: Place) -> None:
     """Check that edges join known nodes and lead upwards from the Run node to each other one."""
     level = {node.Name: node.Level for node in document.Nodes}
-    notes = []
     for i, edge in enumerate(document.Edges or ()):
         place = top.at("Edges", i)
         for key, name in (("Source", edge.Source), ("Destination", edge.Destination)):
@@ -103,13 +98,10 @@ def _check_edges(document: Document, top: Place) -> tuple[str, ...]:
             )
         if edge.Filter and level[edge.Destination] != "Dataset":
             raise place.at("Filter").fault("not supported below the Dataset level: list the contrasts wanted")
-        if edge.Filter:
-            notes.append(f"The filter of the edge to {edge.Destination} is not applied.")
     reached = {edge.Destination for edge in document.Edges or ()}
     for i, node in enumerate(document.Nodes):
         if node.Level != "Run" and node.Name not in reached:
             raise top.at("Nodes", i).fault(f"no edge leads to the node {node.Name!r}")
-    return tuple(notes)
 
 
 def _check_groups(node: NodePart, place: Place) -> None:
@@ -127,14 +119,14 @@ def _check_groups(node: NodePart, place: Place) -> None:
 
 
 def _check_mean(node: NodePart, place: Place) -> None:
-    """Check that a node above the runs only averages what it receives."""
+    """Check that a node between the runs and the data set only averages what it receives."""
     model = place.at("Model")
     if node.Model.X != [CONSTANT]:
         raise model.at("X").fault(f"a {node.Level} node is a mean here: X must be [1]")
     if node.Model.Formula is not None:
         raise model.at("Formula").fault("not supported: a mean is X: [1]")
     for key in ("HRF", "Options", "Software"):
-        if _has_content(getattr(node.Model, key)):
+        if has_content(getattr(node.Model, key)):
             raise model.at(key).fault(f"has no meaning at the {node.Level} level: move it to the Run node")
     if node.Transformations is not None and node.Transformations.Instructions:
         raise place.at("Transformations").fault(f"not supported at the {node.Level} level")
@@ -144,10 +136,6 @@ def _check_mean(node: NodePart, place: Place) -> None:
             'DummyContrasts {"Test": "t"} passes them on'
         )
     _check_dummies(node, place.at("DummyContrasts"))
-
-
-def _has_content(part: Part | None) -> bool:
-    return part is not None and bool(part.model_fields_set - {"Description"})
 
 
 def _check_dummies(node: NodePart, place: Place) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bidsglm.dataset.contrasts import dummy_names, parsed_contrasts
 from bidsglm.dataset.defaults import with_high_pass, with_hrf
 from bidsglm.dataset.globs import is_glob
+from bidsglm.dataset.group_nodes import group_models
 from bidsglm.dataset.modulations import orthogonalization, parametric_modulations, time_modulations
 from bidsglm.dataset.nodes import levels
 from bidsglm.dataset.place import Place
@@ -130,7 +131,8 @@ def parse_model(
         smoothing_fwhm=settings.smoothing_fwhm or 0.0,
         spm=package.spm,
         nilearn=package.nilearn,
-        notes=(*level.notes, *signal.notes, *package.notes),
+        group=group_models(parsed, top),
+        notes=(*signal.notes, *package.notes),
         automatic=automatic,
         origin=origin,
     )

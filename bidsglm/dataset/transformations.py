@@ -103,7 +103,7 @@ def split_instructions(instructions: Sequence[Mapping[str, object]], place: Plac
     """
     result = Instructions()
     for i, content in enumerate(instructions):
-        instruction = _checked(content, place.at(i))
+        instruction = checked_instruction(content, place.at(i))
         if instruction.name == "Convolve":
             result = _with_convolve(result, instruction)
             continue
@@ -116,7 +116,14 @@ def split_instructions(instructions: Sequence[Mapping[str, object]], place: Plac
     return result
 
 
-def _checked(content: Mapping[str, object], place: Place) -> Instruction:
+def checked_instruction(content: Mapping[str, object], place: Place) -> Instruction:
+    """Check the keys of an instruction.
+
+    Raises
+    ------
+    DataError
+        An unknown instruction or argument, or no Input.
+    """
     name, inputs = content.get("Name"), content.get("Input")
     if not isinstance(name, str):
         raise place.fault("'Name' is missing: each instruction has a Name and an Input")

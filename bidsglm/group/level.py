@@ -1,10 +1,11 @@
-"""The group level in one sentence: whom there is, their tables, their page."""
+"""The group level in one sentence: whom there is, their tables, their maps, their page."""
 
 from bidsglm.citation import write_citation
 from bidsglm.dataset.outputs import write_dataset_files
 from bidsglm.dataset.roots import dataset_links
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
 from bidsglm.group.consistency import consistent_members
+from bidsglm.group.maps import write_group_maps
 from bidsglm.group.members import Members, find_members, participants_of
 from bidsglm.group.page import write_group_page
 from bidsglm.group.rois import write_regions
@@ -41,6 +42,7 @@ def run_group(settings: Settings) -> int:
     _describe_dataset(settings)
     tables = write_tables(members, settings)
     members, _ = write_regions(tables.members, atlas)
+    members = write_group_maps(members, settings)
     page = write_group_page(settings, tables._replace(members=members))
     write_citation(settings.output_dir)
     LOG.info("see %s", page)

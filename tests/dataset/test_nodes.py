@@ -52,16 +52,6 @@ def test_edges_may_stand_in_any_order_and_branch_to_several_dataset_nodes() -> N
     assert not parsed(nodes(SUBJECT, DATASET, second), fan).by_session
 
 
-def test_filter_on_the_way_to_the_dataset_is_noted() -> None:
-    filtered = [UPWARDS[0], {**UPWARDS[1], "Filter": {"contrast": ["go - stop"]}}]
-    assert any("filter" in note for note in parsed(nodes(SUBJECT, DATASET), in_top(Edges=filtered)).notes)
-
-
-def test_dataset_node_is_said_not_to_be_fitted() -> None:
-    assert any("Dataset node dataset is not fitted" in note for note in parsed(nodes(SUBJECT, DATASET)).notes)
-    assert not any("Dataset" in note for note in parsed(nodes(SUBJECT)).notes)
-
-
 BAD = {
     "no run": (in_top(Nodes=[SUBJECT]), "Nodes: needs exactly one node of Level 'Run', not 0"),
     "two runs": (
@@ -114,10 +104,6 @@ BAD = {
     "subject x": (
         nodes(but(SUBJECT, Model={"Type": "glm", "X": [1, "age"]})),
         "Nodes[1].Model.X: a Subject node is a mean here: X must be [1]",
-    ),
-    "dataset x": (
-        nodes(but(DATASET, Model={"Type": "glm", "X": [1, "age"]})),
-        "Nodes[1].Model.X: a Dataset node is a mean here: X must be [1]",
     ),
     "subject hrf": (
         nodes(but(SUBJECT, Model={"Type": "glm", "X": [1], "HRF": {"Variables": [], "Model": "spm"}})),

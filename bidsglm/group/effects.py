@@ -1,0 +1,106 @@
+"""The effect maps of the participants, streamed into a stack for each package."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bidsglm.dataset.masks import grid_of, is_same_grid
+from bidsglm.dataset.nifti import read_header
+from bidsglm.dataset.outputs import map_name
+from bidsglm.dataset.stacks import MapStack, OtherGridError
+from bidsglm.errors import BidsglmError
+from bidsglm.group.members import Summary
+
+BACKENDS = ("spm", "nilearn")
+
+
+class FirstLevel(NamedTuple):
+    """A contrast of the participants' models."""
+
+    name: str
+    label: str
+    test: str
+    units: tuple[Summary, ...]
+    """Of the participants who have it"""
+
+    def by_participant(self) -> dict[str, list[Summary]]:
+        """Units of each participant; several where sessions are fitted apart."""
+        found: dict[str, list[Summary]] = {}
+        for unit in self.units:
+            found.setdefault(unit["participant"], []).append(unit)
+        return found
+
+
+class Taken(NamedTuple):
+    """Whose maps stand in the stacks, in order, and whose could not be read."""
+
+    participants: tuple[str, ...]
+    failures: Mapping[str, BidsglmError]
+    sources: Mapping[str, Sequence[str]]
+    """Backend -> BIDS URIs"""
+
+
+def first_levels(units: Iterable[Summary]) -> tuple[FirstLevel, ...]:
+    """Contrasts of some units in the order in which they are met.
+
+    >>> unit = {"participant": "01", "contrasts": [{"name": "go!", "label": "go", "test": "t"}]}
+    >>> [(found.label, found.test, len(found.units)) for found in first_levels([unit, unit])]
+    [('go', 't', 2)]
+    """
+    found: dict[str, FirstLevel] = {}
+    for unit in units:
+        for contrast in unit["contrasts"]:
+            label = contrast["label"]
+            earlier = found.get(label) or FirstLevel(contrast["name"], label, contrast["test"], ())
+            found[label] = earlier._replace(units=(*earlier.units, unit))
+    return tuple(found.values())
+
+
+def _relative(unit: Summary, backend: str, label: str) -> str:
+    return f"{unit['folder']}/{map_name(unit['prefix'], 'effect', backend, label)}.nii.gz"
+
+
+def take(
+    contrast: FirstLevel, labels: Sequence[str], output_dir: Path, stacks: Mapping[str, MapStack]
+) -> Taken:
+    """Read the effect maps of some participants, the mean over sessions that were fitted apart.
+
+    Both packages' maps of a participant, or none, get into the stacks.
+
+    Raises
+    ------
+    OtherGridError
+        When a participant's maps have other voxels than those before.
+    ReadWriteError
+        When the scratch folder is full.
+    """
+    units = contrast.by_participant()
+    taken: list[str] = []
+    failures: dict[str, BidsglmError] = {}
+    sources: dict[str, list[str]] = {backend: [] for backend in BACKENDS}
+    for label in labels:
+        names = {b: [_relative(unit, b, contrast.label) for unit in units[label]] for b in BACKENDS}
+        try:
+            paths = {b: [output_dir / name for name in names[b]] for b in BACKENDS}
+            _check_packages(paths)
+            maps = {b: stacks[b].read(paths[b]) for b in BACKENDS}
+        except OtherGridError:
+            raise
+        except BidsglmError as error:
+            failures[label] = error
+            continue
+        for backend in BACKENDS:
+            stacks[backend].add(maps[backend])
+            sources[backend] += [f"bids::{name}" for name in names[backend]]
+        taken.append(label)
+    return Taken(tuple(taken), failures, sources)
+
+
+def _check_packages(paths: Mapping[str, Sequence[Path]]) -> None:
+    """Check that both packages' maps of a participant are on one grid."""
+    spm, nilearn = (read_header(paths[backend][0]) for backend in BACKENDS)
+    if not is_same_grid(grid_of(spm), grid_of(nilearn)):
+        raise OtherGridError(
+            f"{nilearn.path}: its grid differs from that of {spm.path}; run the participant again "
+            "(--overwrite)"
+        )

@@ -1,0 +1,195 @@
+"""Writes the group's maps and tables of one task and space, each with what its sidecar must say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import bidsglm
+from bidsglm.backends.records import SecondLevel
+from bidsglm.compare.agreement import COLUMNS, FweThresholds, agreement
+from bidsglm.comparison import voxel_coordinates
+from bidsglm.dataset.images import map_bytes
+from bidsglm.dataset.outputs import clusters_name, map_name, write_bytes, write_json, write_table
+from bidsglm.group.tables import write_rows
+from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
+from bidsglm.unit_files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
+
+AGREEMENT_COLUMNS: Mapping[str, str] = {
+    "contrast": "Label of the contrast of the participants' models",
+    "group_contrast": "Name of the contrast over participants; mean for their mean",
+    **{name: text for name, text in COLUMNS.items() if name != "contrast"},
+}
+
+
+class Fitted(NamedTuple):
+    """A contrast of the participants' models, fitted over the group by both packages."""
+
+    label: str
+    """Of the first level, in file names (and of the Dataset node, where there are several)"""
+    name: str
+    """Of the first level, as in the model"""
+    first_level: str
+    """Its label"""
+    participants: tuple[str, ...]
+    """In the order of the design's rows"""
+    design: GroupDesign
+    volume: Volume
+    """Voxels of either package's maps; all arrays are over its columns"""
+    levels: Mapping[str, SecondLevel]
+    """Backend -> maps over the volume"""
+    sources: Mapping[str, Sequence[str]]
+    """Backend -> BIDS URIs of the effect maps"""
+
+
+def group_label(first_level: str, contrast: ContrastMaps) -> str:
+    """Label of a contrast over participants in file names: the mean goes without saying.
+
+    >>> from bidsglm.model import ContrastSpecification
+    >>> spec = ContrastSpecification("age", "age", ("age",), np.ones((1, 1)))
+    >>> maps = ContrastMaps(spec, (), None, None, np.empty(0), np.empty(0), np.empty(0), (9.0,))
+    >>> group_label("go", maps), group_label("go", replace(maps, specification=replace(spec, label="mean")))
+    ('goAge', 'go')
+    """
+    label = contrast.specification.label
+    return first_level if label == "mean" else first_level + label[0].upper() + label[1:]
+
+
+class GroupWriter:
+    """Writes the group's files of one task and space and remembers their names."""
+
+    def __init__(self, output_dir: Path, name: str, space: str) -> None:
+        self.output_dir, self.name, self.space = output_dir, name, space
+        self.files: list[str] = []
+        self.rows: list[Mapping[str, Any]] = []
+        """Of the table of agreement"""
+
+    def path(self, name: str) -> Path:
+        """Full path of a file in the group's folder, noted as written."""
+        self.files.append(f"group/{name}")
+        return self.output_dir / "group" / name
+
+    def image(
+        self, name: str, values: Any, volume: Volume, outside: float, facts: Mapping[str, object]
+    ) -> None:
+        """Write a map with its sidecar."""
+        write_bytes(self.path(f"{name}.nii.gz"), map_bytes(values, volume, outside, space=self.space))
+        self.sidecar(name, facts)
+
+    def sidecar(self, name: str, facts: Mapping[str, object]) -> None:
+        """Write what is said of a file."""
+        reference = {"SpatialReference": self.space} if self.space else {}
+        made = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
+        write_json(self.path(f"{name}.json"), {**facts, **reference, **made})
+
+    def contrast(self, fitted: Fitted) -> None:
+        """Write everything of one contrast of the participants' models."""
+        self._write_design(fitted)
+        for backend, level in fitted.levels.items():
+            about = {"Sources": fitted.sources[backend], **backend_facts(backend)}
+            mask = map_bytes(level.mask, fitted.volume, 0, dtype=np.uint8, space=self.space)
+            name = f"{self.name}_contrast-{fitted.label}_desc-{backend}_mask"
+            write_bytes(self.path(f"{name}.nii.gz"), mask)
+            self.sidecar(name, {"Type": "Brain", **about})
+            for maps, found in zip(level.maps, level.inference.contrasts, strict=True):
+                facts = {**about, **_facts(fitted, maps)}
+                label = group_label(fitted.label, maps)
+                for stat, values in stats_of(maps):
+                    image = map_name(self.name, stat, backend, label)
+                    told = {"StatisticType": stat, **facts}
+                    self.image(image, values, fitted.volume, OUTSIDE[stat], told)
+                table = clusters_name(self.name, backend, label)
+                write_table(self.path(f"{table}.tsv"), list(found.table.columns), found.table.rows)
+                columns = {name: {"Description": text} for name, text in found.table.columns.items()}
+                self.sidecar(table, {**columns, **facts, **found.facts})
+        self._write_comparison(fitted)
+
+    def _write_design(self, fitted: Fitted) -> None:
+        name = f"{self.name}_contrast-{fitted.label}_design"
+        rows = [
+            (f"sub-{participant}", *row)
+            for participant, row in zip(fitted.participants, fitted.design.matrix, strict=True)
+        ]
+        write_table(self.path(f"{name}.tsv"), ("participant_id", *fitted.design.names), rows)
+        text = "design matrix of the group, one row for each participant; covariates less their means"
+        write_json(self.path(f"{name}.json"), {"Description": text})
+
+    def _write_comparison(self, fitted: Fitted) -> None:
+        """Differences of the packages' maps, and the rows on how well they agree."""
+        spm, nilearn = fitted.levels["spm"], fitted.levels["nilearn"]
+        both = spm.mask & nilearn.mask
+        coordinates = voxel_coordinates(fitted.volume)
+        for index, (first, second) in enumerate(zip(spm.maps, nilearn.maps, strict=True)):
+            label = group_label(fitted.label, first)
+            text = "spm minus nilearn, in the voxels of both"
+            facts = {**_facts(fitted, first), "Description": text}
+            others = dict(stats_of(second))
+            for stat, values in stats_of(first):
+                if stat in ("effect", "t"):
+                    difference = np.where(both, values - others[stat], OUTSIDE[stat])
+                    name = map_name(self.name, stat, "difference", label)
+                    told = {"StatisticType": stat, **facts}
+                    self.image(name, difference, fitted.volume, OUTSIDE[stat], told)
+            fwe = FweThresholds(
+                *(level.inference.contrasts[index].thresholds.fwe05 for level in (spm, nilearn))
+            )
+            for row in agreement(first, second, spm.mask, nilearn.mask, coordinates, fwe):
+                named = {"contrast": fitted.first_level, "group_contrast": first.specification.name}
+                self.rows.append({**named, **row, **named, "contrast_name": fitted.name})
+
+    def agreement(self) -> None:
+        """Write the table on how well the group's maps agree."""
+        name = f"{self.name}_desc-groupAgreement_metrics"
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        write_rows(self.path(f"{name}.tsv"), columns, self.rows, AGREEMENT_COLUMNS)
+        self.files.append(f"group/{name}.json")
+
+    def permuted(self, fitted: Fitted, backend: str, maps: ContrastMaps, p: Floats, n: int) -> None:
+        """Write the familywise p of permutations."""
+        name = map_name(self.name, "p", f"{backend}Permutation", group_label(fitted.label, maps))
+        text = f"familywise p by {n} permutations of nilearn's non_parametric_inference, one-sided"
+        about = {"Sources": fitted.sources[backend], **backend_facts("nilearn"), **_facts(fitted, maps)}
+        told = {"StatisticType": "p", **about, "Effects": backend, "Description": text}
+        self.image(name, p, fitted.volume, 1.0, told)
+
+
+def _facts(fitted: Fitted, maps: ContrastMaps) -> dict[str, object]:
+    """What the sidecars of a contrast's maps say."""
+    specification = maps.specification
+    return {
+        "ContrastName": fitted.name,
+        "GroupContrast": specification.name,
+        "GroupConditions": specification.conditions,
+        "GroupWeights": specification.weights[0].tolist(),
+        "Columns": fitted.design.names,
+        "NumberOfParticipants": len(fitted.participants),
+        "Participants": [f"sub-{label}" for label in fitted.participants],
+        **degrees_of_freedom(maps),
+    }
+
+
+def over(volume: Volume, level: SecondLevel, own: Volume) -> SecondLevel:
+    """The same maps over the columns of a volume that holds its own."""
+    place = own.voxels[volume.voxels]
+
+    def moved(values: Floats, outside: float) -> Floats:
+        whole = np.full(place.size, outside)
+        whole[place] = values
+        return whole
+
+    mask: Mask = np.zeros(place.size, dtype=np.bool_)
+    mask[place] = level.mask
+    maps = tuple(
+        replace(
+            m,
+            effect=None if m.effect is None else moved(m.effect, np.nan),
+            variance=None if m.variance is None else moved(m.variance, np.nan),
+            stat=moved(m.stat, 0.0),
+            z=moved(m.z, 0.0),
+            p=moved(m.p, 1.0),
+        )
+        for m in level.maps
+    )
+    return level._replace(mask=mask, maps=maps)

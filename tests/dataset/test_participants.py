@@ -1,0 +1,150 @@
+"""participants.tsv becomes the design of a group; nothing missing is filled in."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bidsglm.dataset.participants import group_design, read_participants
+from bidsglm.errors import DataError, NoInputError
+from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel
+
+LABELS = ("01", "02", "03", "04")
+TABLE = (
+    "participant_id\tage\tgroup\tscore\n"
+    "sub-04\t50\tcontrol\t1\n"
+    "sub-01\t20\tpatient\t1\n"
+    "sub-02\t30\tpatient\t2\n"
+    "sub-03\t40\tcontrol\tn/a\n"
+)
+
+
+def design_of(
+    folder: Path, model: GroupModel, text: str = TABLE, labels: tuple[str, ...] = LABELS
+) -> tuple[GroupDesign, dict[str, ContrastSpecification], dict[str, str]]:
+    (folder / "participants.tsv").write_text(text)
+    people = read_participants(folder, model, labels)
+    kept = tuple(label for label in labels if label not in people.left_out)
+    design, contrasts, ungrouped = group_design(model, people, kept)
+    return design, {c.name: c for c in contrasts}, {**people.left_out, **ungrouped}
+
+
+def test_mean_needs_no_table(tmp_path: Path) -> None:
+    people = read_participants(tmp_path, GroupModel(), LABELS)
+    design, contrasts, _ = group_design(GroupModel(dummy_contrasts=()), people, LABELS)
+    np.testing.assert_array_equal(design.matrix, np.ones((4, 1)))
+    assert [c.name for c in contrasts] == ["mean"]
+
+
+def test_covariate_is_in_the_order_of_the_participants_and_centred(tmp_path: Path) -> None:
+    design, contrasts, left_out = design_of(tmp_path, GroupModel(x=("constant", "age"), dummy_contrasts=()))
+    np.testing.assert_array_equal(design.matrix, [[1, -15], [1, -5], [1, 5], [1, 15]])
+    assert list(contrasts) == ["mean", "age"]
+    assert not left_out
+
+
+def test_scale_divides_by_the_standard_deviation(tmp_path: Path) -> None:
+    design, _, _ = design_of(tmp_path, GroupModel(x=("constant", "age"), scaled=("age",)))
+    np.testing.assert_allclose(design.matrix[:, 1].std(ddof=1), 1)
+
+
+def test_missing_value_leaves_its_participant_out_and_is_never_filled(tmp_path: Path) -> None:
+    design, _, left_out = design_of(tmp_path, GroupModel(x=("constant", "score")))
+    np.testing.assert_allclose(design.matrix[:, 1], np.array([1, 2, 1]) - 4 / 3)
+    assert left_out == {"03": "participants.tsv has no score of sub-03 (line 5)"}
+
+
+def test_participant_without_a_line_is_left_out(tmp_path: Path) -> None:
+    _, _, left_out = design_of(tmp_path, GroupModel(x=("constant", "age")), labels=(*LABELS, "09"))
+    assert left_out == {"09": "not in participants.tsv"}
+
+
+@pytest.mark.parametrize("x", [("group",), ("constant", "group")])
+def test_text_of_two_values_is_two_groups_and_their_difference(tmp_path: Path, x: tuple[str, ...]) -> None:
+    design, contrasts, _ = design_of(tmp_path, GroupModel(x=x, dummy_contrasts=()))
+    assert design.names == ("group.control", "group.patient")
+    np.testing.assert_array_equal(design.matrix, [[0, 1], [0, 1], [1, 0], [1, 0]])
+    assert list(contrasts) == ["group.control", "group.patient", "control - patient"]
+    assert contrasts["control - patient"].label == "controlMinusPatient"
+
+
+def test_factor_has_the_levels_that_x_names(tmp_path: Path) -> None:
+    weights = np.array([[1.0, -1.0]])
+    names = ("group.patient", "group.control")
+    difference = ContrastSpecification("p-c", "pMinusC", names, weights)
+    model = GroupModel(x=names, factors=("group",), contrasts=(difference,))
+    design, contrasts, _ = design_of(tmp_path, model)
+    assert design.names == names
+    np.testing.assert_array_equal(design.matrix[:, 0], [1, 1, 0, 0])
+    assert list(contrasts) == ["p-c"]
+
+
+def test_glob_takes_all_levels(tmp_path: Path) -> None:
+    design, _, _ = design_of(tmp_path, GroupModel(x=("group.*",), factors=("group",)))
+    assert design.names == ("group.control", "group.patient")
+
+
+def test_participants_of_a_third_group_are_left_out_and_named(tmp_path: Path) -> None:
+    text = TABLE.replace("40\tcontrol", "40\tsibling")
+    model = GroupModel(x=("group.patient", "group.control"), factors=("group",))
+    design, _, left_out = design_of(tmp_path, model, text)
+    assert design.matrix.shape == (3, 2)
+    assert left_out == {"03": "group is sibling, a group that is not in X"}
+
+
+def test_dummy_contrasts_may_name_columns(tmp_path: Path) -> None:
+    model = GroupModel(x=("constant", "age"), dummy_contrasts=("age",))
+    assert list(design_of(tmp_path, model)[1]) == ["age"]
+    model = GroupModel(x=("group",), dummy_contrasts=("group",))
+    assert list(design_of(tmp_path, model)[1]) == ["group.control", "group.patient", "control - patient"]
+
+
+BAD = {
+    "no such column": (("constant", "aeg"), (), "has no column 'aeg'; did you mean 'age'?"),
+    "no mean": (("age",), (), "has no mean: add 1 to X"),
+    "factor itself": (("group",), ("group",), "'group' is a factor: X must name its levels"),
+    "no such level": (
+        ("group.pateint", "group.control"),
+        ("group",),
+        "nobody has the level 'group.pateint' of X; did you mean 'group.patient'?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("x", "factors", "message"), BAD.values(), ids=BAD)
+def test_x_that_the_table_cannot_give_is_an_error(
+    tmp_path: Path, x: tuple[str, ...], factors: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        design_of(tmp_path, GroupModel(x=x, factors=factors))
+    assert str(caught.value).startswith(f"{tmp_path / 'participants.tsv'}: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("patient patient patient patient", "1 value: patient"),
+        ("a b c a", "3 values: a, b, c"),
+        ("20 30 old 40", "'old' is no number"),
+    ],
+)
+def test_text_that_is_not_two_groups_is_an_error(tmp_path: Path, column: str, said: str) -> None:
+    lines = [f"sub-{label}\t{cell}" for label, cell in zip(LABELS, column.split(), strict=True)]
+    text = "\n".join(["participant_id\tkind", *lines])
+    with pytest.raises(DataError, match="neither a covariate") as caught:
+        design_of(tmp_path, GroupModel(x=("constant", "kind")), text)
+    assert said in str(caught.value)
+
+
+def test_contrast_over_a_column_that_the_groups_do_not_have_is_an_error(tmp_path: Path) -> None:
+    contrast = ContrastSpecification("d", "d", ("group.patients",), np.ones((1, 1)))
+    with pytest.raises(DataError, match=r"no column 'group.patients'; did you mean 'group.patient'\?"):
+        design_of(tmp_path, GroupModel(x=("group",), contrasts=(contrast,)))
+
+
+def test_missing_table_and_double_lines_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(NoInputError, match="needs its column 'age'"):
+        read_participants(tmp_path, GroupModel(x=("constant", "age")), LABELS)
+    with pytest.raises(DataError, match="line 6: sub-01 stands there twice"):
+        design_of(tmp_path, GroupModel(x=("constant", "age")), TABLE + "sub-01\t21\tpatient\t1\n")

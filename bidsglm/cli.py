@@ -76,6 +76,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         export_code=arguments.export_code,
         atlas=arguments.atlas,
         atlas_labels=arguments.atlas_labels,
+        calibrate=arguments.calibrate,
         skip_bids_validation=arguments.skip_bids_validation,
         reports_only=arguments.reports_only,
         dry_run=arguments.dry_run,

@@ -11,6 +11,9 @@ from bidsglm.dataset.outputs import create_folder
 
 LOG = logging.getLogger("bidsglm")
 
+_shown: list[str] = []
+"""Progress bars on the terminal, at most one."""
+
 
 def log_level(verbosity: int) -> int:
     """Level of the messages on the terminal for so many -v less -q.
@@ -77,15 +80,22 @@ def log_traceback(what: str) -> None:
 
 
 @contextmanager
-def progress_bar(total: int) -> Iterator[Callable[[], None]]:
-    """Give a function to call after each participant; it moves a bar where there is a terminal."""
-    if total < 2 or not sys.stderr.isatty():
+def progress_bar(total: int, what: str = "participants") -> Iterator[Callable[[], None]]:
+    """Give a function to call after each of them; it moves a bar where there is a terminal.
+
+    Only the outermost bar of a process is shown.
+    """
+    if total < 2 or not sys.stderr.isatty() or _shown:
         yield lambda: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("participants"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("participants", total=total)
-        yield lambda: progress.advance(task)
+        task = progress.add_task(what, total=total)
+        _shown.append(what)
+        try:
+            yield lambda: progress.advance(task)
+        finally:
+            _shown.pop()

@@ -64,6 +64,8 @@ class Settings:
     """Labelled image whose regions get values of their own."""
     atlas_labels: Path | None = None
     """Names of its regions; None: a file beside the atlas where there is one."""
+    calibrate: int | None = None
+    """Simulated data sets without and with signal, for each noise model; None for no calibration."""
     skip_bids_validation: bool = False
     reports_only: bool = False
     dry_run: bool = False

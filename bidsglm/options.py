@@ -259,6 +259,12 @@ def _add_supplements(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write a runnable SPM batch and a runnable nilearn script that give each backend's maps",
     )
+    group.add_argument(
+        "--calibrate",
+        type=count,
+        metavar="N",
+        help="false and true positives of both packages on N simulated data sets of each kind (none)",
+    )
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 
+from bidsglm.calibration.supplement import calibration_request
 from bidsglm.export.supplement import code_supplement
 from bidsglm.model import Settings
 from bidsglm.region_values import region_supplement
 from bidsglm.supplements import Supplement
 
-REQUESTS: tuple[Callable[[Settings], Supplement | None], ...] = (region_supplement, code_supplement)
+REQUESTS: tuple[Callable[[Settings], Supplement | None], ...] = (
+    region_supplement,
+    code_supplement,
+    calibration_request,
+)
 """Each makes its supplement from the command line, or None where its option is not given."""
 
 

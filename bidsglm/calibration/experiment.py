@@ -174,11 +174,17 @@ def _ordinary(source: Source, sample: Sequence[TimeSeries]) -> dict[str, Any]:
 def _calibrated(
     source: Source, estimates: Mapping[str, Any]
 ) -> tuple[tuple[ContrastSpecification, ...], tuple[tuple[int, ...], ...]]:
-    """The first contrasts that can be estimated, with their runs."""
+    """The first contrasts that can be estimated, with their runs.
+
+    The confounds' effects are in every data set, so that a contrast of them is never without signal.
+    """
+    ours = source.confounds | {CONSTANT}
     found = [(contrast, contrast_runs(estimates, contrast)) for contrast in source.contrasts]
-    chosen = [(contrast, runs) for contrast, runs in found if runs and CONSTANT not in contrast.conditions]
+    chosen = [(contrast, runs) for contrast, runs in found if runs and not ours & {*contrast.conditions}]
     if not chosen:
-        raise DataError(f"model {source.model.name}: has no estimable contrast to calibrate; define one")
+        raise DataError(
+            f"model {source.model.name!r} has no estimable contrast of conditions to calibrate; define one"
+        )
     contrasts, usable = zip(*chosen[:MOST_CONTRASTS], strict=True)
     return contrasts, usable
 

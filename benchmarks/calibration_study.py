@@ -1,0 +1,228 @@
+"""Write docs/calibration.md and its figures: ``python benchmarks/calibration_study.py``.
+
+Simulated runs of 6 minutes at four repetition times, with boxcars of 10 to 40 s and single events, under
+noise of three models, and the same designs on surrogates of real data's residuals (``../shared/real-data``, or
+the folder that BIDSGLM_SHARED names); each analysed in four ways by bidsglm's backends. Finished cells are kept in
+``--cache`` and not computed again; ``--processes 2`` shares the data sets of a cell.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+for variable in ("OMP", "OPENBLAS", "MKL"):
+    os.environ[f"{variable}_NUM_THREADS"] = "1"
+
+import numpy as np  # noqa: E402
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+from bidsglm.backends import BACKENDS  # noqa: E402
+from bidsglm.calibration.experiment import Experiment, Source, experiment, sampled_voxels  # noqa: E402
+from bidsglm.calibration.simulation import simulations  # noqa: E402
+from bidsglm.calibration.trial import analyses  # noqa: E402
+from bidsglm.compare.calibration import curve_rows, metric_rows  # noqa: E402
+from bidsglm.dataset.automatic import automatic_model  # noqa: E402
+from bidsglm.dataset.events import trial_types  # noqa: E402
+from bidsglm.dataset.layout import find_units  # noqa: E402
+from bidsglm.dataset.specification import parse_model  # noqa: E402
+from bidsglm.model import (  # noqa: E402
+    MOTION_PARAMETERS,
+    Condition,
+    ContrastSpecification,
+    ModelSpecification,
+    Paradigm,
+    Settings,
+    TimeSeries,
+)
+from bidsglm.unit import fit, prepare  # noqa: E402
+
+TRS = (0.645, 1.4, 2.0, 3.0)
+DESIGNS = ("boxcar 10 s", "boxcar 20 s", "boxcar 30 s", "boxcar 40 s", "events")
+NOISES = ("white", "ar1", "physiological")
+MINUTES = 6
+N_VOXELS = 2_000
+N_DATASETS = {"simulated": 20, "real": 60}
+"""Without signal, and again with it; surrogates share their phases over voxels, so more of them are needed."""
+SEED = 20_190_320
+NOISE_SD = 1.0
+"""% of the voxel's mean"""
+RHO_AT_2_S = (0.1, 0.6)
+"""Range of the voxels' autocorrelation between scans 2 s apart; at other TRs it decays as rho^(TR / 2 s)."""
+MOTION_EFFECT = 0.3
+"""% of the voxel's mean for each SD of each motion parameter (SD over voxels)."""
+TARGET = PROJECT / "docs"
+CONTRAST = ContrastSpecification("task", "task", ("trial_type.task",), np.array([[1.0]]))
+NUMERICS = (
+    *(f"bidsglm/calibration/{name}.py" for name in ("experiment", "responses", "trial", "simulation")),
+    *(f"bidsglm/compare/{name}.py" for name in ("noise", "rates", "calibration")),
+)
+"""Files that a cell in the cache is of."""
+SHARED = Path(os.environ.get("BIDSGLM_SHARED", PROJECT.parent / "shared"))
+REAL = SHARED / "real-data" / "studyforrest-small"
+OWN_DESIGN = "its own"
+
+
+class Cell(NamedTuple):
+    """One setting of the study."""
+
+    data: str
+    """simulated or real"""
+    repetition_time: float
+    design: str
+    noise: str
+
+    @property
+    def name(self) -> str:
+        """For people and file names."""
+        return f"{self.data} TR {self.repetition_time:g} {self.design} {self.noise}".replace(" ", "-")
+
+
+def cells() -> Iterator[Cell]:
+    """All settings; those of the real data where they are there."""
+    for noise in NOISES:
+        for tr in TRS:
+            for design in DESIGNS:
+                yield Cell("simulated", tr, design, noise)
+    if REAL.is_dir():
+        for design in (OWN_DESIGN, *DESIGNS):
+            yield Cell("real", 2.0, design, "surrogate")
+
+
+def task(design: str, seconds: float) -> Condition:
+    """Blocks with rest of the same length, or events 4 to 12 s apart, from 10 s on."""
+    if design == "events":
+        gaps = np.random.default_rng(SEED).uniform(4, 12, int(seconds / 4))
+        onsets = 10 + np.cumsum(gaps)
+        onsets = onsets[onsets < seconds - 15]
+        return Condition("task", onsets, np.zeros(onsets.size))
+    length = float(design.split()[1])
+    onsets = np.arange(10, seconds - length, 2 * length)
+    return Condition("task", onsets, np.full(onsets.size, length))
+
+
+def paradigm(design: str, tr: float, n_scans: int, motion: np.ndarray) -> Paradigm:
+    """A run of one condition with motion parameters."""
+    return Paradigm(tr, n_scans, None, (task(design, n_scans * tr),), MOTION_PARAMETERS, motion)
+
+
+def source(made: Paradigm, series: TimeSeries) -> Source:
+    """Both packages' designs on a run."""
+    model = ModelSpecification("study", (*CONTRAST.conditions, *MOTION_PARAMETERS), contrasts=(CONTRAST,))
+    designs = {name: (backend.design(made, model),) for name, backend in BACKENDS.items()}
+    return Source(
+        model, designs, (CONTRAST,), frozenset(MOTION_PARAMETERS), (series,), (made.repetition_time,)
+    )
+
+
+def simulated(cell: Cell) -> Experiment:
+    """A run whose autocorrelation in seconds is the same at all TRs."""
+    rng = np.random.default_rng(SEED)
+    n_scans = round(MINUTES * 60 / cell.repetition_time)
+    motion = rng.standard_normal((n_scans, len(MOTION_PARAMETERS))).cumsum(axis=0)
+    motion = (motion - motion.mean(axis=0)) / motion.std(axis=0)
+    rho = rng.uniform(*RHO_AT_2_S, N_VOXELS) ** (cell.repetition_time / 2)
+    noise = rng.standard_normal((n_scans, N_VOXELS))
+    noise[1:] *= np.sqrt(1 - rho**2)
+    for scan in range(1, n_scans):
+        noise[scan] += rho * noise[scan - 1]
+    level = rng.uniform(700, 1300, N_VOXELS)
+    moved = motion @ rng.normal(0, MOTION_EFFECT, (len(MOTION_PARAMETERS), N_VOXELS))
+    values = level * (1 + (NOISE_SD * noise + moved) / 100)
+    series = TimeSeries(values.astype(np.float32), 1.0, 0.0, np.full(n_scans, 1000.0))
+    made = paradigm(cell.design, cell.repetition_time, n_scans, motion)
+    return experiment(source(made, series), np.arange(N_VOXELS), SEED)
+
+
+def real(cell: Cell) -> Experiment:
+    """The real run, with its own design or with one of the study's.
+
+    The noise is always what its own fit leaves, so that no response to its stimuli is taken for noise.
+    """
+    settings = Settings(REAL, Path(tempfile.gettempdir()), "participant")
+    unit = next(iter(find_units(settings, {}, {}, "02", by_session=True)))
+    document = automatic_model(unit.entities["task"], trial_types(unit.runs), settings)
+    model = parse_model(document, "the automatic model", settings, automatic=True)
+    fitted = fit(prepare(unit, model, ("spm", "nilearn")))
+    prepared, given_run = fitted.prepared, fitted.prepared.paradigms[0]
+    given = Source(
+        model,
+        prepared.designs,
+        prepared.contrasts,
+        frozenset(given_run.confound_names),
+        fitted.data.series["nilearn"],
+        (given_run.repetition_time,),
+    )
+    inside = np.logical_and.reduce([found.mask for found in fitted.fits.values()])
+    voxels = sampled_voxels(given, np.flatnonzero(inside), SEED)[:N_VOXELS]
+    own = experiment(given, voxels, SEED)
+    if cell.design == OWN_DESIGN:
+        return own
+    motion = given_run.confounds[:, [given_run.confound_names.index(name) for name in MOTION_PARAMETERS]]
+    made = paradigm(cell.design, given_run.repetition_time, given_run.n_scans, motion)
+    run = given.series[0]
+    series = TimeSeries(run.values(voxels).astype(np.float32), 1.0, 0.0, run.global_means)
+    other = experiment(source(made, series), np.arange(voxels.size), SEED)
+    return replace(other, runs=(own.runs[0]._replace(responses=other.runs[0].responses),))
+
+
+def digest() -> str:
+    """Changes with the code that simulates and counts; the backends' own tests hold them still."""
+    text = b"".join((PROJECT / name).read_bytes() for name in NUMERICS)
+    return hashlib.sha256(text + repr((N_VOXELS, N_DATASETS, SEED)).encode()).hexdigest()[:12]
+
+
+def computed(cell: Cell, processes: int) -> dict[str, Any]:
+    """Numbers of one cell."""
+    made = simulated(cell) if cell.data == "simulated" else real(cell)
+    found = simulations(made, N_DATASETS[cell.data], (cell.noise,), processes)
+    ways = [analysis.name for analysis in analyses(("spm", "nilearn"))]
+    labels = [contrast.label for contrast in made.contrasts][:1]
+    return {
+        "cell": cell._asdict(),
+        "n_scans": made.runs[0].noise.n_scans,
+        "rows": metric_rows(found, ways, labels),
+        "curves": [list(row) for row in curve_rows(found, ways, labels) if row[3] == 0],
+    }
+
+
+def cached(cell: Cell, cache: Path, processes: int) -> dict[str, Any]:
+    """Numbers of a cell, computed where the cache does not have them."""
+    path = cache / f"{digest()}_{cell.name}.json"
+    if not path.exists():
+        started = time.monotonic()
+        content = json.dumps(computed(cell, processes))
+        path.with_suffix(".part").write_text(content, encoding="utf-8")
+        path.with_suffix(".part").rename(path)
+        print(f"{cell.name}: {time.monotonic() - started:.0f} s", flush=True)
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def main() -> None:
+    """Compute what is missing and write the page."""
+    from benchmarks.calibration_page import write_page
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    default = Path(tempfile.gettempdir()) / "bidsglm-calibration-study"
+    parser.add_argument("--cache", type=Path, default=default, metavar="DIR")
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    found = [cached(cell, arguments.cache, arguments.processes) for cell in cells()]
+    if not REAL.is_dir():
+        print(f"{REAL} is not there: the page has no section on real data", file=sys.stderr)
+    print(write_page(found, TARGET))
+
+
+if __name__ == "__main__":
+    main()

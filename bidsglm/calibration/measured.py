@@ -1,0 +1,53 @@
+"""From a unit's files to what its simulations are made from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.calibration.experiment import Source
+from bidsglm.dataset.images import read_data, read_map
+from bidsglm.model import Mask, ModelSpecification, Unit
+from bidsglm.unit import prepare
+
+
+class Measured(NamedTuple):
+    """A unit in memory again."""
+
+    source: Source
+    columns: NDArray[np.intp]
+    """Voxels that every backend analysed"""
+
+
+def measured(unit: Unit, model: ModelSpecification, masks: Mapping[str, Path]) -> Measured:
+    """Read a fitted unit's tables and images.
+
+    Parameters
+    ----------
+    unit, model
+        As fitted.
+    masks
+        Backend -> its analysis mask, as the fit wrote it.
+
+    Raises
+    ------
+    DataError, ReadWriteError
+        When a file cannot be read.
+    """
+    backends = tuple(masks)
+    prepared = prepare(unit, model, backends)
+    data = read_data(unit.runs, backends, model.spm.mask_threshold, model.smoothing_fwhm)
+    inside: Mask = np.logical_and.reduce([read_map(path)[0] > 0 for path in masks.values()])
+    # Smoothed data differ a little between the packages; all analyses get the same noise.
+    series = data.series["nilearn" if "nilearn" in masks else "spm"]
+    source = Source(
+        model,
+        prepared.designs,
+        prepared.contrasts,
+        frozenset(name for paradigm in prepared.paradigms for name in paradigm.confound_names),
+        series,
+        tuple(run.repetition_time for run in unit.runs),
+    )
+    return Measured(source, np.flatnonzero(inside[data.volume.voxels]))

@@ -1,0 +1,111 @@
+"""The calibration as a supplement of a finished unit (`--calibrate N`)."""
+
+import hashlib
+import json
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bidsglm.calibration.experiment import experiment, sampled_voxels
+from bidsglm.calibration.measured import measured
+from bidsglm.calibration.simulation import requests, simulations
+from bidsglm.calibration.trial import analyses
+from bidsglm.compare.calibration import COLUMNS, CURVE_COLUMNS, curve_rows, metric_rows
+from bidsglm.compare.noise import NOISES
+from bidsglm.dataset.outputs import write_json, write_table
+from bidsglm.messages import LOG, progress_bar
+from bidsglm.model import Settings
+from bidsglm.supplements import FinishedUnit, Supplement, Written
+
+NAME = "calibration"
+REPORTED = 8
+"""Lines in the log that tell how far a calibration is."""
+
+
+def calibration_request(settings: Settings) -> Supplement | None:
+    """The supplement of the command line; None without `--calibrate`."""
+    if settings.calibrate is None:
+        return None
+    asked = [settings.calibrate, settings.random_seed]
+    return Supplement(NAME, hashlib.sha256(json.dumps(asked).encode()).hexdigest(), write_calibration)
+
+
+def write_calibration(finished: FinishedUnit) -> Written:
+    """Simulate, analyse, and write the tables of a unit.
+
+    Raises
+    ------
+    BidsglmError
+        When the unit cannot be calibrated, or its files cannot be read or written.
+    """
+    settings, unit = finished.settings, finished.unit
+    n_datasets, seed = settings.calibrate or 1, settings.random_seed
+    backends = tuple(finished.summary["backends"])
+    folder = settings.output_dir / unit.folder
+    masks = {name: folder / f"{unit.prefix}_desc-{name}_mask.nii.gz" for name in backends}
+    source, columns = measured(unit, finished.model, masks)
+    made = experiment(source, sampled_voxels(source, columns, seed), seed)
+    with _progress(unit.prefix, len(requests(n_datasets, tuple(NOISES)))) as advance:
+        found = simulations(made, n_datasets, n_procs=_processes(settings), advance=advance)
+    ways = [analysis.name for analysis in analyses(backends)]
+    labels = [contrast.label for contrast in made.contrasts]
+    rows = metric_rows(found, ways, labels)
+    stem = f"{unit.prefix}_desc-calibration"
+    files = [f"{unit.folder}/{stem}{end}" for end in ("_metrics.tsv", "_metrics.json")]
+    files += [f"{unit.folder}/{stem}Curves_metrics{end}" for end in (".tsv", ".json")]
+    paths = [settings.output_dir / name for name in files]
+    facts = _facts(finished, made.n_voxels, int(columns.size), labels)
+    write_table(paths[0], list(COLUMNS), [[row[name] for name in COLUMNS] for row in rows])
+    write_json(paths[1], {**{name: {"Description": text} for name, text in COLUMNS.items()}, **facts})
+    write_table(paths[2], list(CURVE_COLUMNS), curve_rows(found, ways, labels))
+    write_json(paths[3], {**{name: {"Description": text} for name, text in CURVE_COLUMNS.items()}, **facts})
+    return Written(files, {"n_datasets": n_datasets, "contrasts": labels, "n_voxels": made.n_voxels})
+
+
+def _facts(finished: FinishedUnit, n_sample: int, n_mask: int, labels: list[str]) -> dict[str, Any]:
+    """What the sidecars say beside their columns."""
+    left_out = [c["label"] for c in finished.summary["contrasts"] if c["label"] not in labels]
+    return {
+        "SimulatedDatasets": finished.settings.calibrate,
+        "RandomSeed": finished.settings.random_seed,
+        "SampledVoxels": n_sample,
+        "MaskVoxels": n_mask,
+        "FamilywiseThreshold": "Bonferroni over the sampled voxels, one-sided",
+        "ContrastsLeftOut": left_out,
+    }
+
+
+def _processes(settings: Settings) -> int:
+    """Participants share the processes; one that is analysed by the main process has them all."""
+    return settings.n_procs if multiprocessing.parent_process() is None else 1
+
+
+@contextmanager
+def _progress(prefix: str, total: int) -> Iterator[Any]:
+    """Give a function to call after each data set; it moves a bar, and says now and then how far it is."""
+    started, done = time.monotonic(), 0
+
+    with progress_bar(total, "data sets") as move:
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            move()
+            if done % max(1, total // REPORTED) == 0 and done < total:
+                left = (time.monotonic() - started) / done * (total - done)
+                LOG.info(
+                    "%s: calibration, %d of %d data sets, about %s left", prefix, done, total, _span(left)
+                )
+
+        yield advance
+
+
+def _span(seconds: float) -> str:
+    """A stretch of time, for people to read.
+
+    >>> _span(12.3), _span(200)
+    ('12 s', '3 min')
+    """
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -64,7 +64,7 @@ def test_levels_have_aliases(settings_of, typed: str, level: str) -> None:
         (["bids", "out", "session"], 17, "unknown analysis level 'session'"),
         (["bids", "out"], 64, "analysis_level"),
         (["bids", "out", "participant", "--no-such-option"], 64, "--no-such-option"),
-        (["bids", "out", "participant", "--calibrate", "5"], 64, "--calibrate"),
+        (["bids", "out", "participant", "--calibrate", "0"], 64, "--calibrate"),
         (["bids", "out", "participant", "--n-procs", "0"], 64, "at least 1"),
         (["bids", "out", "participant", "--high-pass", "-5"], 64, "must not be negative"),
         (["bids", "out", "participant", "--backends", "fsl"], 64, "fsl"),

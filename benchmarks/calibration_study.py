@@ -1,6 +1,6 @@
 """Write docs/calibration.md and its figures: ``python benchmarks/calibration_study.py``.
 
-Simulated runs of 6 minutes at four repetition times, with boxcars of 10 to 40 s and single events, under
+Simulated runs of 5 minutes at four repetition times, with boxcars of 10 to 40 s and single events, under
 noise of three models, and the same designs on surrogates of real data's residuals (``../shared/real-data``,
 or the folder that BIDSGLM_SHARED names); each analysed in four ways by bidsglm's backends. Finished cells are
 kept in ``--cache`` and not computed again; ``--processes 2`` shares the data sets of a cell.
@@ -49,9 +49,9 @@ from bidsglm.unit import fit, prepare  # noqa: E402
 TRS = (0.645, 1.4, 2.0, 3.0)
 DESIGNS = ("boxcar 10 s", "boxcar 20 s", "boxcar 30 s", "boxcar 40 s", "events")
 NOISES = ("white", "ar1", "physiological")
-MINUTES = 6
-N_VOXELS = 2_000
-N_DATASETS = {"simulated": 20, "real": 60}
+MINUTES = 5
+N_VOXELS = 1_000
+N_DATASETS = {"simulated": 10, "real": 30}
 """Without signal, and again with it; surrogates share phases over voxels, so more of them are needed."""
 SEED = 20_190_320
 NOISE_SD = 1.0

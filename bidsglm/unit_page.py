@@ -251,7 +251,7 @@ def _contrast_report(
         effect_sd=_effect_sd(images),
         breakdowns=parts,
         why_figures=tuple(written(f, shared.figures_dir, files.prefix) for f in reasons),
-        volumes=packed_contrast(images, behind),
+        volumes=packed_contrast(images, behind, contrast["thresholds"]),
     )
 
 

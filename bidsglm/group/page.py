@@ -1,14 +1,18 @@
 """From the group's results on disk to group.html, which can so be written again at any time."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.dataset.outputs import read_json, write_bytes, write_text
 from bidsglm.errors import BidsglmError
-from bidsglm.group.members import Members, unit_name
+from bidsglm.group.background import write_background
+from bidsglm.group.members import Members, by_name, unit_name
+from bidsglm.group.page_maps import group_maps
 from bidsglm.group.page_tables import intervals, outlying, step_shares
 from bidsglm.group.tables import Table, Tables
+from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.pages import about
 from bidsglm.report.group_html import group_page
@@ -43,20 +47,31 @@ def _dataset_name(bids_dir: Path) -> str:
 def write_group_page(settings: Settings, tables: Tables) -> Path:
     """Write group.html from the collected tables, and its plots as files; returns its path.
 
+    Maps that cannot be read are among the errors on the page.
+
     Raises
     ------
     ReadWriteError
         When the page cannot be written.
     """
     members, output_dir = tables.members, tables.members.output_dir
+    for name, of_group in by_name(members.compared).items():
+        write_background(output_dir, name, of_group)
     entries = tuple(_entry(output_dir, label, problem) for label, problem in members.problems.items())
     places = _places(members, {entry.participant: entry.page for entry in entries if entry.page})
-    units = {name: _unit(output_dir, name, table, places) for name, table in tables.agreement.items()}
-    for name, unit in units.items():
+    units, errors = [], []
+    for name, table in tables.agreement.items():
+        unit = _unit(output_dir, name, table, places)
+        try:
+            unit = _with_maps(output_dir, name, unit)
+        except BidsglmError as error:
+            LOG.error("%s", error)
+            errors.append(str(error))
         _write_plots(output_dir / "group" / "figures", name, unit)
-    page = output_dir / "group.html"
-    dataset = _dataset_name(settings.bids_dir)
-    write_text(page, group_page(GroupReport(dataset, about(), entries, tuple(units.values()), members.notes)))
+        units.append(unit)
+    page, dataset = output_dir / "group.html", _dataset_name(settings.bids_dir)
+    report = GroupReport(dataset, about(), entries, tuple(units), members.notes, tuple(errors))
+    write_text(page, group_page(report))
     return page
 
 
@@ -67,7 +82,7 @@ def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry
 
 
 def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> GroupUnit:
-    """What the page says of one task and space."""
+    """What the page says of one task and space, without its maps."""
     return GroupUnit(
         name.replace("_", " "),
         table.rows,
@@ -76,6 +91,18 @@ def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> Gro
         outlying=outlying(output_dir, name),
         intervals=intervals(output_dir, name),
         shares=step_shares(output_dir, name),
+    )
+
+
+def _with_maps(output_dir: Path, name: str, unit: GroupUnit) -> GroupUnit:
+    """The same with the group's maps, where there are any."""
+    maps = group_maps(output_dir, name)
+    return replace(
+        unit,
+        contrasts=maps.contrasts,
+        scene=maps.scene.packed() if maps.scene else None,
+        methods=maps.methods,
+        notes=maps.notes,
     )
 
 

@@ -30,7 +30,7 @@ def group_page(report: GroupReport) -> str:
             spreads={unit.title: wording.spreads(unit.rows) for unit in units},
             plots=plots(units),
             tables={unit.title: rows_table(unit) for unit in units},
-            headline={unit.title: tiles(unit) for unit in units},
+            numbers={unit.title: tiles(unit) for unit in units},
             lead_sentence=lead_sentence,
             leading_svg=leading_svg,
             references=cited([*texts, *(REFERENCES_OF_THE_VERDICT if units else ())]),

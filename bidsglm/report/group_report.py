@@ -12,7 +12,7 @@ from bidsglm.report.group_verdict import FEW, Evidence, Lead, Verdict, verdict
 from bidsglm.report.judgements import RegionFacts
 from bidsglm.report.rendering import About
 from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
-from bidsglm.report.wording import Row, headline_rows, main_rows
+from bidsglm.report.wording import UNDEFINED, Row, headline_rows, median, number
 
 Flag = tuple[str, str, str]
 """Participant (and session, as `shown_name`), contrast, map."""
@@ -22,6 +22,7 @@ STRIP_METRICS: Mapping[str, tuple[str, ...]] = {
     "effect": ("pearson_r", "slope", "rmsd"),
 }
 """Map -> what is plotted of it."""
+AT_P001 = "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001"
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ def leads(shares: tuple[StepShares, ...]) -> tuple[Lead, ...]:
 
     >>> steps = StepCount("noise", 3, 0.8, 0.4, 0.9), StepCount("filter", 1, 0.1, 0, 0.5)
     >>> leads((StepShares("go", "t", 4, steps),))
-    (Lead(map='t', step='noise', share=0.8, n_leading=3, n=4),)
+    (Lead(map='t', step='noise', share=0.8, n_leading=3, n=4, n_contrasts=1),)
     """
     found: list[Lead] = []
     for name in ("effect", "t", "F"):
@@ -228,7 +229,8 @@ def leads(shares: tuple[StepShares, ...]) -> tuple[Lead, ...]:
         step = max(counts, key=lambda key: sum(c.n_leading for c in counts[key]))
         share = sorted(c.share for c in counts[step])[len(counts[step]) // 2]
         total = sum(s.n for s in chosen)
-        found.append(Lead(name, step, share, sum(c.n_leading for c in counts[step]), total))
+        n_leading = sum(c.n_leading for c in counts[step])
+        found.append(Lead(name, step, share, n_leading, total, len(chosen)))
     return tuple(found)
 
 
@@ -252,7 +254,29 @@ def _plotted(unit: GroupUnit) -> tuple[str, ...]:
     return tuple(name for name in STRIP_METRICS if name in present)
 
 
-def tiles(unit: GroupUnit) -> tuple[Row, ...]:
-    """Rows that the tiles speak of: the group's statistic maps, else the participants'."""
-    group = headline_rows([row for contrast in unit.contrasts for row in contrast.agreement])
-    return group or headline_rows(main_rows(unit.rows))
+def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
+    """Numbers under the verdict and their labels: of the group's maps, else of the participants'.
+
+    >>> tiles(GroupUnit("rest", ({"participant_id": "sub-01", "contrast": "go", "map": "t", "slope": 1.0},)))
+    (('1', 'participant'),)
+    """
+    group = [row for contrast in unit.contrasts for row in contrast.agreement]
+    rows = group or list(unit.rows)
+    stats, whose = headline_rows(rows), "group" if group else "participants'"
+    name = stats[0]["map"] if stats else ""
+    shaped = [row for row in group if row["map"] == "z"] or stats
+    effects = [row for row in rows if row["map"] == "effect"]
+    found = [
+        (number(median(shaped, "pearson_r")), f"Pearson r of the {whose} {'z' if group else name} maps"),
+        (number(median(effects, "slope")), "size of SPM's effects over nilearn's"),
+        (
+            number(median(stats, "dice_p001")),
+            "Dice of what passes p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001",
+        ),
+    ]
+    n = unit.n_participants
+    people = (str(n), "participant" + "s" * (n != 1))
+    if unit.regions and unit.regions.n_tests:
+        same = unit.regions.n_tests - unit.regions.n_changed
+        found.append((f"{same} of {unit.regions.n_tests}", "region tests with the same conclusion"))
+    return (people, *(tile for tile in found if tile[0] != UNDEFINED))

@@ -49,9 +49,11 @@ class Lead(NamedTuple):
     share: float
     """Of the RMSD, median over participants"""
     n_leading: int
-    """Participants (of a contrast each) in whom this step leads"""
+    """Maps of participants in which this step leads"""
     n: int
-    """Participants (of a contrast each) attributed"""
+    """Maps of participants attributed"""
+    n_contrasts: int = 1
+    """Contrasts that they are of"""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def verdict(evidence: Evidence) -> Verdict:
     >>> verdict(Evidence(("sub-01",), (row,))).headline
     'One participant makes no group: what follows is about sub-01 alone.'
     """
-    maps = {name: judged(row) for name, row in _group_stats(evidence).items()}
+    maps = {name: judged(rows) for name, rows in evidence.group_rows.items() if headline_rows(rows)}
     regions = regions_judged(evidence.regions) if evidence.regions and evidence.regions.n_tests else None
     grades = [found.grade for found in (*maps.values(), *((regions,) if regions else ()))]
     grade = max(grades, default=None)
@@ -103,12 +105,6 @@ def verdict(evidence: Evidence) -> Verdict:
         *(("Which step", lead_sentence(lead)) for lead in evidence.leads),
     ]
     return Verdict(_headline(evidence, grade, maps), grade, tuple(facts), _actions(evidence, grade, maps))
-
-
-def _group_stats(evidence: Evidence) -> dict[str, Row]:
-    """Contrast -> row of its group statistic."""
-    found = {name: headline_rows(rows) for name, rows in evidence.group_rows.items()}
-    return {name: rows[0] for name, rows in found.items() if rows}
 
 
 def _upper(text: str) -> str:
@@ -135,7 +131,7 @@ def _headline(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgem
 def _map_facts(maps: Mapping[str, Judgement]) -> list[str]:
     """Sentences on the contrasts, the worst first; those that agree together where there are many."""
     ranked = sorted(maps.items(), key=lambda item: -item[1].grade)
-    told = [f"{name}: the two group t maps {found.text}." for name, found in ranked[:3]]
+    told = [f"{name}: the two group maps {found.text}." for name, found in ranked[:3]]
     rest = [found for _, found in ranked[3:]]
     if rest:
         same = sum(found.grade == Grade.NONE for found in rest)
@@ -146,17 +142,14 @@ def _map_facts(maps: Mapping[str, Judgement]) -> list[str]:
 
 
 def _size_facts(evidence: Evidence) -> list[tuple[str, str]]:
-    """Whether effects and statistics are of the same size: group maps', else the participants'."""
+    """Whether effects are of the same size: the group maps', else the participants'."""
     group = [row for rows in evidence.group_rows.values() for row in rows]
-    texts = []
-    for name, rows in (("effects", _maps(group or evidence.rows, "effect")), ("t", _maps(group, "t"))):
-        slope = median(rows, "slope")
-        if not math.isfinite(slope):
-            continue
-        size = "as large as" if abs(slope - 1) <= SAME_SIZE else f"{times(slope)} times"
-        texts.append(f"SPM's {name} {'are' if name == 'effects' else 'is'} {size} nilearn's")
+    slope = median(_maps(group or evidence.rows, "effect"), "slope")
+    if not math.isfinite(slope):
+        return []
+    size = "as large as" if abs(slope - 1) <= SAME_SIZE else f"{times(slope)} times"
     whose = "group maps" if group else "participants' maps"
-    return [("Size", f"{', '.join(texts)} (slope over voxels of the {whose}).")] if texts else []
+    return [("Size", f"SPM's effects are {size} nilearn's (slope over voxels of the {whose}).")]
 
 
 def times(ratio: float) -> str:
@@ -191,12 +184,13 @@ def lead_sentence(lead: Lead) -> str:
     """Say which step makes most of a map's difference.
 
     >>> lead_sentence(Lead("t", "noise", 0.8, 3, 4))
-    'The noise model makes 80 % of the difference between the t maps; it leads in 3 of 4.'
+    'The noise model makes 80 % of the difference between the t maps; it leads in 3 of 4 participants.'
     """
+    of = "participants" if lead.n_contrasts == 1 else "maps of participants"
     behind = ", which group maps and regions rest on" if lead.map == "effect" else ""
     return (
         f"The {title(lead.step)} makes {percent(lead.share)} of the difference between the {lead.map}"
-        f" maps{behind}; it leads in {lead.n_leading} of {lead.n}."
+        f" maps{behind}; it leads in {lead.n_leading} of {lead.n} {of}."
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from bidsglm.report.wording import THRESHOLDS, Row, number
+from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, median, number
 
 SAME_SHAPE = 0.95
 """Correlation of two group maps from which their shape is called the same."""
@@ -73,29 +73,30 @@ def _counts(row: Row, threshold: str) -> tuple[int, int]:
     return spm, nilearn
 
 
-def judged(row: Row) -> Judgement:
-    """Judge the group maps of a contrast from their row of the agreement table.
+def judged(rows: Sequence[Row]) -> Judgement:
+    """Judge the group maps of a contrast from their rows of the agreement table.
 
     Parameters
     ----------
-    row
-        Of the statistic, t or F.
+    rows
+        Of the statistic, t or F, and of z.
 
     Notes
     -----
     The correlation falls short of `SAME_SHAPE`, the Dice of p < 0.001 falls below `OTHER_EXTENT`, or a
     corrected threshold is passed in one package alone: other conclusions. Else any Dice below
-    `SAME_EXTENT`: another extent. Else none.
+    `SAME_EXTENT`: another extent. Else none. The correlation is that of the z maps where there is one: t of
+    few participants has long tails, and a correlation follows its few largest values.
 
     Examples
     --------
     >>> row = {"contrast": "go", "map": "t", "pearson_r": 0.99, "dice_p001": 0.7, "n_spm_p001": 90,
     ...        "n_nilearn_p001": 100}
-    >>> judged(row)
+    >>> judged([row])
     Judgement(grade=<Grade.EXTENT: 1>, text='correlate at r = 0.990; at p < 0.001, SPM has 90 voxels and \
 nilearn 100 (Dice 0.70)')
     """
-    r = _defined(row, "pearson_r")
+    row, r = headline_rows(rows)[0], shape(rows)
     overlaps = {key: _overlap(row, key) for key in THRESHOLDS}
     alone = [key for key in CORRECTED if _one_alone(row, key)]
     dice = {key: value for key, value in overlaps.items() if math.isfinite(value)}
@@ -105,6 +106,16 @@ nilearn 100 (Dice 0.70)')
     elif any(value < SAME_EXTENT for value in dice.values()):
         grade = Grade.EXTENT
     return Judgement(grade, f"correlate at r = {number(r)}; {_passing(row, alone)}")
+
+
+def shape(rows: Sequence[Row]) -> float:
+    """Correlation of the z maps, else of the statistic.
+
+    >>> shape([{"map": "t", "pearson_r": 0.5}, {"map": "z", "pearson_r": 0.9}])
+    0.9
+    """
+    z = [row for row in rows if row["map"] == "z"]
+    return median(z or headline_rows(rows), "pearson_r")
 
 
 def _overlap(row: Row, threshold: str) -> float:

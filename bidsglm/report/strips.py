@@ -184,19 +184,24 @@ def strips_svg(axis: Axis, strips: Sequence[Strip], most: int = BUDGET) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="strips" viewBox="0 0 {WIDTH} {bottom + AXIS}"'
         f' role="group" aria-label="{escape(label)}" font-family="sans-serif" font-size="12">'
         f'<text class="name" fill="{INK}" x="{MARGIN}" y="15" font-size="14" font-weight="600">'
-        f"{escape(axis.title)}</text>{_axis(scale, axis, bottom)}{inner}</svg>"
+        f"{escape(axis.title)}</text>{_axis(scale, axis, len(drawn))}{inner}</svg>"
     )
 
 
-def _axis(scale: _Scale, axis: Axis, bottom: float) -> str:
+def _axis(scale: _Scale, axis: Axis, n_strips: int) -> str:
+    """Grid, dashed line at the ideal value, numbers; lines stop at the strips' headings."""
+    bottom = HEAD + n_strips * (TITLE + BAND) + 4
+    tops = [HEAD + i * (TITLE + BAND) + TITLE for i in range(n_strips)]
+
+    def upright(value: float) -> str:
+        return "".join(f"M{scale(value):.1f} {top}v{BAND}" for top in tops)
+
     parts = []
     for tick in ticks(scale.low, scale.high):
-        x = f"{scale(tick):.1f}"
-        parts.append(f'<path class="grid" stroke="#e4e7eb" d="M{x} {HEAD + TITLE}V{bottom}"/>')
-        place = f'x="{x}" y="{bottom + 16}" text-anchor="middle" font-size="11"'
+        parts.append(f'<path class="grid" stroke="#e4e7eb" d="{upright(tick)}"/>')
+        place = f'x="{scale(tick):.1f}" y="{bottom + 16}" text-anchor="middle" font-size="11"'
         parts.append(f'<text class="soft" fill="{FAINT}" {place}>{_tick(tick)}</text>')
-    ideal = f"{scale(axis.ideal):.1f}"
-    dashes = f'<path class="ideal" stroke="{FAINT}" stroke-dasharray="4 3" d="M{ideal} {HEAD + 4}V{bottom}"/>'
+    dashes = f'<path class="ideal" stroke="{FAINT}" stroke-dasharray="4 3" d="{upright(axis.ideal)}"/>'
     line = f'<path class="edge" stroke="{FAINT}" d="M{MARGIN} {bottom}H{WIDTH - MARGIN}"/>'
     return f'<g aria-hidden="true">{"".join(parts)}{dashes}{line}</g>'
 

@@ -18,6 +18,7 @@ from bidsglm.model import Floats, Mask
 from bidsglm.report.drawing import BACKEND_TITLES
 from bidsglm.report.maps import ContrastImages, colour_limit
 from bidsglm.report.slices import reoriented, reoriented_affine
+from bidsglm.report.wording import THRESHOLDS
 
 STEPS_PER_SD = 100
 """Rounding to a hundredth of the spread: no one sees it, and it costs 9 bits a voxel."""
@@ -78,7 +79,9 @@ def _extent(occupied: Mask) -> slice:
     return slice(max(int(where[0]) - MARGIN, 0), min(int(where[-1]) + MARGIN + 1, len(occupied)))
 
 
-def packed_contrast(images: ContrastImages, of: Scene) -> dict[str, object]:
+def packed_contrast(
+    images: ContrastImages, of: Scene, thresholds: Mapping[str, Mapping[str, float | None]] | None = None
+) -> dict[str, object]:
     """What the page holds of a contrast's maps: statistic first, then the effect.
 
     Parameters
@@ -87,12 +90,32 @@ def packed_contrast(images: ContrastImages, of: Scene) -> dict[str, object]:
         On the grid of the scene.
     of
         The unit's scene.
+    thresholds
+        Backend -> threshold's name as in the agreement table -> height on the scale of the statistic; None
+        where nothing passes
     """
     names = [name for name in (images.test, "effect") if name in images.maps]
     return {
+        "thresholds": _heights(images, thresholds or {}),
         "titles": [BACKEND_TITLES[name] for name in images.backends],
         "maps": [{"name": name, **_packed_map(images, name, of)} for name in names],
     }
+
+
+def _heights(
+    images: ContrastImages, thresholds: Mapping[str, Mapping[str, float | None]]
+) -> list[dict[str, object]]:
+    """Thresholds that all backends of the maps have, with the height in each; null where nothing passes."""
+    given = [thresholds.get(backend, {}) for backend in images.backends]
+    return [
+        {"title": title, "heights": [_finite(each[key]) for each in given]}
+        for key, title in THRESHOLDS.items()
+        if all(key in each for each in given)
+    ]
+
+
+def _finite(height: float | None) -> float | None:
+    return height if height is not None and np.isfinite(height) else None
 
 
 def _packed_map(images: ContrastImages, name: str, of: Scene) -> dict[str, object]:

@@ -11,10 +11,15 @@ from bidsglm.report.group_report import (
     StepShares,
 )
 from bidsglm.report.judgements import RegionFacts
-from bidsglm.report.volumes import scene
+from bidsglm.report.volumes import packed_contrast, scene
 
 from .records import ABOUT, contrast_report, volumes
 
+HEIGHTS = {
+    "spm": {"p001": 3.0, "fwe05": 5.0},
+    "nilearn": {"p001": 3.0, "fwe05": None},
+}
+"""nilearn finds nothing at the familywise threshold."""
 FAR = ("sub-02", "go", "t")
 """Whose t maps of which contrast lie far from the others."""
 
@@ -45,7 +50,7 @@ def agreement_rows(n: int, contrasts: tuple[str, ...] = ("go",), seed: int = 3) 
 
 def group_contrast(name: str = "go") -> GroupContrast:
     """Maps of a contrast over the group, with all that belongs to them."""
-    first = contrast_report()
+    first, images = contrast_report(), volumes()
     return GroupContrast(
         name,
         "go",
@@ -55,7 +60,7 @@ def group_contrast(name: str = "go") -> GroupContrast:
         first.agreement,
         first.figures,
         ("A note on the maps.",),
-        volumes=first.volumes,
+        volumes=packed_contrast(images, scene(images), HEIGHTS),
     )
 
 

@@ -196,6 +196,38 @@ def test_group_maps_are_linked_and_follow_the_threshold(opened):
     assert all(one != two for one, two in zip(moved, pictures(), strict=True))
 
 
+def test_a_threshold_hides_what_does_not_pass_in_each_package(opened):
+    viewer = opened.locator(".viewer").first
+    viewer.scroll_into_view_if_needed()
+    opened.wait_for_selector(".viewer[data-ready]")
+    viewer.get_by_role("button", name="SPM's peak").click()
+
+    def coloured() -> list[int]:
+        """Pixels of each panel that are not grey."""
+        return viewer.locator(".panel canvas:first-child").evaluate_all(
+            """(all) => all.map((c) => {
+              const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+              let n = 0;
+              for (let i = 0; i < data.length; i += 4) n += Math.abs(data[i] - data[i + 2]) > 40;
+              return n;
+            })"""
+        )
+
+    level = viewer.get_by_role("combobox", name="Show")
+    every = coloured()
+    level.select_option("p < 0.001")
+    some = coloured()
+    assert all(0 < few < many for few, many in zip(some, every, strict=True))
+    level.select_option("FWE 0.05")
+    few = coloured()
+    assert few[0] > 0
+    assert few[1] < 0.1 * some[1], "nothing of nilearn's passes, but for the cross-hair"
+    # the difference is shown where either passes
+    assert few[2] > few[1]
+    viewer.locator(".threshold").fill("10")
+    assert level.input_value() == ""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_marks_are_seen_on_their_ground(page, address, scheme):
     page.emulate_media(color_scheme=scheme)

@@ -32,16 +32,21 @@ NAN = float("nan")
     ],
 )
 def test_group_maps_are_graded_by_shape_overlap_and_corrected_thresholds(given, grade):
-    assert judged(given).grade == grade
+    assert judged([given]).grade == grade
+
+
+def test_shape_is_that_of_z_where_t_has_long_tails():
+    assert judged([row(r=0.9), row(r=0.98, name="z")]).grade == Grade.NONE
+    assert judged([row(r=0.98), row(r=0.9, name="z")]).grade == Grade.CONCLUSIONS
 
 
 def test_a_threshold_passed_in_one_package_alone_is_named():
-    text = judged(row(spm=(100, 80, 0), nilearn=(100, 80, 7), dice=(0.9, 0.9, 0.0))).text
+    text = judged([row(spm=(100, 80, 0), nilearn=(100, 80, 7), dice=(0.9, 0.9, 0.0))]).text
     assert "at FWE 0.05, SPM has no voxel and nilearn 7" in text
 
 
 def test_nothing_significant_in_either_is_said():
-    text = judged(row(spm=(0, 0, 0), nilearn=(0, 0, 0), dice=(NAN, NAN, NAN))).text
+    text = judged([row(spm=(0, 0, 0), nilearn=(0, 0, 0), dice=(NAN, NAN, NAN))]).text
     assert "no voxel passes any threshold in either package" in text
 
 
@@ -111,7 +116,7 @@ def test_the_step_behind_the_effect_is_named_with_what_to_do():
     found = verdict(evidence(leads=leads, group_rows={"go": (row(dice=(0.7, 0.9, 0.9)),)}))
     steps = [text for name, text in found.facts if name == "Which step"]
     assert "intensity scaling makes 93 %" in steps[0]
-    assert "leads in 18 of 20" in steps[0]
+    assert "leads in 18 of 20 participants" in steps[0]
     assert any('"SignalScaling": [0, 1]' in text for text in found.actions)
 
 

@@ -92,6 +92,7 @@ class Viewer {
     this.canvases = Array.from(figure.querySelectorAll(".panel"), (panel) => Array.from(panel.querySelectorAll("canvas")));
     this.unpacked = [];
     this.threshold = 0;
+    this.passing = null;
     this.which = 0;
     this.found = sceneOf(figure.dataset.scene);
     // its place is kept from the start, so that nothing moves when the slices come
@@ -175,7 +176,14 @@ class Viewer {
     });
     stage.addEventListener("keydown", (event) => this.key(event));
     find(".threshold").addEventListener("input", () => {
+      this.level("");
       this.cut();
+      this.draw();
+    });
+    find(".level")?.addEventListener("change", (event) => {
+      find(".threshold").value = 0;
+      this.cut();
+      this.level(event.target.value);
       this.draw();
     });
     find(".which")?.addEventListener("change", async (event) => {
@@ -243,7 +251,7 @@ class Viewer {
     const place = this.scene.index[voxel];
     const value = place < 0 ? NaN : this.values[panel][place];
     let [colour, opacity] = [0, 0];
-    if (!Number.isNaN(value) && this.passes(place)) {
+    if (!Number.isNaN(value) && this.passes(place, panel)) {
       const share = Math.max(-1, Math.min(1, value / this.limit(panel)));
       colour = 4 * Math.round(((share + 1) / 2) * 255);
       opacity = COLOURS[colour + 3] / 255;
@@ -252,8 +260,17 @@ class Viewer {
     data[at + 3] = 255;
   }
 
+  // voxels of the statistic, which is the first map, above each package's own height
+  level(which) {
+    const choice = this.figure.querySelector(".level");
+    if (choice) choice.value = which;
+    this.passing = which === "" ? null : this.record.thresholds[which].heights.map((height, panel) =>
+      Uint8Array.from(this.unpacked[0][panel], (value) => height !== null && value > height));
+  }
+
   // the difference is shown where either package passes
-  passes(place) {
+  passes(place, panel) {
+    if (this.passing) return panel < 2 ? this.passing[panel][place] : this.passing.some((passed) => passed[place]);
     if (!this.threshold) return true;
     return this.values.slice(0, 2).some((values) => (this.map.signed ? Math.abs(values[place]) : values[place]) >= this.threshold);
   }

@@ -1,4 +1,4 @@
-"""What the page shows of the group's maps is what stands in the files; their ground is the participants' mean."""
+"""What the page shows of the group's maps is what stands in the files, on the participants' mean image."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from bidsglm.dataset.images import map_bytes, read_map
 from bidsglm.dataset.outputs import clusters_name, map_name, write_bytes, write_table
-from bidsglm.errors import ReadWriteError
+from bidsglm.errors import NoInputError
 from bidsglm.group.background import background_path, write_background
 from bidsglm.group.page_maps import definition, group_maps, title
 from bidsglm.model import Volume
@@ -76,9 +76,8 @@ def test_the_viewers_maps_are_those_of_the_files(out):
     (contrast,) = found.contrasts
     record = contrast.volumes["maps"][0]
     spm, nilearn = unpacked(record)
-    inside = [
-        values[found.scene.mask.ravel(order="F")] for values in (m.ravel(order="F") for m in maps().values())
-    ]
+    columns = found.scene.mask.ravel(order="F")
+    inside = [values.ravel(order="F")[columns] for values in maps().values()]
     for got, expected in zip((spm, nilearn), inside, strict=True):
         known = np.isfinite(got)
         assert 0 < np.count_nonzero(~known) < got.size / 4
@@ -118,7 +117,7 @@ def test_a_group_without_maps_has_none(tmp_path):
 def test_a_missing_map_is_named(out):
     path = out / "group" / f"{map_name(NAME, 't', 'nilearn', 'go')}.nii.gz"
     path.unlink()
-    with pytest.raises(ReadWriteError, match=path.name):
+    with pytest.raises(NoInputError, match=path.name):
         group_maps(out, NAME)
 
 

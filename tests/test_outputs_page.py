@@ -26,7 +26,7 @@ PLACEHOLDERS = {
     "process": r"\d+",
     "n": r"[A-Za-z0-9]+",
 }
-GROUPED = [f"group/<g>_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution")]
+GROUPED = [f"group/<g>_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution", "groupAgreement")]
 """Tables whose columns are one of their own and those of the participants."""
 LEVELS = ("p001", "fdr05", "fwe05")
 """What <x> in a column's name stands for."""
@@ -96,7 +96,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr("bidsglm.unit_page.contrast_figures", lambda images: ())
         options = ["participant", "-q", "--export-code", "--model", str(root / "smdl.json")]
         assert main([str(study), str(out), *options]) == 0
-    assert main([str(study), str(out), "group", "-q"]) == 0
+    assert main([str(study), str(out), "group", "-q", "--permutations", "8"]) == 0
     return out
 
 
@@ -132,6 +132,14 @@ def test_group_tables_have_the_columns_of_the_participants(results: Path, kind: 
     participant = page[f"sub-01/func/<p>_desc-{kind}_metrics.tsv"]
     own = page[f"group/<g>_desc-{kind}_metrics.tsv"]
     assert table.split("\n")[0].split("\t") == [*own, *participant]
+
+
+def test_table_of_the_group_maps_has_the_columns_of_the_participants(results: Path) -> None:
+    page = documented_columns()
+    table = next(results.glob("group/*_desc-groupAgreement_metrics.tsv")).read_text(encoding="utf-8")
+    participant = page["sub-01/func/<p>_desc-agreement_metrics.tsv"]
+    own = page["group/<g>_desc-groupAgreement_metrics.tsv"]
+    assert table.split("\n")[0].split("\t") == [*own, *participant[1:]]
 
 
 def test_every_field_of_the_sidecars_is_documented(results: Path, names: list[str]) -> None:

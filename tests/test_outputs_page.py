@@ -92,9 +92,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     anything = {"Name": "any", "ConditionList": conditions, "Weights": [[1, 0], [0, 1]], "Test": "F"}
     model["Nodes"][0]["Contrasts"].append(anything)  # type: ignore[index]
     tiny.write_json(root / "smdl.json", model)
+    tiny.write_image(root / "atlas.nii.gz", tiny.brain())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bidsglm.unit_page.contrast_figures", lambda images: ())
         options = ["participant", "-q", "--export-code", "--model", str(root / "smdl.json")]
+        options += ["--atlas", str(root / "atlas.nii.gz")]
         assert main([str(study), str(out), *options]) == 0
     assert main([str(study), str(out), "group", "-q", "--permutations", "8"]) == 0
     return out

@@ -126,7 +126,8 @@ def _main(words: Sequence[str]) -> int:
         arguments = build_parser().parse_args(hyphenated(words))
         if arguments.analysis_level not in LEVELS:
             raise UnknownLevelError(
-                f"unknown analysis level {arguments.analysis_level!r}; it is one of {', '.join(LEVELS)}"
+                f"unknown analysis level {arguments.analysis_level!r}; behind bids_dir and output_dir comes "
+                f"one of {', '.join(LEVELS)}"
             )
         return _run(_settings(arguments))
     except BidsglmError as error:

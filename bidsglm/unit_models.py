@@ -33,7 +33,12 @@ def model_from_file(settings: Settings) -> ModelSpecification | None:
     DataError, NoInputError, UsageError
         When the file cannot be used, or a backend cannot express its model.
     """
-    return _model_of_file(settings).specification if settings.model else None
+    if settings.model:
+        return _model_of_file(settings).specification
+    _automatic_model(
+        settings, "any", ("any",)
+    )  # options that make no model are known before anything is fitted
+    return None
 
 
 def _model_of_file(settings: Settings) -> Model:
@@ -69,8 +74,13 @@ def _automatic(settings: Settings, unit: Unit) -> Model:
     task = unit.entities["task"]
     # Where no file of the task can be used, the unit's own say why.
     types = _trial_types(settings.bids_dir, task) or trial_types(unit.runs)
+    return _automatic_model(settings, task, types)
+
+
+def _automatic_model(settings: Settings, task: str, types: Sequence[str]) -> Model:
+    """The automatic model of some trial types, checked against every backend."""
     document = automatic_model(task, types, settings)
-    model = parse_model(document, f"the automatic model of task-{task}", settings, automatic=True)
+    model = parse_model(document, "the automatic model", settings, automatic=True)
     _check_expressible(model, settings.backends)
     return Model(model, document)
 

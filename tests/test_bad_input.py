@@ -349,6 +349,20 @@ def test_what_is_not_there_is_named(
 
 
 @pytest.mark.parametrize(
+    "options",
+    [["--hrf", "canonical"], ["--high-pass", "0.008"], ["--noise-model", "ar"], ["--hrf", "glover"]],
+)
+def test_options_that_make_no_model_are_refused_once_for_everybody(
+    options: list[str], place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(place.study), str(tmp_path / "out"), "participant", *options]) in (64, 65)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert options[1] in lines[0]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [(["--task-label", "rest"], "rest"), (["--space", "T1w"], "T1w"), (["--run-label", "7"], "7")],
 )

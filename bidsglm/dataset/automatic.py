@@ -183,7 +183,8 @@ def _hertz(seconds: float | None) -> float:
     if cutoff == 0:
         return 0.0
     if not cutoff > SHORTEST_CUTOFF:
-        raise UsageError(f"--high-pass {cutoff:g}: give a cut-off in seconds, or 0 for no filter")
+        meant = f" ({cutoff:g} Hz is a cut-off of {1 / cutoff:g} s)" if cutoff > 0 else ""
+        raise UsageError(f"--high-pass {cutoff:g}: give a cut-off in seconds, or 0 for no filter{meant}")
     return 1 / cutoff
 
 

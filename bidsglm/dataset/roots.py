@@ -164,12 +164,22 @@ def _given_roots(path: Path) -> list[Path]:
     return [inside]
 
 
+def _is_derivative(folder: Path) -> bool:
+    description = folder / DESCRIPTION
+    return description.is_file() and read_description(description).get("DatasetType") == "derivative"
+
+
 def _default_root(bids_dir: Path) -> Path:
     folder = bids_dir / "derivatives"
     if (folder / "fmriprep").is_dir():
         return folder / "fmriprep"
     found = _fmriprep_like(folder) if folder.is_dir() else None
     if found is None:
+        if _is_derivative(bids_dir):
+            raise NoInputError(
+                f"{bids_dir}: holds preprocessed data; give the raw data set as BIDS_DIR and this folder by"
+                " --derivatives"
+            )
         raise NoInputError(f"{folder}: no preprocessed data; run fMRIPrep or give --derivatives")
     return found
 

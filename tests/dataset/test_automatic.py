@@ -145,7 +145,10 @@ def test_native_settings_leave_packages_their_defaults_except_for_overrides() ->
         ({"hrf": "sp"}, "--hrf 'sp' is unknown: give one of 'spm'"),
         ({"hrf": "fir"}, "--hrf 'fir' needs HRF.Parameters: write it into a model"),
         ({"high_pass": -1.0}, "--high-pass -1: give a cut-off in seconds"),
-        ({"high_pass": 0.5}, "--high-pass 0.5: give a cut-off in seconds"),
+        (
+            {"high_pass": 0.008},
+            "--high-pass 0.008: give a cut-off in seconds, or 0 for no filter (0.008 Hz is a cut-off of 125",
+        ),
         ({"noise_model": "arma"}, "--noise-model 'arma' is unknown"),
         ({"mask_threshold": float("nan")}, "--mask-threshold nan: give a share"),
     ],

@@ -53,6 +53,16 @@ def test_broken_description_is_refused_unless_validation_is_skipped(
     assert find_participants(tree.settings(root, skip_bids_validation=True)) == ("01",)
 
 
+def test_preprocessed_data_in_place_of_the_raw_ones_are_recognised(tmp_path: Path) -> None:
+    root = tree.new_data_set(tmp_path)
+    tree.add_run(root, "sub-01_task-t")
+    fmriprep = root / "derivatives/fmriprep"
+    about = '{"Name": "x", "BIDSVersion": "1.9.0", "DatasetType": "derivative"}'
+    (fmriprep / "dataset_description.json").write_text(about)
+    with pytest.raises(NoInputError, match="give the raw data set as BIDS_DIR and this folder by --derivat"):
+        find_participants(tree.settings(fmriprep))
+
+
 def test_without_derivatives_the_remedy_is_named(tmp_path: Path) -> None:
     tree.describe(tmp_path)
     with pytest.raises(NoInputError, match="run fMRIPrep or give --derivatives"):

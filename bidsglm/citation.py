@@ -90,3 +90,16 @@ def write_citation(output_dir: Path, participants: Sequence[str] | None = None) 
         lambda: write_shared(path, citation_text(_finished(output_dir))),
         lambda: snapshot(summary_paths(output_dir)),
     )
+
+
+def write_methods(output_dir: Path, methods: Methods) -> str:
+    """Write and return the methods of units that may not be fitted yet, beside those of finished ones.
+
+    Raises
+    ------
+    CannotCreateError, ReadWriteError
+        When they cannot be written.
+    """
+    text = citation_text({**_finished(output_dir), **methods})
+    write_shared(citation_path(output_dir), text)
+    return text

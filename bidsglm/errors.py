@@ -59,3 +59,9 @@ class ReadWriteError(BidsglmError):
     """A file cannot be read or written to its end."""
 
     exit_code = 74
+
+
+class ClusterError(BidsglmError):
+    """A Dask cluster cannot be reached, or its workers cannot do the work."""
+
+    exit_code = 74

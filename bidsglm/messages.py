@@ -59,7 +59,7 @@ def start_log(verbosity: int, log_dir: Path | None) -> None:
     _capture_warnings(logging.NullHandler())
     if log_dir is not None:
         create_folder(log_dir)
-        file = _LogFile(log_dir / f"bidsglm-{os.getpid()}.log", encoding="utf-8")
+        file = _LogFile(log_dir / f"bidsglm-{os.uname().nodename}-{os.getpid()}.log", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         LOG.addHandler(file)
         _capture_warnings(file)

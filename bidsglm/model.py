@@ -55,6 +55,10 @@ class Settings:
     work_dir: Path | None = None
     n_procs: int = 1
     omp_nthreads: int = 1
+    mem: int | None = None
+    """Bytes that all participants in work may take at once; on a cluster, on each worker."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler."""
     bids_database_dir: Path | None = None
     attribution: bool = True
     """Divide the difference among modelling steps."""
@@ -68,6 +72,7 @@ class Settings:
     """Simulated data sets without and with signal, for each noise model; None for no calibration."""
     skip_bids_validation: bool = False
     reports_only: bool = False
+    boilerplate_only: bool = False
     dry_run: bool = False
     stop_on_first_crash: bool = False
     overwrite: bool = False

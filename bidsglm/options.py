@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import bidsglm
 from bidsglm.errors import UsageError
+from bidsglm.resources import memory_size, scheduler_address
 
 LEVELS = {"participant": "participant", "subject": "participant", "group": "group", "dataset": "group"}
 FILTER_KEYS = ("bold", "mask", "events", "confounds")
@@ -282,9 +283,25 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--omp-nthreads", type=count, default=1, metavar="N", help="threads of each process (1)"
     )
+    group.add_argument(
+        "--mem",
+        "--mem-mb",
+        type=memory_size,
+        metavar="SIZE",
+        help="memory for all participants in work, 8G or in MB; with --scheduler, of each worker",
+    )
+    group.add_argument(
+        "--scheduler",
+        type=scheduler_address,
+        metavar="ADDRESS",
+        help="hand participants to a running Dask scheduler, tcp://host:port",
+    )
     group.add_argument("--overwrite", action="store_true", help="fit finished participants again")
     group.add_argument(
         "--reports-only", action="store_true", help="write the pages again from finished results"
+    )
+    group.add_argument(
+        "--boilerplate-only", action="store_true", help="print and write the methods text, fit nothing"
     )
     group.add_argument("--dry-run", action="store_true", help="say what would be fitted, write nothing")
     group.add_argument(

@@ -15,6 +15,7 @@ from bidsglm.failures import Failure, failure_of, record_failure
 from bidsglm.messages import LOG
 from bidsglm.model import Settings, Unit
 from bidsglm.pages import page_is_current, write_participant_page
+from bidsglm.report.methods import paragraphs
 from bidsglm.requested import requested_supplements
 from bidsglm.results import failure_path, unit_summaries
 from bidsglm.summary import Stamp, fit_digest, is_finished, summary_path
@@ -155,6 +156,21 @@ def rewrite_report(settings: Settings, participant: str) -> Outcome:
     return Outcome(
         participant, "finished", 0, f"sub-{participant}: report written, see {_page(settings, participant)}"
     )
+
+
+def participant_methods(settings: Settings, participant: str) -> dict[str, tuple[str, ...]]:
+    """Methods text of each unit by its prefix, for --boilerplate-only; no image is read.
+
+    Raises
+    ------
+    BidsglmError
+        Whatever would stop the fit before its images are read.
+    """
+    methods = {}
+    for unit, model in units_with_models(settings, participant):
+        prepared = prepare(unit, model.specification, settings.backends)
+        methods[unit.prefix] = paragraphs(model.specification, prepared.paradigms, settings.backends)
+    return methods
 
 
 def describe_participant(settings: Settings, participant: str) -> str:

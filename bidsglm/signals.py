@@ -6,6 +6,7 @@ temporary name first.
 """
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -19,6 +20,9 @@ BY_SIGNAL = 128
 """A shell's exit code for a process that a signal ended is this much more than the signal's number."""
 SHOW_CURSOR = "\x1b[?25h"
 """A progress bar has hidden it."""
+
+DOOMED: set[str] = set()
+"""Folders that go with the process."""
 
 
 @contextmanager
@@ -40,10 +44,12 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """Kill the workers, say so in one line, and end."""
+    """Kill the workers, remove temporary folders, say so in one line, and end."""
     for handled in WORDS:
         signal.signal(handled, signal.SIG_IGN)
     _kill_workers()
+    for folder in DOOMED:
+        shutil.rmtree(folder, ignore_errors=True)
     words = f"{WORDS[signal.Signals(number)]} ({signal.Signals(number).name})"
     line = f"bidsglm: {words}; finished participants are kept, run the same command to go on\n"
     try:

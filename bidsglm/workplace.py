@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bidsglm.dataset.temporary import temporary_path
 from bidsglm.errors import CannotCreateError, UsageError
+from bidsglm.signals import DOOMED
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 CACHES = {"MPLCONFIGDIR": "matplotlib", "JOBLIB_TEMP_FOLDER": "joblib", "NUMBA_CACHE_DIR": "numba"}
@@ -73,12 +75,14 @@ def _environment_of(folder: Path, fresh: bool) -> Iterator[None]:
 def _folder_of_the_run(output_dir: Path | None) -> Iterator[Path]:
     """A new folder for temporary files, gone afterwards."""
     folder = _new_folder(output_dir)
+    DOOMED.add(str(folder))
     try:
         for part in CACHES.values():
             (folder / part).mkdir()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        DOOMED.discard(str(folder))
 
 
 def _new_folder(output_dir: Path | None) -> Path:
@@ -91,7 +95,9 @@ def _new_folder(output_dir: Path | None) -> Path:
             ) from None
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".bidsglm-", dir=output_dir.resolve()))
+        folder = temporary_path(output_dir.resolve() / "any")
+        folder.mkdir(mode=0o700)
+        return folder
     except OSError as error:
         raise CannotCreateError(
             f"{output_dir}: cannot be written to ({error.strerror}); choose an output folder you may write to"

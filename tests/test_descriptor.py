@@ -63,7 +63,7 @@ def test_descriptor_passes_the_checks_of_a_bids_app(tmp_path: Path) -> None:
 
 def test_every_input_makes_a_command_line_that_the_parser_takes(tmp_path: Path) -> None:
     inputs = {item["id"]: item for item in descriptor()["inputs"] if item["id"] != "output_dir"}
-    values = {name: sample(item) for name, item in inputs.items()}
+    values = {name: sample(item) for name, item in inputs.items()} | {"scheduler": "tcp://node7:8786"}
     path = invocation(tmp_path, **values)
     said = bosh("exec", "simulate", "-i", path, DESCRIPTOR, folder=tmp_path)
     words = said.split("; bidsglm ")[1].split()

@@ -7,6 +7,7 @@ the first, and not always the second.
 
 import hashlib
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -16,6 +17,8 @@ from pathlib import Path
 SUFFIX = ".tmp"
 ABANDONED = 24 * 3600.0
 """s; no file takes that long to write, even on a machine whose clock is hours off."""
+ABANDONED_FOLDER = 60 * 24 * 3600.0
+"""s; no run, which may keep a folder until its end, takes that long."""
 
 
 @cache
@@ -57,7 +60,9 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def is_left_over(name: str, age: float, lives: Callable[[int], bool] = _lives) -> bool:
+def is_left_over(
+    name: str, age: float, limit: float = ABANDONED, lives: Callable[[int], bool] = _lives
+) -> bool:
     """Whether nobody will ever rename a temporary file.
 
     Parameters
@@ -66,6 +71,8 @@ def is_left_over(name: str, age: float, lives: Callable[[int], bool] = _lives) -
         Of the file.
     age
         s since it was last written to.
+    limit
+        s after which nobody can be at it any more, wherever.
     lives
         Whether a process id of this machine and container is in use.
 
@@ -78,7 +85,7 @@ def is_left_over(name: str, age: float, lives: Callable[[int], bool] = _lives) -
     >>> is_left_over(".elsewhere-12-ab.tmp", age=2 * ABANDONED)
     True
     """
-    if age > ABANDONED:
+    if age > limit:
         return True
     where, _, rest = name.removeprefix(".").partition("-")
     pid = rest.partition("-")[0]
@@ -91,7 +98,15 @@ def remove_left_over(paths: Iterable[Path]) -> None:
         if not (path.name.startswith(".") and path.suffix == SUFFIX):
             continue
         try:
-            if is_left_over(path.name, time.time() - path.stat().st_mtime):
-                path.unlink()
+            _remove_if_left_over(path)
         except OSError:  # another job was faster, or the file is not ours to remove
             continue
+
+
+def _remove_if_left_over(path: Path) -> None:
+    age = time.time() - path.stat().st_mtime
+    if path.is_dir():
+        if is_left_over(path.name, age, ABANDONED_FOLDER):
+            shutil.rmtree(path)
+    elif is_left_over(path.name, age):
+        path.unlink()

@@ -1,17 +1,19 @@
 """The participant level: one log, one recap, one exit code, whoever does the work."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from bidsglm.citation import write_citation
+from bidsglm.citation import write_citation, write_methods
 from bidsglm.dataset.layout import dataset_links, find_participants
 from bidsglm.dataset.outputs import write_dataset_files, write_text
 from bidsglm.dataset.temporary import remove_left_over
 from bidsglm.dataset.validation import check_valid
 from bidsglm.dataset.writes import write_shared
 from bidsglm.errors import BidsglmError, NothingMatchedError
+from bidsglm.execution.dask_cluster import check_reachable, on_dask
+from bidsglm.execution.memory import MemoryBound, participant_memory
 from bidsglm.execution.processes import over_processes
 from bidsglm.execution.recap import collected, exit_code, recap
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
@@ -20,6 +22,7 @@ from bidsglm.model import ModelSpecification, Settings
 from bidsglm.participant import (
     Outcome,
     describe_participant,
+    participant_methods,
     rewrite_report,
     run_participant,
 )
@@ -47,31 +50,49 @@ def _participants(settings: Settings, model: ModelSpecification | None) -> tuple
     return chosen
 
 
-def _in_turn(settings: Settings, labels: Sequence[str]) -> Iterator[Outcome]:
+def _in_turn(settings: Settings, labels: Sequence[str], bound: MemoryBound) -> Iterator[Outcome]:
     """Outcomes of one participant after the other, in this process."""
     for label in labels:
-        yield run_participant(settings, label)
+        yield bound.refusal(label) or run_participant(settings, label)
 
 
 def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Iterator[Outcome]:
     """Outcomes of all participants as they come, by whatever does the work."""
     if settings.reports_only:
         return (rewrite_report(settings, label) for label in labels)
+    if settings.scheduler:
+        needs = {label: participant_memory(settings, label) for label in labels}
+        return on_dask(settings, labels, log_dir, needs)
+    bound = MemoryBound(settings)
     if min(settings.n_procs, len(labels)) > 1:
-        return over_processes(settings, labels, log_dir, lambda label, at_work: True)
-    return _in_turn(settings, labels)
+        return over_processes(settings, labels, log_dir, bound)
+    return _in_turn(settings, labels, bound)
 
 
-def _dry_run(settings: Settings, labels: Sequence[str]) -> int:
-    """Say what would be fitted, and what would fail before an image is read; returns the exit code."""
+def _without_fit(labels: Sequence[str], tell: Callable[[str], None]) -> int:
+    """Tell something of every participant that needs no fit; returns the exit code."""
     outcomes = []
     for label in labels:
         try:
-            print(describe_participant(settings, label))
+            tell(label)
         except BidsglmError as error:
             outcomes.append(Outcome(label, "failed", error.exit_code, f"sub-{label}: {error}"))
             LOG.error("%s", outcomes[-1].message)
     return exit_code(outcomes)
+
+
+def _dry_run(settings: Settings, labels: Sequence[str]) -> int:
+    """Say what would be fitted, and what would fail before an image is read; returns the exit code."""
+    return _without_fit(labels, lambda label: print(describe_participant(settings, label)))
+
+
+def _boilerplate(settings: Settings, labels: Sequence[str]) -> int:
+    """Print and write the methods text; returns the exit code."""
+    methods: dict[str, tuple[str, ...]] = {}
+    code = _without_fit(labels, lambda label: methods.update(participant_methods(settings, label)))
+    if methods:
+        print(write_methods(settings.output_dir, methods), end="")
+    return code
 
 
 def _start_run(settings: Settings) -> Path:
@@ -99,6 +120,10 @@ def run_participants(settings: Settings) -> int:
         check_valid(settings.bids_dir, labels)
     if settings.dry_run:
         return _dry_run(settings, labels)
+    if settings.boilerplate_only:
+        return _boilerplate(settings, labels)
+    if settings.scheduler:
+        check_reachable(settings.scheduler)
     log_dir = _start_run(settings)
     outcomes = _outcomes(settings, labels, log_dir)
     done = collected(outcomes, len(labels), settings.stop_on_first_crash)

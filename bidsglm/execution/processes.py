@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -11,14 +11,12 @@ from multiprocessing import connection, resource_tracker
 from pathlib import Path
 
 from bidsglm.errors import EXIT_FAILED
+from bidsglm.execution.memory import MemoryBound
 from bidsglm.messages import start_log
 from bidsglm.model import Settings
 from bidsglm.participant import Outcome, record_death, run_participant
 from bidsglm.signals import signals_held_back
 from bidsglm.workplace import bound_threads
-
-MayStart = Callable[[str, Sequence[str]], bool]
-"""Whether a participant may start beside those that are running"""
 
 
 def start_worker(settings: Settings, log_dir: Path) -> None:
@@ -49,6 +47,11 @@ class _Workers:
     idle: list[ProcessPoolExecutor] = field(default_factory=list)
     running: dict["Future[Outcome]", tuple[ProcessPoolExecutor, str]] = field(default_factory=dict)
 
+    @property
+    def at_work(self) -> list[str]:
+        """Participants that are being fitted."""
+        return [label for _, label in self.running.values()]
+
     def start(self, label: str) -> None:
         """Hand a participant to an idle worker."""
         pool = self.idle.pop()
@@ -77,18 +80,33 @@ class _Workers:
 
 
 def over_processes(
-    settings: Settings, labels: Sequence[str], log_dir: Path, may_start: MayStart
+    settings: Settings, labels: Sequence[str], log_dir: Path, bound: MemoryBound
 ) -> Iterator[Outcome]:
-    """Outcomes as they come, `n_procs` participants at the same time, each in a process of its own."""
+    """Outcomes as they come, `n_procs` participants at the same time, each in a process of its own.
+
+    Parameters
+    ----------
+    settings
+        With the number of processes.
+    labels
+        Participants.
+    log_dir
+        Of this run.
+    bound
+        Who may start beside whom.
+    """
     waiting = list(labels)
     workers = _Workers(settings, log_dir)
     workers.idle.extend(workers.pool() for _ in range(min(settings.n_procs, len(labels))))
     try:
         while waiting or workers.running:
-            at_work = [label for _, label in workers.running.values()]
-            while waiting and workers.idle and may_start(waiting[0], at_work):
-                at_work.append(waiting.pop(0))
-                workers.start(at_work[-1])
+            while waiting and workers.idle and bound.may_start(waiting[0], workers.at_work):
+                label = waiting.pop(0)
+                refusal = bound.refusal(label)
+                if refusal is not None:
+                    yield refusal
+                else:
+                    workers.start(label)
             yield from workers.ended()
     finally:
         for pool in (*workers.idle, *(pool for pool, _ in workers.running.values())):

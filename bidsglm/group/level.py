@@ -1,6 +1,6 @@
 """The group level in one sentence: whom there is, their tables, their maps, their page."""
 
-from bidsglm.citation import write_citation
+from bidsglm.citation import write_citation, write_methods
 from bidsglm.dataset.outputs import write_dataset_files
 from bidsglm.dataset.roots import dataset_links
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
@@ -38,6 +38,9 @@ def run_group(settings: Settings) -> int:
             f"{len(members.compared)} finished units of {len(members.labels)} participants "
             f"in {members.output_dir}"
         )
+        return 0
+    if settings.boilerplate_only:
+        print(write_methods(settings.output_dir, {}), end="")
         return 0
     _describe_dataset(settings)
     tables = write_tables(members, settings)

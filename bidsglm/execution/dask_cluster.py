@@ -1,0 +1,238 @@
+"""Participants over the workers of a running Dask scheduler."""
+
+import logging
+import os
+import socket
+import uuid
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bidsglm.dataset.roots import derivative_roots
+from bidsglm.errors import ClusterError, UsageError
+from bidsglm.execution.child import Request
+from bidsglm.execution.dask_worker import MEMORY, Admission, Answer, admit, fit_on_worker, versions
+from bidsglm.execution.memory import refused, size
+from bidsglm.messages import LOG
+from bidsglm.model import Settings
+from bidsglm.participant import Outcome, record_death
+
+PATIENCE = 10.0
+"""s to wait for an answer of the scheduler"""
+POLL = 1.0
+"""s between two looks for workers that have come"""
+
+
+def check_reachable(address: str) -> None:
+    """Fail in one line, and at once where nobody listens: Dask itself would go on trying.
+
+    Raises
+    ------
+    UsageError
+        When Dask is not installed; it says how to.
+    ClusterError
+        When nobody listens.
+    """
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            "--scheduler needs Dask, which is not installed here: pip install 'bidsglm[dask]'"
+        ) from None
+    parts = urlsplit(address)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 0), timeout=PATIENCE).close()
+    except OSError as error:
+        raise ClusterError(
+            f"{address}: no Dask scheduler can be reached there ({error.strerror or error}); "
+            "start one or correct --scheduler"
+        ) from error
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    """Client of the scheduler; what Dask has to say goes to the log file.
+
+    Raises
+    ------
+    ClusterError
+        When it is no Dask scheduler.
+    """
+    from distributed import Client
+
+    dask = logging.getLogger("distributed")
+    dask.handlers[:] = logging.getLogger("py.warnings").handlers
+    dask.propagate = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of different versions; the workers' are compared below
+        try:
+            client = Client(address, timeout=PATIENCE, set_as_default=False)
+        except Exception as error:
+            text = " ".join(str(error).split())
+            raise ClusterError(f"{address}: does not answer as a Dask scheduler ({text})") from error
+    try:
+        yield client
+    finally:
+        client.close(timeout=PATIENCE)
+
+
+class _Crew:
+    """The workers of a scheduler: those that may be given participants, and those that may not."""
+
+    def __init__(self, client: Any, settings: Settings) -> None:
+        self.client, self.settings = client, settings
+        self.memory: dict[str, int] = {}
+        """Worker -> bytes; 0 for one that is not admitted"""
+        self._says_waiting = True
+        roots = derivative_roots(settings).values()
+        inputs = (settings.bids_dir, *roots, *((settings.model,) if settings.model else ()))
+        readable = tuple(path.absolute() for path in inputs)
+        self.wanted = Admission(versions(), readable, settings.output_dir.absolute(), settings.mem)
+
+    def welcome(self) -> None:
+        """Look for workers that have come or gone, and admit those that can do the work.
+
+        Raises
+        ------
+        ClusterError
+            When there are workers, and none that can.
+        """
+        try:
+            present = self.client.nthreads()
+        except OSError:  # busy, or gone: then the tasks will say so
+            return
+        self.memory = {worker: memory for worker, memory in self.memory.items() if worker in present}
+        new = [worker for worker in present if worker not in self.memory]
+        if new:
+            self._admit(new)
+        if not self.memory and self._says_waiting:
+            LOG.warning("%s: has no worker; waiting for one", self.settings.scheduler)
+            self._says_waiting = False
+
+    def _admit(self, new: Sequence[str]) -> None:
+        answers = self.client.run(admit, self.wanted, workers=list(new), on_error="return")
+        reasons = {}
+        for worker in new:
+            answer = answers.get(worker)
+            self.memory[worker] = answer.memory if isinstance(answer, Answer) else 0
+            if not self.memory[worker]:
+                reasons[worker] = _reason(answer)
+        if reasons and not any(self.memory.values()):
+            worker, reason = next(iter(reasons.items()))
+            raise ClusterError(
+                f"{self.settings.scheduler}: none of its {len(reasons)} workers can do the work; "
+                f"{worker} {reason}"
+            )
+        for worker, reason in reasons.items():
+            LOG.warning("worker %s is not used: it %s", worker, reason)
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the worker with the most memory; 0 while there is none."""
+        return max(self.memory.values(), default=0)
+
+
+def _reason(answer: object) -> str:
+    """Why a worker's answer is none.
+
+    >>> _reason(ModuleNotFoundError("No module named 'bidsglm'"))
+    'has no bidsglm: install the same version on all workers'
+    """
+    if isinstance(answer, Answer):
+        return answer.reason
+    if isinstance(answer, ImportError) and "bidsglm" in str(answer):
+        return "has no bidsglm: install the same version on all workers"
+    return f"cannot be asked ({' '.join(str(answer).split()) or type(answer).__name__})"
+
+
+def on_dask(
+    settings: Settings, labels: Sequence[str], log_dir: Path, needs: Mapping[str, int]
+) -> Iterator[Outcome]:
+    """Outcomes as they come, from the workers of the scheduler that the settings name.
+
+    A participant whose worker is lost goes to another one, as often as the scheduler allows.
+
+    Parameters
+    ----------
+    settings
+        With the scheduler's address.
+    labels
+        Participants.
+    log_dir
+        Of this run; workers write their logs there too.
+    needs
+        Participant -> estimated memory (bytes).
+
+    Raises
+    ------
+    ClusterError
+        When there is no scheduler, or no worker that can do the work.
+    """
+    with _connected(settings.scheduler or "") as client:
+        crew = _Crew(client, settings)
+        crew.welcome()
+        run, folder = uuid.uuid4(), Path(os.getcwd())
+        futures = {
+            client.submit(
+                fit_on_worker,
+                Request(settings, label, log_dir, folder),
+                key=f"bidsglm-{label}-{run}",
+                resources={MEMORY: needs[label]},
+                pure=False,
+            ): label
+            for label in labels
+        }
+        try:
+            while futures:
+                for label in _too_large(futures, needs, crew.largest):
+                    yield refused(settings, label, needs[label], f"the largest worker's {size(crew.largest)}")
+                for future in _ended(futures):
+                    yield _outcome(future, futures.pop(future), settings)
+                if futures:
+                    crew.welcome()
+        finally:
+            client.cancel(list(futures), force=True)
+
+
+def _ended(futures: Mapping[Any, str]) -> list[Any]:
+    """Futures that have ended, if any do within a second."""
+    from distributed import wait
+
+    try:
+        return list(wait(list(futures), timeout=POLL, return_when="FIRST_COMPLETED").done)
+    except TimeoutError:
+        return []
+    except Exception:  # one was cancelled: which, their states say
+        return [future for future in futures if future.done()]
+
+
+def _too_large(futures: dict[Any, str], needs: Mapping[str, int], largest: int) -> list[str]:
+    """Take away those who would wait for ever: no worker has the memory that they need."""
+    large = [future for future, label in futures.items() if largest and needs[label] > largest]
+    for future in large:
+        future.cancel(force=True)
+    return [futures.pop(future) for future in large]
+
+
+def _outcome(future: Any, label: str, settings: Settings) -> Outcome:
+    """Result of a task, or what is to be said of one that has none."""
+    if future.status == "finished":
+        outcome: Outcome = future.result()
+        return outcome
+    if future.status == "error":
+        message = f"sub-{label}: {_fault(future.exception(timeout=PATIENCE))}"
+    else:
+        message = f"sub-{label}: the scheduler lost it (stopped, or out of reach); run the same command again"
+    record_death(settings, label, message)
+    return Outcome(label, "failed", ClusterError.exit_code, message)
+
+
+def _fault(error: BaseException) -> str:
+    from distributed import KilledWorker
+
+    if isinstance(error, KilledWorker):
+        return "every worker that fitted it died (out of memory? give the workers more)"
+    return f"its task failed: {_reason(error)}"

@@ -1,0 +1,104 @@
+"""--mem: the estimate, and what follows from it."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bidsglm.cli import main
+from bidsglm.dataset.layout import find_units
+from bidsglm.dataset.nifti import read_header
+from bidsglm.execution.memory import MemoryBound, unit_memory
+from bidsglm.model import ModelSpecification, Settings
+from tests import tiny
+
+MIB = 2**20
+MEASURED = [
+    # grid, voxels, scans, attribution, peak of a whole run in MiB (bidsglm participant, 64-bit Linux)
+    ((60, 70, 60), 52_776, 100, True, 472),
+    ((60, 70, 60), 52_776, 400, True, 757),
+    ((97, 115, 97), 230_711, 100, True, 682),
+    ((60, 70, 60), 52_776, 400, False, 535),
+    ((97, 115, 97), 230_711, 100, False, 590),
+]
+TOO_HIGH = 1.15
+"""An estimate this much above what is needed still lets most of those run that could."""
+
+
+@pytest.mark.parametrize(("grid", "n_voxels", "n_scans", "attribution", "peak"), MEASURED)
+def test_estimate_is_above_what_was_measured_and_not_far(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    grid: tuple[int, int, int],
+    n_voxels: int,
+    n_scans: int,
+    attribution: bool,
+    peak: float,
+) -> None:
+    study = tiny.write_study(tmp_path, participants=("01",))
+    settings = Settings(study, tmp_path / "out", "participant", attribution=attribution)
+    (unit,) = find_units(settings, {}, {}, "01", by_session=True)
+    header = read_header(unit.runs[0].bold)
+    large = header._replace(shape=(*grid, n_scans), dtype=np.dtype(np.int16))
+    monkeypatch.setattr("bidsglm.execution.memory.read_header", lambda path: large)
+    monkeypatch.setattr("bidsglm.execution.memory._mask_size", lambda run, voxels: n_voxels)
+    estimate = unit_memory(unit, ModelSpecification("m", ()), settings) / MIB
+    assert peak <= estimate <= TOO_HIGH * peak
+
+
+def test_participants_start_only_beside_those_that_leave_them_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bidsglm.execution.memory.participant_memory", lambda settings, label: 3_000)
+    bound = MemoryBound(Settings(tmp_path, tmp_path, "participant", mem=7_000, n_procs=4))
+    assert bound.may_start("01", [])
+    assert bound.may_start("02", ["01"])
+    assert not bound.may_start("03", ["01", "02"])
+    free = MemoryBound(Settings(tmp_path, tmp_path, "participant", n_procs=4))
+    assert free.may_start("03", ["01", "02"])
+
+
+@pytest.mark.parametrize("n_procs", ["1", "2"])
+def test_participant_who_does_not_fit_is_one_line_and_in_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], n_procs: str
+) -> None:
+    study = tiny.write_study(tmp_path)
+    out = tmp_path / "out"
+    command = [str(study), str(out), "participant", "-q", "--mem", "100M", "--n-procs", n_procs]
+    assert main([*command, "--participant-label", "01", "02"]) == 1
+    said = capsys.readouterr().err
+    for label in ("01", "02"):
+        assert re.search(rf"sub-{label}: needs about \d+ MB of memory, more than --mem 100 MB", said)
+        assert "more than --mem 100 MB" in (out / f"sub-{label}.html").read_text()
+    assert not list(out.rglob("*statmap*"))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "8X", "G", "8GG", "", "500B", "nan"])
+def test_bad_size_is_a_usage_error(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bids", "out", "participant", f"--mem={text}"]) == 64
+    assert "is not a size such as 8G" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["node7", "tcp://node7", "tcp://:8786", "file:///x", "node7:port"])
+def test_bad_address_is_a_usage_error(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bids", "out", "participant", "--scheduler", text]) == 64
+    assert "is not an address" in capsys.readouterr().err
+
+
+def test_boilerplate_only_prints_and_writes_the_methods_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = tiny.write_study(tmp_path)
+    model = tmp_path / "model.json"
+    model.write_text(json.dumps(tiny.model()))
+    out = tmp_path / "out"
+    assert main([str(study), str(out), "participant", "-q", "-m", str(model), "--boilerplate-only"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("# Methods\n\nData and design were taken from a BIDS data set")
+    assert printed.count("# Methods") == 1, "the same model for both participants is told once"
+    assert "- Friston KJ, Holmes AP" in printed
+    (written,) = [path for path in out.rglob("*") if path.is_file()]
+    assert written == out / "logs" / "CITATION.md"
+    assert written.read_text() == printed

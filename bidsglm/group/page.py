@@ -9,13 +9,14 @@ from bidsglm.dataset.outputs import read_json, write_bytes, write_text
 from bidsglm.errors import BidsglmError
 from bidsglm.group.background import write_background
 from bidsglm.group.members import Members, by_name, unit_name
-from bidsglm.group.page_maps import group_maps
+from bidsglm.group.page_maps import GroupMaps, group_maps
 from bidsglm.group.page_tables import intervals, outlying, step_shares
 from bidsglm.group.tables import Table, Tables
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.pages import about
 from bidsglm.report.group_html import group_page
+from bidsglm.report.group_methods import GroupFacts, group_paragraphs
 from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry, plots
 from bidsglm.report.strips import AXES
 from bidsglm.results import unit_summaries
@@ -61,12 +62,13 @@ def write_group_page(settings: Settings, tables: Tables) -> Path:
     places = _places(members, {entry.participant: entry.page for entry in entries if entry.page})
     units, errors = [], []
     for name, table in tables.agreement.items():
-        unit = _unit(output_dir, name, table, places)
+        unit, maps = _unit(output_dir, name, table, places), GroupMaps()
         try:
-            unit = _with_maps(output_dir, name, unit)
+            maps = group_maps(output_dir, name)
         except BidsglmError as error:
             LOG.error("%s", error)
             errors.append(str(error))
+        unit = _with_maps(unit, maps)
         _write_plots(output_dir / "group" / "figures", name, unit)
         units.append(unit)
     page, dataset = output_dir / "group.html", _dataset_name(settings.bids_dir)
@@ -94,14 +96,21 @@ def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> Gro
     )
 
 
-def _with_maps(output_dir: Path, name: str, unit: GroupUnit) -> GroupUnit:
-    """The same with the group's maps, where there are any."""
-    maps = group_maps(output_dir, name)
+def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
+    """The same with the group's maps, where there are any, and with what was done in words."""
+    facts = GroupFacts(
+        unit.title,
+        unit.people,
+        maps.methods if maps.contrasts else (),
+        tuple((contrast.name, contrast.definition) for contrast in maps.contrasts),
+        maps.permutations,
+        bool(unit.shares),
+    )
     return replace(
         unit,
         contrasts=maps.contrasts,
         scene=maps.scene.packed() if maps.scene else None,
-        methods=maps.methods,
+        methods=group_paragraphs(facts),
         notes=maps.notes,
     )
 

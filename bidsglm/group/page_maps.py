@@ -34,6 +34,8 @@ class GroupMaps(NamedTuple):
     scene: Scene | None = None
     methods: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    permutations: str = ""
+    """What the permuted maps are; empty where there are none"""
 
 
 class _Place(NamedTuple):
@@ -65,8 +67,20 @@ def group_maps(output_dir: Path, name: str) -> GroupMaps:
         behind = behind or scene(images)
         contrasts.append(_contrast(place, entry, images, behind, _rows_of(rows, entry)))
     return GroupMaps(
-        tuple(contrasts), behind, tuple(summary.get("methods", ())), tuple(summary.get("notes", ()))
+        tuple(contrasts),
+        behind,
+        tuple(summary.get("methods", ())),
+        tuple(summary.get("notes", ())),
+        _permutations(output_dir, summary),
     )
+
+
+def _permutations(output_dir: Path, summary: Summary) -> str:
+    """What the sidecar of a permuted map says of it."""
+    sidecars = [
+        name for name in summary.get("files", ()) if "Permutation_" in name and name.endswith(".json")
+    ]
+    return str(read_json(output_dir / sidecars[0]).get("Description", "")) if sidecars else ""
 
 
 def _background(output_dir: Path, name: str) -> tuple[Floats, Floats] | None:

@@ -112,19 +112,14 @@ class GroupUnit:
     """What the reader should know before the numbers"""
 
     @cached_property
-    def participants(self) -> tuple[str, ...]:
-        """Names of the compared, with their sessions."""
-        return tuple(dict.fromkeys(map(shown_name, self.rows)))
-
-    @cached_property
     def names(self) -> dict[str, str]:
         """Label of a contrast -> its name in the model."""
         return {str(row["contrast"]): contrast_name(row) for row in self.rows}
 
     @cached_property
-    def n_participants(self) -> int:
+    def people(self) -> tuple[str, ...]:
         """Compared, whatever their sessions."""
-        return len({row["participant_id"] for row in self.rows})
+        return tuple(str(name) for name in dict.fromkeys(row["participant_id"] for row in self.rows))
 
     @cached_property
     def leads(self) -> tuple[Lead, ...]:
@@ -134,10 +129,11 @@ class GroupUnit:
     @cached_property
     def verdict(self) -> Verdict:
         """What the page says first."""
-        people = tuple(str(p) for p in dict.fromkeys(row["participant_id"] for row in self.rows))
         group_rows = {contrast.name: contrast.agreement for contrast in self.contrasts}
-        flagged = tuple(dict.fromkeys(name for name, _, _ in self.outlying)) if len(people) >= FEW else ()
-        return verdict(Evidence(people, self.rows, group_rows, self.regions, self.leads, flagged))
+        flagged = (
+            tuple(dict.fromkeys(name for name, _, _ in self.outlying)) if len(self.people) >= FEW else ()
+        )
+        return verdict(Evidence(self.people, self.rows, group_rows, self.regions, self.leads, flagged))
 
     def link(self, row: Row) -> str:
         """Link to the row's contrast on the participant's page; empty when there is no page."""
@@ -274,7 +270,7 @@ def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
             "Dice of what passes p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001",
         ),
     ]
-    n = unit.n_participants
+    n = len(unit.people)
     people = (str(n), "participant" + "s" * (n != 1))
     if unit.regions and unit.regions.n_tests:
         same = unit.regions.n_tests - unit.regions.n_changed

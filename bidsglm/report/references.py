@@ -30,6 +30,12 @@ REFERENCES: Mapping[str, str] = MappingProxyType(
         "Benjamini & Hochberg, 1995": "Benjamini Y, Hochberg Y (1995). Controlling the false discovery rate:"
         " a practical and powerful approach to multiple testing. Journal of the Royal Statistical Society B"
         " 57: 289-300. doi:10.1111/j.2517-6161.1995.tb02031.x",
+        "Iglewicz & Hoaglin, 1993": "Iglewicz B, Hoaglin DC (1993). How to Detect and Handle Outliers. ASQC"
+        " Quality Press, Milwaukee.",
+        "McGraw & Wong, 1996": "McGraw KO, Wong SP (1996). Forming inferences about some intraclass"
+        " correlation coefficients. Psychological Methods 1: 30-46. doi:10.1037/1082-989X.1.1.30",
+        "Shapley, 1953": "Shapley LS (1953). A value for n-person games. In: Kuhn HW, Tucker AW, editors."
+        " Contributions to the Theory of Games II. Princeton University Press: 307-317.",
         "Bowring et al., 2019": "Bowring A, Maumet C, Nichols TE (2019). Exploring the impact of analysis"
         " software on task fMRI results. Human Brain Mapping 40: 3362-3384. doi:10.1002/hbm.24603",
     }

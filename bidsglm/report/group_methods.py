@@ -1,0 +1,98 @@
+"""What the group level did, in citable sentences made from what was done."""
+
+from dataclasses import dataclass
+
+from bidsglm.compare.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPLES
+from bidsglm.report.judgements import listed
+from bidsglm.report.methods import AGREEMENT_TEXT
+
+
+@dataclass(frozen=True)
+class GroupFacts:
+    """What was done with one task and space."""
+
+    title: str
+    participants: tuple[str, ...]
+    """Compared, with prefix"""
+    maps: tuple[str, ...] = ()
+    """Sentences of the second level, as its summary has them; empty without group maps"""
+    contrasts: tuple[tuple[str, str], ...] = ()
+    """Name, and what was fitted over participants"""
+    permutations: str = ""
+    """What the permuted maps are; empty where there are none"""
+    attributed: bool = False
+    atlas: str = ""
+    """File name of the atlas; empty without regions"""
+
+
+def group_paragraphs(facts: GroupFacts) -> tuple[str, ...]:
+    """Citable description of what was done with the participants' results.
+
+    Parameters
+    ----------
+    facts
+        Of one task and space.
+
+    >>> print(group_paragraphs(GroupFacts("task-x", ("sub-01", "sub-02")))[0][:64])
+    First-level results of 2 participants (sub-01 and sub-02; task-x
+    """
+    texts = [_participants(facts), AGREEMENT_TEXT, _spread(facts)]
+    if facts.maps:
+        texts.append(_maps(facts))
+    if facts.attributed:
+        texts.append(ATTRIBUTION_TEXT)
+    if facts.atlas:
+        texts.append(_regions(facts.atlas))
+    return tuple(filter(None, texts))
+
+
+def _participants(facts: GroupFacts) -> str:
+    n = len(facts.participants)
+    who = f"{listed(facts.participants)}; " if n <= 5 else ""
+    return (
+        f"First-level results of {n} participant{'s' * (n != 1)} ({who}{facts.title}) from two packages were"
+        " compared: a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python, and"
+        " nilearn (Abraham et al., 2014). The first level is described in the report of each participant."
+    )
+
+
+def _spread(facts: GroupFacts) -> str:
+    if len(facts.participants) < 2:
+        return ""
+    return (
+        "Metrics of the participants' maps are summarised by their median and quartiles, with a"
+        f" {CONFIDENCE:.0%} bootstrap percentile interval of the median ({RESAMPLES:,} resamples of"
+        f" participants). Among {FEWEST} participants or more, one is called outlying who lies further than"
+        f" {FAR} robust standard deviations ({MAD_TO_SD} times the median absolute deviation; Iglewicz &"
+        " Hoaglin, 1993) from the median."
+    )
+
+
+def _maps(facts: GroupFacts) -> str:
+    fitted = "; ".join(f"{name}: {_lower(what)}" for name, what in facts.contrasts)
+    text = f"{' '.join(facts.maps)} Fitted were: {fitted}."
+    if facts.permutations:
+        text += f" In addition, {facts.permutations}."
+    return f"{text} The group maps of both packages were compared by the same metrics as the participants'."
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+ATTRIBUTION_TEXT = (
+    "The difference between the two packages' maps of a participant was divided among the modelling steps"
+    " that each does in its own way, by computing the maps of every combination of their settings and taking each"
+    " step's Shapley value (Shapley, 1953). Reported are the median and quartiles over participants of each"
+    " step's share of the root mean square difference, and the number of participants in whom it is the"
+    " largest."
+)
+
+
+def _regions(atlas: str) -> str:
+    return (
+        f"Effects were averaged over the voxels of each region of {atlas}. Over participants, the packages'"
+        " values of a region were compared by the intraclass correlations ICC(A,1) and ICC(C,1) (McGraw &"
+        " Wong, 1996), by limits of agreement (Bland & Altman, 1986) and by the paired difference; the"
+        " conclusion of a region is that of a two-sided one-sample t test at p < 0.05, with its direction, in each package."
+    )

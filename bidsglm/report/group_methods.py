@@ -82,10 +82,10 @@ def _lower(text: str) -> str:
 
 ATTRIBUTION_TEXT = (
     "The difference between the two packages' maps of a participant was divided among the modelling steps"
-    " that each does in its own way, by computing the maps of every combination of their settings and taking each"
-    " step's Shapley value (Shapley, 1953). Reported are the median and quartiles over participants of each"
-    " step's share of the root mean square difference, and the number of participants in whom it is the"
-    " largest."
+    " that each does in its own way: the maps of every combination of their settings were computed, and from"
+    " them each step's Shapley value (Shapley, 1953). Reported are the median and quartiles over participants"
+    " of each step's share of the root mean square difference, and the number of participants in whom it is"
+    " the largest."
 )
 
 
@@ -94,5 +94,6 @@ def _regions(atlas: str) -> str:
         f"Effects were averaged over the voxels of each region of {atlas}. Over participants, the packages'"
         " values of a region were compared by the intraclass correlations ICC(A,1) and ICC(C,1) (McGraw &"
         " Wong, 1996), by limits of agreement (Bland & Altman, 1986) and by the paired difference; the"
-        " conclusion of a region is that of a two-sided one-sample t test at p < 0.05, with its direction, in each package."
+        " conclusion of a region is that of a two-sided one-sample t test at p < 0.05, with its direction, in"
+        " each package."
     )

@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo test lint types format lock boutiques venv clean
+.PHONY: demo test lint types format lock boutiques container container-test venv clean
 
 demo: venv
 	$(BIN)/bidsglm demo $(OUT)
@@ -40,6 +40,16 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 # After a change to the command line.
 boutiques: venv
 	$(BIN)/bidsglm --bids-exec-spec > boutiques.json
+
+# The BIDS App with docker, podman or apptainer, whichever is there first, or ENGINE=podman; docs/container.md.
+container:
+	sh container/build.sh
+
+container-test: container venv
+	@rm -rf build/container-test
+	@mkdir -p build
+	sh container/demo.sh $(BIN)/python build/container-test
+	sh container/test.sh build/container-test
 
 # Newer versions of everything, on purpose: make lock, then make test.
 lock: venv

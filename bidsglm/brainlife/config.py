@@ -1,0 +1,105 @@
+"""config.json, as brainlife writes it, into words of the command line."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bidsglm.errors import DataError, NoInputError, UsageError
+from bidsglm.options import build_parser
+
+OUTPUT = "output"
+"""Folder of the results below the current one; brainlife takes it as the app's output."""
+
+BIDS, FMRIPREP = "bids", "fmriprep"
+"""Keys of the two input folders."""
+
+
+class Config(NamedTuple):
+    """What is to be run."""
+
+    bids_dir: str
+    options: tuple[str, ...]
+
+
+def read_config(path: Path) -> Config:
+    """Read a configuration.
+
+    Raises
+    ------
+    NoInputError, DataError, UsageError
+        When it is missing, no JSON object, or asks for what there is not.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NoInputError(f"{path}: cannot be read ({error.strerror}); brainlife writes it") from error
+    except ValueError as error:
+        raise DataError(f"{path}: is not valid JSON ({error}); correct it") from error
+    if not isinstance(content, dict):
+        raise DataError(f'{path}: must be an object like {{"{BIDS}": "bids", "{FMRIPREP}": "fmriprep"}}')
+    return config(content, str(path))
+
+
+def config(content: Mapping[str, Any], origin: str) -> Config:
+    """The configuration as a command line.
+
+    Parameters
+    ----------
+    content
+        `bids` and `fmriprep` are folders; any other key is a long option with underscores. Keys with an
+        underscore in front are brainlife's own; what is empty, null or false was left open in its form.
+    origin
+        Named in errors.
+
+    Raises
+    ------
+    UsageError
+        For a key that is no option, or without `bids`.
+
+    Examples
+    --------
+    >>> config({"bids": "in", "fmriprep": "prep", "smoothing_fwhm": 6, "_tid": 3, "hrf": ""}, "config.json")
+    Config(bids_dir='in', options=('--derivatives', 'prep', '--smoothing-fwhm', '6'))
+    """
+    if not content.get(BIDS):
+        raise UsageError(f"{origin}: lacks {BIDS}, the folder of the raw data set; add it")
+    known = _options()
+    options: list[str] = []
+    for key, value in content.items():
+        name = "derivatives" if key == FMRIPREP else key
+        if key == BIDS or key.startswith("_"):
+            continue
+        if name not in known:
+            raise UsageError(
+                f"{origin}: unknown key {key!r}; the keys are {BIDS}, {FMRIPREP} and long options"
+            )
+        options += _words(known[name], name, value)
+    return Config(str(content[BIDS]), tuple(options))
+
+
+def _options() -> dict[str, argparse.Action]:
+    return {
+        option.removeprefix("--").replace("-", "_"): action
+        for action in build_parser()._actions
+        for option in action.option_strings
+        if option.startswith("--")
+    }
+
+
+def _words(action: argparse.Action, name: str, value: Any) -> list[str]:
+    """An option and its values; nothing where it was left open.
+
+    >>> _words(argparse.ArgumentParser().add_argument("--space", nargs="+"), "space", "T1w MNI")
+    ['--space', 'T1w', 'MNI']
+    """
+    if value in (None, "", False, []):
+        return []
+    flag = f"--{name.replace('_', '-')}"
+    if action.nargs == 0:
+        return [flag]
+    if action.nargs in ("+", "*"):
+        values = value.split() if isinstance(value, str) else value if isinstance(value, list) else [value]
+        return [flag, *map(str, values)]
+    return [f"{flag}={value}"] if str(value).startswith("-") else [flag, str(value)]

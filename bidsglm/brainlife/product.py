@@ -1,0 +1,149 @@
+"""product.json: the messages and figures that brainlife shows of finished results.
+
+brainlife keeps it in its database and asks for no more than a few kilobytes: what matters most comes first,
+and what has no room is left out.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+import bidsglm
+from bidsglm.dataset.outputs import number, read_json, read_table
+from bidsglm.errors import BidsglmError
+from bidsglm.results import failure_path, summary_paths
+
+Item = dict[str, Any]
+Row = Mapping[str, str]
+
+MAX_BYTES = 12_000
+PICTURE_WIDTH = 280
+"""Pixels; with 8 colours about 6 kB."""
+PICTURE_COLOURS = 8
+DIGITS = 4
+
+
+def write_product(path: Path, output_dir: Path, errors: Sequence[str]) -> None:
+    """Write what brainlife is to show.
+
+    Parameters
+    ----------
+    path
+        Of product.json.
+    output_dir
+        The results, finished or not.
+    errors
+        Lines with which the program ended.
+    """
+    summaries = _summaries(output_dir)
+    finished = [summary for summary in summaries if summary["status"] == "finished"]
+    rows = {summary["prefix"]: _agreement(output_dir, summary) for summary in finished}
+    content = {
+        "brainlife": [],
+        "tags": ["bidsglm", *sorted({name for summary in finished for name in summary["backends"]})],
+        "meta": {"bidsglm_version": bidsglm.__version__, "finished": len(finished), "errors": len(errors)},
+    }
+    shown = [
+        *({"type": "error", "msg": text} for text in dict.fromkeys(errors)),
+        *(_message(summary, rows[summary["prefix"]]) for summary in finished),
+        *({"type": "warning", "msg": text} for summary in finished for text in summary.get("warnings", ())),
+        *_figures(output_dir, finished),
+    ]
+    path.write_text(json.dumps(with_room(content, shown), indent=1) + "\n", encoding="utf-8")
+
+
+def with_room(content: Mapping[str, Any], shown: Iterable[Item], max_bytes: int = MAX_BYTES) -> Item:
+    """The content with as many of the items as there is room for.
+
+    >>> [item["msg"] for item in with_room({}, [{"msg": "a" * 50}, {"msg": "b"}], 60)["brainlife"]]
+    ['b']
+    """
+    chosen: list[Item] = []
+    for item in shown:
+        if len(json.dumps({**content, "brainlife": [*chosen, item]})) <= max_bytes:
+            chosen.append(item)
+    return {**content, "brainlife": chosen}
+
+
+def _summaries(output_dir: Path) -> list[Item]:
+    """Summaries of all units that can be read."""
+    found = []
+    for path in summary_paths(output_dir):
+        try:
+            found.append(read_json(path))
+        except BidsglmError:
+            continue
+    return found
+
+
+def failures(output_dir: Path) -> list[str]:
+    """Why participants and units failed, in the order of their names."""
+    labels = sorted(path.name.removeprefix("sub-") for path in output_dir.glob("sub-*") if path.is_dir())
+    markers = [path for label in labels if (path := failure_path(output_dir, label)).exists()]
+    texts = [text for path in markers for text in read_json(path).get("errors", ())]
+    return texts + [text for summary in _summaries(output_dir) for text in summary.get("errors", ())]
+
+
+def _table(output_dir: Path, summary: Item, what: str) -> list[dict[str, str]]:
+    path = output_dir / summary["folder"] / f"{summary['prefix']}_desc-{what}_metrics.tsv"
+    return read_table(path) if path.exists() else []
+
+
+def _agreement(output_dir: Path, summary: Item) -> list[dict[str, str]]:
+    """Rows of the t (or F) maps."""
+    return [row for row in _table(output_dir, summary, "agreement") if row["map"] in ("t", "F")]
+
+
+def _message(summary: Item, rows: Sequence[Row]) -> Item:
+    """How well the packages agree in a unit."""
+    said = [
+        f"{row['contrast_name']}: {row['map']} maps r {number(row['pearson_r']):.3f}, "
+        f"slope {number(row['slope']):.2f}, Dice {number(row['dice_p001']):.2f} (p < 0.001)"
+        for row in rows
+    ]
+    text = "; ".join(said) or f"{' and '.join(summary['backends'])} fitted"
+    return {"type": "info" if rows else "success", "msg": f"{summary['prefix']}: {text}"}
+
+
+def _figures(output_dir: Path, finished: Sequence[Item]) -> Iterator[Item]:
+    """For each unit's first contrast: the steps that make its t maps differ, and the maps."""
+    for summary in finished:
+        contrast = summary["contrasts"][0] if summary["contrasts"] else None
+        if contrast is None:
+            continue
+        bars = [
+            row
+            for row in _table(output_dir, summary, "attribution")
+            if row["contrast"] == contrast["label"]
+            and (row["map"], row["metric"]) in (("t", "rmsd"), ("F", "rmsd"))
+            and row.get("part_of", "") in ("", "n/a")
+        ]
+        if bars:
+            yield _bar_chart(f"{summary['prefix']}: what makes the maps of {contrast['name']} differ", bars)
+        stem = f"{summary['prefix']}_contrast-{contrast['label']}_stat-{contrast['test']}_desc-maps.png"
+        picture = output_dir / f"sub-{summary['participant']}" / "figures" / stem
+        if picture.exists():
+            yield _thumbnail(picture, f"{summary['prefix']}: {contrast['test']} maps of {contrast['name']}")
+
+
+def _bar_chart(name: str, rows: Sequence[Row]) -> Item:
+    """Shapley values of the steps, for plotly."""
+    values = [round(number(row["shapley"]), DIGITS) for row in rows]
+    bars = {"type": "bar", "orientation": "h", "x": values, "y": [row["step"] for row in rows]}
+    layout = {"title": name, "xaxis": {"title": "share of the root mean square difference"}}
+    return {"type": "plotly", "name": name, "data": [bars], "layout": layout}
+
+
+def _thumbnail(path: Path, name: str) -> Item:
+    """A picture, small and in few colours."""
+    with Image.open(path) as image:
+        size = (PICTURE_WIDTH, round(image.height * PICTURE_WIDTH / image.width))
+        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(PICTURE_COLOURS)
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG", optimize=True)
+    return {"type": "image/png", "name": name, "base64": base64.b64encode(buffer.getvalue()).decode()}

@@ -1,0 +1,69 @@
+"""One brainlife task: both levels, then what brainlife shows of them."""
+
+import io
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import TextIO
+
+from bidsglm.brainlife.config import OUTPUT, read_config
+from bidsglm.brainlife.product import failures, write_product
+from bidsglm.cli import main
+from bidsglm.errors import BidsglmError
+from bidsglm.results import summary_paths
+
+PREFIX = "bidsglm: "
+"""In front of the line with which the program ends when it cannot go on."""
+
+
+class _Tee(io.TextIOBase):
+    """Passes on what is written, and keeps the lines with which the program ended."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.last_words: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.last_words += [
+            line.removeprefix(PREFIX) for line in text.splitlines() if line.startswith(PREFIX)
+        ]
+        return self.stream.write(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
+def run(folder: Path | None = None) -> int:
+    """Do what config.json says; returns the exit code.
+
+    What is finished in output/ is kept, so that a task that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    folder
+        Of the task: the current one, which alone is written to.
+    """
+    folder = folder or Path.cwd()
+    output_dir = folder / OUTPUT
+    tee = _Tee(sys.stderr)
+    with redirect_stderr(tee):
+        code = _analyse(folder, output_dir)
+    write_product(folder / "product.json", output_dir, [*tee.last_words, *failures(output_dir)])
+    return code
+
+
+def _analyse(folder: Path, output_dir: Path) -> int:
+    try:
+        asked = read_config(folder / "config.json")
+    except BidsglmError as error:
+        print(f"{PREFIX}{error}", file=sys.stderr)
+        return error.exit_code
+    code = _level("participant", asked.bids_dir, output_dir, asked.options)
+    if code == 0 and len({path.name.partition("_")[0] for path in summary_paths(output_dir)}) > 1:
+        code = _level("group", asked.bids_dir, output_dir, asked.options)
+    return code
+
+
+def _level(level: str, bids_dir: str, output_dir: Path, options: Sequence[str]) -> int:
+    return main([bids_dir, str(output_dir), level, *options])

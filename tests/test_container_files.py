@@ -1,0 +1,76 @@
+"""Dockerfile, apptainer.def and what goes with them say the same, and pass their linter."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bidsglm
+from tests.conftest import PROJECT
+
+DOCKERFILE = (PROJECT / "Dockerfile").read_text()
+DEFINITION = (PROJECT / "apptainer.def").read_text()
+RUN = re.compile(r"^RUN (.*)$", re.MULTILINE)
+COPY = re.compile(r"^COPY (?!--from)(.*) \S+$", re.MULTILINE)
+
+
+def ignored(path: str) -> bool:
+    """Whether .dockerignore, which lists what is let in, keeps a file out."""
+    lines = (PROJECT / ".dockerignore").read_text().splitlines()
+    let_in = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    return "*" in lines and path.split("/")[0] not in let_in
+
+
+def test_dockerfile_passes_hadolint() -> None:
+    program = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run([program, PROJECT / "Dockerfile"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_base_can_be_chosen_and_there_is_no_heredoc() -> None:
+    assert "ARG BASE=python:3.11-slim-bookworm\n" in DOCKERFILE
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    assert "<<" not in DOCKERFILE
+
+
+def test_image_does_not_run_as_root() -> None:
+    last = [line for line in DOCKERFILE.splitlines() if line.startswith(("USER", "RUN", "ENTRYPOINT"))]
+    assert last[-3:] == ["RUN ldconfig", "USER 1000:1000", last[-1]]
+    assert "run.py" in last[-1]
+
+
+@pytest.mark.parametrize("text", [f"ARG VERSION={bidsglm.__version__}"])
+def test_version_of_the_label_is_ours(text: str) -> None:
+    assert text in DOCKERFILE
+
+
+def test_version_of_brainlifes_image_is_ours() -> None:
+    assert f"docker://bidsglm/bidsglm:{bidsglm.__version__}}}" in (PROJECT / "main").read_text()
+
+
+def test_definition_has_the_commands_of_the_dockerfile() -> None:
+    commands = [part for line in RUN.findall(DOCKERFILE) for part in line.split(" && ")]
+    assert len(commands) == 7
+    assert [command for command in commands if f"    {command}\n" not in DEFINITION] == []
+    copied = {path for line in COPY.findall(DOCKERFILE) for path in line.split()}
+    assert [path for path in copied if path.removeprefix("./") not in DEFINITION] == []
+
+
+def test_everything_copied_is_let_in() -> None:
+    copied = [path for line in COPY.findall(DOCKERFILE) for path in line.split()]
+    assert len(copied) >= 7
+    assert [path for path in copied if ignored(path) or not (PROJECT / path).exists()] == []
+    assert ignored("tests/tiny.py")
+
+
+@pytest.mark.parametrize("script", ["build.sh", "test.sh"])
+def test_script_names_what_is_missing(script: str, tmp_path: Path) -> None:
+    for name in ("dirname", "sed", "readlink"):
+        found = subprocess.run(["/bin/sh", "-c", f"command -v {name}"], capture_output=True, text=True)
+        (tmp_path / name).symlink_to(found.stdout.strip())
+    command = ["/bin/sh", str(PROJECT / "container" / script), str(tmp_path)]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[0].startswith("neither docker nor podman nor apptainer works here")

@@ -1,6 +1,7 @@
 # make demo   a synthetic data set, analysed with both packages; prints where its reports are
+# make story  why the packages differ on one run, told on one page of that data set
 # make test   the whole test suite
-# Both make the environment (.venv) by themselves from Python 3.11 or newer; nothing else is needed.
+# They make the environment (.venv) by themselves from Python 3.11 or newer; nothing else is needed.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,10 +13,13 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo test lint types format lock boutiques container container-test venv clean
+.PHONY: demo story test lint types format lock boutiques container container-test venv clean
 
 demo: venv
 	$(BIN)/bidsglm demo $(OUT)
+
+story: venv
+	$(BIN)/bidsglm demo --story $(OUT)
 
 test: venv
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)

@@ -101,6 +101,25 @@ def write_demo(
     return demo
 
 
+def renew_demo(output_dir: Path, participant: str, recording: Recording = DEFAULT_RECORDING) -> Demo:
+    """Bring an earlier demo's models up to date and keep its data; write a participant where there is none.
+
+    Raises
+    ------
+    CannotCreateError
+        When the folder holds something else or cannot be written.
+    """
+    demo = _layout(output_dir)
+    if not (demo.derivatives / f"sub-{participant}").is_dir():
+        return write_demo(output_dir, 1, recording)
+    try:
+        _claim(output_dir)
+        _copy_files(output_dir)
+    except OSError as error:
+        raise CannotCreateError(f"{output_dir}: cannot write the demo there: {error}") from error
+    return demo
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse with the BIDS Apps exit code for a wrong command line."""
 
@@ -116,7 +135,16 @@ def main(words: Sequence[str]) -> int:
         epilog="All other options go to both levels; bidsglm --help lists them.",
     )
     parser.add_argument("output_dir", type=Path, metavar="OUTPUT_DIR", help="a new or empty folder")
+    parser.add_argument(
+        "--story",
+        action="store_true",
+        help="instead: one participant, four models, and why the packages differ on one page",
+    )
     arguments, others = parser.parse_known_args(list(words))
+    if arguments.story:
+        from bidsglm.story.telling import tell_story
+
+        return tell_story(arguments.output_dir, others)
     return run_demo(arguments.output_dir, others)
 
 

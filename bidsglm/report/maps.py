@@ -132,7 +132,7 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
     layers = _layers(images, name)
     of = view(images.either, images.affine, [layer.values for layer in layers[:2]] + [abs(layers[-1].values)])
     with style():
-        drawing = _slice_rows(layers, images.background, of)
+        drawing = slice_rows(layers, images.background, of)
         content = encoded(drawing, "png")
     shown = " and ".join(BACKEND_TITLES[name] for name in images.backends)
     difference = ", below their difference SPM minus nilearn on a scale of its own" * (len(layers) == 3)
@@ -159,9 +159,13 @@ def _units(images: ContrastImages, name: str) -> str:
     return f"The units are not the same ({of}), which alone makes a difference. "
 
 
-def _slice_rows(layers: Sequence[Layer], background: Floats, of: View) -> "Canvas":
+def slice_rows(layers: Sequence[Layer], background: Floats, of: View, left: float = 0.35) -> "Canvas":
+    """Draw maps in rows of the same slices, each with its colour scale, over the background (x, y, z).
+
+    Titles have this many inches on the left.
+    """
     below = montage(np.nan_to_num(background), of)
-    left, right, top, gap = 0.35, 0.85, 0.28, 0.08
+    right, top, gap = 0.85, 0.28, 0.08
     width = PAGE_WIDTH - left - right
     height = width * below.shape[0] * pixel_aspect(of) / below.shape[1]
     total = top + len(layers) * (height + gap)

@@ -1,0 +1,57 @@
+"""The picture of the story: effects before and after, and the truth."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.model import Floats, Mask
+from bidsglm.report.drawing import Figure, encoded, style
+from bidsglm.report.maps import Layer, colour_limit, slice_rows
+from bidsglm.report.slices import view
+
+TITLES_WIDTH = 0.55
+"""Inches; titles of two lines."""
+
+
+class Panel(NamedTuple):
+    """Effect maps that share a colour scale."""
+
+    maps: Sequence[tuple[str, Floats]]
+    """Title and (x, y, z)"""
+
+
+def story_figure(panels: Sequence[Panel], inside: Mask, background: Floats, affine: Floats) -> Figure:
+    """Maps in rows of the same slices, each panel with a scale of its own.
+
+    Parameters
+    ----------
+    panels
+        From top to bottom; the last map of all chooses the slices.
+    inside
+        (x, y, z) voxels that are shown.
+    background
+        (x, y, z) mean of the bold images
+    affine
+        (4, 4) voxel -> mm
+    """
+    layers = []
+    for panel in panels:
+        shown = [(title, np.where(inside, values, np.nan)) for title, values in panel.maps]
+        limit = colour_limit([values for _, values in shown])
+        layers += [Layer(title, values, limit) for title, values in shown]
+    with style():
+        content = encoded(
+            slice_rows(layers, background, view(inside, affine, [layers[-1].values]), TITLES_WIDTH), "png"
+        )
+    titles = ", ".join(layer.title.replace("\n", " ") for layer in layers)
+    return Figure(
+        name="desc-story.png",
+        content=content,
+        alt=f"Effect maps on the same axial slices, from top to bottom: {titles}.",
+        caption=(
+            "Effects of movement in percent: as it was done, after both repairs, and the change of signal"
+            " that was simulated. Colours fade out towards zero; each pair of packages shares a scale, the"
+            " truth has its own."
+        ),
+    )

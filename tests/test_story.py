@@ -1,0 +1,160 @@
+"""The story is told by numbers of the results that it links to, and its sentences are true of them."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bidsglm import demo as demo_module
+from bidsglm.cli import main
+from bidsglm.demo import Recording, write_demo
+from bidsglm.report.story import StoryReport
+from bidsglm.report.wording import number
+from bidsglm.story import telling
+from bidsglm.story.evidence import TITLES, results_folder, story
+
+SHORT = Recording(n_runs=1, n_scans=70)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StoryReport]:
+    """A story of a short run, and what its page was made of; the fits' own pages have few pictures."""
+    made: list[StoryReport] = []
+    folder = tmp_path_factory.mktemp("story") / "demo"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bidsglm.unit_page.contrast_figures", lambda images: ())
+        patch.setattr("bidsglm.unit_page.attribution_figures", lambda *_: ())
+        patch.setattr(telling, "story", lambda *where: made.append(story(*where)) or made[0])
+        assert telling.tell_story(folder, ["-q"], SHORT) == 0
+    return folder, made[0]
+
+
+@pytest.fixture(scope="module")
+def root(both: tuple[Path, StoryReport]) -> Path:
+    return both[0]
+
+
+@pytest.fixture(scope="module")
+def told(both: tuple[Path, StoryReport]) -> StoryReport:
+    return both[1]
+
+
+@pytest.fixture(scope="module")
+def page(root: Path) -> str:
+    return (root / "story.html").read_text(encoding="utf-8")
+
+
+class Addresses(HTMLParser):
+    """Where a page's links and pictures lead, and its own places."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.sources: set[str] = set()
+        self.ids: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.ids.add(found.get("id") or "")
+        if tag == "a":
+            self.links.add(found.get("href") or "")
+        if "src" in found:
+            self.sources.add(found["src"] or "")
+
+
+def test_every_link_leads_to_its_place_on_a_full_page(root, page):
+    addresses = Addresses(page)
+    elsewhere = {link for link in addresses.links if "sub-01.html" in link}
+    assert len(elsewhere) >= 8
+    places = {file: Addresses((root / file).read_text()).ids for file in {x.split("#")[0] for x in elsewhere}}
+    assert len(places) == len(TITLES)
+    assert [x for x in elsewhere if "#" in x and x.split("#")[1] not in places[x.split("#")[0]]] == []
+    assert {x[1:] for x in addresses.links if x.startswith("#")} <= addresses.ids
+
+
+def test_page_is_one_file(page):
+    addresses = Addresses(page)
+    assert all(source.startswith("data:") for source in addresses.sources)
+    outside = {link for link in addresses.links if link.startswith("http")}
+    assert outside == {"https://neurostars.org/t/27231"}
+
+
+def test_numbers_are_those_of_the_tables(root, told, page):
+    for name, model in told.models.items():
+        (path,) = (root / results_folder(name)).rglob("*_desc-agreement_metrics.tsv")
+        table = pd.read_csv(path, sep="\t").set_index(["contrast_name", "map"])
+        for contrast in model.contrasts.values():
+            row = table.loc[(contrast.name, "effect")]
+            assert contrast.effect_r == pytest.approx(row.pearson_r)
+            assert contrast.effect_rmsd == pytest.approx(row.rmsd)
+            assert contrast.t_r == pytest.approx(table.loc[(contrast.name, "t")].pearson_r)
+            if contrast.name != "rest":
+                assert number(contrast.effect_r) in page
+                assert number(contrast.sd["spm"]) in page
+
+
+def test_what_the_page_claims_is_so(told):
+    before, pair = (told.models["asposted"].contrasts[c] for c in ("movement", "movement - rest"))
+    filtered = told.models["overparameterised"].contrasts["movement"]
+    filtered_pair = told.models["overparameterised"].contrasts["movement - rest"]
+    after = told.models["movementonly"].contrasts["movement"]
+    loose = told.models["unfiltered"].contrasts["movement"]
+    assert before.effect_r < min(pair.effect_r, filtered.effect_r, loose.effect_r, after.effect_r)
+    assert before.t_r < after.t_r
+    assert min(before.sd.values()) > 3 * told.truth_sd, "nearly all of it is not activation"
+    assert filtered.sd["spm"] > 2 * filtered_pair.sd["spm"]
+    assert filtered.effect_rmsd > 2 * filtered_pair.effect_rmsd
+    assert filtered.t_rmsd < 1.5 * filtered_pair.t_rmsd
+    assert all(filtered.truth_r[b] < filtered_pair.truth_r[b] for b in ("spm", "nilearn"))
+    assert all(after.truth_r[b] > before.truth_r[b] for b in ("spm", "nilearn"))
+    moved = told.moved_by_filter
+    assert moved["movement"] < min(moved["movement - rest"], moved["movement alone"])
+    assert told.models["asposted"].inflation > 5 * told.models["movementonly"].inflation
+
+
+def test_report_finds_what_the_story_is_about(told):
+    codes = {name: [finding.code for finding in model.findings] for name, model in told.models.items()}
+    assert codes["asposted"] == ["filled-run", "option-without-effect"]
+    assert codes["overparameterised"] == ["filled-run"]
+    assert codes["unfiltered"] == ["option-without-effect"]
+    assert "filled-run" not in codes["movementonly"]
+
+
+def test_what_remains_is_named_by_the_attribution(told, page):
+    after = told.models["movementonly"].contrasts["movement"]
+    assert after.part("effect").ranked[0].step == "scaling"
+    assert after.causes[0] == "the intensity scaling (effect)"
+    assert all(cause in page for cause in after.causes)
+
+
+@pytest.mark.parametrize("words", [["--story", "{}"], ["{}", "--story"], ["{}", "-q", "--story"]])
+def test_option_stands_before_or_behind_the_folder(words, tmp_path, monkeypatch):
+    seen: list[tuple[Path, list[str]]] = []
+    monkeypatch.setattr(telling, "tell_story", lambda folder, others: seen.append((folder, others)) or 0)
+    assert main(["demo", *(word.format(tmp_path / "new") for word in words)]) == 0
+    assert seen == [(tmp_path / "new", [word for word in words if word == "-q"])]
+
+
+def test_unknown_option_writes_nothing(tmp_path, capsys):
+    assert main(["demo", "--story", str(tmp_path / "new"), "--nonsense"]) == 64
+    assert "--nonsense" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_other_peoples_folder_is_left_alone(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["demo", "--story", str(tmp_path)]) == 73
+    assert re.search(r"not empty", capsys.readouterr().err)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_earlier_demo_keeps_its_participants(tmp_path):
+    write_demo(tmp_path / "demo", 2, Recording(n_runs=1, n_scans=20))
+    data = [path for path in (tmp_path / "demo").rglob("sub-0*") if path.is_file()]
+    stamps = [path.stat().st_mtime_ns for path in data]
+    demo_module.renew_demo(tmp_path / "demo", "01", SHORT)
+    assert [path.stat().st_mtime_ns for path in data] == stamps
+    assert "sub-02" in (tmp_path / "demo" / "participants.tsv").read_text()

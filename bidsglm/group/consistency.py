@@ -104,10 +104,10 @@ def _of_the_model(members: Members, settings: Settings) -> dict[str, list[Summar
     units = members.finished
     if settings.model is not None:
         tasks = read_model(settings.model, settings).inputs.get("task", ())
-        others = [unit for unit in units if tasks and unit["entities"].get("task") not in tasks]
-        for name in by_name(others):
+        wanted = [not tasks or unit["entities"].get("task") in tasks for unit in units]
+        for name in by_name(unit for unit, fits in zip(units, wanted, strict=True) if not fits):
             LOG.info("%s: not a task of %s", name, settings.model)
-        units = tuple(unit for unit in units if unit not in others)
+        units = tuple(unit for unit, fits in zip(units, wanted, strict=True) if fits)
         if not units:
             raise NothingMatchedError(
                 f"{settings.model}: is for task {', '.join(tasks)}, of which there are no results in "
@@ -125,7 +125,7 @@ def _remarks(name: str, alike: RunAlike) -> list[str]:
             f"{name}: written by bidsglm {version}, which kept no record of its settings: whether all "
             "participants were run alike cannot be checked (run them again with --overwrite to be sure)."
         )
-    numbers = sorted({len(unit.get("runs", ())) for unit in alike.units})
+    numbers = sorted({unit["runs"] for unit in alike.units})
     if len(numbers) > 1:
         remarks.append(f"{name}: participants have {numbers[0]} to {numbers[-1]} runs.")
     return remarks

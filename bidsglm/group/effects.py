@@ -47,13 +47,13 @@ def first_levels(units: Iterable[Summary]) -> tuple[FirstLevel, ...]:
     >>> [(found.label, found.test, len(found.units)) for found in first_levels([unit, unit])]
     [('go', 't', 2)]
     """
-    found: dict[str, FirstLevel] = {}
+    about: dict[str, Mapping[str, str]] = {}
+    owners: dict[str, list[Summary]] = {}
     for unit in units:
         for contrast in unit["contrasts"]:
-            label = contrast["label"]
-            earlier = found.get(label) or FirstLevel(contrast["name"], label, contrast["test"], ())
-            found[label] = earlier._replace(units=(*earlier.units, unit))
-    return tuple(found.values())
+            about.setdefault(contrast["label"], contrast)
+            owners.setdefault(contrast["label"], []).append(unit)
+    return tuple(FirstLevel(c["name"], k, c["test"], tuple(owners[k])) for k, c in about.items())
 
 
 def _relative(unit: Summary, backend: str, label: str) -> str:

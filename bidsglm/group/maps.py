@@ -299,11 +299,15 @@ def _note_left_out(contrast: FirstLevel, left_out: Mapping[str, str], task: _Tas
 
 
 def _finish(writer: GroupWriter, told: Told) -> None:
-    """Write the table of agreement and the summary; remove what only an earlier run had."""
+    """Write the table of agreement and the summary; remove what only an earlier run had.
+
+    After an error the maps of an earlier run stay, and are removed by the next run that has none.
+    """
     if writer.rows:
         writer.agreement()
     path = writer.output_dir / "group" / f"{writer.name}_desc-group_summary.json"
-    earlier = _earlier_files(path)
+    stale = [name for name in _earlier_files(path) if name not in writer.files]
+    kept = stale if told.errors else []
     for note in told.notes:
         LOG.warning("%s: %s", writer.name, note)
     write_json(
@@ -314,10 +318,10 @@ def _finish(writer: GroupWriter, told: Told) -> None:
             "errors": [str(error) for error in told.errors],
             "methods": [METHODS] if told.contrasts else [],
             "contrasts": told.contrasts,
-            "files": writer.files,
+            "files": [*writer.files, *kept],
         },
     )
-    for relative in set(earlier) - set(writer.files):
+    for relative in set(stale) - set(kept):
         (writer.output_dir / relative).unlink(missing_ok=True)
 
 

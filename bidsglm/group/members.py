@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import bidsglm
 from bidsglm.dataset.outputs import read_json
 from bidsglm.dataset.roots import find_participants
 from bidsglm.errors import BidsglmError, NoInputError, NothingMatchedError, ReadWriteError
@@ -14,7 +15,14 @@ from bidsglm.results import failure_path
 Summary = Mapping[str, Any]
 
 NEEDED = ("participant", "entities", "prefix", "folder", "backends", "contrasts")
-"""What the group reads from the summary of a finished unit."""
+"""What the summary of a finished unit must have."""
+CONTRAST = {"name", "label", "test"}
+"""Of each contrast."""
+KEPT = (
+    *("status", "bidsglm_version", "configuration", "model", "automatic", "effect_units"),
+    *("attribution", "supplements"),
+)
+"""What else stays in memory of it: not the diagnosis of every design nor the list of files."""
 BOTH = 2
 """Backends that are compared."""
 
@@ -138,7 +146,18 @@ def _whole(unit: Summary, path: Path) -> Summary:
     missing = [key for key in NEEDED if key not in unit]
     if missing:
         raise ReadWriteError(f"{path}: has no {missing[0]!r}; run the participant again (--overwrite)")
-    return unit
+    contrasts = unit["contrasts"]
+    if not (
+        isinstance(unit["entities"], dict)
+        and isinstance(contrasts, list)
+        and all(isinstance(c, dict) and c.keys() >= CONTRAST for c in contrasts)
+    ):
+        raise ReadWriteError(
+            f"{path}: is not as bidsglm {bidsglm.__version__} writes it; run the participant again "
+            "(--overwrite)"
+        )
+    kept = {key: unit[key] for key in (*NEEDED, *KEPT) if key in unit}
+    return {**kept, "runs": len(unit.get("runs", ()))}
 
 
 def _problem(participant: str, found: Found) -> str:

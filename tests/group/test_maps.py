@@ -386,6 +386,19 @@ def test_maps_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
     assert list((out / "group").glob("*contrast-go*"))
 
 
+def test_maps_of_an_earlier_run_survive_an_error(tmp_path: Path) -> None:
+    bids, out = write_group(tmp_path, 3)
+    assert group(bids, out, "-q") == 0
+    write_model(out / "model-tap_smdl.json", node(1, "age"))
+    assert group(bids, out, "-q") == 66
+    assert list((out / "group").glob("*_stat-t_desc-spm_statmap.nii.gz"))
+    write_model(out / "model-tap_smdl.json", node(1, DummyContrasts={"Test": "t"}, Name="other"))
+    change_summary(out, "01", contrasts=[])
+    change_summary(out, "02", contrasts=[])
+    assert group(bids, out, "-q") == 0
+    assert not list((out / "group").glob("*_stat-t_desc-spm_statmap.nii.gz"))
+
+
 def test_group_model_may_come_from_the_command_line(tmp_path: Path, capsys: Said) -> None:
     bids, out = write_group(tmp_path, 3, age=(20, 31, 29))
     path = write_model(tmp_path / "model_smdl.json", node(1, "age", Contrasts=[_of_age()]))

@@ -102,6 +102,17 @@ def test_damaged_summary_is_named_and_harms_nobody_else(tmp_path: Path, capsys: 
     assert path.name in (out / "group.html").read_text()
 
 
+def test_summary_of_another_shape_is_named_and_harms_nobody_else(tmp_path: Path, capsys: Said) -> None:
+    bids, out = write_group(tmp_path, 3)
+    change_summary(out, "01", contrasts=[{"name": "go"}])
+    change_summary(out, "02", folder=None)
+    assert group(bids, out) == 74
+    said = capsys.readouterr().err
+    assert "is not as bidsglm" in said
+    assert "has no 'folder'" in said
+    assert members(out) == ["sub-03"]
+
+
 @pytest.mark.parametrize("kind", ["agreement", "attribution"])
 def test_damaged_table_is_named_and_harms_nobody_else(tmp_path: Path, capsys: Said, kind: str) -> None:
     bids, out = write_group(tmp_path, 3)

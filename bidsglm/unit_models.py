@@ -35,9 +35,8 @@ def model_from_file(settings: Settings) -> ModelSpecification | None:
     """
     if settings.model:
         return _model_of_file(settings).specification
-    _automatic_model(
-        settings, "any", ("any",)
-    )  # options that make no model are known before anything is fitted
+    # Options that make no model are known before anything is fitted.
+    _automatic_model(settings, "of any task", ("any",))
     return None
 
 

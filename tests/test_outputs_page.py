@@ -26,7 +26,9 @@ PLACEHOLDERS = {
     "process": r"\d+",
     "n": r"[A-Za-z0-9]+",
 }
-GROUPED = [f"group/<g>_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution", "groupAgreement")]
+GROUPED = [
+    f"group/<g>_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution", "groupAgreement", "rois")
+]
 """Tables whose columns are one of their own and those of the participants."""
 LEVELS = ("p001", "fdr05", "fwe05")
 """What <x> in a column's name stands for."""
@@ -84,9 +86,9 @@ def columns(section: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two participants with two runs, a t and an F contrast, and the group."""
+    """Two participants with a run, a t and an F contrast, and the group."""
     root = tmp_path_factory.mktemp("outputs")
-    study, out = tiny.write_study(root, runs=("run-1", "run-2")), root / "out"
+    study, out = tiny.write_study(root, runs=("run-1",)), root / "out"
     model = tiny.model()
     conditions = ["trial_type.move", "trial_type.look"]
     anything = {"Name": "any", "ConditionList": conditions, "Weights": [[1, 0], [0, 1]], "Test": "F"}
@@ -98,6 +100,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         options = ["participant", "-q", "--export-code", "--model", str(root / "smdl.json")]
         options += ["--atlas", str(root / "atlas.nii.gz")]
         assert main([str(study), str(out), *options]) == 0
+        assert main([str(study), str(out), *options, "--participant-label", "01", "--calibrate", "1"]) == 0
     assert main([str(study), str(out), "group", "-q", "--permutations", "8"]) == 0
     return out
 
@@ -127,7 +130,7 @@ def test_columns_of_tables_are_those_of_the_page(results: Path, names: list[str]
             assert header == documented_columns()[table]
 
 
-@pytest.mark.parametrize("kind", ["agreement", "attribution"])
+@pytest.mark.parametrize("kind", ["agreement", "attribution", "rois"])
 def test_group_tables_have_the_columns_of_the_participants(results: Path, kind: str) -> None:
     page = documented_columns()
     table = next(results.glob(f"group/*_desc-{kind}_metrics.tsv")).read_text(encoding="utf-8")

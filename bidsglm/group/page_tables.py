@@ -39,7 +39,7 @@ def outlying(output_dir: Path, name: str) -> dict[Flag, tuple[str, ...]]:
 
 
 def step_shares(output_dir: Path, name: str) -> tuple[StepShares, ...]:
-    """Which step leads in how many participants, for each contrast and map."""
+    """Which step leads in how many participants, for each contrast and map; without steps that do nothing."""
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in _rows(output_dir, name, "attributionSummary"):
         if row["metric"] == PLOTTED and row["map"] in MAPS and not row["part_of"]:
@@ -56,4 +56,5 @@ def _shares(contrast: str, map_name: str, rows: list[dict[str, str]]) -> StepSha
         )
         for row in rows
     )
-    return StepShares(contrast, map_name, max(int(row["n"]) for row in rows), steps)
+    known = tuple(step for step in steps if step.n_leading or step.share or step.lower or step.upper)
+    return StepShares(contrast, map_name, max(int(row["n"]) for row in rows), known or steps)

@@ -12,6 +12,10 @@ ROW = 46
 HEIGHT = 20
 NARROW = 26
 """A part less wide than this holds no number."""
+LETTER = 8
+"""Width of a letter at most."""
+LIGHT = (colour("scaling"), colour("none"))
+"""Colours that white letters cannot be read on."""
 
 
 def leading_svg(shares: Sequence[StepShares]) -> str:
@@ -22,7 +26,7 @@ def leading_svg(shares: Sequence[StepShares]) -> str:
     shares
         Of several contrasts and maps.
 
-    >>> '>3<' in leading_svg([StepShares("go", "t", 3, (StepCount("noise", 3, 0.8, 0.7, 0.9),))])
+    >>> '>noise model: 3<' in leading_svg([StepShares("go", "t", 3, (StepCount("noise", 3, 0.8, 0.7, 0.9),))])
     True
     """
     bars = "".join(_bar(each, i * ROW) for i, each in enumerate(shares))
@@ -48,12 +52,12 @@ def _bar(shares: StepShares, top: float) -> str:
 
 
 def _part(count: StepCount, at: float, top: float, wide: float) -> str:
-    words = f"{title(count.step)}: leads in {count.n_leading}"
-    number = (
-        f'<text fill="#ffffff" x="{at + wide / 2:.1f}" y="{top + 15}" text-anchor="middle">{count.n_leading}'
-        "</text>"
-        if wide >= NARROW
-        else ""
-    )
+    name, fill = title(count.step), colour(count.step)
+    words = f"{name}: {count.n_leading}"
+    shown = words if wide > LETTER * len(words) else str(count.n_leading) if wide >= NARROW else ""
+    ink = INK if fill in LIGHT else "#ffffff"
+    place = f'x="{at + wide / 2:.1f}" y="{top + 15}" text-anchor="middle"'
+    text = f'<text fill="{ink}" {place}>{escape(shown)}</text>' if shown else ""
     box = f'x="{at:.1f}" y="{top}" width="{max(wide - 1, 0.5):.1f}" height="{HEIGHT}"'
-    return f'<g><title>{escape(words)}</title><rect fill="{colour(count.step)}" {box}/>{number}</g>'
+    told = f"{name} leads in {count.n_leading}"
+    return f'<g><title>{escape(told)}</title><rect fill="{fill}" {box}/>{text}</g>'

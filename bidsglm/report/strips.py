@@ -25,8 +25,8 @@ HEAD = 20
 TITLE = 22
 AXIS = 26
 RADIUS = 3.2
-SPACE = 5.5
-"""Between the middles of marks on top of each other, where there is room."""
+SMALLER = ((100, 2.4), (400, 1.6))
+"""More marks than that in a strip -> their radius, so that a crowd shows where it is dense."""
 TICKS = 5
 BUDGET = 20_000
 """Marks of a page at most, shared by its strips: about 2 MB, and a browser draws them in a blink."""
@@ -123,20 +123,30 @@ def ticks(low: float, high: float, wanted: int = TICKS) -> tuple[float, ...]:
     return tuple(round(i * step, 12) for i in range(first, last + 1))
 
 
+def radius(n: int) -> float:
+    """Radius of a strip's marks.
+
+    >>> radius(20), radius(1000)
+    (3.2, 1.6)
+    """
+    return next((small for most, small in reversed(SMALLER) if n > most), RADIUS)
+
+
 def stacked(places: Floats, height: float = BAND) -> Floats:
     """Offsets (n_points,) from the middle that keep neighbours apart, ascending places (n_points,) given.
 
-    >>> stacked(np.array([0.0, 0.5, 30.0])).tolist()
-    [0.0, 5.5, 0.0]
+    >>> stacked(np.array([0.0, 0.5, 30.0])).round(3).tolist()
+    [0.0, 5.504, 0.0]
     """
-    bins = np.floor(places / (2 * RADIUS)).astype(int)
+    r = radius(len(places))
+    bins = np.floor(places / (2 * r)).astype(int)
     offsets = np.zeros(len(places))
     for each in np.unique(bins):
         rank = np.arange(np.count_nonzero(bins == each))
         # 0, 1, -1, 2, -2, ...
         levels = (rank + 1) // 2 * np.where(rank % 2, 1, -1)
         tallest = max(1, (len(rank)) // 2)
-        offsets[bins == each] = levels * min(SPACE, (height / 2 - RADIUS) / tallest)
+        offsets[bins == each] = levels * min(1.72 * r, (height / 2 - r) / tallest)
     return offsets
 
 
@@ -214,12 +224,11 @@ def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: _Scale, axis
     values = np.array([p.value for p in strip.known])
     middle = top + TITLE + BAND / 2
     places = np.array([scale(p.value) for p in drawn])
-    marks = "".join(
-        _mark(p, x, middle + offset) for p, x, offset in zip(drawn, places, stacked(places), strict=True)
-    )
+    size, offsets = radius(len(drawn)), stacked(places)
+    marks = "".join(_mark(p, x, middle + up, size) for p, x, up in zip(drawn, places, offsets, strict=True))
     return (
-        f"<g>{_heading(strip, values, top, axis)}{_spread(values, scale, middle)}"
-        f'<g class="marks" fill="{NILEARN_COLOUR}">{marks}</g></g>'
+        f"<g>{_heading(strip, values, top, axis)}{_box(values, scale, middle)}"
+        f'<g class="marks" fill="{NILEARN_COLOUR}">{marks}</g>{_middle(values, scale, middle)}</g>'
     )
 
 
@@ -236,24 +245,37 @@ def _heading(strip: Strip, values: Floats, top: float, axis: Axis) -> str:
     )
 
 
-def _spread(values: Floats, scale: _Scale, middle: float) -> str:
-    """Quartiles as a bar behind the marks, the median as a line."""
+def _box(values: Floats, scale: _Scale, middle: float) -> str:
+    """Middle half, behind the marks."""
     if len(values) < 2:
         return ""
-    lower, median, upper = (scale(float(v)) for v in np.quantile(values, (0.25, 0.5, 0.75)))
-    up, down = middle - BAND / 2 + 3, middle + BAND / 2 - 3
+    lower, upper = (scale(float(v)) for v in np.quantile(values, (0.25, 0.75)))
+    top = middle - BAND / 2 + 3
     return (
-        f'<rect class="box" fill="#e4e7eb" x="{lower:.1f}" y="{up}" width="{max(upper - lower, 1):.1f}"'
-        f' height="{down - up}"/><path class="median" stroke="{SPM_COLOUR}" stroke-width="2"'
-        f' d="M{median:.1f} {up}V{down}"/>'
+        f'<rect class="box" fill="#e4e7eb" x="{lower:.1f}" y="{top}" width="{max(upper - lower, 1):.1f}"'
+        f' height="{BAND - 6}"/>'
     )
 
 
-def _mark(point: Point, x: float, y: float) -> str:
+def _middle(values: Floats, scale: _Scale, middle: float) -> str:
+    """Median, and thinner the quartiles, over the marks, which may hide the box behind them."""
+    if len(values) < 2:
+        return ""
+    lower, median, upper = (
+        f"M{scale(float(v)):.1f} {middle - BAND / 2 + 3}v{BAND - 6}"
+        for v in np.quantile(values, (0.25, 0.5, 0.75))
+    )
+    return (
+        f'<g class="median" stroke="{SPM_COLOUR}" fill="none" pointer-events="none">'
+        f'<path stroke-width="0.7" d="{lower}{upper}"/><path stroke-width="2" d="{median}"/></g>'
+    )
+
+
+def _mark(point: Point, x: float, y: float, size: float) -> str:
     """A mark with its words."""
-    shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"/>'
+    shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}"/>'
     if point.outlier:
-        r = RADIUS + 2
+        r = size + 2
         diamond = f"M{x:.1f} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z"
         shape = f'<path class="out" fill="{SPM_COLOUR}" d="{diamond}"/>'
     words = f"{point.name}: {number(point.value)}{', outlying' if point.outlier else ''}"

@@ -32,6 +32,8 @@ ENV PATH=/opt/bidsglm/bin:$PATH \
     PYTHONNOUSERSITE=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLBACKEND=Agg
+# pip and what else the base brings is of no use to an environment that is complete
+RUN rm -r /usr/local/lib/python3.*/site-packages/* /usr/local/bin/pip*
 COPY --from=build /opt/bidsglm /opt/bidsglm
 COPY --from=build /version /version
 COPY run.py /run.py

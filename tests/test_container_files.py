@@ -52,7 +52,7 @@ def test_version_of_brainlifes_image_is_ours() -> None:
 
 def test_definition_has_the_commands_of_the_dockerfile() -> None:
     commands = [part for line in RUN.findall(DOCKERFILE) for part in line.split(" && ")]
-    assert len(commands) == 7
+    assert len(commands) == 8
     assert [command for command in commands if f"    {command}\n" not in DEFINITION] == []
     copied = {path for line in COPY.findall(DOCKERFILE) for path in line.split()}
     assert [path for path in copied if path.removeprefix("./") not in DEFINITION] == []

@@ -41,13 +41,16 @@ def test_image_does_not_run_as_root() -> None:
     assert "run.py" in last[-1]
 
 
-@pytest.mark.parametrize("text", [f"ARG VERSION={bidsglm.__version__}"])
-def test_version_of_the_label_is_ours(text: str) -> None:
-    assert text in DOCKERFILE
-
-
-def test_version_of_brainlifes_image_is_ours() -> None:
-    assert f"docker://bidsglm/bidsglm:{bidsglm.__version__}}}" in (PROJECT / "main").read_text()
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Dockerfile", "ARG VERSION={}\n"),
+        ("main", "docker://bidsglm/bidsglm:{}}\n"),
+        ("CITATION.cff", "\nversion: {}\n"),
+    ],
+)
+def test_version_is_ours(name: str, text: str) -> None:
+    assert text.replace("{}", bidsglm.__version__) in (PROJECT / name).read_text()
 
 
 def test_definition_has_the_commands_of_the_dockerfile() -> None:

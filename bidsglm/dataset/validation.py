@@ -6,9 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bidsglm.errors import InvalidBidsError
 
@@ -74,8 +74,8 @@ def find_validator() -> Path | None:
     return Path(found) if found else None
 
 
-def _run(program: Path, bids_dir: Path, time_limit: float) -> str | None:
-    """The validator's report; None, and a line about it, when there is none."""
+def _run(program: Path, bids_dir: Path, time_limit: float) -> Mapping[str, Any] | None:
+    """The validator's report, read; None, and a line about it, when there is none."""
     command = [str(program), *OPTIONS, str(bids_dir.resolve())]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=time_limit, check=False)
@@ -84,27 +84,28 @@ def _run(program: Path, bids_dir: Path, time_limit: float) -> str | None:
     except OSError as error:
         LOG.warning("%s: not validated, %s does not run (%s)", bids_dir, program, error.strerror)
     else:
-        if done.stdout.startswith("{"):
-            return done.stdout
-        LOG.warning("%s: not validated, %s ended with code %d", bids_dir, program, done.returncode)
+        try:
+            return dict(json.loads(done.stdout))
+        except ValueError:
+            LOG.warning("%s: not validated, %s ended with code %d", bids_dir, program, done.returncode)
     return None
 
 
-def read_issues(report: str) -> list[Issue]:
-    """The errors in the validator's JSON report.
+def read_issues(report: Mapping[str, Any]) -> list[Issue]:
+    """The errors in the validator's report.
 
     Parameters
     ----------
     report
-        What `--format json` prints.
+        What `--format json` prints, read.
 
-    >>> issue = '{"code": "NOT_INCLUDED", "severity": "error", "location": "/a"}'
-    >>> read_issues('{"issues": {"issues": [' + issue + ']}}')
+    >>> issue = {"code": "NOT_INCLUDED", "severity": "error", "location": "/a"}
+    >>> read_issues({"issues": {"issues": [issue]}})
     [Issue(code='NOT_INCLUDED', location='/a', detail='')]
     """
     return [
         Issue(item["code"], item.get("location", "/"), item.get("subCode", ""))
-        for item in json.loads(report)["issues"]["issues"]
+        for item in report["issues"]["issues"]
         if item.get("severity") == "error"
     ]
 

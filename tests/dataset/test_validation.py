@@ -107,6 +107,7 @@ def test_without_the_validator_the_run_goes_on(study: Path, monkeypatch: pytest.
     [
         ("#!/bin/sh\nexec sleep 20", "takes more than 0.3 s"),
         ("#!/bin/sh\necho wrong; exit 1", "ended with code 1"),
+        ("#!/bin/sh\nprintf '{\"issues\": '; exit 137", "ended with code 137"),
         ("#!/no/such/shell", "does not run"),
     ],
 )

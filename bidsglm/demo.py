@@ -52,6 +52,8 @@ class Demo:
     """Movement and rest"""
     truth: Path
     """Folder of sub-XX_desc-movement_truth.nii.gz: the true activation in per cent of the baseline"""
+    atlas: Path
+    """Labelled image of the places that answer, and of one that does not; its labels file is beside it"""
 
 
 class Recording(NamedTuple):
@@ -91,6 +93,7 @@ def write_demo(
     try:
         _claim(output_dir)
         _copy_files(output_dir)
+        _write_atlas(demo.atlas)
         labels = [f"sub-{number:02d}" for number in range(1, participants + 1)]
         _write_table(pd.DataFrame({"participant_id": labels}), output_dir / "participants.tsv")
         Parallel(n_jobs=min(n_procs, participants))(
@@ -176,7 +179,7 @@ def run_demo(output_dir: Path, arguments: Sequence[str] = ()) -> int:
     results = output_dir / "derivatives" / "bidsglm"
     second = output_dir / "derivatives" / "bidsglm-overparameterised"
     options = ["--n-procs", str(n_procs), *arguments]
-    good = ["--model", str(demo.model), *options]
+    good = ["--model", str(demo.model), "--atlas", str(demo.atlas), *options]
     bad = ["--model", str(demo.overparameterised_model), "--participant-label", "01", *options]
     command_lines = [
         [str(demo.bids_dir), str(results), "participant", *good],
@@ -208,6 +211,7 @@ def _layout(root: Path) -> Demo:
         model=root / "models" / "model-movement_smdl.json",
         overparameterised_model=root / "models" / "model-overparameterised_smdl.json",
         truth=root / "truth",
+        atlas=root / "atlas" / "tpl-MNI152NLin2009cAsym_atlas-demo_dseg.nii.gz",
     )
 
 
@@ -229,6 +233,14 @@ def _copy_files(root: Path) -> None:
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
+
+
+def _write_atlas(path: Path) -> None:
+    """Regions to look at: the image, and the names in a file that goes with it."""
+    labels, names = phantom.regions()
+    _write_image(labels, path)
+    table = pd.DataFrame({"index": range(1, len(names) + 1), "name": names})
+    _write_table(table, path.with_name(path.name.replace(".nii.gz", ".tsv")))
 
 
 def _write_participant(demo: Demo, label: str, recording: Recording) -> None:

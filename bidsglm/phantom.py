@@ -58,6 +58,12 @@ SITES = (
 )
 
 
+CONTROL = "right prefrontal cortex", (32.0, 40.0, 22.0), 9.0
+"""A region that does not answer: name, MNI mm, width."""
+REGION_RADIUS = 1.2
+"""Of a site's region, in its width: where the answer is at least half of that at the centre."""
+
+
 class Head(NamedTuple):
     """Maps of the head, each (x, y, z)."""
 
@@ -183,6 +189,22 @@ def activation(sizes: Sequence[float]) -> Floats:
     """
     blobs = (size * _blob(site.centre, site.width) for site, size in zip(SITES, sizes, strict=True))
     return np.asarray(sum(blobs) * head().brain)
+
+
+def regions() -> tuple[NDArray[np.int16], tuple[str, ...]]:
+    """Labelled image (x, y, z) of the sites, 1 for the first, and of one that does not answer; their names.
+
+    >>> labels, names = regions()
+    >>> names[0], int(labels.max()) == len(names)
+    ('right motor cortex', True)
+    """
+    places = [(site.name, site.centre, site.width) for site in SITES] + [CONTROL]
+    labels = np.zeros(SHAPE, np.int16)
+    for number, (_, centre, width) in enumerate(places, 1):
+        offset = positions() - np.reshape(centre, (3, 1, 1, 1))
+        inside = np.sum(offset**2, axis=0) <= (REGION_RADIUS * width) ** 2
+        labels[inside & head().brain] = number
+    return labels, tuple(name for name, _, _ in places)
 
 
 def response(onsets: Floats, duration: float, times: Floats) -> Floats:

@@ -174,7 +174,9 @@ def _empty(labelled: _Labelled, inside: Mapping[str, Mask]) -> list[str]:
     ]
 
 
-def write_region_table(path: Path, columns: Mapping[str, str], rows: Sequence[Row], **facts: object) -> None:
+def write_region_table(
+    path: Path, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]], **facts: object
+) -> None:
     """Write a table of regions and its sidecar.
 
     Raises

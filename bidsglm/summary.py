@@ -50,6 +50,16 @@ def errors_of(summary: Mapping[str, Any]) -> list[str]:
     return [*summary.get("errors", ()), *(entry["error"] for entry in supplements if "error" in entry)]
 
 
+def warnings_of(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the reader of a unit's results, and of its supplements, should know.
+
+    >>> warnings_of({"warnings": ["a"], "supplements": {"rois": {"warnings": ["b"]}, "code": {}}})
+    ('a', 'b')
+    """
+    supplements = summary.get("supplements", {}).values()
+    return (*summary["warnings"], *(text for entry in supplements for text in entry.get("warnings", ())))
+
+
 def _run_facts(fitted: Fitted, index: int) -> dict[str, object]:
     """What the report says of a run's input."""
     unit, paradigm = fitted.prepared.unit, fitted.prepared.paradigms[index]

@@ -9,6 +9,7 @@ import numpy as np
 from bidsglm.dataset.images import read_map
 from bidsglm.dataset.outputs import clusters_name, map_name, number, read_table, read_text, write_bytes
 from bidsglm.model import DesignMatrix, Floats, Mask
+from bidsglm.region_pages import participant_regions
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.figures import (
@@ -24,6 +25,7 @@ from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import RunInput, SettingRow
 from bidsglm.report.volumes import Scene, packed_contrast, scene
 from bidsglm.spm.highpass import dct_basis
+from bidsglm.summary import warnings_of
 from bidsglm.unit_reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
 
 Summary = Mapping[str, Any]
@@ -35,6 +37,7 @@ class UnitFiles:
 
     def __init__(self, output_dir: Path, summary: Summary) -> None:
         self.summary = summary
+        self.output_dir = output_dir
         self.output_dir = output_dir
         self.folder = output_dir / summary["folder"]
         self.prefix = summary["prefix"]
@@ -215,11 +218,12 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         data_figures=data_figures,
         mask_sizes={b: facts["n_voxels"] for b, facts in summary["estimates"].items()},
         estimates=_estimates(summary),
-        warnings=tuple(summary["warnings"]),
+        warnings=warnings_of(summary),
         findings=findings(summary),
         diagnoses=tuple(_drawn(found, summary, figures_dir) for found in diagnoses(summary)),
         reach=reach(summary),
         scene=behind.packed() if behind else None,
+        regions=participant_regions(files.folder, files.prefix, files.output_dir),
         code=files.code(),
     )
 

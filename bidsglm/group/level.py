@@ -44,7 +44,7 @@ def run_group(settings: Settings) -> int:
         return 0
     _describe_dataset(settings)
     tables = write_tables(members, settings)
-    members, _ = write_regions(tables.members, atlas)
+    members = write_regions(tables.members, atlas)
     members = write_group_maps(members, settings)
     page = write_group_page(settings, tables._replace(members=members))
     write_citation(settings.output_dir)

@@ -15,6 +15,7 @@ from bidsglm.group.tables import Table, Tables
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.pages import about
+from bidsglm.region_pages import group_regions
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_methods import GroupFacts, group_paragraphs
 from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry, plots
@@ -93,6 +94,7 @@ def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> Gro
         outlying=outlying(output_dir, name),
         intervals=intervals(output_dir, name),
         shares=step_shares(output_dir, name),
+        regions=group_regions(output_dir, name),
     )
 
 

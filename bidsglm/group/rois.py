@@ -36,22 +36,6 @@ MOST_NOTES = 20
 """Different warnings shown; with many participants every one may have a share of its own."""
 
 
-class RegionTables(NamedTuple):
-    """What stands on disk of the regions of one task and space."""
-
-    values: Path
-    agreement: Path
-    rows: tuple[AgreementRow, ...]
-    """Columns of `AGREEMENT_COLUMNS`"""
-    participants: tuple[Row, ...]
-    """Every participant's rows, `participant_id` (and `session_id`) in front"""
-    atlas: str
-    """Its file name"""
-    effect_units: Mapping[str, str]
-    """Backend -> unit"""
-    notes: tuple[str, ...]
-
-
 class _Source(NamedTuple):
     """Which atlas, and what stands of it already."""
 
@@ -63,7 +47,7 @@ class _Source(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def write_regions(members: Members, atlas: Atlas | None) -> tuple[Members, dict[str, RegionTables]]:
+def write_regions(members: Members, atlas: Atlas | None) -> Members:
     """Write the group's tables of regions, by the start of its file names; nothing where nobody has any.
 
     A participant whose maps or table are damaged is named in the members' failures and left out.
@@ -75,12 +59,15 @@ def write_regions(members: Members, atlas: Atlas | None) -> tuple[Members, dict[
     atlas
         Of the command line; without one the tables that the participants have are used.
 
+    Returns
+    -------
+    The members with what is doubtful about their regions among the notes
+
     Raises
     ------
     CannotCreateError, ReadWriteError
         When a table cannot be written.
     """
-    found: dict[str, RegionTables] = {}
     for name, units in by_name(members.compared).items():
         if atlas is not None:
             source = _Source(atlas.digest, atlas_facts(atlas), RegionReader(atlas))
@@ -90,8 +77,8 @@ def write_regions(members: Members, atlas: Atlas | None) -> tuple[Members, dict[
                 _remove(members.output_dir / "group", name)
                 continue
             source = there
-        members, found[name] = _write(members, name, units, source)
-    return members, found
+        members = _write(members, name, units, source)
+    return members
 
 
 def _entry(unit: Summary) -> Mapping[str, Any]:
@@ -131,9 +118,7 @@ def _path(output_dir: Path, unit: Summary) -> Path:
     return output_dir / str(unit["folder"]) / f"{unit['prefix']}_desc-rois_metrics.tsv"
 
 
-def _write(
-    members: Members, name: str, units: Sequence[Summary], source: _Source
-) -> tuple[Members, RegionTables]:
+def _write(members: Members, name: str, units: Sequence[Summary], source: _Source) -> Members:
     rows: list[Row] = []
     said: dict[str, list[str]] = {}
     for unit in units:
@@ -150,18 +135,14 @@ def _write(
     folder = members.output_dir / "group"
     values_path, agreement_path = (folder / f"{name}_desc-{kind}_metrics.tsv" for kind in KINDS)
     identities = {key: text for key, text in IDENTITIES.items() if any(key in row for row in rows)}
-    units_of_effect = dict(units[0].get("effect_units", {}))
-    facts = {**source.facts, "EffectUnits": units_of_effect}
+    facts = {**source.facts, "EffectUnits": dict(units[0].get("effect_units", {}))}
     write_region_table(values_path, {**identities, **VALUE_COLUMNS}, rows, **facts)
-    agreed = tuple(_agreement(rows, _t_contrasts(units)))
+    agreed = list(_agreement(rows, _t_contrasts(units)))
     write_region_table(agreement_path, AGREEMENT_COLUMNS, agreed, **facts)
     notes = (*source.notes, *_notes(said, len(units)))
     for note in notes:
         LOG.warning("%s", note)
-    atlas = Path(str(source.facts.get("Atlas", ""))).name
-    return members, RegionTables(
-        values_path, agreement_path, agreed, tuple(rows), atlas, units_of_effect, notes
-    )
+    return members._replace(notes=(*members.notes, *notes))
 
 
 def _front(unit: Summary) -> Row:

@@ -45,6 +45,7 @@ def _sections(report: GroupReport) -> list[str]:
         "Agreement": bool(units),
         "Participants": bool(units),
         "Group maps": any(unit.contrasts for unit in units),
+        "Regions": any(unit.regions for unit in units),
         "Why they differ": any(unit.shares for unit in units),
         "Methods": any(unit.methods for unit in units),
         "Left out": any(entry.error for entry in report.participants),

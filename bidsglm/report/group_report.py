@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import Figure
+from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_verdict import FEW, Evidence, Lead, Verdict, verdict
-from bidsglm.report.judgements import RegionFacts
 from bidsglm.report.rendering import About
 from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
 from bidsglm.report.wording import UNDEFINED, Row, headline_rows, median, number
@@ -105,7 +105,7 @@ class GroupUnit:
     scene: Mapping[str, object] | None = None
     shares: tuple[StepShares, ...] = ()
     """Attribution over participants; empty where nothing was attributed"""
-    regions: RegionFacts | None = None
+    regions: GroupRegions | None = None
     methods: tuple[str, ...] = ()
     """Paragraphs"""
     notes: tuple[str, ...] = ()
@@ -133,7 +133,8 @@ class GroupUnit:
         flagged = (
             tuple(dict.fromkeys(name for name, _, _ in self.outlying)) if len(self.people) >= FEW else ()
         )
-        return verdict(Evidence(self.people, self.rows, group_rows, self.regions, self.leads, flagged))
+        regions = self.regions.facts if self.regions else None
+        return verdict(Evidence(self.people, self.rows, group_rows, regions, self.leads, flagged))
 
     def link(self, row: Row) -> str:
         """Link to the row's contrast on the participant's page; empty when there is no page."""
@@ -272,7 +273,7 @@ def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
     ]
     n = len(unit.people)
     people = (str(n), "participant" + "s" * (n != 1))
-    if unit.regions and unit.regions.n_tests:
-        same = unit.regions.n_tests - unit.regions.n_changed
-        found.append((f"{same} of {unit.regions.n_tests}", "region tests with the same conclusion"))
+    if unit.regions and unit.regions.facts.n_tests:
+        same = unit.regions.facts.n_tests - unit.regions.facts.n_changed
+        found.append((f"{same} of {unit.regions.facts.n_tests}", "region tests with the same conclusion"))
     return (people, *(tile for tile in found if tile[0] != UNDEFINED))

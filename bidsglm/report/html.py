@@ -13,6 +13,7 @@ from bidsglm.report.drawing import Figure
 from bidsglm.report.methods import RunInput, SettingRow
 from bidsglm.report.references import cited
 from bidsglm.report.rendering import About, environment
+from bidsglm.report.rois import ParticipantRegions
 from bidsglm.report.standing import FILLED, StandingTable, standing, standing_table
 from bidsglm.report.standing import kind as kind_of
 from bidsglm.report.wording import Row
@@ -97,6 +98,8 @@ class UnitReport:
     """One for each run."""
     reach: attribution.Reach | None = None
     """How far the attribution can be trusted; none where there is none."""
+    regions: ParticipantRegions | None = None
+    """Values of an atlas' regions"""
     code: tuple[CodeReport, ...] = ()
     """Scripts that give the maps; none unless they were asked for."""
     scene: Mapping[str, object] | None = None
@@ -154,6 +157,8 @@ def participant_page(report: ParticipantReport) -> str:
         if any(unit.findings or unit.reach for unit in report.units):
             sections.append("Why they differ")
         sections += ["Contrasts", "Design", "Data and masks", "Methods"]
+        if any(unit.regions for unit in report.units):
+            sections.insert(sections.index("Contrasts") + 1, "Regions")
         if any(unit.code for unit in report.units):
             sections.append("Code")
     return (

@@ -10,10 +10,10 @@ from bidsglm.report.group_report import (
     StepCount,
     StepShares,
 )
-from bidsglm.report.judgements import RegionFacts
 from bidsglm.report.volumes import packed_contrast, scene
 
 from .records import ABOUT, contrast_report, volumes
+from .region_records import group_regions
 
 HEIGHTS = {
     "spm": {"p001": 3.0, "fwe05": 5.0},
@@ -83,7 +83,7 @@ def group_unit(n: int = 5, names: tuple[str, ...] = ("go",), **changes: object) 
         "contrasts": (group_contrast(),),
         "scene": scene(volumes()).packed(),
         "shares": shares(),
-        "regions": RegionFacts(10, 1, ("left insula",), 0.97),
+        "regions": group_regions(),
         "methods": ("A group analysis (Bowring et al., 2019).",),
         "notes": ("Participants have 1 to 2 runs.",),
     }

@@ -36,6 +36,7 @@ def test_sections_stand_in_the_order_of_the_questions(page):
         "Agreement",
         "Participants",
         "Group maps",
+        "Regions",
         "Why they differ",
         "Methods",
         "Left out",

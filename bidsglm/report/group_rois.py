@@ -1,0 +1,159 @@
+"""Regions on the page of a data set: where the choice of package matters, and how much."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS, Cell, by_importance
+from bidsglm.report.drawing import BACKEND_TITLES
+from bidsglm.report.judgements import RegionFacts
+from bidsglm.report.roi_plots import Difference, Pair, differences_svg, dots_svg
+from bidsglm.report.rois import (
+    MOST_LINES,
+    MOST_ROWS,
+    Heading,
+    Line,
+    RegionPlot,
+    RegionsTable,
+    Row,
+    shown_names,
+    value_of,
+)
+from bidsglm.report.wording import UNDEFINED, number
+
+MOST_PLOTS = 8
+"""Contrasts that are plotted, those with the largest change first."""
+CRITICAL_Z = 1.959964
+"""Two-sided p = 0.05."""
+GROUP_NUMBERS = (
+    ("z_shift", "z shift"),
+    ("spm_t", "SPM t"),
+    ("nilearn_t", "nilearn t"),
+    ("spm_mean", "SPM effect"),
+    ("nilearn_mean", "nilearn effect"),
+    ("bias", "SPM − nilearn"),
+    ("bias_p", "paired p"),
+    ("pearson_r", "Pearson r"),
+    ("icc_a1", "ICC(A,1)"),
+    ("icc_c1", "ICC(C,1)"),
+    ("n", "n"),
+)
+"""Columns of the page's table; those with limits are shown with them."""
+
+
+@dataclass(frozen=True)
+class GroupRegions:
+    """Regions on the page of a data set."""
+
+    atlas: str
+    """File name"""
+    rows: tuple[Row, ...]
+    """Columns of `AGREEMENT_COLUMNS`"""
+    table_link: str
+    values_link: str
+    """To the rows of all participants"""
+    effect_units: Mapping[str, str]
+    several_sessions: bool = False
+    """Whether a participant's effect is a mean over sessions"""
+
+    @cached_property
+    def ranked(self) -> tuple[Row, ...]:
+        """Those where the choice of package matters most first."""
+        return tuple(sorted(self.rows, key=by_importance))
+
+    @cached_property
+    def names(self) -> dict[Cell, str]:
+        """Region -> name as shown."""
+        return shown_names(self.rows)
+
+    @property
+    def same_unit(self) -> bool:
+        """Whether both packages' effects are in the same unit."""
+        return len(set(self.effect_units.values())) <= 1
+
+    @property
+    def n_participants(self) -> int:
+        """At most, over regions."""
+        return int(max((value_of(row, "n") for row in self.rows), default=0))
+
+    @cached_property
+    def facts(self) -> RegionFacts:
+        """For the page's verdict; without the ICC where only the units would make it low."""
+        tested = [row for row in self.ranked if row["same_conclusion"] is not None]
+        changed = [row for row in tested if row["same_conclusion"] is False]
+        known = sorted(icc for row in tested if math.isfinite(icc := value_of(row, "icc_a1")))
+        icc = known[len(known) // 2] if known and self.same_unit else math.nan
+        words = tuple(f"{self.names[row['region']]} ({row['contrast_name']})" for row in changed)
+        return RegionFacts(len(tested), len(changed), words, icc)
+
+    @cached_property
+    def plots(self) -> tuple[RegionPlot, ...]:
+        """One for each contrast, those with the largest change first."""
+        contrasts = list(dict.fromkeys(str(row["contrast_name"]) for row in self.ranked))
+        return tuple(plot for contrast in contrasts[:MOST_PLOTS] if (plot := self._plot(contrast)).dots)
+
+    def _plot(self, contrast: str) -> RegionPlot:
+        rows = [row for row in self.ranked if row["contrast_name"] == contrast]
+        pairs = [self._tested(row) for row in rows[:MOST_LINES]]
+        dots = dots_svg(pairs, "one-sample test over participants (z)", CRITICAL_Z)
+        unit = next(iter(self.effect_units.values()), "") if self.same_unit else "each in its own unit"
+        differences = differences_svg([self._difference(row) for row in rows], unit)
+        return RegionPlot(contrast, dots, len(pairs), len(rows), differences)
+
+    def _tested(self, row: Row) -> Pair:
+        name, ends = self.names[row["region"]], []
+        values = {backend: value_of(row, f"{backend}_z") for backend in BACKEND_TITLES}
+        for backend, title in BACKEND_TITLES.items():
+            ends.append(f"{title} z {number(values[backend])} ({_conclusion(row, backend)})")
+        return Pair(name, values, f"{name}: {', '.join(ends)}", row["same_conclusion"] is False)
+
+    def _difference(self, row: Row) -> Difference:
+        mean = (value_of(row, "spm_mean") + value_of(row, "nilearn_mean")) / 2
+        bias, lower, upper = (value_of(row, key) for key in ("bias", "loa_lower", "loa_upper"))
+        words = (
+            f"{self.names[row['region']]}: mean {number(mean)}, SPM − nilearn {number(bias)} "
+            f"[{number(lower)}, {number(upper)}]"
+        )
+        return Difference(mean, bias, lower, upper, words, row["same_conclusion"] is False)
+
+    @cached_property
+    def table(self) -> RegionsTable:
+        """A line for each contrast and region, those where the package matters most first."""
+        headings = (
+            Heading("region", numeric=False),
+            Heading("contrast", numeric=False),
+            Heading("conclusion", AGREEMENT_COLUMNS["same_conclusion"], numeric=False),
+            *(
+                Heading(title, AGREEMENT_COLUMNS[f"{b}_conclusion"], False)
+                for b, title in BACKEND_TITLES.items()
+            ),
+            *(Heading(title, AGREEMENT_COLUMNS[key]) for key, title in GROUP_NUMBERS),
+        )
+        lines = tuple(self._line(row) for row in self.ranked[:MOST_ROWS])
+        return RegionsTable(headings, lines, len(self.ranked))
+
+    def _line(self, row: Row) -> Line:
+        same = {True: "same", False: "differs", None: UNDEFINED}[
+            row["same_conclusion"] if isinstance(row["same_conclusion"], bool) else None
+        ]
+        texts = (self.names[row["region"]], str(row["contrast_name"]), same)
+        ends = tuple(_conclusion(row, backend) for backend in BACKEND_TITLES)
+        numbers = tuple(_with_limits(row, key) for key, _ in GROUP_NUMBERS)
+        return Line((*texts, *ends, *numbers), row["same_conclusion"] is False)
+
+
+def _with_limits(row: Row, key: str) -> str:
+    """A number, and its confidence interval where the table has one.
+
+    >>> _with_limits({"bias": 0.5, "bias_lower": 0.25, "bias_upper": 0.75}, "bias")
+    '0.500 [0.250, 0.750]'
+    """
+    prefix = key.removesuffix("_mean")
+    limits = [value_of(row, f"{prefix}_{end}") for end in ("lower", "upper")]
+    text = number(row[key])
+    return f"{text} [{number(limits[0])}, {number(limits[1])}]" if all(map(math.isfinite, limits)) else text
+
+
+def _conclusion(row: Row, backend: str) -> str:
+    return str(row.get(f"{backend}_conclusion") or UNDEFINED)

@@ -1,0 +1,183 @@
+"""Regions on a participant's page, and what it shares with the group's."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from bidsglm.compare.roi_agreement import Cell
+from bidsglm.compare.rois import VALUE_COLUMNS
+from bidsglm.report.drawing import BACKEND_TITLES
+from bidsglm.report.roi_plots import Pair, dots_svg
+from bidsglm.report.wording import number
+
+MOST_LINES = 25
+"""Regions of a plot; more would be read by nobody."""
+MOST_ROWS = 400
+"""Rows of a page's table; the TSV has all."""
+
+Row = Mapping[str, Cell]
+
+
+class Heading(NamedTuple):
+    """A column of a table on the page."""
+
+    title: str
+    words: str = ""
+    """Shown when pointed at"""
+    numeric: bool = True
+
+
+class Line(NamedTuple):
+    """A row of a table on the page."""
+
+    cells: tuple[str, ...]
+    changed: bool = False
+
+
+class RegionsTable(NamedTuple):
+    """A table as the page shows it."""
+
+    headings: tuple[Heading, ...]
+    lines: tuple[Line, ...]
+    n_total: int
+    """Rows there are, of which the page may hold fewer"""
+
+
+class RegionPlot(NamedTuple):
+    """The plots of a contrast."""
+
+    contrast: str
+    dots: str
+    """SVG"""
+    n_lines: int
+    n_regions: int
+    differences: str = ""
+    """SVG, on the group's page"""
+
+
+def value_of(row: Row, key: str) -> float:
+    """Return the number of a row in a column; NaN where there is none.
+
+    >>> value_of({"t": 2.5, "same": True}, "t"), value_of({"t": 2.5, "same": True}, "same")
+    (2.5, nan)
+    """
+    value = row.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+
+
+def shown_names(rows: Sequence[Row]) -> dict[Cell, str]:
+    """Region -> its name; with its number where several share a name or it has none.
+
+    >>> shown_names([{"region": i, "label": label} for i, label in ((1, "hand"), (2, "hand"), (3, "3"))])
+    {1: 'hand (1)', 2: 'hand (2)', 3: 'region 3'}
+    """
+    labels = {row["region"]: str(row["label"]) for row in rows}
+    names = list(labels.values())
+    return {
+        region: f"region {label}"
+        if label == str(region)
+        else f"{label} ({region})"
+        if names.count(label) > 1
+        else label
+        for region, label in labels.items()
+    }
+
+
+@dataclass(frozen=True)
+class ParticipantRegions:
+    """Regions on a participant's page."""
+
+    atlas: str
+    """File name"""
+    table_link: str
+    backends: tuple[str, ...]
+    rows: tuple[Row, ...]
+    """Columns of `VALUE_COLUMNS`"""
+    effect_units: Mapping[str, str]
+
+    @cached_property
+    def _pairs(self) -> dict[tuple[str, Cell], dict[str, Row]]:
+        """(contrast, region) -> backend -> row."""
+        found: dict[tuple[str, Cell], dict[str, Row]] = {}
+        for row in self.rows:
+            found.setdefault((str(row["contrast_name"]), row["region"]), {})[str(row["backend"])] = row
+        return found
+
+    @cached_property
+    def names(self) -> dict[Cell, str]:
+        """Region -> name as shown."""
+        return shown_names(self.rows)
+
+    def _stat(self, contrast: str) -> str:
+        of_contrast = [row for row in self.rows if row["contrast_name"] == contrast]
+        return "F" if any(math.isfinite(value_of(row, "F")) for row in of_contrast) else "t"
+
+    @cached_property
+    def plots(self) -> tuple[RegionPlot, ...]:
+        """Mean t (or F) of both packages, the regions that differ most in each contrast."""
+        contrasts = dict.fromkeys(contrast for contrast, _ in self._pairs)
+        found = []
+        for contrast in contrasts:
+            stat = self._stat(contrast)
+            pairs = [
+                _pair(
+                    self.names[region], {b: value_of(row, stat) for b, row in of_one.items()}, f"mean {stat}"
+                )
+                for (name, region), of_one in self._pairs.items()
+                if name == contrast
+            ]
+            chosen = _largest(pairs)
+            svg = dots_svg(chosen, f"mean {stat} of the region's voxels")
+            if svg:
+                found.append(RegionPlot(contrast, svg, len(chosen), len(pairs)))
+        return tuple(found)
+
+    @cached_property
+    def table(self) -> RegionsTable:
+        """A line for each contrast and region."""
+        titles = [BACKEND_TITLES[b] for b in self.backends]
+        numbers = [
+            ("n_voxels", "voxels"),
+            *(("effect", "effect"), ("t", "mean t")),
+            *((("F", "mean F"),) if any(math.isfinite(value_of(row, "F")) for row in self.rows) else ()),
+        ]
+        headings = (
+            Heading("contrast", numeric=False),
+            Heading("region", numeric=False),
+            *(Heading(f"{t} {title}", VALUE_COLUMNS[key]) for key, title in numbers for t in titles),
+        )
+        lines = tuple(
+            Line(
+                (
+                    contrast,
+                    self.names[region],
+                    *(number(_of(of_one, b, key), key) for key, _ in numbers for b in self.backends),
+                )
+            )
+            for (contrast, region), of_one in self._pairs.items()
+        )
+        return RegionsTable(headings, lines[:MOST_ROWS], len(lines))
+
+
+def _of(of_one: Mapping[str, Row], backend: str, key: str) -> float | int:
+    value = of_one.get(backend, {}).get(key)
+    return value if isinstance(value, int | float) else math.nan
+
+
+def _pair(name: str, values: Mapping[str, float], what: str) -> Pair:
+    said = ", ".join(f"{BACKEND_TITLES[backend]} {number(value)}" for backend, value in values.items())
+    return Pair(name, values, f"{name}: {what} {said}")
+
+
+def _spread(pair: Pair) -> float:
+    known = [value for value in pair.values.values() if math.isfinite(value)]
+    return max(known) - min(known) if len(known) > 1 else max(map(abs, known), default=-1.0)
+
+
+def _largest(pairs: Sequence[Pair]) -> list[Pair]:
+    """Pairs to draw: all, in their order, or of too many those that lie farthest apart."""
+    if len(pairs) <= MOST_LINES:
+        return list(pairs)
+    return sorted(pairs, key=_spread, reverse=True)[:MOST_LINES]

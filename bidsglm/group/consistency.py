@@ -103,15 +103,17 @@ def _of_the_model(members: Members, settings: Settings) -> dict[str, list[Summar
     """Finished units by name; of the tasks that the model file of the command line is for."""
     units = members.finished
     if settings.model is not None:
-        tasks = read_model(settings.model, settings).inputs.get("task", ())
+        inputs = read_model(settings.model, settings).inputs
+        tasks, subjects = inputs.get("task", ()), inputs.get("subject", ())
+        units = tuple(unit for unit in units if not subjects or unit["participant"] in subjects)
         wanted = [not tasks or unit["entities"].get("task") in tasks for unit in units]
         for name in by_name(unit for unit, fits in zip(units, wanted, strict=True) if not fits):
             LOG.info("%s: not a task of %s", name, settings.model)
         units = tuple(unit for unit, fits in zip(units, wanted, strict=True) if fits)
         if not units:
             raise NothingMatchedError(
-                f"{settings.model}: is for task {', '.join(tasks)}, of which there are no results in "
-                f"{members.output_dir}"
+                f"{settings.model}: is for {', '.join((*tasks, *subjects))}, of which there are no results "
+                f"in {members.output_dir}"
             )
     return by_name(units)
 

@@ -18,9 +18,9 @@ from bidsglm.dataset.contrasts import contrast_label
 from bidsglm.dataset.outputs import create_folder, read_json, write_json
 from bidsglm.dataset.participants import Participants, group_design, read_participants
 from bidsglm.dataset.specification import parse_model, read_document, read_model
-from bidsglm.dataset.stacks import MapStack
+from bidsglm.dataset.stacks import MapStack, OtherGridError
 from bidsglm.errors import BidsglmError, DataError
-from bidsglm.group.effects import FirstLevel, first_levels, take
+from bidsglm.group.effects import FirstLevel, Taken, first_levels, take
 from bidsglm.group.map_files import Fitted, GroupWriter, group_label, over
 from bidsglm.group.members import Members, Summary, by_name, named, participants_of
 from bidsglm.messages import LOG
@@ -37,6 +37,8 @@ from bidsglm.unit_models import model_path
 
 MEAN_OF_ALL = GroupModel(dummy_contrasts=())
 """Where a model has no Dataset node."""
+FEWEST = 2
+"""Participants between whom there is a variance."""
 METHODS = (
     "At the group level, the effect maps of each package were fitted with the package's own second level by"
     " ordinary least squares, every participant with the same weight: SPM12's equations"
@@ -115,16 +117,24 @@ def _one_model(
     people = read_participants(settings.bids_dir, model, everybody)
     for label, why in people.left_out.items():
         told.notes.append(f"sub-{label} is left out of the group maps: {why}.")
-    for contrast in first_levels(units):
+    found = first_levels(units)
+    for name in set(model.first_level) - {name for c in found for name in (c.name, c.label)}:
+        told.notes.append(f"The filter of {model.name} names {name!r}, a contrast that no participant has.")
+    for contrast in found:
         if model.first_level and not {contrast.name, contrast.label} & set(model.first_level):
             continue
         if contrast.test != "t":
             told.notes.append(f"{contrast.name} is an F contrast: it has no effect map, so no group maps.")
             continue
         node = "" if only else _capital(contrast_label(model.name))
-        _one_contrast(
-            contrast, contrast.label + node, _Task(model, people, everybody, writer, settings), told
-        )
+        task = _Task(model, people, everybody, writer, settings)
+        try:
+            _one_contrast(contrast, contrast.label + node, task, told)
+        except OtherGridError:
+            raise
+        except BidsglmError as error:
+            if str(error) not in map(str, told.errors):
+                told.errors.append(error)
 
 
 def _capital(label: str) -> str:
@@ -143,22 +153,17 @@ class _Task(NamedTuple):
 
 def _one_contrast(contrast: FirstLevel, label: str, task: _Task, told: Told) -> None:
     """Fit and write one contrast of the participants' models."""
+    left_out = _left_out(contrast, task)
+    wanted = [p for p in contrast.by_participant() if p not in left_out]
     with ExitStack() as open_stacks:
         stacks = {b: open_stacks.enter_context(MapStack(task.settings.work_dir)) for b in BACKENDS}
-        units = contrast.by_participant()
-        left_out = dict(task.people.left_out)
-        left_out |= {p: "has no such contrast" for p in task.everybody if p not in units}
-        wanted = [p for p in units if p not in left_out]
-        _, _, ungrouped = group_design(task.model, task.people, wanted)
-        left_out |= ungrouped
-        wanted = [p for p in wanted if p not in ungrouped]
-        if len(wanted) < 2:
-            told.notes.append(_too_few(contrast, wanted))
-            return
-        taken = take(contrast, wanted, task.settings.output_dir, stacks)
+        taken = Taken(tuple(wanted), {}, {})
+        if len(wanted) >= FEWEST:
+            taken = take(contrast, wanted, task.settings.output_dir, stacks)
         told.failures.update(taken.failures)
         left_out |= {p: str(error) for p, error in taken.failures.items()}
-        if len(taken.participants) < 2:
+        _note_left_out(contrast, left_out, task, told)
+        if len(taken.participants) < FEWEST:
             told.notes.append(_too_few(contrast, taken.participants))
             return
         design, contrasts, _ = group_design(task.model, task.people, taken.participants)
@@ -171,11 +176,17 @@ def _one_contrast(contrast: FirstLevel, label: str, task: _Task, told: Told) -> 
         task.writer.contrast(fitted)
         _permute(fitted, stacks, task, told)
         told.contrasts.extend(_summaries(fitted, left_out, contrast.units[0]))
-        if any(len(of_one) > 1 for of_one in units.values()):
-            told.notes.append(
-                f"{contrast.name}: sessions fitted apart are averaged within participants first."
-            )
-        _note_left_out(contrast, left_out, task, told)
+    if any(len(units) > 1 for units in contrast.by_participant().values()):
+        told.notes.append(f"{contrast.name}: sessions fitted apart are averaged within participants first.")
+
+
+def _left_out(contrast: FirstLevel, task: _Task) -> dict[str, str]:
+    """Participant -> why they are not in the maps of a contrast."""
+    having = contrast.by_participant()
+    left_out = dict(task.people.left_out)
+    left_out |= {p: "has no such contrast" for p in task.everybody if p not in having}
+    _, _, ungrouped = group_design(task.model, task.people, [p for p in having if p not in left_out])
+    return {**left_out, **ungrouped}
 
 
 def _too_few(contrast: FirstLevel, labels: Sequence[str]) -> str:
@@ -214,7 +225,7 @@ def _fitted(
     design: GroupDesign,
     contrasts: Sequence[ContrastSpecification],
     stacks: Mapping[str, MapStack],
-    taken: Any,
+    taken: Taken,
 ) -> Fitted:
     """Both packages' second levels, over the voxels of either."""
     levels = {b: BACKENDS[b].second_level(stacks[b], design, contrasts, stacks[b].volume) for b in BACKENDS}

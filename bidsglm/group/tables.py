@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.compare import agreement, attribution, attribution_spread, spread
+from bidsglm.compare import agreement, attribution, attribution_spread, calibration, spread
 from bidsglm.dataset.outputs import number, read_table, write_json, write_table
 from bidsglm.errors import ReadWriteError
 from bidsglm.group.members import Members, Summary, by_name
@@ -17,7 +17,12 @@ IDENTITIES: Mapping[str, str] = {
     "participant_id": "Participant",
     "session_id": "Session, where sessions are fitted apart",
 }
-TEXTS = (*IDENTITIES, "contrast", "map", "contrast_name", "metric", "step", "nilearn", "spm", "part_of")
+TEXTS = (
+    *(*IDENTITIES, "contrast", "map", "contrast_name", "metric", "step", "nilearn", "spm", "part_of"),
+    *("analysis", "noise"),
+)
+KEYS = {"agreement": "map", "attribution": "step", "calibration": "rate"}
+"""A column without which a table is damaged."""
 CONTRAST_NAME = {"contrast_name": "the contrast's name in the model"}
 
 
@@ -44,12 +49,21 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     """
     members, agreed = _collect(members, "agreement", lambda unit: True)
     members, attributed = _collect(members, "attribution", lambda unit: "attribution" in unit)
+    members, rates = _collect(members, "calibration", _is_calibrated)
     folder = members.output_dir / "group"
+    for name, rows in rates.items():
+        path = folder / f"{name}_desc-calibration_metrics.tsv"
+        write_rows(path, _columns(rows), rows, calibration.COLUMNS)
     return Tables(
         members,
         {name: _write_agreement(folder, name, rows, settings) for name, rows in agreed.items()},
         {name: _write_attribution(folder, name, rows) for name, rows in attributed.items()},
     )
+
+
+def _is_calibrated(unit: Summary) -> bool:
+    """Whether a unit has the tables of `--calibrate`."""
+    return bool(unit.get("supplements", {}).get("calibration", {}).get("files"))
 
 
 def _collect(members: Members, kind: str, has_table: Callable[[Summary], bool]) -> tuple[Members, Collected]:
@@ -83,7 +97,7 @@ def _rows(output_dir: Path, unit: Summary, kind: str) -> list[dict[str, str]]:
     rows = [{**front, **row} for row in read_table(path)]
     try:
         _numeric(rows)
-        if not all("contrast" in row and "map" in row for row in rows):
+        if not all("contrast" in row and KEYS[kind] in row for row in rows):
             raise ValueError("columns are missing")
     except ValueError as error:
         raise ReadWriteError(f"{path}: is damaged ({error}); run the participant again") from error

@@ -28,7 +28,8 @@ LABEL org.opencontainers.image.title="bidsglm" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 # no packages of a user's own home, which Apptainer mounts, between those of the lock
-ENV PATH=/opt/bidsglm/bin:$PATH \
+ENV BIDSGLM_IMAGE=bidsglm/bidsglm:${VERSION} \
+    PATH=/opt/bidsglm/bin:$PATH \
     PYTHONNOUSERSITE=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLBACKEND=Agg

@@ -67,6 +67,7 @@ expect 73 "/outputs" "$data:/bids_dataset:ro $work/closed:/outputs" /bids_datase
 for page in sub-01.html sub-02.html group.html; do
     [ -s "$work/out/$page" ] || { echo "FAILED: $page is missing" >&2; exit 1; }
 done
+grep -q '"Tag": "bidsglm/bidsglm:' "$work/out/dataset_description.json" || { echo "FAILED: no Container named" >&2; exit 1; }
 others=$(find "$work/out" -not -user "${user%:*}")
 [ -z "$others" ] || { echo "FAILED: not ours: $others" >&2; exit 1; }
 left=$(find "$work/out" -maxdepth 1 -name '.bidsglm-*')

@@ -2,11 +2,13 @@
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bidsglm
+from bidsglm.dataset.container import container
 from bidsglm.dataset.writes import create_folder, write_bytes, write_shared, write_text
 from bidsglm.errors import ReadWriteError
 
@@ -205,11 +207,13 @@ def write_dataset_files(output_dir: Path, links: Mapping[str, Path]) -> None:
     CannotCreateError, ReadWriteError
         When the folder cannot be made or written to.
     """
+    place = container(os.environ)
+    made = {"Name": "bidsglm", "Version": bidsglm.__version__, **({"Container": place} if place else {})}
     description = {
         "Name": "bidsglm: SPM12 and nilearn first-level models compared",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}],
+        "GeneratedBy": [made],
         "SourceDatasets": [{"URL": path.resolve().as_uri()} for path in links.values()],
         "DatasetLinks": {name: path.resolve().as_uri() for name, path in links.items()},
     }

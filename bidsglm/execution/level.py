@@ -13,7 +13,7 @@ from bidsglm.dataset.validation import check_valid
 from bidsglm.dataset.writes import write_shared
 from bidsglm.errors import BidsglmError, NothingMatchedError
 from bidsglm.execution.dask_cluster import check_reachable, on_dask
-from bidsglm.execution.memory import MemoryBound, participant_memory
+from bidsglm.execution.memory import MemoryBound, participant_memory, size
 from bidsglm.execution.processes import over_processes
 from bidsglm.execution.recap import collected, exit_code, recap
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
@@ -83,7 +83,12 @@ def _without_fit(labels: Sequence[str], tell: Callable[[str], None]) -> int:
 
 def _dry_run(settings: Settings, labels: Sequence[str]) -> int:
     """Say what would be fitted, and what would fail before an image is read; returns the exit code."""
-    return _without_fit(labels, lambda label: print(describe_participant(settings, label)))
+
+    def tell(label: str) -> None:
+        print(describe_participant(settings, label))
+        print(f"  about {size(participant_memory(settings, label))} of memory")
+
+    return _without_fit(labels, tell)
 
 
 def _boilerplate(settings: Settings, labels: Sequence[str]) -> int:

@@ -34,6 +34,22 @@ def _end_with_parent() -> None:
         os._exit(EXIT_FAILED)
 
 
+def _start_tracker() -> None:
+    """Start what cleans up after multiprocessing, before any worker: later it would let signals in.
+
+    It does not complain of what killed workers leave: an interrupted run says one line.
+    """
+    earlier = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if earlier is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = earlier
+
+
 @dataclass
 class _Workers:
     """Pools of one process each.
@@ -55,8 +71,6 @@ class _Workers:
     def start(self, label: str) -> None:
         """Hand a participant to an idle worker."""
         pool = self.idle.pop()
-        # The tracker would let signals through again, did it start later.
-        resource_tracker.ensure_running()
         with signals_held_back():
             self.running[pool.submit(run_participant, self.settings, label)] = (pool, label)
 
@@ -95,6 +109,7 @@ def over_processes(
     bound
         Who may start beside whom.
     """
+    _start_tracker()
     waiting = list(labels)
     workers = _Workers(settings, log_dir)
     workers.idle.extend(workers.pool() for _ in range(min(settings.n_procs, len(labels))))

@@ -70,5 +70,5 @@ done
 grep -q '"Tag": "bidsglm/bidsglm:' "$work/out/dataset_description.json" || { echo "FAILED: no Container named" >&2; exit 1; }
 others=$(find "$work/out" -not -user "${user%:*}")
 [ -z "$others" ] || { echo "FAILED: not ours: $others" >&2; exit 1; }
-left=$(find "$work/out" -maxdepth 1 -name '.bidsglm-*')
+left=$(find "$work/out" -maxdepth 1 -name '.*.tmp')
 [ -z "$left" ] || { echo "FAILED: temporary files stayed: $left" >&2; exit 1; }

@@ -12,6 +12,7 @@ from bidsglm.brainlife.product import failures, write_product
 from bidsglm.cli import main
 from bidsglm.errors import BidsglmError
 from bidsglm.results import summary_paths
+from bidsglm.signals import ended_by_signals
 
 PREFIX = "bidsglm: "
 """In front of the line with which the program ends when it cannot go on."""
@@ -47,7 +48,7 @@ def run(folder: Path | None = None) -> int:
     folder = folder or Path.cwd()
     output_dir = folder / OUTPUT
     tee = _Tee(sys.stderr)
-    with redirect_stderr(tee):
+    with ended_by_signals(), redirect_stderr(tee):
         code = _analyse(folder, output_dir)
     write_product(folder / "product.json", output_dir, [*tee.last_words, *failures(output_dir)])
     return code

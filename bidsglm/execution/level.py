@@ -100,10 +100,15 @@ def _boilerplate(settings: Settings, labels: Sequence[str]) -> int:
     return code
 
 
+def new_log_dir(output_dir: Path) -> Path:
+    """Name of a folder for the log of a run that no other run has."""
+    return output_dir / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}_{uuid.uuid4()}"
+
+
 def _start_run(settings: Settings) -> Path:
     """Make the output folder and the run's log folder in it; returns the latter."""
     output_dir = settings.output_dir
-    log_dir = output_dir / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}_{uuid.uuid4()}"
+    log_dir = new_log_dir(output_dir)
     write_dataset_files(output_dir, dataset_links(settings))
     for folder in (output_dir, output_dir / "logs"):
         remove_left_over(folder.glob(".*"))

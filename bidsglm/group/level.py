@@ -1,9 +1,11 @@
 """The group level in one sentence: whom there is, their tables, their maps, their page."""
 
 from bidsglm.citation import write_citation, write_methods
-from bidsglm.dataset.outputs import write_dataset_files
+from bidsglm.dataset.outputs import write_dataset_files, write_text
 from bidsglm.dataset.roots import dataset_links
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
+from bidsglm.execution.level import new_log_dir
+from bidsglm.execution.settings_file import settings_toml
 from bidsglm.group.consistency import consistent_members
 from bidsglm.group.maps import write_group_maps
 from bidsglm.group.members import Members, find_members, participants_of
@@ -13,6 +15,7 @@ from bidsglm.group.tables import write_tables
 from bidsglm.messages import LOG, start_log
 from bidsglm.model import Settings
 from bidsglm.region_values import requested_atlas
+from bidsglm.workplace import bound_threads
 
 
 def run_group(settings: Settings) -> int:
@@ -28,6 +31,7 @@ def run_group(settings: Settings) -> int:
         When participants were run with different settings, and ``--allow-mixed`` is not given.
     """
     start_log(settings.verbosity, None)
+    bound_threads(settings.omp_nthreads)
     atlas = requested_atlas(settings)
     found = find_members(settings)
     _check_any(found)
@@ -43,6 +47,7 @@ def run_group(settings: Settings) -> int:
         print(write_methods(settings.output_dir, {}), end="")
         return 0
     _describe_dataset(settings)
+    _start_log_file(settings)
     tables = write_tables(members, settings)
     members = write_regions(tables.members, atlas)
     members = write_group_maps(members, settings)
@@ -50,6 +55,18 @@ def run_group(settings: Settings) -> int:
     write_citation(settings.output_dir)
     LOG.info("see %s", page)
     return _recap(members)
+
+
+def _start_log_file(settings: Settings) -> None:
+    """Let messages and tracebacks go to a file of this run too, beside the settings."""
+    log_dir = new_log_dir(settings.output_dir)
+    start_log(settings.verbosity, log_dir)
+    try:
+        text = settings_toml(settings)
+    except BidsglmError as error:  # the preprocessed data are gone, and are not needed here
+        LOG.debug("%s", error)
+        return
+    write_text(log_dir / "bidsglm.toml", text)
 
 
 def _describe_dataset(settings: Settings) -> None:

@@ -81,7 +81,8 @@ def write_group_page(settings: Settings, tables: Tables) -> Path:
 def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry:
     page = f"sub-{participant}.html"
     kind = next((kind for words, kind in KINDS.items() if words in problem), "failed")
-    return ParticipantEntry(participant, page if (output_dir / page).exists() else "", problem, kind)
+    said = problem.removeprefix(f"sub-{participant}: ")
+    return ParticipantEntry(participant, page if (output_dir / page).exists() else "", said, kind)
 
 
 def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> GroupUnit:

@@ -27,6 +27,13 @@ HEADLINES: Mapping[Grade, str] = {
     " the package.",
     Grade.CONCLUSIONS: "Yes: conclusions about the group depend on the package.",
 }
+SO_FAR: Mapping[Grade, str] = {
+    Grade.NONE: "both packages lead to the same conclusions about the group",
+    Grade.EXTENT: "both packages find the same places, but how much passes the threshold depends on the"
+    " package",
+    Grade.CONCLUSIONS: "conclusions about the group depend on the package",
+}
+"""The same for few participants."""
 STEP_ACTIONS: Mapping[str, str] = {
     "smoother": "give both packages data that are already smoothed",
     "scaling": 'put both on one scale with "SignalScaling": [0, 1] under Software.Nilearn of the model: both'
@@ -116,16 +123,12 @@ def _headline(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgem
         return f"One participant makes no group: what follows is about {evidence.participants[0]} alone."
     if grade is None:
         return "Not known: no group maps and no regions to compare; what follows is about participants."
-    text = HEADLINES[grade]
     worst = [name for name, found in maps.items() if found.grade == grade]
-    if grade and len(maps) > 1 and 0 < len(worst) < len(maps):
-        text = f"{text[:-1]}, in {listed(worst)}."
-    if len(evidence.participants) < FEW:
-        text += (
-            f" With {len(evidence.participants)} participants this is a trial: group maps of so few turn on"
-            " single participants."
-        )
-    return text
+    where = f", in {listed(worst)}" if grade and len(maps) > 1 and 0 < len(worst) < len(maps) else ""
+    n = len(evidence.participants)
+    if n < FEW:
+        return f"With {n} participants this is a trial, not an answer. So far, {SO_FAR[grade]}{where}."
+    return f"{HEADLINES[grade][:-1]}{where}."
 
 
 def _map_facts(maps: Mapping[str, Judgement]) -> list[str]:
@@ -197,7 +200,7 @@ def lead_sentence(lead: Lead) -> str:
 def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgement]) -> tuple[str, ...]:
     """What to do, by what was found."""
     found = []
-    if grade == Grade.NONE:
+    if grade == Grade.NONE and len(evidence.participants) >= FEW:
         found.append("Use either package, and name it with its version and settings (Methods).")
     if grade == Grade.EXTENT:
         found.append(

@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -62,6 +63,12 @@ def test_who_failed_is_an_error_and_who_was_not_run_is_left_out(page):
     assert not any("sub-99" in text for text in page.texts["li"])
     assert "sub-99" in page.texts["th"]
     assert "Participants have 1 to 2 runs." in page.texts["li"]
+
+
+def test_what_is_noted_twice_is_said_once():
+    unit = group_unit(2)
+    twice = replace(group_report(unit, unit), warnings=unit.notes)
+    assert Page(group_page(twice)).texts["li"].count(unit.notes[0]) == 1
 
 
 def test_references_are_those_cited(page):

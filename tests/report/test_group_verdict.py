@@ -85,9 +85,13 @@ def test_a_changed_region_decides_too():
     assert any("insula and cuneus" in text for _, text in found.facts)
 
 
-def test_few_participants_are_called_a_trial():
-    assert "trial" in verdict(evidence(9)).headline
-    assert "trial" not in verdict(evidence(10)).headline
+def test_few_participants_are_called_a_trial_and_get_no_answer():
+    few = verdict(evidence(9))
+    assert few.headline.startswith(
+        "With 9 participants this is a trial, not an answer. So far, both packages"
+    )
+    assert not any("Use either" in text for text in few.actions)
+    assert verdict(evidence(10)).headline.startswith("No:")
 
 
 def test_one_participant_gets_no_verdict_on_the_group():

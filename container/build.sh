@@ -1,5 +1,6 @@
 #!/bin/sh
 # build.sh: builds IMAGE with docker or podman, or the file SIF with apptainer; see docs/container.md.
+# BUILD_OPTIONS go to the tool: a proxy, a mirror of packages, credentials.
 set -eu
 cd "$(dirname "$0")/.."
 . container/engine.sh
@@ -10,11 +11,13 @@ sif=${SIF:-bidsglm-$version.sif}
 
 case $engine in
 apptainer | singularity)
-    "$engine" build --force "$sif" apptainer.def
+    # shellcheck disable=SC2086 # several options
+    "$engine" build --force ${BUILD_OPTIONS:-} "$sif" apptainer.def
     echo "$sif"
     ;;
 *)
-    "$engine" build --build-arg "VERSION=$version" \
+    # shellcheck disable=SC2086 # several options
+    "$engine" build ${BUILD_OPTIONS:-} --build-arg "VERSION=$version" \
         --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
         ${BASE:+--build-arg "BASE=$BASE"} --tag "$image" .
     echo "$image"

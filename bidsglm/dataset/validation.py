@@ -15,8 +15,8 @@ from bidsglm.errors import InvalidBidsError
 LOG = logging.getLogger(__name__)
 
 PROGRAM = "bids-validator-deno"
-OPTIONS = ("--format", "json", "--ignoreWarnings", "--ignoreNiftiHeaders", "--prune")
-"""Raw images are never opened: the preprocessed ones are fitted. Derivatives and code are not raw data."""
+OPTIONS = ("--format", "json", "--ignoreWarnings", "--ignoreNiftiHeaders")
+"""Raw images are never opened: the preprocessed ones are fitted. Not --prune, which makes stimuli missing."""
 
 TIME_LIMIT = 120.0
 """Seconds; a thousand participants take 15 s from a local disk, and nobody should wait for more than this."""

@@ -96,6 +96,25 @@ def test_derivatives_are_not_raw_data(validator: Path, study: Path) -> None:
     check_valid(study, ["01"])
 
 
+@pytest.mark.usefixtures("validator")
+def test_stimuli_are_found(study: Path) -> None:
+    (study / "stimuli").mkdir()
+    (study / "stimuli" / "face.png").write_text("x")
+    header = "onset\tduration\ttrial_type\tstim_file"
+    events = study / "sub-01/func/sub-01_task-tap_run-1_events.tsv"
+    events.write_text(f"{header}\n0\t10\tmove\tface.png\n")
+    assert validation_codes(study) == []
+
+
+def validation_codes(study: Path) -> list[str]:
+    """All errors, those of files that bidsglm reads itself among them."""
+    program = find_validator()
+    assert program is not None
+    report = validation._run(program, study, validation.TIME_LIMIT)
+    assert report is not None
+    return [issue.code for issue in validation.read_issues(report)]
+
+
 def test_without_the_validator_the_run_goes_on(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "find_validator", lambda: None)
     (study / STRAY).write_text("{}")

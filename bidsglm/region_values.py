@@ -1,6 +1,6 @@
 """Values of an atlas' regions from the maps of finished units, by contrast, region and backend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -175,7 +175,7 @@ def _empty(labelled: _Labelled, inside: Mapping[str, Mask]) -> list[str]:
 
 
 def write_region_table(
-    path: Path, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]], **facts: object
+    path: Path, columns: Mapping[str, str], rows: Iterable[Mapping[str, object]], **facts: object
 ) -> None:
     """Write a table of regions and its sidecar.
 
@@ -184,7 +184,7 @@ def write_region_table(
     CannotCreateError, ReadWriteError
         When they cannot be written.
     """
-    write_table(path, list(columns), [[row.get(column) for column in columns] for row in rows])
+    write_table(path, list(columns), ([row.get(column) for column in columns] for row in rows))
     described = {column: {"Description": text} for column, text in columns.items()}
     made = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
     write_json(path.with_suffix(".json"), {**described, **facts, **made})

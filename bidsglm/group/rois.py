@@ -9,18 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS, region_agreement
-from bidsglm.compare.roi_agreement import Row as AgreementRow
+from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS
 from bidsglm.compare.rois import VALUE_COLUMNS
 from bidsglm.dataset.atlas import Atlas
 from bidsglm.dataset.outputs import number, read_json, read_table
 from bidsglm.errors import BidsglmError, ReadWriteError
 from bidsglm.group.members import Members, Summary, by_name, named, participants_of
+from bidsglm.group.roi_effects import RegionEffects
 from bidsglm.group.tables import IDENTITIES
 from bidsglm.messages import LOG
-from bidsglm.model import Floats
 from bidsglm.region_values import (
     SUPPLEMENT,
     RegionReader,
@@ -94,7 +91,10 @@ def _common(members: Members, units: Sequence[Summary]) -> _Source | None:
         return None
     digest = digests.most_common(1)[0][0]
     first = next(unit for unit in units if _entry(unit).get("digest") == digest)
-    sidecar = read_json(_path(members.output_dir, first).with_suffix(".json"))
+    try:
+        sidecar = read_json(_path(members.output_dir, first).with_suffix(".json"))
+    except ReadWriteError:  # only what is said of the atlas is lost
+        sidecar = {}
     facts = {key: value for key, value in sidecar.items() if key.startswith("Atlas")}
     others = [unit for unit in units if _entry(unit).get("digest") != digest]
     note = (
@@ -118,30 +118,47 @@ def _path(output_dir: Path, unit: Summary) -> Path:
     return output_dir / str(unit["folder"]) / f"{unit['prefix']}_desc-rois_metrics.tsv"
 
 
+class _Gathering:
+    """The units' rows, one unit after the other, and what is kept of them."""
+
+    def __init__(self, members: Members, units: Sequence[Summary], source: _Source) -> None:
+        self.members = members
+        self.units = units
+        self.source = source
+        self.effects = RegionEffects(_t_contrasts(units))
+        self.said: dict[str, list[str]] = {}
+
+    def rows(self) -> Iterator[Row]:
+        """Rows of all units that can be read; the others are noted among the members' failures."""
+        for unit in self.units:
+            if self.source.reader is None and _entry(unit).get("digest") != self.source.digest:
+                continue
+            try:
+                found, warnings = _unit_rows(self.members.output_dir, unit, self.source)
+            except BidsglmError as error:
+                self.members = self.members.with_failure(unit["participant"], error)
+                continue
+            self.effects.add(unit["participant"], found)
+            for text in warnings:
+                self.said.setdefault(text, []).append(unit["participant"])
+            front = _front(unit)
+            yield from ({**front, **row} for row in found)
+
+
 def _write(members: Members, name: str, units: Sequence[Summary], source: _Source) -> Members:
-    rows: list[Row] = []
-    said: dict[str, list[str]] = {}
-    for unit in units:
-        if source.reader is None and _entry(unit).get("digest") != source.digest:
-            continue
-        try:
-            values, warnings = _unit_rows(members.output_dir, unit, source)
-        except BidsglmError as error:
-            members = members.with_failure(unit["participant"], error)
-            continue
-        rows.extend({**_front(unit), **row} for row in values)
-        for text in warnings:
-            said.setdefault(text, []).append(unit["participant"])
+    """Write both tables; returns the members with failures and notes."""
     folder = members.output_dir / "group"
     values_path, agreement_path = (folder / f"{name}_desc-{kind}_metrics.tsv" for kind in KINDS)
-    identities = {key: text for key, text in IDENTITIES.items() if any(key in row for row in rows)}
+    fronts = [_front(unit) for unit in units]
+    identities = {key: text for key, text in IDENTITIES.items() if any(key in front for front in fronts)}
     facts = {**source.facts, "EffectUnits": dict(units[0].get("effect_units", {}))}
-    write_region_table(values_path, {**identities, **VALUE_COLUMNS}, rows, **facts)
-    agreed = list(_agreement(rows, _t_contrasts(units)))
-    write_region_table(agreement_path, AGREEMENT_COLUMNS, agreed, **facts)
-    notes = (*source.notes, *_notes(said, len(units)))
+    gathering = _Gathering(members, units, source)
+    write_region_table(values_path, {**identities, **VALUE_COLUMNS}, gathering.rows(), **facts)
+    write_region_table(agreement_path, AGREEMENT_COLUMNS, gathering.effects.agreement(), **facts)
+    notes = (*source.notes, *_notes(gathering.said, len(units)))
     for note in notes:
         LOG.warning("%s", note)
+    members = gathering.members
     return members._replace(notes=(*members.notes, *notes))
 
 
@@ -198,40 +215,6 @@ def _number(cell: str) -> float | int:
 def _t_contrasts(units: Iterable[Summary]) -> dict[str, str]:
     """Label -> name of all contrasts that have effects, in order."""
     return {c["label"]: c["name"] for unit in units for c in unit["contrasts"] if c["test"] == "t"}
-
-
-def _agreement(rows: Sequence[Row], contrasts: Mapping[str, str]) -> Iterator[AgreementRow]:
-    """One row for each contrast and region."""
-    effects: dict[tuple[str, int], dict[str, dict[str, list[float]]]] = {}
-    labels: dict[int, str] = {}
-    for row in rows:
-        label, region = str(row["contrast"]), int(row["region"] or 0)
-        if label not in contrasts:
-            continue
-        labels[region] = str(row["label"])
-        by_backend = effects.setdefault((label, region), {})
-        value = row["effect"]
-        of_one = by_backend.setdefault(str(row["backend"]), {}).setdefault(str(row["participant_id"]), [])
-        of_one.append(float(value) if value is not None else np.nan)
-    for label in contrasts:
-        for region, name in sorted(labels.items()):
-            if (label, region) in effects:
-                spm, nilearn = _paired(effects[label, region])
-                front: AgreementRow = {"contrast": label, "region": region, "label": name}
-                yield {**front, **region_agreement(spm, nilearn), "contrast_name": contrasts[label]}
-
-
-def _paired(by_backend: Mapping[str, Mapping[str, Sequence[float]]]) -> tuple[Floats, Floats]:
-    """Effects of both packages (n_participants,), each the mean over a participant's sessions."""
-    spm, nilearn = by_backend.get("spm", {}), by_backend.get("nilearn", {})
-    pairs = []
-    for participant in spm.keys() & nilearn.keys():
-        sessions = np.array([spm[participant], nilearn[participant]])
-        usable = np.isfinite(sessions).all(axis=0)
-        if usable.any():
-            pairs.append((participant, *sessions[:, usable].mean(axis=1)))
-    pairs.sort()
-    return np.array([pair[1] for pair in pairs]), np.array([pair[2] for pair in pairs])
 
 
 def _notes(said: Mapping[str, Sequence[str]], n_units: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from bidsglm.report.strips import ticks
 
 WIDTH = 380
 """Of a plot in its own units: one to one on a telephone, larger on a laptop."""
-LABEL = 148
+LABEL = 170
 """Width of the column of names."""
 LONGEST = 25
 """Letters of a name that fit there."""

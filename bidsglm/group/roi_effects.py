@@ -1,0 +1,60 @@
+"""Effects of regions over participants, kept small: three numbers for each participant and region."""
+
+import math
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from bidsglm.compare.roi_agreement import Row as AgreementRow
+from bidsglm.compare.roi_agreement import region_agreement
+from bidsglm.model import Floats
+from bidsglm.region_values import Row
+
+BACKENDS = ("spm", "nilearn")
+
+
+class RegionEffects:
+    """Both packages' effects in every region, participant by participant."""
+
+    def __init__(self, contrasts: Mapping[str, str]) -> None:
+        self.contrasts = contrasts
+        """Label -> name of those that have effects"""
+        self._labels: dict[int, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._values: dict[tuple[str, int], array[float]] = {}
+
+    def add(self, participant: str, rows: Iterable[Row]) -> None:
+        """Take the effects from a unit's rows."""
+        number = self._numbers.setdefault(participant, len(self._numbers))
+        found: dict[tuple[str, int], dict[str, float]] = {}
+        for row in rows:
+            label, region = str(row["contrast"]), int(row["region"] or 0)
+            if label in self.contrasts:
+                self._labels[region] = str(row["label"])
+                value = row["effect"]
+                found.setdefault((label, region), {})[str(row["backend"])] = (
+                    math.nan if value is None else float(value)
+                )
+        for key, values in found.items():
+            both = (values.get(backend, math.nan) for backend in BACKENDS)
+            self._values.setdefault(key, array("d")).extend((number, *both))
+
+    def agreement(self) -> Iterator[AgreementRow]:
+        """One row for each contrast and region."""
+        for contrast, name in self.contrasts.items():
+            for region, label in sorted(self._labels.items()):
+                if (contrast, region) in self._values:
+                    spm, nilearn = self._paired(contrast, region)
+                    front: AgreementRow = {"contrast": contrast, "region": region, "label": label}
+                    yield {**front, **region_agreement(spm, nilearn), "contrast_name": name}
+
+    def _paired(self, contrast: str, region: int) -> tuple[Floats, Floats]:
+        """Effects of both packages (n_participants,), each the mean over a participant's sessions."""
+        table = np.array(self._values[contrast, region]).reshape(-1, 1 + len(BACKENDS))
+        table = table[np.isfinite(table).all(axis=1)]
+        who = table[:, 0].astype(np.intp)
+        count = np.bincount(who)
+        there = count > 0
+        spm, nilearn = (np.bincount(who, table[:, i])[there] / count[there] for i in (1, 2))
+        return spm, nilearn

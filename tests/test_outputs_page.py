@@ -23,11 +23,12 @@ PLACEHOLDERS = {
     "f": r"[^/]+",
     "name": r"[A-Za-z0-9]+",
     "run": r"\d{8}-\d{6}_[0-9a-f-]+",
-    "process": r"\d+",
+    "process": r"[\w.-]+",
     "n": r"[A-Za-z0-9]+",
 }
 GROUPED = [
-    f"group/<g>_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution", "groupAgreement", "rois")
+    f"group/<g>_desc-{kind}_metrics.tsv"
+    for kind in ("agreement", "attribution", "calibration", "groupAgreement", "rois")
 ]
 """Tables whose columns are one of their own and those of the participants."""
 LEVELS = ("p001", "fdr05", "fwe05")
@@ -130,7 +131,7 @@ def test_columns_of_tables_are_those_of_the_page(results: Path, names: list[str]
             assert header == documented_columns()[table]
 
 
-@pytest.mark.parametrize("kind", ["agreement", "attribution", "rois"])
+@pytest.mark.parametrize("kind", ["agreement", "attribution", "rois", "calibration"])
 def test_group_tables_have_the_columns_of_the_participants(results: Path, kind: str) -> None:
     page = documented_columns()
     table = next(results.glob(f"group/*_desc-{kind}_metrics.tsv")).read_text(encoding="utf-8")

@@ -43,7 +43,10 @@ def masked_signals(series: TimeSeries, columns: NDArray[np.intp]) -> NDArray[np.
 
 
 def mean_signal(series: TimeSeries, mask: Mask) -> float:
-    """Mean over the scans and voxels of a mask.
+    """Mean over the scans and voxels of a mask, in the precision of the signals.
+
+    All of them are held at once: a sum of parts rounds otherwise than nilearn's, and the last bit of the mean
+    moves every signal.
 
     Examples
     --------
@@ -51,10 +54,7 @@ def mean_signal(series: TimeSeries, mask: Mask) -> float:
     >>> mean_signal(series, np.array([True, False]))
     2.0
     """
-    columns = np.flatnonzero(mask)
-    blocks = (columns[start : start + BLOCK] for start in range(0, columns.size, BLOCK))
-    total = sum(float(masked_signals(series, block).sum(dtype=np.float64)) for block in blocks)
-    return total / (columns.size * len(series.stored))
+    return float(masked_signals(series, np.flatnonzero(mask)).mean())
 
 
 def lag_one_autocorrelation(series: TimeSeries, X: Floats, columns: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bidsglm.dataset.masks import common_grid, own_masks, read_mask
 from bidsglm.dataset.nifti import Header, fortran_positions, map_bytes, read_header, read_map, volumes
-from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother
+from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother, nilearn_precision
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, Mask, Run, TimeSeries, Volume
 from bidsglm.spm.scaling import BRAIN_SHARE
@@ -124,7 +124,8 @@ def _read_smoothed(
     by_nilearn = NilearnSmoother(volume, fwhm) if "nilearn" in backends else None
     positions = fortran_positions(volume.voxels)
     size = (header.n_volumes, positions.size)
-    values = {name: np.empty(size, dtype=np.float32) for name in backends}
+    precision = {"spm": np.dtype(np.float32), "nilearn": nilearn_precision(header)}
+    values = {name: np.empty(size, dtype=precision[name]) for name in backends}
     global_means = np.full(header.n_volumes, np.nan)
     for i, stored in enumerate(volumes(header)):
         stored = stored.reshape(volume.shape, order="F")
@@ -134,8 +135,7 @@ def _read_smoothed(
             global_means[i] = stored_global(smoothed)
         if by_nilearn is not None:
             values["nilearn"][i] = by_nilearn.columns(stored, header)
-    scaling = {"spm": (1.0, 0.0), "nilearn": (header.slope, header.intercept)}
-    return {name: TimeSeries(values[name], *scaling[name], global_means) for name in backends}
+    return {name: TimeSeries(values[name], 1.0, 0.0, global_means) for name in backends}
 
 
 def stored_global(stored: NDArray[np.generic], slope: float = 1.0, intercept: float = 0.0) -> float:

@@ -1,8 +1,10 @@
 """How each package smooths a volume, in memory.
 
-Both kernels are separable, so a volume is smoothed by three matrix products. SPM's global needs the whole
-smoothed volume; nilearn's is computed only in the box around the mask.
+SPM's kernel is applied by three matrix products, to the whole volume, whose global is needed. nilearn's is
+scipy's filter itself: in float32 any other order of the sums moves t by some 1e-5.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ from bidsglm.model import Floats, Volume
 from bidsglm.spm.smoothing import FWHM_PER_SIGMA, Box, apply_separable, finite, smoothing_matrices
 
 Volume32 = NDArray[np.float32]
+
+TRUNCATE = 4.0
+"""Standard deviations at which scipy, and so nilearn, cuts the Gaussian."""
 
 
 class SpmSmoother:
@@ -40,18 +45,17 @@ class SpmSmoother:
 
 
 class NilearnSmoother:
-    """nilearn's smoother for the columns of one grid."""
+    """nilearn's smoother for the columns of one grid: the filter that it calls, in its precision.
+
+    Only the box around the mask is filtered, and what reaches into it.
+    """
 
     def __init__(self, volume: Volume, fwhm: float) -> None:
-        box = bounding_box(volume.voxels)
-        x, y, z = (
-            gaussian_matrix(n, fwhm / size / FWHM_PER_SIGMA)[part].astype(np.float32)
-            for n, size, part in zip(volume.shape, voxel_sizes(volume.affine), box, strict=True)
-        )
-        self.matrices = x, y, z
-        self.positions = fortran_positions(volume.voxels[box])
+        self.sigmas = tuple(fwhm / (FWHM_PER_SIGMA * size) for size in voxel_sizes(volume.affine).tolist())
+        self.region = grown(bounding_box(volume.voxels), [reach(sigma) for sigma in self.sigmas])
+        self.positions = fortran_positions(volume.voxels[self.region])
 
-    def columns(self, stored: NDArray[np.generic], header: Header) -> Volume32:
+    def columns(self, stored: NDArray[np.generic], header: Header) -> NDArray[np.floating]:
         """Smooth one volume at the columns' voxels.
 
         Parameters
@@ -61,36 +65,56 @@ class NilearnSmoother:
 
         Returns
         -------
-        (n_voxels,) not yet header-scaled, which makes no difference: the kernel keeps constants
+        (n_voxels,) header-scaled, in `nilearn_precision`
         """
-        values = stored.astype(np.float32)
-        if stored.dtype.kind == "f":
-            # nilearn sets what is not finite to 0 after scaling.
-            values[~np.isfinite(values)] = -header.intercept / header.slope
-        smoothed = apply_separable(self.matrices, values)  # type: ignore[arg-type]
-        return smoothed.ravel(order="F")[self.positions].astype(np.float32, copy=False)
+        part = stored[self.region]
+        scaled = header.scaled(part) if header.is_scaled else part
+        values: NDArray[np.floating] = scaled.astype(nilearn_precision(header), order="F")
+        values[~np.isfinite(values)] = 0
+        for axis, sigma in enumerate(self.sigmas):
+            gaussian_filter1d(values, sigma, axis=axis, output=values, truncate=TRUNCATE)
+        return np.asarray(values.ravel(order="F")[self.positions])
 
 
-def gaussian_matrix(n: int, sigma: float) -> Floats:
-    """Matrix of nilearn's Gaussian filter: sampled, cut at 4 sigma, the profile mirrored at its ends.
-
-    Parameters
-    ----------
-    n : number of voxels along the axis
-    sigma : standard deviation (voxels)
-
-    Returns
-    -------
-    (n, n) matrix, its rows of sum 1
+def nilearn_precision(header: Header) -> np.dtype[np.floating]:
+    """Precision in which nilearn smooths the values of a file.
 
     Examples
     --------
-    >>> gaussian_matrix(3, 0.5).round(3)
-    array([[0.893, 0.107, 0.   ],
-           [0.107, 0.787, 0.107],
-           [0.   , 0.107, 0.893]])
+    >>> from pathlib import Path
+    >>> plain = Header(Path("a.nii"), (1, 1, 1), np.eye(4), np.dtype(np.int16), 352, 1.0, 0.0)
+    >>> nilearn_precision(plain), nilearn_precision(plain._replace(slope=0.5))
+    (dtype('float32'), dtype('float64'))
     """
-    return np.asarray(gaussian_filter1d(np.eye(n), sigma, axis=0))
+    kind, size = header.dtype.kind, header.dtype.itemsize
+    single = not header.is_scaled and size < 8
+    return np.dtype(np.float32) if single and (kind in "iu" or size == 4) else np.dtype(np.float64)
+
+
+def reach(sigma: float) -> int:
+    """Voxels on each side that a Gaussian of this many voxels takes in, by scipy's rule.
+
+    Examples
+    --------
+    >>> reach(1.27)
+    5
+    """
+    return int(TRUNCATE * sigma + 0.5)
+
+
+def grown(box: Box, margins: Sequence[int]) -> Box:
+    """A box with so many voxels more on each side, as far as there are any.
+
+    Examples
+    --------
+    >>> grown((slice(1, 3), slice(4, 5), slice(0, 2)), [2, 1, 0])
+    (slice(0, 5, None), slice(3, 6, None), slice(0, 2, None))
+    """
+    x, y, z = (
+        slice(max(part.start - margin, 0), part.stop + margin)
+        for part, margin in zip(box, margins, strict=True)
+    )
+    return x, y, z
 
 
 def voxel_sizes(affine: Floats) -> Floats:

@@ -16,8 +16,6 @@ from .units import CASES, Unit
 
 RTOL = 1e-6
 """Of a map's range."""
-SMOOTHED_RTOL = 5e-5
-"""nilearn smooths in float32, to 1e-7 of the mean signal, which is a hundred times the noise here."""
 
 
 def maps_of(script: Path) -> dict[str, np.ndarray]:
@@ -45,10 +43,9 @@ def assert_same_maps(unit: Unit, found: dict[str, np.ndarray], rtol: float) -> N
 @pytest.mark.parametrize("name", CASES)
 def test_script_gives_the_maps_of_the_backend(unit_of, name):
     unit = unit_of(name)
-    smoothed = unit.exported.prepared.model.smoothing_fwhm > 0
     found = maps_of(unit.folder / "nilearn_script.py")
     assert found
-    assert_same_maps(unit, found, SMOOTHED_RTOL if smoothed else RTOL)
+    assert_same_maps(unit, found, RTOL)
 
 
 def test_data_and_code_can_be_moved_together(unit_of, tmp_path):

@@ -1,5 +1,7 @@
 import gzip
 import json
+import re
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -9,6 +11,7 @@ import pytest
 from bidsglm.cli import main
 from tests import tiny
 
+NO_INPUT = 66
 P = f"sub-01_task-{tiny.TASK}_space-{tiny.SPACE}"
 
 
@@ -245,6 +248,39 @@ def test_group_has_every_participant_and_their_medians(results: Path) -> None:
     ]
     median = next(float(row[4]) for row in spread if row[:3] == ["move", "t", "pearson_r"])
     np.testing.assert_allclose(median, np.median(r))
+
+
+def test_links_of_the_group_page_lead_to_pages_and_places_that_are_there(results: Path) -> None:
+    links = set(re.findall(r'href="([^"#][^"]*)"', (results / "group.html").read_text())) - {"data:,"}
+    assert len([link for link in links if link.startswith("sub-02.html#")]) > 1
+    for link in links:
+        file, _, anchor = link.partition("#")
+        assert (results / file).is_file(), link
+        assert not anchor or f'id="{anchor}"' in (results / file).read_text(), link
+
+
+def test_group_page_is_written_again_from_results_alone(study: Path, results: Path) -> None:
+    page, before = results / "group.html", (results / "group.html").read_text()
+    maps = {path: path.stat().st_mtime_ns for path in (results / "group").glob("*_statmap.nii.gz")}
+    page.unlink()
+    assert main([str(study), str(results), "group", "--reports-only", "-q"]) == 0
+    assert re.findall("<h2[^>]*>([^<]+)", page.read_text()) == re.findall("<h2[^>]*>([^<]+)", before)
+    assert "Group maps" in page.read_text()
+    assert maps
+    assert {path: path.stat().st_mtime_ns for path in maps} == maps
+
+
+def test_a_missing_group_map_is_an_error_on_the_page_and_in_the_exit_code(
+    study: Path, results: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(results, out)
+    gone = next((out / "group").glob("*_stat-t_desc-spm_statmap.nii.gz"))
+    gone.unlink()
+    assert main([str(study), str(out), "group", "--reports-only", "-q"]) == NO_INPUT
+    text = (out / "group.html").read_text()
+    assert gone.name in text[text.index('id="errors"') :]
+    assert 'id="participants"' in text
 
 
 def test_one_backend_alone_has_no_comparison(study: Path, tmp_path: Path) -> None:

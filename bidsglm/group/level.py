@@ -49,12 +49,13 @@ def run_group(settings: Settings) -> int:
     _describe_dataset(settings)
     _start_log_file(settings)
     tables = write_tables(members, settings)
-    members = write_regions(tables.members, atlas)
-    members = write_group_maps(members, settings)
-    page = write_group_page(settings, tables._replace(members=members))
+    members = tables.members
+    if not settings.reports_only:
+        members = write_group_maps(write_regions(members, atlas), settings)
+    written = write_group_page(settings, tables._replace(members=members))
     write_citation(settings.output_dir)
-    LOG.info("see %s", page)
-    return _recap(members)
+    LOG.info("see %s", written.page)
+    return _recap(members._replace(failures=(*members.failures, *written.errors)))
 
 
 def _start_log_file(settings: Settings) -> None:

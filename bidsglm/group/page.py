@@ -12,7 +12,6 @@ from bidsglm.group.members import Members, by_name, unit_name
 from bidsglm.group.page_maps import GroupMaps, group_maps
 from bidsglm.group.page_tables import intervals, outlying, step_shares
 from bidsglm.group.tables import Table, Tables
-from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.pages import about
 from bidsglm.region_pages import group_regions
@@ -39,6 +38,13 @@ class Place(NamedTuple):
     """Counted from 1, as the page's anchors are"""
 
 
+class Written(NamedTuple):
+    """A page that stands, and what could not be shown on it."""
+
+    page: Path
+    errors: tuple[BidsglmError, ...]
+
+
 def _dataset_name(bids_dir: Path) -> str:
     """Name of the raw data set, else of its folder."""
     path = bids_dir / "dataset_description.json"
@@ -46,10 +52,10 @@ def _dataset_name(bids_dir: Path) -> str:
     return str(name or bids_dir.resolve().name)
 
 
-def write_group_page(settings: Settings, tables: Tables) -> Path:
-    """Write group.html from the collected tables, and its plots as files; returns its path.
+def write_group_page(settings: Settings, tables: Tables) -> Written:
+    """Write group.html from the collected tables, and its plots as files.
 
-    Maps that cannot be read are among the errors on the page.
+    Maps that cannot be read are among the errors on the page and of the result.
 
     Raises
     ------
@@ -61,21 +67,21 @@ def write_group_page(settings: Settings, tables: Tables) -> Path:
         write_background(output_dir, name, of_group)
     entries = tuple(_entry(output_dir, label, problem) for label, problem in members.problems.items())
     places = _places(members, {entry.participant: entry.page for entry in entries if entry.page})
-    units, errors = [], []
+    units: list[GroupUnit] = []
+    errors: list[BidsglmError] = []
     for name, table in tables.agreement.items():
         unit, maps = _unit(output_dir, name, table, places), GroupMaps()
         try:
             maps = group_maps(output_dir, name)
         except BidsglmError as error:
-            LOG.error("%s", error)
-            errors.append(str(error))
+            errors.append(error)
         unit = _with_maps(unit, maps)
         _write_plots(output_dir / "group" / "figures", name, unit)
         units.append(unit)
     page, dataset = output_dir / "group.html", _dataset_name(settings.bids_dir)
-    report = GroupReport(dataset, about(), entries, tuple(units), members.notes, tuple(errors))
+    report = GroupReport(dataset, about(), entries, tuple(units), members.notes, tuple(map(str, errors)))
     write_text(page, group_page(report))
-    return page
+    return Written(page, tuple(errors))
 
 
 def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry:

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bidsglm.calibration.reading import read_calibration
 from bidsglm.dataset.images import read_map
 from bidsglm.dataset.outputs import clusters_name, map_name, number, read_table, read_text, write_bytes
 from bidsglm.model import DesignMatrix, Floats, Mask
 from bidsglm.region_pages import participant_regions
 from bidsglm.report.attribution import Breakdown
+from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.figures import (
     ContrastImages,
@@ -225,6 +227,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         scene=behind.packed() if behind else None,
         regions=participant_regions(files.folder, files.prefix, files.output_dir),
         code=files.code(),
+        calibration=_calibration(files, figures_dir),
     )
 
 
@@ -257,6 +260,15 @@ def _contrast_report(
         why_figures=tuple(written(f, shared.figures_dir, files.prefix) for f in reasons),
         volumes=packed_contrast(images, behind, contrast["thresholds"]),
     )
+
+
+def _calibration(files: UnitFiles, figures_dir: Path) -> CalibrationReport | None:
+    """What the calibration of a unit says, its figures written."""
+    found = read_calibration(files.output_dir, files.summary)
+    for contrast in found.contrasts if found else ():
+        for figure in contrast.figures:
+            written(figure, figures_dir, files.prefix)
+    return found
 
 
 def _drawn(found: DiagnosisReport, summary: Summary, figures_dir: Path) -> DiagnosisReport:

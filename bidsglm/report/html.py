@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from bidsglm.compare.advice import Finding, place
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown
+from bidsglm.report.calibration import NOISE_TITLES, CalibrationReport
+from bidsglm.report.calibration import TITLES as ANALYSIS_TITLES
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
@@ -100,6 +102,8 @@ class UnitReport:
     """How far the attribution can be trusted; none where there is none."""
     regions: ParticipantRegions | None = None
     """Values of an atlas' regions"""
+    calibration: CalibrationReport | None = None
+    """Which analysis can be trusted on this design; none where it was not asked for."""
     code: tuple[CodeReport, ...] = ()
     """Scripts that give the maps; none unless they were asked for."""
     scene: Mapping[str, object] | None = None
@@ -156,6 +160,8 @@ def participant_page(report: ParticipantReport) -> str:
     if report.units:
         if any(unit.findings or unit.reach for unit in report.units):
             sections.append("Why they differ")
+        if any(unit.calibration for unit in report.units):
+            sections.append("Which to trust")
         sections += ["Contrasts", "Design", "Data and masks", "Methods"]
         if any(unit.regions for unit in report.units):
             sections.insert(sections.index("Contrasts") + 1, "Regions")
@@ -167,6 +173,8 @@ def participant_page(report: ParticipantReport) -> str:
         .render(
             report=report,
             sections=[*sections, "Errors", "About"],
+            analysis_titles=ANALYSIS_TITLES,
+            noise_titles=NOISE_TITLES,
             references=cited([text for unit in report.units for text in unit.methods]),
         )
     )

@@ -1,0 +1,262 @@
+"""What the calibration of a participant says, in words and in tables for the page."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bidsglm.compare.calibration import EFFECT_SIZES, FAMILYWISE, THRESHOLDS
+from bidsglm.compare.rates import Estimate
+from bidsglm.compare.trust import Judgement, judgement, overall
+from bidsglm.report.drawing import Figure
+from bidsglm.report.wording import UNDEFINED, Row, number
+
+TITLES = {
+    "ols": "least squares",
+    "spm-none": "least squares (SPM)",
+    "nilearn-ar1": "nilearn AR(1)",
+    "spm-ar1": "SPM AR(1)",
+    "spm-fast": "SPM FAST",
+}
+NOISE_TITLES = {
+    "white": "white noise",
+    "ar1": "AR(1) noise, each voxel's own coefficient",
+    "surrogate": "noise with each voxel's own spectrum",
+    "physiological": "1/f noise, heart beat and breathing",
+}
+OWN_NOISE = "surrogate"
+HARD_NOISE = "physiological"
+JUDGED = (0.05, 0.001)
+"""Thresholds at which an analysis must keep its rate."""
+STRICT = 0.001
+TYPICAL_EFFECT = 0.5
+"""% signal change, at which sensitivities are compared."""
+LIKE = 0.03
+"""Difference of two sensitivities that is not worth a word."""
+MARKS: Mapping[Judgement, str] = {
+    "kept": "",
+    "too many": "too many",
+    "too few": "too few",
+    "unsure": "unsure",
+}
+
+
+class Cell(NamedTuple):
+    """A rate in a table."""
+
+    text: str
+    interval: str
+    judgement: Judgement
+
+
+class Line(NamedTuple):
+    """A line of a table, one cell for each analysis."""
+
+    noise: str
+    what: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class ContrastCalibration:
+    """What the simulations say of one contrast."""
+
+    name: str
+    """As the model has it."""
+    label: str
+    rows: tuple[Row, ...]
+    """Of its table, see `compare.calibration.COLUMNS`."""
+    figures: tuple[Figure, ...] = ()
+
+    @property
+    def analyses(self) -> tuple[str, ...]:
+        """Names of the analyses, in order."""
+        return tuple(dict.fromkeys(str(row["analysis"]) for row in self.rows))
+
+    @property
+    def noises(self) -> tuple[str, ...]:
+        """Names of the noise models, in order."""
+        return tuple(dict.fromkeys(str(row["noise"]) for row in self.rows))
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """Which analysis can be trusted, in sentences."""
+        return tuple(_verdict(self))
+
+    @property
+    def false_positives(self) -> tuple[Line, ...]:
+        """Rates without signal at each threshold, and the familywise error."""
+        return tuple(line for noise in self.noises for line in _false_positives(self, noise))
+
+    def true_positives(self, noise: str) -> tuple[Line, ...]:
+        """Rates with signal, and how well the effect is estimated."""
+        if not any(row["effect_size"] for row in self.rows):
+            return ()
+        return tuple(_true_positives(self, noise))
+
+    def row(self, analysis: str, noise: str, size: float, threshold: float) -> Row:
+        """A row of the table."""
+        key = (analysis, noise, size, threshold)
+        names = ("analysis", "noise", "effect_size", "p_threshold")
+        return next(row for row in self.rows if tuple(row[name] for name in names) == key)
+
+    def standing(self, analysis: str, noise: str) -> Judgement:
+        """Whether an analysis keeps its false-positive rates under a noise model."""
+        return overall([judgement(rate(self.row(analysis, noise, 0.0, p)), p) for p in JUDGED])
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """What the simulations say of a unit."""
+
+    n_datasets: int
+    n_voxels: int
+    n_mask: int
+    seed: int
+    contrasts: tuple[ContrastCalibration, ...]
+    table: str
+    """Link to the TSV, relative to the page"""
+    left_out: tuple[str, ...] = ()
+    """Contrasts that were not calibrated"""
+
+    @property
+    def n_stopped(self) -> Mapping[str, int]:
+        """Analysis -> data sets that it could not be made of, in all."""
+        first = self.contrasts[0]
+        counts: dict[str, int] = {}
+        for row in first.rows:
+            if row["p_threshold"] == STRICT and row["effect_size"] in (0.0, EFFECT_SIZES[0]):
+                name = TITLES[str(row["analysis"])]
+                counts[name] = counts.get(name, 0) + int(float(row["n_stopped"]))
+        return {name: count for name, count in counts.items() if count}
+
+
+def rate(row: Row, name: str = "rate", prefix: str = "") -> Estimate:
+    """A number of a row with its interval."""
+    return Estimate(float(row[name]), float(row[f"{prefix}ci_lower"]), float(row[f"{prefix}ci_upper"]))
+
+
+def percent(value: float) -> str:
+    r"""A share as per cent with two digits that count.
+
+    >>> [percent(x) for x in (0.0512, 0.00123, 0.5, 0.0, float("nan"))]
+    ['5.1\xa0%', '0.12\xa0%', '50\xa0%', '0\xa0%', 'n/a']
+    """
+    if not math.isfinite(value):
+        return UNDEFINED
+    return f"{float(f'{100 * value:.2g}'):g}\N{NO-BREAK SPACE}%"
+
+
+def _interval(found: Estimate) -> str:
+    if not math.isfinite(found.lower):
+        return "no interval"
+    return f"{percent(found.lower)} to {percent(found.upper)}".replace("\N{NO-BREAK SPACE}% to", " to")
+
+
+def _false_positives(contrast: ContrastCalibration, noise: str) -> Iterator[Line]:
+    for threshold in THRESHOLDS:
+        found = [rate(contrast.row(name, noise, 0.0, threshold)) for name in contrast.analyses]
+        yield Line(noise, f"p < {threshold:g}", tuple(_judged(each, threshold) for each in found))
+    rows = [contrast.row(name, noise, 0.0, FAMILYWISE) for name in contrast.analyses]
+    cells = tuple(_judged(rate(row, "fwe_rate", "fwe_"), FAMILYWISE) for row in rows)
+    yield Line(noise, "familywise 0.05", cells)
+
+
+def _judged(found: Estimate, nominal: float) -> Cell:
+    return Cell(percent(found.value), _interval(found), judgement(found, nominal))
+
+
+def _true_positives(contrast: ContrastCalibration, noise: str) -> Iterator[Line]:
+    for size in EFFECT_SIZES:
+        rows = [contrast.row(name, noise, size, STRICT) for name in contrast.analyses]
+        cells = tuple(Cell(percent(rate(r).value), _interval(rate(r)), "kept") for r in rows)
+        yield Line(noise, f"found of {size:g} % at p < {STRICT:g}", cells)
+    rows = [contrast.row(name, noise, TYPICAL_EFFECT, STRICT) for name in contrast.analyses]
+    yield Line(noise, f"area under ROC, {TYPICAL_EFFECT:g} %", tuple(_plain(row["auc"]) for row in rows))
+    rows = [contrast.row(name, noise, EFFECT_SIZES[-1], STRICT) for name in contrast.analyses]
+    biases = [rate(row, "bias", "bias_") for row in rows]
+    cells = tuple(Cell(_signed(b.value), f"{_signed(b.lower)} to {_signed(b.upper)}", "kept") for b in biases)
+    yield Line(noise, f"bias of the effect, {EFFECT_SIZES[-1]:g} %", cells)
+    yield Line(noise, "SD of the effect (% signal)", tuple(_plain(row["spread"]) for row in rows))
+
+
+def _plain(value: object) -> Cell:
+    return Cell(number(value), "", "kept")
+
+
+def _signed(value: float) -> str:
+    r"""A small share with its sign, as per cent.
+
+    >>> _signed(0.0213), _signed(-0.004), _signed(float("nan"))
+    ('+2.1\xa0%', '−0.4\xa0%', 'n/a')
+    """
+    if not math.isfinite(value):
+        return UNDEFINED
+    return f"{100 * value:+.1f}\N{NO-BREAK SPACE}%".replace("-", "\N{MINUS SIGN}")
+
+
+def _verdict(contrast: ContrastCalibration) -> Iterator[str]:
+    standing = {name: contrast.standing(name, OWN_NOISE) for name in contrast.analyses}
+    kept = [name for name, found in standing.items() if found in ("kept", "too few")]
+    inflated = [name for name, found in standing.items() if found == "too many"]
+    unsure = [name for name, found in standing.items() if found == "unsure"]
+    own = "On noise with each voxel's own measured spectrum"
+    if kept:
+        yield f"{own}, {_names(kept)} {_verb(kept, 'keeps', 'keep')} what a p value promises."
+    elif inflated:
+        yield f"{own}, no analysis is known to keep what a p value promises."
+    if inflated:
+        parts = [f"{TITLES[name]} {_times(contrast, name, OWN_NOISE)}" for name in inflated]
+        yield f"Too many false positives at p < {STRICT:g}: {_listed(parts)} as many as promised."
+    if unsure:
+        yield f"For {_names(unsure)} the simulated data sets leave it open; calibrate with more of them."
+    yield from _sensitivity(contrast, kept)
+    yield from _robustness(contrast, kept)
+
+
+def _sensitivity(contrast: ContrastCalibration, kept: Sequence[str]) -> Iterator[str]:
+    if not kept or not any(row["effect_size"] for row in contrast.rows):
+        return
+    found = {name: float(contrast.row(name, OWN_NOISE, TYPICAL_EFFECT, STRICT)["rate"]) for name in kept}
+    best = max(found, key=lambda name: found[name])
+    of = f"the voxels with a signal of {TYPICAL_EFFECT:g} % at p < {STRICT:g}"
+    like = [name for name in kept if found[best] - found[name] <= LIKE]
+    if len(like) > 1:
+        yield f"{_names(like)} find about the same share of {of}: {percent(found[best])}."
+    elif len(kept) > 1:
+        rest = ", ".join(f"{TITLES[name]} {percent(found[name])}" for name in kept if name != best)
+        yield f"Of these, {TITLES[best]} finds most of {of}: {percent(found[best])} ({rest})."
+    else:
+        yield f"It finds {percent(found[best])} of {of}."
+
+
+def _robustness(contrast: ContrastCalibration, kept: Sequence[str]) -> Iterator[str]:
+    fallen = [name for name in kept if contrast.standing(name, HARD_NOISE) == "too many"]
+    firm = [name for name in kept if contrast.standing(name, HARD_NOISE) in ("kept", "too few")]
+    if fallen:
+        parts = [f"{TITLES[name]} {_times(contrast, name, HARD_NOISE)}" for name in fallen]
+        yield f"Under stronger slow and physiological noise they would not all: {_listed(parts)} as many."
+    if firm:
+        yield f"{_names(firm)} {_verb(firm, 'does', 'do')} so under slow and physiological noise as well."
+
+
+def _times(contrast: ContrastCalibration, name: str, noise: str) -> str:
+    found = float(contrast.row(name, noise, 0.0, STRICT)["rate"]) / STRICT
+    return f"{found:.0f} times" if found >= 10 else f"{found:.1f} times"
+
+
+def _names(names: Sequence[str]) -> str:
+    return _listed([TITLES[name] for name in names])
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence.
+
+    >>> _listed(["a"]), _listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _verb(names: Sequence[str], one: str, many: str) -> str:
+    return one if len(names) == 1 else many

@@ -221,7 +221,7 @@ def main() -> None:
     found = [cached(cell, arguments.cache, arguments.processes) for cell in cells()]
     if not REAL.is_dir():
         print(f"{REAL} is not there: the page has no section on real data", file=sys.stderr)
-    print(write_page(found, TARGET))
+    print(write_page(found, TARGET, {"voxels": N_VOXELS, **N_DATASETS}))
 
 
 if __name__ == "__main__":

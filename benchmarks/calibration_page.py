@@ -230,8 +230,8 @@ def _power(cells: Cells, trs: Sequence[float]) -> str:
     text = ", ".join(f"{TITLES[name]} {value:.3f}" for name, value in areas.items())
     return (
         f"What an inflated analysis finds more of a true signal it pays for with false positives: over all "
-        f"TRs, the area under the ROC curve for a signal of {EFFECT:g} % is {text}. The effects themselves are "
-        f"estimated without bias by all four (at most {percent(max(biases))} off on average)."
+        f"TRs, the area under the ROC curve for a signal of {EFFECT:g} % is {text}. The effects themselves "
+        f"are estimated without bias by all four (at most {percent(max(biases))} off on average)."
     )
 
 
@@ -317,7 +317,7 @@ def write_page(cells: Cells, folder: Path, sizes: Mapping[str, int]) -> Path:
     folder
         Where it goes.
     sizes
-        Numbers of voxels, and of data sets of simulated and of real data.
+        Number of voxels, and of data sets by noise model.
     """
     simulated = [cell for cell in cells if cell["cell"]["data"] == "simulated"]
     real = [cell for cell in cells if cell["cell"]["data"] == "real"]
@@ -339,8 +339,9 @@ def write_page(cells: Cells, folder: Path, sizes: Mapping[str, int]) -> Path:
         sensitivity=sensitivity_table(simulated),
         real=real_part.format(**on_real) if real else "",
         n_voxels=sizes["voxels"],
-        n_simulated=sizes["simulated"],
-        n_real=sizes["real"],
+        n_simulated=sizes["physiological"],
+        n_simple=sizes["white"],
+        n_real=sizes["surrogate"],
     )
     path = folder / "calibration.md"
     path.write_text(text, encoding="utf-8")

@@ -51,7 +51,7 @@ DESIGNS = ("boxcar 10 s", "boxcar 20 s", "boxcar 30 s", "boxcar 40 s", "events")
 NOISES = ("white", "ar1", "physiological")
 MINUTES = 5
 N_VOXELS = 1_000
-N_DATASETS = {"simulated": 10, "real": 30}
+N_DATASETS = {"white": 6, "ar1": 6, "physiological": 10, "surrogate": 30}
 """Without signal, and again with it; surrogates share phases over voxels, so more of them are needed."""
 SEED = 20_190_320
 NOISE_SD = 1.0
@@ -184,7 +184,7 @@ def digest() -> str:
 def computed(cell: Cell, processes: int) -> dict[str, Any]:
     """Numbers of one cell."""
     made = simulated(cell) if cell.data == "simulated" else real(cell)
-    found = simulations(made, N_DATASETS[cell.data], (cell.noise,), processes)
+    found = simulations(made, N_DATASETS[cell.noise], (cell.noise,), processes)
     ways = [analysis.name for analysis in analyses(("spm", "nilearn"))]
     labels = [contrast.label for contrast in made.contrasts][:1]
     return {

@@ -114,6 +114,7 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
         tuple((contrast.name, contrast.definition) for contrast in maps.contrasts),
         maps.permutations,
         bool(unit.shares),
+        unit.regions.atlas if unit.regions else "",
     )
     return replace(
         unit,

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS, Cell, by_importance
 from bidsglm.report.drawing import BACKEND_TITLES
-from bidsglm.report.judgements import RegionFacts
+from bidsglm.report.judgements import EDGE, RegionFacts
 from bidsglm.report.roi_plots import Difference, Pair, differences_svg, dots_svg
 from bidsglm.report.rois import (
     MOST_LINES,
@@ -85,7 +85,8 @@ class GroupRegions:
         known = sorted(icc for row in tested if math.isfinite(icc := value_of(row, "icc_a1")))
         icc = known[len(known) // 2] if known and self.same_unit else math.nan
         words = tuple(f"{self.names[row['region']]} ({row['contrast_name']})" for row in changed)
-        return RegionFacts(len(tested), len(changed), words, icc)
+        n_edge = sum(abs(value_of(row, "z_shift")) < EDGE for row in changed)
+        return RegionFacts(len(tested), len(changed), words, icc, n_edge)
 
     @cached_property
     def plots(self) -> tuple[RegionPlot, ...]:

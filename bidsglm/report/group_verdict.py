@@ -23,14 +23,13 @@ SAME_SIZE = 0.05
 """Distance of a slope from 1 up to which sizes are called equal."""
 HEADLINES: Mapping[Grade, str] = {
     Grade.NONE: "No: for these data, SPM and nilearn lead to the same conclusions about the group.",
-    Grade.EXTENT: "A little: both packages find the same places, but how much passes the threshold depends on"
-    " the package.",
+    Grade.EXTENT: "A little: both packages find the same places; what lies near the threshold depends on the"
+    " package.",
     Grade.CONCLUSIONS: "Yes: conclusions about the group depend on the package.",
 }
 SO_FAR: Mapping[Grade, str] = {
     Grade.NONE: "both packages lead to the same conclusions about the group",
-    Grade.EXTENT: "both packages find the same places, but how much passes the threshold depends on the"
-    " package",
+    Grade.EXTENT: "both packages find the same places; what lies near the threshold depends on the package",
     Grade.CONCLUSIONS: "conclusions about the group depend on the package",
 }
 """The same for few participants."""
@@ -204,8 +203,8 @@ def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgeme
         found.append("Use either package, and name it with its version and settings (Methods).")
     if grade == Grade.EXTENT:
         found.append(
-            "Name the package and the threshold, and build no conclusion on voxels near the threshold or on"
-            " the size of a cluster."
+            "Name the package and the threshold, and build no conclusion on voxels or regions near the"
+            " threshold or on the size of a cluster."
         )
     if grade == Grade.CONCLUSIONS:
         worst = [name for name, judgement in maps.items() if judgement.grade == Grade.CONCLUSIONS]

@@ -20,13 +20,16 @@ SAME_EXTENT = 0.8
 OTHER_EXTENT = 0.5
 """Dice below which other voxels pass: as between whole pipelines of different packages."""
 FEWEST_VOXELS = 10
-"""A Dice of smaller sets turns on single voxels and is not judged."""
+"""A Dice of smaller sets turns on single voxels and is not judged; nor do they make a conclusion."""
 FEW = 10
 """Participants below which a group map is a trial, not a finding."""
 SAME_SIZE = 0.05
 """Distance of a slope from 1 up to which sizes are called equal."""
 NAMED = 5
 """Regions or contrasts that a sentence names at most."""
+EDGE = 0.5
+"""Standard errors (z) that a region's test moves from package to package, below which a conclusion that
+changes lay at the threshold in both: p of 0.05 is crossed by a move from 0.03 to 0.09."""
 CORRECTED = ("fdr05", "fwe05")
 
 
@@ -59,6 +62,8 @@ class RegionFacts(NamedTuple):
     """Which, in words"""
     icc: float = math.nan
     """Median ICC(A,1)"""
+    n_edge: int = 0
+    """Of the changed, those whose test moves by less than `EDGE`"""
 
 
 def _defined(row: Row, key: str) -> float:
@@ -84,8 +89,8 @@ def judged(rows: Sequence[Row]) -> Judgement:
     Notes
     -----
     The correlation falls short of `SAME_SHAPE`, the Dice of p < 0.001 falls below `OTHER_EXTENT`, or a
-    corrected threshold is passed in one package alone: other conclusions. Else any Dice below
-    `SAME_EXTENT`: another extent. Else none. The correlation is that of the z maps where there is one: t of
+    corrected threshold is passed in one package alone by `FEWEST_VOXELS` or more: other conclusions. Else any
+    Dice below `SAME_EXTENT`, or a few voxels that pass in one alone: another extent. Else none. The correlation is that of the z maps where there is one: t of
     few participants has long tails, and a correlation follows its few largest values.
 
     Examples
@@ -101,9 +106,10 @@ nilearn 100 (Dice 0.70)')
     alone = [key for key in CORRECTED if _one_alone(row, key)]
     dice = {key: value for key, value in overlaps.items() if math.isfinite(value)}
     grade = Grade.NONE
-    if r < SAME_SHAPE or alone or dice.get("p001", 1.0) < OTHER_EXTENT:
+    many = [key for key in alone if max(_counts(row, key)) >= FEWEST_VOXELS]
+    if r < SAME_SHAPE or many or dice.get("p001", 1.0) < OTHER_EXTENT:
         grade = Grade.CONCLUSIONS
-    elif any(value < SAME_EXTENT for value in dice.values()):
+    elif alone or any(value < SAME_EXTENT for value in dice.values()):
         grade = Grade.EXTENT
     return Judgement(grade, f"correlate at r = {number(r)}; {_passing(row, alone)}")
 
@@ -170,19 +176,26 @@ def listed(names: Sequence[str]) -> str:
 
 
 def regions_judged(facts: RegionFacts) -> Judgement:
-    """Judge the conclusions about regions: any that changes is another conclusion.
+    """Judge the conclusions about regions: one that changes is another conclusion, unless at the threshold.
 
-    >>> print(regions_judged(RegionFacts(20, 1, ("left insula (go)",), 0.98)).text)
+    >>> print(regions_judged(RegionFacts(20, 1, ("left insula (go)",), 0.98, 1)).text)
     in 1 of 20 region tests the conclusion (p < 0.05 and its direction) depends on the package: left \
-    insula (go); median ICC(A,1) 0.980
+    insula (go), which lies at the threshold in both (z moves by less than 0.5); median ICC(A,1) 0.980
     """
     icc = f"; median ICC(A,1) {number(facts.icc)}" if math.isfinite(facts.icc) else ""
     if not facts.n_changed:
         text = f"all {facts.n_tests} region tests give the same conclusion (p < 0.05 and its direction)"
         return Judgement(Grade.NONE, text + icc)
-    named = listed(facts.changed)
+    named = f": {listed(facts.changed)}" if facts.changed else ""
+    edge = f"at the threshold in both (z moves by less than {EDGE})"
+    if not facts.n_edge:
+        edge = ""
+    elif facts.n_edge == facts.n_changed:
+        edge = f", which lie{'s' * (facts.n_edge == 1)} {edge}"
+    else:
+        edge = f"; {facts.n_edge} of these {'lies' if facts.n_edge == 1 else 'lie'} {edge}"
     return Judgement(
-        Grade.CONCLUSIONS,
+        Grade.CONCLUSIONS if facts.n_changed > facts.n_edge else Grade.EXTENT,
         f"in {facts.n_changed} of {facts.n_tests} region tests the conclusion (p < 0.05 and its direction)"
-        f" depends on the package{f': {named}' if named else ''}{icc}",
+        f" depends on the package{named}{edge}{icc}",
     )

@@ -26,6 +26,8 @@ NAN = float("nan")
         (row(dice=(0.9, 0.9, 0.3)), Grade.EXTENT),
         (row(dice=(0.49, 0.9, 0.9)), Grade.CONCLUSIONS),
         (row(spm=(100, 80, 0), dice=(0.9, 0.9, 0.0)), Grade.CONCLUSIONS),
+        (row(spm=(100, 80, 0), nilearn=(100, 80, 9), dice=(0.9, 0.9, 0.0)), Grade.EXTENT),
+        (row(spm=(100, 80, 0), nilearn=(100, 80, 10), dice=(0.9, 0.9, 0.0)), Grade.CONCLUSIONS),
         (row(nilearn=(100, 0, 0), spm=(100, 0, 0), dice=(0.9, NAN, NAN)), Grade.NONE),
         (row(spm=(0, 0, 0), nilearn=(0, 0, 0), dice=(NAN, NAN, NAN)), Grade.NONE),
         (row(spm=(3, 3, 3), nilearn=(5, 5, 5), dice=(0.2, 0.2, 0.2)), Grade.NONE),
@@ -53,6 +55,13 @@ def test_nothing_significant_in_either_is_said():
 def test_one_changed_region_is_another_conclusion():
     assert regions_judged(RegionFacts(50, 0)).grade == Grade.NONE
     assert regions_judged(RegionFacts(50, 1, ("insula",))).grade == Grade.CONCLUSIONS
+
+
+def test_a_region_at_the_threshold_in_both_is_no_other_conclusion():
+    assert regions_judged(RegionFacts(50, 2, n_edge=2)).grade == Grade.EXTENT
+    found = regions_judged(RegionFacts(50, 2, n_edge=1))
+    assert found.grade == Grade.CONCLUSIONS
+    assert "1 of these lies at the threshold in both" in found.text
 
 
 def people(n: int) -> tuple[str, ...]:

@@ -89,9 +89,10 @@ def judged(rows: Sequence[Row]) -> Judgement:
     Notes
     -----
     The correlation falls short of `SAME_SHAPE`, the Dice of p < 0.001 falls below `OTHER_EXTENT`, or a
-    corrected threshold is passed in one package alone by `FEWEST_VOXELS` or more: other conclusions. Else any
-    Dice below `SAME_EXTENT`, or a few voxels that pass in one alone: another extent. Else none. The correlation is that of the z maps where there is one: t of
-    few participants has long tails, and a correlation follows its few largest values.
+    corrected threshold is passed in one package alone by `FEWEST_VOXELS` or more: other conclusions. Else
+    any Dice below `SAME_EXTENT`, or a few voxels that pass in one alone: another extent. Else none. The
+    correlation is that of the z maps where there is one: t of few participants has long tails, and a
+    correlation follows its few largest values.
 
     Examples
     --------

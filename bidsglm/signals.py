@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 """What people send, what batch systems send before they kill, what a lost terminal sends."""
@@ -48,14 +49,19 @@ def _end(number: int, _: FrameType | None) -> None:
     for handled in WORDS:
         signal.signal(handled, signal.SIG_IGN)
     _kill_workers()
-    for folder in DOOMED:
-        shutil.rmtree(folder, ignore_errors=True)
     words = f"{WORDS[signal.Signals(number)]} ({signal.Signals(number).name})"
     line = f"bidsglm: {words}; finished participants are kept, run the same command to go on\n"
     try:
         os.write(2, ((SHOW_CURSOR if os.isatty(2) else "") + line).encode())
     finally:
-        os._exit(BY_SIGNAL + number)
+        end_at_once(BY_SIGNAL + number)
+
+
+def end_at_once(code: int) -> NoReturn:
+    """End this process whatever it is doing, and remove its temporary folders."""
+    for folder in DOOMED:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(code)
 
 
 def _kill_workers() -> None:

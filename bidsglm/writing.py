@@ -120,7 +120,7 @@ def _unfinished(unit: Unit, digest: str, files: set[str]) -> dict[str, object]:
     return {**about, "folder": unit.folder, **state}
 
 
-def _check_alone(path: Path, digest: str) -> None:
+def check_alone(path: Path, digest: str) -> None:
     """Refuse to call a unit finished whose files another run with other settings wrote at the same time.
 
     The digest is taken away, so that the other run notices too.
@@ -153,7 +153,7 @@ def write_unit(fitted: Fitted, explanation: Explanation | None, output_dir: Path
         earlier = all_files(earlier_summary(path)) | set(writer.files)
         write_json(path, _unfinished(writer.unit, digest, earlier))
         batch.commit(first=path)
-    _check_alone(path, digest)
+    check_alone(path, digest)
     write_json(path, {**unit_summary(fitted, stamp), **reasons, "files": writer.files})
     for relative in earlier - set(writer.files):
         (output_dir / relative).unlink(missing_ok=True)

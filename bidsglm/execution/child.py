@@ -11,7 +11,9 @@ import threading
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from bidsglm.errors import EXIT_FAILED
 from bidsglm.model import Settings
+from bidsglm.signals import end_at_once
 
 
 class Request(NamedTuple):
@@ -28,7 +30,7 @@ class Request(NamedTuple):
 def _end_with_parent(stream: BinaryIO) -> None:
     """End this process when the one that asked is gone: its end of the pipe closes."""
     stream.read()
-    os._exit(1)
+    end_at_once(EXIT_FAILED)
 
 
 def main() -> None:

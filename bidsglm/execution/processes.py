@@ -15,12 +15,23 @@ from bidsglm.execution.memory import MemoryBound
 from bidsglm.messages import start_log
 from bidsglm.model import Settings
 from bidsglm.participant import Outcome, record_death, run_participant
-from bidsglm.signals import signals_held_back
+from bidsglm.signals import DOOMED, end_at_once, signals_held_back
 from bidsglm.workplace import bound_threads
 
 
-def start_worker(settings: Settings, log_dir: Path) -> None:
-    """Set up a worker process: its end with its parent's, its log, and BLAS bounded before it is loaded."""
+def start_worker(settings: Settings, log_dir: Path, doomed: frozenset[str]) -> None:
+    """Set up a worker process: its end with its parent's, its log, and BLAS bounded before it is loaded.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    log_dir
+        Of the run.
+    doomed
+        Temporary folders of the parent, which the worker removes where the parent cannot.
+    """
+    DOOMED.update(doomed)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     bound_threads(settings.omp_nthreads)
     start_log(settings.verbosity, log_dir)
@@ -31,7 +42,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
-        os._exit(EXIT_FAILED)
+        end_at_once(EXIT_FAILED)
 
 
 def _start_tracker() -> None:
@@ -89,7 +100,7 @@ class _Workers:
     def pool(self) -> ProcessPoolExecutor:
         """A new pool of one process."""
         context = multiprocessing.get_context("spawn")
-        arguments = (self.settings, self.log_dir)
+        arguments = (self.settings, self.log_dir, frozenset(DOOMED))
         return ProcessPoolExecutor(1, mp_context=context, initializer=start_worker, initargs=arguments)
 
 

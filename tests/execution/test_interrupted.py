@@ -17,6 +17,8 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.dataset.temporary import temporary_path
+from bidsglm.errors import ReadWriteError
+from bidsglm.writing import check_alone
 from tests import tiny
 
 FORK = multiprocessing.get_context("fork")
@@ -187,6 +189,16 @@ def test_sessions_fitted_at_the_same_time_are_both_on_the_page(study: Path, tmp_
     assert not list(out.rglob("*.tmp"))
 
 
+def test_runs_with_other_settings_that_meet_in_a_unit_both_notice(tmp_path: Path) -> None:
+    path = tmp_path / "unit_summary.json"
+    path.write_text(json.dumps({"status": "unfinished", "digest": "mine"}))
+    check_alone(path, "mine")
+    with pytest.raises(ReadWriteError, match="another run with other settings"):
+        check_alone(path, "other")
+    with pytest.raises(ReadWriteError, match="another run with other settings"):
+        check_alone(path, "mine")
+
+
 def test_left_over_files_go_and_those_of_living_jobs_stay(
     study: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -225,7 +237,12 @@ def test_signal_ends_the_run_with_its_workers_in_one_line(
     study: Path, tmp_path: Path, sent: signal.Signals, to_all: bool, code: int
 ) -> None:
     command = [sys.executable, "-m", "bidsglm", *words(study, tmp_path / "out", "01", "02"), "--n-procs", "2"]
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    run = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment
+    )
     # the tracker of multiprocessing and both workers
     started = until(lambda: len(children(run.pid)) == 3 and children(run.pid), "two workers")
     (os.killpg if to_all else os.kill)(run.pid, sent)
@@ -238,4 +255,4 @@ def test_signal_ends_the_run_with_its_workers_in_one_line(
         assert time.monotonic() - sent_at < 10
         assert len(said) == 1
         assert f"({sent.name}); finished participants are kept" in said[0]
-    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob(f"bidsglm-{run.pid}*"))
+    assert list(scratch.iterdir()) == []

@@ -55,7 +55,7 @@ README = """\
 First-level general linear models of the same data in SPM12's way (`desc-spm`) and in nilearn's
 (`desc-nilearn`), their differences (`desc-difference`, spm minus nilearn) and how well they agree
 (`desc-agreement_metrics.tsv`).
-Open `sub-*.html` for a participant and `group.html` for the data set; `bidsglm.toml` holds every setting,
+Open `sub-*.html` for a participant and `group.html` for the data set; `bidsglm.toml` holds the settings,
 `model-*_smdl.json` the statistical model. After `--export-code`, `sub-*/code/` holds a batch of SPM12
 (`spm_batch.m`) and a nilearn script (`nilearn_script.py`) that give the maps without bidsglm.
 """

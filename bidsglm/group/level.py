@@ -3,6 +3,7 @@
 from bidsglm.citation import write_citation, write_methods
 from bidsglm.dataset.outputs import write_dataset_files, write_text
 from bidsglm.dataset.roots import dataset_links
+from bidsglm.dataset.temporary import remove_left_over
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
 from bidsglm.execution.level import new_log_dir
 from bidsglm.execution.settings_file import settings_toml
@@ -46,6 +47,7 @@ def run_group(settings: Settings) -> int:
     if settings.boilerplate_only:
         print(write_methods(settings.output_dir, {}), end="")
         return 0
+    remove_left_over((settings.output_dir / "group").rglob(".*"))
     _describe_dataset(settings)
     _start_log_file(settings)
     tables = write_tables(members, settings)

@@ -16,12 +16,12 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.execution import dask_cluster
-from bidsglm.execution.dask_worker import Admission, reason_against, versions
+from bidsglm.execution.dask_worker import MEMORY, Admission, reason_against, versions
 from tests import tiny
 
 distributed = pytest.importorskip("distributed")
 
-DEADLINE = 240.0
+DEADLINE = 600.0
 """s; hours would mean that a lost worker's participant is never given to another"""
 
 
@@ -31,7 +31,7 @@ def until(true: Callable[[], Any], what: str) -> Any:
     while time.monotonic() < end:
         if found := true():
             return found
-        time.sleep(0.05)
+        time.sleep(0.2)
     pytest.fail(f"{what} did not happen within {DEADLINE:g} s")
 
 
@@ -113,6 +113,9 @@ def test_worker_that_cannot_do_the_work_is_one_clear_line(
     said = capsys.readouterr().err
     assert "needs about" in said
     assert "the largest worker's 100 MB" in said
+    with distributed.Client(cluster.address, set_as_default=False) as client:
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    assert [worker["resources"] for worker in workers] == [{MEMORY: 100_000_000}] * 2
 
 
 def test_lost_worker_is_replaced_and_a_bad_participant_harms_nobody(

@@ -22,7 +22,7 @@ from bidsglm.writing import check_alone
 from tests import tiny
 
 FORK = multiprocessing.get_context("fork")
-DEADLINE = 240.0
+DEADLINE = 600.0
 """s, on a machine with much else to do"""
 N_MOMENTS = 3
 VARIES = (".html", "_summary.json")

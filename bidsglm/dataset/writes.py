@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Batch:
         temporary = temporary_path(path)
         earlier, self._staged[path] = self._staged.get(path), temporary
         if earlier is not None:
-            earlier.unlink(missing_ok=True)
+            _remove(earlier)
         _write_temporary(temporary, path, content)
 
     def commit(self, first: Path | None = None) -> None:
@@ -70,7 +70,7 @@ class Batch:
     def discard(self) -> None:
         """Remove whatever has no final name."""
         for temporary in self._staged.values():
-            temporary.unlink(missing_ok=True)
+            _remove(temporary)
         self._staged.clear()
 
 
@@ -100,6 +100,12 @@ def _write_temporary(temporary: Path, path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def _remove(temporary: Path) -> None:
+    """Remove what may be there; that it cannot be must not hide why it had to be."""
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
 
 
 def _rename(temporary: Path, path: Path) -> None:
@@ -132,7 +138,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         _write_temporary(temporary, path, content)
         _rename(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -58,3 +58,9 @@ def test_root_files_are_the_same_from_every_job(tmp_path: Path) -> None:
     description = json.loads((tmp_path / "one" / "dataset_description.json").read_text())
     assert description["DatasetType"] == "derivative"
     assert description["GeneratedBy"][0]["Name"] == "bidsglm"
+
+
+def test_folder_that_is_a_file_is_the_error_and_not_what_cleaning_up_ran_into(tmp_path: Path) -> None:
+    (tmp_path / "code").write_text("a file")
+    with pytest.raises(CannotCreateError, match="cannot create this folder"):
+        outputs.write_bytes(tmp_path / "code" / "x" / "spm_batch.m", b"")

@@ -4,6 +4,7 @@ import ast
 import runpy
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 from bidsglm.backends.nilearn_design import slice_time_ref
+from bidsglm.export.locations import DataRoot
+from bidsglm.export.nilearn_script import nilearn_script
 
 from .units import CASES, Unit
 
@@ -40,7 +43,7 @@ def assert_same_maps(unit: Unit, found: dict[str, np.ndarray], rtol: float) -> N
         np.testing.assert_allclose(theirs, ours, rtol=0, atol=rtol * np.ptp(ours), err_msg=name)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "nilearn" in case.backends])
 def test_script_gives_the_maps_of_the_backend(unit_of, name):
     unit = unit_of(name)
     found = maps_of(unit.folder / "nilearn_script.py")
@@ -54,6 +57,18 @@ def test_data_and_code_can_be_moved_together(unit_of, tmp_path):
     script = tmp_path / "elsewhere" / unit.folder.relative_to(unit.folder.parents[3]) / "nilearn_script.py"
     shutil.rmtree(script.parent / "nilearn", ignore_errors=True)
     assert_same_maps(unit, maps_of(script), RTOL)
+
+
+def test_without_a_folder_in_common_events_stand_beside_the_script(unit_of, tmp_path):
+    unit = unit_of("plain")
+    (run,) = unit.exported.prepared.unit.runs
+    preprocessed = run.bold.parents[2]
+    exported = replace(unit.exported, root=DataRoot(preprocessed, preprocessed.as_posix()))
+    for name, content in nilearn_script(exported).items():
+        (tmp_path / name).write_bytes(content)
+    assert (tmp_path / "events.tsv").exists()
+    assert f'root = Path("{preprocessed}")' in (tmp_path / "nilearn_script.py").read_text()
+    assert_same_maps(unit, maps_of(tmp_path / "nilearn_script.py"), RTOL)
 
 
 def test_only_what_the_data_set_does_not_say_is_written_beside_the_script(unit_of):

@@ -59,7 +59,17 @@ def test_condition_without_events_in_a_run_is_not_in_its_file(unit_of):
 
 def test_event_heights_become_ready_regressors_and_the_batch_says_so(unit_of):
     text = unit_of("transformed").text("spm_batch.m")
-    assert text.count("their regressors, convolved: strength") == 2
+    assert text.count("their regressors, convolved:\n% strength\n") == 2
+
+
+def test_condition_with_a_modulator_without_variance_is_ready_made(unit_of):
+    unit = unit_of("modulator without variance")
+    (look,) = read_conditions(unit.folder / "run-1_conditions.mat")
+    assert look.name == "look"
+    design = unit.fitted.prepared.designs["spm"][0]
+    ready = np.loadtxt(unit.folder / "run-1_regressors.txt")
+    columns = [design.names.index(f"trial_type.move{end}") for end in ("", "_x_flat^1", "_x_rt^1")]
+    np.testing.assert_array_equal(ready, design.matrix[:, columns])
 
 
 def test_names_survive_every_quoting(unit_of):

@@ -104,11 +104,12 @@ def lose_look_and_start_later(study: Path) -> None:
 
 
 def give_reaction_times(study: Path) -> None:
+    """A column rt, and one that is the same for all events."""
     for run in ("run-1", "run-2"):
         header, *rows = raw(study, run).read_text().splitlines()
         times = np.random.default_rng(len(run)).uniform(0.3, 1.2, len(rows))
-        lines = [f"{row}\t{time!r}" for row, time in zip(rows, times.tolist(), strict=True)]
-        raw(study, run).write_text("\n".join([f"{header}\trt", *lines]) + "\n")
+        lines = [f"{row}\t{time!r}\t0.1" for row, time in zip(rows, times.tolist(), strict=True)]
+        raw(study, run).write_text("\n".join([f"{header}\trt\tflat", *lines]) + "\n")
 
 
 HOSTILE = 'don\'t "go" 50% é'
@@ -199,6 +200,23 @@ CASES: Mapping[str, Case] = {
             contrast("later", {f"{LOOK}_x_time^1": 1}),
         ),
         change=give_reaction_times,
+    ),
+    "modulator without variance": Case(
+        with_contrasts(
+            tiny.model(
+                X=["trial_type.*", 1],
+                Software={
+                    "SPM": {
+                        "ParametricModulations": [
+                            {"Name": name, "Conditions": [MOVE], "Values": name} for name in ("flat", "rt")
+                        ]
+                    }
+                },
+            ),
+            contrast("move", {MOVE: 1}),
+        ),
+        change=give_reaction_times,
+        backends=("spm",),
     ),
     "transformed": Case(
         {

@@ -16,6 +16,7 @@ import pytest
 from bidsglm import demo as demo_module
 from bidsglm import phantom
 from bidsglm.cli import main
+from bidsglm.dataset.atlas import read_atlas
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.specification import read_model
 from bidsglm.dataset.tables import paradigms
@@ -90,6 +91,17 @@ def test_least_squares_recovers_the_activation(full: Demo, site: phantom.Site) -
     assert near.sum() >= 8
     assert np.sign(truth[near].mean()) == np.sign(site.size)
     np.testing.assert_allclose(percent_effect(full)[near].mean(), truth[near].mean(), atol=EFFECT_TOLERANCE)
+
+
+def test_atlas_names_the_places_that_answer_and_one_that_does_not(full: Demo) -> None:
+    atlas = read_atlas(full.atlas)
+    assert atlas.names[:-1] == tuple(site.name for site in phantom.SITES)
+    assert atlas.space == "MNI152NLin2009cAsym"
+    truth = nib.load(full.truth / "sub-01_desc-movement_truth.nii.gz").get_fdata()
+    means = [truth[atlas.places == place].mean() for place in range(1, len(atlas.names) + 1)]
+    assert [np.sign(mean) for mean in means[:-1]] == [np.sign(site.size) for site in phantom.SITES]
+    assert abs(means[-1]) < 0.05
+    assert all(abs(mean) > 0.2 for mean in means[:-1])
 
 
 def test_largest_effect_stands_in_right_motor_cortex(full: Demo) -> None:

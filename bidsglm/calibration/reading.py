@@ -6,11 +6,14 @@ from typing import Any
 
 from bidsglm.calibration.supplement import NAME
 from bidsglm.dataset.outputs import number, read_json, read_table
+from bidsglm.errors import ReadWriteError
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
 from bidsglm.report.calibration_figures import calibration_figures
 from bidsglm.report.wording import Row
 
 Summary = Mapping[str, Any]
+ALWAYS = ("analysis", "noise", "contrast", "effect_size", "rate")
+"""Columns of both tables."""
 TEXTS = ("analysis", "noise", "contrast", "participant_id", "session_id")
 
 
@@ -20,9 +23,16 @@ def read_rows(path: Path) -> list[Row]:
     Raises
     ------
     ReadWriteError
-        When it cannot be read.
+        When it cannot be read, or is not whole.
     """
-    return [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
+    try:
+        rows = [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
+        whole = bool(rows) and all(row.keys() == rows[0].keys() >= set(ALWAYS) for row in rows)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ReadWriteError(f"{path}: is damaged; delete it and run the participant with --calibrate again")
+    return list[Row](rows)
 
 
 def table_path(output_dir: Path, summary: Summary) -> Path | None:

@@ -7,6 +7,7 @@ from bidsglm.dataset.temporary import remove_left_over
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
 from bidsglm.execution.level import new_log_dir
 from bidsglm.execution.settings_file import settings_toml
+from bidsglm.group.calibrations import write_calibrations
 from bidsglm.group.consistency import consistent_members
 from bidsglm.group.maps import write_group_maps
 from bidsglm.group.members import Members, find_members, participants_of
@@ -53,7 +54,7 @@ def run_group(settings: Settings) -> int:
     tables = write_tables(members, settings)
     members = tables.members
     if not settings.reports_only:
-        members = write_group_maps(write_regions(members, atlas), settings)
+        members = write_group_maps(write_regions(write_calibrations(members), atlas), settings)
     written = write_group_page(settings, tables._replace(members=members))
     write_citation(settings.output_dir)
     LOG.info("see %s", written.page)

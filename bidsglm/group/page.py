@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bidsglm.dataset.outputs import read_json, write_bytes, write_text
 from bidsglm.errors import BidsglmError
 from bidsglm.group.background import write_background
+from bidsglm.group.calibrations import read_group_calibration
 from bidsglm.group.members import Members, by_name, unit_name
 from bidsglm.group.page_maps import GroupMaps, group_maps
 from bidsglm.group.page_tables import intervals, outlying, step_shares
@@ -102,6 +103,7 @@ def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> Gro
         intervals=intervals(output_dir, name),
         shares=step_shares(output_dir, name),
         regions=group_regions(output_dir, name),
+        calibration=read_group_calibration(output_dir, name),
     )
 
 

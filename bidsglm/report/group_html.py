@@ -1,6 +1,8 @@
 """Self-contained HTML page of a data set, from its records."""
 
 from bidsglm.report import wording
+from bidsglm.report.calibration import NOISE_TITLES
+from bidsglm.report.calibration import TITLES as ANALYSIS_TITLES
 from bidsglm.report.group_report import GroupReport, plots, tiles
 from bidsglm.report.group_verdict import lead_sentence
 from bidsglm.report.references import cited
@@ -33,6 +35,8 @@ def group_page(report: GroupReport) -> str:
             numbers={unit.title: tiles(unit) for unit in units},
             lead_sentence=lead_sentence,
             leading_svg=leading_svg,
+            analysis_titles=ANALYSIS_TITLES,
+            noise_titles=NOISE_TITLES,
             references=cited([*texts, *(REFERENCES_OF_THE_VERDICT if units else ())]),
         )
     )
@@ -47,6 +51,7 @@ def _sections(report: GroupReport) -> list[str]:
         "Group maps": any(unit.contrasts for unit in units),
         "Regions": any(unit.regions for unit in units),
         "Why they differ": any(unit.shares for unit in units),
+        "Which to trust": any(unit.calibration for unit in units),
         "Methods": any(unit.methods for unit in units),
         "Left out": any(entry.error for entry in report.participants),
     }

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import Figure
+from bidsglm.report.group_calibration import GroupCalibration
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_verdict import FEW, Evidence, Lead, Verdict, verdict
 from bidsglm.report.rendering import About
@@ -105,6 +106,8 @@ class GroupUnit:
     scene: Mapping[str, object] | None = None
     shares: tuple[StepShares, ...] = ()
     """Attribution over participants; empty where nothing was attributed"""
+    calibration: GroupCalibration | None = None
+    """Which analysis keeps its promise; none where nobody was calibrated"""
     regions: GroupRegions | None = None
     methods: tuple[str, ...] = ()
     """Paragraphs"""

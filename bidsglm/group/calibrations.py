@@ -1,0 +1,78 @@
+"""The participants' calibrations, collected into one table."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bidsglm.calibration.reading import read_rows, table_path
+from bidsglm.compare.calibration import COLUMNS
+from bidsglm.dataset.outputs import write_json, write_table
+from bidsglm.errors import BidsglmError
+from bidsglm.group.members import Members, Summary, by_name
+from bidsglm.report.group_calibration import GroupCalibration
+from bidsglm.report.wording import Row
+
+IDENTITIES: Mapping[str, str] = {"participant_id": "participant", "session_id": "session"}
+
+
+def _table(output_dir: Path, name: str) -> Path:
+    return output_dir / "group" / f"{name}_desc-calibration_metrics.tsv"
+
+
+def write_calibrations(members: Members) -> Members:
+    """Write the group's tables of calibrations, by the start of its file names; none where nobody has any.
+
+    A participant whose table is damaged is named in the members' failures and left out.
+
+    Raises
+    ------
+    CannotCreateError, ReadWriteError
+        When a table cannot be written.
+    """
+    for name, units in by_name(members.compared).items():
+        rows: list[Row] = []
+        for unit in units:
+            try:
+                rows.extend(_rows(members.output_dir, unit))
+            except BidsglmError as error:
+                members = members.with_failure(unit["participant"], error)
+        path = _table(members.output_dir, name)
+        if rows:
+            _write(path, rows)
+        else:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".json").unlink(missing_ok=True)
+    return members
+
+
+def _rows(output_dir: Path, unit: Summary) -> list[Row]:
+    """Rows of a unit, who it is of in front; none without a calibration."""
+    path = table_path(output_dir, unit)
+    if path is None:
+        return []
+    session = unit["entities"].get("session")
+    front = {
+        "participant_id": f"sub-{unit['participant']}",
+        **({"session_id": f"ses-{session}"} if session else {}),
+    }
+    return [{**front, **row} for row in read_rows(path)]
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    there = {key: text for key, text in IDENTITIES.items() if any(key in row for row in rows)}
+    columns = {**there, **COLUMNS}
+    write_table(path, list(columns), [[row.get(name) for name in columns] for row in rows])
+    write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in columns.items()})
+
+
+def read_group_calibration(output_dir: Path, name: str) -> GroupCalibration | None:
+    """What the page says of the calibrations; None without any.
+
+    Raises
+    ------
+    ReadWriteError
+        When the table cannot be read.
+    """
+    path = _table(output_dir, name)
+    if not path.exists():
+        return None
+    return GroupCalibration(tuple(read_rows(path)), path.relative_to(output_dir).as_posix())

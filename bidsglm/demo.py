@@ -18,13 +18,13 @@ from typing import NamedTuple, NoReturn
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from bidsglm import phantom
 from bidsglm.confound_table import confounds
 from bidsglm.errors import CannotCreateError, UsageError
 from bidsglm.model import Floats
+from bidsglm.worker_processes import hand_over, worker_pool
 
 FILES = Path(__file__).with_name("demo_files")
 SEED = 27231
@@ -96,9 +96,7 @@ def write_demo(
         _write_atlas(demo.atlas)
         labels = [f"sub-{number:02d}" for number in range(1, participants + 1)]
         _write_table(pd.DataFrame({"participant_id": labels}), output_dir / "participants.tsv")
-        Parallel(n_jobs=min(n_procs, participants))(
-            delayed(_write_participant)(demo, label, recording) for label in labels
-        )
+        _write_participants(demo, labels, recording, min(n_procs, participants))
     except OSError as error:
         raise CannotCreateError(f"{output_dir}: cannot write the demo there: {error}") from error
     return demo
@@ -241,6 +239,18 @@ def _write_atlas(path: Path) -> None:
     _write_image(labels, path)
     table = pd.DataFrame({"index": range(1, len(names) + 1), "name": names})
     _write_table(table, path.with_name(path.name.replace(".nii.gz", ".tsv")))
+
+
+def _write_participants(demo: Demo, labels: Sequence[str], recording: Recording, n_procs: int) -> None:
+    """Write all participants, some at the same time."""
+    if n_procs == 1:
+        for label in labels:
+            _write_participant(demo, label, recording)
+        return
+    with worker_pool(n_procs) as pool:
+        writing = [hand_over(pool, _write_participant, demo, label, recording) for label in labels]
+        for future in writing:
+            future.result()
 
 
 def _write_participant(demo: Demo, label: str, recording: Recording) -> None:

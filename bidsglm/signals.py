@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -70,7 +70,9 @@ def _kill_workers() -> None:
         import multiprocessing
 
         for worker in multiprocessing.active_children():
-            worker.kill()
+            if worker.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGKILL)
 
 
 @contextmanager

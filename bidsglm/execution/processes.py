@@ -1,13 +1,9 @@
 """Participants over processes of this machine."""
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import connection, resource_tracker
 from pathlib import Path
 
 from bidsglm.errors import EXIT_FAILED
@@ -15,50 +11,14 @@ from bidsglm.execution.memory import MemoryBound
 from bidsglm.messages import start_log
 from bidsglm.model import Settings
 from bidsglm.participant import Outcome, record_death, run_participant
-from bidsglm.signals import DOOMED, end_at_once, signals_held_back
+from bidsglm.worker_processes import hand_over, worker_pool
 from bidsglm.workplace import bound_threads
 
 
-def start_worker(settings: Settings, log_dir: Path, doomed: frozenset[str]) -> None:
-    """Set up a worker process: its end with its parent's, its log, and BLAS bounded before it is loaded.
-
-    Parameters
-    ----------
-    settings
-        Of the run.
-    log_dir
-        Of the run.
-    doomed
-        Temporary folders of the parent, which the worker removes where the parent cannot.
-    """
-    DOOMED.update(doomed)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def start_worker(settings: Settings, log_dir: Path) -> None:
+    """Set up a worker process: its log, and BLAS bounded before it is loaded."""
     bound_threads(settings.omp_nthreads)
     start_log(settings.verbosity, log_dir)
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, even if that was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        end_at_once(EXIT_FAILED)
-
-
-def _start_tracker() -> None:
-    """Start what cleans up after multiprocessing, before any worker: later it would let signals in.
-
-    It does not complain of what killed workers leave: an interrupted run says one line.
-    """
-    earlier = os.environ.get("PYTHONWARNINGS")
-    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"
-    try:
-        resource_tracker.ensure_running()
-    finally:
-        if earlier is None:
-            del os.environ["PYTHONWARNINGS"]
-        else:
-            os.environ["PYTHONWARNINGS"] = earlier
 
 
 @dataclass
@@ -82,8 +42,7 @@ class _Workers:
     def start(self, label: str) -> None:
         """Hand a participant to an idle worker."""
         pool = self.idle.pop()
-        with signals_held_back():
-            self.running[pool.submit(run_participant, self.settings, label)] = (pool, label)
+        self.running[hand_over(pool, run_participant, self.settings, label)] = (pool, label)
 
     def ended(self) -> Iterator[Outcome]:
         """Wait for the next worker to end its participant; outcomes of all that did."""
@@ -99,9 +58,7 @@ class _Workers:
 
     def pool(self) -> ProcessPoolExecutor:
         """A new pool of one process."""
-        context = multiprocessing.get_context("spawn")
-        arguments = (self.settings, self.log_dir, frozenset(DOOMED))
-        return ProcessPoolExecutor(1, mp_context=context, initializer=start_worker, initargs=arguments)
+        return worker_pool(1, start_worker, (self.settings, self.log_dir))
 
 
 def over_processes(
@@ -120,7 +77,6 @@ def over_processes(
     bound
         Who may start beside whom.
     """
-    _start_tracker()
     waiting = list(labels)
     workers = _Workers(settings, log_dir)
     workers.idle.extend(workers.pool() for _ in range(min(settings.n_procs, len(labels))))

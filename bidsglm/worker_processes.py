@@ -1,0 +1,78 @@
+"""Worker processes that end with the one that started them, and that signals do not reach.
+
+Whoever started them handles signals, and ends them; where that process is killed itself, they notice.
+"""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import connection, resource_tracker
+from typing import Any, ParamSpec, TypeVar
+
+from bidsglm.errors import EXIT_FAILED
+from bidsglm.signals import DOOMED, end_at_once, signals_held_back
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def worker_pool(
+    n_workers: int, initializer: Callable[..., None] | None = None, initargs: tuple[Any, ...] = ()
+) -> ProcessPoolExecutor:
+    """A pool of worker processes, each a fresh Python; give it work by `hand_over`.
+
+    Parameters
+    ----------
+    n_workers
+        At most so many processes.
+    initializer, initargs
+        Called in each process first.
+    """
+    _start_tracker()
+    arguments = (frozenset(DOOMED), initializer, initargs)
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_set_up, initargs=arguments)
+
+
+def hand_over(
+    pool: ProcessPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> "Future[T]":
+    """Let a pool do some work; a process that is started for it does not get signals."""
+    with signals_held_back():
+        return pool.submit(function, *args, **kwargs)
+
+
+def _set_up(
+    doomed: frozenset[str], initializer: Callable[..., None] | None, initargs: tuple[Any, ...]
+) -> None:
+    """Let a worker end with its parent, whose temporary folders it removes where the parent cannot."""
+    DOOMED.update(doomed)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer(*initargs)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        end_at_once(EXIT_FAILED)
+
+
+def _start_tracker() -> None:
+    """Start what cleans up after multiprocessing, before any worker: later it would let signals in.
+
+    It does not complain of what killed workers leave: an interrupted run says one line.
+    """
+    earlier = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if earlier is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = earlier

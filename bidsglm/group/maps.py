@@ -7,21 +7,21 @@ voxels at a time, so that memory does not grow with the number of participants; 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import contrast_weights
 from bidsglm.dataset.contrasts import contrast_label
-from bidsglm.dataset.outputs import create_folder, read_json, write_json
+from bidsglm.dataset.outputs import create_folder
 from bidsglm.dataset.participants import Participants, group_design, read_participants
 from bidsglm.dataset.specification import parse_model, read_document, read_model
 from bidsglm.dataset.stacks import MapStack, OtherGridError
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.group.effects import FirstLevel, Taken, first_levels, take
 from bidsglm.group.map_files import Fitted, GroupWriter, group_label, over
+from bidsglm.group.map_summary import Told, finish, summaries
 from bidsglm.group.members import Members, Summary, by_name, named, participants_of
 from bidsglm.messages import LOG
 from bidsglm.model import (
@@ -39,24 +39,6 @@ MEAN_OF_ALL = GroupModel(dummy_contrasts=())
 """Where a model has no Dataset node."""
 FEWEST = 2
 """Participants between whom there is a variance."""
-METHODS = (
-    "At the group level, the effect maps of each package were fitted with the package's own second level by"
-    " ordinary least squares, every participant with the same weight: SPM12's equations"
-    " (reimplemented; errors independent, of one variance in all groups), and nilearn's SecondLevelModel."
-    " Numeric covariates were centred on their mean over the participants. Each package's map is thresholded"
-    " its own way: SPM's familywise threshold by random field theory or Bonferroni, whichever is lower,"
-    " nilearn's by Bonferroni; p < 0.001 uncorrected and a false discovery rate of 0.05 in both."
-)
-
-
-class Told(NamedTuple):
-    """What the summary of the group's maps says."""
-
-    contrasts: list[dict[str, Any]]
-    notes: list[str]
-    errors: list[BidsglmError]
-    failures: dict[str, BidsglmError]
-    """Participant -> why a map of theirs cannot be read"""
 
 
 def write_group_maps(members: Members, settings: Settings) -> Members:
@@ -75,7 +57,7 @@ def write_group_maps(members: Members, settings: Settings) -> Members:
                 _one_model(model, only, units, writer, settings, told)
         except BidsglmError as error:
             told.errors.append(error)
-        _finish(writer, told)
+        finish(writer, told)
         for participant, failure in told.failures.items():
             members = members.with_failure(participant, failure)
         said = [*told.notes, *(f"{name}: {error}" for error in told.errors)]
@@ -175,7 +157,7 @@ def _one_contrast(contrast: FirstLevel, label: str, task: _Task, told: Told) -> 
         _check_labels(fitted, told)
         task.writer.contrast(fitted)
         _permute(fitted, stacks, task, told)
-        told.contrasts.extend(_summaries(fitted, left_out, contrast.units[0]))
+        told.contrasts.extend(summaries(fitted, left_out, contrast.units[0]))
     if any(len(units) > 1 for units in contrast.by_participant().values()):
         told.notes.append(f"{contrast.name}: sessions fitted apart are averaged within participants first.")
 
@@ -275,69 +257,8 @@ def _permute(fitted: Fitted, stacks: Mapping[str, MapStack], task: _Task, told: 
             task.writer.permuted(fitted, backend, maps, p, n)
 
 
-def _summaries(fitted: Fitted, left_out: Mapping[str, str], unit: Summary) -> Iterator[dict[str, Any]]:
-    """What the page wants to know of each contrast over participants."""
-    masks = {backend: level.mask for backend, level in fitted.levels.items()}
-    sizes = {backend: int(mask.sum()) for backend, mask in masks.items()}
-    for index, maps in enumerate(fitted.levels["spm"].maps):
-        found = {b: level.inference.contrasts[index] for b, level in fitted.levels.items()}
-        yield {
-            "label": group_label(fitted.label, maps),
-            "contrast": fitted.first_level,
-            "name": fitted.name,
-            "group_contrast": maps.specification.name,
-            "test": "t",
-            "participants": fitted.participants,
-            "n": len(fitted.participants),
-            "left_out": dict(left_out),
-            "design": {
-                "columns": fitted.design.names,
-                "weights": contrast_weights(maps.specification, fitted.design),
-            },
-            "dof": {b: level.maps[index].dof for b, level in fitted.levels.items()},
-            "thresholds": {b: of_one.thresholds._asdict() for b, of_one in found.items()},
-            "n_voxels": {**sizes, "both": int((masks["spm"] & masks["nilearn"]).sum())},
-            "fwhm_mm": fitted.levels["spm"].inference.fwhm_mm,
-            "effect_units": unit.get("effect_units"),
-        }
-
-
 def _note_left_out(contrast: FirstLevel, left_out: Mapping[str, str], task: _Task, told: Told) -> None:
     """Say who is not in the maps of a contrast, beside those whom participants.tsv leaves out of all."""
     for label, why in left_out.items():
         if label not in task.people.left_out:
             told.notes.append(f"{contrast.name}: sub-{label} is left out of the group maps: {why}.")
-
-
-def _finish(writer: GroupWriter, told: Told) -> None:
-    """Write the table of agreement and the summary; remove what only an earlier run had.
-
-    After an error the maps of an earlier run stay, and are removed by the next run that has none.
-    """
-    if writer.rows:
-        writer.agreement()
-    path = writer.output_dir / "group" / f"{writer.name}_desc-group_summary.json"
-    stale = [name for name in _earlier_files(path) if name not in writer.files]
-    kept = stale if told.errors else []
-    for note in told.notes:
-        LOG.warning("%s: %s", writer.name, note)
-    write_json(
-        path,
-        {
-            "name": writer.name,
-            "notes": told.notes,
-            "errors": [str(error) for error in told.errors],
-            "methods": [METHODS] if told.contrasts else [],
-            "contrasts": told.contrasts,
-            "files": [*writer.files, *kept],
-        },
-    )
-    for relative in set(stale) - set(kept):
-        (writer.output_dir / relative).unlink(missing_ok=True)
-
-
-def _earlier_files(path: Path) -> list[str]:
-    try:
-        return [str(name) for name in read_json(path).get("files", [])] if path.exists() else []
-    except BidsglmError:
-        return []

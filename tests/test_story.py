@@ -1,6 +1,7 @@
 """The story is told by numbers of the results that it links to, and its sentences are true of them."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bidsglm.report.wording import number
 from bidsglm.story import telling
 from bidsglm.story.evidence import TITLES, results_folder, story
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SHORT = Recording(n_runs=1, n_scans=70)
 
 
@@ -80,6 +82,22 @@ def test_page_is_one_file(page):
     assert all(source.startswith("data:") for source in addresses.sources)
     outside = {link for link in addresses.links if link.startswith("http")}
     assert outside == {"https://neurostars.org/t/27231"}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+def test_page_opens_on_a_telephone_without_errors_or_requests(root):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    address, seen = (root / "story.html").as_uri(), []
+    with sync_api.sync_playwright() as runner:
+        browser = runner.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+        page.on("console", lambda message: seen.append(message.text))
+        page.on("request", lambda request: seen.append(request.url))
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_role("button", name="Copy code").first.click()
+        browser.close()
+    assert [text for text in seen if text != address and not text.startswith("data:")] == []
 
 
 def test_numbers_are_those_of_the_tables(root, told, page):

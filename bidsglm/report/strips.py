@@ -25,8 +25,8 @@ HEAD = 20
 TITLE = 22
 AXIS = 26
 RADIUS = 3.2
-SMALLER = ((100, 2.4), (400, 1.6))
-"""More marks than that in a strip -> their radius, so that a crowd shows where it is dense."""
+SMALLEST, SHRINK = 1.0, 0.75
+"""Radius of marks where many crowd, and the step on the way there."""
 TICKS = 5
 BUDGET = 20_000
 """Marks of a page at most, shared by its strips: about 2 MB, and a browser draws them in a blink."""
@@ -123,31 +123,52 @@ def ticks(low: float, high: float, wanted: int = TICKS) -> tuple[float, ...]:
     return tuple(round(i * step, 12) for i in range(first, last + 1))
 
 
-def radius(n: int) -> float:
-    """Radius of a strip's marks.
+class Swarm(NamedTuple):
+    """Where the marks of a strip stand."""
 
-    >>> radius(20), radius(1000)
-    (3.2, 1.6)
+    offsets: Floats
+    """(n_points,) from the middle of the band"""
+    radius: float
+
+
+def swarm(places: Floats, height: float = BAND) -> Swarm:
+    """Move marks off the middle so that none hides another; smaller ones where there is no room.
+
+    Parameters
+    ----------
+    places
+        (n_points,) ascending
+    height
+        Of the band.
+
+    >>> swarm(np.array([0.0, 0.5, 30.0]))
+    Swarm(offsets=array([0. , 6.4, 0. ]), radius=3.2)
     """
-    return next((small for most, small in reversed(SMALLER) if n > most), RADIUS)
+    r = RADIUS
+    while True:
+        offsets, hidden = _levels(places, r, height)
+        if not hidden or r * SHRINK < SMALLEST:
+            return Swarm(offsets, r)
+        r = round(r * SHRINK, 2)
 
 
-def stacked(places: Floats, height: float = BAND) -> Floats:
-    """Offsets (n_points,) from the middle that keep neighbours apart, ascending places (n_points,) given.
+def _levels(places: Floats, r: float, height: float) -> tuple[Floats, int]:
+    """Offsets in steps of a diameter, each mark on the level nearest the middle that is free at its place.
 
-    >>> stacked(np.array([0.0, 0.5, 30.0])).round(3).tolist()
-    [0.0, 5.504, 0.0]
+    Where none is free, it goes to the one that was filled furthest away, and is counted.
     """
-    r = radius(len(places))
-    bins = np.floor(places / (2 * r)).astype(int)
-    offsets = np.zeros(len(places))
-    for each in np.unique(bins):
-        rank = np.arange(np.count_nonzero(bins == each))
-        # 0, 1, -1, 2, -2, ...
-        levels = (rank + 1) // 2 * np.where(rank % 2, 1, -1)
-        tallest = max(1, (len(rank)) // 2)
-        offsets[bins == each] = levels * min(1.72 * r, (height / 2 - r) / tallest)
-    return offsets
+    n = int((height / 2 - r) / (2 * r))
+    levels = sorted((2 * r * i for i in range(-n, n + 1)), key=lambda level: (abs(level), -level))
+    last = [-math.inf] * len(levels)
+    offsets, hidden = np.zeros(len(places)), 0
+    for i, place in enumerate(places.tolist()):
+        free = next((k for k, filled in enumerate(last) if place - filled >= 2 * r), None)
+        if free is None:
+            hidden += 1
+            free = last.index(min(last))
+        last[free] = place
+        offsets[i] = levels[free]
+    return offsets, hidden
 
 
 class _Scale(NamedTuple):
@@ -224,7 +245,7 @@ def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: _Scale, axis
     values = np.array([p.value for p in strip.known])
     middle = top + TITLE + BAND / 2
     places = np.array([scale(p.value) for p in drawn])
-    size, offsets = radius(len(drawn)), stacked(places)
+    offsets, size = swarm(places)
     marks = "".join(_mark(p, x, middle + up, size) for p, x, up in zip(drawn, places, offsets, strict=True))
     return (
         f"<g>{_heading(strip, values, top, axis)}{_box(values, scale, middle)}"

@@ -74,7 +74,7 @@ def test_a_mark_under_the_pointer_names_its_participant_and_value(opened):
     assert opened.locator(".tip").text_content() == words
     # and the same participant in every other plot
     same = opened.locator(".marks a.same")
-    assert same.count() == opened.locator(".marks").count()
+    assert same.count() == opened.locator("#agreement .marks").count()
     names = same.evaluate_all(
         "(all) => all.map((m) => (m.ariaLabel ?? m.textContent).split(': ')[0])",
     )

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from bidsglm.report.strips import AXES, BAND, RADIUS, WIDTH, Point, Strip, shown_points, stacked, strips_svg
+from bidsglm.report.strips import AXES, BAND, SMALLEST, WIDTH, Point, Strip, shown_points, strips_svg, swarm
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -57,10 +57,21 @@ def test_larger_values_stand_further_right():
     assert len(set(places)) == 3
 
 
-def test_equal_values_do_not_hide_each_other_while_there_is_room():
-    offsets = stacked(np.full(5, 100.0))
-    assert np.diff(np.sort(offsets)).min() > RADIUS
-    assert np.abs(stacked(np.full(500, 100.0))).max() <= BAND / 2
+@pytest.mark.parametrize(
+    "places", [np.full(19, 100.0), np.linspace(50, 60, 30), np.array([78.9, 79.0, 79.2])]
+)
+def test_no_mark_hides_another_while_there_is_room(places):
+    offsets, radius = swarm(places)
+    across, up = places[:, None] - places, offsets[:, None] - offsets
+    apart = np.hypot(across, up)[~np.eye(len(places), dtype=bool)]
+    assert apart.min() >= 2 * radius - 1e-9
+    assert np.abs(offsets).max() + radius <= BAND / 2
+
+
+def test_a_crowd_stays_in_its_band():
+    offsets, radius = swarm(np.sort(np.random.default_rng(1).normal(200, 20, size=3000)))
+    assert radius >= SMALLEST
+    assert np.abs(offsets).max() + radius <= BAND / 2
 
 
 def test_undefined_values_are_left_out_of_marks_and_median():

@@ -6,6 +6,7 @@ from bidsglm.calibration.experiment import Experiment
 from bidsglm.calibration.trial import Request, trial
 from bidsglm.compare.calibration import Outcome, Simulations
 from bidsglm.compare.noise import NOISES
+from bidsglm.worker_processes import hand_over, worker_pool
 
 BATCH = 4
 """Data sets that a process is handed at once, with one copy of the experiment."""
@@ -64,13 +65,14 @@ def _outcomes(experiment: Experiment, wanted: Sequence[Request], n_procs: int) -
     if n_procs == 1:
         yield from (trial(experiment, request) for request in wanted)
         return
-    from joblib import Parallel, delayed
-
     batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
-    # Arrays are sent along rather than mapped from files: containers may have no place for those.
-    workers = Parallel(n_jobs=n_procs, return_as="generator", batch_size=1, max_nbytes=None)
-    for outcomes in workers(delayed(_batch)(experiment, batch) for batch in batches):
-        yield from outcomes
+    with worker_pool(n_procs) as pool:
+        futures = [hand_over(pool, _batch, experiment, batch) for batch in batches]
+        try:
+            for future in futures:
+                yield from future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _batch(experiment: Experiment, batch: Sequence[Request]) -> list[Outcome]:

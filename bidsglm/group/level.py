@@ -10,7 +10,7 @@ from bidsglm.execution.settings_file import settings_toml
 from bidsglm.group.calibrations import write_calibrations
 from bidsglm.group.consistency import consistent_members
 from bidsglm.group.maps import write_group_maps
-from bidsglm.group.members import Members, find_members, participants_of
+from bidsglm.group.members import Members, by_name, find_members, named, participants_of
 from bidsglm.group.page import write_group_page
 from bidsglm.group.rois import write_regions
 from bidsglm.group.tables import write_tables
@@ -40,10 +40,7 @@ def run_group(settings: Settings) -> int:
     members = consistent_members(found, settings)
     _check_compared(members)
     if settings.dry_run:
-        print(
-            f"{len(members.compared)} finished units of {len(members.labels)} participants "
-            f"in {members.output_dir}"
-        )
+        print(_description(members))
         return 0
     if settings.boilerplate_only:
         print(write_methods(settings.output_dir, {}), end="")
@@ -59,6 +56,16 @@ def run_group(settings: Settings) -> int:
     write_citation(settings.output_dir)
     LOG.info("see %s", written.page)
     return _recap(members._replace(failures=(*members.failures, *written.errors)))
+
+
+def _description(members: Members) -> str:
+    """What would be taken together, and who not, for --dry-run."""
+    n_units, n_labels = len(members.compared), len(members.labels)
+    lines = [f"{n_units} finished units of {n_labels} participants in {members.output_dir}"]
+    names = by_name(members.compared)
+    lines += [f"  {name}: {named(participants_of(units))}" for name, units in names.items()]
+    lines += [f"  {_about(label, problem)}" for label, problem in members.problems.items() if problem]
+    return "\n".join(lines)
 
 
 def _start_log_file(settings: Settings) -> None:

@@ -143,6 +143,16 @@ def test_unfinished_participants_are_named_without_an_error(tmp_path: Path, caps
     assert "sub-03: not run yet" in said
 
 
+def test_dry_run_says_who_would_be_in_the_group_and_writes_nothing(tmp_path: Path, capsys: Said) -> None:
+    bids, out = write_group(tmp_path, 3)
+    change_summary(out, "02", status="failed", errors=["sub-02: no events"])
+    assert group(bids, out, "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert f"{NAME}: sub-01, sub-03" in said
+    assert "sub-02: no events" in said
+    assert not (out / "group").exists()
+
+
 def test_nobody_finished_is_no_input(tmp_path: Path, capsys: Said) -> None:
     bids, out = write_group(tmp_path, 1)
     change_summary(out, "01", status="failed", errors=["sub-01: no events"])

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from bidsglm.report.strips import AXES, BAND, SMALLEST, WIDTH, Point, Strip, shown_points, strips_svg, swarm
+from bidsglm.report.strips import AXES, WIDTH, Point, Strip, shown_points, strips_svg
+from bidsglm.report.swarm import BAND, SMALLEST, swarm
 
 SVG = "{http://www.w3.org/2000/svg}"
 

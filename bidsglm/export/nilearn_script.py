@@ -109,6 +109,7 @@ def _data(exported: Exported) -> dict[str, object]:
     own = masks and not exported.one_mask_grid
     return {
         "title": unit.prefix,
+        "both": len(exported.prepared.designs) > 1,
         "version": bidsglm.__version__,
         "nilearn_version": version("nilearn"),
         "relative": root.is_relative,

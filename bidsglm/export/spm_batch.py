@@ -61,6 +61,7 @@ def _data(exported: Exported) -> dict[str, object]:
     fwhm = model.smoothing_fwhm
     return {
         "title": unit.prefix,
+        "both": len(exported.prepared.designs) > 1,
         "version": bidsglm.__version__,
         "relative": root.is_relative,
         "root": root.from_code,

@@ -53,6 +53,18 @@ def test_links_inside_the_page_lead_somewhere(page):
     assert len(page.ids) == len(set(page.ids))
 
 
+def test_steps_link_to_their_explanation(page):
+    assert {"#step-noise", "#step-scaling"} <= set(page.values("a", "href"))
+    assert {"step-noise", "step-scaling"} <= set(page.ids)
+
+
+def test_several_tasks_share_one_explanation_and_no_place():
+    units = group_unit(2, title="task-a"), group_unit(2, title="task-b")
+    page = Page(group_page(group_report(*units, n=2)))
+    assert page.ids.count("step-noise") == 1
+    assert len(page.ids) == len(set(page.ids))
+
+
 def test_the_verdict_comes_first(page):
     first = [attrs.get("class") for tag, attrs in page.tags if attrs.get("class") in ("headline", "tiles")]
     assert first[0] == "headline"

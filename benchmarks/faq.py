@@ -38,7 +38,7 @@ def page(numbers: dict[str, Any]) -> str:
     }
     demo = {**numbers["demo"], "all": numbers["demo"]["both"] + numbers["demo"]["nilearn_only"]}
     text = TEMPLATE.read_text(encoding="utf-8").format(**{**numbers, "regressor": regressor, "demo": demo})
-    blocks = re.sub(r"(\d)%", r"\1 %", text).strip().split("\n\n")
+    blocks = re.sub(r"(\d)%", "\\1\N{NO-BREAK SPACE}%", text).strip().split("\n\n")
     return "\n\n".join(wrapped(block) for block in blocks) + "\n"
 
 
@@ -46,7 +46,7 @@ def wrapped(block: str) -> str:
     """Fill a paragraph's lines anew; headings and tables stay."""
     if block.startswith(("#", "|")):
         return block
-    return textwrap.fill(" ".join(block.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(re.sub(r"[ \n]+", " ", block), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def computed(demo: Path | None, work: Path) -> dict[str, Any]:

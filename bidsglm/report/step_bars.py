@@ -7,12 +7,12 @@ from bidsglm.report.drawing import INK
 from bidsglm.report.group_report import StepCount, StepShares
 from bidsglm.report.steps import colour, title
 
-WIDTH = 760
+WIDTH = 380
 ROW = 46
 HEIGHT = 20
 NARROW = 26
 """A part less wide than this holds no number."""
-LETTER = 8
+LETTER = 7
 """Width of a letter at most."""
 LIGHT = (colour("scaling"), colour("none"))
 """Colours that white letters cannot be read on."""
@@ -34,7 +34,7 @@ def leading_svg(shares: Sequence[StepShares]) -> str:
         '<svg xmlns="http://www.w3.org/2000/svg" class="strips bars"'
         f' viewBox="0 0 {WIDTH} {len(shares) * ROW}"'
         ' role="img" aria-label="Participants by the step that leads in them; the numbers are in the table"'
-        f' font-family="sans-serif" font-size="13">{bars}</svg>'
+        f' font-family="sans-serif" font-size="11">{bars}</svg>'
     )
 
 

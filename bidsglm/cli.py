@@ -109,6 +109,15 @@ def _run(settings: Settings) -> int:
         return run_participants(settings)
 
 
+def is_demo(words: Sequence[str]) -> bool:
+    """Whether the demo is wanted, and not the analysis of a data set in a folder named demo.
+
+    >>> is_demo(["demo", "out"]), is_demo(["demo", "out", "participant"])
+    (True, False)
+    """
+    return list(words[:1]) == ["demo"] and not any(level in words[2:3] for level in LEVELS)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run bidsglm with command-line arguments; returns the exit code.
 
@@ -122,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(words: Sequence[str]) -> int:
     try:
-        if words[:1] == ["demo"]:
+        if is_demo(words):
             from bidsglm.demo import main as demo
 
             return demo(list(words[1:]))

@@ -146,3 +146,15 @@ def test_unforeseen_error_is_one_line_too(
     assert cli.main(["bids", "out", "group"]) == 1
     lines = capsys.readouterr().err.strip().splitlines()
     assert lines == ["bidsglm: unexpected ZeroDivisionError: by zero; please report it with the log folder"]
+
+
+@pytest.mark.parametrize("level", ["participant", "group"])
+def test_data_set_in_a_folder_named_demo_is_analysed(
+    level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make demo` makes such a folder, and calls both levels with its relative name."""
+    analysed: list[Path] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_run", lambda settings: analysed.append(settings.bids_dir) or 0)
+    assert cli.main(["demo", "out", level]) == 0
+    assert analysed == [Path("demo")]

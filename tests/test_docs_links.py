@@ -1,11 +1,14 @@
-"""Links between the pages of the documentation, and the index that lists them."""
+"""Links and options in the pages of the documentation, and the index that lists them."""
 
 import re
 from pathlib import Path
 
+from bidsglm.options import build_parser
 from tests.conftest import PROJECT
 
 DOCS = PROJECT / "docs"
+OF_OTHERS = {"--rm", "--user", "--cleanenv", "--containall", "--only-text"}
+"""Options of docker, apptainer and our benchmarks."""
 
 
 def test_links_of_the_docs_lead_somewhere() -> None:
@@ -30,6 +33,13 @@ def anchors(text: str) -> set[str]:
     """Anchors that GitHub gives to headings."""
     headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_options_in_the_texts_exist() -> None:
+    known = {option for action in build_parser()._actions for option in action.option_strings}
+    for page in (PROJECT / "README.md", *(DOCS / name for name in ("faq.md", "model.md", "outputs.md"))):
+        words = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
+        assert words - known - OF_OTHERS == set(), page.name
 
 
 def test_index_lists_every_page() -> None:

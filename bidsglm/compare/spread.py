@@ -22,8 +22,8 @@ FAR = 3.5
 """Standard deviations (Iglewicz & Hoaglin 1993)."""
 MAD_TO_SD = 1.4826
 """Of a normal distribution."""
-FEWEST = 4
-"""Participants among whom one can be said to lie apart."""
+FEWEST = 8
+"""Values among which one can be said to lie apart; with fewer, the deviation may be small by chance alone."""
 ROUNDING = 1e-6
 """Spread, relative to the largest value, that float32 maps have by rounding alone."""
 
@@ -45,7 +45,7 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "upper_quartile": "Upper quartile",
         "maximum": "Largest value",
         "ci_lower": f"Lower end of the {CONFIDENCE:.0%} bootstrap interval of the median ({RESAMPLES} "
-        "resamples of participants, percentiles)",
+        "resamples of the n values, percentiles)",
         "ci_upper": f"Upper end of the {CONFIDENCE:.0%} bootstrap interval of the median",
         "n_outlying": f"Participants who lie apart: {OUTLIER_RULE}",
     }
@@ -117,9 +117,9 @@ def deviations(values: Floats) -> Floats:
 
     Examples
     --------
-    >>> deviations(np.array([0.9, 0.91, 0.92, 0.93, 0.2])).round(1).tolist()
-    [-0.7, 0.0, 0.7, 1.3, -47.9]
-    >>> deviations(np.array([1.0, 1.0, 1.0, 0.5])).tolist()
+    >>> deviations(np.array([0.9, 0.9, 0.91, 0.91, 0.91, 0.92, 0.92, 0.2])).round(1).tolist()
+    [-0.7, -0.7, 0.0, 0.0, 0.0, 0.7, 0.7, -47.9]
+    >>> deviations(np.array([0.9, 0.91, 0.92, 0.2])).tolist()
     [0.0, 0.0, 0.0, 0.0]
     """
     finite = np.isfinite(values)
@@ -137,8 +137,8 @@ def deviations(values: Floats) -> Floats:
 def outlying(values: Floats) -> Mask:
     """Who lies apart, by `OUTLIER_RULE`.
 
-    >>> outlying(np.array([0.9, 0.91, 0.92, 0.93, 0.2])).tolist()
-    [False, False, False, False, True]
+    >>> outlying(np.array([0.9, 0.9, 0.91, 0.91, 0.91, 0.92, 0.92, 0.2])).tolist()
+    [False, False, False, False, False, False, False, True]
     """
     return np.asarray(np.abs(deviations(values)) > FAR)
 
@@ -182,9 +182,9 @@ def outliers(rows: Sequence[Mapping[str, str | int | float]]) -> tuple[Row, ...]
     Examples
     --------
     >>> rows = [{"participant_id": f"sub-{i}", "contrast": "go", "map": "t", "slope": s}
-    ...         for i, s in enumerate((0.9, 0.91, 0.92, 0.93, 0.2))]
+    ...         for i, s in enumerate((0.9, 0.9, 0.91, 0.91, 0.91, 0.92, 0.92, 0.2))]
     >>> [row["participant_id"] for row in outliers(rows)]
-    ['sub-4']
+    ['sub-7']
     """
     found: list[Row] = []
     for members in _by_map(rows).values():

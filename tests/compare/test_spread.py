@@ -9,6 +9,8 @@ from bidsglm.compare.spread import deviations, median_interval, outliers, outlyi
 
 WIDTH_SHARE = 0.05
 """Of the interval's width: what two bootstraps of 10,000 resamples differ by."""
+APART = [0.90, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.50]
+"""As few values as the rule takes, the last far from the others."""
 
 
 def test_summary_gives_median_and_range_over_participants():
@@ -50,39 +52,40 @@ def test_interval_depends_on_the_seed_only(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_who_lies_apart_is_flagged_by_the_stated_rule():
-    values = np.array([0.90, 0.91, 0.92, 0.93, 0.94, 0.50])
+    values = np.array(APART)
     sigma = 1.4826 * np.median(np.abs(values - np.median(values)))
     np.testing.assert_array_equal(outlying(values), np.abs(values - np.median(values)) > 3.5 * sigma)
-    assert outlying(values).tolist() == [False] * 5 + [True]
+    assert outlying(values).tolist() == [False] * 7 + [True]
 
 
 @pytest.mark.parametrize(
     "values",
     [
-        [1.0, 1.1, 9.0],
-        [1.0, 1.0, 1.0, 9.0],
-        [1 - 1e-9, 1 - 2e-9, 1 - 3e-9, 1 - 4e-9, 1 - 1e-7],
-        [float("nan"), 1.0, 1.1, 9.0],
+        APART[1:],
+        [1.0] * 7 + [9.0],
+        [*(1 - i * 1e-9 for i in range(7)), 1 - 1e-7],
+        [float("nan"), *APART[1:]],
+        [0.9985, 0.9987, 0.9986, 0.9966],
     ],
-    ids=["three", "no spread", "rounding", "three known"],
+    ids=["seven", "no spread", "rounding", "seven known", "four that nearly agree"],
 )
 def test_nobody_is_flagged_where_the_spread_says_nothing(values: list[float]):
     assert not outlying(np.array(values)).any()
 
 
 def test_missing_values_do_not_hide_who_lies_apart():
-    values = np.array([0.9, np.nan, 0.91, 0.92, 0.93, 0.1])
-    assert outlying(values).tolist() == [False] * 5 + [True]
-    assert deviations(values)[1] == 0
+    values = np.array([np.nan, *APART])
+    assert outlying(values).tolist() == [False] * 8 + [True]
+    assert deviations(values)[0] == 0
 
 
 def test_table_of_who_lies_apart_names_them_and_how_far():
     rows = [
         {"participant_id": f"sub-{i}", "session_id": "ses-1", "contrast": "go", "map": "t", "slope": s}
-        for i, s in enumerate((0.90, 0.91, 0.92, 0.93, 0.94, 0.50))
+        for i, s in enumerate(APART)
     ]
     (found,) = outliers(rows)
-    assert (found["participant_id"], found["session_id"], found["metric"]) == ("sub-5", "ses-1", "slope")
+    assert (found["participant_id"], found["session_id"], found["metric"]) == ("sub-7", "ses-1", "slope")
     assert found["value"] == 0.5
     assert float(found["deviation"]) < -3.5
     assert summary(rows)[0]["n_outlying"] == 1

@@ -1,10 +1,12 @@
 """From a calibration's tables on disk to what the page shows."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bidsglm.calibration.supplement import NAME
+from bidsglm.compare.noise import NOISES
 from bidsglm.dataset.outputs import number, read_json, read_table
 from bidsglm.errors import ReadWriteError
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
@@ -27,12 +29,28 @@ def read_rows(path: Path) -> list[Row]:
     """
     try:
         rows = [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
-        whole = bool(rows) and all(row.keys() == rows[0].keys() >= set(ALWAYS) for row in rows)
+        whole = all(row.keys() == rows[0].keys() >= set(ALWAYS) for row in rows) and _is_complete(rows)
     except ValueError:
         whole = False
     if not whole:
         raise ReadWriteError(f"{path}: is damaged; delete it and run the participant with --calibrate again")
     return list[Row](rows)
+
+
+def _is_complete(rows: Sequence[Mapping[str, object]]) -> bool:
+    """Whether there are rows, and as many of a contrast for every analysis under every noise model.
+
+    >>> _is_complete([{"contrast": "go", "analysis": "ols", "noise": noise} for noise in NOISES])
+    True
+    >>> _is_complete([{"contrast": "go", "analysis": "ols", "noise": "white"}])
+    False
+    """
+    counts = Counter((row["contrast"], row["analysis"], row["noise"]) for row in rows)
+    analyses = {analysis for _, analysis, _ in counts}
+    return bool(rows) and all(
+        len({counts[contrast, analysis, noise] for analysis in analyses for noise in NOISES}) == 1
+        for contrast in {contrast for contrast, _, _ in counts}
+    )
 
 
 def table_path(output_dir: Path, summary: Summary) -> Path | None:

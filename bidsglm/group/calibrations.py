@@ -1,17 +1,15 @@
 """The participants' calibrations, collected into one table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bidsglm.calibration.reading import read_rows, table_path
 from bidsglm.compare.calibration import COLUMNS
 from bidsglm.dataset.outputs import write_json, write_table
 from bidsglm.errors import BidsglmError
-from bidsglm.group.members import Members, Summary, by_name
+from bidsglm.group.members import IDENTITIES, Members, Summary, by_name, identity
 from bidsglm.report.group_calibration import GroupCalibration
 from bidsglm.report.wording import Row
-
-IDENTITIES: Mapping[str, str] = {"participant_id": "participant", "session_id": "session"}
 
 
 def _table(output_dir: Path, name: str) -> Path:
@@ -49,11 +47,7 @@ def _rows(output_dir: Path, unit: Summary) -> list[Row]:
     path = table_path(output_dir, unit)
     if path is None:
         return []
-    session = unit["entities"].get("session")
-    front = {
-        "participant_id": f"sub-{unit['participant']}",
-        **({"session_id": f"ses-{session}"} if session else {}),
-    }
+    front = identity(unit)
     return [{**front, **row} for row in read_rows(path)]
 
 

@@ -49,9 +49,9 @@ def run_group(settings: Settings) -> int:
     _describe_dataset(settings)
     _start_log_file(settings)
     tables = write_tables(members, settings)
-    members = tables.members
+    members = write_calibrations(tables.members)
     if not settings.reports_only:
-        members = write_group_maps(write_regions(write_calibrations(members), atlas), settings)
+        members = write_group_maps(write_regions(members, atlas), settings)
     written = write_group_page(settings, tables._replace(members=members))
     write_citation(settings.output_dir)
     LOG.info("see %s", written.page)

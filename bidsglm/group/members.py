@@ -25,6 +25,11 @@ KEPT = (
 """What else stays in memory of it: not the diagnosis of every design nor the list of files."""
 BOTH = 2
 """Backends that are compared."""
+IDENTITIES: Mapping[str, str] = {
+    "participant_id": "Participant",
+    "session_id": "Session, where sessions are fitted apart",
+}
+"""Columns in front of the group's tables, and what they hold."""
 
 
 class Members(NamedTuple):
@@ -73,6 +78,19 @@ def unit_name(entities: Mapping[str, Any]) -> str:
     """
     parts = entities["prefix"].split("_")
     return "_".join(part for part in parts if part.partition("-")[0] not in ("sub", "ses"))
+
+
+def identity(unit: Summary) -> dict[str, str]:
+    """Cells of a unit in the columns of `IDENTITIES`; no session where there is none.
+
+    >>> identity({"participant": "01", "entities": {"session": "a"}})
+    {'participant_id': 'sub-01', 'session_id': 'ses-a'}
+    """
+    session = unit["entities"].get("session")
+    return {
+        "participant_id": f"sub-{unit['participant']}",
+        **({"session_id": f"ses-{session}"} if session else {}),
+    }
 
 
 def by_name(units: Iterable[Summary]) -> dict[str, list[Summary]]:

@@ -14,9 +14,16 @@ from bidsglm.compare.rois import VALUE_COLUMNS
 from bidsglm.dataset.atlas import Atlas
 from bidsglm.dataset.outputs import number, read_json, read_table
 from bidsglm.errors import BidsglmError, ReadWriteError
-from bidsglm.group.members import Members, Summary, by_name, named, participants_of
+from bidsglm.group.members import (
+    IDENTITIES,
+    Members,
+    Summary,
+    by_name,
+    identity,
+    named,
+    participants_of,
+)
 from bidsglm.group.roi_effects import RegionEffects
-from bidsglm.group.tables import IDENTITIES
 from bidsglm.messages import LOG
 from bidsglm.region_values import (
     SUPPLEMENT,
@@ -141,7 +148,7 @@ class _Gathering:
             self.effects.add(unit["participant"], found)
             for text in warnings:
                 self.said.setdefault(text, []).append(unit["participant"])
-            front = _front(unit)
+            front = identity(unit)
             yield from ({**front, **row} for row in found)
 
 
@@ -149,7 +156,7 @@ def _write(members: Members, name: str, units: Sequence[Summary], source: _Sourc
     """Write both tables; returns the members with failures and notes."""
     folder = members.output_dir / "group"
     values_path, agreement_path = (folder / f"{name}_desc-{kind}_metrics.tsv" for kind in KINDS)
-    fronts = [_front(unit) for unit in units]
+    fronts = [identity(unit) for unit in units]
     identities = {key: text for key, text in IDENTITIES.items() if any(key in front for front in fronts)}
     facts = {**source.facts, "EffectUnits": dict(units[0].get("effect_units", {}))}
     gathering = _Gathering(members, units, source)
@@ -160,14 +167,6 @@ def _write(members: Members, name: str, units: Sequence[Summary], source: _Sourc
         LOG.warning("%s", note)
     members = gathering.members
     return members._replace(notes=(*members.notes, *notes))
-
-
-def _front(unit: Summary) -> Row:
-    session = unit["entities"].get("session")
-    return {
-        "participant_id": f"sub-{unit['participant']}",
-        **({"session_id": f"ses-{session}"} if session else {}),
-    }
 
 
 def _unit_rows(output_dir: Path, unit: Summary, source: _Source) -> tuple[Sequence[Row], Sequence[str]]:

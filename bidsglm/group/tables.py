@@ -4,24 +4,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.compare import agreement, attribution, attribution_spread, calibration, spread
+from bidsglm.compare import agreement, attribution, attribution_spread, spread
 from bidsglm.dataset.outputs import number, read_table, write_json, write_table
 from bidsglm.errors import ReadWriteError
-from bidsglm.group.members import Members, Summary, by_name
+from bidsglm.group.members import IDENTITIES, Members, Summary, by_name, identity
 from bidsglm.model import Settings
 
 Row = dict[str, str | int | float]
 Collected = dict[str, list[dict[str, str]]]
 
-IDENTITIES: Mapping[str, str] = {
-    "participant_id": "Participant",
-    "session_id": "Session, where sessions are fitted apart",
-}
-TEXTS = (
-    *(*IDENTITIES, "contrast", "map", "contrast_name", "metric", "step", "nilearn", "spm", "part_of"),
-    *("analysis", "noise"),
-)
-KEYS = {"agreement": "map", "attribution": "step", "calibration": "rate"}
+TEXTS = (*IDENTITIES, "contrast", "map", "contrast_name", "metric", "step", "nilearn", "spm", "part_of")
+KEYS = {"agreement": "map", "attribution": "step"}
 """A column without which a table is damaged."""
 CONTRAST_NAME = {"contrast_name": "the contrast's name in the model"}
 
@@ -49,21 +42,12 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     """
     members, agreed = _collect(members, "agreement", lambda unit: True)
     members, attributed = _collect(members, "attribution", lambda unit: "attribution" in unit)
-    members, rates = _collect(members, "calibration", _is_calibrated)
     folder = members.output_dir / "group"
-    for name, rows in rates.items():
-        path = folder / f"{name}_desc-calibration_metrics.tsv"
-        write_rows(path, _columns(rows), rows, calibration.COLUMNS)
     return Tables(
         members,
         {name: _write_agreement(folder, name, rows, settings) for name, rows in agreed.items()},
         {name: _write_attribution(folder, name, rows) for name, rows in attributed.items()},
     )
-
-
-def _is_calibrated(unit: Summary) -> bool:
-    """Whether a unit has the tables of `--calibrate`."""
-    return bool(unit.get("supplements", {}).get("calibration", {}).get("files"))
 
 
 def _collect(members: Members, kind: str, has_table: Callable[[Summary], bool]) -> tuple[Members, Collected]:
@@ -89,11 +73,7 @@ def _rows(output_dir: Path, unit: Summary, kind: str) -> list[dict[str, str]]:
         When the table is missing, or is not the one that bidsglm writes.
     """
     path = output_dir / unit["folder"] / f"{unit['prefix']}_desc-{kind}_metrics.tsv"
-    session = unit["entities"].get("session")
-    front = {
-        "participant_id": f"sub-{unit['participant']}",
-        **({"session_id": f"ses-{session}"} if session else {}),
-    }
+    front = identity(unit)
     rows = [{**front, **row} for row in read_table(path)]
     try:
         _numeric(rows)

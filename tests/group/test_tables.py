@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from bidsglm.cli import main
-from bidsglm.dataset.outputs import write_table
-from tests.finished import NAME, change_summary, read_rows, write_group
+from tests.finished import NAME, read_rows, write_group
 
 
 @pytest.fixture(scope="module")
@@ -45,24 +44,6 @@ def test_summary_is_of_the_values_in_the_table(folder: Path) -> None:
     np.testing.assert_allclose(float(found["median"]), np.median(values))
     np.testing.assert_allclose(float(found["upper_quartile"]), np.quantile(values, 0.75))
     assert values.min() <= float(found["ci_lower"]) <= float(found["median"]) <= float(found["ci_upper"])
-
-
-def test_calibrations_stand_below_each_other(tmp_path: Path) -> None:
-    bids, out = write_group(tmp_path, 3)
-    columns = ("analysis", "noise", "effect_size", "p_threshold", "rate", "contrast")
-    for label, rate in (("01", 0.001), ("03", 0.004)):
-        (summary,) = (out / f"sub-{label}").rglob("*_summary.json")
-        path = summary.with_name(summary.name.replace("bidsglm_summary.json", "calibration_metrics.tsv"))
-        write_table(path, columns, [("spm-ar1", "white", 0.0, 0.001, rate, "go")])
-        change_summary(out, label, supplements={"calibration": {"files": [path.name]}})
-    assert main([str(bids), str(out), "group", "-q"]) == 0
-    rows = table(out / "group", "calibration")
-    assert [(row["participant_id"], row["rate"]) for row in rows] == [
-        ("sub-01", "0.001"),
-        ("sub-03", "0.004"),
-    ]
-    assert list(rows[0]) == ["participant_id", *columns]
-    assert not list((tmp_path / "out" / "group").glob("*sub-02*"))
 
 
 def test_attribution_counts_the_step_that_is_largest(folder: Path) -> None:

@@ -6,21 +6,18 @@ common mean. A participant without a value is left out, never filled in.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.contrasts import contrast_label
-from bidsglm.dataset.globs import is_glob, matching
+from bidsglm.dataset.globs import matching
+from bidsglm.dataset.group_contrasts import MEAN, group_contrasts
 from bidsglm.dataset.nearest import hint
 from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.model import CONSTANT, ContrastSpecification, Floats, GroupDesign, GroupModel
 
-MEAN = "mean"
-"""Name of the column of ones, and of its contrast."""
 IDENTIFIER = "participant_id"
 LEVELS = 2
 """Groups that a column of text stands for without a Factor instruction."""
@@ -163,7 +160,7 @@ def group_design(
     found = _covariates(model, participants, kept)
     matrix = np.column_stack(found.columns) if kept else np.empty((0, len(found.names)))
     design = GroupDesign(found.names, matrix)
-    return design, _contrasts(model, found, participants.path), ungrouped
+    return design, group_contrasts(model, found.names, found.groups, participants.path), ungrouped
 
 
 def _ungrouped(model: GroupModel, participants: Participants, labels: Sequence[str]) -> dict[str, str]:
@@ -269,50 +266,3 @@ def _check_mean(
         raise DataError(
             f"{path}: the Dataset node {model.name!r} has no mean: add 1 to X, or the levels of a factor"
         )
-
-
-def _contrasts(model: GroupModel, found: Covariates, path: Path) -> tuple[ContrastSpecification, ...]:
-    """Contrasts of DummyContrasts, the difference of two groups, then those written out."""
-    written = [_renamed(contrast, found.names, path) for contrast in model.contrasts]
-    taken = {contrast.name for contrast in written}
-    contrasts = [_single(name) for name in _dummy_columns(model, found) if name not in taken]
-    for pair in found.groups:
-        difference = _difference(*pair)
-        if model.dummy_contrasts is not None and difference.name not in taken:
-            contrasts.append(difference)
-    return (*contrasts, *written)
-
-
-def _dummy_columns(model: GroupModel, found: Covariates) -> tuple[str, ...]:
-    if model.dummy_contrasts is None:
-        return ()
-    if not model.dummy_contrasts:
-        return found.names
-    expanded: list[str] = []
-    for name in model.dummy_contrasts:
-        plain = MEAN if name == CONSTANT else name
-        pattern = plain if is_glob(plain) or plain in found.names else f"{plain}.*"
-        expanded += matching(pattern, found.names)
-    return tuple(dict.fromkeys(expanded))
-
-
-def _single(name: str) -> ContrastSpecification:
-    return ContrastSpecification(name, contrast_label(name), (name,), np.ones((1, 1)))
-
-
-def _difference(first: str, second: str) -> ContrastSpecification:
-    """The first group minus the second, by the names of the levels."""
-    name = " - ".join(column.partition(".")[2] for column in (first, second))
-    return ContrastSpecification(name, contrast_label(name), (first, second), np.array([[1.0, -1.0]]))
-
-
-def _renamed(contrast: ContrastSpecification, names: Sequence[str], path: Path) -> ContrastSpecification:
-    """The contrast over the design's names, checked."""
-    conditions = tuple(MEAN if name == CONSTANT else name for name in contrast.conditions)
-    for name in conditions:
-        if name not in names:
-            raise DataError(
-                f"{path}: contrast {contrast.name!r}: the design has no column {name!r}{hint(name, names)}; "
-                f"it has {', '.join(names)}"
-            )
-    return replace(contrast, conditions=conditions)

@@ -10,28 +10,17 @@ columns (raters) and MSE of the residual (McGraw & Wong 1996, Psychological Meth
 What is undefined (one subject, no variance) is NaN, never an exception or a warning.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import fdtri
 
+from bidsglm.compare.rates import UNKNOWN, Estimate
 from bidsglm.model import Floats
 
 CONFIDENCE = 0.95
 ROUNDING = 64 * np.finfo(np.float64).eps
 """Deviations below this share of the largest value are rounding, not variance."""
-
-
-class Estimate(NamedTuple):
-    """A number with its confidence interval."""
-
-    value: float
-    lower: float
-    upper: float
-
-
-UNDEFINED = Estimate(math.nan, math.nan, math.nan)
 
 
 class MeanSquares(NamedTuple):
@@ -91,7 +80,7 @@ def icc_consistency(squares: MeanSquares, confidence: float = CONFIDENCE) -> Est
     """
     _, k, rows, _, error = squares
     if rows + (k - 1) * error <= 0:
-        return UNDEFINED
+        return UNKNOWN
     value = (rows - error) / (rows + (k - 1) * error)
     first, second = squares.n_subjects - 1, (squares.n_subjects - 1) * (k - 1)
     tail = 1 - (1 - confidence) / 2
@@ -121,7 +110,7 @@ def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Estim
     n, k, rows, columns, error = squares
     total = rows + (k - 1) * error + k * (columns - error) / n
     if total <= 0 or rows + error <= 0:
-        return UNDEFINED
+        return UNKNOWN
     value = (rows - error) / total
     if columns == error == 0:
         return Estimate(value, value, value)

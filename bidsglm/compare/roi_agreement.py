@@ -15,10 +15,10 @@ import numpy as np
 from scipy.special import stdtrit
 
 from bidsglm.compare.coefficients import LIMITS_OF_AGREEMENT, pearson_r
+from bidsglm.compare.rates import UNKNOWN, Estimate
 from bidsglm.compare.reliability import (
     CONFIDENCE,
-    UNDEFINED,
-    Estimate,
+    ROUNDING,
     icc_agreement,
     icc_consistency,
     mean_squares,
@@ -102,7 +102,7 @@ class OneSample(NamedTuple):
 
 
 def one_sample(values: Floats) -> OneSample:
-    """Mean of some values, its confidence interval and t test; these are NaN where nothing varies.
+    """Mean of some values, its interval and t test; the latter are NaN where nothing but rounding varies.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def one_sample(values: Floats) -> OneSample:
     [2.0, -0.4841, 4.4841, 3.4641, 0.0742, 1.7855]
     """
     mean = float(values.mean()) if len(values) else math.nan
-    if len(values) < MIN_RATED or np.ptp(values) == 0:
+    if len(values) < MIN_RATED or np.ptp(values) <= ROUNDING * np.abs(values).max():
         return OneSample(mean, math.nan, math.nan, math.nan, math.nan, math.nan)
     dof = len(values) - 1
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
@@ -182,7 +182,7 @@ def region_agreement(spm: Floats, nilearn: Floats) -> Row:
 def _intraclass(spm: Floats, nilearn: Floats) -> tuple[Estimate, Estimate]:
     """ICC(A,1) and ICC(C,1) of two packages."""
     if len(spm) < MIN_RATED:
-        return UNDEFINED, UNDEFINED
+        return UNKNOWN, UNKNOWN
     squares = mean_squares(np.column_stack((spm, nilearn)))
     return icc_agreement(squares), icc_consistency(squares)
 

@@ -18,6 +18,8 @@ RESAMPLES = 10_000
 DRAWN_AT_ONCE = 2_000_000
 """Draws in memory: 16 MB."""
 CONFIDENCE = 0.95
+MIN_RESAMPLED = 2
+"""Values of which resamples differ."""
 FAR = 3.5
 """Standard deviations (Iglewicz & Hoaglin 1993)."""
 MAD_TO_SD = 1.4826
@@ -45,7 +47,7 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "upper_quartile": "Upper quartile",
         "maximum": "Largest value",
         "ci_lower": f"Lower end of the {CONFIDENCE:.0%} bootstrap interval of the median ({RESAMPLES} "
-        "resamples of the n values, percentiles)",
+        "resamples of the n values, percentiles); n/a for a single one",
         "ci_upper": f"Upper end of the {CONFIDENCE:.0%} bootstrap interval of the median",
         "n_outlying": f"Participants who lie apart: {OUTLIER_RULE}",
     }
@@ -88,7 +90,7 @@ def _middle_ranks(n: int, seed: int) -> NDArray[np.intp]:
 
 
 def median_interval(values: Floats, seed: int = 0) -> Interval:
-    """Bootstrap percentile interval of the median; its own value twice for a single one.
+    """Bootstrap percentile interval of the median; NaN of a single value, which says nothing of the others.
 
     Parameters
     ----------
@@ -102,6 +104,8 @@ def median_interval(values: Floats, seed: int = 0) -> Interval:
     >>> median_interval(np.array([2.0, 2.0, 2.0]))
     Interval(lower=2.0, upper=2.0)
     """
+    if len(values) < MIN_RESAMPLED:
+        return Interval(np.nan, np.nan)
     medians = np.sort(values)[_middle_ranks(len(values), seed)].mean(axis=1)
     tail = (1 - CONFIDENCE) / 2
     return Interval(*(float(end) for end in np.quantile(medians, (tail, 1 - tail))))

@@ -103,6 +103,7 @@ def test_just_significant_is_significant() -> None:
         ([0.1] * 3, [0.1] * 3, {"icc_a1", "icc_c1", "bias_p", "spm_p", "nilearn_lower"}),
         ([0.1] * 3, [0.3] * 3, {"icc_a1", "icc_c1", "bias_p", "spm_p", "nilearn_lower"}),
         ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], {"bias_t", "bias_p", "bias_lower"}),
+        ([0.1, 0.2, 0.3, 0.4], [0.2, 0.3, 0.4, 0.5], {"bias_t", "bias_p", "bias_lower"}),
     ],
 )
 def test_undefined_numbers_are_nan_without_a_warning(

@@ -40,6 +40,12 @@ def test_interval_of_the_median_is_the_bootstraps(n: int):
     np.testing.assert_allclose(found, naive, atol=WIDTH_SHARE * (naive.high - naive.low))
 
 
+def test_single_participant_has_a_median_without_an_interval():
+    (row,) = summary([{"contrast": "go", "map": "t", "slope": 0.9}])
+    assert (row["n"], row["median"]) == (1, 0.9)
+    assert np.isnan([row["ci_lower"], row["ci_upper"]]).all()
+
+
 def test_interval_depends_on_the_seed_only(monkeypatch: pytest.MonkeyPatch):
     values = np.random.default_rng(0).normal(size=30)
     assert median_interval(values, 1) == median_interval(values, 1)

@@ -164,9 +164,9 @@ def findings(simulated: Cells, real: Cells) -> Iterator[str]:
     shortest = _inflation(simulated, "spm-ar1", "ar1", trs[0])
     if shortest > TOLERANCE:
         yield (
-            f"Even so SPM's AR(1) finds {times(shortest)} times what p < {STRICT:g} promises under AR(1) noise "
-            f"at TR {trs[0]:g} s: its two components are linear about a coefficient of 0.2 and the same for all "
-            "voxels, and at such a TR coefficients are larger and vary."
+            f"Even so SPM's AR(1) finds {times(shortest)} times what p < {STRICT:g} promises under AR(1) "
+            f"noise at TR {trs[0]:g} s: its two components are linear about a coefficient of 0.2 and the "
+            "same for all voxels, and at such a TR coefficients are larger and vary."
         )
     white = {
         name: fmean(_inflation(simulated, name, "white", tr, LOOSE) for tr in trs) * LOOSE for name in names
@@ -273,8 +273,7 @@ def _tr_figure(cells: Cells, path: Path) -> None:
                 found = [_inflation(cells, name, noise, tr) for tr in trs]
                 panel.plot(trs, found, label=TITLES[name], markersize=5, **LOOKS[name])
             panel.set(yscale="log", xlabel="TR (s)", title=NOISE_TITLES[noise])
-            panel.yaxis.set_major_formatter("{x:g}")
-            panel.yaxis.set_minor_formatter("")
+            panel.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
             panel.set_xticks(trs, [f"{tr:g}" for tr in trs], fontsize=8)
         panels[0].set_ylabel(f"times the promised rate at p < {STRICT:g}")
         panels[0].legend(frameon=False, fontsize=8)
@@ -308,9 +307,10 @@ def _pooled_curve(cells: Cells, analysis: str, tr: float) -> tuple[list[float], 
     for cell in cells:
         if (cell["cell"]["noise"], cell["cell"]["repetition_time"]) == ("physiological", tr):
             for name, _, _, _, p, rate in cell["curves"]:
-                if name == analysis and rate > 0:
+                if name == analysis:
                     sums.setdefault(p, []).append(rate)
-    return list(sums), [fmean(rates) for rates in sums.values()]
+    points = sorted(sums)
+    return points, [max(fmean(sums[p]), SMALLEST / 10) for p in points]
 
 
 TEMPLATES = (

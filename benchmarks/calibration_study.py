@@ -63,7 +63,7 @@ MOTION_EFFECT = 0.3
 TARGET = PROJECT / "docs"
 CONTRAST = ContrastSpecification("task", "task", ("trial_type.task",), np.array([[1.0]]))
 NUMERICS = (
-    *(f"bidsglm/calibration/{name}.py" for name in ("experiment", "responses", "trial", "simulation")),
+    *(f"bidsglm/calibration/{name}.py" for name in ("experiment", "responses", "trial")),
     *(f"bidsglm/compare/{name}.py" for name in ("noise", "rates", "calibration")),
 )
 """Files that a cell in the cache is of."""

@@ -18,7 +18,7 @@ LEVEL = 0.95
 
 
 class Estimate(NamedTuple):
-    """A number with its confidence interval, 95 % unless stated otherwise."""
+    """A number with its 95 % interval."""
 
     value: float
     lower: float

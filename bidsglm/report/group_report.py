@@ -10,7 +10,7 @@ from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.group_calibration import GroupCalibration
 from bidsglm.report.group_rois import GroupRegions
-from bidsglm.report.group_verdict import FEW, Evidence, Lead, Verdict, verdict
+from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
 from bidsglm.report.rendering import About
 from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
 from bidsglm.report.wording import UNDEFINED, Row, headline_rows, median, number
@@ -133,9 +133,7 @@ class GroupUnit:
     def verdict(self) -> Verdict:
         """What the page says first."""
         group_rows = {contrast.name: contrast.agreement for contrast in self.contrasts}
-        flagged = (
-            tuple(dict.fromkeys(name for name, _, _ in self.outlying)) if len(self.people) >= FEW else ()
-        )
+        flagged = tuple(dict.fromkeys(name for name, _, _ in self.outlying))
         regions = self.regions.facts if self.regions else None
         return verdict(Evidence(self.people, self.rows, group_rows, regions, self.leads, flagged))
 

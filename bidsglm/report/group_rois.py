@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 
 from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS, Cell, by_importance
 from bidsglm.report.drawing import BACKEND_TITLES
@@ -82,8 +83,8 @@ class GroupRegions:
         """For the page's verdict; without the ICC where only the units would make it low."""
         tested = [row for row in self.ranked if row["same_conclusion"] is not None]
         changed = [row for row in tested if row["same_conclusion"] is False]
-        known = sorted(icc for row in tested if math.isfinite(icc := value_of(row, "icc_a1")))
-        icc = known[len(known) // 2] if known and self.same_unit else math.nan
+        known = [icc for row in tested if math.isfinite(icc := value_of(row, "icc_a1"))]
+        icc = median(known) if known and self.same_unit else math.nan
         words = tuple(f"{self.names[row['region']]} ({row['contrast_name']})" for row in changed)
         n_edge = sum(abs(value_of(row, "z_shift")) < EDGE for row in changed)
         return RegionFacts(len(tested), len(changed), words, icc, n_edge)

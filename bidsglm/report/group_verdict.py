@@ -18,7 +18,7 @@ from bidsglm.report.steps import title
 from bidsglm.report.wording import Row, headline_rows, median, number
 
 FEW = 10
-"""Participants below which a group map turns on single participants, and no one is called outlying."""
+"""Participants below which a group map turns on single participants."""
 SAME_SIZE = 0.05
 """Distance of a slope from 1 up to which sizes are called equal."""
 HEADLINES: Mapping[Grade, str] = {

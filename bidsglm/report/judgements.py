@@ -21,10 +21,6 @@ OTHER_EXTENT = 0.5
 """Dice below which other voxels pass: as between whole pipelines of different packages."""
 FEWEST_VOXELS = 10
 """A Dice of smaller sets turns on single voxels and is not judged; nor do they make a conclusion."""
-FEW = 10
-"""Participants below which a group map is a trial, not a finding."""
-SAME_SIZE = 0.05
-"""Distance of a slope from 1 up to which sizes are called equal."""
 NAMED = 5
 """Regions or contrasts that a sentence names at most."""
 EDGE = 0.5

@@ -30,7 +30,9 @@ def read_rows(path: Path) -> list[Row]:
     try:
         rows = [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
         whole = all(row.keys() == rows[0].keys() >= set(ALWAYS) for row in rows) and _is_complete(rows)
-    except ValueError:
+    except (ValueError, ReadWriteError):
+        if not path.exists():
+            raise
         whole = False
     if not whole:
         raise ReadWriteError(f"{path}: is damaged; delete it and run the participant with --calibrate again")

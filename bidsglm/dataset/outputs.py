@@ -155,11 +155,13 @@ def read_table(path: Path) -> list[dict[str, str]]:
     Raises
     ------
     ReadWriteError
-        When it is missing or cannot be read.
+        When it is missing, cannot be read or does not end as `write_table` ends it.
     """
-    lines = read_text(path).splitlines()
-    header = lines[0].split("\t") if lines else []
-    return [dict(zip(header, line.split("\t"), strict=False)) for line in lines[1:]]
+    text = read_text(path)
+    header, *rows = [line.split("\t") for line in text.splitlines()] or [[]]
+    if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
+        raise ReadWriteError(f"{path}: is truncated or damaged; run the participant again (--overwrite)")
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def number(cell: str) -> float:

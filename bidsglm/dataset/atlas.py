@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,6 +148,8 @@ def places_on(atlas: Atlas, grid: Grid) -> NDArray[np.intp]:
     """
     if is_same_grid(atlas.grid, grid):
         return atlas.places.astype(np.intp)
+    if not _overlap(atlas.grid, grid):
+        return np.zeros(grid.shape, dtype=np.intp)  # nilearn refuses what has nothing in common
     import nibabel as nib
     from nilearn.image import resample_img
 
@@ -165,3 +168,12 @@ def places_on(atlas: Atlas, grid: Grid) -> NDArray[np.intp]:
             force_resample=True,
         )
     return np.asarray(moved.dataobj).astype(np.intp)
+
+
+def _overlap(first: Grid, second: Grid) -> bool:
+    """Whether the boxes around two grids meet; half a voxel around the outermost centres belongs to them."""
+    corners = np.array(list(product((0.0, 1.0), repeat=3)))
+    shape = np.array(second.shape)
+    here = np.linalg.inv(first.affine) @ second.affine
+    ends = (corners * shape - 0.5) @ here[:3, :3].T + here[:3, 3]
+    return bool(((ends.max(axis=0) > -0.5) & (ends.min(axis=0) < np.array(first.shape) - 0.5)).all())

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
-from bidsglm.errors import DataError, NoInputError
+from bidsglm.errors import DataError, NoInputError, ReadWriteError
 
 INDEX_COLUMNS = ("index", "id", "value", "number", "roi_id", "roi")
 """BIDS has `index`; the others come from nilearn, CONN and lists made by hand."""
@@ -57,9 +57,16 @@ def _list(path: Path) -> list[tuple[int, str, str]]:
     Raises
     ------
     DataError
-        When a line has a number alone.
+        When a line has a number alone, or it is no UTF-8 text.
+    ReadWriteError
+        When the file cannot be read.
     """
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        raise ReadWriteError(f"{path}: cannot be read ({error.strerror})") from error
     rows = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip() and line[0] != "#"]
     cells = [(i, line.strip().split("\t" if "\t" in line else None)) for i, line in rows]
     if not cells or not cells[0][1][0].strip().isdigit():

@@ -81,12 +81,15 @@ def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) 
     if not needed:
         return Participants(path, {}, {})
     if not path.exists():
-        raise NoInputError(f"{path}: does not exist, but the model needs its column {needed[0]!r}")
+        raise NoInputError(f"{path}: does not exist, but the model needs its column {needed[0]!r}; add it")
     table = read_tsv(path)
     rows = _rows(table)
     for name in needed:
         if name not in table.columns:
-            raise DataError(f"{path}: has no column {name!r}{hint(name, table.columns)}")
+            known = hint(name, table.columns)
+            raise DataError(
+                f"{path}: has no column {name!r}{known}; add it, or take it out of the Dataset node's X"
+            )
     left_out = {label: why for label in labels if (why := _missing(label, needed, table, rows))}
     cells = {
         name: {label: table.columns[name][rows[label]] for label in labels if label not in left_out}
@@ -98,7 +101,7 @@ def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) 
 def _rows(table: Table) -> dict[str, int]:
     """Participant without prefix -> index of its row."""
     if IDENTIFIER not in table.columns:
-        raise DataError(f"{table.path}: has no column {IDENTIFIER!r}{hint(IDENTIFIER, table.columns)}")
+        raise DataError(f"{table.path}: has no column {IDENTIFIER!r}{hint(IDENTIFIER, table.columns)}; add it")
     rows: dict[str, int] = {}
     for i, cell in enumerate(table.columns[IDENTIFIER]):
         label = cell.removeprefix("sub-")

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bidsglm.dataset.masks import grid_of, is_same_grid
 from bidsglm.dataset.nifti import read_header
 from bidsglm.dataset.outputs import map_name
 from bidsglm.dataset.stacks import MapStack, OtherGridError
-from bidsglm.errors import BidsglmError
+from bidsglm.errors import BidsglmError, DataError
 from bidsglm.group.members import Summary
 
 BACKENDS = ("spm", "nilearn")
@@ -84,6 +87,7 @@ def take(
             paths = {b: [output_dir / name for name in names[b]] for b in BACKENDS}
             _check_packages(paths)
             maps = {b: stacks[b].read(paths[b]) for b in BACKENDS}
+            _check_values(paths, maps)
         except OtherGridError:
             raise
         except BidsglmError as error:
@@ -104,3 +108,12 @@ def _check_packages(paths: Mapping[str, Sequence[Path]]) -> None:
             f"{nilearn.path}: its grid differs from that of {spm.path}; run the participant again "
             "(--overwrite)"
         )
+
+
+def _check_values(paths: Mapping[str, Sequence[Path]], maps: Mapping[str, NDArray[np.float32]]) -> None:
+    """Check that a participant's maps hold anything: an empty one would empty the mask of the group."""
+    for backend in BACKENDS:
+        if not np.isfinite(maps[backend]).any():
+            raise DataError(
+                f"{paths[backend][0]}: has no value in any voxel; run the participant again (--overwrite)"
+            )

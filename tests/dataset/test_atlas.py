@@ -160,6 +160,16 @@ def test_regions_of_the_nearest_voxels_are_taken(tmp_path: Path, affine: np.ndar
     assert len(np.unique(found)) == 3
 
 
+@pytest.mark.parametrize("away", [500.0, -500.0])
+def test_atlas_that_lies_elsewhere_has_no_voxel(tmp_path: Path, away: float) -> None:
+    atlas = read_atlas(write(tmp_path / "a.nii.gz", labelled()))
+    affine = AFFINE.copy()
+    affine[1, 3] += away
+    found = places_on(atlas, Grid((9, 8, 7), affine))
+    assert found.shape == (9, 8, 7)
+    assert not found.any()
+
+
 def test_same_grid_is_left_untouched(tmp_path: Path) -> None:
     atlas = read_atlas(write(tmp_path / "a.nii.gz", labelled()))
     np.testing.assert_array_equal(places_on(atlas, Grid((6, 5, 4), AFFINE)), atlas.places)
@@ -216,9 +226,10 @@ def test_broken_labels_name_file_and_line(tmp_path: Path, text: str, said: str) 
     assert "\n" not in str(caught.value)
 
 
-def test_labels_that_are_no_text_say_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("header", [b"index\tname\n", b""])
+def test_labels_that_are_no_text_say_so(tmp_path: Path, header: bytes) -> None:
     path = tmp_path / "names.tsv"
-    path.write_bytes(b"index\tname\n3\t\xff\xfe\n")
+    path.write_bytes(header + b"3\t\xff\xfe\n")
     with pytest.raises(DataError, match="not UTF-8 text"):
         read_atlas(write(tmp_path / "a.nii.gz", labelled()), path)
 

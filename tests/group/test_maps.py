@@ -309,6 +309,17 @@ def test_truncated_map_is_named_and_the_others_go_on(tmp_path: Path, capsys: Sai
     assert path.name in (out / "group.html").read_text()
 
 
+def test_map_without_a_value_leaves_only_its_participant_out(tmp_path: Path, capsys: Said) -> None:
+    bids, out = write_group(tmp_path, 4)
+    path = effect_paths(out, "spm")[1]
+    image = nib.load(path)
+    nib.save(nib.Nifti1Image(np.full(image.shape, np.nan, np.float32), image.affine), path)
+    assert group(bids, out) == 65
+    assert f"{path}: has no value in any voxel; run the participant again" in capsys.readouterr().err
+    (entry,) = summary(out)["contrasts"]
+    assert entry["participants"] == ["01", "03", "04"]
+
+
 def test_maps_on_different_grids_are_an_error_that_names_two_files(tmp_path: Path, capsys: Said) -> None:
     bids, out = write_group(tmp_path, 2)
     write_participant(out, "03", {"go": effects(5)}, affine=np.diag([2.0, 3, 3, 1]))

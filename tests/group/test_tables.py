@@ -56,3 +56,18 @@ def test_attribution_counts_the_step_that_is_largest(folder: Path) -> None:
         "noise": "6",
     }
     np.testing.assert_allclose(float(found["noise"]["share_median"]), 0.6)
+
+
+@pytest.mark.parametrize("left", [0, 0.7])
+def test_table_cut_off_names_its_participant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], left: float
+) -> None:
+    bids, out = write_group(tmp_path, 3)
+    (path,) = out.glob("sub-02/func/*_desc-agreement_metrics.tsv")
+    text = path.read_text()
+    path.write_text(text[: int(left * len(text))].rsplit("\t", 1)[0])
+    assert main([str(bids), str(out), "group", "-q"]) == 74
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert str(path) in line
+    assert "run the participant again" in line
+    assert {row["participant_id"] for row in table(out / "group", "agreement")} == {"sub-01", "sub-03"}

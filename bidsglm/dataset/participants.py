@@ -101,7 +101,8 @@ def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) 
 def _rows(table: Table) -> dict[str, int]:
     """Participant without prefix -> index of its row."""
     if IDENTIFIER not in table.columns:
-        raise DataError(f"{table.path}: has no column {IDENTIFIER!r}{hint(IDENTIFIER, table.columns)}; add it")
+        known = hint(IDENTIFIER, table.columns)
+        raise DataError(f"{table.path}: has no column {IDENTIFIER!r}{known}; add it")
     rows: dict[str, int] = {}
     for i, cell in enumerate(table.columns[IDENTIFIER]):
         label = cell.removeprefix("sub-")

@@ -98,7 +98,9 @@ def write_demo(
         _write_table(pd.DataFrame({"participant_id": labels}), output_dir / "participants.tsv")
         _write_participants(demo, labels, recording, min(n_procs, participants))
     except OSError as error:
-        raise CannotCreateError(f"{output_dir}: cannot write the demo there: {error}") from error
+        raise CannotCreateError(
+            f"{output_dir}: cannot write the demo ({error.strerror}); name another folder"
+        ) from error
     return demo
 
 
@@ -117,7 +119,9 @@ def renew_demo(output_dir: Path, participant: str, recording: Recording = DEFAUL
         _claim(output_dir)
         _copy_files(output_dir)
     except OSError as error:
-        raise CannotCreateError(f"{output_dir}: cannot write the demo there: {error}") from error
+        raise CannotCreateError(
+            f"{output_dir}: cannot write the demo ({error.strerror}); name another folder"
+        ) from error
     return demo
 
 

@@ -122,7 +122,7 @@ def submit(settings: Path, environment: dict[str, str]) -> "subprocess.Completed
 def test_array_does_each_participant_and_the_group_follows(tmp_path: Path, cluster: dict[str, str]) -> None:
     study = tiny.write_study(tmp_path)
     (study / "participants.tsv").write_text(
-        "age\tparticipant_id\r\n20\tsub-01\r\n21\tsub-03\r\n22\tsub-02\r\n"
+        "\ufeffparticipant_id\tage\r\nsub-01\t20\r\nsub-03\t21\r\nsub-02\t22\r\nsub-01\t20\r\n"
     )
     (study / "sub-02/func" / f"sub-02_task-{tiny.TASK}_events.tsv").write_text("no events\n")
     (tmp_path / "image.sif").touch()

@@ -15,6 +15,9 @@ OUTPUT = "output"
 BIDS, FMRIPREP = "bids", "fmriprep"
 """Keys of the two input folders."""
 
+ONLY_PRINT = ("--help", "--version", "--bids-exec-spec")
+"""Options with which the program prints something and ends: no task for brainlife."""
+
 
 class Config(NamedTuple):
     """What is to be run."""
@@ -32,7 +35,7 @@ def read_config(path: Path) -> Config:
         When it is missing, no JSON object, or asks for what there is not.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise NoInputError(f"{path}: cannot be read ({error.strerror}); brainlife writes it") from error
     except ValueError as error:
@@ -84,7 +87,7 @@ def _options() -> dict[str, argparse.Action]:
         option.removeprefix("--").replace("-", "_"): action
         for action in build_parser()._actions
         for option in action.option_strings
-        if option.startswith("--")
+        if option.startswith("--") and option not in ONLY_PRINT
     }
 
 

@@ -146,7 +146,7 @@ def read_document(path: Path) -> Mapping[str, object]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise NoInputError(f"{path}: no such model file") from None
+        raise NoInputError(f"{path}: no such model file; correct --model") from None
     except IsADirectoryError:
         raise NoInputError(f"{path}: is a folder; --model takes a *_smdl.json file") from None
     except UnicodeDecodeError as error:

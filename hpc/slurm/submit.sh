@@ -24,9 +24,10 @@ fi
 
 participants() {
     if [ -r "$BIDS_DIR/participants.tsv" ]; then
-        tr -d '\r' <"$BIDS_DIR/participants.tsv" | awk -F '\t' '
+        # spreadsheets leave byte order marks and carriage returns
+        tr -d '\r' <"$BIDS_DIR/participants.tsv" | LC_ALL=C sed $'1s/^\xef\xbb\xbf//' | awk -F '\t' '
             NR == 1 { for (i = 1; i <= NF; i++) if ($i == "participant_id") column = i; next }
-            column && $column != "" { print $column }'
+            column && $column != "" && !seen[$column]++ { print $column }'
     else
         find "$BIDS_DIR" -mindepth 1 -maxdepth 1 -type d -name 'sub-*' -exec basename {} \; | sort
     fi
@@ -44,7 +45,8 @@ done >"$BIDSGLM_PARTICIPANTS"
 count=$(wc -l <"$BIDSGLM_PARTICIPANTS" | tr -d ' ')
 if [ "$count" -eq 0 ]; then
     rm "$BIDSGLM_PARTICIPANTS"
-    echo "submit.sh: no participant of $BIDS_DIR has preprocessed data in $DERIVATIVES" >&2
+    echo "submit.sh: no participant of $BIDS_DIR has preprocessed data in $DERIVATIVES; look at the participant_id" \
+        "of participants.tsv, or correct $1" >&2
     exit 66
 fi
 

@@ -114,6 +114,8 @@ def test_failed_participant_is_a_message(tmp_path: Path) -> None:
 def test_key_that_is_no_option_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown key 'smoothing'"):
         config({"bids": "b", "smoothing": 6}, "config.json")
+    with pytest.raises(UsageError, match="unknown key 'version'"):
+        config({"bids": "b", "version": True}, "config.json")
     with pytest.raises(UsageError, match="lacks bids"):
         config({"bids": ""}, "config.json")
 

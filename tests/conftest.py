@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bidsglm import unit_page
 from bidsglm.dataset import validation
+from bidsglm.group import page_maps
+from bidsglm.report.figures import ContrastImages, Figure
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -31,4 +34,22 @@ def no_validator() -> Iterator[None]:
     """Runs go without the BIDS validator, half a second each: tests/dataset/test_validation.py has it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validation, "find_validator", lambda: None)
+        yield
+
+
+def _plain_figures(images: ContrastImages) -> tuple[Figure, ...]:
+    return tuple(
+        Figure(
+            f"contrast-{images.label}_desc-{kind}.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "", ""
+        )
+        for kind in ("maps", "scatter")
+    )
+
+
+@pytest.fixture(scope="module")
+def plain_figures() -> Iterator[None]:
+    """Figures of the maps are empty, for modules that claim nothing of them: drawing is most of a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        for page in (page_maps, unit_page):
+            patch.setattr(page, "contrast_figures", _plain_figures)
         yield

@@ -16,6 +16,8 @@ from bidsglm.dataset.atlas import read_atlas
 from bidsglm.region_values import RegionReader, UnitRegions
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 P = f"sub-01_task-{tiny.TASK}_space-{tiny.SPACE}"
 TABLE = f"sub-01/func/{P}_desc-rois_metrics.tsv"
 SUMMARY = f"sub-01/func/{P}_desc-bidsglm_summary.json"

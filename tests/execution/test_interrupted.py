@@ -21,6 +21,8 @@ from bidsglm.errors import ReadWriteError
 from bidsglm.writing import check_alone
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 FORK = multiprocessing.get_context("fork")
 DEADLINE = 600.0
 """s, on a machine with much else to do"""

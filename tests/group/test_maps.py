@@ -30,6 +30,8 @@ from tests.finished import (
     write_participant,
 )
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 Said = pytest.CaptureFixture[str]
 RELATIVE = 1e-6
 """What the project promises against nilearn on images; maps are float32."""

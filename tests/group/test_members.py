@@ -15,6 +15,8 @@ from tests.finished import (
     write_participant,
 )
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 Said = pytest.CaptureFixture[str]
 
 

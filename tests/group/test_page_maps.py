@@ -10,7 +10,7 @@ from bidsglm.dataset.images import map_bytes, read_map
 from bidsglm.dataset.outputs import clusters_name, map_name, write_bytes, write_table
 from bidsglm.errors import NoInputError
 from bidsglm.group.background import background_path, write_background
-from bidsglm.group.page_maps import definition, group_maps, title
+from bidsglm.group.page_maps import GroupMaps, definition, group_maps, title
 from bidsglm.model import Volume
 from bidsglm.report.volumes import unpacked
 
@@ -43,8 +43,20 @@ def maps() -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """An output folder with one contrast's maps; the packages' masks differ by a plane."""
-    group = tmp_path / "group"
+    """An output folder with one contrast's maps."""
+    return write_out(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, GroupMaps]:
+    """The same folder, and what the page shows of it, drawn once."""
+    folder = write_out(tmp_path_factory.mktemp("shown"))
+    return folder, group_maps(folder, NAME)
+
+
+def write_out(folder: Path) -> Path:
+    """One contrast's maps; the packages' masks differ by a plane."""
+    group = folder / "group"
     for backend, t in maps().items():
         inside = np.ones(SHAPE, bool)
         inside[0 if backend == "spm" else -1] = False
@@ -62,8 +74,8 @@ def out(tmp_path: Path) -> Path:
     columns = ["contrast", "group_contrast", "map", "n_both", "pearson_r", "contrast_name"]
     rows = [["go", "mean", "t", 560, 0.98, "go!"], ["stop", "mean", "t", 560, 0.5, "stop"]]
     write_table(group / f"{NAME}_desc-groupAgreement_metrics.tsv", columns, rows)
-    write_summary(tmp_path, [ENTRY])
-    return tmp_path
+    write_summary(folder, [ENTRY])
+    return folder
 
 
 def write_summary(output_dir: Path, contrasts: list[dict]) -> None:
@@ -71,8 +83,8 @@ def write_summary(output_dir: Path, contrasts: list[dict]) -> None:
     write_bytes(output_dir / "group" / f"{NAME}_desc-group_summary.json", json.dumps(told).encode())
 
 
-def test_the_viewers_maps_are_those_of_the_files(out):
-    found = group_maps(out, NAME)
+def test_the_viewers_maps_are_those_of_the_files(shown):
+    _, found = shown
     (contrast,) = found.contrasts
     record = contrast.volumes["maps"][0]
     spm, nilearn = unpacked(record)
@@ -84,8 +96,8 @@ def test_the_viewers_maps_are_those_of_the_files(out):
         np.testing.assert_allclose(got[known], expected[known], rtol=0, atol=ROUNDING)
 
 
-def test_thresholds_agreement_and_clusters_belong_to_the_contrast(out):
-    found = group_maps(out, NAME)
+def test_thresholds_agreement_and_clusters_belong_to_the_contrast(shown):
+    _, found = shown
     (contrast,) = found.contrasts
     assert contrast.volumes["thresholds"] == [
         {"title": "p < 0.001", "heights": [3.1, 3.1]},
@@ -100,8 +112,9 @@ def test_thresholds_agreement_and_clusters_belong_to_the_contrast(out):
     assert (found.methods, found.notes) == (("How.",), ("A note.",))
 
 
-def test_figures_are_written_beside_the_maps(out):
-    (contrast,) = group_maps(out, NAME).contrasts
+def test_figures_are_written_beside_the_maps(shown):
+    out, found = shown
+    (contrast,) = found.contrasts
     assert len(contrast.figures) == 5
     for figure in contrast.figures:
         assert (out / "group" / "figures" / f"{NAME}_{figure.name}").read_bytes() == figure.content

@@ -15,6 +15,8 @@ from bidsglm.dataset.outputs import map_name
 from bidsglm.region_values import RegionReader, atlas_facts, write_region_table
 from tests import finished
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 VALUES = f"group/{finished.NAME}_desc-rois_metrics.tsv"
 AGREEMENT = f"group/{finished.NAME}_desc-roiAgreement_metrics.tsv"
 ROUNDING = 1e-9

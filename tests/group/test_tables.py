@@ -9,6 +9,8 @@ import pytest
 from bidsglm.cli import main
 from tests.finished import NAME, read_rows, write_group
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bidsglm.compare.roi_agreement import Cell
 from bidsglm.dataset.outputs import number, read_json, read_table
+from bidsglm.errors import ReadWriteError
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
 
@@ -27,7 +28,17 @@ def _cell(key: str, text: str) -> Cell:
 
 
 def _rows(path: Path) -> tuple[dict[str, Cell], ...]:
-    return tuple({key: _cell(key, text) for key, text in row.items()} for row in read_table(path))
+    """Rows of a table of regions.
+
+    Raises
+    ------
+    ReadWriteError
+        When it cannot be read, or holds a word where a number should stand.
+    """
+    try:
+        return tuple({key: _cell(key, text) for key, text in row.items()} for row in read_table(path))
+    except (KeyError, ValueError) as error:
+        raise ReadWriteError(f"{path}: is damaged ({error}); make it again with --atlas") from error
 
 
 def participant_regions(folder: Path, prefix: str, page_dir: Path) -> ParticipantRegions | None:

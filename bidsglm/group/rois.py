@@ -199,7 +199,9 @@ def _read(path: Path) -> list[Row]:
             for row in read_table(path)
         ]
     except (KeyError, ValueError) as error:
-        raise ReadWriteError(f"{path}: is damaged ({error}); run the participant again") from error
+        raise ReadWriteError(
+            f"{path}: is damaged ({error}); run the participant again (--overwrite)"
+        ) from error
 
 
 def _number(cell: str) -> float | int:

@@ -80,7 +80,9 @@ def _rows(output_dir: Path, unit: Summary, kind: str) -> list[dict[str, str]]:
         if not all("contrast" in row and KEYS[kind] in row for row in rows):
             raise ValueError("columns are missing")
     except ValueError as error:
-        raise ReadWriteError(f"{path}: is damaged ({error}); run the participant again") from error
+        raise ReadWriteError(
+            f"{path}: is damaged ({error}); run the participant again (--overwrite)"
+        ) from error
     return rows
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from bidsglm.backends import BACKENDS
 from bidsglm.calibration.experiment import Experiment, Source, experiment
 from bidsglm.model import (
+    DEFAULT_HIGH_PASS,
     Condition,
     ContrastSpecification,
     ModelSpecification,
@@ -53,12 +54,15 @@ def source(
     contrasts: tuple[ContrastSpecification, ...] = (DIFFERENCE,),
     spm: SpmSettings = SPM,
     nilearn: NilearnSettings = NILEARN,
+    high_pass: float = DEFAULT_HIGH_PASS,
 ) -> Source:
     """Runs of noise with an autocorrelation that varies around rho, on a bright brain that moves."""
     rng = np.random.default_rng(1)
     paradigms = [paradigm(n, repetition_time, block, seed) for seed, n in enumerate(n_scans)]
     names = ("trial_type.a", "trial_type.b", *CONFOUNDS)
-    model = ModelSpecification("small", names, contrasts=contrasts, spm=spm, nilearn=nilearn)
+    model = ModelSpecification(
+        "small", names, contrasts=contrasts, spm=spm, nilearn=nilearn, high_pass=high_pass
+    )
     coefficients = np.clip(rho + 0.1 * rng.standard_normal(n_voxels) * (rho > 0), 0, 0.9)
     level = rng.uniform(700, 1300, n_voxels)
     series = []

@@ -24,7 +24,7 @@ from bidsglm.report.figures import (
 from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, UnitReport
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import EFFECT_UNITS
-from bidsglm.report.methods import RunInput, SettingRow
+from bidsglm.report.methods import ESTIMATES, RunInput, SettingRow
 from bidsglm.report.volumes import Scene, packed_contrast, scene
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.summary import warnings_of
@@ -39,7 +39,6 @@ class UnitFiles:
 
     def __init__(self, output_dir: Path, summary: Summary) -> None:
         self.summary = summary
-        self.output_dir = output_dir
         self.output_dir = output_dir
         self.folder = output_dir / summary["folder"]
         self.prefix = summary["prefix"]
@@ -145,7 +144,10 @@ def _estimates(summary: Summary) -> tuple[SettingRow, ...]:
         backend: {
             "voxels in the mask": f"{facts['n_voxels']:,}",
             "residual degrees of freedom": f"{facts['dof']:.4g}",
-            **{str(key).replace("_", " "): _words(value) for key, value in facts["noise"].items()},
+            **{
+                ESTIMATES.get(key, key.replace("_", " ")): _words(value)
+                for key, value in facts["noise"].items()
+            },
         }
         for backend, facts in found.items()
     }

@@ -224,7 +224,9 @@ def _steps(panel: Panel, values: Sequence[float]) -> Iterator[str]:
         yield f"<circle cx='{panel.x(value):.1f}' cy='{_middle(row):.1f}' r='4.5' fill='{hue}'/>"
         changed = not row or value != values[row - 1]
         look = "" if changed else f"fill='{FAINT}'"
-        yield _text(panel.x(value) + 9, _middle(row) + 4, rounded(value, largest) if row else "0", look)
+        # A way that comes from the right would cross a number beside its dot.
+        reach = max(value, values[row - 1]) if row else value
+        yield _text(panel.x(reach) + 9, _middle(row) + 4, rounded(value, largest) if row else "0", look)
     last, whole = len(values), rounded(panel.breakdown.total, largest)
     yield _text(panel.x(values[-1]) + 9, _middle(last) + 4, whole, _bold(SPM_COLOUR))
     yield f"<circle cx='{panel.x(values[-1]):.1f}' cy='{_middle(last):.1f}' r='4.5' fill='{SPM_COLOUR}'/>"

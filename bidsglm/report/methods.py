@@ -9,6 +9,20 @@ from bidsglm.model import DEFAULT_MICROTIME_ONSET, Hrf, ModelSpecification, Para
 from bidsglm.spm.regressors import microtime_onset
 
 _COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
+ESTIMATES = {
+    "serial_correlation": "noise model",
+    "model": "noise model",
+    "rank": "rank of the design without the filter's cosines",
+    "n_cosines": "cosines of the high-pass filter, each run",
+    "n_drift_columns": "drift regressors, each run",
+    "trace": "trace of RV, by which residual squares are divided",
+    "hyperparameters": "hyperparameters of V (ReML), each run",
+    "n_voxels_pooled": "voxels pooled to estimate V",
+    "f_threshold": "F above which a voxel is pooled",
+    "f_dof": "degrees of freedom of this F",
+    "autocorrelation_quartiles": "quartiles of the voxels' autocorrelation, each run",
+}
+"""What a backend reports of a fit -> name of the row on the page."""
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ def _page(settings: Settings, participant: str) -> Path:
 
 def _write_page(settings: Settings, participant: str) -> list[Failure]:
     """Write the page from what stands on disk; its failure is one more failure of the participant."""
+    LOG.info("sub-%s: writing the page", participant)
     try:
         write_participant_page(settings.output_dir, participant)
     except Exception as error:

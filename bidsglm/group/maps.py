@@ -102,6 +102,12 @@ def _one_model(
     found = first_levels(units)
     for name in set(model.first_level) - {name for c in found for name in (c.name, c.label)}:
         told.notes.append(f"The filter of {model.name} names {name!r}, a contrast that no participant has.")
+    if len(everybody) == 1:
+        told.notes.append(
+            f"No group maps: there is only {named(everybody)}, and of one participant no variance"
+            " between them."
+        )
+        return
     for contrast in found:
         if model.first_level and not {contrast.name, contrast.label} & set(model.first_level):
             continue
@@ -172,8 +178,9 @@ def _left_out(contrast: FirstLevel, task: _Task) -> dict[str, str]:
 
 
 def _too_few(contrast: FirstLevel, labels: Sequence[str]) -> str:
-    who = f"only {named(labels)} has it" if labels else "no participant has it"
-    return f"{contrast.name}: no group maps, {who}: of one participant there is no variance between them."
+    if not labels:
+        return f"{contrast.name}: no group maps, no participant has it."
+    return f"{contrast.name}: no group maps, only {named(labels)} has it, and of one there is no variance."
 
 
 def _check_enough(design: GroupDesign, contrast: FirstLevel) -> None:

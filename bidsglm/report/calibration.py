@@ -31,6 +31,8 @@ JUDGED = (0.05, 0.001)
 STRICT = 0.001
 TYPICAL_EFFECT = 0.5
 """% signal change, at which sensitivities are compared."""
+SMALLEST = 1e-5
+"""Rate that is told in digits; lower bounds of wide intervals are smaller than anybody reads."""
 LIKE = 0.03
 """Difference of two sensitivities that is not worth a word."""
 MARKS: Mapping[Judgement, str] = {
@@ -139,11 +141,13 @@ def rate(row: Row, name: str = "rate", prefix: str = "") -> Estimate:
 def percent(value: float) -> str:
     r"""A share as per cent with two digits that count.
 
-    >>> [percent(x) for x in (0.0512, 0.00123, 0.5, 0.0, float("nan"))]
-    ['5.1\xa0%', '0.12\xa0%', '50\xa0%', '0\xa0%', 'n/a']
+    >>> [percent(x) for x in (0.0512, 0.00123, 0.5, 0.0, 3e-9, float("nan"))]
+    ['5.1\xa0%', '0.12\xa0%', '50\xa0%', '0\xa0%', '< 0.001\xa0%', 'n/a']
     """
     if not math.isfinite(value):
         return UNDEFINED
+    if 0 < value < SMALLEST:
+        return f"< {100 * SMALLEST:g}\N{NO-BREAK SPACE}%"
     return f"{float(f'{100 * value:.2g}'):g}\N{NO-BREAK SPACE}%"
 
 

@@ -61,8 +61,8 @@ def _spread(facts: GroupFacts) -> str:
         return ""
     return (
         "Metrics of the participants' maps are summarised by their median and quartiles, with a"
-        f" {CONFIDENCE:.0%} bootstrap percentile interval of the median ({RESAMPLES:,} resamples of the"
-        f" participants' values). Among {FEWEST} participants or more, one is called outlying who lies"
+        f" {100 * CONFIDENCE:.0f} % bootstrap percentile interval of the median ({RESAMPLES:,} resamples of"
+        f" the participants' values). Among {FEWEST} participants or more, one is called outlying who lies"
         f" further than {FAR} robust standard deviations ({MAD_TO_SD} times the median absolute deviation;"
         " Iglewicz & Hoaglin, 1993) from the median."
     )

@@ -199,6 +199,8 @@ def lead_sentence(lead: Lead) -> str:
 def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgement]) -> tuple[str, ...]:
     """What to do, by what was found."""
     found = []
+    if grade is None and len(evidence.participants) > 1:
+        found.append("For an answer, run the group level for its maps (not --reports-only), or with --atlas.")
     if grade == Grade.NONE and len(evidence.participants) >= FEW:
         found.append("Use either package, and name it with its version and settings (Methods).")
     if grade == Grade.EXTENT:
@@ -217,7 +219,8 @@ def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgeme
         found.append("Never pool or compare effect sizes across the packages: each has its own unit.")
     effect = next((lead for lead in evidence.leads if lead.map == "effect"), None)
     if effect and effect.step in STEP_ACTIONS and grade != Grade.NONE:
-        found.append(f"To bring the group maps together, {STEP_ACTIONS[effect.step]}.")
+        which = "effect" if grade is None else "group"
+        found.append(f"To bring the {which} maps together, {STEP_ACTIONS[effect.step]}.")
     if evidence.outlying:
         found.append(f"Look at the pages of {listed(evidence.outlying)} before anything else.")
     if len(evidence.participants) < FEW and grade is not None:

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from bidsglm.model import Hrf, ModelSpecification, NilearnSettings, SpmSettings
+from bidsglm.report.group_methods import group_paragraphs
 from bidsglm.report.methods import effect_units, paragraphs, setting_rows
 from bidsglm.report.references import REFERENCES, cited
 
 from .records import paradigm
+from .test_group_methods import ALL
 
 MODEL = ModelSpecification("auto", ("trial_type.go",))
 
@@ -108,7 +110,7 @@ def test_methods_describe_only_the_backends_that_ran():
 
 
 def test_everything_cited_is_referenced_and_the_reverse():
-    texts = paragraphs(MODEL, (paradigm(),))
+    texts = (*paragraphs(MODEL, (paradigm(),)), *group_paragraphs(ALL))
     assert set(cited(texts)) == set(REFERENCES.values())
     for key, text in REFERENCES.items():
         assert text.startswith(key.split()[0].rstrip(","))

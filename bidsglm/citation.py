@@ -56,7 +56,17 @@ def _readable(paths: Iterable[Path]) -> Iterable[dict[str, Any]]:
 def _finished(output_dir: Path) -> Methods:
     """Methods of the units that stand finished in the output folder."""
     found = _readable(summary_paths(output_dir))
-    return {s["prefix"]: tuple(s["methods"]) for s in found if s.get("status") == "finished"}
+    return {s["prefix"]: tuple(s["methods"]) for s in found if _has_methods(s)}
+
+
+def _has_methods(summary: Mapping[str, Any]) -> bool:
+    """Whether a unit is finished and its summary in form.
+
+    >>> _has_methods({"status": "finished", "prefix": 7, "methods": []})
+    False
+    """
+    in_form = isinstance(summary.get("prefix"), str) and isinstance(summary.get("methods"), list)
+    return in_form and summary.get("status") == "finished"
 
 
 def _says_all(text: str, methods: Iterable[Sequence[str]]) -> bool:

@@ -164,18 +164,32 @@ def _whole(unit: Summary, path: Path) -> Summary:
     missing = [key for key in NEEDED if key not in unit]
     if missing:
         raise ReadWriteError(f"{path}: has no {missing[0]!r}; run the participant again (--overwrite)")
-    contrasts = unit["contrasts"]
-    if not (
-        isinstance(unit["entities"], dict)
-        and isinstance(contrasts, list)
-        and all(isinstance(c, dict) and c.keys() >= CONTRAST for c in contrasts)
-    ):
+    if not _is_in_form(unit):
         raise ReadWriteError(
             f"{path}: is not as bidsglm {bidsglm.__version__} writes it; run the participant again "
             "(--overwrite)"
         )
     kept = {key: unit[key] for key in (*NEEDED, *KEPT) if key in unit}
     return {**kept, "runs": len(unit.get("runs", ()))}
+
+
+def _is_in_form(unit: Summary) -> bool:
+    """Whether what is there is of the kind that bidsglm writes.
+
+    >>> unit = {"participant": "01", "prefix": "sub-01_task-x", "folder": "sub-01/func", "entities": {}}
+    >>> [_is_in_form(unit | {"backends": ["spm"], "contrasts": found}) for found in ([], [5], None)]
+    [True, False, False]
+    """
+    texts = [unit[key] for key in ("participant", "prefix", "folder")]
+    lists = [unit["backends"], unit["contrasts"], unit.get("runs", [])]
+    recorded = unit.get("configuration")
+    objects = [unit["entities"], {} if recorded is None else recorded]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(found, list) for found in lists)
+        and all(isinstance(found, dict) for found in objects)
+        and all(isinstance(c, dict) and c.keys() >= CONTRAST for c in unit["contrasts"])
+    )
 
 
 def _problem(participant: str, found: Found) -> str:

@@ -115,6 +115,19 @@ def test_summary_of_another_shape_is_named_and_harms_nobody_else(tmp_path: Path,
     assert members(out) == ["sub-03"]
 
 
+def test_values_of_another_kind_in_summaries_are_named_and_harm_nobody_else(
+    tmp_path: Path, capsys: Said
+) -> None:
+    bids, out = write_group(tmp_path, 8)
+    wrong = {"backends": 5, "entities": [], "configuration": 5, "runs": 5, "prefix": 7, "participant": 3}
+    for number, (key, value) in enumerate(wrong.items(), start=1):
+        change_summary(out, f"{number:02d}", **{key: value})
+    assert group(bids, out) == 74
+    said = capsys.readouterr().err.splitlines()
+    assert sum("ERROR failed" in line and "is not as bidsglm" in line for line in said) == len(wrong)
+    assert members(out) == ["sub-07", "sub-08"]
+
+
 @pytest.mark.parametrize("kind", ["agreement", "attribution"])
 def test_damaged_table_is_named_and_harms_nobody_else(tmp_path: Path, capsys: Said, kind: str) -> None:
     bids, out = write_group(tmp_path, 3)

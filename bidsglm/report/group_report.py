@@ -125,9 +125,14 @@ class GroupUnit:
         return tuple(str(name) for name in dict.fromkeys(row["participant_id"] for row in self.rows))
 
     @cached_property
+    def per_session(self) -> bool:
+        """Whether somebody has several sessions that were fitted apart, which count each."""
+        return len({shown_name(row) for row in self.rows}) > len(self.people)
+
+    @cached_property
     def leads(self) -> tuple[Lead, ...]:
         """Leading step of the effect and of the statistic over all contrasts."""
-        return leads(self.shares)
+        return leads(self.shares, self.per_session)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -208,12 +213,12 @@ def _by_contrast(rows: list[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def leads(shares: tuple[StepShares, ...]) -> tuple[Lead, ...]:
+def leads(shares: tuple[StepShares, ...], per_session: bool = False) -> tuple[Lead, ...]:
     """Leading step of the effect and of the statistic, over contrasts and participants.
 
     >>> steps = StepCount("noise", 3, 0.8, 0.4, 0.9), StepCount("filter", 1, 0.1, 0, 0.5)
     >>> leads((StepShares("go", "t", 4, steps),))
-    (Lead(map='t', step='noise', share=0.8, n_leading=3, n=4, n_contrasts=1),)
+    (Lead(map='t', step='noise', share=0.8, n_leading=3, n=4, n_contrasts=1, per_session=False),)
     """
     found: list[Lead] = []
     for name in ("effect", "t", "F"):
@@ -228,7 +233,7 @@ def leads(shares: tuple[StepShares, ...]) -> tuple[Lead, ...]:
         share = sorted(c.share for c in counts[step])[len(counts[step]) // 2]
         total = sum(s.n for s in chosen)
         n_leading = sum(c.n_leading for c in counts[step])
-        found.append(Lead(name, step, share, n_leading, total, len(chosen)))
+        found.append(Lead(name, step, share, n_leading, total, len(chosen), per_session))
     return tuple(found)
 
 

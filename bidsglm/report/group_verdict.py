@@ -60,6 +60,8 @@ class Lead(NamedTuple):
     """Maps of participants attributed"""
     n_contrasts: int = 1
     """Contrasts that they are of"""
+    per_session: bool = False
+    """Whether sessions of a participant count each"""
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,11 @@ def lead_sentence(lead: Lead) -> str:
 
     >>> lead_sentence(Lead("t", "noise", 0.8, 3, 4))
     'The noise model makes 80 % of the difference between the t maps; it leads in 3 of 4 participants.'
+    >>> lead_sentence(Lead("t", "noise", 0.8, 3, 4, per_session=True))[-44:]
+    'it leads in 3 of 4 sessions of participants.'
     """
-    of = "participants" if lead.n_contrasts == 1 else "maps of participants"
+    whose = "sessions of participants" if lead.per_session else "participants"
+    of = whose if lead.n_contrasts == 1 else f"maps of {whose}"
     behind = ", which group maps and regions rest on" if lead.map == "effect" else ""
     return (
         f"The {title(lead.step)} makes {percent(lead.share)} of the difference between the {lead.map}"

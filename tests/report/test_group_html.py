@@ -120,3 +120,17 @@ def test_a_thousand_participants_make_a_light_page_in_little_time():
     assert time.process_time() - start < SLOWEST
     assert len(text.encode()) < MAX_BYTES + len(group_page(group_report(group_unit(2))).encode())
     assert "sub-1000" in text
+
+
+def test_sessions_that_count_each_are_not_called_participants():
+    unit = group_unit(5)
+    sessions = tuple(
+        row | {"participant_id": "sub-01", "session_id": f"ses-{row['participant_id'][-1]}"}
+        if row["participant_id"] in ("sub-01", "sub-02")
+        else row
+        for row in unit.rows
+    )
+    text = group_page(group_report(replace(unit, rows=sessions, outlying={})))
+    assert "it leads in 4 of 5 sessions of participants" in text
+    assert "A dot is a session of a participant" in text
+    assert "it leads in 4 of 5 participants" in group_page(group_report(unit))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import bidsglm
 from bidsglm.dataset.outputs import read_json
 from bidsglm.errors import BidsglmError
+from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.report.methods import effect_units, paragraphs, setting_rows
 from bidsglm.unit import Fitted, run_label
@@ -170,7 +171,14 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
 def is_finished(unit: Unit, output_dir: Path, digest: str) -> bool:
     """Whether the same fit of the same data stands complete in the output folder."""
     summary = earlier_summary(summary_path(output_dir, unit))
-    same = summary.get("status") == "finished" and summary.get("digest") == digest
+    finished = summary.get("status") == "finished"
+    same = finished and summary.get("digest") == digest
+    if finished and not same:
+        LOG.info(
+            "%s: model, settings or input are not those of its results, which are replaced"
+            " (another output folder keeps both)",
+            unit.prefix,
+        )
     return same and all(_has_content(output_dir / name) for name in summary.get("files", ["?"]))
 
 

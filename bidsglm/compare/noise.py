@@ -11,7 +11,8 @@ Four models, all scaled to each voxel's measured standard deviation:
   NeuroImage 5:179-197, 1997), heart beat and breathing, which alias wherever the scans sample them.
 
 The design took its share of the power from the residuals, at the frequencies of the task above all. The
-surrogates get it back: the expected share that a white series keeps at each frequency is known.
+surrogates get it back: the expected share that a white series keeps at each frequency is known. For `ar1`
+the coefficient is the one whose noise would show the measured autocorrelation after the design is taken out.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,6 +44,10 @@ FINE_STEP = 0.1
 """s; of the time axis on which the frequencies wander."""
 
 
+COEFFICIENTS = np.linspace(-STATIONARY, STATIONARY, 197)
+"""Steps of 0.01, between which the coefficient of a voxel is interpolated."""
+
+
 class RunNoise(NamedTuple):
     """What noise like a run's needs to know of it."""
 
@@ -51,7 +56,7 @@ class RunNoise(NamedTuple):
     deviation: Floats
     """(n_voxels,) residual standard deviation"""
     autocorrelation: Floats
-    """(n_voxels,) at lag one"""
+    """(n_voxels,) at lag one, of the noise and not of its residuals"""
     spectrum: Spectrum
     """(n_frequencies, n_voxels) of the residuals, the design's share given back"""
 
@@ -74,10 +79,15 @@ def kept_power(design: Floats) -> Floats:
     >>> kept_power(np.ones((8, 1))).round(9).tolist()
     [0.0, 1.0, 1.0, 1.0, 1.0]
     """
-    left, singular, _ = np.linalg.svd(design, full_matrices=False)
-    basis = left[:, singular > singular.max(initial=0) * len(design) * np.finfo(float).eps]
+    basis = _orthonormal(design)
     taken = (np.abs(np.fft.rfft(basis, axis=0)) ** 2).sum(axis=1) / len(design)
     return np.asarray(np.clip(1 - taken, 0, 1))
+
+
+def _orthonormal(design: Floats) -> Floats:
+    """Orthonormal basis (n_scans, rank) of a design's columns."""
+    left, singular, _ = np.linalg.svd(design, full_matrices=False)
+    return np.asarray(left[:, singular > singular.max(initial=0) * len(design) * np.finfo(float).eps])
 
 
 def restored(spectrum: Spectrum, kept: Floats) -> Spectrum:
@@ -108,6 +118,42 @@ def restored(spectrum: Spectrum, kept: Floats) -> Spectrum:
     return np.asarray(result, dtype=np.complex64)
 
 
+def residual_autocorrelation(basis: Floats, coefficients: Floats) -> Floats:
+    """Lag-one autocorrelation that first-order autoregressive noise shows once a design is taken out.
+
+    With R = I − QQᵀ, V the noise's covariance and S the shift by one scan it is
+    n/(n − 1) · tr(V R S R) / tr(V R); since V has equal diagonals, sums along those of R S R and R suffice.
+
+    Parameters
+    ----------
+    basis
+        Q (n_scans, rank), orthonormal, of the design's columns
+    coefficients
+        (n_coefficients,) of the noise
+
+    Returns
+    -------
+    (n_coefficients,)
+
+    >>> residual_autocorrelation(np.ones((100, 1)) / 10, np.array([0.0, 0.5])).round(3).tolist()
+    [-0.01, 0.485]
+    """
+    n_scans = len(basis)
+    kept = np.eye(n_scans) - basis @ basis.T
+    shifted = kept[:, :-1] @ kept[1:]
+    lags = range(1 - n_scans, n_scans)
+    sums = np.array([[np.trace(matrix, lag) for lag in lags] for matrix in (shifted, kept)])
+    decay = np.asarray(coefficients)[:, None] ** np.abs(np.array(lags))
+    lagged, power = sums @ decay.T
+    return np.asarray(lagged / power * n_scans / (n_scans - 1))
+
+
+def _unshrunk(measured: Floats, basis: Floats) -> Floats:
+    """Coefficients of noise whose residuals show those measured (n_voxels,)."""
+    shown = np.maximum.accumulate(residual_autocorrelation(basis, COEFFICIENTS))
+    return np.interp(measured, shown, COEFFICIENTS)
+
+
 def run_noise(residuals: Floats, design: Floats, repetition_time: float) -> RunNoise:
     """Measure the noise of a run.
 
@@ -129,12 +175,12 @@ def run_noise(residuals: Floats, design: Floats, repetition_time: float) -> RunN
     lagged = np.einsum("ij,ij->j", residuals[1:], residuals[:-1])
     rho = np.divide(lagged * n_scans, power * (n_scans - 1), out=np.zeros_like(power), where=power > 0)
     spectrum = np.fft.rfft(residuals, axis=0).astype(np.complex64)
-    dof = n_scans - np.linalg.matrix_rank(design)
+    basis = _orthonormal(design)
     return RunNoise(
         n_scans,
         repetition_time,
-        np.sqrt(power / dof),
-        np.clip(rho, -STATIONARY, STATIONARY),
+        np.sqrt(power / (n_scans - basis.shape[1])),
+        _unshrunk(rho, basis),
         restored(spectrum, kept_power(design)),
     )
 

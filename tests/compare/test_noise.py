@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from bidsglm.compare.noise import NOISES, RunNoise, kept_power, physiological, run_noise, surrogate
+from bidsglm.compare.noise import (
+    NOISES,
+    RunNoise,
+    kept_power,
+    physiological,
+    residual_autocorrelation,
+    run_noise,
+    surrogate,
+)
 from bidsglm.spm.highpass import dct_basis
 
 N_SCANS, N_VOXELS = 200, 400
@@ -44,10 +52,29 @@ def test_autocorrelation_is_none_the_measured_one_or_the_spectrum_s() -> None:
         name: lag_one(NOISES[name](run, np.random.default_rng(1))) for name in ("white", "ar1", "surrogate")
     }
     assert abs(found["white"].mean()) < 0.02
-    assert abs(found["ar1"].mean() - lag_one(residuals).mean()) < 0.02
+    assert abs(found["ar1"].mean() - 0.5) < 0.02, "the noise's own, not what its residuals keep of it"
     assert abs(found["surrogate"].mean() - lag_one(residuals).mean()) < 0.05
     assert np.corrcoef(found["surrogate"], lag_one(residuals))[0, 1] > 0.8
     assert np.corrcoef(found["ar1"], lag_one(residuals))[0, 1] > 0.3
+
+
+def test_expected_autocorrelation_of_residuals_is_that_of_the_matrices() -> None:
+    n = 40
+    basis = np.linalg.qr(np.column_stack([np.ones(n), np.random.default_rng(0).standard_normal((n, 5))]))[0]
+    taken = np.eye(n) - basis @ basis.T
+    rho = np.array([-0.3, 0.0, 0.4, 0.9])
+    expected = []
+    for each in rho:
+        covariance = taken @ each ** np.abs(np.subtract.outer(np.arange(n), np.arange(n))) @ taken
+        expected.append(np.trace(covariance, 1) / (n - 1) / (np.trace(covariance) / n))
+    np.testing.assert_allclose(residual_autocorrelation(basis, rho), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.3, 0.6])
+def test_coefficient_gets_back_what_the_design_took(rho: float) -> None:
+    run, residuals = measured(rho)
+    assert lag_one(residuals).mean() < rho - 0.03
+    np.testing.assert_allclose(run.autocorrelation.mean(), rho, atol=0.01)
 
 
 def test_surrogates_keep_the_covariance_between_voxels() -> None:

@@ -44,7 +44,7 @@ from bidsglm.model import (  # noqa: E402
     Settings,
     TimeSeries,
 )
-from bidsglm.unit import fit, prepare  # noqa: E402
+from bidsglm.unit.fit import fit, prepare  # noqa: E402
 
 TRS = (0.645, 1.4, 2.0, 3.0)
 DESIGNS = ("boxcar 10 s", "boxcar 20 s", "boxcar 30 s", "boxcar 40 s", "events")

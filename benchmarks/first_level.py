@@ -196,14 +196,14 @@ def run_participant(model: Path, folder: Path, output: Path, arguments: list[str
     stages: dict[str, float] = {}
     import bidsglm.cli
     import bidsglm.participant
-    import bidsglm.unit
+    import bidsglm.unit.fit
     from bidsglm.backends import BACKENDS
 
     for name, module in BACKENDS.items():
         for function in ("design", "mask_from", "estimate", "usable_runs", "contrast"):
             setattr(module, function, timed(getattr(module, function), stages, name))
         module.inference = timed(module.inference, stages, "inference")
-    bidsglm.unit.read_data = timed(bidsglm.unit.read_data, stages, "read")
+    bidsglm.unit.fit.read_data = timed(bidsglm.unit.fit.read_data, stages, "read")
     bidsglm.participant.write_unit = timed(bidsglm.participant.write_unit, stages, "write")
     page = "write_participant_page"
     setattr(bidsglm.participant, page, timed(getattr(bidsglm.participant, page), stages, "report"))

@@ -16,8 +16,8 @@ from bidsglm.errors import (
 )
 from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, hyphenated
-from bidsglm.signals import ended_by_signals
-from bidsglm.workplace import work_dir_in_use
+from bidsglm.process.signals import ended_by_signals
+from bidsglm.process.workplace import work_dir_in_use
 
 
 def _filters(path: Path | None) -> dict[str, dict[str, object]]:
@@ -132,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(words: Sequence[str]) -> int:
     try:
         if is_demo(words):
-            from bidsglm.demo import main as demo
+            from bidsglm.demo.command import main as demo
 
             return demo(list(words[1:]))
         arguments = build_parser().parse_args(hyphenated(words))

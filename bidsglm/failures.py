@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bidsglm.dataset.outputs import write_json
 from bidsglm.errors import EXIT_FAILED, BidsglmError
 from bidsglm.messages import LOG, log_traceback
-from bidsglm.summary import earlier_summary
+from bidsglm.unit.summary import earlier_summary
 
 
 class Failure(NamedTuple):

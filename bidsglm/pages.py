@@ -12,8 +12,8 @@ from bidsglm.dataset.outputs import read_json, write_text
 from bidsglm.report.html import About, ParticipantReport, participant_page
 from bidsglm.results import failure_path, summary_paths, unit_summaries
 from bidsglm.stillness import settled, snapshot
-from bidsglm.summary import errors_of
-from bidsglm.unit_page import UnitFiles, unit_report
+from bidsglm.unit.page import UnitFiles, unit_report
+from bidsglm.unit.summary import errors_of
 
 PACKAGES = ("nilearn", "numpy", "scipy", "nibabel", "pandas", "pybids")
 

@@ -5,12 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.configuration import configuration
 from bidsglm.dataset.outputs import json_text
 from bidsglm.dataset.temporary import remove_left_over
 from bidsglm.dataset.writes import write_shared
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
-from bidsglm.explain import explain
 from bidsglm.failures import Failure, failure_of, record_failure
 from bidsglm.messages import LOG
 from bidsglm.model import Settings, Unit
@@ -18,11 +16,13 @@ from bidsglm.pages import page_is_current, write_participant_page
 from bidsglm.report.methods import paragraphs
 from bidsglm.requested import requested_supplements
 from bidsglm.results import failure_path, unit_summaries
-from bidsglm.summary import Stamp, fit_digest, is_finished, summary_path
 from bidsglm.supplements import Supplement, add_supplements
-from bidsglm.unit import fit, prepare, run_label
-from bidsglm.unit_models import Model, model_path, units_with_models
-from bidsglm.writing import write_unit
+from bidsglm.unit.configuration import configuration
+from bidsglm.unit.explanation import explain
+from bidsglm.unit.fit import fit, prepare, run_label
+from bidsglm.unit.models import Model, model_path, units_with_models
+from bidsglm.unit.summary import Stamp, fit_digest, is_finished, summary_path
+from bidsglm.unit.writing import write_unit
 
 
 class Outcome(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bidsglm.calibration.supplement import calibration_request
 from bidsglm.export.supplement import code_supplement
 from bidsglm.model import Settings
-from bidsglm.region_values import region_supplement
+from bidsglm.regions.values import region_supplement
 from bidsglm.supplements import Supplement
 
 REQUESTS: tuple[Callable[[Settings], Supplement | None], ...] = (

@@ -8,8 +8,8 @@ An option that only adds files beside a fit (values of regions, a calibration, c
   supplements;
 - its **write** gets a `FinishedUnit`, writes its files below the output folder (with the writers of
   `bidsglm.dataset.outputs`, which leave nothing half-written) and returns `Written`: their names and what the
-  page and the group level want to know of it. It reads maps from disk, or calls `bidsglm.unit.prepare` and
-  `bidsglm.dataset.images.read_data` for what is not there.
+  page and the group level want to know of it. It reads maps from disk, or calls `bidsglm.unit.fit.prepare`
+  and `bidsglm.dataset.images.read_data` for what is not there.
 
 To plug one in, add a function from `Settings` to a supplement (None where its option is not given) to
 `bidsglm.requested.REQUESTS`. It is called before anything is fitted: what is wrong with the input that its
@@ -29,7 +29,7 @@ from bidsglm.dataset.outputs import read_json, write_json
 from bidsglm.failures import Failure, failure_of
 from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
-from bidsglm.summary import summary_path
+from bidsglm.unit.summary import summary_path
 
 ERROR = "error"
 

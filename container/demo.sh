@@ -5,7 +5,7 @@ set -eu
 import sys
 from pathlib import Path
 
-from bidsglm.demo import Recording, write_demo
+from bidsglm.demo.data_set import Recording, write_demo
 
 write_demo(Path(sys.argv[1]), 2, Recording(n_runs=1, n_scans=40))
 END

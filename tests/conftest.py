@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bidsglm import unit_page
 from bidsglm.dataset import validation
 from bidsglm.group import page_maps
 from bidsglm.report.figures import ContrastImages, Figure
+from bidsglm.unit import page as unit_page
 
 PROJECT = Path(__file__).resolve().parent.parent
 

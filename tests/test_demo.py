@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bidsglm import demo as demo_module
-from bidsglm import phantom
 from bidsglm.cli import main
 from bidsglm.dataset.atlas import read_atlas
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.specification import read_model
 from bidsglm.dataset.tables import paradigms
-from bidsglm.demo import Demo, Recording, run_demo, write_demo
+from bidsglm.demo import command as demo_module
+from bidsglm.demo import phantom
+from bidsglm.demo.command import run_demo
+from bidsglm.demo.data_set import BLOCK, Demo, Recording, write_demo
 from bidsglm.errors import CannotCreateError, UsageError
 from bidsglm.model import MOTION_PARAMETERS, Floats, Settings
 
@@ -52,7 +53,7 @@ def percent_effect(demo: Demo) -> Floats:
     events = pd.read_csv(demo.bids_dir / f"{STEM}_events.tsv", sep="\t")
     onsets = events.onset[events.trial_type == "movement"].to_numpy(dtype=float)
     n_scans = data.shape[-1]
-    task = phantom.response(onsets, demo_module.BLOCK, 2.0 * np.arange(n_scans) + 1)
+    task = phantom.response(onsets, BLOCK, 2.0 * np.arange(n_scans) + 1)
     table = confounds(demo)
     nuisance = table[[c for c in table if c in MOTION_PARAMETERS or c.startswith("cosine")]].to_numpy()
     X = np.column_stack([task, nuisance, np.ones(n_scans)])

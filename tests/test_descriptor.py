@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bidsglm.demo import Recording, write_demo
+from bidsglm.demo.data_set import Recording, write_demo
 from bidsglm.descriptor import descriptor, descriptor_text
 from bidsglm.options import build_parser
 from tests.conftest import PROJECT

@@ -12,8 +12,8 @@ import pytest
 
 from bidsglm.backends import nilearn_glm, spm12
 from bidsglm.compare.attribution import CLOSURE_NILEARN, CLOSURE_SPM, COLUMNS, Explanation
-from bidsglm.explain import explain
 from bidsglm.model import ContrastSpecification, Hrf, NilearnSettings
+from bidsglm.unit.explanation import explain
 from tests.spm12_reference import MissingCaseError, case
 
 EXACT = 1e-9

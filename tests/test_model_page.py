@@ -9,8 +9,8 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.model import Settings
-from bidsglm.unit import prepare
-from bidsglm.unit_models import units_with_models
+from bidsglm.unit.fit import prepare
+from bidsglm.unit.models import units_with_models
 from tests import stop_signal
 from tests.conftest import PROJECT
 
@@ -103,7 +103,7 @@ def test_sessions_are_apart_or_together_as_the_page_says(study: Path) -> None:
 def test_example_is_fitted_to_the_end(
     study: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bidsglm.unit_page.contrast_figures", lambda images: ())
+    monkeypatch.setattr("bidsglm.unit.page.contrast_figures", lambda images: ())
     model = DOCS / "examples" / f"model-{name}_smdl.json"
     code = main([str(study), str(tmp_path), "participant", "-q", "--no-attribution", "--model", str(model)])
     assert code == 0

@@ -6,7 +6,7 @@ import pytest
 
 from bidsglm.dataset.outputs import write_json, write_table
 from bidsglm.errors import ReadWriteError
-from bidsglm.region_pages import group_regions
+from bidsglm.regions.pages import group_regions
 
 NAME = "task-x"
 

@@ -13,7 +13,7 @@ from bidsglm import participant
 from bidsglm.cli import main
 from bidsglm.compare.rois import VALUE_COLUMNS
 from bidsglm.dataset.atlas import read_atlas
-from bidsglm.region_values import RegionReader, UnitRegions
+from bidsglm.regions.values import RegionReader, UnitRegions
 from tests import tiny
 
 pytestmark = pytest.mark.usefixtures("plain_figures")

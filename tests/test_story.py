@@ -8,9 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bidsglm import demo as demo_module
 from bidsglm.cli import main
-from bidsglm.demo import Recording, write_demo
+from bidsglm.demo.data_set import Recording, renew_demo, write_demo
 from bidsglm.report.story import StoryReport
 from bidsglm.report.wording import number
 from bidsglm.story import telling
@@ -26,8 +25,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StoryReport]:
     made: list[StoryReport] = []
     folder = tmp_path_factory.mktemp("story") / "demo"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bidsglm.unit_page.contrast_figures", lambda images: ())
-        patch.setattr("bidsglm.unit_page.attribution_figures", lambda *_: ())
+        patch.setattr("bidsglm.unit.page.contrast_figures", lambda images: ())
+        patch.setattr("bidsglm.unit.page.attribution_figures", lambda *_: ())
         patch.setattr(telling, "story", lambda *where: made.append(story(*where)) or made[0])
         assert telling.tell_story(folder, ["-q"], SHORT) == 0
     return folder, made[0]
@@ -173,6 +172,6 @@ def test_earlier_demo_keeps_its_participants(tmp_path):
     write_demo(tmp_path / "demo", 2, Recording(n_runs=1, n_scans=20))
     data = [path for path in (tmp_path / "demo").rglob("sub-0*") if path.is_file()]
     stamps = [path.stat().st_mtime_ns for path in data]
-    demo_module.renew_demo(tmp_path / "demo", "01", SHORT)
+    renew_demo(tmp_path / "demo", "01", SHORT)
     assert [path.stat().st_mtime_ns for path in data] == stamps
     assert "sub-02" in (tmp_path / "demo" / "participants.tsv").read_text()

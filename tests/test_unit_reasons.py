@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bidsglm.unit_reasons import diagnoses, findings, reach, read_breakdowns
+from bidsglm.unit.reasons import diagnoses, findings, reach, read_breakdowns
 
 
 def part(run: str, inflation: float | None, backend: str = "spm") -> dict[str, object]:

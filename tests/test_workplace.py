@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bidsglm.errors import CannotCreateError
-from bidsglm.workplace import CACHES, work_dir_in_use
+from bidsglm.process.workplace import CACHES, work_dir_in_use
 from tests import tiny
 from tests.conftest import PROJECT
 

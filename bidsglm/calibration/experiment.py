@@ -19,7 +19,7 @@ from bidsglm.model import (
     ModelSpecification,
     TimeSeries,
 )
-from bidsglm.unit import contrast_runs
+from bidsglm.unit.fit import contrast_runs
 
 SAMPLE = 5_000
 """Voxels of each simulated data set, all of the mask where there are fewer."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bidsglm.calibration.experiment import Source
 from bidsglm.dataset.images import read_data, read_map
 from bidsglm.model import Mask, ModelSpecification, Unit
-from bidsglm.unit import prepare
+from bidsglm.unit.fit import prepare
 
 
 class Measured(NamedTuple):

@@ -6,7 +6,7 @@ from bidsglm.calibration.experiment import Experiment
 from bidsglm.calibration.trial import Request, trial
 from bidsglm.compare.calibration import Outcome, Simulations
 from bidsglm.compare.noise import NOISES
-from bidsglm.worker_processes import hand_over, worker_pool
+from bidsglm.process.workers import hand_over, worker_pool
 
 BATCH = 4
 """Data sets that a process is handed at once, with one copy of the experiment."""

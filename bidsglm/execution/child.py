@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from bidsglm.errors import EXIT_FAILED
 from bidsglm.model import Settings
-from bidsglm.signals import end_at_once
+from bidsglm.process.signals import end_at_once
 
 
 class Request(NamedTuple):
@@ -41,7 +41,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(sys.stdin.buffer,), daemon=True).start()
     from bidsglm.messages import start_log
     from bidsglm.participant import run_participant
-    from bidsglm.workplace import bound_threads, work_dir_in_use
+    from bidsglm.process.workplace import bound_threads, work_dir_in_use
 
     settings = request.settings
     bound_threads(settings.omp_nthreads)

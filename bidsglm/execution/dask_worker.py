@@ -14,7 +14,7 @@ import bidsglm
 from bidsglm.errors import EXIT_FAILED
 from bidsglm.execution.child import Request
 from bidsglm.participant import Outcome, record_death
-from bidsglm.workplace import THREAD_VARIABLES
+from bidsglm.process.workplace import THREAD_VARIABLES
 
 MEMORY = "bidsglm-memory"
 """Resource of a worker, in bytes: Dask gives it no more participants at once than this holds."""

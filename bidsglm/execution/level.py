@@ -26,9 +26,9 @@ from bidsglm.participant import (
     rewrite_report,
     run_participant,
 )
+from bidsglm.process.workplace import bound_threads
 from bidsglm.requested import requested_supplements
-from bidsglm.unit_models import model_from_file
-from bidsglm.workplace import bound_threads
+from bidsglm.unit.models import model_from_file
 
 
 def _participants(settings: Settings, model: ModelSpecification | None) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ import numpy as np
 
 from bidsglm.dataset.nifti import read_header, read_map
 from bidsglm.errors import EXIT_FAILED, BidsglmError
-from bidsglm.explain import SAMPLE
 from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Run, Settings, Unit
 from bidsglm.participant import Outcome, record_death
-from bidsglm.unit_models import units_with_models
+from bidsglm.unit.explanation import SAMPLE
+from bidsglm.unit.models import units_with_models
 
 BASE = 350e6
 """Bytes of Python, its libraries and a page with figures.

@@ -11,8 +11,8 @@ from bidsglm.execution.memory import MemoryBound
 from bidsglm.messages import start_log
 from bidsglm.model import Settings
 from bidsglm.participant import Outcome, record_death, run_participant
-from bidsglm.worker_processes import hand_over, worker_pool
-from bidsglm.workplace import bound_threads
+from bidsglm.process.workers import hand_over, worker_pool
+from bidsglm.process.workplace import bound_threads
 
 
 def start_worker(settings: Settings, log_dir: Path) -> None:

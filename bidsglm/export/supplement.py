@@ -10,7 +10,7 @@ from bidsglm.export.spm_batch import SCRIPT as SPM_SCRIPT
 from bidsglm.export.spm_batch import spm_batch
 from bidsglm.model import Settings, Unit
 from bidsglm.supplements import FinishedUnit, Supplement, Written
-from bidsglm.unit import Prepared, prepare
+from bidsglm.unit.fit import Prepared, prepare
 
 NAME = "code"
 EXPORTS = {"spm": spm_batch, "nilearn": nilearn_script}

@@ -1,6 +1,6 @@
 """Whether the members of a group were run alike: with the same settings, by the same versions.
 
-Units are grouped into sets of equal configuration (`bidsglm.configuration`), for each task and space apart.
+Units are grouped into sets of equal configuration (`bidsglm.unit.configuration`), each task and space apart.
 Results without that record, written by an older version, are a set of their own for each version.
 """
 
@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.configuration import Configuration, differences, model_entries
 from bidsglm.dataset.specification import read_model
 from bidsglm.errors import DataError, NothingMatchedError
 from bidsglm.group.members import BOTH, Members, Summary, by_name, named, participants_of
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
+from bidsglm.unit.configuration import Configuration, differences, model_entries
 
 
 class RunAlike(NamedTuple):

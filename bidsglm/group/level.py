@@ -16,8 +16,8 @@ from bidsglm.group.rois import write_regions
 from bidsglm.group.tables import write_tables
 from bidsglm.messages import LOG, start_log
 from bidsglm.model import Settings
-from bidsglm.region_values import requested_atlas
-from bidsglm.workplace import bound_threads
+from bidsglm.process.workplace import bound_threads
+from bidsglm.regions.values import requested_atlas
 
 
 def run_group(settings: Settings) -> int:

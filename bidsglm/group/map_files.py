@@ -10,12 +10,12 @@ import numpy as np
 import bidsglm
 from bidsglm.backends.records import SecondLevel
 from bidsglm.compare.agreement import COLUMNS, FweThresholds, agreement
-from bidsglm.comparison import voxel_coordinates
 from bidsglm.dataset.images import map_bytes
 from bidsglm.dataset.outputs import clusters_name, map_name, write_bytes, write_json, write_table
 from bidsglm.group.tables import write_rows
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
-from bidsglm.unit_files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
+from bidsglm.unit.comparison import voxel_coordinates
+from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
 
 AGREEMENT_COLUMNS: Mapping[str, str] = {
     "contrast": "Label of the contrast of the participants' models",

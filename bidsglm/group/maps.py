@@ -33,7 +33,7 @@ from bidsglm.model import (
     Volume,
 )
 from bidsglm.spm.second_level import is_estimable
-from bidsglm.unit_models import model_path
+from bidsglm.unit.models import model_path
 
 MEAN_OF_ALL = GroupModel(dummy_contrasts=())
 """Where a model has no Dataset node."""

@@ -15,7 +15,7 @@ from bidsglm.group.page_tables import intervals, outlying, step_shares
 from bidsglm.group.tables import Table, Tables
 from bidsglm.model import Settings
 from bidsglm.pages import about
-from bidsglm.region_pages import group_regions
+from bidsglm.regions.pages import group_regions
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_methods import GroupFacts, group_paragraphs
 from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry, plots

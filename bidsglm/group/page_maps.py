@@ -17,7 +17,7 @@ from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.volumes import Scene, packed_contrast, scene
 from bidsglm.report.wording import Row
-from bidsglm.unit_page import written
+from bidsglm.unit.page import written
 
 Summary = Mapping[str, Any]
 BACKENDS = ("spm", "nilearn")

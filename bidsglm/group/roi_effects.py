@@ -9,7 +9,7 @@ import numpy as np
 from bidsglm.compare.roi_agreement import Row as AgreementRow
 from bidsglm.compare.roi_agreement import region_agreement
 from bidsglm.model import Floats
-from bidsglm.region_values import Row
+from bidsglm.regions.values import Row
 
 BACKENDS = ("spm", "nilearn")
 

@@ -25,7 +25,7 @@ from bidsglm.group.members import (
 )
 from bidsglm.group.roi_effects import RegionEffects
 from bidsglm.messages import LOG
-from bidsglm.region_values import (
+from bidsglm.regions.values import (
     SUPPLEMENT,
     RegionReader,
     Row,

@@ -16,8 +16,8 @@ from bidsglm.report.maps import ContrastImages, maps_figure
 from bidsglm.report.story import StoryContrast, StoryModel, StoryReport
 from bidsglm.report.story_figures import Panel, story_figure
 from bidsglm.results import unit_summaries
-from bidsglm.unit_page import UnitFiles
-from bidsglm.unit_reasons import findings, read_breakdowns
+from bidsglm.unit.page import UnitFiles
+from bidsglm.unit.reasons import findings, read_breakdowns
 
 TITLES = {
     "asposted": "movement + rest, nilearn unfiltered",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bidsglm.dataset.outputs import write_text
-from bidsglm.demo import DEFAULT_RECORDING, Recording, renew_demo
+from bidsglm.demo.data_set import DEFAULT_RECORDING, Recording, renew_demo
 from bidsglm.report.story import story_page
 from bidsglm.story.evidence import TITLES, model_file, results_folder, story
 

@@ -15,11 +15,11 @@ from bidsglm.compare.column_checks import KEPT
 from bidsglm.compare.event_checks import heights
 from bidsglm.compare.filled_run import coverage, filling_conditions, standing
 from bidsglm.compare.findings import findings, place
-from bidsglm.demo import Recording, write_demo
+from bidsglm.demo.data_set import Recording, write_demo
 from bidsglm.model import Condition, ContrastSpecification, Hrf, ModelSpecification, Modulator, Settings
 from bidsglm.spm.highpass import dct_basis
-from bidsglm.unit import Prepared, prepare
-from bidsglm.unit_models import model_from_file
+from bidsglm.unit.fit import Prepared, prepare
+from bidsglm.unit.models import model_from_file
 from tests.spm12_reference import MissingCaseError, case
 
 from .designs import (

@@ -18,7 +18,7 @@ import pytest
 from bidsglm.cli import main
 from bidsglm.dataset.temporary import temporary_path
 from bidsglm.errors import ReadWriteError
-from bidsglm.writing import check_alone
+from bidsglm.unit.writing import check_alone
 from tests import tiny
 
 pytestmark = pytest.mark.usefixtures("plain_figures")

@@ -14,7 +14,7 @@ from bidsglm.dataset.specification import parse_model
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.supplement import code_folder, exported_files, exported_unit
 from bidsglm.model import Settings
-from bidsglm.unit import Fitted, fit, prepare
+from bidsglm.unit.fit import Fitted, fit, prepare
 from tests import tiny
 
 Change = Callable[[Path], None]

@@ -12,7 +12,7 @@ from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS
 from bidsglm.compare.rois import VALUE_COLUMNS
 from bidsglm.dataset.atlas import read_atlas
 from bidsglm.dataset.outputs import map_name
-from bidsglm.region_values import RegionReader, atlas_facts, write_region_table
+from bidsglm.regions.values import RegionReader, atlas_facts, write_region_table
 from tests import finished
 
 pytestmark = pytest.mark.usefixtures("plain_figures")

@@ -12,7 +12,7 @@ from multiprocessing import connection, resource_tracker
 from typing import Any, ParamSpec, TypeVar
 
 from bidsglm.errors import EXIT_FAILED
-from bidsglm.signals import DOOMED, end_at_once, signals_held_back
+from bidsglm.process.signals import DOOMED, end_at_once, signals_held_back
 
 P = ParamSpec("P")
 T = TypeVar("T")

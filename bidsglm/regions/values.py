@@ -18,7 +18,7 @@ from bidsglm.messages import LOG
 from bidsglm.model import Mask, Settings
 from bidsglm.report.drawing import BACKEND_TITLES
 from bidsglm.supplements import FinishedUnit, Supplement, Written
-from bidsglm.unit_page import UnitFiles
+from bidsglm.unit.page import UnitFiles
 
 Summary = Mapping[str, Any]
 Row = dict[str, str | int | float | None]

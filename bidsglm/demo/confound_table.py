@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bidsglm import phantom
+from bidsglm.demo import phantom
 from bidsglm.model import DEFAULT_HIGH_PASS, MOTION_PARAMETERS, Floats, Mask
 
 HEAD_RADIUS = 50.0

@@ -30,7 +30,7 @@ from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries
 from bidsglm.spm import covariance, scaling
 from bidsglm.spm.regressors import microtime_onset
 from bidsglm.spm.whitening import normalised
-from bidsglm.unit import Fitted
+from bidsglm.unit.fit import Fitted
 
 SAMPLE = 20_000
 """Voxels of both masks that the table is computed on, all where there are fewer."""

@@ -20,8 +20,8 @@ from bidsglm.dataset.images import map_bytes
 from bidsglm.dataset.outputs import map_name, write_bytes, write_json, write_table
 from bidsglm.model import Floats, Volume
 from bidsglm.report.steps import colour
-from bidsglm.unit import Fitted, run_label
-from bidsglm.unit_files import OUTSIDE, UnitWriter, contrast_facts, stats_of
+from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
+from bidsglm.unit.fit import Fitted, run_label
 
 DIFFERENCE = "difference"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bidsglm.dataset.temporary import temporary_path
 from bidsglm.errors import CannotCreateError, UsageError
-from bidsglm.signals import DOOMED
+from bidsglm.process.signals import DOOMED
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 CACHES = {"MPLCONFIGDIR": "matplotlib", "JOBLIB_TEMP_FOLDER": "joblib", "NUMBA_CACHE_DIR": "numba"}

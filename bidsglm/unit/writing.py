@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from bidsglm.compare.attribution import Explanation
-from bidsglm.comparison import write_agreement, write_attribution, write_diagnosis, write_differences
 from bidsglm.dataset.images import map_bytes
 from bidsglm.dataset.outputs import (
     clusters_name,
@@ -19,9 +18,8 @@ from bidsglm.dataset.outputs import (
 from bidsglm.dataset.writes import together
 from bidsglm.errors import ReadWriteError
 from bidsglm.model import DesignMatrix, Unit
-from bidsglm.summary import Stamp, all_files, earlier_summary, summary_path, unit_summary
-from bidsglm.unit import Fit, Fitted
-from bidsglm.unit_files import (
+from bidsglm.unit.comparison import write_agreement, write_attribution, write_diagnosis, write_differences
+from bidsglm.unit.files import (
     OUTSIDE,
     UnitWriter,
     backend_facts,
@@ -29,6 +27,8 @@ from bidsglm.unit_files import (
     degrees_of_freedom,
     stats_of,
 )
+from bidsglm.unit.fit import Fit, Fitted
+from bidsglm.unit.summary import Stamp, all_files, earlier_summary, summary_path, unit_summary
 
 
 def _write_contrasts(writer: UnitWriter, backend: str, fit: Fit) -> None:

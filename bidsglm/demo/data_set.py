@@ -2,10 +2,9 @@
 
 Its over-parameterised model (movement, rest and a constant) is the mistake that makes the betas of two
 packages look unlike each other; its other model is the same design done well. The files that do not depend
-on the data lie in demo_files/.
+on the data lie in files/.
 """
 
-import argparse
 import gzip
 import json
 import os
@@ -13,20 +12,20 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bidsglm import phantom
-from bidsglm.confound_table import confounds
-from bidsglm.errors import CannotCreateError, UsageError
+from bidsglm.demo import phantom
+from bidsglm.demo.confound_table import confounds
+from bidsglm.errors import CannotCreateError
 from bidsglm.model import Floats
-from bidsglm.worker_processes import hand_over, worker_pool
+from bidsglm.process.workers import hand_over, worker_pool
 
-FILES = Path(__file__).with_name("demo_files")
+FILES = Path(__file__).with_name("files")
 SEED = 27231
 REPETITION_TIME = 2.0
 START_TIME = 1.0
@@ -89,7 +88,7 @@ def write_demo(
     CannotCreateError
         When the folder holds something else or cannot be written.
     """
-    demo = _layout(output_dir)
+    demo = layout_of(output_dir)
     try:
         _claim(output_dir)
         _copy_files(output_dir)
@@ -112,7 +111,7 @@ def renew_demo(output_dir: Path, participant: str, recording: Recording = DEFAUL
     CannotCreateError
         When the folder holds something else or cannot be written.
     """
-    demo = _layout(output_dir)
+    demo = layout_of(output_dir)
     if not (demo.derivatives / f"sub-{participant}").is_dir():
         return write_demo(output_dir, 1, recording)
     try:
@@ -125,88 +124,8 @@ def renew_demo(output_dir: Path, participant: str, recording: Recording = DEFAUL
     return demo
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse with the BIDS Apps exit code for a wrong command line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-
-def main(words: Sequence[str]) -> int:
-    """`bidsglm demo OUTPUT_DIR [options]`; returns the exit code."""
-    parser = _Parser(
-        prog="bidsglm demo",
-        description="Writes a small synthetic BIDS and fMRIPrep data set and analyses it.",
-        epilog="All other options go to both levels; bidsglm --help lists them.",
-    )
-    parser.add_argument("output_dir", type=Path, metavar="OUTPUT_DIR", help="a new or empty folder")
-    parser.add_argument(
-        "--story",
-        action="store_true",
-        help="instead: one participant, four models, and why the packages differ on one page",
-    )
-    arguments, others = parser.parse_known_args(list(words))
-    if arguments.story:
-        from bidsglm.story.telling import tell_story
-
-        return tell_story(arguments.output_dir, others)
-    return run_demo(arguments.output_dir, others)
-
-
-def run_demo(output_dir: Path, arguments: Sequence[str] = ()) -> int:
-    """Write the demo data set, analyse it and print where the reports are.
-
-    Parameters
-    ----------
-    output_dir
-        As for write_demo; results go to its derivatives folder.
-    arguments
-        Further command-line options for each analysis.
-
-    Returns
-    -------
-    int
-        0, or the code of the analysis that failed.
-
-    Raises
-    ------
-    UsageError
-        When an option is unknown; nothing is written then.
-    """
-    from bidsglm.cli import main as analyse
-    from bidsglm.options import build_parser, hyphenated
-
-    n_procs = min(4, os.cpu_count() or 1)
-    demo = _layout(output_dir)
-    results = output_dir / "derivatives" / "bidsglm"
-    second = output_dir / "derivatives" / "bidsglm-overparameterised"
-    options = ["--n-procs", str(n_procs), *arguments]
-    good = ["--model", str(demo.model), "--atlas", str(demo.atlas), *options]
-    bad = ["--model", str(demo.overparameterised_model), "--participant-label", "01", *options]
-    command_lines = [
-        [str(demo.bids_dir), str(results), "participant", *good],
-        [str(demo.bids_dir), str(results), "group", *good],
-        [str(demo.bids_dir), str(second), "participant", *bad],
-    ]
-    build_parser().parse_args(hyphenated(command_lines[0]))
-    print(f"Writing the demo data set to {output_dir}", flush=True)
-    write_demo(output_dir, n_procs=n_procs)
-    for command_line in command_lines:
-        code = analyse(command_line)
-        if code:
-            return code
-    _print_reports("Reports, to be opened in a browser:", results)
-    _print_reports("The same participant with the over-parameterised model:", second)
-    return 0
-
-
-def _print_reports(title: str, folder: Path) -> None:
-    print(title)
-    for path in sorted(folder.glob("*.html")):
-        print(f"  {path}")
-
-
-def _layout(root: Path) -> Demo:
+def layout_of(root: Path) -> Demo:
+    """Where the parts of a demo data set with this root are."""
     return Demo(
         bids_dir=root,
         derivatives=root / "derivatives" / "fmriprep",

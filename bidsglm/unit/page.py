@@ -10,7 +10,7 @@ from bidsglm.calibration.reading import read_calibration
 from bidsglm.dataset.images import read_map
 from bidsglm.dataset.outputs import clusters_name, map_name, number, read_table, read_text, write_bytes
 from bidsglm.model import DesignMatrix, Floats, Mask
-from bidsglm.region_pages import participant_regions
+from bidsglm.regions.pages import participant_regions
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
@@ -27,8 +27,8 @@ from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import ESTIMATES, RunInput, SettingRow
 from bidsglm.report.volumes import Scene, packed_contrast, scene
 from bidsglm.spm.highpass import dct_basis
-from bidsglm.summary import warnings_of
-from bidsglm.unit_reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
+from bidsglm.unit.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
+from bidsglm.unit.summary import warnings_of
 
 Summary = Mapping[str, Any]
 TEXTS = ("contrast", "map", "contrast_name")

@@ -14,8 +14,8 @@ from bidsglm.errors import BidsglmError
 from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.report.methods import effect_units, paragraphs, setting_rows
-from bidsglm.unit import Fitted, run_label
-from bidsglm.unit_files import contrast_facts
+from bidsglm.unit.files import contrast_facts
+from bidsglm.unit.fit import Fitted, run_label
 
 
 def summary_path(output_dir: Path, unit: Unit) -> Path:
@@ -108,7 +108,7 @@ class Stamp(NamedTuple):
     digest: str
     """Changes when anything changes that makes the results."""
     configuration: Mapping[str, Any]
-    """See `bidsglm.configuration`."""
+    """See `bidsglm.unit.configuration`."""
     started: datetime
 
 

@@ -1,0 +1,1 @@
+"""The demo: a synthetic data set, and the command that writes and analyses it."""

@@ -1,0 +1,1 @@
+"""What stands around the work in a process: signals, temporary folders, worker processes."""

@@ -1,0 +1,1 @@
+"""Regions of an atlas: their values in a unit, and what pages show of them."""

@@ -6,11 +6,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bidsglm.compare.rates import Estimate
-from bidsglm.compare.trust import TOLERANCE, judgement
+from bidsglm.agreement.rates import Estimate
 from bidsglm.report.calibration import TITLES, percent
 from bidsglm.report.calibration_figures import LOOKS, SMALLEST
 from bidsglm.report.drawing import FAINT, canvas, encoded, style
+from bidsglm.simulation.trust import TOLERANCE, judgement
 
 Cells = Sequence[Mapping[str, Any]]
 

@@ -19,7 +19,6 @@ from bidsglm.backends import BACKENDS  # noqa: E402
 from bidsglm.calibration import trial as trials  # noqa: E402
 from bidsglm.calibration.experiment import Experiment, Source, experiment  # noqa: E402
 from bidsglm.calibration.simulation import simulations  # noqa: E402
-from bidsglm.compare.noise import NOISES  # noqa: E402
 from bidsglm.model import (  # noqa: E402
     Condition,
     ContrastSpecification,
@@ -27,6 +26,7 @@ from bidsglm.model import (  # noqa: E402
     Paradigm,
     TimeSeries,
 )
+from bidsglm.simulation.noise import NOISES  # noqa: E402
 
 N_SCANS, TR, N_VOXELS, N_CONFOUNDS = 300, 2.0, 5_000, 24
 TARGET = 3.6

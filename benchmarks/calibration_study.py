@@ -30,11 +30,8 @@ from bidsglm.backends import BACKENDS  # noqa: E402
 from bidsglm.calibration.experiment import Experiment, Source, experiment, sampled_voxels  # noqa: E402
 from bidsglm.calibration.simulation import simulations  # noqa: E402
 from bidsglm.calibration.trial import analyses  # noqa: E402
-from bidsglm.compare.calibration import curve_rows, metric_rows  # noqa: E402
-from bidsglm.dataset.automatic import automatic_model  # noqa: E402
 from bidsglm.dataset.events import trial_types  # noqa: E402
 from bidsglm.dataset.layout import find_units  # noqa: E402
-from bidsglm.dataset.specification import parse_model  # noqa: E402
 from bidsglm.model import (  # noqa: E402
     MOTION_PARAMETERS,
     Condition,
@@ -44,6 +41,9 @@ from bidsglm.model import (  # noqa: E402
     Settings,
     TimeSeries,
 )
+from bidsglm.simulation.outcomes import curve_rows, metric_rows  # noqa: E402
+from bidsglm.statsmodel.automatic import automatic_model  # noqa: E402
+from bidsglm.statsmodel.specification import parse_model  # noqa: E402
 from bidsglm.unit.fit import fit, prepare  # noqa: E402
 
 TRS = (0.645, 1.4, 2.0, 3.0)

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bidsglm.dataset.outputs import read_json
-from bidsglm.dataset.writes import write_shared
 from bidsglm.errors import BidsglmError
+from bidsglm.outputs.names import read_json
+from bidsglm.outputs.stillness import settled, snapshot
+from bidsglm.outputs.summaries import summary_paths
+from bidsglm.outputs.writes import write_shared
 from bidsglm.report.references import cited
-from bidsglm.results import summary_paths
-from bidsglm.stillness import settled, snapshot
 
 Methods = Mapping[str, tuple[str, ...]]
 """Prefix of a unit -> paragraphs about its fit"""

@@ -101,7 +101,7 @@ def _run(settings: Settings) -> int:
     spare = None if settings.dry_run else settings.output_dir
     with work_dir_in_use(settings.work_dir, settings.bids_dir, spare):
         if settings.level == "group":
-            from bidsglm.group import run_group
+            from bidsglm.group_level import run_group
 
             return run_group(settings)
         from bidsglm.execution.level import run_participants
@@ -116,6 +116,15 @@ def is_demo(words: Sequence[str]) -> bool:
     (True, False)
     """
     return list(words[:1]) == ["demo"] and not any(level in words[2:3] for level in LEVELS)
+
+
+def asks_for_descriptor(words: Sequence[str]) -> bool:
+    """Whether the Boutiques descriptor is to be printed, which needs no data set.
+
+    >>> asks_for_descriptor(["--bids_exec_spec"]), asks_for_descriptor(["in", "out", "participant"])
+    (True, False)
+    """
+    return "--bids-exec-spec" in hyphenated(words)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -134,7 +143,12 @@ def _main(words: Sequence[str]) -> int:
         if is_demo(words):
             from bidsglm.demo.command import main as demo
 
-            return demo(list(words[1:]))
+            return demo(list(words[1:]), main)
+        if asks_for_descriptor(words):
+            from bidsglm.descriptor import descriptor_text
+
+            print(descriptor_text(), end="")
+            return 0
         arguments = build_parser().parse_args(hyphenated(words))
         if arguments.analysis_level not in LEVELS:
             raise UnknownLevelError(

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bidsglm.dataset.outputs import create_folder
-
 LOG = logging.getLogger("bidsglm")
 
 _shown: list[str] = []
@@ -46,7 +44,7 @@ def _terminal_handler() -> logging.Handler:
 
 
 def start_log(verbosity: int, log_dir: Path | None) -> None:
-    """Send messages to the terminal, and all of them, tracebacks too, to a file of this process."""
+    """Send messages to the terminal, and all of them, tracebacks too, to a file in a folder."""
     for handler in LOG.handlers:
         handler.close()
     LOG.handlers.clear()
@@ -58,7 +56,6 @@ def start_log(verbosity: int, log_dir: Path | None) -> None:
     LOG.addHandler(terminal)
     _capture_warnings(logging.NullHandler())
     if log_dir is not None:
-        create_folder(log_dir)
         file = _LogFile(log_dir / f"bidsglm-{os.uname().nodename}-{os.getpid()}.log", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         LOG.addHandler(file)

@@ -79,16 +79,6 @@ def _threshold(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor -Inf") from None
 
 
-class _PrintDescriptor(argparse.Action):
-    """Print the Boutiques descriptor and end, as --version does."""
-
-    def __call__(self, *_: object) -> NoReturn:
-        from bidsglm.descriptor import descriptor_text
-
-        print(descriptor_text(), end="")
-        raise SystemExit(0)
-
-
 def derivatives(text: str) -> Path:
     """PATH or NAME=PATH; the name is fMRIPrep's way to label a folder, and plays no part here."""
     name, separator, path = text.partition("=")
@@ -313,10 +303,9 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--notrack", action="store_true", help="accepted; nothing is ever collected")
     group.add_argument(
         "--bids-exec-spec",
-        action=_PrintDescriptor,
-        nargs=0,
+        action="store_true",
         default=argparse.SUPPRESS,
-        help="print the Boutiques descriptor",
+        help="print the Boutiques descriptor; nothing else is done",
     )
     group.add_argument("--version", action="version", version=f"bidsglm {bidsglm.__version__}")
 

@@ -5,17 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.dataset.outputs import json_text
-from bidsglm.dataset.temporary import remove_left_over
-from bidsglm.dataset.writes import write_shared
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
-from bidsglm.failures import Failure, failure_of, record_failure
 from bidsglm.messages import LOG
 from bidsglm.model import Settings, Unit
-from bidsglm.pages import page_is_current, write_participant_page
+from bidsglm.outputs.failures import Failure, failure_of, record_failure
+from bidsglm.outputs.names import json_text
+from bidsglm.outputs.summaries import failure_path, unit_summaries
+from bidsglm.outputs.temporary import remove_left_over
+from bidsglm.outputs.writes import write_shared
+from bidsglm.pages.participant import page_is_current, write_participant_page
 from bidsglm.report.methods import paragraphs
 from bidsglm.requested import requested_supplements
-from bidsglm.results import failure_path, unit_summaries
 from bidsglm.supplements import Supplement, add_supplements
 from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanation import explain

@@ -7,7 +7,7 @@ An option that only adds files beside a fit (values of regions, a calibration, c
   else: what the fit depends on, the version of bidsglm among it, need not be in it, since a new fit drops all
   supplements;
 - its **write** gets a `FinishedUnit`, writes its files below the output folder (with the writers of
-  `bidsglm.dataset.outputs`, which leave nothing half-written) and returns `Written`: their names and what the
+  `bidsglm.outputs.names`, which leave nothing half-written) and returns `Written`: their names and what the
   page and the group level want to know of it. It reads maps from disk, or calls `bidsglm.unit.fit.prepare`
   and `bidsglm.dataset.images.read_data` for what is not there.
 
@@ -25,10 +25,10 @@ for stays as it is, less its error, until the unit is fitted again: then it goes
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bidsglm.dataset.outputs import read_json, write_json
-from bidsglm.failures import Failure, failure_of
 from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
+from bidsglm.outputs.failures import Failure, failure_of
+from bidsglm.outputs.names import read_json, write_json
 from bidsglm.unit.summary import summary_path
 
 ERROR = "error"

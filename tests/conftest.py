@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bidsglm.dataset import validation
-from bidsglm.group import page_maps
+from bidsglm.pages import group_maps as page_maps
+from bidsglm.pages import unit as unit_page
 from bidsglm.report.figures import ContrastImages, Figure
-from bidsglm.unit import page as unit_page
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -9,10 +9,10 @@ import nibabel as nib
 import numpy as np
 
 import bidsglm
-from bidsglm.compare.agreement import agreement
-from bidsglm.compare.attribution import COLUMNS as ATTRIBUTION
-from bidsglm.dataset.outputs import map_name, write_json, write_table
+from bidsglm.agreement.maps import agreement
+from bidsglm.attribution.engine import COLUMNS as ATTRIBUTION
 from bidsglm.model import ContrastMaps, ContrastSpecification
+from bidsglm.outputs.names import map_name, write_json, write_table
 
 TASK, SPACE = "tap", "MNI152NLin2009cAsym"
 NAME = f"task-{TASK}_space-{SPACE}"

@@ -16,7 +16,6 @@ import pytest
 from bidsglm.cli import main
 from bidsglm.dataset.atlas import read_atlas
 from bidsglm.dataset.layout import find_units
-from bidsglm.dataset.specification import read_model
 from bidsglm.dataset.tables import paradigms
 from bidsglm.demo import command as demo_module
 from bidsglm.demo import phantom
@@ -24,6 +23,7 @@ from bidsglm.demo.command import run_demo
 from bidsglm.demo.data_set import BLOCK, Demo, Recording, write_demo
 from bidsglm.errors import CannotCreateError, UsageError
 from bidsglm.model import MOTION_PARAMETERS, Floats, Settings
+from bidsglm.statsmodel.specification import read_model
 
 SHORT = Recording(n_runs=1, n_scans=40)
 STEM = "sub-01/func/sub-01_task-tapping_run-1"
@@ -204,7 +204,7 @@ def test_earlier_demo_is_written_over(tmp_path: Path) -> None:
 
 def test_demo_without_a_folder_is_a_usage_error() -> None:
     with pytest.raises(UsageError):
-        demo_module.main([])
+        demo_module.main([], main)
 
 
 def run_with_codes(
@@ -221,8 +221,7 @@ def run_with_codes(
         return codes[len(calls) - 1]
 
     monkeypatch.setattr(demo_module, "write_demo", lambda root, **options: write_demo(root, 1, SHORT))
-    monkeypatch.setattr("bidsglm.cli.main", analyse)
-    return run_demo(folder, ["--overwrite"]), calls
+    return run_demo(folder, analyse, ["--overwrite"]), calls
 
 
 def test_demo_runs_both_levels_and_prints_the_reports(
@@ -242,12 +241,12 @@ def test_demo_stops_at_the_first_failure(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_unknown_option_is_found_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        run_demo(tmp_path / "demo", ["--nonsense"])
+        run_demo(tmp_path / "demo", main, ["--nonsense"])
     assert not (tmp_path / "demo").exists()
 
 
 def test_command_line_hands_the_demo_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_module, "run_demo", lambda folder, rest: 0 if rest == ["-v"] else 1)
+    monkeypatch.setattr(demo_module, "run_demo", lambda folder, analyse, rest: 0 if rest == ["-v"] else 1)
     assert main(["demo", str(tmp_path), "-v"]) == 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bidsglm.cli import main
 from bidsglm.demo.data_set import Recording, write_demo
 from bidsglm.descriptor import descriptor, descriptor_text
 from bidsglm.options import build_parser
@@ -50,9 +51,7 @@ def test_descriptor_is_fresh() -> None:
 
 
 def test_option_prints_the_descriptor(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        build_parser().parse_args(["--bids-exec-spec"])
-    assert ended.value.code == 0
+    assert main(["--bids-exec-spec"]) == 0
     assert capsys.readouterr().out == descriptor_text()
 
 

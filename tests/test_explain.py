@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM, COLUMNS, Explanation
 from bidsglm.backends import nilearn_glm, spm12
-from bidsglm.compare.attribution import CLOSURE_NILEARN, CLOSURE_SPM, COLUMNS, Explanation
 from bidsglm.model import ContrastSpecification, Hrf, NilearnSettings
 from bidsglm.unit.explanation import explain
 from tests.spm12_reference import MissingCaseError, case

@@ -97,7 +97,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.write_json(root / "smdl.json", model)
     tiny.write_image(root / "atlas.nii.gz", tiny.brain())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bidsglm.unit.page.contrast_figures", lambda images: ())
+        patch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
         options = ["participant", "-q", "--export-code", "--model", str(root / "smdl.json")]
         options += ["--atlas", str(root / "atlas.nii.gz")]
         assert main([str(study), str(out), *options]) == 0

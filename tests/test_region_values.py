@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bidsglm import participant
+from bidsglm.agreement.rois import VALUE_COLUMNS
 from bidsglm.cli import main
-from bidsglm.compare.rois import VALUE_COLUMNS
 from bidsglm.dataset.atlas import read_atlas
 from bidsglm.regions.values import RegionReader, UnitRegions
 from tests import tiny

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from bidsglm.cli import main
+from bidsglm.demo import story as telling
 from bidsglm.demo.data_set import Recording, renew_demo, write_demo
+from bidsglm.demo.story_evidence import TITLES, results_folder, story
 from bidsglm.report.story import StoryReport
 from bidsglm.report.wording import number
-from bidsglm.story import telling
-from bidsglm.story.evidence import TITLES, results_folder, story
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SHORT = Recording(n_runs=1, n_scans=70)
@@ -25,10 +25,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StoryReport]:
     made: list[StoryReport] = []
     folder = tmp_path_factory.mktemp("story") / "demo"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bidsglm.unit.page.contrast_figures", lambda images: ())
-        patch.setattr("bidsglm.unit.page.attribution_figures", lambda *_: ())
+        patch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
+        patch.setattr("bidsglm.pages.unit.attribution_figures", lambda *_: ())
         patch.setattr(telling, "story", lambda *where: made.append(story(*where)) or made[0])
-        assert telling.tell_story(folder, ["-q"], SHORT) == 0
+        assert telling.tell_story(folder, main, ["-q"], SHORT) == 0
     return folder, made[0]
 
 
@@ -150,7 +150,7 @@ def test_what_remains_is_named_by_the_attribution(told, page):
 @pytest.mark.parametrize("words", [["--story", "{}"], ["{}", "--story"], ["{}", "-q", "--story"]])
 def test_option_stands_before_or_behind_the_folder(words, tmp_path, monkeypatch):
     seen: list[tuple[Path, list[str]]] = []
-    monkeypatch.setattr(telling, "tell_story", lambda folder, others: seen.append((folder, others)) or 0)
+    monkeypatch.setattr(telling, "tell_story", lambda folder, _, others: seen.append((folder, others)) or 0)
     assert main(["demo", *(word.format(tmp_path / "new") for word in words)]) == 0
     assert seen == [(tmp_path / "new", [word for word in words if word == "-q"])]
 

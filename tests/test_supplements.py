@@ -10,9 +10,9 @@ import pytest
 
 from bidsglm import participant, requested
 from bidsglm.cli import main
-from bidsglm.dataset.outputs import write_text
 from bidsglm.errors import DataError
 from bidsglm.model import Settings
+from bidsglm.outputs.names import write_text
 from bidsglm.supplements import FinishedUnit, Supplement, Written
 from tests import tiny
 

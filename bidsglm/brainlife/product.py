@@ -14,9 +14,9 @@ from typing import Any
 from PIL import Image
 
 import bidsglm
-from bidsglm.dataset.outputs import number, read_json, read_table
 from bidsglm.errors import BidsglmError
-from bidsglm.results import failure_path, summary_paths
+from bidsglm.outputs.names import number, read_json, read_table
+from bidsglm.outputs.summaries import failure_path, summary_paths
 
 Item = dict[str, Any]
 Row = Mapping[str, str]

@@ -11,8 +11,8 @@ from bidsglm.brainlife.config import OUTPUT, read_config
 from bidsglm.brainlife.product import failures, write_product
 from bidsglm.cli import main
 from bidsglm.errors import BidsglmError
+from bidsglm.outputs.summaries import summary_paths
 from bidsglm.process.signals import ended_by_signals
-from bidsglm.results import summary_paths
 
 PREFIX = "bidsglm: "
 """In front of the line with which the program ends when it cannot go on."""

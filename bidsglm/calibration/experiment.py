@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from bidsglm.backends import BACKENDS
 from bidsglm.calibration.responses import height, response, units
-from bidsglm.compare.noise import RunNoise, run_noise
 from bidsglm.errors import DataError
 from bidsglm.model import (
     CONSTANT,
@@ -19,6 +18,7 @@ from bidsglm.model import (
     ModelSpecification,
     TimeSeries,
 )
+from bidsglm.simulation.noise import RunNoise, run_noise
 from bidsglm.unit.fit import contrast_runs
 
 SAMPLE = 5_000

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bidsglm.calibration.experiment import Experiment
 from bidsglm.calibration.trial import Request, trial
-from bidsglm.compare.calibration import Outcome, Simulations
-from bidsglm.compare.noise import NOISES
 from bidsglm.process.workers import hand_over, worker_pool
+from bidsglm.simulation.noise import NOISES
+from bidsglm.simulation.outcomes import Outcome, Simulations
 
 BATCH = 4
 """Data sets that a process is handed at once, with one copy of the experiment."""

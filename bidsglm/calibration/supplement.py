@@ -12,11 +12,11 @@ from bidsglm.calibration.experiment import experiment, sampled_voxels
 from bidsglm.calibration.measured import measured
 from bidsglm.calibration.simulation import requests, simulations
 from bidsglm.calibration.trial import analyses
-from bidsglm.compare.calibration import COLUMNS, CURVE_COLUMNS, curve_rows, metric_rows
-from bidsglm.compare.noise import NOISES
-from bidsglm.dataset.outputs import write_json, write_table
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import Settings
+from bidsglm.outputs.names import write_json, write_table
+from bidsglm.simulation.noise import NOISES
+from bidsglm.simulation.outcomes import COLUMNS, CURVE_COLUMNS, curve_rows, metric_rows
 from bidsglm.supplements import FinishedUnit, Supplement, Written
 
 NAME = "calibration"

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from bidsglm.backends import BACKENDS
 from bidsglm.calibration.experiment import Experiment
-from bidsglm.compare.calibration import EFFECT_SIZES, Outcome, empty_outcome, record
-from bidsglm.compare.noise import NOISES
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, ModelSpecification, TimeSeries
+from bidsglm.simulation.noise import NOISES
+from bidsglm.simulation.outcomes import EFFECT_SIZES, Outcome, empty_outcome, record
 
 ACTIVE_SHARE = 0.2
 """Of the voxels of a data set with signal, all contrasts and effect sizes together."""

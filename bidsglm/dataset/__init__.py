@@ -1,1 +1,1 @@
-"""BIDS data sets in and out."""
+"""A BIDS data set on disk: runs, events, confounds, masks and images."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.globs import is_glob, matching
-from bidsglm.dataset.nearest import hint
 from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
 from bidsglm.errors import DataError
 from bidsglm.model import NO_FILTER, Floats, Run
+from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.nearest import hint
 
 NON_STEADY_STATE = "non_steady_state_outlier*"
 """fMRIPrep's indicators of the first volumes before the magnetisation settles: always in the model."""

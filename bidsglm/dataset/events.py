@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.nearest import hint
 from bidsglm.dataset.tsv import MISSING, Table, numbers, read_tsv
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import Floats, Run
+from bidsglm.statsmodel.nearest import hint
 
 
 class Events(NamedTuple):

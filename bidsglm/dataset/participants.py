@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.globs import matching
-from bidsglm.dataset.group_contrasts import MEAN, group_contrasts
-from bidsglm.dataset.nearest import hint
 from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.model import CONSTANT, ContrastSpecification, Floats, GroupDesign, GroupModel
+from bidsglm.statsmodel.globs import matching
+from bidsglm.statsmodel.group_contrasts import MEAN, group_contrasts
+from bidsglm.statsmodel.nearest import hint
 
 IDENTIFIER = "participant_id"
 LEVELS = 2

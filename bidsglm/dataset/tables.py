@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from bidsglm.dataset.confounds import Confounds, read_confounds
 from bidsglm.dataset.events import event_values, events_of, read_events, trial_types, trial_types_of
-from bidsglm.dataset.globs import is_glob, matching
-from bidsglm.dataset.nearest import hint
 from bidsglm.dataset.tsv import Table
 from bidsglm.dataset.variables import Transformed, transform
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Condition, ModelSpecification, Modulator, Paradigm, Run, Unit
+from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.nearest import hint
 
 __all__ = ["Paradigms", "paradigms", "trial_types"]
 

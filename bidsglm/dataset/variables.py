@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bidsglm.dataset.confounds import confound_values, read_confounds_table
-from bidsglm.dataset.globs import matching
 from bidsglm.dataset.tsv import MISSING, Table, number, numbers
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Condition, Floats, Run
+from bidsglm.statsmodel.globs import matching
 
 if TYPE_CHECKING:
     from bids.variables import BIDSRunVariableCollection, BIDSVariable

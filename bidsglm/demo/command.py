@@ -2,12 +2,13 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from bidsglm.demo.data_set import layout_of, write_demo
 from bidsglm.errors import UsageError
+from bidsglm.options import build_parser, hyphenated
 
 
 class _Parser(argparse.ArgumentParser):
@@ -17,7 +18,11 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def main(words: Sequence[str]) -> int:
+Analyse = Callable[[list[str]], int]
+"""The command line's own main: words -> exit code"""
+
+
+def main(words: Sequence[str], analyse: Analyse) -> int:
     """`bidsglm demo OUTPUT_DIR [options]`; returns the exit code."""
     parser = _Parser(
         prog="bidsglm demo",
@@ -32,19 +37,21 @@ def main(words: Sequence[str]) -> int:
     )
     arguments, others = parser.parse_known_args(list(words))
     if arguments.story:
-        from bidsglm.story.telling import tell_story
+        from bidsglm.demo.story import tell_story
 
-        return tell_story(arguments.output_dir, others)
-    return run_demo(arguments.output_dir, others)
+        return tell_story(arguments.output_dir, analyse, others)
+    return run_demo(arguments.output_dir, analyse, others)
 
 
-def run_demo(output_dir: Path, arguments: Sequence[str] = ()) -> int:
+def run_demo(output_dir: Path, analyse: Analyse, arguments: Sequence[str] = ()) -> int:
     """Write the demo data set, analyse it and print where the reports are.
 
     Parameters
     ----------
     output_dir
         As for write_demo; results go to its derivatives folder.
+    analyse
+        Runs a command line (without the program's name) and returns its exit code.
     arguments
         Further command-line options for each analysis.
 
@@ -58,9 +65,6 @@ def run_demo(output_dir: Path, arguments: Sequence[str] = ()) -> int:
     UsageError
         When an option is unknown; nothing is written then.
     """
-    from bidsglm.cli import main as analyse
-    from bidsglm.options import build_parser, hyphenated
-
     n_procs = min(4, os.cpu_count() or 1)
     demo = layout_of(output_dir)
     results = output_dir / "derivatives" / "bidsglm"

@@ -7,10 +7,7 @@ from pathlib import Path
 
 from bidsglm.citation import write_citation, write_methods
 from bidsglm.dataset.layout import dataset_links, find_participants
-from bidsglm.dataset.outputs import write_dataset_files, write_text
-from bidsglm.dataset.temporary import remove_left_over
 from bidsglm.dataset.validation import check_valid
-from bidsglm.dataset.writes import write_shared
 from bidsglm.errors import BidsglmError, NothingMatchedError
 from bidsglm.execution.dask_cluster import check_reachable, on_dask
 from bidsglm.execution.memory import MemoryBound, participant_memory, size
@@ -19,6 +16,9 @@ from bidsglm.execution.recap import collected, exit_code, recap
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
 from bidsglm.messages import LOG, start_log
 from bidsglm.model import ModelSpecification, Settings
+from bidsglm.outputs.names import create_folder, write_dataset_files, write_text
+from bidsglm.outputs.temporary import remove_left_over
+from bidsglm.outputs.writes import write_shared
 from bidsglm.participant import (
     Outcome,
     describe_participant,
@@ -101,15 +101,23 @@ def _boilerplate(settings: Settings, labels: Sequence[str]) -> int:
 
 
 def new_log_dir(output_dir: Path) -> Path:
-    """Name of a folder for the log of a run that no other run has."""
-    return output_dir / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}_{uuid.uuid4()}"
+    """A new folder for the log of a run, which no other run has.
+
+    Raises
+    ------
+    CannotCreateError
+        When it cannot be created.
+    """
+    log_dir = output_dir / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}_{uuid.uuid4()}"
+    create_folder(log_dir)
+    return log_dir
 
 
 def _start_run(settings: Settings) -> Path:
     """Make the output folder and the run's log folder in it; returns the latter."""
     output_dir = settings.output_dir
-    log_dir = new_log_dir(output_dir)
     write_dataset_files(output_dir, dataset_links(settings))
+    log_dir = new_log_dir(output_dir)
     for folder in (output_dir, output_dir / "logs"):
         remove_left_over(folder.glob(".*"))
     start_log(settings.verbosity, log_dir)

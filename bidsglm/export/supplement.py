@@ -1,7 +1,6 @@
 """``--export-code``: writes a finished unit's code below its folder."""
 
 from bidsglm.dataset.masks import masks_share_grid
-from bidsglm.dataset.outputs import write_bytes
 from bidsglm.export.locations import data_root
 from bidsglm.export.nilearn_script import SCRIPT as NILEARN_SCRIPT
 from bidsglm.export.nilearn_script import nilearn_script
@@ -9,6 +8,7 @@ from bidsglm.export.record import Averaged, Exported, averaged
 from bidsglm.export.spm_batch import SCRIPT as SPM_SCRIPT
 from bidsglm.export.spm_batch import spm_batch
 from bidsglm.model import Settings, Unit
+from bidsglm.outputs.names import write_bytes
 from bidsglm.supplements import FinishedUnit, Supplement, Written
 from bidsglm.unit.fit import Prepared, prepare
 

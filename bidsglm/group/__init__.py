@@ -1,5 +1,1 @@
-"""The group level: what the participants' runs left, together."""
-
-from bidsglm.group.level import run_group
-
-__all__ = ["run_group"]
+"""The numbers of a sample of participants: their tables and group maps, and no page."""

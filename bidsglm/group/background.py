@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from bidsglm.dataset.images import map_bytes, read_map
-from bidsglm.dataset.outputs import write_bytes, write_json
 from bidsglm.errors import BidsglmError
 from bidsglm.group.members import Summary
 from bidsglm.model import Floats, Volume
+from bidsglm.outputs.names import write_bytes, write_json
 
 ENOUGH = 20
 """Images: their mean shows the anatomy that the group shares, and more would take longer to read."""

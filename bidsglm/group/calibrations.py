@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bidsglm.calibration.reading import read_rows, table_path
-from bidsglm.compare.calibration import COLUMNS
-from bidsglm.dataset.outputs import write_json, write_table
+from bidsglm.calibration.tables import read_rows, table_path
 from bidsglm.errors import BidsglmError
 from bidsglm.group.members import IDENTITIES, Members, Summary, by_name, identity
-from bidsglm.report.group_calibration import GroupCalibration
+from bidsglm.outputs.names import write_json, write_table
 from bidsglm.report.wording import Row
+from bidsglm.simulation.outcomes import COLUMNS
 
 
-def _table(output_dir: Path, name: str) -> Path:
+def calibrations_path(output_dir: Path, name: str) -> Path:
+    """Where a group's table of calibrations stands."""
     return output_dir / "group" / f"{name}_desc-calibration_metrics.tsv"
 
 
@@ -33,7 +33,7 @@ def write_calibrations(members: Members) -> Members:
                 rows.extend(_rows(members.output_dir, unit))
             except BidsglmError as error:
                 members = members.with_failure(unit["participant"], error)
-        path = _table(members.output_dir, name)
+        path = calibrations_path(members.output_dir, name)
         if rows:
             _write(path, rows)
         else:
@@ -56,17 +56,3 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
     columns = {**there, **COLUMNS}
     write_table(path, list(columns), [[row.get(name) for name in columns] for row in rows])
     write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in columns.items()})
-
-
-def read_group_calibration(output_dir: Path, name: str) -> GroupCalibration | None:
-    """What the page says of the calibrations; None without any.
-
-    Raises
-    ------
-    ReadWriteError
-        When the table cannot be read.
-    """
-    path = _table(output_dir, name)
-    if not path.exists():
-        return None
-    return GroupCalibration(tuple(read_rows(path)), path.relative_to(output_dir).as_posix())

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.dataset.specification import read_model
 from bidsglm.errors import DataError, NothingMatchedError
 from bidsglm.group.members import BOTH, Members, Summary, by_name, named, participants_of
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
+from bidsglm.statsmodel.specification import read_model
 from bidsglm.unit.configuration import Configuration, differences, model_entries
 
 

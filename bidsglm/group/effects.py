@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from bidsglm.dataset.masks import grid_of, is_same_grid
 from bidsglm.dataset.nifti import read_header
-from bidsglm.dataset.outputs import map_name
 from bidsglm.dataset.stacks import MapStack, OtherGridError
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.group.members import Summary
+from bidsglm.outputs.names import map_name
 
 BACKENDS = ("spm", "nilearn")
 

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bidsglm
+from bidsglm.agreement.maps import COLUMNS, FweThresholds, agreement
 from bidsglm.backends.records import SecondLevel
-from bidsglm.compare.agreement import COLUMNS, FweThresholds, agreement
 from bidsglm.dataset.images import map_bytes
-from bidsglm.dataset.outputs import clusters_name, map_name, write_bytes, write_json, write_table
 from bidsglm.group.tables import write_rows
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
+from bidsglm.outputs.names import clusters_name, map_name, write_bytes, write_json, write_table
 from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bidsglm.backends.records import contrast_weights
-from bidsglm.dataset.outputs import read_json, write_json
 from bidsglm.errors import BidsglmError
 from bidsglm.group.map_files import Fitted, GroupWriter, group_label
 from bidsglm.group.members import Summary
 from bidsglm.messages import LOG
+from bidsglm.outputs.names import read_json, write_json
 
 METHODS = (
     "At the group level, the effect maps of each package were fitted with the package's own second level by"

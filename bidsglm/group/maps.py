@@ -13,10 +13,7 @@ import numpy as np
 
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import contrast_weights
-from bidsglm.dataset.contrasts import contrast_label
-from bidsglm.dataset.outputs import create_folder
 from bidsglm.dataset.participants import Participants, group_design, read_participants
-from bidsglm.dataset.specification import parse_model, read_document, read_model
 from bidsglm.dataset.stacks import MapStack, OtherGridError
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.group.effects import FirstLevel, Taken, first_levels, take
@@ -32,7 +29,10 @@ from bidsglm.model import (
     Settings,
     Volume,
 )
+from bidsglm.outputs.names import create_folder
 from bidsglm.spm.second_level import is_estimable
+from bidsglm.statsmodel.contrasts import contrast_label
+from bidsglm.statsmodel.specification import parse_model, read_document, read_model
 from bidsglm.unit.models import model_path
 
 MEAN_OF_ALL = GroupModel(dummy_contrasts=())

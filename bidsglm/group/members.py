@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import bidsglm
-from bidsglm.dataset.outputs import read_json
 from bidsglm.dataset.roots import find_participants
 from bidsglm.errors import BidsglmError, NoInputError, NothingMatchedError, ReadWriteError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
-from bidsglm.results import failure_path
+from bidsglm.outputs.names import read_json
+from bidsglm.outputs.summaries import failure_path
 
 Summary = Mapping[str, Any]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from bidsglm.compare.roi_agreement import Row as AgreementRow
-from bidsglm.compare.roi_agreement import region_agreement
+from bidsglm.agreement.roi_agreement import Row as AgreementRow
+from bidsglm.agreement.roi_agreement import region_agreement
 from bidsglm.model import Floats
 from bidsglm.regions.values import Row
 

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS
-from bidsglm.compare.rois import VALUE_COLUMNS
+from bidsglm.agreement.roi_agreement import AGREEMENT_COLUMNS
+from bidsglm.agreement.rois import VALUE_COLUMNS
 from bidsglm.dataset.atlas import Atlas
-from bidsglm.dataset.outputs import number, read_json, read_table
 from bidsglm.errors import BidsglmError, ReadWriteError
 from bidsglm.group.members import (
     IDENTITIES,
@@ -25,6 +24,7 @@ from bidsglm.group.members import (
 )
 from bidsglm.group.roi_effects import RegionEffects
 from bidsglm.messages import LOG
+from bidsglm.outputs.names import number, read_json, read_table
 from bidsglm.regions.values import (
     SUPPLEMENT,
     RegionReader,

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.compare import agreement, attribution, attribution_spread, spread
-from bidsglm.dataset.outputs import number, read_table, write_json, write_table
+from bidsglm.agreement import maps as agreement
+from bidsglm.agreement import spread
+from bidsglm.attribution import engine as attribution
+from bidsglm.attribution import spread as attribution_spread
 from bidsglm.errors import ReadWriteError
 from bidsglm.group.members import IDENTITIES, Members, Summary, by_name, identity
 from bidsglm.model import Settings
+from bidsglm.outputs.names import number, read_table, write_json, write_table
 
 Row = dict[str, str | int | float]
 Collected = dict[str, list[dict[str, str]]]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bidsglm.dataset.temporary import temporary_path
 from bidsglm.errors import CannotCreateError, UsageError
+from bidsglm.outputs.temporary import temporary_path
 from bidsglm.process.signals import DOOMED
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")

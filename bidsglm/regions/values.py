@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bidsglm
-from bidsglm.compare.rois import VALUE_COLUMNS, RegionMeans, region_means
+from bidsglm.agreement.rois import VALUE_COLUMNS, RegionMeans, region_means
 from bidsglm.dataset.atlas import Atlas, places_on, read_atlas
 from bidsglm.dataset.atlas_labels import listed
 from bidsglm.dataset.masks import Grid, is_same_grid
-from bidsglm.dataset.outputs import map_name, write_json, write_table
 from bidsglm.errors import UsageError
 from bidsglm.messages import LOG
 from bidsglm.model import Mask, Settings
+from bidsglm.outputs.names import map_name, write_json, write_table
 from bidsglm.report.drawing import BACKEND_TITLES
 from bidsglm.supplements import FinishedUnit, Supplement, Written
-from bidsglm.unit.page import UnitFiles
+from bidsglm.unit.maps import UnitMaps
 
 Summary = Mapping[str, Any]
 Row = dict[str, str | int | float | None]
@@ -58,7 +58,7 @@ class RegionReader:
         ReadWriteError, NoInputError
             When a map is missing or damaged.
         """
-        files = UnitFiles(output_dir, summary)
+        files = UnitMaps(output_dir, summary)
         masks = files.masks()
         affine = files.map(f"{files.prefix}_desc-{next(iter(masks))}_mask")[1]
         x, y, z = next(iter(masks.values())).shape
@@ -90,7 +90,7 @@ class _Labelled(NamedTuple):
 
 
 def _contrast_rows(
-    files: UnitFiles, contrast: Summary, labelled: _Labelled, inside: Mapping[str, Mask]
+    files: UnitMaps, contrast: Summary, labelled: _Labelled, inside: Mapping[str, Mask]
 ) -> list[Row]:
     """Rows of one contrast, region by region."""
     stats = ("effect", "t") if contrast["test"] == "t" else ("F",)
@@ -110,7 +110,7 @@ def _contrast_rows(
     ]
 
 
-def _means(files: UnitFiles, name: str, labelled: _Labelled, mask: Mask) -> RegionMeans:
+def _means(files: UnitMaps, name: str, labelled: _Labelled, mask: Mask) -> RegionMeans:
     values = files.map(name)[0].ravel()[labelled.where]
     return region_means(values, labelled.places, mask, len(labelled.atlas.indices))
 

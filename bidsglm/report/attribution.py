@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bidsglm.compare.differences import CORRELATION, DICE, RMSD, SLOPE
-from bidsglm.compare.steps import PARTS_OF_REGRESSORS, REGRESSORS
+from bidsglm.attribution.differences import CORRELATION, DICE, RMSD, SLOPE
+from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
 from bidsglm.report.steps import STEP_TEXTS, title
 from bidsglm.report.wording import MINUS, UNDEFINED, number
 

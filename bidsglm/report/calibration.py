@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bidsglm.compare.calibration import EFFECT_SIZES, FAMILYWISE, THRESHOLDS
-from bidsglm.compare.rates import Estimate
-from bidsglm.compare.trust import Judgement, judgement, overall
+from bidsglm.agreement.rates import Estimate
 from bidsglm.report.drawing import Figure
 from bidsglm.report.wording import UNDEFINED, Row, number
+from bidsglm.simulation.outcomes import EFFECT_SIZES, FAMILYWISE, THRESHOLDS
+from bidsglm.simulation.trust import Judgement, judgement, overall
 
 TITLES = {
     "ols": "least squares",

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bidsglm.compare.calibration import EFFECT_SIZES
 from bidsglm.report.calibration import (
     NOISE_TITLES,
     OWN_NOISE,
@@ -25,6 +24,7 @@ from bidsglm.report.drawing import (
     style,
 )
 from bidsglm.report.wording import Row
+from bidsglm.simulation.outcomes import EFFECT_SIZES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bidsglm.compare.coefficients import limits_of_agreement, principal_axis
+from bidsglm.agreement.coefficients import limits_of_agreement, principal_axis
 from bidsglm.model import Floats
 from bidsglm.report.drawing import (
     BACKEND_COLOURS,

@@ -6,8 +6,6 @@ from functools import cached_property
 from statistics import median
 from typing import NamedTuple
 
-from bidsglm.compare.calibration import THRESHOLDS
-from bidsglm.compare.trust import TOLERANCE
 from bidsglm.report.calibration import (
     JUDGED,
     NOISE_TITLES,
@@ -18,6 +16,8 @@ from bidsglm.report.calibration import (
     percent,
 )
 from bidsglm.report.wording import Row
+from bidsglm.simulation.outcomes import THRESHOLDS
+from bidsglm.simulation.trust import TOLERANCE
 
 
 class Spread(NamedTuple):

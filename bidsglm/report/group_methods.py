@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bidsglm.compare.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPLES
+from bidsglm.agreement.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPLES
 from bidsglm.report.judgements import listed
 from bidsglm.report.methods import AGREEMENT_TEXT
 

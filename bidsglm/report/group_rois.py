@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
-from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS, Cell, by_importance
+from bidsglm.agreement.roi_agreement import AGREEMENT_COLUMNS, Cell, by_importance
 from bidsglm.report.drawing import BACKEND_TITLES
 from bidsglm.report.judgements import EDGE, RegionFacts
 from bidsglm.report.roi_plots import Difference, Pair, differences_svg, dots_svg

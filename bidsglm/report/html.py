@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bidsglm.compare.advice import Finding, place
+from bidsglm.diagnosis.advice import Finding, place
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import NOISE_TITLES, CalibrationReport

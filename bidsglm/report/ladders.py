@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from bidsglm.compare.differences import CORRELATION, DICE, RMSD
+from bidsglm.attribution.differences import CORRELATION, DICE, RMSD
 from bidsglm.report.attribution import METRIC_TITLES, Breakdown, StepShare, found, percent, rounded
 from bidsglm.report.drawing import FAINT, INK, NILEARN_COLOUR, SPM_COLOUR, Figure
 from bidsglm.report.steps import colour

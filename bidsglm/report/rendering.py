@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bidsglm.compare.agreement import COLUMNS
+from bidsglm.agreement.maps import COLUMNS
 from bidsglm.report import attribution, cluster_tables, diagnosis_tables, judgements, steps, wording
 from bidsglm.report.drawing import BACKEND_TITLES, Figure
 from bidsglm.report.steps import STEP_TEXTS

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from bidsglm.compare.roi_agreement import Cell
-from bidsglm.compare.rois import VALUE_COLUMNS
+from bidsglm.agreement.roi_agreement import Cell
+from bidsglm.agreement.rois import VALUE_COLUMNS
 from bidsglm.report.drawing import BACKEND_TITLES
 from bidsglm.report.roi_plots import Pair, dots_svg
 from bidsglm.report.wording import number

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from bidsglm.compare.steps import PARTS_OF_REGRESSORS, REGRESSORS
+from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
 
 
 class StepText(NamedTuple):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bidsglm.compare.advice import Finding
-from bidsglm.compare.differences import RMSD
+from bidsglm.attribution.differences import RMSD
+from bidsglm.diagnosis.advice import Finding
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.drawing import Figure

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from bidsglm.compare.spread import summary
+from bidsglm.agreement.spread import summary
 
 UNDEFINED = "n/a"
 """What a table shows where a number is not defined."""

@@ -6,19 +6,19 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.compare import attribution
-from bidsglm.compare.agreement import COLUMNS, FweThresholds, agreement
-from bidsglm.compare.collinearity import (
+from bidsglm.agreement.maps import COLUMNS, FweThresholds, agreement
+from bidsglm.attribution import engine as attribution
+from bidsglm.dataset.images import map_bytes
+from bidsglm.diagnosis.collinearity import (
     CONTRAST_COLUMNS,
     REGRESSOR_COLUMNS,
     contrast_rows,
     correlation_rows,
     regressor_rows,
 )
-from bidsglm.compare.findings import RunReview, findings
-from bidsglm.dataset.images import map_bytes
-from bidsglm.dataset.outputs import map_name, write_bytes, write_json, write_table
+from bidsglm.diagnosis.findings import RunReview, findings
 from bidsglm.model import Floats, Volume
+from bidsglm.outputs.names import map_name, write_bytes, write_json, write_table
 from bidsglm.report.steps import colour
 from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
 from bidsglm.unit.fit import Fitted, run_label

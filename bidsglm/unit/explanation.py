@@ -1,6 +1,6 @@
 """Why the packages' maps of a unit differ: from a fit to the attribution of its differences.
 
-Gathers what `bidsglm.compare.attribution` needs from what is in memory after a fit; no image is read again.
+Gathers what `bidsglm.attribution.engine` needs from what is in memory after a fit; no image is read again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import toeplitz
 
-from bidsglm.backends.nilearn_design import slice_time_ref
-from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
-from bidsglm.compare.attribution import Explanation, explanation
-from bidsglm.compare.combination import plan
-from bidsglm.compare.crossproducts import Values
-from bidsglm.compare.mixture import Mixtures, PureDesigns, mixtures
-from bidsglm.compare.models import (
+from bidsglm.attribution.combination import plan
+from bidsglm.attribution.crossproducts import Values
+from bidsglm.attribution.engine import Explanation, explanation
+from bidsglm.attribution.mixture import Mixtures, PureDesigns, mixtures
+from bidsglm.attribution.models import (
     Block,
     Evidence,
     Masks,
@@ -24,8 +22,10 @@ from bidsglm.compare.models import (
     RunDesigns,
     estimable_everywhere,
 )
-from bidsglm.compare.steps import COARSE_STEPS, Step
-from bidsglm.compare.words import modelling_steps
+from bidsglm.attribution.steps import COARSE_STEPS, Step
+from bidsglm.attribution.words import modelling_steps
+from bidsglm.backends.nilearn_design import slice_time_ref
+from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
 from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries
 from bidsglm.spm import covariance, scaling
 from bidsglm.spm.regressors import microtime_onset

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import bidsglm
 from bidsglm.dataset.images import map_bytes
-from bidsglm.dataset.outputs import write_bytes, write_json
 from bidsglm.model import ContrastMaps, Floats, Unit, Volume
+from bidsglm.outputs.names import write_bytes, write_json
 from bidsglm.unit.fit import Fitted, run_label
 
 OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.0, "p": 1.0}

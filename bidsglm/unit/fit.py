@@ -10,9 +10,7 @@ import numpy as np
 
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import Inference
-from bidsglm.dataset.contrasts import resolve_contrasts
 from bidsglm.dataset.images import Data, read_data
-from bidsglm.dataset.outputs import map_name
 from bidsglm.dataset.tables import paradigms
 from bidsglm.errors import DataError
 from bidsglm.model import (
@@ -25,6 +23,8 @@ from bidsglm.model import (
     Paradigm,
     Unit,
 )
+from bidsglm.outputs.names import map_name
+from bidsglm.statsmodel.contrasts import resolve_contrasts
 
 LONGEST_NAME = 255 - len(".nii.gz")
 """Bytes that file systems leave to the name of a map."""

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bidsglm.backends import BACKENDS
-from bidsglm.dataset.automatic import automatic_model
 from bidsglm.dataset.events import task_trial_types, trial_types
 from bidsglm.dataset.layout import find_units
-from bidsglm.dataset.specification import parse_model, read_document, read_model
 from bidsglm.errors import DataError
 from bidsglm.model import ModelSpecification, Settings, Unit
+from bidsglm.statsmodel.automatic import automatic_model
+from bidsglm.statsmodel.specification import parse_model, read_document, read_model
 
 LONGEST_MODEL_LABEL = 200
 """Characters; a file name has room for 255 bytes, those of a temporary name too."""

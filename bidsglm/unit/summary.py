@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import bidsglm
-from bidsglm.dataset.outputs import read_json
-from bidsglm.errors import BidsglmError
 from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
+from bidsglm.outputs.summaries import earlier_summary
 from bidsglm.report.methods import effect_units, paragraphs, setting_rows
 from bidsglm.unit.files import contrast_facts
 from bidsglm.unit.fit import Fitted, run_label
@@ -21,44 +20,6 @@ from bidsglm.unit.fit import Fitted, run_label
 def summary_path(output_dir: Path, unit: Unit) -> Path:
     """Where a unit's summary stands; a unit is finished when it says so."""
     return output_dir / unit.folder / f"{unit.prefix}_desc-bidsglm_summary.json"
-
-
-def earlier_summary(path: Path) -> dict[str, Any]:
-    """What an earlier run left; nothing where there is none or it cannot be read."""
-    try:
-        return read_json(path) if path.exists() else {}
-    except BidsglmError:
-        return {}
-
-
-def all_files(summary: Mapping[str, Any]) -> set[str]:
-    """Files of a unit and of its supplements, relative to the output folder.
-
-    >>> sorted(all_files({"files": ["a"], "supplements": {"rois": {"files": ["b", "c"]}}}))
-    ['a', 'b', 'c']
-    """
-    supplements = summary.get("supplements", {}).values()
-    return {*summary.get("files", ()), *(name for entry in supplements for name in entry.get("files", ()))}
-
-
-def errors_of(summary: Mapping[str, Any]) -> list[str]:
-    """What failed of a unit and of its supplements.
-
-    >>> errors_of({"errors": [], "supplements": {"rois": {"error": "no atlas"}, "code": {}}})
-    ['no atlas']
-    """
-    supplements = summary.get("supplements", {}).values()
-    return [*summary.get("errors", ()), *(entry["error"] for entry in supplements if "error" in entry)]
-
-
-def warnings_of(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the reader of a unit's results, and of its supplements, should know.
-
-    >>> warnings_of({"warnings": ["a"], "supplements": {"rois": {"warnings": ["b"]}, "code": {}}})
-    ('a', 'b')
-    """
-    supplements = summary.get("supplements", {}).values()
-    return (*summary["warnings"], *(text for entry in supplements for text in entry.get("warnings", ())))
 
 
 def _run_facts(fitted: Fitted, index: int) -> dict[str, object]:

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from bidsglm.compare.attribution import Explanation
+from bidsglm.attribution.engine import Explanation
 from bidsglm.dataset.images import map_bytes
-from bidsglm.dataset.outputs import (
+from bidsglm.errors import ReadWriteError
+from bidsglm.model import DesignMatrix, Unit
+from bidsglm.outputs.names import (
     clusters_name,
     map_name,
     write_bytes,
     write_json,
     write_table,
 )
-from bidsglm.dataset.writes import together
-from bidsglm.errors import ReadWriteError
-from bidsglm.model import DesignMatrix, Unit
+from bidsglm.outputs.summaries import all_files, earlier_summary
+from bidsglm.outputs.writes import together
 from bidsglm.unit.comparison import write_agreement, write_attribution, write_diagnosis, write_differences
 from bidsglm.unit.files import (
     OUTSIDE,
@@ -28,7 +29,7 @@ from bidsglm.unit.files import (
     stats_of,
 )
 from bidsglm.unit.fit import Fit, Fitted
-from bidsglm.unit.summary import Stamp, all_files, earlier_summary, summary_path, unit_summary
+from bidsglm.unit.summary import Stamp, summary_path, unit_summary
 
 
 def _write_contrasts(writer: UnitWriter, backend: str, fit: Fit) -> None:

@@ -9,9 +9,9 @@ import pytest
 from nilearn.glm.first_level import FirstLevelModel
 
 from bidsglm.dataset.layout import find_units
-from bidsglm.dataset.specification import read_model
 from bidsglm.demo.data_set import REPETITION_TIME, START_TIME, Recording, write_demo
 from bidsglm.model import MOTION_PARAMETERS, Floats, Run, Settings
+from bidsglm.statsmodel.specification import read_model
 from bidsglm.unit.fit import Fitted, fit, prepare
 
 pytestmark = pytest.mark.filterwarnings("ignore")

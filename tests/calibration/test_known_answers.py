@@ -8,8 +8,8 @@ import pytest
 
 from bidsglm.calibration.experiment import Experiment
 from bidsglm.calibration.trial import Request, analyses, trial
-from bidsglm.compare.calibration import Simulations, metric_rows
 from bidsglm.model import NO_FILTER
+from bidsglm.simulation.outcomes import Simulations, metric_rows
 from tests.calibration.experiments import DIFFERENCE, MAIN, small
 
 N = 16

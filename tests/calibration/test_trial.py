@@ -10,10 +10,10 @@ from bidsglm.backends import BACKENDS
 from bidsglm.calibration.experiment import LEAST_DOF, Experiment, experiment, sampled_voxels
 from bidsglm.calibration.simulation import simulations
 from bidsglm.calibration.trial import Request, analyses, data_set, trial
-from bidsglm.compare.calibration import EFFECT_SIZES, GRID
-from bidsglm.compare.noise import NOISES
 from bidsglm.errors import DataError
 from bidsglm.model import NilearnSettings, SpmSettings, TimeSeries
+from bidsglm.simulation.noise import NOISES
+from bidsglm.simulation.outcomes import EFFECT_SIZES, GRID
 from tests.calibration.experiments import BOTH_F, CONFOUNDS, DIFFERENCE, MAIN, small, source
 
 FLOAT32 = 2e-3

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from bidsglm.dataset.layout import find_units
-from bidsglm.dataset.specification import read_model
 from bidsglm.dataset.tables import paradigms
 from bidsglm.errors import DataError
 from bidsglm.model import ModelSpecification, ParametricModulation, Run, TimeModulation, Unit
+from bidsglm.statsmodel.specification import read_model
 from tests.dataset import bids_tree as tree
 
 HEADER = "onset\tduration\ttrial_type\trt\tcorrect\n"

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from bidsglm.cli import main
-from bidsglm.dataset.temporary import temporary_path
 from bidsglm.errors import ReadWriteError
+from bidsglm.outputs.temporary import temporary_path
 from bidsglm.unit.writing import check_alone
 from tests import tiny
 

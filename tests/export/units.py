@@ -9,11 +9,11 @@ import numpy as np
 
 from bidsglm.dataset.images import map_bytes
 from bidsglm.dataset.layout import find_units
-from bidsglm.dataset.outputs import write_bytes
-from bidsglm.dataset.specification import parse_model
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.supplement import code_folder, exported_files, exported_unit
 from bidsglm.model import Settings
+from bidsglm.outputs.names import write_bytes
+from bidsglm.statsmodel.specification import parse_model
 from bidsglm.unit.fit import Fitted, fit, prepare
 from tests import tiny
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from bidsglm.compare.calibration import COLUMNS
-from bidsglm.dataset.outputs import read_table, write_table
-from bidsglm.group.calibrations import read_group_calibration, write_calibrations
+from bidsglm.group.calibrations import write_calibrations
 from bidsglm.group.members import Members
+from bidsglm.outputs.names import read_table, write_table
+from bidsglm.pages.calibration import read_group_calibration
+from bidsglm.simulation.outcomes import COLUMNS
 from tests.report.test_calibration import INFLATION, rows
 
 NAME = "task-tap_space-MNI"

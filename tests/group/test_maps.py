@@ -13,9 +13,9 @@ from nilearn.glm.second_level import SecondLevelModel
 from scipy import stats
 
 from bidsglm.cli import main
-from bidsglm.dataset.specification import parse_model
 from bidsglm.model import Settings
 from bidsglm.spm.second_level import group_contrast, group_design, group_estimate
+from bidsglm.statsmodel.specification import parse_model
 from bidsglm.unit.configuration import configuration
 from tests import tiny
 from tests.finished import (

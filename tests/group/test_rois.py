@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.agreement.roi_agreement import AGREEMENT_COLUMNS
+from bidsglm.agreement.rois import VALUE_COLUMNS
 from bidsglm.cli import main
-from bidsglm.compare.roi_agreement import AGREEMENT_COLUMNS
-from bidsglm.compare.rois import VALUE_COLUMNS
 from bidsglm.dataset.atlas import read_atlas
-from bidsglm.dataset.outputs import map_name
+from bidsglm.outputs.names import map_name
 from bidsglm.regions.values import RegionReader, atlas_facts, write_region_table
 from tests import finished
 

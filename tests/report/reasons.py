@@ -1,6 +1,6 @@
 """A small attribution and findings that the tests of this folder share."""
 
-from bidsglm.compare.advice import Finding
+from bidsglm.diagnosis.advice import Finding
 from bidsglm.report.attribution import Breakdown, breakdowns
 
 SETTINGS = {

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from bidsglm.compare.agreement import agreement
+from bidsglm.agreement.maps import agreement
 from bidsglm.model import (
     Condition,
     ContrastMaps,

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bidsglm.compare.roi_agreement import region_agreement
-from bidsglm.compare.rois import VALUE_COLUMNS
+from bidsglm.agreement.roi_agreement import region_agreement
+from bidsglm.agreement.rois import VALUE_COLUMNS
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bidsglm.compare.steps import COARSE_STEPS
+from bidsglm.attribution.steps import COARSE_STEPS
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown, StepShare, found, verdict
 from bidsglm.report.steps import STEP_COLOURS, STEP_TEXTS

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from bidsglm.compare.calibration import EFFECT_SIZES, GRID, THRESHOLDS
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
 from bidsglm.report.calibration_figures import calibration_figures
+from bidsglm.simulation.outcomes import EFFECT_SIZES, GRID, THRESHOLDS
 
 NAMES = ("ols", "nilearn-ar1", "spm-ar1", "spm-fast")
 INFLATION = {"ols": 8.0, "nilearn-ar1": 4.0, "spm-ar1": 1.1, "spm-fast": 1.0}

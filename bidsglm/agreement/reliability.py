@@ -1,0 +1,132 @@
+"""How reliably two (or more) raters measure the same subjects: intraclass correlations with intervals.
+
+The raters here are software packages, the subjects participants. From the two-way analysis of variance of an
+(n subjects, k raters) table without replication, with mean squares MSR of the rows (subjects), MSC of the
+columns (raters) and MSE of the residual (McGraw & Wong 1996, Psychological Methods 1: 30-46 and 390):
+
+    ICC(A,1) = (MSR - MSE) / (MSR + (k - 1) MSE + k (MSC - MSE) / n)      absolute agreement
+    ICC(C,1) = (MSR - MSE) / (MSR + (k - 1) MSE)                          consistency, raters' means removed
+
+What is undefined (one subject, no variance) is NaN, never an exception or a warning.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import fdtri
+
+from bidsglm.agreement.rates import UNKNOWN, Estimate
+from bidsglm.model import Floats
+
+CONFIDENCE = 0.95
+ROUNDING = 64 * np.finfo(np.float64).eps
+"""Deviations below this share of the largest value are rounding, not variance."""
+
+
+class MeanSquares(NamedTuple):
+    """Two-way analysis of variance without replication."""
+
+    n_subjects: int
+    n_raters: int
+    rows: float
+    """MSR, between subjects"""
+    columns: float
+    """MSC, between raters"""
+    error: float
+    """MSE"""
+
+
+def mean_squares(ratings: Floats) -> MeanSquares:
+    """Analysis of variance of subjects by raters.
+
+    Parameters
+    ----------
+    ratings
+        (n_subjects, n_raters), at least two of each, all finite
+
+    Examples
+    --------
+    >>> squares = mean_squares(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    >>> squares.rows, squares.columns, squares.error
+    (4.0, 1.0, 0.0)
+    """
+    n, k = ratings.shape
+    mean, subjects, raters = ratings.mean(), ratings.mean(axis=1), ratings.mean(axis=0)
+    residual = ratings - subjects[:, None] - raters + mean
+    floor = ROUNDING * np.abs(ratings).max()
+    squares = [
+        float(np.sum(np.where(np.abs(part) > floor, part, 0.0) ** 2))
+        for part in (subjects - mean, raters - mean, residual)
+    ]
+    return MeanSquares(
+        n, k, k * squares[0] / (n - 1), n * squares[1] / (k - 1), squares[2] / ((n - 1) * (k - 1))
+    )
+
+
+def icc_consistency(squares: MeanSquares, confidence: float = CONFIDENCE) -> Estimate:
+    """ICC(C,1) and its interval: how alike the raters order and space the subjects.
+
+    Parameters
+    ----------
+    squares
+        Of `mean_squares`.
+    confidence
+        Coverage of the interval.
+
+    Examples
+    --------
+    >>> icc_consistency(mean_squares(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])))
+    Estimate(value=1.0, lower=1.0, upper=1.0)
+    """
+    _, k, rows, _, error = squares
+    if rows + (k - 1) * error <= 0:
+        return UNKNOWN
+    value = (rows - error) / (rows + (k - 1) * error)
+    first, second = squares.n_subjects - 1, (squares.n_subjects - 1) * (k - 1)
+    tail = 1 - (1 - confidence) / 2
+    narrow = float(fdtri(first, second, tail)) * error
+    wide = error / float(fdtri(second, first, tail))
+    # F_L and F_U of the paper are MSR/narrow and MSR/wide; this form holds for MSE = 0 too.
+    return Estimate(
+        value, (rows - narrow) / (rows + (k - 1) * narrow), (rows - wide) / (rows + (k - 1) * wide)
+    )
+
+
+def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Estimate:
+    """ICC(A,1) and its interval: how nearly the raters give the subjects the same values.
+
+    Parameters
+    ----------
+    squares
+        Of `mean_squares`.
+    confidence
+        Coverage of the interval.
+
+    Examples
+    --------
+    >>> icc_agreement(mean_squares(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))).value
+    0.8888888888888888
+    """
+    n, k, rows, columns, error = squares
+    total = rows + (k - 1) * error + k * (columns - error) / n
+    if total <= 0 or rows + error <= 0:
+        return UNKNOWN
+    value = (rows - error) / total
+    if columns == error == 0:
+        return Estimate(value, value, value)
+    dof = _satterthwaite(squares, value)
+    tail = 1 - (1 - confidence) / 2
+    below = float(fdtri(n - 1, dof, tail))
+    above = float(fdtri(dof, n - 1, tail))
+    between = k * columns + (k * n - k - n) * error
+    lower = n * (rows - below * error) / (below * between + n * rows)
+    upper = n * (above * rows - error) / (between + n * above * rows)
+    return Estimate(value, lower, upper)
+
+
+def _satterthwaite(squares: MeanSquares, value: float) -> float:
+    """Degrees of freedom v of a MSC + b MSE; both weights times 1 - ICC, so that ICC = 1 has them too."""
+    n, k, _, columns, error = squares
+    first = k * value / n * columns
+    second = (1 - value + k * value * (n - 1) / n) * error
+    return (first + second) ** 2 / (first**2 / (k - 1) + second**2 / ((n - 1) * (k - 1)))

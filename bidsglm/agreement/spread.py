@@ -1,0 +1,235 @@
+"""How a metric spreads over participants: quartiles, an interval of the median, and who lies apart."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.agreement.maps import metric_names
+from bidsglm.model import Floats, Mask
+
+Row = dict[str, str | int | float]
+
+RESAMPLES = 10_000
+"""The ends of the interval then move by about a hundredth of its width with the seed."""
+DRAWN_AT_ONCE = 2_000_000
+"""Draws in memory: 16 MB."""
+CONFIDENCE = 0.95
+MIN_RESAMPLED = 2
+"""Values of which resamples differ."""
+FAR = 3.5
+"""Standard deviations (Iglewicz & Hoaglin 1993)."""
+MAD_TO_SD = 1.4826
+"""Of a normal distribution."""
+FEWEST = 8
+"""Values among which one can be said to lie apart; with fewer, the deviation may be small by chance alone."""
+ROUNDING = 1e-6
+"""Spread, relative to the largest value, that float32 maps have by rounding alone."""
+
+OUTLIER_RULE = (
+    f"further than {FAR} robust standard deviations ({MAD_TO_SD} times the median absolute deviation) from "
+    f"the median; nobody is flagged among fewer than {FEWEST} values, or where this deviation is below "
+    f"{ROUNDING:g} of the largest value"
+)
+
+COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "contrast": "Label of the contrast",
+        "map": "Map compared: effect, t or F, z",
+        "metric": "Column of the agreement table",
+        "n": "Participants (sessions fitted apart count each) for whom the metric is defined",
+        "median": "Median",
+        "minimum": "Smallest value",
+        "lower_quartile": "Lower quartile",
+        "upper_quartile": "Upper quartile",
+        "maximum": "Largest value",
+        "ci_lower": f"Lower end of the {CONFIDENCE:.0%} bootstrap interval of the median ({RESAMPLES} "
+        "resamples of the n values, percentiles); n/a for a single one",
+        "ci_upper": f"Upper end of the {CONFIDENCE:.0%} bootstrap interval of the median",
+        "n_outlying": f"Participants who lie apart: {OUTLIER_RULE}",
+    }
+)
+"""Description of each column of the summary, in its order."""
+OUTLIER_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "contrast": COLUMNS["contrast"],
+        "map": COLUMNS["map"],
+        "metric": COLUMNS["metric"],
+        "value": "The participant's value",
+        "median": "Median over participants",
+        "deviation": f"Robust standard deviations from the median. Listed is who lies {OUTLIER_RULE}",
+    }
+)
+"""Description of each column of the table of who lies apart."""
+
+
+class Interval(NamedTuple):
+    """Ends of a confidence interval."""
+
+    lower: float
+    upper: float
+
+
+@lru_cache(maxsize=64)
+def _middle_ranks(n: int, seed: int) -> NDArray[np.intp]:
+    """Ranks of the two middle values of resamples of n sorted values (RESAMPLES, 2).
+
+    A resample's median depends on which ranks were drawn only, so all metrics of n participants share them.
+    """
+    rng = np.random.default_rng([seed, n])
+    middle = [(n - 1) // 2, n // 2]
+    size = max(1, DRAWN_AT_ONCE // n)
+    parts = []
+    for start in range(0, RESAMPLES, size):
+        drawn = rng.integers(n, size=(min(size, RESAMPLES - start), n))
+        parts.append(np.partition(drawn, middle, axis=1)[:, middle])
+    return np.concatenate(parts)
+
+
+def median_interval(values: Floats, seed: int = 0) -> Interval:
+    """Bootstrap percentile interval of the median; NaN of a single value, which says nothing of the others.
+
+    Parameters
+    ----------
+    values
+        (n,) finite
+    seed
+        The same gives the same interval.
+
+    Examples
+    --------
+    >>> median_interval(np.array([2.0, 2.0, 2.0]))
+    Interval(lower=2.0, upper=2.0)
+    """
+    if len(values) < MIN_RESAMPLED:
+        return Interval(np.nan, np.nan)
+    medians = np.sort(values)[_middle_ranks(len(values), seed)].mean(axis=1)
+    tail = (1 - CONFIDENCE) / 2
+    return Interval(*(float(end) for end in np.quantile(medians, (tail, 1 - tail))))
+
+
+def deviations(values: Floats) -> Floats:
+    """Robust standard deviations from the median; 0 where nobody can be said to lie apart.
+
+    Parameters
+    ----------
+    values
+        (n,); NaN stays apart from the others and gets 0.
+
+    Examples
+    --------
+    >>> deviations(np.array([0.9, 0.9, 0.91, 0.91, 0.91, 0.92, 0.92, 0.2])).round(1).tolist()
+    [-0.7, -0.7, 0.0, 0.0, 0.0, 0.7, 0.7, -47.9]
+    >>> deviations(np.array([0.9, 0.91, 0.92, 0.2])).tolist()
+    [0.0, 0.0, 0.0, 0.0]
+    """
+    finite = np.isfinite(values)
+    known = values[finite]
+    found = np.zeros(len(values))
+    if len(known) < FEWEST:
+        return found
+    median = np.median(known)
+    spread = MAD_TO_SD * np.median(np.abs(known - median))
+    if spread > ROUNDING * np.abs(known).max():
+        found[finite] = (known - median) / spread
+    return found
+
+
+def outlying(values: Floats) -> Mask:
+    """Who lies apart, by `OUTLIER_RULE`.
+
+    >>> outlying(np.array([0.9, 0.9, 0.91, 0.91, 0.91, 0.92, 0.92, 0.2])).tolist()
+    [False, False, False, False, False, False, False, True]
+    """
+    return np.asarray(np.abs(deviations(values)) > FAR)
+
+
+def summary(rows: Sequence[Mapping[str, str | int | float]], seed: int = 0) -> tuple[Row, ...]:
+    """Spread over participants of every metric, for each contrast and map.
+
+    Parameters
+    ----------
+    rows
+        Agreement rows of all participants, in any order.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    tuple of rows
+        Keys as in `COLUMNS`. A metric that is nowhere defined is left out.
+
+    Examples
+    --------
+    >>> rows = [{"contrast": "go", "map": "t", "slope": s} for s in (0.9, 1.0, 1.4, float("nan"))]
+    >>> summary(rows)[0]["n"], summary(rows)[0]["median"], summary(rows)[0]["maximum"]
+    (3, 1.0, 1.4)
+    """
+    result: list[Row] = []
+    for (contrast, map_name), members in _by_map(rows).items():
+        for metric in metric_names(members):
+            values = _column(members, metric)
+            known = values[np.isfinite(values)]
+            if len(known):
+                front: Row = {"contrast": contrast, "map": map_name, "metric": metric}
+                n_outlying = int(outlying(values).sum())
+                result.append({**front, **_spread(known, seed), "n_outlying": n_outlying})
+    return tuple(result)
+
+
+def outliers(rows: Sequence[Mapping[str, str | int | float]]) -> tuple[Row, ...]:
+    """Values of who lies apart, each row with the keys of its agreement row that name participant and map.
+
+    Examples
+    --------
+    >>> rows = [{"participant_id": f"sub-{i}", "contrast": "go", "map": "t", "slope": s}
+    ...         for i, s in enumerate((0.9, 0.9, 0.91, 0.91, 0.91, 0.92, 0.92, 0.2))]
+    >>> [row["participant_id"] for row in outliers(rows)]
+    ['sub-7']
+    """
+    found: list[Row] = []
+    for members in _by_map(rows).values():
+        for metric in metric_names(members):
+            values = _column(members, metric)
+            far = deviations(values)
+            for index in np.flatnonzero(np.abs(far) > FAR):
+                row = members[index]
+                who = {key: row[key] for key in ("participant_id", "session_id") if key in row}
+                median = float(np.nanmedian(values))
+                told: Row = {"contrast": row["contrast"], "map": row["map"], "metric": metric}
+                told |= {"value": float(values[index]), "median": median, "deviation": float(far[index])}
+                found.append({**who, **told})
+    return tuple(found)
+
+
+def _by_map(
+    rows: Sequence[Mapping[str, str | int | float]],
+) -> dict[tuple[str, str], list[Mapping[str, str | int | float]]]:
+    groups: dict[tuple[str, str], list[Mapping[str, str | int | float]]] = {}
+    for row in rows:
+        groups.setdefault((str(row["contrast"]), str(row["map"])), []).append(row)
+    return groups
+
+
+def _column(rows: Sequence[Mapping[str, str | int | float]], metric: str) -> Floats:
+    values = np.array([float(row.get(metric, "nan")) for row in rows], dtype=np.float64)
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _spread(values: Floats, seed: int) -> Row:
+    lowest, lower, median, upper, highest = (float(q) for q in np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
+    interval = median_interval(values, seed)
+    return {
+        "n": len(values),
+        "median": median,
+        "minimum": lowest,
+        "lower_quartile": lower,
+        "upper_quartile": upper,
+        "maximum": highest,
+        "ci_lower": interval.lower,
+        "ci_upper": interval.upper,
+    }

@@ -1,0 +1,188 @@
+"""Voxelwise AR(1) least squares as nilearn does it, from lagged cross-products.
+
+nilearn 0.14 whitens ``y_t - rho y_(t-1)`` and leaves the first scan as it is, so that with L the shift by
+one scan ``W'W = I - rho (L + L') + rho² (I - e_T e_T')``. With A0 = X'Y, A1 = X'(L + L')Y and the last rows
+x_T, y_T,
+
+    X'W'WY = A0 - rho A1 + rho² (A0 - x_T' y_T),
+
+and in the same form y'W'Wy. The coefficient comes from the residuals e of the unwhitened fit,
+``rho = (sum e_t e_(t+1) / (n - 1)) / (sum e_t² / n)``, truncated to hundredths; voxels with equal ones
+share an inverse. Cosines that are projected off after whitening are further columns that are not whitened
+themselves, ``C'WY = C'Y - rho C'LY`` (R. Frisch and F. Waugh, Econometrica 1:387-401, 1933).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.attribution.combination import RunFit
+from bidsglm.attribution.crossproducts import Products, Span, Values, neighbours, span
+from bidsglm.model import Floats
+
+BINS = 100
+"""nilearn's coefficients are whole hundredths."""
+NEAR_EDGE = 1e-9
+"""Coefficients so near a whole hundredth fall to either side by rounding."""
+SINGULAR = 1e8
+"""Entries of an inverse of normal equations with orthonormal columns that show a lack of rank."""
+
+
+@dataclass(frozen=True)
+class Autoregression:
+    """A design to be fitted with each voxel's own AR(1) coefficient."""
+
+    ordinary: Floats
+    """(n_scans, r) orthonormal basis of regressors and drifts: its residuals give the coefficients"""
+    fitted: Span
+    """Of the columns that are whitened."""
+    cosines: Floats
+    """(n_scans, m) orthonormal, projected off after whitening"""
+    _inverses: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
+
+    def inverse(self, hundredths: int) -> Floats:
+        """Inverse of the normal matrix for a coefficient in hundredths, (q + m, q + m)."""
+        if hundredths not in self._inverses:
+            Q = self.fitted.basis
+            whitened = Q.copy()
+            whitened[1:] -= hundredths / BINS * Q[:-1]
+            both = np.hstack([whitened, self.cosines])
+            self._inverses[hundredths] = _inverse(both.T @ both)
+        return self._inverses[hundredths]
+
+
+def _inverse(A: Floats) -> Floats:
+    """Inverse, or pseudo-inverse where a regressor is itself a cosine."""
+    try:
+        inverse = np.linalg.inv(A)
+    except np.linalg.LinAlgError:
+        inverse = np.full_like(A, np.inf)
+    if np.abs(inverse).max() < SINGULAR:
+        return np.asarray(inverse)
+    return np.asarray(np.linalg.pinv(A, hermitian=True))
+
+
+def autoregression(X: Floats, drifts: Floats, weights: Floats, projected: bool) -> Autoregression:
+    """Prepare a design.
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns) regressors and constant
+    drifts
+        (n_scans, m) orthonormal if they are to be projected off
+    weights
+        (n_rows, n_columns)
+    projected
+        Project the drifts off after whitening, in place of whitening them like other columns.
+
+    >>> autoregression(np.ones((4, 1)), np.eye(4)[:, :1], np.ones((1, 1)), True).ordinary.shape
+    (4, 2)
+    """
+    padded = np.hstack([weights, np.zeros((len(weights), drifts.shape[1]))])
+    joint = span(np.hstack([X, drifts]), padded)
+    if projected:
+        return Autoregression(joint.basis, span(X, weights), drifts)
+    return Autoregression(joint.basis, joint, np.zeros((len(X), 0)))
+
+
+def coefficients(data: Products, ordinary: Floats) -> Values:
+    """AR(1) coefficient of every voxel from its residuals, not truncated; 0 where there are none.
+
+    Parameters
+    ----------
+    data
+        Of the voxels.
+    ordinary
+        (n_scans, r) orthonormal basis of the design
+
+    >>> y = np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    >>> from bidsglm.attribution.crossproducts import products
+    >>> data = products(y, np.ones((4, 1)), np.zeros((4, 0)))
+    >>> coefficients(data, np.full((4, 1), 0.5)).tolist()
+    [-1.0]
+    """
+    n, kind = len(ordinary), data.plain.dtype
+    place = (data.basis.T @ ordinary).astype(kind)
+    b = data.plain @ place
+    inner = (ordinary.T @ neighbours(ordinary) / 2).astype(kind)
+    r0 = data.power - np.einsum("vq,vq->v", b, b)
+    r1 = data.lag_power - np.einsum("vq,vq->v", data.lagged @ place - b @ inner, b)
+    floor = np.finfo(kind).eps * n * data.power
+    rho: Values = np.zeros_like(r0)
+    np.divide(r1 * n, r0 * (n - 1), out=rho, where=r0 > floor)
+    return rho
+
+
+def truncated(rho: Values) -> NDArray[np.intp]:
+    """Coefficients in whole hundredths, cut toward zero.
+
+    >>> truncated(np.array([0.239, -0.239])).tolist()
+    [23, -23]
+    """
+    return (rho * BINS).astype(np.intp)
+
+
+def near_edge(rho: Values) -> NDArray[np.bool_]:
+    """Voxels whose coefficient rounding could cut either way.
+
+    >>> near_edge(np.array([0.23, 0.235])).tolist()
+    [True, False]
+    """
+    return np.asarray(np.abs(rho * BINS - np.rint(rho * BINS)) < NEAR_EDGE * BINS)
+
+
+def autoregressive_fit(
+    data: Products, design: Autoregression, hundredths: NDArray[np.intp], divisor: float, dof: float
+) -> RunFit:
+    """Fit every voxel with its own coefficient.
+
+    Parameters
+    ----------
+    data
+        Of the voxels; their basis spans the design.
+    design
+        From `autoregression`.
+    hundredths
+        (n_voxels,) coefficients, from `truncated`
+    divisor
+        Scans minus columns.
+    dof
+        Scans minus rank.
+    """
+    kind = data.plain.dtype
+    rho = (hundredths / BINS).astype(kind)
+    # equal coefficients stand together, so that every group is one block
+    order = np.argsort(hundredths, kind="stable")
+    values, starts = np.unique(hundredths[order], return_index=True)
+    stops = np.append(starts[1:], len(rho))
+    right = _right_sides(data, design, rho)[order]
+    rows = np.pad(design.fitted.rows, ((0, 0), (0, design.cosines.shape[1])))
+    effects, explained = np.empty((len(rows), len(rho)), kind), np.empty(len(rho), kind)
+    covariances = np.empty((len(values), len(rows), len(rows)))
+    group = np.empty(len(rho), np.intp)
+    for k, (value, start, stop) in enumerate(zip(values, starts, stops, strict=True)):
+        inverse, members = design.inverse(int(value)), order[start:stop]
+        solved = right[start:stop] @ inverse.astype(kind)
+        effects[:, members] = (solved @ rows.T.astype(kind)).T
+        explained[members] = np.einsum("vq,vq->v", solved, right[start:stop])
+        covariances[k] = rows @ inverse @ rows.T
+        group[members] = k
+    power = (1 + rho**2) * data.power - 2 * rho * data.lag_power - (rho * data.last) ** 2
+    return RunFit(effects, covariances, group, np.maximum(power - explained, 0), divisor, (dof, dof))
+
+
+def _right_sides(data: Products, design: Autoregression, rho: Values) -> Values:
+    """Whitened design times whitened data, (n_voxels, q + m)."""
+    kind = data.plain.dtype
+    place = (data.basis.T @ design.fitted.basis).astype(kind)
+    r = rho[:, None]
+    right = data.plain @ place
+    right *= 1 + r**2
+    right -= r * (data.lagged @ place)
+    right -= (rho**2 * data.last)[:, None] * design.fitted.basis[-1].astype(kind)
+    if not design.cosines.shape[1]:
+        return np.asarray(right)
+    cosines = data.plain @ (data.basis.T @ design.cosines).astype(kind) - r * data.forward
+    return np.hstack([right, cosines])

@@ -1,0 +1,180 @@
+"""Designs and error covariances of every combination of modelling steps."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bidsglm.attribution.autoregression import Autoregression, autoregression
+from bidsglm.attribution.crossing import Columns, Rules
+from bidsglm.attribution.models import Block, Corner, Models, RunDesigns
+from bidsglm.attribution.pooled import PooledDesign, RunColumns, error_covariances, pooled_designs
+from bidsglm.model import Floats
+from bidsglm.spm.whitening import Whitening, normalised, whitening
+
+SAME_DRIFTS = 1e-9
+"""Two sets of drifts with projections this close span the same space."""
+
+TINY = float(np.finfo(float).tiny)
+NEARLY_SAME = 0.01
+"""Relative distance of regressors that share V: all that regressors do to V is a small part of it."""
+HOME = Rules(True, True, True)
+
+CovarianceKey = tuple[Rules, bool, bool]
+"""What V depends on: regressors, SPM's drifts or nilearn's, SPM's smoother or nilearn's"""
+
+
+class Designs:
+    """Designs and covariances of corners, each made when first needed.
+
+    Parameters
+    ----------
+    models
+        Of both packages.
+    pool
+        Voxels whose data, scaled as SPM scales, give the change of V from SPM's own corner to another.
+    """
+
+    def __init__(self, models: Models, pool: Block) -> None:
+        self.models = models
+        self.pool = pool
+        self.notes: list[str] = []
+        self._shared = shared_rules([run.regressors for run in models.runs])
+        self.same_drifts = all(_same_span(*run.drifts) for run in models.runs)
+        self._autoregressions: dict[tuple[Rules, bool, int], Autoregression] = {}
+        self._pooled: dict[CovarianceKey, tuple[PooledDesign, ...]] = {}
+        self._sampled: dict[CovarianceKey, tuple[Floats, ...]] = {}
+        self._covariances: dict[CovarianceKey, tuple[Floats, ...]] = {}
+        self._whitenings: dict[CovarianceKey, tuple[Whitening, ...]] = {}
+        self._weights: dict[tuple[Rules, int], Floats] = {}
+
+    def weights(self, rules: Rules, run: int) -> Floats:
+        """Rows of all contrasts over the columns of a run, (n_rows, n_columns)."""
+        key = rules, run
+        if key not in self._weights:
+            names = self.models.runs[run].columns(rules).names
+            self._weights[key] = np.vstack([plan.placed(names, run) for plan in self.models.plans])
+        return self._weights[key]
+
+    def autoregression(self, rules: Rules, projected: bool, run: int) -> Autoregression:
+        """Design for voxelwise AR(1)."""
+        key = rules, projected, run
+        if key not in self._autoregressions:
+            designs = self.models.runs[run]
+            X, drifts = designs.columns(rules).matrix, designs.drifts[projected]
+            self._autoregressions[key] = autoregression(X, drifts, self.weights(rules, run), projected)
+        return self._autoregressions[key]
+
+    def residual_scans(self, rules: Rules, projected: bool, run: int) -> tuple[float, float]:
+        """Scans minus columns and scans minus rank, as nilearn counts them."""
+        designs = self.models.runs[run]
+        whole = np.hstack([designs.columns(rules).matrix, designs.drifts[projected]])
+        rank = np.linalg.matrix_rank(whole, np.abs(whole).sum() * np.finfo(float).eps)
+        return float(len(whole) - whole.shape[1]), float(len(whole) - rank)
+
+    def covariance_key(self, corner: Corner) -> CovarianceKey:
+        """Name what V depends on; regressors that are nearly the same share one."""
+        return self._shared[corner.rules], corner.filter or self.same_drifts, corner.smoother
+
+    def whitenings(self, corner: Corner) -> Sequence[Whitening | None]:
+        """W of every run."""
+        key = self.covariance_key(corner)
+        if not self.models.covariances:
+            return [None] * len(self.models.runs)
+        if key not in self._whitenings:
+            self._covariances[key], self._whitenings[key] = self._estimated(key)
+        return self._whitenings[key]
+
+    def pooled(self, corner: Corner) -> tuple[PooledDesign, ...]:
+        """Designs of all runs for one V."""
+        key = corner.rules, corner.filter, corner.smoother
+        if key not in self._pooled:
+            whitenings = self.whitenings(corner)
+            covariances: Sequence[Floats | None] = [None] * len(self.models.runs)
+            if self.models.covariances:
+                covariances = self._covariances[self.covariance_key(corner)]
+            runs = [self._filtered(run, corner.rules, corner.filter) for run in self.models.runs]
+            weights = [
+                np.pad(rows, ((0, 0), (0, run.X.shape[1] - rows.shape[1])))
+                for run, rows in zip(runs, self._all_weights(corner.rules), strict=True)
+            ]
+            self._pooled[key] = pooled_designs(runs, weights, covariances, whitenings)
+        return self._pooled[key]
+
+    def _all_weights(self, rules: Rules) -> list[Floats]:
+        return [self.weights(rules, run) for run in range(len(self.models.runs))]
+
+    def _filtered(self, run: RunDesigns, rules: Rules, projected: bool) -> RunColumns:
+        X, drifts = run.columns(rules).matrix, run.drifts[projected]
+        if projected:
+            return RunColumns(X, drifts, run.repetition_time)
+        return RunColumns(np.hstack([X, drifts]), np.zeros((len(X), 0)), run.repetition_time)
+
+    def _estimated(self, key: CovarianceKey) -> tuple[tuple[Floats, ...], tuple[Whitening, ...]]:
+        """SPM's own V plus what the corner changes in the pool's.
+
+        SPM's corner keeps SPM's V exactly, and a corner that changes nothing changes V in nothing.
+        """
+        own = self.models.covariances
+        home = HOME, True, True
+        if key == home:
+            return own, whitening(own)
+        try:
+            here, there = self._in_pool(key), self._in_pool(home)
+            moved = [V + a - b for V, a, b in zip(own, here, there, strict=True)]
+            covariances = normalised(moved)
+            return covariances, whitening(covariances)
+        except ValueError as error:
+            note = f"SPM's own covariance of the errors stood in for that of a mixed corner: {error}"
+            if note not in self.notes:
+                self.notes.append(note)
+            return own, whitening(own)
+
+    def _in_pool(self, key: CovarianceKey) -> tuple[Floats, ...]:
+        if key not in self._sampled:
+            rules, projected, smoother = key
+            kind = self.models.serial_correlation
+            assert kind != "none"
+            cosines = [_orthonormal(run.drifts[projected]) for run in self.models.runs]
+            runs = [
+                RunColumns(run.columns(rules).matrix, X0, run.repetition_time)
+                for run, X0 in zip(self.models.runs, cosines, strict=True)
+            ]
+            factors = self.pool.factors[smoother][True]
+            data = [self.pool.values(smoother, True, i) * factors[i] for i in range(len(runs))]
+            self._sampled[key] = error_covariances(runs, data, kind)
+        return self._sampled[key]
+
+
+def shared_rules(runs: Sequence[Mapping[Rules, Columns]]) -> dict[Rules, Rules]:
+    """Rules that stand for others whose regressors, whatever their scale, are nearly the same.
+
+    >>> one, other = (Columns(("x",), np.array([[h], [0.0]])) for h in (1.0, 2.0))
+    >>> sorted({r.events for r in shared_rules([{HOME: one, Rules(True, False, True): other}]).values()})
+    [True]
+    """
+    standing = [HOME]
+    found = {HOME: HOME}
+    for rules in runs[0]:
+        near = [s for s in standing if all(_nearly_same(run[rules], run[s]) for run in runs)]
+        if not near:
+            standing.append(rules)
+        found[rules] = near[0] if near else rules
+    return found
+
+
+def _nearly_same(first: Columns, second: Columns) -> bool:
+    if first.names != second.names:
+        return False
+    a, b = (c.matrix / np.maximum(np.linalg.norm(c.matrix, axis=0), TINY) for c in (first, second))
+    return bool(np.linalg.norm(a - b, axis=0).max(initial=0.0) < NEARLY_SAME)
+
+
+def _orthonormal(columns: Floats) -> Floats:
+    return np.asarray(np.linalg.qr(columns)[0])
+
+
+def _same_span(first: Floats, second: Floats) -> bool:
+    if first.shape != second.shape:
+        return False
+    a, b = _orthonormal(first), _orthonormal(second)
+    return bool(np.abs(a - b @ (b.T @ a)).max(initial=0.0) < SAME_DRIFTS)

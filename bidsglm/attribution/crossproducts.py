@@ -1,0 +1,158 @@
+"""Lagged cross-products of data and designs, from which any voxelwise AR(1) fit follows.
+
+With L the shift by one scan, the products of the data with a basis B of all designs' columns are B'Y,
+(L + L')B'Y and the last scan; with themselves y'y and y'Ly. One pass over the data makes them, and
+`bidsglm.attribution.autoregression` needs nothing else, whatever the design and the coefficient.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.model import Floats
+
+DEAD = 1e-13
+"""Columns that are smaller than the largest by this factor are numerically zero."""
+ESTIMABLE = 1e-6
+"""Share of a contrast that may lie outside the row space."""
+
+Values = NDArray[np.floating]
+
+
+class Span(NamedTuple):
+    """Orthonormal basis of a design and what contrasts become on it."""
+
+    basis: Floats
+    """(n_scans, rank)"""
+    rows: Floats
+    """(n_rows, rank): contrast weights times parameters = rows times coefficients"""
+
+
+class _Decomposed(NamedTuple):
+    left: Floats
+    """(n_scans, rank)"""
+    singular: Floats
+    """(rank,)"""
+    right: Floats
+    """(n_columns, rank)"""
+    scale: Floats
+    """(n_columns,) by which the columns were divided"""
+
+
+def _decomposed(X: Floats) -> _Decomposed:
+    """Singular values of the columns at unit length, so that their scales do not matter."""
+    norms = np.linalg.norm(X, axis=0)
+    # what nilearn makes of a dead column when it lifts singular values stays dead
+    alive = norms > DEAD * norms.max(initial=0.0)
+    scale = np.where(alive, norms, 1.0)
+    left, singular, right = np.linalg.svd(X * alive / scale, full_matrices=False)
+    keep = singular > max(X.shape) * np.finfo(float).eps * singular.max(initial=0.0)
+    return _Decomposed(left[:, keep], singular[keep], right[keep].T, scale)
+
+
+def span(X: Floats, weights: Floats) -> Span:
+    """Orthonormal basis of a design's columns.
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns)
+    weights
+        (n_rows, n_columns) of estimable contrasts
+
+    >>> q = span(np.array([[2.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0]]))
+    >>> np.abs(q.basis).tolist(), np.abs(q.rows).tolist()
+    ([[1.0], [0.0]], [[0.5]])
+    """
+    parts = _decomposed(X)
+    return Span(parts.left, (weights / parts.scale) @ (parts.right / parts.singular))
+
+
+def estimable(X: Floats, weights: Floats) -> bool:
+    """Whether contrasts lie in the row space of a design, within rounding.
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns)
+    weights
+        (n_rows, n_columns)
+
+    >>> estimable(np.ones((3, 2)), np.array([[1.0, 1.0]])), estimable(np.ones((3, 2)), np.array([[1.0, 0.0]]))
+    (True, False)
+    """
+    parts = _decomposed(X)
+    rows = weights / parts.scale
+    missing = rows - (rows @ parts.right) @ parts.right.T
+    return bool(np.abs(missing).max(initial=0.0) <= ESTIMABLE * np.abs(rows).max(initial=0.0))
+
+
+class Products(NamedTuple):
+    """Cross-products of some voxels of one run with a basis, and with themselves."""
+
+    basis: Floats
+    """(n_scans, d) orthonormal"""
+    plain: Values
+    """(n_voxels, d) Y'B"""
+    lagged: Values
+    """(n_voxels, d) Y'(L + L')B"""
+    forward: Values
+    """(n_voxels, m) Y'L'C"""
+    last: Values
+    """(n_voxels,) last scan"""
+    power: Values
+    """(n_voxels,) sum of y_t²"""
+    lag_power: Values
+    """(n_voxels,) sum of y_t y_(t+1)"""
+
+
+def neighbours(B: Floats) -> Floats:
+    """(L + L') B: each row is the sum of the rows before and after.
+
+    >>> neighbours(np.array([[1.0], [2.0], [4.0]])).ravel().tolist()
+    [2.0, 5.0, 2.0]
+    """
+    total = np.zeros_like(B)
+    total[1:] += B[:-1]
+    total[:-1] += B[1:]
+    return total
+
+
+def following(B: Floats) -> Floats:
+    """L' B: each row is the row after, the last is zero.
+
+    >>> following(np.array([[1.0], [2.0]])).ravel().tolist()
+    [2.0, 0.0]
+    """
+    return np.vstack([B[1:], np.zeros_like(B[:1])])
+
+
+def products(Y: Values, columns: Floats, cosines: Floats) -> Products:
+    """One pass over the data.
+
+    Parameters
+    ----------
+    Y
+        (n_scans, n_voxels) without their means
+    columns
+        (n_scans, n_columns) of all designs that will be fitted
+    cosines
+        (n_scans, m) that will be projected off after whitening
+
+    >>> products(np.array([[1.0], [-1.0], [0.0]]), np.eye(3), np.zeros((3, 0))).lag_power.tolist()
+    [-1.0]
+    """
+    basis = span(columns, np.zeros((0, columns.shape[1]))).basis
+    power = np.einsum("tv,tv->v", Y, Y)
+    lag_power = np.einsum("tv,tv->v", Y[1:], Y[:-1])
+    transposed, kind = Y.T, Y.dtype
+    return Products(
+        basis,
+        transposed @ basis.astype(kind),
+        transposed @ neighbours(basis).astype(kind),
+        transposed @ following(cosines).astype(kind),
+        Y[-1],
+        power,
+        lag_power,
+    )

@@ -1,0 +1,301 @@
+"""Which modelling step makes which part of the difference between two packages' maps.
+
+The value of a corner S is ``v(S) = metric(map(S), map(nilearn))`` on the voxels of both masks. The ladder
+takes the steps to SPM's settings one after the other; the Shapley value of a step is its mean contribution
+over all orders, and these add up to the whole difference (`bidsglm.attribution.shapley`). What a corner means
+stands in `bidsglm.attribution.steps`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.attribution.combination import StatMaps
+from bidsglm.attribution.corner_designs import Designs
+from bidsglm.attribution.corners import CornerMaps
+from bidsglm.attribution.crossing import OVERSAMPLING
+from bidsglm.attribution.differences import DICE, SLOPE, distances, threshold, unlikeness
+from bidsglm.attribution.dominance import dominant_steps
+from bidsglm.attribution.games import corner_of, players
+from bidsglm.attribution.models import Corner, Evidence, Masks, Models, Pair, subset, unscaled
+from bidsglm.attribution.shapley import ladder, shapley_values
+from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
+from bidsglm.model import Floats, Mask
+from bidsglm.spm.probability import f_tail, t_tail
+
+POOL = 5000
+"""Voxels of the sample that show how V changes from corner to corner: their mean is known to 1 or 2 %, and
+the change itself is a few per cent of V."""
+CLOSURE_NILEARN = 1e-6
+CLOSURE_SPM = 5e-7
+"""Largest difference of a pure corner from the package's own map, relative to the map's range."""
+RESIZED = 2.0
+"""Factor of the effects that only the height of events of zero length can make."""
+
+Row = dict[str, str | float]
+
+COLUMNS: Mapping[str, str] = {
+    "contrast": "Name of the contrast",
+    "map": "effect, t or F; z for the degrees of freedom and mask for the voxels alone",
+    "metric": "rmsd, slope-1, 1-r or 1-dice, each 0 for equal maps",
+    "step": "Modelling step",
+    "nilearn": "What nilearn does in it",
+    "spm": "What SPM does in it",
+    "ladder": "Metric once this step and those above it are at SPM's setting, the others at nilearn's",
+    "shapley": "Mean change of the metric by this step over all orders; the steps add up to total",
+    "total": "Metric of SPM's map against nilearn's",
+    "closure_nilearn": "Largest difference of nilearn's corner from nilearn's map, over the map's range",
+    "closure_spm": "Largest difference of SPM's corner from SPM's map, over the map's range",
+    "part_of": "regressors for its three parts, which add up to it and must not be counted twice",
+}
+"""Description of each column of the table."""
+
+
+class Closure(NamedTuple):
+    """How closely the pure corners meet the packages' own maps."""
+
+    nilearn: float
+    spm: float
+
+    @property
+    def closes(self) -> bool:
+        """Whether both are within their tolerances."""
+        return self.nilearn <= CLOSURE_NILEARN and self.spm <= CLOSURE_SPM
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why two packages' maps differ."""
+
+    rows: tuple[Row, ...]
+    """Of the table, keys as in `COLUMNS`."""
+    steps: tuple[Step, ...]
+    dominant: Mapping[str, NDArray[np.int8]]
+    """Contrast label -> (n_voxels,) over the columns of the maps: index into `labels`"""
+    labels: tuple[str, ...]
+    """Of the dominant-step maps; the first stands for none."""
+    closes: bool
+    """All pure corners meet the packages' maps within the tolerances."""
+    n_sample: int
+    """Voxels that the table is computed on."""
+    n_voxels: int
+    """Voxels of both masks."""
+    n_uncertain: int
+    """Voxels of the sample whose AR(1) bin depends on rounding; left out of closure_nilearn."""
+    notes: tuple[str, ...] = ()
+
+
+def explanation(
+    models: Models, steps: Sequence[Step], evidence: Evidence, notes: Sequence[str] = ()
+) -> Explanation:
+    """Attribute the difference of two packages' maps to modelling steps.
+
+    Parameters
+    ----------
+    models
+        Of both packages.
+    steps
+        Those of `STEPS`, or with regressors in place of its parts where they cannot be told apart.
+    evidence
+        Data and maps.
+    notes
+        What the reader should know besides.
+    """
+    designs = Designs(models, subset(evidence.sample, POOL))
+    table = _table(designs, steps, evidence)
+    words = _words_on_events(table.factors, models.runs[0].repetition_time)
+    return Explanation(
+        tuple(table.rows),
+        tuple(steps),
+        dominant_steps(designs, steps, evidence),
+        ("none", *COARSE_STEPS),
+        all(closure.closes for closure in table.closures),
+        evidence.sample.columns.size,
+        int(evidence.masks.both.sum()),
+        table.n_uncertain,
+        (*notes, *words, *designs.notes),
+    )
+
+
+class _Table(NamedTuple):
+    rows: list[Row]
+    closures: list[Closure]
+    factors: dict[str, float]
+    """Contrast -> ratio of nilearn's effects to SPM's by the drawing of events"""
+    n_uncertain: int
+
+
+def _table(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> _Table:
+    sample = evidence.sample
+    corners = CornerMaps(designs, sample)
+    own = CornerMaps(designs, unscaled(sample.columns, evidence.signals), every_rule=False)
+    uncertain = own.uncertain_bins()
+    table = _Table([], [], {}, int(uncertain.sum()))
+    for index, pair in enumerate(evidence.pairs):
+        for name in _map_names(pair):
+            game = _game(corners, steps, index, name)
+            pure = own.maps(Corner(), index), corners.spm_maps(index)
+            closure = _closure(pure, name, pair, sample.columns, ~uncertain)
+            table.closures.append(closure)
+            table.rows.extend(_rows(game, steps, pair, closure))
+            if name == "effect":
+                table.factors[pair.spm.specification.name] = _factor_of_events(game)
+        table.rows.extend(_unmodelled_rows(pair, evidence.masks, sample.columns))
+    return table
+
+
+def _map_names(pair: Pair) -> tuple[str, ...]:
+    test = pair.spm.specification.test
+    return (test,) if test == "F" else ("effect", test)
+
+
+class _Game(NamedTuple):
+    """Maps of all corners of the steps that matter for one kind of map."""
+
+    kind: str
+    players: tuple[str, ...]
+    maps: Floats
+    """(2 ** n_players, n_voxels) in binary order of the players"""
+    dofs: tuple[tuple[float, ...], ...]
+
+
+def _game(corners: CornerMaps, steps: Sequence[Step], contrast: int, kind: str) -> _Game:
+    models = corners.designs.models
+    playing = players(steps, kind, len(models.runs), bool(corners.block.scans))
+    found = [
+        corners.maps(corner_of(playing, joined), contrast) for joined in product((0, 1), repeat=len(playing))
+    ]
+    maps = [m.effect if kind == "effect" else m.stat for m in found]
+    return _Game(kind, playing, np.stack([m for m in maps if m is not None]), tuple(m.dof for m in found))
+
+
+def _closure(
+    pure: tuple[StatMaps, StatMaps], kind: str, pair: Pair, columns: NDArray[np.intp], certain: Mask
+) -> Closure:
+    """Distance of nilearn's and SPM's corner from the packages' maps."""
+    distances = []
+    for own, maps, voxels in zip(pure, pair, (certain, np.ones_like(certain)), strict=True):
+        found, target = (m.effect if kind == "effect" else m.stat for m in (own, maps))
+        assert found is not None
+        assert target is not None
+        extent = float(np.nanmax(target) - np.nanmin(target))
+        worst = float(np.abs(found - target[columns])[voxels].max(initial=0.0))
+        distances.append(worst / extent if extent else worst)
+    return Closure(*distances)
+
+
+def _metrics(game: _Game) -> dict[str, Floats]:
+    """Value of every corner in every metric, each (2,) * n_players."""
+    values = distances(game.maps[0], game.maps)
+    if game.kind != "effect":
+        limits = np.array([threshold(dof) for dof in game.dofs])
+        above = game.maps > limits[:, None]
+        values[DICE] = unlikeness(above[0], above)
+    shape = (2,) * len(game.players)
+    for value in values.values():
+        # the first corner is the reference itself
+        value[0] = 0.0
+    return {name: value.reshape(shape) for name, value in values.items()}
+
+
+def _factor_of_events(game: _Game) -> float:
+    """How much larger nilearn's effects are than SPM's by the drawing of events alone."""
+    if "events" not in game.players:
+        return 1.0
+    alone = tuple(int(name == "events") for name in game.players)
+    return 1 / (1 + float(_metrics(game)[SLOPE][alone]))
+
+
+def _words_on_events(factors: Mapping[str, float], repetition_time: float) -> list[str]:
+    """What the drawing of events does to effects, where it changes their size."""
+    resized = {name: factor for name, factor in factors.items() if factor > RESIZED}
+    if not resized:
+        return []
+    names = ", ".join(f"{name} ({factor:.3g})" for name, factor in resized.items())
+    return [
+        "By the drawing of events alone, nilearn's effects are larger than SPM's by the factor in brackets: "
+        f"{names}. SPM draws events of zero length one over the bin high, so that each has an area of one "
+        f"second; nilearn draws them 1 high and one step of TR/{OVERSAMPLING} long. The ratio is "
+        f"{OVERSAMPLING}/TR = {OVERSAMPLING / repetition_time:.3g} but for rounding to the grids."
+    ]
+
+
+def _rows(game: _Game, steps: Sequence[Step], pair: Pair, closure: Closure) -> list[Row]:
+    rows = []
+    for metric, values in _metrics(game).items():
+        n = len(game.players)
+        shares = dict(zip(game.players, shapley_values(values, n).tolist(), strict=True))
+        climbed = dict(zip(game.players, ladder(values, n).tolist(), strict=True))
+        shared: Row = {"contrast": pair.spm.specification.name, "map": game.kind, "metric": metric}
+        ends: Row = {
+            "total": float(values[(-1,) * n]),
+            "closure_nilearn": closure.nilearn,
+            "closure_spm": closure.spm,
+        }
+        rows += [shared | row | ends | _membership(row) for row in _step_rows(steps, shares, climbed)]
+    return rows
+
+
+def _membership(row: Row) -> Row:
+    return {"part_of": REGRESSORS if row["step"] in PARTS_OF_REGRESSORS else ""}
+
+
+def _step_rows(steps: Sequence[Step], shares: Mapping[str, float], climbed: Mapping[str, float]) -> list[Row]:
+    """One row for each step, the regressors before their parts."""
+    rows: list[Row] = []
+    height = 0.0
+    for step in steps:
+        height = climbed.get(step.name, height)
+        share = shares.get(step.name, 0.0)
+        words = {"step": step.name, "nilearn": step.nilearn, "spm": step.spm}
+        rows.append({**words, "ladder": height, "shapley": share})
+    parts = [row for row in rows if row["step"] in PARTS_OF_REGRESSORS]
+    if parts:
+        together: Row = {
+            "step": REGRESSORS,
+            "nilearn": "nilearn's design",
+            "spm": "SPM's design",
+            "ladder": parts[-1]["ladder"],
+            "shapley": sum(float(part["shapley"]) for part in parts),
+        }
+        rows.insert(rows.index(parts[0]), together)
+    return rows
+
+
+def _unmodelled_rows(pair: Pair, masks: Masks, columns: NDArray[np.intp]) -> list[Row]:
+    """What degrees of freedom do to z, and in how many voxels only one package has a result."""
+    stat = pair.spm.stat[columns]
+    own, other = (_z(stat, maps.dof) for maps in (pair.spm, pair.nilearn))
+    moved = float(np.sqrt(np.mean((own - other) ** 2)))
+    n_one = float((masks.nilearn ^ masks.spm).sum())
+    dofs = [" and ".join(f"{value:.4g}" for value in maps.dof) for maps in (pair.nilearn, pair.spm)]
+    counts = [f"{int(mask.sum())} voxels" for mask in (masks.nilearn, masks.spm)]
+    nothing = float("nan")
+    return [
+        {
+            "contrast": pair.spm.specification.name,
+            "map": map_name,
+            "metric": metric,
+            "step": step,
+            "nilearn": words[0],
+            "spm": words[1],
+            "ladder": value,
+            "shapley": value,
+            "total": value,
+            "closure_nilearn": nothing,
+            "closure_spm": nothing,
+            "part_of": "",
+        }
+        for map_name, metric, step, words, value in (
+            ("z", "rmsd", "degrees of freedom", dofs, moved),
+            ("mask", "voxels in one mask only", "mask", counts, n_one),
+        )
+    ]
+
+
+def _z(stat: Floats, dof: tuple[float, ...]) -> Floats:
+    return t_tail(stat, dof[0]).z if len(dof) == 1 else f_tail(np.maximum(stat, 0), dof[0], dof[1]).z

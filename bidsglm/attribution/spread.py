@@ -1,0 +1,109 @@
+"""Which modelling step matters over participants: shares, and in how many it is the largest."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM
+from bidsglm.model import Floats
+
+Row = dict[str, str | int | float]
+Given = Mapping[str, str | int | float]
+
+COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "contrast": "Label of the contrast",
+        "map": "effect, t or F; z for the degrees of freedom and mask for the voxels alone",
+        "metric": "rmsd, slope-1, 1-r or 1-dice, each 0 for equal maps",
+        "step": "Modelling step",
+        "part_of": "regressors for its three parts, which add up to it and must not be counted twice",
+        "n": "Participants (sessions fitted apart count each) whose difference is attributed",
+        "shapley_median": "Median of the step's Shapley value, in the unit of the metric",
+        "shapley_lower_quartile": "Its lower quartile",
+        "shapley_upper_quartile": "Its upper quartile",
+        "share_median": "Median of the Shapley value over the whole difference; the steps of one participant "
+        "add up to 1, and a step that makes the packages more alike is negative",
+        "share_lower_quartile": "Its lower quartile",
+        "share_upper_quartile": "Its upper quartile",
+        "n_largest": "Participants in whom the step has the largest Shapley value in size; parts are not "
+        "ranked",
+        "n_closing": "Participants whose pure corners meet both packages' maps "
+        f"(within {CLOSURE_NILEARN:g} of nilearn's range and {CLOSURE_SPM:g} of SPM's)",
+        "contrast_name": "the contrast's name in the model",
+    }
+)
+"""Description of each column, in its order."""
+
+
+def attribution_summary(rows: Sequence[Given]) -> tuple[Row, ...]:
+    """Spread over participants of every step, for each contrast, map and metric.
+
+    Parameters
+    ----------
+    rows
+        Of all participants' attribution tables, each with participant_id (and session_id).
+
+    Examples
+    --------
+    >>> row = {"contrast": "go", "map": "t", "metric": "rmsd", "part_of": "", "total": 4.0,
+    ...        "closure_nilearn": 0.0, "closure_spm": 0.0}
+    >>> rows = [row | {"participant_id": p, "step": s, "shapley": v}
+    ...         for p, s, v in (("a", "noise", 3.0), ("a", "filter", 1.0), ("b", "noise", 2.0))]
+    >>> [(r["step"], r["n"], r["share_median"], r["n_largest"]) for r in attribution_summary(rows)]
+    [('noise', 2, 0.625, 2), ('filter', 1, 0.25, 0)]
+    """
+    groups: dict[tuple[str, ...], list[Given]] = {}
+    for row in rows:
+        key = tuple(str(row.get(name) or "") for name in ("contrast", "map", "metric", "step", "part_of"))
+        groups.setdefault(key, []).append(row)
+    largest = _largest(rows)
+    names = ("contrast", "map", "metric", "step", "part_of")
+    return tuple({**dict(zip(names, key, strict=True)), **_step(m, largest)} for key, m in groups.items())
+
+
+def _game(row: Given) -> tuple[str, ...]:
+    """Whose difference, of what: within it the steps add up."""
+    names = ("participant_id", "session_id", "contrast", "map", "metric")
+    return tuple(str(row.get(name, "")) for name in names)
+
+
+def _largest(rows: Sequence[Given]) -> dict[tuple[str, ...], str]:
+    """Step with the largest value in size of each game; none where all are zero."""
+    best: dict[tuple[str, ...], tuple[float, str]] = {}
+    for row in rows:
+        size = abs(float(row["shapley"]))
+        if not row.get("part_of") and size > best.get(_game(row), (0.0, ""))[0]:
+            best[_game(row)] = (size, str(row["step"]))
+    return {game: step for game, (_, step) in best.items()}
+
+
+def _step(rows: Sequence[Given], largest: Mapping[tuple[str, ...], str]) -> Row:
+    shapley = np.array([float(row["shapley"]) for row in rows])
+    total = np.array([float(row["total"]) for row in rows])
+    share = np.full(len(rows), np.nan)
+    np.divide(shapley, total, out=share, where=total != 0)
+    ranked = [row for row in rows if not row.get("part_of")]
+    closing = [
+        float(row["closure_nilearn"]) <= CLOSURE_NILEARN and float(row["closure_spm"]) <= CLOSURE_SPM
+        for row in rows
+    ]
+    return {
+        "n": int(np.isfinite(shapley).sum()),
+        **_quartiles("shapley", shapley),
+        **_quartiles("share", share),
+        "n_largest": sum(largest.get(_game(row)) == row["step"] for row in ranked),
+        "n_closing": sum(closing),
+        "contrast_name": rows[0].get("contrast_name", rows[0]["contrast"]),
+    }
+
+
+def _quartiles(name: str, values: Floats) -> dict[str, float]:
+    """Median and quartiles of the values that are there."""
+    known = values[np.isfinite(values)]
+    lower, median, upper = np.quantile(known, (0.25, 0.5, 0.75)) if len(known) else (np.nan,) * 3
+    return {
+        f"{name}_median": float(median),
+        f"{name}_lower_quartile": float(lower),
+        f"{name}_upper_quartile": float(upper),
+    }

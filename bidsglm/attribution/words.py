@@ -1,0 +1,149 @@
+"""What each package does in each modelling step, in a few words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bidsglm.attribution.crossing import OVERSAMPLING, Rules
+from bidsglm.attribution.mixture import Mixtures, responses
+from bidsglm.attribution.models import RunDesigns
+from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
+from bidsglm.model import NO_FILTER, Floats, Hrf, ModelSpecification
+
+ROUNDING = 1e-12
+"""Orthonormal cosines that differ by no more are the same ones."""
+
+
+def modelling_steps(
+    model: ModelSpecification, mixtures: Mixtures, slice_time_ref: float, onset: int
+) -> tuple[Step, ...]:
+    """Steps of an analysis with both packages' settings.
+
+    Parameters
+    ----------
+    model
+        With both packages' settings.
+    mixtures
+        Designs of all runs.
+    slice_time_ref
+        nilearn's, as a fraction of the TR.
+    onset
+        SPM's bin, from 1.
+    """
+    own, other = responses(model)
+    bins = model.spm.microtime_resolution
+    moment = f"bin {onset} of {bins}, {(onset - 1) / bins:.4g} TR after the scan's start"
+    pairs = {
+        "smoother": _smoothers(model.smoothing_fwhm),
+        "scaling": (_nilearn_scaling(model), _spm_scaling(model)),
+        REGRESSORS: (f"nilearn's {_set(own)}", f"SPM's {_set(other)}"),
+        "response": (f"nilearn's {_set(own)}", f"SPM's {_set(other)}"),
+        "events": (
+            f"steps of TR/{OVERSAMPLING}, height 1",
+            f"bins of TR/{bins}, one bin longer; all of zero length: height 1/bin",
+        ),
+        "sampling": (f"interpolated {slice_time_ref:.4g} TR after the scan's start", moment),
+        "filter": (_nilearn_filter(model, mixtures.runs[0]), _spm_filter(model, mixtures.runs[0])),
+        "noise": (_nilearn_noise(model), _spm_noise(model)),
+        "runs": ("one model each, variances added", "one model, one residual mean square"),
+    }
+    parts = PARTS_OF_REGRESSORS if mixtures.apart else (REGRESSORS,)
+    names = (*STEPS[:2], *parts, *STEPS[5:])
+    return tuple(Step(name, *pairs[name], _same(name, model, mixtures.runs)) for name in names)
+
+
+def _set(hrf: Hrf) -> str:
+    """Name of a set of response functions.
+
+    >>> _set(Hrf("spm", derivative=True))
+    'spm + derivative'
+    """
+    return hrf.model + " + derivative" * hrf.derivative + " + dispersion" * hrf.dispersion
+
+
+def _smoothers(fwhm: float) -> tuple[str, str]:
+    if not fwhm:
+        return "none", "none"
+    width = f"Gaussian of {fwhm:g} mm"
+    return f"{width}, cut at 4 SD, mirrored at the border", f"{width} convolved with a linear B-spline"
+
+
+def _nilearn_scaling(model: ModelSpecification) -> str:
+    scaling = model.nilearn.signal_scaling
+    if scaling is False:
+        return "none"
+    return "100 / mean of the voxel" if scaling == 0 else "100 / mean of all voxels"
+
+
+def _spm_scaling(model: ModelSpecification) -> str:
+    each = model.spm.global_normalization == "Scaling"
+    return "100 / global of each scan" if each else "100 / mean global of the run"
+
+
+def _cutoff(seconds: float) -> str:
+    return "no high-pass filter" if seconds == NO_FILTER else f"{seconds:g} s"
+
+
+def _nilearn_filter(model: ModelSpecification, run: RunDesigns) -> str:
+    n = run.drifts[0].shape[1]
+    own = model.high_pass if model.nilearn.high_pass is None else model.nilearn.high_pass
+    return f"{n} {model.nilearn.drift_model} drifts ({_cutoff(own)}) in the design" if n else "no drift terms"
+
+
+def _spm_filter(model: ModelSpecification, run: RunDesigns) -> str:
+    n = run.drifts[1].shape[1]
+    return f"{n} cosines ({_cutoff(model.high_pass)}) projected off" if n else "no cosines"
+
+
+def _nilearn_noise(model: ModelSpecification) -> str:
+    if model.nilearn.noise_model == "ols":
+        return "ordinary least squares"
+    return "AR(1) of each voxel, cut to hundredths"
+
+
+def _spm_noise(model: ModelSpecification) -> str:
+    kind = model.spm.serial_correlation
+    return "independent errors" if kind == "none" else f"{kind} of all voxels by pooled ReML"
+
+
+def _same(name: str, model: ModelSpecification, runs: Sequence[RunDesigns]) -> bool:
+    """Whether a step's two settings give the same numbers."""
+    identity = model.nilearn.noise_model == "ols" and model.spm.serial_correlation == "none"
+    if name == "smoother":
+        return not model.smoothing_fwhm
+    if name in PARTS_OF_REGRESSORS or name == REGRESSORS:
+        return all(_same_regressors(name, run) for run in runs)
+    if name == "filter":
+        drifts = [run.drifts for run in runs]
+        return all(not a.size and not b.size for a, b in drifts) or (
+            identity and all(_equal(a, b) for a, b in drifts)
+        )
+    if name == "noise":
+        # the packages count lost degrees of freedom alike only in designs of full rank
+        return identity and all(_full_rank(run) for run in runs)
+    return name == "runs" and len(runs) == 1
+
+
+def _same_regressors(name: str, run: RunDesigns) -> bool:
+    changed = PARTS_OF_REGRESSORS if name == REGRESSORS else (name,)
+    for rules, columns in run.regressors.items():
+        other = run.regressors[Rules(**(rules._asdict() | dict.fromkeys(changed, True)))]
+        if columns.names != other.names or not np.array_equal(columns.matrix, other.matrix):
+            return False
+    return True
+
+
+def _equal(first: Floats, second: Floats) -> bool:
+    return first.shape == second.shape and bool(np.abs(first - second).max(initial=0.0) <= ROUNDING)
+
+
+def _full_rank(run: RunDesigns) -> bool:
+    wholes: list[Floats] = [
+        np.hstack([run.columns(rules).matrix, drifts]) for rules in run.regressors for drifts in run.drifts
+    ]
+    return all(_rank(X) == X.shape[1] for X in wholes)
+
+
+def _rank(X: Floats) -> int:
+    norms = np.linalg.norm(X, axis=0)
+    return int(np.linalg.matrix_rank(X / np.where(norms > 0, norms, 1.0)))

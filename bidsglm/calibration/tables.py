@@ -1,0 +1,60 @@
+"""Tables of a calibration, read back."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bidsglm.calibration.supplement import NAME
+from bidsglm.errors import ReadWriteError
+from bidsglm.outputs.names import number, read_table
+from bidsglm.simulation.noise import NOISES
+
+Row = Mapping[str, str | float]
+Summary = Mapping[str, Any]
+ALWAYS = ("analysis", "noise", "contrast", "effect_size", "rate")
+"""Columns of both tables."""
+TEXTS = ("analysis", "noise", "contrast", "participant_id", "session_id")
+
+
+def read_rows(path: Path) -> list[dict[str, str | float]]:
+    """Rows of a table of a calibration.
+
+    Raises
+    ------
+    ReadWriteError
+        When it cannot be read, or is not whole.
+    """
+    try:
+        rows = [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
+        whole = all(row.keys() == rows[0].keys() >= set(ALWAYS) for row in rows) and _is_complete(rows)
+    except (ValueError, ReadWriteError):
+        if not path.exists():
+            raise
+        whole = False
+    if not whole:
+        raise ReadWriteError(f"{path}: is damaged; delete it and run the participant with --calibrate again")
+    return rows
+
+
+def _is_complete(rows: Sequence[Mapping[str, object]]) -> bool:
+    """Whether there are rows, and as many of a contrast for every analysis under every noise model.
+
+    >>> _is_complete([{"contrast": "go", "analysis": "ols", "noise": noise} for noise in NOISES])
+    True
+    >>> _is_complete([{"contrast": "go", "analysis": "ols", "noise": "white"}])
+    False
+    """
+    counts = Counter((row["contrast"], row["analysis"], row["noise"]) for row in rows)
+    analyses = {analysis for _, analysis, _ in counts}
+    return bool(rows) and all(
+        len({counts[contrast, analysis, noise] for analysis in analyses for noise in NOISES}) == 1
+        for contrast in {contrast for contrast, _, _ in counts}
+    )
+
+
+def table_path(output_dir: Path, summary: Summary) -> Path | None:
+    """Where the table of a unit's calibration stands; None without one."""
+    if not summary.get("supplements", {}).get(NAME, {}).get("files"):
+        return None
+    return output_dir / str(summary["folder"]) / f"{summary['prefix']}_desc-calibration_metrics.tsv"

@@ -1,0 +1,164 @@
+"""From the results of the story's fits to its numbers and pictures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bidsglm.dataset.images import read_map
+from bidsglm.model import TRIAL_TYPE, Floats, Mask
+from bidsglm.outputs.names import read_json
+from bidsglm.outputs.summaries import unit_summaries
+from bidsglm.pages.participant import about
+from bidsglm.pages.reasons import findings, read_breakdowns
+from bidsglm.pages.unit import UnitFiles
+from bidsglm.report.drawing import BACKEND_TITLES, Figure
+from bidsglm.report.ladders import attribution_figures
+from bidsglm.report.maps import ContrastImages, maps_figure
+from bidsglm.report.story import StoryContrast, StoryModel, StoryReport
+from bidsglm.report.story_figures import Panel, story_figure
+
+TITLES = {
+    "asposted": "movement + rest, nilearn unfiltered",
+    "overparameterised": "movement + rest",
+    "unfiltered": "movement, nilearn unfiltered",
+    "movementonly": "movement",
+}
+"""The story's models in its order, by the name of their file."""
+MOVEMENT, DIFFERENCE = "movement", "movement - rest"
+
+
+class Fitted(NamedTuple):
+    """A model's results."""
+
+    model: StoryModel
+    files: UnitFiles
+    images: Mapping[str, ContrastImages]
+    """By contrast"""
+
+
+def model_file(name: str) -> str:
+    """Where a model stands in the demo.
+
+    >>> model_file("movementonly")
+    'models/model-movementonly_smdl.json'
+    """
+    return f"models/model-{name}_smdl.json"
+
+
+def results_folder(name: str) -> str:
+    """Where a model's results go in the demo."""
+    return f"derivatives/bidsglm-story-{name}"
+
+
+def story(root: Path, participant: str) -> StoryReport:
+    """Collect what the page tells from the folder that holds the demo and the results.
+
+    Raises
+    ------
+    ReadWriteError
+        When a result is missing or cannot be read.
+    """
+    truth = read_map(root / "truth" / f"sub-{participant}_desc-movement_truth.nii.gz")[0]
+    fits = {name: _fitted(root, name, participant, truth) for name in TITLES}
+    images = {name: fit.images for name, fit in fits.items()}
+    run = fits["movementonly"].files.summary["runs"][0]
+    pairs = {
+        MOVEMENT: (images["asposted"][MOVEMENT], images["overparameterised"][MOVEMENT]),
+        DIFFERENCE: (images["asposted"][DIFFERENCE], images["overparameterised"][DIFFERENCE]),
+        "movement alone": (images["unfiltered"][MOVEMENT], images["movementonly"][MOVEMENT]),
+    }
+    inside = images["movementonly"][MOVEMENT].both
+    return StoryReport(
+        about=about(),
+        participant=participant,
+        cutoff=run["high_pass"],
+        repetition_time=run["repetition_time"],
+        n_scans=run["n_scans"],
+        models={name: fit.model for name, fit in fits.items()},
+        moved_by_filter={
+            name: _correlation(a.maps["effect"]["nilearn"], b.maps["effect"]["nilearn"], inside)
+            for name, (a, b) in pairs.items()
+        },
+        truth_sd=float(truth[inside].std()),
+        picture=_picture(images, truth, inside),
+    )
+
+
+def _fitted(root: Path, name: str, participant: str, truth: Floats) -> Fitted:
+    folder = root / results_folder(name)
+    (summary,) = unit_summaries(folder, participant)
+    files = UnitFiles(folder, summary)
+    masks = files.masks()
+    images = {c["name"]: files.contrast_images(c, masks) for c in summary["contrasts"]}
+    contrasts = _contrasts(files, images, truth)
+    movement = next(c for c in summary["contrasts"] if c["name"] == MOVEMENT)
+    drawn = {
+        figure.name.rsplit("-", 1)[1].split(".")[0]: figure
+        for figure in attribution_figures(movement["label"], MOVEMENT, contrasts[MOVEMENT].breakdowns)
+    }
+    columns = read_json(root / model_file(name))["Nodes"][0]["Model"]["X"]
+    model = StoryModel(
+        title=TITLES[name],
+        model_file=model_file(name),
+        page=f"{results_folder(name)}/sub-{participant}.html",
+        regressors=tuple(name.removeprefix(TRIAL_TYPE) for name in columns if name != 1),
+        filters=_filters(summary),
+        inflation=_inflation(summary),
+        contrasts=contrasts,
+        findings=findings(summary),
+        figures={"effect": maps_figure(images[MOVEMENT], "effect"), **drawn},
+    )
+    return Fitted(model, files, images)
+
+
+def _filters(summary: Mapping[str, Any]) -> dict[str, str]:
+    spm, nilearn = next(row[1:] for row in summary["settings"] if row[0] == "High-pass filter")
+    return {"spm": spm, "nilearn": nilearn}
+
+
+def _inflation(summary: Mapping[str, Any]) -> float:
+    """Variance inflation of movement in SPM's design."""
+    (part,) = (part for part in summary["diagnosis"] if part["backend"] == "spm")
+    rows = {row["regressor"]: row for row in part["regressors"]}
+    return float(rows[TRIAL_TYPE + MOVEMENT]["vif_with_constant_and_drifts"])
+
+
+def _contrasts(
+    files: UnitFiles, images: Mapping[str, ContrastImages], truth: Floats
+) -> dict[str, StoryContrast]:
+    parts = read_breakdowns(files.folder, files.prefix)
+    found = {}
+    for name, image in images.items():
+        rows = {row["map"]: row for row in files.agreement() if row["contrast"] == image.label}
+        effects = image.maps["effect"]
+        found[name] = StoryContrast(
+            name=name,
+            effect_r=float(rows["effect"]["pearson_r"]),
+            effect_rmsd=float(rows["effect"]["rmsd"]),
+            effect_slope=float(rows["effect"]["slope"]),
+            t_r=float(rows["t"]["pearson_r"]),
+            t_rmsd=float(rows["t"]["rmsd"]),
+            dice=float(rows["t"]["dice_p001"]),
+            sd={backend: float(np.std(values[image.both])) for backend, values in effects.items()},
+            truth_r={backend: _correlation(values, truth, image.both) for backend, values in effects.items()},
+            breakdowns=parts.get(image.label, ()),
+        )
+    return found
+
+
+def _correlation(a: Floats, b: Floats, inside: Mask) -> float:
+    """Pearson's r over the voxels where both are known."""
+    known = inside & np.isfinite(a) & np.isfinite(b)
+    return float(np.corrcoef(a[known], b[known])[0, 1])
+
+
+def _picture(images: Mapping[str, Mapping[str, ContrastImages]], truth: Floats, inside: Mask) -> Figure:
+    """Effects of movement in the first and in the last model, and the truth."""
+    first, last = images["asposted"][MOVEMENT], images["movementonly"][MOVEMENT]
+    panels = [
+        Panel([(f"{when}\n{BACKEND_TITLES[b]}", shown.maps["effect"][b]) for b in ("nilearn", "spm")])
+        for when, shown in (("before", first), ("after", last))
+    ]
+    return story_figure([*panels, Panel([("truth", truth)])], inside, last.background, last.affine)

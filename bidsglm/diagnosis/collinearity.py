@@ -1,0 +1,272 @@
+"""How well a design can tell its regressors apart, from the design alone.
+
+The variance inflation factor of a regressor is ``1 / (1 - R^2)`` of its regression on the others, with the
+R^2 about the mean where the constant is among them (Marquardt, 1970, Technometrics 12:591-612). The
+efficiency of a contrast is ``1 / trace(c (X'X)^-1 c')`` (Dale, 1999, Human Brain Mapping 8:109-114).
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.diagnosis.design_parts import NOTHING_LEFT, Parts, basis, norms, parts, scaled, squares
+from bidsglm.model import ContrastSpecification, DesignMatrix, Floats, Paradigm
+from bidsglm.spm.contrasts import estimable
+from bidsglm.spm.estimation import decomposition
+from bidsglm.spm.highpass import remove
+
+Row = dict[str, str | int | float]
+
+REGRESSOR_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "regressor": "Name of the column of the design",
+        "kind": "condition or confound",
+        "vif": "Variance inflation factor among conditions and confounds (confounds mean-centred), without "
+        "constant and drifts: how many times larger the variance of the beta is than without the others",
+        "vif_with_constant_and_drifts": "Variance inflation factor with the constant and the drifts of the "
+        "high-pass filter among the other columns; infinite where the column is a sum of others",
+        "removed_by_filter": "Share of the regressor's variance that the high-pass filter removes",
+    }
+)
+"""Description of each column of the table of regressors, in its order."""
+
+CONTRAST_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "contrast": "Name of the contrast in file names",
+        "contrast_name": "Name of the contrast in the model",
+        "estimable": "1 if the run can give it, else 0",
+        "efficiency": "1 / trace(c inv(X'X) c') after high-pass filtering (Dale 1999); 0 if not estimable",
+    }
+)
+"""Description of each column of the table of contrasts, in its order."""
+
+
+class RegressorDiagnosis(NamedTuple):
+    """A condition or confound among the others."""
+
+    name: str
+    kind: str
+    """condition or confound"""
+    vif: float
+    """Among conditions and confounds; NaN for a column of zeros."""
+    vif_with_constant_and_drifts: float
+    """Infinite where the column is a sum of others."""
+    removed_by_filter: float
+    """Share of its variance."""
+
+
+class ContrastDiagnosis(NamedTuple):
+    """A contrast in one run."""
+
+    label: str
+    """For file names."""
+    name: str
+    estimable: bool
+    efficiency: float
+    """0 where it is not estimable."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the design of one run of one backend can tell apart."""
+
+    rank: int
+    """Of all columns, the constant and the drifts or cosines of the filter among them."""
+    n_columns: int
+    """As many as the rank in a good design."""
+    condition_number: float
+    """Of these columns scaled to unit length, confounds mean-centred; infinite without full rank."""
+    regressors: tuple[RegressorDiagnosis, ...]
+    correlation: Floats
+    """(n, n) of these regressors after the constant and the drifts are removed; NaN for what is empty then"""
+    contrasts: tuple[ContrastDiagnosis, ...]
+
+
+def variance_inflation(X: Floats, n_first: int, about_mean: bool) -> Floats:
+    """Variance inflation factors of the first columns of a design, (n_first,).
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns) all columns
+    n_first
+        How many factors are asked for.
+    about_mean
+        Whether the constant is among the columns, so that R^2 is about the mean.
+
+    Returns
+    -------
+    1 for a column orthogonal to all others, infinite for a sum of others, NaN for a column of zeros.
+
+    >>> X = np.array([[1.0, 0, 1], [1, 1, 1], [0, 1, 1], [0, 0, 1]])
+    >>> variance_inflation(X[:, :2], 2, about_mean=False).round(3)
+    array([1.333, 1.333])
+    >>> variance_inflation(X, 2, about_mean=True).round(3)
+    array([1., 1.])
+    """
+    design = decomposition([scaled(X)]).runs[0]
+    first = X[:, :n_first]
+    about_zero = squares(first)
+    total = squares(first - first.mean(axis=0)) if about_mean else about_zero
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = ((design.right[:n_first] / design.singular) ** 2).sum(axis=1) * total / about_zero
+    # a column outside the row space is a sum of others, and the pseudo-inverse says nothing of it
+    reached = (design.right[:n_first] ** 2).sum(axis=1)
+    factors[(1 - reached > NOTHING_LEFT) | (factors > 1 / NOTHING_LEFT)] = np.inf
+    factors[about_zero == 0] = np.nan
+    return np.asarray(factors)
+
+
+def removed_share(X: Floats, drifts: Floats) -> Floats:
+    """Share of the variance of each column that lies in the space of the drifts, (n_columns,).
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns)
+    drifts
+        (n_scans, n_drifts)
+
+    >>> slow = np.cos(np.pi * np.arange(0.5, 8) / 8)[:, None]
+    >>> removed_share(slow + 3, slow).round(6)
+    array([1.])
+    """
+    centred = X - X.mean(axis=0)
+    slow = basis(drifts - drifts.mean(axis=0))
+    with np.errstate(invalid="ignore"):
+        share = squares(slow.T @ centred) / squares(centred)
+    share[squares(centred) <= NOTHING_LEFT**2 * squares(X)] = np.nan
+    return np.minimum(share, 1.0)
+
+
+def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
+    """Variances of effects for independent errors of variance 1, beside constant and filter, (n_rows,).
+
+    Infinite where the design does not determine the effect.
+
+    Parameters
+    ----------
+    design
+        Of one run.
+    weights
+        (n_rows, n_regressors) over its columns
+
+    >>> X = np.column_stack([[1.0, 1, 0, 0], np.ones(4)])
+    >>> design = DesignMatrix(("trial_type.go", "constant"), X, np.zeros((4, 0)))
+    >>> effect_variances(design, np.array([[1.0, 0.0]])).round(6)
+    array([1.])
+    """
+    X = np.hstack([design.matrix, design.high_pass_basis])
+    factors = decomposition([scaled(X)]).runs[0]
+    n_regressors = len(design.names)
+    given = weights / norms(X)[:n_regressors]
+    rows = given @ factors.right[:n_regressors]
+    reached = (rows**2).sum(axis=1) >= (1 - NOTHING_LEFT) * (given**2).sum(axis=1)
+    return np.asarray(np.where(reached, ((rows / factors.singular) ** 2).sum(axis=1), np.inf))
+
+
+def placed(contrast: ContrastSpecification, names: Sequence[str]) -> Floats | None:
+    """Weights of a contrast over the columns of a run, (n_rows, n_regressors); None if it lacks one.
+
+    >>> go = ContrastSpecification("go", "go", ("trial_type.go",), np.ones((1, 1)))
+    >>> placed(go, ("trial_type.go", "constant")), placed(go, ("constant",))
+    (array([[1., 0.]]), None)
+    """
+    if not set(contrast.conditions) <= set(names):
+        return None
+    given = np.atleast_2d(contrast.weights)
+    weights = np.zeros((len(given), len(names)))
+    for condition, column in zip(contrast.conditions, given.T, strict=True):
+        weights[:, list(names).index(condition)] += column
+    return np.asarray(weights[weights.any(axis=1)])
+
+
+def diagnosis(
+    design: DesignMatrix, paradigm: Paradigm, contrasts: Sequence[ContrastSpecification] = ()
+) -> Diagnosis:
+    """Diagnose the design of one run.
+
+    Parameters
+    ----------
+    design
+        Of either backend; the drifts of the filter are its `drift_*` columns or its high-pass basis.
+    paradigm
+        That it was made of.
+    contrasts
+        Of the model.
+
+    >>> X = np.column_stack([np.repeat([0.0, 1, 0, 1], 5), np.ones(20)])
+    >>> design = DesignMatrix(("trial_type.go", "constant"), X, np.zeros((20, 0)))
+    >>> found = diagnosis(design, Paradigm(2.0, 20, None, (), (), np.zeros((20, 0))))
+    >>> found.rank, found.n_columns, round(found.regressors[0].vif_with_constant_and_drifts, 9)
+    (2, 2, 1.0)
+    """
+    columns = parts(design, paradigm)
+    n = len(columns.names)
+    found = decomposition([scaled(columns.whole)]).runs[0].singular
+    full = found.size == columns.whole.shape[1]
+    return Diagnosis(
+        found.size,
+        columns.whole.shape[1],
+        float(found[0] / found[-1]) if full and found.size else math.inf,
+        tuple(
+            RegressorDiagnosis(name, "condition" if is_condition else "confound", *map(float, numbers))
+            for name, is_condition, *numbers in zip(
+                columns.names,
+                columns.is_condition,
+                variance_inflation(columns.matrix, n, about_mean=False),
+                variance_inflation(columns.whole, n, about_mean=columns.constant.size > 0),
+                removed_share(columns.matrix, columns.drifts),
+                strict=True,
+            )
+        ),
+        correlations(columns),
+        tuple(_contrasts(contrasts, design)) if contrasts else (),
+    )
+
+
+def correlations(columns: Parts) -> Floats:
+    """Correlations of conditions and confounds without the constant and the drifts, (n_names, n_names)."""
+    scaled = np.where(columns.directions.any(axis=0), columns.directions, np.nan)
+    return np.asarray(np.clip(scaled.T @ scaled, -1, 1))
+
+
+def regressor_rows(found: Diagnosis) -> list[Row]:
+    """Rows of the table of regressors, see `REGRESSOR_COLUMNS`."""
+    return [dict(zip(REGRESSOR_COLUMNS, regressor, strict=True)) for regressor in found.regressors]
+
+
+def correlation_rows(found: Diagnosis) -> list[Row]:
+    """Rows of the table of correlations: a regressor's name, and its correlation with each."""
+    names = [regressor.name for regressor in found.regressors]
+    return [
+        {"regressor": name, **dict(zip(names, row, strict=True))}
+        for name, row in zip(names, found.correlation.tolist(), strict=True)
+    ]
+
+
+def contrast_rows(found: Diagnosis) -> list[Row]:
+    """Rows of the table of contrasts, see `CONTRAST_COLUMNS`."""
+    return [
+        dict(zip(CONTRAST_COLUMNS, (c.label, c.name, int(c.estimable), c.efficiency), strict=True))
+        for c in found.contrasts
+    ]
+
+
+def _contrasts(
+    contrasts: Sequence[ContrastSpecification], design: DesignMatrix
+) -> Iterator[ContrastDiagnosis]:
+    """Judge contrasts as the backends do, on the filtered design."""
+    fitted = decomposition([remove(design.matrix, design.high_pass_basis)])
+    given = [placed(contrast, design.names) for contrast in contrasts]
+    weights = [np.zeros((0, len(design.names))) if rows is None else rows for rows in given]
+    variances = effect_variances(design, np.vstack([np.zeros((0, len(design.names))), *weights]))
+    ends = np.cumsum([len(rows) for rows in weights])[:-1]
+    for contrast, rows, each in zip(contrasts, weights, np.split(variances, ends), strict=True):
+        possible = len(rows) > 0 and estimable([rows.T], fitted)
+        efficiency = 1 / float(each.sum()) if possible else 0.0
+        yield ContrastDiagnosis(contrast.label, contrast.name, possible, efficiency)

@@ -1,0 +1,263 @@
+"""Checks of the events of all runs of a unit: what each package makes of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.attribution.crossing import OVERSAMPLING
+from bidsglm.diagnosis.advice import Finding, RunReview, listed, times, verb
+from bidsglm.diagnosis.filled_run import function_columns
+from bidsglm.model import Condition, ModelSpecification, Paradigm
+from bidsglm.spm.regressors import PAD_BINS
+
+FEW_EVENTS = 5
+FEW_SECONDS = 30.0
+"""s of all events together; a few long blocks are no poor condition."""
+LONGER = 1.1
+"""Ratio of SPM's regressor to nilearn's from which the effects differ visibly."""
+EARLIEST = 24.0
+"""s before the run from which nilearn counts events; see also `compare.crossing`."""
+
+
+class Heights(NamedTuple):
+    """SPM's regressor of a condition over nilearn's, as a ratio of their sizes."""
+
+    condition: str
+    run: str
+    ratio: float
+    duration: float
+    """Mean duration of its events, s"""
+
+
+def present(condition: Condition, paradigm: Paradigm) -> Condition:
+    """A condition's events that lie at least in part within the run."""
+    end = paradigm.n_scans * paradigm.repetition_time
+    inside = (condition.onsets < end) & (condition.onsets + condition.durations >= 0)
+    return Condition(condition.name, condition.onsets[inside], condition.durations[inside])
+
+
+def event_poor_conditions(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:
+    """Find conditions whose effect rests on few and short events, all runs together."""
+    counts: dict[str, int] = {}
+    seconds: dict[str, float] = {}
+    for run in runs:
+        for condition in run.paradigm.conditions:
+            events = present(condition, run.paradigm)
+            name = condition.prefix + condition.name
+            counts[name] = counts.get(name, 0) + len(events.onsets)
+            seconds[name] = seconds.get(name, 0.0) + float(events.durations.sum())
+    poor = tuple(n for n in counts if 0 < counts[n] < FEW_EVENTS and seconds[n] < FEW_SECONDS)
+    if not poor:
+        return
+    each = [f"{listed([n])}: {counts[n]} ({seconds[n]:.3g} s together)" for n in poor]
+    yield Finding(
+        "warning",
+        "few-events",
+        f"{listed(poor)} {verb(poor, 'has', 'have')} few events",
+        f"Number of events in all runs: {listed(each)}. One odd scan or one movement during these events"
+        " decides the effect, and the two packages, which treat the noise differently, agree less on it.",
+        f"Do not interpret {verb(poor, 'this condition', 'these conditions')} in one participant; join"
+        f" {verb(poor, 'it', 'them')} with like conditions, or keep {verb(poor, 'it', 'them')} in the model"
+        " only to explain the events.",
+        poor,
+    )
+
+
+def events_outside(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:
+    """Find events that begin behind the last scan or before what SPM's grid reaches."""
+    late: dict[str, int] = {}
+    early: dict[str, int] = {}
+    labels = []
+    pad = 0.0
+    for run in runs:
+        time = run.paradigm.repetition_time
+        pad = PAD_BINS * time / model.spm.microtime_resolution
+        for condition in run.paradigm.conditions:
+            name = condition.prefix + condition.name
+            n_late = int((condition.onsets >= run.paradigm.n_scans * time).sum())
+            n_early = int((condition.onsets < -pad).sum())
+            late |= {name: late.get(name, 0) + n_late} if n_late else {}
+            early |= {name: early.get(name, 0) + n_early} if n_early else {}
+            labels += [run.label] * bool(n_late + n_early)
+    seen = tuple(dict.fromkeys(labels))
+    if late:
+        yield _late(late, seen)
+    if early:
+        yield _early(early, pad, seen)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return listed([f"{n} of {listed([name])}" for name, n in counts.items()])
+
+
+def _late(counts: dict[str, int], runs: tuple[str, ...]) -> Finding:
+    return Finding(
+        "warning",
+        "events-after-run",
+        "Events begin after the last scan",
+        f"Events that begin after the last scan: {_counted(counts)}. They have no part in any regressor.",
+        "Check that onsets are in seconds from the first scan that was kept (volumes removed at the start"
+        " shift them), and that the recording was not cut short.",
+        tuple(counts),
+        runs=runs,
+    )
+
+
+def _early(counts: dict[str, int], pad: float, runs: tuple[str, ...]) -> Finding:
+    return Finding(
+        "warning",
+        "events-before-run",
+        "Events begin long before the first scan",
+        f"Events that begin more than {pad:.3g} s before the first scan: {_counted(counts)}. SPM's grid"
+        f" begins {pad:.3g} s before the run, and what is earlier moves there; nilearn counts events from"
+        f" {EARLIEST:.0f} s before the run. Their responses differ in the first scans.",
+        "Check that onsets count from the first scan; else leave such events out of events.tsv.",
+        tuple(counts),
+        runs=runs,
+    )
+
+
+def zero_lengths(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:
+    """Find conditions with events of zero duration: in all events, in some, or in some runs only."""
+    kinds: dict[str, set[str]] = {}
+    labels: dict[str, list[str]] = {}
+    for run in runs:
+        for condition in run.paradigm.conditions:
+            if not len(condition.onsets):
+                continue
+            zero = condition.durations == 0
+            kind = "all" if zero.all() else "some" if zero.any() else "none"
+            name = condition.prefix + condition.name
+            kinds.setdefault(name, set()).add(kind)
+            labels.setdefault(name, []).extend([run.label] * (kind != "none"))
+    impulses = tuple(name for name, kind in kinds.items() if kind == {"all"})
+    mixed = tuple(name for name, kind in kinds.items() if "some" in kind)
+    unequal = tuple(name for name, kind in kinds.items() if "all" in kind and len(kind) > 1)
+    for names, words in ((impulses, _impulses), (mixed, _mixed), (unequal, _unequal)):
+        if names:
+            yield words(names, runs, model)
+
+
+def _impulses(names: tuple[str, ...], runs: Sequence[RunReview], model: ModelSpecification) -> Finding:
+    time = runs[0].paradigm.repetition_time
+    bins = model.spm.microtime_resolution
+    measured = _span([h.ratio for h in heights(runs) if h.condition in names])
+    packages = (
+        f"SPM gives each of them an area of one second (height 1/dt for one microtime bin of dt = TR/{bins} ="
+        f" {time / bins:.4g} s), nilearn a height of 1 for TR/{OVERSAMPLING} = {time / OVERSAMPLING:.4g} s."
+    )
+    text = f"All events of {listed(names)} have zero duration. {packages}"
+    if measured:
+        factor = f"{measured} times"
+        if _same_response(model):
+            factor = f"{OVERSAMPLING}/TR = {times(OVERSAMPLING / time)} times ({measured} in this design)"
+        text += (
+            f" SPM's regressors are therefore {factor} as high as nilearn's, and nilearn's betas and"
+            " effects as many times larger than SPM's. Only the scale differs: t, F and p do not change."
+        )
+    return Finding(
+        "warning" if measured else "note",
+        "zero-length-events",
+        f"Events of {listed(names)} have no duration",
+        text,
+        "Compare t maps, or divide nilearn's effects by this factor; do not read effects of such events as"
+        " per cent signal change. Durations in events.tsv (the real ones) bring both packages to one"
+        " scale.",
+        names,
+    )
+
+
+def _same_response(model: ModelSpecification) -> bool:
+    return model.hrf.model == "spm" and model.nilearn.hrf in (None, model.hrf)
+
+
+def _span(ratios: Sequence[float]) -> str:
+    if not ratios:
+        return ""
+    low, high = times(min(ratios)), times(max(ratios))
+    return low if low == high else f"{low} to {high}"
+
+
+def _mixed(names: tuple[str, ...], runs: Sequence[RunReview], model: ModelSpecification) -> Finding:
+    time = runs[0].paradigm.repetition_time
+    found = [c for run in runs for c in run.paradigm.conditions if c.prefix + c.name in names]
+    n_zero = sum(int((c.durations == 0).sum()) for c in found)
+    n_all = sum(len(c.durations) for c in found)
+    longest = max(float(c.durations.max(initial=0)) for c in found)
+    spm, nilearn = time / model.spm.microtime_resolution, time / OVERSAMPLING
+    return Finding(
+        "warning",
+        "mixed-durations",
+        f"Only some events of {listed(names)} have a duration",
+        f"{n_zero} of {n_all} events of {listed(names)} have zero duration, the others last up to"
+        f" {longest:.3g} s. Beside them an event without duration counts as one of {spm:.3g} s in SPM and"
+        f" of {nilearn:.3g} s in nilearn: next to nothing in both, and not the same.",
+        "Give these events their real duration in events.tsv, or make two conditions of them.",
+        names,
+    )
+
+
+def _unequal(names: tuple[str, ...], runs: Sequence[RunReview], model: ModelSpecification) -> Finding:
+    return Finding(
+        "serious",
+        "unequal-scales",
+        f"Effects of {listed(names)} have another scale in some runs",
+        f"All events of {listed(names)} have zero duration in some runs, but not in others. SPM scales the"
+        " regressor differently in these runs (an area of one second where all are zero), nilearn does"
+        " not: the mean over runs mixes two scales, and the packages disagree on effects and t.",
+        "Give the events of all runs a duration, or set it to 0 in all of them.",
+        names,
+    )
+
+
+def heights(runs: Sequence[RunReview]) -> list[Heights]:
+    """Compare the sizes of both packages' regressors, constant and drifts removed; none with one backend."""
+    found = []
+    for run in runs:
+        if not {"spm", "nilearn"} <= run.designs.keys():
+            continue
+        spm, nilearn = run.parts["spm"], run.parts["nilearn"]
+        for condition in run.paradigm.conditions:
+            name = condition.prefix + condition.name
+            sizes = [
+                float(np.linalg.norm(columns.matrix[:, function_columns(columns.names, name)]))
+                for columns in (spm, nilearn)
+            ]
+            if min(sizes) > 0:
+                duration = float(condition.durations.mean())
+                found.append(Heights(name, run.label, sizes[0] / sizes[1], duration))
+    return found
+
+
+def longer_events(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:
+    """Find events so short that SPM's one microtime bin more is visible in the effects."""
+    if not _same_response(model):
+        return
+    conditions = [(run.label, c) for run in runs for c in run.paradigm.conditions]
+    timed = {
+        (label, c.prefix + c.name) for label, c in conditions if len(c.durations) and c.durations.min() > 0
+    }
+    found = [h for h in heights(runs) if (h.run, h.condition) in timed and h.ratio >= LONGER]
+    if not found:
+        return
+    names = tuple(dict.fromkeys(h.condition for h in found))
+    bins = model.spm.microtime_resolution
+    dt = runs[0].paradigm.repetition_time / bins
+    shortest = min(h.duration for h in found)
+    ratios = [h.ratio for h in found]
+    yield Finding(
+        "note",
+        "longer-events",
+        f"SPM makes the events of {listed(names)} longer",
+        f"SPM lets every event last one microtime bin more (TR/{bins} = {dt:.3g} s), which counts for"
+        f" events of {shortest:.2g} s: SPM's regressors are {_span(ratios)} times as high as nilearn's, and"
+        " its effects that much smaller. t, F and p hardly change.",
+        "Compare t maps, or know this factor when you compare effects; a larger MicrotimeResolution makes it"
+        " smaller.",
+        names,
+    )
+
+
+CHECKS = (zero_lengths, longer_events, event_poor_conditions, events_outside)
+"""Of all runs together."""

@@ -1,0 +1,63 @@
+"""Everything there is to say about the designs of a unit, in plain language."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bidsglm.diagnosis import column_checks, event_checks, rank_checks, setting_checks
+from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, merged, place
+from bidsglm.diagnosis.filled_run import filled_run
+from bidsglm.diagnosis.rank_checks import FILTER
+from bidsglm.model import CONSTANT, ModelSpecification
+
+__all__ = ["Finding", "RunReview", "Severity", "findings", "place"]
+
+
+def findings(runs: Sequence[RunReview], model: ModelSpecification) -> tuple[Finding, ...]:
+    """What a newcomer should know about the designs of a unit; severe findings first.
+
+    Parameters
+    ----------
+    runs
+        With the designs of each backend, and the contrasts.
+    model
+        With both packages' settings.
+
+    Returns
+    -------
+    The same finding of several runs or backends stands once, in the words of the worst.
+
+    >>> findings([], ModelSpecification("m", ()))
+    ()
+    """
+    if not runs:
+        return ()
+    filled = [finding for run in runs for finding in filled_run(run)]
+    checks = (*column_checks.CHECKS, *rank_checks.CHECKS)
+    columns = [finding for run in runs for check in checks for finding in check(run)]
+    columns = [finding for finding in columns if not _is_said(finding, filled)]
+    over_runs = (*setting_checks.CHECKS, *event_checks.CHECKS)
+    events = [finding for check in over_runs for finding in check(runs, model)]
+    found = merged([*filled, *events, *column_checks.task_motion(runs), *columns])
+    return tuple(_told_together(finding, found) for finding in found)
+
+
+def _is_said(finding: Finding, filled: Sequence[Finding]) -> bool:
+    """Whether it follows from conditions that fill the run, or is the same exactly, in a set such as FIR."""
+    if finding.code == "overlapping-conditions":
+        return any(set(finding.columns) <= set(said.columns) for said in filled)
+    regressors = [name for name in finding.columns if name not in (CONSTANT, FILTER)]
+    return finding.code == "dependent-columns" and any(
+        all(name.startswith(said.columns) for name in regressors) for said in filled
+    )
+
+
+def _told_together(finding: Finding, found: Sequence[Finding]) -> Finding:
+    """Say of a missing filter what it does to conditions that fill the run."""
+    filled = [other for other in found if other.code == "filled-run"]
+    if finding.code != "option-without-effect" or not filled or len(filled[0].columns) < 2:
+        return finding
+    more = (
+        f" As {listed(filled[0].columns)} together fill the run, this moves the betas of each of them alone"
+        " far more than it moves their differences: compare the agreement of both kinds of contrast."
+    )
+    return replace(finding, text=finding.text + more)

@@ -1,0 +1,163 @@
+"""Checks of what a run's design cannot determine at all, and of how much it leaves for the noise."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bidsglm.diagnosis.advice import Finding, RunReview, listed, verb
+from bidsglm.diagnosis.collinearity import ContrastDiagnosis
+from bidsglm.diagnosis.design_parts import NOTHING_LEFT, scaled
+from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
+from bidsglm.spm.highpass import remove
+
+MANY_COLUMNS = 0.5
+"""Share of the scans that the columns of a design use up."""
+FILTER = "the high-pass filter"
+
+
+def dependent_columns(run: RunReview) -> Iterator[Finding]:
+    """Find columns that are sums of others, and name all that take part."""
+    for backend, columns in run.parts.items():
+        names = [CONSTANT] * columns.constant.shape[1] + [FILTER] * columns.drifts.shape[1]
+        whole = np.hstack([columns.constant, columns.drifts, columns.matrix])
+        for members in dependencies(whole, [*names, *columns.names]):
+            task = [name for name in members if name in columns.names[: columns.is_condition.sum()]]
+            yield run.seen(_dependency(members, task), backend)
+
+
+def dependencies(X: Floats, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield, for each column that is a sum of earlier ones, the names that take part; not columns of zeros.
+
+    >>> X = np.array([[1.0, 1, 0, 0], [1, 0, 1, 0], [1, 0, 1, 1]])
+    >>> list(dependencies(X, ["constant", "a", "b", "c"]))
+    [('constant', 'a', 'b')]
+    """
+    independent: list[int] = []
+    columns = scaled(X)
+    Q = np.zeros((len(X), 0))
+    for i in np.flatnonzero(columns.any(axis=0)):
+        residual = remove(remove(columns[:, [i]], Q), Q)
+        length = np.linalg.norm(residual)
+        if length**2 > NOTHING_LEFT:
+            independent.append(int(i))
+            Q = np.hstack([Q, residual / length])
+            continue
+        weights = np.linalg.lstsq(columns[:, independent], columns[:, i], rcond=None)[0]
+        parts = [names[j] for j, w in zip(independent, weights, strict=True) if abs(w) > NOTHING_LEFT**0.5]
+        yield tuple(dict.fromkeys((*parts, names[int(i)])))
+
+
+def _dependency(members: tuple[str, ...], task: Sequence[str]) -> Finding:
+    others = [name for name in members if name != members[-1]]
+    relation = "a sum of" if len(others) > 1 else "the same, up to its scale, as"
+    text = f"{listed(members[-1:])} is exactly {relation} {listed(others)}."
+    if not task:
+        return Finding(
+            "note",
+            "dependent-columns",
+            f"{listed(members[-1:])} adds nothing to the model",
+            f"{text} The effects of the conditions and the fit are the same without it.",
+            f"Leave {listed(members[-1:])} out.",
+            members,
+        )
+    return Finding(
+        "serious",
+        "dependent-columns",
+        f"{listed(task)} cannot be told apart from other columns",
+        f"{text} No data can say how their effects divide; both packages then give the betas of smallest"
+        " size, which mean nothing one by one. Contrasts that hang on this division are left out.",
+        f"Leave one of {listed(members)} out of X, or test only what the design determines.",
+        members,
+    )
+
+
+def empty_columns(run: RunReview) -> Iterator[Finding]:
+    """Find conditions and modulators that are zero in the whole run, and confounds that do not change."""
+    for backend, columns in run.parts.items():
+        empty = np.flatnonzero(columns.is_condition & ~columns.matrix.any(axis=0))
+        tasks = tuple(columns.names[i] for i in empty)
+        if tasks:
+            finding = Finding(
+                "warning",
+                "empty-regressor",
+                f"{listed(tasks)} {verb(tasks, 'is', 'are')} zero in the whole run",
+                f"{verb(tasks, 'This column is', 'These columns are')} zero in every scan: the events lie"
+                " outside the run, or a modulator has the same value at all of them. No contrast on"
+                f" {verb(tasks, 'it', 'them')} can be estimated in this run.",
+                "Correct onsets or values, or take the column out of X for this run.",
+                tasks,
+            )
+            yield run.seen(finding, backend)
+    still = tuple(
+        name
+        for name, values in zip(run.paradigm.confound_names, run.paradigm.confounds.T, strict=True)
+        if np.ptp(values) == 0
+    )
+    if still:
+        finding = Finding(
+            "note",
+            "constant-confound",
+            f"{listed(still)} {verb(still, 'does', 'do')} not change",
+            f"{listed(still)} {verb(still, 'has', 'have')} the same value in every scan: SPM centres"
+            f" {verb(still, 'it', 'them')} to zero, for nilearn {verb(still, 'it repeats', 'they repeat')}"
+            " the constant. Effects of the conditions do not change, the betas of the constant do.",
+            f"Leave {listed(still)} out.",
+            still,
+        )
+        yield run.seen(finding)
+
+
+def used_up_scans(run: RunReview) -> Iterator[Finding]:
+    """Find designs that leave few residual degrees of freedom."""
+    n_scans = run.paradigm.n_scans
+    for backend, found in run.diagnoses.items():
+        share = found.rank / n_scans
+        if share <= MANY_COLUMNS:
+            continue
+        finding = Finding(
+            "warning",
+            "few-degrees-of-freedom",
+            "The model uses up most of the scans",
+            f"{found.rank} independent columns, the filter among them, for {n_scans} scans leave"
+            f" {n_scans - found.rank} residual degrees of freedom before any correction for serial"
+            " correlation. The noise is then estimated badly, and in each package differently.",
+            "Use fewer confounds (six motion parameters, a few components) or a longer high-pass cut-off.",
+            size=share,
+        )
+        yield run.seen(finding, backend)
+
+
+def missing_contrasts(run: RunReview) -> Iterator[Finding]:
+    """Find contrasts that a run cannot give, all of one reason together."""
+    conditions = {contrast.label: contrast.conditions for contrast in run.contrasts}
+    for backend, found in run.diagnoses.items():
+        reasons: dict[str, list[ContrastDiagnosis]] = {}
+        for contrast in found.contrasts:
+            if not contrast.estimable:
+                reason = _reason(conditions[contrast.label], run.designs[backend].names)
+                reasons.setdefault(reason, []).append(contrast)
+        for reason, contrasts in reasons.items():
+            names = [contrast.name for contrast in contrasts]
+            finding = Finding(
+                "warning",
+                "missing-contrast",
+                f"{listed(names)} cannot be estimated",
+                f"{reason}. Contrasts that the run therefore cannot give: {listed(names)}. A contrast is"
+                " the mean of the runs that can give it, and left out where none can.",
+                "Look whether the events of the run are complete; participants then differ in how many"
+                " runs their effects rest on.",
+                tuple(contrast.label for contrast in contrasts),
+            )
+            yield run.seen(finding, backend)
+
+
+def _reason(conditions: Sequence[str], names: Sequence[str]) -> str:
+    absent = [name for name in conditions if name not in names]
+    if not absent:
+        return "Some regressors cannot be told apart from others, or are zero"
+    what = "events" if all(name.startswith(TRIAL_TYPE) for name in absent) else "column"
+    return f"{listed(absent)} {verb(absent, 'has', 'have')} no {what} in the run"
+
+
+CHECKS = (dependent_columns, empty_columns, used_up_scans, missing_contrasts)
+"""Of each run by itself."""

@@ -1,0 +1,131 @@
+"""The group level in one sentence: whom there is, their tables, their maps, their page."""
+
+from bidsglm.citation import write_citation, write_methods
+from bidsglm.dataset.roots import dataset_links
+from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
+from bidsglm.execution.level import new_log_dir
+from bidsglm.execution.settings_file import settings_toml
+from bidsglm.group.calibrations import write_calibrations
+from bidsglm.group.consistency import consistent_members
+from bidsglm.group.maps import write_group_maps
+from bidsglm.group.members import Members, by_name, find_members, named, participants_of
+from bidsglm.group.rois import write_regions
+from bidsglm.group.tables import write_tables
+from bidsglm.messages import LOG, start_log
+from bidsglm.model import Settings
+from bidsglm.outputs.names import write_dataset_files, write_text
+from bidsglm.outputs.temporary import remove_left_over
+from bidsglm.pages.group import write_group_page
+from bidsglm.process.workplace import bound_threads
+from bidsglm.regions.values import requested_atlas
+
+
+def run_group(settings: Settings) -> int:
+    """The group level; returns the exit code.
+
+    Raises
+    ------
+    NoInputError
+        When no participant is finished.
+    BidsglmError
+        When the atlas cannot be used.
+    DataError
+        When participants were run with different settings, and ``--allow-mixed`` is not given.
+    """
+    start_log(settings.verbosity, None)
+    bound_threads(settings.omp_nthreads)
+    atlas = requested_atlas(settings)
+    found = find_members(settings)
+    _check_any(found)
+    members = consistent_members(found, settings)
+    _check_compared(members)
+    if settings.dry_run:
+        print(_description(members))
+        return 0
+    if settings.boilerplate_only:
+        print(write_methods(settings.output_dir, {}), end="")
+        return 0
+    remove_left_over((settings.output_dir / "group").rglob(".*"))
+    _describe_dataset(settings)
+    _start_log_file(settings)
+    tables = write_tables(members, settings)
+    members = write_calibrations(tables.members)
+    if not settings.reports_only:
+        members = write_group_maps(write_regions(members, atlas), settings)
+    written = write_group_page(settings, tables._replace(members=members))
+    write_citation(settings.output_dir)
+    LOG.info("see %s", written.page)
+    return _recap(members._replace(failures=(*members.failures, *written.errors)))
+
+
+def _description(members: Members) -> str:
+    """What would be taken together, and who not, for --dry-run."""
+    n_units, n_labels = len(members.compared), len(members.labels)
+    lines = [f"{n_units} finished units of {n_labels} participants in {members.output_dir}"]
+    names = by_name(members.compared)
+    lines += [f"  {name}: {named(participants_of(units))}" for name, units in names.items()]
+    lines += [f"  {_about(label, problem)}" for label, problem in members.problems.items() if problem]
+    return "\n".join(lines)
+
+
+def _start_log_file(settings: Settings) -> None:
+    """Let messages and tracebacks go to a file of this run too, beside the settings."""
+    log_dir = new_log_dir(settings.output_dir)
+    start_log(settings.verbosity, log_dir)
+    try:
+        text = settings_toml(settings)
+    except BidsglmError as error:  # the preprocessed data are gone, and are not needed here
+        LOG.debug("%s", error)
+        return
+    write_text(log_dir / "bidsglm.toml", text)
+
+
+def _describe_dataset(settings: Settings) -> None:
+    """Write the root's files, unless the data that they link to are gone and they stand there already."""
+    try:
+        write_dataset_files(settings.output_dir, dataset_links(settings))
+    except BidsglmError:
+        if not (settings.output_dir / "dataset_description.json").exists():
+            write_dataset_files(settings.output_dir, {"raw": settings.bids_dir.absolute()})
+
+
+def _check_any(members: Members) -> None:
+    if not members.finished:
+        problems = [problem for problem in members.problems.values() if problem]
+        raise NoInputError(
+            f"{members.output_dir}: no finished participant among {len(members.labels)}"
+            f"{f' ({problems[0]})' if problems else ''}; run the participant level first"
+        )
+
+
+def _check_compared(members: Members) -> None:
+    if not members.compared:
+        raise NoInputError(
+            f"{members.output_dir}: no participant was fitted with both backends; "
+            "run with --backends spm nilearn"
+        )
+
+
+def _recap(members: Members) -> int:
+    """Say who is in the group and who is not; returns the exit code.
+
+    Participants who are not finished only make a warning; results that are there but damaged make the code.
+    """
+    for participant, problem in members.problems.items():
+        if problem:
+            LOG.warning("not, or not wholly, in the group: %s", _about(participant, problem))
+    n_compared = len(participants_of(members.compared))
+    LOG.info("%d of %d participants compared", n_compared, len(members.labels))
+    codes = {error.exit_code for error in members.failures}
+    for error in members.failures:
+        LOG.error("failed: %s", error)
+    return 0 if not codes else codes.pop() if len(codes) == 1 else EXIT_FAILED
+
+
+def _about(participant: str, problem: str) -> str:
+    """A problem with the participant's name in front, once.
+
+    >>> _about("01", "sub-01: not run yet"), _about("02", "is damaged")
+    ('sub-01: not run yet', 'sub-02: is damaged')
+    """
+    return problem if problem.startswith(f"sub-{participant}") else f"sub-{participant}: {problem}"

@@ -1,0 +1,37 @@
+"""Failures as one line and an exit code, and their record among the results."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from bidsglm.errors import EXIT_FAILED, BidsglmError
+from bidsglm.messages import LOG, log_traceback
+from bidsglm.outputs.names import write_json
+from bidsglm.outputs.summaries import earlier_summary
+
+
+class Failure(NamedTuple):
+    """Why something failed, in one line."""
+
+    exit_code: int
+    message: str
+
+
+def failure_of(where: str, error: Exception) -> Failure:
+    """An exception as one line and an exit code; its traceback goes to the log file."""
+    log_traceback(where)
+    if isinstance(error, BidsglmError):
+        return Failure(error.exit_code, f"{where}: {error}")
+    if isinstance(error, MemoryError):
+        return Failure(EXIT_FAILED, f"{where}: out of memory; give it more, or fewer --n-procs")
+    text = " ".join(str(error).split())
+    return Failure(
+        EXIT_FAILED, f"{where}: unexpected {type(error).__name__}: {text} (traceback in the log folder)"
+    )
+
+
+def record_failure(path: Path, failure: Failure) -> None:
+    """Note a failure beside whatever an earlier run left; results already there stay."""
+    try:
+        write_json(path, {**earlier_summary(path), "status": "failed", "errors": [failure.message]})
+    except BidsglmError as error:
+        LOG.error("%s", error)

@@ -1,0 +1,225 @@
+"""Names of the derivatives, their sidecars and tables."""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import bidsglm
+from bidsglm.errors import ReadWriteError
+from bidsglm.outputs.container import container
+from bidsglm.outputs.writes import create_folder, write_bytes, write_shared, write_text
+
+__all__ = [
+    "clusters_name",
+    "create_folder",
+    "json_text",
+    "map_name",
+    "number",
+    "read_json",
+    "read_table",
+    "write_bytes",
+    "write_dataset_files",
+    "write_json",
+    "write_table",
+    "write_text",
+]
+
+BIDS_VERSION = "1.10.0"
+
+BIDSIGNORE = """\
+*.html
+bidsglm.toml
+model-*_smdl.json
+logs
+code
+figures
+group
+*_boldref.*
+*_clusters.*
+*_statmap.*
+*_desc-dominantstep_dseg.*
+*_design.*
+*_metrics.*
+*_summary.json
+"""
+"""What BIDS does not know yet: statistical maps, designs and metrics are in BEP041, not in the standard.
+
+Folders stand without a slash behind them: the validator matches none that has one."""
+
+README = """\
+# bidsglm derivatives
+
+First-level general linear models of the same data in SPM12's way (`desc-spm`) and in nilearn's
+(`desc-nilearn`), their differences (`desc-difference`, spm minus nilearn) and how well they agree
+(`desc-agreement_metrics.tsv`).
+Open `sub-*.html` for a participant and `group.html` for the data set; `bidsglm.toml` holds the settings,
+`model-*_smdl.json` the statistical model. After `--export-code`, `sub-*/code/` holds a batch of SPM12
+(`spm_batch.m`) and a nilearn script (`nilearn_script.py`) that give the maps without bidsglm.
+"""
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """Text of a JSON file.
+
+    >>> print(json_text({"a": float("nan")}), end="")
+    {
+      "a": null
+    }
+    """
+    return json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN and no infinity; null stands for both.
+
+    >>> _without_nan({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, Mapping):
+        return {str(k): _without_nan(v) for k, v in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [_without_nan(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """`write_bytes` for a JSON object."""
+    write_text(path, json_text(content))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one of our own JSON files.
+
+    Raises
+    ------
+    ReadWriteError
+        When it is missing, unreadable or not an object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReadWriteError(f"{path}: cannot be read ({error}); run the participant again") from error
+    if not isinstance(content, dict):
+        raise ReadWriteError(f"{path}: is not a JSON object; run the participant again")
+    return content
+
+
+def _cell(value: object) -> str:
+    """One cell of a BIDS table.
+
+    >>> [_cell(v) for v in ("a", 2, 0.1, float("nan"), None, True)]
+    ['a', '2', '0.1', 'n/a', 'n/a', 'true']
+    """
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "n/a"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value)
+    return " ".join(str(value).split())
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """`write_bytes` for a tab-separated table; numbers in full precision, missing ones as n/a."""
+    lines = ["\t".join(map(_cell, columns))]
+    lines.extend("\t".join(map(_cell, row)) for row in rows)
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def read_text(path: Path) -> str:
+    """Read one of our own text files.
+
+    Raises
+    ------
+    ReadWriteError
+        When it is missing or cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadWriteError(f"{path}: cannot be read ({error}); run the participant again") from error
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Read one of our own tables as text.
+
+    Raises
+    ------
+    ReadWriteError
+        When it is missing, cannot be read or does not end as `write_table` ends it.
+    """
+    text = read_text(path)
+    header, *rows = [line.split("\t") for line in text.splitlines()] or [[]]
+    if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
+        raise ReadWriteError(f"{path}: is truncated or damaged; run the participant again (--overwrite)")
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def number(cell: str) -> float:
+    """A cell of a table as a number.
+
+    >>> number("2.5"), number("n/a")
+    (2.5, nan)
+    """
+    return math.nan if cell in ("", "n/a") else float(cell)
+
+
+def map_name(prefix: str, stat: str, desc: str, contrast: str | None = None) -> str:
+    """Name of a statistical map, without extension.
+
+    >>> map_name("sub-01_task-x", "t", "spm", "go")
+    'sub-01_task-x_contrast-go_stat-t_desc-spm_statmap'
+    >>> map_name("sub-01_task-x", "resms", "nilearn")
+    'sub-01_task-x_stat-resms_desc-nilearn_statmap'
+    """
+    middle = f"_contrast-{contrast}" if contrast else ""
+    return f"{prefix}{middle}_stat-{stat}_desc-{desc}_statmap"
+
+
+def clusters_name(prefix: str, desc: str, contrast: str) -> str:
+    """Name of the table of a contrast's clusters, without extension.
+
+    >>> clusters_name("sub-01_task-x", "spm", "go")
+    'sub-01_task-x_contrast-go_desc-spm_clusters'
+    """
+    return f"{prefix}_contrast-{contrast}_desc-{desc}_clusters"
+
+
+def write_dataset_files(output_dir: Path, links: Mapping[str, Path]) -> None:
+    """Write what every BIDS derivative data set has at its root; the same text from any job.
+
+    Parameters
+    ----------
+    output_dir
+        Its root.
+    links
+        Name in BIDS URIs -> folder, of the data sets that it was made from.
+
+    Raises
+    ------
+    CannotCreateError, ReadWriteError
+        When the folder cannot be made or written to.
+    """
+    place = container(os.environ)
+    made = {"Name": "bidsglm", "Version": bidsglm.__version__, **({"Container": place} if place else {})}
+    description = {
+        "Name": "bidsglm: SPM12 and nilearn first-level models compared",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [made],
+        "SourceDatasets": [{"URL": path.resolve().as_uri()} for path in links.values()],
+        "DatasetLinks": {name: path.resolve().as_uri() for name, path in links.items()},
+    }
+    create_folder(output_dir)
+    write_shared(output_dir / "dataset_description.json", json_text(description))
+    write_shared(output_dir / ".bidsignore", BIDSIGNORE)
+    write_shared(output_dir / "README.md", README)

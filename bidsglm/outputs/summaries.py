@@ -1,0 +1,74 @@
+"""The summaries in an output folder: of finished units, and of participants that failed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bidsglm.errors import BidsglmError
+from bidsglm.outputs.names import read_json
+
+SUMMARY = "_desc-bidsglm_summary.json"
+
+
+def failure_path(output_dir: Path, participant: str) -> Path:
+    """Where stands why a participant failed before any unit was known.
+
+    >>> failure_path(Path("out"), "01").name
+    'sub-01_desc-bidsglm_summary.json'
+    """
+    return output_dir / f"sub-{participant}" / f"sub-{participant}{SUMMARY}"
+
+
+def summary_paths(output_dir: Path, participant: str = "*") -> list[Path]:
+    """Summaries of a participant's units (of everybody's), finished and failed, in order of their names."""
+    patterns = (f"sub-{participant}/func/*{SUMMARY}", f"sub-{participant}/ses-*/func/*{SUMMARY}")
+    return sorted(path for pattern in patterns for path in output_dir.glob(pattern))
+
+
+def unit_summaries(output_dir: Path, participant: str) -> list[dict[str, Any]]:
+    """What the summaries of a participant's units say.
+
+    Raises
+    ------
+    ReadWriteError
+        When one is damaged.
+    """
+    return [read_json(path) for path in summary_paths(output_dir, participant)]
+
+
+def earlier_summary(path: Path) -> dict[str, Any]:
+    """What an earlier run left; nothing where there is none or it cannot be read."""
+    try:
+        return read_json(path) if path.exists() else {}
+    except BidsglmError:
+        return {}
+
+
+def all_files(summary: Mapping[str, Any]) -> set[str]:
+    """Files of a unit and of its supplements, relative to the output folder.
+
+    >>> sorted(all_files({"files": ["a"], "supplements": {"rois": {"files": ["b", "c"]}}}))
+    ['a', 'b', 'c']
+    """
+    supplements = summary.get("supplements", {}).values()
+    return {*summary.get("files", ()), *(name for entry in supplements for name in entry.get("files", ()))}
+
+
+def errors_of(summary: Mapping[str, Any]) -> list[str]:
+    """What failed of a unit and of its supplements.
+
+    >>> errors_of({"errors": [], "supplements": {"rois": {"error": "no atlas"}, "code": {}}})
+    ['no atlas']
+    """
+    supplements = summary.get("supplements", {}).values()
+    return [*summary.get("errors", ()), *(entry["error"] for entry in supplements if "error" in entry)]
+
+
+def warnings_of(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the reader of a unit's results, and of its supplements, should know.
+
+    >>> warnings_of({"warnings": ["a"], "supplements": {"rois": {"warnings": ["b"]}, "code": {}}})
+    ('a', 'b')
+    """
+    supplements = summary.get("supplements", {}).values()
+    return (*summary["warnings"], *(text for entry in supplements for text in entry.get("warnings", ())))

@@ -1,0 +1,1 @@
+"""From finished results on disk to HTML pages, which can so be written again at any time."""

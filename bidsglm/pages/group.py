@@ -1,0 +1,150 @@
+"""From the group's results on disk to group.html, which can so be written again at any time."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from bidsglm.errors import BidsglmError
+from bidsglm.group.background import write_background
+from bidsglm.group.members import Members, by_name, unit_name
+from bidsglm.group.tables import Table, Tables
+from bidsglm.model import Settings
+from bidsglm.outputs.names import read_json, write_bytes, write_text
+from bidsglm.outputs.summaries import unit_summaries
+from bidsglm.pages.calibration import read_group_calibration
+from bidsglm.pages.group_maps import GroupMaps, group_maps
+from bidsglm.pages.group_tables import intervals, outlying, step_shares
+from bidsglm.pages.participant import about
+from bidsglm.pages.regions import group_regions
+from bidsglm.report.group_html import group_page
+from bidsglm.report.group_methods import GroupFacts, group_paragraphs
+from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry, plots
+from bidsglm.report.strips import AXES
+
+UP_FROM_FIGURES = "../../"
+KINDS = {"not run yet": "not run", "other settings": "other settings"}
+"""What a problem says -> its kind; all others are failures."""
+
+
+class Place(NamedTuple):
+    """Where a participant's page shows a unit."""
+
+    who: str
+    """Participant, and session if there is one"""
+    unit: str
+    """Start of the group's file names"""
+    page: str
+    number: int
+    """Counted from 1, as the page's anchors are"""
+
+
+class Written(NamedTuple):
+    """A page that stands, and what could not be shown on it."""
+
+    page: Path
+    errors: tuple[BidsglmError, ...]
+
+
+def _dataset_name(bids_dir: Path) -> str:
+    """Name of the raw data set, else of its folder."""
+    path = bids_dir / "dataset_description.json"
+    name = read_json(path).get("Name") if path.exists() else None
+    return str(name or bids_dir.resolve().name)
+
+
+def write_group_page(settings: Settings, tables: Tables) -> Written:
+    """Write group.html from the collected tables, and its plots as files.
+
+    Maps that cannot be read are among the errors on the page and of the result.
+
+    Raises
+    ------
+    ReadWriteError
+        When the page cannot be written.
+    """
+    members, output_dir = tables.members, tables.members.output_dir
+    for name, of_group in by_name(members.compared).items():
+        write_background(output_dir, name, of_group)
+    entries = tuple(_entry(output_dir, label, problem) for label, problem in members.problems.items())
+    places = _places(members, {entry.participant: entry.page for entry in entries if entry.page})
+    units: list[GroupUnit] = []
+    errors: list[BidsglmError] = []
+    for name, table in tables.agreement.items():
+        unit, maps = _unit(output_dir, name, table, places), GroupMaps()
+        try:
+            maps = group_maps(output_dir, name)
+        except BidsglmError as error:
+            errors.append(error)
+        unit = _with_maps(unit, maps)
+        _write_plots(output_dir / "group" / "figures", name, unit)
+        units.append(unit)
+    page, dataset = output_dir / "group.html", _dataset_name(settings.bids_dir)
+    report = GroupReport(dataset, about(), entries, tuple(units), members.notes, tuple(map(str, errors)))
+    write_text(page, group_page(report))
+    return Written(page, tuple(errors))
+
+
+def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry:
+    page = f"sub-{participant}.html"
+    kind = next((kind for words, kind in KINDS.items() if words in problem), "failed")
+    said = problem.removeprefix(f"sub-{participant}: ")
+    return ParticipantEntry(participant, page if (output_dir / page).exists() else "", said, kind)
+
+
+def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> GroupUnit:
+    """What the page says of one task and space, without its maps."""
+    return GroupUnit(
+        name.replace("_", " "),
+        table.rows,
+        table.path.relative_to(output_dir).as_posix(),
+        places={place.who: (place.page, place.number) for place in places if place.unit == name},
+        outlying=outlying(output_dir, name),
+        intervals=intervals(output_dir, name),
+        shares=step_shares(output_dir, name),
+        regions=group_regions(output_dir, name),
+        calibration=read_group_calibration(output_dir, name),
+    )
+
+
+def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
+    """The same with the group's maps, where there are any, and with what was done in words."""
+    facts = GroupFacts(
+        unit.title,
+        unit.people,
+        maps.methods if maps.contrasts else (),
+        tuple((contrast.name, contrast.definition) for contrast in maps.contrasts),
+        maps.permutations,
+        bool(unit.shares),
+        unit.regions.atlas if unit.regions else "",
+    )
+    return replace(
+        unit,
+        contrasts=maps.contrasts,
+        scene=maps.scene.packed() if maps.scene else None,
+        methods=group_paragraphs(facts),
+        notes=maps.notes,
+    )
+
+
+def _places(members: Members, pages: Mapping[str, str]) -> list[Place]:
+    """Where the participants' pages show which unit."""
+    found = []
+    for participant, page in pages.items():
+        try:
+            shown = [s for s in unit_summaries(members.output_dir, participant) if "estimates" in s]
+        except BidsglmError:  # named among the members' failures; its page is linked as a whole
+            continue
+        for number, summary in enumerate(shown, 1):
+            session = summary["entities"].get("session")
+            who = f"sub-{participant} ses-{session}" if session else f"sub-{participant}"
+            found.append(Place(who, unit_name(summary), page, number))
+    return found
+
+
+def _write_plots(folder: Path, name: str, unit: GroupUnit) -> None:
+    """Strip plots as files of their own; their links lead to the pages from there."""
+    for plot in plots((unit,))[unit.title]:
+        for metric, drawing in plot.drawings.items():
+            text = drawing.replace('href="sub-', f'href="{UP_FROM_FIGURES}sub-')
+            write_bytes(folder / f"{name}_stat-{plot.map}_desc-{AXES[metric].stem}.svg", text.encode())

@@ -1,0 +1,178 @@
+"""What the page of the group shows of its maps, from the files on disk; figures are written on the way."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bidsglm.dataset.images import read_map
+from bidsglm.errors import ReadWriteError
+from bidsglm.group.background import background_path
+from bidsglm.model import Floats
+from bidsglm.outputs.names import clusters_name, map_name, number, read_json, read_table
+from bidsglm.pages.unit import written
+from bidsglm.report.cluster_tables import ClusterReport
+from bidsglm.report.figures import ContrastImages, contrast_figures
+from bidsglm.report.group_report import GroupContrast
+from bidsglm.report.maps import EFFECT_UNITS
+from bidsglm.report.volumes import Scene, packed_contrast, scene
+from bidsglm.report.wording import Row
+
+Summary = Mapping[str, Any]
+BACKENDS = ("spm", "nilearn")
+STATS = ("effect", "t", "p")
+TEXTS = ("contrast", "group_contrast", "contrast_name", "map")
+MEAN = "mean"
+"""Name of the group contrast that every data set has: the mean over participants."""
+
+
+class GroupMaps(NamedTuple):
+    """Maps of a group, and what is said of them."""
+
+    contrasts: tuple[GroupContrast, ...] = ()
+    scene: Scene | None = None
+    methods: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    permutations: str = ""
+    """What the permuted maps are; empty where there are none"""
+
+
+class _Place(NamedTuple):
+    """Where the files of one task and space stand."""
+
+    folder: Path
+    name: str
+
+    def read(self, stat: str, backend: str, label: str) -> tuple[Floats, Floats]:
+        """A map (x, y, z) and its affine."""
+        return read_map(self.folder / f"{map_name(self.name, stat, backend, label)}.nii.gz")
+
+
+def group_maps(output_dir: Path, name: str) -> GroupMaps:
+    """Everything that stands on disk of a group's maps; nothing where there are none.
+
+    Raises
+    ------
+    NoInputError, ReadWriteError
+        When a map or table of the summary is missing or damaged.
+    """
+    path = output_dir / "group" / f"{name}_desc-group_summary.json"
+    summary = read_json(path) if path.exists() else {}
+    place = _Place(output_dir / "group", name)
+    rows = _agreement(place) if summary.get("contrasts") else []
+    contrasts, behind = [], None
+    for entry in summary.get("contrasts", ()):
+        images = _images(place, entry, _background(output_dir, name))
+        behind = behind or scene(images)
+        contrasts.append(_contrast(place, entry, images, behind, _rows_of(rows, entry)))
+    return GroupMaps(
+        tuple(contrasts),
+        behind,
+        tuple(summary.get("methods", ())),
+        tuple(summary.get("notes", ())),
+        _permutations(output_dir, summary),
+    )
+
+
+def _permutations(output_dir: Path, summary: Summary) -> str:
+    """What the sidecar of a permuted map says of it."""
+    sidecars = [
+        name for name in summary.get("files", ()) if "Permutation_" in name and name.endswith(".json")
+    ]
+    return str(read_json(output_dir / sidecars[0]).get("Description", "")) if sidecars else ""
+
+
+def _background(output_dir: Path, name: str) -> tuple[Floats, Floats] | None:
+    path = background_path(output_dir, name)
+    try:
+        return read_map(path) if path.exists() else None
+    except ReadWriteError:
+        return None
+
+
+def _images(place: _Place, entry: Summary, behind: tuple[Floats, Floats] | None) -> ContrastImages:
+    """Both packages' maps; a package's mask is where it has an effect."""
+    maps: dict[str, dict[str, Floats]] = {stat: {} for stat in STATS}
+    affine = np.eye(4)
+    for backend in BACKENDS:
+        for stat in STATS:
+            maps[stat][backend], affine = place.read(stat, backend, entry["label"])
+    masks = {backend: np.isfinite(effect) for backend, effect in maps["effect"].items()}
+    fits = behind is not None and behind[0].shape == masks["spm"].shape
+    ground = behind[0] if behind is not None and fits else (masks["spm"] & masks["nilearn"]).astype(float)
+    units = entry.get("effect_units") or EFFECT_UNITS
+    return ContrastImages(title(entry), entry["label"], maps, masks, ground, affine, units)
+
+
+def title(entry: Summary) -> str:
+    """Name of a contrast over participants, the participants' contrast first.
+
+    >>> title({"name": "go", "group_contrast": "mean"}), title({"name": "go", "group_contrast": "age"})
+    ('go', 'go: age')
+    """
+    over = entry.get("group_contrast", MEAN)
+    return str(entry["name"]) if over == MEAN else f"{entry['name']}: {over}"
+
+
+def definition(entry: Summary) -> str:
+    """Say what was fitted over participants.
+
+    >>> design = {"columns": ["mean"], "weights": [1.0]}
+    >>> definition({"n": 4, "design": design})
+    'Mean over 4 participants (one-sample t test)'
+    >>> definition({"n": 4, "design": {"columns": ["mean", "age"], "weights": [0.0, 1.0]}})
+    '1 × age, in a model of mean and age over 4 participants'
+    """
+    columns, weights = entry["design"]["columns"], entry["design"]["weights"]
+    weights = weights[0] if weights and isinstance(weights[0], list) else weights
+    who = f"over {entry['n']} participants"
+    if len(columns) == 1:
+        return f"Mean {who} (one-sample t test)"
+    terms = [f"{weight:.3g} × {name}" for name, weight in zip(columns, weights, strict=True) if weight]
+    return f"{' + '.join(terms)}, in a model of {', '.join(columns[:-1])} and {columns[-1]} {who}"
+
+
+def _agreement(place: _Place) -> list[Row]:
+    path = place.folder / f"{place.name}_desc-groupAgreement_metrics.tsv"
+    rows = read_table(path) if path.exists() else []
+    return [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in rows]
+
+
+def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
+    """Rows of a contrast, named as the page names it."""
+    key = entry["contrast"], entry.get("group_contrast", MEAN)
+    chosen = [row for row in rows if (row["contrast"], row.get("group_contrast", MEAN)) == key]
+    return tuple({**row, "contrast": entry["label"], "contrast_name": title(entry)} for row in chosen)
+
+
+def _contrast(
+    place: _Place, entry: Summary, images: ContrastImages, behind: Scene, rows: tuple[Row, ...]
+) -> GroupContrast:
+    figures = tuple(written(f, place.folder / "figures", place.name) for f in contrast_figures(images))
+    left_out = entry.get("left_out", {})
+    return GroupContrast(
+        images.name,
+        images.label,
+        definition(entry),
+        entry.get("test", "t"),
+        {backend: tuple(dof) for backend, dof in entry["dof"].items()},
+        rows,
+        figures,
+        tuple(f"sub-{who} is not in these maps: {why}." for who, why in left_out.items()),
+        tuple(_clusters(place, entry, backend) for backend in BACKENDS),
+        packed_contrast(images, behind, entry["thresholds"]),
+    )
+
+
+def _clusters(place: _Place, entry: Summary, backend: str) -> ClusterReport:
+    name = f"{clusters_name(place.name, backend, entry['label'])}.tsv"
+    fwhm = entry.get("fwhm_mm") if backend == "spm" else None
+    return ClusterReport(
+        backend,
+        entry.get("test", "t"),
+        entry["thresholds"][backend],
+        tuple(fwhm or ()),
+        tuple(read_table(place.folder / name)),
+        f"group/{name}",
+    )

@@ -1,0 +1,63 @@
+"""From finished results on disk to pages, which can so be written again at any time."""
+
+import platform
+import shlex
+import sys
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import bidsglm
+from bidsglm.outputs.names import read_json, write_text
+from bidsglm.outputs.stillness import settled, snapshot
+from bidsglm.outputs.summaries import errors_of, failure_path, summary_paths, unit_summaries
+from bidsglm.pages.unit import UnitFiles, unit_report
+from bidsglm.report.html import About, ParticipantReport, participant_page
+
+PACKAGES = ("nilearn", "numpy", "scipy", "nibabel", "pandas", "pybids")
+
+
+def about() -> About:
+    """What made the page."""
+    packages = {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    command = shlex.join(["bidsglm", *sys.argv[1:]])
+    return About(bidsglm.__version__, command, f"{datetime.now():%Y-%m-%d %H:%M}", packages)
+
+
+def write_participant_page(output_dir: Path, participant: str) -> None:
+    """Write sub-<participant>.html and its figures from what stands in the output folder.
+
+    Raises
+    ------
+    ReadWriteError
+        When a result is missing or cannot be read, or the page cannot be written.
+    """
+    settled(
+        lambda: _write_participant_page(output_dir, participant),
+        lambda: snapshot(_page_sources(output_dir, participant)),
+    )
+
+
+def _page_sources(output_dir: Path, participant: str) -> list[Path]:
+    return [failure_path(output_dir, participant), *summary_paths(output_dir, participant)]
+
+
+def page_is_current(output_dir: Path, participant: str) -> bool:
+    """Whether a participant's page was written after all that it tells of."""
+    path = output_dir / f"sub-{participant}.html"
+    sources = snapshot(_page_sources(output_dir, participant))
+    page = snapshot([path]).get(path)
+    return page is not None and all(page[0] >= changed for changed, _ in sources.values())
+
+
+def _write_participant_page(output_dir: Path, participant: str) -> None:
+    marker = failure_path(output_dir, participant)
+    errors = list(read_json(marker).get("errors", [])) if marker.exists() else []
+    figures_dir = output_dir / f"sub-{participant}" / "figures"
+    units = []
+    for summary in unit_summaries(output_dir, participant):
+        errors += errors_of(summary)
+        if "estimates" in summary:
+            units.append(unit_report(UnitFiles(output_dir, summary), figures_dir))
+    report = ParticipantReport(participant, about(), tuple(units), (), tuple(errors))
+    write_text(output_dir / f"sub-{participant}.html", participant_page(report))

@@ -1,0 +1,124 @@
+"""From finished results on disk to what a page says of why they differ."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bidsglm.dataset.images import read_map
+from bidsglm.diagnosis.advice import Finding
+from bidsglm.model import TRIAL_TYPE
+from bidsglm.outputs.names import number, read_table
+from bidsglm.report.attribution import Breakdown, Reach, breakdowns
+from bidsglm.report.diagnosis import correlation_figure, inflation_figure
+from bidsglm.report.diagnosis_tables import DiagnosisReport
+from bidsglm.report.drawing import Figure
+from bidsglm.report.figures import dominant_figure
+from bidsglm.report.maps import ContrastImages
+from bidsglm.report.steps import STEP_COLOURS
+
+Summary = Mapping[str, Any]
+TEXTS = ("contrast", "contrast_name", "map", "metric", "step", "nilearn", "spm", "part_of")
+
+
+def read_breakdowns(folder: Path, prefix: str) -> dict[str, tuple[Breakdown, ...]]:
+    """Contrast label -> why its maps differ; empty where nothing was attributed."""
+    path = folder / f"{prefix}_desc-attribution_metrics.tsv"
+    if not path.exists():
+        return {}
+    rows = [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
+    labels = dict.fromkeys(str(row["contrast"]) for row in rows)
+    return {label: breakdowns([row for row in rows if row["contrast"] == label]) for label in labels}
+
+
+def read_dominant(folder: Path, prefix: str, images: ContrastImages) -> Figure | None:
+    """Picture of the dominant-step map of a contrast, if there is one."""
+    stem = f"{prefix}_contrast-{images.label}_desc-dominantstep_dseg"
+    path = folder / f"{stem}.nii.gz"
+    if not path.exists():
+        return None
+    rows = sorted(read_table(folder / f"{stem}.tsv"), key=lambda row: int(row["index"]))
+    names = [(row["name"], STEP_COLOURS.get(row["name"], STEP_COLOURS["none"])) for row in rows]
+    steps = read_map(path)[0].round().astype(np.int16)
+    # with nothing to lead it, a map has no story
+    return dominant_figure(images, steps, names) if (steps[images.both] > 0).any() else None
+
+
+def reach(summary: Summary) -> Reach | None:
+    """How far the attribution of a unit can be trusted."""
+    found = summary.get("attribution")
+    if not found:
+        return None
+    n_sample, n_voxels = (int(found.get(key, 0)) for key in ("n_sample", "n_voxels"))
+    return Reach(bool(found.get("closes")), n_sample, n_voxels, tuple(found.get("notes", ())))
+
+
+def findings(summary: Summary) -> tuple[Finding, ...]:
+    """What there is to say about the designs."""
+    return tuple(map(_finding, summary.get("findings", ())))
+
+
+def _finding(found: Summary) -> Finding:
+    columns, backends, runs = (tuple(found[key]) for key in ("columns", "backends", "runs"))
+    severity, code, title, text, remedy = (
+        found[key] for key in ("severity", "code", "title", "text", "remedy")
+    )
+    return Finding(severity, code, title, text, remedy, columns, backends, runs, found["size"])
+
+
+def diagnoses(summary: Summary) -> tuple[DiagnosisReport, ...]:
+    """Diagnosis of each run, the worst one with figures."""
+    found = list(summary.get("diagnosis", ()))
+    runs = dict.fromkeys(str(each["run"]) for each in found)
+    parts = {run: [each for each in found if each["run"] == run] for run in runs}
+    worst = max(parts, key=lambda run: _inflation(parts[run]), default="")
+    return tuple(_diagnosis(run, each, run == worst) for run, each in parts.items())
+
+
+def _inflation(parts: Sequence[Summary]) -> float:
+    """Largest variance inflation of a condition."""
+    values = (
+        _known(row["vif_with_constant_and_drifts"])
+        for part in parts
+        for row in part["regressors"]
+        if str(row["regressor"]).startswith(TRIAL_TYPE)
+    )
+    return max((value for value in values if not np.isnan(value)), default=0.0)
+
+
+def _known(value: object) -> float:
+    """A number of a summary; NaN for null."""
+    return float(value) if isinstance(value, int | float | str) else float("nan")
+
+
+def _diagnosis(run: str, parts: Sequence[Summary], drawn: bool) -> DiagnosisReport:
+    def tables(kind: str) -> dict[str, list[dict[str, Any]]]:
+        return {part["backend"]: [_row(row) for row in part[kind]] for part in parts}
+
+    regressors, correlations = tables("regressors"), tables("correlations")
+    figures: tuple[Figure, ...] = ()
+    if drawn and any(regressors.values()):
+        figures = inflation_figure(regressors, run), correlation_figure(correlations, run)
+    return DiagnosisReport(
+        run,
+        {part["backend"]: _facts(part) for part in parts},
+        regressors,
+        tables("contrasts"),
+        figures,
+    )
+
+
+def _facts(part: Summary) -> dict[str, float]:
+    """Rank, columns and condition number, which is infinite without full rank."""
+    condition = np.inf if part["rank"] < part["n_columns"] else _known(part["condition_number"])
+    return {"rank": part["rank"], "n_columns": part["n_columns"], "condition_number": condition}
+
+
+def _row(row: Summary) -> dict[str, Any]:
+    """A row with numbers; JSON has no infinity, and null in a column that is not empty stands for it."""
+    texts = ("regressor", "kind", "contrast", "contrast_name")
+    found = {key: value if key in texts else _known(value) for key, value in row.items()}
+    if row.get("removed_by_filter") is not None:
+        return {key: np.inf if row[key] is None else value for key, value in found.items()}
+    return found

@@ -1,0 +1,292 @@
+"""What a page shows of a unit, from its files on disk; its figures are written on the way."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bidsglm.model import DesignMatrix, Mask
+from bidsglm.outputs.names import clusters_name, map_name, number, read_table, read_text, write_bytes
+from bidsglm.outputs.summaries import warnings_of
+from bidsglm.pages.calibration import read_calibration
+from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
+from bidsglm.pages.regions import participant_regions
+from bidsglm.report.attribution import Breakdown
+from bidsglm.report.calibration import CalibrationReport
+from bidsglm.report.diagnosis_tables import DiagnosisReport
+from bidsglm.report.figures import (
+    ContrastImages,
+    Figure,
+    contrast_figures,
+    design_figure,
+    masks_figure,
+)
+from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, UnitReport
+from bidsglm.report.ladders import attribution_figures
+from bidsglm.report.maps import EFFECT_UNITS
+from bidsglm.report.methods import ESTIMATES, RunInput, SettingRow
+from bidsglm.report.volumes import Scene, packed_contrast, scene
+from bidsglm.spm.highpass import dct_basis
+from bidsglm.unit.maps import UnitMaps
+
+Summary = Mapping[str, Any]
+TEXTS = ("contrast", "map", "contrast_name")
+
+
+class UnitFiles(UnitMaps):
+    """Reads all files of a finished unit that a page shows."""
+
+    def design(self, run: Summary, backend: str) -> DesignMatrix:
+        """A run's design matrix, the filter made anew from its cut-off."""
+        rows = read_table(self.folder / f"{run['prefix']}_desc-{backend}_design.tsv")
+        names = tuple(rows[0])
+        matrix = np.array([[number(row[name]) for name in names] for row in rows])
+        time, cutoff = run["repetition_time"], run["high_pass"] or np.inf
+        basis = dct_basis(len(rows), time, cutoff if backend == "spm" else np.inf)
+        return DesignMatrix(names, matrix, basis, time)
+
+    def contrast_images(self, contrast: Summary, masks: Mapping[str, Mask]) -> ContrastImages:
+        """The maps of a contrast with their background."""
+        background, affine = self.map(f"{self.prefix}_desc-mean_boldref")
+        stats = ("effect", "t", "p") if contrast["test"] == "t" else ("F", "p")
+        maps = {
+            stat: {b: self.map(map_name(self.prefix, stat, b, contrast["label"]))[0] for b in masks}
+            for stat in stats
+        }
+        name, units = contrast["name"], self.summary.get("effect_units", EFFECT_UNITS)
+        return ContrastImages(name, contrast["label"], maps, masks, background, affine, units)
+
+    def clusters(self, contrast: Summary) -> tuple[ClusterReport, ...]:
+        """Clusters of a contrast, of each backend."""
+        names = {
+            b: clusters_name(self.prefix, b, contrast["label"]) + ".tsv" for b in self.summary["backends"]
+        }
+        return tuple(
+            ClusterReport(
+                backend,
+                contrast["test"],
+                contrast["thresholds"][backend],
+                tuple(self.summary["estimates"][backend]["fwhm_mm"] or ()),
+                tuple(read_table(self.folder / name)),
+                f"{self.summary['folder']}/{name}",
+            )
+            for backend, name in names.items()
+        )
+
+    def code(self) -> tuple[CodeReport, ...]:
+        """Scripts that give the maps, those that are still there."""
+        entry = self.summary.get("supplements", {}).get("code", {})
+        paths = {backend: self.output_dir / path for backend, path in entry.get("scripts", {}).items()}
+        return tuple(
+            CodeReport(backend, path.relative_to(self.output_dir).as_posix(), read_text(path))
+            for backend, path in paths.items()
+            if path.exists()
+        )
+
+    def agreement(self) -> list[dict[str, str | float]]:
+        """Rows of the agreement table; none with a single backend."""
+        path = self.folder / f"{self.prefix}_desc-agreement_metrics.tsv"
+        if not path.exists():
+            return []
+        return [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
+
+
+def _definition(contrast: Summary) -> str:
+    """Weights of a contrast, for people to read.
+
+    >>> _definition({"test": "t", "conditions": ["trial_type.a", "trial_type.b"], "weights": [1.0, -0.5]})
+    '1 × a − 0.5 × b'
+    """
+    rows = [contrast["weights"]] if contrast["test"] == "t" else contrast["weights"]
+    return "; ".join(_weighted_sum(row, contrast["conditions"]) for row in rows)
+
+
+def _weighted_sum(weights: Sequence[float], conditions: Sequence[str]) -> str:
+    terms = [
+        ("− " if weight < 0 else "+ ") + f"{abs(weight):.3g} × {name.removeprefix('trial_type.')}"
+        for weight, name in zip(weights, conditions, strict=True)
+        if weight
+    ]
+    return " ".join(terms).removeprefix("+ ")
+
+
+def _run_input(run: Summary) -> RunInput:
+    return RunInput(
+        run["label"],
+        run["files"],
+        run["n_scans"],
+        run["repetition_time"],
+        run["start_time"],
+        run["events"],
+        tuple(run["confounds"]),
+    )
+
+
+def _estimates(summary: Summary) -> tuple[SettingRow, ...]:
+    """Voxels, degrees of freedom and noise that each backend found."""
+    found = summary["estimates"]
+    cells = {
+        backend: {
+            "voxels in the mask": f"{facts['n_voxels']:,}",
+            "residual degrees of freedom": f"{facts['dof']:.4g}",
+            **{
+                ESTIMATES.get(key, key.replace("_", " ")): _words(value)
+                for key, value in facts["noise"].items()
+            },
+        }
+        for backend, facts in found.items()
+    }
+    names = dict.fromkeys(name for backend in cells.values() for name in backend)
+    return tuple(
+        SettingRow(name, *(cells.get(backend, {}).get(name, "–") for backend in ("spm", "nilearn")))
+        for name in names
+    )
+
+
+def _words(value: object) -> str:
+    """A fact of a summary, for people to read.
+
+    >>> _words([[0.38215, 0.6702]]), _words("AR(1)")
+    ('(0.382, 0.67)', 'AR(1)')
+    """
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(
+            f"({', '.join(map(_words, v))})" if isinstance(v, list) else _words(v) for v in value
+        )
+    return str(value)
+
+
+class _Shared(NamedTuple):
+    """What all contrasts of a unit need."""
+
+    files: UnitFiles
+    figures_dir: Path
+    agreement: Sequence[Mapping[str, str | float]]
+    breakdowns: Mapping[str, tuple[Breakdown, ...]]
+
+
+def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
+    """All that a page shows of a unit.
+
+    Parameters
+    ----------
+    files
+        Of a finished unit.
+    figures_dir
+        Where its figures are written.
+
+    Raises
+    ------
+    ReadWriteError
+        When a result is missing or cannot be read, or a figure cannot be written.
+    """
+    summary, masks = files.summary, files.masks()
+    shared = _Shared(files, figures_dir, files.agreement(), read_breakdowns(files.folder, files.prefix))
+    contrasts = []
+    behind: Scene | None = None
+    data_figures: tuple[Figure, ...] = ()
+    for contrast in summary["contrasts"]:
+        images = files.contrast_images(contrast, masks)
+        if behind is None:
+            behind = scene(images)
+            overlap = masks_figure(masks, images.background, images.affine)
+            data_figures = (written(overlap, figures_dir, files.prefix),)
+        contrasts.append(_contrast_report(contrast, images, behind, shared))
+    return UnitReport(
+        title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
+        backends=tuple(summary["backends"]),
+        runs=tuple(map(_run_input, summary["runs"])),
+        settings=tuple(SettingRow(*row) for row in summary["settings"]),
+        methods=tuple(summary["methods"]),
+        designs=tuple(_design(run, files, figures_dir) for run in summary["runs"]),
+        contrasts=tuple(contrasts),
+        data_figures=data_figures,
+        mask_sizes={b: facts["n_voxels"] for b, facts in summary["estimates"].items()},
+        estimates=_estimates(summary),
+        warnings=warnings_of(summary),
+        findings=findings(summary),
+        diagnoses=tuple(_drawn(found, summary, figures_dir) for found in diagnoses(summary)),
+        reach=reach(summary),
+        scene=behind.packed() if behind else None,
+        regions=participant_regions(files.folder, files.prefix, files.output_dir),
+        code=files.code(),
+        calibration=_calibration(files, figures_dir),
+    )
+
+
+def _design(run: Summary, files: UnitFiles, figures_dir: Path) -> Figure:
+    """Designs of a run, drawn."""
+    figure = design_figure({b: files.design(run, b) for b in files.summary["backends"]}, run["label"])
+    return written(figure, figures_dir, run["prefix"])
+
+
+def _contrast_report(
+    contrast: Summary, images: ContrastImages, behind: Scene, shared: _Shared
+) -> ContrastReport:
+    label, files = contrast["label"], shared.files
+    parts = shared.breakdowns.get(label, ())
+    dominant = read_dominant(files.folder, files.prefix, images)
+    reasons = (*attribution_figures(label, contrast["name"], parts), *((dominant,) if dominant else ()))
+    return ContrastReport(
+        contrast["name"],
+        label,
+        _definition(contrast),
+        contrast["test"],
+        tuple(contrast["runs"]),
+        {b: tuple(dof) for b, dof in contrast["dof"].items()},
+        tuple(row for row in shared.agreement if row["contrast"] == label),
+        tuple(written(f, shared.figures_dir, files.prefix) for f in contrast_figures(images)),
+        clusters=files.clusters(contrast),
+        weights=_weights(contrast),
+        effect_sd=_effect_sd(images),
+        breakdowns=parts,
+        why_figures=tuple(written(f, shared.figures_dir, files.prefix) for f in reasons),
+        volumes=packed_contrast(images, behind, contrast["thresholds"]),
+    )
+
+
+def _calibration(files: UnitFiles, figures_dir: Path) -> CalibrationReport | None:
+    """What the calibration of a unit says, its figures written."""
+    found = read_calibration(files.output_dir, files.summary)
+    for contrast in found.contrasts if found else ():
+        for figure in contrast.figures:
+            written(figure, figures_dir, files.prefix)
+    return found
+
+
+def _drawn(found: DiagnosisReport, summary: Summary, figures_dir: Path) -> DiagnosisReport:
+    """A run's diagnosis, its figures written."""
+    prefixes = {run["label"]: run["prefix"] for run in summary["runs"]}
+    for figure in found.figures:
+        written(figure, figures_dir, prefixes[found.run])
+    return found
+
+
+def _weights(contrast: Summary) -> dict[str, float]:
+    """Weights of a t contrast by regressor."""
+    if contrast["test"] != "t":
+        return {}
+    return dict(zip(contrast["conditions"], contrast["weights"], strict=True))
+
+
+def _effect_sd(images: ContrastImages) -> dict[str, float]:
+    """How widely the effect of each backend spreads over the voxels of both masks."""
+    maps = images.maps.get("effect", {})
+    return {backend: float(np.nanstd(values[images.both])) for backend, values in maps.items()}
+
+
+def written(figure: Figure, folder: Path, prefix: str) -> Figure:
+    """Write a figure into the folder and hand it on.
+
+    Raises
+    ------
+    ReadWriteError
+        When it cannot be written.
+    """
+    write_bytes(folder / f"{prefix}_{figure.name}", figure.content)
+    return figure

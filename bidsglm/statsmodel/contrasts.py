@@ -1,0 +1,278 @@
+"""Contrasts of a model: their labels, and which regressors of a design they mean."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+
+from bidsglm.errors import DataError
+from bidsglm.model import CONSTANT, TRIAL_TYPE, ContrastSpecification, ModelSpecification
+from bidsglm.statsmodel.globs import matching
+from bidsglm.statsmodel.modulations import TIME
+from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.place import Place
+from bidsglm.statsmodel.schema import ContrastPart, DummyPart
+
+WORDS = {">": "Greater", "-": "Minus", "+": "Plus", "\u2212": "Minus", "\u2013": "Minus"}
+"""Spoken signs; the last two are the typographic minus and dash that word processors make of a hyphen."""
+
+ALL_CONDITIONS = TRIAL_TYPE + "*"
+
+
+def contrast_label(name: str) -> str:
+    """Letters and digits that stand for a contrast in file names.
+
+    Signs become words, other characters end a word, and each later word begins with a capital. Letters lose
+    their accents; a letter outside the Latin alphabet becomes its Unicode number.
+
+    Raises
+    ------
+    DataError
+        A name without letters, digits and signs.
+
+    Examples
+    --------
+    >>> contrast_label("movement - rest"), contrast_label("a>b"), contrast_label("effects_of interest")
+    ('movementMinusRest', 'aGreaterB', 'effectsOfInterest')
+    >>> contrast_label("AMinusB"), contrast_label("Tapping/Left"), contrast_label("für 左")
+    ('AMinusB', 'TappingLeft', 'furU5DE6')
+    """
+    spoken = "".join(f" {WORDS[sign]} " if sign in WORDS else sign for sign in name)
+    plain = (c for c in unicodedata.normalize("NFKD", spoken) if not unicodedata.combining(c))
+    ascii_only = "".join(c if c.isascii() or not c.isalnum() else f"U{ord(c):04X}" for c in plain)
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", ascii_only) if word]
+    if not words:
+        raise DataError(f"the contrast name {name!r} has neither letter nor digit: rename it")
+    return words[0] + "".join(word[0].upper() + word[1:] for word in words[1:])
+
+
+def parsed_contrasts(parts: Sequence[ContrastPart], place: Place) -> tuple[ContrastSpecification, ...]:
+    """Contrasts as a node lists them, not yet resolved against a design.
+
+    Parameters
+    ----------
+    parts
+        Contrasts of the Run node.
+    place
+        Of the list.
+
+    Raises
+    ------
+    DataError
+        Equal names or labels, weights that do not fit the conditions or are all zero; names the contrast.
+    """
+    contrasts: list[ContrastSpecification] = []
+    for i, part in enumerate(parts):
+        here = place.at(i)
+        try:
+            contrasts.append(_contrast(part))
+            _check_labels(contrasts)
+        except DataError as error:
+            raise here.fault(str(error)) from None
+    return tuple(contrasts)
+
+
+def _contrast(part: ContrastPart) -> ContrastSpecification:
+    said = f"contrast {part.Name!r}"
+    rows, conditions = part.Weights, part.ConditionList
+    if len(set(conditions)) < len(conditions):
+        raise DataError(f"{said}: ConditionList names a regressor twice")
+    if any(len(row) != len(rows[0]) for row in rows):
+        raise DataError(f"{said}: rows of Weights differ in length")
+    if len(rows[0]) != len(conditions):
+        raise DataError(f"{said}: {len(rows[0])} Weights for {len(conditions)} conditions in ConditionList")
+    if part.Test != "F" and len(rows) > 1:
+        raise DataError(f'{said}: a t contrast has one row of Weights, not {len(rows)}: use Test "F"')
+    weights = np.array(rows, dtype=np.float64)
+    if not weights.any():
+        raise DataError(f"{said}: all Weights are zero")
+    label = contrast_label(part.Name)
+    return ContrastSpecification(
+        part.Name, label, tuple(conditions), weights, "F" if part.Test == "F" else "t"
+    )
+
+
+def _check_labels(contrasts: Sequence[ContrastSpecification]) -> None:
+    """Check that the last contrast has a name and a label of its own."""
+    last = contrasts[-1]
+    for other in contrasts[:-1]:
+        if other.name == last.name:
+            raise DataError(f"a second contrast named {last.name!r}: names must differ")
+        if other.label == last.label:
+            raise DataError(
+                f"contrasts {other.name!r} and {last.name!r} would share the files of label {last.label!r}: "
+                "rename one"
+            )
+
+
+def dummy_names(dummies: DummyPart | None, made: Sequence[str], place: Place) -> tuple[str, ...]:
+    """Regressor names and globs that get a t contrast each.
+
+    Parameters
+    ----------
+    dummies
+        DummyContrasts of the Run node; without names, all conditions are meant.
+    made
+        Conditions that are no trial types: transformations made them.
+    place
+        Of DummyContrasts.
+
+    Examples
+    --------
+    >>> dummy_names(DummyPart(Test="t"), ["gain"], Place("m.json"))
+    ('trial_type.*', 'gain')
+    """
+    if dummies is None:
+        return ()
+    if dummies.Test == "F":
+        raise place.at("Test").fault('must be "t": write an F test as one of Contrasts')
+    if dummies.Contrasts is not None:
+        return tuple(dummies.Contrasts)
+    return (ALL_CONDITIONS, *made)
+
+
+def resolve_contrasts(
+    model: ModelSpecification, columns_per_run: Sequence[Sequence[str]]
+) -> tuple[tuple[ContrastSpecification, ...], tuple[str, ...]]:
+    """Contrasts over the regressors of a design: those of DummyContrasts, then those written out.
+
+    A condition in DummyContrasts gets one contrast on the first function of ``spm`` and ``glover`` (its main
+    effect, without derivatives and modulators), and one for each function of a FIR, Fourier or gamma set.
+    Its name goes without ``trial_type.``, unless a contrast written out has that name; if this one is the
+    same, it is not repeated. Any other regressor may be named literally, or matched by a glob.
+
+    Parameters
+    ----------
+    model
+        Contrasts and dummy contrasts, names as in X.
+    columns_per_run
+        Names of the regressors of each run's design.
+
+    Returns
+    -------
+    contrasts : tuple of ContrastSpecification
+        All with regressors that some run has.
+    notes : tuple of str
+        What was left out of an automatic model, because this participant lacks a condition.
+
+    Raises
+    ------
+    DataError
+        A contrast over a regressor that no run has (not in an automatic model), or equal labels.
+
+    Examples
+    --------
+    >>> model = ModelSpecification("m", ("trial_type.go",), dummy_contrasts=("trial_type.*",))
+    >>> resolve_contrasts(model, [("trial_type.go", "trial_type.go_derivative", "constant")])[0][0].name
+    'go'
+    """
+    columns = tuple(dict.fromkeys(chain.from_iterable(columns_per_run)))
+    written, lost = _existing(model, columns)
+    dummies, unmatched = _dummy_contrasts(model, columns, written)
+    contrasts: list[ContrastSpecification] = []
+    for contrast in (*dummies, *written):
+        contrasts.append(contrast)
+        try:
+            _check_labels(contrasts)
+        except DataError as error:
+            raise DataError(f"{_origin(model)}: {error}") from None
+    if not contrasts:
+        lost = (*lost, "The model defines no contrast that this design has: no contrast maps.")
+    return tuple(contrasts), (*unmatched, *lost)
+
+
+def _existing(
+    model: ModelSpecification, columns: Sequence[str]
+) -> tuple[list[ContrastSpecification], tuple[str, ...]]:
+    """Contrasts written out whose regressors exist, and notes on the others."""
+    kept, notes = [], []
+    for contrast in model.contrasts:
+        missing = [name for name in contrast.conditions if name not in columns]
+        if missing and not model.automatic:
+            raise DataError(
+                f"{_origin(model)}: contrast {contrast.name!r}: no run has a regressor "
+                f"{missing[0]!r}{hint(missing[0], columns)}"
+            )
+        if missing:
+            notes.append(f"Contrast {contrast.name!r} is left out: no run has {missing[0]!r}.")
+        else:
+            kept.append(contrast)
+    return kept, tuple(notes)
+
+
+def _dummy_contrasts(
+    model: ModelSpecification, columns: Sequence[str], written: Sequence[ContrastSpecification]
+) -> tuple[list[ContrastSpecification], tuple[str, ...]]:
+    """Contrasts of one regressor each, and notes on names of which there is no regressor."""
+    found: list[str] = []
+    notes: list[str] = []
+    for pattern in model.dummy_contrasts:
+        regressors = _dummy_regressors(pattern, model, columns)
+        if not regressors and pattern != ALL_CONDITIONS:
+            if not model.automatic:
+                raise DataError(
+                    f"{_origin(model)}: DummyContrasts: no run has a regressor {pattern!r}"
+                    f"{hint(pattern, columns)}"
+                )
+            notes.append(f"The contrast of {pattern!r} is left out: no run has it.")
+        found += regressors
+    by_name = {contrast.name: contrast for contrast in written}
+    dummies = (_dummy(regressor, by_name) for regressor in dict.fromkeys(found))
+    return [contrast for contrast in dummies if contrast is not None], tuple(notes)
+
+
+def _dummy(regressor: str, by_name: Mapping[str, ContrastSpecification]) -> ContrastSpecification | None:
+    """Contrast of one regressor, unless it is written out under the same name."""
+    name = regressor.removeprefix(TRIAL_TYPE)
+    dummy = ContrastSpecification(name, contrast_label(name), (regressor,), np.ones((1, 1)))
+    other = by_name.get(name)
+    if other is None:
+        return dummy
+    if (other.test, other.conditions) == ("t", (regressor,)) and np.array_equal(other.weights, dummy.weights):
+        return None
+    return replace(dummy, name=regressor, label=contrast_label(regressor))
+
+
+def _dummy_regressors(pattern: str, model: ModelSpecification, columns: Sequence[str]) -> tuple[str, ...]:
+    """Regressors that one entry of DummyContrasts means."""
+    if pattern in columns:
+        return (pattern,)
+    stems = _stems(model, columns)
+    meant = matching(pattern, dict.fromkeys(stems.values()))
+    return tuple(column for column, stem in stems.items() if stem in meant) or matching(pattern, columns)
+
+
+def _stems(model: ModelSpecification, columns: Sequence[str]) -> dict[str, str]:
+    """Regressors of main effects, each with its condition, and confounds, each by itself.
+
+    Of ``spm`` and ``glover`` only the first function counts, of the other sets each one.
+    """
+    suffixes = model.hrf.suffixes
+    stems: dict[str, str] = {}
+    for column in columns:
+        suffix = next((s for s in suffixes if s and column.endswith(s)), "")
+        stem = column.removesuffix(suffix)
+        is_derivative = "" in suffixes and suffix and stem in columns
+        modulates = _is_modulator(column, model) or _is_modulator(stem, model)
+        if column != CONSTANT and not is_derivative and not modulates:
+            stems[column] = column if "" in suffixes else stem
+    return stems
+
+
+def _is_modulator(name: str, model: ModelSpecification) -> bool:
+    """Whether a regressor, without the suffix of its function, is one of the model's modulators."""
+    requests = [(m.conditions, m.name, m.order) for m in model.modulations]
+    requests += [(m.conditions, TIME, m.order) for m in model.time_modulations]
+    endings = [(conditions, f"_x_{key}^{i + 1}") for conditions, key, order in requests for i in range(order)]
+    return any(
+        name.endswith(ending) and matching(TRIAL_TYPE + condition, [name.removesuffix(ending)])
+        for conditions, ending in endings
+        for condition in conditions
+    )
+
+
+def _origin(model: ModelSpecification) -> str:
+    return model.origin or f"model {model.name!r}"

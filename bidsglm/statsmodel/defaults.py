@@ -1,0 +1,100 @@
+"""What a model leaves unsaid: HRF and high-pass filter of each package, with a note of each default."""
+
+import math
+from dataclasses import replace
+
+from bidsglm.model import DEFAULT_HIGH_PASS, NO_FILTER, Hrf, ModelSpecification, NilearnSettings
+from bidsglm.statsmodel.responses import is_condition
+
+NILEARN_HRF = Hrf("glover")
+NILEARN_HIGH_PASS = 100.0
+"""Seconds: nilearn's default high_pass is 0.01 Hz."""
+
+ROUNDING = 1e-14
+"""Relative error of a double's inverse of an inverse, with room to spare."""
+
+
+def with_hrf(model: ModelSpecification, hrf: Hrf | None, matched: bool) -> ModelSpecification:
+    """Complete a model by its HRF.
+
+    Parameters
+    ----------
+    model
+        All the rest.
+    hrf
+        What the model asks for, None when it says nothing.
+    matched
+        Whether both packages then take SPM's canonical HRF, or each its own.
+
+    Examples
+    --------
+    >>> with_hrf(ModelSpecification("m", ("trial_type.go",)), None, matched=False).nilearn.hrf.model
+    'glover'
+    """
+    if hrf is not None:
+        return replace(model, hrf=hrf)
+    if not model.transformations and not any(is_condition(name) for name in model.x):
+        return model
+    if not matched:
+        note = "The model names no HRF: each package's own default, spm in SPM and glover in nilearn."
+        return replace(model, nilearn=replace(model.nilearn, hrf=NILEARN_HRF), notes=(*model.notes, note))
+    return replace(model, notes=(*model.notes, "The model names no HRF: SPM's canonical one (spm)."))
+
+
+def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool) -> ModelSpecification:
+    """Complete a model by its high-pass filter.
+
+    Parameters
+    ----------
+    model
+        All the rest.
+    hertz
+        Options.HighPassFilterCutoffHz, None when the model says nothing.
+    matched
+        Whether both packages then take 128 s, or each its own cut-off.
+
+    Examples
+    --------
+    >>> with_high_pass(ModelSpecification("m", ()), None, matched=False).nilearn.high_pass
+    100.0
+    """
+    if hertz is not None:
+        complete = replace(model, high_pass=cutoff_seconds(hertz))
+    elif matched:
+        note = f"HighPassFilterCutoffHz is not given: 1/{DEFAULT_HIGH_PASS:.0f} Hz."
+        complete = replace(model, high_pass=DEFAULT_HIGH_PASS, notes=(*model.notes, note))
+    else:
+        note = (
+            "HighPassFilterCutoffHz is not given: each package's own default, "
+            f"{DEFAULT_HIGH_PASS:.0f} s in SPM and {NILEARN_HIGH_PASS:.0f} s in nilearn."
+        )
+        nilearn = replace(model.nilearn, high_pass=NILEARN_HIGH_PASS)
+        complete = replace(model, high_pass=DEFAULT_HIGH_PASS, nilearn=nilearn, notes=(*model.notes, note))
+    if complete.high_pass == NO_FILTER:
+        return complete
+    return replace(complete, notes=(*complete.notes, *_drift_notes(complete.nilearn)))
+
+
+def cutoff_seconds(hertz: float) -> float:
+    """High-pass cut-off in seconds, infinite for 0 Hz.
+
+    The number of cosines jumps at whole multiples of the cut-off, so the inverse's last bit must not decide.
+
+    Examples
+    --------
+    >>> cutoff_seconds(1 / 49), 1 / (1 / 49)
+    (49.0, 49.00000000000001)
+    """
+    if hertz == 0:
+        return NO_FILTER
+    seconds = 1 / hertz
+    whole = round(seconds, 6)
+    return whole if math.isclose(whole, seconds, rel_tol=ROUNDING) else seconds
+
+
+def _drift_notes(nilearn: NilearnSettings) -> list[str]:
+    if nilearn.drift_model is None:
+        return ["nilearn's DriftModel is null: its high-pass cut-off has no effect, nilearn filters nothing."]
+    if nilearn.drift_model == "polynomial":
+        return ["nilearn's DriftModel is polynomial: the high-pass cut-off has no effect in nilearn."]
+    return []

@@ -1,0 +1,92 @@
+"""Parametric and time modulations that a model asks for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+from bidsglm.model import TRIAL_TYPE, ParametricModulation, TimeModulation
+from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.place import Place
+from bidsglm.statsmodel.responses import is_condition
+from bidsglm.statsmodel.schema import SpmPart
+
+TIME = "time"
+"""Name of the time modulation in regressor names."""
+
+
+def parametric_modulations(spm: SpmPart, x: Sequence[str], place: Place) -> tuple[ParametricModulation, ...]:
+    """Parametric modulations in file order.
+
+    Parameters
+    ----------
+    spm
+        Software.SPM.
+    x
+        Names and globs of the model's X.
+    place
+        Of Software.SPM.
+
+    Raises
+    ------
+    DataError
+        A condition that is not in X, or two modulators of one name on the same condition.
+    """
+    result: list[ParametricModulation] = []
+    taken: set[tuple[str, str]] = set()
+    for i, part in enumerate(spm.ParametricModulations):
+        here = place.at("ParametricModulations", i)
+        conditions = _trial_types(part.Conditions, x, here.at("Conditions"))
+        for condition in conditions:
+            if (condition, part.Name) in taken:
+                raise here.fault(f"{TRIAL_TYPE}{condition} already has a modulator named {part.Name!r}")
+            taken.add((condition, part.Name))
+        result.append(ParametricModulation(part.Name, conditions, part.Values, part.PolynomialExpansion))
+    return tuple(result)
+
+
+def time_modulations(
+    spm: SpmPart, x: Sequence[str], parametric: Iterable[ParametricModulation], place: Place
+) -> tuple[TimeModulation, ...]:
+    """Time modulations in file order; parameters and errors as above.
+
+    A condition with a time modulation can have no parametric modulator that is named ``time`` too.
+    """
+    result: list[TimeModulation] = []
+    clocks = set(chain.from_iterable(m.conditions for m in parametric if m.name == TIME))
+    for i, part in enumerate(spm.TimeModulations):
+        here = place.at("TimeModulations", i)
+        conditions = _trial_types(part.Conditions, x, here.at("Conditions"))
+        for condition in conditions:
+            if condition in clocks:
+                raise here.fault(f"{TRIAL_TYPE}{condition} already has a modulator named {TIME!r}")
+            clocks.add(condition)
+        result.append(TimeModulation(conditions, part.Order))
+    return tuple(result)
+
+
+def orthogonalization(spm: SpmPart, x: Sequence[str], place: Place) -> bool | Mapping[str, bool]:
+    """Software.SPM.Orthogonalize, by trial type where it is an object.
+
+    What the object does not name is orthogonalised, as is SPM's default.
+    """
+    choice = spm.Orthogonalize
+    if isinstance(choice, bool):
+        return choice
+    where = place.at("Orthogonalize")
+    result = {name: flag for key, flag in choice.items() for name in _trial_types([key], x, where)}
+    globs = [name for name in result if is_glob(name)]
+    if globs:
+        raise where.fault(f"{TRIAL_TYPE + globs[0]!r} could be any condition: name each one here")
+    return result
+
+
+def _trial_types(names: Sequence[str], x: Sequence[str], place: Place) -> tuple[str, ...]:
+    """Trial types, without prefix, that names mean; globs stay where X leaves its conditions open."""
+    conditions = [name for name in x if is_condition(name)]
+    found: list[str] = []
+    for name in names:
+        literal = matching(name, conditions)
+        if not literal and not any(matching(pattern, [name]) for pattern in conditions):
+            raise place.fault(f"{name!r} is no condition of X{hint(name, conditions)}")
+        found += literal or (name,)
+    return tuple(dict.fromkeys(name.removeprefix(TRIAL_TYPE) for name in found))

@@ -1,0 +1,155 @@
+"""What the model asks conditions to be convolved with, and which conditions."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from bidsglm.model import TRIAL_TYPE, Hrf
+from bidsglm.statsmodel.globs import is_glob
+from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.place import Place
+from bidsglm.statsmodel.schema import ParametersPart
+
+DERIVATIVES = {
+    "": (False, False),
+    " + derivative": (True, False),
+    " + derivative + dispersion": (True, True),
+}
+FAMILIES: Mapping[str, Hrf] = {
+    **{"spm" + text: Hrf("spm", *flags) for text, flags in DERIVATIVES.items()},
+    **{"glover" + text: Hrf("glover", *flags) for text, flags in DERIVATIVES.items()},
+    "fir": Hrf("fir"),
+    "fourier": Hrf("fourier"),
+    "fourier hanning": Hrf("fourier hanning"),
+    "gamma": Hrf("gamma"),
+}
+SETS = ("fir", "fourier", "fourier hanning", "gamma")
+"""Models whose functions are counted by HRF.Parameters."""
+
+
+def hrf_family(name: str) -> Hrf | None:
+    """Response of that name, in whatever letter case and spacing, still without parameters.
+
+    Examples
+    --------
+    >>> hrf_family("SPM+Derivative")
+    Hrf(model='spm', derivative=True, dispersion=False, length=None, order=None, fir_delays=None)
+    >>> hrf_family("afni") is None
+    True
+    """
+    return FAMILIES.get(" ".join(name.lower().replace("+", " + ").split()))
+
+
+def hrf_request(name: str, parameters: ParametersPart | None, place: Place) -> Hrf:
+    """Response that HRF.Model and HRF.Parameters describe.
+
+    Parameters
+    ----------
+    name
+        ``spm``, ``glover`` (both with ``+ derivative`` and ``+ dispersion``), ``fir``, ``fourier`` ...
+    parameters
+        Length (s) and Order, or fir_delays (scans).
+    place
+        Of the HRF object.
+
+    Raises
+    ------
+    DataError
+        An unknown name, or parameters that are missing or mean nothing to it.
+    """
+    family = hrf_family(name)
+    if family is None:
+        raise place.at("Model").fault(f"unknown HRF {name!r}; known are {', '.join(map(repr, FAMILIES))}")
+    given = parameters or ParametersPart()
+    where = place.at("Parameters")
+    if family.model not in SETS:
+        if given.model_fields_set - {"Description"}:
+            raise where.fault(f"{name!r} takes no parameters: leave them out")
+        return family
+    if given.fir_delays is not None:
+        return _delayed(given, family, where)
+    if given.Length is None or given.Order is None:
+        either = "'fir_delays' (scans), or " if family.model == "fir" else ""
+        raise where.fault(f"{family.model!r} needs {either}'Length' (s) and 'Order'")
+    return Hrf(family.model, length=given.Length, order=given.Order)
+
+
+def _delayed(given: ParametersPart, family: Hrf, where: Place) -> Hrf:
+    delays = tuple(given.fir_delays or ())
+    if family.model != "fir":
+        raise where.at("fir_delays").fault(f"only for 'fir', not for {family.model!r}")
+    if given.Length is not None or given.Order is not None:
+        raise where.fault("give either 'fir_delays' or 'Length' and 'Order', not both")
+    if not delays or delays != tuple(sorted(set(delays))):
+        raise where.at("fir_delays").fault("must be scans in increasing order, such as [0, 1, 2, 3]")
+    return Hrf("fir", fir_delays=delays)
+
+
+def is_condition(name: str) -> bool:
+    """Whether a name in X is surely made from events; transformations can make events of any name.
+
+    Examples
+    --------
+    >>> is_condition("trial_type.*"), is_condition("trans_x")
+    (True, False)
+    """
+    return name.startswith(TRIAL_TYPE)
+
+
+def check_coverage(x: Sequence[str], variables: Sequence[str], place: Place) -> None:
+    """Check that what is convolved is in X, and that every trial type of X is convolved.
+
+    Parameters
+    ----------
+    x
+        Names and globs of the model's X.
+    variables
+        Names and globs to be convolved.
+    place
+        Of the variables.
+
+    Raises
+    ------
+    DataError
+        A variable that is not in X, or a condition that would stay unconvolved.
+    """
+    for variable in variables:
+        if not any(_overlap(variable, name) for name in x):
+            raise place.fault(f"{variable!r} is not in X{hint(variable, x)}")
+    for name in filter(is_condition, x):
+        if name not in variables and not any(fnmatchcase(name, variable) for variable in variables):
+            raise place.fault(f"{name!r} of X is missing here: a condition without HRF is not supported")
+
+
+def _overlap(variable: str, name: str) -> bool:
+    """Whether two names or globs can mean the same regressor."""
+    return (
+        variable == name
+        or (is_glob(variable) and fnmatchcase(name, variable))
+        or (is_glob(name) and fnmatchcase(variable, name))
+    )
+
+
+def conditions_without_functions(x: Sequence[str], convolved: Sequence[str], hrf: Hrf) -> tuple[str, ...]:
+    """Rewrite X so that it names conditions only, not the functions that Convolve makes of each.
+
+    After a Convolve instruction the specification wants ``trial_type.go_derivative`` in X beside
+    ``trial_type.go``; an HRF object implies it.
+
+    Examples
+    --------
+    >>> x = ["trial_type.go", "trial_type.go_derivative", "rot_x"]
+    >>> conditions_without_functions(x, ["trial_type.go"], Hrf("spm", derivative=True))
+    ('trial_type.go', 'rot_x')
+    >>> delays = Hrf("fir", fir_delays=(0, 1))
+    >>> conditions_without_functions(["trial_type.go_delay_*"], ["trial_type.*"], delays)
+    ('trial_type.go',)
+    """
+    endings = [suffix for suffix in hrf.suffixes if suffix]
+    endings += ["_delay_*", "_delay_?"] if hrf.model == "fir" else []
+    stems = []
+    for name in x:
+        ending = next((e for e in endings if name.endswith(e)), "")
+        stem = name.removesuffix(ending)
+        made = ending and name not in convolved and any(_overlap(variable, stem) for variable in convolved)
+        stems.append(stem if made else name)
+    return tuple(dict.fromkeys(stems))

@@ -1,0 +1,263 @@
+"""The model language: BIDS Stats Models 1.0 as far as bidsglm speaks it, with strict keys and types.
+
+The specification is https://bids-standard.github.io/stats-models; its own schema (bsmschema) lets unknown
+keys pass and leaves HRF.Parameters and Software open, so every object is described here once more.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from bidsglm.errors import DataError
+from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.place import Place
+from bidsglm.statsmodel.values import (
+    Scaling,
+    any_case,
+    drift_model,
+    dummies,
+    filters,
+    mask_threshold,
+    model_version,
+    noise_model,
+    one_column,
+    orthogonalize,
+    signal_scaling,
+    variable,
+    weight_rows,
+)
+
+WRONG_TYPES = {
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+}
+SHOWN = 40
+"""Characters of a wrong value that still fit on the line of a message."""
+
+
+Variable = Annotated[str, BeforeValidator(variable)]
+Text = Annotated[str, Field(min_length=1)]
+Positive = Annotated[int, Field(ge=1)]
+Filters = Annotated[dict[str, list[str]], BeforeValidator(filters)]
+
+
+class Part(BaseModel):
+    """An object of the language; each may carry a Description."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    Description: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_keys(cls, value: object) -> object:
+        own = sorted(set(cls.model_fields) - {"Description"})
+        for key in value if isinstance(value, dict) else ():
+            if key not in cls.model_fields:
+                remedy = hint(key, own) or hint(key, ["Description"]) or f"; known are {', '.join(own)}"
+                raise PydanticCustomError("unknown_key", "{text}", {"text": f"unknown key {key!r}{remedy}"})
+        return value
+
+
+class ParametersPart(Part):
+    """HRF.Parameters."""
+
+    Length: Annotated[float, Field(gt=0)] | None = None
+    Order: Positive | None = None
+    fir_delays: list[Annotated[int, Field(ge=0)]] | None = None
+
+
+class HrfPart(Part):
+    """Model.HRF."""
+
+    Variables: list[Text]
+    Model: Text
+    Parameters: ParametersPart | None = None
+
+
+class OptionsPart(Part):
+    """Model.Options."""
+
+    HighPassFilterCutoffHz: Annotated[float, Field(ge=0)] | None = None
+    LowPassFilterCutoffHz: float | None = None
+    ReplaceVariables: dict[str, object] | None = None
+    Mask: Filters | None = None
+    Aggregate: Literal["none", "mean", "pca"] | None = None
+
+
+class ParametricPart(Part):
+    """One of Software.SPM.ParametricModulations."""
+
+    Name: Text
+    Conditions: Annotated[list[Text], Field(min_length=1)]
+    Values: Annotated[Text, BeforeValidator(one_column)]
+    PolynomialExpansion: Positive = 1
+
+
+class TimePart(Part):
+    """One of Software.SPM.TimeModulations."""
+
+    Conditions: Annotated[list[Text], Field(min_length=1)]
+    Order: Positive = 1
+
+
+class SpmPart(Part):
+    """Model.Software.SPM."""
+
+    SerialCorrelation: (
+        Annotated[Literal["AR(1)", "FAST", "none"], BeforeValidator(any_case("AR(1)", "FAST", "none"))] | None
+    ) = None
+    InclusiveMaskingThreshold: Annotated[float, PlainValidator(mask_threshold)] | None = None
+    MicrotimeResolution: Annotated[Positive, Field(le=1000)] = 16
+    MicrotimeOnset: Positive | None = None
+    GlobalNormalization: Annotated[
+        Literal["None", "Scaling"], BeforeValidator(any_case("None", "Scaling"))
+    ] = "None"
+    ParametricModulations: list[ParametricPart] = []
+    TimeModulations: list[TimePart] = []
+    Orthogonalize: Annotated[bool | dict[str, bool], PlainValidator(orthogonalize)] = True
+
+
+class NilearnPart(Part):
+    """Model.Software.Nilearn."""
+
+    NoiseModel: Annotated[str, PlainValidator(noise_model)] | None = None
+    SignalScaling: Annotated[Scaling, PlainValidator(signal_scaling)] = 0
+    SliceTimeRef: Annotated[float, Field(ge=0, le=1)] | None = None
+    DriftModel: Annotated[Literal["cosine", "polynomial"] | None, PlainValidator(drift_model)] = "cosine"
+
+
+class SoftwarePart(Part):
+    """Model.Software."""
+
+    SPM: SpmPart = SpmPart()
+    Nilearn: NilearnPart = NilearnPart()
+
+
+class ModelPart(Part):
+    """Model of a node."""
+
+    Type: Literal["glm", "meta"]
+    X: list[Variable]
+    Formula: str | None = None
+    HRF: HrfPart | None = None
+    Options: OptionsPart | None = None
+    Software: SoftwarePart | None = None
+
+
+class TransformationsPart(Part):
+    """Transformations of a node."""
+
+    Transformer: Literal["pybids-transforms-v1"]
+    Instructions: list[dict[str, object]]
+
+
+class ContrastPart(Part):
+    """One of a node's Contrasts."""
+
+    Name: Text
+    ConditionList: Annotated[list[Variable], Field(min_length=1)]
+    Weights: Annotated[list[list[float]], BeforeValidator(weight_rows)]
+    Test: Literal["t", "F", "pass"]
+
+
+class DummyPart(Part):
+    """A node's DummyContrasts."""
+
+    Contrasts: list[Variable] | None = None
+    Test: Literal["t", "F", "pass"]
+
+
+class NodePart(Part):
+    """One of the Nodes."""
+
+    Level: Literal["Run", "Session", "Subject", "Dataset"]
+    Name: Text
+    GroupBy: list[Text]
+    Transformations: TransformationsPart | None = None
+    Model: ModelPart
+    Contrasts: list[ContrastPart] | None = None
+    DummyContrasts: Annotated[DummyPart | None, BeforeValidator(dummies)] = None
+
+
+class EdgePart(Part):
+    """One of the Edges."""
+
+    Source: Text
+    Destination: Text
+    Filter: dict[str, list[object]] | None = None
+
+
+class Document(Part):
+    """A whole model file."""
+
+    Name: Text
+    BIDSModelVersion: Annotated[str, PlainValidator(model_version)]
+    Input: Filters | None = None
+    Nodes: list[NodePart]
+    Edges: list[EdgePart] | None = None
+
+
+def parsed_document(document: Mapping[str, object], origin: str) -> Document:
+    """Model document as checked objects.
+
+    Parameters
+    ----------
+    document
+        The content of a ``*_smdl.json`` file.
+    origin
+        Its name, for messages.
+
+    Raises
+    ------
+    DataError
+        An unknown or missing key, or a value of a wrong type or outside what is allowed; names the place.
+
+    Examples
+    --------
+    >>> parsed_document({"Name": "go", "Node": []}, "go_smdl.json")
+    Traceback (most recent call last):
+    ...
+    bidsglm.errors.DataError: go_smdl.json: unknown key 'Node'; did you mean 'Nodes'?
+    """
+    try:
+        return Document.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _fault(first, Place(origin)) from None
+
+
+def _fault(error: ErrorDetails, top: Place) -> DataError:
+    """Error of this program for one of pydantic's."""
+    path, kind = error["loc"], error["type"]
+    if kind == "unknown_key":
+        return top.at(*path).fault(error["msg"])
+    if kind == "missing":
+        return top.at(*path[:-1]).fault(f"{str(path[-1])!r} is missing")
+    if kind == "value_error":
+        return top.at(*path).fault(str(error["ctx"]["error"]))
+    what = WRONG_TYPES.get(kind) or re.sub(r"^\w+ should ", "must ", error["msg"])
+    return top.at(*path).fault(f"{what}, not {_shown(error['input'])}")
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= SHOWN else text[:SHOWN] + " ..."

@@ -1,0 +1,243 @@
+"""A BIDS Stats Models file as a ModelSpecification: https://bids-standard.github.io/stats-models."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bidsglm.errors import DataError, NoInputError, ReadWriteError, UsageError
+from bidsglm.model import CONSTANT, Hrf, ModelSpecification, Settings
+from bidsglm.statsmodel.contrasts import dummy_names, parsed_contrasts
+from bidsglm.statsmodel.defaults import with_high_pass, with_hrf
+from bidsglm.statsmodel.globs import is_glob
+from bidsglm.statsmodel.group_nodes import group_models
+from bidsglm.statsmodel.modulations import orthogonalization, parametric_modulations, time_modulations
+from bidsglm.statsmodel.nodes import levels
+from bidsglm.statsmodel.place import Place
+from bidsglm.statsmodel.responses import (
+    check_coverage,
+    conditions_without_functions,
+    hrf_request,
+    is_condition,
+)
+from bidsglm.statsmodel.schema import ModelPart, NodePart, OptionsPart, SoftwarePart, parsed_document
+from bidsglm.statsmodel.software import packages
+from bidsglm.statsmodel.transformations import Instructions, split_instructions
+
+FACTOR: Mapping[str, object] = {"Name": "Factor", "Input": ["trial_type"]}
+"""Kept where the model convolves other columns of events.tsv: they are variables of transformations only."""
+
+SECONDS_BY_MISTAKE = 1.0
+"""Hz: faster than any task is repeated, so the cut-off was given in seconds."""
+
+OVERRIDES = {
+    "hrf": "--hrf",
+    "high_pass": "--high-pass",
+    "noise_model": "--noise-model",
+    "confounds": "--confounds",
+    "mask_threshold": "--mask-threshold",
+}
+"""Options that say what an automatic model should be; a model file says it itself."""
+
+
+class Signal(NamedTuple):
+    """What a model says about X and its convolution."""
+
+    x: tuple[str, ...]
+    hrf: Hrf | None
+    """None where the model says nothing."""
+    made: tuple[str, ...]
+    """Conditions that transformations make, beside the trial types."""
+    transformations: tuple[Mapping[str, object], ...]
+    notes: tuple[str, ...]
+
+
+def read_model(path: Path, settings: Settings) -> ModelSpecification:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path
+        A ``*_smdl.json`` file.
+    settings
+        The command line; its overrides are for the automatic model only.
+
+    Raises
+    ------
+    UsageError
+        An override beside a model file.
+    NoInputError
+        No such file.
+    DataError
+        Broken JSON, or anything in it that the model language does not know or bidsglm cannot do; names the
+        file and the place in it.
+    """
+    for name, option in OVERRIDES.items():
+        if getattr(settings, name) is not None:
+            raise UsageError(
+                f"{option} changes the automatic model only: edit {path} instead, given by --model"
+            )
+    return parse_model(read_document(path), str(path), settings)
+
+
+def parse_model(
+    document: Mapping[str, object], origin: str, settings: Settings, automatic: bool = False
+) -> ModelSpecification:
+    """Model that a document describes.
+
+    Sessions are fitted apart (``by_session``) when each node that averages runs (Session, Subject) has
+    ``session`` in its GroupBy; without such a node, when the Run node has.
+
+    Parameters
+    ----------
+    document
+        Content of a BIDS Stats Models file.
+    origin
+        Its name, for messages.
+    settings
+        The command line: matching and smoothing_fwhm count here.
+    automatic
+        Whether bidsglm made the document itself.
+
+    Raises
+    ------
+    DataError
+        As `read_model`.
+    """
+    top = Place(origin)
+    parsed = parsed_document(document, origin)
+    level = levels(parsed, top)
+    model, place = level.run.Model, level.place.at("Model")
+    _check_supported(model, place)
+    signal = _signal(level.run, level.place)
+    software, options = model.Software or SoftwarePart(), model.Options or OptionsPart()
+    matched = settings.matching == "matched"
+    spm_place = place.at("Software", "SPM")
+    package = packages(software, matched, place.at("Software"))
+    modulations = parametric_modulations(software.SPM, signal.x, spm_place)
+    contrasts = parsed_contrasts(level.run.Contrasts or (), level.place.at("Contrasts"))
+    specification = ModelSpecification(
+        name=parsed.Name,
+        x=signal.x,
+        inputs={key: tuple(labels) for key, labels in (parsed.Input or {}).items()},
+        by_session=level.by_session,
+        mask_entities=_mask_entities(options, place),
+        transformations=signal.transformations,
+        modulations=modulations,
+        time_modulations=time_modulations(software.SPM, signal.x, modulations, spm_place),
+        orthogonalize=orthogonalization(software.SPM, signal.x, spm_place),
+        contrasts=contrasts,
+        dummy_contrasts=dummy_names(level.run.DummyContrasts, signal.made, level.place.at("DummyContrasts")),
+        smoothing_fwhm=settings.smoothing_fwhm or 0.0,
+        spm=package.spm,
+        nilearn=package.nilearn,
+        group=group_models(parsed, top),
+        notes=(*signal.notes, *package.notes),
+        automatic=automatic,
+        origin=origin,
+    )
+    return with_high_pass(
+        with_hrf(specification, signal.hrf, matched), options.HighPassFilterCutoffHz, matched
+    )
+
+
+def read_document(path: Path) -> Mapping[str, object]:
+    """Read the JSON of a model file; errors as `read_model`."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise NoInputError(f"{path}: no such model file; correct --model") from None
+    except IsADirectoryError:
+        raise NoInputError(f"{path}: is a folder; --model takes a *_smdl.json file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start + 1} is not UTF-8: save the file as UTF-8 text") from None
+    except OSError as error:
+        raise ReadWriteError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path}: line {error.lineno}, column {error.colno}: broken JSON: {error.msg}"
+        ) from None
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from None
+    except RecursionError:
+        raise DataError(f"{path}: nested too deeply to be a model") from None
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: must hold one JSON object, a BIDS Stats Model")
+    return document
+
+
+def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """Refuse what JSON readers usually pass over: the last of equal keys would win unseen."""
+    keys = [key for key, _ in pairs]
+    for i, key in enumerate(keys):
+        if key in keys[:i]:
+            raise ValueError(f"the key {key!r} occurs twice in one object")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f'{name} is not JSON: write numbers, or "-Inf" as text where it is allowed')
+
+
+def _check_supported(model: ModelPart, place: Place) -> None:
+    """Check that the Run node asks for nothing that no backend can do."""
+    options = model.Options or OptionsPart()
+    hertz = options.HighPassFilterCutoffHz or 0.0
+    if hertz >= SECONDS_BY_MISTAKE:
+        raise place.at("Options", "HighPassFilterCutoffHz").fault(
+            f"{hertz:g} Hz is no high-pass filter: a cut-off of {hertz:g} s is {1 / hertz:.6g}"
+        )
+    if model.Type != "glm":
+        raise place.at("Type").fault('must be "glm" at the Run level')
+    if model.Formula is not None:
+        raise place.at("Formula").fault("not supported: list the regressors in X")
+    for key, remedy in (
+        ("LowPassFilterCutoffHz", "SPM and nilearn's first level have no low-pass filter; leave it out"),
+        ("ReplaceVariables", "voxelwise regressors do not exist here; leave it out"),
+    ):
+        if getattr(options, key):
+            raise place.at("Options", key).fault(f"not supported: {remedy}")
+    if options.Aggregate not in (None, "none"):
+        raise place.at("Options", "Aggregate").fault("not supported: only voxelwise models")
+    for i, name in enumerate(model.X):
+        if name in model.X[:i]:
+            raise place.at("X", i).fault(f"{name!r} is listed twice")
+
+
+def _signal(node: NodePart, place: Place) -> Signal:
+    """X without intercept, its transformations and its HRF, from HRF or a Convolve instruction."""
+    here = place.at("Transformations", "Instructions")
+    split = Instructions()
+    if node.Transformations is not None:
+        split = split_instructions(node.Transformations.Instructions, here)
+    x = tuple(name for name in node.Model.X if name != CONSTANT)
+    if split.hrf is not None:
+        x = conditions_without_functions(x, split.convolved, split.hrf)
+        check_coverage(x, split.convolved, here)
+    hrf = _model_hrf(node.Model, x, place.at("Model", "HRF"))
+    if None not in (hrf, split.hrf) and hrf != split.hrf:
+        raise place.at("Model", "HRF").fault("asks for another response than the Convolve instruction")
+    convolved = (*split.convolved, *(node.Model.HRF.Variables if node.Model.HRF else ()))
+    made = tuple(name for name in convolved if not is_condition(name) and not is_glob(name))
+    transformations = split.kept or ((FACTOR,) if made else ())
+    notes: tuple[str, ...] = ()
+    if CONSTANT not in node.Model.X:
+        notes = ("X has no intercept (1), but SPM and nilearn's first level always do: it is in the design.",)
+    return Signal(x, split.hrf or hrf, made, transformations, notes)
+
+
+def _model_hrf(model: ModelPart, x: Sequence[str], place: Place) -> Hrf | None:
+    if model.HRF is None:
+        return None
+    check_coverage(x, model.HRF.Variables, place.at("Variables"))
+    return hrf_request(model.HRF.Model, model.HRF.Parameters, place)
+
+
+def _mask_entities(options: OptionsPart, place: Place) -> dict[str, str]:
+    mask = options.Mask or {}
+    for key, labels in mask.items():
+        if len(labels) != 1:
+            raise place.at("Options", "Mask", key).fault("must be one label: one mask for each run")
+    return {key: labels[0] for key, labels in mask.items()}

@@ -1,0 +1,218 @@
+"""Instructions of pybids-transforms-v1: which are left to pybids, and what a Convolve instruction asks for.
+
+pybids would convolve on its own grid with its own functions; here each backend convolves the raw events
+itself. So Convolve becomes a request for an HRF, and Factor of trial_type, which names the conditions, is
+implied.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from bidsglm.model import Hrf
+from bidsglm.statsmodel.globs import matching
+from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.place import Place
+from bidsglm.statsmodel.responses import hrf_request
+from bidsglm.statsmodel.schema import ParametersPart
+
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "And": (),
+    "Assign": ("target", "input_attr", "target_attr"),
+    "Convolve": ("model", "derivative", "dispersion", "fir_delays"),
+    "Copy": (),
+    "Delete": (),
+    "Demean": (),
+    "DropNA": (),
+    "Factor": ("constraint", "ref_level", "sep"),
+    "Filter": ("query", "by"),
+    "Group": ("name",),
+    "Lag": ("shift", "order", "mode", "constant", "difference"),
+    "Not": (),
+    "Or": (),
+    "Orthogonalize": ("other",),
+    "Product": (),
+    "Rename": (),
+    "Replace": ("replace", "attribute"),
+    "Resample": ("sampling_rate",),
+    "Scale": ("demean", "rescale", "replace_na"),
+    "Select": (),
+    "Split": ("by",),
+    "Sum": ("weights",),
+    "Threshold": ("threshold", "binarize", "above", "signed"),
+    "ToDense": ("sampling_rate",),
+}
+"""The instructions of pybids and their own arguments."""
+
+COMMON = ("name", "input", "output", "output_prefix", "output_suffix", "groupby", "dense")
+"""Arguments of every instruction."""
+
+FACTORED = "trial_type"
+"""The column whose levels are the conditions."""
+
+
+class Instructions(NamedTuple):
+    """What the Transformations of a node come to."""
+
+    kept: tuple[Mapping[str, object], ...] = ()
+    """For pybids, as they stand in the file."""
+    convolved: tuple[str, ...] = ()
+    """Names and globs of the Convolve instructions."""
+    hrf: Hrf | None = None
+    """What Convolve asks for."""
+
+
+class Instruction(NamedTuple):
+    """One instruction whose keys are known."""
+
+    name: str
+    inputs: tuple[str, ...]
+    arguments: Mapping[str, object]
+    """Keys as pybids spells them inside: input, output_suffix."""
+    content: Mapping[str, object]
+    """As it stands in the file."""
+    place: Place
+
+
+def split_instructions(instructions: Sequence[Mapping[str, object]], place: Place) -> Instructions:
+    """Tell instructions for pybids from those that bidsglm carries out itself.
+
+    Factor of trial_type is kept only where an earlier instruction works on trial_type, because its place then
+    matters.
+
+    Parameters
+    ----------
+    instructions
+        Transformations.Instructions.
+    place
+        Of the list.
+
+    Raises
+    ------
+    DataError
+        An unknown instruction or argument, Convolve requests that differ, or an instruction that needs the
+        convolved regressors.
+
+    Examples
+    --------
+    >>> factor = {"Name": "Factor", "Input": ["trial_type"]}
+    >>> convolve = {"Name": "Convolve", "Model": "spm", "Derivative": True, "Input": ["trial_type.*"]}
+    >>> split = split_instructions([factor, convolve], Place("m.json"))
+    >>> split.kept, split.convolved, split.hrf.suffixes
+    ((), ('trial_type.*',), ('', '_derivative'))
+    """
+    result = Instructions()
+    for i, content in enumerate(instructions):
+        instruction = checked_instruction(content, place.at(i))
+        if instruction.name == "Convolve":
+            result = _with_convolve(result, instruction)
+            continue
+        _check_late(instruction, result.convolved)
+        if instruction.name == "Factor" and FACTORED in instruction.inputs:
+            _check_factor(instruction)
+            instruction = _without_trial_type(instruction, result.kept)
+        if instruction.inputs:
+            result = result._replace(kept=(*result.kept, instruction.content))
+    return result
+
+
+def checked_instruction(content: Mapping[str, object], place: Place) -> Instruction:
+    """Check the keys of an instruction.
+
+    Raises
+    ------
+    DataError
+        An unknown instruction or argument, or no Input.
+    """
+    name, inputs = content.get("Name"), content.get("Input")
+    if not isinstance(name, str):
+        raise place.fault("'Name' is missing: each instruction has a Name and an Input")
+    if name not in ARGUMENTS:
+        raise place.fault(f"unknown instruction {name!r}{hint(name, ARGUMENTS)}")
+    known = {_camel(argument): argument for argument in (*COMMON, *ARGUMENTS[name])}
+    content = {key: value for key, value in content.items() if key != "Description"}
+    for key in content:
+        if _snake(key) not in known.values():
+            raise place.fault(f"unknown key {key!r} of {name}{hint(key, known)}")
+    listed = _input_names(inputs)
+    if not listed:
+        raise place.fault(f"'Input' of {name} must name the variables it works on")
+    return Instruction(name, listed, {_snake(key): value for key, value in content.items()}, content, place)
+
+
+def _input_names(inputs: object) -> tuple[str, ...]:
+    """Variables that an Input names; none where it is malformed."""
+    listed = inputs if isinstance(inputs, list) else [inputs]
+    names = tuple(name for name in listed if isinstance(name, str) and name)
+    return names if len(names) == len(listed) else ()
+
+
+def _check_late(instruction: Instruction, convolved: Sequence[str]) -> None:
+    for name in instruction.inputs:
+        if any(matching(done, [name]) or matching(name, [done]) for done in convolved):
+            raise instruction.place.fault(
+                f"{instruction.name} works on {name!r} after its Convolve: put it before, "
+                "because each package convolves the events itself"
+            )
+
+
+def _with_convolve(so_far: Instructions, convolve: Instruction) -> Instructions:
+    extra = sorted(set(convolve.arguments) & set(COMMON) - {"name", "input"})
+    if extra:
+        raise convolve.place.fault(f"{_camel(extra[0])!r} of Convolve is not supported: leave it out")
+    hrf = _request(convolve.arguments, convolve.place)
+    if so_far.hrf not in (None, hrf):
+        raise convolve.place.fault("asks for another HRF than an earlier Convolve: a model has one HRF")
+    return so_far._replace(convolved=(*so_far.convolved, *convolve.inputs), hrf=hrf)
+
+
+def _request(arguments: Mapping[str, object], place: Place) -> Hrf:
+    """Response that the arguments of Convolve describe."""
+    model = arguments.get("model", "spm")
+    if not isinstance(model, str):
+        raise place.fault("'Model' of Convolve must be text")
+    for key in ("derivative", "dispersion"):
+        flag = arguments.get(key, False)
+        if not isinstance(flag, bool):
+            raise place.fault(f"{_camel(key)!r} of Convolve must be true or false")
+        model += f" + {key}" * flag
+    delays = arguments.get("fir_delays")
+    if delays is None:
+        return hrf_request(model, None, place)
+    if not isinstance(delays, list) or not all(type(delay) is int and delay >= 0 for delay in delays):
+        raise place.fault("'FirDelays' of Convolve must be a list of whole numbers (scans)")
+    return hrf_request(model, ParametersPart(fir_delays=delays), place)
+
+
+def _check_factor(factor: Instruction) -> None:
+    usual = {"constraint": "none", "sep": "."}
+    for key in (*ARGUMENTS["Factor"], *COMMON[2:]):
+        if factor.arguments.get(key) != usual.get(key) and key in factor.arguments:
+            raise factor.place.fault(
+                f"{_camel(key)!r} of Factor is not supported for trial_type: leave it out"
+            )
+
+
+def _without_trial_type(factor: Instruction, earlier: Sequence[Mapping[str, object]]) -> Instruction:
+    if any(FACTORED in _input_names(other.get("Input")) for other in earlier):
+        return factor
+    inputs = tuple(name for name in factor.inputs if name != FACTORED)
+    return factor._replace(inputs=inputs, content={**factor.content, "Input": list(inputs)})
+
+
+def _snake(key: str) -> str:
+    """Spell a key as pybids does inside.
+
+    >>> _snake("OutputSuffix"), _snake("fir_delays")
+    ('output_suffix', 'fir_delays')
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
+
+
+def _camel(key: str) -> str:
+    """Spell a key as model files do.
+
+    >>> _camel("output_suffix")
+    'OutputSuffix'
+    """
+    return "".join(word.capitalize() for word in key.split("_"))

@@ -1,0 +1,240 @@
+"""Single values of the model language: what is allowed, and what it means.
+
+Each function raises ValueError with the end of a sentence that begins with the place of the value.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Literal
+
+from bidsglm.model import CONSTANT
+from bidsglm.statsmodel.nearest import hint
+
+SHORT_ENTITIES = {
+    "sub": "subject",
+    "ses": "session",
+    "acq": "acquisition",
+    "ce": "ceagent",
+    "rec": "reconstruction",
+    "dir": "direction",
+    "res": "resolution",
+    "den": "density",
+}
+ENTITIES = (
+    *SHORT_ENTITIES.values(),
+    *("task", "run", "echo", "part", "chunk", "space", "cohort", "desc", "label", "atlas"),
+    *("suffix", "datatype", "extension"),
+)
+
+Scaling = int | tuple[int, int] | Literal[False]
+
+
+def model_version(value: object) -> str:
+    """Version of the specification that is understood.
+
+    Examples
+    --------
+    >>> model_version("1.0.0-rc.1")
+    '1.0.0-rc.1'
+    """
+    if isinstance(value, str) and re.match(r"1\.0\b", value):
+        return value
+    raise ValueError(f'must be "1.0.0", not {json.dumps(value)}')
+
+
+def variable(value: object) -> str:
+    """Name of a regressor; the intercept, written 1, becomes the name of its column.
+
+    Examples
+    --------
+    >>> variable(1), variable("trans_*")
+    ('constant', 'trans_*')
+    """
+    if value == "1" or (type(value) is int and value == 1):
+        return CONSTANT
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"must be the name of a regressor, or 1 for the intercept, not {json.dumps(value)}")
+    return value
+
+
+def weight(value: object) -> float:
+    """Weight, given as a number or as a fraction in text.
+
+    Examples
+    --------
+    >>> weight("-1/4"), weight(2)
+    (-0.25, 2.0)
+    """
+    try:
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return float(Fraction(value))
+    except (ValueError, OverflowError, ZeroDivisionError):
+        pass
+    raise ValueError(f'{json.dumps(value)} is no weight: give a number or a fraction such as "1/3"')
+
+
+def weight_rows(value: object) -> list[list[float]]:
+    """Weights as rows, one for a flat list.
+
+    Examples
+    --------
+    >>> weight_rows([1, "-1/2"])
+    [[1.0, -0.5]]
+    """
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of numbers or a list of such rows")
+    if not any(isinstance(row, list) for row in value):
+        return [[weight(item) for item in value]]
+    if not all(isinstance(row, list) for row in value):
+        raise ValueError("mixes numbers and rows")
+    return [[weight(item) for item in row] for row in value]
+
+
+def entity(name: str) -> str:
+    """Long name of a BIDS entity.
+
+    Examples
+    --------
+    >>> entity("ses"), entity("task")
+    ('session', 'task')
+    """
+    long_name = SHORT_ENTITIES.get(name, name)
+    if long_name not in ENTITIES:
+        raise ValueError(f"unknown entity {name!r}{hint(name, ENTITIES)}")
+    return long_name
+
+
+def filters(value: object) -> object:
+    """BIDS filters with long entity names and lists of labels without prefix.
+
+    Examples
+    --------
+    >>> filters({"sub": ["sub-01"], "run": [1]})
+    {'subject': ['01'], 'run': ['1']}
+    """
+    if not isinstance(value, dict):
+        return value
+    return {entity(key): _labels(labels, key) for key, labels in value.items()}
+
+
+def _labels(value: object, key: str) -> list[str]:
+    labels = [_label(item, key) for item in (value if isinstance(value, list) else [value])]
+    if not all(labels) or not labels:
+        raise ValueError(f"{key!r} must list at least one label, none of them empty")
+    return labels
+
+
+def _label(value: object, key: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"the labels of {key!r} must be text, not {json.dumps(value)}")
+    short = next((short for short, name in SHORT_ENTITIES.items() if name == key), key)
+    return str(value).removeprefix(f"{short}-")
+
+
+def any_case(*allowed: str) -> Callable[[object], object]:
+    """Rule that finds the allowed spelling of a word in whatever letter case.
+
+    Examples
+    --------
+    >>> any_case("AR(1)", "FAST")("fast")
+    'FAST'
+    """
+    spelling = {word.lower(): word for word in allowed}
+    return lambda value: spelling.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def noise_model(value: object) -> str:
+    """Noise model in nilearn's words.
+
+    Examples
+    --------
+    >>> noise_model("AR2")
+    'ar2'
+    """
+    if isinstance(value, str) and re.fullmatch(r"ols|ar[1-9]\d*", value.strip().lower()):
+        return value.strip().lower()
+    raise ValueError(f'must be "ols", "ar1", "ar2" or a higher order, not {json.dumps(value)}')
+
+
+def mask_threshold(value: object) -> float:
+    """Share of the global below which SPM drops a voxel; JSON has no infinity, so none is the text ``-Inf``.
+
+    Examples
+    --------
+    >>> mask_threshold("-Inf"), mask_threshold(0.8)
+    (-inf, 0.8)
+    """
+    if isinstance(value, str) and value.strip().lower() in ("-inf", "-infinity"):
+        return -math.inf
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise ValueError(f'must be a number or "-Inf", not {json.dumps(value)}')
+
+
+def signal_scaling(value: object) -> Scaling:
+    """Scaling of nilearn; 0 (each voxel by its mean) and false (none) differ.
+
+    Examples
+    --------
+    >>> signal_scaling([0, 1]), signal_scaling(0), signal_scaling(False)
+    ((0, 1), 0, False)
+    """
+    if value is False or (type(value) is int and value in (0, 1)):
+        return value
+    if isinstance(value, list) and [type(axis) for axis in value] == [int, int] and value == [0, 1]:
+        return (0, 1)
+    raise ValueError(f"must be 0, 1, [0, 1] or false, not {json.dumps(value)}")
+
+
+def drift_model(value: object) -> object:
+    """Drift model of nilearn; null is none.
+
+    Examples
+    --------
+    >>> drift_model("Cosine"), drift_model(None)
+    ('cosine', None)
+    """
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in ("cosine", "polynomial", None):
+        return word
+    raise ValueError(f'must be "cosine", "polynomial" or null, not {json.dumps(value)}')
+
+
+def orthogonalize(value: object) -> bool | dict[str, bool]:
+    """One choice for all conditions, or one for each.
+
+    Examples
+    --------
+    >>> orthogonalize({"trial_type.go": False})
+    {'trial_type.go': False}
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, dict) and all(isinstance(choice, bool) for choice in value.values()):
+        return value
+    raise ValueError("must be true, false, or an object from condition to true or false")
+
+
+def dummies(value: object) -> object:
+    """DummyContrasts as an object; true stands for t contrasts of all conditions.
+
+    Examples
+    --------
+    >>> dummies(True)
+    {'Test': 't'}
+    """
+    return {True: {"Test": "t"}, False: None}[value] if isinstance(value, bool) else value
+
+
+def one_column(value: object) -> object:
+    """Column of events.tsv that a modulator names, itself or as a list of one.
+
+    Examples
+    --------
+    >>> one_column(["reaction_time"])
+    'reaction_time'
+    """
+    return value[0] if isinstance(value, list) and len(value) == 1 else value

@@ -1,0 +1,28 @@
+"""Maps of a finished unit, read back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bidsglm.dataset.images import read_map
+from bidsglm.model import Floats, Mask
+
+Summary = Mapping[str, Any]
+
+
+class UnitMaps:
+    """Reads the maps of a finished unit."""
+
+    def __init__(self, output_dir: Path, summary: Summary) -> None:
+        self.summary = summary
+        self.output_dir = output_dir
+        self.folder = output_dir / summary["folder"]
+        self.prefix = summary["prefix"]
+
+    def map(self, name: str) -> tuple[Floats, Floats]:
+        """A map (x, y, z) and its affine."""
+        return read_map(self.folder / f"{name}.nii.gz")
+
+    def masks(self) -> dict[str, Mask]:
+        """Backend -> (x, y, z)."""
+        return {b: self.map(f"{self.prefix}_desc-{b}_mask")[0] > 0 for b in self.summary["backends"]}

@@ -1,0 +1,97 @@
+"""Spread over participants against naive versions."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bidsglm.agreement import spread
+from bidsglm.agreement.spread import deviations, median_interval, outliers, outlying, summary
+
+WIDTH_SHARE = 0.05
+"""Of the interval's width: what two bootstraps of 10,000 resamples differ by."""
+APART = [0.90, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.50]
+"""As few values as the rule takes, the last far from the others."""
+
+
+def test_summary_gives_median_and_range_over_participants():
+    rows = [
+        {"contrast": c, "map": "t", "slope": float(i), "dice_p001": float("nan")}
+        for i in range(1, 6)
+        for c in ("go", "stop")
+    ]
+    result = summary(rows)
+    assert [(row["contrast"], row["metric"]) for row in result] == [("go", "slope"), ("stop", "slope")]
+    expected = {"n": 5, "median": 3, "minimum": 1, "lower_quartile": 2, "upper_quartile": 4, "maximum": 5}
+    assert {key: result[0][key] for key in expected} == expected
+
+
+def test_summary_leaves_out_participants_where_a_metric_is_undefined():
+    rows = [{"contrast": "go", "map": "t", "dice_p001": d} for d in (0.5, float("nan"), 0.7)]
+    assert (summary(rows)[0]["n"], summary(rows)[0]["median"]) == (2, 0.6)
+
+
+@pytest.mark.parametrize("n", [2, 5, 20, 21])
+def test_interval_of_the_median_is_the_bootstraps(n: int):
+    values = np.random.default_rng(n).normal(size=n)
+    found = median_interval(values, seed=3)
+    naive = stats.bootstrap(
+        (values,), np.median, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    np.testing.assert_allclose(found, naive, atol=WIDTH_SHARE * (naive.high - naive.low))
+
+
+def test_single_participant_has_a_median_without_an_interval():
+    (row,) = summary([{"contrast": "go", "map": "t", "slope": 0.9}])
+    assert (row["n"], row["median"]) == (1, 0.9)
+    assert np.isnan([row["ci_lower"], row["ci_upper"]]).all()
+
+
+def test_interval_depends_on_the_seed_only(monkeypatch: pytest.MonkeyPatch):
+    values = np.random.default_rng(0).normal(size=30)
+    assert median_interval(values, 1) == median_interval(values, 1)
+    assert not np.array_equal(spread._middle_ranks(30, 1), spread._middle_ranks(30, 2))
+    whole = median_interval(values, 1)
+    spread._middle_ranks.cache_clear()
+    monkeypatch.setattr(spread, "DRAWN_AT_ONCE", 30 * 7)
+    assert median_interval(values, 1) == whole
+    spread._middle_ranks.cache_clear()
+
+
+def test_who_lies_apart_is_flagged_by_the_stated_rule():
+    values = np.array(APART)
+    sigma = 1.4826 * np.median(np.abs(values - np.median(values)))
+    np.testing.assert_array_equal(outlying(values), np.abs(values - np.median(values)) > 3.5 * sigma)
+    assert outlying(values).tolist() == [False] * 7 + [True]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        APART[1:],
+        [1.0] * 7 + [9.0],
+        [*(1 - i * 1e-9 for i in range(7)), 1 - 1e-7],
+        [float("nan"), *APART[1:]],
+        [0.9985, 0.9987, 0.9986, 0.9966],
+    ],
+    ids=["seven", "no spread", "rounding", "seven known", "four that nearly agree"],
+)
+def test_nobody_is_flagged_where_the_spread_says_nothing(values: list[float]):
+    assert not outlying(np.array(values)).any()
+
+
+def test_missing_values_do_not_hide_who_lies_apart():
+    values = np.array([np.nan, *APART])
+    assert outlying(values).tolist() == [False] * 8 + [True]
+    assert deviations(values)[0] == 0
+
+
+def test_table_of_who_lies_apart_names_them_and_how_far():
+    rows = [
+        {"participant_id": f"sub-{i}", "session_id": "ses-1", "contrast": "go", "map": "t", "slope": s}
+        for i, s in enumerate(APART)
+    ]
+    (found,) = outliers(rows)
+    assert (found["participant_id"], found["session_id"], found["metric"]) == ("sub-7", "ses-1", "slope")
+    assert found["value"] == 0.5
+    assert float(found["deviation"]) < -3.5
+    assert summary(rows)[0]["n_outlying"] == 1

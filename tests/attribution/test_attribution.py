@@ -1,0 +1,196 @@
+"""Shares of modelling steps on synthetic data whose answer is known."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pytest
+
+from bidsglm.attribution.combination import plan
+from bidsglm.attribution.corner_designs import Designs
+from bidsglm.attribution.corners import CornerMaps
+from bidsglm.attribution.crossing import Columns, Rules
+from bidsglm.attribution.engine import Explanation, explanation
+from bidsglm.attribution.games import corner_of
+from bidsglm.attribution.models import Block, Corner, Evidence, Masks, Models, Pair, RunDesigns
+from bidsglm.attribution.steps import STEPS, Step
+from bidsglm.model import ContrastMaps, ContrastSpecification, Floats
+from bidsglm.spm.highpass import dct_basis
+from bidsglm.spm.whitening import normalised
+
+N_SCANS, N_VOXELS, TR = 90, 60, 2.0
+ZERO = 1e-10
+"""What rounding leaves of differences of order 1."""
+CLOSED = 1e-12
+"""The same numbers by the same functions."""
+ALL_RULES = [Rules(*flags) for flags in product((False, True), repeat=3)]
+SPM_CORNER = corner_of((), ())
+EVERY_STEP = tuple(Step(name, "one", "other", False) for name in STEPS)
+T = ContrastSpecification("go", "go", ("go",), np.array([[1.0]]))
+F = ContrastSpecification("any", "any", ("go", "stop"), np.eye(2), "F")
+
+
+@dataclass
+class Scene:
+    """Two runs, or one, and how the packages' settings differ in them."""
+
+    n_runs: int = 1
+    shift: float = 0.0
+    """Of nilearn's regressors against SPM's."""
+    cutoffs: tuple[float, float] = (60.0, 60.0)
+    factors: tuple[float, float] = (1.0, 1.0)
+    autoregressive: bool = False
+    correlated: bool = False
+    """SPM's V is AR(1) and not the identity."""
+
+    def regressors(self, run: int) -> dict[Rules, Columns]:
+        rng = np.random.default_rng(run)
+        smooth = np.cumsum(rng.standard_normal((N_SCANS, 2)), axis=0) / 5
+        moved = smooth + self.shift * rng.standard_normal((N_SCANS, 2))
+        return {rules: Columns(("go", "stop"), smooth if rules.response else moved) for rules in ALL_RULES}
+
+    def models(self) -> Models:
+        runs = tuple(
+            RunDesigns(
+                self.regressors(run),
+                Columns((), np.zeros((N_SCANS, 0))),
+                (dct_basis(N_SCANS, TR, self.cutoffs[0]), dct_basis(N_SCANS, TR, self.cutoffs[1])),
+                TR,
+            )
+            for run in range(self.n_runs)
+        )
+        lag = np.abs(np.subtract.outer(np.arange(N_SCANS), np.arange(N_SCANS)))
+        V = normalised([0.4**lag] * self.n_runs) if self.correlated else ()
+        kind = "AR(1)" if self.correlated else "none"
+        used = tuple(range(self.n_runs))
+        return Models(runs, (plan(T, used), plan(F, used)), self.autoregressive, kind, V)
+
+    def block(self) -> Block:
+        rng = np.random.default_rng(7)
+        series = []
+        for run in range(self.n_runs):
+            Y = rng.standard_normal((N_SCANS, N_VOXELS))
+            for t in range(1, N_SCANS):
+                Y[t] += 0.3 * Y[t - 1]
+            X = self.regressors(run)[Rules(True, True, True)].matrix
+            series.append(100 + Y + X @ rng.uniform(0, 2, (2, N_VOXELS)))
+        own, other = (tuple(np.full(N_VOXELS, f) for _ in range(self.n_runs)) for f in self.factors)
+        return Block(np.arange(N_VOXELS), (tuple(series),) * 2, ((own, other),) * 2)
+
+    def explained(self) -> Explanation:
+        models, block = self.models(), self.block()
+        corners = CornerMaps(Designs(models, block), block)
+        pairs = [
+            Pair(
+                contrast_maps(p.specification, corners.maps(Corner(), i)),
+                contrast_maps(
+                    p.specification, corners.spm_maps(i)._replace(dof=corners.maps(SPM_CORNER, i).dof)
+                ),
+            )
+            for i, p in enumerate(models.plans)
+        ]
+        signals = tuple(Y * f for Y, f in zip(block.series[0], block.factors[0][0], strict=True))
+        inside = np.ones(N_VOXELS, dtype=bool)
+        evidence = Evidence(block, signals, [block], pairs, Masks(inside, inside))
+        return explanation(models, EVERY_STEP, evidence)
+
+
+def contrast_maps(specification: ContrastSpecification, maps) -> ContrastMaps:
+    nothing: Floats = np.zeros(N_VOXELS)
+    return ContrastMaps(specification, (0,), maps.effect, nothing, maps.stat, nothing, nothing, maps.dof)
+
+
+def shares(found: Explanation, map_name: str, metric: str) -> dict[str, float]:
+    return {
+        str(row["step"]): float(row["shapley"])
+        for row in found.rows
+        if (row["map"], row["metric"]) == (map_name, metric)
+    }
+
+
+@pytest.mark.parametrize("n_runs", [1, 2])
+def test_identical_settings_make_no_difference(n_runs: int) -> None:
+    found = Scene(n_runs).explained()
+    moved = [
+        float(row[key])
+        for row in found.rows
+        for key in ("shapley", "ladder", "total")
+        if row["step"] not in ("runs", "scaling", "mask") and (n_runs == 1 or row["map"] == "effect")
+    ]
+    np.testing.assert_allclose(moved, 0, atol=ZERO)
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        Scene(1, 0.3, (60.0, 100.0), (1.0, 2.0), True, True),
+        Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True),
+        Scene(2, 0.0, (60.0, 60.0), (1.0, 1.0), True, False),
+    ],
+)
+def test_shares_add_up_to_the_whole(scene: Scene) -> None:
+    found = scene.explained()
+    groups: dict[tuple, list] = {}
+    for row in found.rows:
+        if row["step"] in STEPS:
+            groups.setdefault((row["contrast"], row["map"], row["metric"]), []).append(row)
+    for rows in groups.values():
+        total = float(rows[0]["total"])
+        assert sum(float(row["shapley"]) for row in rows) == pytest.approx(total, abs=ZERO)
+        assert float(rows[-1]["ladder"]) == pytest.approx(total, abs=ZERO)
+
+
+def test_regressors_are_the_sum_of_their_parts() -> None:
+    found = shares(Scene(shift=0.3).explained(), "t", "rmsd")
+    parts = found["response"] + found["events"] + found["sampling"]
+    assert found["regressors"] == pytest.approx(parts, abs=ZERO)
+    assert found["regressors"] > 0
+
+
+def test_scaling_moves_effects_and_no_t_of_a_single_run() -> None:
+    found = Scene(factors=(1.0, 2.0)).explained()
+    assert shares(found, "effect", "slope-1")["scaling"] == pytest.approx(1.0, abs=ZERO)
+    assert shares(found, "t", "rmsd")["scaling"] == 0
+    assert not any(labels.any() for labels in found.dominant.values())
+
+
+@pytest.mark.parametrize(
+    ("scene", "step"),
+    [
+        (Scene(shift=0.5), "regressors"),
+        (Scene(cutoffs=(30.0, 120.0)), "filter"),
+        (Scene(cutoffs=(np.inf, np.inf), autoregressive=True), "noise"),
+        (Scene(cutoffs=(np.inf, np.inf), correlated=True), "noise"),
+    ],
+)
+def test_the_only_step_that_differs_gets_the_whole_difference(scene: Scene, step: str) -> None:
+    found = scene.explained()
+    for map_name in ("effect", "t", "F"):
+        parts = shares(found, map_name, "rmsd")
+        whole = [row for row in found.rows if row["map"] == map_name and row["metric"] == "rmsd"]
+        assert parts[step] == pytest.approx(float(whole[0]["total"]), rel=1e-6)
+    used = np.concatenate([labels for labels in found.dominant.values()])
+    assert {found.labels[i] for i in np.unique(used)} <= {"none", step}
+
+
+def test_a_filter_counts_where_only_nilearn_whitens() -> None:
+    found = shares(Scene(autoregressive=True).explained(), "t", "rmsd")
+    assert found["noise"] > found["filter"] > ZERO
+
+
+def test_pure_corners_close() -> None:
+    found = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True).explained()
+    closures = [(row["closure_nilearn"], row["closure_spm"]) for row in found.rows if row["step"] in STEPS]
+    assert max(float(value) for pair in closures for value in pair) < CLOSED
+    assert found.closes
+
+
+def test_an_attribution_that_does_not_close_says_so() -> None:
+    scene = Scene()
+    models, block = scene.models(), scene.block()
+    corners = CornerMaps(Designs(models, block), block)
+    own, other = corners.maps(Corner(), 0), corners.maps(SPM_CORNER, 0)
+    pair = Pair(contrast_maps(T, own), contrast_maps(T, other._replace(stat=1.001 * other.stat)))
+    inside = np.ones(N_VOXELS, dtype=bool)
+    evidence = Evidence(block, block.series[0], [], [pair], Masks(inside, inside))
+    assert not explanation(models, EVERY_STEP, evidence).closes

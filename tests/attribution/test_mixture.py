@@ -1,0 +1,67 @@
+"""Designs taken apart."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bidsglm.attribution.mixture import NILEARN, SPM, Mixtures, PureDesigns, mixtures
+from bidsglm.attribution.words import modelling_steps
+from bidsglm.backends import nilearn_glm, spm12
+from bidsglm.model import Condition, Hrf, ModelSpecification, NilearnSettings, Paradigm, SpmSettings
+from bidsglm.spm.regressors import microtime_onset
+
+N_SCANS, TR = 100, 2.0
+
+
+def paradigm() -> Paradigm:
+    rng = np.random.default_rng(0)
+    conditions = tuple(
+        Condition(name, np.sort(rng.uniform(0, 190, 8)), np.full(8, 5.0)) for name in ("go", "drift_1")
+    )
+    return Paradigm(TR, N_SCANS, None, conditions, ("x", "drift_7"), rng.standard_normal((N_SCANS, 2)) + 5)
+
+
+def mixed(model: ModelSpecification) -> Mixtures:
+    run = paradigm()
+    pure = PureDesigns(nilearn_glm.design(run, model), spm12.design(run, model))
+    return mixtures([run], model, [pure], [7 / 16])
+
+
+def test_pure_mixtures_are_the_packages_own_designs() -> None:
+    model = ModelSpecification("m", ())
+    found = mixed(model)
+    assert found.apart
+    run = found.runs[0]
+    assert len(run.regressors) == 8
+    own, other = nilearn_glm.design(paradigm(), model), spm12.design(paradigm(), model)
+    np.testing.assert_array_equal(run.regressors[NILEARN].matrix, own.matrix[:, :2])
+    np.testing.assert_array_equal(run.regressors[SPM].matrix, other.matrix[:, :2])
+    np.testing.assert_array_equal(run.drifts[0], own.matrix[:, 4:-1])
+    np.testing.assert_array_equal(run.drifts[1], other.high_pass_basis)
+    np.testing.assert_array_equal(run.confounds.matrix, other.matrix[:, 2:4])
+
+
+def test_sets_without_a_common_grid_stay_whole() -> None:
+    found = mixed(ModelSpecification("m", (), hrf=Hrf("fir", length=6.0, order=3)))
+    assert not found.apart
+    assert set(found.runs[0].regressors) == {NILEARN, SPM}
+
+
+@pytest.mark.parametrize(("start", "onset", "expected"), [(None, None, 8), (1.0, None, 9), (1.0, 3, 3)])
+def test_onset_is_the_one_of_the_spm_backend(start: float | None, onset: int | None, expected: int) -> None:
+    model = ModelSpecification("m", (), spm=SpmSettings(microtime_onset=onset))
+    assert microtime_onset(replace(paradigm(), start_time=start), model) == expected
+
+
+def same_steps(model: ModelSpecification) -> set[str]:
+    return {step.name for step in modelling_steps(model, mixed(model), 7 / 16, 8) if step.same}
+
+
+def test_what_the_packages_do_alike_is_known() -> None:
+    independent = NilearnSettings(noise_model="ols")
+    plain = ModelSpecification("m", (), spm=SpmSettings("none"), nilearn=independent)
+    assert same_steps(plain) == {"smoother", "filter", "noise", "runs"}
+    assert same_steps(replace(plain, smoothing_fwhm=6.0)) == {"filter", "noise", "runs"}
+    assert same_steps(ModelSpecification("m", ())) == {"smoother", "runs"}
+    assert same_steps(ModelSpecification("m", (), high_pass=np.inf)) == {"smoother", "filter", "runs"}

@@ -1,0 +1,76 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bidsglm.errors import CannotCreateError, ReadWriteError
+from bidsglm.outputs import names as outputs
+
+
+def test_table_survives_a_round_trip_in_full_precision(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((5, 2))
+    outputs.write_table(tmp_path / "t.tsv", ("a", "b"), values)
+    read = [
+        [outputs.number(row[key]) for key in ("a", "b")] for row in outputs.read_table(tmp_path / "t.tsv")
+    ]
+    assert read == values.tolist()
+
+
+@pytest.mark.parametrize("lost", [1, 2, 5], ids=["end of line", "digit", "cell"])
+def test_table_without_its_end_is_not_read_as_other_numbers(tmp_path: Path, lost: int) -> None:
+    path = tmp_path / "t.tsv"
+    outputs.write_table(path, ("a", "b"), [[1.25, 2.5], [3.75, 4.25]])
+    assert outputs.read_table(path)[1] == {"a": "3.75", "b": "4.25"}
+    path.write_bytes(path.read_bytes()[:-lost])
+    with pytest.raises(ReadWriteError, match=r"t\.tsv: is truncated or damaged"):
+        outputs.read_table(path)
+
+
+def test_missing_numbers_are_na_in_tables_and_null_in_json(tmp_path: Path) -> None:
+    outputs.write_table(tmp_path / "t.tsv", ("a", "b"), [[float("nan"), None]])
+    outputs.write_json(tmp_path / "j.json", {"a": np.float64("nan"), "b": [np.inf, np.int64(3)]})
+    assert (tmp_path / "t.tsv").read_text() == "a\tb\nn/a\tn/a\n"
+    assert json.loads((tmp_path / "j.json").read_text()) == {"a": None, "b": [None, 3]}
+
+
+def test_failed_write_leaves_the_earlier_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "map.nii.gz"
+    outputs.write_bytes(path, b"earlier")
+
+    def full_disk(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(ReadWriteError, match=r"map\.nii\.gz.*No space left"):
+        outputs.write_bytes(path, b"later")
+    assert path.read_bytes() == b"earlier"
+    assert [p.name for p in tmp_path.iterdir()] == ["map.nii.gz"]
+
+
+def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotCreateError, match="file/below"):
+        outputs.create_folder(tmp_path / "file" / "below")
+
+
+def test_root_files_are_the_same_from_every_job(tmp_path: Path) -> None:
+    for out in ("one", "one", "two"):
+        outputs.write_dataset_files(tmp_path / out, {"raw": tmp_path})
+    names = {p.name for p in (tmp_path / "one").iterdir()}
+    assert names == {"dataset_description.json", ".bidsignore", "README.md"}
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    description = json.loads((tmp_path / "one" / "dataset_description.json").read_text())
+    assert description["DatasetType"] == "derivative"
+    assert description["GeneratedBy"][0]["Name"] == "bidsglm"
+
+
+def test_folder_that_is_a_file_is_the_error_and_not_what_cleaning_up_ran_into(tmp_path: Path) -> None:
+    (tmp_path / "code").write_text("a file")
+    with pytest.raises(CannotCreateError, match="cannot create this folder"):
+        outputs.write_bytes(tmp_path / "code" / "x" / "spm_batch.m", b"")

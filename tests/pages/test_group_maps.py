@@ -1,0 +1,177 @@
+"""What the page shows of the group's maps is what stands in the files, on the participants' mean image."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bidsglm.dataset.images import map_bytes, read_map
+from bidsglm.errors import NoInputError
+from bidsglm.group.background import background_path, write_background
+from bidsglm.model import Volume
+from bidsglm.outputs.names import clusters_name, map_name, write_bytes, write_table
+from bidsglm.pages.group_maps import GroupMaps, definition, group_maps, title
+from bidsglm.report.volumes import unpacked
+
+NAME = "task-x_space-MNI"
+SHAPE = (9, 10, 8)
+AFFINE = np.diag([3.0, 3, 3, 1])
+EVERYWHERE = Volume(SHAPE, AFFINE, np.ones(SHAPE, bool))
+ROUNDING = 0.02
+"""The page rounds to a hundredth of a standard deviation, which is about 2 here."""
+HEIGHT = {"p001": 3.1, "fdr05": 3.5, "fwe05": None}
+ENTRY = {
+    "label": "go",
+    "contrast": "go",
+    "name": "go!",
+    "group_contrast": "mean",
+    "n": 4,
+    "left_out": {"05": "has no such contrast"},
+    "design": {"columns": ["mean"], "weights": [1.0]},
+    "dof": {"spm": [3.0], "nilearn": [3.0]},
+    "thresholds": {"spm": HEIGHT, "nilearn": HEIGHT},
+    "fwhm_mm": [5.0, 5.1, 5.2],
+}
+
+
+def maps() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(8)
+    t = 2 * rng.normal(size=SHAPE)
+    return {"spm": t, "nilearn": t + 0.3 * rng.normal(size=SHAPE)}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """An output folder with one contrast's maps."""
+    return write_out(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, GroupMaps]:
+    """The same folder, and what the page shows of it, drawn once."""
+    folder = write_out(tmp_path_factory.mktemp("shown"))
+    return folder, group_maps(folder, NAME)
+
+
+def write_out(folder: Path) -> Path:
+    """One contrast's maps; the packages' masks differ by a plane."""
+    group = folder / "group"
+    for backend, t in maps().items():
+        inside = np.ones(SHAPE, bool)
+        inside[0 if backend == "spm" else -1] = False
+        volumes = {
+            "effect": np.where(inside, t / 4, np.nan),
+            "t": np.where(inside, t, 0),
+            "p": np.where(inside, np.exp(-np.abs(t)), 1),
+        }
+        for stat, values in volumes.items():
+            path = group / f"{map_name(NAME, stat, backend, 'go')}.nii.gz"
+            write_bytes(path, map_bytes(values.ravel(), EVERYWHERE, 0.0))
+        clusters = [["1", "12", "9.5"]]
+        columns = ["cluster_id", "cluster_voxels", "stat"]
+        write_table(group / f"{clusters_name(NAME, backend, 'go')}.tsv", columns, clusters)
+    columns = ["contrast", "group_contrast", "map", "n_both", "pearson_r", "contrast_name"]
+    rows = [["go", "mean", "t", 560, 0.98, "go!"], ["stop", "mean", "t", 560, 0.5, "stop"]]
+    write_table(group / f"{NAME}_desc-groupAgreement_metrics.tsv", columns, rows)
+    write_summary(folder, [ENTRY])
+    return folder
+
+
+def write_summary(output_dir: Path, contrasts: list[dict]) -> None:
+    told = {"contrasts": contrasts, "methods": ["How."], "notes": ["A note."]}
+    write_bytes(output_dir / "group" / f"{NAME}_desc-group_summary.json", json.dumps(told).encode())
+
+
+def test_the_viewers_maps_are_those_of_the_files(shown):
+    _, found = shown
+    (contrast,) = found.contrasts
+    record = contrast.volumes["maps"][0]
+    spm, nilearn = unpacked(record)
+    columns = found.scene.mask.ravel(order="F")
+    inside = [values.ravel(order="F")[columns] for values in maps().values()]
+    for got, expected in zip((spm, nilearn), inside, strict=True):
+        known = np.isfinite(got)
+        assert 0 < np.count_nonzero(~known) < got.size / 4
+        np.testing.assert_allclose(got[known], expected[known], rtol=0, atol=ROUNDING)
+
+
+def test_thresholds_agreement_and_clusters_belong_to_the_contrast(shown):
+    _, found = shown
+    (contrast,) = found.contrasts
+    assert contrast.volumes["thresholds"] == [
+        {"title": "p < 0.001", "heights": [3.1, 3.1]},
+        {"title": "FDR 0.05", "heights": [3.5, 3.5]},
+        {"title": "FWE 0.05", "heights": [None, None]},
+    ]
+    assert [(row["map"], row["pearson_r"]) for row in contrast.agreement] == [("t", 0.98)]
+    assert [report.n_clusters for report in contrast.clusters] == [1, 1]
+    assert contrast.clusters[0].fwhm_mm == (5.0, 5.1, 5.2)
+    assert contrast.clusters[1].fwhm_mm == ()
+    assert "sub-05" in contrast.notes[0]
+    assert (found.methods, found.notes) == (("How.",), ("A note.",))
+
+
+def test_figures_are_written_beside_the_maps(shown):
+    out, found = shown
+    (contrast,) = found.contrasts
+    assert len(contrast.figures) == 5
+    for figure in contrast.figures:
+        assert (out / "group" / "figures" / f"{NAME}_{figure.name}").read_bytes() == figure.content
+
+
+def test_a_group_without_maps_has_none(tmp_path):
+    assert group_maps(tmp_path, NAME).contrasts == ()
+    write_summary(tmp_path, [])
+    assert group_maps(tmp_path, NAME).scene is None
+    assert group_maps(tmp_path, NAME).notes == ("A note.",)
+
+
+def test_a_missing_map_is_named(out):
+    path = out / "group" / f"{map_name(NAME, 't', 'nilearn', 'go')}.nii.gz"
+    path.unlink()
+    with pytest.raises(NoInputError, match=path.name):
+        group_maps(out, NAME)
+
+
+def test_contrasts_over_participants_are_told_apart():
+    age = ENTRY | {"group_contrast": "age", "design": {"columns": ["mean", "age"], "weights": [0.0, 1.0]}}
+    assert (title(ENTRY), title(age)) == ("go!", "go!: age")
+    assert definition(age) == "1 × age, in a model of mean and age over 4 participants"
+
+
+def units(output_dir: Path, values: list[float], shape=SHAPE) -> list[dict]:
+    """Units whose mean images are flat but for one bright voxel."""
+    found = []
+    for i, value in enumerate(values):
+        unit = {"folder": f"sub-{i}/func", "prefix": f"sub-{i}_task-x", "entities": {"space": "MNI"}}
+        image = np.full(shape, value)
+        image[i, 0, 0] = 2 * value
+        volume = Volume(shape, AFFINE, np.ones(shape, bool))
+        path = output_dir / unit["folder"] / f"{unit['prefix']}_desc-mean_boldref.nii.gz"
+        write_bytes(path, map_bytes(image.ravel(), volume, 0.0))
+        found.append(unit)
+    return found
+
+
+def test_ground_is_the_mean_of_images_of_equal_weight(tmp_path):
+    write_background(tmp_path, NAME, units(tmp_path, [10.0, 1000.0]))
+    found, affine = read_map(background_path(tmp_path, NAME))
+    np.testing.assert_allclose(found[0, 0, 0], found[1, 0, 0])
+    np.testing.assert_allclose(found.mean(), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(affine, AFFINE)
+
+
+def test_ground_leaves_out_images_of_another_grid_and_absent_ones(tmp_path):
+    first, second = units(tmp_path, [10.0, 20.0])
+    (other,) = units(tmp_path / "other", [1.0], (5, 5, 5))
+    other["folder"] = f"other/{other['folder']}"
+    absent = {**second, "prefix": "sub-9_task-x"}
+    write_background(tmp_path, NAME, [absent, first, other, second])
+    sidecar = json.loads(background_path(tmp_path, NAME).with_suffix("").with_suffix(".json").read_text())
+    assert len(sidecar["Sources"]) == 2
+
+
+def test_without_images_there_is_no_ground_and_no_error(tmp_path):
+    write_background(tmp_path, NAME, [])
+    assert not background_path(tmp_path, NAME).exists()

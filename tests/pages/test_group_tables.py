@@ -1,0 +1,99 @@
+"""What the page reads of the group's tables, and how it sorts those who take no part."""
+
+from pathlib import Path
+
+import pytest
+
+from bidsglm.agreement import spread
+from bidsglm.attribution import spread as attribution_spread
+from bidsglm.group.tables import write_rows
+from bidsglm.outputs.names import write_table
+from bidsglm.pages.group import _entry
+from bidsglm.pages.group_tables import intervals, outlying, step_shares
+
+NAME = "task-x"
+N = 12
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Tables of twelve participants, of whom the last lies apart in r; noise leads in all but one."""
+    rows = [
+        {
+            "participant_id": f"sub-{i:02d}",
+            "contrast": "go",
+            "map": "t",
+            "pearson_r": 0.95 + i / 1000 if i < N - 1 else 0.1,
+            "intercept": 0.01 * i if i < N - 1 else 90.0,
+        }
+        for i in range(N)
+    ]
+    parts = [
+        {
+            "participant_id": f"sub-{i:02d}",
+            "contrast": "go",
+            "contrast_name": "go!",
+            "map": "t",
+            "metric": "rmsd",
+            "step": step,
+            "part_of": part_of,
+            "shapley": value,
+            "total": 1.0,
+            "closure_nilearn": 0.0,
+            "closure_spm": 0.0,
+        }
+        for i in range(N)
+        for step, part_of, value in (
+            ("smoother", "", 0.0),
+            ("noise", "", 0.8 if i else 0.2),
+            ("filter", "", 0.2 if i else 0.8),
+            ("events", "regressors", 0.9),
+        )
+    ]
+    tables = {
+        "agreementSummary": (spread.COLUMNS, spread.summary(rows)),
+        "agreementOutliers": (("participant_id", *spread.OUTLIER_COLUMNS), spread.outliers(rows)),
+        "attributionSummary": (attribution_spread.COLUMNS, attribution_spread.attribution_summary(parts)),
+    }
+    for kind, (columns, found) in tables.items():
+        write_rows(tmp_path / "group" / f"{NAME}_desc-{kind}_metrics.tsv", list(columns), found, {})
+    return tmp_path
+
+
+def test_interval_holds_the_median(out: Path) -> None:
+    lower, upper = intervals(out, NAME)["go", "t", "pearson_r"]
+    assert 0.95 <= lower <= 0.9555 <= upper <= 0.96
+
+
+def test_who_lies_apart_is_named_for_the_metrics_that_the_page_shows(out: Path) -> None:
+    assert outlying(out, NAME) == {("sub-11", "go", "t"): ("pearson_r",)}
+
+
+def test_leading_steps_are_counted_without_parts_and_without_steps_that_do_nothing(out: Path) -> None:
+    (found,) = step_shares(out, NAME)
+    assert (found.contrast, found.map, found.n) == ("go!", "t", N)
+    assert [(step.step, step.n_leading) for step in found.steps] == [("noise", N - 1), ("filter", 1)]
+    assert found.steps[0].share == pytest.approx(0.8)
+
+
+def test_without_tables_there_is_nothing(tmp_path: Path) -> None:
+    assert (intervals(tmp_path, NAME), outlying(tmp_path, NAME), step_shares(tmp_path, NAME)) == ({}, {}, ())
+
+
+def test_tables_of_an_older_version_have_no_interval(tmp_path: Path) -> None:
+    path = tmp_path / "group" / f"{NAME}_desc-agreementSummary_metrics.tsv"
+    write_table(path, ["contrast", "map", "metric", "median"], [["go", "t", "slope", 1.0]])
+    assert intervals(tmp_path, NAME) == {}
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind", "said"),
+    [
+        ("sub-01: not run yet", "not run", "not run yet"),
+        ("left out of task-x, run with other settings: high-pass", "other settings", None),
+        ("events.tsv: line 3: no onset", "failed", None),
+    ],
+)
+def test_reasons_are_sorted_into_kinds(tmp_path: Path, problem: str, kind: str, said: str | None) -> None:
+    entry = _entry(tmp_path, "01", problem)
+    assert (entry.kind, entry.error, entry.page) == (kind, said or problem, "")

@@ -1,0 +1,56 @@
+"""What a page says of why, from summaries and tables on disk."""
+
+import numpy as np
+
+from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns
+
+
+def part(run: str, inflation: float | None, backend: str = "spm") -> dict[str, object]:
+    regressor = {
+        "regressor": "trial_type.go",
+        "kind": "condition",
+        "vif": 1.0,
+        "vif_with_constant_and_drifts": inflation,
+        "removed_by_filter": 0.2,
+    }
+    contrast = {"contrast": "go", "contrast_name": "go", "estimable": 1, "efficiency": 2.0}
+    facts = {"run": run, "backend": backend, "rank": 3, "n_columns": 3, "condition_number": 4.0}
+    correlation = {"regressor": "trial_type.go", "trial_type.go": 1.0}
+    return {**facts, "regressors": [regressor], "contrasts": [contrast], "correlations": [correlation]}
+
+
+def test_summary_of_an_earlier_version_says_nothing():
+    assert reach({}) is None
+    assert findings({}) == ()
+    assert diagnoses({}) == ()
+
+
+def test_only_the_run_with_the_largest_inflation_is_drawn():
+    found = diagnoses({"diagnosis": [part("run-1", 2.0), part("run-2", 9.0), part("run-3", 3.0)]})
+    assert [bool(run.figures) for run in found] == [False, True, False]
+
+
+def test_null_stands_for_infinity_where_the_regressor_is_not_empty():
+    (found,) = diagnoses({"diagnosis": [part("run-1", None)]})
+    assert found.regressors["spm"][0]["vif_with_constant_and_drifts"] == np.inf
+    assert found.regressor_lines()[0][2][1] == "∞"
+
+
+def test_design_without_full_rank_has_an_infinite_condition_number():
+    lost = {**part("run-1", 2.0), "rank": 2, "condition_number": None}
+    (found,) = diagnoses({"diagnosis": [lost]})
+    assert found.facts["spm"]["condition_number"] == np.inf
+
+
+def test_unit_without_attribution_has_no_breakdowns(tmp_path):
+    assert read_breakdowns(tmp_path, "sub-01_task-x") == {}
+
+
+def test_table_is_read_by_contrast(tmp_path):
+    columns = "contrast map metric step nilearn spm ladder shapley total closure_nilearn closure_spm part_of"
+    row = "go t rmsd noise a b 0.5 0.5 0.5 n/a 1e-8 n/a"
+    text = "\n".join("\t".join(line.split()) for line in (columns, row)) + "\n"
+    (tmp_path / "p_desc-attribution_metrics.tsv").write_text(text)
+    (breakdown,) = read_breakdowns(tmp_path, "p")["go"]
+    assert breakdown.total == 0.5
+    assert np.isnan(breakdown.closure_nilearn)

@@ -1,0 +1,115 @@
+import math
+
+import pytest
+
+from bidsglm.errors import DataError
+from bidsglm.model import NilearnSettings, Settings, SpmSettings
+from tests.statsmodel.model_documents import NATIVE, SETTINGS, in_nilearn, in_spm, parsed, software
+
+
+def test_everything_said_is_taken_over() -> None:
+    specification = parsed(
+        in_spm(
+            SerialCorrelation="FAST",
+            InclusiveMaskingThreshold="-Inf",
+            MicrotimeResolution=32,
+            MicrotimeOnset=5,
+            GlobalNormalization="Scaling",
+        ),
+        in_nilearn(NoiseModel="ar2", SignalScaling=[0, 1], SliceTimeRef=0.25, DriftModel="polynomial"),
+    )
+    assert specification.spm == SpmSettings("FAST", -math.inf, 32, 5, "Scaling")
+    assert specification.nilearn == NilearnSettings("ar2", (0, 1), 0.25, "polynomial")
+
+
+@pytest.mark.parametrize(
+    ("settings", "spm", "nilearn", "expected"),
+    [
+        (SETTINGS, {}, {}, ("AR(1)", "ar1")),
+        (SETTINGS, {"SerialCorrelation": "none"}, {}, ("none", "ols")),
+        (SETTINGS, {"SerialCorrelation": "FAST"}, {}, ("FAST", "ar1")),
+        (SETTINGS, {}, {"NoiseModel": "ols"}, ("none", "ols")),
+        (SETTINGS, {}, {"NoiseModel": "ar3"}, ("AR(1)", "ar3")),
+        (SETTINGS, {"SerialCorrelation": "none"}, {"NoiseModel": "ar1"}, ("none", "ar1")),
+        (NATIVE, {}, {}, ("AR(1)", "ar1")),
+        (NATIVE, {"SerialCorrelation": "none"}, {}, ("none", "ar1")),
+        (NATIVE, {}, {"NoiseModel": "ols"}, ("AR(1)", "ols")),
+    ],
+)
+def test_noise_model_of_one_package_holds_for_the_other_when_matched(
+    settings: Settings, spm: dict[str, str], nilearn: dict[str, str], expected: tuple[str, str]
+) -> None:
+    specification = parsed(software(SPM=spm, Nilearn=nilearn), settings=settings)
+    assert (specification.spm.serial_correlation, specification.nilearn.noise_model) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "spm", "nilearn", "expected"),
+    [
+        (SETTINGS, {}, {}, (None, None)),
+        (SETTINGS, {"MicrotimeOnset": 8}, {}, (8, 7 / 16)),
+        (SETTINGS, {"MicrotimeOnset": 1, "MicrotimeResolution": 32}, {}, (1, 0.0)),
+        (SETTINGS, {}, {"SliceTimeRef": 0.5}, (9, 0.5)),
+        (SETTINGS, {}, {"SliceTimeRef": 1}, (16, 1.0)),
+        (SETTINGS, {"MicrotimeOnset": 8}, {"SliceTimeRef": 0.5}, (8, 0.5)),
+        (NATIVE, {}, {}, (8, 0.0)),
+        (NATIVE, {"MicrotimeOnset": 9}, {}, (9, 0.0)),
+        (NATIVE, {}, {"SliceTimeRef": 0.5}, (8, 0.5)),
+        (NATIVE, {"MicrotimeResolution": 4}, {}, (4, 0.0)),
+    ],
+)
+def test_sampling_time_of_one_package_holds_for_the_other_when_matched(
+    settings: Settings, spm: dict[str, int], nilearn: dict[str, float], expected: tuple[int, float]
+) -> None:
+    specification = parsed(software(SPM=spm, Nilearn=nilearn), settings=settings)
+    assert (specification.spm.microtime_onset, specification.nilearn.slice_time_ref) == expected
+
+
+@pytest.mark.parametrize(
+    ("spm", "nilearn", "note"),
+    [
+        ({}, {}, "The model names no noise model: AR(1) in SPM, ar1 in nilearn."),
+        ({}, {}, "InclusiveMaskingThreshold is not given: SPM's default 0.8."),
+        ({"SerialCorrelation": "FAST"}, {}, "The noise models differ: FAST in SPM, ar1 in nilearn."),
+        ({"SerialCorrelation": "none"}, {}, "NoiseModel is not given: ols, after SPM's none."),
+        ({}, {"NoiseModel": "ar2"}, "The noise models differ: AR(1) in SPM, ar2 in nilearn."),
+        (
+            {"MicrotimeOnset": 8},
+            {"SliceTimeRef": 0.5},
+            "The sampling times differ: 0.4375 TR in SPM (bin 8 of 16)",
+        ),
+        ({}, {"SliceTimeRef": 0.5}, "MicrotimeOnset is not given: bin 9 of 16"),
+        ({}, {"DriftModel": None}, "nilearn's DriftModel is null: its high-pass cut-off has no effect"),
+        (
+            {},
+            {"DriftModel": "polynomial"},
+            "nilearn's DriftModel is polynomial: the high-pass cut-off has no effect",
+        ),
+    ],
+)
+def test_defaults_and_options_without_effect_are_noted(
+    spm: dict[str, object], nilearn: dict[str, object], note: str
+) -> None:
+    notes = parsed(software(SPM=spm, Nilearn=nilearn)).notes
+    assert [text for text in notes if text.startswith(note)]
+
+
+def test_model_that_says_everything_has_no_notes() -> None:
+    assert parsed().notes == ()
+
+
+def test_same_sampling_time_written_twice_is_no_difference() -> None:
+    specification = parsed(in_spm(MicrotimeOnset=8), in_nilearn(SliceTimeRef=0.4375))
+    assert specification.notes == ()
+
+
+def test_zero_and_false_scaling_stay_apart() -> None:
+    assert parsed(in_nilearn(SignalScaling=False)).nilearn.signal_scaling is False
+    assert parsed(in_nilearn(SignalScaling=0)).nilearn.signal_scaling is not False
+
+
+def test_onset_beyond_the_resolution_is_an_error() -> None:
+    with pytest.raises(
+        DataError, match=r"SPM\.MicrotimeOnset: must not exceed MicrotimeResolution \(16\), not 17"
+    ):
+        parsed(in_spm(MicrotimeOnset=17))

@@ -1,0 +1,178 @@
+import inspect
+
+import pytest
+
+from bidsglm.errors import DataError
+from bidsglm.model import Hrf
+from bidsglm.statsmodel.transformations import ARGUMENTS, COMMON
+from tests.statsmodel.model_documents import (
+    Change,
+    Document,
+    in_hrf,
+    in_model,
+    in_node,
+    instructions,
+    model,
+    parsed,
+    run_node,
+    without,
+)
+
+FACTOR: Document = {"Name": "Factor", "Input": ["trial_type"]}
+CONVOLVE: Document = {"Name": "Convolve", "Input": ["trial_type.go", "trial_type.stop"], "Model": "spm"}
+NO_HRF = without(model, "HRF")
+
+
+def test_known_instructions_and_arguments_are_those_of_pybids() -> None:
+    from bids.modeling import transformations
+
+    names = {
+        name for name in transformations.__all__ if name != "TransformerManager" and not name.endswith("_")
+    }
+    assert names == set(ARGUMENTS)
+    for name in names:
+        parameters = list(inspect.signature(getattr(transformations, name)._transform).parameters)
+        # the first two are the object and its variables
+        assert set(parameters[2:]) == set(ARGUMENTS[name])
+
+
+def test_factor_of_trial_type_is_implied_and_the_rest_is_kept_in_order() -> None:
+    scale, lag = (
+        {"Name": "Scale", "Input": ["rot_x"]},
+        {"Name": "Lag", "Input": "rot_x", "Output": "rot_x_lag"},
+    )
+    both = {"Name": "Factor", "Input": ["trial_type", "hand"]}
+    specification = parsed(instructions(scale, both, {**lag, "Description": "one scan"}))
+    assert specification.transformations == (scale, {"Name": "Factor", "Input": ["hand"]}, lag)
+
+
+def test_factor_keeps_its_place_after_an_instruction_on_trial_type() -> None:
+    rename = {"Name": "Replace", "Input": ["trial_type"], "Replace": {"Go": "go"}}
+    assert parsed(instructions(rename, FACTOR)).transformations == (rename, FACTOR)
+
+
+@pytest.mark.parametrize(
+    ("convolve", "hrf"),
+    [
+        (CONVOLVE, Hrf("spm")),
+        ({**CONVOLVE, "Model": "SPM", "Derivative": True}, Hrf("spm", derivative=True)),
+        ({**CONVOLVE, "derivative": True, "Dispersion": True}, Hrf("spm", derivative=True, dispersion=True)),
+        ({**CONVOLVE, "Model": "glover"}, Hrf("glover")),
+        ({**CONVOLVE, "Model": "fir", "FirDelays": [0, 1, 2]}, Hrf("fir", fir_delays=(0, 1, 2))),
+        ({**CONVOLVE, "Model": "fir", "fir_delays": [0, 2]}, Hrf("fir", fir_delays=(0, 2))),
+        ({"Name": "Convolve", "Input": ["trial_type.*"]}, Hrf("spm")),
+    ],
+)
+def test_convolve_becomes_an_hrf_request(convolve: Document, hrf: Hrf) -> None:
+    specification = parsed(NO_HRF, instructions(FACTOR, convolve))
+    assert specification.hrf == hrf
+    assert specification.transformations == ()
+    assert not any("HRF" in note for note in specification.notes)
+
+
+def test_functions_that_convolve_makes_do_not_count_as_conditions() -> None:
+    x = [
+        "trial_type.go",
+        "trial_type.go_derivative",
+        "trial_type.stop",
+        "trial_type.stop_derivative",
+        "rot_x",
+        1,
+    ]
+    specification = parsed(NO_HRF, in_model(X=x), instructions(FACTOR, {**CONVOLVE, "Derivative": True}))
+    assert specification.x == ("trial_type.go", "trial_type.stop", "rot_x")
+
+
+def test_conditions_of_any_name_come_from_transformations() -> None:
+    threshold = {"Name": "Threshold", "Input": ["gain"], "Binarize": True, "Output": ["trials"]}
+    convolve = {"Name": "Convolve", "Input": ["trials", "gain"]}
+    x = in_model(X=["trials", "gain", 1])
+    plain = without(run_node, "Contrasts")
+    made = parsed(NO_HRF, x, plain, in_node(DummyContrasts=True), instructions(threshold, convolve))
+    assert made.transformations == (threshold,)
+    assert made.dummy_contrasts == ("trial_type.*", "trials", "gain")
+    # without a kept instruction the tables would not look at other columns than trial_type
+    assert parsed(NO_HRF, x, plain, instructions(convolve)).transformations == (FACTOR,)
+
+
+def test_two_convolve_instructions_may_share_the_conditions() -> None:
+    one, two = {**CONVOLVE, "Input": ["trial_type.go"]}, {**CONVOLVE, "Input": "trial_type.stop"}
+    assert parsed(NO_HRF, instructions(FACTOR, one, two)).hrf == Hrf("spm")
+
+
+def test_convolve_may_repeat_the_hrf_of_the_model() -> None:
+    assert parsed(instructions(FACTOR, CONVOLVE)).hrf == Hrf("spm")
+
+
+BAD = {
+    "unknown": (
+        instructions({"Name": "Factr", "Input": ["a"]}),
+        "[0]: unknown instruction 'Factr'; did you mean 'Factor'?",
+    ),
+    "no name": (instructions({"Input": ["a"]}), "[0]: 'Name' is missing"),
+    "no input": (instructions({"Name": "Scale"}), "[0]: 'Input' of Scale must name the variables"),
+    "wrong input": (
+        instructions({"Name": "Scale", "Input": [1]}),
+        "[0]: 'Input' of Scale must name the variables",
+    ),
+    "unknown key": (
+        instructions({"Name": "Scale", "Input": ["a"], "Demaen": True}),
+        "[0]: unknown key 'Demaen' of Scale; did you mean 'Demean'?",
+    ),
+    "constraint": (
+        instructions({**FACTOR, "Constraint": "drop_one"}),
+        "[0]: 'Constraint' of Factor is not supported for trial_type",
+    ),
+    "conflict of two": (
+        lambda d: (NO_HRF(d), instructions(CONVOLVE, {**CONVOLVE, "Derivative": True})(d)),
+        "[1]: asks for another HRF than an earlier Convolve",
+    ),
+    "conflict with HRF": (
+        lambda d: (in_hrf(Model="glover")(d), instructions(CONVOLVE)(d)),
+        "Nodes[0].Model.HRF: asks for another response than the Convolve instruction",
+    ),
+    "unconvolved": (
+        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Input": ["trial_type.go"]})(d)),
+        "'trial_type.stop' of X is missing here",
+    ),
+    "not in X": (
+        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Input": ["trial_type.*", "rot_y"]})(d)),
+        "'rot_y' is not in X; did you mean 'rot_x'?",
+    ),
+    "late": (
+        lambda d: (NO_HRF(d), instructions(CONVOLVE, {"Name": "Scale", "Input": ["trial_type.go"]})(d)),
+        "[1]: Scale works on 'trial_type.go' after its Convolve: put it before",
+    ),
+    "output": (
+        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Output": ["a", "b"]})(d)),
+        "[0]: 'Output' of Convolve is not supported",
+    ),
+    "delays": (
+        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Model": "fir", "FirDelays": [0.5]})(d)),
+        "[0]: 'FirDelays' of Convolve must be a list of whole numbers",
+    ),
+    "flag": (
+        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Derivative": "yes"})(d)),
+        "[0]: 'Derivative' of Convolve must be true or false",
+    ),
+    "dispersion alone": (
+        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Dispersion": True})(d)),
+        "unknown HRF 'spm + dispersion'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD.values(), ids=BAD)
+def test_bad_instructions_are_errors_that_name_their_place(change: Change, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        parsed(change)
+    assert str(caught.value).startswith("m.json: Nodes[0].")
+    assert message in str(caught.value)
+
+
+def test_every_instruction_takes_the_common_arguments() -> None:
+    kept = parsed(
+        instructions({"Name": "Sum", "Input": ["a", "b"], "Output": "c", "Weights": [1, 2]})
+    ).transformations
+    assert kept[0]["Output"] == "c"
+    assert "output" in COMMON

@@ -57,6 +57,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         task_labels=tuple(arguments.task_label),
         run_labels=tuple(arguments.run_label),
         space=tuple(arguments.space),
+        drop_first=arguments.drop_first,
+        allow_trimmed=arguments.allow_trimmed,
         bids_filters=_filters(arguments.bids_filter_file),
         derivatives=tuple(arguments.derivatives),
         model=arguments.model,

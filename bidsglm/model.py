@@ -39,6 +39,10 @@ class Settings:
     task_labels: tuple[str, ...] = ()
     run_labels: tuple[str, ...] = ()
     space: tuple[str, ...] = ()
+    drop_first: int = 0
+    """Volumes that were cut at the start of every preprocessed run."""
+    allow_trimmed: bool = False
+    """Take a preprocessed series that is not the raw one as it is."""
     bids_filters: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """pybids filters under the keys bold, mask, events, confounds."""
     derivatives: tuple[Path, ...] = ()
@@ -254,6 +258,8 @@ class Run:
     """BIDS URI of each input file, under the keys bold, events, confounds, mask."""
     notes: tuple[str, ...] = ()
     """What the reader of the report should know: metadata that contradict each other."""
+    dropped: int = 0
+    """Volumes cut at the start: onsets, which count from the first raw volume, are moved by as much."""
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,18 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         help="spaces (the only one there is, else MNI152NLin2009cAsym)",
     )
     group.add_argument(
+        "--drop-first",
+        type=count,
+        default=0,
+        metavar="N",
+        help="volumes that were cut at the start of the preprocessed runs: onsets are moved by N TR (none)",
+    )
+    group.add_argument(
+        "--allow-trimmed",
+        action="store_true",
+        help="fit preprocessed runs that are not as long as the raw ones: the events are right for them",
+    )
+    group.add_argument(
         "--bids-filter-file",
         type=Path,
         metavar="JSON",

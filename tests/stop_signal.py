@@ -62,7 +62,7 @@ def _write_run(study: Path, label: str, session: str, seed: int) -> None:
     timing = {"RepetitionTime": tiny.REPETITION_TIME, "TaskName": TASK}
     tiny.write_json(raw / f"{name}_bold.json", timing)
     (raw / f"{name}_events.tsv").write_text(events(seed))
-    tiny.write_image(raw / f"{name}_bold.nii.gz", np.zeros((2, 2, 2, 2), dtype=np.int16))
+    tiny.write_image(raw / f"{name}_bold.nii.gz", np.zeros((2, 2, 2, tiny.N_SCANS), dtype=np.int16))
     stem = f"{name}_space-{tiny.SPACE}"
     tiny.write_image(derived / f"{stem}_desc-preproc_bold.nii.gz", tiny.bold(seed))
     tiny.write_json(derived / f"{stem}_desc-preproc_bold.json", {**timing, "StartTime": 1.0})

@@ -98,7 +98,7 @@ def _write_run(study: Path, label: str, run: str, seed: int) -> None:
     timing = {"RepetitionTime": REPETITION_TIME, "TaskName": TASK}
     write_json(raw / f"{name}_bold.json", timing)
     (raw / f"{name}_events.tsv").write_text(events())
-    write_image(raw / f"{name}_bold.nii.gz", np.zeros((2, 2, 2, 2), dtype=np.int16))
+    write_image(raw / f"{name}_bold.nii.gz", np.zeros((2, 2, 2, N_SCANS), dtype=np.int16))
     write_image(derived / f"{name}_space-{SPACE}_desc-preproc_bold.nii.gz", bold(seed))
     write_json(derived / f"{name}_space-{SPACE}_desc-preproc_bold.json", {**timing, "StartTime": 1.0})
     write_image(derived / f"{name}_space-{SPACE}_desc-brain_mask.nii.gz", brain())

@@ -86,6 +86,13 @@ def read_confounds_table(run: Run) -> Table:
     """
     assert run.confounds is not None
     table = read_tsv(run.confounds)
+    if run.dropped and len(table.lines) == run.n_scans + run.dropped:
+        # The table was left as long as the raw series.
+        table = Table(
+            table.path,
+            {name: cells[run.dropped :] for name, cells in table.columns.items()},
+            table.lines[run.dropped :],
+        )
     if len(table.lines) != run.n_scans:
         raise DataError(
             f"{table.path}: {len(table.lines)} rows for the {run.n_scans} scans of {run.bold}; "

@@ -1,5 +1,6 @@
 """Events of a run: events.tsv as it stands, and the events of one trial type."""
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.tsv import MISSING, Table, numbers, read_tsv
+from bidsglm.dataset.tsv import MISSING, Table, number, numbers, read_tsv
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import Floats, Run
 from bidsglm.statsmodel.nearest import hint
@@ -51,6 +52,20 @@ def read_events(path: Path) -> Table:
             found = ", ".join(table.columns)
             raise DataError(f"{path}: no column {name} among its tab-separated columns ({found}); add it")
     return table
+
+
+def moved(events: Table, earlier: float) -> Table:
+    """Events whose onsets come so many seconds earlier; what is no number stays as it is written.
+
+    >>> table = Table(Path("events.tsv"), {"onset": ("8", "n/a")}, (2, 3))
+    >>> moved(table, 6.0).columns["onset"]
+    ('2.0', 'n/a')
+    """
+    if not earlier:
+        return events
+    onsets = [(cell, number(cell)) for cell in events.columns["onset"]]
+    cells = tuple(cell if math.isnan(value) else repr(value - earlier) for cell, value in onsets)
+    return events._replace(columns={**events.columns, "onset": cells})
 
 
 def trial_types_of(table: Table) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from bidsglm.dataset.index import SPACE_ENTITIES, Index, entities_of, nearest_fi
 from bidsglm.dataset.roots import check_raw, dataset_links, derivative_roots, find_participants, listing
 from bidsglm.dataset.runs import Files, check_alike, read_run
 from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, select_bolds
+from bidsglm.dataset.trimming import compared_with_raw
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.model import Settings, Unit
 
@@ -200,6 +201,7 @@ def _unit(
 ) -> Unit:
     read = [read_run(_files(settings, mask_entities, raw, derivatives, member), raw) for member in members]
     check_alike(read)
+    runs = tuple(compared_with_raw(run, header, raw, settings) for run, header in read)
     entities = _shared(members[0][0], by_session)
     session = f"ses-{entities['session']}/" if "session" in entities else ""
     return Unit(
@@ -207,6 +209,6 @@ def _unit(
         entities=entities,
         prefix=prefix(entities),
         folder=f"sub-{entities['subject']}/{session}func",
-        runs=tuple(run for run, _ in read),
-        run_prefixes=tuple(prefix(run.entities) for run, _ in read),
+        runs=runs,
+        run_prefixes=tuple(prefix(run.entities) for run in runs),
     )

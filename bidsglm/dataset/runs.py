@@ -46,6 +46,8 @@ class Header(NamedTuple):
     """(4, 4) voxel to mm"""
     repetition_time: float | None
     """s; None where the header has no plausible one"""
+    offset: float = 0.0
+    """s; when the series begins (NIfTI's toffset)"""
 
 
 def read_header(path: Path) -> Header:
@@ -81,7 +83,13 @@ def read_header(path: Path) -> Header:
             "(--run-label, --bids-filter-file) or replace the file"
         )
     step = float(image.header.get_zooms()[3])
-    return Header(shape, np.asarray(image.affine, dtype=np.float64), header_repetition_time(step, time_unit))
+    affine = np.asarray(image.affine, dtype=np.float64)
+    return Header(shape, affine, header_repetition_time(step, time_unit), _offset(image.header, time_unit))
+
+
+def _offset(header: Any, unit: str) -> float:
+    seconds = float(header["toffset"]) * SECONDS_PER_UNIT.get(unit, 1.0)
+    return seconds if math.isfinite(seconds) else 0.0
 
 
 def header_repetition_time(step: float, unit: str) -> float | None:
@@ -186,7 +194,7 @@ def _start_time(path: Path, metadata: Mapping[str, Any], repetition_time: float)
     if not _is_number(stated) or not 0 <= stated <= repetition_time:
         raise DataError(
             f"{path}: StartTime {stated!r} in its JSON file lies outside the repetition time; "
-            "correct or remove it"
+            "correct or remove it (volumes that were cut at the start are told by --drop-first)"
         )
     return float(stated)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bidsglm.dataset.confounds import Confounds, read_confounds
-from bidsglm.dataset.events import event_values, events_of, read_events, trial_types, trial_types_of
+from bidsglm.dataset.events import event_values, events_of, moved, read_events, trial_types, trial_types_of
 from bidsglm.dataset.tsv import Table
 from bidsglm.dataset.variables import Transformed, transform
 from bidsglm.errors import DataError
@@ -117,7 +117,7 @@ def _resolved(unit: Unit, model: ModelSpecification, known: Sequence[str]) -> Re
 def _variables(run: Run, model: ModelSpecification) -> Variables:
     if run.events is None:
         raise DataError(f"{run.bold}: no events for it; add an events.tsv or exclude the run (--run-label)")
-    table = read_events(run.events)
+    table = moved(read_events(run.events), run.dropped * run.repetition_time)
     if model.transformations:
         transformed = transform(run, table, model.transformations)
         return Variables(run, table, tuple(transformed.conditions), transformed)

@@ -38,6 +38,7 @@ def _run_facts(fitted: Fitted, index: int) -> dict[str, object]:
         "n_scans": run.n_scans,
         "repetition_time": run.repetition_time,
         "start_time": run.start_time,
+        "dropped": run.dropped,
         "high_pass": fitted.prepared.model.high_pass,
         "events": {condition.name: condition.onsets.size for condition in paradigm.conditions},
         "confounds": paradigm.confound_names,
@@ -115,7 +116,7 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
     """Changes when the model, the backends, bidsglm, an input file or the timing in its metadata change."""
     files = [f for run in unit.runs for f in (run.bold, run.events, run.confounds, run.mask) if f is not None]
     stamps = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    timing = [(run.repetition_time, run.start_time) for run in unit.runs]
+    timing = [(run.repetition_time, run.start_time, run.dropped) for run in unit.runs]
     facts = [
         bidsglm.__version__,
         settings.backends,

@@ -207,7 +207,7 @@ def test_confounds_of_old_fmriprep_are_found(root: Path) -> None:
 @pytest.mark.parametrize(
     ("derivative", "raw", "header", "expected", "n_notes"),
     [
-        ({"RepetitionTime": 2.0}, {"RepetitionTime": 3.0}, 2.0, 2.0, 0),
+        ({"RepetitionTime": 2.0}, {"RepetitionTime": 3.0}, 2.0, 2.0, 1),
         ({}, {"RepetitionTime": 1.5}, 1.5, 1.5, 0),
         ({}, {}, 0.8, 0.8, 1),
         ({"RepetitionTime": 2.0}, {}, 1.0, 2.0, 1),
@@ -218,7 +218,7 @@ def test_repetition_time_comes_from_derivative_then_raw_json_then_header(
 ) -> None:
     tree.add_run(root, "sub-01_task-t", bold_json=derivative, step=header)
     (root / "task-t_bold.json").write_text(json.dumps(raw))
-    run = units(root)[0].runs[0]
+    run = units(root, allow_trimmed=True)[0].runs[0]
     assert (run.repetition_time, len(run.notes)) == (expected, n_notes)
 
 

@@ -277,6 +277,8 @@ class Unit:
     run_prefixes: tuple[str, ...]
     """The prefix with run (and whatever else tells its runs apart) in BIDS order; the prefix itself when
     there is one run whose name carries no run entity."""
+    raw: Path | None = None
+    """Folder of the raw data set, where the other participants' events stand."""
 
 
 @dataclass(frozen=True)

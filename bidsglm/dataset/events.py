@@ -1,7 +1,7 @@
 """Events of a run: events.tsv as it stands, and the events of one trial type."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -109,13 +109,17 @@ def task_trial_types(bids_dir: Path, task: str) -> tuple[str, ...]:
 
     A file that cannot be read does not count here: the participant that it belongs to will say so.
     """
-    patterns = (f"task-{task}_*events.tsv", f"sub-*/func/*_task-{task}_*events.tsv")
     found: set[str] = set()
-    for pattern in (*patterns, f"sub-*/ses-*/func/*_task-{task}_*events.tsv"):
-        for path in bids_dir.glob(pattern):
-            with suppress(BidsglmError):
-                found.update(trial_types_of(read_events(path)))
+    for path in task_events(bids_dir, task):
+        with suppress(BidsglmError):
+            found.update(trial_types_of(read_events(path)))
     return tuple(sorted(found))
+
+
+def task_events(bids_dir: Path, task: str) -> Iterator[Path]:
+    """Find the events of a task over a whole raw data set."""
+    for folder in ("", "sub-*/func/*_", "sub-*/ses-*/func/*_"):
+        yield from sorted(bids_dir.glob(f"{folder}task-{task}_*events.tsv"))
 
 
 def events_of(table: Table, trial_type: str) -> Events:

@@ -211,4 +211,5 @@ def _unit(
         folder=f"sub-{entities['subject']}/{session}func",
         runs=runs,
         run_prefixes=tuple(prefix(run.entities) for run in runs),
+        raw=raw.root,
     )

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from bidsglm.dataset.confounds import Confounds, read_confounds
+from bidsglm.dataset.confounds import Confounds, read_confounds, read_confounds_table
+from bidsglm.dataset.elsewhere import Elsewhere
 from bidsglm.dataset.events import event_values, events_of, moved, read_events, trial_types, trial_types_of
 from bidsglm.dataset.tsv import Table
 from bidsglm.dataset.variables import Transformed, transform
@@ -22,6 +23,8 @@ class Paradigms(NamedTuple):
     paradigms: tuple[Paradigm, ...]
     """One for each run."""
     notes: tuple[str, ...]
+    elsewhere: Elsewhere
+    """Conditions that somebody in the data set has."""
 
 
 class Variables(NamedTuple):
@@ -55,13 +58,14 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     ReadWriteError
         A table cannot be read.
     DataError
-        X names something that no run (a condition) or some run (a confound) lacks, or a value in a table
-        cannot be used.
+        X names something that nobody's runs (a condition) or some run (a confound) lacks, or a value in a
+        table cannot be used.
     """
     runs = [_variables(run, model) for run in unit.runs]
-    known = sorted({name for variables in runs for name in variables.conditions})
-    resolved = _resolved(unit, model, known)
-    _check_modulations(model, resolved.conditions)
+    others = Elsewhere(unit, model, lambda run: _variables(run, model).conditions)
+    resolved = _resolved(unit, model, runs, others)
+    known = _known(runs)
+    _check_modulations(model, (*resolved.conditions, *resolved.absent))
     confounds = [
         read_confounds(
             variables.run,
@@ -79,6 +83,7 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
             for variables, found in zip(runs, confounds, strict=True)
         ),
         tuple(dict.fromkeys((*resolved.notes, *(note for run in unit.runs for note in run.notes), *notes))),
+        others,
     )
 
 
@@ -89,29 +94,55 @@ class Resolved(NamedTuple):
     """Regressor names in the order of the model."""
     confounds: tuple[str, ...]
     """Names and globs in the order of the model."""
+    absent: tuple[str, ...]
+    """Conditions and globs of which this participant has no events."""
     notes: tuple[str, ...]
 
 
-def _resolved(unit: Unit, model: ModelSpecification, known: Sequence[str]) -> Resolved:
+def _known(runs: Iterable[Variables]) -> list[str]:
+    return sorted({name for variables in runs for name in variables.conditions})
+
+
+def _resolved(
+    unit: Unit, model: ModelSpecification, runs: Sequence[Variables], others: Elsewhere
+) -> Resolved:
+    known = _known(runs)
     conditions: list[str] = []
     confounds: list[str] = []
     absent: list[str] = []
     for pattern in model.x:
         found = matching(pattern, known)
         conditions += found
-        if not found and pattern.startswith(TRIAL_TYPE):
+        if not found and (pattern.startswith(TRIAL_TYPE) or _never_made(pattern, runs, others)):
             absent.append(pattern)
         elif not pattern.startswith(TRIAL_TYPE) and (is_glob(pattern) or not found):
             confounds.append(pattern)
     literal = [pattern for pattern in absent if not is_glob(pattern)]
-    if (literal and not model.automatic) or (absent and not conditions):
-        name = (literal or absent)[0]
+    misspelt = [] if model.automatic else [name for name in literal if not others(name)]
+    if misspelt or (absent and not conditions and not (known and any(map(others, literal)))):
+        name = (misspelt or literal or absent)[0]
         raise DataError(
             f"{unit.runs[0].events}: no events of {name}, nor in another run of {unit.prefix}"
-            f"{hint(name, known)}; correct the model's X or the events"
+            f"{'' if unit.raw is None else ' or of another participant'}"
+            f"{hint(name, (*known, *sorted(others.names)))}; correct the model's X or the events"
         )
     notes = tuple(f"{unit.prefix}: no events of {name} in any run; left out" for name in absent)
-    return Resolved(tuple(dict.fromkeys(conditions)), tuple(dict.fromkeys(confounds)), notes)
+    return Resolved(tuple(dict.fromkeys(conditions)), tuple(dict.fromkeys(confounds)), tuple(absent), notes)
+
+
+def _never_made(name: str, runs: Sequence[Variables], others: Elsewhere) -> bool:
+    """Whether a name is that of a condition which transformations made of the events of others only."""
+    if is_glob(name) or not any(variables.transformed for variables in runs):
+        return False
+    return not any(_has_column(variables, name) for variables in runs) and others(name)
+
+
+def _has_column(variables: Variables, name: str) -> bool:
+    """Whether a run has a confound of that name, its own or made."""
+    run, made = variables.run, variables.transformed
+    return (made is not None and name in made.confounds) or (
+        run.confounds is not None and name in read_confounds_table(run).columns
+    )
 
 
 def _variables(run: Run, model: ModelSpecification) -> Variables:

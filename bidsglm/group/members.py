@@ -20,7 +20,7 @@ CONTRAST = {"name", "label", "test"}
 """Of each contrast."""
 KEPT = (
     *("status", "bidsglm_version", "configuration", "model", "automatic", "effect_units"),
-    *("attribution", "supplements"),
+    *("attribution", "supplements", "left_out"),
 )
 """What else stays in memory of it: not the diagnosis of every design nor the list of files."""
 BOTH = 2

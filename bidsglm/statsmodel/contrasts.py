@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -134,9 +135,51 @@ def dummy_names(dummies: DummyPart | None, made: Sequence[str], place: Place) ->
     return (ALL_CONDITIONS, *made)
 
 
+class LeftOut(NamedTuple):
+    """A contrast that this participant cannot have."""
+
+    name: str
+    label: str
+    test: str
+    reason: str
+    """A sentence without full stop."""
+
+
+class Resolution(NamedTuple):
+    """The contrasts of a design."""
+
+    contrasts: tuple[ContrastSpecification, ...]
+    """All with regressors that some run has."""
+    left_out: tuple[LeftOut, ...]
+    """Those over a condition that this participant never had."""
+    notes: tuple[str, ...]
+
+
+class Elsewhere(Protocol):
+    """The conditions of the whole data set, by their regressor names."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """For hints."""
+        ...
+
+    def __call__(self, name: str, /) -> bool:
+        """Whether somebody has it."""
+        ...
+
+
+class _Nowhere:
+    names = ()
+
+    def __call__(self, _: str, /) -> bool:
+        return False
+
+
 def resolve_contrasts(
-    model: ModelSpecification, columns_per_run: Sequence[Sequence[str]]
-) -> tuple[tuple[ContrastSpecification, ...], tuple[str, ...]]:
+    model: ModelSpecification,
+    columns_per_run: Sequence[Sequence[str]],
+    elsewhere: Elsewhere | None = None,
+) -> Resolution:
     """Contrasts over the regressors of a design: those of DummyContrasts, then those written out.
 
     A condition in DummyContrasts gets one contrast on the first function of ``spm`` and ``glover`` (its main
@@ -150,18 +193,13 @@ def resolve_contrasts(
         Contrasts and dummy contrasts, names as in X.
     columns_per_run
         Names of the regressors of each run's design.
-
-    Returns
-    -------
-    contrasts : tuple of ContrastSpecification
-        All with regressors that some run has.
-    notes : tuple of str
-        What was left out of an automatic model, because this participant lacks a condition.
+    elsewhere
+        Whether somebody else in the data set has a condition: a contrast over it is left out, not refused.
 
     Raises
     ------
     DataError
-        A contrast over a regressor that no run has (not in an automatic model), or equal labels.
+        A contrast over a regressor that nobody's runs have (not in an automatic model), or equal labels.
 
     Examples
     --------
@@ -169,59 +207,91 @@ def resolve_contrasts(
     >>> resolve_contrasts(model, [("trial_type.go", "trial_type.go_derivative", "constant")])[0][0].name
     'go'
     """
+    elsewhere = elsewhere or _Nowhere()
     columns = tuple(dict.fromkeys(chain.from_iterable(columns_per_run)))
-    written, lost = _existing(model, columns)
-    dummies, unmatched = _dummy_contrasts(model, columns, written)
+    left_out: list[LeftOut] = []
+    written = _existing(model, columns, elsewhere, left_out)
+    dummies = _dummy_contrasts(model, columns, elsewhere, left_out)
+    by_name = {contrast.name: contrast for contrast in model.contrasts}
+    single = (_dummy(regressor, by_name) for regressor in dummies)
     contrasts: list[ContrastSpecification] = []
-    for contrast in (*dummies, *written):
+    for contrast in (*filter(None, single), *written):
         contrasts.append(contrast)
         try:
             _check_labels(contrasts)
         except DataError as error:
             raise DataError(f"{_origin(model)}: {error}") from None
+    notes = [f"Contrast {each.name!r} is left out: {each.reason}." for each in left_out]
     if not contrasts:
-        lost = (*lost, "The model defines no contrast that this design has: no contrast maps.")
-    return tuple(contrasts), (*unmatched, *lost)
+        notes.append("The model defines no contrast that this design has: no contrast maps.")
+    return Resolution(tuple(contrasts), tuple(left_out), tuple(notes))
 
 
 def _existing(
-    model: ModelSpecification, columns: Sequence[str]
-) -> tuple[list[ContrastSpecification], tuple[str, ...]]:
-    """Contrasts written out whose regressors exist, and notes on the others."""
-    kept, notes = [], []
+    model: ModelSpecification,
+    columns: Sequence[str],
+    elsewhere: Elsewhere,
+    left_out: list[LeftOut],
+) -> list[ContrastSpecification]:
+    """Contrasts written out whose regressors exist; of the others, those that somebody else has are noted."""
+    kept = []
     for contrast in model.contrasts:
         missing = [name for name in contrast.conditions if name not in columns]
-        if missing and not model.automatic:
+        wrong = [name for name in missing if not _never_had(name, model, elsewhere)]
+        if wrong:
             raise DataError(
                 f"{_origin(model)}: contrast {contrast.name!r}: no run has a regressor "
-                f"{missing[0]!r}{hint(missing[0], columns)}"
+                f"{wrong[0]!r}{hint(wrong[0], (*columns, *sorted(elsewhere.names)))}"
             )
         if missing:
-            notes.append(f"Contrast {contrast.name!r} is left out: no run has {missing[0]!r}.")
+            left_out.append(LeftOut(contrast.name, contrast.label, contrast.test, _reason(missing)))
         else:
             kept.append(contrast)
-    return kept, tuple(notes)
+    return kept
+
+
+def _reason(missing: Iterable[str]) -> str:
+    return f"no run has {' and '.join(repr(name) for name in missing)}"
+
+
+def _never_had(name: str, model: ModelSpecification, elsewhere: Elsewhere) -> bool:
+    """Whether a regressor that no run has would be there if the participant had the condition."""
+    return model.automatic or any(
+        elsewhere(condition)
+        for condition in _possible_conditions(name, model)
+        if any(matching(pattern, [condition]) for pattern in model.x)
+    )
+
+
+def _possible_conditions(regressor: str, model: ModelSpecification) -> Iterator[str]:
+    """Names of conditions that a regressor may be made of, without suffixes of functions and modulators."""
+    endings = [suffix for suffix in model.hrf.suffixes if regressor.endswith(suffix)]
+    for stem in dict.fromkeys(regressor.removesuffix(ending) for ending in ("", *endings)):
+        yield stem
+        if _is_modulator(stem, model):
+            yield stem.rpartition("_x_")[0]
 
 
 def _dummy_contrasts(
-    model: ModelSpecification, columns: Sequence[str], written: Sequence[ContrastSpecification]
-) -> tuple[list[ContrastSpecification], tuple[str, ...]]:
-    """Contrasts of one regressor each, and notes on names of which there is no regressor."""
+    model: ModelSpecification,
+    columns: Sequence[str],
+    elsewhere: Elsewhere,
+    left_out: list[LeftOut],
+) -> Iterable[str]:
+    """Regressors that get a contrast each; names of which there is no regressor are noted."""
     found: list[str] = []
-    notes: list[str] = []
     for pattern in model.dummy_contrasts:
         regressors = _dummy_regressors(pattern, model, columns)
         if not regressors and pattern != ALL_CONDITIONS:
-            if not model.automatic:
+            if not _never_had(pattern, model, elsewhere):
                 raise DataError(
                     f"{_origin(model)}: DummyContrasts: no run has a regressor {pattern!r}"
-                    f"{hint(pattern, columns)}"
+                    f"{hint(pattern, (*columns, *sorted(elsewhere.names)))}"
                 )
-            notes.append(f"The contrast of {pattern!r} is left out: no run has it.")
+            name = pattern.removeprefix(TRIAL_TYPE)
+            left_out.append(LeftOut(name, contrast_label(name), "t", _reason([pattern])))
         found += regressors
-    by_name = {contrast.name: contrast for contrast in written}
-    dummies = (_dummy(regressor, by_name) for regressor in dict.fromkeys(found))
-    return [contrast for contrast in dummies if contrast is not None], tuple(notes)
+    return dict.fromkeys(found)
 
 
 def _dummy(regressor: str, by_name: Mapping[str, ContrastSpecification]) -> ContrastSpecification | None:

@@ -24,7 +24,7 @@ from bidsglm.model import (
     Unit,
 )
 from bidsglm.outputs.names import map_name
-from bidsglm.statsmodel.contrasts import resolve_contrasts
+from bidsglm.statsmodel.contrasts import LeftOut, resolve_contrasts
 
 LONGEST_NAME = 255 - len(".nii.gz")
 """Bytes that file systems leave to the name of a map."""
@@ -45,6 +45,8 @@ class Prepared:
     """Backend -> one design for each run."""
     contrasts: tuple[ContrastSpecification, ...]
     notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    """Contrasts over a condition that this participant never had."""
 
 
 class Fit(NamedTuple):
@@ -69,6 +71,8 @@ class Fitted(NamedTuple):
     data: Data
     fits: Mapping[str, Fit]
     notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    """Contrasts that this participant cannot have"""
 
 
 @contextmanager
@@ -143,11 +147,11 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
             }
     for made in designs.values():
         _check_sizes(unit, made)
-    contrasts, contrast_notes = resolve_contrasts(model, [design.names for design in designs[backends[0]]])
+    columns = [design.names for design in designs[backends[0]]]
+    contrasts, left_out, contrast_notes = resolve_contrasts(model, columns, tables.elsewhere)
     _check_file_names(unit, model, contrasts)
-    return Prepared(
-        unit, model, tables.paradigms, designs, contrasts, (*tables.notes, *contrast_notes, *notes)
-    )
+    notes = [*tables.notes, *contrast_notes, *notes]
+    return Prepared(unit, model, tables.paradigms, designs, contrasts, tuple(notes), left_out)
 
 
 def contrast_runs(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tuple[int, ...]:
@@ -178,7 +182,12 @@ def fit(prepared: Prepared) -> Fitted:
         usable = {contrast.label: contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
         fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
     notes.extend(_partly_estimable(prepared, usable))
-    return Fitted(prepared, data, fits, (*data.notes, *notes))
+    unusable = (
+        LeftOut(contrast.name, contrast.label, contrast.test, "it is not estimable in any run")
+        for contrast in prepared.contrasts
+        if not usable[contrast.label]
+    )
+    return Fitted(prepared, data, fits, (*data.notes, *notes), (*prepared.left_out, *unusable))
 
 
 def _images(unit: Unit) -> str:

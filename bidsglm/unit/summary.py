@@ -98,6 +98,7 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
         "methods": paragraphs(prepared.model, prepared.paradigms, backends),
         "effect_units": effect_units(prepared.model),
         "contrasts": [_contrast_summary(fitted, i) for i in range(len(first.maps))],
+        "left_out": [each._asdict() for each in fitted.left_out],
         "estimates": {
             name: {
                 "n_voxels": int(fit.mask.sum()),

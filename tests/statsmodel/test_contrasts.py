@@ -111,9 +111,10 @@ def test_contrast_may_name_the_intercept() -> None:
 
 
 def test_regressor_of_some_run_is_enough() -> None:
-    contrasts, notes = resolve_contrasts(
+    contrasts, left_out, notes = resolve_contrasts(
         parsed(), [("trial_type.go", "constant"), ("trial_type.stop", "constant")]
     )
+    assert left_out == ()
     assert [contrast.name for contrast in contrasts] == ["go - stop"]
     assert notes == ()
 
@@ -136,12 +137,62 @@ def test_contrast_over_a_regressor_that_is_not_there_is_an_error(missing: str, m
 def test_automatic_model_drops_what_a_participant_lacks_with_a_note() -> None:
     dummies = in_node(DummyContrasts={"Test": "t", "Contrasts": ["trial_type.go", "trial_type.stop"]})
     specification = replace(parsed(dummies), automatic=True)
-    contrasts, notes = resolve_contrasts(specification, [("trial_type.go", "constant")])
+    contrasts, _, notes = resolve_contrasts(specification, [("trial_type.go", "constant")])
     assert [contrast.name for contrast in contrasts] == ["go"]
     assert notes == (
-        "The contrast of 'trial_type.stop' is left out: no run has it.",
         "Contrast 'go - stop' is left out: no run has 'trial_type.stop'.",
+        "Contrast 'stop' is left out: no run has 'trial_type.stop'.",
     )
+
+
+class Elsewhere:
+    """A data set in which somebody has these conditions."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def __call__(self, name: str) -> bool:
+        return name in self.names
+
+
+@pytest.mark.parametrize(
+    "regressor",
+    [
+        "trial_type.error",
+        "trial_type.error_derivative",
+        "trial_type.error_x_rt^1",
+        "trial_type.error_x_rt^1_derivative",
+        "trial_type.error_x_time^1",
+    ],
+)
+def test_regressor_of_a_condition_that_others_have_is_left_out_with_a_reason(regressor: str) -> None:
+    specification = replace(
+        parsed(in_contrast(ConditionList=["trial_type.go", regressor])),
+        x=("trial_type.*",),
+        hrf=Hrf("spm", derivative=True),
+        modulations=(ParametricModulation("rt", ("error",), "rt"),),
+        time_modulations=(TimeModulation(("error",), 1),),
+    )
+    contrasts, left_out, notes = resolve_contrasts(specification, [COLUMNS], Elsewhere("trial_type.error"))
+    assert contrasts == ()
+    assert [(each.name, each.reason) for each in left_out] == [("go - stop", f"no run has '{regressor}'")]
+    assert notes[0] == f"Contrast 'go - stop' is left out: no run has '{regressor}'."
+
+
+def test_dummy_of_a_condition_that_others_have_is_left_out() -> None:
+    resolution = resolve_contrasts(with_dummies("trial_type.error"), [COLUMNS], Elsewhere("trial_type.error"))
+    assert [each.name for each in resolution.left_out] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("regressor", "x"),
+    [("trial_type.error", ("trial_type.go", "trial_type.stop")), ("trial_type.erorr", ("trial_type.*",))],
+    ids=["not in X", "misspelt"],
+)
+def test_condition_that_x_does_not_name_or_nobody_has_is_an_error(regressor: str, x: tuple[str, ...]) -> None:
+    specification = replace(parsed(in_contrast(ConditionList=["trial_type.go", regressor])), x=x)
+    with pytest.raises(DataError, match=f"no run has a regressor '{regressor}'; did you mean"):
+        resolve_contrasts(specification, [COLUMNS], Elsewhere("trial_type.error"))
 
 
 def names(specification: ModelSpecification, columns: Sequence[str]) -> list[str]:
@@ -241,7 +292,7 @@ def test_dummies_without_regressor_are_errors() -> None:
 
 
 def test_dummies_of_a_model_without_conditions_are_noted() -> None:
-    contrasts, notes = resolve_contrasts(with_dummies("trial_type.*"), [("rot_x", "constant")])
+    contrasts, _, notes = resolve_contrasts(with_dummies("trial_type.*"), [("rot_x", "constant")])
     assert contrasts == ()
     assert notes == ("The model defines no contrast that this design has: no contrast maps.",)
 
@@ -275,7 +326,9 @@ def test_models_of_all_reference_cases_resolve_to_the_contrasts_they_list(
         listed = reference.run_level_contrasts(spec, layout)[0]
         document = reference.model_json(spec, "task", listed)
         specification = parse_model(document, str(case), SETTINGS)
-        contrasts, notes = resolve_contrasts(specification, [(*columns, "constant") for _, columns in layout])
+        contrasts, _, notes = resolve_contrasts(
+            specification, [(*columns, "constant") for _, columns in layout]
+        )
         assert [contrast.label for contrast in contrasts] == [item["Name"] for item in listed]
         assert all(contrast.name == contrast.label for contrast in contrasts)
         assert notes == ()

@@ -69,6 +69,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         noise_model=arguments.noise_model,
         confounds=None if arguments.confounds is None else tuple(arguments.confounds),
         mask_threshold=arguments.mask_threshold,
+        contrasts=arguments.contrasts,
         smoothing_fwhm=arguments.smoothing_fwhm,
         work_dir=arguments.work_dir,
         n_procs=arguments.n_procs,

@@ -55,6 +55,7 @@ class Settings:
     noise_model: str | None = None
     confounds: tuple[str, ...] | None = None
     mask_threshold: float | None = None
+    contrasts: Literal["pairs", "others", "none"] | None = None
     smoothing_fwhm: float | None = None
     work_dir: Path | None = None
     n_procs: int = 1

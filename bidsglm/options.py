@@ -214,6 +214,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--mask-threshold", type=_threshold, metavar="SHARE", help="SPM's, of its global; -Inf for none (0.8)"
     )
+    group.add_argument(
+        "--contrasts",
+        choices=("pairs", "others", "none"),
+        help="beside each condition: each against the mean of the others and every pair, the former alone, "
+        "or nothing (pairs of up to six conditions, others of more)",
+    )
 
 
 def seed(text: str) -> int:

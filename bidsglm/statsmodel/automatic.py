@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bidsglm.errors import DataError, UsageError
 from bidsglm.model import DEFAULT_HIGH_PASS, MOTION_PARAMETERS, TRIAL_TYPE, Settings, SpmSettings
+from bidsglm.statsmodel.comparisons import comparisons, in_words
 from bidsglm.statsmodel.contrasts import contrast_label
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.responses import FAMILIES, SETS, hrf_family
@@ -28,9 +29,9 @@ def automatic_model(
 ) -> dict[str, object]:
     """BIDS Stats Model with each trial type convolved, confounds and the constant.
 
-    Each condition gets a contrast; of two conditions the difference, of more each against the mean of the
-    others. What ``--settings native`` leaves to each package is left out, so that the document means the same
-    when it is passed to ``--model`` with the same settings.
+    Each condition gets a contrast, and there are comparisons as ``--contrasts`` has them. What ``--settings
+    native`` leaves to each package is left out, so that the document means the same when it is passed to
+    ``--model`` with the same settings.
 
     Parameters
     ----------
@@ -62,11 +63,16 @@ def automatic_model(
         raise DataError(f"task-{task}: its events name no trial_type: give a model with --model")
     types = sorted(set(trial_types))
     conditions = [TRIAL_TYPE + name for name in types]
-    names = distinct_names([*types, *_comparison_names(types)])
+    compared, offered = comparisons(types, settings.contrasts), in_words(types, settings.contrasts)
+    names = distinct_names([*types, *(comparison.name for comparison in compared)])
     usual = [name == trial_type for name, trial_type in zip(names, types, strict=False)]
     dummies = [condition for condition, plain in zip(conditions, usual, strict=True) if plain]
     renamed = [
         _contrast(names[i], [condition], [1]) for i, condition in enumerate(conditions) if not usual[i]
+    ]
+    between = [
+        _contrast(name, [TRIAL_TYPE + each for each in comparison.conditions], comparison.weights)
+        for name, comparison in zip(names[len(types) :], compared, strict=True)
     ]
     node = {
         "Level": "Run",
@@ -78,12 +84,12 @@ def automatic_model(
         },
         "Model": _model(conditions, settings),
         **({"DummyContrasts": {"Contrasts": dummies, "Test": "t"}} if dummies else {}),
-        "Contrasts": renamed + _comparisons(conditions, names[len(types) :]),
+        "Contrasts": renamed + between,
     }
     return {
         "Name": task,
         "BIDSModelVersion": "1.0.0",
-        "Description": "Made by bidsglm; edit it and pass it to --model",
+        "Description": f"Made by bidsglm; edit it and pass it to --model. {offered}",
         "Input": {"task": [task], **({"space": [space]} if space else {})},
         "Nodes": [node],
     }
@@ -108,23 +114,6 @@ def distinct_names(names: Sequence[str]) -> list[str]:
         taken.add(contrast_label(final))
         result.append(final)
     return result
-
-
-def _comparison_names(types: Sequence[str]) -> list[str]:
-    if len(types) == 2:
-        return [f"{types[0]} - {types[1]}"]
-    return [f"{name} - others" for name in types] if len(types) > 2 else []
-
-
-def _comparisons(conditions: Sequence[str], names: Sequence[str]) -> list[dict[str, object]]:
-    """Two conditions against each other, or each of more against the mean of the others."""
-    if len(conditions) < 3:
-        return [_contrast(name, conditions, [1, -1]) for name in names]
-    share = f"-1/{len(conditions) - 1}"
-    return [
-        _contrast(name, conditions, [1 if other == condition else share for other in conditions])
-        for name, condition in zip(names, conditions, strict=True)
-    ]
 
 
 def _contrast(name: str, conditions: Sequence[str], weights: Sequence[object]) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Contrasts of a model: their labels, and which regressors of a design they mean."""
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,12 +23,18 @@ WORDS = {">": "Greater", "-": "Minus", "+": "Plus", "\u2212": "Minus", "\u2013":
 
 ALL_CONDITIONS = TRIAL_TYPE + "*"
 
+LONGEST_LABEL = 80
+"""Characters; file systems take names of 255 bytes, and what stands around the label may need 170."""
+DIGEST = 8
+"""Hexadecimal digits in place of the end of a long label; two of 1,000 contrasts share them once in 8,600."""
+
 
 def contrast_label(name: str) -> str:
     """Letters and digits that stand for a contrast in file names.
 
     Signs become words, other characters end a word, and each later word begins with a capital. Letters lose
-    their accents; a letter outside the Latin alphabet becomes its Unicode number.
+    their accents; a letter outside the Latin alphabet becomes its Unicode number. A long label ends in a
+    digest of the name, so that file systems take it; the sidecars have the name.
 
     Raises
     ------
@@ -47,7 +54,10 @@ def contrast_label(name: str) -> str:
     words = [word for word in re.split(r"[^A-Za-z0-9]+", ascii_only) if word]
     if not words:
         raise DataError(f"the contrast name {name!r} has neither letter nor digit: rename it")
-    return words[0] + "".join(word[0].upper() + word[1:] for word in words[1:])
+    label = words[0] + "".join(word[0].upper() + word[1:] for word in words[1:])
+    if len(label) <= LONGEST_LABEL:
+        return label
+    return label[: LONGEST_LABEL - DIGEST] + hashlib.sha256(name.encode()).hexdigest()[:DIGEST]
 
 
 def parsed_contrasts(parts: Sequence[ContrastPart], place: Place) -> tuple[ContrastSpecification, ...]:

@@ -36,6 +36,7 @@ OVERRIDES = {
     "noise_model": "--noise-model",
     "confounds": "--confounds",
     "mask_threshold": "--mask-threshold",
+    "contrasts": "--contrasts",
 }
 """Options that say what an automatic model should be; a model file says it itself."""
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from bidsglm.dataset.layout import find_units
 from bidsglm.errors import DataError
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.statsmodel.automatic import automatic_model
+from bidsglm.statsmodel.comparisons import in_words
 from bidsglm.statsmodel.specification import parse_model, read_document, read_model
 
 LONGEST_MODEL_LABEL = 200
@@ -80,6 +82,7 @@ def _automatic_model(settings: Settings, task: str, types: Sequence[str]) -> Mod
     """The automatic model of some trial types, checked against every backend."""
     document = automatic_model(task, types, settings)
     model = parse_model(document, "the automatic model", settings, automatic=True)
+    model = replace(model, notes=(in_words(types, settings.contrasts), *model.notes))
     _check_expressible(model, settings.backends)
     return Model(model, document)
 

@@ -18,7 +18,7 @@ from bidsglm.model import (
     SpmSettings,
 )
 from bidsglm.statsmodel.automatic import automatic_model
-from bidsglm.statsmodel.contrasts import resolve_contrasts
+from bidsglm.statsmodel.contrasts import LONGEST_LABEL, resolve_contrasts
 from bidsglm.statsmodel.specification import parse_model, read_model
 from tests.statsmodel.model_documents import NATIVE, SETTINGS
 
@@ -68,10 +68,52 @@ def test_two_conditions_are_subtracted() -> None:
     np.testing.assert_array_equal(contrasts["A - B"].weights, [[1, -1]])
 
 
-def test_each_of_more_conditions_is_set_against_the_mean_of_the_others() -> None:
-    contrasts = resolved(specified(["a", "b", "c"]), ["a", "b", "c"])
-    assert list(contrasts) == ["a", "b", "c", "a - others", "b - others", "c - others"]
-    np.testing.assert_array_equal(contrasts["b - others"].weights, [[-1 / 2, 1, -1 / 2]])
+OTHERS = ["a - others", "b - others", "c - others"]
+PAIRS = ["a - b", "a - c", "b - c"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [(None, OTHERS + PAIRS), ("pairs", OTHERS + PAIRS), ("others", OTHERS), ("none", [])],
+)
+def test_three_conditions_are_compared_as_chosen(choice: Any, expected: list[str]) -> None:
+    contrasts = resolved(specified(["a", "b", "c"], replace(SETTINGS, contrasts=choice)), ["a", "b", "c"])
+    assert list(contrasts) == ["a", "b", "c", *expected]
+    if expected:
+        np.testing.assert_array_equal(contrasts["b - others"].weights, [[-1 / 2, 1, -1 / 2]])
+    if "a - c" in expected:
+        assert contrasts["a - c"].conditions == ("trial_type.a", "trial_type.c")
+        np.testing.assert_array_equal(contrasts["a - c"].weights, [[1, -1]])
+
+
+@pytest.mark.parametrize(("n", "n_pairs"), [(6, 15), (7, 0)])
+def test_pairs_are_offered_up_to_six_conditions(n: int, n_pairs: int) -> None:
+    types = [f"c{i}" for i in range(n)]
+    assert len(resolved(specified(types), types)) == n + n + n_pairs
+    asked = resolved(specified(types, replace(SETTINGS, contrasts="pairs")), types)
+    assert len(asked) == 2 * n + n * (n - 1) // 2
+
+
+@pytest.mark.parametrize(
+    ("n", "choice", "said"),
+    [
+        (1, None, "each condition (--contrasts pairs)"),
+        (3, None, "each against the mean of the other 2, and the 3 pairs (--contrasts pairs)"),
+        (3, "none", "each condition (--contrasts none)"),
+        (7, None, "(--contrasts others; pairs are left out above 6 conditions)"),
+        (7, "others", "each against the mean of the other 6 (--contrasts others)"),
+    ],
+)
+def test_document_says_which_contrasts_were_chosen(n: int, choice: Any, said: str) -> None:
+    document = automatic_model("nback", [f"c{i}" for i in range(n)], replace(SETTINGS, contrasts=choice))
+    assert said in str(document["Description"])
+
+
+def test_long_names_of_conditions_make_labels_that_file_systems_take() -> None:
+    types = [f"{'a picture of a very long description of what is seen ' * 2}{i}" for i in range(4)]
+    labels = {contrast.label for contrast in resolved(specified(types), types).values()}
+    assert len(labels) == 4 + 4 + 6
+    assert max(map(len, labels)) <= LONGEST_LABEL
 
 
 def test_one_condition_has_one_contrast() -> None:
@@ -82,7 +124,8 @@ def test_one_condition_has_one_contrast() -> None:
 def test_every_condition_and_comparison_survives_with_a_label_of_its_own(trial_types: list[str]) -> None:
     contrasts = resolved(specified(trial_types), trial_types)
     n = len(trial_types)
-    assert len(contrasts) == n + {1: 0, 2: 1}.get(n, n)
+    n_pairs = n * (n - 1) // 2 if n <= 6 else 0
+    assert len(contrasts) == n + {1: 0, 2: 1}.get(n, n + n_pairs)
     assert len({contrast.label for contrast in contrasts.values()}) == len(contrasts)
     alone = {c.conditions[0] for c in contrasts.values() if len(c.conditions) == 1}
     assert alone == {f"trial_type.{name}" for name in trial_types}

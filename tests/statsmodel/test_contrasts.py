@@ -10,7 +10,7 @@ import pytest
 
 from bidsglm.errors import DataError
 from bidsglm.model import Hrf, ModelSpecification, ParametricModulation, TimeModulation
-from bidsglm.statsmodel.contrasts import contrast_label, resolve_contrasts
+from bidsglm.statsmodel.contrasts import LONGEST_LABEL, contrast_label, resolve_contrasts
 from bidsglm.statsmodel.specification import parse_model, read_document
 from tests.statsmodel.model_documents import SETTINGS, Change, in_contrast, in_node, parsed, run_node
 
@@ -44,6 +44,16 @@ def test_labels_are_letters_and_digits(name: str, label: str) -> None:
     assert contrast_label(name) == label
     assert label.isascii()
     assert label.isalnum()
+
+
+def test_labels_of_long_names_stay_apart_and_short() -> None:
+    stem = "remembered with high confidence, shown in the second half of the second session, " * 3
+    labels = [contrast_label(stem + word) for word in ("left", "right")]
+    assert [len(label) for label in labels] == [LONGEST_LABEL, LONGEST_LABEL]
+    assert labels[0] != labels[1]
+    assert labels == [contrast_label(stem + word) for word in ("left", "right")]
+    assert labels[0].startswith("rememberedWithHighConfidenceShown")
+    assert labels[0].isalnum()
 
 
 @pytest.mark.parametrize("name", ["", " ", "???", "_._"])

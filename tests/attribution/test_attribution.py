@@ -1,6 +1,6 @@
 """Shares of modelling steps on synthetic data whose answer is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -10,13 +10,14 @@ from bidsglm.attribution.combination import plan
 from bidsglm.attribution.corner_designs import Designs
 from bidsglm.attribution.corners import CornerMaps
 from bidsglm.attribution.crossing import Columns, Rules
-from bidsglm.attribution.engine import Explanation, explanation
+from bidsglm.attribution.engine import Explanation, _unmodelled_rows, explanation
 from bidsglm.attribution.games import corner_of
 from bidsglm.attribution.models import Block, Corner, Evidence, Masks, Models, Pair, RunDesigns
+from bidsglm.attribution.pooled import RunColumns, error_covariances
 from bidsglm.attribution.steps import STEPS, Step
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats
 from bidsglm.spm.highpass import dct_basis
-from bidsglm.spm.whitening import normalised
+from bidsglm.spm.whitening import normalised, whitening
 
 N_SCANS, N_VOXELS, TR = 90, 60, 2.0
 ZERO = 1e-10
@@ -194,3 +195,43 @@ def test_an_attribution_that_does_not_close_says_so() -> None:
     inside = np.ones(N_VOXELS, dtype=bool)
     evidence = Evidence(block, block.series[0], [], [pair], Masks(inside, inside))
     assert not explanation(models, EVERY_STEP, evidence).closes
+
+
+def test_where_spms_covariance_is_the_pools_a_corner_gets_the_one_of_the_pool() -> None:
+    scene = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True)
+    models, block = scene.models(), scene.block()
+    mixed = Corner(filter=True, noise=True)
+
+    def pools(corner: Corner) -> tuple[Floats, ...]:
+        runs = [
+            RunColumns(run.columns(corner.rules).matrix, run.drifts[corner.filter], TR) for run in models.runs
+        ]
+        data = [Y * scene.factors[1] for Y in block.series[0]]
+        return error_covariances(runs, data, "AR(1)")
+
+    designs = Designs(replace(models, covariances=pools(SPM_CORNER)), block)
+    expected = [each.matrix for each in whitening(pools(mixed))]
+    for found, wanted in zip(designs.whitenings(mixed), expected, strict=True):
+        assert found is not None
+        np.testing.assert_allclose(found.matrix, wanted, atol=ZERO)
+    home = designs.whitenings(SPM_CORNER)[0]
+    assert home is not None
+    assert np.abs(home.matrix - expected[0]).max() > 1e-3
+    assert designs.notes == []
+
+
+def test_mask_row_counts_the_voxels_of_one_package_alone() -> None:
+    scene = Scene()
+    block = scene.block()
+    both = np.ones(N_VOXELS, dtype=bool)
+    nilearn, spm = (
+        np.concatenate([both, extra]) for extra in ([True] * 3 + [False] * 5, [False] * 3 + [True] * 5)
+    )
+    wide: Floats = np.zeros(N_VOXELS + 8)
+    maps = ContrastMaps(T, (0,), wide, wide, wide, wide, wide, (80.0,))
+    pair = Pair(maps, maps)
+    (row,) = [
+        row for row in _unmodelled_rows(pair, Masks(nilearn, spm), block.columns) if row["map"] == "mask"
+    ]
+    assert row["total"] == row["shapley"] == row["ladder"] == 8.0
+    assert (row["nilearn"], row["spm"]) == (f"{N_VOXELS + 3} voxels", f"{N_VOXELS + 5} voxels")

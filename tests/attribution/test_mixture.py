@@ -58,6 +58,16 @@ def same_steps(model: ModelSpecification) -> set[str]:
     return {step.name for step in modelling_steps(model, mixed(model), 7 / 16, 8) if step.same}
 
 
+@pytest.mark.parametrize(
+    ("onset", "resolution", "moment"), [(1, 16, "0 TR"), (8, 16, "0.4375 TR"), (16, 16, "0.9375 TR")]
+)
+def test_sampling_is_said_in_the_time_of_spms_bin(onset: int, resolution: int, moment: str) -> None:
+    model = ModelSpecification("m", (), spm=SpmSettings(microtime_resolution=resolution))
+    (step,) = (s for s in modelling_steps(model, mixed(model), 0.25, onset) if s.name == "sampling")
+    assert step.spm == f"bin {onset} of {resolution}, {moment} after the scan's start"
+    assert step.nilearn == "interpolated 0.25 TR after the scan's start"
+
+
 def test_what_the_packages_do_alike_is_known() -> None:
     independent = NilearnSettings(noise_model="ols")
     plain = ModelSpecification("m", (), spm=SpmSettings("none"), nilearn=independent)

@@ -349,3 +349,19 @@ def test_values_that_are_not_finite_count_as_zero() -> None:
     series = TimeSeries(stored, 2.0, 1.0, np.zeros(2))
     signals = masked_signals(series, np.array([0, 1]))
     np.testing.assert_array_equal(signals, [[3.0, 0.0], [0.0, 5.0]])
+
+
+def test_residual_mean_square_of_runs_of_unequal_length_weights_them_by_their_degrees_of_freedom() -> None:
+    long = make_paradigm(np.random.default_rng(12))
+    short = replace(long, n_scans=30, confounds=long.confounds[:30])
+    rng = np.random.default_rng(13)
+    series = [TimeSeries(rng.normal(100, sd, (n, 4)), 1.0, 0.0, np.zeros(n)) for n, sd in ((60, 1), (30, 6))]
+    mask, model = np.ones(4, dtype=bool), replace(MODEL, nilearn=NilearnSettings(noise_model="ols"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        designs = [nilearn_glm.design(p, model) for p in (long, short)]
+        found = nilearn_glm.estimate(designs, series, mask, model)
+        alone = [nilearn_glm.estimate([d], [s], mask, model) for d, s in zip(designs, series, strict=True)]
+    assert found.dof == alone[0].dof + alone[1].dof
+    squares = sum(each.residual_mean_square * each.dof for each in alone)
+    np.testing.assert_allclose(found.residual_mean_square, squares / found.dof, rtol=1e-12)

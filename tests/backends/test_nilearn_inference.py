@@ -8,7 +8,7 @@ from nilearn.glm import threshold_stats_img
 from nilearn.glm.second_level import SecondLevelModel
 from scipy import stats
 
-from bidsglm.backends import nilearn_glm
+from bidsglm.backends import nilearn_glm, nilearn_inference
 from bidsglm.backends.nilearn_inference import infer, stat_thresholds, z_thresholds
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, Volume
@@ -147,3 +147,21 @@ def test_two_groups_equal_second_level_model():
     for name, key in {"stat": "stat", "z": "z_score", "effect": "effect_size"}.items():
         expected = theirs[key].get_fdata().ravel()
         np.testing.assert_allclose(getattr(ours, name), expected, rtol=RELATIVE, atol=RELATIVE)
+
+
+def test_a_peak_at_the_false_discovery_threshold_survives_and_one_at_the_familywise_does_not(monkeypatch):
+    z, mask = z_map()
+    voxels = np.ones(SHAPE, dtype=bool)
+    maps = maps_of(z, voxels)
+    volume = Volume(SHAPE, AFFINE, voxels)
+
+    def cells(name: str) -> list:
+        table = infer([maps], mask[voxels], volume).contrasts[0].table
+        return [row[list(table.columns).index(name)] for row in table.rows]
+
+    heights = cells("z")
+    middle = sorted(heights)[len(heights) // 2]
+    exact = z_thresholds(z[mask])._replace(fdr05=middle, fwe05=middle)
+    monkeypatch.setattr(nilearn_inference, "z_thresholds", lambda z: exact)
+    assert cells("survives_fdr05") == [height >= middle for height in heights]
+    assert cells("survives_fwe05") == [height > middle for height in heights]

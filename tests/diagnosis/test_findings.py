@@ -16,7 +16,16 @@ from bidsglm.diagnosis.column_checks import KEPT
 from bidsglm.diagnosis.event_checks import heights
 from bidsglm.diagnosis.filled_run import coverage, filling_conditions, standing
 from bidsglm.diagnosis.findings import findings, place
-from bidsglm.model import Condition, ContrastSpecification, Hrf, ModelSpecification, Modulator, Settings
+from bidsglm.model import (
+    Condition,
+    ContrastSpecification,
+    DesignMatrix,
+    Hrf,
+    ModelSpecification,
+    Modulator,
+    Paradigm,
+    Settings,
+)
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.fit import Prepared, prepare
 from bidsglm.unit.models import model_from_file
@@ -212,6 +221,16 @@ def test_standard_errors_are_those_of_the_designs():
     alone = error([0, 1, 2], 1, 0, 0)
     assert_allclose(found.ratio, alone / error([0, 1, 2], 1, -1, 0), rtol=1e-9)
     assert_allclose(found.after, error([0, 2], 1, 0) / alone, rtol=1e-9)
+
+
+def test_share_of_the_constant_is_corrected_for_the_number_of_columns():
+    # of ones, k of ten unit columns explain k / 10: no more than any k directions would
+    for k in (1, 4):
+        names = tuple(f"trial_type.{i}" for i in range(k))
+        run = Paradigm(24.0, 10, None, tuple(events(str(i), [0.0]) for i in range(k)), (), np.zeros((10, 0)))
+        found = filling_conditions(DesignMatrix(names, np.eye(10)[:, :k], np.zeros((10, 0))), run)
+        assert found[0] == ()
+        assert_allclose(found[1], 1 - (9 - (k - 1)) / (9 - k), atol=1e-12)
 
 
 def test_conditions_explain_the_constant_only_together():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.linalg import toeplitz
+from scipy.stats import multivariate_normal
 
 from bidsglm.spm import reml as module
 from bidsglm.spm.covariance import components
@@ -12,6 +13,8 @@ ROUNDING = 1e-10
 """Of traces of products of three matrices of 80 rows, and of their Fourier transforms."""
 EARLY = 0.1
 """SPM stops before convergence and shrinks slightly toward 0."""
+RIDGE = 1e-5
+"""The ridge of the reduction on a prior of variance 1, and what it leaves of a prior of variance 0."""
 
 
 def design(n):
@@ -92,3 +95,44 @@ def test_zero_columns_leave_the_design_space():
 def test_covariance_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="not finite"):
         reml(np.full((9, 9), np.inf), design(9), components("AR(1)", 9, 2.0))
+
+
+def gaussian_fit(measured, error, prior=1.0):
+    """Posterior of parameters measured with a Gaussian error, under a prior of that precision."""
+    precision = np.linalg.inv(error) + prior * np.eye(len(measured))
+    mean = np.linalg.solve(precision, np.linalg.solve(error, measured))
+    return module._Fit(mean, np.eye(2), precision, module.FIRST_STEP, False)
+
+
+@pytest.mark.parametrize("measured", [[0.2, 1.5, -0.4], [3.0, 0.1, 0.7]])
+def test_gain_of_a_reduced_prior_is_the_difference_of_the_log_evidences(measured):
+    error = np.array([[0.3, 0.1, 0.0], [0.1, 0.4, -0.1], [0.0, -0.1, 0.2]])
+    fit = gaussian_fit(np.array(measured), error)
+    for i in range(3):
+        reduced = np.diag(np.where(np.arange(3) == i, 0.0, 1.0))
+        gain, mean, covariance = module._reduction(fit.h, np.linalg.inv(fit.precision), reduced, 1.0)
+        evidence = [
+            multivariate_normal(np.zeros(3), prior + error).logpdf(measured) for prior in (reduced, np.eye(3))
+        ]
+        assert_allclose(gain, evidence[0] - evidence[1], atol=RIDGE)
+        kept = np.arange(3) != i
+        posterior = np.linalg.inv(np.linalg.inv(reduced + 1e-12 * np.eye(3)) + np.linalg.inv(error))
+        assert_allclose(covariance[np.ix_(kept, kept)], posterior[np.ix_(kept, kept)], atol=RIDGE)
+        assert_allclose(mean[kept], (posterior @ np.linalg.solve(error, measured))[kept], atol=RIDGE)
+
+
+def test_components_are_dropped_only_where_the_evidence_gains_enough():
+    sharp = 0.01 * np.eye(3)
+    assert module._needed(gaussian_fit(np.array([3.0, 0.0, -3.0]), sharp), 1.0).tolist() == [
+        True,
+        False,
+        True,
+    ]
+    assert module._needed(gaussian_fit(np.zeros(3), np.eye(3)), 1.0).all()
+
+
+def test_of_two_components_that_say_the_same_one_stays():
+    # their sum is known well and their difference hardly, so either alone will do, but not neither
+    shared = np.array([[1.0, -0.999], [-0.999, 1.0]])
+    fit = gaussian_fit(np.array([1.0, 1.0]), shared, 1e-4)
+    assert module._needed(fit, 1e-4).tolist() == [False, True]

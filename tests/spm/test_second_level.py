@@ -198,3 +198,15 @@ def test_residual_images_are_all_up_to_64_and_then_spms_64():
     assert len(found) == 64
     residuals = (images - images.mean(axis=0)) / images.std(axis=0, ddof=1)
     np.testing.assert_allclose(found, residuals[residual_scans(70)], atol=1e-12)
+
+
+def test_redundant_columns_change_no_estimate_but_the_betas():
+    rng = np.random.default_rng(6)
+    images, groups = rng.standard_normal((10, 8)), two_groups(4, 6)
+    redundant = np.hstack([np.ones((10, 1)), groups])
+    one, other = group_estimate(images, groups), group_estimate(images, redundant)
+    assert other.dof == one.dof == 8
+    np.testing.assert_allclose(other.residual_mean_square, one.residual_mean_square, rtol=1e-12)
+    first = group_contrast(one, np.array([1.0, -1.0]))
+    second = group_contrast(other, np.array([0.0, 1.0, -1.0]))
+    np.testing.assert_allclose(second.stat, first.stat, rtol=1e-5)

@@ -64,6 +64,10 @@ BAD = {
     ),
     "same name": (nodes(but(SUBJECT, Name="run")), "Nodes[1]: the name 'run' is taken by an earlier node"),
     "order": (nodes(DATASET, SUBJECT), "Nodes[2]: a Subject node cannot follow a Dataset node"),
+    "same level": (
+        nodes(DATASET, but(DATASET, Name="again")),
+        "Nodes[2]: a Dataset node cannot follow a Dataset node",
+    ),
     "unknown source": (
         lambda d: (nodes(SUBJECT)(d), edges(("rum", "subject"))(d)),
         "Edges[0].Source: no node is named 'rum'; did you mean 'run'?",

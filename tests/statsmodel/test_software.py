@@ -50,6 +50,8 @@ def test_noise_model_of_one_package_holds_for_the_other_when_matched(
         (SETTINGS, {"MicrotimeOnset": 8}, {}, (8, 7 / 16)),
         (SETTINGS, {"MicrotimeOnset": 1, "MicrotimeResolution": 32}, {}, (1, 0.0)),
         (SETTINGS, {}, {"SliceTimeRef": 0.5}, (9, 0.5)),
+        (SETTINGS, {}, {"SliceTimeRef": 0.46}, (8, 0.46)),
+        (SETTINGS, {}, {"SliceTimeRef": 0.49}, (9, 0.49)),
         (SETTINGS, {}, {"SliceTimeRef": 1}, (16, 1.0)),
         (SETTINGS, {"MicrotimeOnset": 8}, {"SliceTimeRef": 0.5}, (8, 0.5)),
         (NATIVE, {}, {}, (8, 0.0)),

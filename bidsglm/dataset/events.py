@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.dataset.instead import participant_folders
 from bidsglm.dataset.tsv import MISSING, Table, number, numbers, read_tsv
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import Floats, Run
@@ -118,8 +119,10 @@ def task_trial_types(bids_dir: Path, task: str) -> tuple[str, ...]:
 
 def task_events(bids_dir: Path, task: str) -> Iterator[Path]:
     """Find the events of a task over a whole raw data set."""
-    for folder in ("", "sub-*/func/*_", "sub-*/ses-*/func/*_"):
-        yield from sorted(bids_dir.glob(f"{folder}task-{task}_*events.tsv"))
+    yield from sorted(bids_dir.glob(f"task-{task}_*events.tsv"))
+    for participant in participant_folders(bids_dir):
+        for folder in ("func", "ses-*/func"):
+            yield from sorted(participant.glob(f"{folder}/*_task-{task}_*events.tsv"))
 
 
 def events_of(table: Table, trial_type: str) -> Events:

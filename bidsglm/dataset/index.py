@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bidsglm.dataset.content import absent_content
 from bidsglm.dataset.roots import DESCRIPTION, read_description
-from bidsglm.errors import CannotCreateError, DataError
+from bidsglm.errors import CannotCreateError, DataError, ReadWriteError
 
 if TYPE_CHECKING:
     from bids.layout import BIDSLayout
@@ -173,7 +174,9 @@ def inherited_metadata(index: Index, bold_name: str, entities: Mapping[str, str]
     Raises
     ------
     DataError
-        A JSON file cannot be read.
+        A JSON file cannot be used.
+    ReadWriteError
+        Its content is not here.
     """
     found = _inherited(index, bold_name, entities, {"suffix": "bold", "extension": ".json"}, frozenset())
     metadata: dict[str, Any] = {}
@@ -220,6 +223,8 @@ def _inherits(bold: Mapping[str, str], own: Mapping[str, str], free: frozenset[s
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    if absent := absent_content(path):
+        raise ReadWriteError(f"{path}: {absent}")
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bidsglm.dataset.index import SPACE_ENTITIES, Index, entities_of, nearest_file, read_index, uri
-from bidsglm.dataset.roots import check_raw, dataset_links, derivative_roots, find_participants, listing
+from bidsglm.dataset.nearest import listing
+from bidsglm.dataset.roots import check_raw, dataset_links, derivative_roots, find_participants
 from bidsglm.dataset.runs import Files, check_alike, read_run
 from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, select_bolds
 from bidsglm.dataset.trimming import compared_with_raw

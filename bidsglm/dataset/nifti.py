@@ -17,6 +17,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import DTypeLike, NDArray
 
+from bidsglm.dataset.content import absent_content
 from bidsglm.errors import DataError, NoInputError, ReadWriteError
 from bidsglm.model import Floats, Volume
 
@@ -101,6 +102,8 @@ def read_header(path: Path) -> Header:
 
 
 def _load(path: Path) -> Any:
+    if absent := absent_content(path):
+        raise ReadWriteError(f"{path}: {absent}")
     if not path.is_file():
         raise NoInputError(f"{path}: there is no such file")
     with path.open("rb") as stream:

@@ -1,21 +1,22 @@
 """Where the raw and the preprocessed data lie, and whom they hold."""
 
 import json
+import logging
 import re
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bidsglm.errors import InvalidBidsError, NoInputError, NothingMatchedError
+from bidsglm.dataset.content import absent_content
+from bidsglm.dataset.instead import LABEL, elsewhere, found_instead, holds_series, participant_folders
+from bidsglm.dataset.nearest import listing
+from bidsglm.errors import InvalidBidsError, NoInputError, NothingMatchedError, ReadWriteError, UsageError
 from bidsglm.model import Settings
+
+LOG = logging.getLogger(__name__)
 
 DESCRIPTION = "dataset_description.json"
 REQUIRED_FIELDS = ("Name", "BIDSVersion")
-PREPROCESSED = "desc-preproc_bold.nii"
-SUBJECTS_LOOKED_AT = 20
-"""A folder is judged by its first subjects: listing a thousand takes seconds on a network drive."""
-LABELS_SHOWN = 5
-"""Enough to recognise a misspelt label; a list of a thousand is no help."""
+FMRIPREP = "fmriprep"
 
 
 def find_participants(settings: Settings) -> tuple[str, ...]:
@@ -44,9 +45,13 @@ def find_participants(settings: Settings) -> tuple[str, ...]:
     folders = tuple(derivative_roots(settings).values())
     existing = sorted({label for folder in folders for label in _subjects(folder)})
     if not existing:
+        remedy = elsewhere(folders[0]) or "run fMRIPrep or give --derivatives"
         raise NoInputError(
-            f"{folders[0]}: no sub-* folder with functional data in it; run fMRIPrep or give --derivatives"
+            f"{folders[0]}: no sub-* folder with functional data in it{_misnamed(folders[0])}; {remedy}"
         )
+    for folder in folders:
+        if ignored := _misnamed(folder):
+            LOG.warning("%s%s; left out", folder, ignored)
     wanted = {label.removeprefix("sub-") for label in settings.participant_labels}
     missing = sorted(wanted.difference(existing))
     if missing:
@@ -74,7 +79,7 @@ def check_raw(settings: Settings) -> None:
     if settings.skip_bids_validation:
         return
     path = settings.bids_dir / DESCRIPTION
-    if not path.is_file():
+    if not (path.is_file() or absent_content(path)):
         raise InvalidBidsError(
             f"{path}: missing; every BIDS data set needs it (or give --skip-bids-validation)"
         )
@@ -94,6 +99,8 @@ def derivative_roots(settings: Settings) -> dict[str, Path]:
     ------
     NoInputError
         There is none, or a folder given does not exist.
+    UsageError
+        There are several, and none is given.
     """
     folders = [root for path in settings.derivatives for root in _given_roots(path)]
     if not folders:
@@ -118,7 +125,11 @@ def read_description(path: Path) -> Mapping[str, object]:
     ------
     InvalidBidsError
         It cannot be read or is no JSON object.
+    ReadWriteError
+        Its content is not here.
     """
+    if absent := absent_content(path):
+        raise ReadWriteError(f"{path}: {absent}")
     try:
         description = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -132,23 +143,20 @@ def read_description(path: Path) -> Mapping[str, object]:
     return description
 
 
-def listing(labels: Iterable[str], shown: int = LABELS_SHOWN) -> str:
-    """Name the first few labels, for a message.
-
-    >>> listing(["a", "b", "c"], shown=2)
-    'a, b and 1 more'
-    """
-    labels = list(labels)
-    rest = len(labels) - shown
-    return ", ".join(labels[:shown]) + (f" and {rest} more" if rest > 0 else "")
-
-
 def _subjects(folder: Path) -> list[str]:
     return [
         path.name.removeprefix("sub-")
-        for path in folder.glob("sub-*")
+        for path in participant_folders(folder)
         if (path / "func").is_dir() or any(path.glob("ses-*/func"))
     ]
+
+
+def _misnamed(folder: Path) -> str:
+    """Name the folders that are no participants, as the middle of a message; nothing where there are none."""
+    names = sorted(p.name for p in folder.glob("sub-*") if p.is_dir() and not LABEL.fullmatch(p.name))
+    if not names:
+        return ""
+    return f": {listing(names)}: no participant, a label holds nothing but letters and digits"
 
 
 def _given_roots(path: Path) -> list[Path]:
@@ -156,10 +164,11 @@ def _given_roots(path: Path) -> list[Path]:
         raise NoInputError(f"{path}: no such folder; correct --derivatives")
     if next(path.glob("sub-*"), None) is not None:
         return [path]
-    inside = _fmriprep_like(path)
+    inside = _default_of(path, _fmriprep_like(path))
     if inside is None:
         raise NoInputError(
-            f"{path}: no preprocessed data in it; give fMRIPrep's output folder as --derivatives"
+            f"{path}: no preprocessed data in it; "
+            f"{elsewhere(path) or 'give the output folder of fMRIPrep as --derivatives'}"
         )
     return [inside]
 
@@ -171,40 +180,88 @@ def _is_derivative(folder: Path) -> bool:
 
 def _default_root(bids_dir: Path) -> Path:
     folder = bids_dir / "derivatives"
-    if (folder / "fmriprep").is_dir():
-        return folder / "fmriprep"
-    found = _fmriprep_like(folder) if folder.is_dir() else None
-    if found is None:
-        if _is_derivative(bids_dir):
-            raise NoInputError(
-                f"{bids_dir}: holds preprocessed data; give the raw data set as BIDS_DIR and this folder by"
-                " --derivatives"
-            )
-        raise NoInputError(f"{folder}: no preprocessed data; run fMRIPrep or give --derivatives")
-    return found
-
-
-def _fmriprep_like(folder: Path) -> Path | None:
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return next((path for path in inside if _is_fmriprep_like(path)), None)
-
-
-def _is_fmriprep_like(folder: Path) -> bool:
-    return (
-        folder.name.lower().startswith("fmriprep")
-        or any(name.lower().startswith("fmriprep") for name in _pipelines(folder / DESCRIPTION))
-        or any(
-            next(subject.glob(f"{place}/*_{PREPROCESSED}*"), None) is not None
-            for subject in islice(folder.glob("sub-*"), SUBJECTS_LOOKED_AT)
-            for place in ("func", "ses-*/func")
+    candidates = _fmriprep_like(folder) if folder.is_dir() else []
+    if not candidates and folder.is_dir() and holds_series(folder):
+        return folder
+    found = _default_of(folder, candidates)
+    if found is not None:
+        return found
+    if _is_derivative(bids_dir):
+        raise NoInputError(
+            f"{bids_dir}: holds preprocessed data; give the raw data set as BIDS_DIR and this folder by"
+            " --derivatives"
         )
-    )
+    raise NoInputError(f"{folder}: no preprocessed data; {_others(folder)}")
+
+
+def _others(folder: Path) -> str:
+    """What to do where no folder looks like fMRIPrep's: what another program left may serve."""
+    for path in _folders_in(folder) if folder.is_dir() else ():
+        series = next((p for p in (path, *_folders_in(path)) if holds_series(p, "bold.nii")), None)
+        if series is not None:
+            return f"in {series} {found_instead(participant_folders(series))} and --derivatives {series}"
+    return "run fMRIPrep or give --derivatives"
+
+
+def _default_of(folder: Path, candidates: Sequence[Path]) -> Path | None:
+    """The one of some folders that is meant where none is given.
+
+    A folder named fmriprep is, unless another one holds what another version of fMRIPrep made; else the only
+    one that holds preprocessed series.
+
+    Raises
+    ------
+    UsageError
+        When there are several.
+    """
+    full = [path for path in candidates if holds_series(path)]
+    own = [path for path in full if _is_fmriprep(path)]
+    exact = next((p for p in candidates if FMRIPREP in (p.name, p.relative_to(folder).parts[0])), None)
+    if exact is not None and (len(own) < 2 or exact not in own):
+        return exact
+    pool = own or full or candidates[:1]
+    if len(pool) > 1:
+        named = " and ".join(str(path.relative_to(folder)) for path in pool)
+        raise UsageError(
+            f"{folder}: {named} hold preprocessed data; say by --derivatives which of them to take"
+        )
+    return pool[0] if pool else None
+
+
+def _fmriprep_like(folder: Path) -> list[Path]:
+    """Folders with preprocessed data in a folder, each of them once whatever links lead to it."""
+    found: dict[Path, Path] = {}
+    for path in _folders_in(folder):
+        data = _with_participants(path)
+        if _is_fmriprep(data) or holds_series(data):
+            # fmriprep may be a link to fmriprep-23.2.0, and is then the name that people know.
+            twin = found.setdefault(data.resolve(), data)
+            found[data.resolve()] = data if data.name == FMRIPREP else twin
+    return list(found.values())
+
+
+def _with_participants(folder: Path) -> Path:
+    """The folder itself, or in fMRIPrep's legacy layout (fmriprep/fmriprep) the one inside."""
+    if participant_folders(folder):
+        return folder
+    inside = [path for path in _folders_in(folder) if participant_folders(path)]
+    return next((path for path in inside if _is_fmriprep(path) or holds_series(path)), folder)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _is_fmriprep(folder: Path) -> bool:
+    names = (folder.name, *_pipelines(folder / DESCRIPTION))
+    return any(name.lower().startswith(FMRIPREP) for name in names)
 
 
 def _pipelines(path: Path) -> list[str]:
+    """Names of the programs that made a data set, where its description can be read."""
     try:
-        generators = read_description(path).get("GeneratedBy")
-    except InvalidBidsError:
+        generators = read_description(path).get("GeneratedBy") if path.exists() else None
+    except (InvalidBidsError, ReadWriteError):
         return []
     if not isinstance(generators, list):
         return []

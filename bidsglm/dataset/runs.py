@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bidsglm.dataset.content import absent_content
 from bidsglm.dataset.index import Index, inherited_metadata, uri
 from bidsglm.errors import DataError, ReadWriteError
 from bidsglm.model import Floats, Run
@@ -64,14 +65,12 @@ def read_header(path: Path) -> Header:
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError
 
+    if absent := absent_content(path):
+        raise ReadWriteError(f"{path}: {absent}")
     try:
         image: Any = nib.load(path)
         shape = tuple(int(n) for n in image.shape)
         time_unit = image.header.get_xyzt_units()[1]
-    except FileNotFoundError as error:
-        raise ReadWriteError(
-            f"{path}: its content is not here; fetch it (datalad get) or remove the link"
-        ) from error
     except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, KeyError, zlib.error) as error:
         raise ReadWriteError(
             f"{path}: empty, truncated or no NIfTI image; copy it again or rerun fMRIPrep "
@@ -113,11 +112,14 @@ def read_run(files: Files, raw: Index) -> tuple[Run, Header]:
     Raises
     ------
     ReadWriteError
-        The bold file cannot be read.
+        The bold file cannot be read, or the content of another one is not here.
     DataError
         No repetition time is known, or the metadata make no sense.
     """
     header = read_header(files.bold)
+    for path in filter(None, (files.mask, files.confounds, files.events)):
+        if absent := absent_content(path):
+            raise ReadWriteError(f"{path}: {absent}")
     metadata = inherited_metadata(files.dataset, files.bold.name, files.entities)
     repetition_time, notes = _repetition_time(files, raw, metadata, header)
     run = Run(

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.dataset.index import Index, entities_of, find_files, same_label
-from bidsglm.dataset.roots import listing
-from bidsglm.errors import DataError, NoInputError, NothingMatchedError, UsageError
+from bidsglm.dataset.instead import elsewhere, found_instead
+from bidsglm.dataset.nearest import listing
+from bidsglm.errors import BidsglmError, DataError, NoInputError, NothingMatchedError, UsageError
 from bidsglm.model import Settings
 
 VOLUMES = [".nii.gz", ".nii"]
+SERIES: Mapping[str, object] = {"suffix": "bold", "desc": "preproc", "extension": VOLUMES}
+"""pybids filters for preprocessed runs; the key bold of --bids-filter-file replaces them."""
 DEFAULT_SPACE = "MNI152NLin2009cAsym"
 """fMRIPrep's standard output space."""
 
@@ -47,6 +50,8 @@ ENTITY_KEYS = {
     "label": "label",
 }
 """Long and short names of the entities in the order in which BIDS writes them."""
+MODIFIERS = ("cohort", "resolution", "density")
+"""What fMRIPrep's --output-spaces writes behind a space."""
 LONG_KEYS = {short: long for long, short in ENTITY_KEYS.items()}
 
 
@@ -106,23 +111,11 @@ def _chosen(
 ) -> list[Bold]:
     """Keep all runs that pass the filters, whatever their space."""
     own = settings.bids_filters.get("bold", {})
-    default = {"suffix": "bold", "desc": "preproc", "extension": VOLUMES}
-    bolds = _preprocessed(derivatives, default)
-    participant = derivatives[0].participant
+    bolds = _preprocessed(derivatives, {**SERIES, **own})
     if not bolds:
-        folders = " or ".join(str(dataset.root) for dataset in derivatives)
-        raise NoInputError(
-            f"{folders}: no *_desc-preproc_bold.nii.gz of sub-{participant}; run fMRIPrep on it"
-        )
-    if own:
-        existing = bolds
-        bolds = _preprocessed(derivatives, {**default, **own})
-        if not bolds:
-            found = listing(prefix(named_entities(bold)) for bold in existing)
-            raise NothingMatchedError(
-                f"--bids-filter-file: its key bold matches no preprocessed run of sub-{participant}; "
-                f"there are {found}"
-            )
+        raise _nothing(derivatives, own)
+    if "echo" not in own and "echo" not in model_inputs:
+        bolds = _without_echoes(bolds)
     command_line = {
         "session": ("--session-label", settings.session_labels),
         "task": ("--task-label", settings.task_labels),
@@ -134,6 +127,53 @@ def _chosen(
         entity = {"res": "resolution", "den": "density"}.get(key, LONG_KEYS.get(key, key))
         bolds = _matching(bolds, entity, labels, f"the model's Input.{key} {listing(labels)}")
     return bolds
+
+
+def _nothing(derivatives: Sequence[Index], own: Mapping[str, object]) -> BidsglmError:
+    """Why a participant has no series that can be fitted, and what takes those that there are."""
+    participant = derivatives[0].participant
+    existing = _preprocessed(derivatives, SERIES) if own else []
+    if existing:
+        found = listing(prefix(named_entities(bold)) for bold in existing)
+        return NothingMatchedError(
+            f"--bids-filter-file: its key bold matches no preprocessed run of sub-{participant}; "
+            f"there are {found}"
+        )
+    folders = " or ".join(str(dataset.root) for dataset in derivatives)
+    instead = found_instead([dataset.root / f"sub-{participant}" for dataset in derivatives])
+    other = next(filter(None, (elsewhere(dataset.root) for dataset in derivatives)), "")
+    said = "; ".join(filter(None, (instead, other)))
+    return NoInputError(f"{folders}: no *_desc-preproc_bold.nii.gz of sub-{participant}; {said}")
+
+
+def _without_echoes(bolds: Sequence[Bold]) -> list[Bold]:
+    """Leave out single echoes; fMRIPrep writes them (--me-output-echos) beside their combination.
+
+    Raises
+    ------
+    NoInputError
+        Several echoes of a run that nobody has combined.
+    """
+    echoes: dict[str, list[Bold]] = {}
+    for bold in bolds:
+        if "echo" in bold.entities:
+            echoes.setdefault(_without_echo(bold), []).append(bold)
+    kept = [bold for bold in bolds if "echo" not in bold.entities]
+    combined = {_without_echo(bold) for bold in kept}
+    for name, single in echoes.items():
+        if name not in combined and len(single) > 1:
+            labels = [bold.entities["echo"] for bold in single]
+            raise NoInputError(
+                f"{single[0].dataset.root}: of {name} there are only single echoes "
+                f"({', '.join(f'echo-{label}' for label in labels)}), no combination of them; choose one by "
+                f'--bids-filter-file with {{"bold": {{"echo": "{labels[0]}"}}}}, or give combined series'
+            )
+        kept += single if name not in combined else []
+    return kept
+
+
+def _without_echo(bold: Bold) -> str:
+    return prefix({key: label for key, label in named_entities(bold).items() if key != "echo"})
 
 
 def _preprocessed(derivatives: Sequence[Index], filters: Mapping[str, object]) -> list[Bold]:
@@ -180,8 +220,7 @@ def _in_space(
         if not kept:
             raise NothingMatchedError(
                 f"--space {listing(settings.space)}: matches no preprocessed run of "
-                f"sub-{bolds[0].dataset.participant}; there are "
-                f"{_labels('space', sorted({bold.entities.get('space', '') for bold in bolds}))}"
+                f"sub-{bolds[0].dataset.participant}; {_spaces(bolds)}"
             )
         return kept
     spaces = {bold.entities.get("space", "") for bold in bolds}
@@ -194,6 +233,29 @@ def _in_space(
         f"{bolds[0].dataset.root}: sub-{bolds[0].dataset.participant} has several spaces, "
         f"{_labels('space', sorted(spaces))}; choose with --space"
     )
+
+
+def _spaces(bolds: Iterable[Bold]) -> str:
+    """Which spaces there are, and when --space is to be omitted."""
+    there = sorted({_written_space(bold) for bold in bolds})
+    said = f"there are {_labels('space', there)}"
+    if there == [""]:
+        return f"{said}, which is how fMRIPrep names the space of the scans; omit --space"
+    if len(there) == 1:
+        return f"{said}; omit --space, the only one there is is taken"
+    if "" in there:
+        return (
+            f"{said}; give one of them, or for files without space no --space but --bids-filter-file with "
+            '{"bold": {"space": null}}'
+        )
+    default = any(space.partition(":")[0] == DEFAULT_SPACE for space in there)
+    return f"{said}; give one of them" + (f", or omit --space for {DEFAULT_SPACE}" if default else "")
+
+
+def _written_space(bold: Bold) -> str:
+    """A file's space as fMRIPrep's --output-spaces writes it."""
+    named = [f"{ENTITY_KEYS[key]}-{bold.entities[key]}" for key in MODIFIERS if key in bold.entities]
+    return ":".join([bold.entities.get("space", ""), *named])
 
 
 def _is_in(bold: Bold, space: str) -> bool:

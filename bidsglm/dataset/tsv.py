@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.dataset.content import absent_content
 from bidsglm.errors import DataError, ReadWriteError
 from bidsglm.model import Floats
 
@@ -37,12 +38,10 @@ def read_tsv(path: Path) -> Table:
     DataError
         It is no UTF-8 text, has no header, or a row has more cells than the header.
     """
+    if absent := absent_content(path):
+        raise ReadWriteError(f"{path}: {absent}")
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise ReadWriteError(
-            f"{path}: its content is not here; fetch it (datalad get) or replace it"
-        ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text; save it as UTF-8") from error
     except OSError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bidsglm.citation import write_citation, write_methods
 from bidsglm.dataset.layout import dataset_links, find_participants
+from bidsglm.dataset.roots import derivative_roots
 from bidsglm.dataset.validation import check_valid
 from bidsglm.errors import BidsglmError, NothingMatchedError
 from bidsglm.execution.dask_cluster import check_reachable, on_dask
@@ -83,6 +84,8 @@ def _without_fit(labels: Sequence[str], tell: Callable[[str], None]) -> int:
 
 def _dry_run(settings: Settings, labels: Sequence[str]) -> int:
     """Say what would be fitted, and what would fail before an image is read; returns the exit code."""
+    for folder in derivative_roots(settings).values():
+        print(f"preprocessed data: {folder}")
 
     def tell(label: str) -> None:
         print(describe_participant(settings, label))

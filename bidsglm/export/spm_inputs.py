@@ -9,7 +9,7 @@ from scipy.io import savemat
 
 from bidsglm.export.record import Averaged
 from bidsglm.model import CONSTANT, Condition, DesignMatrix, Floats, Hrf, ModelSpecification, Paradigm
-from bidsglm.spm.regressors import event_weights, microtime_onset
+from bidsglm.spm.regressors import microtime_onset
 
 MAT_TEXT = b"MATLAB 5.0 MAT-file, conditions of one run for SPM12"
 MAT_TEXT_LENGTH = 116
@@ -46,9 +46,9 @@ def session_inputs(
 ) -> tuple[SessionInputs, ...]:
     """Divide the columns of each run's design between conditions and ready-made regressors.
 
-    A batch knows no heights of events, and one timing for all runs: what has its own becomes a regressor. So
-    does a condition with a modulator that orthogonalisation leaves nothing of: with some fifty events, SPM
-    takes its rounding errors for a modulation, and the real modulators behind it lose their place.
+    A batch knows no heights of events, and one timing for all runs: what has its own becomes a regressor. A
+    modulator without variance stays a modulator: SPM itself leaves nothing of it, while a ready-made column
+    is centred, which moves the constant.
     """
     timings = [(p.repetition_time, microtime_onset(p, model)) for p in paradigms]
     return tuple(
@@ -58,18 +58,13 @@ def session_inputs(
 
 
 def _session(paradigm: Paradigm, design: DesignMatrix, hrf: Hrf, same_timing: bool) -> SessionInputs:
-    described = tuple(c for c in paradigm.conditions if same_timing and c.amplitudes is None and _alive(c))
+    described = tuple(c for c in paradigm.conditions if same_timing and c.amplitudes is None)
     others = [c for c in paradigm.conditions if c not in described]
     ready = tuple(_columns(others, hrf))
     columns = [design.names.index(name) for name in ready]
     regressors = np.column_stack([design.matrix[:, columns], paradigm.confounds])
     names = (*_columns(described, hrf), *ready, *paradigm.confound_names)
     return SessionInputs(described, ready, paradigm.confound_names, regressors, names)
-
-
-def _alive(condition: Condition) -> bool:
-    """Whether every weight column of the events has something in it."""
-    return bool(event_weights(condition, dt=1.0).any(axis=0).all())
 
 
 def _columns(conditions: Sequence[Condition], hrf: Hrf) -> Iterator[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import bidsglm
+from bidsglm.dataset.instead import participant_folders
 from bidsglm.dataset.roots import find_participants
 from bidsglm.errors import BidsglmError, NoInputError, NothingMatchedError, ReadWriteError
 from bidsglm.messages import LOG
@@ -134,9 +135,7 @@ def _asked_for(settings: Settings) -> tuple[str, ...]:
         raise
     except BidsglmError as error:
         LOG.warning("%s", error)
-        done = sorted(
-            path.name.removeprefix("sub-") for path in settings.output_dir.glob("sub-*") if path.is_dir()
-        )
+        done = [path.name.removeprefix("sub-") for path in participant_folders(settings.output_dir)]
         return tuple(label for label in done if label in (settings.participant_labels or done))
 
 

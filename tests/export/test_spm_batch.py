@@ -62,14 +62,14 @@ def test_event_heights_become_ready_regressors_and_the_batch_says_so(unit_of):
     assert text.count("their regressors, convolved:\n% strength\n") == 2
 
 
-def test_condition_with_a_modulator_without_variance_is_ready_made(unit_of):
+def test_modulator_without_variance_is_a_plain_modulator(unit_of):
     unit = unit_of("modulator without variance")
-    (look,) = read_conditions(unit.folder / "run-1_conditions.mat")
-    assert look.name == "look"
-    design = unit.fitted.prepared.designs["spm"][0]
-    ready = np.loadtxt(unit.folder / "run-1_regressors.txt")
-    columns = [design.names.index(f"trial_type.move{end}") for end in ("", "_x_flat^1", "_x_rt^1")]
-    np.testing.assert_array_equal(ready, design.matrix[:, columns])
+    look, move = read_conditions(unit.folder / "run-1_conditions.mat")
+    assert (look.name, move.name) == ("look", "move")
+    flat, times = move.modulators
+    assert (flat.name, np.ptp(flat.values)) == ("flat", 0)
+    assert (times.name, np.ptp(times.values) > 0) == ("rt", True)
+    assert "convolved" not in unit.text("spm_batch.m")
 
 
 def test_names_survive_every_quoting(unit_of):

@@ -15,7 +15,7 @@ from bidsglm.errors import (
     UsageError,
 )
 from bidsglm.model import Settings
-from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, hyphenated
+from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, check_level, hyphenated
 from bidsglm.process.signals import ended_by_signals
 from bidsglm.process.workplace import work_dir_in_use
 
@@ -152,12 +152,14 @@ def _main(words: Sequence[str]) -> int:
 
             print(descriptor_text(), end="")
             return 0
-        arguments = build_parser().parse_args(hyphenated(words))
+        parser = build_parser()
+        arguments = parser.parse_args(hyphenated(words))
         if arguments.analysis_level not in LEVELS:
             raise UnknownLevelError(
                 f"unknown analysis level {arguments.analysis_level!r}; behind bids_dir and output_dir comes "
                 f"one of {', '.join(LEVELS)}"
             )
+        check_level(arguments, parser)
         return _run(_settings(arguments))
     except BidsglmError as error:
         print(f"bidsglm: {error}", file=sys.stderr)

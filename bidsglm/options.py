@@ -9,6 +9,7 @@ from typing import NoReturn
 import bidsglm
 from bidsglm.errors import UsageError
 from bidsglm.resources import memory_size, scheduler_address
+from bidsglm.statsmodel.nearest import hint
 
 LEVELS = {"participant": "participant", "subject": "participant", "group": "group", "dataset": "group"}
 FILTER_KEYS = ("bold", "mask", "events", "confounds")
@@ -40,6 +41,40 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+        """Parse, and name the nearest option for a word that is none."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._nearest(unknown[0])}")
+        return parsed
+
+    def _nearest(self, word: str) -> str:
+        option = word.partition("=")[0]
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        begun = [name for name in known if len(option) > len("--x") and name.startswith(option)]
+        return hint(option, begun or known) if option.startswith("--") else ""
+
+
+ONLY_AT = {"permutations": "group", "scheduler": "participant"}
+"""Options that do nothing at the other level."""
+
+
+def check_level(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse an option that would do nothing at the level asked for.
+
+    Raises
+    ------
+    UsageError
+        Naming the option and its level.
+    """
+    for name, level in ONLY_AT.items():
+        given = getattr(arguments, name) != parser.get_default(name)
+        if given and LEVELS[arguments.analysis_level] != level:
+            raise UsageError(
+                f"--{name.replace('_', '-')} does nothing at the {LEVELS[arguments.analysis_level]} level; "
+                f"give it to the {level} level"
+            )
 
 
 def _label(prefix: str):  # type: ignore[no-untyped-def]

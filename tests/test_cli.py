@@ -71,6 +71,17 @@ def test_levels_have_aliases(settings_of, typed: str, level: str) -> None:
         (["bids", "bids", "participant"], 64, "raw data folder itself"),
         (["bids", "out", "participant", "--bids-filter-file", "none.json"], 66, "none.json"),
         (["none", "out", "participant"], 66, "none"),
+        (["bids", "out", "participant", "--permutations", "99"], 64, "give it to the group level"),
+        (["bids", "out", "subject", "--permutations=99"], 64, "does nothing at the participant level"),
+        (["bids", "out", "group", "--scheduler", "node:8786"], 64, "give it to the participant level"),
+        (["bids", "out", "participant", "--smoothing", "6"], 64, "did you mean '--smoothing-fwhm'?"),
+        (["bids", "out", "participant", "--smoothing_fwmh=6"], 64, "did you mean '--smoothing-fwhm'?"),
+        (
+            ["bids", "out", "participant", "--participant_labels", "1"],
+            64,
+            "did you mean '--participant-label'?",
+        ),
+        (["bids", "out", "participant", "--nthreads", "1"], 64, "--omp-nthreads"),
     ],
 )
 def test_wrong_command_line_is_one_line_and_its_code(

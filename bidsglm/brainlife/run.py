@@ -11,6 +11,7 @@ from bidsglm.brainlife.config import OUTPUT, read_config
 from bidsglm.brainlife.product import failures, write_product
 from bidsglm.cli import main
 from bidsglm.errors import BidsglmError
+from bidsglm.options import ONLY_AT
 from bidsglm.outputs.summaries import summary_paths
 from bidsglm.process.signals import ended_by_signals
 
@@ -67,4 +68,15 @@ def _analyse(folder: Path, output_dir: Path) -> int:
 
 
 def _level(level: str, bids_dir: str, output_dir: Path, options: Sequence[str]) -> int:
-    return main([bids_dir, str(output_dir), level, *options])
+    others = [f"--{name.replace('_', '-')}" for name, only in ONLY_AT.items() if only != level]
+    return main([bids_dir, str(output_dir), level, *_without(options, others)])
+
+
+def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Words of a command line without some options and their one value: a task has both levels.
+
+    >>> _without(["--hrf", "spm", "--permutations", "99"], ["--permutations"])
+    ['--hrf', 'spm']
+    """
+    dropped = {i + j for i, word in enumerate(words) if word in options for j in (0, 1)}
+    return [word for i, word in enumerate(words) if i not in dropped]

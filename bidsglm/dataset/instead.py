@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from bidsglm.dataset.nearest import listing
+from bidsglm.statsmodel.nearest import listing
 
 PREPROCESSED = "desc-preproc_bold.nii"
 PLACES = ("func", "ses-*/func")

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bidsglm.dataset.index import SPACE_ENTITIES, Index, entities_of, nearest_file, read_index, uri
-from bidsglm.dataset.nearest import listing
 from bidsglm.dataset.roots import check_raw, dataset_links, derivative_roots, find_participants
 from bidsglm.dataset.runs import Files, check_alike, read_run
 from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, select_bolds
 from bidsglm.dataset.trimming import compared_with_raw
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.model import Settings, Unit
+from bidsglm.statsmodel.nearest import listing
 
 __all__ = ["dataset_links", "find_participants", "find_units"]
 

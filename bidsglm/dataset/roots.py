@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bidsglm.dataset.content import absent_content
 from bidsglm.dataset.instead import LABEL, elsewhere, found_instead, holds_series, participant_folders
-from bidsglm.dataset.nearest import listing
 from bidsglm.errors import InvalidBidsError, NoInputError, NothingMatchedError, ReadWriteError, UsageError
 from bidsglm.model import Settings
+from bidsglm.statsmodel.nearest import listing
 
 LOG = logging.getLogger(__name__)
 

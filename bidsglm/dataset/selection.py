@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from bidsglm.dataset.index import Index, entities_of, find_files, same_label
 from bidsglm.dataset.instead import elsewhere, found_instead
-from bidsglm.dataset.nearest import listing
 from bidsglm.errors import BidsglmError, DataError, NoInputError, NothingMatchedError, UsageError
 from bidsglm.model import Settings
+from bidsglm.statsmodel.nearest import listing
 
 VOLUMES = [".nii.gz", ".nii"]
 SERIES: Mapping[str, object] = {"suffix": "bold", "desc": "preproc", "extension": VOLUMES}

@@ -1,18 +1,16 @@
 """The command line: arguments -> Settings -> exit code."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bidsglm.errors import (
     EXIT_FAILED,
-    BidsglmError,
-    DataError,
-    NoInputError,
     UnknownLevelError,
     UsageError,
+    foreseen,
+    one_line,
 )
 from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, check_level, hyphenated
@@ -21,29 +19,12 @@ from bidsglm.process.workplace import work_dir_in_use
 
 
 def _filters(path: Path | None) -> dict[str, dict[str, object]]:
-    """Read the BIDS filter file.
-
-    Raises
-    ------
-    NoInputError, DataError
-        When it is missing, or not an object of objects under the known keys.
-    """
+    """Read the BIDS filter file, if there is one."""
     if path is None:
         return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise NoInputError(
-            f"{path}: cannot read this filter file ({error.strerror}); check the path"
-        ) from error
-    except ValueError as error:
-        raise DataError(f"{path}: is not valid JSON ({error}); correct it") from error
-    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise DataError(f'{path}: must be an object like {{"bold": {{"session": "1"}}}}')
-    unknown = [key for key in content if key not in FILTER_KEYS]
-    if unknown:
-        raise DataError(f"{path}: unknown key {unknown[0]!r}; the keys are {', '.join(FILTER_KEYS)}")
-    return content
+    from bidsglm.dataset.filter_file import read_filters
+
+    return read_filters(path, FILTER_KEYS)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -161,22 +142,28 @@ def _main(words: Sequence[str]) -> int:
             )
         check_level(arguments, parser)
         return _run(_settings(arguments))
-    except BidsglmError as error:
-        print(f"bidsglm: {error}", file=sys.stderr)
-        return error.exit_code
     except Exception as error:
-        from bidsglm.messages import log_traceback
-
-        log_traceback("unexpected error")
-        text = " ".join(str(error).split())
-        print(
-            f"bidsglm: unexpected {type(error).__name__}: {text}; please report it with the log folder",
-            file=sys.stderr,
-        )
-        return EXIT_FAILED
+        return _said(error)
     except KeyboardInterrupt:
         print(
             "bidsglm: interrupted; finished participants are kept, run the same command to go on",
             file=sys.stderr,
         )
         return EXIT_FAILED
+
+
+def _said(error: Exception) -> int:
+    """Say in one line what went wrong; returns the exit code."""
+    known = foreseen(error)
+    if known is not None:
+        print(f"bidsglm: {known}", file=sys.stderr)
+        return known.exit_code
+    from bidsglm.messages import log_traceback
+
+    log_traceback("unexpected error")
+    print(
+        f"bidsglm: unexpected {type(error).__name__}: {one_line(str(error))}; please report it with the log "
+        "folder",
+        file=sys.stderr,
+    )
+    return EXIT_FAILED

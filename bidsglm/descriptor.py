@@ -12,7 +12,7 @@ from typing import Any
 
 import bidsglm
 from bidsglm import errors
-from bidsglm.options import build_parser, count, derivatives, non_negative, seed
+from bidsglm.options import Amount, Count, build_parser, derivatives, seed
 
 IMAGE = "bidsglm/bidsglm"
 LEVELS = ("participant", "group")
@@ -43,17 +43,17 @@ def _type(action: argparse.Action) -> dict[str, Any]:
     Boutiques mounts files into the container, and refuses one that is not there: a folder that is made
     when it is needed (DIR) stays text.
 
-    >>> _type(argparse.ArgumentParser().add_argument("--n-procs", type=count))
-    {'type': 'Number', 'integer': True, 'minimum': 1}
+    >>> _type(argparse.ArgumentParser().add_argument("--n-procs", type=Count(9)))
+    {'type': 'Number', 'integer': True, 'minimum': 1, 'maximum': 9}
     """
     if action.nargs == 0:
         return {"type": "Flag"}
-    if action.type is count:
-        return {"type": "Number", "integer": True, "minimum": 1}
+    if isinstance(action.type, Count):
+        return {"type": "Number", "integer": True, "minimum": 1, "maximum": action.type.highest}
     if action.type is seed:
         return {"type": "Number", "integer": True, "minimum": 0}
-    if action.type is non_negative:
-        return {"type": "Number", "minimum": 0}
+    if isinstance(action.type, Amount):
+        return {"type": "Number", "minimum": 0, "maximum": action.type.highest}
     if action.type in (Path, derivatives) and action.metavar != "DIR":
         return {"type": "File"}
     return {"type": "Number"} if action.type in (int, float) else {"type": "String"}

@@ -1,16 +1,37 @@
 """What can go wrong, each with the exit code that the BIDS Apps specification gives it.
 
 The message of every error is one line: it names the file (with line or column where there is one),
-says what is wrong with it and what to do about it.
+says what is wrong with it and what to do about it. Whatever stands in a file or its name, it stays one line
+that a terminal can show.
 """
 
 EXIT_FAILED = 1
+LONGEST_LINE = 1_500
+"""Characters of a message; a table's hundred thousand column names do not belong into it."""
+
+
+def one_line(text: str) -> str:
+    r"""Text without line breaks, control characters and what is no Unicode; the middle of long ones is cut.
+
+    >>> print(one_line("sub-01\x1b[2J: two\nlines, \udcff"))
+    sub-01\x1b[2J: two lines, \udcff
+    """
+    plain = " ".join(line.strip() for line in text.splitlines())
+    if not plain.isprintable():
+        plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+    if len(plain) <= LONGEST_LINE:
+        return plain
+    half = LONGEST_LINE // 2
+    return f"{plain[:half]} ... {plain[-half:]}"
 
 
 class BidsglmError(Exception):
     """Any failure that bidsglm foresees; its text is meant for the user."""
 
     exit_code = EXIT_FAILED
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class InvalidBidsError(BidsglmError):
@@ -61,7 +82,30 @@ class ReadWriteError(BidsglmError):
     exit_code = 74
 
 
+class TryLaterError(BidsglmError):
+    """There is not enough memory for it now."""
+
+    exit_code = 75
+
+
 class ClusterError(BidsglmError):
     """A Dask cluster cannot be reached, or its workers cannot do the work."""
 
     exit_code = 74
+
+
+def foreseen(error: Exception) -> BidsglmError | None:
+    """The error as one that the user can act on, whichever library it comes from; None where it is not.
+
+    >>> print(foreseen(OSError(116, "Stale file handle", "sub-01_bold.nii.gz")))
+    sub-01_bold.nii.gz: Stale file handle; check disk and rights, then run the same command again
+    """
+    if isinstance(error, BidsglmError):
+        return error
+    if isinstance(error, MemoryError):
+        return TryLaterError("out of memory; give it more, or fewer --n-procs")
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return ReadWriteError(
+            f"{error.filename}: {error.strerror}; check disk and rights, then run the same command again"
+        )
+    return None

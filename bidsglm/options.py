@@ -1,8 +1,11 @@
 """The options: what the command line takes, and how each word is read."""
 
 import argparse
+import math
+import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +22,19 @@ WIDTH = 100
 """Characters of a line of the help; longer ones are hard to read."""
 HELP_COLUMN = 36
 """Where the explanations begin."""
+
+WIDEST_KERNEL = 100.0
+"""mm; half of a head."""
+LONGEST_CUTOFF = 1e6
+"""s; eleven days, far beyond any run: 0 is no filter."""
+HIGHEST_THRESHOLD = 1e6
+"""Share of the global; no voxel is a million times as bright as the mean."""
+MOST_DATA_SETS = 100_000
+"""Simulated ones: rates are known to a thousandth with these, after days."""
+MOST_PERMUTATIONS = 1_000_000
+"""A p value of one in a million is as small as a permutation test need know."""
+MOST_PROCESSES = 4_096
+"""Of one machine, or threads of one process."""
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -89,29 +105,64 @@ def _label(prefix: str):  # type: ignore[no-untyped-def]
     return label
 
 
-def non_negative(text: str) -> float:
-    """Type of an argument: 0 or a positive number."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"{text} must not be negative")
-    return value
+@dataclass(frozen=True)
+class Amount:
+    """Type of an argument: 0 or a positive number, within reason.
+
+    >>> Amount(100)("6")
+    6.0
+    """
+
+    highest: float
+
+    def __call__(self, text: str) -> float:
+        """Read an argument."""
+        value = _number(text)
+        if not value >= 0:
+            raise argparse.ArgumentTypeError(f"{text} must not be negative")
+        if value > self.highest:
+            raise argparse.ArgumentTypeError(f"{text} must not exceed {self.highest:g}")
+        return value
 
 
-def count(text: str) -> int:
-    """Type of an argument: a whole number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
-    return int(text)
+@dataclass(frozen=True)
+class Count:
+    """Type of an argument: a whole number of at least 1, within reason.
+
+    >>> Count(1000)("12")
+    12
+    """
+
+    highest: int
+
+    def __call__(self, text: str) -> int:
+        """Read an argument."""
+        if not re.fullmatch(r"[0-9]{1,15}", text) or not int(text):
+            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
+        if int(text) > self.highest:
+            raise argparse.ArgumentTypeError(f"{text} must not exceed {self.highest}")
+        return int(text)
 
 
-def _threshold(text: str) -> float:
+non_negative = Amount(1e6)
+count = Count(1_000_000)
+"""Where nothing narrower is known."""
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"[-+0-9.a-zA-Z]+", text):  # Python's float takes 1_0 too
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor -Inf") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def _threshold(text: str) -> float:
+    value = _number(text)
+    if not (value == -math.inf or abs(value) <= HIGHEST_THRESHOLD):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a share of the global nor -Inf")
+    return value
 
 
 def derivatives(text: str) -> Path:
@@ -224,7 +275,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="matched: the same model in both; native: what the model leaves out takes each package's own "
         "default (matched)",
     )
-    group.add_argument("--smoothing-fwhm", type=non_negative, metavar="MM", help="smooth before the fit (0)")
+    group.add_argument(
+        "--smoothing-fwhm", type=Amount(WIDEST_KERNEL), metavar="MM", help="smooth before the fit (0)"
+    )
     group.add_argument(
         "--no-attribution",
         action="store_true",
@@ -235,7 +288,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--hrf", metavar="MODEL", help='as in a model file: "spm + derivative", glover ... (spm)'
     )
     group.add_argument(
-        "--high-pass", type=non_negative, metavar="SECONDS", help="cut-off; 0 for no filter (128)"
+        "--high-pass", type=Amount(LONGEST_CUTOFF), metavar="SECONDS", help="cut-off; 0 for no filter (128)"
     )
     group.add_argument(
         "--noise-model", metavar="NAME", help="ar1, fast, ols; ar2 and higher for nilearn (ar1)"
@@ -263,7 +316,7 @@ def seed(text: str) -> int:
     >>> seed("12")
     12
     """
-    if not text.isdigit() or int(text) >= 2**32:
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0 to {2**32 - 1}")
     return int(text)
 
@@ -277,7 +330,7 @@ def _add_group(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--permutations",
-        type=count,
+        type=Count(MOST_PERMUTATIONS),
         default=0,
         metavar="N",
         help="familywise p of the group's effects by N permutations (nilearn's), in memory (none)",
@@ -305,7 +358,7 @@ def _add_supplements(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--calibrate",
-        type=count,
+        type=Count(MOST_DATA_SETS),
         metavar="N",
         help="false and true positives of both packages on N simulated data sets of each kind (none)",
     )
@@ -318,13 +371,17 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         "--n-procs",
         "--nprocs",
         "--n-cpus",
-        type=count,
+        type=Count(MOST_PROCESSES),
         default=1,
         metavar="N",
         help="participants at the same time (1)",
     )
     group.add_argument(
-        "--omp-nthreads", type=count, default=1, metavar="N", help="threads of each process (1)"
+        "--omp-nthreads",
+        type=Count(MOST_PROCESSES),
+        default=1,
+        metavar="N",
+        help="threads of each process (1)",
     )
     group.add_argument(
         "--mem",

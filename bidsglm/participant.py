@@ -20,6 +20,7 @@ from bidsglm.supplements import Supplement, add_supplements
 from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanation import explain
 from bidsglm.unit.fit import fit, prepare, run_label
+from bidsglm.unit.memory import check_memory
 from bidsglm.unit.models import Model, model_path, units_with_models
 from bidsglm.unit.summary import Stamp, fit_digest, is_finished, summary_path
 from bidsglm.unit.writing import write_unit
@@ -46,6 +47,7 @@ def _fit_unit(unit: Unit, model: Model, settings: Settings, digest: str) -> None
     started = datetime.now(UTC)
     LOG.info("%s: fitting %d run%s", unit.prefix, len(unit.runs), "s" * (len(unit.runs) > 1))
     prepared = prepare(unit, model.specification, settings.backends)
+    check_memory(unit, model.specification, settings)
     fitted = fit(prepared)
     LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
     for note in fitted.notes:

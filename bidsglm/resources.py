@@ -4,6 +4,8 @@ import argparse
 import re
 from urllib.parse import urlsplit
 
+LARGEST_MEMORY = 2**60
+"""Bytes: an exabyte, which no machine has."""
 SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 """Protocols that Dask schedulers speak."""
 
@@ -14,12 +16,12 @@ def memory_size(text: str) -> int:
     >>> memory_size("8G"), memory_size("500"), memory_size("1.5GB"), memory_size("1GiB")
     (8000000000, 500000000, 1500000000, 1073741824)
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([KMGT])(i)?B?)?", text.strip(), re.IGNORECASE)
+    found = re.fullmatch(r"([0-9]{1,20}(?:\.[0-9]{1,20})?) ?(?:([KMGT])(i)?B?)?", text.strip(), re.IGNORECASE)
     size = 0.0
     if found:
         number, unit, binary = found.groups()
         size = float(number) * (1024 if binary else 1000) ** (" KMGT".index((unit or "M").upper()))
-    if size < 1:
+    if not 1 <= size <= LARGEST_MEMORY:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 8G, 500M or 500 (MB)")
     return int(size)
 

@@ -27,7 +27,7 @@ FLOORS = (
     ("spm",),
     ("process",),
     ("statsmodel", "outputs"),
-    ("messages",),
+    ("messages", "inputs"),
     ("model",),
     ("errors",),
 )

@@ -1,12 +1,12 @@
 """config.json, as brainlife writes it, into words of the command line."""
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bidsglm.errors import DataError, NoInputError, UsageError
+from bidsglm.inputs import Kind, read_json
 from bidsglm.options import build_parser
 
 OUTPUT = "output"
@@ -14,6 +14,13 @@ OUTPUT = "output"
 
 BIDS, FMRIPREP = "bids", "fmriprep"
 """Keys of the two input folders."""
+
+CONFIG = Kind(
+    NoInputError,
+    DataError,
+    "cannot be read (there is no such file); brainlife writes it",
+    f'it must be an object like {{"{BIDS}": "bids", "{FMRIPREP}": "fmriprep"}}',
+)
 
 ONLY_PRINT = ("--help", "--version", "--bids-exec-spec")
 """Options with which the program prints something and ends: no task for brainlife."""
@@ -34,15 +41,7 @@ def read_config(path: Path) -> Config:
     NoInputError, DataError, UsageError
         When it is missing, no JSON object, or asks for what there is not.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise NoInputError(f"{path}: cannot be read ({error.strerror}); brainlife writes it") from error
-    except ValueError as error:
-        raise DataError(f"{path}: is not valid JSON ({error}); correct it") from error
-    if not isinstance(content, dict):
-        raise DataError(f'{path}: must be an object like {{"{BIDS}": "bids", "{FMRIPREP}": "fmriprep"}}')
-    return config(content, str(path))
+    return config(read_json(path, CONFIG), str(path))
 
 
 def config(content: Mapping[str, Any], origin: str) -> Config:
@@ -68,6 +67,9 @@ def config(content: Mapping[str, Any], origin: str) -> Config:
     """
     if not content.get(BIDS):
         raise UsageError(f"{origin}: lacks {BIDS}, the folder of the raw data set; add it")
+    for key, value in content.items():
+        if not key.startswith("_") and not _is_plain(value):
+            raise UsageError(f"{origin}: {key} must be text, a number, true, false or a list of these")
     known = _options()
     options: list[str] = []
     for key, value in content.items():
@@ -80,6 +82,18 @@ def config(content: Mapping[str, Any], origin: str) -> Config:
             )
         options += _words(known[name], name, value)
     return Config(str(content[BIDS]), tuple(options))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value can be words of a command line.
+
+    >>> _is_plain(["a", 2]), _is_plain({"a": 2}), _is_plain("a" + chr(0))
+    (True, False, False)
+    """
+    listed = value if isinstance(value, list) else [value]
+    return all(
+        item is None or (isinstance(item, str | int | float) and chr(0) not in str(item)) for item in listed
+    )
 
 
 def _options() -> dict[str, argparse.Action]:

@@ -12,15 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.dataset.atlas_labels import find_labels, listed, read_labels
+from bidsglm.dataset.atlas_labels import LARGEST_INDEX, find_labels, listed, read_labels
 from bidsglm.dataset.masks import Grid, is_same_grid
-from bidsglm.dataset.nifti import read_header, read_map
+from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.errors import DataError, NoInputError
+from bidsglm.inputs import Kind, file_size
 from bidsglm.model import Floats
 
 WHOLE = 1e-4
 """Whole numbers that were stored scaled are off by the rounding of the scale."""
-LARGEST_INDEX = 2**31 - 1
+BLOCK = 2**20
+"""Voxels that are looked at together: the whole atlas stands in memory once, as it is stored."""
+MOST_REGIONS = 20_000
+"""Each gets a row in a table for every contrast; the finest parcellations have a thousand."""
+ATLAS = Kind(NoInputError, DataError, "there is no such atlas; check --atlas", "give a NIfTI file")
 
 
 class Atlas(NamedTuple):
@@ -57,8 +62,9 @@ def read_atlas(path: Path, labels: Path | None = None) -> Atlas:
     DataError
         When the image holds no regions, several volumes, or values that number none; or the labels are wrong.
     """
-    if not path.is_file():
-        raise NoInputError(f"{path}: there is no such atlas; check --atlas")
+    if path.is_dir():
+        raise NoInputError(f"{path}: is a folder; --atlas takes a NIfTI file")
+    file_size(path, ATLAS)
     chosen = labels or find_labels(path)
     stamps = tuple(
         (file.stat().st_size, file.stat().st_mtime_ns) for file in (path, chosen) if file and file.is_file()
@@ -75,21 +81,47 @@ def _read(path: Path, labels: Path | None, _: tuple[tuple[int, int], ...]) -> At
             f"{path}: has {header.n_volumes} volumes; an atlas needs one, with the number of a region in "
             "each voxel (of a probabilistic atlas, take the maximum probability image)"
         )
-    values, affine = read_map(path)
-    grid = Grid((header.shape[0], header.shape[1], header.shape[2]), affine)
-    numbers = _whole_numbers(path, values.reshape(grid.shape))
-    found, places = np.unique(numbers, return_inverse=True)
-    if 0 not in found:
-        places = places + 1
+    grid = Grid((header.shape[0], header.shape[1], header.shape[2]), header.affine)
+    found, places = _regions(header)
     indices = tuple(int(index) for index in found if index)
     if not indices:
         raise DataError(f"{path}: holds no region, every voxel is 0; choose another atlas")
     given = read_labels(labels) if labels else {}
     names = tuple(given.get(index, str(index)) for index in indices)
-    content = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (path, labels) if file]
-    shaped = places.reshape(grid.shape).astype(np.int32)
+    content = [_digest(file) for file in (path, labels) if file]
+    shaped = places.reshape(grid.shape, order="F")
     notes = _notes(path, labels, indices, given)
     return Atlas(path, labels, grid, shaped, indices, names, "-".join(content), notes)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _regions(header: Header) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Numbers in an image, 0 included, ascending; and for each voxel, x fastest, the place of its number.
+
+    Raises
+    ------
+    DataError
+        When a value is no region's number, or there are too many.
+    """
+    (stored,) = volumes(header)
+    blocks = [slice(start, start + BLOCK) for start in range(0, stored.size, BLOCK)]
+    found = np.zeros(1, dtype=np.int64)
+    for block in blocks:
+        found = np.union1d(found, _whole_numbers(header.path, header.scaled(stored[block])))
+        if found.size > MOST_REGIONS:
+            raise DataError(
+                f"{header.path}: holds more than {MOST_REGIONS:,} different numbers; an atlas has one for "
+                "each region (is it a statistical map?)"
+            )
+    places = np.empty(stored.size, dtype=np.int32)
+    for block in blocks:
+        numbers = _whole_numbers(header.path, header.scaled(stored[block]))
+        places[block] = np.searchsorted(found, numbers)
+    return found, places
 
 
 def _whole_numbers(path: Path, values: Floats) -> NDArray[np.int64]:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
-from bidsglm.errors import DataError, NoInputError, ReadWriteError
+from bidsglm.errors import DataError, NoInputError
+from bidsglm.inputs import Kind, file_size, read_text
 
 INDEX_COLUMNS = ("index", "id", "value", "number", "roi_id", "roi")
 """BIDS has `index`; the others come from nilearn, CONN and lists made by hand."""
@@ -14,6 +15,13 @@ NAME_COLUMNS = ("name", "label", "region", "region_name", "roi_name", "structure
 ENTITIES_OF_THE_GRID = r"_(res|den)-[0-9A-Za-z]+"
 """One labels file may serve an atlas at several resolutions."""
 BACKGROUND = 0
+LONGEST_NAME = 1_000
+"""Characters: a name stands in tables and on a page."""
+LARGEST_INDEX = 2**31 - 1
+"""Of a region: what an image of whole numbers holds."""
+LABELS = Kind(
+    NoInputError, DataError, "there is no such labels file; check --atlas-labels", "give a TSV file"
+)
 
 
 def find_labels(atlas: Path) -> Path | None:
@@ -40,8 +48,7 @@ def read_labels(path: Path) -> dict[int, str]:
     DataError
         When it has no such columns, a line without a whole number, or an index twice.
     """
-    if not path.is_file():
-        raise NoInputError(f"{path}: there is no such labels file; check --atlas-labels")
+    file_size(path, LABELS)
     rows = _list(path)
     if not rows:
         table = read_tsv(path)
@@ -61,12 +68,7 @@ def _list(path: Path) -> list[tuple[int, str, str]]:
     ReadWriteError
         When the file cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text; save it as UTF-8") from error
-    except OSError as error:
-        raise ReadWriteError(f"{path}: cannot be read ({error.strerror})") from error
+    text = read_text(path)
     rows = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip() and line[0] != "#"]
     cells = [(i, line.strip().split("\t" if "\t" in line else None)) for i, line in rows]
     if not cells or not cells[0][1][0].strip().isdigit():
@@ -106,7 +108,7 @@ def _named(path: Path, rows: Sequence[tuple[int, str, str]]) -> dict[int, str]:
     places: dict[int, int] = {}
     for line, cell, name in rows:
         value = number(cell)
-        if not value.is_integer():
+        if not (value.is_integer() and abs(value) <= LARGEST_INDEX):
             shown = cell or "nothing"
             raise DataError(f"{path}: line {line}: index is {shown}; give the region's whole number")
         index = int(value)
@@ -114,6 +116,8 @@ def _named(path: Path, rows: Sequence[tuple[int, str, str]]) -> dict[int, str]:
             raise DataError(
                 f"{path}: line {line}: index {index} stands in line {places[index]} already; keep one of them"
             )
+        if len(name) > LONGEST_NAME:
+            raise DataError(f"{path}: line {line}: the name of region {index} is longer than {LONGEST_NAME}")
         places[index] = line
         if index != BACKGROUND:
             found[index] = str(index) if name in MISSING else name

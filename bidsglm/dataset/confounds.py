@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
+from bidsglm.dataset.tsv import LARGEST_NUMBER, MISSING, Table, number, read_tsv
 from bidsglm.errors import DataError
 from bidsglm.model import NO_FILTER, Floats, Run
 from bidsglm.statsmodel.globs import is_glob, matching
@@ -71,9 +71,20 @@ def read_confounds(
         _refuse_cosines(table.path, names, high_pass)
     columns = [made[name] if name in made else confound_values(table, name) for name in names]
     values = np.column_stack(columns) if columns else np.zeros((run.n_scans, 0))
+    _check_finite(run, names, values)
     replaced = [n for n in names if n not in made and leading_missing(n, table.columns[n])]
     constant = [name for j, name in enumerate(names) if np.ptp(values[:, j]) == 0]
     return Confounds(names, values, _notes(table.path.name, replaced, constant))
+
+
+def _check_finite(run: Run, names: Sequence[str], values: Floats) -> None:
+    """Check the columns that transformations made; those of the file are checked cell by cell."""
+    for name, column in zip(names, values.T, strict=True):
+        if not (np.abs(column) < LARGEST_NUMBER).all():
+            raise DataError(
+                f"{run.bold}: the model's transformations make {name}, which is missing or infinite in some "
+                "scan; correct them"
+            )
 
 
 def read_confounds_table(run: Run) -> Table:
@@ -114,7 +125,7 @@ def confound_values(table: Table, name: str) -> Floats:
     values = np.zeros(len(cells))
     for row, cell in enumerate(cells[n_leading:], start=n_leading):
         values[row] = number(cell)
-        if not math.isfinite(values[row]):
+        if not abs(values[row]) < LARGEST_NUMBER:
             raise DataError(
                 f"{table.path}: line {table.lines[row]}: {name} is {cell or 'nothing'}; "
                 "leave the column out of the model or correct the file"

@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bidsglm.dataset.content import absent_content
 from bidsglm.dataset.roots import DESCRIPTION, read_description
-from bidsglm.errors import CannotCreateError, DataError, ReadWriteError
+from bidsglm.errors import CannotCreateError, DataError
+from bidsglm.inputs import read_json
 
 if TYPE_CHECKING:
     from bids.layout import BIDSLayout
@@ -174,14 +174,14 @@ def inherited_metadata(index: Index, bold_name: str, entities: Mapping[str, str]
     Raises
     ------
     DataError
-        A JSON file cannot be used.
+        A JSON file is broken.
     ReadWriteError
-        Its content is not here.
+        It cannot be read.
     """
     found = _inherited(index, bold_name, entities, {"suffix": "bold", "extension": ".json"}, frozenset())
     metadata: dict[str, Any] = {}
     for path in reversed(found):
-        metadata |= _read_json(path)
+        metadata |= read_json(path)
     return metadata
 
 
@@ -222,18 +222,9 @@ def _inherits(bold: Mapping[str, str], own: Mapping[str, str], free: frozenset[s
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if absent := absent_content(path):
-        raise ReadWriteError(f"{path}: {absent}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}: line {error.lineno}: not valid JSON ({error.msg}); correct it") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); fetch or replace it") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no JSON object; correct it")
-    return content
+def known_entities() -> tuple[str, ...]:
+    """Pybids' names of the entities that files can be found by."""
+    return tuple(entity.name for entity in _known_entities())
 
 
 @cache

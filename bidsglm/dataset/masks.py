@@ -1,12 +1,14 @@
 """Which voxels to read: the mask files of the runs, or where there are none each package's own mask."""
 
 from collections.abc import Sequence
+from math import prod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.dataset.nifti import Header, read_header, read_map, volumes
+from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.dataset.smoothers import SpmSmoother
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, Mask, Run
@@ -18,6 +20,8 @@ EDGE = 0.05
 """Voxels beyond the centre of a mask's outermost voxels that SPM still counts as inside."""
 THRESHOLD_SLACK = 1e-9
 """Relative; a candidate column too many does no harm, since the backend applies its own mask."""
+LARGEST_OTHER = 2**24
+"""Voxels of a mask on another grid than the images': an anatomical one of 256 voxels each way."""
 
 
 class Grid(NamedTuple):
@@ -87,12 +91,9 @@ def read_mask(runs: Sequence[Run]) -> Mask | None:
     grid = grid_of(read_header(runs[0].bold))
     masks = []
     for path in paths:
-        values, affine = read_map(path)
-        if values.shape[3:] == (1,):
-            values = values[..., 0]
-        if values.ndim != 3:
-            raise DataError(f"{path}: has {values.shape[3]} volumes; a mask is a single volume")
-        masks.append(on_grid(values, affine, grid))
+        header = _mask_header(path, grid)
+        (inside,) = (header.scaled(stored) > 0 for stored in volumes(header))
+        masks.append(on_grid(inside.reshape(header.shape[:3], order="F"), header.affine, grid))
         if not masks[-1].any():
             raise DataError(f"{path}: the mask holds no voxel of {runs[0].bold.name}; make the mask anew")
     mask = np.logical_and.reduce(masks)
@@ -100,6 +101,20 @@ def read_mask(runs: Sequence[Run]) -> Mask | None:
         names = ", ".join(path.name for path in paths[1:])
         raise DataError(f"{paths[0]}: has no voxel in common with {names}; check the masks of these runs")
     return np.asarray(mask)
+
+
+def _mask_header(path: Path, grid: Grid) -> Header:
+    """Header of a mask that may be read: one volume, on the images' grid or of moderate size."""
+    header = read_header(path)
+    if header.n_volumes > 1:
+        raise DataError(f"{path}: has {header.n_volumes} volumes; a mask is a single volume")
+    own = grid_of(header)
+    if prod(own.shape) > LARGEST_OTHER and not is_same_grid(own, grid):
+        raise DataError(
+            f"{path}: its header says {' x '.join(map(str, own.shape))} voxels, another grid than the "
+            f"images' {' x '.join(map(str, grid.shape))}; resample the mask to theirs"
+        )
+    return header
 
 
 def masks_share_grid(runs: Sequence[Run]) -> bool:
@@ -115,7 +130,7 @@ def masks_share_grid(runs: Sequence[Run]) -> bool:
     return all(is_same_grid(grid_of(read_header(mask)), grid) for mask in masks)
 
 
-def on_grid(values: Floats, affine: Floats, grid: Grid) -> Mask:
+def on_grid(values: Floats | Mask, affine: Floats, grid: Grid) -> Mask:
     """Bring a mask over to another grid by SPM's nearest-neighbour rule.
 
     Parameters

@@ -8,17 +8,18 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import DTypeLike, NDArray
 
-from bidsglm.dataset.content import absent_content
 from bidsglm.errors import DataError, NoInputError, ReadWriteError
+from bidsglm.inputs import Kind, file_size, unreadable
 from bidsglm.model import Floats, Volume
 
 _gzip: Any = gzip
@@ -32,6 +33,8 @@ except ImportError:
 _zlib_error: type[Exception] = _zlib.error
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, _zlib_error)
 GZIP_MAGIC = b"\x1f\x8b"
+MOST_COMPRESSED = 1032
+"""Bytes that one byte of deflate can stand for, at most."""
 READ_AHEAD = 2**20
 GZIP_FRAMING = 31
 """zlib's wbits for a gzip header of the fixed kind: no time, no file name."""
@@ -41,7 +44,19 @@ COMPRESSION_LEVEL = 1
 SCANNER_ANATOMICAL, ALIGNED_ANATOMICAL, TALAIRACH, MNI_152 = 1, 2, 3, 4
 """NIfTI's codes for the space of an affine."""
 
+LARGEST_GRID = 2**26
+"""Voxels of a volume: more than the MNI template has at half a millimetre."""
+LONGEST_SERIES = 200_000
+"""Volumes: a day and a night at a repetition time of half a second."""
+LARGEST_OFFSET = 2**24
+"""Bytes between header and values: there is room for much text, but no image."""
+
+IMAGE = Kind(NoInputError, DataError, "there is no such file", "give a NIfTI file")
+
 _new_header: Any = nib.Nifti1Header
+_HEADERS: Any = {b"n+1\0": nib.Nifti1Header, b"n+2\0": nib.Nifti2Header}
+_MAGIC = {348: 344, 540: 4}
+"""Size of the header -> where it says which kind of NIfTI it is."""
 
 
 class Header(NamedTuple):
@@ -85,37 +100,87 @@ def read_header(path: Path) -> Header:
     NoInputError, ReadWriteError, DataError
         If the file is absent, damaged, or not a NIfTI file of real numbers.
     """
-    image = _load(path)
-    stored = image.dataobj
-    shape = tuple(int(n) for n in image.shape)
+    header = nifti_header(path)
+    shape = tuple(int(n) for n in header.get_data_shape())
     while len(shape) > 4 and shape[-1] == 1:
         shape = shape[:-1]
-    if len(shape) not in (3, 4) or min(shape) < 1:
-        raise DataError(f"{path}: has dimensions {shape}; an image of three or four dimensions is needed")
-    if stored.dtype.kind not in "iuf":
-        raise DataError(f"{path}: stores values of type {stored.dtype}; convert it to real numbers")
-    slope, intercept = float(stored.slope), float(stored.inter)
-    affine = np.asarray(image.affine, dtype=np.float64)
+    dtype = header.get_data_dtype()
+    if dtype.kind not in "iuf":
+        raise DataError(f"{path}: stores values of type {dtype}; convert it to real numbers")
+    try:
+        affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+        slope, intercept = header.get_slope_inter()
+    except (HeaderDataError, ValueError) as error:
+        raise DataError(f"{path}: its header makes no sense ({error}); write the image anew") from error
     if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine) < len(affine):
         raise DataError(f"{path}: the affine in its header places no voxel; write the image anew")
-    return Header(path, shape, affine, stored.dtype, int(stored.offset), slope, intercept)
+    _check_dimensions(path, shape)
+    offset = _checked_offset(path, header, prod(shape) * dtype.itemsize)
+    scaling = 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)
+    return Header(path, shape, affine, dtype, offset, *scaling)
 
 
-def _load(path: Path) -> Any:
-    if absent := absent_content(path):
-        raise ReadWriteError(f"{path}: {absent}")
-    if not path.is_file():
-        raise NoInputError(f"{path}: there is no such file")
-    with path.open("rb") as stream:
-        if path.suffix == ".gz" and stream.read(2) != GZIP_MAGIC:
-            raise ReadWriteError(f"{path}: is not a gzip file as its name says; copy or re-run it")
+def nifti_header(path: Path) -> Any:
+    """Nibabel's header of a NIfTI file; nothing behind it is read, as its extensions may be of any size.
+
+    Raises
+    ------
+    NoInputError, ReadWriteError, DataError
+        If the file is absent, damaged, or not a NIfTI file.
+    """
+    file_size(path, IMAGE)
     try:
-        image: Any = nib.load(path)
-    except (*DAMAGED, ImageFileError, HeaderDataError) as error:
+        with path.open("rb") as stream:
+            if path.suffix == ".gz" and stream.read(2) != GZIP_MAGIC:
+                raise ReadWriteError(f"{path}: is not a gzip file as its name says; copy or re-run it")
+        with _open(path) as stream:
+            content = stream.read(max(_MAGIC))
+    except DAMAGED as error:
         raise _damage(path) from error
-    if not isinstance(image, nib.Nifti1Image):
-        raise DataError(f"{path}: is not a NIfTI file; convert it to .nii.gz")
-    return image
+    except OSError as error:
+        raise unreadable(path, error) from error
+    kinds = {content[at : at + 4]: size for size, at in _MAGIC.items()}
+    magic = next((magic for magic in kinds if magic in _HEADERS), None)
+    if b"ni1\0" in kinds or b"ni2\0" in kinds:
+        raise DataError(f"{path}: is half of a pair of header and image; convert it to .nii.gz")
+    if magic is None or len(content) < kinds[magic]:
+        raise _damage(path)
+    try:
+        with LoggingOutputSuppressor():
+            return _HEADERS[magic](content[: kinds[magic]])
+    except (HeaderDataError, ValueError) as error:
+        raise _damage(path) from error
+
+
+def _check_dimensions(path: Path, shape: tuple[int, ...]) -> None:
+    size = " x ".join(f"{n}" for n in shape)
+    if len(shape) not in (3, 4) or min(shape) < 1:
+        raise DataError(f"{path}: has dimensions {size}; an image of three or four dimensions is needed")
+    if prod(shape[:3]) > LARGEST_GRID or prod(shape[3:]) > LONGEST_SERIES:
+        raise DataError(
+            f"{path}: its header says {size}, more voxels or volumes than an image of a head has; "
+            "write the image anew"
+        )
+
+
+def _checked_offset(path: Path, header: Any, n_bytes: int) -> int:
+    """Where the values begin, in a file that can hold them.
+
+    Raises
+    ------
+    DataError, ReadWriteError
+        If the place makes no sense, or the file is too short for what its header promises.
+    """
+    offset = float(header["vox_offset"])
+    if not (offset == 0 or header.single_vox_offset <= offset <= LARGEST_OFFSET):
+        raise DataError(f"{path}: vox_offset in its header is {offset:g}; write the image anew")
+    room = file_size(path, IMAGE) * (MOST_COMPRESSED if path.suffix == ".gz" else 1)
+    if offset + n_bytes > room:
+        raise ReadWriteError(
+            f"{path}: is truncated or damaged: its header promises {n_bytes:,} bytes of values, more than "
+            "the file can hold; copy or re-run it"
+        )
+    return int(header.get_data_offset())
 
 
 def _damage(path: Path) -> ReadWriteError:
@@ -148,7 +213,7 @@ def volumes(header: Header) -> Iterator[NDArray[np.generic]]:
     stored = np.frombuffer(buffer, dtype=header.dtype)
     try:
         with _open(header.path) as stream:
-            stream.read(header.offset)
+            stream.read(header.offset)  # bounded by read_header
             for _ in range(header.n_volumes):
                 _fill(stream, memoryview(buffer))
                 yield stored.astype(header.dtype.newbyteorder("="), copy=False)
@@ -157,6 +222,8 @@ def volumes(header: Header) -> Iterator[NDArray[np.generic]]:
                 pass
     except DAMAGED as error:
         raise _damage(header.path) from error
+    except OSError as error:
+        raise unreadable(header.path, error) from error
 
 
 def _fill(stream: IO[bytes], buffer: memoryview) -> None:

@@ -1,14 +1,14 @@
 """Where the raw and the preprocessed data lie, and whom they hold."""
 
-import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from bidsglm.dataset.content import absent_content
 from bidsglm.dataset.instead import LABEL, elsewhere, found_instead, holds_series, participant_folders
-from bidsglm.errors import InvalidBidsError, NoInputError, NothingMatchedError, ReadWriteError, UsageError
+from bidsglm.errors import BidsglmError, InvalidBidsError, NoInputError, NothingMatchedError, UsageError
+from bidsglm.inputs import Kind, absent_content, read_json
 from bidsglm.model import Settings
 from bidsglm.statsmodel.nearest import listing
 
@@ -17,6 +17,7 @@ LOG = logging.getLogger(__name__)
 DESCRIPTION = "dataset_description.json"
 REQUIRED_FIELDS = ("Name", "BIDSVersion")
 FMRIPREP = "fmriprep"
+DESCRIBED = Kind(InvalidBidsError, InvalidBidsError, "missing; every BIDS data set needs it")
 
 
 def find_participants(settings: Settings) -> tuple[str, ...]:
@@ -124,22 +125,16 @@ def read_description(path: Path) -> Mapping[str, object]:
     Raises
     ------
     InvalidBidsError
-        It cannot be read or is no JSON object.
+        It is no JSON object, or not in the form that BIDS gives it.
     ReadWriteError
-        Its content is not here.
+        It cannot be read.
     """
-    if absent := absent_content(path):
-        raise ReadWriteError(f"{path}: {absent}")
-    try:
-        description = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
+    description = read_json(path, DESCRIBED)
+    generators = description.get("GeneratedBy", [])
+    if not isinstance(generators, list) or not all(isinstance(item, dict) for item in generators):
         raise InvalidBidsError(
-            f"{path}: line {error.lineno}: not valid JSON ({error.msg}); correct it"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidBidsError(f"{path}: cannot be read as UTF-8 text ({error}); replace it") from error
-    if not isinstance(description, dict):
-        raise InvalidBidsError(f"{path}: holds no JSON object; write one with Name and BIDSVersion")
+            f'{path}: GeneratedBy must be a list of objects such as [{{"Name": "fMRIPrep"}}]; correct it'
+        )
     return description
 
 
@@ -260,9 +255,7 @@ def _is_fmriprep(folder: Path) -> bool:
 def _pipelines(path: Path) -> list[str]:
     """Names of the programs that made a data set, where its description can be read."""
     try:
-        generators = read_description(path).get("GeneratedBy") if path.exists() else None
-    except (InvalidBidsError, ReadWriteError):
+        generators: Any = read_description(path).get("GeneratedBy", ()) if path.exists() else ()
+    except BidsglmError:
         return []
-    if not isinstance(generators, list):
-        return []
-    return [str(item.get("Name", "")) for item in generators if isinstance(item, dict)]
+    return [str(item.get("Name", "")) for item in generators]

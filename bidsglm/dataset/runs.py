@@ -1,16 +1,17 @@
 """The header and the metadata of one preprocessed run."""
 
 import math
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.content import absent_content
 from bidsglm.dataset.index import Index, inherited_metadata, uri
-from bidsglm.errors import DataError, ReadWriteError
+from bidsglm.dataset.nifti import nifti_header
+from bidsglm.dataset.nifti import read_header as read_image_header
+from bidsglm.errors import DataError
+from bidsglm.inputs import file_size
 from bidsglm.model import Floats, Run
 
 LONGEST_REPETITION_TIME = 100.0
@@ -61,29 +62,20 @@ def read_header(path: Path) -> Header:
     DataError
         It is not 4-D or has fewer than two scans.
     """
-    import nibabel as nib
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.spatialimages import HeaderDataError
-
-    if absent := absent_content(path):
-        raise ReadWriteError(f"{path}: {absent}")
-    try:
-        image: Any = nib.load(path)
-        shape = tuple(int(n) for n in image.shape)
-        time_unit = image.header.get_xyzt_units()[1]
-    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, KeyError, zlib.error) as error:
-        raise ReadWriteError(
-            f"{path}: empty, truncated or no NIfTI image; copy it again or rerun fMRIPrep "
-            f"({_first_line(error)})"
-        ) from error
-    if len(shape) != 4 or shape[3] < 2:
+    file_size(path)
+    image = read_image_header(path)
+    if image.n_volumes < 2:
         raise DataError(
-            f"{path}: has shape {shape}, not that of a series of volumes; exclude the run "
+            f"{path}: has shape {image.shape}, not that of a series of volumes; exclude the run "
             "(--run-label, --bids-filter-file) or replace the file"
         )
-    step = float(image.header.get_zooms()[3])
-    affine = np.asarray(image.affine, dtype=np.float64)
-    return Header(shape, affine, header_repetition_time(step, time_unit), _offset(image.header, time_unit))
+    header = nifti_header(path)
+    try:
+        unit = header.get_xyzt_units()[1]
+    except KeyError:
+        unit = "unknown"
+    seconds = header_repetition_time(float(header.get_zooms()[3]), unit)
+    return Header(image.shape, image.affine, seconds, _offset(header, unit))
 
 
 def _offset(header: Any, unit: str) -> float:
@@ -118,8 +110,7 @@ def read_run(files: Files, raw: Index) -> tuple[Run, Header]:
     """
     header = read_header(files.bold)
     for path in filter(None, (files.mask, files.confounds, files.events)):
-        if absent := absent_content(path):
-            raise ReadWriteError(f"{path}: {absent}")
+        file_size(path)
     metadata = inherited_metadata(files.dataset, files.bold.name, files.entities)
     repetition_time, notes = _repetition_time(files, raw, metadata, header)
     run = Run(
@@ -203,7 +194,3 @@ def _start_time(path: Path, metadata: Mapping[str, Any], repetition_time: float)
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,14 +1,14 @@
 """Tab-separated text as BIDS has it, with the line numbers that messages need."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.content import absent_content
-from bidsglm.errors import DataError, ReadWriteError
+from bidsglm.errors import DataError
+from bidsglm.inputs import read_text
 from bidsglm.model import Floats
 
 MISSING = frozenset({"", "n/a", "N/A", "nan", "NaN"})
@@ -16,6 +16,11 @@ MISSING = frozenset({"", "n/a", "N/A", "nan", "NaN"})
 
 LARGEST_NUMBER = 1e30
 """Powers of it, as polynomial modulation takes them, are still finite."""
+
+MOST_COLUMNS = 20_000
+"""fMRIPrep writes about a thousand."""
+MOST_CELLS = 8_000_000
+"""In half a gigabyte of memory: a thousand columns of a run of eight thousand scans."""
 
 
 class Table(NamedTuple):
@@ -36,31 +41,30 @@ def read_tsv(path: Path) -> Table:
     ReadWriteError
         The file cannot be read.
     DataError
-        It is no UTF-8 text, has no header, or a row has more cells than the header.
+        It is no UTF-8 text, has no header, a row has more cells than the header, a quoted cell does not end
+        on its line, or it is larger than any table of a run.
     """
-    if absent := absent_content(path):
-        raise ReadWriteError(f"{path}: {absent}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text; save it as UTF-8") from error
-    except OSError as error:
-        raise ReadWriteError(f"{path}: cannot be read ({error.strerror})") from error
+    text = read_text(path)
+    if text.count("\t") + text.count("\n") > MOST_CELLS:
+        raise DataError(f"{path}: has more than {MOST_CELLS:,} cells; is it the table of one run?")
     numbered = [(i, line) for i, line in enumerate(_lines(text), start=1) if line.strip()]
     if not numbered:
         raise DataError(f"{path}: empty; it needs a line with the names of its columns")
-    header, *rows = [(i, [_plain(cell) for cell in line.split("\t")]) for i, line in numbered]
+    header, *rows = _rows(path, numbered)
     names = header[1]
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{path}: has {len(names):,} columns, more than {MOST_COLUMNS:,}; leave some out")
     for i, cells in rows:
         if any(cells[len(names) :]):
             raise DataError(
                 f"{path}: line {i}: {len(cells)} cells under {len(names)} column names; correct it"
             )
+    places = {name: j for j, name in reversed(list(enumerate(names))) if name}
     columns = {
         name: tuple(cells[j] if j < len(cells) else "" for _, cells in rows)
         for name in dict.fromkeys(names)
         if name
-        for j in [names.index(name)]
+        for j in [places[name]]
     }
     return Table(path, columns, tuple(i for i, _ in rows))
 
@@ -101,13 +105,36 @@ def numbers(table: Table, column: str, rows: Sequence[int], remedy: str) -> Floa
 def number(cell: str) -> float:
     """Convert a cell; NaN where it holds no number.
 
-    >>> number("1e-3"), number("n/a")
-    (0.001, nan)
+    Python's own spellings (`1_0`, digits of other scripts) are no numbers to anybody else.
+
+    >>> number("1e-3"), number("n/a"), number("1_0")
+    (0.001, nan, nan)
     """
+    if "_" in cell or not cell.isascii():
+        return math.nan
     try:
         return float(cell)
     except ValueError:
         return math.nan
+
+
+def _rows(path: Path, numbered: Sequence[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of each line.
+
+    Raises
+    ------
+    DataError
+        A quoted cell goes on after the end of its line: readers that heed quotes would find other rows.
+    """
+    for i, line in numbered:
+        cells = [cell.strip() for cell in line.split("\t")]
+        for cell in cells if '"' in line else ():
+            if cell[0:1] == '"' and (len(cell) == 1 or cell[-1] != '"'):
+                raise DataError(
+                    f"{path}: line {i}: a quotation mark opens before {cell[1:40]!r} and does not close "
+                    "on the line; take it out, and any line break within the cell"
+                )
+        yield i, [_plain(cell) for cell in cells]
 
 
 def _lines(text: str) -> list[str]:
@@ -116,5 +143,4 @@ def _lines(text: str) -> list[str]:
 
 
 def _plain(cell: str) -> str:
-    cell = cell.strip()
     return cell[1:-1].strip() if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell

@@ -3,15 +3,18 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from bidsglm.dataset.confounds import confound_values, read_confounds_table
-from bidsglm.dataset.tsv import MISSING, Table, number, numbers
+from bidsglm.dataset.tsv import LARGEST_NUMBER, MISSING, Table, number, numbers
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Condition, Floats, Run
-from bidsglm.statsmodel.globs import matching
+from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.limits import MOST_VARIABLES
 
 if TYPE_CHECKING:
     from bids.variables import BIDSRunVariableCollection, BIDSVariable
@@ -57,13 +60,42 @@ def transform(run: Run, events: Table, instructions: Sequence[Mapping[str, objec
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                manager.transform(collection, [dict(instruction)])
+                _apply(manager, collection, instruction)
         except Exception as error:
             raise DataError(
                 f"{events.path}: the model's transformation {_brief(instruction)} cannot be applied: "
                 f"{' '.join(str(error).split())}"
             ) from error
-    return _transformed(run, collection)
+    return _transformed(run, collection, events.path)
+
+
+def _apply(manager: Any, collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]) -> None:
+    """Apply one instruction, Filter and Split in our own way, and none that would make too many variables."""
+    from bids.utils import convert_JSON
+
+    from bidsglm.dataset import instructions
+
+    own = {"Filter": instructions.Filter, "Split": instructions.Split}.get(str(instruction["Name"]))
+    if instruction["Name"] == "Factor":
+        _check_levels(collection, instruction)
+    if own is None:
+        manager.transform(collection, [dict(instruction)])
+    else:
+        arguments = convert_JSON(dict(instruction))
+        arguments.pop("name")
+        own(collection, arguments.pop("input"), **arguments)
+    if len(collection.variables) > MOST_VARIABLES:
+        raise ValueError(f"makes more than {MOST_VARIABLES} variables")
+
+
+def _check_levels(collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]) -> None:
+    """Refuse to factor what has as many levels as a measurement has values: pandas makes a table of both."""
+    inputs = instruction.get("Input")
+    for pattern in inputs if isinstance(inputs, list) else [inputs]:
+        for name in matching(str(pattern), collection.variables):
+            levels = collection.variables[name].values.nunique()
+            if np.max(levels) > MOST_VARIABLES:
+                raise ValueError(f"{name} has more than {MOST_VARIABLES} levels")
 
 
 def _collection(
@@ -75,7 +107,13 @@ def _collection(
     info = RunInfo(
         dict(run.entities), run.n_scans * run.repetition_time, run.repetition_time, str(run.bold), run.n_scans
     )
-    variables = [*_sparse_variables(events, info), *_dense_variables(run, info, instructions)]
+    found = chain(_sparse_variables(events, info), _dense_variables(run, info, instructions))
+    variables = list(islice(found, MOST_VARIABLES + 1))
+    if len(variables) > MOST_VARIABLES:
+        raise DataError(
+            f"{events.path}: the transformations of the model meet more than {MOST_VARIABLES} columns of "
+            "events and confounds; name those that are needed"
+        )
     return BIDSRunVariableCollection(variables, sampling_rate=DENSE_RATE)
 
 
@@ -114,8 +152,9 @@ def _dense_variables(
         return
     table = read_confounds_table(run)
     mentioned = list(_texts(list(instructions)))
+    joined, globs = "\n".join(mentioned), [text for text in mentioned if is_glob(text)]
     for name in table.columns:
-        if any(name in text or matching(text, [name]) for text in mentioned):
+        if name in joined or any(matching(glob, [name]) for glob in globs):
             values = confound_values(table, name)
             variable = DenseRunVariable(name, values, info, "regressors", 1.0 / run.repetition_time)
             # pybids' Scale takes a series only, although it keeps dense variables as frames
@@ -134,14 +173,19 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _transformed(run: Run, collection: "BIDSRunVariableCollection") -> Transformed:
+def _transformed(run: Run, collection: "BIDSRunVariableCollection", origin: Path) -> Transformed:
     conditions: dict[str, Condition] = {}
     confounds: dict[str, Floats] = {}
     for name, variable in collection.variables.items():
-        if not hasattr(variable, "onset"):
-            confounds[name] = _at_scans(run, variable)
-        elif (condition := _condition(name, variable)) is not None:
-            conditions[name] = condition
+        try:
+            if not hasattr(variable, "onset"):
+                confounds[name] = _at_scans(run, variable)
+            elif (condition := _condition(name, variable)) is not None:
+                conditions[name] = condition
+        except Exception as error:
+            raise DataError(
+                f"{origin}: the model's transformations leave {name}, which cannot be used: {error}"
+            ) from error
     return Transformed(conditions, confounds)
 
 
@@ -153,6 +197,7 @@ def _condition(name: str, variable: Any) -> Condition | None:
         return None
     onsets, durations = (np.asarray(x, dtype=np.float64) for x in (variable.onset, variable.duration))
     kept = np.flatnonzero(np.isfinite(heights) & (heights != 0))
+    _check_times(onsets[kept], durations[kept])
     kept = kept[np.argsort(onsets[kept], kind="stable")]
     if kept.size == 0:
         return None
@@ -163,6 +208,12 @@ def _condition(name: str, variable: Any) -> Condition | None:
         amplitudes=None if (heights[kept] == 1).all() else heights[kept],
         prefix=TRIAL_TYPE if name.startswith(TRIAL_TYPE) else "",
     )
+
+
+def _check_times(onsets: Floats, durations: Floats) -> None:
+    """Check what instructions may have assigned to onsets and durations."""
+    if not ((np.abs(onsets) < LARGEST_NUMBER) & (durations >= 0) & (durations < LARGEST_NUMBER)).all():
+        raise ValueError("it has an onset or a duration that is no time in s")
 
 
 def _at_scans(run: Run, variable: Any) -> Floats:

@@ -15,7 +15,7 @@ from bidsglm.dataset.roots import derivative_roots
 from bidsglm.errors import ClusterError, UsageError
 from bidsglm.execution.child import Request
 from bidsglm.execution.dask_worker import MEMORY, Admission, Answer, admit, fit_on_worker, versions
-from bidsglm.execution.memory import refused, size
+from bidsglm.execution.memory import Need, refused, size
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.participant import Outcome, record_death
@@ -188,7 +188,9 @@ def on_dask(
         try:
             while futures:
                 for label in _too_large(futures, needs, crew.largest):
-                    yield refused(settings, label, needs[label], f"the largest worker's {size(crew.largest)}")
+                    yield refused(
+                        settings, label, Need(needs[label]), f"the largest worker's {size(crew.largest)}"
+                    )
                 for future in _ended(futures):
                     yield _outcome(future, futures.pop(future), settings)
                 if futures:

@@ -9,14 +9,15 @@ from bidsglm.citation import write_citation, write_methods
 from bidsglm.dataset.layout import dataset_links, find_participants
 from bidsglm.dataset.roots import derivative_roots
 from bidsglm.dataset.validation import check_valid
-from bidsglm.errors import BidsglmError, NothingMatchedError
+from bidsglm.errors import NothingMatchedError
 from bidsglm.execution.dask_cluster import check_reachable, on_dask
-from bidsglm.execution.memory import MemoryBound, participant_memory, size
+from bidsglm.execution.memory import MemoryBound, participant_need, size
 from bidsglm.execution.processes import over_processes
 from bidsglm.execution.recap import collected, exit_code, recap
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
 from bidsglm.messages import LOG, start_log
 from bidsglm.model import ModelSpecification, Settings
+from bidsglm.outputs.failures import failure_of
 from bidsglm.outputs.names import create_folder, write_dataset_files, write_text
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
@@ -62,7 +63,7 @@ def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Itera
     if settings.reports_only:
         return (rewrite_report(settings, label) for label in labels)
     if settings.scheduler:
-        needs = {label: participant_memory(settings, label) for label in labels}
+        needs = {label: participant_need(settings, label).n_bytes for label in labels}
         return on_dask(settings, labels, log_dir, needs)
     bound = MemoryBound(settings)
     if min(settings.n_procs, len(labels)) > 1:
@@ -76,9 +77,10 @@ def _without_fit(labels: Sequence[str], tell: Callable[[str], None]) -> int:
     for label in labels:
         try:
             tell(label)
-        except BidsglmError as error:
-            outcomes.append(Outcome(label, "failed", error.exit_code, f"sub-{label}: {error}"))
-            LOG.error("%s", outcomes[-1].message)
+        except Exception as error:
+            failure = failure_of(f"sub-{label}", error)
+            outcomes.append(Outcome(label, "failed", failure.exit_code, failure.message))
+            LOG.error("%s", failure.message)
     return exit_code(outcomes)
 
 
@@ -89,7 +91,7 @@ def _dry_run(settings: Settings, labels: Sequence[str]) -> int:
 
     def tell(label: str) -> None:
         print(describe_participant(settings, label))
-        print(f"  about {size(participant_memory(settings, label))} of memory")
+        print(f"  about {size(participant_need(settings, label).n_bytes)} of memory")
 
     return _without_fit(labels, tell)
 

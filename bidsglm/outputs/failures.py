@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.errors import EXIT_FAILED, BidsglmError
+from bidsglm.errors import EXIT_FAILED, BidsglmError, foreseen, one_line
 from bidsglm.messages import LOG, log_traceback
 from bidsglm.outputs.names import write_json
 from bidsglm.outputs.summaries import earlier_summary
@@ -19,11 +19,10 @@ class Failure(NamedTuple):
 def failure_of(where: str, error: Exception) -> Failure:
     """An exception as one line and an exit code; its traceback goes to the log file."""
     log_traceback(where)
-    if isinstance(error, BidsglmError):
-        return Failure(error.exit_code, f"{where}: {error}")
-    if isinstance(error, MemoryError):
-        return Failure(EXIT_FAILED, f"{where}: out of memory; give it more, or fewer --n-procs")
-    text = " ".join(str(error).split())
+    known = foreseen(error)
+    if known is not None:
+        return Failure(known.exit_code, f"{where}: {known}")
+    text = one_line(str(error))
     return Failure(
         EXIT_FAILED, f"{where}: unexpected {type(error).__name__}: {text} (traceback in the log folder)"
     )

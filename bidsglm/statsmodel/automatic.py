@@ -8,6 +8,7 @@ from bidsglm.errors import DataError, UsageError
 from bidsglm.model import DEFAULT_HIGH_PASS, MOTION_PARAMETERS, TRIAL_TYPE, Settings, SpmSettings
 from bidsglm.statsmodel.comparisons import comparisons, in_words
 from bidsglm.statsmodel.contrasts import contrast_label
+from bidsglm.statsmodel.limits import HIGHEST_AR_ORDER, MOST_AUTOMATIC_CONDITIONS
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.responses import FAMILIES, SETS, hrf_family
 
@@ -62,6 +63,11 @@ def automatic_model(
     if not trial_types:
         raise DataError(f"task-{task}: its events name no trial_type: give a model with --model")
     types = sorted(set(trial_types))
+    if len(types) > MOST_AUTOMATIC_CONDITIONS:
+        raise DataError(
+            f"task-{task}: its events name {len(types)} trial types, more than the "
+            f"{MOST_AUTOMATIC_CONDITIONS} of an automatic model: give a model with --model"
+        )
     conditions = [TRIAL_TYPE + name for name in types]
     compared, offered = comparisons(types, settings.contrasts), in_words(types, settings.contrasts)
     names = distinct_names([*types, *(comparison.name for comparison in compared)])
@@ -181,6 +187,8 @@ def _noise_models(name: str | None) -> tuple[str, str]:
     word = (name or "ar1").strip().lower()
     if word in NOISE_MODELS:
         return NOISE_MODELS[word]
-    if re.fullmatch(r"ar[1-9]\d*", word):
+    if re.fullmatch(r"ar[1-9][0-9]?", word) and int(word[2:]) <= HIGHEST_AR_ORDER:
         return "AR(1)", word
-    raise UsageError(f"--noise-model {name!r} is unknown: give ar1, fast, ols, or ar2 and higher for nilearn")
+    raise UsageError(
+        f"--noise-model {name!r} is unknown: give ar1, fast, ols, or ar2 to ar{HIGHEST_AR_ORDER} for nilearn"
+    )

@@ -244,9 +244,9 @@ def _existing(
     left_out: list[LeftOut],
 ) -> list[ContrastSpecification]:
     """Contrasts written out whose regressors exist; of the others, those that somebody else has are noted."""
-    kept = []
+    kept, known = [], set(columns)
     for contrast in model.contrasts:
-        missing = [name for name in contrast.conditions if name not in columns]
+        missing = [name for name in contrast.conditions if name not in known]
         wrong = [name for name in missing if not _never_had(name, model, elsewhere)]
         if wrong:
             raise DataError(

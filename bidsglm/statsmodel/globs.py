@@ -12,7 +12,7 @@ def is_glob(name: str) -> bool:
     >>> is_glob("trans_*"), is_glob("trans_x")
     (True, False)
     """
-    return any(character in name for character in "*?[")
+    return "*" in name or "?" in name or "[" in name
 
 
 def matching(pattern: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -30,4 +30,6 @@ def matching(pattern: str, names: Iterable[str]) -> tuple[str, ...]:
     known = tuple(names)
     if pattern in known:
         return (pattern,)
-    return tuple(name for name in known if is_glob(pattern) and fnmatchcase(name, pattern))
+    if not is_glob(pattern):
+        return ()
+    return tuple(name for name in known if fnmatchcase(name, pattern))

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 FAR = 0.5
 """Below this similarity a suggestion would only confuse."""
 LABELS_SHOWN = 5
 """Enough to recognise a misspelt label; a list of a thousand is no help."""
+LONGEST = 100
+"""Characters of a name that is compared: the time grows with their square."""
+MOST = 1_000
+"""Names that one is compared with."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -36,8 +41,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     ''
     """
     candidates: dict[str, str] = {}
-    for candidate in known:
+    for candidate in islice((name for name in known if len(name) <= LONGEST), MOST):
         candidates.setdefault(candidate.lower(), candidate)
+    if len(name) > LONGEST:
+        return ""
     close = get_close_matches(name.lower(), candidates, n=1, cutoff=FAR)
     if close:
         return candidates[close[0]]

@@ -112,11 +112,12 @@ def check_coverage(x: Sequence[str], variables: Sequence[str], place: Place) -> 
     DataError
         A variable that is not in X, or a condition that would stay unconvolved.
     """
+    named, globs = set(x), [variable for variable in variables if is_glob(variable)]
     for variable in variables:
-        if not any(_overlap(variable, name) for name in x):
+        if variable not in named and not any(_overlap(variable, name) for name in x):
             raise place.fault(f"{variable!r} is not in X{hint(variable, x)}")
     for name in filter(is_condition, x):
-        if name not in variables and not any(fnmatchcase(name, variable) for variable in variables):
+        if name not in variables and not any(fnmatchcase(name, glob) for glob in globs):
             raise place.fault(f"{name!r} of X is missing here: a condition without HRF is not supported")
 
 

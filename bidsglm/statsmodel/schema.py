@@ -4,12 +4,12 @@ The specification is https://bids-standard.github.io/stats-models; its own schem
 keys pass and leaves HRF.Parameters and Software open, so every object is described here once more.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +21,20 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bidsglm.errors import DataError
+from bidsglm.statsmodel.limits import (
+    FINEST_RESOLUTION,
+    HIGHEST_HERTZ,
+    HIGHEST_POLYNOMIAL,
+    LATEST_DELAY,
+    LONGEST_RESPONSE,
+    LONGEST_TEXT,
+    MOST_CONTRASTS,
+    MOST_FUNCTIONS,
+    MOST_INSTRUCTIONS,
+    MOST_MODULATIONS,
+    MOST_NAMES,
+    MOST_NODES,
+)
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.values import (
@@ -28,12 +42,14 @@ from bidsglm.statsmodel.values import (
     any_case,
     drift_model,
     dummies,
+    few_globs,
     filters,
     mask_threshold,
     model_version,
     noise_model,
     one_column,
     orthogonalize,
+    shown,
     signal_scaling,
     variable,
     weight_rows,
@@ -49,13 +65,12 @@ WRONG_TYPES = {
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
 }
-SHOWN = 40
-"""Characters of a wrong value that still fit on the line of a message."""
-
 
 Variable = Annotated[str, BeforeValidator(variable)]
-Text = Annotated[str, Field(min_length=1)]
-Positive = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+Few = AfterValidator(few_globs)
+Names = Annotated[list[Text], Field(max_length=MOST_NAMES), Few]
+Columns = Annotated[list[Variable], Field(max_length=MOST_NAMES), Few]
 Filters = Annotated[dict[str, list[str]], BeforeValidator(filters)]
 
 
@@ -80,15 +95,17 @@ class Part(BaseModel):
 class ParametersPart(Part):
     """HRF.Parameters."""
 
-    Length: Annotated[float, Field(gt=0)] | None = None
-    Order: Positive | None = None
-    fir_delays: list[Annotated[int, Field(ge=0)]] | None = None
+    Length: Annotated[float, Field(gt=0, le=LONGEST_RESPONSE)] | None = None
+    Order: Annotated[int, Field(ge=1, le=MOST_FUNCTIONS)] | None = None
+    fir_delays: (
+        Annotated[list[Annotated[int, Field(ge=0, le=LATEST_DELAY)]], Field(max_length=MOST_FUNCTIONS)] | None
+    ) = None
 
 
 class HrfPart(Part):
     """Model.HRF."""
 
-    Variables: list[Text]
+    Variables: Names
     Model: Text
     Parameters: ParametersPart | None = None
 
@@ -96,8 +113,8 @@ class HrfPart(Part):
 class OptionsPart(Part):
     """Model.Options."""
 
-    HighPassFilterCutoffHz: Annotated[float, Field(ge=0)] | None = None
-    LowPassFilterCutoffHz: float | None = None
+    HighPassFilterCutoffHz: Annotated[float, Field(ge=0, le=HIGHEST_HERTZ)] | None = None
+    LowPassFilterCutoffHz: Annotated[float, Field(ge=0, le=HIGHEST_HERTZ)] | None = None
     ReplaceVariables: dict[str, object] | None = None
     Mask: Filters | None = None
     Aggregate: Literal["none", "mean", "pca"] | None = None
@@ -107,16 +124,16 @@ class ParametricPart(Part):
     """One of Software.SPM.ParametricModulations."""
 
     Name: Text
-    Conditions: Annotated[list[Text], Field(min_length=1)]
+    Conditions: Annotated[Names, Field(min_length=1)]
     Values: Annotated[Text, BeforeValidator(one_column)]
-    PolynomialExpansion: Positive = 1
+    PolynomialExpansion: Annotated[int, Field(ge=1, le=HIGHEST_POLYNOMIAL)] = 1
 
 
 class TimePart(Part):
     """One of Software.SPM.TimeModulations."""
 
-    Conditions: Annotated[list[Text], Field(min_length=1)]
-    Order: Positive = 1
+    Conditions: Annotated[Names, Field(min_length=1)]
+    Order: Annotated[int, Field(ge=1, le=HIGHEST_POLYNOMIAL)] = 1
 
 
 class SpmPart(Part):
@@ -126,13 +143,13 @@ class SpmPart(Part):
         Annotated[Literal["AR(1)", "FAST", "none"], BeforeValidator(any_case("AR(1)", "FAST", "none"))] | None
     ) = None
     InclusiveMaskingThreshold: Annotated[float, PlainValidator(mask_threshold)] | None = None
-    MicrotimeResolution: Annotated[Positive, Field(le=1000)] = 16
-    MicrotimeOnset: Positive | None = None
+    MicrotimeResolution: Annotated[int, Field(ge=1, le=FINEST_RESOLUTION)] = 16
+    MicrotimeOnset: Annotated[int, Field(ge=1, le=FINEST_RESOLUTION)] | None = None
     GlobalNormalization: Annotated[
         Literal["None", "Scaling"], BeforeValidator(any_case("None", "Scaling"))
     ] = "None"
-    ParametricModulations: list[ParametricPart] = []
-    TimeModulations: list[TimePart] = []
+    ParametricModulations: Annotated[list[ParametricPart], Field(max_length=MOST_MODULATIONS)] = []
+    TimeModulations: Annotated[list[TimePart], Field(max_length=MOST_MODULATIONS)] = []
     Orthogonalize: Annotated[bool | dict[str, bool], PlainValidator(orthogonalize)] = True
 
 
@@ -156,7 +173,7 @@ class ModelPart(Part):
     """Model of a node."""
 
     Type: Literal["glm", "meta"]
-    X: list[Variable]
+    X: Columns
     Formula: str | None = None
     HRF: HrfPart | None = None
     Options: OptionsPart | None = None
@@ -167,14 +184,14 @@ class TransformationsPart(Part):
     """Transformations of a node."""
 
     Transformer: Literal["pybids-transforms-v1"]
-    Instructions: list[dict[str, object]]
+    Instructions: Annotated[list[dict[str, object]], Field(max_length=MOST_INSTRUCTIONS)]
 
 
 class ContrastPart(Part):
     """One of a node's Contrasts."""
 
     Name: Text
-    ConditionList: Annotated[list[Variable], Field(min_length=1)]
+    ConditionList: Annotated[Columns, Field(min_length=1)]
     Weights: Annotated[list[list[float]], BeforeValidator(weight_rows)]
     Test: Literal["t", "F", "pass"]
 
@@ -182,7 +199,7 @@ class ContrastPart(Part):
 class DummyPart(Part):
     """A node's DummyContrasts."""
 
-    Contrasts: list[Variable] | None = None
+    Contrasts: Columns | None = None
     Test: Literal["t", "F", "pass"]
 
 
@@ -191,10 +208,10 @@ class NodePart(Part):
 
     Level: Literal["Run", "Session", "Subject", "Dataset"]
     Name: Text
-    GroupBy: list[Text]
+    GroupBy: Names
     Transformations: TransformationsPart | None = None
     Model: ModelPart
-    Contrasts: list[ContrastPart] | None = None
+    Contrasts: Annotated[list[ContrastPart], Field(max_length=MOST_CONTRASTS)] | None = None
     DummyContrasts: Annotated[DummyPart | None, BeforeValidator(dummies)] = None
 
 
@@ -212,8 +229,8 @@ class Document(Part):
     Name: Text
     BIDSModelVersion: Annotated[str, PlainValidator(model_version)]
     Input: Filters | None = None
-    Nodes: list[NodePart]
-    Edges: list[EdgePart] | None = None
+    Nodes: Annotated[list[NodePart], Field(max_length=MOST_NODES)]
+    Edges: Annotated[list[EdgePart], Field(max_length=MOST_NODES)] | None = None
 
 
 def parsed_document(document: Mapping[str, object], origin: str) -> Document:
@@ -254,10 +271,10 @@ def _fault(error: ErrorDetails, top: Place) -> DataError:
         return top.at(*path[:-1]).fault(f"{str(path[-1])!r} is missing")
     if kind == "value_error":
         return top.at(*path).fault(str(error["ctx"]["error"]))
+    if kind in ("too_long", "string_too_long"):
+        most = error["ctx"]["max_length"]
+        return top.at(*path).fault(
+            f"lists more than {most} entries" if kind == "too_long" else f"is longer than {most} characters"
+        )
     what = WRONG_TYPES.get(kind) or re.sub(r"^\w+ should ", "must ", error["msg"])
-    return top.at(*path).fault(f"{what}, not {_shown(error['input'])}")
-
-
-def _shown(value: object) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= SHOWN else text[:SHOWN] + " ..."
+    return top.at(*path).fault(f"{what}, not {shown(error['input'])}")

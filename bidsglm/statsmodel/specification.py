@@ -1,11 +1,12 @@
 """A BIDS Stats Models file as a ModelSpecification: https://bids-standard.github.io/stats-models."""
 
-import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.errors import DataError, NoInputError, ReadWriteError, UsageError
+from bidsglm.errors import DataError, NoInputError, UsageError
+from bidsglm.inputs import Kind, read_json
 from bidsglm.model import CONSTANT, Hrf, ModelSpecification, Settings
 from bidsglm.statsmodel.contrasts import dummy_names, parsed_contrasts
 from bidsglm.statsmodel.defaults import with_high_pass, with_hrf
@@ -26,6 +27,15 @@ from bidsglm.statsmodel.transformations import Instructions, split_instructions
 
 FACTOR: Mapping[str, object] = {"Name": "Factor", "Input": ["trial_type"]}
 """Kept where the model convolves other columns of events.tsv: they are variables of transformations only."""
+
+MODEL = Kind(
+    NoInputError,
+    DataError,
+    "no such model file; correct --model",
+    "give a *_smdl.json file",
+    "line {line}, column {column}: broken JSON: {what}",
+    "must hold one JSON object, a BIDS Stats Model",
+)
 
 SECONDS_BY_MISTAKE = 1.0
 """Hz: faster than any task is repeated, so the cut-off was given in seconds."""
@@ -144,38 +154,19 @@ def parse_model(
 
 def read_document(path: Path) -> Mapping[str, object]:
     """Read the JSON of a model file; errors as `read_model`."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise NoInputError(f"{path}: no such model file; correct --model") from None
-    except IsADirectoryError:
-        raise NoInputError(f"{path}: is a folder; --model takes a *_smdl.json file") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start + 1} is not UTF-8: save the file as UTF-8 text") from None
-    except OSError as error:
-        raise ReadWriteError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}: line {error.lineno}, column {error.colno}: broken JSON: {error.msg}"
-        ) from None
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from None
-    except RecursionError:
-        raise DataError(f"{path}: nested too deeply to be a model") from None
-    if not isinstance(document, dict):
-        raise DataError(f"{path}: must hold one JSON object, a BIDS Stats Model")
-    return document
+    if path.is_dir():
+        raise NoInputError(f"{path}: is a folder; --model takes a *_smdl.json file")
+    return read_json(path, MODEL, object_pairs_hook=_object, parse_constant=_no_constant)
 
 
 def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     """Refuse what JSON readers usually pass over: the last of equal keys would win unseen."""
-    keys = [key for key, _ in pairs]
-    for i, key in enumerate(keys):
-        if key in keys[:i]:
-            raise ValueError(f"the key {key!r} occurs twice in one object")
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        key = next(key for key in counts if counts[key] > 1)
+        raise ValueError(f"the key {key!r} occurs twice in one object")
+    return found
 
 
 def _no_constant(name: str) -> float:

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bidsglm.model import Hrf
-from bidsglm.statsmodel.globs import matching
+from bidsglm.statsmodel.arguments import check_arguments
+from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.limits import LATEST_DELAY, MOST_FUNCTIONS, MOST_GLOBS, MOST_NAMES
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.responses import hrf_request
@@ -102,8 +104,9 @@ def split_instructions(instructions: Sequence[Mapping[str, object]], place: Plac
     ((), ('trial_type.*',), ('', '_derivative'))
     """
     result = Instructions()
-    for i, content in enumerate(instructions):
-        instruction = checked_instruction(content, place.at(i))
+    read = [checked_instruction(content, place.at(i)) for i, content in enumerate(instructions)]
+    _check_number(read, place)
+    for instruction in read:
         if instruction.name == "Convolve":
             result = _with_convolve(result, instruction)
             continue
@@ -114,6 +117,13 @@ def split_instructions(instructions: Sequence[Mapping[str, object]], place: Plac
         if instruction.inputs:
             result = result._replace(kept=(*result.kept, instruction.content))
     return result
+
+
+def _check_number(instructions: Sequence[Instruction], place: Place) -> None:
+    """Check that instructions together name as many variables as can be held against each other."""
+    names = [name for instruction in instructions for name in instruction.inputs]
+    if len(names) > MOST_NAMES or sum(map(is_glob, names)) > MOST_GLOBS:
+        raise place.fault(f"name more than {MOST_NAMES} variables or {MOST_GLOBS} patterns together")
 
 
 def checked_instruction(content: Mapping[str, object], place: Place) -> Instruction:
@@ -137,7 +147,9 @@ def checked_instruction(content: Mapping[str, object], place: Place) -> Instruct
     listed = _input_names(inputs)
     if not listed:
         raise place.fault(f"'Input' of {name} must name the variables it works on")
-    return Instruction(name, listed, {_snake(key): value for key, value in content.items()}, content, place)
+    arguments = {_snake(key): value for key, value in content.items()}
+    check_arguments(name, arguments, {_snake(key): key for key in content}, place)
+    return Instruction(name, listed, arguments, content, place)
 
 
 def _input_names(inputs: object) -> tuple[str, ...]:
@@ -179,8 +191,14 @@ def _request(arguments: Mapping[str, object], place: Place) -> Hrf:
     delays = arguments.get("fir_delays")
     if delays is None:
         return hrf_request(model, None, place)
-    if not isinstance(delays, list) or not all(type(delay) is int and delay >= 0 for delay in delays):
-        raise place.fault("'FirDelays' of Convolve must be a list of whole numbers (scans)")
+    if not isinstance(delays, list) or not all(
+        type(delay) is int and 0 <= delay <= LATEST_DELAY for delay in delays[: MOST_FUNCTIONS + 1]
+    ):
+        raise place.fault(
+            f"'FirDelays' of Convolve must be a list of whole numbers (scans) from 0 to {LATEST_DELAY}"
+        )
+    if len(delays) > MOST_FUNCTIONS:
+        raise place.fault(f"'FirDelays' of Convolve lists more than {MOST_FUNCTIONS} scans")
     return hrf_request(model, ParametersPart(fir_delays=delays), place)
 
 

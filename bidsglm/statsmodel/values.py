@@ -11,6 +11,17 @@ from fractions import Fraction
 from typing import Literal
 
 from bidsglm.model import CONSTANT
+from bidsglm.statsmodel.globs import is_glob
+from bidsglm.statsmodel.limits import (
+    HIGHEST_AR_ORDER,
+    HIGHEST_THRESHOLD,
+    LARGEST_WEIGHT,
+    LONGEST_NUMBER,
+    MOST_GLOBS,
+    MOST_NAMES,
+    MOST_ROWS,
+    SMALLEST_WEIGHT,
+)
 from bidsglm.statsmodel.nearest import hint
 
 SHORT_ENTITIES = {
@@ -29,7 +40,23 @@ ENTITIES = (
     *("suffix", "datatype", "extension"),
 )
 
+SHOWN = 40
+"""Characters of a wrong value that still fit on the line of a message."""
+
+NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,2})?(/\d+)?", re.ASCII)
+"""A number or a fraction: exponents of three digits and more would make Python count for ever."""
+
 Scaling = int | tuple[int, int] | Literal[False]
+
+
+def shown(value: object) -> str:
+    """A wrong value as it fits on the line of a message.
+
+    >>> shown([1, None])
+    '[1, null]'
+    """
+    text = json.dumps(value, default=str)
+    return text if len(text) <= SHOWN else text[:SHOWN] + " ..."
 
 
 def model_version(value: object) -> str:
@@ -42,7 +69,7 @@ def model_version(value: object) -> str:
     """
     if isinstance(value, str) and re.match(r"1\.0\b", value):
         return value
-    raise ValueError(f'must be "1.0.0", not {json.dumps(value)}')
+    raise ValueError(f'must be "1.0.0", not {shown(value)}')
 
 
 def variable(value: object) -> str:
@@ -56,7 +83,7 @@ def variable(value: object) -> str:
     if value == "1" or (type(value) is int and value == 1):
         return CONSTANT
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"must be the name of a regressor, or 1 for the intercept, not {json.dumps(value)}")
+        raise ValueError(f"must be the name of a regressor, or 1 for the intercept, not {shown(value)}")
     return value
 
 
@@ -68,12 +95,28 @@ def weight(value: object) -> float:
     >>> weight("-1/4"), weight(2)
     (-0.25, 2.0)
     """
+    found = _weight(value)
+    if found is None:
+        raise ValueError(f'{shown(value)} is no weight: give a number or a fraction such as "1/3"')
+    if found and not SMALLEST_WEIGHT <= abs(found) <= LARGEST_WEIGHT:
+        raise ValueError(
+            f"{shown(value)} is no weight: beyond {SMALLEST_WEIGHT:g} and {LARGEST_WEIGHT:g} maps lose their "
+            "values"
+        )
+    return found
+
+
+def _weight(value: object) -> float | None:
+    """Number that a weight stands for; None where it is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if abs(value) <= LARGEST_WEIGHT * 10 else math.copysign(math.inf, value)
+    text = value.strip() if isinstance(value, str) else ""
+    if not NUMBER.fullmatch(text) or len(text) > LONGEST_NUMBER:
+        return None
     try:
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            return float(Fraction(value))
-    except (ValueError, OverflowError, ZeroDivisionError):
-        pass
-    raise ValueError(f'{json.dumps(value)} is no weight: give a number or a fraction such as "1/3"')
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
 
 
 def weight_rows(value: object) -> list[list[float]]:
@@ -90,7 +133,22 @@ def weight_rows(value: object) -> list[list[float]]:
         return [[weight(item) for item in value]]
     if not all(isinstance(row, list) for row in value):
         raise ValueError("mixes numbers and rows")
+    if len(value) > MOST_ROWS:
+        raise ValueError(f"lists more than {MOST_ROWS} rows")
     return [[weight(item) for item in row] for row in value]
+
+
+def few_globs(names: list[str]) -> list[str]:
+    """The names, of which few are patterns.
+
+    Examples
+    --------
+    >>> few_globs(["trans_*", "rot_x"])
+    ['trans_*', 'rot_x']
+    """
+    if sum(map(is_glob, names)) > MOST_GLOBS:
+        raise ValueError(f"lists more than {MOST_GLOBS} patterns")
+    return names
 
 
 def entity(name: str) -> str:
@@ -129,7 +187,7 @@ def _labels(value: object, key: str) -> list[str]:
 
 def _label(value: object, key: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"the labels of {key!r} must be text, not {json.dumps(value)}")
+        raise ValueError(f"the labels of {key!r} must be text, not {shown(value)}")
     short = next((short for short, name in SHORT_ENTITIES.items() if name == key), key)
     return str(value).removeprefix(f"{short}-")
 
@@ -154,9 +212,12 @@ def noise_model(value: object) -> str:
     >>> noise_model("AR2")
     'ar2'
     """
-    if isinstance(value, str) and re.fullmatch(r"ols|ar[1-9]\d*", value.strip().lower()):
-        return value.strip().lower()
-    raise ValueError(f'must be "ols", "ar1", "ar2" or a higher order, not {json.dumps(value)}')
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if not re.fullmatch(r"ols|ar[1-9][0-9]*", word):
+        raise ValueError(f'must be "ols", "ar1", "ar2" or a higher order, not {shown(value)}')
+    if len(word) > len("ar30") or int(word.strip("olsar") or 0) > HIGHEST_AR_ORDER:
+        raise ValueError(f"{shown(value)} is beyond the highest order, ar{HIGHEST_AR_ORDER}")
+    return word
 
 
 def mask_threshold(value: object) -> float:
@@ -169,9 +230,11 @@ def mask_threshold(value: object) -> float:
     """
     if isinstance(value, str) and value.strip().lower() in ("-inf", "-infinity"):
         return -math.inf
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    raise ValueError(f'must be a number or "-Inf", not {json.dumps(value)}')
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f'must be a number or "-Inf", not {shown(value)}')
+    if not abs(value) <= HIGHEST_THRESHOLD:
+        raise ValueError(f"{shown(value)} is no share of the global: beyond {HIGHEST_THRESHOLD:g}")
+    return float(value)
 
 
 def signal_scaling(value: object) -> Scaling:
@@ -186,7 +249,7 @@ def signal_scaling(value: object) -> Scaling:
         return value
     if isinstance(value, list) and [type(axis) for axis in value] == [int, int] and value == [0, 1]:
         return (0, 1)
-    raise ValueError(f"must be 0, 1, [0, 1] or false, not {json.dumps(value)}")
+    raise ValueError(f"must be 0, 1, [0, 1] or false, not {shown(value)}")
 
 
 def drift_model(value: object) -> object:
@@ -200,7 +263,7 @@ def drift_model(value: object) -> object:
     word = value.strip().lower() if isinstance(value, str) else value
     if word in ("cosine", "polynomial", None):
         return word
-    raise ValueError(f'must be "cosine", "polynomial" or null, not {json.dumps(value)}')
+    raise ValueError(f'must be "cosine", "polynomial" or null, not {shown(value)}')
 
 
 def orthogonalize(value: object) -> bool | dict[str, bool]:
@@ -214,6 +277,8 @@ def orthogonalize(value: object) -> bool | dict[str, bool]:
     if isinstance(value, bool):
         return value
     if isinstance(value, dict) and all(isinstance(choice, bool) for choice in value.values()):
+        if len(value) > MOST_NAMES:
+            raise ValueError(f"lists more than {MOST_NAMES} conditions")
         return value
     raise ValueError("must be true, false, or an object from condition to true or false")
 

@@ -10,8 +10,9 @@ import pytest
 from bidsglm.cli import main
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.nifti import read_header
-from bidsglm.execution.memory import MemoryBound, unit_memory
+from bidsglm.execution.memory import MemoryBound
 from bidsglm.model import ModelSpecification, Settings
+from bidsglm.unit.memory import Need, unit_memory
 from tests import tiny
 
 MIB = 2**20
@@ -42,8 +43,8 @@ def test_estimate_is_above_what_was_measured_and_not_far(
     (unit,) = find_units(settings, {}, {}, "01", by_session=True)
     header = read_header(unit.runs[0].bold)
     large = header._replace(shape=(*grid, n_scans), dtype=np.dtype(np.int16))
-    monkeypatch.setattr("bidsglm.execution.memory.read_header", lambda path: large)
-    monkeypatch.setattr("bidsglm.execution.memory._mask_size", lambda run, voxels: n_voxels)
+    monkeypatch.setattr("bidsglm.unit.memory.read_header", lambda path: large)
+    monkeypatch.setattr("bidsglm.unit.memory._mask_size", lambda run, header: n_voxels)
     estimate = unit_memory(unit, ModelSpecification("m", ()), settings) / MIB
     assert peak <= estimate <= TOO_HIGH * peak
 
@@ -51,7 +52,7 @@ def test_estimate_is_above_what_was_measured_and_not_far(
 def test_participants_start_only_beside_those_that_leave_them_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bidsglm.execution.memory.participant_memory", lambda settings, label: 3_000)
+    monkeypatch.setattr("bidsglm.execution.memory.participant_need", lambda settings, label: Need(3_000))
     bound = MemoryBound(Settings(tmp_path, tmp_path, "participant", mem=7_000, n_procs=4))
     assert bound.may_start("01", [])
     assert bound.may_start("02", ["01"])
@@ -67,11 +68,12 @@ def test_participant_who_does_not_fit_is_one_line_and_in_the_page(
     study = tiny.write_study(tmp_path)
     out = tmp_path / "out"
     command = [str(study), str(out), "participant", "-q", "--mem", "100M", "--n-procs", n_procs]
-    assert main([*command, "--participant-label", "01", "02"]) == 1
+    assert main([*command, "--participant-label", "01", "02"]) == 75
     said = capsys.readouterr().err
     for label in ("01", "02"):
         assert re.search(rf"sub-{label}: needs about \d+ MB of memory, more than --mem 100 MB", said)
         assert "more than --mem 100 MB" in (out / f"sub-{label}.html").read_text()
+    assert re.search(r"desc-preproc_bold.nii.gz is 9 x 10 x 8 x 70 by its header", said)
     assert not list(out.rglob("*statmap*"))
 
 

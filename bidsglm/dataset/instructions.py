@@ -1,0 +1,131 @@
+"""Filter and Split of pybids, carried out without its `DataFrame.query` and model formulas.
+
+Both evaluate Python: of a model's text in a query, of the names of columns in a formula.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bids.modeling.transformations import munge
+from bids.utils import listify
+
+from bidsglm.statsmodel.limits import MOST_VARIABLES
+from bidsglm.statsmodel.queries import Comparison, Condition, Name, Operand, parsed_query
+
+ENTITIES = ("task", "run", "session", "subject")
+"""What Split may be by, beside variables."""
+
+
+class Filter(munge.Filter):  # type: ignore[misc]
+    """Keep the rows of a variable for which a query is true."""
+
+    def _transform(self, var: Any, query: str, by: Sequence[str] | str | None = None) -> Any:
+        names = [var.name, *(listify(by) or [])]
+        columns = {name: self.collection[name].values.to_numpy().ravel() for name in names}
+        if len({len(values) for values in columns.values()}) > 1:
+            raise ValueError(f"{' and '.join(names)} have not the same rows")
+        var.select_rows(np.flatnonzero(kept_rows(parsed_query(query, names), columns)))
+        return var
+
+
+class Split(munge.Split):  # type: ignore[misc]
+    """Split a variable by the levels of others."""
+
+    def _transform(self, var: Any, by: Sequence[str] | str) -> Any:
+        names = listify(by)
+        if isinstance(var, munge.DenseRunVariable):
+            self._densify_variables()
+        levels = pd.concat([self._levels(var, name) for name in names], axis=1, sort=True).astype(str)
+        return var.split(indicators(names, levels.to_numpy()))
+
+    def _levels(self, var: Any, name: str) -> Any:
+        if name in self._variables:
+            return self._variables[name].values.reset_index(drop=True)
+        if name not in ENTITIES or name not in var.index:
+            raise ValueError(f"there is no variable {name!r} to split by")
+        return var.index[name].reset_index(drop=True)
+
+
+def indicators(names: Sequence[str], levels: Any) -> Any:
+    """One column of ones and zeros for each combination of levels, named as pybids names them.
+
+    Parameters
+    ----------
+    names
+        Variables.
+    levels
+        (n_rows, n_variables) of text.
+
+    Examples
+    --------
+    >>> print(indicators(["side"], np.array([["left"], ["right"]])).to_string(index=False))
+     side[left]  side[right]
+            1.0          0.0
+            0.0          1.0
+    """
+    found = [sorted(set(column)) for column in levels.T]
+    if np.prod([len(column) for column in found], dtype=float) > MOST_VARIABLES:
+        raise ValueError(f"{' and '.join(names)} have more than {MOST_VARIABLES} combinations of levels")
+    columns = {
+        ".".join(f"{name}[{level}]" for name, level in zip(names, chosen, strict=True)): (
+            (levels == np.array(chosen)).all(axis=1).astype(float)
+        )
+        for chosen in product(*found)
+    }
+    return pd.DataFrame(columns)
+
+
+def kept_rows(condition: Condition, columns: Mapping[str, Any]) -> Any:
+    """Rows for which a condition is true (n_rows,); n/a is neither more, less nor equal.
+
+    Raises
+    ------
+    ValueError
+        A name that is no column, or an order of text and numbers.
+
+    Examples
+    --------
+    >>> columns = {"rt": np.array([0.4, 0.7, np.nan]), "side": np.array(["left", "right", "left"], object)}
+    >>> kept_rows(parsed_query("rt > 0.5 or side in ['left']"), columns).tolist()
+    [True, True, True]
+    """
+    if isinstance(condition, Comparison):
+        return _compared(condition, columns)
+    parts = [kept_rows(part, columns) for part in condition.parts]
+    if condition.word == "not":
+        return ~parts[0]
+    return (np.logical_and if condition.word == "and" else np.logical_or).reduce(parts)
+
+
+def _compared(comparison: Comparison, columns: Mapping[str, Any]) -> Any:
+    left, right = (_values(side, columns) for side in (comparison.left, comparison.right))
+    relation = comparison.relation
+    if relation in ("in", "not in"):
+        found = pd.Series(left).isin(list(comparison.right)).to_numpy()  # type: ignore[arg-type]
+        return found if relation == "in" else ~found
+    rows = next(iter(columns.values())).shape
+    try:
+        return np.broadcast_to(_RELATIONS[relation](left, right), rows).astype(bool)
+    except TypeError:
+        raise ValueError(f"text and numbers have no order: {relation} cannot compare them") from None
+
+
+_RELATIONS: Mapping[str, Any] = {
+    "==": lambda a, b: pd.Series(a) == b if isinstance(a, np.ndarray) else pd.Series(b) == a,
+    "!=": lambda a, b: pd.Series(a) != b if isinstance(a, np.ndarray) else pd.Series(b) != a,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def _values(side: Operand, columns: Mapping[str, Any]) -> Any:
+    if not isinstance(side, Name):
+        return side
+    if side.name not in columns:
+        raise ValueError(f"{side.name!r} is in neither Input nor By")
+    return columns[side.name]

@@ -1,0 +1,220 @@
+"""Files that others wrote, read as text or JSON: whole, of bounded size, or one line on why not."""
+
+import json
+import os
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bidsglm.errors import BidsglmError, DataError, ReadWriteError
+
+LARGEST_TEXT = 2**26
+"""Bytes (64 MiB): ten times the widest confounds table of an hour."""
+LARGEST_JSON = 2**24
+"""Bytes (16 MiB): a model or a sidecar has some thousands."""
+DEEPEST_JSON = 50
+"""Objects within objects: BIDS needs about five, Python's stack holds about a thousand."""
+WHOLE_DIGITS = 18
+"""Digits of a number that surely fits 64 bits; longer ones are read as floating point."""
+LARGEST_POINTER = 32 * 1024
+"""Bytes; git-annex itself takes no longer file for a pointer."""
+POINTERS = (b"/annex/objects/", b"version https://git-lfs")
+"""How the small text begins that stands in place of content: unlocked annexed files, Git LFS."""
+FOREIGN_KINDS: Sequence[tuple[Callable[[int], bool], str]] = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+"""What can stand under the name of a file; reading some of them never ends."""
+
+
+class Kind(NamedTuple):
+    """What a file is to the user: the errors it makes, and what to do about them."""
+
+    missing: type[BidsglmError] = ReadWriteError
+    wrong: type[BidsglmError] = DataError
+    absent: str = "there is no such file; copy it again"
+    remedy: str = "correct it"
+    broken: str = "line {line}: not valid JSON ({what}); {remedy}"
+    no_object: str = "holds no JSON object; {remedy}"
+
+
+INPUT = Kind()
+"""A file of a data set that its index knows."""
+
+
+def file_size(path: Path, kind: Kind = INPUT) -> int:
+    """Size of a file in bytes.
+
+    Raises
+    ------
+    BidsglmError
+        There is no file (`kind.missing`), it is a pipe, device or folder (`kind.wrong`), or the disk does not
+        answer (ReadWriteError).
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        if absent := absent_content(path):
+            raise ReadWriteError(f"{path}: {absent}") from None
+        raise kind.missing(f"{path}: {kind.absent}") from None
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    for is_kind, words in FOREIGN_KINDS:
+        if is_kind(found.st_mode):
+            raise kind.wrong(f"{path}: is {words}, not a file; {kind.remedy}")
+    if absent := absent_content(path):
+        raise ReadWriteError(f"{path}: {absent}")
+    return found.st_size
+
+
+def absent_content(path: Path) -> str:
+    """Say in the words of a message why a file that is listed has no content; empty when it has.
+
+    Parameters
+    ----------
+    path
+        A file or a link to one.
+
+    Returns
+    -------
+    str
+        What is wrong and what to do, without the path.
+    """
+    if path.is_symlink() and not path.exists():
+        return f"its content is not here, the link leads nowhere ({os.readlink(path)}); {_remedy()}"
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(max(map(len, POINTERS)))
+        small = path.stat().st_size <= LARGEST_POINTER
+    except OSError:
+        return ""
+    if small and start.startswith(POINTERS):
+        return f"its content is not here, only a pointer to it; {_remedy()}"
+    return ""
+
+
+def _remedy() -> str:
+    return "fetch it (datalad get, git annex get) or remove it"
+
+
+def unreadable(path: Path, error: Exception) -> ReadWriteError:
+    """Error for a file whose disk failed, or who may not be read."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return ReadWriteError(
+        f"{path}: cannot be read ({reason}); check the disk and the rights, or copy it again"
+    )
+
+
+def read_bytes(path: Path, largest: int = LARGEST_TEXT, kind: Kind = INPUT) -> bytes:
+    """Content of a file, of bounded size.
+
+    Raises
+    ------
+    BidsglmError
+        As `file_size`, or the file is larger.
+    """
+    size = file_size(path, kind)
+    if size > largest:
+        raise kind.wrong(f"{path}: has {size:,} bytes, more than {largest:,}; {kind.remedy}")
+    try:
+        with path.open("rb") as stream:
+            return stream.read(largest + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def read_text(path: Path, largest: int = LARGEST_TEXT, kind: Kind = INPUT) -> str:
+    """Text of a file in UTF-8, with or without a byte order mark.
+
+    Raises
+    ------
+    BidsglmError
+        As `read_bytes`, or `kind.wrong` where it is no UTF-8, naming the line.
+    """
+    content = read_bytes(path, largest, kind)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise kind.wrong(
+            f"{path}: line {line}: byte {error.start + 1} is not UTF-8 text; save it as UTF-8"
+        ) from None
+
+
+def read_json(path: Path, kind: Kind = INPUT, **hooks: Any) -> dict[str, Any]:
+    """Object in a JSON file; hooks as `json_object` takes them.
+
+    Raises
+    ------
+    BidsglmError
+        As `read_text`, or `kind.wrong` where it is broken, nested too deeply or no object.
+    """
+    return json_object(read_text(path, LARGEST_JSON, kind), path, kind, **hooks)
+
+
+def json_object(text: str, path: Path, kind: Kind = INPUT, **hooks: Any) -> dict[str, Any]:
+    """Object that a text of JSON holds.
+
+    Parameters
+    ----------
+    text
+        Of the file.
+    path
+        Of the file, for messages.
+    kind
+        Of the file.
+    hooks
+        For `json.loads`; a ValueError that they raise is passed on with the file in front.
+
+    Raises
+    ------
+    BidsglmError
+        `kind.wrong`, as `read_json`.
+
+    Examples
+    --------
+    >>> json_object('{"RepetitionTime": 2}', Path("a.json"))
+    {'RepetitionTime': 2}
+    """
+    try:
+        content = json.loads(text, parse_int=_whole, **hooks)
+        if depth_exceeds(content, DEEPEST_JSON):
+            raise RecursionError
+    except json.JSONDecodeError as error:
+        said = kind.broken.format(line=error.lineno, column=error.colno, what=error.msg, remedy=kind.remedy)
+        raise kind.wrong(f"{path}: {said}") from None
+    except RecursionError:
+        raise kind.wrong(f"{path}: nested too deeply, over {DEEPEST_JSON} levels; {kind.remedy}") from None
+    except ValueError as error:
+        raise kind.wrong(f"{path}: {error}") from None
+    if not isinstance(content, dict):
+        raise kind.wrong(f"{path}: {kind.no_object.format(remedy=kind.remedy)}")
+    return content
+
+
+def _whole(digits: str) -> int | float:
+    """Whole number; one of hundreds of digits would stall or overflow whatever works with it."""
+    return int(digits) if len(digits) <= WHOLE_DIGITS else float(digits)
+
+
+def depth_exceeds(content: object, most: int) -> bool:
+    """Whether objects and lists stand in each other more often than so; no recursion.
+
+    >>> depth_exceeds([[1]], 2), depth_exceeds([[[1]]], 2)
+    (False, True)
+    """
+    level = [content]
+    for _ in range(most + 1):
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, dict | list)
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True

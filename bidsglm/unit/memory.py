@@ -1,0 +1,130 @@
+"""How much memory fitting a unit needs, told from the headers of its images."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.dataset.masks import grid_of, is_same_grid
+from bidsglm.dataset.nifti import Header, read_header, volumes
+from bidsglm.errors import TryLaterError
+from bidsglm.model import ModelSpecification, Run, Settings, Unit
+from bidsglm.unit.explanation import SAMPLE
+
+BASE = 350e6
+"""Bytes of Python, its libraries and a page with figures.
+
+This and the next four were fitted to the peaks of whole runs (docs/hpc.md), and err on the high side."""
+PER_GRID_VOXEL = 60.0
+"""Bytes of a voxel of the image, inside the brain or not: volumes being read, maps being drawn."""
+PER_VOXEL = 800.0
+"""Bytes of a voxel that is fitted: its maps while they are made, compared and written."""
+PER_SCAN = 0.35e6
+"""Bytes of a scan of the voxels that are fitted together, in float64."""
+PER_SAMPLED_VALUE = 45.0
+"""Bytes of a scan of a voxel on which the attribution tries all combinations; the fit is over by then."""
+BRAIN = 0.5
+"""Share of an image taken for brain where no mask file says."""
+
+
+CONTROL_GROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where a container's bound stands, in the second and the first version of control groups."""
+
+
+class Need(NamedTuple):
+    """How much memory something takes, and what makes it so much."""
+
+    n_bytes: int
+    reason: str = ""
+    """Whose header says how much; empty where nothing could be read."""
+
+
+def unit_memory(unit: Unit, model: ModelSpecification, settings: Settings) -> int:
+    """Estimate the most memory (bytes) that fitting a unit takes."""
+    return unit_need(unit, model, settings).n_bytes
+
+
+def unit_need(unit: Unit, model: ModelSpecification, settings: Settings) -> Need:
+    """Estimate the most memory that fitting a unit takes, and say whose header makes it.
+
+    Raises
+    ------
+    BidsglmError
+        When a header cannot be read.
+    """
+    headers = [read_header(run.bold) for run in unit.runs]
+    grid = int(np.prod(headers[0].shape[:3]))
+    n_voxels = min(_mask_size(run, header) for run, header in zip(unit.runs, headers, strict=True))
+    smoothed = model.smoothing_fwhm > 0
+    copies = len(settings.backends) if smoothed else 1
+    per_scan = max(4 * copies if smoothed else header.dtype.itemsize for header in headers)
+    n_scans = sum(header.n_volumes for header in headers)
+    explained = settings.attribution and len(settings.backends) == 2
+    working = max(PER_SCAN, min(n_voxels, SAMPLE) * PER_SAMPLED_VALUE if explained else 0.0)
+    maps = grid * PER_GRID_VOXEL + n_voxels * PER_VOXEL
+    size_in_header = " x ".join(map(str, headers[0].shape))
+    return Need(
+        int(BASE + maps + n_scans * (n_voxels * per_scan + working)),
+        f"{headers[0].path} is {size_in_header} by its header, {n_scans} scans are fitted together",
+    )
+
+
+def _mask_size(run: Run, header: Header) -> int:
+    """Voxels of a run that are fitted; a mask on another grid is not read for that."""
+    grid = grid_of(header)
+    if run.mask is not None:
+        mask = read_header(run.mask)
+        if mask.n_volumes == 1 and is_same_grid(grid_of(mask), grid):
+            return sum(int(np.count_nonzero(mask.scaled(stored) > 0)) for stored in volumes(mask))
+    return int(BRAIN * np.prod(grid.shape))
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this machine has, or its container may use.
+
+    >>> machine_memory() > 0
+    True
+    """
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in CONTROL_GROUPS:
+        try:
+            found.append(int(Path(path).read_text()))
+        except (OSError, ValueError):
+            continue
+    return min(found)
+
+
+def size(n_bytes: float) -> str:
+    """Bytes for people.
+
+    >>> size(683e6), size(2.5e9)
+    ('683 MB', '2.5 GB')
+    """
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+
+
+def check_memory(unit: Unit, model: ModelSpecification, settings: Settings) -> None:
+    """Refuse a unit that this machine cannot hold, before the system kills the process for it.
+
+    Raises
+    ------
+    TryLaterError
+        Naming the header that makes it so large.
+    """
+    need, memory = unit_need(unit, model, settings), machine_memory()
+    if need.n_bytes > memory:
+        raise TryLaterError(refusal(need, f"the {size(memory)} of this machine"))
+
+
+def refusal(need: Need, limit: str) -> str:
+    """End of a sentence about what does not fit.
+
+    >>> refusal(Need(2_000_000_000), "--mem 1.0 GB")
+    'needs about 2.0 GB of memory, more than --mem 1.0 GB; fit less at once (...) or give it more'
+    """
+    because = f": {need.reason}; correct the image if that is not so, else" if need.reason else ";"
+    return (
+        f"needs about {size(need.n_bytes)} of memory, more than {limit}{because} fit less at once "
+        "(--run-label, --no-attribution) or give it more"
+    )

@@ -93,13 +93,13 @@ def _run(settings: Settings) -> int:
         return run_participants(settings)
 
 
-def is_demo(words: Sequence[str]) -> bool:
-    """Whether the demo is wanted, and not the analysis of a data set in a folder named demo.
+def is_command(name: str, words: Sequence[str]) -> bool:
+    """Whether a command is wanted, and not the analysis of a data set in a folder of its name.
 
-    >>> is_demo(["demo", "out"]), is_demo(["demo", "out", "participant"])
+    >>> is_command("demo", ["demo", "out"]), is_command("demo", ["demo", "out", "participant"])
     (True, False)
     """
-    return list(words[:1]) == ["demo"] and not any(level in words[2:3] for level in LEVELS)
+    return list(words[:1]) == [name] and not any(level in words[2:3] for level in LEVELS)
 
 
 def asks_for_descriptor(words: Sequence[str]) -> bool:
@@ -124,10 +124,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(words: Sequence[str]) -> int:
     try:
-        if is_demo(words):
+        if is_command("demo", words):
             from bidsglm.demo.command import main as demo
 
             return demo(list(words[1:]), main)
+        if is_command("model", words):
+            from bidsglm.authoring.command import main as model
+
+            return model(words[1:], _settings)
         if asks_for_descriptor(words):
             from bidsglm.descriptor import descriptor_text
 

@@ -37,7 +37,7 @@ MOST_PROCESSES = 4_096
 """Of one machine, or threads of one process."""
 
 
-class _Formatter(argparse.HelpFormatter):
+class Formatter(argparse.HelpFormatter):
     """Help with all spellings of an option on one line and its value once behind them."""
 
     def __init__(self, prog: str) -> None:
@@ -52,10 +52,11 @@ class _Formatter(argparse.HelpFormatter):
         return f"{', '.join(action.option_strings)} {value}{several}"
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """argparse with the BIDS Apps exit code for a wrong command line."""
 
     def error(self, message: str) -> NoReturn:
+        """Raise what ends the program with code 64."""
         raise UsageError(f"{message} (see {self.prog} --help)")
 
     def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
@@ -93,7 +94,7 @@ def check_level(arguments: argparse.Namespace, parser: argparse.ArgumentParser) 
             )
 
 
-def _label(prefix: str):  # type: ignore[no-untyped-def]
+def label_of(prefix: str):  # type: ignore[no-untyped-def]
     """Type of a label argument: takes 01 and sub-01 alike."""
 
     def label(text: str) -> str:
@@ -171,12 +172,13 @@ def derivatives(text: str) -> Path:
     return Path(path if separator and "/" not in name else text)
 
 
-def _add_filters(parser: argparse.ArgumentParser) -> None:
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Options that say which data."""
     group = parser.add_argument_group("which data")
     group.add_argument(
         "--participant-label",
         nargs="+",
-        type=_label("sub"),
+        type=label_of("sub"),
         default=[],
         metavar="LABEL",
         help="participants, with or without sub- (all)",
@@ -185,7 +187,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         "--session-label",
         "--session-id",
         nargs="+",
-        type=_label("ses"),
+        type=label_of("ses"),
         default=[],
         metavar="LABEL",
         help="sessions (all)",
@@ -194,7 +196,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         "--task-label",
         "--task-id",
         nargs="+",
-        type=_label("task"),
+        type=label_of("task"),
         default=[],
         metavar="LABEL",
         help="tasks (all)",
@@ -203,7 +205,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
         "--run-label",
         "--run-id",
         nargs="+",
-        type=_label("run"),
+        type=label_of("run"),
         default=[],
         metavar="LABEL",
         help="runs (all)",
@@ -211,7 +213,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--space",
         nargs="+",
-        type=_label("space"),
+        type=label_of("space"),
         default=[],
         metavar="SPACE",
         help="spaces (the only one there is, else MNI152NLin2009cAsym)",
@@ -251,7 +253,8 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Options that say which model."""
     group = parser.add_argument_group("which model")
     group.add_argument(
         "-m",
@@ -422,10 +425,11 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the three-positional form; `bidsglm demo OUTPUT_DIR` is dispatched before it."""
-    parser = _Parser(
+    parser = Parser(
         prog="bidsglm",
-        usage="%(prog)s bids_dir output_dir {participant,group} [options]\n       %(prog)s demo output_dir",
-        formatter_class=_Formatter,
+        usage="%(prog)s bids_dir output_dir {participant,group} [options]\n       %(prog)s demo output_dir\n"
+        "       %(prog)s model bids_dir out.json | --check model.json [bids_dir] | --upgrade old.json",
+        formatter_class=Formatter,
         allow_abbrev=False,
         description="Fit the same first-level model as SPM12 and with nilearn, and compare the two.",
         epilog="What stands in brackets is what happens without the option. bidsglm demo output_dir writes "
@@ -435,8 +439,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("bids_dir", type=Path, help="raw BIDS data set")
     parser.add_argument("output_dir", type=Path, help="where the results go")
     parser.add_argument("analysis_level", help="participant (or subject), then group (or dataset)")
-    _add_filters(parser)
-    _add_model(parser)
+    add_filters(parser)
+    add_model(parser)
     _add_group(parser)
     _add_supplements(parser)
     _add_execution(parser)

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bidsglm"
 FLOORS = (
     ("brainlife", "__main__"),
     ("cli",),
-    ("demo", "descriptor", "group_level"),
+    ("demo", "authoring", "descriptor", "group_level"),
     ("options", "execution"),
     ("participant", "resources"),
     ("pages", "requested"),

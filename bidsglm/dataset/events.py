@@ -1,6 +1,7 @@
 """Events of a run: events.tsv as it stands, and the events of one trial type."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from bidsglm.dataset.tsv import MISSING, Table, number, numbers, read_tsv
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import Floats, Run
 from bidsglm.statsmodel.nearest import hint
+
+TASK = re.compile(r"(?:^|_)task-([0-9A-Za-z+]+)_")
 
 
 class Events(NamedTuple):
@@ -115,6 +118,13 @@ def task_trial_types(bids_dir: Path, task: str) -> tuple[str, ...]:
         with suppress(BidsglmError):
             found.update(trial_types_of(read_events(path)))
     return tuple(sorted(found))
+
+
+def tasks_of(bids_dir: Path) -> tuple[str, ...]:
+    """List the tasks of a raw data set that have events, alphabetically."""
+    return tuple(
+        sorted({found[1] for path in task_events(bids_dir, "*") if (found := TASK.search(path.name))})
+    )
 
 
 def task_events(bids_dir: Path, task: str) -> Iterator[Path]:

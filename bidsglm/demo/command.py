@@ -1,22 +1,11 @@
 """The command `bidsglm demo`: writes the synthetic data set and analyses it."""
 
-import argparse
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from bidsglm.demo.data_set import layout_of, write_demo
-from bidsglm.errors import UsageError
-from bidsglm.options import build_parser, hyphenated
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse with the BIDS Apps exit code for a wrong command line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
+from bidsglm.options import Parser, build_parser, hyphenated
 
 Analyse = Callable[[list[str]], int]
 """The command line's own main: words -> exit code"""
@@ -24,7 +13,7 @@ Analyse = Callable[[list[str]], int]
 
 def main(words: Sequence[str], analyse: Analyse) -> int:
     """`bidsglm demo OUTPUT_DIR [options]`; returns the exit code."""
-    parser = _Parser(
+    parser = Parser(
         prog="bidsglm demo",
         description="Writes a small synthetic BIDS and fMRIPrep data set and analyses it.",
         epilog="All other options go to both levels; bidsglm --help lists them.",

@@ -65,6 +65,9 @@ WRONG_TYPES = {
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
 }
+ADDRESS_KEY = "$schema"
+"""Key by which editors find the JSON Schema of a file; it says nothing of the model."""
+
 
 Variable = Annotated[str, BeforeValidator(variable)]
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
@@ -256,7 +259,7 @@ def parsed_document(document: Mapping[str, object], origin: str) -> Document:
     bidsglm.errors.DataError: go_smdl.json: unknown key 'Node'; did you mean 'Nodes'?
     """
     try:
-        return Document.model_validate(document)
+        return Document.model_validate({k: value for k, value in document.items() if k != ADDRESS_KEY})
     except ValidationError as error:
         first = error.errors()[0]
         raise _fault(first, Place(origin)) from None

@@ -78,6 +78,11 @@ def _automatic(settings: Settings, unit: Unit) -> Model:
     return _automatic_model(settings, task, types)
 
 
+def model_of_task(settings: Settings, task: str) -> Model:
+    """The automatic model of a task; errors as where it is fitted."""
+    return _automatic_model(settings, task, _trial_types(settings.bids_dir, task))
+
+
 def _automatic_model(settings: Settings, task: str, types: Sequence[str]) -> Model:
     """The automatic model of some trial types, checked against every backend."""
     document = automatic_model(task, types, settings)

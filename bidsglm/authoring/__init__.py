@@ -1,0 +1,1 @@
+"""The command `bidsglm model`: writes, explains and upgrades model files."""

@@ -1,0 +1,113 @@
+"""Model files that are written: the automatic one for editing, and an old one in the form of 1.0."""
+
+import json
+import sys
+from pathlib import Path
+
+from bidsglm.dataset.events import tasks_of
+from bidsglm.dataset.roots import check_raw
+from bidsglm.errors import CannotCreateError, DataError, NothingMatchedError, UsageError
+from bidsglm.model import Settings
+from bidsglm.outputs.writes import write_text
+from bidsglm.statsmodel.specification import parse_model, read_document
+from bidsglm.statsmodel.upgrade import upgraded
+from bidsglm.unit.models import model_of_task
+
+WIDTH = 100
+"""Characters of a line of a model file."""
+STEP = 2
+
+
+def write_automatic(settings: Settings, path: Path, overwrite: bool) -> str:
+    """Write the automatic model of a task; returns what to say of it.
+
+    Raises
+    ------
+    UsageError, NothingMatchedError, DataError, NoInputError
+        Several tasks and none of them chosen, no events of the task, or overrides that make no model.
+    CannotCreateError, ReadWriteError
+        The file is there, or cannot be written.
+    """
+    check_raw(settings)
+    model = model_of_task(settings, _task(settings))
+    _check_free(path, overwrite)
+    write_text(path, model_text(model.document) + "\n")
+    specification = model.specification
+    conditions = [name for name in specification.x if name.startswith("trial_type.")]
+    return "\n".join(
+        (
+            f"{path}: model of task {specification.name} with {len(conditions)} conditions",
+            f"  {specification.notes[0]}",
+            f"  bidsglm model --check {path} {settings.bids_dir} says what it does; pass it to --model",
+        )
+    )
+
+
+def _task(settings: Settings) -> str:
+    """The task that was chosen, else the only one that has events."""
+    found = tasks_of(settings.bids_dir)
+    wanted = settings.task_labels or found
+    missing = [task for task in wanted if task not in found]
+    if missing or not found:
+        there = f"; there are {', '.join(found)}" if found else ""
+        raise NothingMatchedError(f"{settings.bids_dir}: no events of task {' '.join(missing)}{there}")
+    if len(wanted) > 1:
+        raise UsageError(
+            f"{settings.bids_dir}: a model file for each task: choose one of {', '.join(wanted)} by --task"
+        )
+    return wanted[0]
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise CannotCreateError(f"{path}: is there already; name another file, or replace it by --overwrite")
+
+
+def write_upgraded(old: Path, new: Path | None, overwrite: bool) -> str:
+    """Write a model of the old form in that of 1.0; returns what to print: the model where no file is named.
+
+    Notes go to the standard error, so that the model alone can be sent into a file.
+
+    Raises
+    ------
+    DataError, NoInputError
+        The file is not of the old form, or asks for what 1.0 or bidsglm does not have.
+    CannotCreateError, ReadWriteError
+        The new file is there, or cannot be written.
+    """
+    made = upgraded(read_document(old), str(old))
+    nowhere = Settings(Path(), Path(), "participant")
+    try:
+        specification = parse_model(made.document, str(old), nowhere)
+    except DataError as error:
+        raise DataError(f"{error} (in its 1.0 form; correct the old file, or write the new one)") from None
+    for note in (*made.notes, *specification.notes):
+        print(f"note: {note}", file=sys.stderr)
+    text = model_text(made.document) + "\n"
+    if new is None:
+        return text
+    _check_free(new, overwrite)
+    write_text(new, text)
+    return f"{new}: {old.name} in the form of BIDS Stats Models 1.0\n"
+
+
+def model_text(value: object, indent: int = 0) -> str:
+    """JSON for people to edit: what fits on a line stands on one.
+
+    >>> print(model_text({"Name": "go", "X": ["trial_type.go", 1]}))
+    {"Name": "go", "X": ["trial_type.go", 1]}
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) + indent <= WIDTH or not isinstance(value, dict | list) or not value:
+        return line
+    deeper = indent + STEP
+    if isinstance(value, dict):
+        parts = [
+            f"{json.dumps(key, ensure_ascii=False)}: {model_text(item, deeper)}"
+            for key, item in value.items()
+        ]
+    else:
+        parts = [model_text(item, deeper) for item in value]
+    first, last = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    inside = f",\n{' ' * deeper}".join(parts)
+    return f"{first}\n{' ' * deeper}{inside}\n{' ' * indent}{last}"

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from bidsglm.authoring.command import build_model_parser
 from bidsglm.options import build_parser
 from tests.conftest import PROJECT
 
@@ -36,7 +37,8 @@ def anchors(text: str) -> set[str]:
 
 
 def test_options_in_the_texts_exist() -> None:
-    known = {option for action in build_parser()._actions for option in action.option_strings}
+    parsers = (build_parser(), build_model_parser())
+    known = {option for each in parsers for action in each._actions for option in action.option_strings}
     for page in (PROJECT / "README.md", *(DOCS / name for name in ("faq.md", "model.md", "outputs.md"))):
         words = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
         assert words - known - OF_OTHERS == set(), page.name

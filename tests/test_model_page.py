@@ -69,6 +69,20 @@ def designs(study: Path, path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
                 yield backend, design.names
 
 
+def test_page_begins_with_a_whole_model_that_runs(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert first
+    path = tmp_path / "pasted_smdl.json"
+    path.write_text(first[1], encoding="utf-8")
+    assert main([str(study), str(tmp_path / "out"), "participant", "--dry-run", "--model", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert [f"contrast {name} (t)" in said for name in ("go", "stop", "stop - go")] == [True] * 3
+    assert main(["model", "--check", str(path)]) == 0
+    assert "Dataset node group: over the participants" in capsys.readouterr().out
+
+
 def test_page_shows_every_example() -> None:
     assert sorted(sections()) == [path.name for path in EXAMPLES]
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bidsglm.authoring.command import build_model_parser
 from bidsglm.cli import main
 from tests import tiny
+from tests.conftest import PROJECT
 
 USAGE, BAD_DATA, NO_INPUT, NOTHING, EXISTS = 64, 65, 66, 18, 73
 
@@ -178,6 +180,12 @@ def test_data_set_in_a_folder_named_model_is_analysed(
     monkeypatch.chdir(tmp_path)
     assert main(["model", "out", "participant"]) == NO_INPUT
     assert "model" in capsys.readouterr().err
+
+
+def test_every_option_of_its_own_is_in_the_manual() -> None:
+    manual = (PROJECT / "docs" / "usage.md").read_text()
+    options = [o for a in build_model_parser()._actions for o in a.option_strings if o.startswith("--")]
+    assert [option for option in options if option not in manual] == []
 
 
 OLD = {

@@ -51,7 +51,7 @@ def run_group(settings: Settings) -> int:
     tables = write_tables(members, settings)
     members = write_calibrations(tables.members)
     if not settings.reports_only:
-        members = write_group_maps(write_regions(members, atlas), settings)
+        members = write_group_maps(write_regions(members, atlas), settings, tables)
     written = write_group_page(settings, tables._replace(members=members))
     write_citation(settings.output_dir)
     LOG.info("see %s", written.page)

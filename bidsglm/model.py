@@ -185,22 +185,64 @@ class ContrastSpecification:
 
 
 @dataclass(frozen=True)
+class CombinedContrast:
+    """A contrast of a Session or Subject node: weights over contrasts of the levels below."""
+
+    specification: ContrastSpecification
+    """Over names of contrasts; over CONSTANT it is a multiple of each that reaches the node"""
+    reached: tuple[str, ...] | None
+    """Names and globs of the contrasts that reach the node; None for all of the Run node"""
+    place: str
+    """Where it stands in the model file, for messages"""
+    each: bool = False
+    """Whether, over CONSTANT, each contrast has one of its own, named after both"""
+
+
+@dataclass(frozen=True)
+class Above:
+    """What the nodes between the runs and the data set ask of a participant's contrasts."""
+
+    contrasts: tuple[CombinedContrast, ...] = ()
+    """Lower ones before those that are over them"""
+    named: tuple[tuple[str, str], ...] = ()
+    """Contrasts that a filter or an X names: place, name"""
+    single: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
+    """Nodes that average without grouping by contrast, so that only one may reach them: place, `reached`"""
+    one_run: str = ""
+    """Place of a GroupBy of the Run node without run, so that there may be one run of each of `run_by`"""
+    run_by: tuple[str, ...] = ()
+    """Entities that the Run node groups by"""
+
+
+@dataclass(frozen=True)
 class GroupModel:
     """A Dataset node: how the participants' effects of each contrast are modelled."""
 
     name: str = "dataset"
     x: tuple[str, ...] = (CONSTANT,)
-    """CONSTANT, columns of participants.tsv, or levels of their factors as column.level; globs too."""
-    factors: tuple[str, ...] = ()
-    """Columns whose levels get an indicator each."""
-    scaled: tuple[str, ...] = ()
-    """Covariates divided by their standard deviation."""
+    """CONSTANT, columns of participants.tsv or of the instructions, column.level, contrasts; globs too."""
+    instructions: tuple[Mapping[str, object], ...] = ()
+    """Of pybids-transforms-v1, over the columns of participants.tsv"""
     contrasts: tuple[ContrastSpecification, ...] = ()
     """Over the names of X."""
     dummy_contrasts: tuple[str, ...] | None = None
     """Names of X that get a t contrast each; None for none but those written out."""
-    first_level: tuple[str, ...] = ()
-    """Contrasts of the runs that reach it; empty for all."""
+    first_level: tuple[str, ...] | None = None
+    """Names and globs of the Run node's contrasts that reach it; None for all."""
+    made: tuple[str, ...] = ()
+    """Those of Session and Subject nodes that reach it."""
+    foreign: tuple[str, ...] = ()
+    """Those of Session and Subject nodes that do not."""
+    columns: tuple[str, ...] = ()
+    """Columns of participants.tsv of which each level is a group analysis of its own."""
+    by_session: bool = False
+    """Whether each session is."""
+    by_contrast: bool = True
+    """Whether each contrast is; else all that X names are in one model."""
+    sessions_apart: bool | None = None
+    """Whether it takes fits of single sessions; None for whatever there is."""
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Entity -> labels that reach it."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +256,10 @@ class ModelSpecification:
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_session: bool = True
     """Fit sessions apart."""
+    both_ways: bool = False
+    """Fit sessions apart and together, for nodes that differ in it."""
+    above: Above = Above()
+    """Contrasts over contrasts."""
     hrf: Hrf = Hrf()
     high_pass: float = DEFAULT_HIGH_PASS
     """Seconds; infinite for no filter."""

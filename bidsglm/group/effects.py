@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.dataset.group_design import Row
 from bidsglm.dataset.masks import grid_of, is_same_grid
 from bidsglm.dataset.nifti import read_header
 from bidsglm.dataset.stacks import MapStack, OtherGridError
@@ -35,12 +36,18 @@ class FirstLevel(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """Whose maps stand in the stacks, in order, and whose could not be read."""
+    """Which maps stand in the stacks, in order, and whose could not be read."""
 
-    participants: tuple[str, ...]
+    rows: tuple[Row, ...]
     failures: Mapping[str, BidsglmError]
+    """Participant -> why"""
     sources: Mapping[str, Sequence[str]]
     """Backend -> BIDS URIs"""
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        """Each once."""
+        return tuple(dict.fromkeys(row.participant for row in self.rows))
 
 
 def first_levels(units: Iterable[Summary]) -> tuple[FirstLevel, ...]:
@@ -64,11 +71,22 @@ def _relative(unit: Summary, backend: str, label: str) -> str:
 
 
 def take(
-    contrast: FirstLevel, labels: Sequence[str], output_dir: Path, stacks: Mapping[str, MapStack]
+    contrasts: Mapping[str, FirstLevel], rows: Sequence[Row], output_dir: Path, stacks: Mapping[str, MapStack]
 ) -> Taken:
-    """Read the effect maps of some participants, the mean over sessions that were fitted apart.
+    """Read some effect maps, each the mean over sessions that were fitted apart.
 
-    Both packages' maps of a participant, or none, get into the stacks.
+    Both packages' maps of a row, or none, get into the stacks.
+
+    Parameters
+    ----------
+    contrasts
+        Of the participants' models, by the name that the rows have.
+    rows
+        What is to be read.
+    output_dir
+        Where the maps are.
+    stacks
+        Backend -> what takes its maps.
 
     Raises
     ------
@@ -77,12 +95,13 @@ def take(
     ReadWriteError
         When the scratch folder is full.
     """
-    units = contrast.by_participant()
-    taken: list[str] = []
+    units = {name: contrast.by_participant() for name, contrast in contrasts.items()}
+    taken: list[Row] = []
     failures: dict[str, BidsglmError] = {}
     sources: dict[str, list[str]] = {backend: [] for backend in BACKENDS}
-    for label in labels:
-        names = {b: [_relative(unit, b, contrast.label) for unit in units[label]] for b in BACKENDS}
+    for row in rows:
+        own, label = units[row.contrast][row.participant], contrasts[row.contrast].label
+        names = {b: [_relative(unit, b, label) for unit in own] for b in BACKENDS}
         try:
             paths = {b: [output_dir / name for name in names[b]] for b in BACKENDS}
             _check_packages(paths)
@@ -91,12 +110,12 @@ def take(
         except OtherGridError:
             raise
         except BidsglmError as error:
-            failures[label] = error
+            failures[row.participant] = error
             continue
         for backend in BACKENDS:
             stacks[backend].add(maps[backend])
             sources[backend] += [f"bids::{name}" for name in names[backend]]
-        taken.append(label)
+        taken.append(row)
     return Taken(tuple(taken), failures, sources)
 
 

@@ -10,8 +10,11 @@ import numpy as np
 import bidsglm
 from bidsglm.agreement.maps import COLUMNS, FweThresholds, agreement
 from bidsglm.backends.records import SecondLevel
+from bidsglm.dataset.group_design import Row
 from bidsglm.dataset.images import map_bytes
-from bidsglm.group.tables import write_rows
+from bidsglm.group.analyses import Analysis
+from bidsglm.group.members import identity
+from bidsglm.group.tables import Table, write_part, write_rows
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes, write_json, write_table
 from bidsglm.unit.comparison import voxel_coordinates
@@ -21,20 +24,22 @@ AGREEMENT_COLUMNS: Mapping[str, str] = {
     "contrast": "Label of the contrast of the participants' models",
     "group_contrast": "Name of the contrast over participants; mean for their mean",
     **{name: text for name, text in COLUMNS.items() if name != "contrast"},
+    "label": "Label of both in the names of the maps' files",
 }
 
 
 class Fitted(NamedTuple):
-    """A contrast of the participants' models, fitted over the group by both packages."""
+    """A contrast of the participants' models, or several in one model, fitted over the group."""
 
     label: str
-    """Of the first level, in file names (and of the Dataset node, where there are several)"""
+    """Of the first level, in file names (and of the Dataset node, where there are several); empty where
+    several contrasts are in one model"""
     name: str
     """Of the first level, as in the model"""
     first_level: str
     """Its label"""
-    participants: tuple[str, ...]
-    """In the order of the design's rows"""
+    rows: tuple[Row, ...]
+    """Whose maps, in the order of the design's rows"""
     design: GroupDesign
     volume: Volume
     """Voxels of either package's maps; all arrays are over its columns"""
@@ -42,6 +47,11 @@ class Fitted(NamedTuple):
     """Backend -> maps over the volume"""
     sources: Mapping[str, Sequence[str]]
     """Backend -> BIDS URIs of the effect maps"""
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        """In the order of the rows, each once."""
+        return tuple(dict.fromkeys(row.participant for row in self.rows))
 
 
 def group_label(first_level: str, contrast: ContrastMaps) -> str:
@@ -54,17 +64,33 @@ def group_label(first_level: str, contrast: ContrastMaps) -> str:
     ('goAge', 'go')
     """
     label = contrast.specification.label
+    if not first_level:
+        return label
     return first_level if label == "mean" else first_level + label[0].upper() + label[1:]
 
 
 class GroupWriter:
     """Writes the group's files of one task and space and remembers their names."""
 
-    def __init__(self, output_dir: Path, name: str, space: str) -> None:
+    def __init__(self, output_dir: Path, name: str, space: str, table: Table | None = None) -> None:
         self.output_dir, self.name, self.space = output_dir, name, space
+        self.table = table
+        """Agreement of all participants' maps"""
         self.files: list[str] = []
         self.rows: list[Mapping[str, Any]] = []
-        """Of the table of agreement"""
+        """Of the table of agreement of the group's maps"""
+        self.parts: dict[str, GroupWriter] = {name: self}
+        """Start of the file names -> writer, for groups of a session or level too"""
+
+    def part(self, analysis: Analysis) -> "GroupWriter":
+        """Writer of a group of participants; what it writes counts among the files of the whole."""
+        if analysis.prefix not in self.parts:
+            part = GroupWriter(self.output_dir, analysis.prefix, self.space)
+            part.files = self.files
+            self.parts[analysis.prefix] = part
+            if self.table is not None:
+                write_part(self.table, part.path, analysis.prefix, [identity(u) for u in analysis.units])
+        return self.parts[analysis.prefix]
 
     def path(self, name: str) -> Path:
         """Full path of a file in the group's folder, noted as written."""
@@ -90,7 +116,7 @@ class GroupWriter:
         for backend, level in fitted.levels.items():
             about = {"Sources": fitted.sources[backend], **backend_facts(backend)}
             mask = map_bytes(level.mask, fitted.volume, 0, dtype=np.uint8, space=self.space)
-            name = f"{self.name}_contrast-{fitted.label}_desc-{backend}_mask"
+            name = mask_name(self.name, fitted.label, backend)
             write_bytes(self.path(f"{name}.nii.gz"), mask)
             self.sidecar(name, {"Type": "Brain", **about})
             for maps, found in zip(level.maps, level.inference.contrasts, strict=True):
@@ -107,13 +133,17 @@ class GroupWriter:
         self._write_comparison(fitted)
 
     def _write_design(self, fitted: Fitted) -> None:
-        name = f"{self.name}_contrast-{fitted.label}_design"
+        name = f"{_stem(self.name, fitted.label)}_design"
+        several = ("contrast",) if any(row.contrast for row in fitted.rows) else ()
         rows = [
-            (f"sub-{participant}", *row)
-            for participant, row in zip(fitted.participants, fitted.design.matrix, strict=True)
+            (f"sub-{row.participant}", *((row.contrast,) if several else ()), *values)
+            for row, values in zip(fitted.rows, fitted.design.matrix, strict=True)
         ]
-        write_table(self.path(f"{name}.tsv"), ("participant_id", *fitted.design.names), rows)
-        text = "design matrix of the group, one row for each participant; covariates less their means"
+        write_table(self.path(f"{name}.tsv"), ("participant_id", *several, *fitted.design.names), rows)
+        text = (
+            "design matrix of the group, one row for each effect map; covariates of participants.tsv less "
+            "their means"
+        )
         write_json(self.path(f"{name}.json"), {"Description": text})
 
     def _write_comparison(self, fitted: Fitted) -> None:
@@ -127,7 +157,7 @@ class GroupWriter:
             facts = {**_facts(fitted, first), "Description": text}
             others = dict(stats_of(second))
             for stat, values in stats_of(first):
-                if stat in ("effect", "t"):
+                if stat in ("effect", "t", "F"):
                     difference = np.where(both, values - others[stat], OUTSIDE[stat])
                     name = map_name(self.name, stat, "difference", label)
                     told = {"StatisticType": stat, **facts}
@@ -137,7 +167,7 @@ class GroupWriter:
             )
             for row in agreement(first, second, spm.mask, nilearn.mask, coordinates, fwe):
                 named = {"contrast": fitted.first_level, "group_contrast": first.specification.name}
-                self.rows.append({**named, **row, **named, "contrast_name": fitted.name})
+                self.rows.append({**named, **row, **named, "contrast_name": fitted.name, "label": label})
 
     def agreement(self) -> None:
         """Write the table on how well the group's maps agree."""
@@ -155,14 +185,29 @@ class GroupWriter:
         self.image(name, p, fitted.volume, 1.0, told)
 
 
+def _stem(name: str, label: str) -> str:
+    return f"{name}_contrast-{label}" if label else name
+
+
+def mask_name(name: str, label: str, backend: str) -> str:
+    """Name of the mask of a package's second level, without extension.
+
+    >>> mask_name("task-x", "go", "spm"), mask_name("task-x", "", "spm")
+    ('task-x_contrast-go_desc-spm_mask', 'task-x_desc-spm_mask')
+    """
+    return f"{_stem(name, label)}_desc-{backend}_mask"
+
+
 def _facts(fitted: Fitted, maps: ContrastMaps) -> dict[str, object]:
     """What the sidecars of a contrast's maps say."""
     specification = maps.specification
+    weights = specification.weights[0] if specification.test == "t" else specification.weights
     return {
-        "ContrastName": fitted.name,
+        "ContrastName": fitted.name or specification.name,
         "GroupContrast": specification.name,
+        "GroupTest": specification.test,
         "GroupConditions": specification.conditions,
-        "GroupWeights": specification.weights[0].tolist(),
+        "GroupWeights": weights.tolist(),
         "Columns": fitted.design.names,
         "NumberOfParticipants": len(fitted.participants),
         "Participants": [f"sub-{label}" for label in fitted.participants],

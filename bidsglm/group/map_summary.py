@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 from bidsglm.backends.records import contrast_weights
 from bidsglm.errors import BidsglmError
-from bidsglm.group.map_files import Fitted, GroupWriter, group_label
-from bidsglm.group.members import Summary
+from bidsglm.group.map_files import Fitted, GroupWriter, group_label, mask_name
 from bidsglm.messages import LOG
 from bidsglm.outputs.names import read_json, write_json
 
@@ -15,7 +14,8 @@ METHODS = (
     "At the group level, the effect maps of each package were fitted with the package's own second level by"
     " ordinary least squares, every participant with the same weight: SPM12's equations"
     " (reimplemented; errors independent, of one variance in all groups), and nilearn's SecondLevelModel."
-    " Numeric covariates were centred on their mean over the participants. Each package's map is thresholded"
+    " Covariates were centred on their mean,"
+    " unless a transformation of the model had made them. Each package's map is thresholded"
     " its own way: SPM's familywise threshold by random field theory or Bonferroni, whichever is lower,"
     " nilearn's by Bonferroni; p < 0.001 uncorrected and a false discovery rate of 0.05 in both."
 )
@@ -30,21 +30,48 @@ class Told(NamedTuple):
     failures: dict[str, BidsglmError]
     """Participant -> why a map of theirs cannot be read"""
 
+    def note(self, text: str) -> None:
+        """Say something once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
-def summaries(fitted: Fitted, left_out: Mapping[str, str], unit: Summary) -> Iterator[dict[str, Any]]:
+    def add(self, error: BidsglmError) -> None:
+        """Note an error once, whichever contrasts meet it."""
+        if str(error) not in map(str, self.errors):
+            self.errors.append(error)
+
+
+class Origin(NamedTuple):
+    """Where contrasts over participants come from, for the summary."""
+
+    prefix: str
+    """Start of the names of their files"""
+    words: str
+    """Session and level of a column of the participants; empty for all"""
+    node: str
+    """Name of the Dataset node; empty where there is one"""
+    effect_units: Mapping[str, str] | None
+
+
+def summaries(fitted: Fitted, left_out: Mapping[str, str], origin: Origin) -> Iterator[dict[str, Any]]:
     """What the page wants to know of each contrast over participants."""
     masks = {backend: level.mask for backend, level in fitted.levels.items()}
     sizes = {backend: int(mask.sum()) for backend, mask in masks.items()}
     for index, maps in enumerate(fitted.levels["spm"].maps):
         found = {b: level.inference.contrasts[index] for b, level in fitted.levels.items()}
         yield {
+            "prefix": origin.prefix,
+            "group": origin.words,
+            "node": origin.node,
             "label": group_label(fitted.label, maps),
+            "masks": {b: mask_name(origin.prefix, fitted.label, b) for b in fitted.levels},
             "contrast": fitted.first_level,
             "name": fitted.name,
             "group_contrast": maps.specification.name,
-            "test": "t",
+            "test": maps.specification.test,
             "participants": fitted.participants,
             "n": len(fitted.participants),
+            "n_maps": len(fitted.rows),
             "left_out": dict(left_out),
             "design": {
                 "columns": fitted.design.names,
@@ -54,7 +81,7 @@ def summaries(fitted: Fitted, left_out: Mapping[str, str], unit: Summary) -> Ite
             "thresholds": {b: of_one.thresholds._asdict() for b, of_one in found.items()},
             "n_voxels": {**sizes, "both": int((masks["spm"] & masks["nilearn"]).sum())},
             "fwhm_mm": fitted.levels["spm"].inference.fwhm_mm,
-            "effect_units": unit.get("effect_units"),
+            "effect_units": origin.effect_units,
         }
 
 
@@ -63,8 +90,9 @@ def finish(writer: GroupWriter, told: Told) -> None:
 
     After an error the maps of an earlier run stay, and are removed by the next run that has none.
     """
-    if writer.rows:
-        writer.agreement()
+    for part in writer.parts.values():
+        if part.rows:
+            part.agreement()
     path = writer.output_dir / "group" / f"{writer.name}_desc-group_summary.json"
     stale = [name for name in _earlier_files(path) if name not in writer.files]
     kept = stale if told.errors else []

@@ -135,6 +135,28 @@ def _write_agreement(folder: Path, name: str, rows: Sequence[dict[str, str]], se
     return Table(path, numeric)
 
 
+def write_part(
+    table: Table, path: Callable[[str], Path], prefix: str, units: Sequence[Mapping[str, str]]
+) -> None:
+    """Write the agreement of some of the participants, for a group of a session or level.
+
+    Parameters
+    ----------
+    table
+        Of all participants.
+    path
+        Full path of a file's name, noted as written.
+    prefix
+        Start of its name.
+    units
+        Who is in it: cells of the columns of `IDENTITIES`.
+    """
+    rows = [row for row in table.rows if {k: row[k] for k in IDENTITIES if k in row} in units]
+    name = f"{prefix}_desc-agreement_metrics"
+    path(f"{name}.json")
+    write_rows(path(f"{name}.tsv"), _columns(rows), rows, agreement.COLUMNS)
+
+
 def _write_attribution(folder: Path, name: str, rows: Sequence[dict[str, str]]) -> Table:
     """All participants' attribution, and which step matters in how many."""
     numeric = _numeric(rows)

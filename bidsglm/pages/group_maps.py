@@ -21,8 +21,9 @@ from bidsglm.report.wording import Row
 
 Summary = Mapping[str, Any]
 BACKENDS = ("spm", "nilearn")
-STATS = ("effect", "t", "p")
-TEXTS = ("contrast", "group_contrast", "contrast_name", "map")
+STATS = {"t": ("effect", "t", "p"), "F": ("F", "p")}
+"""Test -> maps shown"""
+TEXTS = ("contrast", "group_contrast", "contrast_name", "map", "label")
 MEAN = "mean"
 """Name of the group contrast that every data set has: the mean over participants."""
 
@@ -60,12 +61,15 @@ def group_maps(output_dir: Path, name: str) -> GroupMaps:
     path = output_dir / "group" / f"{name}_desc-group_summary.json"
     summary = read_json(path) if path.exists() else {}
     place = _Place(output_dir / "group", name)
-    rows = _agreement(place) if summary.get("contrasts") else []
     contrasts, behind = [], None
+    tables: dict[str, list[Row]] = {}
     for entry in summary.get("contrasts", ()):
-        images = _images(place, entry, _background(output_dir, name))
+        own = place._replace(name=entry.get("prefix", name))
+        if own.name not in tables:
+            tables[own.name] = _agreement(own)
+        images = _images(own, entry, _background(output_dir, name))
         behind = behind or scene(images)
-        contrasts.append(_contrast(place, entry, images, behind, _rows_of(rows, entry)))
+        contrasts.append(_contrast(own, entry, images, behind, _rows_of(tables[own.name], entry)))
     return GroupMaps(
         tuple(contrasts),
         behind,
@@ -92,13 +96,17 @@ def _background(output_dir: Path, name: str) -> tuple[Floats, Floats] | None:
 
 
 def _images(place: _Place, entry: Summary, behind: tuple[Floats, Floats] | None) -> ContrastImages:
-    """Both packages' maps; a package's mask is where it has an effect."""
-    maps: dict[str, dict[str, Floats]] = {stat: {} for stat in STATS}
+    """Both packages' maps; a package's mask is where it has an effect, of F the file with it."""
+    stats = STATS[entry.get("test", "t")]
+    maps: dict[str, dict[str, Floats]] = {stat: {} for stat in stats}
     affine = np.eye(4)
     for backend in BACKENDS:
-        for stat in STATS:
+        for stat in stats:
             maps[stat][backend], affine = place.read(stat, backend, entry["label"])
-    masks = {backend: np.isfinite(effect) for backend, effect in maps["effect"].items()}
+    if "effect" in maps:
+        masks = {backend: np.isfinite(effect) for backend, effect in maps["effect"].items()}
+    else:
+        masks = {b: read_map(place.folder / f"{entry['masks'][b]}.nii.gz")[0] > 0 for b in BACKENDS}
     fits = behind is not None and behind[0].shape == masks["spm"].shape
     ground = behind[0] if behind is not None and fits else (masks["spm"] & masks["nilearn"]).astype(float)
     units = entry.get("effect_units") or EFFECT_UNITS
@@ -110,9 +118,13 @@ def title(entry: Summary) -> str:
 
     >>> title({"name": "go", "group_contrast": "mean"}), title({"name": "go", "group_contrast": "age"})
     ('go', 'go: age')
+    >>> title({"name": "", "group_contrast": "any", "node": "words", "group": "ses-1"})
+    'any (words, ses-1)'
     """
-    over = entry.get("group_contrast", MEAN)
-    return str(entry["name"]) if over == MEAN else f"{entry['name']}: {over}"
+    over, own = entry.get("group_contrast", MEAN), str(entry["name"])
+    name = own if over == MEAN and own else ": ".join(filter(None, (own, over)))
+    where = ", ".join(filter(None, (entry.get("node", ""), entry.get("group", ""))))
+    return f"{name} ({where})" if where else name
 
 
 def definition(entry: Summary) -> str:
@@ -125,12 +137,24 @@ def definition(entry: Summary) -> str:
     '1 × age, in a model of mean and age over 4 participants'
     """
     columns, weights = entry["design"]["columns"], entry["design"]["weights"]
-    weights = weights[0] if weights and isinstance(weights[0], list) else weights
-    who = f"over {entry['n']} participants"
-    if len(columns) == 1:
+    rows = weights if isinstance(weights[0], list) else [weights]
+    who = f"over {entry['n']} participants{_of(entry)}"
+    if len(columns) == 1 and rows == [[1.0]]:
         return f"Mean {who} (one-sample t test)"
-    terms = [f"{weight:.3g} × {name}" for name, weight in zip(columns, weights, strict=True) if weight]
-    return f"{' + '.join(terms)}, in a model of {', '.join(columns[:-1])} and {columns[-1]} {who}"
+    terms = [
+        " + ".join(f"{weight:.3g} × {name}" for name, weight in zip(columns, row, strict=True) if weight)
+        for row in rows
+    ]
+    what = terms[0] if entry.get("test", "t") == "t" else f"F test of {' and '.join(terms)}"
+    model = columns[0] if len(columns) == 1 else f"{', '.join(columns[:-1])} and {columns[-1]}"
+    return f"{what}, in a model of {model} {who}"
+
+
+def _of(entry: Summary) -> str:
+    """Which participants, and how many maps of theirs where it is not one each."""
+    group = f" of {entry['group']}" if entry.get("group") else ""
+    n_maps = entry.get("n_maps", entry["n"])
+    return group + (f" ({n_maps} maps, taken as independent)" if n_maps != entry["n"] else "")
 
 
 def _agreement(place: _Place) -> list[Row]:
@@ -143,6 +167,7 @@ def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
     """Rows of a contrast, named as the page names it."""
     key = entry["contrast"], entry.get("group_contrast", MEAN)
     chosen = [row for row in rows if (row["contrast"], row.get("group_contrast", MEAN)) == key]
+    chosen = [row for row in chosen if row.get("label", entry["label"]) == entry["label"]]
     return tuple({**row, "contrast": entry["label"], "contrast_name": title(entry)} for row in chosen)
 
 
@@ -162,6 +187,7 @@ def _contrast(
         tuple(f"sub-{who} is not in these maps: {why}." for who, why in left_out.items()),
         tuple(_clusters(place, entry, backend) for backend in BACKENDS),
         packed_contrast(images, behind, entry["thresholds"]),
+        f"{place.name}-{entry['label']}",
     )
 
 

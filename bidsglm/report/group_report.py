@@ -60,6 +60,8 @@ class GroupContrast:
     clusters: tuple[ClusterReport, ...] = ()
     volumes: Mapping[str, object] | None = None
     """For the slice viewer, see `volumes.packed_contrast`."""
+    anchor: str = ""
+    """Of its place on the page; the label may be that of several groups."""
 
 
 class StepShares(NamedTuple):

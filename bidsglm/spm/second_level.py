@@ -215,6 +215,19 @@ def is_estimable(design: Floats, weights: Floats) -> bool:
     return bool(np.any(rows) and np.max(np.abs(lost)) <= space.tolerance)
 
 
+def dependent(design: Floats) -> NDArray[np.intp]:
+    """Columns that are combinations of each other, or zero.
+
+    Examples
+    --------
+    >>> dependent(np.array([[1.0, 1, 0, 5], [1, 1, 0, 6], [1, 0, 1, 8]])).tolist()
+    [0, 1, 2]
+    """
+    space = column_space(design)
+    lost = 1 - (space.right**2).sum(axis=1)
+    return np.flatnonzero(lost > np.sqrt(np.finfo(np.float64).eps))
+
+
 def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupContrast:
     """Compute t for one row of weights, F for several.
 

@@ -80,7 +80,7 @@ def parsed_contrasts(parts: Sequence[ContrastPart], place: Place) -> tuple[Contr
         here = place.at(i)
         try:
             contrasts.append(_contrast(part))
-            _check_labels(contrasts)
+            check_labels(contrasts)
         except DataError as error:
             raise here.fault(str(error)) from None
     return tuple(contrasts)
@@ -106,7 +106,7 @@ def _contrast(part: ContrastPart) -> ContrastSpecification:
     )
 
 
-def _check_labels(contrasts: Sequence[ContrastSpecification]) -> None:
+def check_labels(contrasts: Sequence[ContrastSpecification]) -> None:
     """Check that the last contrast has a name and a label of its own."""
     last = contrasts[-1]
     for other in contrasts[:-1]:
@@ -228,7 +228,7 @@ def resolve_contrasts(
     for contrast in (*filter(None, single), *written):
         contrasts.append(contrast)
         try:
-            _check_labels(contrasts)
+            check_labels(contrasts)
         except DataError as error:
             raise DataError(f"{_origin(model)}: {error}") from None
     notes = [f"Contrast {each.name!r} is left out: {each.reason}." for each in left_out]

@@ -14,6 +14,8 @@ from bidsglm.statsmodel.nearest import hint
 
 MEAN = "mean"
 """Name of the column of ones, and of its contrast."""
+PAIR = 2
+"""Groups whose difference goes without saying."""
 
 
 def group_contrasts(
@@ -28,7 +30,7 @@ def group_contrasts(
     names
         Columns of the design.
     groups
-        The two columns that each column of text became.
+        The columns that each column of text became.
     path
         participants.tsv, for messages.
 
@@ -46,7 +48,7 @@ def group_contrasts(
     written = [_renamed(contrast, names, path) for contrast in model.contrasts]
     taken = {contrast.name for contrast in written}
     contrasts = [_single(name) for name in _dummy_columns(model, names) if name not in taken]
-    for pair in groups:
+    for pair in (found for found in groups if len(found) == PAIR):
         difference = _difference(*pair)
         if model.dummy_contrasts is not None and difference.name not in taken:
             contrasts.append(difference)

@@ -1,62 +1,72 @@
-"""Dataset nodes of a model: X over participants.tsv, its factors, and the contrasts over the participants."""
+"""Dataset nodes of a model: what they group by, X over participants.tsv, and contrasts over participants."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from bidsglm.model import CONSTANT, ContrastSpecification, GroupModel
+from bidsglm.model import ContrastSpecification, GroupModel
 from bidsglm.statsmodel.contrasts import parsed_contrasts
+from bidsglm.statsmodel.flow import Flow
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
-from bidsglm.statsmodel.schema import Document, EdgePart, NodePart, Part
+from bidsglm.statsmodel.schema import NodePart
 from bidsglm.statsmodel.transformations import Instruction, checked_instruction
+from bidsglm.statsmodel.upper_nodes import has_content
+from bidsglm.statsmodel.values import ENTITIES
 
-CARRIED_OUT = ("Factor", "Demean", "Scale")
-"""Instructions at the Dataset level; covariates are centred anyway."""
-PLAIN = {"constraint": "none", "sep": ".", "demean": True, "rescale": True}
-"""Arguments that may be given, because they say what is done anyway."""
+OF_TIME = ("Convolve", "Lag", "Resample", "ToDense")
+"""Instructions for what has a time course; participants have none."""
 
 
-def group_models(document: Document, top: Place) -> tuple[GroupModel, ...]:
-    """Dataset nodes of a model in their order; none where there are none.
+def group_model(node: NodePart, place: Place, flow: Flow) -> GroupModel:
+    """A Dataset node as a model of the participants' effects.
+
+    Parameters
+    ----------
+    node
+        Of Level Dataset.
+    place
+        Of the node.
+    flow
+        What reaches it.
 
     Raises
     ------
     DataError
         A node that asks for what is not done at this level, or whose contrasts are not over its X.
     """
-    numbered = enumerate(document.Nodes)
-    return tuple(
-        _group_model(node, top.at("Nodes", i), document.Edges or (), top)
-        for i, node in numbered
-        if node.Level == "Dataset"
-    )
-
-
-def has_content(part: Part | None) -> bool:
-    """Whether a part of a node says anything but its description."""
-    return part is not None and bool(part.model_fields_set - {"Description"})
-
-
-def _group_model(node: NodePart, place: Place, edges: Iterable[EdgePart], top: Place) -> GroupModel:
     _check_supported(node, place)
-    factors, scaled = _transformed(node, place)
+    instructions = _instructions(node, place)
     x = tuple(node.Model.X)
+    columns = (*x, *(name for found in instructions for name in _outputs(found)))
     contrasts = parsed_contrasts(node.Contrasts or (), place.at("Contrasts"))
-    _check_contrasts(contrasts, x, factors, place.at("Contrasts"))
-    dummies = _dummies(node, x, factors, place.at("DummyContrasts"))
+    _check_contrasts(contrasts, columns, place.at("Contrasts"))
+    dummies = _dummies(node, columns, place.at("DummyContrasts"))
     if dummies is None and not contrasts:
         dummies = ()
-    filtered = _filtered(node, edges, top)
-    return GroupModel(node.Name, x, factors, scaled, contrasts, dummies, filtered)
+    return GroupModel(
+        node.Name,
+        x,
+        tuple(found.content for found in instructions),
+        contrasts,
+        dummies,
+        first_level=flow.names,
+        made=flow.made,
+        columns=tuple(name for name in node.GroupBy if name not in (*ENTITIES, "contrast")),
+        by_session="session" in node.GroupBy,
+        by_contrast="contrast" in node.GroupBy,
+        sessions_apart=flow.apart,
+        filters=flow.filters,
+    )
 
 
 def _check_supported(node: NodePart, place: Place) -> None:
     model = place.at("Model")
     if node.Model.Formula is not None:
-        raise model.at("Formula").fault("not supported: list the columns of participants.tsv in X")
-    for key in ("HRF", "Options", "Software"):
-        if has_content(getattr(node.Model, key)):
-            raise model.at(key).fault("has no meaning at the Dataset level: move it to the Run node")
+        raise model.at("Formula").fault(
+            "not supported: list the columns of participants.tsv in X, and make interactions by Product"
+        )
+    if has_content(node.Model.HRF):
+        raise model.at("HRF").fault("has no meaning at the Dataset level: move it to the Run node")
     if not node.Model.X:
         raise model.at("X").fault("is empty: [1] is the mean over participants")
     for i, name in enumerate(node.Model.X):
@@ -64,76 +74,47 @@ def _check_supported(node: NodePart, place: Place) -> None:
             raise model.at("X", i).fault(f"{name!r} is listed twice")
 
 
-def _transformed(node: NodePart, place: Place) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Columns that Factor and Scale name."""
-    factors: list[str] = []
-    scaled: list[str] = []
+def _instructions(node: NodePart, place: Place) -> list[Instruction]:
     given = node.Transformations.Instructions if node.Transformations is not None else []
+    checked = []
     for i, content in enumerate(given):
         instruction = checked_instruction(content, place.at("Transformations", "Instructions", i))
-        _check_plain(instruction)
-        if instruction.name == "Factor":
-            factors += instruction.inputs
-        elif instruction.name == "Scale":
-            scaled += instruction.inputs
-    return tuple(factors), tuple(scaled)
-
-
-def _check_plain(instruction: Instruction) -> None:
-    if instruction.name not in CARRIED_OUT:
-        raise instruction.place.fault(
-            f"{instruction.name} is not supported at the Dataset level, only {', '.join(CARRIED_OUT)}"
-        )
-    for key, value in instruction.arguments.items():
-        if key not in ("name", "input") and value != PLAIN.get(key):
+        if instruction.name in OF_TIME:
             raise instruction.place.fault(
-                f"{key!r} of {instruction.name} is not supported at the Dataset level: leave it out"
+                f"{instruction.name} has no meaning at the Dataset level: participants have no time course"
             )
+        checked.append(instruction)
+    return checked
+
+
+def _outputs(instruction: Instruction) -> tuple[str, ...]:
+    """Columns that an instruction may leave behind under a name that X need not have."""
+    return instruction.inputs if instruction.name == "Factor" else ()
 
 
 def _check_contrasts(
-    contrasts: Sequence[ContrastSpecification], x: Sequence[str], factors: Sequence[str], place: Place
+    contrasts: Sequence[ContrastSpecification], columns: Sequence[str], place: Place
 ) -> None:
     for i, contrast in enumerate(contrasts):
-        if contrast.test == "F":
-            raise place.at(i, "Test").fault('only "t" at the Dataset level')
         for name in contrast.conditions:
-            _check_known(name, x, factors, place.at(i, "ConditionList"))
+            _check_known(name, columns, place.at(i, "ConditionList"))
 
 
-def _check_known(name: str, x: Sequence[str], factors: Sequence[str], place: Place) -> None:
+def _check_known(name: str, columns: Sequence[str], place: Place) -> None:
     """Check that X has a column, or may have it once the levels of a factor are known."""
-    column = name.partition(".")[0]
-    if name not in x and column not in (*x, *factors) and not any(matching(g, [name]) for g in x):
-        raise place.fault(f"X has no {name!r}{hint(name, x)}")
+    factor = any(name.startswith(f"{column}.") for column in columns)
+    if name not in columns and not factor and not any(matching(glob, [name]) for glob in columns):
+        raise place.fault(f"X has no {name!r}{hint(name, columns)}")
 
 
-def _dummies(
-    node: NodePart, x: Sequence[str], factors: Sequence[str], place: Place
-) -> tuple[str, ...] | None:
+def _dummies(node: NodePart, columns: Sequence[str], place: Place) -> tuple[str, ...] | None:
     """Names of DummyContrasts; an empty tuple for all of X, None without DummyContrasts."""
     dummies = node.DummyContrasts
     if dummies is None:
         return None
     if dummies.Test == "F":
-        raise place.at("Test").fault('an F test over participants is not supported: use "t"')
+        raise place.at("Test").fault('must be "t": write an F test as one of Contrasts')
     for name in dummies.Contrasts or ():
         if not is_glob(name):
-            _check_known(name, x, factors, place.at("Contrasts"))
+            _check_known(name, columns, place.at("Contrasts"))
     return tuple(dummies.Contrasts or ())
-
-
-def _filtered(node: NodePart, edges: Iterable[EdgePart], top: Place) -> tuple[str, ...]:
-    """Contrasts that the filters of the edges to a node let through."""
-    kept: list[str] = []
-    for i, edge in enumerate(edges):
-        if edge.Destination != node.Name or not edge.Filter:
-            continue
-        place = top.at("Edges", i, "Filter")
-        for key, values in edge.Filter.items():
-            if key != "contrast":
-                raise place.at(key).fault(
-                    "only 'contrast' can be filtered here; take participants with --participant-label"
-                )
-            kept += [CONSTANT if value == 1 else str(value) for value in values]
-    return tuple(kept)

@@ -1,21 +1,25 @@
-"""Nodes and edges of a model: which levels there are, and what the participant level makes of them."""
+"""Nodes and edges of a model: which levels there are, what reaches each node, and how runs are fitted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from bidsglm.model import CONSTANT
-from bidsglm.statsmodel.group_nodes import has_content
+from bidsglm.model import Above, CombinedContrast, GroupModel
+from bidsglm.statsmodel.flow import Flow, along, joined, named
+from bidsglm.statsmodel.globs import is_glob
+from bidsglm.statsmodel.group_nodes import group_model
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
-from bidsglm.statsmodel.schema import Document, NodePart
+from bidsglm.statsmodel.schema import Document, EdgePart, NodePart
+from bidsglm.statsmodel.upper_nodes import Outcome, check_upper, has_content, outcome
 from bidsglm.statsmodel.values import ENTITIES
 
 RANK = {"Run": 0, "Session": 1, "Subject": 2, "Dataset": 3}
 GROUPS = {
-    "Run": ({"run", "subject"}, {"contrast"}),
-    "Session": ({"session", "subject", "contrast"}, {"run"}),
-    "Subject": ({"subject", "contrast"}, {"run"}),
-    "Dataset": ({"contrast"}, {"run", "session", "subject"}),
+    "Run": (set(), {"contrast"}),
+    "Session": ({"session", "subject"}, {"run"}),
+    "Subject": ({"subject"}, {"run"}),
+    "Dataset": (set(), {"run", "subject", "direction"}),
 }
 """What GroupBy must and must not hold at each level."""
 
@@ -27,44 +31,72 @@ class Levels(NamedTuple):
     place: Place
     """Of the Run node."""
     by_session: bool
+    both_ways: bool
+    """Whether nodes differ in it, so that runs are fitted both ways"""
+    above: Above
+    group: tuple[GroupModel, ...]
+    """Dataset nodes"""
+    notes: tuple[str, ...]
+
+
+class _Link(NamedTuple):
+    """An edge, written out or implied by the order of the nodes."""
+
+    edge: EdgePart
+    place: Place
 
 
 def levels(document: Document, top: Place) -> Levels:
     """Levels of a model, checked.
 
-    Session and Subject nodes average the runs; Dataset nodes are read by `bidsglm.statsmodel.group_nodes`.
-    Sessions are fitted apart when each node that averages runs groups by session. Without such a node the Run
-    node decides: it then is what one asked for, and ``["run", "session", "subject"]`` keeps sessions apart.
-    Above a Run node with this GroupBy, a Subject node with ``["subject", "contrast"]`` joins the sessions.
+    Sessions are fitted apart for a Session node, for a Subject node that groups by session and for a Dataset
+    node straight behind the Run node that does; together for a Subject node that does not. Where nodes
+    differ, both is fitted. Without any node between, the Run node decides: ``["run", "session", "subject"]``
+    keeps sessions apart.
 
     Raises
     ------
     DataError
-        No or several Run nodes, edges that do not lead upwards, or a node that does more than average.
+        No or several Run nodes, edges that do not lead upwards, or a node that asks for what is not done.
     """
-    places = [top.at("Nodes", i) for i in range(len(document.Nodes))]
-    _check_names(document.Nodes, places)
-    run = _run_index(document.Nodes, top)
-    if document.Edges is None:
-        _check_order(document.Nodes, places)
-    else:
-        _check_edges(document, top)
-    for node, place in zip(document.Nodes, places, strict=True):
-        _check_groups(node, place)
+    places = {node.Name: top.at("Nodes", i) for i, node in enumerate(document.Nodes)}
+    _check_names(document.Nodes, top)
+    run = document.Nodes[_run_index(document.Nodes, top)]
+    links = _links(document, top)
+    for node in document.Nodes:
         if node.Level in ("Session", "Subject"):
-            _check_mean(node, place)
-    return Levels(document.Nodes[run], places[run], _by_session(document.Nodes, places))
+            check_upper(node, places[node.Name])
+    reached, outcomes = _walk(document.Nodes, links, places)
+    for node in document.Nodes:
+        _check_groups(node, places[node.Name])
+    group = tuple(
+        _group(node, run, reached[node.Name], places) for node in document.Nodes if is_dataset(node)
+    )
+    made = tuple(dict.fromkeys(name for found in outcomes.values() for name in found.flow.made))
+    group = tuple(replace(g, foreign=tuple(name for name in made if name not in g.made)) for g in group)
+    apart = {found.flow.apart for found in outcomes.values()} | {g.sessions_apart for g in group}
+    apart = apart or {"session" in run.GroupBy}
+    return Levels(
+        run,
+        places[run.Name],
+        by_session=apart == {True},
+        both_ways=len(apart) > 1,
+        above=_above(run, reached, outcomes, links, places),
+        group=group,
+        notes=tuple(_notes(document.Nodes)),
+    )
 
 
-def _check_names(nodes: Sequence[NodePart], places: Sequence[Place]) -> None:
+def is_dataset(node: NodePart) -> bool:
+    """Whether a node is over participants."""
+    return node.Level == "Dataset"
+
+
+def _check_names(nodes: Sequence[NodePart], top: Place) -> None:
     names = [node.Name for node in nodes]
     for i, name in enumerate(names):
         if name in names[:i]:
-            raise places[i].fault(f"the name {name!r} is taken by an earlier node")
-    for level in ("Session", "Subject"):
-        several = [i for i, node in enumerate(nodes) if node.Level == level]
-        if len(several) > 1:
-            raise places[several[1]].fault(f"a second {level} node is not supported")
+            raise top.at("Nodes", i).fault(f"the name {name!r} is taken by an earlier node")
 
 
 def _run_index(nodes: Sequence[NodePart], top: Place) -> int:
@@ -74,13 +106,22 @@ def _run_index(nodes: Sequence[NodePart], top: Place) -> int:
     return runs[0]
 
 
-def _check_order(nodes: Sequence[NodePart], places: Sequence[Place]) -> None:
+def _links(document: Document, top: Place) -> tuple[_Link, ...]:
+    """Edges of a model; without any, each node follows the one before it."""
+    if document.Edges:
+        _check_edges(document, top)
+        return tuple(_Link(edge, top.at("Edges", i)) for i, edge in enumerate(document.Edges))
+    nodes = document.Nodes
     for i in range(1, len(nodes)):
         if RANK[nodes[i].Level] <= RANK[nodes[i - 1].Level]:
-            raise places[i].fault(
+            raise top.at("Nodes", i).fault(
                 f"a {nodes[i].Level} node cannot follow a {nodes[i - 1].Level} node: "
                 "put nodes in the order Run, Session, Subject, Dataset, or join them by Edges"
             )
+    return tuple(
+        _Link(EdgePart(Source=nodes[i].Name, Destination=nodes[i + 1].Name), top.at("Nodes", i + 1))
+        for i in range(len(nodes) - 1)
+    )
 
 
 def _check_edges(document: Document, top: Place) -> None:
@@ -96,12 +137,31 @@ def _check_edges(document: Document, top: Place) -> None:
                 f"leads from a {level[edge.Source]} to a {level[edge.Destination]} node: "
                 "edges go upwards from Run to Session, Subject and Dataset"
             )
-        if edge.Filter and level[edge.Destination] != "Dataset":
-            raise place.at("Filter").fault("not supported below the Dataset level: list the contrasts wanted")
     reached = {edge.Destination for edge in document.Edges or ()}
     for i, node in enumerate(document.Nodes):
         if node.Level != "Run" and node.Name not in reached:
             raise top.at("Nodes", i).fault(f"no edge leads to the node {node.Name!r}")
+
+
+def _walk(
+    nodes: Sequence[NodePart], links: Sequence[_Link], places: Mapping[str, Place]
+) -> tuple[dict[str, Flow], dict[str, Outcome]]:
+    """What reaches each node, and what the nodes between runs and data set make of it."""
+    reached: dict[str, Flow] = {}
+    leaving: dict[str, Flow] = {}
+    outcomes: dict[str, Outcome] = {}
+    for node in sorted(nodes, key=lambda node: RANK[node.Level]):
+        flows = [
+            along(leaving[link.edge.Source], link.edge, link.place, is_dataset(node))
+            for link in links
+            if link.edge.Destination == node.Name
+        ]
+        flow = joined(flows, places[node.Name]) if flows else Flow()
+        if node.Level in ("Session", "Subject"):
+            outcomes[node.Name] = outcome(node, flow, places[node.Name])
+        reached[node.Name] = flow
+        leaving[node.Name] = outcomes[node.Name].flow if node.Name in outcomes else flow
+    return reached, outcomes
 
 
 def _check_groups(node: NodePart, place: Place) -> None:
@@ -109,7 +169,7 @@ def _check_groups(node: NodePart, place: Place) -> None:
     for name in node.GroupBy:
         if name in forbidden:
             raise place.at("GroupBy").fault(f"a {node.Level} node cannot group by {name!r}: take it out")
-        if name not in (*ENTITIES, "contrast"):
+        if name not in (*ENTITIES, "contrast") and not is_dataset(node):
             raise place.at("GroupBy").fault(
                 f"unknown grouping variable {name!r}{hint(name, (*ENTITIES, 'contrast'))}"
             )
@@ -118,43 +178,41 @@ def _check_groups(node: NodePart, place: Place) -> None:
         raise place.at("GroupBy").fault(f"a {node.Level} node groups by {missing[0]!r} here: add it")
 
 
-def _check_mean(node: NodePart, place: Place) -> None:
-    """Check that a node between the runs and the data set only averages what it receives."""
-    model = place.at("Model")
-    if node.Model.X != [CONSTANT]:
-        raise model.at("X").fault(f"a {node.Level} node is a mean here: X must be [1]")
-    if node.Model.Formula is not None:
-        raise model.at("Formula").fault("not supported: a mean is X: [1]")
-    for key in ("HRF", "Options", "Software"):
-        if has_content(getattr(node.Model, key)):
-            raise model.at(key).fault(f"has no meaning at the {node.Level} level: move it to the Run node")
-    if node.Transformations is not None and node.Transformations.Instructions:
-        raise place.at("Transformations").fault(f"not supported at the {node.Level} level")
-    if node.Contrasts:
-        raise place.at("Contrasts").fault(
-            f"not supported at the {node.Level} level: define them in the Run node; "
-            'DummyContrasts {"Test": "t"} passes them on'
+def _group(node: NodePart, run: NodePart, flow: Flow, places: Mapping[str, Place]) -> GroupModel:
+    """A Dataset node with what reaches it."""
+    place, by_session = places[node.Name], "session" in node.GroupBy
+    apart = by_session or "session" in run.GroupBy if flow.apart is None else flow.apart
+    if not apart and (by_session or "session" in flow.filters):
+        raise place.at("GroupBy").fault(
+            "sessions are averaged by the node below: add 'session' to its GroupBy to have each by itself"
         )
-    _check_dummies(node, place.at("DummyContrasts"))
+    return group_model(node, place, flow._replace(apart=apart))
 
 
-def _check_dummies(node: NodePart, place: Place) -> None:
-    dummies = node.DummyContrasts
-    if dummies is not None and dummies.Test == "F":
-        raise place.at("Test").fault('an F test of a mean is not supported: use "t"')
-    if dummies is not None and dummies.Contrasts not in (None, [CONSTANT]):
-        raise place.at("Contrasts").fault(f"only [1] at the {node.Level} level: all contrasts are passed on")
+def _above(
+    run: NodePart,
+    reached: Mapping[str, Flow],
+    outcomes: Mapping[str, Outcome],
+    links: Sequence[_Link],
+    places: Mapping[str, Place],
+) -> Above:
+    contrasts: list[CombinedContrast] = []
+    filtered = named([link.edge for link in links])
+    asked = [(links[i].place.at("Filter", "contrast").where, name) for i, name in filtered]
+    single = []
+    for name, found in outcomes.items():
+        contrasts += found.contrasts
+        asked += found.named
+        if found.is_single:
+            single.append((places[name].at("GroupBy").where, reached[name].names))
+    one_run = "" if "run" in run.GroupBy else places[run.Name].at("GroupBy").where
+    literal = tuple((place, name) for place, name in asked if not is_glob(name))
+    return Above(tuple(contrasts), literal, tuple(single), one_run, tuple(run.GroupBy) if one_run else ())
 
 
-def _by_session(nodes: Sequence[NodePart], places: Sequence[Place]) -> bool:
-    by_level = {node.Level: node for node in nodes}
-    subject, session = by_level.get("Subject"), by_level.get("Session")
-    if subject is None:
-        return session is not None or "session" in by_level["Run"].GroupBy
-    apart = "session" in subject.GroupBy
-    if session is not None and not apart:
-        raise places[nodes.index(session)].fault(
-            "means of sessions cannot be averaged again: take out the Session node to fit the sessions "
-            "together, or the Subject node to fit them apart"
-        )
-    return apart
+def _notes(nodes: Sequence[NodePart]) -> Iterator[str]:
+    """Settings that stand where they have no effect."""
+    for key in ("Options", "Software"):
+        idle = [node.Name for node in nodes if node.Level != "Run" and has_content(getattr(node.Model, key))]
+        if idle:
+            yield f"{key} of {', '.join(idle)} has no effect above the Run level and is ignored."

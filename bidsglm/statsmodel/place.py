@@ -25,6 +25,15 @@ class Place(NamedTuple):
         >>> print(Place("m.json").at("Nodes", 0, "Model").fault("'X' is missing"))
         m.json: Nodes[0].Model: 'X' is missing
         """
-        parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path]
-        where = "".join(parts).lstrip(".")
+        where = self.where
         return DataError(f"{self.origin}: {where}: {what}" if where else f"{self.origin}: {what}")
+
+    @property
+    def where(self) -> str:
+        """Place within the file.
+
+        >>> Place("m.json", ("Nodes", 0, "Model")).where
+        'Nodes[0].Model'
+        """
+        parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path]
+        return "".join(parts).lstrip(".")

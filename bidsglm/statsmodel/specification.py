@@ -11,7 +11,6 @@ from bidsglm.model import CONSTANT, Hrf, ModelSpecification, Settings
 from bidsglm.statsmodel.contrasts import dummy_names, parsed_contrasts
 from bidsglm.statsmodel.defaults import with_high_pass, with_hrf
 from bidsglm.statsmodel.globs import is_glob
-from bidsglm.statsmodel.group_nodes import group_models
 from bidsglm.statsmodel.modulations import orthogonalization, parametric_modulations, time_modulations
 from bidsglm.statsmodel.nodes import levels
 from bidsglm.statsmodel.place import Place
@@ -96,9 +95,6 @@ def parse_model(
 ) -> ModelSpecification:
     """Model that a document describes.
 
-    Sessions are fitted apart (``by_session``) when each node that averages runs (Session, Subject) has
-    ``session`` in its GroupBy; without such a node, when the Run node has.
-
     Parameters
     ----------
     document
@@ -132,6 +128,8 @@ def parse_model(
         x=signal.x,
         inputs={key: tuple(labels) for key, labels in (parsed.Input or {}).items()},
         by_session=level.by_session,
+        both_ways=level.both_ways,
+        above=level.above,
         mask_entities=_mask_entities(options, place),
         transformations=signal.transformations,
         modulations=modulations,
@@ -142,8 +140,8 @@ def parse_model(
         smoothing_fwhm=settings.smoothing_fwhm or 0.0,
         spm=package.spm,
         nilearn=package.nilearn,
-        group=group_models(parsed, top),
-        notes=(*signal.notes, *package.notes),
+        group=level.group,
+        notes=(*signal.notes, *package.notes, *level.notes),
         automatic=automatic,
         origin=origin,
     )

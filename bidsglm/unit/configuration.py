@@ -88,6 +88,10 @@ def model_entries(model: ModelSpecification) -> dict[str, Any]:
     """
     fields = asdict(model)
     entries = {name: fields[key] for key, name in MODEL_ENTRIES.items()}
+    if fields["above"]["contrasts"]:
+        entries["contrasts over contrasts"] = fields["above"]["contrasts"]
+    if model.both_ways:
+        entries["sessions fitted apart"] = "both apart and together"
     entries["input"] = {key: labels for key, labels in fields["inputs"].items() if key != "subject"}
     for package, key in (("SPM", "spm"), ("nilearn", "nilearn")):
         entries |= {f"{package}: {name}": value for name, value in fields[key].items()}

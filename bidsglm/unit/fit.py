@@ -24,6 +24,7 @@ from bidsglm.model import (
     Unit,
 )
 from bidsglm.outputs.names import map_name
+from bidsglm.statsmodel.combined import with_combined
 from bidsglm.statsmodel.contrasts import LeftOut, resolve_contrasts
 
 LONGEST_NAME = 255 - len(".nii.gz")
@@ -129,6 +130,16 @@ def _check_file_names(
             )
 
 
+def _check_one_run(unit: Unit, model: ModelSpecification) -> None:
+    """Refuse several runs where the model does not tell them apart: they would be strung together."""
+    groups = [tuple(run.entities.get(name) for name in model.above.run_by) for run in unit.runs]
+    if model.above.one_run and len(set(groups)) < len(groups):
+        raise DataError(
+            f"{_origin(model)}: {model.above.one_run}: the Run node does not group by 'run', but "
+            f"{unit.prefix} has {len(unit.runs)} runs: add 'run', so that each has its own regressors"
+        )
+
+
 def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> Prepared:
     """Read a unit's tables and make its designs.
 
@@ -137,6 +148,7 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
     DataError
         When tables and model do not go together.
     """
+    _check_one_run(unit, model)
     notes: list[str] = []
     with _noted_warnings(notes):
         tables = paradigms(unit, model)
@@ -148,7 +160,8 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
     for made in designs.values():
         _check_sizes(unit, made)
     columns = [design.names for design in designs[backends[0]]]
-    contrasts, left_out, contrast_notes = resolve_contrasts(model, columns, tables.elsewhere)
+    resolved = resolve_contrasts(model, columns, tables.elsewhere)
+    contrasts, left_out, contrast_notes = with_combined(model, resolved)
     _check_file_names(unit, model, contrasts)
     notes = [*tables.notes, *contrast_notes, *notes]
     return Prepared(unit, model, tables.paradigms, designs, contrasts, tuple(notes), left_out)

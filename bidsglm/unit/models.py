@@ -97,8 +97,12 @@ def units_with_models(settings: Settings, participant: str) -> Iterator[tuple[Un
     if settings.model:
         model = _model_of_file(settings)
         spec = model.specification
-        for unit in find_units(settings, spec.inputs, spec.mask_entities, participant, spec.by_session):
-            yield unit, model
+        seen: set[str] = set()
+        for apart in (False, True) if spec.both_ways else (spec.by_session,):
+            for unit in find_units(settings, spec.inputs, spec.mask_entities, participant, apart):
+                if unit.prefix not in seen:  # without sessions in the data both ways are one
+                    yield unit, model
+                seen.add(unit.prefix)
     else:
         for unit in find_units(settings, {}, {}, participant, by_session=True):
             yield unit, _automatic(settings, unit)

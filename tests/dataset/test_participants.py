@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bidsglm.dataset.participants import group_design, read_participants
+from bidsglm.dataset.group_design import Designed, Row, group_design
+from bidsglm.dataset.participants import read_participants
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel
 
@@ -25,15 +26,33 @@ def design_of(
     (folder / "participants.tsv").write_text(text)
     people = read_participants(folder, model, labels)
     kept = tuple(label for label in labels if label not in people.left_out)
-    design, contrasts, ungrouped = group_design(model, people, kept)
-    return design, {c.name: c for c in contrasts}, {**people.left_out, **ungrouped}
+    found = group_design(model, people, [Row(label) for label in kept])
+    return found.design, {c.name: c for c in found.contrasts}, {**people.left_out, **found.left_out}
+
+
+def faults_of(folder: Path, model: GroupModel, text: str = TABLE) -> tuple[str, ...]:
+    (folder / "participants.tsv").write_text(text)
+    return designed(folder, model).faults
+
+
+def designed(folder: Path, model: GroupModel) -> Designed:
+    people = read_participants(folder, model, LABELS)
+    return group_design(model, people, [Row(label) for label in LABELS if label not in people.left_out])
+
+
+def instructions(*items: tuple[str, dict[str, object]]) -> tuple[dict[str, object], ...]:
+    return tuple({"Name": name, **arguments} for name, arguments in items)
+
+
+def factor(column: str) -> tuple[dict[str, object], ...]:
+    return instructions(("Factor", {"Input": [column]}))
 
 
 def test_mean_needs_no_table(tmp_path: Path) -> None:
     people = read_participants(tmp_path, GroupModel(), LABELS)
-    design, contrasts, _ = group_design(GroupModel(dummy_contrasts=()), people, LABELS)
-    np.testing.assert_array_equal(design.matrix, np.ones((4, 1)))
-    assert [c.name for c in contrasts] == ["mean"]
+    found = group_design(GroupModel(dummy_contrasts=()), people, [Row(label) for label in LABELS])
+    np.testing.assert_array_equal(found.design.matrix, np.ones((4, 1)))
+    assert [c.name for c in found.contrasts] == ["mean"]
 
 
 def test_covariate_is_in_the_order_of_the_participants_and_centred(tmp_path: Path) -> None:
@@ -44,7 +63,9 @@ def test_covariate_is_in_the_order_of_the_participants_and_centred(tmp_path: Pat
 
 
 def test_scale_divides_by_the_standard_deviation(tmp_path: Path) -> None:
-    design, _, _ = design_of(tmp_path, GroupModel(x=("constant", "age"), scaled=("age",)))
+    design, _, _ = design_of(
+        tmp_path, GroupModel(x=("constant", "age"), instructions=instructions(("Scale", {"Input": ["age"]})))
+    )
     np.testing.assert_allclose(design.matrix[:, 1].std(ddof=1), 1)
 
 
@@ -72,7 +93,7 @@ def test_factor_has_the_levels_that_x_names(tmp_path: Path) -> None:
     weights = np.array([[1.0, -1.0]])
     names = ("group.patient", "group.control")
     difference = ContrastSpecification("p-c", "pMinusC", names, weights)
-    model = GroupModel(x=names, factors=("group",), contrasts=(difference,))
+    model = GroupModel(x=names, instructions=factor("group"), contrasts=(difference,))
     design, contrasts, _ = design_of(tmp_path, model)
     assert design.names == names
     np.testing.assert_array_equal(design.matrix[:, 0], [1, 1, 0, 0])
@@ -80,13 +101,13 @@ def test_factor_has_the_levels_that_x_names(tmp_path: Path) -> None:
 
 
 def test_glob_takes_all_levels(tmp_path: Path) -> None:
-    design, _, _ = design_of(tmp_path, GroupModel(x=("group.*",), factors=("group",)))
+    design, _, _ = design_of(tmp_path, GroupModel(x=("group.*",), instructions=factor("group")))
     assert design.names == ("group.control", "group.patient")
 
 
 def test_participants_of_a_third_group_are_left_out_and_named(tmp_path: Path) -> None:
     text = TABLE.replace("40\tcontrol", "40\tsibling")
-    model = GroupModel(x=("group.patient", "group.control"), factors=("group",))
+    model = GroupModel(x=("group.patient", "group.control"), instructions=factor("group"))
     design, _, left_out = design_of(tmp_path, model, text)
     assert design.matrix.shape == (3, 2)
     assert left_out == {"03": "group is sibling, a group that is not in X"}
@@ -111,12 +132,14 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("x", "factors", "message"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("x", "factored", "message"), BAD.values(), ids=BAD)
 def test_x_that_the_table_cannot_give_is_an_error(
-    tmp_path: Path, x: tuple[str, ...], factors: tuple[str, ...], message: str
+    tmp_path: Path, x: tuple[str, ...], factored: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
-        design_of(tmp_path, GroupModel(x=x, factors=factors))
+        design_of(
+            tmp_path, GroupModel(x=x, instructions=tuple(one for name in factored for one in factor(name)))
+        )
     assert str(caught.value).startswith(f"{tmp_path / 'participants.tsv'}: ")
     assert message in str(caught.value)
 
@@ -125,11 +148,11 @@ def test_x_that_the_table_cannot_give_is_an_error(
     ("column", "said"),
     [
         ("patient patient patient patient", "1 value: patient"),
-        ("a b c a", "3 values: a, b, c"),
+        ("a b c d", "4 values: a, b, c, d"),
         ("20 30 old 40", "'old' is no number"),
     ],
 )
-def test_text_that_is_not_two_groups_is_an_error(tmp_path: Path, column: str, said: str) -> None:
+def test_text_that_is_no_groups_is_an_error(tmp_path: Path, column: str, said: str) -> None:
     lines = [f"sub-{label}\t{cell}" for label, cell in zip(LABELS, column.split(), strict=True)]
     text = "\n".join(["participant_id\tkind", *lines])
     with pytest.raises(DataError, match="neither a covariate") as caught:

@@ -339,7 +339,8 @@ COVARIATES = {
     "no table": ((1, "age"), {}, 66, "participants.tsv: does not exist"),
     "no column": ((1, "agee"), {"age": (1, 2, 3)}, 65, "has no column 'agee'; did you mean 'age'?"),
     "one group": ((1, "sex"), {"sex": "FFF"}, 65, "1 value: F"),
-    "three groups": ((1, "sex"), {"sex": "FMX"}, 65, "3 values: F, M, X"),
+    "no groups": ((1, "sex"), {"sex": "FMX"}, 65, "3 values: F, M, X"),
+    "two spellings": ((1, "sex"), {"sex": "FfM"}, 65, "'F' in line 2 and 'f' in line 3; write them alike"),
     "too few": ((1, "age", "iq"), {"age": (1, 2, 4), "iq": (4, 1, 9)}, 65, "3 participants are too few"),
 }
 
@@ -370,12 +371,27 @@ def test_missing_covariate_leaves_a_participant_out_by_name(tmp_path: Path, caps
     assert summary(out)["contrasts"][0]["participants"] == ["01", "03", "04", "05"]
 
 
-def test_contrast_that_participants_cannot_tell_is_left_out_and_noted(tmp_path: Path) -> None:
+def test_covariate_that_does_not_vary_is_an_error_and_the_other_maps_stand(tmp_path: Path) -> None:
     bids, out = write_group(tmp_path, 4, age=(30, 30, 30, 30))
     write_model(out / "model-tap_smdl.json", node(1, "age"))
-    assert group(bids, out, "-q") == 0
+    assert group(bids, out, "-q") == 65
     assert [entry["label"] for entry in summary(out)["contrasts"]] == ["go"]
+    assert "column 'age' is 30 for all participants here" in " ".join(summary(out)["errors"])
     assert "the group contrast 'age' is left out" in " ".join(summary(out)["notes"])
+
+
+def test_covariate_that_goes_with_the_groups_is_an_error_and_the_other_maps_stand(tmp_path: Path) -> None:
+    bids, out = write_group(tmp_path, 6, age=(20, 20, 20, 40, 40, 40), group="aaabbb")
+    contrasts = [
+        {"Name": "a - b", "ConditionList": ["group.a", "group.b"], "Weights": [1, -1], "Test": "t"},
+        {"Name": "all", "ConditionList": ["group.a", "group.b"], "Weights": [0.5, 0.5], "Test": "t"},
+    ]
+    write_model(out / "model-tap_smdl.json", node("group", "age", Contrasts=contrasts))
+    assert group(bids, out, "-q") == 65
+    assert [entry["label"] for entry in summary(out)["contrasts"]] == ["goAll"]
+    (said,) = summary(out)["errors"]
+    assert "'a - b' is left out" in said
+    assert "group.a, group.b and age depend on each other" in said
 
 
 def test_names_that_share_files_are_an_error(tmp_path: Path, capsys: Said) -> None:

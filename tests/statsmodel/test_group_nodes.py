@@ -40,7 +40,7 @@ def test_model_without_a_dataset_node_has_no_group_model() -> None:
 
 
 def test_mean_with_dummy_contrasts_is_the_plainest_node() -> None:
-    assert group(DATASET) == (GroupModel("dataset", dummy_contrasts=()),)
+    assert group(DATASET) == (GroupModel("dataset", dummy_contrasts=(), sessions_apart=False),)
 
 
 def test_covariates_and_two_groups_are_read() -> None:
@@ -52,7 +52,8 @@ def test_covariates_and_two_groups_are_read() -> None:
             DummyContrasts={"Test": "t", "Contrasts": ["age"]},
         )
     )
-    assert (found.x, found.factors, found.scaled) == (("group.*", "age"), ("group",), ("age",))
+    assert found.x == ("group.*", "age")
+    assert found.instructions == (FACTOR, {"Name": "Scale", "Input": ["age"]})
     assert found.dummy_contrasts == ("age",)
     assert found.contrasts[0].label == "patientMinusControl"
     np.testing.assert_array_equal(found.contrasts[0].weights, [[1, -1]])
@@ -81,23 +82,24 @@ def test_dataset_node_changes_nothing_else_of_the_model() -> None:
 
 BAD = {
     "formula": (node(Model=glm(1, Formula="1 + age")), "Nodes[2].Model.Formula: not supported"),
-    "options": (
-        node(Model=glm(1, Options={"HighPassFilterCutoffHz": 0.01})),
-        "Model.Options: has no meaning at the Dataset level",
+    "response": (
+        node(Model=glm(1, HRF={"Variables": [], "Model": "spm"})),
+        "Model.HRF: has no meaning at the Dataset level",
     ),
     "no X": (node(Model=glm()), "Nodes[2].Model.X: is empty"),
     "twice": (node(Model=glm(1, "age", "age")), "Nodes[2].Model.X[2]: 'age' is listed twice"),
     "instruction": (
-        node(Transformations=transformations({"Name": "Product", "Input": ["a", "b"]})),
-        "Instructions[0]: Product is not supported at the Dataset level",
+        node(Transformations=transformations({"Name": "Convolve", "Input": ["age"]})),
+        "Instructions[0]: Convolve has no meaning at the Dataset level",
     ),
     "argument": (
-        node(Transformations=transformations({**FACTOR, "Constraint": "drop_one"})),
-        "'constraint' of Factor is not supported",
+        node(Transformations=transformations({**FACTOR, "Constrain": "drop_one"})),
+        "unknown key 'Constrain' of Factor; did you mean 'Constraint'?",
     ),
-    "F": (
-        node(Model=glm(1, "age"), Contrasts=[{**DIFFERENCE, "ConditionList": [1, "age"], "Test": "F"}]),
-        'Contrasts[0].Test: only "t" at the Dataset level',
+    "run": (node(GroupBy=["contrast", "run"]), "Nodes[2].GroupBy: a Dataset node cannot group by 'run'"),
+    "sessions averaged": (
+        node(GroupBy=["contrast", "session"]),
+        "Nodes[2].GroupBy: sessions are averaged by the node below: add 'session' to its GroupBy",
     ),
     "unknown column": (
         node(Model=glm(1, "age"), Contrasts=[{**DIFFERENCE, "ConditionList": [1, "aeg"]}]),
@@ -107,7 +109,7 @@ BAD = {
         node(DummyContrasts={"Test": "t", "Contrasts": ["age"]}),
         "DummyContrasts.Contrasts: X has no 'age'",
     ),
-    "dummy F": (node(DummyContrasts={"Test": "F"}), "DummyContrasts.Test: an F test over participants"),
+    "dummy F": (node(DummyContrasts={"Test": "F"}), 'DummyContrasts.Test: must be "t": write an F test'),
 }
 
 
@@ -119,7 +121,46 @@ def test_what_cannot_be_done_is_an_error(document: Document, message: str) -> No
     assert message in str(caught.value)
 
 
-def test_only_contrasts_are_filtered() -> None:
-    edges = [EDGES[0], {**EDGES[1], "Filter": {"subject": ["01"]}}]
-    with pytest.raises(DataError, match=r"Edges\[1\].Filter.subject: only 'contrast'"):
+def filtered(source: int, **filters: object) -> tuple[GroupModel, ...]:
+    edges = [{**edge, **({"Filter": filters} if i == source else {})} for i, edge in enumerate(EDGES)]
+    return parsed(nodes(SUBJECT, DATASET), in_top(Edges=edges)).group
+
+
+def test_filter_may_choose_participants_before_the_dataset_level_only() -> None:
+    assert filtered(1, subject=["sub-01", "02"])[0].filters == {"subject": ("01", "02")}
+    with pytest.raises(DataError, match=r"Edges\[0\].Filter.subject: 'subject' cannot be filtered below"):
+        filtered(0, subject=["01"])
+    with pytest.raises(DataError, match=r"Edges\[1\].Filter.contrst: .* did you mean 'contrast'\?"):
+        filtered(1, contrst=["go - stop"])
+
+
+def test_filters_of_several_edges_follow_each_other() -> None:
+    assert filtered(0, contrast=["go - stop"])[0].first_level == ("go - stop",)
+    edges = [
+        {**EDGES[0], "Filter": {"contrast": ["go - stop"]}},
+        {**EDGES[1], "Filter": {"contrast": ["go"]}},
+    ]
+    with pytest.raises(DataError, match=r"Edges\[1\].Filter.contrast: the contrast 'go' does not come here"):
         parsed(nodes(SUBJECT, DATASET), in_top(Edges=edges))
+
+
+def test_groups_are_sessions_columns_and_contrasts() -> None:
+    by_session = {**SUBJECT, "GroupBy": ["subject", "session", "contrast"]}
+    grouped = node(GroupBy=["session", "contrast", "site"])
+    (found,) = parsed(nodes(by_session, grouped)).group
+    assert (found.by_session, found.columns, found.by_contrast) == (True, ("site",), True)
+    assert found.sessions_apart is True
+    (found,) = group(node(GroupBy=[], Model=glm("go - stop")))
+    assert not found.by_contrast
+
+
+def test_session_of_a_dataset_node_behind_the_runs_keeps_sessions_apart() -> None:
+    found = parsed(nodes(node(GroupBy=["contrast", "session"])))
+    assert found.by_session
+    assert not found.both_ways
+
+
+def test_f_contrasts_are_read() -> None:
+    both = {**DIFFERENCE, "Weights": [[1, 0], [0, 1]], "Test": "F"}
+    (found,) = group(node(Model=glm("group.*"), Contrasts=[both]))
+    assert found.contrasts[0].test == "F"

@@ -1,0 +1,246 @@
+"""Fits and writes one model of a group: the effects of a contrast, or of several that X names."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.backends import BACKENDS
+from bidsglm.backends.records import contrast_weights
+from bidsglm.dataset.group_design import Designed, Row, group_design
+from bidsglm.dataset.participants import Participants
+from bidsglm.dataset.stacks import MapStack
+from bidsglm.errors import DataError
+from bidsglm.group.analyses import Analysis
+from bidsglm.group.effects import FirstLevel, Taken, take
+from bidsglm.group.map_files import Fitted, GroupWriter, group_label, over
+from bidsglm.group.map_summary import Origin, Told, summaries
+from bidsglm.group.members import named, participants_of
+from bidsglm.messages import LOG
+from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
+from bidsglm.spm.second_level import dependent, is_estimable
+
+FEWEST = 2
+"""Participants between whom there is a variance."""
+
+
+class DatasetNode(NamedTuple):
+    """A Dataset node at work on the results of one task and space."""
+
+    model: GroupModel
+    name: str
+    """Empty where it is the only one"""
+    people: Participants
+    writer: GroupWriter
+    settings: Settings
+    told: Told
+
+
+class Inputs(NamedTuple):
+    """What is in one model: the maps of a contrast, or of several that X names."""
+
+    contrasts: Mapping[str, FirstLevel]
+    """By the name that rows have; the empty one where there is one contrast"""
+    name: str
+    """For messages"""
+    label: str
+    """In file names; empty where there are several"""
+
+    @property
+    def told_apart(self) -> tuple[str, ...]:
+        """Contrasts that X may name."""
+        return tuple(filter(None, self.contrasts))
+
+    def rows(self, participants: Sequence[str]) -> tuple[Row, ...]:
+        """Maps of some participants, one contrast after the other."""
+        return tuple(Row(participant, name) for name in self.contrasts for participant in participants)
+
+    def having(self) -> frozenset[str]:
+        """Participants who have all of the contrasts."""
+        owners = [frozenset(participants_of(contrast.units)) for contrast in self.contrasts.values()]
+        return frozenset.intersection(*owners)
+
+
+def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: DatasetNode) -> None:
+    """Fit and write one model of the effects of a group."""
+    told, settings = node.told, node.settings
+    left_out = _left_out(inputs, analysis, node)
+    wanted = [p for p in analysis.members if p not in left_out]
+    with ExitStack() as open_stacks:
+        stacks = {b: open_stacks.enter_context(MapStack(settings.work_dir)) for b in BACKENDS}
+        taken = Taken(inputs.rows(wanted), {}, {})
+        if len(wanted) >= FEWEST:
+            taken = take(inputs.contrasts, inputs.rows(wanted), settings.output_dir, stacks)
+        told.failures.update(taken.failures)
+        left_out |= {p: str(error) for p, error in taken.failures.items()}
+        where = f" of {analysis.words}" if analysis.words else ""
+        _note_left_out(f"{inputs.name}{where}", left_out, node)
+        if len(taken.participants) < FEWEST:
+            told.note(_too_few(f"{inputs.name}{where}", taken.participants))
+            return
+        designed = group_design(node.model, node.people, taken.rows, inputs.told_apart)
+        for fault in designed.faults:
+            told.add(DataError(fault))
+        _check_enough(designed.design, inputs.name)
+        possible = _estimable(designed, f"{inputs.name}{where}", node)
+        if not possible:
+            return
+        fitted = _fitted(inputs, designed.design, possible, stacks, taken)
+        _check_labels(fitted, part.name, told)
+        part.contrast(fitted)
+        _permute(fitted, stacks, part, node)
+        units = next(iter(inputs.contrasts.values())).units[0].get("effect_units")
+        origin = Origin(part.name, analysis.words, node.name, units)
+        told.contrasts.extend(summaries(fitted, left_out, origin))
+    by_participant = [c.by_participant().values() for c in inputs.contrasts.values()]
+    if any(len(units) > 1 for each in by_participant for units in each):
+        told.note(f"{inputs.name}: sessions fitted apart are averaged within participants first.")
+
+
+def _left_out(inputs: Inputs, analysis: Analysis, node: DatasetNode) -> dict[str, str]:
+    """Participant -> why they are not in the maps of a contrast."""
+    having = inputs.having()
+    left_out = dict(node.people.left_out) if not analysis.words else {}
+    left_out |= {
+        p: analysis.why_without(p) or _lacking(p, inputs, analysis)
+        for p in analysis.members
+        if p not in having
+    }
+    rows = inputs.rows([p for p in analysis.members if p in having])
+    return {**left_out, **group_design(node.model, node.people, rows, inputs.told_apart).left_out}
+
+
+def _lacking(participant: str, inputs: Inputs, analysis: Analysis) -> str:
+    """What a participant lacks, and why, if their results say so."""
+    lacking = next(c for c in inputs.contrasts.values() if participant not in participants_of(c.units))
+    what = "has no such contrast" if "" in inputs.contrasts else f"has no contrast {lacking.name!r}"
+    reasons = (
+        each["reason"]
+        for unit in analysis.units
+        for each in unit.get("left_out", ())
+        if unit["participant"] == participant and each["label"] == lacking.label
+    )
+    reason = next(reasons, "")
+    return f"{what}: {reason}" if reason else what
+
+
+def _too_few(name: str, labels: Sequence[str]) -> str:
+    if not labels:
+        return f"{name}: no group maps, no participant has it."
+    return f"{name}: no group maps, only {named(labels)} has it, and of one there is no variance."
+
+
+def _check_enough(design: GroupDesign, name: str) -> None:
+    n, rank = len(design.matrix), int(np.linalg.matrix_rank(design.matrix))
+    if n <= rank:
+        raise DataError(
+            f"the group model of {name} cannot be fitted: {n} participants are too few for "
+            f"{rank} independent columns ({', '.join(design.names)}); take some out of the Dataset node's X"
+        )
+
+
+def _estimable(designed: Designed, name: str, node: DatasetNode) -> list[ContrastSpecification]:
+    """Contrasts over participants that their design can estimate; the others are errors.
+
+    Only the test of each column that a node asks for without naming it is noted: of groups beside a mean, no
+    column can be told by itself.
+    """
+    possible = []
+    asked = {contrast.name for contrast in node.model.contrasts} | set(node.model.dummy_contrasts or ())
+    design = designed.design
+    for contrast in designed.contrasts:
+        if is_estimable(design.matrix, contrast_weights(contrast, design)):
+            possible.append(contrast)
+            continue
+        together = [design.names[i] for i in dependent(design.matrix)]
+        why = (
+            f"{name}: the group contrast {contrast.name!r} is left out: the participants' values of "
+            f"{', '.join(contrast.conditions)} cannot tell it, because {_because(together)}"
+        )
+        if contrast.name in asked or not designed.faults:
+            node.told.add(
+                DataError(f"{why}; correct participants.tsv or the Dataset node {node.model.name!r}")
+            )
+        else:
+            node.told.note(f"{why}.")
+    return possible
+
+
+def _because(together: Sequence[str]) -> str:
+    """Why columns cannot be told apart.
+
+    >>> _because(["age"]), _because(["mean", "sex.F", "sex.M"])
+    ('age does not vary', 'mean, sex.F and sex.M depend on each other')
+    """
+    if len(together) == 1:
+        return f"{together[0]} does not vary"
+    return f"{', '.join(together[:-1])} and {together[-1]} depend on each other"
+
+
+def _fitted(
+    inputs: Inputs,
+    design: GroupDesign,
+    contrasts: Sequence[ContrastSpecification],
+    stacks: Mapping[str, MapStack],
+    taken: Taken,
+) -> Fitted:
+    """Both packages' second levels, over the voxels of either."""
+    levels = {b: BACKENDS[b].second_level(stacks[b], design, contrasts, stacks[b].volume) for b in BACKENDS}
+    first = stacks["spm"].volume
+    volume = Volume(first.shape, first.affine, first.voxels | stacks["nilearn"].voxels)
+    moved = {b: over(volume, levels[b], stacks[b].volume) for b in BACKENDS}
+    alone = inputs.contrasts.get("")
+    name, label = (alone.name, alone.label) if alone else ("", "")
+    return Fitted(inputs.label, name, label, taken.rows, design, volume, moved, taken.sources)
+
+
+def _check_labels(fitted: Fitted, prefix: str, told: Told) -> None:
+    """Refuse contrasts that would write over each other's files."""
+    taken = {
+        entry["label"]: f"{entry['name']!r} ({entry['group_contrast']})"
+        for entry in told.contrasts
+        if entry["prefix"] == prefix
+    }
+    for maps in fitted.levels["spm"].maps:
+        label, this = group_label(fitted.label, maps), f"{fitted.name!r} ({maps.specification.name})"
+        if label in taken:
+            raise DataError(
+                f"{this} over participants would share the files contrast-{label} with {taken[label]}: "
+                "rename one in the model"
+            )
+        taken[label] = this
+
+
+def _permute(fitted: Fitted, stacks: Mapping[str, MapStack], part: GroupWriter, node: DatasetNode) -> None:
+    """Write familywise p maps of permutations, where they are asked for and make a test."""
+    n, told = node.settings.permutations, node.told
+    if not n:
+        return
+    from bidsglm.backends.nilearn_permutations import permuted_p, reason_against
+
+    for backend, stack in stacks.items():
+        volume = stack.volume
+        place = volume.voxels[fitted.volume.voxels]
+        mask = fitted.levels[backend].mask[place]
+        for maps in fitted.levels[backend].maps:
+            weights = contrast_weights(maps.specification, fitted.design)
+            reason = reason_against(fitted.design, weights)
+            if len(fitted.rows) > len(fitted.participants):
+                reason = "a participant's contrasts are not exchangeable with those of others"
+            if reason:
+                note = f"{fitted.name}: no permutations of {maps.specification.name!r}: {reason}."
+                told.note(note)
+                continue
+            LOG.info("%s: %d permutations of %s's effects", fitted.label, n, backend)
+            seeded = n, node.settings.random_seed
+            p = np.ones(place.size)
+            p[place] = permuted_p(stack, fitted.design, weights, mask, volume, seeded)
+            part.permuted(fitted, backend, maps, p, n)
+
+
+def _note_left_out(name: str, left_out: Mapping[str, str], node: DatasetNode) -> None:
+    """Say who is not in the maps of a contrast, beside those whom participants.tsv leaves out of all."""
+    for label, why in left_out.items():
+        if label not in node.people.left_out:
+            node.told.note(f"{name}: sub-{label} is left out of the group maps: {why}.")

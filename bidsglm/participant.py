@@ -1,10 +1,12 @@
 """One participant: find, read, fit with each backend, compare, write, report."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from bidsglm.calibration.supplement import NAME as CALIBRATION
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings, Unit
@@ -24,6 +26,9 @@ from bidsglm.unit.memory import check_memory
 from bidsglm.unit.models import Model, model_path, units_with_models
 from bidsglm.unit.summary import Stamp, fit_digest, is_finished, summary_path
 from bidsglm.unit.writing import write_unit
+
+SLOW = (CALIBRATION,)
+"""Supplements before which the page is shown: they may take hours."""
 
 
 class Outcome(NamedTuple):
@@ -78,24 +83,51 @@ def _run_unit(
         failure = failure_of(unit.prefix, error)
         record_failure(summary_path(settings.output_dir, unit), failure)
         return "failed", [failure]
-    try:
-        added = add_supplements(settings, unit, model.specification, supplements)
-    except Exception as error:  # the fit itself stands
-        return "finished", [failure_of(unit.prefix, error)]
-    return "skipped" if stands and not added.changed else "finished", list(added.failures)
+    changed, failures = _add(unit, model, settings, supplements)
+    return "skipped" if stands and not changed else "finished", failures
 
 
 def _run_units(settings: Settings, participant: str) -> tuple[list[str], list[Failure]]:
     """Do all units of a participant; a unit that fails does not stop the others."""
     supplements = requested_supplements(settings)
-    states, failures = [], []
+    quick = [supplement for supplement in supplements if supplement.name not in SLOW]
+    slow = [supplement for supplement in supplements if supplement.name in SLOW]
+    states: list[str] = []
+    failures: list[Failure] = []
+    fitted: list[tuple[Unit, Model]] = []
     for unit, model in units_with_models(settings, participant):
-        state, failed = _run_unit(unit, model, settings, supplements)
+        state, failed = _run_unit(unit, model, settings, quick)
         states.append(state)
         failures += failed
+        fitted += [(unit, model)] if state != "failed" else []
         if failures and settings.stop_on_first_crash:
-            break
+            return states, failures
+    if slow and fitted:
+        _show_early(settings, participant)
+        for unit, model in fitted:
+            changed, failed = _add(unit, model, settings, supplements)
+            states += ["finished"] if changed else []
+            failures += [failure for failure in failed if failure not in failures]
     return states, failures
+
+
+def _show_early(settings: Settings, participant: str) -> None:
+    """Write the page before what takes long begins; a failure is told when the page is written at the end."""
+    if not page_is_current(settings.output_dir, participant):
+        with suppress(Exception):
+            write_participant_page(settings.output_dir, participant)
+            LOG.info("sub-%s: see %s; it is renewed at the end", participant, _page(settings, participant))
+
+
+def _add(
+    unit: Unit, model: Model, settings: Settings, supplements: Sequence[Supplement]
+) -> tuple[bool, list[Failure]]:
+    """Add what is missing to a finished unit; whether anything changed, and what failed."""
+    try:
+        added = add_supplements(settings, unit, model.specification, supplements)
+    except Exception as error:  # the fit itself stands
+        return True, [failure_of(unit.prefix, error)]
+    return added.changed, list(added.failures)
 
 
 def run_participant(settings: Settings, participant: str) -> Outcome:

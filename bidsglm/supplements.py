@@ -29,6 +29,7 @@ from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.outputs.failures import Failure, failure_of
 from bidsglm.outputs.names import read_json, write_json
+from bidsglm.outputs.writes import remove_files
 from bidsglm.unit.summary import summary_path
 
 ERROR = "error"
@@ -94,8 +95,7 @@ def add_supplements(
         stale = set(entries.get(supplement.name, {}).get("files", ())) - set(entry["files"])
         entries = {**entries, supplement.name: entry}
         write_json(path, {**summary, "supplements": entries})
-        for relative in stale:
-            (settings.output_dir / relative).unlink(missing_ok=True)
+        remove_files(settings.output_dir, stale)
     return Added(entries != earlier or bool(missing), tuple(failures))
 
 

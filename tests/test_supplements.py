@@ -179,3 +179,40 @@ def test_what_a_request_cannot_use_is_told_before_any_fit(
     assert main(command(study, tmp_path / "new")) == DataError.exit_code
     assert capsys.readouterr().err == "bidsglm: atlas.nii.gz: holds no regions; choose another\n"
     assert not (tmp_path / "new").exists()
+
+
+def test_folders_of_files_that_go_do_not_stay_empty(run: Run, tmp_path: Path) -> None:
+    assert run(added("code", "a", f"sub-01/code/{P}/x.m", f"sub-01/code/{P}/y.m")) == 0
+    assert run(added("code", "b", f"sub-01/code/{P}/y.m")) == 0
+    assert (tmp_path / f"out/sub-01/code/{P}/y.m").exists()
+    assert run(added("code", "c", "sub-01/func/x.tsv")) == 0
+    assert not (tmp_path / "out/sub-01/code").exists()
+    assert run(added("code", "d", "sub-01/code/z.m")) == 0
+    assert run(options=("--overwrite",)) == 0
+    assert not (tmp_path / "out/sub-01/code").exists()
+
+
+def test_page_is_there_before_a_long_supplement_begins_and_renewed_after_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, seen = tmp_path / "out/sub-01.html", []
+    page.unlink()
+
+    def write(finished: FinishedUnit) -> Written:
+        seen.append((page.stat().st_mtime_ns, finished.summary["supplements"].keys()))
+        return Written([])
+
+    monkeypatch.setattr(participant, "SLOW", ("long",))
+    assert run(Supplement("long", "a", write), added("short", "a", "sub-01/x.txt")) == 0
+    ((written, earlier),) = seen
+    assert "short" in earlier
+    assert page.stat().st_mtime_ns > written
+
+
+def test_failure_of_a_quick_supplement_is_told_once_beside_a_long_one(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(participant, "SLOW", ("long",))
+    assert run(failing("broken", "a"), added("long", "a", "sub-01/x.txt")) == 65
+    assert capsys.readouterr().err.count("right it") == 1
+    assert (tmp_path / "out/sub-01/x.txt").exists()

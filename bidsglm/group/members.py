@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import bidsglm
 from bidsglm.dataset.instead import participant_folders
 from bidsglm.dataset.roots import find_participants
-from bidsglm.errors import BidsglmError, NoInputError, NothingMatchedError, ReadWriteError
+from bidsglm.errors import BidsglmError, NoInputError, NothingMatchedError, ReadWriteError, UsageError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs.names import read_json
@@ -24,6 +24,8 @@ KEPT = (
     *("attribution", "supplements", "left_out"),
 )
 """What else stays in memory of it: not the diagnosis of every design nor the list of files."""
+OF_THE_COMMAND = (UsageError.exit_code, NothingMatchedError.exit_code)
+"""Codes of failures that say nothing of a participant's data, but of a command that was given once."""
 BOTH = 2
 """Backends that are compared."""
 IDENTITIES: Mapping[str, str] = {
@@ -152,7 +154,7 @@ def _found(output_dir: Path, participant: str) -> Found:
             unit = read_json(path)
             if unit.get("status") == "finished":
                 finished.append(_whole(unit, path))
-            else:
+            elif unit.get("exit_code") not in OF_THE_COMMAND:
                 errors += [str(text) for text in unit.get("errors", [])] or [f"{path}: is not finished"]
         except BidsglmError as error:
             failures.append(error)

@@ -31,6 +31,7 @@ def failure_of(where: str, error: Exception) -> Failure:
 def record_failure(path: Path, failure: Failure) -> None:
     """Note a failure beside whatever an earlier run left; results already there stay."""
     try:
-        write_json(path, {**earlier_summary(path), "status": "failed", "errors": [failure.message]})
+        told = {"status": "failed", "errors": [failure.message], "exit_code": failure.exit_code}
+        write_json(path, {**earlier_summary(path), **told})
     except BidsglmError as error:
         LOG.error("%s", error)

@@ -1,7 +1,7 @@
 """Writes that leave nothing half-written behind, whatever happens to the process or beside it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -144,6 +144,27 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """`write_bytes` for text in UTF-8."""
     write_bytes(path, text.encode())
+
+
+def remove_files(output_dir: Path, names: Iterable[str]) -> None:
+    """Remove files that are no longer results, and the folders that this leaves empty.
+
+    Parameters
+    ----------
+    output_dir
+        Root of the results, which stays.
+    names
+        Relative to it; those that are gone already do no harm.
+    """
+    for path in [output_dir / name for name in names]:
+        path.unlink(missing_ok=True)
+        for folder in path.parents:
+            if folder == output_dir:
+                break
+            try:
+                folder.rmdir()
+            except OSError:  # it holds something, or is gone
+                break
 
 
 def write_shared(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from bidsglm.outputs.names import (
     write_table,
 )
 from bidsglm.outputs.summaries import all_files, earlier_summary
-from bidsglm.outputs.writes import together
+from bidsglm.outputs.writes import remove_files, together
 from bidsglm.unit.comparison import write_agreement, write_attribution, write_diagnosis, write_differences
 from bidsglm.unit.files import (
     OUTSIDE,
@@ -156,5 +156,4 @@ def write_unit(fitted: Fitted, explanation: Explanation | None, output_dir: Path
         batch.commit(first=path)
     check_alone(path, digest)
     write_json(path, {**unit_summary(fitted, stamp), **reasons, "files": writer.files})
-    for relative in earlier - set(writer.files):
-        (output_dir / relative).unlink(missing_ok=True)
+    remove_files(output_dir, earlier - set(writer.files))

@@ -78,10 +78,34 @@ def _input(action: argparse.Action) -> dict[str, Any]:
     return described
 
 
+NAMED = _key("output_dir_name")
+"""Where the name of a folder goes that need not exist."""
+
+
+def _either_output_dir() -> dict[str, Any]:
+    """Input that makes room for both forms of the output folder.
+
+    Boutiques takes the key of an input without a value out of the command line, and with it the place of
+    another input of the same key. So this one, always first and never without value, writes two places
+    there: its two empty words with both keys between them.
+    """
+    return {
+        "id": "output_dir_place",
+        "name": "place of OUTPUT_DIR",
+        "description": "Leave it as it is: it puts one of the two forms of OUTPUT_DIR into the command line",
+        "type": "String",
+        "list": True,
+        "list-separator": NAMED + _key("output_dir"),
+        "default-value": ["", ""],
+        "value-key": _key("output_dir"),
+        "optional": True,
+    }
+
+
 def _positionals() -> list[dict[str, Any]]:
-    """The three positionals; the output folder twice, since Boutiques mounts only files that exist."""
-    output = {"value-key": _key("output_dir"), "optional": True}
+    """The three positionals; the output folder in two forms, since Boutiques mounts only files that exist."""
     return [
+        _either_output_dir(),
         {
             "id": "bids_dir",
             "name": "BIDS_DIR",
@@ -95,14 +119,16 @@ def _positionals() -> list[dict[str, Any]]:
             "name": "new OUTPUT_DIR",
             "description": "Where the derivatives go, a folder that may not exist yet",
             "type": "String",
-            **output,
+            "value-key": NAMED,
+            "optional": True,
         },
         {
             "id": "output_dir",
             "name": "existing OUTPUT_DIR",
             "description": "Where the derivatives are; the group level needs those of the participants",
             "type": "File",
-            **output,
+            "value-key": _key("output_dir"),
+            "optional": True,
         },
         {
             "id": "analysis_level",
@@ -150,6 +176,13 @@ def descriptor() -> dict[str, Any]:
         "tool-version": bidsglm.__version__,
         "schema-version": "0.5",
         "command-line": f"mkdir -p {_key('output_dir')}; {parser.prog} {' '.join(keys)}",
+        "environment-variables": [
+            {
+                "name": "BIDSGLM_OUTPUT_DIR_NAME",
+                "value": NAMED,
+                "description": "Not read; Boutiques wants each key once",
+            }
+        ],
         "container-image": {"type": "docker", "image": f"{IMAGE}:{bidsglm.__version__}"},
         "inputs": [*_positionals(), *map(_input, options)],
         "groups": [

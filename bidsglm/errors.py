@@ -83,7 +83,7 @@ class ReadWriteError(BidsglmError):
 
 
 class TryLaterError(BidsglmError):
-    """There is not enough memory for it now."""
+    """It can be done with more memory, or later, when nobody else is at work on it."""
 
     exit_code = 75
 

@@ -155,9 +155,9 @@ def run_participant(settings: Settings, participant: str) -> Outcome:
     )
 
 
-def record_death(settings: Settings, participant: str, message: str) -> None:
+def record_death(settings: Settings, participant: str, message: str, exit_code: int = EXIT_FAILED) -> None:
     """Write into a participant's page why its process could not do so itself."""
-    failure = Failure(EXIT_FAILED, message)
+    failure = Failure(exit_code, message)
     record_failure(failure_path(settings.output_dir, participant), failure)
     _write_page(settings, participant)
 

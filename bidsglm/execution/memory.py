@@ -27,7 +27,7 @@ def participant_need(settings: Settings, label: str) -> Need:
 def refused(settings: Settings, label: str, need: Need, limit: str) -> Outcome:
     """Outcome of a participant who does not fit, noted in the page too."""
     message = f"sub-{label}: {refusal(need, limit)}"
-    record_death(settings, label, message)
+    record_death(settings, label, message, TryLaterError.exit_code)
     return Outcome(label, "failed", TryLaterError.exit_code, message)
 
 

@@ -65,7 +65,7 @@ def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Itera
     if settings.scheduler:
         needs = {label: participant_need(settings, label).n_bytes for label in labels}
         return on_dask(settings, labels, log_dir, needs)
-    bound = MemoryBound(settings)
+    bound = MemoryBound(settings, alone=len(labels) == 1)
     if min(settings.n_procs, len(labels)) > 1:
         return over_processes(settings, labels, log_dir, bound)
     return _in_turn(settings, labels, bound)
@@ -91,7 +91,7 @@ def _dry_run(settings: Settings, labels: Sequence[str]) -> int:
 
     def tell(label: str) -> None:
         print(describe_participant(settings, label))
-        print(f"  about {size(participant_need(settings, label).n_bytes)} of memory")
+        print(f"  about {size(participant_need(settings, label, len(labels) == 1).n_bytes)} of memory")
 
     return _without_fit(labels, tell)
 

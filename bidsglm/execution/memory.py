@@ -12,14 +12,18 @@ from bidsglm.unit.models import units_with_models
 __all__ = ["MemoryBound", "Need", "participant_need", "refused", "size"]
 
 
-def participant_need(settings: Settings, label: str) -> Need:
+def participant_need(settings: Settings, label: str, alone: bool = False) -> Need:
     """Estimate the most memory that a participant takes: that of the largest unit.
+
+    One who is fitted alone has all processes for the calibration.
 
     One whose data cannot be read counts as small: the participant's own run will say what is wrong.
     """
     try:
         units = units_with_models(settings, label)
-        return max((unit_need(unit, m.specification, settings) for unit, m in units), default=Need(0))
+        n_workers = settings.n_procs if alone else 1
+        needs = (unit_need(unit, m.specification, settings, n_workers) for unit, m in units)
+        return max(needs, default=Need(0))
     except Exception:
         return Need(int(BASE))
 
@@ -34,8 +38,8 @@ def refused(settings: Settings, label: str, need: Need, limit: str) -> Outcome:
 class MemoryBound:
     """Keeps participants in work within --mem; without it everybody may start."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, alone: bool = False) -> None:
+        self.settings, self._alone = settings, alone
         self._needs: dict[str, Need] = {}
         self._told = False
 
@@ -44,7 +48,7 @@ class MemoryBound:
         if self.settings.mem is None:
             return Need(0)
         if label not in self._needs:
-            self._needs[label] = participant_need(self.settings, label)
+            self._needs[label] = participant_need(self.settings, label, self._alone)
         return self._needs[label]
 
     def refusal(self, label: str) -> Outcome | None:

@@ -24,6 +24,14 @@ PER_SCAN = 0.35e6
 """Bytes of a scan of the voxels that are fitted together, in float64."""
 PER_SAMPLED_VALUE = 45.0
 """Bytes of a scan of a voxel on which the attribution tries all combinations; the fit is over by then."""
+PER_CALIBRATED_VALUE = 80.0
+"""Bytes of a scan of a voxel that a calibration simulates, in the process that reads the images."""
+WORKER = 280e6
+"""Bytes of a worker process of a calibration, without what it simulates."""
+PER_SIMULATED_VALUE = 60.0
+"""Bytes of a scan of a voxel in such a process; these three were fitted to peaks of 200 and 600 scans."""
+CALIBRATED = 5_000
+"""Voxels that a calibration simulates."""
 BRAIN = 0.5
 """Share of an image taken for brain where no mask file says."""
 
@@ -45,8 +53,15 @@ def unit_memory(unit: Unit, model: ModelSpecification, settings: Settings) -> in
     return unit_need(unit, model, settings).n_bytes
 
 
-def unit_need(unit: Unit, model: ModelSpecification, settings: Settings) -> Need:
+def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_workers: int = 1) -> Need:
     """Estimate the most memory that fitting a unit takes, and say whose header makes it.
+
+    Parameters
+    ----------
+    unit, model, settings
+        What is fitted, and whether it is calibrated.
+    n_workers
+        Processes that a calibration is spread over.
 
     Raises
     ------
@@ -63,9 +78,15 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings) -> Need
     explained = settings.attribution and len(settings.backends) == 2
     working = max(PER_SCAN, min(n_voxels, SAMPLE) * PER_SAMPLED_VALUE if explained else 0.0)
     maps = grid * PER_GRID_VOXEL + n_voxels * PER_VOXEL
+    fitted = n_scans * (n_voxels * per_scan + working)
+    if settings.calibrate:
+        values = n_scans * min(n_voxels, CALIBRATED)
+        simulated = n_scans * n_voxels * per_scan + values * PER_CALIBRATED_VALUE
+        workers = n_workers * (WORKER + values * PER_SIMULATED_VALUE) if n_workers > 1 else 0.0
+        fitted = max(fitted, simulated + workers)
     size_in_header = " x ".join(map(str, headers[0].shape))
     return Need(
-        int(BASE + maps + n_scans * (n_voxels * per_scan + working)),
+        int(BASE + maps + fitted),
         f"{headers[0].path} is {size_in_header} by its header, {n_scans} scans are fitted together",
     )
 

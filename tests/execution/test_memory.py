@@ -2,17 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bidsglm.calibration.experiment import SAMPLE
 from bidsglm.cli import main
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.nifti import read_header
-from bidsglm.execution.memory import MemoryBound
+from bidsglm.execution.memory import MemoryBound, participant_need
 from bidsglm.model import ModelSpecification, Settings
-from bidsglm.unit.memory import Need, unit_memory
+from bidsglm.unit.memory import CALIBRATED, WORKER, Need, unit_memory
 from tests import tiny
 
 MIB = 2**20
@@ -52,7 +54,7 @@ def test_estimate_is_above_what_was_measured_and_not_far(
 def test_participants_start_only_beside_those_that_leave_them_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bidsglm.execution.memory.participant_need", lambda settings, label: Need(3_000))
+    monkeypatch.setattr("bidsglm.execution.memory.participant_need", lambda *_: Need(3_000))
     bound = MemoryBound(Settings(tmp_path, tmp_path, "participant", mem=7_000, n_procs=4))
     assert bound.may_start("01", [])
     assert bound.may_start("02", ["01"])
@@ -75,6 +77,23 @@ def test_participant_who_does_not_fit_is_one_line_and_in_the_page(
         assert "more than --mem 100 MB" in (out / f"sub-{label}.html").read_text()
     assert re.search(r"desc-preproc_bold.nii.gz is 9 x 10 x 8 x 70 by its header", said)
     assert not list(out.rglob("*statmap*"))
+
+
+def test_calibration_and_its_processes_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = tiny.write_study(tmp_path, participants=("01",))
+    base = Settings(study, tmp_path / "out", "participant", attribution=False, n_procs=4)
+    plain, calibrated = (
+        [participant_need(replace(base, calibrate=n), "01", alone).n_bytes for alone in (False, True)]
+        for n in (None, 10)
+    )
+    assert CALIBRATED == SAMPLE
+    assert plain[0] == plain[1] <= calibrated[0]
+    assert calibrated[1] - calibrated[0] > 4 * WORKER
+    command = [str(study), str(tmp_path / "out"), "participant", "-q", "--mem", "1G", "--n-procs", "4"]
+    assert main([*command, "--calibrate", "10"]) == 75
+    assert "more than --mem 1.0 GB" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "8X", "G", "8GG", "", "500B", "nan"])

@@ -179,7 +179,7 @@ def descriptor() -> dict[str, Any]:
         "environment-variables": [
             {
                 "name": "BIDSGLM_OUTPUT_DIR_NAME",
-                "value": NAMED,
+                "value": f"no use: {NAMED}",
                 "description": "Not read; Boutiques wants each key once",
             }
         ],

@@ -22,6 +22,7 @@ from bidsglm.spm import (
     reml,
     scaling,
     smoothness,
+    space,
 )
 from bidsglm.spm.whitening import banded, normalised, whitening
 from tests.spm12_reference import Case
@@ -351,8 +352,8 @@ def estimability(case: Case) -> float:
     """Number of contrasts that SPM accepts and we do not, or the reverse."""
     model = _fitted(case)[0].decomposition
     accepted = [c.weights for is_t in (True, False) for c in _contrasts(case, is_t=is_t)]
-    wrong = sum(not contrasts.estimable(weights, model) for weights in accepted)
-    return float(wrong + sum(contrasts.estimable(weights, model) for weights in case.refused_weights))
+    wrong = sum(not space.estimable(weights, model) for weights in accepted)
+    return float(wrong + sum(space.estimable(weights, model) for weights in case.refused_weights))
 
 
 # From events and data to the images, nothing of SPM's in between

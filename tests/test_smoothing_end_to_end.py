@@ -12,8 +12,8 @@ import pytest
 from nilearn.glm.first_level import FirstLevelModel
 
 from bidsglm.cli import main
-from bidsglm.spm.smoothing import smooth
 from tests import tiny
+from tests.spm.smoothed import smooth
 
 FWHM = 6.0
 PREFIX = f"sub-01_task-{tiny.TASK}"

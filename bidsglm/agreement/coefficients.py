@@ -8,7 +8,7 @@ Brain Mapping 40: 3362-3384). What is undefined is NaN, never an exception.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import false_discovery_control, rankdata
 
 from bidsglm.model import Floats, Mask
 
@@ -131,9 +131,9 @@ def false_discovery_threshold(p: Floats, rate: float = FALSE_DISCOVERY_RATE) -> 
     >>> false_discovery_threshold(np.array([0.9, 0.01, 0.02, 0.5]))
     0.02
     """
-    ordered = np.sort(p[np.isfinite(p)])
-    rejected = np.flatnonzero(ordered <= rate * np.arange(1, len(ordered) + 1) / len(ordered))
-    return float(ordered[rejected[-1]]) if len(rejected) else -1.0
+    known = p[np.isfinite(p)]
+    rejected = known[false_discovery_control(known) <= rate]
+    return float(rejected.max(initial=-1.0))
 
 
 def overlap(spm: Mask, nilearn: Mask, spm_mask: Mask, nilearn_mask: Mask) -> Overlap:

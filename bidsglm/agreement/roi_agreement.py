@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.stats import ttest_1samp
 
 from bidsglm.agreement.coefficients import LIMITS_OF_AGREEMENT, pearson_r
 from bidsglm.agreement.rates import UNKNOWN, Estimate
@@ -117,13 +117,11 @@ def one_sample(values: Floats) -> OneSample:
     mean = float(values.mean()) if len(values) else math.nan
     if len(values) < MIN_RATED or np.ptp(values) <= ROUNDING * np.abs(values).max():
         return OneSample(mean, math.nan, math.nan, math.nan, math.nan, math.nan)
-    dof = len(values) - 1
-    error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    t = mean / error
-    tail = t_tail(np.array([abs(t)]), dof)
-    half = float(stdtrit(dof, 1 - (1 - CONFIDENCE) / 2)) * error
-    z = math.copysign(float(tail.z[0]), t)
-    return OneSample(mean, mean - half, mean + half, t, 2 * float(tail.p[0]), z)
+    test = ttest_1samp(values, 0.0)
+    t, limits = float(test.statistic), test.confidence_interval(CONFIDENCE)
+    # z from the logarithm of the tail: p itself underflows at some 38 standard deviations
+    z = math.copysign(float(t_tail(np.array([abs(t)]), len(values) - 1).z[0]), t)
+    return OneSample(mean, float(limits.low), float(limits.high), t, float(test.pvalue), z)
 
 
 def conclusion(test: OneSample) -> str | None:

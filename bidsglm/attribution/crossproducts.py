@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats
+from bidsglm.spm.space import Factors, factors
 
 DEAD = 1e-13
 """Columns that are smaller than the largest by this factor are numerically zero."""
@@ -29,26 +30,13 @@ class Span(NamedTuple):
     """(n_rows, rank): contrast weights times parameters = rows times coefficients"""
 
 
-class _Decomposed(NamedTuple):
-    left: Floats
-    """(n_scans, rank)"""
-    singular: Floats
-    """(rank,)"""
-    right: Floats
-    """(n_columns, rank)"""
-    scale: Floats
-    """(n_columns,) by which the columns were divided"""
-
-
-def _decomposed(X: Floats) -> _Decomposed:
-    """Singular values of the columns at unit length, so that their scales do not matter."""
+def _scaled(X: Floats) -> tuple[Factors, Floats]:
+    """Space of the columns at unit length, whose scales then do not matter, and (n_columns,) their lengths."""
     norms = np.linalg.norm(X, axis=0)
-    # what nilearn makes of a dead column when it lifts singular values stays dead
+    # nilearn lifts the singular values of a singular design; what that makes of a dead column stays dead here
     alive = norms > DEAD * norms.max(initial=0.0)
-    scale = np.where(alive, norms, 1.0)
-    left, singular, right = np.linalg.svd(X * alive / scale, full_matrices=False)
-    keep = singular > max(X.shape) * np.finfo(float).eps * singular.max(initial=0.0)
-    return _Decomposed(left[:, keep], singular[keep], right[keep].T, scale)
+    lengths = np.where(alive, norms, 1.0)
+    return factors(X * alive / lengths), np.asarray(lengths)
 
 
 def span(X: Floats, weights: Floats) -> Span:
@@ -65,8 +53,8 @@ def span(X: Floats, weights: Floats) -> Span:
     >>> np.abs(q.basis).tolist(), np.abs(q.rows).tolist()
     ([[1.0], [0.0]], [[0.5]])
     """
-    parts = _decomposed(X)
-    return Span(parts.left, (weights / parts.scale) @ (parts.right / parts.singular))
+    space, lengths = _scaled(X)
+    return Span(space.left, (weights / lengths) @ (space.right / space.singular))
 
 
 def estimable(X: Floats, weights: Floats) -> bool:
@@ -82,9 +70,9 @@ def estimable(X: Floats, weights: Floats) -> bool:
     >>> estimable(np.ones((3, 2)), np.array([[1.0, 1.0]])), estimable(np.ones((3, 2)), np.array([[1.0, 0.0]]))
     (True, False)
     """
-    parts = _decomposed(X)
-    rows = weights / parts.scale
-    missing = rows - (rows @ parts.right) @ parts.right.T
+    space, lengths = _scaled(X)
+    rows = weights / lengths
+    missing = rows - (rows @ space.right) @ space.right.T
     return bool(np.abs(missing).max(initial=0.0) <= ESTIMABLE * np.abs(rows).max(initial=0.0))
 
 

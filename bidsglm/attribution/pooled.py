@@ -20,8 +20,9 @@ from bidsglm.attribution.crossproducts import Values
 from bidsglm.model import Floats
 from bidsglm.spm import covariance
 from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, t_maps
-from bidsglm.spm.estimation import Decomposition, Factors, JointModel, RunModel, dispersion, joint_model
+from bidsglm.spm.estimation import JointModel, RunModel, dispersion, joint_model
 from bidsglm.spm.reml import reml
+from bidsglm.spm.space import Decomposition, Factors
 from bidsglm.spm.whitening import Whitening, normalised
 
 SerialCorrelation = Literal["AR(1)", "FAST", "none"]

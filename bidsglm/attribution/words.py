@@ -9,6 +9,7 @@ from bidsglm.attribution.mixture import Mixtures, responses
 from bidsglm.attribution.models import RunDesigns
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
 from bidsglm.model import NO_FILTER, Floats, Hrf, ModelSpecification
+from bidsglm.spm.space import decomposition
 
 ROUNDING = 1e-12
 """Orthonormal cosines that differ by no more are the same ones."""
@@ -141,9 +142,7 @@ def _full_rank(run: RunDesigns) -> bool:
     wholes: list[Floats] = [
         np.hstack([run.columns(rules).matrix, drifts]) for rules in run.regressors for drifts in run.drifts
     ]
-    return all(_rank(X) == X.shape[1] for X in wholes)
-
-
-def _rank(X: Floats) -> int:
-    norms = np.linalg.norm(X, axis=0)
-    return int(np.linalg.matrix_rank(X / np.where(norms > 0, norms, 1.0)))
+    # columns at unit length, so that a small one does not count as rounding
+    lengths = [np.linalg.norm(X, axis=0) for X in wholes]
+    scaled = [X / np.where(each > 0, each, 1.0) for X, each in zip(wholes, lengths, strict=True)]
+    return all(decomposition([X]).rank == X.shape[1] for X in scaled)

@@ -39,8 +39,7 @@ from bidsglm.model import (
     TimeSeries,
     Volume,
 )
-from bidsglm.spm.contrasts import estimable
-from bidsglm.spm.estimation import decomposition
+from bidsglm.spm.space import decomposition, estimable
 
 __all__ = [
     "NAME",

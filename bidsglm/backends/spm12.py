@@ -21,7 +21,7 @@ from bidsglm.model import (
     TimeSeries,
     Volume,
 )
-from bidsglm.spm import contrasts, covariance, estimation, reml, scaling
+from bidsglm.spm import contrasts, covariance, estimation, reml, scaling, space
 from bidsglm.spm.smoothness import residual_scans
 from bidsglm.spm.whitening import Whitening, normalised, whitening
 
@@ -223,7 +223,7 @@ def usable_runs(estimate: Estimate, contrast: ContrastSpecification) -> tuple[in
         for run, names in enumerate(estimate.names)
         if set(contrast.conditions) <= set(names)
         and np.any(contrast.weights)
-        and contrasts.estimable(_placed(estimate, contrast, (run,)), estimate.model.decomposition)
+        and space.estimable(_placed(estimate, contrast, (run,)), estimate.model.decomposition)
     )
 
 

@@ -15,9 +15,8 @@ import numpy as np
 
 from bidsglm.diagnosis.design_parts import NOTHING_LEFT, Parts, basis, norms, parts, scaled, squares
 from bidsglm.model import ContrastSpecification, DesignMatrix, Floats, Paradigm
-from bidsglm.spm.contrasts import estimable
-from bidsglm.spm.estimation import decomposition
 from bidsglm.spm.highpass import remove
+from bidsglm.spm.space import decomposition, estimable, factors
 
 Row = dict[str, str | int | float]
 
@@ -108,17 +107,17 @@ def variance_inflation(X: Floats, n_first: int, about_mean: bool) -> Floats:
     >>> variance_inflation(X, 2, about_mean=True).round(3)
     array([1., 1.])
     """
-    design = decomposition([scaled(X)]).runs[0]
+    design = factors(scaled(X))
     first = X[:, :n_first]
     about_zero = squares(first)
     total = squares(first - first.mean(axis=0)) if about_mean else about_zero
     with np.errstate(divide="ignore", invalid="ignore"):
-        factors = ((design.right[:n_first] / design.singular) ** 2).sum(axis=1) * total / about_zero
+        inflation = ((design.right[:n_first] / design.singular) ** 2).sum(axis=1) * total / about_zero
     # a column outside the row space is a sum of others, and the pseudo-inverse says nothing of it
     reached = (design.right[:n_first] ** 2).sum(axis=1)
-    factors[(1 - reached > NOTHING_LEFT) | (factors > 1 / NOTHING_LEFT)] = np.inf
-    factors[about_zero == 0] = np.nan
-    return np.asarray(factors)
+    inflation[(1 - reached > NOTHING_LEFT) | (inflation > 1 / NOTHING_LEFT)] = np.inf
+    inflation[about_zero == 0] = np.nan
+    return np.asarray(inflation)
 
 
 def removed_share(X: Floats, drifts: Floats) -> Floats:
@@ -161,12 +160,12 @@ def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
     array([1.])
     """
     X = np.hstack([design.matrix, design.high_pass_basis])
-    factors = decomposition([scaled(X)]).runs[0]
+    space = factors(scaled(X))
     n_regressors = len(design.names)
     given = weights / norms(X)[:n_regressors]
-    rows = given @ factors.right[:n_regressors]
+    rows = given @ space.right[:n_regressors]
     reached = (rows**2).sum(axis=1) >= (1 - NOTHING_LEFT) * (given**2).sum(axis=1)
-    return np.asarray(np.where(reached, ((rows / factors.singular) ** 2).sum(axis=1), np.inf))
+    return np.asarray(np.where(reached, ((rows / space.singular) ** 2).sum(axis=1), np.inf))
 
 
 def placed(contrast: ContrastSpecification, names: Sequence[str]) -> Floats | None:
@@ -207,7 +206,7 @@ def diagnosis(
     """
     columns = parts(design, paradigm)
     n = len(columns.names)
-    found = decomposition([scaled(columns.whole)]).runs[0].singular
+    found = factors(scaled(columns.whole)).singular
     full = found.size == columns.whole.shape[1]
     return Diagnosis(
         found.size,

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from bidsglm.model import CONSTANT, DesignMatrix, Floats, Mask, Paradigm
-from bidsglm.spm.estimation import decomposition
 from bidsglm.spm.highpass import remove
+from bidsglm.spm.space import factors
 
 DRIFT = re.compile(r"drift_\d+|cosine_?\d+")
 """nilearn's drift terms, and fMRIPrep's where a model takes them as confounds."""
@@ -90,7 +90,7 @@ def basis(X: Floats) -> Floats:
     >>> basis(np.ones((4, 2))).shape
     (4, 1)
     """
-    return decomposition([scaled(X)]).runs[0].left
+    return factors(scaled(X)).left
 
 
 def squares(X: Floats) -> Floats:

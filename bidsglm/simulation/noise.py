@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from bidsglm.model import Floats
+from bidsglm.spm.space import factors
 
 Generator = np.random.Generator
 Spectrum = NDArray[np.complex64]
@@ -79,15 +80,9 @@ def kept_power(design: Floats) -> Floats:
     >>> kept_power(np.ones((8, 1))).round(9).tolist()
     [0.0, 1.0, 1.0, 1.0, 1.0]
     """
-    basis = _orthonormal(design)
+    basis = factors(design).left
     taken = (np.abs(np.fft.rfft(basis, axis=0)) ** 2).sum(axis=1) / len(design)
     return np.asarray(np.clip(1 - taken, 0, 1))
-
-
-def _orthonormal(design: Floats) -> Floats:
-    """Orthonormal basis (n_scans, rank) of a design's columns."""
-    left, singular, _ = np.linalg.svd(design, full_matrices=False)
-    return np.asarray(left[:, singular > singular.max(initial=0) * len(design) * np.finfo(float).eps])
 
 
 def restored(spectrum: Spectrum, kept: Floats) -> Spectrum:
@@ -175,7 +170,7 @@ def run_noise(residuals: Floats, design: Floats, repetition_time: float) -> RunN
     lagged = np.einsum("ij,ij->j", residuals[1:], residuals[:-1])
     rho = np.divide(lagged * n_scans, power * (n_scans - 1), out=np.zeros_like(power), where=power > 0)
     spectrum = np.fft.rfft(residuals, axis=0).astype(np.complex64)
-    basis = _orthonormal(design)
+    basis = factors(design).left
     return RunNoise(
         n_scans,
         repetition_time,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats
-from bidsglm.spm.estimation import Decomposition, decomposition
+from bidsglm.spm.space import Decomposition, decomposition
 
 Singles = NDArray[np.float32]
 
@@ -53,26 +53,6 @@ class FTest(NamedTuple):
     def dof(self) -> float:
         """Numerator degrees of freedom."""
         return self.trace**2 / self.squared_trace
-
-
-def estimable(weights: Sequence[Floats], design: Decomposition) -> bool:
-    """Whether every row of a contrast lies in the row space of the design, as strictly as in SPM.
-
-    Parameters
-    ----------
-    weights
-        (n_regressors, n_rows) of every run
-    design
-        Whitened, filtered design.
-
-    >>> twice = decomposition([np.ones((5, 2))])
-    >>> estimable([np.array([[1.0], [1.0]])], twice), estimable([np.array([[1.0], [0.0]])], twice)
-    (True, False)
-    """
-    return all(
-        bool(np.all(np.abs(f.right @ (f.right.T @ c) - c) <= design.tolerance))
-        for f, c in zip(design.runs, weights, strict=True)
-    )
 
 
 def cleaned(weights: Sequence[Floats], tolerance: float) -> tuple[Floats, ...]:

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bidsglm.model import Floats, Mask
-from bidsglm.spm.estimation import Decomposition, JointModel, decomposition
+from bidsglm.spm.estimation import JointModel
 from bidsglm.spm.probability import f_quantile
+from bidsglm.spm.space import Decomposition, decomposition
 
 EXPANSION_POINT = 0.2
 """Autoregression coefficient that SPM's AR(1) components are linear about."""

@@ -1,4 +1,4 @@
-"""Least squares in the whitened and filtered space: SPM12's ``spm_spm`` and ``spm_sp``.
+"""Least squares in the whitened and filtered space: SPM12's ``spm_spm``.
 
 With the filter K and the whitening W, the design is ``A = K W X = U D V'`` and
 ``beta = V D^-1 U' K W Y``, ``RSS = |K W Y|^2 - |U' K W Y|^2``. Design, W and K are block diagonal
@@ -15,52 +15,8 @@ import numpy as np
 
 from bidsglm.model import Floats
 from bidsglm.spm.highpass import remove
+from bidsglm.spm.space import Decomposition, Factors, decomposition
 from bidsglm.spm.whitening import Whitening
-
-
-class Factors(NamedTuple):
-    """Thin singular value decomposition of a run's design, cut to its rank r."""
-
-    left: Floats
-    """(n_scans, r)"""
-    singular: Floats
-    """(r,)"""
-    right: Floats
-    """(n_regressors, r)"""
-
-
-class Decomposition(NamedTuple):
-    """The block-diagonal design of all runs, decomposed."""
-
-    runs: tuple[Factors, ...]
-    tolerance: float
-    """Below it, singular values and contrast entries are zero to SPM."""
-
-    @property
-    def rank(self) -> int:
-        """Rank of the whole design."""
-        return sum(f.singular.size for f in self.runs)
-
-
-def decomposition(designs: Sequence[Floats]) -> Decomposition:
-    """Singular value decomposition of a block-diagonal design with SPM's rank tolerance.
-
-    Parameters
-    ----------
-    designs
-        (n_scans, n_regressors) of every run
-
-    >>> decomposition([np.ones((4, 2)), np.eye(4)[:, :2]]).rank
-    3
-    """
-    svds = [np.linalg.svd(A, full_matrices=False) for A in designs]
-    size = max(sum(len(A) for A in designs), sum(A.shape[1] for A in designs))
-    tolerance = float(size * max(d.max(initial=0.0) for _, d, _ in svds) * np.finfo(float).eps)
-    runs = []
-    for left, singular, right in svds:
-        keep = singular > tolerance
-        runs.append(Factors(left[:, keep], singular[keep], right[keep].T))
-    return Decomposition(tuple(runs), tolerance)
 
 
 class Projection(NamedTuple):

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import fdtrc, gamma, gammaln, ndtr, pdtrc, stdtr
+from scipy.special import fdtrc, gamma, gammaln, pdtrc, stdtr
 
 from bidsglm.model import Floats
 
@@ -28,7 +28,7 @@ FOUR_LN_2 = 4 * float(np.log(2))
 DENSITY_FLOOR = float(np.finfo(np.float64).eps)
 """SPM keeps every density above this in its probabilities."""
 
-Statistic = Literal["t", "F", "z"]
+Statistic = Literal["t", "F"]
 
 
 class Field(NamedTuple):
@@ -36,7 +36,7 @@ class Field(NamedTuple):
 
     statistic: Statistic
     dof: tuple[float, ...]
-    """(residual,) for t, (numerator, residual) for F, () for z"""
+    """(residual,) for t, (numerator, residual) for F"""
 
 
 class SearchVolume(NamedTuple):
@@ -86,9 +86,7 @@ def upper_tail(field: Field, height: ArrayLike) -> Floats:
     u = np.asarray(height, dtype=np.float64)
     if field.statistic == "t":
         return np.asarray(stdtr(field.dof[0], -u))
-    if field.statistic == "F":
-        return np.asarray(fdtrc(*field.dof, np.maximum(u, 0)))
-    return np.asarray(ndtr(-u))
+    return np.asarray(fdtrc(*field.dof, np.maximum(u, 0)))
 
 
 def ec_densities(field: Field, height: ArrayLike) -> Floats:
@@ -104,15 +102,12 @@ def ec_densities(field: Field, height: ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> ec_densities(Field("z", ()), 3.0).round(5)
-    array([0.00135, 0.00294, 0.00587, 0.01039])
     >>> ec_densities(Field("t", (20.0,)), 3.1).round(5)
     array([0.00282, 0.00637, 0.01296, 0.02286])
     """
     u = np.asarray(height, dtype=np.float64)
-    densities: dict[str, Callable[..., tuple[Floats, ...]]]
-    densities = {"t": _t_densities, "F": _f_densities, "z": _z_densities}
-    return np.stack([upper_tail(field, u), *densities[field.statistic](u, *field.dof)])
+    densities: Callable[..., tuple[Floats, ...]] = _t_densities if field.statistic == "t" else _f_densities
+    return np.stack([upper_tail(field, u), *densities(u, *field.dof)])
 
 
 def _t_densities(t: Floats, dof: float) -> tuple[Floats, ...]:
@@ -123,16 +118,6 @@ def _t_densities(t: Floats, dof: float) -> tuple[Floats, ...]:
         FOUR_LN_2**0.5 / (2 * np.pi) * bell,
         FOUR_LN_2 / (2 * np.pi) ** 1.5 * bell * ratio * t / np.sqrt(dof / 2),
         FOUR_LN_2**1.5 / (2 * np.pi) ** 2 * bell * ((dof - 1) * t**2 / dof - 1),
-    )
-
-
-def _z_densities(z: Floats) -> tuple[Floats, ...]:
-    """Dimension 1 to 3 for the standard normal, the limit of t."""
-    bell = np.exp(-(z**2) / 2)
-    return (
-        FOUR_LN_2**0.5 / (2 * np.pi) * bell,
-        FOUR_LN_2 / (2 * np.pi) ** 1.5 * bell * z,
-        FOUR_LN_2**1.5 / (2 * np.pi) ** 2 * bell * (z**2 - 1),
     )
 
 
@@ -154,9 +139,7 @@ def _f_densities(f: Floats, k: float, v: float) -> tuple[Floats, ...]:
     )
 
 
-def expectation(
-    field: Field, resels: tuple[float, ...], height: ArrayLike, conjunction: int = 1
-) -> Expectation:
+def expectation(field: Field, resels: tuple[float, ...], height: ArrayLike) -> Expectation:
     """Return the expected number of clusters above a height and their expected size.
 
     The size comes from the term of the highest dimension alone, as in SPM.
@@ -165,7 +148,6 @@ def expectation(
     ----------
     resels : R0 … R3 of the search volume; trailing zeros lower its dimension
     height : (...) thresholds
-    conjunction : number of fields that all exceed the height
 
     Examples
     --------
@@ -174,25 +156,16 @@ def expectation(
     (3.325531, 0.123445)
     """
     counts = _dimensioned(resels)
-    shape = (-1,) + (1,) * np.ndim(height)
-    balls = (np.sqrt(np.pi) / gamma((np.arange(len(counts)) + 1) / 2)).reshape(shape)
-    densities = np.maximum(ec_densities(field, height)[: len(counts)], DENSITY_FLOOR) * balls
-    joint = densities
-    for _ in range(conjunction - 1):
-        joint = _truncated_product(joint, densities)
-    maxima = counts.reshape(shape) / balls * joint
-    return Expectation(maxima.sum(axis=0), joint[0] * counts[-1] / maxima[-1])
+    densities = np.maximum(ec_densities(field, height)[: len(counts)], DENSITY_FLOOR)
+    maxima = counts.reshape((-1,) + (1,) * np.ndim(height)) * densities
+    # EN / EM_d: the expected volume above the height over the highest term of the expected number
+    return Expectation(maxima.sum(axis=0), densities[0] * counts[-1] / maxima[-1])
 
 
 def _dimensioned(resels: tuple[float, ...]) -> Floats:
     """R0 up to the last that is not zero."""
     counts = np.asarray(resels, dtype=np.float64)
     return counts[: max(1, int(np.max(np.flatnonzero(counts), initial=0)) + 1)]
-
-
-def _truncated_product(a: Floats, b: Floats) -> Floats:
-    """Product of two polynomials whose coefficients lie along the first axis, up to their degree."""
-    return np.stack([sum(a[j] * b[i - j] for j in range(i + 1)) for i in range(len(a))])
 
 
 def cluster_probability(

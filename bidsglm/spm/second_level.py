@@ -2,7 +2,7 @@
 
 One-sample t tests have a column of ones, and the covariates less their means; two-sample t tests have a
 column for each group. A voxel is in the mask where every subject's image is finite and the images are not
-all equal; zeros are data, except in integer images.
+all equal; zeros are data.
 
     β = X⁺ Y        ResMS = Σ e² / (n - rank)        t = c β / √(ResMS c (XᵀX)⁺ cᵀ)
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from bidsglm.model import Floats, Images, Mask
 from bidsglm.spm.smoothness import residual_scans
+from bidsglm.spm.space import Factors, decomposition, estimable, factors
 
 CHUNK_VALUES = 2_000_000
 """Values in float64 at a time: 16 MB, whatever the number of subjects."""
@@ -55,66 +56,13 @@ class GroupContrast(NamedTuple):
     """(residual,) for t, (numerator, residual) for F"""
 
 
-class Range(NamedTuple):
-    """The column space of a design: X = U D Vᵀ without its null directions."""
-
-    left: Floats
-    """U (n_subjects, rank)"""
-    singular_values: Floats
-    right: Floats
-    """V (n_regressors, rank)"""
-    tolerance: float
-
-    @property
-    def rank(self) -> int:
-        """Dimensions of the space."""
-        return len(self.singular_values)
-
-
-def group_design(n_subjects: int, covariates: Floats | None = None) -> Floats:
-    """Column of ones, then the covariates less their means.
-
-    Parameters
-    ----------
-    covariates : (n_subjects, n_covariates)
-
-    Returns
-    -------
-    (n_subjects, 1 + n_covariates)
-
-    Raises
-    ------
-    ValueError
-        If a covariate is not finite or has another number of subjects.
-
-    Examples
-    --------
-    >>> group_design(3, np.array([[20.0], [30.0], [25.0]]))
-    array([[ 1., -5.],
-           [ 1.,  5.],
-           [ 1.,  0.]])
-    """
-    ones = np.ones((n_subjects, 1))
-    if covariates is None:
-        return ones
-    values = np.asarray(covariates, dtype=np.float64).reshape(len(covariates), -1)
-    if len(values) != n_subjects:
-        raise ValueError(f"The covariates have {len(values)} values for {n_subjects} subjects")
-    if not np.all(np.isfinite(values)):
-        raise ValueError("A covariate has a missing value; leave the subject out or fill the value in")
-    return np.hstack([ones, values - values.mean(axis=0)])
-
-
-def group_mask(
-    images: NDArray[np.generic], explicit: Mask | None = None, zero_is_missing: bool = False
-) -> Mask:
+def group_mask(images: NDArray[np.generic], explicit: Mask | None = None) -> Mask:
     """Voxels with data in every subject.
 
     Parameters
     ----------
     images : (n_subjects, n_voxels) header-scaled values
     explicit : (n_voxels,) mask on top
-    zero_is_missing : SPM's implicit masking of integer images: a zero in any image removes the voxel
 
     Returns
     -------
@@ -125,23 +73,19 @@ def group_mask(
     >>> group_mask(np.array([[1.0, np.nan, 0.0, 5.0], [2.0, 1.0, 3.0, 5.0]]))
     array([ True, False,  True, False])
     """
+    # spm_spm leaves constant voxels out, whose residuals would divide by zero; zeros are data in float images
     inside = np.isfinite(images).all(axis=0) & (images != images[0]).any(axis=0)
-    if zero_is_missing:
-        inside &= (images != 0).all(axis=0)
     return np.asarray(inside if explicit is None else inside & explicit)
 
 
-def group_estimate(
-    images: Images, design: Floats, explicit: Mask | None = None, zero_is_missing: bool = False
-) -> GroupEstimate:
+def group_estimate(images: Images, design: Floats, explicit: Mask | None = None) -> GroupEstimate:
     """Fit a model in chunks of voxels.
 
     Parameters
     ----------
     images : (n_subjects, n_voxels) effects of one contrast, float32 as stored
-    design : (n_subjects, n_regressors), as from `group_design`
+    design : (n_subjects, n_regressors)
     explicit : (n_voxels,) mask on top of the data's own
-    zero_is_missing : see `group_mask`
 
     Raises
     ------
@@ -150,29 +94,30 @@ def group_estimate(
 
     Examples
     --------
-    >>> fit = group_estimate(np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]]), group_design(3))
+    >>> fit = group_estimate(np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]]), np.ones((3, 1)))
     >>> fit.betas, fit.residual_mean_square, fit.dof
     (array([[ 2., nan]], dtype=float32), array([ 1., nan]), 2.0)
     """
     n_subjects, n_voxels = images.shape
-    space = column_space(design)
-    if n_subjects <= space.rank:
-        raise ValueError(f"{n_subjects} subjects are too few for a model of {space.rank} independent columns")
+    space = factors(design)
+    rank = space.singular.size
+    if n_subjects <= rank:
+        raise ValueError(f"{n_subjects} subjects are too few for a model of {rank} independent columns")
     mask = np.zeros(n_voxels, dtype=np.bool_)
     betas = np.full((design.shape[1], n_voxels), np.nan, dtype=np.float32)
     mean_square = np.full(n_voxels, np.nan)
     for part in _chunks(n_voxels, n_subjects):
         block = images[:, part]
-        inside = group_mask(block, None if explicit is None else explicit[part], zero_is_missing)
+        inside = group_mask(block, None if explicit is None else explicit[part])
         y = block[:, inside].astype(np.float64)
         scores = space.left.T @ y
         mask[part] = inside
-        betas[:, part][:, inside] = (space.right / space.singular_values) @ scores
+        betas[:, part][:, inside] = (space.right / space.singular) @ scores
         residuals = y - space.left @ scores
-        mean_square[part][inside] = (residuals**2).sum(axis=0) / (n_subjects - space.rank)
+        mean_square[part][inside] = (residuals**2).sum(axis=0) / (n_subjects - rank)
     if not mask.any():
         raise ValueError("No voxel has data in all subjects")
-    return GroupEstimate(design, mask, betas, mean_square, float(n_subjects - space.rank))
+    return GroupEstimate(design, mask, betas, mean_square, float(n_subjects - rank))
 
 
 def _chunks(n_voxels: int, n_rows: int) -> list[slice]:
@@ -181,22 +126,8 @@ def _chunks(n_voxels: int, n_rows: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, n_voxels, size)]
 
 
-def column_space(design: Floats) -> Range:
-    """Singular value decomposition of a design without the directions that are zero but for rounding.
-
-    Examples
-    --------
-    >>> column_space(np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]])).rank
-    1
-    """
-    left, values, right = np.linalg.svd(design, full_matrices=False)
-    tolerance = float(max(design.shape) * values.max() * np.finfo(np.float64).eps)
-    kept = values > tolerance
-    return Range(left[:, kept], values[kept], right[kept].T, tolerance)
-
-
 def is_estimable(design: Floats, weights: Floats) -> bool:
-    """Whether a contrast is a combination of the design's rows, by SPM's tolerance.
+    """Whether a design determines a contrast that tests something, by SPM's tolerance.
 
     Parameters
     ----------
@@ -209,10 +140,8 @@ def is_estimable(design: Floats, weights: Floats) -> bool:
     >>> is_estimable(groups, np.array([0.0, 1, -1])), is_estimable(groups, np.array([0.0, 1, 0]))
     (True, False)
     """
-    space = column_space(design)
     rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
-    lost = rows - rows @ space.right @ space.right.T
-    return bool(np.any(rows) and np.max(np.abs(lost)) <= space.tolerance)
+    return bool(np.any(rows)) and estimable([rows.T], decomposition([design]))
 
 
 def dependent(design: Floats) -> NDArray[np.intp]:
@@ -223,8 +152,8 @@ def dependent(design: Floats) -> NDArray[np.intp]:
     >>> dependent(np.array([[1.0, 1, 0, 5], [1, 1, 0, 6], [1, 0, 1, 8]])).tolist()
     [0, 1, 2]
     """
-    space = column_space(design)
-    lost = 1 - (space.right**2).sum(axis=1)
+    lost = 1 - (factors(design).right ** 2).sum(axis=1)
+    # a column outside the row space loses a share of its length, rounding loses some eps
     return np.flatnonzero(lost > np.sqrt(np.finfo(np.float64).eps))
 
 
@@ -242,34 +171,34 @@ def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupContrast:
 
     Examples
     --------
-    >>> fit = group_estimate(np.array([[1.0], [2.0], [3.0]]), group_design(3))
+    >>> fit = group_estimate(np.array([[1.0], [2.0], [3.0]]), np.ones((3, 1)))
     >>> maps = group_contrast(fit, np.array([1.0]))
     >>> float(maps.stat[0]) == float(np.float32(2 / np.sqrt(1 / 3))), maps.dof
     (True, (2.0,))
     """
-    space = column_space(estimate.design)
     rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
     if not is_estimable(estimate.design, rows):
         raise ValueError("The contrast cannot be estimated from the subjects' covariates")
+    space = factors(estimate.design)
     if np.ndim(weights) == 1:
         return _t_contrast(estimate, space, rows[0])
     return _f_contrast(estimate, space, rows)
 
 
-def _t_contrast(estimate: GroupEstimate, space: Range, weights: Floats) -> GroupContrast:
+def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupContrast:
     """Effect, its variance and t."""
     used = np.flatnonzero(weights)
     effect = (weights[used] @ estimate.betas[used].astype(np.float64)).astype(np.float32)
-    scale = float(np.sum((weights @ space.right / space.singular_values) ** 2))
+    scale = float(np.sum((weights @ space.right / space.singular) ** 2))
     variance = estimate.residual_mean_square * scale
     stat = _inside(estimate.mask, effect, np.sqrt(variance))
     return GroupContrast(effect, variance, stat, (estimate.dof,))
 
 
-def _f_contrast(estimate: GroupEstimate, space: Range, weights: Floats) -> GroupContrast:
+def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupContrast:
     """F of the subspace that the rows span; the extra sum of squares is rounded to float32 as SPM's is."""
-    directions = column_space((weights @ space.right / space.singular_values).T).left
-    projector = directions.T @ (space.right * space.singular_values).T
+    directions = factors((weights @ space.right / space.singular).T).left
+    projector = directions.T @ (space.right * space.singular).T
     extra = np.zeros(estimate.mask.shape, dtype=np.float32)
     for part in _chunks(len(extra), len(weights)):
         scores = projector @ estimate.betas[:, part].astype(np.float64)
@@ -302,10 +231,10 @@ def standardised_residuals(images: Images, estimate: GroupEstimate) -> Iterator[
     Examples
     --------
     >>> y = np.array([[1.0], [2.0], [3.0]])
-    >>> [round(float(image[0])) for image in standardised_residuals(y, group_estimate(y, group_design(3)))]
+    >>> [round(float(image[0])) for image in standardised_residuals(y, group_estimate(y, np.ones((3, 1))))]
     [-1, 0, 1]
     """
-    left = column_space(estimate.design).left
+    left = factors(estimate.design).left
     mask, n_subjects = estimate.mask, len(left)
     parts = [part for part in _chunks(len(mask), n_subjects) if mask[part].any()]
     scores = np.hstack([left.T @ images[:, part][:, mask[part]].astype(np.float64) for part in parts])

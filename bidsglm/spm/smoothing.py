@@ -13,7 +13,7 @@ Source: SPM12 r7771.
 """
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import erf
 
 from bidsglm.model import Floats
@@ -164,70 +164,3 @@ def finite(volume: NDArray[np.generic]) -> Floats:
     """
     values = np.asarray(volume, dtype=np.float64)
     return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def smooth(
-    volume: NDArray[np.generic],
-    fwhm_mm: float | tuple[float, float, float],
-    voxel_sizes: tuple[float, ...] | Floats,
-) -> Floats:
-    """Smooth one volume of header-scaled values, before any rounding to a file's data type.
-
-    Parameters
-    ----------
-    volume : (x, y, z), non-finite values count as 0
-    fwhm_mm : full width at half maximum, one or one for each axis
-    voxel_sizes : (3,) mm
-
-    Returns
-    -------
-    (x, y, z)
-
-    Examples
-    --------
-    >>> smooth(np.ones((1, 1, 4)), 6, (3, 3, 3)).round(3)
-    array([[[0.178, 0.178, 0.178, 0.178]]])
-    """
-    matrices = smoothing_matrices(np.shape(volume), fwhm_mm, voxel_sizes)
-    return apply_separable(matrices, finite(volume))
-
-
-def stored_values(smoothed: Floats, dtype: DTypeLike, slope: float, intercept: float) -> NDArray[np.generic]:
-    """Return what SPM writes of a smoothed volume into a file of the input's data type and scaling.
-
-    Integer types are quantised like the input and clipped to the type's range.
-
-    Examples
-    --------
-    >>> stored_values(np.array([10.3, 10.6, 1e9]), np.int16, 0.5, 10.0)
-    array([    1,     1, 32767], dtype=int16)
-    """
-    kind = np.dtype(dtype)
-    raw = (smoothed - intercept) / slope
-    if kind.kind == "f":
-        return raw.astype(kind)
-    limits = np.iinfo(kind)
-    return np.clip(np.floor(raw + 0.5), limits.min, limits.max).astype(kind)
-
-
-def implicitly_masked(smoothed: Floats, volume: NDArray[np.generic], dtype: DTypeLike) -> Floats:
-    """Return the smoothed volume after SPM's implicit masking, which is off by default.
-
-    Voxels that were NaN before smoothing are NaN again; in integer files those that were 0 are 0.
-
-    Parameters
-    ----------
-    smoothed : (x, y, z)
-    volume : (x, y, z) header-scaled values before smoothing
-    dtype : of the file
-
-    Examples
-    --------
-    >>> implicitly_masked(np.array([1.0, 2.0]), np.array([np.nan, 0.0]), np.float32)
-    array([nan,  2.])
-    >>> implicitly_masked(np.array([1.0, 2.0]), np.array([5.0, 0.0]), np.int16)
-    array([1., 0.])
-    """
-    if np.dtype(dtype).kind == "f":
-        return np.where(np.isnan(np.asarray(volume, dtype=np.float64)), np.nan, smoothed)
-    return np.where(volume == 0, 0.0, smoothed)

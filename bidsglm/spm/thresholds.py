@@ -49,9 +49,7 @@ def uncorrected_threshold(field: Field, alpha: float) -> float:
     """
     if field.statistic == "t":
         return float(stats.t.isf(alpha, *field.dof))
-    if field.statistic == "F":
-        return float(stats.f.isf(alpha, *field.dof))
-    return float(stats.norm.isf(alpha))
+    return float(stats.f.isf(alpha, *field.dof))
 
 
 def random_field_threshold(field: Field, resels: tuple[float, ...], alpha: float = 0.05) -> float:
@@ -71,7 +69,7 @@ def random_field_threshold(field: Field, resels: tuple[float, ...], alpha: float
     def excess(u: float) -> float:
         return float(cluster_probability(field, resels, u).corrected) - alpha
 
-    if field.dof and field.dof[-1] <= FEWEST_DOF:
+    if field.dof[-1] <= FEWEST_DOF:
         return float("inf")
     high = max(SMALLEST_HEIGHT, uncorrected_threshold(field, alpha / max(1.0, *resels)))
     while excess(high) >= 0 and high < LARGEST_HEIGHT:
@@ -124,13 +122,12 @@ def fdr_threshold(field: Field, values: NDArray[np.floating], rate: float = 0.05
 
     Examples
     --------
-    >>> fdr_threshold(Field("z", ()), np.array([0.0, 1.0, 4.0, 3.0, 0.5]))
+    >>> fdr_threshold(Field("t", (1e7,)), np.array([0.0, 1.0, 4.0, 3.0, 0.5]))
     3.0
     """
     inside = np.asarray(values, dtype=np.float64)[np.isfinite(values) & (values != 0)]
-    ordered = np.sort(inside)[::-1]
-    kept = np.flatnonzero(upper_tail(field, ordered) <= np.arange(1, len(ordered) + 1) / len(ordered) * rate)
-    return float(ordered[kept[-1]]) if len(kept) else float("inf")
+    kept = inside[false_discovery_rates(upper_tail(field, inside)) <= rate]
+    return float(kept.min(initial=np.inf))
 
 
 def false_discovery_rates(p: ArrayLike) -> Floats:
@@ -141,12 +138,12 @@ def false_discovery_rates(p: ArrayLike) -> Floats:
     >>> false_discovery_rates([0.04, 0.01, 0.03])
     array([0.04, 0.03, 0.04])
     """
-    values = np.asarray(p, dtype=np.float64)
-    order = np.argsort(values, kind="stable")
-    raised = values[order] * len(values) / np.arange(1, len(values) + 1)
-    rates = np.empty_like(values)
-    rates[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 1)
-    return rates
+    # the p of topological inference are ratios of expected numbers, which may leave 0 to 1
+    values = np.clip(np.asarray(p, dtype=np.float64), 0, 1)
+    if np.isnan(values).any():
+        # resels that could not be estimated leave no p of any cluster
+        return np.full_like(values, np.nan)
+    return np.asarray(stats.false_discovery_control(values))
 
 
 def thresholds(field: Field, search: SearchVolume, values: NDArray[np.floating]) -> Thresholds:
@@ -159,7 +156,7 @@ def thresholds(field: Field, search: SearchVolume, values: NDArray[np.floating])
     Examples
     --------
     >>> search = SearchVolume(4, (1, 0, 0, 0), (1.0, 1.0, 1.0))
-    >>> thresholds(Field("z", ()), search, np.array([0.0, 1.0, 4.0, 3.0, 0.5]))._asdict()["fdr05"]
+    >>> thresholds(Field("t", (1e7,)), search, np.array([0.0, 1.0, 4.0, 3.0, 0.5]))._asdict()["fdr05"]
     3.0
     """
     return Thresholds(

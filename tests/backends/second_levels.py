@@ -7,7 +7,12 @@ import numpy as np
 
 from bidsglm.backends.records import SecondLevel
 from bidsglm.model import ContrastSpecification, GroupDesign, Mask, Volume
-from bidsglm.spm.second_level import group_design
+
+
+def group_design(n_subjects: int, covariates: np.ndarray | None = None) -> np.ndarray:
+    """Column of ones, then the covariates (n_subjects, n_covariates) less their means, as SPM12 writes it."""
+    ones = np.ones((n_subjects, 1))
+    return ones if covariates is None else np.hstack([ones, covariates - covariates.mean(axis=0)])
 
 
 def design_of(n_subjects: int, covariates: Mapping[str, np.ndarray] | None = None) -> GroupDesign:

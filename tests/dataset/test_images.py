@@ -21,7 +21,7 @@ from bidsglm.dataset.nifti import read_header, volumes
 from bidsglm.errors import BidsglmError, DataError, NoInputError, ReadWriteError
 from bidsglm.model import Run, Volume
 from bidsglm.spm.scaling import global_mean, within_mask
-from bidsglm.spm.smoothing import smooth
+from tests.spm.smoothed import smooth
 
 SHAPE = (9, 11, 8)
 AFFINE = np.array([[-2.0, 0, 0, 8], [0, 2.0, 0.1, -10], [0, -0.1, 2.0, -7], [0, 0, 0, 1]])

@@ -23,7 +23,7 @@ from bidsglm.model import (
     SpmSettings,
     Volume,
 )
-from bidsglm.spm import contrasts
+from bidsglm.spm import contrasts, space
 
 ASSIGNMENT = re.compile(r"^([\w.(){} +,]+?) = (.*?);(?:  %.*)?$")
 QUOTED = r"'(?:[^']|'')*'"
@@ -200,7 +200,7 @@ def _stat(contrast: Contrast, estimate: spm12.Estimate) -> tuple[Floats | None, 
         for run, (a, n) in enumerate(zip(starts, n_own, strict=False))
     ]
     decomposed, dispersion = estimate.model.decomposition, estimate.dispersion
-    assert contrasts.estimable(placed, decomposed)
+    assert space.estimable(placed, decomposed)
     weights = contrasts.cleaned(placed, decomposed.tolerance)
     if contrast.test == "f":
         test = contrasts.f_test(weights, decomposed, dispersion.design_covariances)

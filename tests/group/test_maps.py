@@ -14,7 +14,7 @@ from scipy import stats
 
 from bidsglm.cli import main
 from bidsglm.model import Settings
-from bidsglm.spm.second_level import group_contrast, group_design, group_estimate
+from bidsglm.spm.second_level import group_contrast, group_estimate
 from bidsglm.statsmodel.specification import parse_model
 from bidsglm.unit.configuration import configuration
 from tests import tiny
@@ -145,7 +145,7 @@ def test_nilearns_maps_are_those_of_second_level_model(plain: Path) -> None:
 def test_spms_maps_are_those_of_its_second_level(plain: Path) -> None:
     mask = brain()
     images = np.stack([np.asarray(nib.load(path).dataobj)[mask] for path in effect_paths(plain, "spm")])
-    expected = group_contrast(group_estimate(images, group_design(7)), np.ones(1))
+    expected = group_contrast(group_estimate(images, np.ones((7, 1))), np.ones(1))
     np.testing.assert_array_equal(values(plain, "go", "effect", "spm")[mask], expected.effect)
     np.testing.assert_array_equal(values(plain, "go", "t", "spm")[mask], expected.stat)
     np.testing.assert_allclose(values(plain, "go", "p", "spm")[mask], stats.t.sf(expected.stat, 6), rtol=1e-5)

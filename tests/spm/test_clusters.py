@@ -136,7 +136,7 @@ def random_map(seed: int, smooth: float = 1.0) -> StatisticMap:
     volume[:2] = np.nan
     search = SearchVolume(12 * 15 * 16, (1.0, 15.0, 70.0, 110.0), (3.0, 3.0, 3.0))
     affine = np.array([[-2.0, 0, 0, 20], [0, 3, 0, -30], [0, 0, 4, 10], [0, 0, 0, 1]])
-    return StatisticMap(volume, affine, Field("z", ()), search)
+    return StatisticMap(volume, affine, Field("t", (1e7,)), search)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -8,13 +8,11 @@ from bidsglm.spm.smoothing import (
     FWHM_PER_SIGMA,
     apply_separable,
     finite,
-    implicitly_masked,
     kernel,
-    smooth,
     smoothing_matrices,
-    stored_values,
 )
 from tests.spm.extras import find_extra, find_extras
+from tests.spm.smoothed import implicitly_masked, smooth, stored_values
 
 KERNEL_RTOL = 1e-12
 """Rounding of erf and exp in two implementations."""

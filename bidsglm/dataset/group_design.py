@@ -16,6 +16,7 @@ from bidsglm.dataset.participants import Participants
 from bidsglm.dataset.tsv import number
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, ContrastSpecification, Floats, GroupDesign, GroupModel
+from bidsglm.spm.second_level import dependent
 from bidsglm.statsmodel.flow import stands_for
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.group_contrasts import MEAN, group_contrasts
@@ -52,6 +53,8 @@ class _Made(NamedTuple):
     columns: dict[str, Floats]
     groups: list[tuple[str, ...]]
     faults: list[str]
+    covariates: list[str]
+    """Columns that are neither means nor groups"""
 
 
 def group_design(
@@ -96,7 +99,7 @@ def group_design(
     if left_out:
         labels = tuple(label for label in labels if label not in left_out)
         rows = tuple(row for row in rows if row.participant not in left_out)
-    made = _Made({}, [], [])
+    made = _Made({}, [], [], [])
     found = group_columns(model, people, labels)
     for name in model.x:
         if name == CONSTANT:
@@ -109,6 +112,7 @@ def group_design(
         made.columns.pop(MEAN, None)
     matrix = np.column_stack(list(made.columns.values())) if rows else np.empty((0, len(made.columns)))
     _check_mean(matrix, model, people)
+    made.faults.extend(_collinear(matrix, made, people))
     design = GroupDesign(tuple(made.columns), matrix)
     over = group_contrasts(model, design.names, made.groups, people.path)
     return Designed(design, over, left_out, tuple(dict.fromkeys(made.faults)))
@@ -194,6 +198,8 @@ def _add(
         else:
             numbers = np.array(values, dtype=np.float64)
             made.columns[own] = numbers - numbers.mean() if column.as_measured and len(numbers) else numbers
+            if not column.factor:
+                made.covariates.append(own)
             if column.factor:
                 made.faults.extend(_single({own: numbers}, people, rows))
             elif len(numbers) and np.ptp(numbers) == 0:
@@ -212,6 +218,19 @@ def _single(groups: Mapping[str, Floats], people: Participants, rows: Sequence[R
                 f"{people.path}: the group {name} is one participant, sub-{members.pop()}: it has no "
                 "variance of its own; the maps take that of the others"
             )
+
+
+def _collinear(matrix: Floats, made: _Made, people: Participants) -> Iterator[str]:
+    """Covariates that are a combination of other columns; groups beside a mean always are."""
+    if not matrix.size:
+        return
+    names = list(made.columns)
+    together = [names[i] for i in dependent(matrix) if np.any(matrix[:, i])]
+    if any(name in made.covariates for name in together):
+        yield (
+            f"{people.path}: {', '.join(together[:-1])} and {together[-1]} depend on each other for the "
+            "participants here: their effects cannot be told apart; take one out of X"
+        )
 
 
 def _unknown(name: str, columns: Mapping[str, Column], people: Participants) -> DataError:

@@ -389,9 +389,9 @@ def test_covariate_that_goes_with_the_groups_is_an_error_and_the_other_maps_stan
     write_model(out / "model-tap_smdl.json", node("group", "age", Contrasts=contrasts))
     assert group(bids, out, "-q") == 65
     assert [entry["label"] for entry in summary(out)["contrasts"]] == ["goAll"]
-    (said,) = summary(out)["errors"]
-    assert "'a - b' is left out" in said
-    assert "group.a, group.b and age depend on each other" in said
+    together, left_out = summary(out)["errors"]
+    assert "group.a, group.b and age depend on each other for the participants here" in together
+    assert "'a - b' is left out" in left_out
 
 
 def test_names_that_share_files_are_an_error(tmp_path: Path, capsys: Said) -> None:

@@ -94,7 +94,8 @@ def _check_named(model: ModelSpecification, resolved: Resolution, origin: str) -
     for place, name in model.above.named:
         there = [*(c.name for c in resolved.contrasts), *(lost.name for lost in resolved.left_out)]
         names = [*there, *made]
-        if name != "1" and not any(is_same(name, other) or other in name for other in names):
+        is_multiple = any(name.endswith(f": {other}") for other in made)
+        if name != "1" and not is_multiple and not any(is_same(name, other) for other in names):
             raise DataError(f"{origin}: {place}: no contrast is named {name!r}{hint(name, names)}")
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bidsglm.agreement.rates import Estimate
+from bidsglm.agreement.rates import TOLERANCE, Estimate, judgement
 from bidsglm.report.calibration import TITLES, percent
 from bidsglm.report.calibration_figures import LOOKS, SMALLEST
 from bidsglm.report.drawing import FAINT, canvas, encoded, style
-from bidsglm.simulation.trust import TOLERANCE, judgement
 
 Cells = Sequence[Mapping[str, Any]]
 

@@ -35,7 +35,7 @@ class RegionMeans(NamedTuple):
     """A map summarised by region; each (n_regions,)."""
 
     n_voxels: NDArray[np.intp]
-    """Of the region, inside the mask"""
+    """Voxels of the region, inside the mask"""
     mean: Floats
     """NaN for a region without voxels"""
     sd: Floats

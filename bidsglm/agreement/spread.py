@@ -23,7 +23,7 @@ MIN_RESAMPLED = 2
 FAR = 3.5
 """Standard deviations (Iglewicz & Hoaglin 1993)."""
 MAD_TO_SD = 1.4826
-"""Of a normal distribution."""
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 FEWEST = 8
 """Values among which one can be said to lie apart; with fewer, the deviation may be small by chance alone."""
 ROUNDING = 1e-6
@@ -199,9 +199,9 @@ def outliers(rows: Sequence[Mapping[str, str | int | float]]) -> tuple[Row, ...]
                 row = members[index]
                 who = {key: row[key] for key in ("participant_id", "session_id") if key in row}
                 median = float(np.nanmedian(values))
-                told: Row = {"contrast": row["contrast"], "map": row["map"], "metric": metric}
-                told |= {"value": float(values[index]), "median": median, "deviation": float(far[index])}
-                found.append({**who, **told})
+                which: Row = {"contrast": row["contrast"], "map": row["map"], "metric": metric}
+                apart = {"value": float(values[index]), "median": median, "deviation": float(far[index])}
+                found.append({**who, **which, **apart})
     return tuple(found)
 
 

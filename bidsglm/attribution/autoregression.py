@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.combination import RunFit
 from bidsglm.attribution.crossproducts import Products, Span, Values, neighbours, span
+from bidsglm.attribution.runs import RunFit
 from bidsglm.model import Floats
 
 BINS = 100
@@ -36,7 +36,7 @@ class Autoregression:
     ordinary: Floats
     """(n_scans, r) orthonormal basis of regressors and drifts: its residuals give the coefficients"""
     fitted: Span
-    """Of the columns that are whitened."""
+    """Space of the columns that are whitened."""
     cosines: Floats
     """(n_scans, m) orthonormal, projected off after whitening"""
     _inverses: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)

@@ -31,7 +31,7 @@ class Span(NamedTuple):
 
 
 def _scaled(X: Floats) -> tuple[Factors, Floats]:
-    """Space of the columns at unit length, whose scales then do not matter, and (n_columns,) their lengths."""
+    """Space of the columns at unit length, so that scales do not matter, and (n_columns,) their lengths."""
     norms = np.linalg.norm(X, axis=0)
     # nilearn lifts the singular values of a singular design; what that makes of a dead column stays dead here
     alive = norms > DEAD * norms.max(initial=0.0)

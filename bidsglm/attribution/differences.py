@@ -1,7 +1,5 @@
 """How far many maps are from one reference, in the metrics of the attribution."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
@@ -11,14 +9,16 @@ from bidsglm.spm.probability import f_quantile
 
 P_UNCORRECTED = 0.001
 
-RMSD, SLOPE, CORRELATION, DICE = "rmsd", "slope-1", "1-r", "1-dice"
-METRICS: Mapping[str, str] = {
-    RMSD: "Root mean square difference, in the unit of the map",
-    SLOPE: "Slope of the total least squares line against nilearn's map, minus 1",
-    CORRELATION: "1 minus Pearson's correlation",
-    DICE: "1 minus the Dice overlap of the voxels of p < 0.001, each with its own degrees of freedom",
-}
-"""Description of each metric; all are 0 for equal maps."""
+RMSD = "rmsd"
+"""Root mean square difference, in the unit of the map."""
+SLOPE = "slope-1"
+"""Slope of the total least squares line against nilearn's map, minus 1."""
+CORRELATION = "1-r"
+"""1 minus Pearson's correlation."""
+DICE = "1-dice"
+"""1 minus the Dice overlap of the voxels of p < 0.001, each with its own degrees of freedom.
+
+All four are 0 for equal maps."""
 
 
 def distances(reference: Floats, maps: Floats) -> dict[str, Floats]:

@@ -1,9 +1,9 @@
 """Which modelling step makes which part of the difference between two packages' maps.
 
-The value of a corner S is ``v(S) = metric(map(S), map(nilearn))`` on the voxels of both masks. The ladder
-takes the steps to SPM's settings one after the other; the Shapley value of a step is its mean contribution
-over all orders, and these add up to the whole difference (`bidsglm.attribution.shapley`). What a corner means
-stands in `bidsglm.attribution.steps`.
+With the steps S at SPM's setting and the others at nilearn's, ``v(S) = metric(map(S), map(nilearn))`` on the
+voxels of both masks. The ladder takes the steps to SPM's settings one after the other; the Shapley value of a
+step is its mean contribution over all orders, and these add up to the whole difference
+(`bidsglm.attribution.shapley`). What a combination of settings means stands in `bidsglm.attribution.steps`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,25 +14,29 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.combination import StatMaps
-from bidsglm.attribution.corner_designs import Designs
-from bidsglm.attribution.corners import CornerMaps
 from bidsglm.attribution.crossing import OVERSAMPLING
+from bidsglm.attribution.designs import Designs
 from bidsglm.attribution.differences import DICE, SLOPE, distances, threshold, unlikeness
-from bidsglm.attribution.dominance import dominant_steps
-from bidsglm.attribution.games import corner_of, players
-from bidsglm.attribution.models import Corner, Evidence, Masks, Models, Pair, subset, unscaled
-from bidsglm.attribution.shapley import ladder, shapley_values
+from bidsglm.attribution.maps import CombinationMaps
+from bidsglm.attribution.models import Combination, Evidence, Masks, Models, Pair, subset, unscaled
+from bidsglm.attribution.runs import StatMaps
+from bidsglm.attribution.shapley import (
+    combination_of,
+    dominant_steps,
+    effective_steps,
+    ladder,
+    shapley_values,
+)
 from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
 from bidsglm.model import Floats, Mask
 from bidsglm.spm.probability import f_tail, t_tail
 
 POOL = 5000
-"""Voxels of the sample that show how V changes from corner to corner: their mean is known to 1 or 2 %, and
-the change itself is a few per cent of V."""
+"""Voxels of the sample that show how V changes with the settings: their mean is known to 1 or 2 %, and the
+change itself is a few per cent of V."""
 CLOSURE_NILEARN = 1e-6
 CLOSURE_SPM = 5e-7
-"""Largest difference of a pure corner from the package's own map, relative to the map's range."""
+"""Largest difference of the map with one package's settings in all steps from its own, over its range."""
 RESIZED = 2.0
 """Factor of the effects that only the height of events of zero length can make."""
 
@@ -48,15 +52,15 @@ COLUMNS: Mapping[str, str] = {
     "ladder": "Metric once this step and those above it are at SPM's setting, the others at nilearn's",
     "shapley": "Mean change of the metric by this step over all orders; the steps add up to total",
     "total": "Metric of SPM's map against nilearn's",
-    "closure_nilearn": "Largest difference of nilearn's corner from nilearn's map, over the map's range",
-    "closure_spm": "Largest difference of SPM's corner from SPM's map, over the map's range",
+    "closure_nilearn": "Largest difference from nilearn's map with its setting in every step, over its range",
+    "closure_spm": "Largest difference from SPM's map with its setting in every step, over its range",
     "part_of": "regressors for its three parts, which add up to it and must not be counted twice",
 }
 """Description of each column of the table."""
 
 
 class Closure(NamedTuple):
-    """How closely the pure corners meet the packages' own maps."""
+    """How closely all steps at one package's setting meet that package's own map."""
 
     nilearn: float
     spm: float
@@ -72,14 +76,14 @@ class Explanation:
     """Why two packages' maps differ."""
 
     rows: tuple[Row, ...]
-    """Of the table, keys as in `COLUMNS`."""
+    """Rows of the table, keys as in `COLUMNS`."""
     steps: tuple[Step, ...]
     dominant: Mapping[str, NDArray[np.int8]]
     """Contrast label -> (n_voxels,) over the columns of the maps: index into `labels`"""
     labels: tuple[str, ...]
-    """Of the dominant-step maps; the first stands for none."""
+    """Names of the values of the dominant-step maps; the first stands for none."""
     closes: bool
-    """All pure corners meet the packages' maps within the tolerances."""
+    """With one package's settings in all steps its own maps come out, within the tolerances."""
     n_sample: int
     """Voxels that the table is computed on."""
     n_voxels: int
@@ -131,19 +135,19 @@ class _Table(NamedTuple):
 
 def _table(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> _Table:
     sample = evidence.sample
-    corners = CornerMaps(designs, sample)
-    own = CornerMaps(designs, unscaled(sample.columns, evidence.signals), every_rule=False)
+    combinations = CombinationMaps(designs, sample)
+    own = CombinationMaps(designs, unscaled(sample.columns, evidence.signals), every_rule=False)
     uncertain = own.uncertain_bins()
     table = _Table([], [], {}, int(uncertain.sum()))
     for index, pair in enumerate(evidence.pairs):
         for name in _map_names(pair):
-            game = _game(corners, steps, index, name)
-            pure = own.maps(Corner(), index), corners.spm_maps(index)
+            changes = _step_maps(combinations, steps, index, name)
+            pure = own.maps(Combination(), index), combinations.spm_maps(index)
             closure = _closure(pure, name, pair, sample.columns, ~uncertain)
             table.closures.append(closure)
-            table.rows.extend(_rows(game, steps, pair, closure))
+            table.rows.extend(_rows(changes, steps, pair, closure))
             if name == "effect":
-                table.factors[pair.spm.specification.name] = _factor_of_events(game)
+                table.factors[pair.spm.specification.name] = _factor_of_events(changes)
         table.rows.extend(_unmodelled_rows(pair, evidence.masks, sample.columns))
     return table
 
@@ -153,30 +157,31 @@ def _map_names(pair: Pair) -> tuple[str, ...]:
     return (test,) if test == "F" else ("effect", test)
 
 
-class _Game(NamedTuple):
-    """Maps of all corners of the steps that matter for one kind of map."""
+class _StepMaps(NamedTuple):
+    """Maps of all combinations of the steps that matter for one kind of map."""
 
     kind: str
-    players: tuple[str, ...]
+    steps: tuple[str, ...]
     maps: Floats
-    """(2 ** n_players, n_voxels) in binary order of the players"""
+    """(2 ** n_steps, n_voxels) in binary order of the steps"""
     dofs: tuple[tuple[float, ...], ...]
 
 
-def _game(corners: CornerMaps, steps: Sequence[Step], contrast: int, kind: str) -> _Game:
-    models = corners.designs.models
-    playing = players(steps, kind, len(models.runs), bool(corners.block.scans))
+def _step_maps(combinations: CombinationMaps, steps: Sequence[Step], contrast: int, kind: str) -> _StepMaps:
+    models = combinations.designs.models
+    active = effective_steps(steps, kind, len(models.runs), bool(combinations.block.scans))
     found = [
-        corners.maps(corner_of(playing, joined), contrast) for joined in product((0, 1), repeat=len(playing))
+        combinations.maps(combination_of(active, taken), contrast)
+        for taken in product((0, 1), repeat=len(active))
     ]
     maps = [m.effect if kind == "effect" else m.stat for m in found]
-    return _Game(kind, playing, np.stack([m for m in maps if m is not None]), tuple(m.dof for m in found))
+    return _StepMaps(kind, active, np.stack([m for m in maps if m is not None]), tuple(m.dof for m in found))
 
 
 def _closure(
     pure: tuple[StatMaps, StatMaps], kind: str, pair: Pair, columns: NDArray[np.intp], certain: Mask
 ) -> Closure:
-    """Distance of nilearn's and SPM's corner from the packages' maps."""
+    """Distance of the maps with one package's settings in all steps from its own."""
     distances = []
     for own, maps, voxels in zip(pure, pair, (certain, np.ones_like(certain)), strict=True):
         found, target = (m.effect if kind == "effect" else m.stat for m in (own, maps))
@@ -188,26 +193,26 @@ def _closure(
     return Closure(*distances)
 
 
-def _metrics(game: _Game) -> dict[str, Floats]:
-    """Value of every corner in every metric, each (2,) * n_players."""
-    values = distances(game.maps[0], game.maps)
-    if game.kind != "effect":
-        limits = np.array([threshold(dof) for dof in game.dofs])
-        above = game.maps > limits[:, None]
+def _metrics(changes: _StepMaps) -> dict[str, Floats]:
+    """Value of every combination in every metric, each (2,) * n_steps."""
+    values = distances(changes.maps[0], changes.maps)
+    if changes.kind != "effect":
+        limits = np.array([threshold(dof) for dof in changes.dofs])
+        above = changes.maps > limits[:, None]
         values[DICE] = unlikeness(above[0], above)
-    shape = (2,) * len(game.players)
+    shape = (2,) * len(changes.steps)
     for value in values.values():
-        # the first corner is the reference itself
+        # nilearn's setting in every step is the reference itself: rounding must not show as a difference
         value[0] = 0.0
     return {name: value.reshape(shape) for name, value in values.items()}
 
 
-def _factor_of_events(game: _Game) -> float:
+def _factor_of_events(changes: _StepMaps) -> float:
     """How much larger nilearn's effects are than SPM's by the drawing of events alone."""
-    if "events" not in game.players:
+    if "events" not in changes.steps:
         return 1.0
-    alone = tuple(int(name == "events") for name in game.players)
-    return 1 / (1 + float(_metrics(game)[SLOPE][alone]))
+    alone = tuple(int(name == "events") for name in changes.steps)
+    return 1 / (1 + float(_metrics(changes)[SLOPE][alone]))
 
 
 def _words_on_events(factors: Mapping[str, float], repetition_time: float) -> list[str]:
@@ -224,13 +229,13 @@ def _words_on_events(factors: Mapping[str, float], repetition_time: float) -> li
     ]
 
 
-def _rows(game: _Game, steps: Sequence[Step], pair: Pair, closure: Closure) -> list[Row]:
+def _rows(changes: _StepMaps, steps: Sequence[Step], pair: Pair, closure: Closure) -> list[Row]:
     rows = []
-    for metric, values in _metrics(game).items():
-        n = len(game.players)
-        shares = dict(zip(game.players, shapley_values(values, n).tolist(), strict=True))
-        climbed = dict(zip(game.players, ladder(values, n).tolist(), strict=True))
-        shared: Row = {"contrast": pair.spm.specification.name, "map": game.kind, "metric": metric}
+    for metric, values in _metrics(changes).items():
+        n = len(changes.steps)
+        shares = dict(zip(changes.steps, shapley_values(values, n).tolist(), strict=True))
+        climbed = dict(zip(changes.steps, ladder(values, n).tolist(), strict=True))
+        shared: Row = {"contrast": pair.spm.specification.name, "map": changes.kind, "metric": metric}
         ends: Row = {
             "total": float(values[(-1,) * n]),
             "closure_nilearn": closure.nilearn,

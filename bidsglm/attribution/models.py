@@ -7,15 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.combination import Plan
 from bidsglm.attribution.crossing import Columns, Rules
 from bidsglm.attribution.crossproducts import Values, estimable
 from bidsglm.attribution.pooled import SerialCorrelation
+from bidsglm.attribution.runs import Plan
 from bidsglm.model import CONSTANT, ContrastMaps, Floats, Mask
 
 
-class Corner(NamedTuple):
-    """A setting for each step: False is nilearn's, True SPM's."""
+class Combination(NamedTuple):
+    """A combination of settings, one for each step: False is nilearn's, True SPM's."""
 
     smoother: bool = False
     scaling: bool = False
@@ -28,7 +28,7 @@ class Corner(NamedTuple):
 
     @property
     def rules(self) -> Rules:
-        """Of its regressors."""
+        """Rules of its regressors."""
         return Rules(self.response, self.events, self.sampling)
 
 
@@ -37,7 +37,7 @@ class RunDesigns:
     """What the designs of one run are made of."""
 
     regressors: Mapping[Rules, Columns]
-    """Of the conditions, for every mixture of rules that occurs."""
+    """Columns of the conditions, for every mixture of rules that occurs."""
     confounds: Columns
     drifts: tuple[Floats, Floats]
     """nilearn's drift terms, SPM's cosines: (n_scans, m)"""
@@ -67,7 +67,7 @@ class Models:
 
 
 def estimable_everywhere(runs: Sequence[RunDesigns], plan: Plan) -> bool:
-    """Whether a contrast is estimable in every mixture of designs, so that each corner has a map of it."""
+    """Whether a contrast is estimable in every mixture of designs: each combination has a map of it then."""
     for run in plan.runs:
         for rules in runs[run].regressors:
             columns = runs[run].columns(rules)

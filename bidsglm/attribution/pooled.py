@@ -15,8 +15,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.combination import RunFit
 from bidsglm.attribution.crossproducts import Values
+from bidsglm.attribution.runs import RunFit
 from bidsglm.model import Floats
 from bidsglm.spm import covariance
 from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, t_maps
@@ -79,7 +79,7 @@ class PooledDesign(NamedTuple):
     coefficients: Floats
     """(q, n_scans) operator B'W"""
     factors: Factors
-    """Of the design K W X."""
+    """Singular value decomposition of the design K W X."""
     inner: Floats
     """(r, r) covariance of its coefficients for unit variance"""
     covariance: Floats

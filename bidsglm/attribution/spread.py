@@ -28,7 +28,7 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "share_upper_quartile": "Its upper quartile",
         "n_largest": "Participants in whom the step has the largest Shapley value in size; parts are not "
         "ranked",
-        "n_closing": "Participants whose pure corners meet both packages' maps "
+        "n_closing": "Participants in whom one package's settings in every step give its own map "
         f"(within {CLOSURE_NILEARN:g} of nilearn's range and {CLOSURE_SPM:g} of SPM's)",
         "contrast_name": "the contrast's name in the model",
     }
@@ -62,20 +62,20 @@ def attribution_summary(rows: Sequence[Given]) -> tuple[Row, ...]:
     return tuple({**dict(zip(names, key, strict=True)), **_step(m, largest)} for key, m in groups.items())
 
 
-def _game(row: Given) -> tuple[str, ...]:
+def _difference(row: Given) -> tuple[str, ...]:
     """Whose difference, of what: within it the steps add up."""
     names = ("participant_id", "session_id", "contrast", "map", "metric")
     return tuple(str(row.get(name, "")) for name in names)
 
 
 def _largest(rows: Sequence[Given]) -> dict[tuple[str, ...], str]:
-    """Step with the largest value in size of each game; none where all are zero."""
+    """Step with the largest value in size of each difference; none where all are zero."""
     best: dict[tuple[str, ...], tuple[float, str]] = {}
     for row in rows:
         size = abs(float(row["shapley"]))
-        if not row.get("part_of") and size > best.get(_game(row), (0.0, ""))[0]:
-            best[_game(row)] = (size, str(row["step"]))
-    return {game: step for game, (_, step) in best.items()}
+        if not row.get("part_of") and size > best.get(_difference(row), (0.0, ""))[0]:
+            best[_difference(row)] = (size, str(row["step"]))
+    return {difference: step for difference, (_, step) in best.items()}
 
 
 def _step(rows: Sequence[Given], largest: Mapping[tuple[str, ...], str]) -> Row:
@@ -92,7 +92,7 @@ def _step(rows: Sequence[Given], largest: Mapping[tuple[str, ...], str]) -> Row:
         "n": int(np.isfinite(shapley).sum()),
         **_quartiles("shapley", shapley),
         **_quartiles("share", share),
-        "n_largest": sum(largest.get(_game(row)) == row["step"] for row in ranked),
+        "n_largest": sum(largest.get(_difference(row)) == row["step"] for row in ranked),
         "n_closing": sum(closing),
         "contrast_name": rows[0].get("contrast_name", rows[0]["contrast"]),
     }

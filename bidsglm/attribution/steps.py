@@ -1,8 +1,8 @@
 """The modelling steps on the way from nilearn's result to SPM's.
 
-A corner of the attribution is one choice of setting for each step: nilearn's in all of them gives
+A combination of settings has one of the two packages' in each step: nilearn's in all of them gives
 nilearn's maps, SPM's in all of them SPM's. A step is named here; what its two settings are in an
-analysis stands in its `Step`. What a mixed corner means:
+analysis stands in its `Step`. What the settings mean among those of the other package:
 
 - *smoother*: whose smoothed series are fitted.
 - *scaling*: the factor of a voxel's series, 100 over the voxel's mean or over the run's global. Where a
@@ -14,22 +14,31 @@ analysis stands in its `Step`. What a mixed corner means:
 - *filter*: with nilearn's, its drift terms are columns of the design, whitened with it; with SPM's, the
   whitened data and design are projected on the complement of SPM's cosines.
 - *noise*: with nilearn's, each voxel is whitened by its own truncated AR(1) coefficient, taken from the
-  residuals on the corner's regressors and drifts, and its residual sum of squares is divided by scans
+  residuals on the regressors and drifts, and its residual sum of squares is divided by scans
   minus columns (minus projected cosines). With SPM's, all voxels are whitened by one V and the divisor is
-  tr(RV). V belongs to the corner's smoother, regressors and drifts: it is SPM's own V plus the change that
+  tr(RV). V belongs to smoother, regressors and drifts: it is SPM's own V plus the change that
   they make in a V estimated, as SPM does, from a smaller pool of voxels in SPM's scaling. Regressors that
   differ by less than a hundredth share a V.
 - *runs*: with nilearn's, every run has its own residual mean square and the variances of the effects are
   added; with SPM's, one residual mean square is pooled over all runs.
 
-The degrees of freedom of a corner go with noise and runs: scans minus rank, summed over runs, or SPM's
+The degrees of freedom of a combination go with noise and runs: scans minus rank, summed over runs, or SPM's
 effective ones. They matter for p and z alone, as the mask does.
 
 The packages' roundings are no step: nilearn's scaled signals and SPM's parameters are float32. They
 change maps by some 1e-7 of their range; closures are taken on maps that are rounded likewise.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from bidsglm.attribution.crossing import OVERSAMPLING, Rules
+from bidsglm.attribution.mixture import Mixtures, responses
+from bidsglm.attribution.models import RunDesigns
+from bidsglm.model import NO_FILTER, Floats, Hrf, ModelSpecification
+from bidsglm.spm.space import decomposition
 
 STEPS = ("smoother", "scaling", "response", "events", "sampling", "filter", "noise", "runs")
 """In the order of the ladder."""
@@ -38,6 +47,8 @@ REGRESSORS = "regressors"
 PARTS_OF_REGRESSORS = ("response", "events", "sampling")
 COARSE_STEPS = ("smoother", "scaling", REGRESSORS, "filter", "noise", "runs")
 """The steps of the dominant-step map; label i + 1 stands for step i, 0 for none."""
+ROUNDING = 1e-12
+"""Orthonormal cosines that differ by no more are the same ones."""
 
 
 @dataclass(frozen=True)
@@ -50,3 +61,136 @@ class Step:
     spm: str
     same: bool
     """Both settings give the same numbers, so the step costs nothing."""
+
+
+def modelling_steps(
+    model: ModelSpecification, mixtures: Mixtures, slice_time_ref: float, onset: int
+) -> tuple[Step, ...]:
+    """Steps of an analysis with both packages' settings.
+
+    Parameters
+    ----------
+    model
+        With both packages' settings.
+    mixtures
+        Designs of all runs.
+    slice_time_ref
+        nilearn's, as a fraction of the TR.
+    onset
+        SPM's bin, from 1.
+    """
+    own, other = responses(model)
+    bins = model.spm.microtime_resolution
+    moment = f"bin {onset} of {bins}, {(onset - 1) / bins:.4g} TR after the scan's start"
+    pairs = {
+        "smoother": _smoothers(model.smoothing_fwhm),
+        "scaling": (_nilearn_scaling(model), _spm_scaling(model)),
+        REGRESSORS: (f"nilearn's {_set(own)}", f"SPM's {_set(other)}"),
+        "response": (f"nilearn's {_set(own)}", f"SPM's {_set(other)}"),
+        "events": (
+            f"steps of TR/{OVERSAMPLING}, height 1",
+            f"bins of TR/{bins}, one bin longer; all of zero length: height 1/bin",
+        ),
+        "sampling": (f"interpolated {slice_time_ref:.4g} TR after the scan's start", moment),
+        "filter": (_nilearn_filter(model, mixtures.runs[0]), _spm_filter(model, mixtures.runs[0])),
+        "noise": (_nilearn_noise(model), _spm_noise(model)),
+        "runs": ("one model each, variances added", "one model, one residual mean square"),
+    }
+    parts = PARTS_OF_REGRESSORS if mixtures.apart else (REGRESSORS,)
+    names = (*STEPS[:2], *parts, *STEPS[5:])
+    return tuple(Step(name, *pairs[name], _same(name, model, mixtures.runs)) for name in names)
+
+
+def _set(hrf: Hrf) -> str:
+    """Name of a set of response functions.
+
+    >>> _set(Hrf("spm", derivative=True))
+    'spm + derivative'
+    """
+    return hrf.model + " + derivative" * hrf.derivative + " + dispersion" * hrf.dispersion
+
+
+def _smoothers(fwhm: float) -> tuple[str, str]:
+    if not fwhm:
+        return "none", "none"
+    width = f"Gaussian of {fwhm:g} mm"
+    return f"{width}, cut at 4 SD, mirrored at the border", f"{width} convolved with a linear B-spline"
+
+
+def _nilearn_scaling(model: ModelSpecification) -> str:
+    scaling = model.nilearn.signal_scaling
+    if scaling is False:
+        return "none"
+    return "100 / mean of the voxel" if scaling == 0 else "100 / mean of all voxels"
+
+
+def _spm_scaling(model: ModelSpecification) -> str:
+    each = model.spm.global_normalization == "Scaling"
+    return "100 / global of each scan" if each else "100 / mean global of the run"
+
+
+def _cutoff(seconds: float) -> str:
+    return "no high-pass filter" if seconds == NO_FILTER else f"{seconds:g} s"
+
+
+def _nilearn_filter(model: ModelSpecification, run: RunDesigns) -> str:
+    n = run.drifts[0].shape[1]
+    own = model.high_pass if model.nilearn.high_pass is None else model.nilearn.high_pass
+    return f"{n} {model.nilearn.drift_model} drifts ({_cutoff(own)}) in the design" if n else "no drift terms"
+
+
+def _spm_filter(model: ModelSpecification, run: RunDesigns) -> str:
+    n = run.drifts[1].shape[1]
+    return f"{n} cosines ({_cutoff(model.high_pass)}) projected off" if n else "no cosines"
+
+
+def _nilearn_noise(model: ModelSpecification) -> str:
+    if model.nilearn.noise_model == "ols":
+        return "ordinary least squares"
+    return "AR(1) of each voxel, cut to hundredths"
+
+
+def _spm_noise(model: ModelSpecification) -> str:
+    kind = model.spm.serial_correlation
+    return "independent errors" if kind == "none" else f"{kind} of all voxels by pooled ReML"
+
+
+def _same(name: str, model: ModelSpecification, runs: Sequence[RunDesigns]) -> bool:
+    """Whether a step's two settings give the same numbers."""
+    identity = model.nilearn.noise_model == "ols" and model.spm.serial_correlation == "none"
+    if name == "smoother":
+        return not model.smoothing_fwhm
+    if name in PARTS_OF_REGRESSORS or name == REGRESSORS:
+        return all(_same_regressors(name, run) for run in runs)
+    if name == "filter":
+        drifts = [run.drifts for run in runs]
+        return all(not a.size and not b.size for a, b in drifts) or (
+            identity and all(_equal(a, b) for a, b in drifts)
+        )
+    if name == "noise":
+        # the packages count lost degrees of freedom alike only in designs of full rank
+        return identity and all(_full_rank(run) for run in runs)
+    return name == "runs" and len(runs) == 1
+
+
+def _same_regressors(name: str, run: RunDesigns) -> bool:
+    changed = PARTS_OF_REGRESSORS if name == REGRESSORS else (name,)
+    for rules, columns in run.regressors.items():
+        other = run.regressors[Rules(**(rules._asdict() | dict.fromkeys(changed, True)))]
+        if columns.names != other.names or not np.array_equal(columns.matrix, other.matrix):
+            return False
+    return True
+
+
+def _equal(first: Floats, second: Floats) -> bool:
+    return first.shape == second.shape and bool(np.abs(first - second).max(initial=0.0) <= ROUNDING)
+
+
+def _full_rank(run: RunDesigns) -> bool:
+    wholes: list[Floats] = [
+        np.hstack([run.columns(rules).matrix, drifts]) for rules in run.regressors for drifts in run.drifts
+    ]
+    # columns at unit length, so that a small one does not count as rounding
+    lengths = [np.linalg.norm(X, axis=0) for X in wholes]
+    scaled = [X / np.where(each > 0, each, 1.0) for X, each in zip(wholes, lengths, strict=True)]
+    return all(decomposition([X]).rank == X.shape[1] for X in scaled)

@@ -74,11 +74,12 @@ class Diagnosis:
     """What the design of one run of one backend can tell apart."""
 
     rank: int
-    """Of all columns, the constant and the drifts or cosines of the filter among them."""
+    """Rank of all columns, the constant and the drifts or cosines of the filter among them."""
     n_columns: int
     """As many as the rank in a good design."""
     condition_number: float
-    """Of these columns scaled to unit length, confounds mean-centred; infinite without full rank."""
+    """Largest over smallest singular value of the columns at unit length, confounds mean-centred; infinite
+    without full rank."""
     regressors: tuple[RegressorDiagnosis, ...]
     correlation: Floats
     """(n, n) of these regressors after the constant and the drifts are removed; NaN for what is empty then"""

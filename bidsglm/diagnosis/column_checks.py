@@ -35,7 +35,7 @@ class Explained(NamedTuple):
     """How far a column is a sum of others, after the constant and the drifts are removed."""
 
     share: float
-    """Of its variance"""
+    """Share of its variance"""
     strongest: str
     """The other column that it correlates most with; empty if there is none"""
     r: float
@@ -297,4 +297,4 @@ def filtered_confounds(run: RunReview) -> Iterator[Finding]:
 
 
 CHECKS = (slow_regressors, confounded_conditions, overlapping_conditions, filtered_confounds)
-"""Of each run by itself."""
+"""Each is of one run by itself."""

@@ -260,4 +260,4 @@ def longer_events(runs: Sequence[RunReview], model: ModelSpecification) -> Itera
 
 
 CHECKS = (zero_lengths, longer_events, event_poor_conditions, events_outside)
-"""Of all runs together."""
+"""Each is of all runs together."""

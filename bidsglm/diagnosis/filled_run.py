@@ -1,4 +1,9 @@
-"""Conditions that together fill a run, so that their betas trade off against the constant."""
+"""Filled runs: conditions that together fill a run, so that their betas trade off against the constant.
+
+A run is filled by conditions whose events leave no rest: once the response has risen, their regressors add up
+to a constant, ``sum_i x_i = a 1``. Then adding d to all their betas and taking ``a d`` from the constant's
+hardly changes the fit; single effects are nearly undetermined, differences of these conditions are not.
+"""
 
 import math
 import re
@@ -37,15 +42,15 @@ BASELINE = re.compile(
 """A condition that is usually left out, to be what the others are measured against."""
 
 
-class Standing(NamedTuple):
-    """Standard errors in a filled run."""
+class StandardErrors(NamedTuple):
+    """How the standard errors of a filled run compare."""
 
     single: str
     """The condition that is looked at."""
     difference: str
     """What it is compared with, in words; empty where it fills the run alone."""
     ratio: float
-    """Of the condition alone to that of the difference, or to that with a known constant"""
+    """Standard error of the condition alone over the difference's, or over its own with a known constant"""
     dropped: str
     """The condition to leave out; empty where one fills the run alone."""
     after: float
@@ -119,7 +124,7 @@ def _explained(groups: Mapping[str, Floats]) -> float:
     return float(1 - residual @ residual / free)
 
 
-def standing(design: DesignMatrix, conditions: Sequence[str]) -> Standing:
+def standard_errors(design: DesignMatrix, conditions: Sequence[str]) -> StandardErrors:
     """Compare standard errors of a condition alone, of a difference, and with fewer conditions.
 
     Parameters
@@ -136,11 +141,11 @@ def standing(design: DesignMatrix, conditions: Sequence[str]) -> Standing:
     alone = _error(design, one)
     if len(conditions) == 1:
         known = _without(design, design.names.index("constant")) if "constant" in design.names else design
-        return Standing(single, "", alone / _error(known, _mean_weights(known, single)), "", 1.0)
+        return StandardErrors(single, "", alone / _error(known, _mean_weights(known, single)), "", 1.0)
     others = [name for name in conditions if name != single]
     rest = np.mean([_mean_weights(design, name) for name in others], axis=0)
     smaller = _without(design, *_all_columns(design.names, dropped))
-    return Standing(
+    return StandardErrors(
         single,
         f"{listed([single])} − {listed(others) if len(others) == 1 else 'the mean of the others'}",
         alone / _error(design, one - rest),
@@ -203,7 +208,7 @@ def filled_run(run: RunReview) -> Iterator[Finding]:
         conditions, share = filling_conditions(design, run.paradigm)
         if not conditions:
             continue
-        found = standing(design, conditions)
+        found = standard_errors(design, conditions)
         if not found.ratio >= TRADED:
             continue
         hit, safe = sorted_contrasts(run.contrasts, design.names, conditions)
@@ -242,7 +247,7 @@ def _cause(paradigm: Paradigm, conditions: Sequence[str], share: float) -> str:
     )
 
 
-def _consequence(found: Standing) -> str:
+def _consequence(found: StandardErrors) -> str:
     if not found.difference:
         wide = f"its standard error is {times(found.ratio)} times what it would be with a known baseline"
         if math.isinf(found.ratio):
@@ -273,7 +278,7 @@ def _concerned(hit: Sequence[str], safe: Sequence[str]) -> str:
     return " ".join(parts)
 
 
-def _remedy(found: Standing) -> str:
+def _remedy(found: StandardErrors) -> str:
     if not found.difference:
         return (
             f"Do not report the effect of {listed([found.single])} against baseline; model what changes"

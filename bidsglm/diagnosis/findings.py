@@ -34,24 +34,24 @@ def findings(runs: Sequence[RunReview], model: ModelSpecification) -> tuple[Find
     filled = [finding for run in runs for finding in filled_run(run)]
     checks = (*column_checks.CHECKS, *rank_checks.CHECKS)
     columns = [finding for run in runs for check in checks for finding in check(run)]
-    columns = [finding for finding in columns if not _is_said(finding, filled)]
+    columns = [finding for finding in columns if not _follows_from(finding, filled)]
     over_runs = (*setting_checks.CHECKS, *event_checks.CHECKS)
     events = [finding for check in over_runs for finding in check(runs, model)]
     found = merged([*filled, *events, *column_checks.task_motion(runs), *columns])
-    return tuple(_told_together(finding, found) for finding in found)
+    return tuple(_with_filled_run(finding, found) for finding in found)
 
 
-def _is_said(finding: Finding, filled: Sequence[Finding]) -> bool:
+def _follows_from(finding: Finding, filled: Sequence[Finding]) -> bool:
     """Whether it follows from conditions that fill the run, or is the same exactly, in a set such as FIR."""
     if finding.code == "overlapping-conditions":
-        return any(set(finding.columns) <= set(said.columns) for said in filled)
+        return any(set(finding.columns) <= set(other.columns) for other in filled)
     regressors = [name for name in finding.columns if name not in (CONSTANT, FILTER)]
     return finding.code == "dependent-columns" and any(
-        all(name.startswith(said.columns) for name in regressors) for said in filled
+        all(name.startswith(other.columns) for name in regressors) for other in filled
     )
 
 
-def _told_together(finding: Finding, found: Sequence[Finding]) -> Finding:
+def _with_filled_run(finding: Finding, found: Sequence[Finding]) -> Finding:
     """Say of a missing filter what it does to conditions that fill the run."""
     filled = [other for other in found if other.code == "filled-run"]
     if finding.code != "option-without-effect" or not filled or len(filled[0].columns) < 2:

@@ -160,4 +160,4 @@ def _reason(conditions: Sequence[str], names: Sequence[str]) -> str:
 
 
 CHECKS = (dependent_columns, empty_columns, used_up_scans, missing_contrasts)
-"""Of each run by itself."""
+"""Each is of one run by itself."""

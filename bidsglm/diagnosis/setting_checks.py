@@ -133,4 +133,4 @@ def _idle_modulator(own: tuple[str, ...], behind: tuple[str, ...], shifted: bool
 
 
 CHECKS = (idle_filters, idle_modulators)
-"""Of all runs together."""
+"""Each is of all runs together."""

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bidsglm.agreement.rates import Estimate
+from bidsglm.agreement.rates import Estimate, Judgement, judgement, overall
 from bidsglm.report.drawing import Figure
 from bidsglm.report.wording import UNDEFINED, Row, number
 from bidsglm.simulation.outcomes import EFFECT_SIZES, FAMILYWISE, THRESHOLDS
-from bidsglm.simulation.trust import Judgement, judgement, overall
 
 TITLES = {
     "ols": "least squares",

@@ -6,6 +6,7 @@ from functools import cached_property
 from statistics import median
 from typing import NamedTuple
 
+from bidsglm.agreement.rates import TOLERANCE
 from bidsglm.report.calibration import (
     JUDGED,
     NOISE_TITLES,
@@ -17,7 +18,6 @@ from bidsglm.report.calibration import (
 )
 from bidsglm.report.wording import Row
 from bidsglm.simulation.outcomes import THRESHOLDS
-from bidsglm.simulation.trust import TOLERANCE
 
 
 class Spread(NamedTuple):

@@ -36,7 +36,7 @@ STATIONARY = 0.98
 BAND = (0.01, 0.1)
 """Hz; where the slow fluctuations' variance is given."""
 SLOW_VARIANCE = 0.5
-"""Of the slow fluctuations in the band: mean over voxels, relative to the thermal variance of a scan."""
+"""Slow fluctuations in the band: mean over voxels, relative to the thermal variance of a scan."""
 OSCILLATIONS = ((1.1, 0.06, 0.15), (0.3, 0.03, 0.15))
 """Heart beat and breathing: Hz, SD of the wandering frequency (Hz), mean variance relative to thermal."""
 WANDERING = 10.0

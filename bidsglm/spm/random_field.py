@@ -61,9 +61,9 @@ class Probability(NamedTuple):
     """Probability of clusters in a field."""
 
     corrected: Floats
-    """Of at least c clusters of at least k resels in the search volume."""
+    """At least c clusters of at least k resels in the search volume."""
     uncorrected: Floats
-    """Of at least k resels in one cluster."""
+    """At least k resels in one cluster."""
 
 
 class Expectation(NamedTuple):

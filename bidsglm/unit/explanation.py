@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import toeplitz
 
-from bidsglm.attribution.combination import plan
 from bidsglm.attribution.crossproducts import Values
 from bidsglm.attribution.engine import Explanation, explanation
 from bidsglm.attribution.mixture import Mixtures, PureDesigns, mixtures
@@ -22,8 +21,8 @@ from bidsglm.attribution.models import (
     RunDesigns,
     estimable_everywhere,
 )
-from bidsglm.attribution.steps import COARSE_STEPS, Step
-from bidsglm.attribution.words import modelling_steps
+from bidsglm.attribution.runs import plan
+from bidsglm.attribution.steps import COARSE_STEPS, Step, modelling_steps
 from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
 from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries

@@ -6,14 +6,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from bidsglm.attribution.combination import plan
-from bidsglm.attribution.corner_designs import Designs
-from bidsglm.attribution.corners import CornerMaps
 from bidsglm.attribution.crossing import Columns, Rules
+from bidsglm.attribution.designs import Designs
 from bidsglm.attribution.engine import Explanation, _unmodelled_rows, explanation
-from bidsglm.attribution.games import corner_of
-from bidsglm.attribution.models import Block, Corner, Evidence, Masks, Models, Pair, RunDesigns
+from bidsglm.attribution.maps import CombinationMaps
+from bidsglm.attribution.models import Block, Combination, Evidence, Masks, Models, Pair, RunDesigns
 from bidsglm.attribution.pooled import RunColumns, error_covariances
+from bidsglm.attribution.runs import plan
+from bidsglm.attribution.shapley import combination_of
 from bidsglm.attribution.steps import STEPS, Step
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats
 from bidsglm.spm.highpass import dct_basis
@@ -25,7 +25,7 @@ ZERO = 1e-10
 CLOSED = 1e-12
 """The same numbers by the same functions."""
 ALL_RULES = [Rules(*flags) for flags in product((False, True), repeat=3)]
-SPM_CORNER = corner_of((), ())
+ALL_SPM = combination_of((), ())
 EVERY_STEP = tuple(Step(name, "one", "other", False) for name in STEPS)
 T = ContrastSpecification("go", "go", ("go",), np.array([[1.0]]))
 F = ContrastSpecification("any", "any", ("go", "stop"), np.eye(2), "F")
@@ -80,12 +80,12 @@ class Scene:
 
     def explained(self) -> Explanation:
         models, block = self.models(), self.block()
-        corners = CornerMaps(Designs(models, block), block)
+        combinations = CombinationMaps(Designs(models, block), block)
         pairs = [
             Pair(
-                contrast_maps(p.specification, corners.maps(Corner(), i)),
+                contrast_maps(p.specification, combinations.maps(Combination(), i)),
                 contrast_maps(
-                    p.specification, corners.spm_maps(i)._replace(dof=corners.maps(SPM_CORNER, i).dof)
+                    p.specification, combinations.spm_maps(i)._replace(dof=combinations.maps(ALL_SPM, i).dof)
                 ),
             )
             for i, p in enumerate(models.plans)
@@ -189,8 +189,8 @@ def test_pure_corners_close() -> None:
 def test_an_attribution_that_does_not_close_says_so() -> None:
     scene = Scene()
     models, block = scene.models(), scene.block()
-    corners = CornerMaps(Designs(models, block), block)
-    own, other = corners.maps(Corner(), 0), corners.maps(SPM_CORNER, 0)
+    combinations = CombinationMaps(Designs(models, block), block)
+    own, other = combinations.maps(Combination(), 0), combinations.maps(ALL_SPM, 0)
     pair = Pair(contrast_maps(T, own), contrast_maps(T, other._replace(stat=1.001 * other.stat)))
     inside = np.ones(N_VOXELS, dtype=bool)
     evidence = Evidence(block, block.series[0], [], [pair], Masks(inside, inside))
@@ -200,21 +200,22 @@ def test_an_attribution_that_does_not_close_says_so() -> None:
 def test_where_spms_covariance_is_the_pools_a_corner_gets_the_one_of_the_pool() -> None:
     scene = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True)
     models, block = scene.models(), scene.block()
-    mixed = Corner(filter=True, noise=True)
+    mixed = Combination(filter=True, noise=True)
 
-    def pools(corner: Corner) -> tuple[Floats, ...]:
+    def pools(combination: Combination) -> tuple[Floats, ...]:
         runs = [
-            RunColumns(run.columns(corner.rules).matrix, run.drifts[corner.filter], TR) for run in models.runs
+            RunColumns(run.columns(combination.rules).matrix, run.drifts[combination.filter], TR)
+            for run in models.runs
         ]
         data = [Y * scene.factors[1] for Y in block.series[0]]
         return error_covariances(runs, data, "AR(1)")
 
-    designs = Designs(replace(models, covariances=pools(SPM_CORNER)), block)
+    designs = Designs(replace(models, covariances=pools(ALL_SPM)), block)
     expected = [each.matrix for each in whitening(pools(mixed))]
     for found, wanted in zip(designs.whitenings(mixed), expected, strict=True):
         assert found is not None
         np.testing.assert_allclose(found.matrix, wanted, atol=ZERO)
-    home = designs.whitenings(SPM_CORNER)[0]
+    home = designs.whitenings(ALL_SPM)[0]
     assert home is not None
     assert np.abs(home.matrix - expected[0]).max() > 1e-3
     assert designs.notes == []

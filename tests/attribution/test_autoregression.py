@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bidsglm.attribution.autoregression import autoregression, autoregressive_fit, coefficients, truncated
-from bidsglm.attribution.combination import RunFit
 from bidsglm.attribution.crossproducts import products
+from bidsglm.attribution.runs import RunFit
 from bidsglm.model import Floats
 from bidsglm.spm.highpass import dct_basis
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bidsglm.attribution.mixture import NILEARN, SPM, Mixtures, PureDesigns, mixtures
-from bidsglm.attribution.words import modelling_steps
+from bidsglm.attribution.steps import modelling_steps
 from bidsglm.backends import nilearn_glm, spm12
 from bidsglm.model import Condition, Hrf, ModelSpecification, NilearnSettings, Paradigm, SpmSettings
 from bidsglm.spm.regressors import microtime_onset

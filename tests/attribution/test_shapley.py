@@ -1,4 +1,4 @@
-"""Shares of a game."""
+"""Shares of a difference."""
 
 import numpy as np
 import pytest
@@ -11,31 +11,31 @@ ROUNDING = 1e-12
 
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
 def test_values_add_up_to_the_whole(n: int) -> None:
-    game = np.random.default_rng(n).standard_normal((2,) * n + (5,))
-    whole = game[(1,) * n] - game[(0,) * n]
-    np.testing.assert_allclose(shapley_values(game, n).sum(axis=0), whole, atol=ROUNDING)
+    values = np.random.default_rng(n).standard_normal((2,) * n + (5,))
+    whole = values[(1,) * n] - values[(0,) * n]
+    np.testing.assert_allclose(shapley_values(values, n).sum(axis=0), whole, atol=ROUNDING)
 
 
 def test_values_are_mean_contributions_over_all_orders() -> None:
     from itertools import permutations
 
-    game = np.random.default_rng(0).standard_normal((2, 2, 2))
+    values = np.random.default_rng(0).standard_normal((2, 2, 2))
     expected = np.zeros(3)
     for order in permutations(range(3)):
-        joined = [0, 0, 0]
-        for player in order:
-            before = game[tuple(joined)]
-            joined[player] = 1
-            expected[player] += (game[tuple(joined)] - before) / 6
-    np.testing.assert_allclose(shapley_values(game, 3), expected, atol=ROUNDING)
+        taken = [0, 0, 0]
+        for step in order:
+            before = values[tuple(taken)]
+            taken[step] = 1
+            expected[step] += (values[tuple(taken)] - before) / 6
+    np.testing.assert_allclose(shapley_values(values, 3), expected, atol=ROUNDING)
 
 
-def test_a_player_that_changes_nothing_gets_nothing() -> None:
+def test_a_step_that_changes_nothing_gets_nothing() -> None:
     half = np.random.default_rng(1).standard_normal((2, 2))
     np.testing.assert_allclose(shapley_values(np.stack([half, half], axis=1), 3)[1], 0, atol=ROUNDING)
 
 
 def test_the_ladder_ends_at_the_whole() -> None:
-    game = np.random.default_rng(2).standard_normal((2, 2, 2))
-    assert ladder(game, 3)[-1] == game[1, 1, 1]
-    assert ladder(game, 3)[0] == game[1, 0, 0]
+    values = np.random.default_rng(2).standard_normal((2, 2, 2))
+    assert ladder(values, 3)[-1] == values[1, 1, 1]
+    assert ladder(values, 3)[0] == values[1, 0, 0]

@@ -14,7 +14,7 @@ from bidsglm.demo.data_set import Recording, write_demo
 from bidsglm.diagnosis.advice import Finding, RunReview, merged
 from bidsglm.diagnosis.column_checks import KEPT
 from bidsglm.diagnosis.event_checks import heights
-from bidsglm.diagnosis.filled_run import coverage, filling_conditions, standing
+from bidsglm.diagnosis.filled_run import coverage, filling_conditions, standard_errors
 from bidsglm.diagnosis.findings import findings, place
 from bidsglm.model import (
     Condition,
@@ -186,7 +186,7 @@ def test_three_conditions_that_fill_the_run_are_all_named_but_not_a_fourth():
 )
 def test_condition_to_drop_is_the_one_named_like_a_baseline_else_the_last(names, dropped):
     run = review(paradigm(blocks(names[0], 0), blocks(names[1], 20)))
-    found = standing(run.designs["spm"], [f"trial_type.{name}" for name in names])
+    found = standard_errors(run.designs["spm"], [f"trial_type.{name}" for name in names])
     assert found.dropped == f"trial_type.{dropped}"
 
 
@@ -210,7 +210,7 @@ def test_only_differences_tested_is_but_a_note():
 
 def test_standard_errors_are_those_of_the_designs():
     design = filled().designs["spm"]
-    found = standing(design, MOVEMENT_REST)
+    found = standard_errors(design, MOVEMENT_REST)
     assert (found.single, found.dropped) == MOVEMENT_REST
     X = design.matrix - design.high_pass_basis @ (design.high_pass_basis.T @ design.matrix)
 

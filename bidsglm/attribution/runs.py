@@ -95,7 +95,7 @@ class RunSum(NamedTuple):
 
 
 class StatMaps(NamedTuple):
-    """A contrast in one corner."""
+    """A contrast with one combination of settings."""
 
     effect: Values | None
     """(n_voxels,) None for F"""

@@ -1,6 +1,6 @@
 """Maps of every combination of modelling steps, from cross-products.
 
-What each step means in a mixed corner stands in `bidsglm.attribution.steps`.
+What each step means among settings of the other package stands in `bidsglm.attribution.steps`.
 """
 
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.attribution.autoregression import autoregressive_fit, coefficients, near_edge, truncated
-from bidsglm.attribution.combination import RunFit, RunSum, StatMaps, combined, rows_of
-from bidsglm.attribution.corner_designs import Designs
 from bidsglm.attribution.crossing import Rules
 from bidsglm.attribution.crossproducts import Products, Values, products
-from bidsglm.attribution.models import Block, Corner, Models
+from bidsglm.attribution.designs import Designs
+from bidsglm.attribution.models import Block, Combination, Models
 from bidsglm.attribution.pooled import image_maps, pooled_fit, whitened_power
+from bidsglm.attribution.runs import RunFit, RunSum, StatMaps, combined, rows_of
 from bidsglm.model import Floats
 
 
-class CornerMaps:
-    """Maps of corners for one block of voxels; what several corners share is computed once."""
+class CombinationMaps:
+    """Maps of combinations of settings for one block of voxels; what several share is computed once."""
 
     def __init__(self, designs: Designs, block: Block, every_rule: bool = True) -> None:
         self.designs, self.block = designs, block
@@ -30,19 +30,19 @@ class CornerMaps:
         self._power: dict[tuple[object, ...], Values] = {}
         self._fits: dict[tuple[object, ...], tuple[RunFit, ...]] = {}
 
-    def maps(self, corner: Corner, contrast: int) -> StatMaps:
+    def maps(self, combination: Combination, contrast: int) -> StatMaps:
         """Effect and statistic of a contrast."""
-        factors = self.block.factors[corner.smoother][corner.scaling]
-        fits = self.fits(corner)
+        factors = self.block.factors[combination.smoother][combination.scaling]
+        fits = self.fits(combination)
         sums = [
             RunSum(factor * fit.effects, factor**2 * fit.residual, fit)
             for fit, factor in zip(fits, self._cast(factors), strict=True)
         ]
-        return combined(sums, self.designs.models.plans, contrast, corner.runs)
+        return combined(sums, self.designs.models.plans, contrast, combination.runs)
 
     def spm_maps(self, contrast: int) -> StatMaps:
-        """SPM's own corner with SPM's rounding to float32."""
-        home = Corner(*(True,) * len(Corner._fields))
+        """SPM's setting in every step, with SPM's rounding to float32."""
+        home = Combination(*(True,) * len(Combination._fields))
         factors, designs, fits = self.block.factors[True][True], self.designs.pooled(home), self.fits(home)
         data = [self.block.values(True, True, run) for run in range(len(fits))]
         betas = [f * (d.parameters @ Y) for f, d, Y in zip(factors, designs, data, strict=True)]
@@ -57,70 +57,70 @@ class CornerMaps:
     def _cast(self, factors: Sequence[Floats]) -> list[Values]:
         return [factor.astype(self.block.series[0][0].dtype) for factor in factors]
 
-    def fits(self, corner: Corner) -> tuple[RunFit, ...]:
-        """Of every run, for data not scaled by voxel."""
-        key = corner._replace(runs=False, scaling=self._scanwise(corner.scaling))
+    def fits(self, combination: Combination) -> tuple[RunFit, ...]:
+        """Fit every run, for data not scaled by voxel."""
+        key = combination._replace(runs=False, scaling=self._scanwise(combination.scaling))
         if key not in self._fits:
-            fit = self._pooled_fit if corner.noise else self._autoregressive_fit
-            self._fits[key] = tuple(fit(corner, run) for run in range(len(self.designs.models.runs)))
+            fit = self._pooled_fit if combination.noise else self._autoregressive_fit
+            self._fits[key] = tuple(fit(combination, run) for run in range(len(self.designs.models.runs)))
         return self._fits[key]
 
     def uncertain_bins(self) -> NDArray[np.bool_]:
-        """Voxels whose coefficient in nilearn's corner lies on the edge of its bin, (n_voxels,)."""
+        """Voxels whose coefficient in nilearn's own fit lies on the edge of its bin, (n_voxels,)."""
         models = self.designs.models
         uncertain = np.zeros(self.block.columns.size, dtype=bool)
         if models.autoregressive:
             for run in range(len(models.runs)):
                 design = self.designs.autoregression(Rules(False, False, False), False, run)
-                uncertain |= near_edge(coefficients(self._data(Corner(), run), design.ordinary))
+                uncertain |= near_edge(coefficients(self._data(Combination(), run), design.ordinary))
         return uncertain
 
     def _scanwise(self, scaling: bool) -> bool:
         return scaling and bool(self.block.scans)
 
-    def _values(self, corner: Corner, run: int) -> Values:
+    def _values(self, combination: Combination, run: int) -> Values:
         # a smoother or scaling that changes nothing shares what was computed without it
-        smoother = corner.smoother and self.block.series[0][run] is not self.block.series[1][run]
-        key = smoother, self._scanwise(corner.scaling), run
+        smoother = combination.smoother and self.block.series[0][run] is not self.block.series[1][run]
+        key = smoother, self._scanwise(combination.scaling), run
         if key not in self._centred:
             Y = self.block.values(*key)
             self._centred[key] = Y - Y.mean(axis=0)
         return self._centred[key]
 
-    def _data(self, corner: Corner, run: int) -> Products:
-        key = corner.smoother, self._scanwise(corner.scaling), run
+    def _data(self, combination: Combination, run: int) -> Products:
+        key = combination.smoother, self._scanwise(combination.scaling), run
         if key not in self._products:
             designs = self.designs.models.runs[run]
             parts = [designs.regressors[rules].matrix for rules in self.rules]
             ones = np.ones((len(parts[0]), 1))
             columns = np.hstack([*parts, designs.confounds.matrix, *designs.drifts, ones])
-            self._products[key] = products(self._values(corner, run), columns, designs.drifts[1])
+            self._products[key] = products(self._values(combination, run), columns, designs.drifts[1])
         return self._products[key]
 
-    def _autoregressive_fit(self, corner: Corner, run: int) -> RunFit:
-        design = self.designs.autoregression(corner.rules, corner.filter, run)
-        divisor, dof = self.designs.residual_scans(corner.rules, corner.filter, run)
-        bins = self._bins(corner, run)
-        return autoregressive_fit(self._data(corner, run), design, bins, divisor, dof)
+    def _autoregressive_fit(self, combination: Combination, run: int) -> RunFit:
+        design = self.designs.autoregression(combination.rules, combination.filter, run)
+        divisor, dof = self.designs.residual_scans(combination.rules, combination.filter, run)
+        bins = self._bins(combination, run)
+        return autoregressive_fit(self._data(combination, run), design, bins, divisor, dof)
 
-    def _bins(self, corner: Corner, run: int) -> NDArray[np.intp]:
+    def _bins(self, combination: Combination, run: int) -> NDArray[np.intp]:
         """Coefficients in hundredths; drifts that span the same space give the same ones."""
         if not self.designs.models.autoregressive:
             return np.zeros(self.block.columns.size, dtype=np.intp)
-        drifts = corner.filter and not self.designs.same_drifts
-        key = corner.rules, drifts, corner.smoother, self._scanwise(corner.scaling), run
+        drifts = combination.filter and not self.designs.same_drifts
+        key = combination.rules, drifts, combination.smoother, self._scanwise(combination.scaling), run
         if key not in self._coefficients:
-            design = self.designs.autoregression(corner.rules, drifts, run)
-            rho = coefficients(self._data(corner, run), design.ordinary)
+            design = self.designs.autoregression(combination.rules, drifts, run)
+            rho = coefficients(self._data(combination, run), design.ordinary)
             self._coefficients[key] = truncated(rho)
         return self._coefficients[key]
 
-    def _pooled_fit(self, corner: Corner, run: int) -> RunFit:
-        key = (*self.designs.covariance_key(corner), self._scanwise(corner.scaling), run)
-        Y = self._values(corner, run)
+    def _pooled_fit(self, combination: Combination, run: int) -> RunFit:
+        key = (*self.designs.covariance_key(combination), self._scanwise(combination.scaling), run)
+        Y = self._values(combination, run)
         if key not in self._power:
-            self._power[key] = whitened_power(Y, self.designs.whitenings(corner)[run])
-        return pooled_fit(self.designs.pooled(corner)[run], Y, self._power[key])
+            self._power[key] = whitened_power(Y, self.designs.whitenings(combination)[run])
+        return pooled_fit(self.designs.pooled(combination)[run], Y, self._power[key])
 
 
 def _rules_of(models: Models, every_rule: bool) -> list[Rules]:

@@ -1,4 +1,4 @@
-"""Designs and error covariances of every combination of modelling steps."""
+"""Designs and error covariances of every combination of settings."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from bidsglm.attribution.autoregression import Autoregression, autoregression
 from bidsglm.attribution.crossing import Columns, Rules
-from bidsglm.attribution.models import Block, Corner, Models, RunDesigns
+from bidsglm.attribution.models import Block, Combination, Models, RunDesigns
 from bidsglm.attribution.pooled import PooledDesign, RunColumns, error_covariances, pooled_designs
 from bidsglm.model import Floats
 from bidsglm.spm.whitening import Whitening, normalised, whitening
@@ -24,14 +24,14 @@ CovarianceKey = tuple[Rules, bool, bool]
 
 
 class Designs:
-    """Designs and covariances of corners, each made when first needed.
+    """Designs and covariances of combinations, each made when first needed.
 
     Parameters
     ----------
     models
         Of both packages.
     pool
-        Voxels whose data, scaled as SPM scales, give the change of V from SPM's own corner to another.
+        Voxels whose data, scaled as SPM scales, give the change of V from SPM's own settings to others.
     """
 
     def __init__(self, models: Models, pool: Block) -> None:
@@ -71,31 +71,31 @@ class Designs:
         rank = np.linalg.matrix_rank(whole, np.abs(whole).sum() * np.finfo(float).eps)
         return float(len(whole) - whole.shape[1]), float(len(whole) - rank)
 
-    def covariance_key(self, corner: Corner) -> CovarianceKey:
+    def covariance_key(self, combination: Combination) -> CovarianceKey:
         """Name what V depends on; regressors that are nearly the same share one."""
-        return self._shared[corner.rules], corner.filter or self.same_drifts, corner.smoother
+        return self._shared[combination.rules], combination.filter or self.same_drifts, combination.smoother
 
-    def whitenings(self, corner: Corner) -> Sequence[Whitening | None]:
+    def whitenings(self, combination: Combination) -> Sequence[Whitening | None]:
         """W of every run."""
-        key = self.covariance_key(corner)
+        key = self.covariance_key(combination)
         if not self.models.covariances:
             return [None] * len(self.models.runs)
         if key not in self._whitenings:
             self._covariances[key], self._whitenings[key] = self._estimated(key)
         return self._whitenings[key]
 
-    def pooled(self, corner: Corner) -> tuple[PooledDesign, ...]:
+    def pooled(self, combination: Combination) -> tuple[PooledDesign, ...]:
         """Designs of all runs for one V."""
-        key = corner.rules, corner.filter, corner.smoother
+        key = combination.rules, combination.filter, combination.smoother
         if key not in self._pooled:
-            whitenings = self.whitenings(corner)
+            whitenings = self.whitenings(combination)
             covariances: Sequence[Floats | None] = [None] * len(self.models.runs)
             if self.models.covariances:
-                covariances = self._covariances[self.covariance_key(corner)]
-            runs = [self._filtered(run, corner.rules, corner.filter) for run in self.models.runs]
+                covariances = self._covariances[self.covariance_key(combination)]
+            runs = [self._filtered(run, combination.rules, combination.filter) for run in self.models.runs]
             weights = [
                 np.pad(rows, ((0, 0), (0, run.X.shape[1] - rows.shape[1])))
-                for run, rows in zip(runs, self._all_weights(corner.rules), strict=True)
+                for run, rows in zip(runs, self._all_weights(combination.rules), strict=True)
             ]
             self._pooled[key] = pooled_designs(runs, weights, covariances, whitenings)
         return self._pooled[key]
@@ -110,9 +110,9 @@ class Designs:
         return RunColumns(np.hstack([X, drifts]), np.zeros((len(X), 0)), run.repetition_time)
 
     def _estimated(self, key: CovarianceKey) -> tuple[tuple[Floats, ...], tuple[Whitening, ...]]:
-        """SPM's own V plus what the corner changes in the pool's.
+        """SPM's own V plus what the settings change in the pool's.
 
-        SPM's corner keeps SPM's V exactly, and a corner that changes nothing changes V in nothing.
+        SPM's settings keep SPM's V exactly, and settings that change nothing change V in nothing.
         """
         own = self.models.covariances
         home = HOME, True, True
@@ -124,7 +124,7 @@ class Designs:
             covariances = normalised(moved)
             return covariances, whitening(covariances)
         except ValueError as error:
-            note = f"SPM's own covariance of the errors stood in for that of a mixed corner: {error}"
+            note = f"SPM's own covariance of the errors stood in for that of mixed settings: {error}"
             if note not in self.notes:
                 self.notes.append(note)
             return own, whitening(own)
@@ -146,18 +146,18 @@ class Designs:
 
 
 def shared_rules(runs: Sequence[Mapping[Rules, Columns]]) -> dict[Rules, Rules]:
-    """Rules that stand for others whose regressors, whatever their scale, are nearly the same.
+    """Rules in place of others whose regressors, whatever their scale, are nearly the same.
 
     >>> one, other = (Columns(("x",), np.array([[h], [0.0]])) for h in (1.0, 2.0))
     >>> sorted({r.events for r in shared_rules([{HOME: one, Rules(True, False, True): other}]).values()})
     [True]
     """
-    standing = [HOME]
+    distinct = [HOME]
     found = {HOME: HOME}
     for rules in runs[0]:
-        near = [s for s in standing if all(_nearly_same(run[rules], run[s]) for run in runs)]
+        near = [s for s in distinct if all(_nearly_same(run[rules], run[s]) for run in runs)]
         if not near:
-            standing.append(rules)
+            distinct.append(rules)
         found[rules] = near[0] if near else rules
     return found
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bidsglm.attribution.combination import Plan, RunFit, RunSum, combined, plan
+from bidsglm.attribution.runs import Plan, RunFit, RunSum, combined, plan
 from bidsglm.model import ContrastSpecification
 
 N_VOXELS = 20

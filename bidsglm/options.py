@@ -300,7 +300,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--confounds",
         nargs="*",
         metavar="NAME-OR-GLOB",
-        help="nuisance regressors (the six motion parameters)",
+        help="nuisance regressors, or presets: motion6, motion24, compcor, scrub:FD=0.5 ... (motion6)",
     )
     group.add_argument(
         "--mask-threshold", type=_threshold, metavar="SHARE", help="SPM's, of its global; -Inf for none (0.8)"

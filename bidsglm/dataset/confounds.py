@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.dataset.scrubbing import censoring_columns
 from bidsglm.dataset.tsv import LARGEST_NUMBER, MISSING, Table, number, read_tsv
 from bidsglm.errors import DataError
 from bidsglm.model import NO_FILTER, Floats, Run
 from bidsglm.statsmodel.globs import is_glob, matching
-from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.nearest import hint, listing
+from bidsglm.statsmodel.presets import PRESETS, SYNONYMS
 
 NON_STEADY_STATE = "non_steady_state_outlier*"
 """fMRIPrep's indicators of the first volumes before the magnetisation settles: always in the model."""
@@ -21,6 +23,8 @@ COSINES = "cosine*"
 DIFFERENCES = re.compile(r"derivative|displacement|dvars|rmsd|^fd", re.IGNORECASE)
 """Columns made from a volume and the one before, which the first volume lacks."""
 NAMES_SHOWN = 4
+COLUMNS_SHOWN = 8
+"""Enough to see how columns are named; fMRIPrep's tables have hundreds."""
 
 
 class Confounds(NamedTuple):
@@ -63,8 +67,8 @@ def read_confounds(
         A name does not exist, the number of rows is not that of scans, cosines come on top of a filter,
         or a value is missing, infinite or no number.
     """
-    made = made or {}
     table = read_confounds_table(run) if run.confounds else Table(run.bold, {}, ())
+    made = {**censoring_columns(table, patterns), **(made or {})}
     known = sorted({*table.columns, *made})
     names = _selected(run, patterns, known, conditions)
     if math.isfinite(high_pass):
@@ -162,8 +166,11 @@ def _no_confound(run: Run, name: str, known: Sequence[str]) -> DataError:
             f"{run.bold}: no desc-confounds_timeseries.tsv for it with {name}{hint(name, known)}; rerun "
             "fMRIPrep or take the confounds out of the model (--confounds, X)"
         )
+    meant = SYNONYMS.get(name.lower(), "")
+    said = f"; did you mean {meant}?" if meant else hint(name, (*known, *PRESETS))
     return DataError(
-        f"{run.confounds}: no confound {name}{hint(name, known)}; correct --confounds or the model's X"
+        f"{run.confounds}: no confound {name}{said}; there are {listing(known, COLUMNS_SHOWN)}; "
+        "correct --confounds or the model's X"
     )
 
 

@@ -10,6 +10,7 @@ from bidsglm.statsmodel.comparisons import comparisons, in_words
 from bidsglm.statsmodel.contrasts import contrast_label
 from bidsglm.statsmodel.limits import HIGHEST_AR_ORDER, MOST_AUTOMATIC_CONDITIONS
 from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.presets import expanded
 from bidsglm.statsmodel.responses import FAMILIES, SETS, hrf_family
 
 SHORTEST_CUTOFF = 1.0
@@ -128,7 +129,7 @@ def _contrast(name: str, conditions: Sequence[str], weights: Sequence[object]) -
 
 def _model(conditions: Sequence[str], settings: Settings) -> dict[str, object]:
     """Model of the Run node."""
-    confounds = MOTION_PARAMETERS if settings.confounds is None else settings.confounds
+    confounds = MOTION_PARAMETERS if settings.confounds is None else expanded(settings.confounds)
     x = dict.fromkeys([*conditions, *confounds])
     model: dict[str, object] = {"Type": "glm", "X": [*x, 1]}
     native = settings.matching == "native"

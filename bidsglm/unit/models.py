@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bidsglm.backends import BACKENDS
+from bidsglm.dataset.components import check_components
 from bidsglm.dataset.events import task_trial_types, trial_types
 from bidsglm.dataset.layout import find_units
 from bidsglm.errors import DataError
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.statsmodel.automatic import automatic_model
 from bidsglm.statsmodel.comparisons import in_words
+from bidsglm.statsmodel.presets import expanded
 from bidsglm.statsmodel.specification import parse_model, read_document, read_model
 
 LONGEST_MODEL_LABEL = 200
@@ -75,6 +77,8 @@ def _automatic(settings: Settings, unit: Unit) -> Model:
     task = unit.entities["task"]
     # Where no file of the task can be used, the unit's own say why.
     types = _trial_types(settings.bids_dir, task) or trial_types(unit.runs)
+    for run in unit.runs:
+        check_components(run, expanded(settings.confounds or ()))
     return _automatic_model(settings, task, types)
 
 

@@ -3,7 +3,7 @@
 Arrays have time first and voxels last; times are in seconds, distances in millimetres.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -411,6 +411,8 @@ class TimeSeries:
     intercept: float
     global_means: Floats
     """(n_scans,) SPM's global of each whole volume, header-scaled"""
+    without_data: Mask | None = None
+    """(n_voxels,) the same in every scan, before or after smoothing; None where nobody looked"""
 
     @property
     def n_voxels(self) -> int:
@@ -420,6 +422,20 @@ class TimeSeries:
     def values(self, columns: slice | Mask | NDArray[np.intp]) -> Floats:
         """Header-scaled float64 values (n_scans, n_columns) of some voxels."""
         return self.stored[:, columns].astype(np.float64) * self.slope + self.intercept
+
+
+def measured(series: Sequence[TimeSeries]) -> Mask:
+    """Voxels that have data in every run, (n_voxels,).
+
+    >>> still = TimeSeries(np.ones((2, 2)), 1.0, 0.0, np.ones(2), np.array([True, False]))
+    >>> measured([still, TimeSeries(np.ones((2, 2)), 1.0, 0.0, np.ones(2))])
+    array([False,  True])
+    """
+    found = np.ones(series[0].n_voxels if series else 0, dtype=np.bool_)
+    for run in series:
+        if run.without_data is not None:
+            found &= ~run.without_data
+    return found
 
 
 class Volume(NamedTuple):

@@ -80,7 +80,8 @@ def change_values(place: Place, change: Callable[[np.ndarray], None]) -> None:
 
 
 def keep_scans(place: Place, n_scans: int) -> None:
-    """Cut bold and confounds."""
+    """Cut bold, raw and preprocessed, and confounds."""
+    tiny.write_image(place.events.parent / f"{NAME}_bold.nii.gz", np.zeros((2, 2, 2, n_scans), np.int16))
     tiny.write_image(place.bold, np.array(nib.load(place.bold).dataobj)[..., :n_scans])
     lines = place.confounds.read_text().splitlines()
     place.confounds.write_text("\n".join(lines[: n_scans + 1]) + "\n")
@@ -137,7 +138,7 @@ PARTICIPANT = {
     "constant bold": Case(
         lambda p: change_values(p, lambda v: v.fill(500)),
         65,
-        ("desc-preproc_bold.nii.gz", "--mask-threshold"),
+        ("desc-preproc_bold.nii.gz", "varies over the scans"),
     ),
     "a volume of NaN": Case(
         lambda p: change_values(p, lambda v: v[..., 7].fill(np.nan)),
@@ -145,7 +146,7 @@ PARTICIPANT = {
         ("desc-preproc_bold.nii.gz", "volume 8", "images"),
     ),
     "fewer scans than regressors": Case(
-        lambda p: keep_scans(p, 6), 65, ("desc-preproc_bold.nii.gz", "degree of freedom")
+        lambda p: keep_scans(p, 6), 65, ("desc-preproc_bold.nii.gz", "degrees of freedom")
     ),
     "trial type too long for a file name": Case(
         lambda p: p.events.write_text(p.events.read_text().replace("move", "m" * 240)),

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.backends.freedom import check_freedom, freedom
 from bidsglm.backends.nilearn_design import (
     design_arguments,
     hrf_name,
@@ -38,6 +39,7 @@ from bidsglm.model import (
     Paradigm,
     TimeSeries,
     Volume,
+    measured,
 )
 from bidsglm.spm.space import decomposition, estimable
 
@@ -45,6 +47,7 @@ __all__ = [
     "NAME",
     "Estimate",
     "check",
+    "check_designs",
     "contrast",
     "design",
     "estimate",
@@ -56,6 +59,8 @@ __all__ = [
 
 NAME = "nilearn"
 
+ROUNDING = 1e-18
+"""Share of a series' squares that rounding leaves as a residual where the design explains all of it."""
 CHUNK = 5_000
 """Voxels of one call of run_glm: with 300 scans it needs about 100 MB."""
 SEED = 0
@@ -149,6 +154,17 @@ def _own_names_in_warnings(paradigm: Paradigm) -> Iterator[None]:
         warnings.warn(text, warning.category, stacklevel=4)
 
 
+def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:
+    """Refuse designs that leave no residual degrees of freedom, by rank or by number of columns.
+
+    Raises
+    ------
+    DataError
+        Naming the run.
+    """
+    check_freedom([freedom(design) for design in designs], divisor_is_columns=True)
+
+
 def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecification) -> Mask:
     """Voxels that nilearn fits: all of its mask, whatever they hold.
 
@@ -181,37 +197,63 @@ def estimate(
     DataError
         A design leaves no residual degrees of freedom.
     """
-    betas, fits = [], []
-    for run_design, run_series in zip(designs, series, strict=True):
-        run_betas, run_fit = _fit_run(run_design.matrix, run_series, mask, model)
-        betas.append(run_betas)
-        fits.append(run_fit)
-    if not all(fit.dof > 0 for fit in fits):
+    check_designs(designs, model)
+    with_data = mask & measured(series)
+    if not with_data.any():
+        raise DataError("no voxel of the mask varies over the scans of every run; look at the images")
+    voxels = _Voxels(mask, with_data)
+    runs = [_fit_run(d.matrix, s, voxels, model) for d, s in zip(designs, series, strict=True)]
+    kept = np.logical_and.reduce([run.settled for run in runs])
+    if not kept.any():
         raise DataError(
-            "regressors and drift columns leave no residual degrees of freedom in nilearn; "
-            "use fewer confounds or a longer HighPassFilterCutoffHz period"
+            "the design explains every voxel up to rounding: no noise is left; look at the images"
         )
+    for run in runs:
+        run.betas[:, ~kept] = np.nan
+    fits = tuple(run.within(kept) for run in runs)
     dof = float(sum(fit.dof for fit in fits))
     mean_square = np.full(mask.size, np.nan)
-    mean_square[mask] = sum(fit.dispersion * (fit.dof / dof) for fit in fits)
-    return Estimate(
-        mask, tuple(betas), mean_square, dof, _noise_facts(designs, fits, model), tuple(designs), tuple(fits)
-    )
+    mean_square[kept] = sum(fit.dispersion * (fit.dof / dof) for fit in fits)
+    facts = _noise_facts(designs, fits, model)
+    facts["n_voxels_without_residual"] = int(np.count_nonzero(with_data & ~kept))
+    return Estimate(kept, tuple(run.betas for run in runs), mean_square, dof, facts, tuple(designs), fits)
 
 
-def _fit_run(X: Floats, series: TimeSeries, mask: Mask, model: ModelSpecification) -> tuple[Floats, RunFit]:
-    from nilearn.glm.first_level import run_glm
+class _Voxels(NamedTuple):
+    """Which columns nilearn would take, and which of them have data."""
 
-    betas = np.full((X.shape[1], mask.size), np.nan)
-    labels, dispersion = np.zeros(mask.size, dtype=np.intp), np.zeros(mask.size)
+    mask: Mask
+    with_data: Mask
+
+
+class _Fitted(NamedTuple):
+    """A run over all columns."""
+
+    betas: Floats
+    labels: NDArray[np.intp]
+    dispersion: Floats
+    settled: Mask
+    """Columns whose residual is more than rounding"""
+    covariances: Floats
+    coefficients: tuple[Floats, ...]
+    dof: float
+
+    def within(self, mask: Mask) -> RunFit:
+        """What contrasts need, for some columns."""
+        return RunFit(self.labels[mask], self.coefficients, self.covariances, self.dispersion[mask], self.dof)
+
+
+def _fit_run(X: Floats, series: TimeSeries, voxels: _Voxels, model: ModelSpecification) -> _Fitted:
+    n_voxels = voxels.mask.size
+    betas = np.full((X.shape[1], n_voxels), np.nan)
+    labels, dispersion = np.zeros(n_voxels, dtype=np.intp), np.zeros(n_voxels)
+    settled = np.zeros(n_voxels, dtype=np.bool_)
     known: dict[str, int] = {}
     covariances: list[Floats] = []
     dof = 0.0
-    for columns in _chunks(series, X, mask, model):
-        values = _scaled(series, columns, model, mask)
-        names, results = run_glm(
-            values.astype(np.float64, copy=False), X, model.nilearn.noise_model, random_state=SEED
-        )
+    for columns in _chunks(series, X, voxels, model):
+        values = _scaled(series, columns, model, voxels.mask).astype(np.float64, copy=False)
+        names, results = _run_glm(values, X, voxels.with_data[columns], model)
         for name, result in results.items():
             members = columns[names == name]
             if str(name) not in known:
@@ -221,16 +263,44 @@ def _fit_run(X: Floats, series: TimeSeries, mask: Mask, model: ModelSpecificatio
             betas[:, members] = result.theta
             dispersion[members] = result.dispersion
             dof = float(result.df_residuals)
+        squares = np.einsum("ij,ij->j", values, values)
+        settled[columns] = np.isfinite(squares) & (dispersion[columns] * len(X) > ROUNDING * squares)
     coefficients = tuple(_autocorrelation(name, model.nilearn.noise_model) for name in known)
-    return betas, RunFit(labels[mask], coefficients, np.stack(covariances), dispersion[mask], dof)
+    settled &= voxels.with_data
+    return _Fitted(betas, labels, dispersion, settled, np.stack(covariances), coefficients, dof)
 
 
-def _chunks(series: TimeSeries, X: Floats, mask: Mask, model: ModelSpecification) -> list[NDArray[np.intp]]:
-    """Columns of the mask in chunks for run_glm, which makes a model for each coefficient in a chunk."""
-    columns = np.flatnonzero(mask)
+def _run_glm(
+    values: Floats, X: Floats, with_data: Mask, model: ModelSpecification
+) -> tuple[NDArray[Any], Mapping[Any, Any]]:
+    """Fit some columns by nilearn.
+
+    Voxels without data are among them only where nilearn clusters coefficients: they then move the clusters,
+    as long as they have coefficients at all.
+    """
+    from nilearn.glm.first_level import run_glm
+
+    noise = model.nilearn.noise_model
+    try:
+        labels, results = run_glm(values, X, noise, random_state=SEED)
+        return np.asarray(labels), results
+    except ValueError:
+        if with_data.all():
+            raise
+    inner, results = run_glm(values[:, with_data], X, noise, random_state=SEED)
+    labels = np.full(with_data.size, "", dtype=object)
+    labels[with_data] = inner
+    return labels, results
+
+
+def _chunks(
+    series: TimeSeries, X: Floats, voxels: _Voxels, model: ModelSpecification
+) -> list[NDArray[np.intp]]:
+    """Columns with data in chunks for run_glm, which makes a model for each coefficient in a chunk."""
     if model.nilearn.noise_model not in ("ols", "ar1"):
         # Above order 1 nilearn clusters the coefficients of all voxels that it is given.
-        return [columns]
+        return [np.flatnonzero(voxels.mask)]
+    columns = np.flatnonzero(voxels.with_data)
     if model.nilearn.noise_model == "ar1":
         columns = columns[np.argsort(lag_one_autocorrelation(series, X, columns), kind="stable")]
     # In ascending order the columns of a chunk are gathered in half the time.
@@ -257,7 +327,10 @@ def _scaled(
     if scaling is False:
         return values
     if scaling == 0:
-        return np.asarray(mean_scaling(values)[0])
+        with warnings.catch_warnings():
+            # The diagnosis says it, with numbers.
+            warnings.filterwarnings("ignore", "Mean values of 0 observed")
+            return np.asarray(mean_scaling(values)[0])
     grand_mean = max(mean_signal(series, mask), 1)
     return np.asarray(100 * (values / grand_mean - 1))
 

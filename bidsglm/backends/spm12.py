@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.records import Inference
 from bidsglm.backends.spm12_design import check, design
 from bidsglm.backends.spm12_inference import infer, search_volume, second_level, significance
@@ -20,6 +22,7 @@ from bidsglm.model import (
     ModelSpecification,
     TimeSeries,
     Volume,
+    measured,
 )
 from bidsglm.spm import contrasts, covariance, estimation, reml, scaling, space
 from bidsglm.spm.smoothness import residual_scans
@@ -29,6 +32,7 @@ __all__ = [
     "NAME",
     "Estimate",
     "check",
+    "check_designs",
     "contrast",
     "design",
     "estimate",
@@ -67,6 +71,23 @@ class Estimate:
     dispersion: estimation.Dispersion
 
 
+def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:
+    """Refuse designs that leave no residual degrees of freedom.
+
+    Without serial correlations one run may have none, since all runs share one residual variance.
+
+    Raises
+    ------
+    DataError
+        Naming the run.
+    """
+    used = [freedom(design) for design in designs]
+    if model.spm.serial_correlation == "none":
+        scans, columns, ranks = (sum(counts) for counts in zip(*used, strict=True))
+        used = [Freedom(scans, columns, ranks)]
+    check_freedom(used)
+
+
 def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecification) -> Mask:
     """Voxels above SPM's threshold in every scan and not constant, within the candidates.
 
@@ -81,12 +102,14 @@ def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecif
         for s, factor in zip(series, factors, strict=True)
     ]
     mask = np.zeros(candidates.size, dtype=bool)
-    for columns, runs in _chunks(series, factors, candidates):
+    with_data = candidates & measured(series)
+    if not with_data.any():
+        raise DataError("no voxel of the mask varies over the scans of every run; look at the images")
+    for columns, runs in _chunks(series, factors, with_data):
         mask[columns] = scaling.within_mask(runs, limits)
     if not mask.any():
-        share = model.spm.mask_threshold
         raise DataError(
-            f"no voxel exceeds {share:g} of the global in every scan; "
+            f"no voxel exceeds {model.spm.mask_threshold:g} of the global in every scan; "
             "check the brain mask and the images, or lower InclusiveMaskingThreshold (--mask-threshold)"
         )
     return mask
@@ -139,29 +162,42 @@ def estimate(
     """
     if not mask.any():
         raise DataError("the analysis mask holds no voxel; check the brain mask and the images")
+    check_designs(designs, model)
     chunks = _chunks(series, _scale_factors(series, model), mask)
     covariances, noise = _error_covariances(designs, series, mask, model)
     joint, dispersion = _joint_model(designs, covariances)
     betas = tuple(np.full((len(d.names), mask.size), np.nan, dtype=np.float32) for d in designs)
     mean_square = np.full(mask.size, np.nan)
+    fitted = np.zeros_like(mask)
     for columns, runs in chunks:
-        residual = np.zeros(runs[0].shape[1])
+        residual, rounding = np.zeros(runs[0].shape[1]), np.zeros(runs[0].shape[1])
         for run, Y, beta in zip(joint.runs, runs, betas, strict=True):
             mean = Y.mean(axis=0)
             Y -= mean
             projection = run.projection(Y, mean)
             beta[:, columns] = run.parameters(projection)
             residual += projection.residual
+            rounding += projection.rounding
         mean_square[columns] = residual / dispersion.trace
+        fitted[columns] = np.isfinite(residual) & (residual > rounding)
+    if not fitted.any():
+        raise DataError(
+            "the design explains every voxel up to rounding: no noise is left; look at the images"
+        )
+    # A t over a residual that is rounding is rounding.
+    mean_square[~fitted] = np.nan
+    for beta in betas:
+        beta[:, ~fitted] = np.nan
     facts = {
         "serial_correlation": model.spm.serial_correlation,
         "trace": dispersion.trace,
         "rank": joint.decomposition.rank,
         "n_cosines": [d.high_pass_basis.shape[1] for d in designs],
+        "n_voxels_without_residual": int(np.count_nonzero(mask & ~fitted)),
         **noise,
     }
     names = tuple(d.names for d in designs)
-    return Estimate(mask, betas, mean_square, dispersion.dof, facts, names, joint, dispersion)
+    return Estimate(fitted, betas, mean_square, dispersion.dof, facts, names, joint, dispersion)
 
 
 def _error_covariances(
@@ -175,14 +211,7 @@ def _error_covariances(
     try:
         test = covariance.criterion(_joint(designs, [None] * len(designs)))
         pooled = covariance.pooled_covariance(test, chunks)
-        fits = [
-            reml.reml(
-                Cy,
-                np.hstack([d.matrix, d.high_pass_basis]),
-                covariance.components(kind, len(d.matrix), d.repetition_time),
-            )
-            for Cy, d in zip(pooled.covariances, designs, strict=True)
-        ]
+        fits = [_variance_components(*pair, kind) for pair in zip(pooled.covariances, designs, strict=True)]
     except ValueError as error:
         raise DataError(
             f"model {model.name}: {error}; check onsets, mask and images, or use SerialCorrelation none"
@@ -190,9 +219,40 @@ def _error_covariances(
     return normalised([fit.covariance for fit in fits]), {
         "hyperparameters": [fit.hyperparameters.tolist() for fit in fits],
         "n_voxels_pooled": int(np.count_nonzero(pooled.selected)),
+        "n_voxels_not_pooled": pooled.n_exact,
         "f_threshold": test.threshold,
         "f_dof": list(test.dof),
     }
+
+
+def _variance_components(Cy: Floats, design: DesignMatrix, kind: Literal["AR(1)", "FAST"]) -> reml.Reml:
+    """Fit the serial correlations of a run.
+
+    Raises
+    ------
+    ValueError
+        The data cannot tell the components.
+    DataError
+        FAST gives no covariance, as in runs of some 20 scans and fewer.
+    """
+    n_scans = len(design.matrix)
+    components = covariance.components(kind, n_scans, design.repetition_time)
+    try:
+        found = reml.reml(Cy, np.hstack([design.matrix, design.high_pass_basis]), components)
+    except np.linalg.LinAlgError:
+        found = None
+    except ValueError:
+        if kind != "FAST" or not np.isfinite(Cy).all():
+            raise
+        found = None
+    if found is not None and (kind != "FAST" or np.linalg.eigvalsh(found.covariance)[0] > 0):
+        return found
+    advice = "use SerialCorrelation AR(1)" if kind == "FAST" else "use SerialCorrelation none"
+    raise DataError(
+        f"the {len(components)} variance components of {kind} do not settle on a run of {n_scans} scans; SPM"
+        f" itself goes on there and returns a covariance that is none (not positive definite): {advice}"
+        " (--noise-model)"
+    )
 
 
 def _joint_model(

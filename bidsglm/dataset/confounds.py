@@ -70,7 +70,8 @@ def read_confounds(
     table = read_confounds_table(run) if run.confounds else Table(run.bold, {}, ())
     made = {**censoring_columns(table, patterns), **(made or {})}
     known = sorted({*table.columns, *made})
-    names = _selected(run, patterns, known, conditions)
+    wanted = _selected(run, patterns, known, conditions)
+    names, repeated = _with_automatic(table, wanted, made)
     if math.isfinite(high_pass):
         _refuse_cosines(table.path, names, high_pass)
     columns = [made[name] if name in made else confound_values(table, name) for name in names]
@@ -78,7 +79,33 @@ def read_confounds(
     _check_finite(run, names, values)
     replaced = [n for n in names if n not in made and leading_missing(n, table.columns[n])]
     constant = [name for j, name in enumerate(names) if np.ptp(values[:, j]) == 0]
-    return Confounds(names, values, _notes(table.path.name, replaced, constant))
+    return Confounds(names, values, (*_notes(table.path.name, replaced, constant), *repeated))
+
+
+def _with_automatic(
+    table: Table, wanted: Sequence[str], made: Mapping[str, Floats]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Add the non-steady-state outliers that say something new; returns the names, and what to note.
+
+    A copy would cost nilearn's t: its divisor counts columns.
+    """
+    columns = {name: made[name] if name in made else confound_values(table, name) for name in wanted}
+    repeated = []
+    for name in matching(NON_STEADY_STATE, sorted(table.columns)):
+        if name in columns:
+            continue
+        values = confound_values(table, name)
+        if any(np.array_equal(values, other) for other in columns.values()):
+            repeated.append(name)
+        elif values.any():
+            columns[name] = values
+    if not repeated:
+        return tuple(columns), ()
+    verb = "repeats a column" if len(repeated) == 1 else "repeat columns"
+    return tuple(columns), (
+        f"{table.path.name}: {_some(repeated)} {verb} of the model and"
+        f" {'was' if len(repeated) == 1 else 'were'} not added again",
+    )
 
 
 def _check_finite(run: Run, names: Sequence[str], values: Floats) -> None:
@@ -152,7 +179,7 @@ def _selected(
     run: Run, patterns: Sequence[str], known: Sequence[str], conditions: Sequence[str]
 ) -> tuple[str, ...]:
     names: list[str] = []
-    for pattern in (*patterns, NON_STEADY_STATE):
+    for pattern in patterns:
         found = matching(pattern, known)
         if not found and not is_glob(pattern):
             raise _no_confound(run, pattern, (*known, *conditions))

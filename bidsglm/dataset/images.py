@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.dataset.masks import common_grid, own_masks, read_mask
+from bidsglm.dataset.masks import MaskLoss, common_grid, own_masks, read_mask
 from bidsglm.dataset.nifti import Header, fortran_positions, map_bytes, read_header, read_map, volumes
 from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother, nilearn_precision
+from bidsglm.dataset.voxels import VoxelCounter, VoxelFacts
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, Mask, Run, TimeSeries, Volume
 from bidsglm.spm.scaling import BRAIN_SHARE
@@ -33,6 +34,10 @@ class Data(NamedTuple):
     candidates: Mapping[str, Mask]
     """Backend -> (n_voxels,) columns that its mask may hold."""
     notes: tuple[str, ...]
+    facts: tuple[VoxelFacts, ...] = ()
+    """Of each run, before smoothing"""
+    masks: tuple[MaskLoss, ...] = ()
+    """What arrived of each mask file"""
 
 
 def read_data(
@@ -58,22 +63,20 @@ def read_data(
     grid = common_grid(headers)
     smoother = SpmSmoother(*grid, smoothing_fwhm) if smoothing_fwhm and "spm" in backends else None
     explicit, notes = read_mask(runs), _mask_notes(runs)
-    if explicit is None:
+    if explicit.voxels is None:
         masks = own_masks(headers, backends, mask_threshold, smoother)
     else:
-        masks = dict.fromkeys(backends, explicit)
+        masks = dict.fromkeys(backends, explicit.voxels)
     volume = Volume(*grid, np.logical_or.reduce(list(masks.values())))
     by_run = [
         _read_smoothed(header, volume, backends, smoothing_fwhm)
         if smoothing_fwhm
-        else dict.fromkeys(backends, _read_series(header, volume))
+        else _read_plain(header, volume, backends)
         for header in headers
     ]
-    series = {name: tuple(run[name] for run in by_run) for name in backends}
-    for run, read in zip(runs, by_run, strict=True):
-        notes = (*notes, *_finite_notes(run, read[backends[0]]))
+    series = {name: tuple(run.series[name] for run in by_run) for name in backends}
     candidates = {name: mask[volume.voxels] for name, mask in masks.items()}
-    return Data(volume, series, candidates, notes)
+    return Data(volume, series, candidates, notes, tuple(run.facts for run in by_run), explicit.losses)
 
 
 def _bold_header(run: Run) -> Header:
@@ -90,36 +93,30 @@ def _mask_notes(runs: Sequence[Run]) -> tuple[str, ...]:
     return (f"No mask file for {', '.join(without)}: the other runs' masks were used.",) if without else ()
 
 
-def _finite_notes(run: Run, series: TimeSeries) -> tuple[str, ...]:
-    """What to say of voxels that are not a number, or infinite, in some scan."""
-    if series.stored.dtype.kind != "f":
-        return ()
-    finite = np.ones(series.n_voxels, dtype=bool)
-    for scan in series.stored:
-        finite &= np.isfinite(scan)
-    n_bad = int(np.count_nonzero(~finite))
-    if not n_bad:
-        return ()
-    return (
-        f"{run.bold.name}: {n_bad} of {finite.size} voxels are NaN or infinite in some scan; "
-        "SPM has no result there, nilearn takes 0 for them",
-    )
+class _Read(NamedTuple):
+    """One run, read."""
+
+    series: Mapping[str, TimeSeries]
+    """By backend"""
+    facts: VoxelFacts
 
 
-def _read_series(header: Header, volume: Volume) -> TimeSeries:
+def _read_plain(header: Header, volume: Volume, backends: Sequence[str]) -> _Read:
     positions = fortran_positions(volume.voxels)
     values = np.empty((header.n_volumes, positions.size), dtype=header.dtype.newbyteorder("="))
     global_means = np.empty(header.n_volumes)
+    counter = VoxelCounter(positions.size)
     for i, stored in enumerate(volumes(header)):
         # Every position is valid; without "raise" numpy need not buffer its output.
         stored.take(positions, out=values[i], mode="clip")
         global_means[i] = stored_global(stored, header.slope, header.intercept)
-    return TimeSeries(values, header.slope, header.intercept, global_means)
+        counter.add(values[i])
+    facts = counter.facts(header.slope, header.intercept)
+    series = TimeSeries(values, header.slope, header.intercept, global_means, facts.constant)
+    return _Read(dict.fromkeys(backends, series), facts)
 
 
-def _read_smoothed(
-    header: Header, volume: Volume, backends: Sequence[str], fwhm: float
-) -> dict[str, TimeSeries]:
+def _read_smoothed(header: Header, volume: Volume, backends: Sequence[str], fwhm: float) -> _Read:
     by_spm = SpmSmoother(volume.shape, volume.affine, fwhm) if "spm" in backends else None
     by_nilearn = NilearnSmoother(volume, fwhm) if "nilearn" in backends else None
     positions = fortran_positions(volume.voxels)
@@ -127,7 +124,10 @@ def _read_smoothed(
     precision = {"spm": np.dtype(np.float32), "nilearn": nilearn_precision(header)}
     values = {name: np.empty(size, dtype=precision[name]) for name in backends}
     global_means = np.full(header.n_volumes, np.nan)
+    before = VoxelCounter(positions.size)
+    after = {name: VoxelCounter(positions.size) for name in backends}
     for i, stored in enumerate(volumes(header)):
+        before.add(stored[positions])
         stored = stored.reshape(volume.shape, order="F")
         if by_spm is not None:
             smoothed = by_spm.smoothed(stored, header)
@@ -135,7 +135,12 @@ def _read_smoothed(
             global_means[i] = stored_global(smoothed)
         if by_nilearn is not None:
             values["nilearn"][i] = by_nilearn.columns(stored, header)
-    return {name: TimeSeries(values[name], 1.0, 0.0, global_means) for name in backends}
+        for name, counter in after.items():
+            counter.add(values[name][i])
+    facts = before.facts(header.slope, header.intercept)
+    # What smoothing brings over from the neighbours is no measurement of a voxel without data.
+    still = facts.constant | np.logical_or.reduce([c.facts(1.0, 0.0).constant for c in after.values()])
+    return _Read({name: TimeSeries(values[name], 1.0, 0.0, global_means, still) for name in backends}, facts)
 
 
 def stored_global(stored: NDArray[np.generic], slope: float = 1.0, intercept: float = 0.0) -> float:

@@ -67,16 +67,31 @@ def is_same_grid(a: Grid, b: Grid) -> bool:
     return bool(np.max(np.abs((a.affine - b.affine) @ corners)) < SAME_GRID)
 
 
-def read_mask(runs: Sequence[Run]) -> Mask | None:
+class MaskLoss(NamedTuple):
+    """What of a mask file arrives in the analysis."""
+
+    path: Path
+    share: float
+    """Of its volume"""
+    common: bool
+    """What is lost is lost to the masks of the other runs, not to the grid"""
+
+
+class ExplicitMask(NamedTuple):
+    """The mask files of a unit on the grid of its images."""
+
+    voxels: Mask | None
+    """(x, y, z), or None if no run has a mask file"""
+    losses: tuple[MaskLoss, ...]
+    """Of each file"""
+
+
+def read_mask(runs: Sequence[Run]) -> ExplicitMask:
     """Read the intersection of the runs' mask files, on the grid of the first bold.
 
     Parameters
     ----------
     runs : those without a mask file do not count
-
-    Returns
-    -------
-    (x, y, z), or None if no run has a mask file
 
     Raises
     ------
@@ -87,20 +102,34 @@ def read_mask(runs: Sequence[Run]) -> Mask | None:
     """
     paths = list(dict.fromkeys(run.mask for run in runs if run.mask is not None))
     if not paths:
-        return None
+        return ExplicitMask(None, ())
     grid = grid_of(read_header(runs[0].bold))
-    masks = []
+    masks, losses = [], []
     for path in paths:
         header = _mask_header(path, grid)
-        (inside,) = (header.scaled(stored) > 0 for stored in volumes(header))
+        (inside,) = (_is_inside(header.scaled(stored)) for stored in volumes(header))
         masks.append(on_grid(inside.reshape(header.shape[:3], order="F"), header.affine, grid))
         if not masks[-1].any():
             raise DataError(f"{path}: the mask holds no voxel of {runs[0].bold.name}; make the mask anew")
+        own = _volume(inside, header.affine)
+        losses.append(MaskLoss(path, _volume(masks[-1], grid.affine) / own, False))
     mask = np.logical_and.reduce(masks)
     if not mask.any():
         names = ", ".join(path.name for path in paths[1:])
         raise DataError(f"{paths[0]}: has no voxel in common with {names}; check the masks of these runs")
-    return np.asarray(mask)
+    n_common = np.count_nonzero(mask)
+    common = [MaskLoss(p, n_common / np.count_nonzero(m), True) for p, m in zip(paths, masks, strict=True)]
+    return ExplicitMask(np.asarray(mask), (*losses, *common))
+
+
+def _is_inside(values: Floats) -> Mask:
+    """Whether values are those of a mask's voxels; what is not finite counts as 0, as in SPM."""
+    return np.asarray((values > 0) & np.isfinite(values))
+
+
+def _volume(mask: Mask, affine: Floats) -> float:
+    """Of the voxels of a mask (mm³)."""
+    return float(np.count_nonzero(mask) * abs(np.linalg.det(affine[:3, :3])))
 
 
 def _mask_header(path: Path, grid: Grid) -> Header:
@@ -156,7 +185,8 @@ def on_grid(values: Floats | Mask, affine: Floats, grid: Grid) -> Mask:
         position = row[0] * x + row[1] * y + row[2] * z + row[3]
         inside &= (position >= -EDGE) & (position <= n - 1 + EDGE)
         nearest.append(np.clip(np.floor(position + 0.5).astype(np.intp), 0, n - 1))
-    return np.asarray(inside & (values[tuple(nearest)] > 0))
+    found = values[tuple(nearest)]
+    return np.asarray(inside & (found > 0) & np.isfinite(found))
 
 
 def own_masks(

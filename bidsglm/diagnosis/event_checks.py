@@ -9,15 +9,12 @@ from bidsglm.attribution.crossing import OVERSAMPLING
 from bidsglm.diagnosis.advice import Finding, RunReview, listed, times, verb
 from bidsglm.diagnosis.filled_run import function_columns
 from bidsglm.model import Condition, ModelSpecification, Paradigm
-from bidsglm.spm.regressors import PAD_BINS
 
 FEW_EVENTS = 5
 FEW_SECONDS = 30.0
 """s of all events together; a few long blocks are no poor condition."""
 LONGER = 1.1
 """Ratio of SPM's regressor to nilearn's from which the effects differ visibly."""
-EARLIEST = 24.0
-"""s before the run from which nilearn counts events; see also `compare.crossing`."""
 
 
 class Heights(NamedTuple):
@@ -61,60 +58,6 @@ def event_poor_conditions(runs: Sequence[RunReview], model: ModelSpecification) 
         f" {verb(poor, 'it', 'them')} with like conditions, or keep {verb(poor, 'it', 'them')} in the model"
         " only to explain the events.",
         poor,
-    )
-
-
-def events_outside(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:
-    """Find events that begin behind the last scan or before what SPM's grid reaches."""
-    late: dict[str, int] = {}
-    early: dict[str, int] = {}
-    labels = []
-    pad = 0.0
-    for run in runs:
-        time = run.paradigm.repetition_time
-        pad = PAD_BINS * time / model.spm.microtime_resolution
-        for condition in run.paradigm.conditions:
-            name = condition.prefix + condition.name
-            n_late = int((condition.onsets >= run.paradigm.n_scans * time).sum())
-            n_early = int((condition.onsets < -pad).sum())
-            late |= {name: late.get(name, 0) + n_late} if n_late else {}
-            early |= {name: early.get(name, 0) + n_early} if n_early else {}
-            labels += [run.label] * bool(n_late + n_early)
-    seen = tuple(dict.fromkeys(labels))
-    if late:
-        yield _late(late, seen)
-    if early:
-        yield _early(early, pad, seen)
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return listed([f"{n} of {listed([name])}" for name, n in counts.items()])
-
-
-def _late(counts: dict[str, int], runs: tuple[str, ...]) -> Finding:
-    return Finding(
-        "warning",
-        "events-after-run",
-        "Events begin after the last scan",
-        f"Events that begin after the last scan: {_counted(counts)}. They have no part in any regressor.",
-        "Check that onsets are in seconds from the first scan that was kept (volumes removed at the start"
-        " shift them), and that the recording was not cut short.",
-        tuple(counts),
-        runs=runs,
-    )
-
-
-def _early(counts: dict[str, int], pad: float, runs: tuple[str, ...]) -> Finding:
-    return Finding(
-        "warning",
-        "events-before-run",
-        "Events begin long before the first scan",
-        f"Events that begin more than {pad:.3g} s before the first scan: {_counted(counts)}. SPM's grid"
-        f" begins {pad:.3g} s before the run, and what is earlier moves there; nilearn counts events from"
-        f" {EARLIEST:.0f} s before the run. Their responses differ in the first scans.",
-        "Check that onsets count from the first scan; else leave such events out of events.tsv.",
-        tuple(counts),
-        runs=runs,
     )
 
 
@@ -259,5 +202,5 @@ def longer_events(runs: Sequence[RunReview], model: ModelSpecification) -> Itera
     )
 
 
-CHECKS = (zero_lengths, longer_events, event_poor_conditions, events_outside)
+CHECKS = (zero_lengths, longer_events, event_poor_conditions)
 """Each is of all runs together."""

@@ -3,17 +3,41 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bidsglm.diagnosis import column_checks, event_checks, rank_checks, setting_checks
+from bidsglm.diagnosis import column_checks, event_checks, rank_checks, setting_checks, timing_checks
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, merged, place
+from bidsglm.diagnosis.data_checks import DataReview, data_findings
 from bidsglm.diagnosis.filled_run import filled_run
 from bidsglm.diagnosis.rank_checks import FILTER
 from bidsglm.model import CONSTANT, ModelSpecification
 
-__all__ = ["Finding", "RunReview", "Severity", "findings", "place"]
+__all__ = ["Finding", "RunReview", "Severity", "findings", "is_told", "place"]
+
+TOLD = frozenset(
+    {
+        "events-after-run",
+        "events-before-run",
+        "events-end-early",
+        "implausible-durations",
+        "low-means",
+        "mask-loses-voxels",
+        "no-mean",
+        "values-not-finite",
+        "voxels-without-data",
+        "voxels-without-residual",
+    }
+)
+"""Findings on input that is probably wrong: their warnings stand on the terminal too."""
 
 
-def findings(runs: Sequence[RunReview], model: ModelSpecification) -> tuple[Finding, ...]:
-    """What a newcomer should know about the designs of a unit; severe findings first.
+def is_told(finding: Finding) -> bool:
+    """Whether a finding is said while the program runs, not only on the page."""
+    return finding.code in TOLD and finding.severity != "note"
+
+
+def findings(
+    runs: Sequence[RunReview], model: ModelSpecification, data: DataReview | None = None
+) -> tuple[Finding, ...]:
+    """What a newcomer should know about the designs and data of a unit; severe findings first.
 
     Parameters
     ----------
@@ -21,6 +45,8 @@ def findings(runs: Sequence[RunReview], model: ModelSpecification) -> tuple[Find
         With the designs of each backend, and the contrasts.
     model
         With both packages' settings.
+    data
+        Of the unit.
 
     Returns
     -------
@@ -35,9 +61,10 @@ def findings(runs: Sequence[RunReview], model: ModelSpecification) -> tuple[Find
     checks = (*column_checks.CHECKS, *rank_checks.CHECKS)
     columns = [finding for run in runs for check in checks for finding in check(run)]
     columns = [finding for finding in columns if not _follows_from(finding, filled)]
-    over_runs = (*setting_checks.CHECKS, *event_checks.CHECKS)
+    over_runs = (*setting_checks.CHECKS, *event_checks.CHECKS, *timing_checks.CHECKS)
     events = [finding for check in over_runs for finding in check(runs, model)]
-    found = merged([*filled, *events, *column_checks.task_motion(runs), *columns])
+    of_data = data_findings(data, model) if data is not None else []
+    found = merged([*of_data, *filled, *events, *column_checks.task_motion(runs), *columns])
     return tuple(_with_filled_run(finding, found) for finding in found)
 
 

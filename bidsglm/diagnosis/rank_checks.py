@@ -1,6 +1,7 @@
 """Checks of what a run's design cannot determine at all, and of how much it leaves for the noise."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,40 @@ def dependent_columns(run: RunReview) -> Iterator[Finding]:
         whole = np.hstack([columns.constant, columns.drifts, columns.matrix])
         for members in dependencies(whole, [*names, *columns.names]):
             task = [name for name in members if name in columns.names[: columns.is_condition.sum()]]
-            yield run.seen(_dependency(members, task), backend)
+            yield run.seen(_dependency(members, task, surplus(run, backend)), backend)
+
+
+class Surplus(NamedTuple):
+    """What columns that add nothing do to nilearn's t, in words and as a factor."""
+
+    text: str
+    factor: float
+
+
+NO_SURPLUS = Surplus("", 1.0)
+VISIBLE = 0.99
+"""Factor of t below which it should be looked at."""
+
+
+def surplus(run: RunReview, backend: str = "nilearn") -> Surplus:
+    """Compare nilearn's divisor, scans less columns, with its degrees of freedom, scans less rank."""
+    if backend != "nilearn" or backend not in run.designs:
+        return NO_SURPLUS
+    X = run.designs[backend].matrix
+    n_scans, n_columns = X.shape
+    rank = int(np.linalg.matrix_rank(scaled(X)))
+    if not rank < n_columns < n_scans:
+        return NO_SURPLUS
+    factor = float(np.sqrt((n_scans - n_columns) / (n_scans - rank)))
+    extra = n_columns - rank
+    same = " SPM's t do not change." if "spm" in run.designs else ""
+    text = (
+        f" nilearn divides the residual squares by scans less columns ({n_scans - n_columns}), but counts"
+        f" scans less rank ({n_scans - rank}) as degrees of freedom: {extra}"
+        f" {'column adds' if extra == 1 else 'columns add'} nothing, and all its t values are {factor:.3f}"
+        f" times what they are without {'it' if extra == 1 else 'them'}.{same}"
+    )
+    return Surplus(text, factor)
 
 
 def dependencies(X: Floats, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -47,25 +81,27 @@ def dependencies(X: Floats, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
         yield tuple(dict.fromkeys((*parts, names[int(i)])))
 
 
-def _dependency(members: tuple[str, ...], task: Sequence[str]) -> Finding:
+def _dependency(members: tuple[str, ...], task: Sequence[str], cost: Surplus = NO_SURPLUS) -> Finding:
     others = [name for name in members if name != members[-1]]
     relation = "a sum of" if len(others) > 1 else "the same, up to its scale, as"
     text = f"{listed(members[-1:])} is exactly {relation} {listed(others)}."
     if not task:
         return Finding(
-            "note",
+            "warning" if cost.factor < VISIBLE else "note",
             "dependent-columns",
             f"{listed(members[-1:])} adds nothing to the model",
-            f"{text} The effects of the conditions and the fit are the same without it.",
+            f"{text} The effects of the conditions and the fitted series are the same without it.{cost.text}",
             f"Leave {listed(members[-1:])} out.",
             members,
+            size=1 - cost.factor,
         )
     return Finding(
         "serious",
         "dependent-columns",
         f"{listed(task)} cannot be told apart from other columns",
         f"{text} No data can say how their effects divide; both packages then give the betas of smallest"
-        " size, which mean nothing one by one. Contrasts that hang on this division are left out.",
+        " size, which mean nothing one by one. Contrasts that hang on this division are left"
+        f" out.{cost.text}",
         f"Leave one of {listed(members)} out of X, or test only what the design determines.",
         members,
     )
@@ -83,7 +119,7 @@ def empty_columns(run: RunReview) -> Iterator[Finding]:
                 f"{listed(tasks)} {verb(tasks, 'is', 'are')} zero in the whole run",
                 f"{verb(tasks, 'This column is', 'These columns are')} zero in every scan: the events lie"
                 " outside the run, or a modulator has the same value at all of them. No contrast on"
-                f" {verb(tasks, 'it', 'them')} can be estimated in this run.",
+                f" {verb(tasks, 'it', 'them')} can be estimated in this run.{surplus(run, backend).text}",
                 "Correct onsets or values, or take the column out of X for this run.",
                 tasks,
             )
@@ -94,13 +130,15 @@ def empty_columns(run: RunReview) -> Iterator[Finding]:
         if np.ptp(values) == 0
     )
     if still:
+        cost = surplus(run)
         finding = Finding(
-            "note",
+            "warning" if cost.factor < VISIBLE else "note",
             "constant-confound",
             f"{listed(still)} {verb(still, 'does', 'do')} not change",
             f"{listed(still)} {verb(still, 'has', 'have')} the same value in every scan: SPM centres"
             f" {verb(still, 'it', 'them')} to zero, for nilearn {verb(still, 'it repeats', 'they repeat')}"
-            " the constant. Effects of the conditions do not change, the betas of the constant do.",
+            " the constant. Effects of the conditions do not change, the betas of the constant"
+            f" do.{cost.text}",
             f"Leave {listed(still)} out.",
             still,
         )

@@ -43,7 +43,8 @@ def write_background(output_dir: Path, name: str, units: Sequence[Summary]) -> N
             total, affine = np.zeros(values.shape), own
         if total is None or values.shape != total.shape or not np.allclose(own, affine, atol=1e-3):
             continue
-        total += np.nan_to_num(values / (np.nanmean(values) or 1.0))
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+        total += values / (values.mean() or 1.0)
         used.append(f"bids::{relative}")
         if len(used) == ENOUGH:
             break

@@ -148,6 +148,8 @@ class Pooled(NamedTuple):
     """(n_scans, n_scans) of every run"""
     selected: Mask
     """(n_voxels,)"""
+    n_exact: int = 0
+    """Voxels that pass, but that the design explains up to rounding: they are not pooled"""
 
 
 def pooled_covariance(test: Criterion, chunks: Iterable[Sequence[Floats]]) -> Pooled:
@@ -174,11 +176,13 @@ def pooled_covariance(test: Criterion, chunks: Iterable[Sequence[Floats]]) -> Po
     """
     totals = [np.zeros((len(run.X0),) * 2) for run in test.model.runs]
     selected = []
+    n_exact = 0
     for runs in chunks:
         means = [Y.mean(axis=0) for Y in runs]
         for Y, mean in zip(runs, means, strict=True):
             Y -= mean
-        weights = _weights(test, runs, means)
+        weights, exact = _weights(test, runs, means)
+        n_exact += int(np.count_nonzero(exact))
         chosen = weights > 0
         selected.append(chosen)
         for total, Y, mean in zip(totals, runs, means, strict=True):
@@ -187,21 +191,27 @@ def pooled_covariance(test: Criterion, chunks: Iterable[Sequence[Floats]]) -> Po
     n_found = np.count_nonzero(found)
     if not n_found:
         raise ValueError("no significant voxels: none passes the F test for the pooled covariance")
-    return Pooled(tuple(total / n_found for total in totals), found)
+    return Pooled(tuple(total / n_found for total in totals), found, n_exact)
 
 
-def _weights(test: Criterion, centred: Sequence[Floats], means: Sequence[Floats]) -> Floats:
-    """1 / residual variance of the voxels that pass, 0 for the others."""
+def _weights(test: Criterion, centred: Sequence[Floats], means: Sequence[Floats]) -> tuple[Floats, Mask]:
+    """1 / residual variance of the voxels that pass, 0 for the others; which of those pass by rounding.
+
+    One voxel without residual variance would outweigh all others: in SPM the covariance is then its own.
+    """
     interest = np.zeros_like(means[0])
     residual = np.zeros_like(means[0])
+    rounding = np.zeros_like(means[0])
     for run, B, Y, mean in zip(test.model.runs, test.subspaces, centred, means, strict=True):
         projection = run.projection(Y, mean)
         interest += ((B.T @ projection.coefficients) ** 2).sum(axis=0)
         residual += projection.residual
+        rounding += projection.rounding
     passed = interest / test.dof[0] > test.threshold * residual / test.dof[1]
+    exact = passed & (residual <= rounding)
     weights = np.zeros_like(residual)
-    np.divide(test.dof[1], residual, out=weights, where=passed)
-    return weights
+    np.divide(test.dof[1], residual, out=weights, where=passed & ~exact)
+    return weights, exact
 
 
 def _outer_products(centred: Floats, mean: Floats, weights: Floats) -> Floats:

@@ -18,6 +18,9 @@ from bidsglm.spm.highpass import remove
 from bidsglm.spm.space import Decomposition, Factors, decomposition
 from bidsglm.spm.whitening import Whitening
 
+ROUNDING = 1e-12
+"""Share of a series' squares that rounding leaves as a residual where the design explains all of it."""
+
 
 class Projection(NamedTuple):
     """A run's voxels in the space of its design."""
@@ -26,6 +29,8 @@ class Projection(NamedTuple):
     """(r, n_voxels) U' K W Y"""
     residual: Floats
     """(n_voxels,) RSS"""
+    rounding: Floats
+    """(n_voxels,) what RSS must exceed to be more than rounding"""
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,10 @@ class RunModel:
         whitened = self.whitened(centred)
         coefficients = self.basis.T @ whitened
         residual = np.einsum("ij,ij->j", whitened, whitened)
+        rounding = ROUNDING * residual + len(whitened) * (ROUNDING * mean) ** 2
         residual -= np.einsum("ij,ij->j", coefficients, coefficients)
         fitted = coefficients[self.X0.shape[1] :] + self.mean_coefficients * mean
-        return Projection(fitted, np.maximum(residual, 0))
+        return Projection(fitted, np.maximum(residual, 0), rounding)
 
     def parameters(self, projection: Projection) -> Floats:
         """(n_regressors, n_voxels) betas, of minimum norm if the design lacks rank."""

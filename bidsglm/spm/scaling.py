@@ -98,7 +98,7 @@ def thresholds(global_means: Floats, factors: Floats, mask_threshold: float) -> 
 
 
 def within_mask(runs: list[Floats], limits: list[Floats]) -> NDArray[np.bool_]:
-    """Voxels above the threshold in every scan and not constant over all scans.
+    """Voxels above the threshold in every scan, finite and not constant over all scans.
 
     Parameters
     ----------
@@ -118,6 +118,9 @@ def within_mask(runs: list[Floats], limits: list[Floats]) -> NDArray[np.bool_]:
     inside = np.ones(runs[0].shape[1], dtype=bool)
     for Y, limit in zip(runs, limits, strict=True):
         inside &= np.greater(Y, limit[:, None]).all(axis=0)
+        # NaN exceeds nothing, an infinite value everything: it would cost the map its smoothness.
+        with np.errstate(over="ignore", invalid="ignore"):
+            inside &= np.isfinite(Y.sum(axis=0))
     return inside & _varies(runs, inside)
 
 

@@ -16,7 +16,8 @@ from bidsglm.diagnosis.collinearity import (
     correlation_rows,
     regressor_rows,
 )
-from bidsglm.diagnosis.findings import RunReview, findings
+from bidsglm.diagnosis.findings import RunReview, findings, is_told
+from bidsglm.messages import LOG
 from bidsglm.model import Floats, Volume
 from bidsglm.outputs.names import map_name, write_bytes, write_json, write_table
 from bidsglm.report.steps import colour
@@ -150,5 +151,7 @@ def write_diagnosis(writer: UnitWriter) -> dict[str, object]:
                 "correlations": correlation_rows(found),
             }
             diagnoses.append({"run": review.label, "backend": backend, **facts})
-    said = [asdict(finding) for finding in findings(reviews, writer.fitted.prepared.model)]
-    return {"findings": said, "diagnosis": diagnoses}
+    said = findings(reviews, writer.fitted.prepared.model, writer.fitted.review)
+    for finding in filter(is_told, said):
+        LOG.warning("%s: %s. %s %s", writer.unit.prefix, finding.title, finding.text, finding.remedy)
+    return {"findings": [asdict(finding) for finding in said], "diagnosis": diagnoses}

@@ -143,7 +143,8 @@ class _Blocks:
     def __init__(self, fitted: Fitted, masks: Masks) -> None:
         self.model = fitted.prepared.model
         self.series = fitted.data.series["nilearn"], fitted.data.series["spm"]
-        self.mask = masks.nilearn
+        # nilearn's grand mean is over all of its mask, voxels without data among them.
+        self.mask = fitted.data.candidates["nilearn"]
         kind = self.model.spm.global_normalization
         factors = [scaling.scale_factors(s.global_means, kind) for s in self.series[1]]
         self.scans = tuple(factors) if kind == "Scaling" else ()

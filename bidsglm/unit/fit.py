@@ -12,6 +12,7 @@ from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import Inference
 from bidsglm.dataset.images import Data, read_data
 from bidsglm.dataset.tables import paradigms
+from bidsglm.diagnosis.data_checks import DataReview, no_mean_text
 from bidsglm.errors import DataError
 from bidsglm.model import (
     ContrastMaps,
@@ -26,6 +27,7 @@ from bidsglm.model import (
 from bidsglm.outputs.names import map_name
 from bidsglm.statsmodel.combined import with_combined
 from bidsglm.statsmodel.contrasts import LeftOut, resolve_contrasts
+from bidsglm.unit.data_review import data_review
 
 LONGEST_NAME = 255 - len(".nii.gz")
 """Bytes that file systems leave to the name of a map."""
@@ -72,6 +74,8 @@ class Fitted(NamedTuple):
     data: Data
     fits: Mapping[str, Fit]
     notes: tuple[str, ...]
+    review: DataReview
+    """What there is to say of the data"""
     left_out: tuple[LeftOut, ...] = ()
     """Contrasts that this participant cannot have"""
 
@@ -157,8 +161,10 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
                 name: tuple(BACKENDS[name].design(paradigm, model) for paradigm in tables.paradigms)
                 for name in backends
             }
-    for made in designs.values():
+    for name, made in designs.items():
         _check_sizes(unit, made)
+        with _named(_images(unit)):
+            BACKENDS[name].check_designs(made, model)
     columns = [design.names for design in designs[backends[0]]]
     resolved = resolve_contrasts(model, columns, tables.elsewhere)
     contrasts, left_out, contrast_notes = with_combined(model, resolved)
@@ -190,7 +196,7 @@ def fit(prepared: Prepared) -> Fitted:
         for name in backends:
             backend, series = BACKENDS[name], data.series[name]
             with _named(_images(prepared.unit)):
-                mask = backend.mask_from(series, data.candidates[name], model)
+                mask = _mask_from(name, prepared, data)
                 estimates[name] = backend.estimate(prepared.designs[name], series, mask, model)
         usable = {contrast.label: contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
         fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
@@ -200,7 +206,31 @@ def fit(prepared: Prepared) -> Fitted:
         for contrast in prepared.contrasts
         if not usable[contrast.label]
     )
-    return Fitted(prepared, data, fits, (*data.notes, *notes), (*prepared.left_out, *unusable))
+    noise = {name: fit.noise for name, fit in fits.items()}
+    review = data_review(data, model, _labels(prepared.unit), noise)
+    return Fitted(prepared, data, fits, (*data.notes, *notes), review, (*prepared.left_out, *unusable))
+
+
+def _labels(unit: Unit) -> tuple[str, ...]:
+    return tuple(map(run_label, unit.run_prefixes))
+
+
+def _mask_from(name: str, prepared: Prepared, data: Data) -> Mask:
+    """A backend's analysis mask; where it is empty, the images may be the reason and not the threshold."""
+    model = prepared.model
+    try:
+        mask: Mask = BACKENDS[name].mask_from(data.series[name], data.candidates[name], model)
+    except DataError as error:
+        review = data_review(data, model, _labels(prepared.unit))
+        lost = [run for run in review.runs if not run.has_mean]
+        if not lost:
+            raise
+        raise DataError(
+            f"{no_mean_text(lost[0])} Neither package can scale it, and no voxel can exceed SPM's threshold;"
+            " add the mean image back to the series, or fit it with nilearn alone (--backends nilearn) and"
+            " SignalScaling false in the model"
+        ) from error
+    return mask
 
 
 def _images(unit: Unit) -> str:
@@ -233,7 +263,7 @@ def _fit(
 
 def _partly_estimable(prepared: Prepared, usable: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
     """What to say of contrasts that not every run could give."""
-    labels = [run_label(prefix) for prefix in prepared.unit.run_prefixes]
+    labels = _labels(prepared.unit)
     for contrast in prepared.contrasts:
         runs = usable[contrast.label]
         if not runs:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import bidsglm
+from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.outputs.summaries import earlier_summary
@@ -79,11 +80,12 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
     prepared = fitted.prepared
     first = next(iter(fitted.fits.values()))
     backends = tuple(fitted.fits)
+    no_units = without_unit(fitted.review.runs, prepared.model)
     return {
         "status": "finished",
         "bidsglm_version": bidsglm.__version__,
         "digest": stamp.digest,
-        "configuration": stamp.configuration,
+        "configuration": {**stamp.configuration, **({"effects in no unit": no_units} if no_units else {})},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - stamp.started).total_seconds(), 1),
         "participant": prepared.unit.participant,
@@ -96,7 +98,7 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
         "runs": [_run_facts(fitted, i) for i in range(len(prepared.unit.runs))],
         "settings": [list(row) for row in setting_rows(prepared.model, prepared.paradigms)],
         "methods": paragraphs(prepared.model, prepared.paradigms, backends),
-        "effect_units": effect_units(prepared.model),
+        "effect_units": {**effect_units(prepared.model), **no_units},
         "contrasts": [_contrast_summary(fitted, i) for i in range(len(first.maps))],
         "left_out": [each._asdict() for each in fitted.left_out],
         "estimates": {

@@ -88,7 +88,9 @@ def _write_background(writer: UnitWriter) -> None:
     series = next(iter(writer.fitted.data.series.values()))[0]
     step = 20_000  # columns at a time, so that no float64 copy of the run is made
     parts = [
-        series.values(slice(start, start + step)).mean(axis=0) for start in range(0, series.n_voxels, step)
+        # One value that is no number would take the contrast from the whole picture.
+        np.nan_to_num(series.values(slice(start, start + step)), nan=0, posinf=0, neginf=0).mean(axis=0)
+        for start in range(0, series.n_voxels, step)
     ]
     name = f"{writer.unit.prefix}_desc-mean_boldref"
     writer.image(name, np.concatenate(parts), 0.0, {"Description": "mean over the scans of the first run"})

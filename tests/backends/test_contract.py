@@ -9,6 +9,7 @@ from bidsglm.backends import BACKENDS, nilearn_glm, spm12
 
 FUNCTIONS = (
     "check",
+    "check_designs",
     "mask_from",
     "design",
     "estimate",

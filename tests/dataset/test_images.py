@@ -251,7 +251,7 @@ def test_the_mask_is_the_intersection_of_the_runs_masks(tmp_path: Path) -> None:
     bold = save(tmp_path / "bold.nii.gz", make_data(np.random.default_rng(5)))
     low = np.indices(SHAPE)[2] < 4
     masks = [make_mask(tmp_path / "a.nii.gz", half()), make_mask(tmp_path / "b.nii.gz", low)]
-    np.testing.assert_array_equal(read_mask([make_run(bold, m) for m in masks]), half() & low)
+    np.testing.assert_array_equal(read_mask([make_run(bold, m) for m in masks]).voxels, half() & low)
     opposite = make_mask(tmp_path / "c.nii.gz", ~half())
     with pytest.raises(DataError, match=r"a\.nii\.gz: has no voxel in common with c\.nii\.gz"):
         read_mask([make_run(bold, masks[0]), make_run(bold, opposite)])

@@ -1,0 +1,60 @@
+"""Whether designs leave residual degrees of freedom: known before any image is read."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.errors import DataError
+from bidsglm.model import DesignMatrix
+
+
+class Freedom(NamedTuple):
+    """What a run's design uses up."""
+
+    n_scans: int
+    n_columns: int
+    """Regressors and cosines of the filter"""
+    rank: int
+    """Of both together"""
+
+
+def freedom(design: DesignMatrix) -> Freedom:
+    """Count what a design uses up.
+
+    >>> freedom(DesignMatrix(("a", "b"), np.ones((4, 2)), np.empty((4, 0))))
+    Freedom(n_scans=4, n_columns=2, rank=1)
+    """
+    X = np.hstack([design.matrix, design.high_pass_basis])
+    norms = np.linalg.norm(X, axis=0)
+    rank = np.linalg.matrix_rank(X / np.where(norms > 0, norms, 1.0))
+    return Freedom(len(X), X.shape[1], int(rank))
+
+
+def check_freedom(used: Sequence[Freedom], divisor_is_columns: bool = False) -> None:
+    """Refuse runs that leave nothing for the noise.
+
+    Parameters
+    ----------
+    used
+        By each run, or by all together.
+    divisor_is_columns
+        The package divides residuals by scans less columns, whatever their rank.
+
+    Raises
+    ------
+    DataError
+        Naming the run and its columns.
+    """
+    for number, (n_scans, n_columns, rank) in enumerate(used, start=1):
+        if n_scans > (n_columns if divisor_is_columns else rank):
+            continue
+        where = f" of run {number}" if len(used) > 1 else ""
+        why = (
+            "" if rank >= n_scans else f" (its divisor is scans less columns, although their rank is {rank})"
+        )
+        raise DataError(
+            f"{n_columns} columns of regressors and high-pass filter for the {n_scans} scans{where} leave no"
+            f" residual degrees of freedom{why}; use fewer confounds or a longer HighPassFilterCutoffHz"
+            " period"
+        )

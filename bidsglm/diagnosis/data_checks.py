@@ -1,0 +1,273 @@
+"""Checks of the data themselves: voxels without data, values that are not finite, intensities, masks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bidsglm.diagnosis.advice import Finding, Severity, listed, percent, times
+from bidsglm.model import ModelSpecification
+
+NO_MEAN = 2.0
+"""Mean over standard deviation of the median voxel below which a series has lost its mean: images as scanned
+have 10 to 100, demeaned and z-scored ones 0, per cent change around 0.1."""
+LOWEST_MEAN = 1.0
+"""nilearn divides by no less."""
+SOME = 0.001
+"""Share of voxels in another unit from which the map has none."""
+MANY = 0.01
+"""Share of the mask without a result that should be looked at."""
+KEPT = 0.9
+"""Share of a mask that its way to the images' grid should leave."""
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run's voxels within the mask, before smoothing."""
+
+    label: str
+    n_voxels: int
+    n_constant: int
+    """One value in every scan"""
+    n_zero: int
+    """That value is 0"""
+    n_not_finite: int
+    """NaN or infinite in some scan"""
+    n_low: int
+    """Voxels with data whose mean is below what nilearn divides by"""
+    median_mean: float
+    """Over voxels with data"""
+    mean_to_deviation: float
+    """Of the median voxel: mean over standard deviation over the scans"""
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether there is a mean to be per cent of."""
+        return not self.mean_to_deviation < NO_MEAN
+
+
+@dataclass(frozen=True)
+class MaskLoss:
+    """A mask file on its way to the grid of the images, or to what all runs share."""
+
+    name: str
+    share: float
+    """Of its volume that is left"""
+    common: bool
+    """Lost to the masks of the other runs, not to the grid"""
+
+
+@dataclass(frozen=True)
+class DataReview:
+    """A unit's data, as the checks see them."""
+
+    runs: tuple[RunData, ...]
+    n_without_data: int
+    """Voxels of the mask that are constant in any run"""
+    smoothed: bool
+    backends: tuple[str, ...]
+    n_explained: dict[str, int] = field(default_factory=dict)
+    """Backend -> voxels whose residual is rounding"""
+    n_not_pooled: int = 0
+    masks: tuple[MaskLoss, ...] = ()
+
+    @property
+    def n_voxels(self) -> int:
+        """Of the mask."""
+        return max((run.n_voxels for run in self.runs), default=0)
+
+
+def _size(n: int, of: int) -> Severity:
+    return "warning" if n >= MANY * of else "note"
+
+
+def empty_voxels(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
+    """Find voxels of the mask in which nothing was measured."""
+    n = data.n_without_data
+    if not n:
+        return
+    n_zero = max(run.n_zero for run in data.runs)
+    where = "every scan of a run" if len(data.runs) > 1 else "every scan"
+    zero = f", {n_zero:,} of them 0" if n_zero else ""
+    before = " before smoothing" if data.smoothed else ""
+    own = (
+        " nilearn's own FirstLevelModel divides one rounding error by another there, which gives a t of any"
+        " size."
+        if "nilearn" in data.backends
+        else ""
+    )
+    yield Finding(
+        _size(n, data.n_voxels),
+        "voxels-without-data",
+        "Voxels of the mask have no data",
+        f"{n:,} of {data.n_voxels:,} voxels of the mask are constant in {where}{before}{zero}: outside the"
+        " field of view, or set to one value by preprocessing. They have no result in any map (effect NaN, t"
+        f" 0, p 1), and no part in masks, clusters, agreement and group maps.{own}",
+        "Nothing to do if they lie at the edge of the brain; else look at the mask and at the images.",
+        runs=tuple(run.label for run in data.runs if run.n_constant),
+        size=n / data.n_voxels,
+    )
+
+
+def explained_voxels(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
+    """Find voxels of which the design leaves only rounding."""
+    found = {name: n for name, n in data.n_explained.items() if n}
+    if not found and not data.n_not_pooled:
+        return
+    n = max((*found.values(), data.n_not_pooled))
+    pooled = (
+        f" {data.n_not_pooled:,} of them would enter the pooled covariance: they were left out, since SPM's"
+        " own result is then their rounding noise."
+        if data.n_not_pooled
+        else ""
+    )
+    yield Finding(
+        _size(n, data.n_voxels),
+        "voxels-without-residual",
+        "The design explains voxels without remainder",
+        f"In {n:,} of {data.n_voxels:,} voxels of the mask the design explains every scan up to rounding, as"
+        " where an image is constant but for scans that have a column of their own. No noise is left to"
+        f" divide by: they have no result (effect NaN, t 0, p 1).{pooled}",
+        "Look at the images there, and whether they belong into the mask.",
+        backends=tuple(found),
+        size=n / data.n_voxels,
+    )
+
+
+def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
+    """Find voxels that are not a number, or infinite, in some scan."""
+    bad = [run for run in data.runs if run.n_not_finite]
+    if not bad:
+        return
+    counts = listed([f"{run.n_not_finite:,} in {run.label}" for run in bad])
+    n, of = max(run.n_not_finite for run in bad), data.n_voxels
+    where = f" ({counts})" if len(data.runs) > 1 else ""
+    own = {"spm": "SPM has no result there", "nilearn": "nilearn takes 0 for them"}
+    taken = f"{', '.join(own[name] for name in data.backends if name in own)}."
+    if data.smoothed:
+        taken = (
+            "Smoothing takes 0 for them, as SPM and nilearn do: values around them are too low in these"
+            " scans."
+        )
+    yield Finding(
+        "warning",
+        "values-not-finite",
+        "Some values are no numbers",
+        f"{n:,} of {of:,} voxels are NaN or infinite in some"
+        f" scan{', before smoothing' if data.smoothed else ''}{where}. {taken}",
+        "Correct the images, or leave these voxels out of the mask.",
+        runs=tuple(run.label for run in bad),
+        size=n / max(of, 1),
+    )
+
+
+def lost_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
+    """Find series without their mean."""
+    lost = [run for run in data.runs if not run.has_mean]
+    if not lost:
+        return
+    yield Finding(
+        "serious",
+        "no-mean",
+        "The images have no mean",
+        f"{no_mean_text(lost[0])} Effects are therefore in no unit in {_scaled_by(data, model)}: they are"
+        " not percent of anything, and a group must not average them. t, F and p do not depend on the scale"
+        " of a voxel.",
+        "Add the mean image back to the series, or preprocess without demeaning. Else fit with nilearn and"
+        " SignalScaling false: effects are then in the units of the images. SPM scales every run to a grand"
+        " mean of 100, whatever GlobalNormalization says.",
+        runs=tuple(run.label for run in lost),
+        size=NO_MEAN - lost[0].mean_to_deviation,
+    )
+
+
+def no_mean_text(run: RunData) -> str:
+    """Say how far a series has lost its mean."""
+    return (
+        f"The mean over scans of the median voxel is {run.median_mean:.3g}, {times(run.mean_to_deviation)}"
+        " times its standard deviation (images as scanned: 10 to 100 times): the mean was removed, as in"
+        " demeaned, z-scored or percent-change series."
+    )
+
+
+def _scaled_by(data: DataReview, model: ModelSpecification) -> str:
+    names = [
+        title
+        for name, title in (("spm", "SPM"), ("nilearn", "nilearn"))
+        if name in data.backends and (name == "spm" or model.nilearn.signal_scaling is not False)
+    ]
+    return " and ".join(names) or "no package"
+
+
+def low_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
+    """Find voxels by whose mean nilearn does not divide."""
+    if "nilearn" not in data.backends or model.nilearn.signal_scaling is False:
+        return
+    low = [run for run in data.runs if run.n_low and run.has_mean]
+    if not low:
+        return
+    worst = max(low, key=lambda run: run.n_low)
+    grand = model.nilearn.signal_scaling != 0
+    what = "the mean over the mask" if grand else "each voxel's own mean"
+    yield Finding(
+        "serious" if worst.n_low >= SOME * data.n_voxels else "note",
+        "low-means",
+        "nilearn does not scale by means below 1",
+        f"The mean over scans of {worst.n_low:,} of {data.n_voxels:,} voxels is below 1 (that of the median"
+        f" voxel is {worst.median_mean:.3g}). nilearn divides by {what}, but by no less than 1: there its"
+        " effects are 100 times a change in the units of the images, not percent. SPM's scaling has no such"
+        " limit; t, F and p do not depend on it.",
+        "Multiply the images by a number that brings the brain to some hundreds, or set SignalScaling to"
+        " false in Software.Nilearn: effects are then in the units of the images.",
+        backends=("nilearn",),
+        runs=tuple(run.label for run in low),
+        size=worst.n_low / data.n_voxels,
+    )
+
+
+def lossy_masks(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
+    """Find mask files of which little arrives."""
+    lost = [mask for mask in data.masks if mask.share < KEPT]
+    if not lost:
+        return
+    worst = min(lost, key=lambda mask: mask.share)
+    others = f" ({len(lost)} masks lose more than {percent(1 - KEPT)})" if len(lost) > 1 else ""
+    why = "in common with the masks of the other runs" if worst.common else "on the grid of the images"
+    yield Finding(
+        "warning",
+        "mask-loses-voxels",
+        "A mask loses many voxels",
+        f"Of the volume of {worst.name} {percent(worst.share)} is left {why}{others}. What"
+        " lies outside has no result in any package.",
+        "Look at the mask over the images: is it in their space, and whole?",
+        tuple(mask.name for mask in lost),
+        size=1 - worst.share,
+    )
+
+
+CHECKS = (empty_voxels, explained_voxels, missing_values, lost_means, low_means, lossy_masks)
+
+
+def data_findings(data: DataReview, model: ModelSpecification) -> list[Finding]:
+    """Everything there is to say about the data of a unit.
+
+    >>> run = RunData("the run", 400, 8, 8, 0, 0, 900.0, 60.0)
+    >>> found = data_findings(DataReview((run,), 8, False, ("spm",)), ModelSpecification("m", ()))
+    >>> found[0].text[:60]
+    '8 of 400 voxels of the mask are constant in every scan, 8 of'
+    """
+    return [finding for check in CHECKS for finding in check(data, model)]
+
+
+def without_unit(runs: Sequence[RunData], model: ModelSpecification) -> dict[str, str]:
+    """Backend -> why its effects are in no unit.
+
+    >>> without_unit([RunData("the run", 9, 0, 0, 0, 9, 0.5, 50.0)], ModelSpecification("m", ()))
+    {'nilearn': 'arbitrary units (means below 1)'}
+    """
+    found: dict[str, str] = {}
+    scaled = model.nilearn.signal_scaling is not False
+    if any(not run.has_mean for run in runs):
+        why = "arbitrary units (the images have no mean)"
+        found = {"spm": why, **({"nilearn": why} if scaled else {})}
+    elif scaled and any(run.n_low >= SOME * run.n_voxels and run.n_low for run in runs):
+        found = {"nilearn": "arbitrary units (means below 1)"}
+    return found

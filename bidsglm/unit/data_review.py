@@ -1,0 +1,85 @@
+"""What the diagnosis is told of a unit's data: counts within the mask, from what reading them left behind."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from bidsglm.backends.nilearn_signals import mean_signal
+from bidsglm.dataset.images import Data
+from bidsglm.dataset.voxels import VoxelFacts
+from bidsglm.diagnosis.data_checks import LOWEST_MEAN, DataReview, MaskLoss, RunData
+from bidsglm.model import Mask, ModelSpecification, TimeSeries
+
+SAMPLE = 2_000
+"""Voxels that are enough for a median."""
+
+
+def data_review(
+    data: Data,
+    model: ModelSpecification,
+    labels: tuple[str, ...],
+    noise: Mapping[str, Mapping[str, object]] | None = None,
+) -> DataReview:
+    """Count what there is to say of a unit's data.
+
+    Parameters
+    ----------
+    data
+        As read.
+    model
+        With nilearn's scaling.
+    labels
+        Of the runs.
+    noise
+        Backend -> facts of its fit; none before there is one.
+    """
+    name = "nilearn" if "nilearn" in data.series else next(iter(data.series))
+    mask = data.candidates[name]
+    without = np.zeros(mask.size, dtype=np.bool_)
+    for run in data.series[name]:
+        without |= run.without_data if run.without_data is not None else False
+    runs = tuple(
+        _run_data(label, facts, series, mask, model)
+        for label, facts, series in zip(labels, data.facts, data.series[name], strict=True)
+    )
+    noise = noise or {}
+    return DataReview(
+        runs=runs,
+        n_without_data=int(np.count_nonzero(without & mask)),
+        smoothed=model.smoothing_fwhm > 0,
+        backends=tuple(data.series),
+        n_explained={b: _count(facts, "n_voxels_without_residual") for b, facts in noise.items()},
+        n_not_pooled=max((_count(facts, "n_voxels_not_pooled") for facts in noise.values()), default=0),
+        masks=tuple(MaskLoss(loss.path.name, loss.share, loss.common) for loss in data.masks),
+    )
+
+
+def _count(facts: Mapping[str, object], name: str) -> int:
+    found = facts.get(name, 0)
+    return found if isinstance(found, int) else 0
+
+
+def _run_data(
+    label: str, facts: VoxelFacts, series: TimeSeries, mask: Mask, model: ModelSpecification
+) -> RunData:
+    constant = mask & facts.constant
+    still = facts.constant if series.without_data is None else series.without_data
+    usable = np.flatnonzero(mask & ~still & ~facts.not_finite)
+    sample = usable[np.linspace(0, usable.size - 1, min(usable.size, SAMPLE)).astype(np.intp)]
+    values = series.values(sample)
+    means, deviations = values.mean(axis=0), values.std(axis=0)
+    ratios = np.abs(means) / np.where(deviations > 0, deviations, np.inf)
+    low = int(np.count_nonzero(facts.mean[usable] < LOWEST_MEAN))
+    if model.nilearn.signal_scaling not in (0, False):
+        # One number divides all voxels.
+        low = int(usable.size) if mean_signal(series, mask) < LOWEST_MEAN else 0
+    return RunData(
+        label=label,
+        n_voxels=int(np.count_nonzero(mask)),
+        n_constant=int(np.count_nonzero(constant)),
+        n_zero=int(np.count_nonzero(constant & (facts.mean == 0))),
+        n_not_finite=int(np.count_nonzero(mask & facts.not_finite)),
+        n_low=low,
+        median_mean=float(np.median(means)) if means.size else float("nan"),
+        mean_to_deviation=float(np.median(ratios)) if ratios.size else float("nan"),
+    )

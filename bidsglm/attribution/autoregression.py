@@ -46,6 +46,7 @@ class Autoregression:
         if hundredths not in self._inverses:
             Q = self.fitted.basis
             whitened = Q.copy()
+            # nilearn's whitening leaves the first scan as it is
             whitened[1:] -= hundredths / BINS * Q[:-1]
             both = np.hstack([whitened, self.cosines])
             self._inverses[hundredths] = _inverse(both.T @ both)
@@ -58,6 +59,7 @@ def _inverse(A: Floats) -> Floats:
         inverse = np.linalg.inv(A)
     except np.linalg.LinAlgError:
         inverse = np.full_like(A, np.inf)
+    # the columns are orthonormal before whitening: entries stay moderate unless rank is lost
     if np.abs(inverse).max() < SINGULAR:
         return np.asarray(inverse)
     return np.asarray(np.linalg.pinv(A, hermitian=True))
@@ -83,6 +85,7 @@ def autoregression(X: Floats, drifts: Floats, weights: Floats, projected: bool) 
     padded = np.hstack([weights, np.zeros((len(weights), drifts.shape[1]))])
     joint = span(np.hstack([X, drifts]), padded)
     if projected:
+        # coefficients still come from residuals on regressors and drifts, else drift would look like AR(1)
         return Autoregression(joint.basis, span(X, weights), drifts)
     return Autoregression(joint.basis, joint, np.zeros((len(X), 0)))
 
@@ -105,12 +108,15 @@ def coefficients(data: Products, ordinary: Floats) -> Values:
     """
     n, kind = len(ordinary), data.plain.dtype
     place = (data.basis.T @ ordinary).astype(kind)
+    # residual sums without residuals: e'e = y'y - b'b, and e'Le from lagged products in the same way
     b = data.plain @ place
     inner = (ordinary.T @ neighbours(ordinary) / 2).astype(kind)
     r0 = data.power - np.einsum("vq,vq->v", b, b)
     r1 = data.lag_power - np.einsum("vq,vq->v", data.lagged @ place - b @ inner, b)
+    # what rounding leaves of a series that the design explains has no autocorrelation
     floor = np.finfo(kind).eps * n * data.power
     rho: Values = np.zeros_like(r0)
+    # Yule-Walker as in nilearn: products over n - 1 pairs, squares over n scans
     np.divide(r1 * n, r0 * (n - 1), out=rho, where=r0 > floor)
     return rho
 
@@ -169,6 +175,7 @@ def autoregressive_fit(
         explained[members] = np.einsum("vq,vq->v", solved, right[start:stop])
         covariances[k] = rows @ inverse @ rows.T
         group[members] = k
+    # y'W'Wy, the last scan having no successor
     power = (1 + rho**2) * data.power - 2 * rho * data.lag_power - (rho * data.last) ** 2
     return RunFit(effects, covariances, group, np.maximum(power - explained, 0), divisor, (dof, dof))
 
@@ -179,10 +186,12 @@ def _right_sides(data: Products, design: Autoregression, rho: Values) -> Values:
     place = (data.basis.T @ design.fitted.basis).astype(kind)
     r = rho[:, None]
     right = data.plain @ place
+    # X'W'Wy for every voxel's own rho at once, see the head of this module
     right *= 1 + r**2
     right -= r * (data.lagged @ place)
     right -= (rho**2 * data.last)[:, None] * design.fitted.basis[-1].astype(kind)
     if not design.cosines.shape[1]:
         return np.asarray(right)
+    # C'Wy is linear in rho, as the cosines themselves are not whitened
     cosines = data.plain @ (data.basis.T @ design.cosines).astype(kind) - r * data.forward
     return np.hstack([right, cosines])

@@ -54,6 +54,7 @@ def span(X: Floats, weights: Floats) -> Span:
     ([[1.0], [0.0]], [[0.5]])
     """
     space, lengths = _scaled(X)
+    # c' beta = (c'/lengths V D^-1) U'y: the contrast on the orthonormal basis
     return Span(space.left, (weights / lengths) @ (space.right / space.singular))
 
 
@@ -72,6 +73,7 @@ def estimable(X: Floats, weights: Floats) -> bool:
     """
     space, lengths = _scaled(X)
     rows = weights / lengths
+    # weights are compared at the scale of unit columns, as large regressors have small weights
     missing = rows - (rows @ space.right) @ space.right.T
     return bool(np.abs(missing).max(initial=0.0) <= ESTIMABLE * np.abs(rows).max(initial=0.0))
 
@@ -131,6 +133,7 @@ def products(Y: Values, columns: Floats, cosines: Floats) -> Products:
     >>> products(np.array([[1.0], [-1.0], [0.0]]), np.eye(3), np.zeros((3, 0))).lag_power.tolist()
     [-1.0]
     """
+    # regressors of all rules are much alike: their common space is far smaller than their number
     basis = span(columns, np.zeros((0, columns.shape[1]))).basis
     power = np.einsum("tv,tv->v", Y, Y)
     lag_power = np.einsum("tv,tv->v", Y[1:], Y[:-1])
@@ -140,6 +143,7 @@ def products(Y: Values, columns: Floats, cosines: Floats) -> Products:
         transposed @ basis.astype(kind),
         transposed @ neighbours(basis).astype(kind),
         transposed @ following(cosines).astype(kind),
+        # the last row enters apart, as whitening with a first scan left alone is not quite Toeplitz
         Y[-1],
         power,
         lag_power,

@@ -68,6 +68,7 @@ class Designs:
         """Scans minus columns and scans minus rank, as nilearn counts them."""
         designs = self.models.runs[run]
         whole = np.hstack([designs.columns(rules).matrix, designs.drifts[projected]])
+        # nilearn's own tolerance, as it decides the degrees of freedom that nilearn gives
         rank = np.linalg.matrix_rank(whole, np.abs(whole).sum() * np.finfo(float).eps)
         return float(len(whole) - whole.shape[1]), float(len(whole) - rank)
 
@@ -92,6 +93,7 @@ class Designs:
             covariances: Sequence[Floats | None] = [None] * len(self.models.runs)
             if self.models.covariances:
                 covariances = self._covariances[self.covariance_key(combination)]
+            # V may be shared by nearly equal regressors, the designs themselves are not
             runs = [self._filtered(run, combination.rules, combination.filter) for run in self.models.runs]
             weights = [
                 np.pad(rows, ((0, 0), (0, run.X.shape[1] - rows.shape[1])))
@@ -106,6 +108,7 @@ class Designs:
     def _filtered(self, run: RunDesigns, rules: Rules, projected: bool) -> RunColumns:
         X, drifts = run.columns(rules).matrix, run.drifts[projected]
         if projected:
+            # SPM projects cosines off after whitening; nilearn whitens them like other columns
             return RunColumns(X, drifts, run.repetition_time)
         return RunColumns(np.hstack([X, drifts]), np.zeros((len(X), 0)), run.repetition_time)
 
@@ -120,10 +123,13 @@ class Designs:
             return own, whitening(own)
         try:
             here, there = self._in_pool(key), self._in_pool(home)
+            # the pool is biased by its few voxels alike on both sides, so only its change is taken
             moved = [V + a - b for V, a, b in zip(own, here, there, strict=True)]
+            # the change may alter the trace, and SPM's V has a mean variance of 1
             covariances = normalised(moved)
             return covariances, whitening(covariances)
         except ValueError as error:
+            # a pool without voxels that pass F, or a fit that does not settle, must not end the analysis
             note = f"SPM's own covariance of the errors stood in for that of mixed settings: {error}"
             if note not in self.notes:
                 self.notes.append(note)
@@ -134,12 +140,14 @@ class Designs:
             rules, projected, smoother = key
             kind = self.models.serial_correlation
             assert kind != "none"
+            # nilearn's cosines have other lengths; a projection needs orthonormal ones
             cosines = [_orthonormal(run.drifts[projected]) for run in self.models.runs]
             runs = [
                 RunColumns(run.columns(rules).matrix, X0, run.repetition_time)
                 for run, X0 in zip(self.models.runs, cosines, strict=True)
             ]
             factors = self.pool.factors[smoother][True]
+            # SPM's scaling whatever is asked for: Cy weights every voxel by its variance anyway
             data = [self.pool.values(smoother, True, i) * factors[i] for i in range(len(runs))]
             self._sampled[key] = error_covariances(runs, data, kind)
         return self._sampled[key]
@@ -165,6 +173,7 @@ def shared_rules(runs: Sequence[Mapping[Rules, Columns]]) -> dict[Rules, Rules]:
 def _nearly_same(first: Columns, second: Columns) -> bool:
     if first.names != second.names:
         return False
+    # heights do not matter to V, as residuals do not depend on them
     a, b = (c.matrix / np.maximum(np.linalg.norm(c.matrix, axis=0), TINY) for c in (first, second))
     return bool(np.linalg.norm(a - b, axis=0).max(initial=0.0) < NEARLY_SAME)
 

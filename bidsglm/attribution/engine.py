@@ -109,6 +109,7 @@ def explanation(
     notes
         What the reader should know besides.
     """
+    # covariances need far fewer voxels than metrics do
     designs = Designs(models, subset(evidence.sample, POOL))
     table = _table(designs, steps, evidence)
     words = _words_on_events(table.factors, models.runs[0].repetition_time)
@@ -136,16 +137,19 @@ class _Table(NamedTuple):
 def _table(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> _Table:
     sample = evidence.sample
     combinations = CombinationMaps(designs, sample)
+    # nilearn rounds scaled signals to float32: closure is taken on the same rounded signals
     own = CombinationMaps(designs, unscaled(sample.columns, evidence.signals), every_rule=False)
     uncertain = own.uncertain_bins()
     table = _Table([], [], {}, int(uncertain.sum()))
     for index, pair in enumerate(evidence.pairs):
         for name in _map_names(pair):
             changes = _step_maps(combinations, steps, index, name)
+            # each end has its package's rounding, else float32 would look like an error of the method
             pure = own.maps(Combination(), index), combinations.spm_maps(index)
             closure = _closure(pure, name, pair, sample.columns, ~uncertain)
             table.closures.append(closure)
             table.rows.extend(_rows(changes, steps, pair, closure))
+            # t and F do not depend on the height of a regressor, so only effects show it
             if name == "effect":
                 table.factors[pair.spm.specification.name] = _factor_of_events(changes)
         table.rows.extend(_unmodelled_rows(pair, evidence.masks, sample.columns))
@@ -187,6 +191,7 @@ def _closure(
         found, target = (m.effect if kind == "effect" else m.stat for m in (own, maps))
         assert found is not None
         assert target is not None
+        # over the whole map, of which the sample may hold no extreme
         extent = float(np.nanmax(target) - np.nanmin(target))
         worst = float(np.abs(found - target[columns])[voxels].max(initial=0.0))
         distances.append(worst / extent if extent else worst)
@@ -197,6 +202,7 @@ def _metrics(changes: _StepMaps) -> dict[str, Floats]:
     """Value of every combination in every metric, each (2,) * n_steps."""
     values = distances(changes.maps[0], changes.maps)
     if changes.kind != "effect":
+        # p < 0.001 by the degrees of freedom of each combination, which noise and runs change
         limits = np.array([threshold(dof) for dof in changes.dofs])
         above = changes.maps > limits[:, None]
         values[DICE] = unlikeness(above[0], above)
@@ -211,6 +217,7 @@ def _factor_of_events(changes: _StepMaps) -> float:
     """How much larger nilearn's effects are than SPM's by the drawing of events alone."""
     if "events" not in changes.steps:
         return 1.0
+    # the slope minus 1 after this step alone: SPM's effects over nilearn's, the other steps equal
     alone = tuple(int(name == "events") for name in changes.steps)
     return 1 / (1 + float(_metrics(changes)[SLOPE][alone]))
 
@@ -254,10 +261,12 @@ def _step_rows(steps: Sequence[Step], shares: Mapping[str, float], climbed: Mapp
     rows: list[Row] = []
     height = 0.0
     for step in steps:
+        # a step that changes nothing leaves the ladder where it was
         height = climbed.get(step.name, height)
         share = shares.get(step.name, 0.0)
         words = {"step": step.name, "nilearn": step.nilearn, "spm": step.spm}
         rows.append({**words, "ladder": height, "shapley": share})
+    # Shapley values of parts add up; the ladder stands where the last of them left it
     parts = [row for row in rows if row["step"] in PARTS_OF_REGRESSORS]
     if parts:
         together: Row = {
@@ -274,6 +283,7 @@ def _step_rows(steps: Sequence[Step], shares: Mapping[str, float], climbed: Mapp
 def _unmodelled_rows(pair: Pair, masks: Masks, columns: NDArray[np.intp]) -> list[Row]:
     """What degrees of freedom do to z, and in how many voxels only one package has a result."""
     stat = pair.spm.stat[columns]
+    # the same statistic with either package's degrees of freedom: nothing else may move z
     own, other = (_z(stat, maps.dof) for maps in (pair.spm, pair.nilearn))
     moved = float(np.sqrt(np.mean((own - other) ** 2)))
     n_one = float((masks.nilearn ^ masks.spm).sum())

@@ -35,6 +35,7 @@ class CombinationMaps:
         factors = self.block.factors[combination.smoother][combination.scaling]
         fits = self.fits(combination)
         sums = [
+            # a factor per voxel needs no refit: effects scale with it, squares with its square
             RunSum(factor * fit.effects, factor**2 * fit.residual, fit)
             for fit, factor in zip(fits, self._cast(factors), strict=True)
         ]
@@ -45,11 +46,13 @@ class CombinationMaps:
         home = Combination(*(True,) * len(Combination._fields))
         factors, designs, fits = self.block.factors[True][True], self.designs.pooled(home), self.fits(home)
         data = [self.block.values(True, True, run) for run in range(len(fits))]
+        # parameters of the scaled series, with their means, since float32 rounds what SPM stores
         betas = [f * (d.parameters @ Y) for f, d, Y in zip(factors, designs, data, strict=True)]
         squares = [factor**2 * fit.residual for fit, factor in zip(fits, factors, strict=True)]
         error = np.sum(squares, axis=0) / sum(fit.divisor for fit in fits)
         plans = self.designs.models.plans
         rows, shared = rows_of(plans, contrast), len(plans[contrast].runs)
+        # an effect is the mean over its runs, and SPM's images hold it as one weighted sum
         mean = [d._replace(weights=d.weights / shared) for d in designs]
         effect, stat = image_maps(mean, betas, error, rows, plans[contrast].specification.test)
         return StatMaps(effect, stat, ())
@@ -59,6 +62,7 @@ class CombinationMaps:
 
     def fits(self, combination: Combination) -> tuple[RunFit, ...]:
         """Fit every run, for data not scaled by voxel."""
+        # how runs are combined, and a factor of whole series, change no fit
         key = combination._replace(runs=False, scaling=self._scanwise(combination.scaling))
         if key not in self._fits:
             fit = self._pooled_fit if combination.noise else self._autoregressive_fit
@@ -84,6 +88,7 @@ class CombinationMaps:
         key = smoother, self._scanwise(combination.scaling), run
         if key not in self._centred:
             Y = self.block.values(*key)
+            # the constant takes up the means, and sums of squares keep their digits without them
             self._centred[key] = Y - Y.mean(axis=0)
         return self._centred[key]
 
@@ -91,6 +96,7 @@ class CombinationMaps:
         key = combination.smoother, self._scanwise(combination.scaling), run
         if key not in self._products:
             designs = self.designs.models.runs[run]
+            # one basis of the columns of all designs, so that the data are read once for all of them
             parts = [designs.regressors[rules].matrix for rules in self.rules]
             ones = np.ones((len(parts[0]), 1))
             columns = np.hstack([*parts, designs.confounds.matrix, *designs.drifts, ones])
@@ -106,11 +112,13 @@ class CombinationMaps:
     def _bins(self, combination: Combination, run: int) -> NDArray[np.intp]:
         """Coefficients in hundredths; drifts that span the same space give the same ones."""
         if not self.designs.models.autoregressive:
+            # ordinary least squares is AR(1) with a coefficient of 0
             return np.zeros(self.block.columns.size, dtype=np.intp)
         drifts = combination.filter and not self.designs.same_drifts
         key = combination.rules, drifts, combination.smoother, self._scanwise(combination.scaling), run
         if key not in self._coefficients:
             design = self.designs.autoregression(combination.rules, drifts, run)
+            # nilearn takes coefficients from the residuals of the unwhitened fit, on the whole design
             rho = coefficients(self._data(combination, run), design.ordinary)
             self._coefficients[key] = truncated(rho)
         return self._coefficients[key]

@@ -62,11 +62,13 @@ def mixtures(
     parts = list(zip(paradigms, designs, slice_time_refs, strict=True))
     own = [{NILEARN: _regressors(p, d.nilearn), SPM: _regressors(p, d.spm)} for p, d, _ in parts]
     crossed = [_crossed(paradigm, model, reference) for paradigm, _, reference in parts]
+    # response, events and sampling are told apart only where the reproduction meets both designs
     apart = all(
         bool(mixed) and all(_alike(pure[rules], mixed[rules]) for rules in pure)
         for mixed, pure in zip(crossed, own, strict=True)
     )
     if apart:
+        # the pure ones are the packages' own columns, so that closure does not rest on the reproduction
         own = [mixed | pure for mixed, pure in zip(crossed, own, strict=True)]
     runs = [
         RunDesigns(regressors, _confounds(p), _filters(p, d), p.repetition_time)
@@ -78,6 +80,7 @@ def mixtures(
 def _crossed(paradigm: Paradigm, model: ModelSpecification, slice_time_ref: float) -> dict[Rules, Columns]:
     """All mixtures of rules, none where a set of functions has no counterpart."""
     own, other = responses(model)
+    # FIR, Fourier and gamma sets of the two packages have no functions in common
     if own.model not in SHAPES or other.model != "spm":
         return {}
     timing = Timing(
@@ -95,6 +98,7 @@ def _regressors(paradigm: Paradigm, design: DesignMatrix) -> Columns:
     places = [
         i
         for i, name in enumerate(design.names)
+        # a condition may be called drift_something, a drift term has a number
         if name not in others and not (name.startswith(DRIFT) and name[len(DRIFT) :].isdigit())
     ]
     return Columns(tuple(design.names[i] for i in places), design.matrix[:, places])
@@ -110,6 +114,7 @@ def _filters(paradigm: Paradigm, designs: PureDesigns) -> tuple[Floats, Floats]:
 
 def _confounds(paradigm: Paradigm) -> Columns:
     """Confounds without their means, which the constant takes up."""
+    # SPM centres confounds and nilearn does not; both fits are the same beside a constant
     centred = paradigm.confounds - paradigm.confounds.mean(axis=0)
     return Columns(paradigm.confound_names, centred)
 

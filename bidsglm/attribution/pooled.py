@@ -58,11 +58,13 @@ def error_covariances(
     ValueError
         No voxel passes the F test, or the fit does not settle.
     """
+    # spm_est_non_sphericity chooses voxels by an unwhitened fit
     joint = joint_model([r.X for r in runs], [r.cosines for r in runs], [None] * len(runs))
     # pooled_covariance overwrites what it is given
     copies = [Y.copy() for Y in data]
     pooled = covariance.pooled_covariance(covariance.criterion(joint), [copies])
     fits = [
+        # ReML gets cosines as columns, since Cy is of data that are not filtered
         reml(Cy, np.hstack([r.X, r.cosines]), covariance.components(kind, len(r.X), r.repetition_time))
         for Cy, r in zip(pooled.covariances, runs, strict=True)
     ]
@@ -118,7 +120,9 @@ def pooled_designs(
 
 
 def _reduced(run: RunModel, weights: Floats, V: Floats | None, tolerance: float) -> PooledDesign:
+    # run by run, as traces and covariances of block-diagonal designs are sums over runs
     spread = dispersion(JointModel((run,), Decomposition((run.factors,), tolerance)), [V])
+    # B'W: whitening the few columns of B is cheaper than whitening the data
     operator = np.ascontiguousarray(run.whitened(run.basis).T)
     to_parameters = run.factors.right / run.factors.singular
     return PooledDesign(
@@ -172,6 +176,7 @@ def pooled_fit(design: PooledDesign, Y: Values, power: Values) -> RunFit:
     [2.0]
     """
     coefficients = design.coefficients.astype(Y.dtype) @ Y
+    # Pythagoras: |W y|² less what the design and the cosines explain
     residual = power - np.einsum("qv,qv->v", coefficients, coefficients)
     group: NDArray[np.intp] = np.zeros(Y.shape[1], dtype=np.intp)
     return RunFit(
@@ -206,7 +211,9 @@ def image_maps(
     test
         A t has one row.
     """
+    # spm_contrasts sets weights below the tolerance of the design to zero
     weights = cleaned([d.weights[rows].T for d in designs], designs[0].tolerance)
+    # SPM reads its parameters back from float32 images
     rounded = [beta.astype(np.float32) for beta in betas]
     if test == "F":
         whole = Decomposition(tuple(d.factors for d in designs), designs[0].tolerance)

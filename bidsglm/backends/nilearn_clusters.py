@@ -85,6 +85,7 @@ def cluster_peaks(
     """
     above = excursion(volume, height)
     peaks = maxima(volume, above)
+    # distances need no origin
     mm = peaks.voxels @ affine[:3, :3].T
     listed = []
     for number, group in enumerate(_groups(peaks), start=1):
@@ -104,6 +105,7 @@ def excursion(volume: NDArray[np.floating], height: float) -> Excursion:
     array([3, 1])
     """
     labels, number = ndimage.label(volume > height, structure=FACES)
+    # few voxels pass a threshold: all that follows is of them, not of the volume
     voxels = np.argwhere(labels)
     clusters = labels[tuple(voxels.T)].astype(np.intp)
     sizes = np.bincount(clusters, minlength=number + 1)[1:]
@@ -134,7 +136,9 @@ def maxima(volume: NDArray[np.floating], above: Excursion) -> Maxima:
     # The default connectivity of label is by faces, as nilearn joins peaks.
     places, number = ndimage.label(peaks)
     index = np.arange(1, number + 1)
+    # get_clusters_table puts a plateau's peak at its centre of mass, weighted by the map
     centres = np.rint(np.array(ndimage.center_of_mass(np.nan_to_num(volume), places, index))).astype(np.intp)
+    # the centre of a bent plateau lies outside it, and nilearn takes the nearest of its voxels
     for i in np.flatnonzero(places[tuple(centres.T)] != index):
         members = np.argwhere(places == index[i])
         centres[i] = members[np.argmin(np.linalg.norm(members - centres[i], axis=1))]
@@ -146,6 +150,7 @@ def _is_peak(shape: tuple[int, ...], above: Excursion) -> NDArray[np.bool_]:
     """(n_above,) whether no neighbour of its cluster exceeds a voxel, and any differs from it."""
     padded = tuple(n + 2 for n in shape)
     heights, labels = np.full(padded, np.nan), np.zeros(padded, dtype=np.int32)
+    # a frame of NaN marks the outside of the volume, where no comparison holds
     heights[1:-1, 1:-1, 1:-1] = 0.0
     flat = np.ravel_multi_index(tuple((above.voxels + 1).T), padded)
     heights.ravel()[flat], labels.ravel()[flat] = above.heights, above.clusters
@@ -153,9 +158,11 @@ def _is_peak(shape: tuple[int, ...], above: Excursion) -> NDArray[np.bool_]:
     for step in NEIGHBOURS @ np.array([padded[1] * padded[2], padded[2], 1]):
         other = heights.ravel()[flat + step]
         same_cluster = labels.ravel()[flat + step] == above.clusters
+        # nilearn masks other clusters out before it filters, so that a higher neighbour there does not count
         highest &= ~(same_cluster & (other > above.heights))
         # Beyond the volume nothing is compared: nilearn's filters mirror it there.
         flat_around &= (same_cluster & (other == above.heights)) | np.isnan(other)
+    # nilearn drops maxima that equal their minima, the insides of plateaus, but not a cluster of one height
     return highest & (~flat_around | _is_constant(above)[above.clusters - 1])
 
 
@@ -174,6 +181,7 @@ def _groups(peaks: Maxima) -> list[NDArray[np.intp]]:
     """
     if not len(peaks.heights):
         return []
+    # C order within a cluster, from which nilearn's sorts start too
     by_cluster = np.argsort(peaks.clusters, kind="stable")
     groups = np.split(by_cluster, np.flatnonzero(np.diff(peaks.clusters[by_cluster])) + 1)
     groups = [group[np.argsort(-peaks.heights[group])] for group in groups]
@@ -187,6 +195,7 @@ def _apart(mm: Floats, group: NDArray[np.intp], distance: float) -> list[int]:
     for place in group[1:]:
         if len(chosen) == PEAKS_PER_CLUSTER:
             break
+        # only against the last that was kept, see Notes
         if np.linalg.norm(mm[place] - mm[chosen[-1]]) > distance:
             chosen.append(int(place))
     return chosen

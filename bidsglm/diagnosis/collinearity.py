@@ -113,6 +113,7 @@ def variance_inflation(X: Floats, n_first: int, about_mean: bool) -> Floats:
     about_zero = squares(first)
     total = squares(first - first.mean(axis=0)) if about_mean else about_zero
     with np.errstate(divide="ignore", invalid="ignore"):
+        # 1 / (1 - R²) is the j-th diagonal of (X'X)^-1 times |x_j|² about the mean or zero (Marquardt 1970)
         inflation = ((design.right[:n_first] / design.singular) ** 2).sum(axis=1) * total / about_zero
     # a column outside the row space is a sum of others, and the pseudo-inverse says nothing of it
     reached = (design.right[:n_first] ** 2).sum(axis=1)
@@ -136,9 +137,11 @@ def removed_share(X: Floats, drifts: Floats) -> Floats:
     array([1.])
     """
     centred = X - X.mean(axis=0)
+    # variance is about the mean, so the constant's share must not count as the filter's
     slow = basis(drifts - drifts.mean(axis=0))
     with np.errstate(invalid="ignore"):
         share = squares(slow.T @ centred) / squares(centred)
+    # a column that does not vary has no variance of which a share could be removed
     share[squares(centred) <= NOTHING_LEFT**2 * squares(X)] = np.nan
     return np.minimum(share, 1.0)
 
@@ -163,8 +166,10 @@ def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
     X = np.hstack([design.matrix, design.high_pass_basis])
     space = factors(scaled(X))
     n_regressors = len(design.names)
+    # columns at unit length, whose rank does not hang on the units of the confounds
     given = weights / norms(X)[:n_regressors]
     rows = given @ space.right[:n_regressors]
+    # a contrast outside the row space loses length there, and its variance is unbounded
     reached = (rows**2).sum(axis=1) >= (1 - NOTHING_LEFT) * (given**2).sum(axis=1)
     return np.asarray(np.where(reached, ((rows / space.singular) ** 2).sum(axis=1), np.inf))
 
@@ -208,6 +213,7 @@ def diagnosis(
     columns = parts(design, paradigm)
     n = len(columns.names)
     found = factors(scaled(columns.whole)).singular
+    # without full rank the smallest singular value is 0, whatever rounding makes of it
     full = found.size == columns.whole.shape[1]
     return Diagnosis(
         found.size,
@@ -261,6 +267,7 @@ def _contrasts(
     contrasts: Sequence[ContrastSpecification], design: DesignMatrix
 ) -> Iterator[ContrastDiagnosis]:
     """Judge contrasts as the backends do, on the filtered design."""
+    # unscaled columns, as the backends judge: the same contrasts must be left out here and there
     fitted = decomposition([remove(design.matrix, design.high_pass_basis)])
     given = [placed(contrast, design.names) for contrast in contrasts]
     weights = [np.zeros((0, len(design.names))) if rows is None else rows for rows in given]

@@ -95,6 +95,7 @@ def filling_conditions(design: DesignMatrix, paradigm: Paradigm) -> tuple[tuple[
 
     The first functions count, after the response has risen: adjusted R^2 of a line of ones, not centred.
     """
+    # at the start the response still rises, and no sum of regressors is flat
     first = int(np.ceil(RISE / paradigm.repetition_time))
     X = design.matrix[first if first < paradigm.n_scans / 2 else 0 :]
     groups = {
@@ -103,10 +104,12 @@ def filling_conditions(design: DesignMatrix, paradigm: Paradigm) -> tuple[tuple[
         if (columns := function_columns(design.names, name := condition.weight_names[0]))
     }
     limit = EXPLAINED_BY_SETS if any(C.shape[1] > 1 for C in groups.values()) else EXPLAINED
+    # backward elimination: many conditions explain a constant by their number, a few must suffice
     whole = share = _explained(groups)
     while share >= limit and len(groups) > 1:
         fewer = [{k: v for k, v in groups.items() if k != name} for name in groups]
         best = max(fewer, key=_explained)
+        # the next to leave would be missed
         if _explained(best) < max(limit, whole - REDUNDANT):
             break
         groups, share = best, _explained(best)
@@ -118,8 +121,10 @@ def _explained(groups: Mapping[str, Floats]) -> float:
     if not groups:
         return 0.0
     C = np.hstack(list(groups.values()))
+    # about zero and not about the mean, of which a line of ones would have nothing left to explain
     ones = np.ones(len(C))
     residual = ones - C @ np.linalg.lstsq(C, ones, rcond=None)[0]
+    # adjusted for the columns, as any p of n explain p / n of a constant by chance
     free = max(len(C) - C.shape[1], 1)
     return float(1 - residual @ residual / free)
 
@@ -135,11 +140,13 @@ def standard_errors(design: DesignMatrix, conditions: Sequence[str]) -> Standard
         Those that fill the run.
     """
     baseline = [name for name in conditions if BASELINE.search(name.partition(".")[2] or name)]
+    # rest is what others are measured against, so it is the one to leave out
     dropped = (baseline or list(conditions))[-1]
     single = next((name for name in conditions if name != dropped), dropped)
     one = _mean_weights(design, single)
     alone = _error(design, one)
     if len(conditions) == 1:
+        # a condition alone has no other to be compared with: the constant is what it trades with
         known = _without(design, design.names.index("constant")) if "constant" in design.names else design
         return StandardErrors(single, "", alone / _error(known, _mean_weights(known, single)), "", 1.0)
     others = [name for name in conditions if name != single]
@@ -168,6 +175,7 @@ def _mean_weights(design: DesignMatrix, condition: str) -> Floats:
     """Weights of the mean of a condition's functions, (n_regressors,)."""
     columns = function_columns(design.names, condition)
     weights = np.zeros(len(design.names))
+    # functions of a set such as FIR answer for a condition by their mean
     weights[columns] = 1 / len(columns)
     return weights
 
@@ -197,6 +205,7 @@ def sorted_contrasts(
         weights = placed(contrast, names)
         if weights is None or not weights[:, columns].any():
             continue
+        # weights of sum 0 compare the conditions, and what is added to all of them cancels
         sums = np.abs(weights[:, columns].sum(axis=1))
         (hit if np.any(sums > 1e-6 * np.abs(weights).max()) else safe).append(contrast.name)
     return hit, safe

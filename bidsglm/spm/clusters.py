@@ -126,6 +126,7 @@ def local_maxima(volume: NDArray[np.floating], height: float) -> Peaks:
     labels, _ = cluster_labels(volume, height)
     above = labels > 0
     places = np.nonzero(above)
+    # a frame below everything saves the test for the border at each of the 18 steps
     padded = np.full(tuple(n + 2 for n in volume.shape), -np.inf)
     padded[1:-1, 1:-1, 1:-1][above] = volume[above]
     flat = np.ravel_multi_index(tuple(p + 1 for p in places), padded.shape)
@@ -133,6 +134,7 @@ def local_maxima(volume: NDArray[np.floating], height: float) -> Peaks:
     highest = np.ones(len(flat), dtype=np.bool_)
     steps = np.argwhere(FACES_AND_EDGES) - 1
     for step in steps @ np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1]):
+        # spm_max: equal neighbours are maxima both
         highest &= padded.ravel()[flat + step] <= heights
     voxels = np.stack(places, axis=1)[highest]
     return Peaks(voxels, heights[highest], labels[above][highest].astype(np.intp))
@@ -144,7 +146,9 @@ def excursion(statistic_map: StatisticMap, height: float) -> Excursion:
     peaks = local_maxima(statistic_map.volume, height)
     labels, number = cluster_labels(statistic_map.volume, height)
     sizes = np.bincount(labels.ravel(), minlength=number + 1)[1:]
+    # all clusters above the height, of any size: the rates are over what was tested, not what is listed
     p = cluster_probability(field, search.resels, height, sizes * search.resels_per_voxel)
+    # the height goes with the peaks, for the ratio Ec(t) / Ec(u) of one call
     expected = expectation(field, search.resels, np.append(peaks.heights, height)).clusters
     return Excursion(
         peaks,
@@ -183,6 +187,7 @@ def results_table(
     [(1, 2, 6.0, 6.0)]
     """
     above = excursion(statistic_map, height)
+    # the extent threshold hides clusters; it changes no p of a peak or cluster
     kept = above.sizes >= extent
     n_clusters = int(np.count_nonzero(kept))
     mm = above.peaks.voxels @ statistic_map.affine[:3, :3].T + statistic_map.affine[:3, 3]
@@ -202,6 +207,7 @@ def _groups(peaks: Peaks) -> list[NDArray[np.intp]]:
     if not len(peaks.heights):
         return []
     x, y, z = peaks.voxels.T
+    # spm_max lists voxels with x fastest, which decides between equal heights
     order = np.lexsort((x, y, z, -peaks.heights))
     _, first, cluster = np.unique(peaks.clusters[order], return_index=True, return_inverse=True)
     arranged = order[np.argsort(first[cluster], kind="stable")]
@@ -221,6 +227,7 @@ def _apart(mm: Floats, group: NDArray[np.intp], number: float, distance: float) 
 def _set_p(statistic_map: StatisticMap, height: float, extent: int, n_clusters: int) -> float:
     """Probability of at least so many clusters; for one of any size it is a peak's."""
     field, search = statistic_map.field, statistic_map.search
+    # spm_P takes Bonferroni's minimum for one cluster of any size, the set's p included
     if n_clusters == 1 and extent == 0:
         return float(peak_p(field, search, height))
     size = extent * search.resels_per_voxel
@@ -234,6 +241,7 @@ def _cells(
     field, search = statistic_map.field, statistic_map.search
     cluster = above.peaks.clusters[peaks] - 1
     heights = above.peaks.heights[peaks]
+    # spm_P with one resel of dimension 0: a Poisson probability in place of the tail itself
     p = -np.expm1(-upper_tail(field, heights))
     columns = (
         above.cluster_p_fwe[cluster],

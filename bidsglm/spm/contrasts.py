@@ -92,6 +92,7 @@ def t_maps(weights: Sequence[Floats], betas: Sequence[Singles], error: Floats, v
     >>> [m.tolist() for m in maps]
     [[6.0], [4.0], [3.0]]
     """
+    # spm_contrasts adds up float32 beta images and writes a float32 con image, which t then reads
     effect = single(_combined([c.T for c in weights], betas)[0])
     spread = error * variance
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -116,14 +117,18 @@ def f_test(weights: Sequence[Floats], design: Decomposition, design_covariances:
     1.0
     """
     parts = [f.right.T @ c / f.singular[:, None] for f, c in zip(design.runs, weights, strict=True)]
+    # spm_sp's rule: entries below the tolerance are zero, lest rounding add a row to the test
     z = np.vstack([np.where(np.abs(part) < design.tolerance, 0.0, part) for part in parts])
+    # redundant rows fall out here: F is of the space that the rows span
     left = decomposition([z]).runs[0].left
     ends = np.cumsum([f.singular.size for f in design.runs])[:-1]
     bases = np.split(left, ends)
+    # H = B' D V', so that |H beta|² is the extra sum of squares without a fit of the reduced design
     roots = tuple((B.T * f.singular) @ f.right.T for B, f in zip(bases, design.runs, strict=True))
     G = np.zeros((z.shape[1],) * 2)[: left.shape[1], : left.shape[1]]
     for B, inner in zip(bases, design_covariances, strict=True):
         G = G + B.T @ inner @ B
+    # tr(M V) and tr(M V M V) of the projector M on the tested space (spm_SpUtil 'trMV')
     return FTest(roots, float(np.trace(G)), float((G * G.T).sum()))
 
 
@@ -145,6 +150,7 @@ def f_maps(test: FTest, betas: Sequence[Singles], error: Floats) -> FMaps:
     """
     extra = single((_combined(test.roots, betas) ** 2).sum(axis=0))
     with np.errstate(divide="ignore", invalid="ignore"):
+        # tr(M V) is the expected sum of squares per unit of variance, whatever V is
         return FMaps(extra, single(extra / test.trace / error))
 
 
@@ -161,6 +167,7 @@ def _combined(rows: Sequence[Floats], betas: Sequence[Singles]) -> Floats:
     """Sum of rows times parameters over runs, without the parameters of weight zero."""
     total = np.zeros((len(rows[0]), betas[0].shape[1]))
     for row, beta in zip(rows, betas, strict=True):
+        # spm_contrasts adds up the images whose weight is not 0
         used = np.flatnonzero(row.any(axis=0))
         total += row[:, used] @ beta[used].astype(np.float64)
     return total

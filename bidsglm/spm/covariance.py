@@ -64,17 +64,22 @@ def components(serial_correlation: Literal["AR(1)", "FAST"], n_scans: int, repet
 def _autoregressive(n_scans: int) -> Floats:
     def correlation(a: float) -> Floats:
         rho = a ** np.arange(n_scans, dtype=float)
+        # spm_Q cuts the tail, which makes the components banded
         return np.where(rho > NEGLIGIBLE_CORRELATION, rho, 0.0)
 
     rho = correlation(EXPANSION_POINT)
+    # a forward difference as in spm_diff: the exact derivative would give other components
     slope = (correlation(EXPANSION_POINT + DIFFERENCE_STEP) - rho) / DIFFERENCE_STEP
+    # spm_Ce: rho is linear about the expansion point, and these two span its value and slope
     return np.stack([rho - EXPANSION_POINT * slope, rho + EXPANSION_POINT * slope])
 
 
 def _exponentials(n_scans: int, repetition_time: float) -> Floats:
     lag = np.arange(n_scans) * repetition_time
+    # a quarter TR: a faster decay cannot be told from white noise
     shortest = int(np.floor(np.log2(repetition_time / 4)))
     exponents = range(shortest, FAST_LONGEST + 1)[:FAST_TIME_CONSTANTS]
+    # a decay times powers of the lag: its derivatives to the rate, which let the fit move it
     return np.stack([lag**j * np.exp(-lag / 2.0**k) for k in exponents for j in range(FAST_POWERS)])
 
 
@@ -111,6 +116,7 @@ def criterion(model: JointModel) -> Criterion:
     >>> test.dof, round(test.threshold, 2)
     ((1, 7), 29.25)
     """
+    # spm_est_non_sphericity tests whatever is no constant, so confounds choose voxels too
     subspaces = _interest(model.decomposition)
     n_scans = sum(len(run.X0) for run in model.runs)
     dof = (sum(B.shape[1] for B in subspaces), n_scans - model.decomposition.rank)
@@ -123,10 +129,13 @@ def _interest(decomposed: Decomposition) -> tuple[Floats, ...]:
     """Bases, in the coordinates of U, of what the constants leave of the other columns."""
     others = [np.eye(len(f.right))[:, :-1] for f in decomposed.runs]
     constants = [np.eye(len(f.right))[:, -1:] for f in decomposed.runs]
+    # spm_FcUtil: unit vectors outside the row space are no contrasts of a design without full rank
     others, constants = _in_row_space(others, decomposed), _in_row_space(constants, decomposed)
     coordinates = []
     for factors, E0, E1 in zip(decomposed.runs, constants, others, strict=True):
+        # what the constants leave of the other columns, spm_FcUtil's effects of interest
         contrast = E1 - E0 @ (np.linalg.pinv(E0) @ E1)
+        # D^-1 V' c: the contrast among the left singular vectors of the design
         z = factors.right.T @ contrast / factors.singular[:, None]
         coordinates.append(np.where(np.abs(z) < decomposed.tolerance, 0.0, z))
     return tuple(f.left for f in decomposition(coordinates).runs)
@@ -178,6 +187,7 @@ def pooled_covariance(test: Criterion, chunks: Iterable[Sequence[Floats]]) -> Po
     selected = []
     n_exact = 0
     for runs in chunks:
+        # a mean of 100 beside noise of a few per cent would cost digits in every sum of squares
         means = [Y.mean(axis=0) for Y in runs]
         for Y, mean in zip(runs, means, strict=True):
             Y -= mean
@@ -186,6 +196,7 @@ def pooled_covariance(test: Criterion, chunks: Iterable[Sequence[Floats]]) -> Po
         chosen = weights > 0
         selected.append(chosen)
         for total, Y, mean in zip(totals, runs, means, strict=True):
+            # SPM pools the data themselves, not their residuals: ReML takes the design out later
             total += _outer_products(Y[:, chosen], mean[chosen], weights[chosen])
     found = np.concatenate(selected)
     n_found = np.count_nonzero(found)
@@ -207,6 +218,7 @@ def _weights(test: Criterion, centred: Sequence[Floats], means: Sequence[Floats]
         interest += ((B.T @ projection.coefficients) ** 2).sum(axis=0)
         residual += projection.residual
         rounding += projection.rounding
+    # F of the filtered, unwhitened fit of all runs: the Cy of each run is of the same voxels
     passed = interest / test.dof[0] > test.threshold * residual / test.dof[1]
     exact = passed & (residual <= rounding)
     weights = np.zeros_like(residual)
@@ -217,5 +229,6 @@ def _weights(test: Criterion, centred: Sequence[Floats], means: Sequence[Floats]
 def _outer_products(centred: Floats, mean: Floats, weights: Floats) -> Floats:
     """Sum of w y y' over voxels, from series without their mean, which is put back."""
     cross = centred @ (weights * mean)
+    # one symmetric product; the mean comes back as m 1' + 1 m' and 1 1' terms of (y + m)(y + m)'
     root = centred * np.sqrt(weights)
     return np.asarray(root @ root.T + np.add.outer(cross, cross) + weights @ mean**2)

@@ -70,10 +70,13 @@ class RunModel:
         """
         whitened = self.whitened(centred)
         coefficients = self.basis.T @ whitened
+        # Pythagoras in place of the residuals, which would be another array of the data's size
         residual = np.einsum("ij,ij->j", whitened, whitened)
         rounding = ROUNDING * residual + len(whitened) * (ROUNDING * mean) ** 2
         residual -= np.einsum("ij,ij->j", coefficients, coefficients)
+        # the means were taken out of the data, so their share of the coefficients is added
         fitted = coefficients[self.X0.shape[1] :] + self.mean_coefficients * mean
+        # series that the design explains fully may come out below 0 by rounding
         return Projection(fitted, np.maximum(residual, 0), rounding)
 
     def parameters(self, projection: Projection) -> Floats:
@@ -82,6 +85,7 @@ class RunModel:
 
     def residuals(self, Y: Floats) -> Floats:
         """(n_scans, n_voxels) of the whitened, filtered data."""
+        # spm_spm whitens first and filters then; the two do not commute
         filtered = remove(self.whitened(Y), self.X0)
         return np.asarray(filtered - self.factors.left @ (self.factors.left.T @ filtered))
 
@@ -163,15 +167,20 @@ def dispersion(model: JointModel, covariances: Sequence[Floats | None]) -> Dispe
         VK = _error_covariance(run, V)
         U, d, right = run.factors
         VU = VK @ U
+        # U' V U of the design's space is all that the traces and Bcov need of V
         G = U.T @ VU
+        # tr(R V) with R = I - U U' (K. Worsley and K. Friston 1995, spm_SpUtil 'trRV')
         trace += float(np.trace(VK) - np.trace(G))
+        # tr(R V R V) multiplied out, with squares of entries for traces of symmetric products
         squared += float((VK**2).sum() - 2 * (VU**2).sum() + (G**2).sum())
         inner.append(G)
+        # Bcov = A+ V A+' with A+ = V D^-1 U'
         parameters.append((right / d) @ G @ (right / d).T)
     return Dispersion(trace, squared, tuple(inner), tuple(parameters))
 
 
 def _error_covariance(run: RunModel, V: Floats | None) -> Floats:
     V = np.eye(len(run.X0)) if V is None else V
+    # K W V W' K': V comes in as it is, since truncation of W leaves W V W' only nearly I
     half = remove(run.whitened(V), run.X0)
     return remove(run.whitened(half.T), run.X0)

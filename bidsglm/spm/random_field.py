@@ -112,7 +112,9 @@ def ec_densities(field: Field, height: ArrayLike) -> Floats:
 
 def _t_densities(t: Floats, dof: float) -> tuple[Floats, ...]:
     """Dimension 1 to 3 for Student's t."""
+    # K. Worsley et al. (1996), table II, Student's t; resels in place of roughness bring in 4 ln 2
     bell = (1 + t**2 / dof) ** ((1 - dof) / 2)
+    # logarithms, as gamma functions overflow above 340 degrees of freedom
     ratio = np.exp(gammaln((dof + 1) / 2) - gammaln(dof / 2))
     return (
         FOUR_LN_2**0.5 / (2 * np.pi) * bell,
@@ -124,6 +126,7 @@ def _t_densities(t: Floats, dof: float) -> tuple[Floats, ...]:
 def _f_densities(f: Floats, k: float, v: float) -> tuple[Floats, ...]:
     """Dimension 1 to 3 for F with k and v degrees of freedom; 0 where k + v ≤ dimension defines none."""
     scale = FOUR_LN_2 / (2 * np.pi)
+    # table II, F, in x = k f / v; just above 0, where the powers of small k have their pole
     x = k * np.maximum(f, np.finfo(np.float64).tiny) / v
     log_beta = gammaln(v / 2) + gammaln(k / 2)
     tail = (1 + x) ** (-(v + k - 2) / 2)
@@ -131,6 +134,7 @@ def _f_densities(f: Floats, k: float, v: float) -> tuple[Floats, ...]:
         np.exp(gammaln((v + k - i) / 2) - log_beta) * x ** ((k - i) / 2) if v + k > i else np.zeros_like(x)
         for i in (1, 2, 3)
     )
+    # the polynomial of dimension 3, which for small v rises again with height
     cubic = (v - 1) * (v - 2) * x**2 - (2 * v * k - v - k - 1) * x + (k - 1) * (k - 2)
     return (
         scale**0.5 * first * np.sqrt(2) * tail,
@@ -156,6 +160,7 @@ def expectation(field: Field, resels: tuple[float, ...], height: ArrayLike) -> E
     (3.325531, 0.123445)
     """
     counts = _dimensioned(resels)
+    # spm_P_RF floors every density, those that are negative low in the field among them
     densities = np.maximum(ec_densities(field, height)[: len(counts)], DENSITY_FLOOR)
     maxima = counts.reshape((-1,) + (1,) * np.ndim(height)) * densities
     # EN / EM_d: the expected volume above the height over the highest term of the expected number
@@ -189,11 +194,13 @@ def cluster_probability(
     expected = expectation(field, resels, height)
     dimension = len(_dimensioned(resels)) - 1
     k = np.asarray(size, dtype=np.float64)
+    # K. Friston et al. (1994), equation for P(n > k): sizes to the power 2/d are exponential
     if dimension:
         beta = (gamma(dimension / 2 + 1) / expected.cluster_resels) ** (2 / dimension)
         uncorrected = np.exp(-beta * k ** (2 / dimension))
     else:
         uncorrected = np.ones(np.broadcast_shapes(k.shape, expected.clusters.shape))
+    # clusters of at least k come as a Poisson process too, thinned by the probability of their size
     rate = np.maximum((expected.clusters + DENSITY_FLOOR) * uncorrected, 0)
     return Probability(np.asarray(pdtrc(n_clusters - 1, rate)), np.asarray(uncorrected))
 
@@ -210,4 +217,5 @@ def peak_p(field: Field, search: SearchVolume, height: ArrayLike) -> Floats:
     array([0.4634 , 0.05506])
     """
     random_field = cluster_probability(field, search.resels, height).corrected
+    # fmin passes over NaN: without an estimate of smoothness Bonferroni's is left
     return np.fmin(random_field, np.minimum(1, search.n_voxels * upper_tail(field, height)))

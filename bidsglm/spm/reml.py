@@ -73,9 +73,12 @@ def design_space(design: Floats) -> Floats:
     >>> design_space(np.diag([1.0, 1e-9, 0.0])).shape
     (3, 1)
     """
+    # spm_svd counts the columns in its criterion, so columns of zeros must not be among them
     columns = design[:, np.any(design != 0, axis=0)]
     left, singular, _ = np.linalg.svd(columns, full_matrices=False)
     power = singular**2
+    # spm_svd: squares of the singular values over their mean. A plain SVD of the design gives what
+    # SPM's detour over X'X gives, without squaring the condition number
     keep = power * columns.shape[1] / power.sum() > 64 * np.finfo(float).eps
     return np.asarray(left[:, keep])
 
@@ -110,6 +113,7 @@ def reml(covariance: Floats, design: Floats, components: Floats) -> Reml:
     for _ in range(MAX_RESTARTS):
         fit = _iterate(covariance, Z, components[active], (prior, step), gains)
         if not fit.diverged:
+            # a component is dropped only after a whole round, as the evidence needs the curvature at its end
             if _settled(fit):
                 h = np.zeros(len(components))
                 h[active] = fit.h
@@ -117,6 +121,7 @@ def reml(covariance: Floats, design: Floats, components: Floats) -> Reml:
             active = active[_needed(fit, prior)]
             if not active.size:
                 break
+        # spm_reml calls itself again with twice the prior's precision, and from the step it had come to
         prior, step = 2 * prior, fit.step
     raise ValueError("the variance components of the serial correlation do not settle")
 
@@ -128,17 +133,22 @@ def _iterate(Cy: Floats, Z: Floats, rows: Floats, start: tuple[float, float], ga
     diverged = False
     for _ in range(MAX_ITERATIONS):
         gradient, curvature = _derivatives(toeplitz(h @ rows), Cy, Z, rows)
+        # Gaussian hyperprior of mean 0, which keeps components finite that the data do not tell apart
         gradient -= prior * h
         curvature -= prior * np.eye(len(h))
         change = _damped_step(gradient, curvature, t)
         h = h + change
+        # the gain that the quadratic approximation promises; the log-likelihood itself is never computed
         gain = float(gradient @ change)
         gains.append(gain)
+        # spm_reml's schedule: a promise that grows means overshooting, so the time shrinks at once and
+        # grows back slowly
         t = max(t - 1, STEP_RANGE[0]) if gain > last else min(t + 0.25, STEP_RANGE[1])
         last = gain
         diverged = not np.isfinite(gain) or bool(np.abs(change).max() > WILD_STEP)
         if diverged or gain < ENOUGH_GAIN:
             break
+    # the precision is that before the last step, as SPM has it when it leaves the loop
     return _Fit(h, toeplitz(h @ rows), -curvature, t, diverged)
 
 
@@ -153,23 +163,30 @@ def _derivatives(C: Floats, Cy: Floats, Z: Floats, rows: Floats) -> tuple[Floats
     """Gradient and expected curvature of the restricted log-likelihood, without prior."""
     iC = regularised_inverse(C)
     A = iC @ Z
+    # residual-forming matrix: P e = iC (e - fit), which takes the design out of the likelihood
     P = iC - A @ regularised_inverse(Z.T @ A) @ A.T
     n = len(C)
+    # n - 1 zeros behind keep the circular correlation from wrapping around
     size = next_fast_len(2 * n - 1, real=True)
     lags = np.zeros((len(rows), size))
     lags[:, :n] = rows
     lags[:, size - n + 1 :] = rows[:, :0:-1]
     distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    # gradient -tr(P Q (I - P Cy)) / 2: a Toeplitz Q needs the sums along the diagonals alone
     sums = np.bincount(distance.ravel(), weights=(P - P @ Cy @ P).ravel(), minlength=n)
+    # expected curvature -tr(P Q_i P Q_j) / 2, Fisher's information in place of the Hessian
     correlation = irfft2(np.abs(rfft2(P, (size, size))) ** 2, (size, size))
     return -rows @ sums / 2, np.asarray(-lags @ correlation @ lags.T / 2)
 
 
 def _damped_step(gradient: Floats, curvature: Floats, t: float) -> Floats:
     """Integrate dh/ds = gradient + curvature h over a time that fits the curvature."""
+    # spm_dx: the unit of time is the geometric mean of the curvatures, so that a step is near Newton's
     time = np.exp(t - _log_determinant(curvature) / len(gradient))
     if time > FULL_STEP:
         return np.asarray(-np.linalg.pinv(curvature, rcond=len(gradient) * np.finfo(float).eps) @ gradient)
+    # local linearisation: exp(time J) - I over J times the gradient, as one block of a larger exponential,
+    # which needs no inverse of a curvature that may be singular
     flow = np.zeros((len(gradient) + 1,) * 2)
     flow[1:, 0] = time * gradient
     flow[1:, 1:] = time * curvature
@@ -177,6 +194,7 @@ def _damped_step(gradient: Floats, curvature: Floats, t: float) -> Floats:
 
 
 def _log_determinant(A: Floats) -> float:
+    # spm_logdet leaves out dimensions without variance, which a reduced prior has
     used = np.diag(A) != 0
     singular = np.linalg.svd(A[np.ix_(used, used)], compute_uv=False)
     return float(np.log(singular[(singular > LOG_RANGE[0]) & (singular < LOG_RANGE[1])]).sum())
@@ -184,10 +202,12 @@ def _log_determinant(A: Floats) -> float:
 
 def _settled(fit: _Fit) -> bool:
     """Whether SPM keeps all components: V is a covariance and h well determined."""
+    # spm_reml stops dropping components once its step has shrunk so far, lest it restart for ever
     if fit.step <= -FIRST_STEP:
         return True
     if np.linalg.eigvalsh(fit.V)[0] < 0:
         return False
+    # components that the data do not tell apart make the information nearly singular
     return bool(np.log(np.linalg.cond(fit.precision, 1)) <= ILL_CONDITIONED)
 
 
@@ -199,10 +219,12 @@ def _needed(fit: _Fit, prior: float) -> Floats:
     kept = np.ones(n, dtype=bool)
     for i in range(n):
         at = np.flatnonzero(kept)
+        # a prior variance of 0 is the model without the component
         reduced = np.diag(np.where(at == i, 0.0, 1 / prior))
         gain, new_mean, new_covariance = _reduction(mean[at], covariance[np.ix_(at, at)], reduced, prior)
         if gain > REDUNDANT:
             kept[i] = False
+            # the next component is judged under the posterior that the reduced prior leaves
             mean[at] = new_mean
             covariance[np.ix_(at, at)] = new_covariance
     return kept
@@ -218,7 +240,9 @@ def _reduction(
         return np.asarray(np.linalg.inv(A + REDUCTION_RIDGE * identity))
 
     qP, pP, rP = inverse(covariance), inverse(identity / prior), inverse(reduced)
+    # Gaussian densities multiply: the likelihood's precision is the posterior's less the full prior's
     sC = inverse(qP + rP - pP)
     sE = qP @ mean
+    # spm_log_evidence_reduce (K. Friston and W. Penny, NeuroImage 56:2089-2099, 2011); prior means are 0
     evidence = _log_determinant(rP @ qP @ sC @ inverse(pP)) - (mean @ qP @ mean - sE @ sC @ sE)
     return float(evidence / 2), sC @ sE, sC

@@ -101,6 +101,7 @@ def group_estimate(images: Images, design: Floats, explicit: Mask | None = None)
     n_subjects, n_voxels = images.shape
     space = factors(design)
     rank = space.singular.size
+    # no degree of freedom is left to estimate the variance from
     if n_subjects <= rank:
         raise ValueError(f"{n_subjects} subjects are too few for a model of {rank} independent columns")
     mask = np.zeros(n_voxels, dtype=np.bool_)
@@ -112,6 +113,7 @@ def group_estimate(images: Images, design: Floats, explicit: Mask | None = None)
         y = block[:, inside].astype(np.float64)
         scores = space.left.T @ y
         mask[part] = inside
+        # V D^-1 U' y: of minimum norm where the columns depend on each other
         betas[:, part][:, inside] = (space.right / space.singular) @ scores
         residuals = y - space.left @ scores
         mean_square[part][inside] = (residuals**2).sum(axis=0) / (n_subjects - rank)
@@ -180,6 +182,7 @@ def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupContrast:
     if not is_estimable(estimate.design, rows):
         raise ValueError("The contrast cannot be estimated from the subjects' covariates")
     space = factors(estimate.design)
+    # the shape tells t from F, as an F of one row is two-sided
     if np.ndim(weights) == 1:
         return _t_contrast(estimate, space, rows[0])
     return _f_contrast(estimate, space, rows)
@@ -187,8 +190,10 @@ def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupContrast:
 
 def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupContrast:
     """Effect, its variance and t."""
+    # effects come from the float32 betas without those of weight 0, as spm_contrasts adds them
     used = np.flatnonzero(weights)
     effect = (weights[used] @ estimate.betas[used].astype(np.float64)).astype(np.float32)
+    # c (X'X)+ c' = |c V D^-1|²: with V = I there are no traces to take
     scale = float(np.sum((weights @ space.right / space.singular) ** 2))
     variance = estimate.residual_mean_square * scale
     stat = _inside(estimate.mask, effect, np.sqrt(variance))
@@ -197,7 +202,9 @@ def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> Gro
 
 def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupContrast:
     """F of the subspace that the rows span; the extra sum of squares is rounded to float32 as SPM's is."""
+    # basis of D^-1 V' c, so that redundant rows test nothing twice
     directions = factors((weights @ space.right / space.singular).T).left
+    # H = B' D V' of spm_FcUtil: |H beta|² is the extra sum of squares
     projector = directions.T @ (space.right * space.singular).T
     extra = np.zeros(estimate.mask.shape, dtype=np.float32)
     for part in _chunks(len(extra), len(weights)):
@@ -211,6 +218,7 @@ def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> Gro
 def _inside(mask: Mask, numerator: NDArray[np.floating], denominator: Floats) -> NDArray[np.float32]:
     """Ratio inside the mask, 0 outside."""
     ratio = np.zeros(mask.shape)
+    # SPM's statistic images are 0 outside the mask, its others NaN
     np.divide(numerator, denominator, out=ratio, where=mask)
     return ratio.astype(np.float32)
 
@@ -239,5 +247,6 @@ def standardised_residuals(images: Images, estimate: GroupEstimate) -> Iterator[
     parts = [part for part in _chunks(len(mask), n_subjects) if mask[part].any()]
     scores = np.hstack([left.T @ images[:, part][:, mask[part]].astype(np.float64) for part in parts])
     deviation = np.sqrt(estimate.residual_mean_square[mask])
+    # one subject at a time: all residuals together would be another copy of the data
     for subject in residual_scans(n_subjects):
         yield (images[int(subject)][mask] - left[subject] @ scores) / deviation

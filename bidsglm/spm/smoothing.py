@@ -53,13 +53,16 @@ def kernel(fwhm_voxels: float) -> Floats:
     if not 0 <= fwhm_voxels < np.inf:
         raise ValueError(f"The smoothing width must be a finite number from 0 on, not {fwhm_voxels}")
     sigma = fwhm_voxels / FWHM_PER_SIGMA
+    # 0 would divide by 0; at this floor the kernel is 1 at the centre
     variance = sigma**2 + VARIANCE_FLOOR
     half_width = int(np.floor(HALF_WIDTH_IN_SIGMA * sigma + 0.5))
     x = np.arange(-half_width, half_width + 1, dtype=np.float64)
+    # second difference of the integral of erf: the B-spline is a box convolved with a box
     shifts, signs = np.array([[1.0], [-1.0], [0.0]]), np.array([[1.0], [1.0], [-2.0]])
     shifted = x + shifts
     step = (signs * shifted * erf(shifted / np.sqrt(2 * variance))).sum(axis=0) / 2
     bell = (signs * np.exp(-(shifted**2) / (2 * variance))).sum(axis=0) * np.sqrt(variance / (2 * np.pi))
+    # far out the two terms cancel, and rounding may leave less than 0
     weights = np.maximum(step + bell, 0)
     return np.asarray(weights / weights.sum())
 
@@ -89,6 +92,7 @@ def smoothing_matrix(n: int, fwhm_voxels: float, renormalise: bool = False) -> F
     distance = np.arange(n) - np.arange(n)[:, None] + half_width
     inside = (distance >= 0) & (distance < len(weights))
     matrix = np.where(inside, weights[np.where(inside, distance, 0)], 0.0)
+    # spm_conv_vol renormalises along z only, where it keeps slices; x and y fall off to zeros
     return matrix / matrix.sum(axis=1, keepdims=True) if renormalise else matrix
 
 
@@ -145,6 +149,7 @@ def apply_separable(matrices: Matrices, volume: NDArray[np.floating]) -> Floats:
     >>> float(apply_separable(matrices, impulse)[4, 4, 4].round(4))
     0.0752
     """
+    # NIfTI data lie in Fortran order: the transposed problem reads them without a copy
     if volume.flags.f_contiguous and not volume.flags.c_contiguous:
         return apply_separable(matrices[::-1], volume.T).T
     x, y, z = matrices

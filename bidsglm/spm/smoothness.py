@@ -53,6 +53,7 @@ def residual_scans(n_scans: int) -> NDArray[np.intp]:
     >>> residual_scans(128)[[0, 1, 2, -1]]
     array([  0,   2,   4, 127])
     """
+    # spm_spm's round(linspace(...)), from 1 there and halves up
     positions = np.linspace(1, n_scans, min(n_scans, MAX_RESIDUAL_IMAGES))
     return np.asarray(np.floor(positions + 0.5) - 1, dtype=np.intp)
 
@@ -72,8 +73,10 @@ def cells(mask: Mask) -> Cells:
     column = np.full(mask.shape, -1, dtype=np.intp)
     column[mask] = np.arange(np.count_nonzero(mask))
     complete = np.ones(mask.shape, dtype=np.bool_)
+    # all eight voxels of the cell must be there, not only the three whose differences are taken
     for step in product((False, True), repeat=3):
         complete &= _forward(mask, step)
+    # a single slice has no difference across it: the field is of two dimensions
     axes = [axis for axis in range(3) if mask.shape[axis] > 1]
     steps = [tuple(other == axis for other in range(3)) for axis in axes]
     return Cells(column[complete], tuple(_forward(column, step)[complete] for step in steps))
@@ -117,8 +120,10 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
     n_images = 0
     for n_images, image in enumerate(residuals, start=1):  # noqa: B007
         _add_products(products, image, places)
+    # residuals vary less than the errors, by the share of the degrees of freedom that the design took
     covariance = products / max(n_images, 1) * (n_scans / (n_scans - rank))
     determinant = np.linalg.det(covariance.transpose(2, 0, 1))
+    # rounding can make the determinant of a nearly flat cell negative
     resels = np.sqrt(np.maximum(determinant, 0) / FOUR_LN_2**n_axes)
     resels_per_voxel = np.full(np.count_nonzero(mask), np.nan)
     resels_per_voxel[places.voxel] = resels
@@ -133,6 +138,7 @@ def _add_products(products: Floats, image: Floats, places: Cells) -> None:
     for a, along_a in enumerate(differences):
         for b in range(a + 1):
             products[a, b] += along_a * differences[b]
+            # Λ is symmetric, so half of the products suffice
             products[b, a] = products[a, b]
 
 
@@ -145,6 +151,7 @@ def _fwhm(resels: Floats, covariance: Floats, shape: tuple[int, ...]) -> tuple[f
     n_axes = len(roughness)
     if not (resels.mean() > 0 and np.all(roughness > 0)):
         raise ValueError("The residuals do not vary in space: the smoothness cannot be estimated")
+    # spm_est_smoothness: the size of a resel from the mean RPV, its proportions from the axes
     per_axis = resels.mean() ** (1 / n_axes) * roughness / np.prod(roughness) ** (1 / n_axes)
     widths = iter(1 / per_axis)
     x, y, z = (float(next(widths)) if n > 1 else 1.0 for n in shape)
@@ -182,6 +189,8 @@ def resel_counts(mask: Mask, fwhm_voxels: tuple[float, float, float]) -> tuple[f
     fxy, fxz, fyz = counts[1, 1, 0], counts[1, 0, 1], counts[0, 1, 1]
     rx, ry, rz = (1 / float(width) for width in fwhm_voxels)
     return (
+        # the Euler characteristic of a union of cubes; each further dimension counts what is left over
+        # of the lower ones (K. Worsley et al. 1996, spm_resels_vol)
         float(points - (ex + ey + ez) + (fxy + fxz + fyz) - cubes),
         (ex - fxy - fxz + cubes) * rx + (ey - fxy - fyz + cubes) * ry + (ez - fxz - fyz + cubes) * rz,
         (fxy - cubes) * rx * ry + (fxz - cubes) * rx * rz + (fyz - cubes) * ry * rz,

@@ -71,10 +71,13 @@ def random_field_threshold(field: Field, resels: tuple[float, ...], alpha: float
 
     if field.dof[-1] <= FEWEST_DOF:
         return float("inf")
+    # SPM's start: as if the largest resel count were so many independent points
     high = max(SMALLEST_HEIGHT, uncorrected_threshold(field, alpha / max(1.0, *resels)))
+    # widen to a bracket, since Newton's steps of spm_uc_RF can leave the range of validity
     while excess(high) >= 0 and high < LARGEST_HEIGHT:
         high *= 1.5
     low = high
+    # from above, so that the largest root is taken: Ec is no probability low in the field
     while excess(low) < 0 and low > SMALLEST_HEIGHT:
         low *= 0.9
     if low == high or low <= SMALLEST_HEIGHT:
@@ -125,6 +128,7 @@ def fdr_threshold(field: Field, values: NDArray[np.floating], rate: float = 0.05
     >>> fdr_threshold(Field("t", (1e7,)), np.array([0.0, 1.0, 4.0, 3.0, 0.5]))
     3.0
     """
+    # SPM's statistic images are 0 outside the mask, so that a value of 0 is no voxel
     inside = np.asarray(values, dtype=np.float64)[np.isfinite(values) & (values != 0)]
     kept = inside[false_discovery_rates(upper_tail(field, inside)) <= rate]
     return float(kept.min(initial=np.inf))

@@ -32,6 +32,7 @@ class Whitening(NamedTuple):
         result = np.empty_like(Y)
         for k, columns in enumerate(self.columns):
             rows = slice(k * BLOCK_ROWS, (k + 1) * BLOCK_ROWS)
+            # W of a fading autocorrelation is a band, and outside it there is nothing to multiply
             np.matmul(self.matrix[rows, columns], Y[columns], out=result[rows])
         return result
 
@@ -56,6 +57,7 @@ def ridge(norm: float, size: int) -> float:
     >>> bool(ridge(1.0, 10) == np.exp(-32))
     True
     """
+    # spm_inv: rounding of the inverse grows with the norm and the size
     return float(max(np.spacing(norm) * size, RIDGE_FLOOR))
 
 
@@ -75,6 +77,7 @@ def normalised(covariances: Sequence[Floats]) -> tuple[Floats, ...]:
     >>> [V.tolist() for V in normalised([np.eye(1), 3 * np.eye(1)])]
     [[[0.5]], [[1.5]]]
     """
+    # spm_est_non_sphericity scales once for all runs, which thus keep different variances
     factor = sum(len(V) for V in covariances) / sum(float(np.trace(V)) for V in covariances)
     return tuple(V * factor for V in covariances)
 
@@ -95,15 +98,18 @@ def whitening(covariances: Sequence[Floats]) -> tuple[Whitening, ...]:
     >>> whitening([4 * np.eye(2)])[0].matrix.round(9).tolist()
     [[0.5, 0.0], [0.0, 0.5]]
     """
+    # the ridge of the block-diagonal V of all runs, whose largest row sum is that of one of them
     norm = max((float(np.abs(V).sum(axis=1).max()) for V in covariances), default=0.0)
     tau = ridge(norm, sum(len(V) for V in covariances))
     return tuple(banded(_inverse_root(V, tau)) for V in covariances)
 
 
 def _inverse_root(V: Floats, tau: float) -> Floats:
+    # the root in the eigenvectors of V: those of the ridged inverse are the same
     values, vectors = np.linalg.eigh(V)
     if values[0] + tau <= 0:
         raise ValueError("the estimated temporal covariance is not positive definite")
     root = (vectors / np.sqrt(values + tau)) @ vectors.T
+    # rounding must not make W asymmetric: designs take (W B)' for B' W
     root = (root + root.T) / 2
     return np.asarray(np.where(np.abs(root) > TRUNCATION, root, 0.0))

@@ -216,3 +216,17 @@ def test_what_the_nodes_cannot_have_is_refused_before_anything_is_fitted(
     options = ["--dry-run", "--model", str(model)]
     assert main([str(study), str(tmp_path / "out"), "participant", *options]) == 65
     assert message in capsys.readouterr().err
+
+
+def test_column_that_the_group_will_lack_is_said_before_anybody_is_fitted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, model = stop_signal.write_study(tmp_path), tmp_path / "m_smdl.json"
+    made = document()
+    made["Nodes"][5]["GroupBy"] = ["contrast", "sight"]
+    model.write_text(json.dumps(made))
+    (study / "participants.tsv").write_text("participant_id\tsite\nsub-01\tnorth\n")
+    assert main([str(study), str(tmp_path / "out"), "participant", "--dry-run", "--model", str(model)]) == 0
+    said = capsys.readouterr().err
+    assert "the group level will not run: " in said
+    assert "participants.tsv: has no column 'sight'; did you mean 'site'?" in said

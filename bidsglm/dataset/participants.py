@@ -1,11 +1,12 @@
 """participants.tsv as far as a group's model needs it; a missing value leaves its participant out by name."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.dataset.tsv import MISSING, Table, read_tsv
-from bidsglm.errors import DataError, NoInputError
+from bidsglm.errors import BidsglmError, DataError, NoInputError
 from bidsglm.model import CONSTANT, GroupModel
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.nearest import hint
@@ -90,6 +91,28 @@ def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) 
         for name in needed
     }
     return Participants(path, cells, left_out, {label: table.lines[row] for label, row in rows.items()})
+
+
+def doubts(bids_dir: Path, nodes: Sequence[GroupModel], labels: Sequence[str]) -> tuple[str, ...]:
+    """What is wrong with participants.tsv for the group, to be said before anybody is fitted.
+
+    Parameters
+    ----------
+    bids_dir
+        The raw data set.
+    nodes
+        Dataset nodes; where X may name contrasts, only the columns that a node groups by are looked for.
+    labels
+        Participants without prefix.
+    """
+    found: list[str] = []
+    for node in nodes:
+        asked = node if node.by_contrast else replace(node, x=(CONSTANT,))
+        try:
+            read_participants(bids_dir, asked, labels)
+        except BidsglmError as error:
+            found.append(str(error))
+    return tuple(dict.fromkeys(found))
 
 
 def _asked(model: GroupModel) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bidsglm.citation import write_citation, write_methods
 from bidsglm.dataset.layout import dataset_links, find_participants
+from bidsglm.dataset.participants import doubts
 from bidsglm.dataset.roots import derivative_roots
 from bidsglm.dataset.validation import check_valid
 from bidsglm.errors import NothingMatchedError
@@ -139,6 +140,8 @@ def run_participants(settings: Settings) -> int:
     model = model_from_file(settings)
     requested_supplements(settings)  # what they cannot use is known before anything is fitted
     labels = _participants(settings, model)
+    for doubt in doubts(settings.bids_dir, model.group if model else (), labels):
+        LOG.warning("the group level will not run: %s", doubt)
     if not (settings.skip_bids_validation or settings.reports_only):
         check_valid(settings.bids_dir, labels)
     if settings.dry_run:

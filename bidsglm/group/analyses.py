@@ -88,15 +88,22 @@ def analyses(
     Examples
     --------
     >>> from pathlib import Path
-    >>> units = [{"participant": p, "entities": {"session": s}} for p in ("01", "02") for s in ("a", "b")]
-    >>> people = Participants(Path("participants.tsv"), {"sex": {"01": "F", "02": "M"}}, {})
+    >>> who = ("01", "02", "03")
+    >>> units = [{"participant": p, "entities": {"session": s}} for p in who for s in ("a", "b")]
+    >>> people = Participants(Path("participants.tsv"), {"sex": {"01": "F", "02": "M", "03": "F"}}, {})
     >>> found = analyses(GroupModel(by_session=True, columns=("sex",)), units, people, "task-x")
     >>> [(one.prefix, one.words, one.members) for one in found[:2]]
-    [('task-x_ses-a_sex-F', 'ses-a, sex F', ('01',)), ('task-x_ses-a_sex-M', 'ses-a, sex M', ('02',))]
+    [('task-x_ses-a_sex-F', 'ses-a, sex F', ('01', '03')), ('task-x_ses-a_sex-M', 'ses-a, sex M', ('02',))]
     """
     everybody = [p for p in participants_of(units) if p not in people.left_out]
     sessions = sorted({str(u["entities"]["session"]) for u in units if u["entities"].get("session")})
     levels = {column: people.levels(column, everybody) for column in model.columns}
+    for column, members in levels.items():
+        if len(members) == len(everybody) > 1:
+            raise DataError(
+                f"{people.path}: column {column!r}, by which the Dataset node {model.name!r} groups, has "
+                "another value for each participant: it makes no groups"
+            )
     found = [
         _analysis(units, everybody, name, session, dict(zip(levels, combination, strict=True)), people)
         for session in (sessions if model.by_session else [""])

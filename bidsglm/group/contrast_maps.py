@@ -18,7 +18,7 @@ from bidsglm.group.map_files import Fitted, GroupWriter, group_label, over
 from bidsglm.group.map_summary import Origin, Told, summaries
 from bidsglm.group.members import named, participants_of
 from bidsglm.messages import LOG
-from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
+from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
 from bidsglm.spm.second_level import dependent, is_estimable
 
 FEWEST = 2
@@ -225,11 +225,10 @@ def _permute(fitted: Fitted, stacks: Mapping[str, MapStack], part: GroupWriter, 
         mask = fitted.levels[backend].mask[place]
         for maps in fitted.levels[backend].maps:
             weights = contrast_weights(maps.specification, fitted.design)
-            reason = reason_against(fitted.design, weights)
-            if len(fitted.rows) > len(fitted.participants):
-                reason = "a participant's contrasts are not exchangeable with those of others"
+            reason = _unpermuted(fitted, maps) or reason_against(fitted.design, weights)
             if reason:
-                note = f"{fitted.name}: no permutations of {maps.specification.name!r}: {reason}."
+                name = f"{fitted.name}: " if fitted.name else ""
+                note = f"{name}no permutations of {maps.specification.name!r}: {reason}."
                 told.note(note)
                 continue
             LOG.info("%s: %d permutations of %s's effects", fitted.label, n, backend)
@@ -237,6 +236,15 @@ def _permute(fitted: Fitted, stacks: Mapping[str, MapStack], part: GroupWriter, 
             p = np.ones(place.size)
             p[place] = permuted_p(stack, fitted.design, weights, mask, volume, seeded)
             part.permuted(fitted, backend, maps, p, n)
+
+
+def _unpermuted(fitted: Fitted, maps: ContrastMaps) -> str:
+    """Why a contrast is of no kind that is permuted; empty where it is."""
+    if maps.specification.test == "F":
+        return "only t contrasts are permuted"
+    if len(fitted.rows) > len(fitted.participants):
+        return "a participant's contrasts are not exchangeable with those of others"
+    return ""
 
 
 def _note_left_out(name: str, left_out: Mapping[str, str], node: DatasetNode) -> None:

@@ -145,7 +145,7 @@ def definition(entry: Summary) -> str:
         " + ".join(f"{weight:.3g} × {name}" for name, weight in zip(columns, row, strict=True) if weight)
         for row in rows
     ]
-    what = terms[0] if entry.get("test", "t") == "t" else f"F test of {' and '.join(terms)}"
+    what = terms[0] if entry.get("test", "t") == "t" else f"Whether {' or '.join(terms)} is not 0 (F test)"
     model = columns[0] if len(columns) == 1 else f"{', '.join(columns[:-1])} and {columns[-1]}"
     return f"{what}, in a model of {model} {who}"
 

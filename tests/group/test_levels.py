@@ -221,8 +221,17 @@ def designed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
     ]
     bids, out = study(tmp_path_factory.mktemp("designed"), *nodes)
-    assert group(bids, out) == 0
+    assert group(bids, out, "--permutations", "4") == 0
     return out
+
+
+def test_only_t_contrasts_of_participants_are_permuted(designed: Path) -> None:
+    notes = " ".join(summary(designed)["notes"])
+    assert "go: no permutations of 'anova': only t contrasts are permuted." in notes
+    assert "no permutations of 'stop - go': a participant's contrasts are not exchangeable" in notes
+    assert list(
+        (designed / "group").glob("*_contrast-goThreeBMinusA_stat-p_desc-spmPermutation_statmap.nii.gz")
+    )
 
 
 def marks(column: tuple[object, ...], *levels: object) -> np.ndarray:
@@ -299,7 +308,10 @@ def test_several_contrasts_in_one_model_have_a_column_each(designed: Path, desc:
 
 def test_page_shows_f_maps_and_says_what_they_test(designed: Path) -> None:
     page = (designed / "group.html").read_text()
-    assert "F test of 1 × go and 1 × stop, in a model of go, stop and age over 9 participants" in page
+    assert (
+        "Whether 1 × go or 1 × stop is not 0 (F test), in a model of go, stop and age over 9 participants"
+        in page
+    )
     assert "18 maps, taken as independent" in page
     assert "<h3>go: anova (three)</h3>" in page
 
@@ -381,3 +393,11 @@ def test_covariate_twice_in_the_model_is_named_and_what_does_not_need_it_stands(
     assert group(bids, out) == 65
     assert "age and months depend on each other" in capsys.readouterr().err
     close(values(out, "go", "effect"), effect_maps(out).mean(axis=0))
+
+
+def test_column_with_a_value_for_each_participant_makes_no_groups(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bids, out = study(tmp_path, node("each", ["contrast", "age"], [1]))
+    assert group(bids, out) == 65
+    assert "has another value for each participant: it makes no groups" in capsys.readouterr().err

@@ -126,7 +126,7 @@ def limits_of_agreement(x: Floats, y: Floats) -> Limits:
 def false_discovery_threshold(p: Floats, rate: float = FALSE_DISCOVERY_RATE) -> float:
     """Largest p that Benjamini and Hochberg's (1995) procedure rejects; -1 when it rejects none.
 
-    Of the sorted p (n,) the last with p_(k) ≤ rate k / n.
+    The last of the sorted p (n,) with p_(k) ≤ rate k / n.
 
     >>> false_discovery_threshold(np.array([0.9, 0.01, 0.02, 0.5]))
     0.02

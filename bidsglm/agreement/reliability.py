@@ -69,7 +69,7 @@ def icc_consistency(squares: MeanSquares, confidence: float = CONFIDENCE) -> Est
     Parameters
     ----------
     squares
-        Of `mean_squares`.
+        Mean squares of the table, from `mean_squares`.
     confidence
         Coverage of the interval.
 
@@ -98,7 +98,7 @@ def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Estim
     Parameters
     ----------
     squares
-        Of `mean_squares`.
+        Mean squares of the table, from `mean_squares`.
     confidence
         Coverage of the interval.
 

@@ -155,7 +155,7 @@ def summary(rows: Sequence[Mapping[str, str | int | float]], seed: int = 0) -> t
     rows
         Agreement rows of all participants, in any order.
     seed
-        Of the bootstrap.
+        The bootstrap's.
 
     Returns
     -------

@@ -96,7 +96,7 @@ def coefficients(data: Products, ordinary: Floats) -> Values:
     Parameters
     ----------
     data
-        Of the voxels.
+        Cross-products of the voxels.
     ordinary
         (n_scans, r) orthonormal basis of the design
 
@@ -147,7 +147,7 @@ def autoregressive_fit(
     Parameters
     ----------
     data
-        Of the voxels; their basis spans the design.
+        Cross-products of the voxels; their basis spans the design.
     design
         From `autoregression`.
     hundredths

@@ -224,7 +224,7 @@ def crossed_regressors(
     Parameters
     ----------
     conditions
-        Of one run.
+        Those of one run.
     clock
         Its scans.
     responses

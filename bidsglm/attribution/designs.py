@@ -29,7 +29,7 @@ class Designs:
     Parameters
     ----------
     models
-        Of both packages.
+        Both packages' models.
     pool
         Voxels whose data, scaled as SPM scales, give the change of V from SPM's own settings to others.
     """

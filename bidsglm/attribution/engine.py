@@ -101,7 +101,7 @@ def explanation(
     Parameters
     ----------
     models
-        Of both packages.
+        Both packages' models.
     steps
         Those of `STEPS`, or with regressors in place of its parts where they cannot be told apart.
     evidence

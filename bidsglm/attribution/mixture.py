@@ -55,7 +55,7 @@ def mixtures(
     Parameters
     ----------
     paradigms, designs, slice_time_refs
-        Of every run; the last nilearn's, as a fraction of the TR.
+        One for every run; the last nilearn's, as a fraction of the TR.
     model
         With both packages' settings.
     """

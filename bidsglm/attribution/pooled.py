@@ -201,7 +201,7 @@ def image_maps(
     Parameters
     ----------
     designs
-        Of every run.
+        One for every run.
     betas
         (n_columns, n_voxels) parameters of every run
     error

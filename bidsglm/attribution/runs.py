@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from bidsglm.attribution.crossproducts import Values
 from bidsglm.model import ContrastSpecification, Floats
+from bidsglm.spm.contrasts import placed
+from bidsglm.spm.space import independent_rows
 
 TINY = 1e-50
 """Least variance that nilearn divides by."""
@@ -32,11 +34,9 @@ class Plan:
 
     def placed(self, names: Sequence[str], run: int) -> Floats:
         """Weights over the columns of a design (n_rows, n_columns), zero for runs that are left out."""
-        rows = np.zeros((len(self.weights), len(names)))
-        if run in self.runs:
-            for name, column in zip(self.specification.conditions, self.weights.T, strict=True):
-                rows[:, list(names).index(name)] += column
-        return rows
+        if run not in self.runs:
+            return np.zeros((len(self.weights), len(names)))
+        return placed(self.weights, self.specification.conditions, names)
 
 
 def plan(specification: ContrastSpecification, runs: tuple[int, ...]) -> Plan:
@@ -47,11 +47,7 @@ def plan(specification: ContrastSpecification, runs: tuple[int, ...]) -> Plan:
     1
     """
     weights = np.atleast_2d(specification.weights)
-    rows: list[int] = []
-    for i in range(len(weights)):
-        if np.linalg.matrix_rank(weights[[*rows, i]]) > len(rows):
-            rows.append(i)
-    return Plan(specification, runs, weights[rows])
+    return Plan(specification, runs, weights[independent_rows(weights)])
 
 
 def rows_of(plans: Sequence[Plan], contrast: int) -> slice:
@@ -111,7 +107,7 @@ def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, poole
     Parameters
     ----------
     sums
-        Of every run of the unit.
+        Every run's part, of the whole unit.
     plans
         All contrasts.
     contrast

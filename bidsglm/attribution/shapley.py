@@ -80,7 +80,7 @@ def effective_steps(steps: Sequence[Step], kind: str, n_runs: int, scanwise: boo
     Parameters
     ----------
     steps
-        Of the analysis.
+        All steps of the analysis.
     kind
         effect, t or F: the way runs are combined moves no effect, the factor of a single run's data no t.
     n_runs
@@ -127,7 +127,7 @@ def dominant_steps(
     Parameters
     ----------
     designs
-        Of the models.
+        Designs of the models.
     steps
         The parts of the regressors play as one.
     evidence

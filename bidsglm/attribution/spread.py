@@ -42,7 +42,7 @@ def attribution_summary(rows: Sequence[Given]) -> tuple[Row, ...]:
     Parameters
     ----------
     rows
-        Of all participants' attribution tables, each with participant_id (and session_id).
+        Rows of all participants' attribution tables, each with participant_id (and session_id).
 
     Examples
     --------

@@ -41,7 +41,8 @@ from bidsglm.model import (
     Volume,
     measured,
 )
-from bidsglm.spm.space import decomposition, estimable
+from bidsglm.spm.contrasts import placed
+from bidsglm.spm.space import decomposition, estimable, independent_rows
 
 __all__ = [
     "NAME",
@@ -361,18 +362,10 @@ def usable_runs(estimate: Estimate, contrast: ContrastSpecification) -> tuple[in
     for i, run in enumerate(estimate.designs):
         if set(contrast.conditions) <= set(run.names):
             rows = [np.zeros((len(d.names), len(contrast.weights))) for d in estimate.designs]
-            rows[i] = _weights(contrast, run.names).T
+            rows[i] = placed(contrast.weights, contrast.conditions, run.names).T
             if estimable(rows, whole):
                 usable.append(i)
     return tuple(usable)
-
-
-def _weights(contrast: ContrastSpecification, names: Sequence[str]) -> Floats:
-    """Weights over the columns of a design, (n_rows, n_regressors)."""
-    weights = np.zeros((len(contrast.weights), len(names)))
-    for condition, column in zip(contrast.conditions, contrast.weights.T, strict=True):
-        weights[:, names.index(condition)] += column
-    return weights
 
 
 def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
@@ -387,9 +380,9 @@ def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[in
     """
     from nilearn.glm.contrasts import compute_fixed_effect_contrast
 
-    weights = [_weights(contrast, estimate.designs[i].names) for i in runs]
+    weights = [placed(contrast.weights, contrast.conditions, estimate.designs[i].names) for i in runs]
     if contrast.test == "F":
-        rows = _independent_rows(np.hstack(weights))
+        rows = independent_rows(np.hstack(weights))
         weights = [w[rows] for w in weights]
     inputs = [_contrast_inputs(estimate, i, w) for i, w in zip(runs, weights, strict=True)]
     labels, results, values = zip(*inputs, strict=True)
@@ -409,19 +402,6 @@ def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[in
         p=_spread(result.p_value(), estimate.mask, 1.0),
         dof=(*n_rows, float(result.dof)),
     )
-
-
-def _independent_rows(weights: Floats) -> NDArray[np.intp]:
-    """First rows that span all of them, in order.
-
-    >>> _independent_rows(np.array([[1.0, 0, -1], [0, 1, -1], [1, -1, 0]]))
-    array([0, 1])
-    """
-    rows: list[int] = []
-    for i in range(len(weights)):
-        if np.linalg.matrix_rank(weights[[*rows, i]]) > len(rows):
-            rows.append(i)
-    return np.array(rows, dtype=np.intp)
 
 
 def _contrast_inputs(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, GroupDesign, Mask
+from bidsglm.spm.contrasts import placed
 from bidsglm.spm.thresholds import Thresholds
 
 Cell = str | int | float | bool
@@ -58,8 +59,7 @@ def contrast_weights(contrast: ContrastSpecification, design: GroupDesign) -> Fl
     >>> contrast_weights(ContrastSpecification("age", "age", ("age",), np.ones((1, 1))), design)
     array([0., 1.])
     """
-    rows = np.zeros((len(contrast.weights), len(design.names)))
-    rows[:, [design.names.index(name) for name in contrast.conditions]] = contrast.weights
+    rows = placed(contrast.weights, contrast.conditions, design.names)
     return rows[0] if contrast.test == "t" else rows
 
 

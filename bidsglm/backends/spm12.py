@@ -291,13 +291,12 @@ def _placed(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int
     """Weights (n_regressors, n_rows) of every run, averaged over some of them."""
     weights = np.atleast_2d(contrast.weights)
     weights = weights[weights.any(axis=1)]
-    placed = []
-    for run, names in enumerate(estimate.names):
-        columns = np.zeros((len(names), len(weights)))
-        if run in runs:
-            columns[[names.index(c) for c in contrast.conditions]] = weights.T / len(runs)
-        placed.append(columns)
-    return tuple(placed)
+    return tuple(
+        contrasts.placed(weights / len(runs), contrast.conditions, names).T.copy()
+        if run in runs
+        else np.zeros((len(names), len(weights)))
+        for run, names in enumerate(estimate.names)
+    )
 
 
 def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:

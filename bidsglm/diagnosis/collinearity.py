@@ -15,6 +15,7 @@ import numpy as np
 
 from bidsglm.diagnosis.design_parts import NOTHING_LEFT, Parts, basis, norms, parts, scaled, squares
 from bidsglm.model import ContrastSpecification, DesignMatrix, Floats, Paradigm
+from bidsglm.spm import contrasts
 from bidsglm.spm.highpass import remove
 from bidsglm.spm.space import decomposition, estimable, factors
 
@@ -154,7 +155,7 @@ def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
     Parameters
     ----------
     design
-        Of one run.
+        Design of one run.
     weights
         (n_rows, n_regressors) over its columns
 
@@ -183,10 +184,7 @@ def placed(contrast: ContrastSpecification, names: Sequence[str]) -> Floats | No
     """
     if not set(contrast.conditions) <= set(names):
         return None
-    given = np.atleast_2d(contrast.weights)
-    weights = np.zeros((len(given), len(names)))
-    for condition, column in zip(contrast.conditions, given.T, strict=True):
-        weights[:, list(names).index(condition)] += column
+    weights = contrasts.placed(contrast.weights, contrast.conditions, names)
     return np.asarray(weights[weights.any(axis=1)])
 
 
@@ -198,11 +196,11 @@ def diagnosis(
     Parameters
     ----------
     design
-        Of either backend; the drifts of the filter are its `drift_*` columns or its high-pass basis.
+        Either backend's; the drifts of the filter are its `drift_*` columns or its high-pass basis.
     paradigm
         That it was made of.
     contrasts
-        Of the model.
+        All contrasts of the model.
 
     >>> X = np.column_stack([np.repeat([0.0, 1, 0, 1], 5), np.ones(20)])
     >>> design = DesignMatrix(("trial_type.go", "constant"), X, np.zeros((20, 0)))

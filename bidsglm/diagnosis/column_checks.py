@@ -48,7 +48,7 @@ def explained(columns: Parts, target: int, others: Sequence[int]) -> Explained:
     Parameters
     ----------
     columns
-        Of a design.
+        Columns of a design.
     target, others
         Places in its names.
     """

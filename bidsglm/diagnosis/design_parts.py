@@ -57,7 +57,7 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
     Parameters
     ----------
     design
-        Of one run, of either backend.
+        Design of one run, of either backend.
     paradigm
         That it was made of, which knows the confounds.
 

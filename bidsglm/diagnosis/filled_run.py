@@ -135,7 +135,7 @@ def standard_errors(design: DesignMatrix, conditions: Sequence[str]) -> Standard
     Parameters
     ----------
     design
-        Of one run.
+        Design of one run.
     conditions
         Those that fill the run.
     """
@@ -192,7 +192,7 @@ def sorted_contrasts(
     Parameters
     ----------
     contrasts
-        Of the model.
+        All contrasts of the model.
     names
         Regressors of the run.
     conditions

@@ -46,7 +46,7 @@ def findings(
     model
         With both packages' settings.
     data
-        Of the unit.
+        The unit's data.
 
     Returns
     -------

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import NamedTuple
 
-import numpy as np
-
 import bidsglm
 from bidsglm.backends.nilearn_design import design_arguments, slice_time_ref
 from bidsglm.export.nilearn_tables import (
@@ -21,6 +19,7 @@ from bidsglm.export.nilearn_tables import (
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.templating import rendered
 from bidsglm.model import ModelSpecification
+from bidsglm.spm.space import independent_rows
 
 SCRIPT = "nilearn_script.py"
 ROOT, HERE = "root", "here"
@@ -142,13 +141,9 @@ def _contrast(contrast: Averaged, names: Naming) -> Mapping[str, object]:
     specification = contrast.specification
     columns = [names.column(condition) for condition in specification.conditions]
     weights = specification.weights
-    kept: list[int] = []
-    for i in range(len(weights)):
-        if np.linalg.matrix_rank(weights[[*kept, i]]) > len(kept):
-            kept.append(i)
     rows = [
         {name: repr(weight) for name, weight in zip(columns, weights[i].tolist(), strict=True) if weight}
-        for i in kept
+        for i in independent_rows(weights)
     ]
     return {
         "name": specification.name,

@@ -173,7 +173,7 @@ def metric_rows(
     Parameters
     ----------
     simulations
-        Of each noise model.
+        One for each noise model.
     analyses, contrasts
         Their names, in the order of the outcomes.
     """

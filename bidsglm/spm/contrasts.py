@@ -55,6 +55,28 @@ class FTest(NamedTuple):
         return self.trace**2 / self.squared_trace
 
 
+def placed(weights: Floats, conditions: Sequence[str], names: Sequence[str]) -> Floats:
+    """Weights over all columns of a design (n_rows, n_regressors).
+
+    Parameters
+    ----------
+    weights
+        (n_rows, n_conditions) or (n_conditions,)
+    conditions
+        Names of its columns; the weights of one that is named twice add up.
+    names
+        Columns of the design, the conditions among them.
+
+    >>> placed(np.array([1.0, -1.0]), ("go", "stop"), ("stop", "go", "constant")).tolist()
+    [[-1.0, 1.0, 0.0]]
+    """
+    given = np.atleast_2d(weights)
+    rows = np.zeros((len(given), len(names)))
+    for condition, column in zip(conditions, given.T, strict=True):
+        rows[:, names.index(condition)] += column
+    return rows
+
+
 def cleaned(weights: Sequence[Floats], tolerance: float) -> tuple[Floats, ...]:
     """Weights with those below the tolerance set to zero.
 

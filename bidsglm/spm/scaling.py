@@ -24,7 +24,7 @@ def global_mean(volume: NDArray[np.generic], slope: float = 1.0, intercept: floa
     volume
         The whole volume as stored, of any shape; voxels that are not finite are left out.
     slope, intercept
-        Of the header: values are slope stored + intercept.
+        The header's: values are slope stored + intercept.
 
     Returns
     -------

@@ -69,6 +69,19 @@ def factors(design: Floats) -> Factors:
     return decomposition([design]).runs[0]
 
 
+def independent_rows(weights: Floats) -> list[int]:
+    """First rows of a contrast that span all of them, in order.
+
+    >>> independent_rows(np.array([[1.0, 0, -1], [0, 1, -1], [1, -1, 0]]))
+    [0, 1]
+    """
+    rows: list[int] = []
+    for i in range(len(weights)):
+        if np.linalg.matrix_rank(weights[[*rows, i]]) > len(rows):
+            rows.append(i)
+    return rows
+
+
 def estimable(weights: Sequence[Floats], design: Decomposition) -> bool:
     """Whether every row of a contrast lies in the row space of the design, as strictly as in SPM.
 

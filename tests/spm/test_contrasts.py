@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, single, t_maps
+from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, placed, single, t_maps
 from bidsglm.spm.estimation import dispersion, joint_model
 from bidsglm.spm.space import estimable
 
@@ -107,3 +107,9 @@ def test_estimability_is_asked_in_every_run():
 
 def test_weights_below_the_tolerance_are_dropped():
     np.testing.assert_array_equal(cleaned([np.array([[1e-14], [0.5]])], 1e-12)[0], [[0.0], [0.5]])
+
+
+def test_weights_stand_in_the_columns_of_their_conditions_and_add_up_where_one_is_named_twice():
+    rows = np.array([[1.0, -2.0, 0.5], [0.0, 1.0, 4.0]])
+    found = placed(rows, ("b", "a", "b"), ("constant", "a", "b"))
+    assert_allclose(found, [[0.0, -2.0, 1.5], [0.0, 1.0, 4.0]])

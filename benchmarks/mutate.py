@@ -1,0 +1,245 @@
+"""Which small mistakes the tests would notice: ``python benchmarks/mutate.py spm attribution --number 20``.
+
+One mistake at a time is made in a copy of the tree: an operator exchanged (``+`` for ``-``, ``&`` for
+``|``, ``and`` for ``or``), a comparison made strict or turned round, a constant changed, a sign or a
+``not`` dropped, a term or a factor left out. Then the room's own tests run, those named after the file and
+its doctests first, until one fails. A mistake that no test notices is named with its place, and is a reason
+to write a test, or to see that the two forms are equal.
+
+Rooms are those of ``bidsglm/`` (``spm``), files are paths from there (``spm/reml.py``); without any, all
+rooms take part. Mistakes are drawn evenly over rooms, and in a room over its lines, by ``--seed``. Nothing
+of the reference outside the tree is used unless ``--shared`` names its folder, so what is measured are the
+tests that everybody has. Tests of one mistake that take longer than ``--timeout`` seconds count as noticed,
+since an endless loop is.
+
+Exit code: 0, or 1 if the tests fail without any mistake. The last lines are the shares noticed of each
+room.
+"""
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = "bidsglm"
+COPIED = (PACKAGE, "tests", "docs", "hpc", "container", "benchmarks")
+"""Folders of the tree that tests read; of the files beside them, all."""
+OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Div,
+    ast.Mod: ast.FloorDiv,
+    ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitAnd,
+}
+"""A matrix product stays: its exchange would only be an error of shapes."""
+COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
+    ast.Lt: (ast.LtE, ast.Gt),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.Lt),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+}
+SHARED = "BIDSGLM_SHARED"
+"""Variable in which tests find the reference outside the tree."""
+
+
+class Mistake(NamedTuple):
+    """A piece of a file, and what stands there in its place."""
+
+    path: Path
+    """From the project's folder"""
+    line: int
+    start: int
+    """Byte of the file"""
+    stop: int
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        """Return place and change in one line."""
+        return f"{self.path}:{self.line}  {' '.join(self.before.split())}  ->  {self.after}"
+
+
+def rewritten(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield what an expression becomes by one small mistake."""
+    if isinstance(node, ast.BinOp):
+        if type(node.op) in OPERATORS:
+            yield ast.BinOp(node.left, OPERATORS[type(node.op)](), node.right)
+        if not isinstance(node.op, ast.MatMult | ast.Pow):
+            yield node.left
+    elif isinstance(node, ast.BoolOp):
+        yield ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+        yield node.values[0] if len(node.values) == 2 else ast.BoolOp(node.op, node.values[:-1])
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not | ast.Invert):
+        yield node.operand
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+        for other in COMPARISONS[type(node.ops[0])]:
+            yield ast.Compare(node.left, [other()], node.comparators)
+    elif isinstance(node, ast.Constant):
+        yield from changed_constants(node.value)
+
+
+def changed_constants(value: object) -> Iterator[ast.expr]:
+    """Yield another truth value, or a number that is one more or half as much again."""
+    if isinstance(value, bool):
+        yield ast.Constant(not value)
+    elif isinstance(value, int):
+        yield ast.Constant(value + 1)
+    elif isinstance(value, float):
+        yield ast.Constant(1.5 * value if value else 1.0)
+
+
+def expressions(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the expressions that are computed: no annotations, and nothing in the words of an f-string."""
+    for name, field in ast.iter_fields(node):
+        if name in ("annotation", "returns", "decorator_list", "type_comment"):
+            continue
+        for child in field if isinstance(field, list) else [field]:
+            if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr):
+                continue
+            if isinstance(child, ast.expr):
+                yield child
+            yield from expressions(child)
+
+
+def mistakes(path: Path) -> Iterator[Mistake]:
+    """Yield every mistake that can be made in a file, given from the project's folder."""
+    source = (PROJECT / path).read_bytes()
+    starts = [0]
+    for line in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    for node in expressions(ast.parse(source)):
+        start = starts[node.lineno - 1] + node.col_offset
+        stop = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        before = source[start:stop].decode()
+        for other in rewritten(node):
+            after = ast.unparse(other)
+            yield Mistake(path, node.lineno, start, stop, before, after if after.isalnum() else f"({after})")
+
+
+def room_of(path: Path) -> str:
+    """Room of a file: `bidsglm/spm/reml.py` -> `spm`, none for the files above the rooms."""
+    return path.parts[1] if len(path.parts) > 2 else ""
+
+
+def tests_of(path: Path) -> list[str]:
+    """Tests of a file's room, those that are likely to notice first."""
+    room = room_of(path)
+    folder = PROJECT / "tests" / room
+    own = [str(path), str((folder / f"test_{path.stem}.py").relative_to(PROJECT))]
+    others = sorted(str(file.relative_to(PROJECT)) for file in folder.glob("test_*.py"))
+    return [name for name in dict.fromkeys([*own, *others]) if (PROJECT / name).exists()]
+
+
+def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:
+    """Draw mistakes evenly over the rooms of some files, and over the lines of each room."""
+    rng = random.Random(seed)
+    rooms: dict[str, dict[tuple[Path, int], list[Mistake]]] = {}
+    for path in paths:
+        for mistake in mistakes(path):
+            rooms.setdefault(room_of(path), {}).setdefault((path, mistake.line), []).append(mistake)
+    found = []
+    for index, lines in enumerate(rooms.values()):
+        share = number // len(rooms) + (index < number % len(rooms))
+        places = rng.sample(sorted(lines), min(share, len(lines)))
+        found += [rng.choice(lines[place]) for place in places]
+    return found
+
+
+def passes(tree: Path, tests: Sequence[str], shared: str, timeout: float) -> bool:
+    """Whether the tests of a tree pass, within the time."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
+    own = {SHARED: shared, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    try:
+        ended = subprocess.run(
+            command, cwd=tree, env={**os.environ, **own}, capture_output=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return ended.returncode == 0
+
+
+def is_noticed(tree: Path, mistake: Mistake, shared: str, timeout: float) -> bool:
+    """Make a mistake in a tree, run the tests, and take it back."""
+    file = tree / mistake.path
+    source = file.read_bytes()
+    file.write_bytes(source[: mistake.start] + mistake.after.encode() + source[mistake.stop :])
+    try:
+        return not passes(tree, tests_of(mistake.path), shared, timeout)
+    finally:
+        file.write_bytes(source)
+
+
+def copy_tree(target: Path) -> None:
+    """Copy what the tests need, and no results of earlier runs."""
+    skipped = shutil.ignore_patterns("__pycache__", ".*")
+    for name in COPIED:
+        shutil.copytree(PROJECT / name, target / name, ignore=skipped)
+    for file in PROJECT.iterdir():
+        if file.is_file():
+            shutil.copy(file, target / file.name)
+
+
+def chosen_files(names: Sequence[str]) -> list[Path]:
+    """Files of some rooms and paths below the package; all without any."""
+    found: list[Path] = []
+    for name in names or [""]:
+        place = PROJECT / PACKAGE / name
+        found += [place] if place.is_file() else sorted(place.rglob("*.py"))
+    return [path.relative_to(PROJECT) for path in found]
+
+
+def parsed() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("places", nargs="*", help="rooms or files below bidsglm/; all without any")
+    parser.add_argument("--number", type=int, default=100, help="mistakes to make (100)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed draws other mistakes (0)")
+    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for the tests of one (600)")
+    parser.add_argument("--shared", default="", help="folder of the whole reference, if it may be used")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Make the mistakes and say which of them no test noticed."""
+    options = parsed()
+    found = drawn(chosen_files(options.places), options.number, options.seed)
+    # a folder that is not there keeps tests from the reference beside the checkout
+    with tempfile.TemporaryDirectory() as folder:
+        tree, shared = Path(folder) / "tree", options.shared or str(Path(folder) / "none")
+        copy_tree(tree)
+        for room in dict.fromkeys(room_of(mistake.path) for mistake in found):
+            first = next(mistake.path for mistake in found if room_of(mistake.path) == room)
+            if not passes(tree, tests_of(first), shared, 10 * options.timeout):
+                print(f"the tests of {room or PACKAGE} fail without any mistake: mend them first")
+                return 1
+        counts: dict[str, list[bool]] = {}
+        for mistake in found:
+            noticed = is_noticed(tree, mistake, shared, options.timeout)
+            counts.setdefault(room_of(mistake.path), []).append(noticed)
+            print("noticed  " if noticed else "UNNOTICED", mistake, flush=True)
+    for room, results in counts.items():
+        print(f"{room or PACKAGE}: {sum(results)} of {len(results)} noticed")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -91,6 +91,7 @@ def gamma_difference(shape: Shape, dt: float, onset: float = 0.0) -> Floats:
     >>> h.size, round(float(h.sum()), 12), round(float(h.argmax() * 32 / 255), 2)
     (256, 1.0, 5.15)
     """
+    # the end point is among them, so that nilearn's samples lie a little farther apart than dt
     t = np.linspace(0, KERNEL_LENGTH, int(np.rint(KERNEL_LENGTH / dt))) - onset - dt
     peak = gamma_density(t, shape.delay / shape.dispersion, 1 / shape.dispersion)
     rate = 1 / shape.undershoot_dispersion
@@ -160,11 +161,13 @@ def fine_grid(condition: Condition, clock: Clock) -> Grid:
     frames, TR = clock.frame_times, clock.timing.repetition_time
     n = len(frames)
     end = frames[-1] * (1 + 1 / (n - 1))
+    # nilearn's formula for the length of its grid, the frame times shifted by slice_time_ref among it
     n_bins = (n - 1) / (frames[-1] - frames[0]) * (end - frames[0] - EARLIEST) * OVERSAMPLING + 1
     times: Floats = np.linspace(frames[0] + EARLIEST, end, int(np.rint(n_bins)))
     last = len(times) - 1
     on = np.minimum(np.searchsorted(times, condition.onsets), last)
     off = np.minimum(np.searchsorted(times, condition.onsets + condition.durations), last)
+    # an event between two points of the grid must not vanish: nilearn gives it one step
     off = np.where((off == on) & (off < last), off + 1, off)
     # event_weights gives impulses SPM's height, one over the step
     weights = event_weights(condition, 1.0)
@@ -190,6 +193,7 @@ def _sampled(grid: Grid, functions: Floats, clock: Clock, by_spm: bool) -> list[
 
 def _nearest(times: Floats, wanted: Floats) -> NDArray[np.intp]:
     after = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
+    # the earlier one where both are equally near
     return np.asarray(after - (wanted - times[after - 1] <= times[after] - wanted))
 
 

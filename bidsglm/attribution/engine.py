@@ -139,6 +139,7 @@ def _table(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> _Tabl
     combinations = CombinationMaps(designs, sample)
     # nilearn rounds scaled signals to float32: closure is taken on the same rounded signals
     own = CombinationMaps(designs, unscaled(sample.columns, evidence.signals), every_rule=False)
+    # rounding decides the bin of such a coefficient, and another bin is another map
     uncertain = own.uncertain_bins()
     table = _Table([], [], {}, int(uncertain.sum()))
     for index, pair in enumerate(evidence.pairs):
@@ -205,6 +206,7 @@ def _metrics(changes: _StepMaps) -> dict[str, Floats]:
         # p < 0.001 by the degrees of freedom of each combination, which noise and runs change
         limits = np.array([threshold(dof) for dof in changes.dofs])
         above = changes.maps > limits[:, None]
+        # against nilearn's set of voxels, as all metrics are against nilearn's map
         values[DICE] = unlikeness(above[0], above)
     shape = (2,) * len(changes.steps)
     for value in values.values():

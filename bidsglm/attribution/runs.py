@@ -120,6 +120,7 @@ def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, poole
     used = [sums[run] for run in chosen.runs]
     dof = _dof([s.fit for s in (sums if pooled else used)])
     if pooled:
+        # over all runs of the unit, those without the contrast too: SPM fits them in one model
         residual = np.sum([s.residual for s in sums], axis=0)
         variances = [residual / sum(s.fit.divisor for s in sums)] * len(used)
     else:
@@ -129,6 +130,7 @@ def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, poole
         return StatMaps(None, stat, (float(len(chosen.weights)), dof))
     effect = np.mean([s.effects[rows.start] for s in used], axis=0)
     unit = [s.fit.covariances[:, rows.start, rows.start].astype(effect.dtype)[s.fit.group] for s in used]
+    # a mean of R effects: the sum of their variances over R²
     variance = np.sum([v * u for v, u in zip(variances, unit, strict=True)], axis=0) / len(used) ** 2
     return StatMaps(effect, _over_root(effect, variance), (dof,))
 
@@ -136,6 +138,7 @@ def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, poole
 def _dof(fits: Sequence[RunFit]) -> float:
     """tr(RV)² / tr(RVRV), for several runs of their sums; for AR(1) both are scans minus rank."""
     trace, squared = (sum(fit.traces[i] for fit in fits) for i in (0, 1))
+    # Satterthwaite's approximation, as in spm_spm (K. Worsley and K. Friston 1995)
     return trace**2 / squared
 
 
@@ -160,6 +163,7 @@ def _fixed_effects_f(sums: Sequence[RunSum], rows: slice, variances: Sequence[Va
     total = np.zeros_like(sums[0].effects[rows])
     for s in sums:
         values, vectors = np.linalg.eigh(s.fit.covariances[:, rows, rows])
+        # G^(-1/2) by eigenvectors: nilearn whitens a run's effects before it adds up runs
         roots = (vectors / np.sqrt(values)[:, None, :]) @ vectors.transpose(0, 2, 1)
         total += np.einsum("vij,jv->iv", roots[s.fit.group], s.effects[rows])
     variance = np.sum(variances, axis=0)

@@ -47,6 +47,7 @@ def shapley_values(values: NDArray[np.floating], n_steps: int) -> Floats:
     shares = np.zeros((n_steps, *values.shape[n_steps:]))
     for i in range(n_steps):
         for others in product((0, 1), repeat=n_steps - 1):
+            # |S|! (n - |S| - 1)! / n!: the share of the orders in which S comes before i
             weight = 1 / (n_steps * comb(n_steps - 1, sum(others)))
             with_i, without = (*others[:i], 1, *others[i:]), (*others[:i], 0, *others[i:])
             shares[i] += weight * (values[with_i] - values[without])
@@ -92,6 +93,7 @@ def effective_steps(steps: Sequence[Step], kind: str, n_runs: int, scanwise: boo
     >>> effective_steps(both, "t", 1, False), effective_steps(both, "effect", 1, False)
     (('noise',), ('scaling', 'noise'))
     """
+    # a step that cannot move the map would double the fits for a value of zero
     idle = "runs" if kind == "effect" else "scaling" if n_runs == 1 and not scanwise else ""
     return tuple(step.name for step in steps if not step.same and step.name != idle)
 

@@ -235,6 +235,7 @@ def diagnosis(
 
 def correlations(columns: Parts) -> Floats:
     """Correlations of conditions and confounds without the constant and the drifts, (n_names, n_names)."""
+    # what the filter takes whole has no direction that could correlate
     scaled = np.where(columns.directions.any(axis=0), columns.directions, np.nan)
     return np.asarray(np.clip(scaled.T @ scaled, -1, 1))
 
@@ -273,5 +274,6 @@ def _contrasts(
     ends = np.cumsum([len(rows) for rows in weights])[:-1]
     for contrast, rows, each in zip(contrasts, weights, np.split(variances, ends), strict=True):
         possible = len(rows) > 0 and estimable([rows.T], fitted)
+        # the trace: the variances of all rows of the contrast (Dale 1999)
         efficiency = 1 / float(each.sum()) if possible else 0.0
         yield ContrastDiagnosis(contrast.label, contrast.name, possible, efficiency)

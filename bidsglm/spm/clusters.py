@@ -111,6 +111,7 @@ def cluster_labels(volume: NDArray[np.floating], height: float) -> tuple[NDArray
     >>> cluster_labels(np.array([[[3.0, 1.0, 4.0]]]), 2.0)
     (array([[[1, 0, 2]]], dtype=int32), 2)
     """
+    # strictly above, so that NaN and the height itself are below
     labels, number = ndimage.label(volume > height, structure=FACES_AND_EDGES)
     return np.asarray(labels, dtype=np.int32), int(number)
 
@@ -219,6 +220,7 @@ def _apart(mm: Floats, group: NDArray[np.intp], number: float, distance: float) 
     chosen: list[int] = []
     while len(group) and len(chosen) < number:
         chosen.append(int(group[0]))
+        # greedy from the highest, as spm_list drops what lies near a peak that it has printed
         away = np.linalg.norm(mm[group[1:]] - mm[group[0]], axis=1) > distance
         group = group[1:][away]
     return chosen

@@ -38,6 +38,7 @@ def dct_basis(n_scans: int, repetition_time: float, cutoff: float) -> Floats:
             f"a high-pass cut-off of {cutoff:g} s is not longer than two TRs of {repetition_time:g} s "
             "and would remove everything"
         )
+    # a run of n TR, not (n - 1) TR: cosine j has the period 2 n TR / j
     order = int(np.trunc(2 * n_scans * repetition_time / cutoff + 1)) - 1
     phase = np.pi * (2 * np.arange(n_scans) + 1) / (2 * n_scans)
     return np.asarray(np.sqrt(2 / n_scans) * np.cos(np.outer(phase, np.arange(1, order + 1))))

@@ -32,6 +32,7 @@ def gamma_density(t: Floats, shape: float, rate: float) -> Floats:
     density = np.zeros_like(t)
     after = t > 0
     s = t[after]
+    # logarithms, as t^15 and Gamma(16) are large before they divide
     density[after] = np.exp((shape - 1) * np.log(s) + shape * np.log(rate) - rate * s - gammaln(shape))
     return density
 
@@ -60,6 +61,7 @@ def canonical_hrf(dt: float, onset: float = 0.0, dispersion: float = 1.0) -> Flo
     response = gamma_density(t, RESPONSE_DELAY / dispersion, 1 / dispersion)
     undershoot = gamma_density(t, UNDERSHOOT_DELAY / UNDERSHOOT_DISPERSION, 1 / UNDERSHOOT_DISPERSION)
     h = response - undershoot / UNDERSHOOT_RATIO
+    # unit sum over samples, so that a block's response does not depend on the length of a bin
     return np.asarray(h / h.sum())
 
 
@@ -103,6 +105,7 @@ def _canonical_set(hrf: Hrf, dt: float) -> Floats:
     h = canonical_hrf(dt)
     columns = [h]
     if hrf.derivative:
+        # spm_get_bf takes finite differences of responses that are scaled each by itself, no derivative
         columns.append((h - canonical_hrf(dt, onset=DERIVATIVE_STEP)) / DERIVATIVE_STEP)
     if hrf.dispersion:
         columns.append((h - canonical_hrf(dt, dispersion=1 + DISPERSION_STEP)) / DISPERSION_STEP)
@@ -110,6 +113,7 @@ def _canonical_set(hrf: Hrf, dt: float) -> Floats:
 
 
 def _fir_set(length: float, order: int, dt: float) -> Floats:
+    # bins of whole microtime steps: the set may thus be a little longer or shorter than asked for
     width = int(rounded(np.array(length / (order * dt))))
     if width < 1:
         raise ValueError(f"a FIR bin of {length / order:g} s is less than half a microtime bin of {dt:g} s")
@@ -121,6 +125,7 @@ def _grid(n_steps: float, dt: float) -> Floats:
 
 
 def _times(length: float, dt: float) -> Floats:
+    # the end point belongs to the set, even where the division falls short of a whole number by rounding
     return _grid(length / dt * (1 + np.finfo(float).eps), dt)
 
 
@@ -131,6 +136,7 @@ def _gamma_set(length: float, order: int, dt: float) -> Floats:
 
 def _fourier_set(length: float, order: int, dt: float) -> Floats:
     t = _times(length, dt)
+    # the last sample repeats the first, so that the waves are not quite orthogonal, as in SPM
     angle = 2 * np.pi * t / t.max()
     waves = [wave(k * angle) for k in range(1, order + 1) for wave in (np.sin, np.cos)]
     return np.column_stack([np.ones_like(t), *waves])

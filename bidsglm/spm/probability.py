@@ -41,6 +41,7 @@ def t_tail(t: Floats, dof: float) -> Tail:
     >>> tail.p.round(4).tolist(), tail.z.round(3).tolist()
     ([0.5, 0.9759, 0.0], [0.0, -1.975, 30.312])
     """
+    # t² is F of one numerator, so that one tail serves both
     x, complement = _shares(t**2, 1.0, dof)
     log_half = _log_betainc(dof / 2, 0.5, x, complement) - np.log(2)
     half = np.exp(log_half)
@@ -65,6 +66,7 @@ def f_tail(f: Floats, d1: float, d2: float) -> Tail:
     x, complement = _shares(f, d1, d2)
     log_upper = _log_betainc(d2 / 2, d1 / 2, x, complement)
     log_lower = _log_betainc(d1 / 2, d2 / 2, complement, x)
+    # from the smaller tail, since 1 minus a small number keeps no digits of it
     p = np.where(log_upper < log_lower, np.exp(log_upper), 1 - np.exp(log_lower))
     z = np.where(log_upper < log_lower, -ndtri_exp(log_upper), ndtri_exp(log_lower))
     return Tail(p, z)
@@ -92,6 +94,7 @@ def _log_betainc(a: float, b: float, x: Floats, complement: Floats) -> Floats:
     result = np.log(np.where(tiny, 1.0, value))
     if tiny.any():
         small, rest = np.maximum(x[tiny], np.finfo(float).tiny), complement[tiny]
+        # the incomplete beta function as a hypergeometric series: 26.5.23 of the handbook, transformed
         series = np.log(hyp2f1(a + b, 1.0, a + 1.0, small))
         result[tiny] = a * np.log(small) + b * np.log(rest) - np.log(a) - betaln(a, b) + series
     return np.maximum(result, LEAST_LOG)

@@ -51,6 +51,7 @@ def rounded(x: Floats) -> Floats:
     >>> rounded(np.array([-1.5, 0.5, 2.5])).tolist()
     [-2.0, 1.0, 3.0]
     """
+    # SPM rounds halves away from zero; numpy rounds them to even numbers
     whole = np.trunc(x)
     return np.asarray(whole + np.sign(x) * (np.abs(x - whole) >= 0.5))
 
@@ -67,6 +68,7 @@ def microtime_onset(paradigm: Paradigm, model: ModelSpecification) -> int:
     if paradigm.start_time is None:
         return min(DEFAULT_MICROTIME_ONSET, resolution)
     bins = rounded(np.array(paradigm.start_time * resolution / paradigm.repetition_time))
+    # SPM counts bins from 1
     return int(np.clip(bins + 1, 1, resolution))
 
 
@@ -102,6 +104,7 @@ def orthogonalise(X: Floats) -> Floats:
     accepted = [0]
     result[:, 0] = columns[:, 0]
     for i in range(1, columns.shape[1]):
+        # spm_orth stops at the rank, whatever a further column would still leave
         if len(accepted) == rank:
             break
         residual = _residual(columns[:, i], result[:, accepted])
@@ -142,7 +145,9 @@ def event_weights(condition: Condition, dt: float) -> Floats:
     columns += [m.values**k for m in condition.modulators for k in range(1, m.order + 1)]
     weights = np.column_stack(columns)
     if condition.orthogonalize:
+        # behind the main effect of ones this centres the modulators
         weights = orthogonalise(weights)
+    # spm_get_ons gives an impulse the area of one second, only where no event of the condition lasts
     return weights / dt if np.all(condition.durations == 0) else weights
 
 
@@ -163,12 +168,15 @@ def stimulus_functions(condition: Condition, timing: Timing) -> Floats:
     """
     weights = event_weights(condition, timing.dt)
     on = rounded(condition.onsets / timing.dt) + PAD_BINS
+    # the duration is rounded by itself, and the bin of the offset still belongs to the event
     off = rounded(condition.durations / timing.dt) + on + 1
     end = timing.n_bins - PAD_BINS + TAIL_BINS
     edges = np.clip(np.column_stack([on, off]), 0, end).astype(int)
     grid = np.zeros((end + 1, weights.shape[1]))
     steps = np.stack([weights, -weights], axis=1)
+    # spm_get_ons never uses the last bin of its grid
     inside = edges < end - 1
+    # edges that fall into one bin add up, and the running sum draws the boxes
     np.add.at(grid, edges[inside], steps[inside])
     return np.asarray(np.cumsum(grid, axis=0)[: timing.n_bins])
 
@@ -194,6 +202,7 @@ def condition_regressors(condition: Condition, basis: Floats, timing: Timing) ->
     [0.0, 1.0, 1.0, 0.0, 0.0]
     """
     stimuli = stimulus_functions(condition, timing)
+    # bins from 0 here, onset from 1, and the pad in front
     scans = np.arange(timing.n_scans) * timing.resolution + timing.onset + PAD_BINS - 1
     blocks = [
         np.column_stack([np.convolve(stimulus, function)[scans] for function in basis.T])

@@ -33,11 +33,13 @@ def global_mean(volume: NDArray[np.generic], slope: float = 1.0, intercept: floa
     >>> global_mean(np.array([0.0, 0.0, 8.0, 12.0]))
     10.0
     """
+    # in the order of memory: the sum does not care, and a copy is spared
     values = volume.ravel(order="K").astype(np.float64)
     if (slope, intercept) != (1.0, 0.0):
         values *= slope
         values += intercept
     total = values.sum()
+    # a finite sum has finite terms, so that most volumes are looked at once
     if not np.isfinite(total):
         values = values[np.isfinite(values)]
         total = values.sum()
@@ -70,6 +72,7 @@ def scale_factors(global_means: Floats, normalization: Literal["None", "Scaling"
     >>> scale_factors(np.array([50.0, 200.0]), "Scaling").tolist()
     [2.0, 0.5]
     """
+    # without 'Scaling' one factor for the run: single scans keep their global changes
     level = global_means if normalization == "Scaling" else np.full_like(global_means, global_means.mean())
     if not np.all(level > 0):
         volume = int(np.argmin(global_means > 0)) + 1
@@ -117,6 +120,7 @@ def within_mask(runs: list[Floats], limits: list[Floats]) -> NDArray[np.bool_]:
     """
     inside = np.ones(runs[0].shape[1], dtype=bool)
     for Y, limit in zip(runs, limits, strict=True):
+        # NaN is greater than nothing, and so leaves the mask
         inside &= np.greater(Y, limit[:, None]).all(axis=0)
         # NaN exceeds nothing, an infinite value everything: it would cost the map its smoothness.
         with np.errstate(over="ignore", invalid="ignore"):

@@ -55,6 +55,7 @@ def kernel(fwhm_voxels: float) -> Floats:
     sigma = fwhm_voxels / FWHM_PER_SIGMA
     # 0 would divide by 0; at this floor the kernel is 1 at the centre
     variance = sigma**2 + VARIANCE_FLOOR
+    # spm_smoothkern's round: halves up, as the width is positive
     half_width = int(np.floor(HALF_WIDTH_IN_SIGMA * sigma + 0.5))
     x = np.arange(-half_width, half_width + 1, dtype=np.float64)
     # second difference of the integral of erf: the B-spline is a box convolved with a box
@@ -89,6 +90,7 @@ def smoothing_matrix(n: int, fwhm_voxels: float, renormalise: bool = False) -> F
     """
     weights = kernel(fwhm_voxels)
     half_width = len(weights) // 2
+    # where the kernel leaves the volume its weights are lost: zeros continue it
     distance = np.arange(n) - np.arange(n)[:, None] + half_width
     inside = (distance >= 0) & (distance < len(weights))
     matrix = np.where(inside, weights[np.where(inside, distance, 0)], 0.0)
@@ -168,4 +170,5 @@ def finite(volume: NDArray[np.generic]) -> Floats:
     array([1., 0., 0.])
     """
     values = np.asarray(volume, dtype=np.float64)
+    # spm_conv_vol counts what is not finite as 0; a NaN would spread over the width of the kernel
     return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

@@ -267,6 +267,10 @@ class ModelSpecification:
     """Options.Mask; empty means fMRIPrep's brain mask."""
     transformations: tuple[Mapping[str, object], ...] = ()
     """Instructions of pybids-transforms-v1, Factor and Convolve already taken out."""
+    convolved: tuple[str, ...] | None = None
+    """Names and globs of what the model convolves; None where it says nothing: all trial types."""
+    own_cosines: bool = False
+    """X has fMRIPrep's cosines and no cut-off is given: they are the high-pass filter."""
     modulations: tuple[ParametricModulation, ...] = ()
     time_modulations: tuple[TimeModulation, ...] = ()
     orthogonalize: bool | Mapping[str, bool] = True
@@ -356,6 +360,19 @@ class Condition:
     """(n_events,) heights of the events where a transformation gave them; None for 1"""
     prefix: str = TRIAL_TYPE
     """Before the name in regressor names; empty for a variable that a transformation made."""
+    continuous: bool = False
+    """A variable that is no events: its heights hold at the onsets, run on linearly between them, and are 0
+    before the first."""
+
+    def at(self, times: Floats) -> Floats:
+        """Heights of a continuous variable at some times, (n,).
+
+        >>> start, step, height = np.array([0.0, 2.0]), np.full(2, 2.0), np.array([1.0, 3.0])
+        >>> slow = Condition("slow", start, step, amplitudes=height, continuous=True)
+        >>> slow.at(np.array([-1.0, 0.0, 1.0])).tolist()
+        [0.0, 1.0, 2.0]
+        """
+        return np.interp(times, self.onsets, self.heights, left=0.0)
 
     @property
     def heights(self) -> Floats:
@@ -386,6 +403,11 @@ class Paradigm:
     confound_names: tuple[str, ...]
     confounds: Floats
     """(n_scans, n_confounds)"""
+
+    @property
+    def of_events(self) -> tuple[Condition, ...]:
+        """Conditions that are made of events: all but continuous variables."""
+        return tuple(condition for condition in self.conditions if not condition.continuous)
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,8 @@ def fine_grid(condition: Condition, clock: Clock) -> Grid:
     # nilearn's formula for the length of its grid, the frame times shifted by slice_time_ref among it
     n_bins = (n - 1) / (frames[-1] - frames[0]) * (end - frames[0] - EARLIEST) * OVERSAMPLING + 1
     times: Floats = np.linspace(frames[0] + EARLIEST, end, int(np.rint(n_bins)))
+    if condition.continuous:
+        return Grid(times, TR / OVERSAMPLING, condition.at(times)[:, np.newaxis])
     last = len(times) - 1
     on = np.minimum(np.searchsorted(times, condition.onsets), last)
     off = np.minimum(np.searchsorted(times, condition.onsets + condition.durations), last)

@@ -5,6 +5,7 @@ internal name that keeps the order: nilearn sorts conditions by name.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,10 @@ def design_arguments(paradigm: Paradigm, model: ModelSpecification) -> dict[str,
     start = slice_time_ref(paradigm, model) * paradigm.repetition_time
     stop = start + (paradigm.n_scans - 1) * paradigm.repetition_time
     n_confounds = len(paradigm.confound_names)
+    frame_times = np.linspace(start, stop, paradigm.n_scans)
     return {
-        "frame_times": np.linspace(start, stop, paradigm.n_scans),
-        "events": _events(paradigm.conditions),
+        "frame_times": frame_times,
+        "events": _events(paradigm.conditions, frame_times),
         "hrf_model": hrf_name(hrf),
         "drift_model": None if high_pass == NO_FILTER else settings.drift_model,
         "high_pass": 1 / high_pass,
@@ -155,13 +157,50 @@ def internal_name(position: int) -> str:
     return f"weight{position:06d}"
 
 
-def _events(conditions: Sequence[Condition]) -> pd.DataFrame | None:
+def _events(conditions: Sequence[Condition], frame_times: Floats) -> pd.DataFrame | None:
     tables: list[pd.DataFrame] = []
     for condition in conditions:
-        for weights in event_weights(condition).T:
-            events = {"onset": condition.onsets, "duration": condition.durations, "modulation": weights}
+        drawn = drawn_events(condition, frame_times)
+        for weights in event_weights(drawn).T:
+            events = {"onset": drawn.onsets, "duration": drawn.durations, "modulation": weights}
             tables.append(pd.DataFrame({**events, "trial_type": internal_name(len(tables))}))
     return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def drawn_events(condition: Condition, frame_times: Floats) -> Condition:
+    """Condition whose events nilearn draws on its grid as they are meant.
+
+    nilearn knows events only. A continuous variable becomes one event for each point of the grid that it
+    convolves on; each begins half a step before its point, so that rounding cannot move it to the next.
+
+    Parameters
+    ----------
+    condition
+        Of one run.
+    frame_times
+        (n_scans,) s
+
+    Examples
+    --------
+    >>> ramp = Condition("ramp", np.array([0.0, 8.0]), np.full(2, 8.0), continuous=True)
+    >>> drawn = drawn_events(replace(ramp, amplitudes=np.array([0.0, 1.0])), np.arange(5) * 2.0)
+    >>> drawn.continuous, len(drawn.onsets), round(float(drawn.durations[0]), 6)
+    (False, 251, 0.04)
+    """
+    if not condition.continuous:
+        return condition
+    from nilearn.glm.first_level.hemodynamic_models import _sample_condition
+
+    grid = _sample_condition((np.zeros(0), np.zeros(0), np.zeros(0)), frame_times)[1]
+    step = float(grid[1] - grid[0])
+    grid = grid[grid >= condition.onsets[0]]
+    return replace(
+        condition,
+        onsets=grid - step / 2,
+        durations=np.full(grid.size, step),
+        amplitudes=condition.at(grid),
+        continuous=False,
+    )
 
 
 def event_weights(condition: Condition) -> Floats:

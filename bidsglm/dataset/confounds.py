@@ -57,7 +57,7 @@ def read_confounds(
     made
         What the model's transformations made, (n_scans,) each; wins over the file's columns.
     conditions
-        Regressors that a wrong name could have meant.
+        Regressors that a wrong name could have meant; none of them is taken as a confound.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def read_confounds(
     """
     table = read_confounds_table(run) if run.confounds else Table(run.bold, {}, ())
     made = {**censoring_columns(table, patterns), **(made or {})}
-    known = sorted({*table.columns, *made})
+    known = sorted({*table.columns} - {*conditions} | {*made})
     wanted = _selected(run, patterns, known, conditions)
     names, repeated = _with_automatic(table, wanted, made)
     if math.isfinite(high_pass):
@@ -103,7 +103,7 @@ def _with_automatic(
         return tuple(columns), ()
     verb = "repeats a column" if len(repeated) == 1 else "repeat columns"
     return tuple(columns), (
-        f"{table.path.name}: {_some(repeated)} {verb} of the model and"
+        f"{table.path.name}: {listed(repeated)} {verb} of the model and"
         f" {'was' if len(repeated) == 1 else 'were'} not added again",
     )
 
@@ -143,8 +143,17 @@ def read_confounds_table(run: Run) -> Table:
     return table
 
 
-def confound_values(table: Table, name: str) -> Floats:
+def confound_values(table: Table, name: str, missing: float | None = None) -> Floats:
     """Convert one column to numbers, (n_scans,); n/a in the first rows of a difference becomes 0.
+
+    Parameters
+    ----------
+    table
+        Confounds of a run.
+    name
+        Column.
+    missing
+        What n/a stands for in all rows; None where it is an error.
 
     Raises
     ------
@@ -155,7 +164,7 @@ def confound_values(table: Table, name: str) -> Floats:
     n_leading = leading_missing(name, cells)
     values = np.zeros(len(cells))
     for row, cell in enumerate(cells[n_leading:], start=n_leading):
-        values[row] = number(cell)
+        values[row] = missing if missing is not None and cell in MISSING else number(cell)
         if not abs(values[row]) < LARGEST_NUMBER:
             raise DataError(
                 f"{table.path}: line {table.lines[row]}: {name} is {cell or 'nothing'}; "
@@ -196,7 +205,8 @@ def _no_confound(run: Run, name: str, known: Sequence[str]) -> DataError:
     meant = SYNONYMS.get(name.lower(), "")
     said = f"; did you mean {meant}?" if meant else hint(name, (*known, *PRESETS))
     return DataError(
-        f"{run.confounds}: no confound {name}{said}; there are {listing(known, COLUMNS_SHOWN)}; "
+        f"{run.confounds}: no confound {name}{said}, nor do the events have such a column; there are "
+        f"{listing(known, COLUMNS_SHOWN)}; "
         "correct --confounds or the model's X"
     )
 
@@ -205,7 +215,7 @@ def _refuse_cosines(path: Path, names: Sequence[str], high_pass: float) -> None:
     cosines = matching(COSINES, names)
     if cosines:
         raise DataError(
-            f"{path}: {_some(cosines)} together with the model's high-pass filter of {high_pass:g} s would "
+            f"{path}: {listed(cosines)} together with the model's high-pass filter of {high_pass:g} s would "
             "filter twice; take the cosines out of the model or set HighPassFilterCutoffHz to 0"
         )
 
@@ -213,12 +223,17 @@ def _refuse_cosines(path: Path, names: Sequence[str], high_pass: float) -> None:
 def _notes(file: str, replaced: Sequence[str], constant: Sequence[str]) -> tuple[str, ...]:
     notes = []
     if replaced:
-        notes.append(f"{file}: n/a before the first value was set to 0 in {_some(replaced)}")
+        notes.append(f"{file}: n/a before the first value was set to 0 in {listed(replaced)}")
     if constant:
-        notes.append(f"{file}: the same value in all scans in {_some(constant)}")
+        notes.append(f"{file}: the same value in all scans in {listed(constant)}")
     return tuple(notes)
 
 
-def _some(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Name the first few of many.
+
+    >>> listed(["a", "b", "c", "d", "e"])
+    'a, b, c, d and 1 more'
+    """
     rest = len(names) - NAMES_SHOWN
     return ", ".join(names[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -33,7 +33,7 @@ class Elsewhere:
     unit
         Its first run lends scans and confounds to the events of the others.
     model
-        Its transformations name conditions.
+        Its transformations and X name conditions.
     conditions
         Regressor names of the conditions of a run.
     """
@@ -41,7 +41,7 @@ class Elsewhere:
     def __init__(
         self, unit: Unit, model: ModelSpecification, conditions: Callable[[Run], Iterable[str]]
     ) -> None:
-        self._seen = _seen(unit.raw, unit.entities.get("task", ""), repr(model.transformations))
+        self._seen = _seen(unit.raw, unit.entities.get("task", ""), repr((model.transformations, model.x)))
         self._run, self._conditions = unit.runs[0], conditions
 
     @property

@@ -4,14 +4,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from bidsglm.dataset.confounds import Confounds, read_confounds, read_confounds_table
+from bidsglm.dataset.confounds import (
+    COSINES,
+    Confounds,
+    listed,
+    read_confounds,
+)
 from bidsglm.dataset.elsewhere import Elsewhere
-from bidsglm.dataset.events import event_values, events_of, moved, read_events, trial_types, trial_types_of
+from bidsglm.dataset.events import event_values, events_of, trial_types
+from bidsglm.dataset.named import (
+    Variables,
+    check_vanished,
+    columns_at_scans,
+    condition_of,
+    known_names,
+    resolved,
+    variables_of,
+)
 from bidsglm.dataset.tsv import Table
-from bidsglm.dataset.variables import Transformed, transform
 from bidsglm.errors import DataError
-from bidsglm.model import TRIAL_TYPE, Condition, ModelSpecification, Modulator, Paradigm, Run, Unit
-from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.model import TRIAL_TYPE, Condition, ModelSpecification, Modulator, Paradigm, Unit
+from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.nearest import hint
 
 __all__ = ["Paradigms", "paradigms", "trial_types"]
@@ -25,17 +38,6 @@ class Paradigms(NamedTuple):
     notes: tuple[str, ...]
     elsewhere: Elsewhere
     """Conditions that somebody in the data set has."""
-
-
-class Variables(NamedTuple):
-    """What X can name in one run."""
-
-    run: Run
-    events: Table
-    conditions: tuple[str, ...]
-    """Regressor names."""
-    transformed: Transformed | None
-    """None where the model transforms nothing."""
 
 
 def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
@@ -61,100 +63,55 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
         X names something that nobody's runs (a condition) or some run (a confound) lacks, or a value in a
         table cannot be used.
     """
-    runs = [_variables(run, model) for run in unit.runs]
-    others = Elsewhere(unit, model, lambda run: _variables(run, model).conditions)
-    resolved = _resolved(unit, model, runs, others)
-    known = _known(runs)
-    _check_modulations(model, (*resolved.conditions, *resolved.absent))
+    runs = [variables_of(run, model) for run in unit.runs]
+    others = Elsewhere(unit, model, lambda run: variables_of(run, model).conditions)
+    known = known_names(runs)
+    x = resolved(unit, model, runs, others)
+    _check_modulations(model, (*x.conditions, *x.absent))
+    check_vanished(runs, model, known)
+    made = [columns_at_scans(variables, x) for variables in runs]
     confounds = [
-        read_confounds(
-            variables.run,
-            resolved.confounds,
-            model.high_pass,
-            variables.transformed.confounds if variables.transformed else None,
-            known,
-        )
-        for variables in runs
+        read_confounds(variables.run, x.confounds, model.high_pass, columns, known)
+        for variables, columns in zip(runs, made, strict=True)
     ]
-    notes = [note for found in confounds for note in found.notes]
+    of_runs = [note for run in unit.runs for note in run.notes]
+    of_confounds = [note for found in confounds for note in found.notes]
+    notes = (
+        *x.notes,
+        *_series_notes(unit, runs, x.conditions),
+        *of_runs,
+        *of_confounds,
+        *_filter_notes(unit, model, confounds),
+    )
     return Paradigms(
         tuple(
-            _paradigm(variables, found, resolved.conditions, model)
+            _paradigm(variables, found, x.conditions, model)
             for variables, found in zip(runs, confounds, strict=True)
         ),
-        tuple(dict.fromkeys((*resolved.notes, *(note for run in unit.runs for note in run.notes), *notes))),
+        tuple(dict.fromkeys(notes)),
         others,
     )
 
 
-class Resolved(NamedTuple):
-    """X, sorted into what it names."""
-
-    conditions: tuple[str, ...]
-    """Regressor names in the order of the model."""
-    confounds: tuple[str, ...]
-    """Names and globs in the order of the model."""
-    absent: tuple[str, ...]
-    """Conditions and globs of which this participant has no events."""
-    notes: tuple[str, ...]
+def _series_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[str]) -> tuple[str, ...]:
+    """Say what is convolved although it is no events."""
+    found = [name for name in conditions if any(name in variables.series for variables in runs)]
+    return (
+        f"{unit.prefix}: {listed(found)}: no events but values over time, convolved on each package's own "
+        "fine grid after linear interpolation; missing values count 0",
+    ) * bool(found)
 
 
-def _known(runs: Iterable[Variables]) -> list[str]:
-    return sorted({name for variables in runs for name in variables.conditions})
-
-
-def _resolved(
-    unit: Unit, model: ModelSpecification, runs: Sequence[Variables], others: Elsewhere
-) -> Resolved:
-    known = _known(runs)
-    conditions: list[str] = []
-    confounds: list[str] = []
-    absent: list[str] = []
-    for pattern in model.x:
-        found = matching(pattern, known)
-        conditions += found
-        if not found and (pattern.startswith(TRIAL_TYPE) or _never_made(pattern, runs, others)):
-            absent.append(pattern)
-        elif not pattern.startswith(TRIAL_TYPE) and (is_glob(pattern) or not found):
-            confounds.append(pattern)
-    literal = [pattern for pattern in absent if not is_glob(pattern)]
-    misspelt = [] if model.automatic else [name for name in literal if not others(name)]
-    if misspelt or (absent and not conditions and not (known and any(map(others, literal)))):
-        name = (misspelt or literal or absent)[0]
-        raise DataError(
-            f"{unit.runs[0].events}: no events of {name}, nor in another run of {unit.prefix}"
-            f"{'' if unit.raw is None else ' or of another participant'}"
-            f"{hint(name, (*known, *sorted(others.names)))}; correct the model's X or the events"
-        )
-    notes = tuple(f"{unit.prefix}: no events of {name} in any run; left out" for name in absent)
-    return Resolved(tuple(dict.fromkeys(conditions)), tuple(dict.fromkeys(confounds)), tuple(absent), notes)
-
-
-def _never_made(name: str, runs: Sequence[Variables], others: Elsewhere) -> bool:
-    """Whether a name is that of a condition which transformations made of the events of others only."""
-    if is_glob(name) or not any(variables.transformed for variables in runs):
-        return False
-    return not any(_has_column(variables, name) for variables in runs) and others(name)
-
-
-def _has_column(variables: Variables, name: str) -> bool:
-    """Whether a run has a confound of that name, its own or made."""
-    run, made = variables.run, variables.transformed
-    return (made is not None and name in made.confounds) or (
-        run.confounds is not None and name in read_confounds_table(run).columns
-    )
-
-
-def _variables(run: Run, model: ModelSpecification) -> Variables:
-    if run.events is None:
-        raise DataError(f"{run.bold}: no events for it; add an events.tsv or exclude the run (--run-label)")
-    table = moved(read_events(run.events), run.dropped * run.repetition_time)
-    if model.transformations:
-        transformed = transform(run, table, model.transformations)
-        return Variables(run, table, tuple(transformed.conditions), transformed)
-    needed = any(pattern.startswith(TRIAL_TYPE) for pattern in model.x)
-    names = trial_types_of(table) if needed or "trial_type" in table.columns else ()
-    return Variables(run, table, tuple(TRIAL_TYPE + name for name in names), None)
+def _filter_notes(unit: Unit, model: ModelSpecification, confounds: Sequence[Confounds]) -> tuple[str, ...]:
+    """Say where the cosines that should be the filter are missing."""
+    bare = [
+        prefix
+        for prefix, found in zip(unit.run_prefixes, confounds, strict=True)
+        if not matching(COSINES, found.names)
+    ]
+    if not model.own_cosines or not bare:
+        return ()
+    return tuple(f"{prefix}: no cosines among its confounds: no high-pass filter at all" for prefix in bare)
 
 
 def _paradigm(
@@ -165,7 +122,9 @@ def _paradigm(
         n_scans=variables.run.n_scans,
         start_time=variables.run.start_time,
         conditions=tuple(
-            _condition(variables, name, model) for name in names if name in variables.conditions
+            _condition(variables, name, model)
+            for name in names
+            if name in variables.conditions or name in variables.series
         ),
         confound_names=confounds.names,
         confounds=confounds.values,
@@ -173,12 +132,11 @@ def _paradigm(
 
 
 def _condition(variables: Variables, regressor: str, model: ModelSpecification) -> Condition:
-    name = regressor.removeprefix(TRIAL_TYPE)
-    if variables.transformed:
-        plain = variables.transformed.conditions[regressor]
-    else:
-        events = events_of(variables.events, name)
-        plain = Condition(name, events.onsets, events.durations)
+    plain = condition_of(variables, regressor)
+    name = plain.name
+    if plain.continuous:
+        _refuse_modulation(plain, model)
+        return plain
     return replace(
         plain,
         modulators=_modulators(variables.events, plain, model),
@@ -215,6 +173,16 @@ def _check_modulations(model: ModelSpecification, conditions: Sequence[str]) -> 
                     f"{model.name}: modulates {pattern}, which is none of its conditions"
                     f"{hint(pattern, names)}; correct ParametricModulations, TimeModulations or X"
                 )
+
+
+def _refuse_modulation(condition: Condition, model: ModelSpecification) -> None:
+    wanted = [*(m.conditions for m in model.modulations), *(m.conditions for m in model.time_modulations)]
+    for conditions in wanted:
+        if _modulates(conditions, condition.name):
+            raise DataError(
+                f"{model.origin}: modulates {condition.prefix}{condition.name}, which is no events but a "
+                "variable over time; correct ParametricModulations or TimeModulations"
+            )
 
 
 def _modulates(patterns: Iterable[str], name: str) -> bool:

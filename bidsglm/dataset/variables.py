@@ -2,39 +2,49 @@
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.confounds import confound_values, read_confounds_table
-from bidsglm.dataset.tsv import LARGEST_NUMBER, MISSING, Table, number, numbers
+from bidsglm.dataset.collection import DENSE_RATE, FACTORED, collected, texts, tidy
+from bidsglm.dataset.sampling import held, sample_times, series
+from bidsglm.dataset.tsv import LARGEST_NUMBER, Table
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Condition, Floats, Run
-from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.limits import MOST_VARIABLES
+from bidsglm.statsmodel.transformations import snake
 
 if TYPE_CHECKING:
     from bids.variables import BIDSRunVariableCollection, BIDSVariable
 
-DENSE_RATE = 10.0
-"""Hz at which pybids represents events that it must sample."""
-FACTOR: Mapping[str, object] = {"Name": "Factor", "Input": ["trial_type"]}
+
+ON_ONE_GRID = ("And", "Or", "Product", "Sum")
+"""Instructions that combine variables sample by sample."""
+OVER_TIME = ("Resample", "ToDense")
+NAMING = ("input", "target", "by", "other")
+"""Arguments that name variables."""
+OUTPUTS = ("output", "output_prefix", "output_suffix")
 
 
 class Transformed(NamedTuple):
     """What the transformations of a model leave behind in one run."""
 
     conditions: Mapping[str, Condition]
-    """By regressor name; only those with events."""
-    confounds: Mapping[str, Floats]
-    """(n_scans,) each"""
+    """Variables made of events, by regressor name; only those with events."""
+    series: Mapping[str, Condition]
+    """Variables over time."""
 
 
-def transform(run: Run, events: Table, instructions: Sequence[Mapping[str, object]]) -> Transformed:
+def transform(
+    run: Run, events: Table, instructions: Sequence[Mapping[str, object]], wanted: Sequence[str] = ()
+) -> Transformed:
     """Apply the instructions of a model to the events and confounds of one run.
+
+    Levels of a column that an instruction or the model names (``trial_type.go``) are made when they are first
+    needed, without a Factor instruction; the column itself stays.
 
     Parameters
     ----------
@@ -43,34 +53,57 @@ def transform(run: Run, events: Table, instructions: Sequence[Mapping[str, objec
     events
         Its events.
     instructions
-        Without Convolve. Where none of them factors trial_type, that is done first.
+        Without Convolve.
+    wanted
+        Names and globs of the model's X.
 
     Raises
     ------
     DataError
-        Naming the transformation that pybids cannot apply, or a value in a table that is no number.
+        Naming the transformation that cannot be applied, or a value in a table that is no number.
     """
-    from bids.modeling.transformations import TransformerManager
-
-    collection = _collection(run, events, instructions)
-    if not any(_factors_trial_type(item) for item in instructions) and "trial_type" in collection.variables:
-        instructions = [FACTOR, *instructions]
-    manager = TransformerManager(keep_history=False)
-    for instruction in instructions:
+    collection = collected(run, events, instructions)
+    for i, instruction in enumerate(instructions):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                _apply(manager, collection, instruction)
+                _make_levels(collection, _named(instruction))
+                _apply(run, collection, instruction, instructions[i + 1 :])
         except Exception as error:
             raise DataError(
                 f"{events.path}: the model's transformation {_brief(instruction)} cannot be applied: "
                 f"{' '.join(str(error).split())}"
             ) from error
-    return _transformed(run, collection, events.path)
+    _make_levels(collection, wanted)
+    return _transformed(collection, events.path)
 
 
-def _apply(manager: Any, collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]) -> None:
+def _apply(
+    run: Run,
+    collection: "BIDSRunVariableCollection",
+    instruction: Mapping[str, object],
+    later: Sequence[Mapping[str, object]],
+) -> None:
+    """Carry out one instruction, by pybids unless it changes how variables are sampled."""
+    before = dict(collection.variables)
+    if instruction["Name"] in OVER_TIME:
+        _sample_anew(run, collection, instruction, later)
+        return
+    if instruction["Name"] in ON_ONE_GRID or _argument(instruction, "dense"):
+        _put_on_one_grid(run, collection, instruction)
+    _by_pybids(collection, instruction)
+    changed = {name: v for name, v in collection.variables.items() if v is not before.get(name)}
+    if any(_argument(instruction, key) for key in OUTPUTS):
+        for name in set(_inputs(instruction, before)) - set(texts(_argument(instruction, "output"))):
+            if name in changed:
+                collection.variables[name] = before[name]
+    for variable in changed.values():
+        tidy(variable, binary=bool(_argument(instruction, "binarize")))
+
+
+def _by_pybids(collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]) -> None:
     """Apply one instruction, Filter and Split in our own way, and none that would make too many variables."""
+    from bids.modeling.transformations import TransformerManager
     from bids.utils import convert_JSON
 
     from bidsglm.dataset import instructions
@@ -79,7 +112,7 @@ def _apply(manager: Any, collection: "BIDSRunVariableCollection", instruction: M
     if instruction["Name"] == "Factor":
         _check_levels(collection, instruction)
     if own is None:
-        manager.transform(collection, [dict(instruction)])
+        TransformerManager(keep_history=False).transform(collection, [dict(instruction)])
     else:
         arguments = convert_JSON(dict(instruction))
         arguments.pop("name")
@@ -90,103 +123,126 @@ def _apply(manager: Any, collection: "BIDSRunVariableCollection", instruction: M
 
 def _check_levels(collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]) -> None:
     """Refuse to factor what has as many levels as a measurement has values: pandas makes a table of both."""
-    inputs = instruction.get("Input")
-    for pattern in inputs if isinstance(inputs, list) else [inputs]:
-        for name in matching(str(pattern), collection.variables):
-            levels = collection.variables[name].values.nunique()
-            if np.max(levels) > MOST_VARIABLES:
-                raise ValueError(f"{name} has more than {MOST_VARIABLES} levels")
+    for name in _inputs(instruction, collection.variables):
+        levels = collection.variables[name].values.nunique()
+        if np.max(levels) > MOST_VARIABLES:
+            raise ValueError(f"{name} has more than {MOST_VARIABLES} levels")
 
 
-def _collection(
-    run: Run, events: Table, instructions: Sequence[Mapping[str, object]]
-) -> "BIDSRunVariableCollection":
-    from bids.variables import BIDSRunVariableCollection
-    from bids.variables.entities import RunInfo
-
-    info = RunInfo(
-        dict(run.entities), run.n_scans * run.repetition_time, run.repetition_time, str(run.bold), run.n_scans
-    )
-    found = chain(_sparse_variables(events, info), _dense_variables(run, info, instructions))
-    variables = list(islice(found, MOST_VARIABLES + 1))
-    if len(variables) > MOST_VARIABLES:
-        raise DataError(
-            f"{events.path}: the transformations of the model meet more than {MOST_VARIABLES} columns of "
-            "events and confounds; name those that are needed"
-        )
-    return BIDSRunVariableCollection(variables, sampling_rate=DENSE_RATE)
-
-
-def _sparse_variables(events: Table, info: Any) -> Iterator["BIDSVariable"]:
-    """Make a variable of every column of the events: numbers where all cells but n/a are numbers."""
-    import pandas as pd
-    from bids.variables import SparseRunVariable
-
-    for name in events.columns:
-        rows = [i for i, cell in enumerate(events.columns[name]) if cell not in MISSING]
-        if name in ("onset", "duration") or not rows:
+def _make_levels(collection: "BIDSRunVariableCollection", names: Iterable[str]) -> None:
+    """Make the levels of columns that are named although nothing has made them; the columns stay."""
+    for name in names:
+        if matching(name, collection.variables):
             continue
-        cells = [events.columns[name][row] for row in rows]
-        values = [number(cell) for cell in cells]
-        numeric = name != "trial_type" and bool(np.isfinite(values).all())
-        data = pd.DataFrame(
-            {
-                "onset": numbers(events, "onset", rows, "give it in s or remove the event"),
-                "duration": numbers(events, "duration", rows, "give it in s (0 for an impulse)"),
-                "amplitude": pd.Series(values if numeric else cells, dtype=float if numeric else object),
-            }
-        )
-        entities = {
-            key: value for key, value in info.entities.items() if key in ("subject", "session", "run")
-        }
-        yield SparseRunVariable(name, data.assign(**entities), info, "events")
+        column = next((s for s in stems(name) if hasattr(collection.variables.get(s), "onset")), None)
+        if column is not None:
+            variable = collection.variables[column].clone()
+            _by_pybids(collection, {"Name": "Factor", "Input": [column]})
+            collection.variables[column] = variable
 
 
-def _dense_variables(
-    run: Run, info: Any, instructions: Sequence[Mapping[str, object]]
-) -> Iterator["BIDSVariable"]:
-    """Those confounds that the instructions mention."""
+def stems(name: str) -> list[str]:
+    """Columns that a name may be a level of.
+
+    >>> stems("side.left.1")
+    ['side', 'side.left']
+    """
+    parts = name.split(".")
+    return [".".join(parts[:i]) for i in range(1, len(parts))]
+
+
+def _sample_anew(
+    run: Run,
+    collection: "BIDSRunVariableCollection",
+    instruction: Mapping[str, object],
+    later: Sequence[Mapping[str, object]],
+) -> None:
+    """Carry out ToDense or Resample.
+
+    Events that no later instruction needs as a series stay events: each package draws them on its own grid.
+    """
+    names = _inputs(instruction, collection.variables)
+    if not names:
+        raise ValueError("no such variable")
+    if any(_argument(instruction, key) for key in OUTPUTS):
+        before = dict(collection.variables)
+        naming = {key: value for key, value in instruction.items() if snake(key) in ("input", *OUTPUTS)}
+        _by_pybids(collection, {**naming, "Name": "Copy"})
+        names = [name for name, v in collection.variables.items() if v is not before.get(name)]
+    rate = _argument(instruction, "sampling_rate")
+    hertz = 1 / run.repetition_time if rate == "TR" else float(rate or DENSE_RATE)
+    needed = [name for other in later for name in _named(other)]
+    for name in names:
+        variable = collection.variables[name]
+        if not hasattr(variable, "onset") or any(matching(other, [name]) for other in needed):
+            collection.variables[name] = _sampled(run, variable, hertz)
+
+
+def _put_on_one_grid(
+    run: Run, collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]
+) -> None:
+    """Sample the inputs of an instruction alike, unless all are events."""
+    variables = [collection.variables[name] for name in _inputs(instruction, collection.variables)]
+    rates = {getattr(variable, "sampling_rate", None) for variable in variables}
+    if rates == {None} and not _argument(instruction, "dense"):
+        return
+    if len(rates) > 1 or None in rates:
+        hertz = max(DENSE_RATE, *(rate or 0.0 for rate in rates))
+        for variable in variables:
+            collection.variables[variable.name] = _sampled(run, variable, hertz)
+
+
+def _sampled(run: Run, variable: Any, hertz: float) -> "BIDSVariable":
+    """Dense variable with the values of another at a rate."""
     from bids.variables import DenseRunVariable
 
-    if run.confounds is None:
-        return
-    table = read_confounds_table(run)
-    mentioned = list(_texts(list(instructions)))
-    joined, globs = "\n".join(mentioned), [text for text in mentioned if is_glob(text)]
-    for name in table.columns:
-        if name in joined or any(matching(glob, [name]) for glob in globs):
-            values = confound_values(table, name)
-            variable = DenseRunVariable(name, values, info, "regressors", 1.0 / run.repetition_time)
-            # pybids' Scale takes a series only, although it keeps dense variables as frames
-            variable.values = variable.values[0].rename(name)
-            yield variable
+    times = sample_times(run, hertz)
+    if hasattr(variable, "onset"):
+        events = _condition(variable.name, variable)
+        if events is not None and not (events.durations > 0).any():
+            raise ValueError(f"the events of {variable.name!r} have no duration: over time they are nothing")
+        values = held(events, times) if events is not None else np.zeros_like(times)
+    else:
+        values = _series(variable).at(times)
+    dense = DenseRunVariable(variable.name, values, variable.run_info, variable.source, float(hertz))
+    tidy(dense, binary=False)
+    return dense
 
 
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
+def _argument(instruction: Mapping[str, object], name: str) -> Any:
+    """Argument of an instruction, by the name that pybids has for it inside."""
+    return next((value for key, value in instruction.items() if snake(key) == name), None)
 
 
-def _transformed(run: Run, collection: "BIDSRunVariableCollection", origin: Path) -> Transformed:
+def _named(instruction: Mapping[str, object]) -> list[str]:
+    """Variables that an instruction names."""
+    return [name for key in NAMING for name in texts(_argument(instruction, key))]
+
+
+def _inputs(instruction: Mapping[str, object], names: Iterable[str]) -> list[str]:
+    known = tuple(names)
+    return [name for text in texts(_argument(instruction, "input")) for name in matching(text, known)]
+
+
+def _transformed(collection: "BIDSRunVariableCollection", origin: Path) -> Transformed:
     conditions: dict[str, Condition] = {}
-    confounds: dict[str, Floats] = {}
+    series_of: dict[str, Condition] = {}
     for name, variable in collection.variables.items():
         try:
             if not hasattr(variable, "onset"):
-                confounds[name] = _at_scans(run, variable)
-            elif (condition := _condition(name, variable)) is not None:
+                series_of[name] = _series(variable)
+            elif name != FACTORED and (condition := _condition(name, variable)) is not None:
                 conditions[name] = condition
         except Exception as error:
             raise DataError(
                 f"{origin}: the model's transformations leave {name}, which cannot be used: {error}"
             ) from error
-    return Transformed(conditions, confounds)
+    return Transformed(conditions, series_of)
+
+
+def _series(variable: Any) -> Condition:
+    values = np.asarray(variable.values, dtype=np.float64).ravel()
+    return series(variable.name, values, 1.0 / variable.sampling_rate)
 
 
 def _condition(name: str, variable: Any) -> Condition | None:
@@ -214,20 +270,6 @@ def _check_times(onsets: Floats, durations: Floats) -> None:
     """Check what instructions may have assigned to onsets and durations."""
     if not ((np.abs(onsets) < LARGEST_NUMBER) & (durations >= 0) & (durations < LARGEST_NUMBER)).all():
         raise ValueError("it has an onset or a duration that is no time in s")
-
-
-def _at_scans(run: Run, variable: Any) -> Floats:
-    values = np.asarray(variable.values, dtype=np.float64).ravel()
-    if values.size != run.n_scans:
-        values = np.asarray(variable.resample("TR").values, dtype=np.float64).ravel()
-    return values
-
-
-def _factors_trial_type(instruction: Mapping[str, object]) -> bool:
-    inputs = instruction.get("Input")
-    return instruction.get("Name") == "Factor" and "trial_type" in (
-        inputs if isinstance(inputs, list) else [inputs]
-    )
 
 
 def _brief(instruction: Mapping[str, object]) -> str:

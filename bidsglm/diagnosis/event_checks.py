@@ -39,7 +39,7 @@ def event_poor_conditions(runs: Sequence[RunReview], model: ModelSpecification) 
     counts: dict[str, int] = {}
     seconds: dict[str, float] = {}
     for run in runs:
-        for condition in run.paradigm.conditions:
+        for condition in run.paradigm.of_events:
             events = present(condition, run.paradigm)
             name = condition.prefix + condition.name
             counts[name] = counts.get(name, 0) + len(events.onsets)
@@ -66,7 +66,7 @@ def zero_lengths(runs: Sequence[RunReview], model: ModelSpecification) -> Iterat
     kinds: dict[str, set[str]] = {}
     labels: dict[str, list[str]] = {}
     for run in runs:
-        for condition in run.paradigm.conditions:
+        for condition in run.paradigm.of_events:
             if not len(condition.onsets):
                 continue
             zero = condition.durations == 0
@@ -124,7 +124,7 @@ def _span(ratios: Sequence[float]) -> str:
 
 def _mixed(names: tuple[str, ...], runs: Sequence[RunReview], model: ModelSpecification) -> Finding:
     time = runs[0].paradigm.repetition_time
-    found = [c for run in runs for c in run.paradigm.conditions if c.prefix + c.name in names]
+    found = [c for run in runs for c in run.paradigm.of_events if c.prefix + c.name in names]
     n_zero = sum(int((c.durations == 0).sum()) for c in found)
     n_all = sum(len(c.durations) for c in found)
     longest = max(float(c.durations.max(initial=0)) for c in found)
@@ -161,7 +161,7 @@ def heights(runs: Sequence[RunReview]) -> list[Heights]:
         if not {"spm", "nilearn"} <= run.designs.keys():
             continue
         spm, nilearn = run.parts["spm"], run.parts["nilearn"]
-        for condition in run.paradigm.conditions:
+        for condition in run.paradigm.of_events:
             name = condition.prefix + condition.name
             sizes = [
                 float(np.linalg.norm(columns.matrix[:, function_columns(columns.names, name)]))
@@ -177,7 +177,7 @@ def longer_events(runs: Sequence[RunReview], model: ModelSpecification) -> Itera
     """Find events so short that SPM's one microtime bin more is visible in the effects."""
     if not _same_response(model):
         return
-    conditions = [(run.label, c) for run in runs for c in run.paradigm.conditions]
+    conditions = [(run.label, c) for run in runs for c in run.paradigm.of_events]
     timed = {
         (label, c.prefix + c.name) for label, c in conditions if len(c.durations) and c.durations.min() > 0
     }

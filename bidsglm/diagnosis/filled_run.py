@@ -80,7 +80,7 @@ def coverage(paradigm: Paradigm, conditions: Sequence[str]) -> float:
     0.75
     """
     end = paradigm.n_scans * paradigm.repetition_time
-    chosen = [c for c in paradigm.conditions if c.prefix + c.name in conditions]
+    chosen = [c for c in paradigm.of_events if c.prefix + c.name in conditions]
     starts = np.concatenate([np.zeros(0), *(c.onsets for c in chosen)])
     stops = np.concatenate([np.zeros(0), *(c.onsets + c.durations for c in chosen)])
     covered, reached = 0.0, 0.0

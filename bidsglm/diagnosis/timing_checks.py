@@ -29,7 +29,7 @@ def events_outside(runs: Sequence[RunReview], model: ModelSpecification) -> Iter
     for run in runs:
         time = run.paradigm.repetition_time
         pad = PAD_BINS * time / model.spm.microtime_resolution
-        for condition in run.paradigm.conditions:
+        for condition in run.paradigm.of_events:
             name = condition.prefix + condition.name
             n_late = int((condition.onsets >= run.paradigm.n_scans * time).sum())
             n_early = int((condition.onsets < -pad).sum())
@@ -38,7 +38,7 @@ def events_outside(runs: Sequence[RunReview], model: ModelSpecification) -> Iter
             labels += [run.label] * bool(n_late + n_early)
     seen = tuple(dict.fromkeys(labels))
     if late:
-        latest = max(float(c.onsets.max(initial=0.0)) for run in runs for c in run.paradigm.conditions)
+        latest = max(float(c.onsets.max(initial=0.0)) for run in runs for c in run.paradigm.of_events)
         yield _late(late, seen, unit_hint(latest, runs))
     if early:
         yield _early(early, pad, seen)
@@ -66,7 +66,7 @@ def unit_hint(last: float, runs: Sequence[RunReview]) -> str:
 def _last(paradigm: Paradigm) -> float:
     """End of the last event that begins within the run, s; 0 without any."""
     length = paradigm.n_scans * paradigm.repetition_time
-    ends = [float((c.onsets + c.durations)[c.onsets < length].max(initial=0.0)) for c in paradigm.conditions]
+    ends = [float((c.onsets + c.durations)[c.onsets < length].max(initial=0.0)) for c in paradigm.of_events]
     return max(ends, default=0.0)
 
 
@@ -101,7 +101,7 @@ def implausible_durations(runs: Sequence[RunReview], model: ModelSpecification) 
     n_long = 0
     for run in runs:
         whole = run.paradigm.n_scans * run.paradigm.repetition_time
-        for condition in run.paradigm.conditions:
+        for condition in run.paradigm.of_events:
             n = int((condition.durations > whole).sum())
             filled = float(condition.durations.sum()) / whole
             if not n and not filled > OVERFULL:

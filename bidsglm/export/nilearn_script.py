@@ -82,7 +82,8 @@ def _run(
         events = Source(ROOT, exported.root.below(run.events))
     else:
         events = Source(HERE, exported.beside(index, "events.tsv"))
-        files[events.name] = events_table(paradigm.conditions, names)
+        frame_times = design_arguments(paradigm, prepared.model)["frame_times"]
+        files[events.name] = events_table(paradigm.conditions, names, frame_times)
     if run.confounds is not None and confounds_suffice(run.confounds, paradigm):
         confounds = Source(ROOT, exported.root.below(run.confounds))
     else:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bidsglm.backends.nilearn_design import event_weights
-from bidsglm.model import CONSTANT, TRIAL_TYPE, Condition, Paradigm
+from bidsglm.backends.nilearn_design import drawn_events, event_weights
+from bidsglm.model import CONSTANT, TRIAL_TYPE, Condition, Floats, Paradigm
 
 TSV = {"sep": "\t", "na_values": ["n/a"], "keep_default_na": False}
 """How the script reads tables, as in its template."""
@@ -91,17 +91,19 @@ def _numbers(rows: pd.DataFrame) -> np.ndarray:
     return np.asarray(ordered[["onset", "duration"]].to_numpy(dtype=np.float64))
 
 
-def events_table(conditions: Sequence[Condition], names: Naming) -> bytes:
+def events_table(conditions: Sequence[Condition], names: Naming, frame_times: Floats) -> bytes:
     r"""Events of a run with their heights: every weight column of a condition is a condition to nilearn.
+
+    A continuous variable is written as the events that nilearn draws of it, one for each step of its grid.
 
     Examples
     --------
     >>> go = Condition("go", np.zeros(1), np.ones(1), time_modulation=0)
-    >>> events_table([go], Naming({"trial_type.go": "go"}))
+    >>> events_table([go], Naming({"trial_type.go": "go"}), np.arange(9.0))
     b'onset\tduration\ttrial_type\tmodulation\n0.0\t1.0\tgo\t1.0\n'
     """
     lines = ["\t".join(COLUMNS)]
-    for condition in conditions:
+    for condition in (drawn_events(condition, frame_times) for condition in conditions):
         for weight, heights in zip(condition.weight_names, event_weights(condition).T, strict=True):
             rows = zip(condition.onsets.tolist(), condition.durations.tolist(), heights.tolist(), strict=True)
             lines += [f"{o!r}\t{d!r}\t{_quoted(names.short[weight])}\t{h!r}" for o, d, h in rows]

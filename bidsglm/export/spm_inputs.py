@@ -46,9 +46,9 @@ def session_inputs(
 ) -> tuple[SessionInputs, ...]:
     """Divide the columns of each run's design between conditions and ready-made regressors.
 
-    A batch knows no heights of events, and one timing for all runs: what has its own becomes a regressor. A
-    modulator without variance stays a modulator: SPM itself leaves nothing of it, while a ready-made column
-    is centred, which moves the constant.
+    A batch knows no heights of events and no continuous variables, and one timing for all runs: what has its
+    own becomes a regressor. A modulator without variance stays a modulator: SPM itself leaves nothing of it,
+    while a ready-made column is centred, which moves the constant.
     """
     timings = [(p.repetition_time, microtime_onset(p, model)) for p in paradigms]
     return tuple(

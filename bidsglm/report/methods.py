@@ -96,13 +96,20 @@ def _response(hrf: Hrf) -> str:
     return f"{name}, {hrf.length:g} s, order {hrf.order}" if hrf.length else name
 
 
+OWN_COSINES = "fMRIPrep's cosine regressors, which the model has in X, and no other"
+
+
 def _spm_filter(model: ModelSpecification) -> str:
+    if model.own_cosines:
+        return OWN_COSINES
     if math.isinf(model.high_pass):
         return "none"
     return f"cosine set projected out after whitening, cut-off {model.high_pass:g} s"
 
 
 def _nilearn_filter(model: ModelSpecification) -> str:
+    if model.own_cosines:
+        return OWN_COSINES
     cutoff = model.nilearn.high_pass or model.high_pass
     if model.nilearn.drift_model is None or (math.isinf(cutoff) and model.nilearn.drift_model == "cosine"):
         return "none"

@@ -155,7 +155,7 @@ def stimulus_functions(condition: Condition, timing: Timing) -> Floats:
     """Boxes of the events on the microtime grid, one function for each weight column.
 
     An event of duration d covers round(d / dt) + 1 bins; simultaneous events add up; what starts
-    before the pad is clipped to it.
+    before the pad is clipped to it. A continuous variable has its interpolated height in each bin.
 
     Returns
     -------
@@ -166,6 +166,9 @@ def stimulus_functions(condition: Condition, timing: Timing) -> Floats:
     >>> stimulus.shape, np.flatnonzero(stimulus).tolist(), float(stimulus.max())
     ((96, 1), [40], 8.0)
     """
+    if condition.continuous:
+        bins = np.asarray((np.arange(timing.n_bins) - PAD_BINS) * timing.dt, dtype=np.float64)
+        return condition.at(bins)[:, np.newaxis]
     weights = event_weights(condition, timing.dt)
     on = rounded(condition.onsets / timing.dt) + PAD_BINS
     # the duration is rounded by itself, and the bin of the offset still belongs to the event

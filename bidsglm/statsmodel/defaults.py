@@ -4,12 +4,16 @@ import math
 from dataclasses import replace
 
 from bidsglm.model import DEFAULT_HIGH_PASS, NO_FILTER, Hrf, ModelSpecification, NilearnSettings
+from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.responses import is_condition
 
 NILEARN_HRF = Hrf("glover")
 NILEARN_HIGH_PASS = 100.0
 """Seconds: nilearn's default high_pass is 0.01 Hz."""
 
+COSINE = "cosine"
+"""How fMRIPrep's high-pass regressors begin."""
+A_COSINE = "cosine00"
 ROUNDING = 1e-14
 """Relative error of a double's inverse of an inverse, with room to spare."""
 
@@ -33,7 +37,7 @@ def with_hrf(model: ModelSpecification, hrf: Hrf | None, matched: bool) -> Model
     """
     if hrf is not None:
         return replace(model, hrf=hrf)
-    if not model.transformations and not any(is_condition(name) for name in model.x):
+    if not any(is_condition(name) for name in model.x):
         return model
     if not matched:
         note = "The model names no HRF: each package's own default, spm in SPM and glover in nilearn."
@@ -60,6 +64,11 @@ def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool
     """
     if hertz is not None:
         complete = replace(model, high_pass=cutoff_seconds(hertz))
+    elif any(matching(name, [A_COSINE]) or name.startswith(COSINE) for name in model.x):
+        note = (
+            "X has fMRIPrep's cosines and no HighPassFilterCutoffHz: they are the high-pass filter, no other."
+        )
+        complete = replace(model, high_pass=NO_FILTER, own_cosines=True, notes=(*model.notes, note))
     elif matched:
         note = f"HighPassFilterCutoffHz is not given: 1/{DEFAULT_HIGH_PASS:.0f} Hz."
         complete = replace(model, high_pass=DEFAULT_HIGH_PASS, notes=(*model.notes, note))

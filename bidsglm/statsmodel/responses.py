@@ -1,7 +1,9 @@
 """What the model asks conditions to be convolved with, and which conditions."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from bidsglm.model import TRIAL_TYPE, Hrf
 from bidsglm.statsmodel.globs import is_glob
@@ -22,8 +24,31 @@ FAMILIES: Mapping[str, Hrf] = {
     "fourier hanning": Hrf("fourier hanning"),
     "gamma": Hrf("gamma"),
 }
+ALSO_CALLED = {
+    "doublegamma": "spm",
+    "double gamma": "spm",
+    "canonical": "spm",
+    "hrf": "spm",
+    "hrf (with time derivative)": "spm + derivative",
+    "hrf (with time and dispersion derivatives)": "spm + derivative + dispersion",
+    "fourier set": "fourier",
+    "fourier set (hanning)": "fourier hanning",
+    "gamma functions": "gamma",
+    "finite impulse response": "fir",
+}
+"""Names in bidspm's models and in SPM's own menus; the double gamma with its usual parameters is SPM's."""
+DERIVATIVE_WORDS = {"none": 0, "temporal": 1, "temporalanddispersion": 2}
+"""Software.SPM.HRFderivatives, as bidspm has it: number of derivatives."""
 SETS = ("fir", "fourier", "fourier hanning", "gamma")
 """Models whose functions are counted by HRF.Parameters."""
+
+
+class Request(NamedTuple):
+    """A response that a model asks for."""
+
+    hrf: Hrf | None
+    """None where the model says nothing."""
+    notes: tuple[str, ...] = ()
 
 
 def hrf_family(name: str) -> Hrf | None:
@@ -33,13 +58,19 @@ def hrf_family(name: str) -> Hrf | None:
     --------
     >>> hrf_family("SPM+Derivative")
     Hrf(model='spm', derivative=True, dispersion=False, length=None, order=None, fir_delays=None)
-    >>> hrf_family("afni") is None
-    True
+    >>> hrf_family("DoubleGamma").model, hrf_family("afni") is None
+    ('spm', True)
     """
-    return FAMILIES.get(" ".join(name.lower().replace("+", " + ").split()))
+    return FAMILIES.get(_usual_name(name))
 
 
-def hrf_request(name: str, parameters: ParametersPart | None, place: Place) -> Hrf:
+def _usual_name(name: str) -> str:
+    plain = " ".join(name.lower().replace("+", " + ").split())
+    base, plus, derivatives = plain.partition(" + ")
+    return ALSO_CALLED.get(plain) or ALSO_CALLED.get(base, base) + plus + derivatives
+
+
+def hrf_request(name: str, parameters: ParametersPart | None, place: Place) -> Request:
     """Response that HRF.Model and HRF.Parameters describe.
 
     Parameters
@@ -59,7 +90,13 @@ def hrf_request(name: str, parameters: ParametersPart | None, place: Place) -> H
     family = hrf_family(name)
     if family is None:
         raise place.at("Model").fault(f"unknown HRF {name!r}; known are {', '.join(map(repr, FAMILIES))}")
-    given = parameters or ParametersPart()
+    usual = _usual_name(name)
+    translation = "" if usual == " ".join(name.lower().replace("+", " + ").split()) else usual
+    notes = (f"HRF.Model {name!r} is read as {usual!r}.",) if translation else ()
+    return Request(_with_parameters(family, parameters or ParametersPart(), name, place), notes)
+
+
+def _with_parameters(family: Hrf, given: ParametersPart, name: str, place: Place) -> Hrf:
     where = place.at("Parameters")
     if family.model not in SETS:
         if given.model_fields_set - {"Description"}:
@@ -69,8 +106,29 @@ def hrf_request(name: str, parameters: ParametersPart | None, place: Place) -> H
         return _delayed(given, family, where)
     if given.Length is None or given.Order is None:
         either = "'fir_delays' (scans), or " if family.model == "fir" else ""
-        raise where.fault(f"{family.model!r} needs {either}'Length' (s) and 'Order'")
+        other = "; it is SPM's set of gamma functions, a single response is 'spm'" * (family.model == "gamma")
+        raise where.fault(f"{family.model!r} needs {either}'Length' (s) and 'Order'{other}")
     return Hrf(family.model, length=given.Length, order=given.Order)
+
+
+def with_derivatives(hrf: Hrf | None, words: str | None) -> Request:
+    """Add the derivatives that bidspm asks for in Software.SPM.HRFderivatives.
+
+    Examples
+    --------
+    >>> with_derivatives(Hrf("spm"), "Temporal").hrf.suffixes
+    ('', '_derivative')
+    """
+    if words is None:
+        return Request(hrf)
+    wanted = DERIVATIVE_WORDS[words.lower()]
+    if hrf is None or hrf.model != "spm" or wanted < hrf.derivative + hrf.dispersion:
+        asked = f" beside {hrf.model}" if hrf is not None else " without HRF.Model"
+        return Request(hrf, (f"Software.SPM.HRFderivatives {words!r} has no effect{asked}.",) * bool(wanted))
+    if wanted == hrf.derivative + hrf.dispersion:
+        return Request(hrf)
+    note = f"Software.SPM.HRFderivatives {words!r}: the response has its derivatives, in all packages."
+    return Request(replace(hrf, derivative=True, dispersion=wanted == 2), (note,))
 
 
 def _delayed(given: ParametersPart, family: Hrf, where: Place) -> Hrf:
@@ -96,7 +154,7 @@ def is_condition(name: str) -> bool:
 
 
 def check_coverage(x: Sequence[str], variables: Sequence[str], place: Place) -> None:
-    """Check that what is convolved is in X, and that every trial type of X is convolved.
+    """Check that what HRF names is in X.
 
     Parameters
     ----------
@@ -110,15 +168,39 @@ def check_coverage(x: Sequence[str], variables: Sequence[str], place: Place) -> 
     Raises
     ------
     DataError
-        A variable that is not in X, or a condition that would stay unconvolved.
+        A variable that is not in X.
     """
-    named, globs = set(x), [variable for variable in variables if is_glob(variable)]
+    named = set(x)
     for variable in variables:
-        if variable not in named and not any(_overlap(variable, name) for name in x):
+        if variable not in named and not is_named(variable, x):
             raise place.fault(f"{variable!r} is not in X{hint(variable, x)}")
-    for name in filter(is_condition, x):
-        if name not in variables and not any(fnmatchcase(name, glob) for glob in globs):
-            raise place.fault(f"{name!r} of X is missing here: a condition without HRF is not supported")
+
+
+def is_named(variable: str, x: Sequence[str]) -> bool:
+    """Whether X has a variable, or a glob that may mean it."""
+    return any(_overlap(variable, name) for name in x)
+
+
+def unused(x: Sequence[str], variables: Sequence[str], place: Place) -> tuple[str, ...]:
+    """Notes on variables that a Convolve instruction names although X has none of them.
+
+    Raises
+    ------
+    DataError
+        One that looks like a name of X which nothing convolves.
+
+    Examples
+    --------
+    >>> unused(["trial_type.go"], ["trial_type.go", "rt"], Place("m.json"))
+    ("Convolve of 'rt' has no effect: it is not in X.",)
+    """
+    both = set(x) & set(variables)
+    bare = [name for name in x if name not in both and not is_named(name, variables)]
+    missing = [variable for variable in variables if variable not in both and not is_named(variable, x)]
+    for variable in missing:
+        if hint(variable, bare):
+            raise place.fault(f"{variable!r} is not in X{hint(variable, bare)}")
+    return tuple(f"Convolve of {variable!r} has no effect: it is not in X." for variable in missing)
 
 
 def _overlap(variable: str, name: str) -> bool:

@@ -40,10 +40,12 @@ from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.values import (
     Scaling,
     any_case,
+    description,
     drift_model,
     dummies,
     few_globs,
     filters,
+    hrf_derivatives,
     mask_threshold,
     model_version,
     noise_model,
@@ -67,6 +69,7 @@ WRONG_TYPES = {
 }
 ADDRESS_KEY = "$schema"
 """Key by which editors find the JSON Schema of a file; it says nothing of the model."""
+LEVELS = ("Run", "Session", "Subject", "Dataset")
 
 
 Variable = Annotated[str, BeforeValidator(variable)]
@@ -82,7 +85,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    Description: str | None = None
+    Description: Annotated[str | None, BeforeValidator(description)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -146,6 +149,10 @@ class SpmPart(Part):
         Annotated[Literal["AR(1)", "FAST", "none"], BeforeValidator(any_case("AR(1)", "FAST", "none"))] | None
     ) = None
     InclusiveMaskingThreshold: Annotated[float, PlainValidator(mask_threshold)] | None = None
+    HRFderivatives: (
+        Annotated[Literal["none", "Temporal", "TemporalAndDispersion"], BeforeValidator(hrf_derivatives)]
+        | None
+    ) = None
     MicrotimeResolution: Annotated[int, Field(ge=1, le=FINEST_RESOLUTION)] = 16
     MicrotimeOnset: Annotated[int, Field(ge=1, le=FINEST_RESOLUTION)] | None = None
     GlobalNormalization: Annotated[
@@ -209,7 +216,7 @@ class DummyPart(Part):
 class NodePart(Part):
     """One of the Nodes."""
 
-    Level: Literal["Run", "Session", "Subject", "Dataset"]
+    Level: Annotated[Literal["Run", "Session", "Subject", "Dataset"], BeforeValidator(any_case(*LEVELS))]
     Name: Text
     GroupBy: Names
     Transformations: TransformationsPart | None = None

@@ -10,22 +10,30 @@ from bidsglm.inputs import Kind, read_json
 from bidsglm.model import CONSTANT, Hrf, ModelSpecification, Settings
 from bidsglm.statsmodel.contrasts import dummy_names, parsed_contrasts
 from bidsglm.statsmodel.defaults import with_high_pass, with_hrf
-from bidsglm.statsmodel.globs import is_glob
+from bidsglm.statsmodel.dialects import translated
 from bidsglm.statsmodel.modulations import orthogonalization, parametric_modulations, time_modulations
 from bidsglm.statsmodel.nodes import levels
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.responses import (
+    Request,
     check_coverage,
     conditions_without_functions,
     hrf_request,
     is_condition,
+    is_named,
+    unused,
+    with_derivatives,
 )
-from bidsglm.statsmodel.schema import ModelPart, NodePart, OptionsPart, SoftwarePart, parsed_document
+from bidsglm.statsmodel.schema import (
+    ModelPart,
+    NodePart,
+    OptionsPart,
+    SoftwarePart,
+    SpmPart,
+    parsed_document,
+)
 from bidsglm.statsmodel.software import packages
 from bidsglm.statsmodel.transformations import Instructions, split_instructions
-
-FACTOR: Mapping[str, object] = {"Name": "Factor", "Input": ["trial_type"]}
-"""Kept where the model convolves other columns of events.tsv: they are variables of transformations only."""
 
 MODEL = Kind(
     NoInputError,
@@ -56,8 +64,8 @@ class Signal(NamedTuple):
     x: tuple[str, ...]
     hrf: Hrf | None
     """None where the model says nothing."""
-    made: tuple[str, ...]
-    """Conditions that transformations make, beside the trial types."""
+    convolved: tuple[str, ...] | None
+    """Names and globs; None where the model says nothing."""
     transformations: tuple[Mapping[str, object], ...]
     notes: tuple[str, ...]
 
@@ -112,7 +120,8 @@ def parse_model(
         As `read_model`.
     """
     top = Place(origin)
-    parsed = parsed_document(document, origin)
+    translation = translated(document, top)
+    parsed = parsed_document(translation.document, origin)
     level = levels(parsed, top)
     model, place = level.run.Model, level.place.at("Model")
     _check_supported(model, place)
@@ -132,16 +141,19 @@ def parse_model(
         above=level.above,
         mask_entities=_mask_entities(options, place),
         transformations=signal.transformations,
+        convolved=signal.convolved,
         modulations=modulations,
         time_modulations=time_modulations(software.SPM, signal.x, modulations, spm_place),
         orthogonalize=orthogonalization(software.SPM, signal.x, spm_place),
         contrasts=contrasts,
-        dummy_contrasts=dummy_names(level.run.DummyContrasts, signal.made, level.place.at("DummyContrasts")),
+        dummy_contrasts=dummy_names(
+            level.run.DummyContrasts, _made(signal), level.place.at("DummyContrasts")
+        ),
         smoothing_fwhm=settings.smoothing_fwhm or 0.0,
         spm=package.spm,
         nilearn=package.nilearn,
         group=level.group,
-        notes=(*signal.notes, *package.notes, *level.notes),
+        notes=(*translation.notes, *signal.notes, *package.notes, *level.notes),
         automatic=automatic,
         origin=origin,
     )
@@ -181,14 +193,10 @@ def _check_supported(model: ModelPart, place: Place) -> None:
         )
     if model.Type != "glm":
         raise place.at("Type").fault('must be "glm" at the Run level')
-    if model.Formula is not None:
-        raise place.at("Formula").fault("not supported: list the regressors in X")
-    for key, remedy in (
-        ("LowPassFilterCutoffHz", "SPM and nilearn's first level have no low-pass filter; leave it out"),
-        ("ReplaceVariables", "voxelwise regressors do not exist here; leave it out"),
-    ):
-        if getattr(options, key):
-            raise place.at("Options", key).fault(f"not supported: {remedy}")
+    if options.ReplaceVariables:
+        raise place.at("Options", "ReplaceVariables").fault(
+            "not supported: voxelwise regressors do not exist here; leave it out"
+        )
     if options.Aggregate not in (None, "none"):
         raise place.at("Options", "Aggregate").fault("not supported: only voxelwise models")
     for i, name in enumerate(model.X):
@@ -203,26 +211,39 @@ def _signal(node: NodePart, place: Place) -> Signal:
     if node.Transformations is not None:
         split = split_instructions(node.Transformations.Instructions, here)
     x = tuple(name for name in node.Model.X if name != CONSTANT)
+    notes: list[str] = []
     if split.hrf is not None:
         x = conditions_without_functions(x, split.convolved, split.hrf)
-        check_coverage(x, split.convolved, here)
-    hrf = _model_hrf(node.Model, x, place.at("Model", "HRF"))
-    if None not in (hrf, split.hrf) and hrf != split.hrf:
+        notes += unused(x, split.convolved, here)
+    request = _model_hrf(node.Model, x, place.at("Model", "HRF"))
+    if None not in (request.hrf, split.hrf) and request.hrf != split.hrf:
         raise place.at("Model", "HRF").fault("asks for another response than the Convolve instruction")
-    convolved = (*split.convolved, *(node.Model.HRF.Variables if node.Model.HRF else ()))
-    made = tuple(name for name in convolved if not is_condition(name) and not is_glob(name))
-    transformations = split.kept or ((FACTOR,) if made else ())
-    notes: tuple[str, ...] = ()
+    named = node.Model.HRF.Variables if node.Model.HRF else ()
+    hrf = with_derivatives(split.hrf or request.hrf, _spm(node.Model).HRFderivatives)
+    notes += [*request.notes, *hrf.notes]
     if CONSTANT not in node.Model.X:
-        notes = ("X has no intercept (1), but SPM and nilearn's first level always do: it is in the design.",)
-    return Signal(x, split.hrf or hrf, made, transformations, notes)
+        notes.append(
+            "X has no intercept (1), but SPM and nilearn's first level always do: it is in the design."
+        )
+    convolved = (*split.convolved, *named) if split.hrf or request.hrf else None
+    return Signal(x, hrf.hrf, convolved, split.kept, tuple(notes))
 
 
-def _model_hrf(model: ModelPart, x: Sequence[str], place: Place) -> Hrf | None:
+def _spm(model: ModelPart) -> SpmPart:
+    return (model.Software or SoftwarePart()).SPM
+
+
+def _model_hrf(model: ModelPart, x: Sequence[str], place: Place) -> Request:
     if model.HRF is None:
-        return None
+        return Request(None)
     check_coverage(x, model.HRF.Variables, place.at("Variables"))
     return hrf_request(model.HRF.Model, model.HRF.Parameters, place)
+
+
+def _made(signal: Signal) -> tuple[str, ...]:
+    """What is convolved beside the trial types, as far as it is in X."""
+    others = [name for name in signal.convolved or () if not is_condition(name)]
+    return tuple(name for name in others if is_named(name, signal.x))
 
 
 def _mask_entities(options: OptionsPart, place: Place) -> dict[str, str]:

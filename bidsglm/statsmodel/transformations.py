@@ -49,6 +49,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 COMMON = ("name", "input", "output", "output_prefix", "output_suffix", "groupby", "dense")
 """Arguments of every instruction."""
 
+OUTPUTS = ("output", "output_prefix", "output_suffix")
+
 FACTORED = "trial_type"
 """The column whose levels are the conditions."""
 
@@ -142,13 +144,13 @@ def checked_instruction(content: Mapping[str, object], place: Place) -> Instruct
     known = {_camel(argument): argument for argument in (*COMMON, *ARGUMENTS[name])}
     content = {key: value for key, value in content.items() if key != "Description"}
     for key in content:
-        if _snake(key) not in known.values():
+        if snake(key) not in known.values():
             raise place.fault(f"unknown key {key!r} of {name}{hint(key, known)}")
     listed = _input_names(inputs)
     if not listed:
         raise place.fault(f"'Input' of {name} must name the variables it works on")
-    arguments = {_snake(key): value for key, value in content.items()}
-    check_arguments(name, arguments, {_snake(key): key for key in content}, place)
+    arguments = {snake(key): value for key, value in content.items()}
+    check_arguments(name, arguments, {snake(key): key for key in content}, place)
     return Instruction(name, listed, arguments, content, place)
 
 
@@ -169,13 +171,31 @@ def _check_late(instruction: Instruction, convolved: Sequence[str]) -> None:
 
 
 def _with_convolve(so_far: Instructions, convolve: Instruction) -> Instructions:
-    extra = sorted(set(convolve.arguments) & set(COMMON) - {"name", "input"})
-    if extra:
-        raise convolve.place.fault(f"{_camel(extra[0])!r} of Convolve is not supported: leave it out")
     hrf = _request(convolve.arguments, convolve.place)
     if so_far.hrf not in (None, hrf):
         raise convolve.place.fault("asks for another HRF than an earlier Convolve: a model has one HRF")
-    return so_far._replace(convolved=(*so_far.convolved, *convolve.inputs), hrf=hrf)
+    naming = {key: convolve.arguments[key] for key in OUTPUTS if convolve.arguments.get(key)}
+    unknown = sorted(set(convolve.arguments) & {"groupby"})
+    if unknown:
+        raise convolve.place.fault(f"{_camel(unknown[0])!r} of Convolve is not supported: leave it out")
+    convolved = convolve.inputs
+    if naming:
+        convolved = _output_names(convolve, naming)
+        copy: dict[str, object] = {"Name": "Copy", "Input": list(convolve.inputs)}
+        copy.update({_camel(key): value for key, value in naming.items()})
+        so_far = so_far._replace(kept=(*so_far.kept, copy))
+    return so_far._replace(convolved=(*so_far.convolved, *convolved), hrf=hrf)
+
+
+def _output_names(convolve: Instruction, naming: Mapping[str, object]) -> tuple[str, ...]:
+    """Names that Output, OutputPrefix and OutputSuffix give to the convolved variables."""
+    names = convolve.inputs
+    if "output" in naming:
+        names = _input_names(naming["output"])
+        if len(names) != len(convolve.inputs) or any(map(is_glob, (*names, *convolve.inputs))):
+            raise convolve.place.fault("'Output' of Convolve must name one variable for each of Input")
+    prefix, suffix = (naming.get(f"output_{part}", "") for part in ("prefix", "suffix"))
+    return tuple(f"{prefix}{name}{suffix}" for name in names)
 
 
 def _request(arguments: Mapping[str, object], place: Place) -> Hrf:
@@ -190,7 +210,7 @@ def _request(arguments: Mapping[str, object], place: Place) -> Hrf:
         model += f" + {key}" * flag
     delays = arguments.get("fir_delays")
     if delays is None:
-        return hrf_request(model, None, place)
+        return _response(model, None, place)
     if not isinstance(delays, list) or not all(
         type(delay) is int and 0 <= delay <= LATEST_DELAY for delay in delays[: MOST_FUNCTIONS + 1]
     ):
@@ -199,7 +219,13 @@ def _request(arguments: Mapping[str, object], place: Place) -> Hrf:
         )
     if len(delays) > MOST_FUNCTIONS:
         raise place.fault(f"'FirDelays' of Convolve lists more than {MOST_FUNCTIONS} scans")
-    return hrf_request(model, ParametersPart(fir_delays=delays), place)
+    return _response(model, ParametersPart(fir_delays=delays), place)
+
+
+def _response(model: str, parameters: ParametersPart | None, place: Place) -> Hrf:
+    hrf = hrf_request(model, parameters, place).hrf
+    assert hrf is not None
+    return hrf
 
 
 def _check_factor(factor: Instruction) -> None:
@@ -218,10 +244,10 @@ def _without_trial_type(factor: Instruction, earlier: Sequence[Mapping[str, obje
     return factor._replace(inputs=inputs, content={**factor.content, "Input": list(inputs)})
 
 
-def _snake(key: str) -> str:
+def snake(key: str) -> str:
     """Spell a key as pybids does inside.
 
-    >>> _snake("OutputSuffix"), _snake("fir_delays")
+    >>> snake("OutputSuffix"), snake("fir_delays")
     ('output_suffix', 'fir_delays')
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()

@@ -204,6 +204,30 @@ def any_case(*allowed: str) -> Callable[[object], object]:
     return lambda value: spelling.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
+def hrf_derivatives(value: object) -> object:
+    """Derivatives in bidspm's words, in whatever letter case and spacing.
+
+    Examples
+    --------
+    >>> hrf_derivatives("temporal and dispersion")
+    'TemporalAndDispersion'
+    """
+    if not isinstance(value, str):
+        return value
+    return any_case("none", "Temporal", "TemporalAndDispersion")("".join(re.findall("[A-Za-z]+", value)))
+
+
+def description(value: object) -> str | None:
+    """Text for people, in whatever form it was written.
+
+    Examples
+    --------
+    >>> description(["one", "two"])
+    '["one", "two"]'
+    """
+    return value if isinstance(value, str) or value is None else json.dumps(value)
+
+
 def noise_model(value: object) -> str:
     """Noise model in nilearn's words.
 

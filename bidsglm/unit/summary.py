@@ -41,7 +41,7 @@ def _run_facts(fitted: Fitted, index: int) -> dict[str, object]:
         "start_time": run.start_time,
         "dropped": run.dropped,
         "high_pass": fitted.prepared.model.high_pass,
-        "events": {condition.name: condition.onsets.size for condition in paradigm.conditions},
+        "events": {condition.name: condition.onsets.size for condition in paradigm.of_events},
         "confounds": paradigm.confound_names,
     }
 

@@ -142,7 +142,9 @@ def test_transformed_variables_can_stand_in_x(unit: Unit) -> None:
     lag = {"Name": "Lag", "Input": ["trans_x"], "Output": ["trans_x_lag"], "Order": 1}
     found = paradigms(
         unit,
-        model("trial_type.go", "go_correct", "trans_x_lag", transformations=(product, lag)),
+        model(
+            "trial_type.go", "go_correct", "trans_x_lag", transformations=(product, lag), convolved=("*go*",)
+        ),
     ).paradigms[0]
     assert [c.weight_names for c in found.conditions] == [("trial_type.go",), ("go_correct",)]
     np.testing.assert_array_equal(found.conditions[1].onsets, [0.0])
@@ -151,7 +153,9 @@ def test_transformed_variables_can_stand_in_x(unit: Unit) -> None:
 
 def test_transformed_numbers_are_the_heights_of_events(unit: Unit) -> None:
     demean = {"Name": "Demean", "Input": ["rt"], "Output": ["rt_demeaned"]}
-    found = paradigms(unit, model("trial_type.go", "rt_demeaned", transformations=(demean,)))
+    found = paradigms(
+        unit, model("trial_type.go", "rt_demeaned", transformations=(demean,), convolved=("*",))
+    )
     heights = found.paradigms[0].conditions[1].heights
     assert np.ptp(heights) > 0
     np.testing.assert_allclose(heights.mean(), 0, atol=1e-12)

@@ -1,9 +1,11 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bidsglm.dataset.events import read_events
+from bidsglm.dataset.sampling import scan_times
 from bidsglm.dataset.variables import Transformed, transform
 from bidsglm.errors import DataError
 from bidsglm.model import Run
@@ -25,13 +27,13 @@ def run(tmp_path: Path) -> Run:
     return Run({"subject": "01", "run": "1"}, tmp_path / "bold.nii.gz", events, confounds, None, 8, 2.0, None)
 
 
-def apply(run: Run, *instructions: dict[str, object]) -> Transformed:
+def apply(run: Run, *instructions: dict[str, object], wanted: Sequence[str] = ()) -> Transformed:
     assert run.events is not None
-    return transform(run, read_events(run.events), instructions)
+    return transform(run, read_events(run.events), instructions, wanted)
 
 
 def test_trial_types_are_conditions_of_height_one_by_onset(run: Run) -> None:
-    go = apply(run).conditions["trial_type.go"]
+    go = apply(run, wanted=["trial_type.*"]).conditions["trial_type.go"]
     assert (go.name, go.weight_names, go.amplitudes) == ("go", ("trial_type.go",), None)
     np.testing.assert_array_equal(go.onsets, [0.1, 8.5])
     np.testing.assert_array_equal(go.durations, [1.0, 2.0])
@@ -80,12 +82,12 @@ def test_events_are_transformed_as_pybids_does(
 def test_confounds_are_transformed_as_pybids_does(
     run: Run, instruction: dict[str, object], expected: list[float]
 ) -> None:
-    found = apply(run, {**instruction, "Output": ["made"]}).confounds["made"]
-    np.testing.assert_allclose(found, expected, atol=ROUNDING)
+    found = apply(run, {**instruction, "Output": ["made"]}).series["made"]
+    np.testing.assert_allclose(found.at(scan_times(run)), expected, atol=ROUNDING)
 
 
 def test_columns_that_no_instruction_mentions_may_be_unusable(run: Run) -> None:
-    assert "csf" not in apply(run, {"Name": "Demean", "Input": ["trans_x"]}).confounds
+    assert "csf" not in apply(run, {"Name": "Demean", "Input": ["trans_x"]}).series
     with pytest.raises(DataError, match="csf is n/a"):
         apply(run, {"Name": "Demean", "Input": ["csf"]})
 

@@ -51,6 +51,7 @@ def test_model_is_the_documented_one() -> None:
         inputs={"task": ("nback",)},
         by_session=True,
         hrf=Hrf("spm"),
+        convolved=("trial_type.A", "trial_type.B"),
         high_pass=128.0,
         contrasts=specification.contrasts,
         dummy_contrasts=("trial_type.A", "trial_type.B"),

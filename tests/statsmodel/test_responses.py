@@ -68,14 +68,6 @@ BAD = {
         in_hrf(Variables=["go", "trial_type.stop"]),
         "HRF.Variables: 'go' is not in X; did you mean 'trial_type.go'?",
     ),
-    "unconvolved": (
-        in_hrf(Variables=["trial_type.go"]),
-        "HRF.Variables: 'trial_type.stop' of X is missing here: a condition without HRF is not supported",
-    ),
-    "unconvolved glob": (
-        in_model(X=["trial_type.*", 1]),
-        "HRF.Variables: 'trial_type.*' of X is missing here",
-    ),
 }
 
 

@@ -77,8 +77,8 @@ WRONG_VALUES = {
     "nodes no list": (in_top(Nodes={}), "Nodes: must be a list, not {}"),
     "node no object": (in_top(Nodes=[3]), "Nodes[0]: must be an object, not 3"),
     "level": (
-        in_node(Level="run"),
-        "Nodes[0].Level: must be 'Run', 'Session', 'Subject' or 'Dataset', not \"run\"",
+        in_node(Level="Runs"),
+        "Nodes[0].Level: must be 'Run', 'Session', 'Subject' or 'Dataset', not \"Runs\"",
     ),
     "no group": (without(run_node, "GroupBy"), "Nodes[0]: 'GroupBy' is missing"),
     "no x": (without(model, "X"), "Nodes[0].Model: 'X' is missing"),

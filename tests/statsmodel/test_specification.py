@@ -102,7 +102,10 @@ UNSUPPORTED = {
         in_options(HighPassFilterCutoffHz=128),
         "HighPassFilterCutoffHz: 128 Hz is no high-pass filter: a cut-off of 128 s is 0.0078125",
     ),
-    "formula": (in_model(Formula="1 + a"), "Model.Formula: not supported: list the regressors in X"),
+    "formula": (
+        in_model(Formula="1 + a"),
+        "Nodes[0].Model.Formula: not supported: leave it out and list the regressors in X",
+    ),
     "meta": (in_model(Type="meta"), 'Model.Type: must be "glm" at the Run level'),
     "x twice": (in_model(X=["rot_x", "rot_x"]), "Model.X[1]: 'rot_x' is listed twice"),
 }

@@ -91,8 +91,7 @@ def test_conditions_of_any_name_come_from_transformations() -> None:
     made = parsed(NO_HRF, x, plain, in_node(DummyContrasts=True), instructions(threshold, convolve))
     assert made.transformations == (threshold,)
     assert made.dummy_contrasts == ("trial_type.*", "trials", "gain")
-    # without a kept instruction the tables would not look at other columns than trial_type
-    assert parsed(NO_HRF, x, plain, instructions(convolve)).transformations == (FACTOR,)
+    assert made.convolved == ("trials", "gain")
 
 
 def test_two_convolve_instructions_may_share_the_conditions() -> None:
@@ -131,21 +130,17 @@ BAD = {
         lambda d: (in_hrf(Model="glover")(d), instructions(CONVOLVE)(d)),
         "Nodes[0].Model.HRF: asks for another response than the Convolve instruction",
     ),
-    "unconvolved": (
-        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Input": ["trial_type.go"]})(d)),
-        "'trial_type.stop' of X is missing here",
-    ),
     "not in X": (
-        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Input": ["trial_type.*", "rot_y"]})(d)),
-        "'rot_y' is not in X; did you mean 'rot_x'?",
+        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Input": ["trial_type.go", "trial_type.stp"]})(d)),
+        "'trial_type.stp' is not in X; did you mean 'trial_type.stop'?",
     ),
     "late": (
         lambda d: (NO_HRF(d), instructions(CONVOLVE, {"Name": "Scale", "Input": ["trial_type.go"]})(d)),
         "[1]: Scale works on 'trial_type.go' after its Convolve: put it before",
     ),
     "output": (
-        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Output": ["a", "b"]})(d)),
-        "[0]: 'Output' of Convolve is not supported",
+        lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Output": ["a"]})(d)),
+        "[0]: 'Output' of Convolve must name one variable for each of Input",
     ),
     "delays": (
         lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Model": "fir", "FirDelays": [0.5]})(d)),

@@ -1,0 +1,141 @@
+"""Columns of events and confounds as the variables that pybids' instructions work on."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bidsglm.dataset.confounds import confound_values, read_confounds_table
+from bidsglm.dataset.tsv import MISSING, Table, number, numbers
+from bidsglm.errors import DataError
+from bidsglm.model import Run
+from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.limits import MOST_VARIABLES
+
+if TYPE_CHECKING:
+    from bids.variables import BIDSRunVariableCollection, BIDSVariable
+
+DENSE_RATE = 10.0
+"""Hz at which pybids represents events that it must sample."""
+TRUTH = {"true": True, "false": False}
+FACTORED = "trial_type"
+"""The column whose levels are the conditions: text, whatever it looks like."""
+WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}")
+"""One that fits into 64 bits."""
+
+
+def collected(
+    run: Run, events: Table, instructions: Sequence[Mapping[str, object]]
+) -> "BIDSRunVariableCollection":
+    """Variables of a run: columns of its events, and those confounds that the instructions mention.
+
+    Raises
+    ------
+    DataError
+        More columns than can be worked on, or a value that is no number.
+    """
+    from bids.variables import BIDSRunVariableCollection
+    from bids.variables.entities import RunInfo
+
+    info = RunInfo(
+        dict(run.entities), run.n_scans * run.repetition_time, run.repetition_time, str(run.bold), run.n_scans
+    )
+    found = chain(_sparse_variables(events, info), _dense_variables(run, info, instructions))
+    variables = list(islice(found, MOST_VARIABLES + 1))
+    if len(variables) > MOST_VARIABLES:
+        raise DataError(
+            f"{events.path}: the transformations of the model meet more than {MOST_VARIABLES} columns of "
+            "events and confounds; name those that are needed"
+        )
+    return BIDSRunVariableCollection(variables, sampling_rate=DENSE_RATE)
+
+
+def _sparse_variables(events: Table, info: Any) -> Iterator["BIDSVariable"]:
+    """Make a variable of every column of the events."""
+    import pandas as pd
+    from bids.variables import SparseRunVariable
+
+    n_rows = len(events.lines)
+    for name in events.columns:
+        rows = [i for i, cell in enumerate(events.columns[name]) if cell not in MISSING]
+        if name in ("onset", "duration") or not rows:
+            continue
+        values = pd.Series(
+            _cells(name, [events.columns[name][row] for row in rows], whole=len(rows) == n_rows)
+        )
+        data = pd.DataFrame(
+            {
+                "onset": numbers(events, "onset", rows, "give it in s or remove the event"),
+                "duration": numbers(events, "duration", rows, "give it in s (0 for an impulse)"),
+                "amplitude": values,
+            }
+        )
+        entities = {
+            key: value for key, value in info.entities.items() if key in ("subject", "session", "run")
+        }
+        yield SparseRunVariable(name, data.assign(**entities), info, "events")
+
+
+def _cells(name: str, cells: Sequence[str], whole: bool) -> Sequence[object]:
+    """Cells of a column as pandas would read them; trial types stay text.
+
+    Whole numbers are integers where no cell of the column is missing, so that their levels are 1, not 1.0.
+
+    >>> _cells("correct", ["1", "0"], whole=True), _cells("correct", ["1"], whole=False)
+    ([1, 0], [1.0])
+    >>> _cells("rt", ["0.5", "1"], whole=True), _cells("side", ["1", "left"], whole=True)
+    ([0.5, 1.0], ['1', 'left'])
+    """
+    if name == FACTORED:
+        return cells
+    if whole and all(WHOLE_NUMBER.fullmatch(cell) for cell in cells):
+        return [int(cell) for cell in cells]
+    if whole and all(cell.lower() in TRUTH for cell in cells):
+        return [TRUTH[cell.lower()] for cell in cells]
+    values = [number(cell) for cell in cells]
+    return values if bool(np.isfinite(values).all()) else cells
+
+
+def _dense_variables(
+    run: Run, info: Any, instructions: Sequence[Mapping[str, object]]
+) -> Iterator["BIDSVariable"]:
+    """Those confounds that the instructions mention."""
+    from bids.variables import DenseRunVariable
+
+    if run.confounds is None:
+        return
+    table = read_confounds_table(run)
+    mentioned = list(texts(list(instructions)))
+    joined, globs = "\n".join(mentioned), [text for text in mentioned if is_glob(text)]
+    for name in table.columns:
+        if name in joined or any(matching(glob, [name]) for glob in globs):
+            values = confound_values(table, name)
+            variable = DenseRunVariable(name, values, info, "regressors", 1.0 / run.repetition_time)
+            tidy(variable, binary=False)
+            yield variable
+
+
+def tidy(variable: "BIDSVariable", binary: bool) -> None:
+    """Leave a variable as the next instruction needs it."""
+    import pandas as pd
+
+    if isinstance(variable.values, pd.DataFrame):
+        # pybids' Scale takes a series only, although it keeps dense variables as frames
+        variable.values = variable.values.iloc[:, 0].rename(variable.name)
+    if binary and variable.values.notna().all():
+        # levels are then 0 and 1, not 0.0 and 1.0
+        variable.values = variable.values.astype(int)
+
+
+def texts(value: object) -> Iterator[str]:
+    """All texts in a value of a document, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)

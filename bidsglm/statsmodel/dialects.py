@@ -1,0 +1,249 @@
+"""What models of other programs say: read as ours where it means the same, else noted, or refused.
+
+The strict language is `bidsglm.statsmodel.schema`. Models that people have are written for FitLins, pybids
+and bidspm: they carry keys of those programs, empty lists (MATLAB writes one for everything that is not
+there), and names of earlier drafts.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+from bidsglm.statsmodel.place import Place
+
+Json = dict[str, Any]
+
+PACKAGES = ("SPM", "Nilearn", "AFNI", "FSL")
+"""Keys of Software that are ours, in whatever state of completion."""
+MISSPELT = 0.75
+"""Similarity from which a key of Software is one of ours with a slip (`Nilern`, `SPM12`)."""
+MAY_BE_EMPTY = ("Transformations", "Contrasts", "DummyContrasts")
+MAY_BE_EMPTY_IN_MODEL = ("HRF", "Options", "Software")
+ALLOWED_EMPTY = ("Contrasts", "Input")
+"""Parts whose emptiness needs no word."""
+VERSION = "1.0.0"
+
+
+class Translated(NamedTuple):
+    """A model document in the strict language."""
+
+    document: Json
+    notes: tuple[str, ...]
+    """What was left out, or taken to mean something else."""
+
+
+def translated(document: Mapping[str, object], top: Place) -> Translated:
+    """Rewrite a model document in the strict language, as far as that keeps its meaning.
+
+    Parameters
+    ----------
+    document
+        The content of a ``*_smdl.json`` file; left as it is.
+    top
+        Of the document.
+
+    Raises
+    ------
+    DataError
+        What no rewriting can save, the first obstacle first: the form before 1.0, an unfilled template,
+        instructions for another transformer, a formula, a low-pass filter.
+
+    Examples
+    --------
+    >>> node = {"Level": "Run", "Name": "run", "GroupBy": ["run"], "Model": {"X": ["go"], "Software": []}}
+    >>> new = translated({"Name": "m", "Nodes": [node], "Input": {"task": [""]}}, Place("m.json"))
+    >>> new.document["Nodes"][0]["Model"], "Input" in new.document
+    ({'X': ['go'], 'Type': 'glm'}, False)
+    """
+    copy: Json = deepcopy(dict(document))
+    _refuse(copy, top)
+    if not all(isinstance(node, dict) for node in _listed(copy.get("Nodes"))):
+        return Translated(copy, ())
+    _masks(copy)
+    notes = [*_whole(copy), *_empty(copy), *_software(copy, top), *_dummies(copy, top)]
+    return Translated(copy, tuple(notes))
+
+
+def _nodes(document: Json) -> Iterator[tuple[int, Json]]:
+    for i, node in enumerate(_listed(document.get("Nodes"))):
+        if isinstance(node, dict):
+            yield i, node
+
+
+def _models(document: Json) -> Iterator[tuple[int, Json, Json]]:
+    """Index, node and Model of each node that has one."""
+    for i, node in _nodes(document):
+        if isinstance(node.get("Model"), dict):
+            yield i, node, node["Model"]
+
+
+def _listed(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _level(node: Json) -> str:
+    return str(node.get("Level")).capitalize()
+
+
+def _refuse(document: Json, top: Place) -> None:
+    """Name the obstacle that counts: one that is not removed by correcting a key."""
+    if "Steps" in document:
+        raise top.at("Steps").fault(
+            "the form before version 1.0: write Nodes (Level, Name, GroupBy, Model) and Edges instead, "
+            "HRF for what Convolve made, DummyContrasts in place of AutoContrasts"
+        )
+    for i, node in _nodes(document):
+        _refuse_transformer(node, top.at("Nodes", i, "Transformations"))
+    for i, node, model in _models(document):
+        place = top.at("Nodes", i, "Model")
+        if model.get("Formula"):
+            raise place.at("Formula").fault("not supported: leave it out and list the regressors in X")
+        options = model.get("Options")
+        if _level(node) == "Run" and isinstance(options, dict) and options.get("LowPassFilterCutoffHz"):
+            raise place.at("Options", "LowPassFilterCutoffHz").fault(
+                "not supported: SPM and nilearn's first level have no low-pass filter; leave it out"
+            )
+    _refuse_template(document, top)
+
+
+def _refuse_transformer(node: Json, place: Place) -> None:
+    given = node.get("Transformations")
+    if not isinstance(given, dict):
+        return
+    name = given.get("Transformer")
+    if name != OURS and (name or given.get("Instructions") or not given):
+        said = f"{name!r} is another program's" if name else "missing or empty"
+        raise place.at("Transformer").fault(
+            f"{said}: only the instructions of {OURS!r} are carried out; rewrite them in its terms, "
+            "or leave Transformations out"
+        )
+
+
+OURS = "pybids-transforms-v1"
+
+
+def _refuse_template(value: object, place: Place) -> None:
+    """Refuse what a template engine should have replaced."""
+    if isinstance(value, str) and "{{" in value and "}}" in value:
+        raise place.fault(f"{value!r} is a blank of a template: fill it in")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_template(item, place.at(key))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            _refuse_template(item, place.at(i))
+
+
+def _whole(document: Json) -> Iterator[str]:
+    """Complete what the schema wants and a model can do without."""
+    if "Nodes" in document and not document.get("BIDSModelVersion"):
+        document["BIDSModelVersion"] = VERSION
+        yield f"BIDSModelVersion is not given: read as {VERSION}."
+    untyped = [node for _, node, model in _models(document) if model.get("Type") in (None, "")]
+    for node in untyped:
+        node["Model"]["Type"] = "glm"
+    if untyped:
+        yield f"Model.Type is not given in {_names(untyped)}: glm."
+    if isinstance(document.get("Input"), dict):
+        yield from _input(document["Input"])
+
+
+def _input(filters: Json) -> Iterator[str]:
+    filters.pop("Description", None)
+    empty = [key for key, labels in filters.items() if not _filled(labels)]
+    for key in empty:
+        del filters[key]
+    if empty:
+        yield f"Input names no label of {', '.join(empty)}: no restriction."
+
+
+def _filled(labels: object) -> bool:
+    """Whether a filter names a label."""
+    return (
+        labels not in (None, "")
+        and labels != []
+        and not (isinstance(labels, list) and all(label in (None, "") for label in labels))
+    )
+
+
+def _empty(document: Json) -> Iterator[str]:
+    """Take out parts that hold nothing."""
+    found: list[str] = []
+    for holder, keys in (
+        (document, ("Edges", "Input")),
+        *((node, MAY_BE_EMPTY) for _, node in _nodes(document)),
+        *((model, MAY_BE_EMPTY_IN_MODEL) for _, _, model in _models(document)),
+    ):
+        for key in keys:
+            if key in holder and holder[key] in (None, [], {}) and not isinstance(holder[key], bool):
+                del holder[key]
+                found += [key] * (key not in ALLOWED_EMPTY)
+    if found:
+        yield f"Without content, as if not there: {', '.join(dict.fromkeys(found))}."
+
+
+def _software(document: Json, top: Place) -> Iterator[str]:
+    others: list[str] = []
+    for i, _, model in _models(document):
+        software = model.get("Software")
+        if not isinstance(software, dict):
+            continue
+        place = top.at("Nodes", i, "Model", "Software")
+        for key in [key for key in software if key not in (*PACKAGES, "Description")]:
+            _refuse_misspelt(key, place)
+            others.append(key)
+            del software[key]
+        if not software:
+            del model["Software"]
+        elif isinstance(software.get("SPM"), dict):
+            yield from _whitening(software["SPM"], place.at("SPM"))
+    if others:
+        yield f"Software of other programs has no effect here: {', '.join(dict.fromkeys(others))}."
+
+
+def _refuse_misspelt(key: str, place: Place) -> None:
+    for ours in PACKAGES:
+        if SequenceMatcher(None, key.lower(), ours.lower()).ratio() >= MISSPELT:
+            raise place.fault(f"unknown key {key!r}; did you mean {ours!r}?")
+
+
+def _whitening(spm: Json, place: Place) -> Iterator[str]:
+    """Read Whitening, a former name of SerialCorrelation, in whatever letter case."""
+    for key in [key for key in spm if key.lower() == "whitening"]:
+        value = spm.pop(key)
+        if spm.setdefault("SerialCorrelation", value) != value:
+            raise place.at(key).fault("says another thing than SerialCorrelation: leave one of them out")
+        yield f"Software.SPM.{key} is read as SerialCorrelation."
+
+
+def _masks(document: Json) -> None:
+    """Take the descriptions out of filters."""
+    for _, _, model in _models(document):
+        options = model.get("Options")
+        if isinstance(options, dict) and isinstance(options.get("Mask"), dict):
+            options["Mask"].pop("Description", None)
+
+
+def _dummies(document: Json, top: Place) -> Iterator[str]:
+    """Read DummyContrasts.Conditions, the former name of Contrasts."""
+    former = False
+    for i, node in _nodes(document):
+        dummies = node.get("DummyContrasts")
+        if isinstance(dummies, dict) and "Conditions" in dummies:
+            if "Contrasts" in dummies:
+                raise top.at("Nodes", i, "DummyContrasts").fault(
+                    "has Contrasts and its former name Conditions: leave one of them out"
+                )
+            dummies["Contrasts"] = dummies.pop("Conditions")
+            former = True
+    if former:
+        yield "DummyContrasts.Conditions is read as Contrasts, its present name."
+
+
+def _names(nodes: Sequence[Json]) -> str:
+    return (
+        "node " * (len(nodes) == 1)
+        + "nodes " * (len(nodes) > 1)
+        + ", ".join(str(node.get("Name")) for node in nodes)
+    )

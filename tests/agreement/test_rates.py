@@ -1,9 +1,12 @@
 """Intervals of clustered rates cover what they promise."""
 
+import math
+
 import numpy as np
 import pytest
+from scipy import stats
 
-from bidsglm.agreement.rates import clustered_rate, mean_interval
+from bidsglm.agreement.rates import Estimate, clustered_rate, judgement, mean_interval, overall
 
 N_STUDIES = 400
 
@@ -40,3 +43,43 @@ def test_one_data_set_has_no_interval_and_none_has_no_rate() -> None:
     assert np.isnan([one.lower, one.upper, *none]).all()
     assert np.isnan(mean_interval(np.array([1.0]))[1:]).all()
     assert np.isnan(mean_interval(np.array([]))).all()
+
+
+def test_mean_interval_is_students() -> None:
+    values = np.array([0.9, 1.0, 1.1, 1.3])
+    found = mean_interval(values)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    np.testing.assert_allclose(found, (values.mean(), expected.low, expected.high))
+
+
+def test_clusters_that_agree_too_well_are_no_better_than_independent_trials() -> None:
+    found = clustered_rate(np.full(20, 25), 500)
+    exact = stats.binomtest(500, 10_000).proportion_ci(0.95, "exact")
+    np.testing.assert_allclose(found, (0.05, exact.low, exact.high))
+
+
+@pytest.mark.parametrize(
+    ("value", "lower", "upper", "said"),
+    [
+        (0.05, 0.04, 0.06, "kept"),
+        (0.075, 0.05, 0.15, "kept"),
+        (0.0751, 0.05, 0.15, "unsure"),
+        (0.05, 0.04, 0.1501, "unsure"),
+        (0.1, 0.075, 0.2, "unsure"),
+        (0.1, 0.0751, 0.2, "too many"),
+        (0.02, 0.01, 0.033, "too few"),
+        (0.02, 0.01, 0.034, "kept"),
+        (0.05, math.nan, math.nan, "unsure"),
+        (0.05, 0.04, math.inf, "unsure"),
+    ],
+)
+def test_a_rate_is_judged_by_its_interval(value: float, lower: float, upper: float, said: str) -> None:
+    assert judgement(Estimate(value, lower, upper), 0.05) == said
+
+
+def test_several_thresholds_are_judged_by_the_worst_and_too_few_only_if_all_are() -> None:
+    assert overall(["unsure", "too many", "kept"]) == "too many"
+    assert overall(["kept", "unsure", "too few"]) == "unsure"
+    assert overall(["too few", "kept"]) == "kept"
+    assert overall(["too few"]) == "too few"
+    assert overall([]) == "kept"

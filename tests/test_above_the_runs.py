@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from bidsglm.cli import main
+from bidsglm.model import Settings
+from bidsglm.unit.models import units_with_models
+from bidsglm.unit.summary import fit_digest
 from tests import stop_signal
 
 LABELS = ("01", "02", "03")
@@ -230,3 +233,18 @@ def test_column_that_the_group_will_lack_is_said_before_anybody_is_fitted(
     said = capsys.readouterr().err
     assert "the group level will not run: " in said
     assert "participants.tsv: has no column 'sight'; did you mean 'site'?" in said
+
+
+def test_another_filter_before_a_dataset_node_asks_for_no_new_fit(tmp_path: Path) -> None:
+    study = stop_signal.write_study(tmp_path)
+
+    def digest(**filters: list[str]) -> str:
+        made = document()
+        made["Edges"][4] = edge("weighed", "people", **filters)
+        path = tmp_path / "m_smdl.json"
+        path.write_text(json.dumps(made))
+        settings = Settings(study, tmp_path / "out", "participant", model=path)
+        unit, model = next(units_with_models(settings, "01"))
+        return fit_digest(unit, model.specification, settings)
+
+    assert digest() == digest(contrast=["over two"])

@@ -42,6 +42,7 @@ def document_lines(document: Document, model: ModelSpecification) -> Iterator[st
 
 def _run_lines(node: NodePart, model: ModelSpecification) -> Iterator[str]:
     together = "each session by itself" if model.by_session else "all runs of a participant together"
+    together = f"{together}, and each session by itself" if model.both_ways else together
     yield f"Run node {node.Name}: {WORDS['Run']}, {together}"
     if node.Transformations is not None and node.Transformations.Instructions:
         yield "  transformations: " + "; ".join(map(_instruction, node.Transformations.Instructions))

@@ -9,6 +9,7 @@ import numpy as np
 
 from bidsglm.dataset.participants import Participants
 from bidsglm.dataset.tsv import number
+from bidsglm.dataset.variables import by_pybids
 from bidsglm.errors import DataError
 from bidsglm.model import GroupModel
 from bidsglm.statsmodel.nearest import hint
@@ -115,14 +116,13 @@ def _transformed(
     instruction: Mapping[str, object], columns: Mapping[str, Column], people: Participants
 ) -> dict[str, dict[str, Value]]:
     """Values of all columns after pybids has carried out one instruction."""
-    from bids.modeling.transformations import TransformerManager
     from bids.variables import BIDSVariableCollection
 
     collection = BIDSVariableCollection([_variable(name, column) for name, column in columns.items()])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            TransformerManager(keep_history=False).transform(collection, [dict(instruction)])
+            by_pybids(collection, instruction)
     except Exception as error:
         said = " ".join(str(error).split())
         inputs = instruction.get("Input")

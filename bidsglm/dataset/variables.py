@@ -91,7 +91,7 @@ def _apply(
         return
     if instruction["Name"] in ON_ONE_GRID or _argument(instruction, "dense"):
         _put_on_one_grid(run, collection, instruction)
-    _by_pybids(collection, instruction)
+    by_pybids(collection, instruction)
     changed = {name: v for name, v in collection.variables.items() if v is not before.get(name)}
     if any(_argument(instruction, key) for key in OUTPUTS):
         for name in set(_inputs(instruction, before)) - set(texts(_argument(instruction, "output"))):
@@ -101,7 +101,7 @@ def _apply(
         tidy(variable, binary=bool(_argument(instruction, "binarize")))
 
 
-def _by_pybids(collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]) -> None:
+def by_pybids(collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]) -> None:
     """Apply one instruction, Filter and Split in our own way, and none that would make too many variables."""
     from bids.modeling.transformations import TransformerManager
     from bids.utils import convert_JSON
@@ -137,7 +137,7 @@ def _make_levels(collection: "BIDSRunVariableCollection", names: Iterable[str]) 
         column = next((s for s in stems(name) if hasattr(collection.variables.get(s), "onset")), None)
         if column is not None:
             variable = collection.variables[column].clone()
-            _by_pybids(collection, {"Name": "Factor", "Input": [column]})
+            by_pybids(collection, {"Name": "Factor", "Input": [column]})
             collection.variables[column] = variable
 
 
@@ -167,7 +167,7 @@ def _sample_anew(
     if any(_argument(instruction, key) for key in OUTPUTS):
         before = dict(collection.variables)
         naming = {key: value for key, value in instruction.items() if snake(key) in ("input", *OUTPUTS)}
-        _by_pybids(collection, {**naming, "Name": "Copy"})
+        by_pybids(collection, {**naming, "Name": "Copy"})
         names = [name for name, v in collection.variables.items() if v is not before.get(name)]
     rate = _argument(instruction, "sampling_rate")
     hertz = 1 / run.repetition_time if rate == "TR" else float(rate or DENSE_RATE)

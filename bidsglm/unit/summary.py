@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import bidsglm
 from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.messages import LOG
-from bidsglm.model import ModelSpecification, Settings, Unit
+from bidsglm.model import Above, ModelSpecification, Settings, Unit
 from bidsglm.outputs.summaries import earlier_summary
 from bidsglm.report.methods import effect_units, paragraphs, setting_rows
 from bidsglm.unit.files import contrast_facts
@@ -125,7 +125,7 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
         settings.backends,
         settings.matching,
         settings.attribution,
-        asdict(replace(model, group=())),
+        asdict(replace(model, group=(), above=Above(model.above.contrasts))),
         stamps,
         timing,
     ]

@@ -6,8 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from bidsglm.agreement.coefficients import principal_axis
 from bidsglm.attribution.crossing import Columns, Rules
 from bidsglm.attribution.designs import Designs
+from bidsglm.attribution.differences import threshold
 from bidsglm.attribution.engine import Explanation, _unmodelled_rows, explanation
 from bidsglm.attribution.maps import CombinationMaps
 from bidsglm.attribution.models import Block, Combination, Evidence, Masks, Models, Pair, RunDesigns
@@ -179,7 +181,7 @@ def test_a_filter_counts_where_only_nilearn_whitens() -> None:
     assert found["noise"] > found["filter"] > ZERO
 
 
-def test_pure_corners_close() -> None:
+def test_one_packages_settings_in_every_step_give_its_maps() -> None:
     found = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True).explained()
     closures = [(row["closure_nilearn"], row["closure_spm"]) for row in found.rows if row["step"] in STEPS]
     assert max(float(value) for pair in closures for value in pair) < CLOSED
@@ -197,7 +199,7 @@ def test_an_attribution_that_does_not_close_says_so() -> None:
     assert not explanation(models, EVERY_STEP, evidence).closes
 
 
-def test_where_spms_covariance_is_the_pools_a_corner_gets_the_one_of_the_pool() -> None:
+def test_where_spms_covariance_is_the_pools_mixed_settings_get_the_one_of_the_pool() -> None:
     scene = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True)
     models, block = scene.models(), scene.block()
     mixed = Combination(filter=True, noise=True)
@@ -236,3 +238,41 @@ def test_mask_row_counts_the_voxels_of_one_package_alone() -> None:
     ]
     assert row["total"] == row["shapley"] == row["ladder"] == 8.0
     assert (row["nilearn"], row["spm"]) == (f"{N_VOXELS + 3} voxels", f"{N_VOXELS + 5} voxels")
+
+
+@pytest.mark.parametrize("kind", ["effect", "t"])
+def test_each_rung_of_the_ladder_is_the_metric_of_the_map_with_the_steps_so_far(kind: str) -> None:
+    scene = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True)
+    found, block = scene.explained(), scene.block()
+    maps = CombinationMaps(Designs(scene.models(), block), block)
+    changing = [name for name in STEPS if (kind, name) != ("effect", "runs")]
+    made = [
+        maps.maps(combination_of(changing, [int(i < taken) for i in range(len(changing))]), 0)
+        for taken in range(len(changing) + 1)
+    ]
+    values = [m.effect if kind == "effect" else m.stat for m in made]
+    for metric in ("rmsd", "slope-1", "1-r", "1-dice"):
+        rungs = {
+            str(row["step"]): float(row["ladder"])
+            for row in found.rows
+            if (row["contrast"], row["map"], row["metric"]) == ("go", kind, metric)
+        }
+        if not rungs:
+            assert (kind, metric) == ("effect", "1-dice")
+            continue
+        for taken, name in enumerate(changing, start=1):
+            assert rungs[name] == pytest.approx(
+                against_the_first(metric, values, [threshold(m.dof) for m in made], taken), abs=ZERO
+            )
+
+
+def against_the_first(metric: str, maps: list[Floats], limits: list[float], index: int) -> float:
+    """Metric of one map against the first."""
+    x, y = maps[0], maps[index]
+    if metric == "1-dice":
+        first, second = x > limits[0], y > limits[index]
+        assert 0 < first.sum() < N_VOXELS
+        return float(1 - 2 * (first & second).sum() / (first.sum() + second.sum()))
+    if metric == "rmsd":
+        return float(np.sqrt(((y - x) ** 2).mean()))
+    return float(principal_axis(x, y).slope - 1 if metric == "slope-1" else 1 - np.corrcoef(x, y)[0, 1])

@@ -145,7 +145,7 @@ def read_text(path: Path, largest: int = LARGEST_TEXT, kind: Kind = INPUT) -> st
         ) from None
 
 
-def read_json(path: Path, kind: Kind = INPUT, **hooks: Any) -> dict[str, Any]:
+def read_json(path: Path, kind: Kind = INPUT, largest: int = LARGEST_JSON, **hooks: Any) -> dict[str, Any]:
     """Object in a JSON file; hooks as `json_object` takes them.
 
     Raises
@@ -153,7 +153,7 @@ def read_json(path: Path, kind: Kind = INPUT, **hooks: Any) -> dict[str, Any]:
     BidsglmError
         As `read_text`, or `kind.wrong` where it is broken, nested too deeply or no object.
     """
-    return json_object(read_text(path, LARGEST_JSON, kind), path, kind, **hooks)
+    return json_object(read_text(path, largest, kind), path, kind, **hooks)
 
 
 def json_object(text: str, path: Path, kind: Kind = INPUT, **hooks: Any) -> dict[str, Any]:
@@ -184,11 +184,15 @@ def json_object(text: str, path: Path, kind: Kind = INPUT, **hooks: Any) -> dict
         content = json.loads(text, parse_int=_whole, **hooks)
         if depth_exceeds(content, DEEPEST_JSON):
             raise RecursionError
+        if "\\ud" in text.lower():
+            json.dumps(content, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         said = kind.broken.format(line=error.lineno, column=error.colno, what=error.msg, remedy=kind.remedy)
         raise kind.wrong(f"{path}: {said}") from None
     except RecursionError:
         raise kind.wrong(f"{path}: nested too deeply, over {DEEPEST_JSON} levels; {kind.remedy}") from None
+    except UnicodeEncodeError:
+        raise kind.wrong(f"{path}: holds half a character (a lone surrogate); {kind.remedy}") from None
     except ValueError as error:
         raise kind.wrong(f"{path}: {error}") from None
     if not isinstance(content, dict):

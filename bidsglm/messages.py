@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bidsglm.errors import one_line
+
 LOG = logging.getLogger("bidsglm")
 
 _shown: list[str] = []
@@ -29,17 +31,28 @@ class _LogFile(logging.FileHandler):
         """Drop the message."""
 
 
+class _OneLine(logging.Formatter):
+    """A message on one line that a terminal can show, whatever stands in the files that it tells of."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
+        """Format a record."""
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
+
+
 def _terminal_handler() -> logging.Handler:
     """Colours on a terminal, plain lines elsewhere."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.logging import RichHandler
 
-        return RichHandler(
+        rich = RichHandler(
             console=Console(stderr=True), show_path=False, log_time_format="[%X]", markup=False
         )
+        rich.setFormatter(_OneLine("%(message)s"))
+        return rich
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     return handler
 
 
@@ -56,7 +69,11 @@ def start_log(verbosity: int, log_dir: Path | None) -> None:
     LOG.addHandler(terminal)
     _capture_warnings(logging.NullHandler())
     if log_dir is not None:
-        file = _LogFile(log_dir / f"bidsglm-{os.uname().nodename}-{os.getpid()}.log", encoding="utf-8")
+        file = _LogFile(
+            log_dir / f"bidsglm-{os.uname().nodename}-{os.getpid()}.log",
+            encoding="utf-8",
+            errors="backslashreplace",
+        )
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         LOG.addHandler(file)
         _capture_warnings(file)

@@ -17,6 +17,7 @@ import bidsglm
 from bidsglm.errors import BidsglmError
 from bidsglm.outputs.names import number, read_json, read_table
 from bidsglm.outputs.summaries import failure_path, summary_paths
+from bidsglm.outputs.summary_form import summary_fault
 
 Item = dict[str, Any]
 Row = Mapping[str, str]
@@ -41,7 +42,7 @@ def write_product(path: Path, output_dir: Path, errors: Sequence[str]) -> None:
         Lines with which the program ended.
     """
     summaries = _summaries(output_dir)
-    finished = [summary for summary in summaries if summary["status"] == "finished"]
+    finished = [summary for summary in summaries if summary.get("status") == "finished"]
     rows = {summary["prefix"]: _agreement(output_dir, summary) for summary in finished}
     content = {
         "brainlife": [],
@@ -54,6 +55,13 @@ def write_product(path: Path, output_dir: Path, errors: Sequence[str]) -> None:
         *({"type": "warning", "msg": text} for summary in finished for text in summary.get("warnings", ())),
         *_figures(output_dir, finished),
     ]
+    path.write_text(json.dumps(with_room(content, shown), indent=1) + "\n", encoding="utf-8")
+
+
+def write_errors(path: Path, errors: Sequence[str]) -> None:
+    """Write why there is nothing to show."""
+    content = {"tags": ["bidsglm"], "meta": {"bidsglm_version": bidsglm.__version__, "errors": len(errors)}}
+    shown = ({"type": "error", "msg": text} for text in dict.fromkeys(errors))
     path.write_text(json.dumps(with_room(content, shown), indent=1) + "\n", encoding="utf-8")
 
 
@@ -72,12 +80,19 @@ def with_room(content: Mapping[str, Any], shown: Iterable[Item], max_bytes: int 
 
 def _summaries(output_dir: Path) -> list[Item]:
     """Summaries of all units that can be read."""
+    return _read(summary_paths(output_dir))
+
+
+def _read(paths: Iterable[Path]) -> list[Item]:
+    """Those summaries that can be read and are in form."""
     found = []
-    for path in summary_paths(output_dir):
+    for path in paths:
         try:
-            found.append(read_json(path))
+            summary = read_json(path)
         except BidsglmError:
             continue
+        if summary.get("status") != "finished" or not summary_fault(summary):
+            found.append(summary)
     return found
 
 
@@ -85,8 +100,8 @@ def failures(output_dir: Path) -> list[str]:
     """Why participants and units failed, in the order of their names."""
     labels = sorted(path.name.removeprefix("sub-") for path in output_dir.glob("sub-*") if path.is_dir())
     markers = [path for label in labels if (path := failure_path(output_dir, label)).exists()]
-    texts = [text for path in markers for text in read_json(path).get("errors", ())]
-    return texts + [text for summary in _summaries(output_dir) for text in summary.get("errors", ())]
+    summaries = [summary for path in markers for summary in _read([path])] + _summaries(output_dir)
+    return [str(text) for summary in summaries for text in summary.get("errors", ())]
 
 
 def _table(output_dir: Path, summary: Item, what: str) -> list[dict[str, str]]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TextIO
 
 from bidsglm.brainlife.config import OUTPUT, read_config
-from bidsglm.brainlife.product import failures, write_product
+from bidsglm.brainlife.product import failures, write_errors, write_product
 from bidsglm.cli import main
-from bidsglm.errors import BidsglmError
+from bidsglm.errors import EXIT_FAILED, BidsglmError, foreseen, one_line
 from bidsglm.options import ONLY_AT
 from bidsglm.outputs.summaries import summary_paths
 from bidsglm.process.signals import ended_by_signals
@@ -51,7 +51,13 @@ def run(folder: Path | None = None) -> int:
     tee = _Tee(sys.stderr)
     with ended_by_signals(), redirect_stderr(tee):
         code = _analyse(folder, output_dir)
-    write_product(folder / "product.json", output_dir, [*tee.last_words, *failures(output_dir)])
+    product = folder / "product.json"
+    try:
+        write_product(product, output_dir, [*tee.last_words, *failures(output_dir)])
+    except Exception as error:  # brainlife waits for the file, whatever stands in the output folder
+        said = foreseen(error) or f"the results cannot be shown: {one_line(str(error))}"
+        write_errors(product, [*tee.last_words, str(said)])
+        code = code or EXIT_FAILED
     return code
 
 

@@ -65,7 +65,9 @@ def _check_filters(filters: Mapping[str, object], place: str) -> None:
 
 
 def _is_label(value: object) -> bool:
-    return value is None or (isinstance(value, str | int) and not isinstance(value, bool))
+    if isinstance(value, str):
+        return value.isprintable()
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def check_pattern(pattern: str, place: str) -> None:

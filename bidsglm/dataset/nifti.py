@@ -51,6 +51,9 @@ LONGEST_SERIES = 200_000
 LARGEST_OFFSET = 2**24
 """Bytes between header and values: there is room for much text, but no image."""
 
+LARGEST_FACTOR = 1e15
+"""Of a header's scaling: beyond it, maps overflow float32."""
+
 IMAGE = Kind(NoInputError, DataError, "there is no such file", "give a NIfTI file")
 
 _new_header: Any = nib.Nifti1Header
@@ -115,6 +118,8 @@ def read_header(path: Path) -> Header:
     if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine) < len(affine):
         raise DataError(f"{path}: the affine in its header places no voxel; write the image anew")
     _check_dimensions(path, shape)
+    if not all(abs(factor) < LARGEST_FACTOR for factor in (slope or 1.0, intercept or 0.0)):
+        raise DataError(f"{path}: scl_slope or scl_inter in its header is beyond all measure; write it anew")
     offset = _checked_offset(path, header, prod(shape) * dtype.itemsize)
     scaling = 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)
     return Header(path, shape, affine, dtype, offset, *scaling)

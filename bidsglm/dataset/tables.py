@@ -10,6 +10,7 @@ from bidsglm.dataset.confounds import (
     listed,
     read_confounds,
 )
+from bidsglm.dataset.design_size import check_conditions, check_modulated
 from bidsglm.dataset.elsewhere import Elsewhere
 from bidsglm.dataset.events import event_values, events_of, trial_types
 from bidsglm.dataset.named import (
@@ -67,6 +68,7 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     others = Elsewhere(unit, model, lambda run: variables_of(run, model).conditions)
     known = known_names(runs)
     x = resolved(unit, model, runs, others)
+    check_conditions(runs, x.conditions, model)
     _check_modulations(model, (*x.conditions, *x.absent))
     check_vanished(runs, model, known)
     made = [columns_at_scans(variables, x) for variables in runs]
@@ -83,11 +85,14 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
         *of_confounds,
         *_filter_notes(unit, model, confounds),
     )
+    of_all = tuple(
+        _paradigm(variables, found, x.conditions, model)
+        for variables, found in zip(runs, confounds, strict=True)
+    )
+    for variables, paradigm in zip(runs, of_all, strict=True):
+        check_modulated(variables.run, paradigm, model)
     return Paradigms(
-        tuple(
-            _paradigm(variables, found, x.conditions, model)
-            for variables, found in zip(runs, confounds, strict=True)
-        ),
+        of_all,
         tuple(dict.fromkeys(notes)),
         others,
     )

@@ -7,18 +7,24 @@ from typing import Any, NamedTuple
 import bidsglm
 from bidsglm.dataset.instead import participant_folders
 from bidsglm.dataset.roots import find_participants
-from bidsglm.errors import BidsglmError, NoInputError, NothingMatchedError, ReadWriteError, UsageError
+from bidsglm.errors import (
+    BidsglmError,
+    NoInputError,
+    NothingMatchedError,
+    ReadWriteError,
+    UsageError,
+    one_line,
+)
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import failure_path
+from bidsglm.outputs.summary_form import summary_fault
 
 Summary = Mapping[str, Any]
 
 NEEDED = ("participant", "entities", "prefix", "folder", "backends", "contrasts")
 """What the summary of a finished unit must have."""
-CONTRAST = {"name", "label", "test"}
-"""Of each contrast."""
 KEPT = (
     *("status", "bidsglm_version", "configuration", "model", "automatic", "effect_units"),
     *("attribution", "supplements", "left_out"),
@@ -153,44 +159,30 @@ def _found(output_dir: Path, participant: str) -> Found:
         try:
             unit = read_json(path)
             if unit.get("status") == "finished":
-                finished.append(_whole(unit, path))
-            elif unit.get("exit_code") not in OF_THE_COMMAND:
-                errors += [str(text) for text in unit.get("errors", [])] or [f"{path}: is not finished"]
+                finished.append(_whole(unit, path, participant))
+            elif str(unit.get("exit_code")) not in map(str, OF_THE_COMMAND):
+                said = unit.get("errors")
+                errors += map(one_line, map(str, said if isinstance(said, list) else ()))
+                errors += [] if said else [f"{path}: is not finished"]
         except BidsglmError as error:
             failures.append(error)
     return Found(tuple(finished), tuple(errors), tuple(failures))
 
 
-def _whole(unit: Summary, path: Path) -> Summary:
+def _whole(unit: Summary, path: Path, participant: str) -> Summary:
     missing = [key for key in NEEDED if key not in unit]
     if missing:
         raise ReadWriteError(f"{path}: has no {missing[0]!r}; run the participant again (--overwrite)")
-    if not _is_in_form(unit):
+    fault = summary_fault(unit)
+    if not fault and unit["participant"] != participant:
+        fault = f"participant is {unit['participant']}"
+    if fault:
         raise ReadWriteError(
-            f"{path}: is not as bidsglm {bidsglm.__version__} writes it; run the participant again "
+            f"{path}: is not as bidsglm {bidsglm.__version__} writes it ({fault}); run the participant again "
             "(--overwrite)"
         )
     kept = {key: unit[key] for key in (*NEEDED, *KEPT) if key in unit}
     return {**kept, "runs": len(unit.get("runs", ()))}
-
-
-def _is_in_form(unit: Summary) -> bool:
-    """Whether what is there is of the kind that bidsglm writes.
-
-    >>> unit = {"participant": "01", "prefix": "sub-01_task-x", "folder": "sub-01/func", "entities": {}}
-    >>> [_is_in_form(unit | {"backends": ["spm"], "contrasts": found}) for found in ([], [5], None)]
-    [True, False, False]
-    """
-    texts = [unit[key] for key in ("participant", "prefix", "folder")]
-    lists = [unit["backends"], unit["contrasts"], unit.get("runs", [])]
-    recorded = unit.get("configuration")
-    objects = [unit["entities"], {} if recorded is None else recorded]
-    return (
-        all(isinstance(text, str) for text in texts)
-        and all(isinstance(found, list) for found in lists)
-        and all(isinstance(found, dict) for found in objects)
-        and all(isinstance(c, dict) and c.keys() >= CONTRAST for c in unit["contrasts"])
-    )
 
 
 def _problem(participant: str, found: Found) -> str:

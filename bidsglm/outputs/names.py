@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bidsglm
+from bidsglm import inputs
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.container import container
 from bidsglm.outputs.writes import create_folder, write_bytes, write_shared, write_text
@@ -26,6 +27,18 @@ __all__ = [
     "write_table",
     "write_text",
 ]
+
+OWN = inputs.Kind(
+    ReadWriteError,
+    ReadWriteError,
+    "cannot be read (there is no such file); run the participant again",
+    "run the participant again",
+    "cannot be read (line {line}: {what}); {remedy}",
+    "is not a JSON object; {remedy}",
+)
+"""A file among the results: damaged or changed, it is that participant's failure."""
+LARGEST_OWN = 2**28
+"""Bytes: a summary tells of a thousand contrasts, a table has a row for each of them and region."""
 
 BIDS_VERSION = "1.10.0"
 
@@ -102,13 +115,7 @@ def read_json(path: Path) -> dict[str, Any]:
     ReadWriteError
         When it is missing, unreadable or not an object.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ReadWriteError(f"{path}: cannot be read ({error}); run the participant again") from error
-    if not isinstance(content, dict):
-        raise ReadWriteError(f"{path}: is not a JSON object; run the participant again")
-    return content
+    return inputs.read_json(path, OWN, LARGEST_OWN)
 
 
 def _cell(value: object) -> str:
@@ -143,10 +150,7 @@ def read_text(path: Path) -> str:
     ReadWriteError
         When it is missing or cannot be read.
     """
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadWriteError(f"{path}: cannot be read ({error}); run the participant again") from error
+    return inputs.read_text(path, LARGEST_OWN, OWN)
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -1,0 +1,80 @@
+"""The form of a finished unit's summary, as far as later runs and the group level rely on it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Label = Annotated[str, Field(pattern=r"^[0-9A-Za-z+]+$", max_length=255)]
+"""As BIDS has them in file names."""
+Text = Annotated[str, Field(max_length=100_000)]
+
+
+class Form(BaseModel):
+    """An object of which more may be there."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class ContrastForm(Form):
+    """One of the contrasts."""
+
+    name: Text
+    label: Label
+    test: Literal["t", "F"]
+
+
+class SupplementForm(Form):
+    """What was added to a fit."""
+
+    digest: Text = ""
+    files: list[Text] = []
+    warnings: list[Text] = []
+
+
+class ConfigurationForm(Form):
+    """How the unit was fitted."""
+
+    settings: Literal["matched", "native"] = "matched"
+    smoothing: Annotated[float, Field(alias="smoothing (mm)", ge=0)] = 0.0
+
+
+class SummaryForm(Form):
+    """The summary of a finished unit."""
+
+    participant: Label
+    entities: dict[Label, Text]
+    prefix: Annotated[str, Field(min_length=1, max_length=255)]
+    folder: Text
+    backends: Annotated[list[Label], Field(min_length=1)]
+    contrasts: list[ContrastForm]
+    status: Text = "finished"
+    bidsglm_version: Text = ""
+    model: Text = ""
+    automatic: bool = False
+    configuration: ConfigurationForm | None = None
+    effect_units: dict[Text, Text] = {}
+    attribution: dict[str, Any] = {}
+    supplements: dict[Text, SupplementForm] = {}
+    runs: list[dict[str, Any]] = []
+    errors: list[Text] = []
+    warnings: list[Text] = []
+    files: list[Text] = []
+
+
+def summary_fault(summary: Mapping[str, Any]) -> str:
+    """What is not as it should be in the summary of a finished unit; empty where all is well.
+
+    >>> summary_fault({"participant": "01", "entities": {}, "prefix": "sub-01", "folder": "sub-01/func",
+    ...                "backends": ["spm"], "contrasts": 5})
+    'contrasts is 5'
+    """
+    try:
+        SummaryForm.model_validate(summary)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        if first["type"] == "missing":
+            return f"has no {place!r}"
+        return f"{place} is {str(first['input'])[:40]}"
+    return ""

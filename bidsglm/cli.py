@@ -1,8 +1,10 @@
 """The command line: arguments -> Settings -> exit code."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bidsglm.errors import (
@@ -122,8 +124,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _main(sys.argv[1:])
 
 
+def _check_text(words: Sequence[str]) -> None:
+    """Refuse what no file of results can hold: bytes that are no UTF-8, here or in the working folder."""
+    here = ""
+    with suppress(OSError):
+        here = os.getcwd()
+    for word in (*words, here):
+        if not word.isascii() and word != word.encode(errors="replace").decode():
+            raise UsageError(f"{word}: is not UTF-8 text; rename the folder or file, or give a link to it")
+
+
 def _main(words: Sequence[str]) -> int:
     try:
+        _check_text(words)
         if is_command("demo", words):
             from bidsglm.demo.command import main as demo
 

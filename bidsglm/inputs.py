@@ -87,6 +87,8 @@ def absent_content(path: Path) -> str:
     if path.is_symlink() and not path.exists():
         return f"its content is not here, the link leads nowhere ({os.readlink(path)}); {_remedy()}"
     try:
+        if not path.is_file():  # a pipe would never be opened
+            return ""
         with path.open("rb") as stream:
             start = stream.read(max(map(len, POINTERS)))
         small = path.stat().st_size <= LARGEST_POINTER

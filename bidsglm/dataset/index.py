@@ -239,16 +239,29 @@ def _layout(root: Path, participant: str, derivative: bool, database: Path | Non
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
     indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=_ignored(participant))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return BIDSLayout(
-            root,
-            validate=False,
-            is_derivative=derivative,
-            config=[*CONFIGURATIONS, COHORT],
-            indexer=indexer,
-            database_path=database,
-        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return BIDSLayout(
+                root,
+                validate=False,
+                is_derivative=derivative,
+                config=[*CONFIGURATIONS, COHORT],
+                indexer=indexer,
+                database_path=database,
+            )
+    except UnicodeEncodeError:
+        raise DataError(f"{_unreadable_name(root, participant)}: its name is not UTF-8; rename it") from None
+
+
+def _unreadable_name(root: Path, participant: str) -> Path:
+    """First file of a participant whose name no text can hold."""
+    paths = (*root.iterdir(), *(root / f"sub-{participant}").rglob("*"))
+    return next((path for path in paths if os.fsencode(path.name) != _as_text(path.name)), root)
+
+
+def _as_text(name: str) -> bytes:
+    return name.encode(errors="replace")
 
 
 def _ignored(participant: str) -> list[re.Pattern[str]]:

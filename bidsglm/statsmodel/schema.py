@@ -72,7 +72,7 @@ ADDRESS_KEY = "$schema"
 LEVELS = ("Run", "Session", "Subject", "Dataset")
 
 
-Variable = Annotated[str, BeforeValidator(variable)]
+Variable = Annotated[str, BeforeValidator(variable), Field(max_length=LONGEST_TEXT)]
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 Few = AfterValidator(few_globs)
 Names = Annotated[list[Text], Field(max_length=MOST_NAMES), Few]

@@ -17,9 +17,7 @@ MOST_COMPARISONS = 20_000_000
 """Events times conditions: each condition looks for its events in all lines."""
 
 
-def check_conditions(
-    runs: Sequence[Variables], conditions: Sequence[str], model: ModelSpecification
-) -> None:
+def check_conditions(runs: Sequence[Variables], conditions: Sequence[str], model: ModelSpecification) -> None:
     """Refuse conditions of which there are too many to be told apart, before their events are looked for.
 
     Raises
@@ -34,8 +32,8 @@ def check_conditions(
         n_events = len(variables.events.lines)
         if n_events > MOST_EVENTS or n_events * n_conditions > MOST_COMPARISONS:
             raise DataError(
-                f"{variables.events.path}: {n_events} events of {n_conditions} conditions are more than a run "
-                "has; is it the file of one run?"
+                f"{variables.events.path}: {n_events} events of {n_conditions} conditions are more than a "
+                "run has; is it the file of one run?"
             )
 
 
@@ -55,6 +53,7 @@ def _check_regressors(run: Run, n_regressors: int) -> None:
     most = min(MOST_REGRESSORS, max(FEW_REGRESSORS, SCANS_EXCEEDED * run.n_scans))
     if n_regressors > most:
         raise DataError(
-            f"{run.events or run.bold}: the model makes {n_regressors} regressors of its conditions, more than the "
-            f"{most} that {run.n_scans} scans allow; name fewer in X, or take fewer functions and modulators"
+            f"{run.events or run.bold}: the model makes {n_regressors} regressors of its conditions, more "
+            f"than the {most} that {run.n_scans} scans allow; name fewer in X, or take fewer functions and "
+            "modulators"
         )

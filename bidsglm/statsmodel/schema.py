@@ -43,6 +43,7 @@ from bidsglm.statsmodel.values import (
     description,
     drift_model,
     dummies,
+    few_contrasts,
     few_globs,
     filters,
     hrf_derivatives,
@@ -221,7 +222,9 @@ class NodePart(Part):
     GroupBy: Names
     Transformations: TransformationsPart | None = None
     Model: ModelPart
-    Contrasts: Annotated[list[ContrastPart], Field(max_length=MOST_CONTRASTS)] | None = None
+    Contrasts: (
+        Annotated[list[ContrastPart], BeforeValidator(few_contrasts), Field(max_length=MOST_CONTRASTS)] | None
+    ) = None
     DummyContrasts: Annotated[DummyPart | None, BeforeValidator(dummies)] = None
 
 
@@ -284,7 +287,9 @@ def _fault(error: ErrorDetails, top: Place) -> DataError:
     if kind in ("too_long", "string_too_long"):
         most = error["ctx"]["max_length"]
         return top.at(*path).fault(
-            f"lists more than {most} entries" if kind == "too_long" else f"is longer than {most} characters"
+            f"is longer than {most} characters"
+            if isinstance(error["input"], str)
+            else f"lists more than {most} entries"
         )
     what = WRONG_TYPES.get(kind) or re.sub(r"^\w+ should ", "must ", error["msg"])
     return top.at(*path).fault(f"{what}, not {shown(error['input'])}")

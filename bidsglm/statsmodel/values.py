@@ -17,6 +17,7 @@ from bidsglm.statsmodel.limits import (
     HIGHEST_THRESHOLD,
     LARGEST_WEIGHT,
     LONGEST_NUMBER,
+    MOST_CONTRASTS,
     MOST_GLOBS,
     MOST_NAMES,
     MOST_ROWS,
@@ -149,6 +150,19 @@ def few_globs(names: list[str]) -> list[str]:
     if sum(map(is_glob, names)) > MOST_GLOBS:
         raise ValueError(f"lists more than {MOST_GLOBS} patterns")
     return names
+
+
+def few_contrasts(value: object) -> object:
+    """The list, counted before a hundred thousand contrasts are looked at.
+
+    Examples
+    --------
+    >>> few_contrasts([])
+    []
+    """
+    if isinstance(value, list) and len(value) > MOST_CONTRASTS:
+        raise ValueError(f"lists more than {MOST_CONTRASTS} contrasts")
+    return value
 
 
 def entity(name: str) -> str:

@@ -10,7 +10,7 @@ from bidsglm.agreement.coefficients import principal_axis
 from bidsglm.attribution.crossing import Columns, Rules
 from bidsglm.attribution.designs import Designs
 from bidsglm.attribution.differences import threshold
-from bidsglm.attribution.engine import Explanation, _unmodelled_rows, explanation
+from bidsglm.attribution.engine import Explanation, _metrics, _StepMaps, _unmodelled_rows, explanation
 from bidsglm.attribution.maps import CombinationMaps
 from bidsglm.attribution.models import Block, Combination, Evidence, Masks, Models, Pair, RunDesigns
 from bidsglm.attribution.pooled import RunColumns, error_covariances
@@ -276,3 +276,10 @@ def against_the_first(metric: str, maps: list[Floats], limits: list[float], inde
     if metric == "rmsd":
         return float(np.sqrt(((y - x) ** 2).mean()))
     return float(principal_axis(x, y).slope - 1 if metric == "slope-1" else 1 - np.corrcoef(x, y)[0, 1])
+
+
+def test_overlap_is_with_nilearns_voxels_each_map_by_its_own_degrees_of_freedom() -> None:
+    maps = np.array([[9.0, 9.0, 0.0, 0.0], [9.0, 0.0, 9.0, 9.0], [4.0, 4.0, 4.0, 0.0], [0.0, 0.0, 0.0, 9.0]])
+    changes = _StepMaps("t", ("noise", "runs"), maps, ((50.0,), (50.0,), (5.0,), (50.0,)))
+    # a t of 4 passes p < 0.001 with 50 degrees of freedom and not with 5
+    np.testing.assert_allclose(_metrics(changes)["1-dice"], [[0, 1 - 2 / 5], [1, 1]])

@@ -38,7 +38,8 @@ def run_group(settings: Settings) -> int:
     found = find_members(settings)
     _check_any(found)
     members = consistent_members(found, settings)
-    _check_compared(members)
+    if not members.compared:
+        LOG.warning("only one package was fitted: there are its group maps, and nothing to compare")
     if settings.dry_run:
         print(_description(members))
         return 0
@@ -60,9 +61,9 @@ def run_group(settings: Settings) -> int:
 
 def _description(members: Members) -> str:
     """What would be taken together, and who not, for --dry-run."""
-    n_units, n_labels = len(members.compared), len(members.labels)
+    n_units, n_labels = len(members.finished), len(members.labels)
     lines = [f"{n_units} finished units of {n_labels} participants in {members.output_dir}"]
-    names = by_name(members.compared)
+    names = by_name(members.finished)
     lines += [f"  {name}: {named(participants_of(units))}" for name, units in names.items()]
     lines += [f"  {_about(label, problem)}" for label, problem in members.problems.items() if problem]
     return "\n".join(lines)
@@ -98,14 +99,6 @@ def _check_any(members: Members) -> None:
         )
 
 
-def _check_compared(members: Members) -> None:
-    if not members.compared:
-        raise NoInputError(
-            f"{members.output_dir}: no participant was fitted with both backends; "
-            "run with --backends spm nilearn"
-        )
-
-
 def _recap(members: Members) -> int:
     """Say who is in the group and who is not; returns the exit code.
 
@@ -115,7 +108,9 @@ def _recap(members: Members) -> int:
         if problem:
             LOG.warning("not, or not wholly, in the group: %s", _about(participant, problem))
     n_compared = len(participants_of(members.compared))
-    LOG.info("%d of %d participants compared", n_compared, len(members.labels))
+    what = "compared" if n_compared or not members.finished else "in the group maps"
+    n_there = n_compared or len(participants_of(members.finished))
+    LOG.info("%d of %d participants %s", n_there, len(members.labels), what)
     codes = {error.exit_code for error in members.failures}
     for error in members.failures:
         LOG.error("failed: %s", error)

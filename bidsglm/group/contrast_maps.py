@@ -56,6 +56,11 @@ class Inputs(NamedTuple):
         """Maps of some participants, one contrast after the other."""
         return tuple(Row(participant, name) for name in self.contrasts for participant in participants)
 
+    def backends(self) -> tuple[str, ...]:
+        """Packages that fitted all that take part, in the order of their table."""
+        units = [unit for contrast in self.contrasts.values() for unit in contrast.units]
+        return tuple(name for name in BACKENDS if all(name in unit["backends"] for unit in units))
+
     def having(self) -> frozenset[str]:
         """Participants who have all of the contrasts."""
         owners = [frozenset(participants_of(contrast.units)) for contrast in self.contrasts.values()]
@@ -68,7 +73,7 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
     left_out = _left_out(inputs, analysis, node)
     wanted = [p for p in analysis.members if p not in left_out]
     with ExitStack() as open_stacks:
-        stacks = {b: open_stacks.enter_context(MapStack(settings.work_dir)) for b in BACKENDS}
+        stacks = {b: open_stacks.enter_context(MapStack(settings.work_dir)) for b in inputs.backends()}
         taken = Taken(inputs.rows(wanted), {}, {})
         if len(wanted) >= FEWEST:
             taken = take(inputs.contrasts, inputs.rows(wanted), settings.output_dir, stacks)
@@ -185,11 +190,12 @@ def _fitted(
     stacks: Mapping[str, MapStack],
     taken: Taken,
 ) -> Fitted:
-    """Both packages' second levels, over the voxels of either."""
-    levels = {b: BACKENDS[b].second_level(stacks[b], design, contrasts, stacks[b].volume) for b in BACKENDS}
-    first = stacks["spm"].volume
-    volume = Volume(first.shape, first.affine, first.voxels | stacks["nilearn"].voxels)
-    moved = {b: over(volume, levels[b], stacks[b].volume) for b in BACKENDS}
+    """Every package's second level, over the voxels of any."""
+    levels = {b: BACKENDS[b].second_level(stacks[b], design, contrasts, stacks[b].volume) for b in stacks}
+    volumes = [stack.volume for stack in stacks.values()]
+    anywhere = np.logical_or.reduce([volume.voxels for volume in volumes])
+    volume = Volume(volumes[0].shape, volumes[0].affine, anywhere)
+    moved = {b: over(volume, levels[b], stacks[b].volume) for b in stacks}
     alone = inputs.contrasts.get("")
     name, label = (alone.name, alone.label) if alone else ("", "")
     return Fitted(inputs.label, name, label, taken.rows, design, volume, moved, taken.sources)
@@ -202,7 +208,7 @@ def _check_labels(fitted: Fitted, prefix: str, told: Told) -> None:
         for entry in told.contrasts
         if entry["prefix"] == prefix
     }
-    for maps in fitted.levels["spm"].maps:
+    for maps in next(iter(fitted.levels.values())).maps:
         label, this = group_label(fitted.label, maps), f"{fitted.name!r} ({maps.specification.name})"
         if label in taken:
             raise DataError(

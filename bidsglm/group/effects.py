@@ -15,8 +15,6 @@ from bidsglm.errors import BidsglmError, DataError
 from bidsglm.group.members import Summary
 from bidsglm.outputs.names import map_name
 
-BACKENDS = ("spm", "nilearn")
-
 
 class FirstLevel(NamedTuple):
     """A contrast of the participants' models."""
@@ -75,7 +73,7 @@ def take(
 ) -> Taken:
     """Read some effect maps, each the mean over sessions that were fitted apart.
 
-    Both packages' maps of a row, or none, get into the stacks.
+    All packages' maps of a row, or none, get into the stacks.
 
     Parameters
     ----------
@@ -98,21 +96,21 @@ def take(
     units = {name: contrast.by_participant() for name, contrast in contrasts.items()}
     taken: list[Row] = []
     failures: dict[str, BidsglmError] = {}
-    sources: dict[str, list[str]] = {backend: [] for backend in BACKENDS}
+    sources: dict[str, list[str]] = {backend: [] for backend in stacks}
     for row in rows:
         own, label = units[row.contrast][row.participant], contrasts[row.contrast].label
-        names = {b: [_relative(unit, b, label) for unit in own] for b in BACKENDS}
+        names = {b: [_relative(unit, b, label) for unit in own] for b in stacks}
         try:
-            paths = {b: [output_dir / name for name in names[b]] for b in BACKENDS}
+            paths = {b: [output_dir / name for name in names[b]] for b in stacks}
             _check_packages(paths)
-            maps = {b: stacks[b].read(paths[b]) for b in BACKENDS}
+            maps = {b: stacks[b].read(paths[b]) for b in stacks}
             _check_values(paths, maps)
         except OtherGridError:
             raise
         except BidsglmError as error:
             failures[row.participant] = error
             continue
-        for backend in BACKENDS:
+        for backend in stacks:
             stacks[backend].add(maps[backend])
             sources[backend] += [f"bids::{name}" for name in names[backend]]
         taken.append(row)
@@ -120,18 +118,19 @@ def take(
 
 
 def _check_packages(paths: Mapping[str, Sequence[Path]]) -> None:
-    """Check that both packages' maps of a participant are on one grid."""
-    spm, nilearn = (read_header(paths[backend][0]) for backend in BACKENDS)
-    if not is_same_grid(grid_of(spm), grid_of(nilearn)):
-        raise OtherGridError(
-            f"{nilearn.path}: its grid differs from that of {spm.path}; run the participant again "
-            "(--overwrite)"
-        )
+    """Check that all packages' maps of a participant are on one grid."""
+    first, *others = (read_header(own[0]) for own in paths.values())
+    for other in others:
+        if not is_same_grid(grid_of(first), grid_of(other)):
+            raise OtherGridError(
+                f"{other.path}: its grid differs from that of {first.path}; run the participant again "
+                "(--overwrite)"
+            )
 
 
 def _check_values(paths: Mapping[str, Sequence[Path]], maps: Mapping[str, NDArray[np.float32]]) -> None:
     """Check that a participant's maps hold anything: an empty one would empty the mask of the group."""
-    for backend in BACKENDS:
+    for backend in paths:
         if not np.isfinite(maps[backend]).any():
             raise DataError(
                 f"{paths[backend][0]}: has no value in any voxel; run the participant again (--overwrite)"

@@ -13,7 +13,7 @@ from bidsglm.backends.records import SecondLevel
 from bidsglm.dataset.group_design import Row
 from bidsglm.dataset.images import map_bytes
 from bidsglm.group.analyses import Analysis
-from bidsglm.group.members import identity
+from bidsglm.group.members import BOTH, identity
 from bidsglm.group.tables import Table, write_part, write_rows
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes, write_json, write_table
@@ -130,7 +130,8 @@ class GroupWriter:
                 write_table(self.path(f"{table}.tsv"), list(found.table.columns), found.table.rows)
                 columns = {name: {"Description": text} for name, text in found.table.columns.items()}
                 self.sidecar(table, {**columns, **facts, **found.facts})
-        self._write_comparison(fitted)
+        if len(fitted.levels) == BOTH:
+            self._write_comparison(fitted)
 
     def _write_design(self, fitted: Fitted) -> None:
         name = f"{_stem(self.name, fitted.label)}_design"

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from bidsglm.backends.records import contrast_weights
 from bidsglm.errors import BidsglmError
 from bidsglm.group.map_files import Fitted, GroupWriter, group_label, mask_name
@@ -57,7 +59,9 @@ def summaries(fitted: Fitted, left_out: Mapping[str, str], origin: Origin) -> It
     """What the page wants to know of each contrast over participants."""
     masks = {backend: level.mask for backend, level in fitted.levels.items()}
     sizes = {backend: int(mask.sum()) for backend, mask in masks.items()}
-    for index, maps in enumerate(fitted.levels["spm"].maps):
+    both = int(np.logical_and.reduce(list(masks.values())).sum())
+    smoothness = {b: level.inference.fwhm_mm for b, level in fitted.levels.items()}
+    for index, maps in enumerate(next(iter(fitted.levels.values())).maps):
         found = {b: level.inference.contrasts[index] for b, level in fitted.levels.items()}
         yield {
             "prefix": origin.prefix,
@@ -79,8 +83,8 @@ def summaries(fitted: Fitted, left_out: Mapping[str, str], origin: Origin) -> It
             },
             "dof": {b: level.maps[index].dof for b, level in fitted.levels.items()},
             "thresholds": {b: of_one.thresholds._asdict() for b, of_one in found.items()},
-            "n_voxels": {**sizes, "both": int((masks["spm"] & masks["nilearn"]).sum())},
-            "fwhm_mm": fitted.levels["spm"].inference.fwhm_mm,
+            "n_voxels": {**sizes, "both": both},
+            "fwhm_mm": smoothness.get("spm"),
             "effect_units": origin.effect_units,
         }
 

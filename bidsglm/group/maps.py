@@ -36,7 +36,7 @@ def write_group_maps(members: Members, settings: Settings, tables: Tables) -> Me
     Parameters
     ----------
     members
-        Those with both packages' maps take part.
+        Of each task and space, all fitted by the same packages.
     settings
         Of the group level.
     tables
@@ -44,7 +44,7 @@ def write_group_maps(members: Members, settings: Settings, tables: Tables) -> Me
     """
     if settings.work_dir is not None:
         create_folder(settings.work_dir)
-    for name, units in by_name(members.compared).items():
+    for name, units in by_name(members.finished).items():
         space = str(units[0]["entities"].get("space", ""))
         writer = GroupWriter(members.output_dir, name, space, tables.agreement.get(name))
         told = Told([], [], [], {})

@@ -1,13 +1,13 @@
 """From the group's results on disk to group.html, which can so be written again at any time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.errors import BidsglmError
 from bidsglm.group.background import write_background
-from bidsglm.group.members import Members, by_name, unit_name
+from bidsglm.group.members import Members, Summary, by_name, participants_of, unit_name
 from bidsglm.group.tables import Table, Tables
 from bidsglm.model import Settings
 from bidsglm.outputs.names import read_json, write_bytes, write_text
@@ -64,14 +64,22 @@ def write_group_page(settings: Settings, tables: Tables) -> Written:
         When the page cannot be written.
     """
     members, output_dir = tables.members, tables.members.output_dir
-    for name, of_group in by_name(members.compared).items():
+    named = by_name(members.finished)
+    for name, of_group in named.items():
         write_background(output_dir, name, of_group)
     entries = tuple(_entry(output_dir, label, problem) for label, problem in members.problems.items())
     places = _places(members, {entry.participant: entry.page for entry in entries if entry.page})
     units: list[GroupUnit] = []
     errors: list[BidsglmError] = []
-    for name, table in tables.agreement.items():
-        unit, maps = _unit(output_dir, name, table, places), GroupMaps()
+    for name, of_group in named.items():
+        table = tables.agreement.get(name)
+        if table is not None:
+            unit = _unit(output_dir, name, table, places)
+        elif len(of_group[0]["backends"]) == 1:
+            unit = _single(name, of_group)
+        else:
+            continue
+        maps = GroupMaps()
         try:
             maps = group_maps(output_dir, name)
         except BidsglmError as error:
@@ -107,6 +115,12 @@ def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> Gro
     )
 
 
+def _single(name: str, units: Sequence[Summary]) -> GroupUnit:
+    """What the page says of one task and space that one package fitted."""
+    people = tuple(f"sub-{participant}" for participant in participants_of(units))
+    return GroupUnit(name.replace("_", " "), (), fitted_by=units[0]["backends"][0], fitted=people)
+
+
 def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
     """The same with the group's maps, where there are any, and with what was done in words."""
     facts = GroupFacts(
@@ -117,6 +131,7 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
         maps.permutations,
         bool(unit.shares),
         unit.regions.atlas if unit.regions else "",
+        unit.fitted_by,
     )
     return replace(
         unit,

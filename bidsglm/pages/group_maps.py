@@ -20,7 +20,6 @@ from bidsglm.report.volumes import Scene, packed_contrast, scene
 from bidsglm.report.wording import Row
 
 Summary = Mapping[str, Any]
-BACKENDS = ("spm", "nilearn")
 STATS = {"t": ("effect", "t", "p"), "F": ("F", "p")}
 """Test -> maps shown"""
 TEXTS = ("contrast", "group_contrast", "contrast_name", "map", "label")
@@ -96,19 +95,21 @@ def _background(output_dir: Path, name: str) -> tuple[Floats, Floats] | None:
 
 
 def _images(place: _Place, entry: Summary, behind: tuple[Floats, Floats] | None) -> ContrastImages:
-    """Both packages' maps; a package's mask is where it has an effect, of F the file with it."""
+    """Every package's maps; a package's mask is where it has an effect, of F the file with it."""
     stats = STATS[entry.get("test", "t")]
     maps: dict[str, dict[str, Floats]] = {stat: {} for stat in stats}
     affine = np.eye(4)
-    for backend in BACKENDS:
+    backends = tuple(entry["dof"])
+    for backend in backends:
         for stat in stats:
             maps[stat][backend], affine = place.read(stat, backend, entry["label"])
     if "effect" in maps:
         masks = {backend: np.isfinite(effect) for backend, effect in maps["effect"].items()}
     else:
-        masks = {b: read_map(place.folder / f"{entry['masks'][b]}.nii.gz")[0] > 0 for b in BACKENDS}
-    fits = behind is not None and behind[0].shape == masks["spm"].shape
-    ground = behind[0] if behind is not None and fits else (masks["spm"] & masks["nilearn"]).astype(float)
+        masks = {b: read_map(place.folder / f"{entry['masks'][b]}.nii.gz")[0] > 0 for b in backends}
+    everywhere = np.logical_and.reduce(list(masks.values()))
+    fits = behind is not None and behind[0].shape == everywhere.shape
+    ground = behind[0] if behind is not None and fits else everywhere.astype(float)
     units = entry.get("effect_units") or EFFECT_UNITS
     return ContrastImages(title(entry), entry["label"], maps, masks, ground, affine, units)
 
@@ -185,7 +186,7 @@ def _contrast(
         rows,
         figures,
         tuple(f"sub-{who} is not in these maps: {why}." for who, why in left_out.items()),
-        tuple(_clusters(place, entry, backend) for backend in BACKENDS),
+        tuple(_clusters(place, entry, backend) for backend in entry["dof"]),
         packed_contrast(images, behind, entry["thresholds"]),
         f"{place.name}-{entry['label']}",
     )

@@ -21,7 +21,7 @@ def group_page(report: GroupReport) -> str:
     report
         What stands on it; without units only who failed.
     """
-    units = report.units
+    units, compared = report.units, report.compared
     texts = [text for unit in units for text in unit.methods]
     return (
         environment()
@@ -29,10 +29,10 @@ def group_page(report: GroupReport) -> str:
         .render(
             report=report,
             sections=_sections(report),
-            spreads={unit.title: wording.spreads(unit.rows) for unit in units},
-            plots=plots(units),
-            tables={unit.title: rows_table(unit) for unit in units},
-            numbers={unit.title: tiles(unit) for unit in units},
+            spreads={unit.title: wording.spreads(unit.rows) for unit in compared},
+            plots=plots(compared),
+            tables={unit.title: rows_table(unit) for unit in compared},
+            numbers={unit.title: tiles(unit) for unit in compared},
             lead_sentence=lead_sentence,
             leading_svg=leading_svg,
             analysis_titles=ANALYSIS_TITLES,
@@ -46,8 +46,8 @@ def _sections(report: GroupReport) -> list[str]:
     """Titles of the sections that have something to show."""
     units = report.units
     optional = {
-        "Agreement": bool(units),
-        "Participants": bool(units),
+        "Agreement": bool(report.compared),
+        "Participants": bool(report.compared),
         "Group maps": any(unit.contrasts for unit in units),
         "Regions": any(unit.regions for unit in units),
         "Why they differ": any(unit.shares for unit in units),

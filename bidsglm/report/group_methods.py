@@ -6,6 +6,11 @@ from bidsglm.agreement.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPL
 from bidsglm.report.judgements import listed
 from bidsglm.report.methods import AGREEMENT_TEXT
 
+PACKAGE_NAMES = {
+    "spm": "a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python",
+    "nilearn": "nilearn (Abraham et al., 2014)",
+}
+
 
 @dataclass(frozen=True)
 class GroupFacts:
@@ -23,6 +28,8 @@ class GroupFacts:
     attributed: bool = False
     atlas: str = ""
     """File name of the atlas; empty without regions"""
+    fitted_by: str = ""
+    """The only backend that fitted it; empty where both did"""
 
 
 def group_paragraphs(facts: GroupFacts) -> tuple[str, ...]:
@@ -36,7 +43,9 @@ def group_paragraphs(facts: GroupFacts) -> tuple[str, ...]:
     >>> print(group_paragraphs(GroupFacts("task-x", ("sub-01", "sub-02")))[0][:64])
     First-level results of 2 participants (sub-01 and sub-02; task-x
     """
-    texts = [_participants(facts), AGREEMENT_TEXT, _spread(facts)]
+    texts = (
+        [_participants(facts)] if facts.fitted_by else [_participants(facts), AGREEMENT_TEXT, _spread(facts)]
+    )
     if facts.maps:
         texts.append(_maps(facts))
     if facts.attributed:
@@ -49,6 +58,12 @@ def group_paragraphs(facts: GroupFacts) -> tuple[str, ...]:
 def _participants(facts: GroupFacts) -> str:
     n = len(facts.participants)
     who = f"{listed(facts.participants)}; " if n <= 5 else ""
+    if facts.fitted_by:
+        return (
+            f"Taken were first-level results of {n} participant{'s' * (n != 1)} ({who}{facts.title}) from "
+            f"{PACKAGE_NAMES[facts.fitted_by]}. The first level is described in the report of each"
+            " participant."
+        )
     return (
         f"First-level results of {n} participant{'s' * (n != 1)} ({who}{facts.title}) from two packages were"
         " compared: a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python, and"
@@ -73,6 +88,8 @@ def _maps(facts: GroupFacts) -> str:
     text = f"{' '.join(facts.maps)} Fitted were: {fitted}."
     if facts.permutations:
         text += f" In addition, {facts.permutations}."
+    if facts.fitted_by:
+        return text
     return f"{text} The group maps of both packages were compared by the same metrics as the participants'."
 
 

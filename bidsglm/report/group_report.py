@@ -115,6 +115,10 @@ class GroupUnit:
     """Paragraphs"""
     notes: tuple[str, ...] = ()
     """What the reader should know before the numbers"""
+    fitted_by: str = ""
+    """The only backend that fitted it; empty where both did"""
+    fitted: tuple[str, ...] = ()
+    """Participants, with prefix, where there is only one backend and so no rows"""
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -124,7 +128,7 @@ class GroupUnit:
     @cached_property
     def people(self) -> tuple[str, ...]:
         """Compared, whatever their sessions."""
-        return tuple(str(name) for name in dict.fromkeys(row["participant_id"] for row in self.rows))
+        return self.fitted or tuple(dict.fromkeys(str(row["participant_id"]) for row in self.rows))
 
     @cached_property
     def per_session(self) -> bool:
@@ -177,6 +181,11 @@ class GroupReport:
     units: tuple[GroupUnit, ...] = ()
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> tuple[GroupUnit, ...]:
+        """Units that both packages fitted."""
+        return tuple(unit for unit in self.units if not unit.fitted_by)
 
 
 class Plots(NamedTuple):

@@ -156,9 +156,11 @@ def main() -> int:
     """Print a line for each data set, and how many of how many can be fitted; 0 when all can."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("clone", type=Path, help="local clone of bids-examples")
-    results = [dry_run(folder) for folder in task_data_sets(parser.parse_args().clone)]
-    for result in results:
-        print(f"{'ok' if result.exit_code == 0 else result.exit_code}\t{result.name}\t{result.said}")
+    results = []
+    for folder in task_data_sets(parser.parse_args().clone):
+        results.append(dry_run(folder))
+        code = results[-1].exit_code
+        print(f"{'ok' if code == 0 else code}\t{folder.name}\t{results[-1].said}", flush=True)
     n_good = sum(result.exit_code == 0 for result in results)
     print(f"{n_good} of {len(results)} task data sets: the automatic model can be fitted")
     return 0 if n_good == len(results) else 1

@@ -11,7 +11,7 @@ from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, sel
 from bidsglm.dataset.trimming import compared_with_raw
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.model import Settings, Unit
-from bidsglm.statsmodel.nearest import listing
+from bidsglm.statsmodel.nearest import listing, nearest
 
 __all__ = ["dataset_links", "find_participants", "find_units"]
 
@@ -128,11 +128,20 @@ def _with_events(
 def _no_events(raw: Index, bold: Bold) -> DataError:
     entities = {key: label for key, label in named_entities(bold).items() if key not in SPACE_ENTITIES}
     session = f"ses-{entities['session']}/" if "session" in entities else ""
-    expected = raw.root / f"sub-{raw.participant}/{session}func/{prefix(entities)}_events.tsv"
+    folder = raw.root / f"sub-{raw.participant}"
+    expected = folder / f"{session}func/{prefix(entities)}_events.tsv"
     return DataError(
-        f"{bold.path}: no events for it, {expected} is missing; add the file or exclude the run "
-        "(--task-label, --run-label or --bids-filter-file)"
+        f"{bold.path}: no events for it, {expected} is missing{_instead_of_events(folder, expected)}; add "
+        "the file or exclude the run (--task-label, --run-label or --bids-filter-file)"
     )
+
+
+def _instead_of_events(subject: Path, expected: Path) -> str:
+    """What the raw data have in place of a run's events, as the middle of a message."""
+    if not subject.is_dir():
+        return f" (BIDS_DIR has no folder {subject.name})"
+    near = nearest(expected.name, [path.name for path in expected.parent.glob("*events*")])
+    return f" (there is {near})" if near else ""
 
 
 def _confounds(settings: Settings, indexes: Sequence[Index], bold: Bold) -> tuple[Index, Path] | None:

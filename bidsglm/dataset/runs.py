@@ -111,6 +111,8 @@ def read_run(files: Files, raw: Index) -> tuple[Run, Header]:
     header = read_header(files.bold)
     for path in filter(None, (files.mask, files.confounds, files.events)):
         file_size(path)
+    if files.mask is not None:
+        read_image_header(files.mask)  # what is wrong with it is known before anything is fitted
     metadata = inherited_metadata(files.dataset, files.bold.name, files.entities)
     repetition_time, notes = _repetition_time(files, raw, metadata, header)
     run = Run(

@@ -1,5 +1,7 @@
 """Which preprocessed runs are wanted: the filters of command line, filter file and model, and the space."""
 
+import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +11,8 @@ from bidsglm.dataset.instead import elsewhere, found_instead
 from bidsglm.errors import BidsglmError, DataError, NoInputError, NothingMatchedError, UsageError
 from bidsglm.model import Settings
 from bidsglm.statsmodel.nearest import listing
+
+LOG = logging.getLogger(__name__)
 
 VOLUMES = [".nii.gz", ".nii"]
 SERIES: Mapping[str, object] = {"suffix": "bold", "desc": "preproc", "extension": VOLUMES}
@@ -180,16 +184,32 @@ def _preprocessed(derivatives: Sequence[Index], filters: Mapping[str, object]) -
     found = [
         Bold(dataset, path, entities_of(dataset, path))
         for dataset in derivatives
-        for path in find_files(dataset, filters)
+        for path in _named_as_bids(dataset, find_files(dataset, filters), filters)
     ]
     seen: dict[str, Bold] = {}
     for bold in found:
         twin = seen.setdefault(prefix(named_entities(bold)), bold)
         if twin is not bold:
             raise DataError(
-                f"{twin.path} and {bold.path}: the same run twice; give one of them (--derivatives)"
+                f"{twin.path} and {bold.path}: the same run twice; move one away, or give one of two folders "
+                "(--derivatives)"
             )
     return found
+
+
+def _named_as_bids(dataset: Index, paths: Sequence[Path], filters: Mapping[str, object]) -> list[Path]:
+    """Leave out copies that people keep: other names, other folders, a .nii beside its .nii.gz."""
+    kept = [path for path in paths if _is_named_as_bids(dataset, path, filters)]
+    kept = [path for path in kept if path.suffix == ".gz" or path.with_name(f"{path.name}.gz") not in kept]
+    left_out = [str(path.relative_to(dataset.root)) for path in paths if path not in kept]
+    if kept and left_out:
+        LOG.warning("%s: taken for copies and left out: %s", dataset.root, listing(left_out, 2))
+    return kept or list(paths)
+
+
+def _is_named_as_bids(dataset: Index, path: Path, filters: Mapping[str, object]) -> bool:
+    own = rf"sub-{re.escape(dataset.participant)}(_[A-Za-z]+-[0-9A-Za-z+]+)*_[A-Za-z0-9]+\.nii(\.gz)?"
+    return re.fullmatch(own, path.name) is not None and ("datatype" in filters or path.parent.name == "func")
 
 
 def _matching(bolds: list[Bold], entity: str, labels: Sequence[str], source: str) -> list[Bold]:

@@ -31,15 +31,15 @@ def freedom(design: DesignMatrix) -> Freedom:
     return Freedom(len(X), X.shape[1], int(rank))
 
 
-def check_freedom(used: Sequence[Freedom], divisor_is_columns: bool = False) -> None:
+def check_freedom(used: Sequence[Freedom], divides_by_columns: str = "") -> None:
     """Refuse runs that leave nothing for the noise.
 
     Parameters
     ----------
     used
         By each run, or by all together.
-    divisor_is_columns
-        The package divides residuals by scans less columns, whatever their rank.
+    divides_by_columns
+        Name of a package that divides residuals by scans less columns, whatever their rank.
 
     Raises
     ------
@@ -47,12 +47,12 @@ def check_freedom(used: Sequence[Freedom], divisor_is_columns: bool = False) -> 
         Naming the run and its columns.
     """
     for number, (n_scans, n_columns, rank) in enumerate(used, start=1):
-        if n_scans > (n_columns if divisor_is_columns else rank):
+        if n_scans > (n_columns if divides_by_columns else rank):
             continue
         where = f" of run {number}" if len(used) > 1 else ""
-        why = (
-            "" if rank >= n_scans else f" (its divisor is scans less columns, although their rank is {rank})"
-        )
+        why = ""
+        if rank < n_scans:
+            why = f" ({divides_by_columns} divides by scans less columns, although their rank is {rank})"
         raise DataError(
             f"{n_columns} columns of regressors and high-pass filter for the {n_scans} scans{where} leave no"
             f" residual degrees of freedom{why}; use fewer confounds or a longer HighPassFilterCutoffHz"

@@ -163,7 +163,7 @@ def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) ->
     DataError
         Naming the run.
     """
-    check_freedom([freedom(design) for design in designs], divisor_is_columns=True)
+    check_freedom([freedom(design) for design in designs], divides_by_columns="nilearn")
 
 
 def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecification) -> Mask:

@@ -93,7 +93,10 @@ def sampled_voxels(source: Source, columns: NDArray[np.intp], seed: int) -> NDAr
         if good.size == SAMPLE:
             break
     if not good.size:
-        raise DataError("no voxel of the mask has a positive mean and varies in every run; check the images")
+        raise DataError(
+            "no voxel of the mask varies in every run around a mean above its standard deviation; see whether"
+            " the images were demeaned"
+        )
     return np.sort(good)
 
 
@@ -102,7 +105,9 @@ def _simulatable(series: Sequence[TimeSeries], columns: NDArray[np.intp]) -> NDA
     for run in series:
         values = run.values(columns)
         with np.errstate(invalid="ignore"):
-            fine &= np.isfinite(values).all(axis=0) & (values.mean(axis=0) > 0) & (np.ptp(values, axis=0) > 0)
+            fine &= np.isfinite(values).all(axis=0) & (np.ptp(values, axis=0) > 0)
+            # Per cent of a mean that was removed is nothing.
+            fine &= values.mean(axis=0) > values.std(axis=0)
     return fine
 
 

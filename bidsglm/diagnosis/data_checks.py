@@ -9,8 +9,10 @@ from bidsglm.model import ModelSpecification
 NO_MEAN = 2.0
 """Mean over standard deviation of the median voxel below which a series has lost its mean: images as scanned
 have 10 to 100, demeaned and z-scored ones 0, per cent change around 0.1."""
-LOWEST_MEAN = 1.0
-"""nilearn divides by no less."""
+LOWEST_MEAN = 0.99
+"""nilearn divides by no less than 1; below this its effects are a hundredth off."""
+BRIGHT_VOLUME = 3.0
+"""Global of one volume over that of the median volume from which its values are not those of a scan."""
 SOME = 0.001
 """Share of voxels in another unit from which the map has none."""
 MANY = 0.01
@@ -37,6 +39,10 @@ class RunData:
     """Over voxels with data"""
     mean_to_deviation: float
     """Of the median voxel: mean over standard deviation over the scans"""
+    brightest: int = 0
+    """The volume, from 1, with the largest global"""
+    bright: float = 1.0
+    """Its global over that of the median volume"""
 
     @property
     def has_mean(self) -> bool:
@@ -223,6 +229,31 @@ def low_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     )
 
 
+def bright_volumes(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
+    """Find volumes that take the scaling of a whole run."""
+    worst = max(data.runs, key=lambda run: run.bright, default=None)
+    if "spm" not in data.backends or worst is None or not worst.bright > BRIGHT_VOLUME:
+        return
+    yield Finding(
+        "serious",
+        "bright-volume",
+        "A volume is much brighter than the others",
+        f"{bright_text(worst)} SPM scales all scans of the run by the mean of these globals, and masks each"
+        " scan by its own: effects and mask of SPM are those of this volume.",
+        "Look at the volume for a value that stands for a missing one, and correct it.",
+        runs=(worst.label,),
+        size=worst.bright,
+    )
+
+
+def bright_text(run: RunData) -> str:
+    """Say how much brighter the brightest volume of a run is."""
+    return (
+        f"The global of volume {run.brightest} of {run.label} (the mean of its voxels above an eighth of"
+        f" their mean) is {run.bright:.3g} times that of the median volume."
+    )
+
+
 def lossy_masks(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     """Find mask files of which little arrives."""
     lost = [mask for mask in data.masks if mask.share < KEPT]
@@ -243,7 +274,7 @@ def lossy_masks(data: DataReview, model: ModelSpecification) -> Iterator[Finding
     )
 
 
-CHECKS = (empty_voxels, explained_voxels, missing_values, lost_means, low_means, lossy_masks)
+CHECKS = (empty_voxels, explained_voxels, missing_values, lost_means, low_means, bright_volumes, lossy_masks)
 
 
 def data_findings(data: DataReview, model: ModelSpecification) -> list[Finding]:

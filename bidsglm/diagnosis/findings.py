@@ -14,6 +14,7 @@ __all__ = ["Finding", "RunReview", "Severity", "findings", "is_told", "place"]
 
 TOLD = frozenset(
     {
+        "bright-volume",
         "events-after-run",
         "events-before-run",
         "events-end-early",

@@ -44,7 +44,8 @@ def surplus(run: RunReview, backend: str = "nilearn") -> Surplus:
         return NO_SURPLUS
     X = run.designs[backend].matrix
     n_scans, n_columns = X.shape
-    rank = int(np.linalg.matrix_rank(scaled(X)))
+    # nilearn's own tolerance: it has lifted the singular values of a singular design a little.
+    rank = int(np.linalg.matrix_rank(X, np.abs(X).sum() * np.finfo(float).eps))
     if not rank < n_columns < n_scans:
         return NO_SURPLUS
     factor = float(np.sqrt((n_scans - n_columns) / (n_scans - rank)))
@@ -136,8 +137,8 @@ def empty_columns(run: RunReview) -> Iterator[Finding]:
             "constant-confound",
             f"{listed(still)} {verb(still, 'does', 'do')} not change",
             f"{listed(still)} {verb(still, 'has', 'have')} the same value in every scan: SPM centres"
-            f" {verb(still, 'it', 'them')} to zero, for nilearn {verb(still, 'it repeats', 'they repeat')}"
-            " the constant. Effects of the conditions do not change, the betas of the constant"
+            f" {verb(still, 'it', 'them')} to zero, to nilearn {verb(still, 'it says', 'they say')}"
+            " nothing beside the constant. Effects of the conditions do not change, the betas of the constant"
             f" do.{cost.text}",
             f"Leave {listed(still)} out.",
             still,

@@ -200,6 +200,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     return UnitReport(
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
         backends=tuple(summary["backends"]),
+        effect_units=summary.get("effect_units", EFFECT_UNITS),
         runs=tuple(map(_run_input, summary["runs"])),
         settings=tuple(SettingRow(*row) for row in summary["settings"]),
         methods=tuple(summary["methods"]),

@@ -12,6 +12,7 @@ from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
+from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import RunInput, SettingRow
 from bidsglm.report.references import cited
 from bidsglm.report.rendering import About, environment
@@ -106,8 +107,14 @@ class UnitReport:
     """Which analysis can be trusted on this design; none where it was not asked for."""
     code: tuple[CodeReport, ...] = ()
     """Scripts that give the maps; none unless they were asked for."""
+    effect_units: Mapping[str, str] = field(default_factory=lambda: EFFECT_UNITS)
     scene: Mapping[str, object] | None = None
     """What the slice viewers of the unit share, see `volumes.Scene`."""
+
+    @property
+    def in_usual_units(self) -> bool:
+        """Whether effects are in percent, each package's in its own."""
+        return dict(self.effect_units) == dict(EFFECT_UNITS)
 
     @property
     def verdict(self) -> str:

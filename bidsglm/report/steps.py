@@ -32,7 +32,7 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
         ),
         "scaling": StepText(
             "intensity scaling",
-            "expresses each voxel in percent of its own mean over time",
+            "expresses each voxel relative to its own mean over time",
             "multiplies the whole run by one number, so that the mean over the brain becomes 100",
             "Effects have other units: in a voxel twice as bright as the mean, SPM's effect is twice"
             " nilearn's. In a single run no t value changes; over several runs the weight of a run may.",

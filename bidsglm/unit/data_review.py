@@ -73,6 +73,7 @@ def _run_data(
     if model.nilearn.signal_scaling not in (0, False):
         # One number divides all voxels.
         low = int(usable.size) if mean_signal(series, mask) < LOWEST_MEAN else 0
+    brightest, bright = _brightest(series)
     return RunData(
         label=label,
         n_voxels=int(np.count_nonzero(mask)),
@@ -82,4 +83,16 @@ def _run_data(
         n_low=low,
         median_mean=float(np.median(means)) if means.size else float("nan"),
         mean_to_deviation=float(np.median(ratios)) if ratios.size else float("nan"),
+        brightest=brightest,
+        bright=bright,
     )
+
+
+def _brightest(series: TimeSeries) -> tuple[int, float]:
+    """The volume with the largest global, from 1, and that global over the median's."""
+    levels = series.global_means
+    middle = float(np.nanmedian(levels)) if np.isfinite(levels).any() else 0.0
+    if not middle > 0:
+        return 0, 1.0
+    place = int(np.nanargmax(levels))
+    return place + 1, float(levels[place] / middle)

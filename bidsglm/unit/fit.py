@@ -12,7 +12,7 @@ from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import Inference
 from bidsglm.dataset.images import Data, read_data
 from bidsglm.dataset.tables import paradigms
-from bidsglm.diagnosis.data_checks import DataReview, no_mean_text
+from bidsglm.diagnosis.data_checks import BRIGHT_VOLUME, DataReview, bright_text, no_mean_text
 from bidsglm.errors import DataError
 from bidsglm.model import (
     ContrastMaps,
@@ -195,8 +195,8 @@ def fit(prepared: Prepared) -> Fitted:
         estimates = {}
         for name in backends:
             backend, series = BACKENDS[name], data.series[name]
-            with _named(_images(prepared.unit)):
-                mask = _mask_from(name, prepared, data)
+            with _named(_images(prepared.unit)), _explained_by_images(prepared, data):
+                mask = backend.mask_from(series, data.candidates[name], model)
                 estimates[name] = backend.estimate(prepared.designs[name], series, mask, model)
         usable = {contrast.label: contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
         fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
@@ -215,22 +215,26 @@ def _labels(unit: Unit) -> tuple[str, ...]:
     return tuple(map(run_label, unit.run_prefixes))
 
 
-def _mask_from(name: str, prepared: Prepared, data: Data) -> Mask:
-    """A backend's analysis mask; where it is empty, the images may be the reason and not the threshold."""
-    model = prepared.model
+@contextmanager
+def _explained_by_images(prepared: Prepared, data: Data) -> Iterator[None]:
+    """Where nothing can be fitted, the images may be the reason: say so in place of what came of it."""
     try:
-        mask: Mask = BACKENDS[name].mask_from(data.series[name], data.candidates[name], model)
+        yield
     except DataError as error:
-        review = data_review(data, model, _labels(prepared.unit))
-        lost = [run for run in review.runs if not run.has_mean]
-        if not lost:
-            raise
-        raise DataError(
-            f"{no_mean_text(lost[0])} Neither package can scale it, and no voxel can exceed SPM's threshold;"
-            " add the mean image back to the series, or fit it with nilearn alone (--backends nilearn) and"
-            " SignalScaling false in the model"
-        ) from error
-    return mask
+        review = data_review(data, prepared.model, _labels(prepared.unit))
+        for run in review.runs:
+            if not run.has_mean:
+                raise DataError(
+                    f"{no_mean_text(run)} Neither package can scale it, and no voxel can exceed SPM's"
+                    " threshold; add the mean image back to the series, or fit it with nilearn alone"
+                    " (--backends nilearn) and SignalScaling false in the model"
+                ) from error
+            if run.bright > BRIGHT_VOLUME:
+                raise DataError(
+                    f"{bright_text(run)} SPM scales and masks by these globals ({error}); correct the values"
+                    " of that volume"
+                ) from error
+        raise
 
 
 def _images(unit: Unit) -> str:

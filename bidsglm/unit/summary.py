@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -75,6 +76,21 @@ class Stamp(NamedTuple):
     started: datetime
 
 
+def _in_units(text: str, no_units: Mapping[str, str]) -> str:
+    """Words on scaling without "percent" where effects are in no unit.
+
+    >>> _in_units("Scaling: percent of each voxel's own mean.", {"nilearn": "arbitrary units"})
+    "Scaling: 100 times the change over each voxel's own mean, or over 1 where that is less."
+    """
+    if "nilearn" not in no_units:
+        return text
+    return re.sub(
+        r"percent of (each \w+'s(?: own)? mean|the grand mean)",
+        r"100 times the change over \1, or over 1 where that is less",
+        text,
+    )
+
+
 def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
     """Everything about a finished unit that the page, the group level and a later run want to know."""
     prepared = fitted.prepared
@@ -96,8 +112,13 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
         "model": prepared.model.name,
         "automatic": prepared.model.automatic,
         "runs": [_run_facts(fitted, i) for i in range(len(prepared.unit.runs))],
-        "settings": [list(row) for row in setting_rows(prepared.model, prepared.paradigms)],
-        "methods": paragraphs(prepared.model, prepared.paradigms, backends),
+        "settings": [
+            [_in_units(text, no_units) for text in row]
+            for row in setting_rows(prepared.model, prepared.paradigms)
+        ],
+        "methods": tuple(
+            _in_units(text, no_units) for text in paragraphs(prepared.model, prepared.paradigms, backends)
+        ),
         "effect_units": {**effect_units(prepared.model), **no_units},
         "contrasts": [_contrast_summary(fitted, i) for i in range(len(first.maps))],
         "left_out": [each._asdict() for each in fitted.left_out],

@@ -99,3 +99,26 @@ def test_tables_of_many_fmriprep_versions_are_read(shared_dir: Path, version: st
     assert any("set to 0" in note for note in found.notes)
     outliers = [n for n in path.read_text().splitlines()[0].split("\t") if n.startswith("non_steady_state")]
     assert set(outliers) <= set(found.names)
+
+
+def test_automatic_column_that_repeats_one_of_the_model_is_not_added(tmp_path: Path) -> None:
+    path = tmp_path / "confounds.tsv"
+    columns = ("motion_outlier07", "non_steady_state_outlier00", "non_steady_state_outlier01")
+    path.write_text("\t".join(columns) + "\n1\t1\t0\n0\t0\t1\n0\t0\t0\n0\t0\t0\n")
+    found = read_confounds(run_with(path, 4), ("motion_outlier*",))
+    assert found.names == ("motion_outlier07", "non_steady_state_outlier01")
+    assert found.notes == (
+        "confounds.tsv: non_steady_state_outlier00 repeats a column of the model and was not added again",
+    )
+
+
+def test_column_that_the_model_asks_for_stays_even_if_it_is_a_copy(tmp_path: Path) -> None:
+    path = tmp_path / "confounds.tsv"
+    path.write_text("motion_outlier07\tnon_steady_state_outlier00\n1\t1\n0\t0\n0\t0\n")
+    assert len(read_confounds(run_with(path), ("*outlier*",)).names) == 2
+
+
+def test_automatic_column_whose_volumes_were_cut_is_not_added(tmp_path: Path) -> None:
+    path = tmp_path / "confounds.tsv"
+    path.write_text("trans_x\tnon_steady_state_outlier00\n1\t0\n2\t0\n3\t0\n")
+    assert read_confounds(run_with(path), ("trans_x",)).names == ("trans_x",)

@@ -9,6 +9,8 @@ from bidsglm.errors import NothingMatchedError, UsageError
 from bidsglm.model import Settings
 from bidsglm.outputs.writes import write_bytes
 from bidsglm.report.figures import design_figure
+from bidsglm.statsmodel.dialects import translated
+from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import parsed_document
 from bidsglm.statsmodel.specification import read_document
 from bidsglm.unit.fit import Prepared, prepare, run_label
@@ -37,7 +39,7 @@ def explain_model(settings: Settings, with_data: bool, figure: Path | None) -> s
     assert model is not None
     if figure is not None and figure.suffix.lower() != ".svg":
         raise UsageError(f"{figure}: the picture is SVG; name it so: {figure.with_suffix('.svg')}")
-    document = parsed_document(read_document(path), str(path))
+    document = parsed_document(translated(read_document(path), Place(str(path))).document, str(path))
     lines = [f"{path}: model {model.name}, can be fitted with {' and '.join(settings.backends)}"]
     lines += document_lines(document, model)
     if with_data:

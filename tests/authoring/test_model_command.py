@@ -126,6 +126,13 @@ def test_check_says_every_level_in_words(tmp_path: Path, capsys: Said) -> None:
         assert words in said, words
 
 
+def test_check_passes_over_keys_of_other_programs(tmp_path: Path, capsys: Said) -> None:
+    document = json.loads(json.dumps(whole_model()))
+    document["Nodes"][-1]["Model"]["Software"] = {"bidspm": {"Results": []}}
+    assert main(["model", "--check", str(write(tmp_path, document))]) == 0
+    assert "Software of other programs has no effect here: bidspm." in capsys.readouterr().out
+
+
 def test_check_with_data_counts_scans_events_and_columns_and_draws(
     study: Path, tmp_path: Path, capsys: Said
 ) -> None:

@@ -18,6 +18,9 @@ from tests.spm12_stages import QUANTITIES, exists  # noqa: E402
 
 Differences = dict[str, dict[str, float]]
 
+FITLINS = PROJECT / "benchmarks" / "fitlins.md"
+"""Made by ``benchmarks/fitlins.py``, which needs FitLins in an environment of its own."""
+
 SECTIONS = {
     "Design": ("basis set", "high-pass basis"),
     "Data": ("globals", "mask"),
@@ -114,7 +117,8 @@ def page(found: Differences) -> str:
     )
     parts = [introduction, "## Worst case of each quantity", summary(found), quantile, "## Every case"]
     parts += [section(title, found) for title in SECTIONS]
-    return "\n\n".join([*parts, "## Not covered, and why", not_covered]) + "\n"
+    fitlins = FITLINS.read_text(encoding="utf-8").strip()
+    return "\n\n".join([*parts, "## Not covered, and why", not_covered, fitlins]) + "\n"
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bidsglm.agreement.rates import TOLERANCE, Estimate, judgement
+from bidsglm.agreement.rates import TOLERANCE, IntervalEstimate, judgement
 from bidsglm.report.calibration import TITLES, percent
 from bidsglm.report.calibration_figures import LOOKS, SMALLEST
 from bidsglm.report.drawing import FAINT, canvas, encoded, style
@@ -96,7 +96,7 @@ def designs_table(cells: Cells, noise: str, threshold: float) -> str:
 
 def interval(row: Mapping[str, Any]) -> str:
     """A rate with its interval, marked where it is known to be too high."""
-    found = Estimate(row["rate"], row["ci_lower"], row["ci_upper"])
+    found = IntervalEstimate(row["rate"], row["ci_lower"], row["ci_upper"])
     text = f"{percent(found.value)} ({percent(found.lower)} to {percent(found.upper)})".replace("\xa0", " ")
     return f"**{text}**" if judgement(found, row["p_threshold"]) == "too many" else text
 

@@ -19,7 +19,7 @@ LIMITS_OF_AGREEMENT = 1.96
 FALSE_DISCOVERY_RATE = 0.05
 
 
-class Line(NamedTuple):
+class FittedLine(NamedTuple):
     """y = intercept + slope x."""
 
     slope: float
@@ -34,7 +34,7 @@ class Limits(NamedTuple):
     upper: float
 
 
-class Overlap(NamedTuple):
+class MapOverlap(NamedTuple):
     """Two sets of suprathreshold voxels."""
 
     dice: float
@@ -89,25 +89,25 @@ def concordance(x: Floats, y: Floats) -> float:
     return float(2 * np.mean(u * v) / (np.mean(u**2) + np.mean(v**2) + (x.mean() - y.mean()) ** 2))
 
 
-def principal_axis(x: Floats, y: Floats) -> Line:
+def principal_axis(x: Floats, y: Floats) -> FittedLine:
     """Total least squares line of two vectors (n,): the first principal axis of their scatter.
 
     Both maps carry error, so distances are measured at right angles to the line: it lies at the
     angle atan2(2 s_xy, s_xx - s_yy) / 2. Undefined when the scatter has no direction.
 
     >>> principal_axis(np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0]))
-    Line(slope=2.0, intercept=1.0)
+    FittedLine(slope=2.0, intercept=1.0)
     """
     if _is_degenerate(x, y):
-        return Line(float("nan"), float("nan"))
+        return FittedLine(float("nan"), float("nan"))
     u, v = x - x.mean(), y - y.mean()
     twice, excess = 2 * (u @ v), u @ u - v @ v
     if twice == 0 and excess <= 0:
-        return Line(float("nan"), float("nan"))
+        return FittedLine(float("nan"), float("nan"))
     length = np.hypot(excess, twice)
     # the same tangent of the half angle, in the form that subtracts no near-equal numbers
     slope = twice / (length + excess) if excess >= 0 else (length - excess) / twice
-    return Line(float(slope), float(y.mean() - slope * x.mean()))
+    return FittedLine(float(slope), float(y.mean() - slope * x.mean()))
 
 
 def limits_of_agreement(x: Floats, y: Floats) -> Limits:
@@ -136,7 +136,7 @@ def false_discovery_threshold(p: Floats, rate: float = FALSE_DISCOVERY_RATE) -> 
     return float(rejected.max(initial=-1.0))
 
 
-def overlap(spm: Mask, nilearn: Mask, spm_mask: Mask, nilearn_mask: Mask) -> Overlap:
+def overlap(spm: Mask, nilearn: Mask, spm_mask: Mask, nilearn_mask: Mask) -> MapOverlap:
     """Overlap of two sets of voxels, each taken in its own mask; all arguments (n_voxels,).
 
     Dice (twice the common voxels over the sum of both sets) and Jaccard (the common over the united)
@@ -151,7 +151,7 @@ def overlap(spm: Mask, nilearn: Mask, spm_mask: Mask, nilearn_mask: Mask) -> Ove
     a, b, both = spm & spm_mask, nilearn & nilearn_mask, spm_mask & nilearn_mask
     n_spm, n_nilearn = int(a.sum()), int(b.sum())
     common, n_a, n_b = int((a & b).sum()), int((a & both).sum()), int((b & both).sum())
-    return Overlap(
+    return MapOverlap(
         dice=_ratio(2 * common, n_a + n_b),
         jaccard=_ratio(common, n_a + n_b - common),
         dark_dice_spm=_ratio(n_spm - n_a, n_spm),

@@ -25,7 +25,7 @@ KNOWN = 3.0
 Judgement = Literal["kept", "too many", "too few", "unsure"]
 
 
-class Estimate(NamedTuple):
+class IntervalEstimate(NamedTuple):
     """A number with its 95 % interval."""
 
     value: float
@@ -33,10 +33,10 @@ class Estimate(NamedTuple):
     upper: float
 
 
-UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
+UNKNOWN = IntervalEstimate(float("nan"), float("nan"), float("nan"))
 
 
-def clustered_rate(hits: NDArray[np.integer], size: int) -> Estimate:
+def clustered_rate(hits: NDArray[np.integer], size: int) -> IntervalEstimate:
     """Share of hits among trials that come in data sets of the same size.
 
     Parameters
@@ -65,13 +65,13 @@ def clustered_rate(hits: NDArray[np.integer], size: int) -> Estimate:
         return UNKNOWN
     rate = float(hits.sum() / (n * size))
     if n == 1:
-        return Estimate(rate, float("nan"), float("nan"))
+        return IntervalEstimate(rate, float("nan"), float("nan"))
     trials = _effective_trials(hits / size, n * size)
     count = rate * trials
     tail = (1 - LEVEL) / 2
     lower = float(stats.beta.ppf(tail, count, trials - count + 1)) if count > 0 else 0.0
     upper = float(stats.beta.ppf(1 - tail, count + 1, trials - count)) if count < trials else 1.0
-    return Estimate(rate, lower, upper)
+    return IntervalEstimate(rate, lower, upper)
 
 
 def _effective_trials(rates: Floats, n_trials: int) -> float:
@@ -87,7 +87,7 @@ def _effective_trials(rates: Floats, n_trials: int) -> float:
     return float(min(independent * few, n_trials))
 
 
-def mean_interval(values: Floats) -> Estimate:
+def mean_interval(values: Floats) -> IntervalEstimate:
     """Mean over data sets with the interval of Student's t.
 
     Parameters
@@ -103,12 +103,12 @@ def mean_interval(values: Floats) -> Estimate:
         return UNKNOWN
     mean = float(values.mean())
     if n == 1:
-        return Estimate(mean, float("nan"), float("nan"))
+        return IntervalEstimate(mean, float("nan"), float("nan"))
     half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
-    return Estimate(mean, mean - half, mean + half)
+    return IntervalEstimate(mean, mean - half, mean + half)
 
 
-def judgement(found: Estimate, nominal: float) -> Judgement:
+def judgement(found: IntervalEstimate, nominal: float) -> Judgement:
     """Say whether a rate of false positives is what it should be.
 
     Parameters
@@ -123,9 +123,10 @@ def judgement(found: Estimate, nominal: float) -> Judgement:
     too many, too few: the whole interval lies beyond the tolerance; unsure: the interval, or its lack, leaves
     it open
 
-    >>> [judgement(Estimate(*x), 0.05) for x in ((0.05, 0.04, 0.06), (0.1, 0.09, 0.11), (0.1, 0.02, 0.3))]
+    >>> rates = (0.05, 0.04, 0.06), (0.1, 0.09, 0.11), (0.1, 0.02, 0.3)
+    >>> [judgement(IntervalEstimate(*rate), 0.05) for rate in rates]
     ['kept', 'too many', 'unsure']
-    >>> judgement(Estimate(0.0, 0.0, 0.001), 0.05)
+    >>> judgement(IntervalEstimate(0.0, 0.0, 0.001), 0.05)
     'too few'
     """
     if not (math.isfinite(found.lower) and math.isfinite(found.upper)):

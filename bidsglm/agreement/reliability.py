@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import fdtri
 
-from bidsglm.agreement.rates import UNKNOWN, Estimate
+from bidsglm.agreement.rates import UNKNOWN, IntervalEstimate
 from bidsglm.model import Floats
 
 CONFIDENCE = 0.95
@@ -63,7 +63,7 @@ def mean_squares(ratings: Floats) -> MeanSquares:
     )
 
 
-def icc_consistency(squares: MeanSquares, confidence: float = CONFIDENCE) -> Estimate:
+def icc_consistency(squares: MeanSquares, confidence: float = CONFIDENCE) -> IntervalEstimate:
     """ICC(C,1) and its interval: how alike the raters order and space the subjects.
 
     Parameters
@@ -76,7 +76,7 @@ def icc_consistency(squares: MeanSquares, confidence: float = CONFIDENCE) -> Est
     Examples
     --------
     >>> icc_consistency(mean_squares(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])))
-    Estimate(value=1.0, lower=1.0, upper=1.0)
+    IntervalEstimate(value=1.0, lower=1.0, upper=1.0)
     """
     _, k, rows, _, error = squares
     if rows + (k - 1) * error <= 0:
@@ -87,12 +87,12 @@ def icc_consistency(squares: MeanSquares, confidence: float = CONFIDENCE) -> Est
     narrow = float(fdtri(first, second, tail)) * error
     wide = error / float(fdtri(second, first, tail))
     # F_L and F_U of the paper are MSR/narrow and MSR/wide; this form holds for MSE = 0 too.
-    return Estimate(
+    return IntervalEstimate(
         value, (rows - narrow) / (rows + (k - 1) * narrow), (rows - wide) / (rows + (k - 1) * wide)
     )
 
 
-def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Estimate:
+def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> IntervalEstimate:
     """ICC(A,1) and its interval: how nearly the raters give the subjects the same values.
 
     Parameters
@@ -113,7 +113,7 @@ def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Estim
         return UNKNOWN
     value = (rows - error) / total
     if columns == error == 0:
-        return Estimate(value, value, value)
+        return IntervalEstimate(value, value, value)
     dof = _satterthwaite(squares, value)
     tail = 1 - (1 - confidence) / 2
     below = float(fdtri(n - 1, dof, tail))
@@ -121,7 +121,7 @@ def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Estim
     between = k * columns + (k * n - k - n) * error
     lower = n * (rows - below * error) / (below * between + n * rows)
     upper = n * (above * rows - error) / (between + n * above * rows)
-    return Estimate(value, lower, upper)
+    return IntervalEstimate(value, lower, upper)
 
 
 def _satterthwaite(squares: MeanSquares, value: float) -> float:

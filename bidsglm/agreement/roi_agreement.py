@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import ttest_1samp
 
 from bidsglm.agreement.coefficients import LIMITS_OF_AGREEMENT, pearson_r
-from bidsglm.agreement.rates import UNKNOWN, Estimate
+from bidsglm.agreement.rates import UNKNOWN, IntervalEstimate
 from bidsglm.agreement.reliability import (
     CONFIDENCE,
     ROUNDING,
@@ -177,7 +177,7 @@ def region_agreement(spm: Floats, nilearn: Floats) -> Row:
     }
 
 
-def _intraclass(spm: Floats, nilearn: Floats) -> tuple[Estimate, Estimate]:
+def _intraclass(spm: Floats, nilearn: Floats) -> tuple[IntervalEstimate, IntervalEstimate]:
     """ICC(A,1) and ICC(C,1) of two packages."""
     if len(spm) < MIN_RATED:
         return UNKNOWN, UNKNOWN
@@ -185,7 +185,7 @@ def _intraclass(spm: Floats, nilearn: Floats) -> tuple[Estimate, Estimate]:
     return icc_agreement(squares), icc_consistency(squares)
 
 
-def _spread(name: str, estimate: Estimate) -> Row:
+def _spread(name: str, estimate: IntervalEstimate) -> Row:
     return {name: estimate.value, f"{name}_lower": estimate.lower, f"{name}_upper": estimate.upper}
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.attribution.crossproducts import Products, Span, Values, neighbours, span
-from bidsglm.attribution.runs import RunFit
+from bidsglm.attribution.runs import UnscaledFit
 from bidsglm.model import Floats
 
 BINS = 100
@@ -141,7 +141,7 @@ def near_edge(rho: Values) -> NDArray[np.bool_]:
 
 def autoregressive_fit(
     data: Products, design: Autoregression, hundredths: NDArray[np.intp], divisor: float, dof: float
-) -> RunFit:
+) -> UnscaledFit:
     """Fit every voxel with its own coefficient.
 
     Parameters
@@ -177,7 +177,7 @@ def autoregressive_fit(
         group[members] = k
     # y'W'Wy, the last scan having no successor
     power = (1 + rho**2) * data.power - 2 * rho * data.lag_power - (rho * data.last) ** 2
-    return RunFit(effects, covariances, group, np.maximum(power - explained, 0), divisor, (dof, dof))
+    return UnscaledFit(effects, covariances, group, np.maximum(power - explained, 0), divisor, (dof, dof))
 
 
 def _right_sides(data: Products, design: Autoregression, rho: Values) -> Values:

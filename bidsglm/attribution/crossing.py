@@ -130,7 +130,7 @@ def gamma_set(hrf: Hrf, dt: float) -> Floats:
     return np.column_stack(functions)
 
 
-class Grid(NamedTuple):
+class EventGrid(NamedTuple):
     """Events on a fine grid."""
 
     times: Floats
@@ -141,17 +141,17 @@ class Grid(NamedTuple):
     """(n_bins, n_weights)"""
 
 
-def spm_grid(condition: Condition, timing: Timing) -> Grid:
+def spm_grid(condition: Condition, timing: Timing) -> EventGrid:
     """Events as SPM draws them.
 
     >>> spm_grid(Condition("go", np.array([1.0]), np.array([0.0])), Timing(2.0, 4)).stimuli.max()
     np.float64(8.0)
     """
     times = (np.arange(timing.n_bins) - PAD_BINS) * timing.dt
-    return Grid(np.asarray(times, dtype=np.float64), timing.dt, stimulus_functions(condition, timing))
+    return EventGrid(np.asarray(times, dtype=np.float64), timing.dt, stimulus_functions(condition, timing))
 
 
-def fine_grid(condition: Condition, clock: Clock) -> Grid:
+def fine_grid(condition: Condition, clock: Clock) -> EventGrid:
     """Events as nilearn draws them, every weight column like a condition with that modulation.
 
     >>> grid = fine_grid(Condition("go", np.array([1.0]), np.array([0.5])), Clock(Timing(2.0, 4), 0.0))
@@ -165,7 +165,7 @@ def fine_grid(condition: Condition, clock: Clock) -> Grid:
     n_bins = (n - 1) / (frames[-1] - frames[0]) * (end - frames[0] - EARLIEST) * OVERSAMPLING + 1
     times: Floats = np.linspace(frames[0] + EARLIEST, end, int(np.rint(n_bins)))
     if condition.continuous:
-        return Grid(times, TR / OVERSAMPLING, condition.at(times)[:, np.newaxis])
+        return EventGrid(times, TR / OVERSAMPLING, condition.at(times)[:, np.newaxis])
     last = len(times) - 1
     on = np.minimum(np.searchsorted(times, condition.onsets), last)
     off = np.minimum(np.searchsorted(times, condition.onsets + condition.durations), last)
@@ -177,10 +177,10 @@ def fine_grid(condition: Condition, clock: Clock) -> Grid:
     np.add.at(steps, on, weights)
     np.add.at(steps, off, -weights)
     stimuli: Floats = np.cumsum(steps, axis=0)
-    return Grid(times, TR / OVERSAMPLING, stimuli)
+    return EventGrid(times, TR / OVERSAMPLING, stimuli)
 
 
-def _sampled(grid: Grid, functions: Floats, clock: Clock, by_spm: bool) -> list[Floats]:
+def _sampled(grid: EventGrid, functions: Floats, clock: Clock, by_spm: bool) -> list[Floats]:
     """Convolved weight columns at the scans, each (n_scans, n_functions)."""
     convolved = [
         np.column_stack([np.convolve(stimulus, f)[: len(grid.times)] for f in functions.T])

@@ -6,7 +6,7 @@ import numpy as np
 
 from bidsglm.attribution.autoregression import Autoregression, autoregression
 from bidsglm.attribution.crossing import Columns, Rules
-from bidsglm.attribution.models import Block, Combination, Models, RunDesigns
+from bidsglm.attribution.models import Block, Models, RunDesigns, StepSettings
 from bidsglm.attribution.pooled import PooledDesign, RunColumns, error_covariances, pooled_designs
 from bidsglm.model import Floats
 from bidsglm.spm.whitening import Whitening, normalised, whitening
@@ -72,11 +72,11 @@ class Designs:
         rank = np.linalg.matrix_rank(whole, np.abs(whole).sum() * np.finfo(float).eps)
         return float(len(whole) - whole.shape[1]), float(len(whole) - rank)
 
-    def covariance_key(self, combination: Combination) -> CovarianceKey:
+    def covariance_key(self, combination: StepSettings) -> CovarianceKey:
         """Name what V depends on; regressors that are nearly the same share one."""
         return self._shared[combination.rules], combination.filter or self.same_drifts, combination.smoother
 
-    def whitenings(self, combination: Combination) -> Sequence[Whitening | None]:
+    def whitenings(self, combination: StepSettings) -> Sequence[Whitening | None]:
         """W of every run."""
         key = self.covariance_key(combination)
         if not self.models.covariances:
@@ -85,7 +85,7 @@ class Designs:
             self._covariances[key], self._whitenings[key] = self._estimated(key)
         return self._whitenings[key]
 
-    def pooled(self, combination: Combination) -> tuple[PooledDesign, ...]:
+    def pooled(self, combination: StepSettings) -> tuple[PooledDesign, ...]:
         """Designs of all runs for one V."""
         key = combination.rules, combination.filter, combination.smoother
         if key not in self._pooled:

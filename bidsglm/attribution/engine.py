@@ -18,7 +18,15 @@ from bidsglm.attribution.crossing import OVERSAMPLING
 from bidsglm.attribution.designs import Designs
 from bidsglm.attribution.differences import DICE, SLOPE, distances, threshold, unlikeness
 from bidsglm.attribution.maps import CombinationMaps
-from bidsglm.attribution.models import Combination, Evidence, Masks, Models, Pair, subset, unscaled
+from bidsglm.attribution.models import (
+    ContrastPair,
+    Masks,
+    Models,
+    Observations,
+    StepSettings,
+    subset,
+    unscaled,
+)
 from bidsglm.attribution.runs import StatMaps
 from bidsglm.attribution.shapley import (
     combination_of,
@@ -94,7 +102,7 @@ class Explanation:
 
 
 def explanation(
-    models: Models, steps: Sequence[Step], evidence: Evidence, notes: Sequence[str] = ()
+    models: Models, steps: Sequence[Step], evidence: Observations, notes: Sequence[str] = ()
 ) -> Explanation:
     """Attribute the difference of two packages' maps to modelling steps.
 
@@ -134,7 +142,7 @@ class _Table(NamedTuple):
     n_uncertain: int
 
 
-def _table(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> _Table:
+def _table(designs: Designs, steps: Sequence[Step], evidence: Observations) -> _Table:
     sample = evidence.sample
     combinations = CombinationMaps(designs, sample)
     # nilearn rounds scaled signals to float32: closure is taken on the same rounded signals
@@ -146,7 +154,7 @@ def _table(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> _Tabl
         for name in _map_names(pair):
             changes = _step_maps(combinations, steps, index, name)
             # each end has its package's rounding, else float32 would look like an error of the method
-            pure = own.maps(Combination(), index), combinations.spm_maps(index)
+            pure = own.maps(StepSettings(), index), combinations.spm_maps(index)
             closure = _closure(pure, name, pair, sample.columns, ~uncertain)
             table.closures.append(closure)
             table.rows.extend(_rows(changes, steps, pair, closure))
@@ -157,7 +165,7 @@ def _table(designs: Designs, steps: Sequence[Step], evidence: Evidence) -> _Tabl
     return table
 
 
-def _map_names(pair: Pair) -> tuple[str, ...]:
+def _map_names(pair: ContrastPair) -> tuple[str, ...]:
     test = pair.spm.specification.test
     return (test,) if test == "F" else ("effect", test)
 
@@ -184,7 +192,7 @@ def _step_maps(combinations: CombinationMaps, steps: Sequence[Step], contrast: i
 
 
 def _closure(
-    pure: tuple[StatMaps, StatMaps], kind: str, pair: Pair, columns: NDArray[np.intp], certain: Mask
+    pure: tuple[StatMaps, StatMaps], kind: str, pair: ContrastPair, columns: NDArray[np.intp], certain: Mask
 ) -> Closure:
     """Distance of the maps with one package's settings in all steps from its own."""
     distances = []
@@ -238,7 +246,7 @@ def _words_on_events(factors: Mapping[str, float], repetition_time: float) -> li
     ]
 
 
-def _rows(changes: _StepMaps, steps: Sequence[Step], pair: Pair, closure: Closure) -> list[Row]:
+def _rows(changes: _StepMaps, steps: Sequence[Step], pair: ContrastPair, closure: Closure) -> list[Row]:
     rows = []
     for metric, values in _metrics(changes).items():
         n = len(changes.steps)
@@ -282,7 +290,7 @@ def _step_rows(steps: Sequence[Step], shares: Mapping[str, float], climbed: Mapp
     return rows
 
 
-def _unmodelled_rows(pair: Pair, masks: Masks, columns: NDArray[np.intp]) -> list[Row]:
+def _unmodelled_rows(pair: ContrastPair, masks: Masks, columns: NDArray[np.intp]) -> list[Row]:
     """What degrees of freedom do to z, and in how many voxels only one package has a result."""
     stat = pair.spm.stat[columns]
     # the same statistic with either package's degrees of freedom: nothing else may move z

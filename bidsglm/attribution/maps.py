@@ -12,9 +12,9 @@ from bidsglm.attribution.autoregression import autoregressive_fit, coefficients,
 from bidsglm.attribution.crossing import Rules
 from bidsglm.attribution.crossproducts import Products, Values, products
 from bidsglm.attribution.designs import Designs
-from bidsglm.attribution.models import Block, Combination, Models
+from bidsglm.attribution.models import Block, Models, StepSettings
 from bidsglm.attribution.pooled import image_maps, pooled_fit, whitened_power
-from bidsglm.attribution.runs import RunFit, RunSum, StatMaps, combined, rows_of
+from bidsglm.attribution.runs import RunSum, StatMaps, UnscaledFit, combined, rows_of
 from bidsglm.model import Floats
 
 
@@ -28,9 +28,9 @@ class CombinationMaps:
         self._products: dict[tuple[bool, bool, int], Products] = {}
         self._coefficients: dict[tuple[object, ...], NDArray[np.intp]] = {}
         self._power: dict[tuple[object, ...], Values] = {}
-        self._fits: dict[tuple[object, ...], tuple[RunFit, ...]] = {}
+        self._fits: dict[tuple[object, ...], tuple[UnscaledFit, ...]] = {}
 
-    def maps(self, combination: Combination, contrast: int) -> StatMaps:
+    def maps(self, combination: StepSettings, contrast: int) -> StatMaps:
         """Effect and statistic of a contrast."""
         factors = self.block.factors[combination.smoother][combination.scaling]
         fits = self.fits(combination)
@@ -43,7 +43,7 @@ class CombinationMaps:
 
     def spm_maps(self, contrast: int) -> StatMaps:
         """SPM's setting in every step, with SPM's rounding to float32."""
-        home = Combination(*(True,) * len(Combination._fields))
+        home = StepSettings(*(True,) * len(StepSettings._fields))
         factors, designs, fits = self.block.factors[True][True], self.designs.pooled(home), self.fits(home)
         data = [self.block.values(True, True, run) for run in range(len(fits))]
         # parameters of the scaled series, with their means, since float32 rounds what SPM stores
@@ -60,7 +60,7 @@ class CombinationMaps:
     def _cast(self, factors: Sequence[Floats]) -> list[Values]:
         return [factor.astype(self.block.series[0][0].dtype) for factor in factors]
 
-    def fits(self, combination: Combination) -> tuple[RunFit, ...]:
+    def fits(self, combination: StepSettings) -> tuple[UnscaledFit, ...]:
         """Fit every run, for data not scaled by voxel."""
         # how runs are combined, and a factor of whole series, change no fit
         key = combination._replace(runs=False, scaling=self._scanwise(combination.scaling))
@@ -76,13 +76,13 @@ class CombinationMaps:
         if models.autoregressive:
             for run in range(len(models.runs)):
                 design = self.designs.autoregression(Rules(False, False, False), False, run)
-                uncertain |= near_edge(coefficients(self._data(Combination(), run), design.ordinary))
+                uncertain |= near_edge(coefficients(self._data(StepSettings(), run), design.ordinary))
         return uncertain
 
     def _scanwise(self, scaling: bool) -> bool:
         return scaling and bool(self.block.scans)
 
-    def _values(self, combination: Combination, run: int) -> Values:
+    def _values(self, combination: StepSettings, run: int) -> Values:
         # a smoother or scaling that changes nothing shares what was computed without it
         smoother = combination.smoother and self.block.series[0][run] is not self.block.series[1][run]
         key = smoother, self._scanwise(combination.scaling), run
@@ -92,7 +92,7 @@ class CombinationMaps:
             self._centred[key] = Y - Y.mean(axis=0)
         return self._centred[key]
 
-    def _data(self, combination: Combination, run: int) -> Products:
+    def _data(self, combination: StepSettings, run: int) -> Products:
         key = combination.smoother, self._scanwise(combination.scaling), run
         if key not in self._products:
             designs = self.designs.models.runs[run]
@@ -103,13 +103,13 @@ class CombinationMaps:
             self._products[key] = products(self._values(combination, run), columns, designs.drifts[1])
         return self._products[key]
 
-    def _autoregressive_fit(self, combination: Combination, run: int) -> RunFit:
+    def _autoregressive_fit(self, combination: StepSettings, run: int) -> UnscaledFit:
         design = self.designs.autoregression(combination.rules, combination.filter, run)
         divisor, dof = self.designs.residual_scans(combination.rules, combination.filter, run)
         bins = self._bins(combination, run)
         return autoregressive_fit(self._data(combination, run), design, bins, divisor, dof)
 
-    def _bins(self, combination: Combination, run: int) -> NDArray[np.intp]:
+    def _bins(self, combination: StepSettings, run: int) -> NDArray[np.intp]:
         """Coefficients in hundredths; drifts that span the same space give the same ones."""
         if not self.designs.models.autoregressive:
             # ordinary least squares is AR(1) with a coefficient of 0
@@ -123,7 +123,7 @@ class CombinationMaps:
             self._coefficients[key] = truncated(rho)
         return self._coefficients[key]
 
-    def _pooled_fit(self, combination: Combination, run: int) -> RunFit:
+    def _pooled_fit(self, combination: StepSettings, run: int) -> UnscaledFit:
         key = (*self.designs.covariance_key(combination), self._scanwise(combination.scaling), run)
         Y = self._values(combination, run)
         if key not in self._power:

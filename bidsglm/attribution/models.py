@@ -14,7 +14,7 @@ from bidsglm.attribution.runs import Plan
 from bidsglm.model import CONSTANT, ContrastMaps, Floats, Mask
 
 
-class Combination(NamedTuple):
+class StepSettings(NamedTuple):
     """A combination of settings, one for each step: False is nilearn's, True SPM's."""
 
     smoother: bool = False
@@ -98,7 +98,7 @@ class Block(NamedTuple):
         return Y * self.scans[run].astype(Y.dtype)[:, None] if self.scans and scaling else Y
 
 
-class Pair(NamedTuple):
+class ContrastPair(NamedTuple):
     """A contrast's maps of both packages."""
 
     nilearn: ContrastMaps
@@ -117,7 +117,7 @@ class Masks(NamedTuple):
         return self.nilearn & self.spm
 
 
-class Evidence(NamedTuple):
+class Observations(NamedTuple):
     """Data and maps to be explained."""
 
     sample: Block
@@ -127,7 +127,7 @@ class Evidence(NamedTuple):
     only they give nilearn's maps beyond 6 digits"""
     chunks: Iterable[Block]
     """All voxels of both masks, float32 suffices."""
-    pairs: Sequence[Pair]
+    pairs: Sequence[ContrastPair]
     """One for each plan of the models."""
     masks: Masks
 

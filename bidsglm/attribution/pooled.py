@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.attribution.crossproducts import Values
-from bidsglm.attribution.runs import RunFit
+from bidsglm.attribution.runs import UnscaledFit
 from bidsglm.model import Floats
 from bidsglm.spm import covariance
 from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, t_maps
@@ -158,7 +158,7 @@ def whitened_power(Y: Values, whitening: Whitening | None) -> Values:
     return np.asarray(np.einsum("tv,tv->v", Y, Y))
 
 
-def pooled_fit(design: PooledDesign, Y: Values, power: Values) -> RunFit:
+def pooled_fit(design: PooledDesign, Y: Values, power: Values) -> UnscaledFit:
     """Fit a run's voxels.
 
     Parameters
@@ -179,7 +179,7 @@ def pooled_fit(design: PooledDesign, Y: Values, power: Values) -> RunFit:
     # Pythagoras: |W y|² less what the design and the cosines explain
     residual = power - np.einsum("qv,qv->v", coefficients, coefficients)
     group: NDArray[np.intp] = np.zeros(Y.shape[1], dtype=np.intp)
-    return RunFit(
+    return UnscaledFit(
         (design.weights @ design.parameters).astype(Y.dtype) @ Y,
         (design.weights @ design.covariance @ design.weights.T)[None],
         group,

@@ -62,7 +62,7 @@ def rows_of(plans: Sequence[Plan], contrast: int) -> slice:
     return slice(start, start + len(plans[contrast].weights))
 
 
-class RunFit(NamedTuple):
+class UnscaledFit(NamedTuple):
     """What contrasts need of one run, for data that are not scaled."""
 
     effects: Values
@@ -86,7 +86,7 @@ class RunSum(NamedTuple):
     """(n_rows, n_voxels)"""
     residual: Values
     """(n_voxels,) residual sum of squares"""
-    fit: RunFit
+    fit: UnscaledFit
     """Whence covariances and degrees of freedom."""
 
 
@@ -135,7 +135,7 @@ def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, poole
     return StatMaps(effect, _over_root(effect, variance), (dof,))
 
 
-def _dof(fits: Sequence[RunFit]) -> float:
+def _dof(fits: Sequence[UnscaledFit]) -> float:
     """tr(RV)² / tr(RVRV), for several runs of their sums; for AR(1) both are scans minus rank."""
     trace, squared = (sum(fit.traces[i] for fit in fits) for i in (0, 1))
     # Satterthwaite's approximation, as in spm_spm (K. Worsley and K. Friston 1995)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bidsglm.attribution.designs import Designs
 from bidsglm.attribution.maps import CombinationMaps
-from bidsglm.attribution.models import Combination, Evidence, Pair
+from bidsglm.attribution.models import ContrastPair, Observations, StepSettings
 from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
 from bidsglm.model import Floats
 
@@ -98,7 +98,7 @@ def effective_steps(steps: Sequence[Step], kind: str, n_runs: int, scanwise: boo
     return tuple(step.name for step in steps if not step.same and step.name != idle)
 
 
-def combination_of(steps: Sequence[str], taken: Sequence[int]) -> Combination:
+def combination_of(steps: Sequence[str], taken: Sequence[int]) -> StepSettings:
     """Combination with the steps that are taken at SPM's setting; steps that are not named are at SPM's too.
 
     >>> combination_of(("noise", "filter"), (1, 0)).noise, combination_of(("noise", "filter"), (1, 0)).filter
@@ -108,7 +108,7 @@ def combination_of(steps: Sequence[str], taken: Sequence[int]) -> Combination:
     for name, flag in zip(steps, taken, strict=True):
         for part in PARTS_OF_REGRESSORS if name == REGRESSORS else (name,):
             settings[part] = bool(flag)
-    return Combination(**settings)
+    return StepSettings(**settings)
 
 
 def coarse(steps: Sequence[Step]) -> list[Step]:
@@ -122,7 +122,7 @@ def coarse(steps: Sequence[Step]) -> list[Step]:
 
 
 def dominant_steps(
-    designs: Designs, steps: Sequence[Step], evidence: Evidence
+    designs: Designs, steps: Sequence[Step], evidence: Observations
 ) -> dict[str, NDArray[np.int8]]:
     """Step with the largest Shapley value of |t(S) - t(nilearn)| at every voxel.
 
@@ -153,7 +153,7 @@ def dominant_steps(
 
 
 def _dominant(
-    combinations: CombinationMaps, steps: Sequence[Step], contrast: int, pair: Pair
+    combinations: CombinationMaps, steps: Sequence[Step], contrast: int, pair: ContrastPair
 ) -> NDArray[np.int8]:
     columns = combinations.block.columns
     active = effective_steps(

@@ -40,7 +40,7 @@ class Peak(NamedTuple):
     cluster_voxels: int
 
 
-class Excursion(NamedTuple):
+class VoxelsAbove(NamedTuple):
     """Voxels above a threshold."""
 
     labels: NDArray[np.int32]
@@ -96,7 +96,7 @@ def cluster_peaks(
     return tuple(listed)
 
 
-def excursion(volume: NDArray[np.floating], height: float) -> Excursion:
+def excursion(volume: NDArray[np.floating], height: float) -> VoxelsAbove:
     """Find the clusters of voxels above a height.
 
     Examples
@@ -109,12 +109,12 @@ def excursion(volume: NDArray[np.floating], height: float) -> Excursion:
     voxels = np.argwhere(labels)
     clusters = labels[tuple(voxels.T)].astype(np.intp)
     sizes = np.bincount(clusters, minlength=number + 1)[1:]
-    return Excursion(
+    return VoxelsAbove(
         labels.astype(np.int32), sizes, voxels, volume[tuple(voxels.T)].astype(np.float64), clusters
     )
 
 
-def maxima(volume: NDArray[np.floating], above: Excursion) -> Maxima:
+def maxima(volume: NDArray[np.floating], above: VoxelsAbove) -> Maxima:
     """Find the peaks of every cluster; touching ones of one height count once.
 
     Parameters
@@ -146,7 +146,7 @@ def maxima(volume: NDArray[np.floating], above: Excursion) -> Maxima:
     return Maxima(centres, volume[at].astype(np.float64), above.labels[at].astype(np.intp))
 
 
-def _is_peak(shape: tuple[int, ...], above: Excursion) -> NDArray[np.bool_]:
+def _is_peak(shape: tuple[int, ...], above: VoxelsAbove) -> NDArray[np.bool_]:
     """(n_above,) whether no neighbour of its cluster exceeds a voxel, and any differs from it."""
     padded = tuple(n + 2 for n in shape)
     heights, labels = np.full(padded, np.nan), np.zeros(padded, dtype=np.int32)
@@ -166,7 +166,7 @@ def _is_peak(shape: tuple[int, ...], above: Excursion) -> NDArray[np.bool_]:
     return highest & (~flat_around | _is_constant(above)[above.clusters - 1])
 
 
-def _is_constant(above: Excursion) -> NDArray[np.bool_]:
+def _is_constant(above: VoxelsAbove) -> NDArray[np.bool_]:
     """(n_clusters,) whether a cluster has one height, by nilearn's tolerance."""
     index = np.arange(1, len(above.sizes) + 1)
     highest = ndimage.maximum(above.heights, above.clusters, index)

@@ -34,7 +34,7 @@ from bidsglm.spm import probability
 from bidsglm.spm.clusters import (
     PEAK_DISTANCE,
     PEAKS_PER_CLUSTER,
-    Row,
+    PeakRow,
     StatisticMap,
     Survivors,
     results_table,
@@ -42,7 +42,7 @@ from bidsglm.spm.clusters import (
 )
 from bidsglm.spm.random_field import Field, SearchVolume
 from bidsglm.spm.second_level import (
-    GroupContrast,
+    GroupMaps,
     group_contrast,
     group_estimate,
     standardised_residuals,
@@ -170,7 +170,7 @@ def _surviving(smallest: Survivors) -> dict[str, float]:
     return dict(zip(names, smallest, strict=True))
 
 
-def _table(rows: Sequence[Row], affine: Floats, fwe: float) -> ClusterTable:
+def _table(rows: Sequence[PeakRow], affine: Floats, fwe: float) -> ClusterTable:
     ranks = [0] * len(rows)
     for i in range(1, len(rows)):
         ranks[i] = ranks[i - 1] + 1 if rows[i].cluster == rows[i - 1].cluster else 0
@@ -179,7 +179,7 @@ def _table(rows: Sequence[Row], affine: Floats, fwe: float) -> ClusterTable:
     return ClusterTable(COLUMNS, tuple(tuple(row[name] for name in COLUMNS) for row in cells))
 
 
-def _cells(row: Row, rank: int, mm3: float, fwe: float) -> dict[str, Cell]:
+def _cells(row: PeakRow, rank: int, mm3: float, fwe: float) -> dict[str, Cell]:
     return row._asdict() | {
         "cluster_id": cluster_id(row.cluster, rank),
         "cluster_mm3": row.cluster_voxels * mm3,
@@ -233,7 +233,7 @@ def second_level(
     return SecondLevel(fit.mask, maps, infer(maps, search, volume))
 
 
-def _group_maps(contrast: ContrastSpecification, found: GroupContrast, mask: Mask) -> ContrastMaps:
+def _group_maps(contrast: ContrastSpecification, found: GroupMaps, mask: Mask) -> ContrastMaps:
     effect = None if found.effect is None else found.effect.astype(np.float64)
     tested = significance(found.stat.astype(np.float64), mask, found.dof)
     return ContrastMaps(contrast, (), effect, found.variance, *tested, found.dof)

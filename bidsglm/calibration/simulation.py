@@ -6,7 +6,7 @@ from bidsglm.calibration.experiment import Experiment
 from bidsglm.calibration.trial import Request, trial
 from bidsglm.process.workers import hand_over, worker_pool
 from bidsglm.simulation.noise import NOISES
-from bidsglm.simulation.outcomes import Outcome, Simulations
+from bidsglm.simulation.outcomes import SimulationOutcome, Simulations
 
 BATCH = 4
 """Data sets that a process is handed at once, with one copy of the experiment."""
@@ -46,7 +46,7 @@ def simulations(
         Called after each data set.
     """
     wanted = requests(n_datasets, noises)
-    outcomes: dict[Request, Outcome] = {}
+    outcomes: dict[Request, SimulationOutcome] = {}
     for request, outcome in zip(wanted, _outcomes(experiment, wanted, n_procs), strict=True):
         outcomes[request] = outcome
         advance()
@@ -60,7 +60,7 @@ def simulations(
     ]
 
 
-def _outcomes(experiment: Experiment, wanted: Sequence[Request], n_procs: int) -> Iterator[Outcome]:
+def _outcomes(experiment: Experiment, wanted: Sequence[Request], n_procs: int) -> Iterator[SimulationOutcome]:
     """Outcomes in the order of the requests."""
     if n_procs == 1:
         yield from (trial(experiment, request) for request in wanted)
@@ -75,5 +75,5 @@ def _outcomes(experiment: Experiment, wanted: Sequence[Request], n_procs: int) -
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _batch(experiment: Experiment, batch: Sequence[Request]) -> list[Outcome]:
+def _batch(experiment: Experiment, batch: Sequence[Request]) -> list[SimulationOutcome]:
     return [trial(experiment, request) for request in batch]

@@ -13,7 +13,7 @@ from bidsglm.calibration.experiment import Experiment
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, ModelSpecification, TimeSeries
 from bidsglm.simulation.noise import NOISES
-from bidsglm.simulation.outcomes import EFFECT_SIZES, Outcome, empty_outcome, record
+from bidsglm.simulation.outcomes import EFFECT_SIZES, SimulationOutcome, empty_outcome, record
 
 ACTIVE_SHARE = 0.2
 """Of the voxels of a data set with signal, all contrasts and effect sizes together."""
@@ -111,7 +111,7 @@ def _active(experiment: Experiment, rng: np.random.Generator) -> tuple[tuple[NDA
     return tuple(tuple(next(order) for _ in EFFECT_SIZES) if is_t else none for is_t in tested)
 
 
-def trial(experiment: Experiment, request: Request) -> Outcome:
+def trial(experiment: Experiment, request: Request) -> SimulationOutcome:
     """Simulate a data set and analyse it in every way.
 
     Parameters
@@ -133,7 +133,9 @@ def trial(experiment: Experiment, request: Request) -> Outcome:
     return outcome
 
 
-def _analyse(experiment: Experiment, made: DataSet, way: tuple[int, Analysis], outcome: Outcome) -> None:
+def _analyse(
+    experiment: Experiment, made: DataSet, way: tuple[int, Analysis], outcome: SimulationOutcome
+) -> None:
     i, analysis = way
     backend = BACKENDS[analysis.backend]
     model = analysis.model(experiment.model)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bidsglm.agreement.rates import Estimate, Judgement, judgement, overall
+from bidsglm.agreement.rates import IntervalEstimate, Judgement, judgement, overall
 from bidsglm.report.drawing import Figure
 from bidsglm.report.wording import UNDEFINED, Row, number
 from bidsglm.simulation.outcomes import EFFECT_SIZES, FAMILYWISE, THRESHOLDS
@@ -132,9 +132,11 @@ class CalibrationReport:
         return {name: count for name, count in counts.items() if count}
 
 
-def rate(row: Row, name: str = "rate", prefix: str = "") -> Estimate:
+def rate(row: Row, name: str = "rate", prefix: str = "") -> IntervalEstimate:
     """A number of a row with its interval."""
-    return Estimate(float(row[name]), float(row[f"{prefix}ci_lower"]), float(row[f"{prefix}ci_upper"]))
+    return IntervalEstimate(
+        float(row[name]), float(row[f"{prefix}ci_lower"]), float(row[f"{prefix}ci_upper"])
+    )
 
 
 def percent(value: float) -> str:
@@ -150,7 +152,7 @@ def percent(value: float) -> str:
     return f"{float(f'{100 * value:.2g}'):g}\N{NO-BREAK SPACE}%"
 
 
-def _interval(found: Estimate) -> str:
+def _interval(found: IntervalEstimate) -> str:
     if not math.isfinite(found.lower):
         return "no interval"
     return f"{percent(found.lower)} to {percent(found.upper)}".replace("\N{NO-BREAK SPACE}% to", " to")
@@ -165,7 +167,7 @@ def _false_positives(contrast: ContrastCalibration, noise: str) -> Iterator[Line
     yield Line(noise, "familywise 0.05", cells)
 
 
-def _judged(found: Estimate, nominal: float) -> Cell:
+def _judged(found: IntervalEstimate, nominal: float) -> Cell:
     return Cell(percent(found.value), _interval(found), judgement(found, nominal))
 
 

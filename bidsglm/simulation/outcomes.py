@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.agreement.rates import UNKNOWN, Estimate, clustered_rate, mean_interval
+from bidsglm.agreement.rates import UNKNOWN, IntervalEstimate, clustered_rate, mean_interval
 from bidsglm.model import Floats, Mask
 
 Counts = NDArray[np.int64]
@@ -64,7 +64,7 @@ CURVE_COLUMNS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class Outcome(NamedTuple):
+class SimulationOutcome(NamedTuple):
     """What the analyses made of one data set; levels are no signal, or the effect sizes."""
 
     below: Counts
@@ -81,7 +81,7 @@ class Outcome(NamedTuple):
     """(n_analyses,) whether an analysis could not be made"""
 
 
-def empty_outcome(n_analyses: int, levels: Sequence[Sequence[NDArray[np.intp]]]) -> Outcome:
+def empty_outcome(n_analyses: int, levels: Sequence[Sequence[NDArray[np.intp]]]) -> SimulationOutcome:
     """Outcome to be filled by `record`.
 
     Parameters
@@ -97,7 +97,7 @@ def empty_outcome(n_analyses: int, levels: Sequence[Sequence[NDArray[np.intp]]])
     sizes = np.array([[voxels.size for voxels in each] for each in levels], dtype=np.int64)
     shape = (n_analyses, *sizes.shape)
     unknown = np.full(shape, np.nan)
-    return Outcome(
+    return SimulationOutcome(
         np.zeros((*shape, GRID.size), np.int64),
         sizes,
         np.zeros(shape[:2], bool),
@@ -107,7 +107,9 @@ def empty_outcome(n_analyses: int, levels: Sequence[Sequence[NDArray[np.intp]]])
     )
 
 
-def record(outcome: Outcome, place: tuple[int, int], level: int, p: Floats, ratios: Floats | None) -> None:
+def record(
+    outcome: SimulationOutcome, place: tuple[int, int], level: int, p: Floats, ratios: Floats | None
+) -> None:
     """Enter what an analysis says of the voxels of one level.
 
     Parameters
@@ -141,16 +143,16 @@ class Simulations(NamedTuple):
     """All data sets of one noise model."""
 
     noise: str
-    null: Sequence[Outcome]
+    null: Sequence[SimulationOutcome]
     """Without signal."""
-    signal: Sequence[Outcome]
+    signal: Sequence[SimulationOutcome]
 
 
-def _made(outcomes: Sequence[Outcome], analysis: int) -> list[Outcome]:
+def _made(outcomes: Sequence[SimulationOutcome], analysis: int) -> list[SimulationOutcome]:
     return [outcome for outcome in outcomes if not outcome.stopped[analysis]]
 
 
-def _hits(outcomes: Sequence[Outcome], place: tuple[int, int], level: int) -> Counts:
+def _hits(outcomes: Sequence[SimulationOutcome], place: tuple[int, int], level: int) -> Counts:
     """(n_datasets, n_grid) voxels below each p."""
     counts = [outcome.below[*place, level] for outcome in outcomes]
     return np.array(counts, dtype=np.int64).reshape(-1, GRID.size)
@@ -186,7 +188,9 @@ def metric_rows(
     return [{name: row.get(name, float("nan")) for name in COLUMNS} for row in rows]
 
 
-def _rate_rows(outcomes: Sequence[Outcome], place: tuple[int, int], level: int) -> Iterator[dict[str, float]]:
+def _rate_rows(
+    outcomes: Sequence[SimulationOutcome], place: tuple[int, int], level: int
+) -> Iterator[dict[str, float]]:
     """Rate at each threshold with its interval."""
     made = _made(outcomes, place[0])
     hits = _hits(made, place, level)
@@ -202,7 +206,7 @@ def _rate_rows(outcomes: Sequence[Outcome], place: tuple[int, int], level: int) 
         }
 
 
-def _named(found: Estimate, name: str, prefix: str) -> dict[str, float]:
+def _named(found: IntervalEstimate, name: str, prefix: str) -> dict[str, float]:
     return {name: found.value, f"{prefix}ci_lower": found.lower, f"{prefix}ci_upper": found.upper}
 
 
@@ -237,7 +241,7 @@ def _about_effects(simulations: Simulations, place: tuple[int, int], level: int)
     return {"auc": area, "spread": float(spread), **_named(bias, "bias", "bias_")}
 
 
-def _curve(outcomes: Sequence[Outcome], place: tuple[int, int], level: int) -> Floats:
+def _curve(outcomes: Sequence[SimulationOutcome], place: tuple[int, int], level: int) -> Floats:
     """Share of voxels below each p of the grid."""
     made = _made(outcomes, place[0])
     if not made or not made[0].sizes[place[1], level]:

@@ -52,7 +52,7 @@ class Peaks(NamedTuple):
     """(n_peaks,) label of each one's cluster, from 1"""
 
 
-class Row(NamedTuple):
+class PeakRow(NamedTuple):
     """One peak of the results table, with its cluster and the whole set."""
 
     cluster: int
@@ -167,7 +167,7 @@ def results_table(
     extent: int = 0,
     peaks_per_cluster: float = PEAKS_PER_CLUSTER,
     peak_distance: float = PEAK_DISTANCE,
-) -> tuple[Row, ...]:
+) -> tuple[PeakRow, ...]:
     """Return SPM's results table: clusters by their highest peak, peaks by height inside each.
 
     Parameters
@@ -199,7 +199,7 @@ def results_table(
     set_p = _set_p(statistic_map, height, extent, n_clusters)
     cells = _cells(statistic_map, above, peaks, mm)
     return tuple(
-        Row._make((number, set_p, n_clusters, *rest)) for number, rest in zip(numbers, cells, strict=True)
+        PeakRow._make((number, set_p, n_clusters, *rest)) for number, rest in zip(numbers, cells, strict=True)
     )
 
 

@@ -45,7 +45,7 @@ class GroupEstimate(NamedTuple):
     dof: float
 
 
-class GroupContrast(NamedTuple):
+class GroupMaps(NamedTuple):
     """Maps of a contrast over the group; effect and variance NaN, stat 0 outside the mask."""
 
     effect: NDArray[np.float32] | None
@@ -159,7 +159,7 @@ def dependent(design: Floats) -> NDArray[np.intp]:
     return np.flatnonzero(lost > np.sqrt(np.finfo(np.float64).eps))
 
 
-def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupContrast:
+def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupMaps:
     """Compute t for one row of weights, F for several.
 
     Parameters
@@ -188,7 +188,7 @@ def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupContrast:
     return _f_contrast(estimate, space, rows)
 
 
-def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupContrast:
+def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupMaps:
     """Effect, its variance and t."""
     # effects come from the float32 betas without those of weight 0, as spm_contrasts adds them
     used = np.flatnonzero(weights)
@@ -197,10 +197,10 @@ def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> Gro
     scale = float(np.sum((weights @ space.right / space.singular) ** 2))
     variance = estimate.residual_mean_square * scale
     stat = _inside(estimate.mask, effect, np.sqrt(variance))
-    return GroupContrast(effect, variance, stat, (estimate.dof,))
+    return GroupMaps(effect, variance, stat, (estimate.dof,))
 
 
-def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupContrast:
+def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupMaps:
     """F of the subspace that the rows span; the extra sum of squares is rounded to float32 as SPM's is."""
     # basis of D^-1 V' c, so that redundant rows test nothing twice
     directions = factors((weights @ space.right / space.singular).T).left
@@ -212,7 +212,7 @@ def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> Gro
         extra[part] = (scores**2).sum(axis=0)
     numerator = float(directions.shape[1])
     stat = _inside(estimate.mask, extra / numerator, estimate.residual_mean_square)
-    return GroupContrast(None, None, stat, (numerator, estimate.dof))
+    return GroupMaps(None, None, stat, (numerator, estimate.dof))
 
 
 def _inside(mask: Mask, numerator: NDArray[np.floating], denominator: Floats) -> NDArray[np.float32]:

@@ -34,7 +34,7 @@ class Smoothness(NamedTuple):
     """(n_voxels,) SPM's RPV; NaN where a voxel's cell leaves the mask"""
 
 
-class Cells(NamedTuple):
+class VoxelCells(NamedTuple):
     """Columns of the voxels whose 2 x 2 x 2 cell lies in the mask, and of their neighbours."""
 
     voxel: NDArray[np.intp]
@@ -58,7 +58,7 @@ def residual_scans(n_scans: int) -> NDArray[np.intp]:
     return np.asarray(np.floor(positions + 0.5) - 1, dtype=np.intp)
 
 
-def cells(mask: Mask) -> Cells:
+def cells(mask: Mask) -> VoxelCells:
     """Find the voxels that have forward neighbours, as columns of arrays under the mask.
 
     Parameters
@@ -68,7 +68,7 @@ def cells(mask: Mask) -> Cells:
     Examples
     --------
     >>> cells(np.array([[[True, True]], [[True, True]]]))
-    Cells(voxel=array([0, 1, 2, 3]), neighbours=(array([2, 3, 2, 3]), array([1, 1, 3, 3])))
+    VoxelCells(voxel=array([0, 1, 2, 3]), neighbours=(array([2, 3, 2, 3]), array([1, 1, 3, 3])))
     """
     column = np.full(mask.shape, -1, dtype=np.intp)
     column[mask] = np.arange(np.count_nonzero(mask))
@@ -79,7 +79,7 @@ def cells(mask: Mask) -> Cells:
     # a single slice has no difference across it: the field is of two dimensions
     axes = [axis for axis in range(3) if mask.shape[axis] > 1]
     steps = [tuple(other == axis for other in range(3)) for axis in axes]
-    return Cells(column[complete], tuple(_forward(column, step)[complete] for step in steps))
+    return VoxelCells(column[complete], tuple(_forward(column, step)[complete] for step in steps))
 
 
 def _forward(volume: NDArray[Kind], step: tuple[bool, ...]) -> NDArray[Kind]:
@@ -131,7 +131,7 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
     return Smoothness(SearchVolume(len(resels_per_voxel), resel_counts(mask, fwhm), fwhm), resels_per_voxel)
 
 
-def _add_products(products: Floats, image: Floats, places: Cells) -> None:
+def _add_products(products: Floats, image: Floats, places: VoxelCells) -> None:
     """Add the products of an image's forward differences, the lower triangle mirrored."""
     here = image[places.voxel]
     differences = [image[neighbour] - here for neighbour in places.neighbours]

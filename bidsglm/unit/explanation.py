@@ -14,10 +14,10 @@ from bidsglm.attribution.engine import Explanation, explanation
 from bidsglm.attribution.mixture import Mixtures, PureDesigns, mixtures
 from bidsglm.attribution.models import (
     Block,
-    Evidence,
+    ContrastPair,
     Masks,
     Models,
-    Pair,
+    Observations,
     RunDesigns,
     estimable_everywhere,
 )
@@ -70,7 +70,7 @@ def explain(fitted: Fitted, n_sample: int = SAMPLE) -> Explanation:
     columns = inside[np.sort(picked)]
     blocks = _Blocks(fitted, masks)
     sample = blocks.block(columns, np.dtype(np.float64))
-    evidence = Evidence(sample, blocks.signals(columns), blocks.chunks(inside), pairs, masks)
+    evidence = Observations(sample, blocks.signals(columns), blocks.chunks(inside), pairs, masks)
     return explanation(_models(fitted, mixed.runs, pairs), steps, evidence, notes)
 
 
@@ -84,7 +84,7 @@ def _mixed(fitted: Fitted) -> tuple[Mixtures, tuple[Step, ...]]:
     return mixed, modelling_steps(model, mixed, references[0], microtime_onset(paradigms[0], model))
 
 
-def _pairs(fitted: Fitted, runs: Sequence[RunDesigns]) -> tuple[list[Pair], list[str]]:
+def _pairs(fitted: Fitted, runs: Sequence[RunDesigns]) -> tuple[list[ContrastPair], list[str]]:
     """Contrasts that both packages have and every mixture of their designs can estimate."""
     own = {maps.specification.label: maps for maps in fitted.fits["nilearn"].maps}
     pairs, notes = [], []
@@ -98,11 +98,11 @@ def _pairs(fitted: Fitted, runs: Sequence[RunDesigns]) -> tuple[list[Pair], list
                 "designs and is not attributed."
             )
         elif specification.label in own:
-            pairs.append(Pair(own[specification.label], maps))
+            pairs.append(ContrastPair(own[specification.label], maps))
     return pairs, notes
 
 
-def _reason_against(model: ModelSpecification, n_voxels: int, pairs: Sequence[Pair]) -> str:
+def _reason_against(model: ModelSpecification, n_voxels: int, pairs: Sequence[ContrastPair]) -> str:
     if model.nilearn.noise_model not in EXPLAINABLE:
         return (
             f"The differences are not attributed: nilearn's noise model {model.nilearn.noise_model} "
@@ -113,7 +113,7 @@ def _reason_against(model: ModelSpecification, n_voxels: int, pairs: Sequence[Pa
     return "" if pairs else "The differences are not attributed: there is no contrast of both packages."
 
 
-def _models(fitted: Fitted, runs: tuple[RunDesigns, ...], pairs: Sequence[Pair]) -> Models:
+def _models(fitted: Fitted, runs: tuple[RunDesigns, ...], pairs: Sequence[ContrastPair]) -> Models:
     model = fitted.prepared.model
     kind = model.spm.serial_correlation
     return Models(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bidsglm.agreement.rates import Estimate, clustered_rate, judgement, mean_interval, overall
+from bidsglm.agreement.rates import IntervalEstimate, clustered_rate, judgement, mean_interval, overall
 
 N_STUDIES = 400
 
@@ -74,7 +74,7 @@ def test_clusters_that_agree_too_well_are_no_better_than_independent_trials() ->
     ],
 )
 def test_a_rate_is_judged_by_its_interval(value: float, lower: float, upper: float, said: str) -> None:
-    assert judgement(Estimate(value, lower, upper), 0.05) == said
+    assert judgement(IntervalEstimate(value, lower, upper), 0.05) == said
 
 
 def test_several_thresholds_are_judged_by_the_worst_and_too_few_only_if_all_are() -> None:

@@ -12,7 +12,15 @@ from bidsglm.attribution.designs import Designs
 from bidsglm.attribution.differences import threshold
 from bidsglm.attribution.engine import Explanation, _metrics, _StepMaps, _unmodelled_rows, explanation
 from bidsglm.attribution.maps import CombinationMaps
-from bidsglm.attribution.models import Block, Combination, Evidence, Masks, Models, Pair, RunDesigns
+from bidsglm.attribution.models import (
+    Block,
+    ContrastPair,
+    Masks,
+    Models,
+    Observations,
+    RunDesigns,
+    StepSettings,
+)
 from bidsglm.attribution.pooled import RunColumns, error_covariances
 from bidsglm.attribution.runs import plan
 from bidsglm.attribution.shapley import combination_of
@@ -84,8 +92,8 @@ class Scene:
         models, block = self.models(), self.block()
         combinations = CombinationMaps(Designs(models, block), block)
         pairs = [
-            Pair(
-                contrast_maps(p.specification, combinations.maps(Combination(), i)),
+            ContrastPair(
+                contrast_maps(p.specification, combinations.maps(StepSettings(), i)),
                 contrast_maps(
                     p.specification, combinations.spm_maps(i)._replace(dof=combinations.maps(ALL_SPM, i).dof)
                 ),
@@ -94,7 +102,7 @@ class Scene:
         ]
         signals = tuple(Y * f for Y, f in zip(block.series[0], block.factors[0][0], strict=True))
         inside = np.ones(N_VOXELS, dtype=bool)
-        evidence = Evidence(block, signals, [block], pairs, Masks(inside, inside))
+        evidence = Observations(block, signals, [block], pairs, Masks(inside, inside))
         return explanation(models, EVERY_STEP, evidence)
 
 
@@ -192,19 +200,19 @@ def test_an_attribution_that_does_not_close_says_so() -> None:
     scene = Scene()
     models, block = scene.models(), scene.block()
     combinations = CombinationMaps(Designs(models, block), block)
-    own, other = combinations.maps(Combination(), 0), combinations.maps(ALL_SPM, 0)
-    pair = Pair(contrast_maps(T, own), contrast_maps(T, other._replace(stat=1.001 * other.stat)))
+    own, other = combinations.maps(StepSettings(), 0), combinations.maps(ALL_SPM, 0)
+    pair = ContrastPair(contrast_maps(T, own), contrast_maps(T, other._replace(stat=1.001 * other.stat)))
     inside = np.ones(N_VOXELS, dtype=bool)
-    evidence = Evidence(block, block.series[0], [], [pair], Masks(inside, inside))
+    evidence = Observations(block, block.series[0], [], [pair], Masks(inside, inside))
     assert not explanation(models, EVERY_STEP, evidence).closes
 
 
 def test_where_spms_covariance_is_the_pools_mixed_settings_get_the_one_of_the_pool() -> None:
     scene = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True)
     models, block = scene.models(), scene.block()
-    mixed = Combination(filter=True, noise=True)
+    mixed = StepSettings(filter=True, noise=True)
 
-    def pools(combination: Combination) -> tuple[Floats, ...]:
+    def pools(combination: StepSettings) -> tuple[Floats, ...]:
         runs = [
             RunColumns(run.columns(combination.rules).matrix, run.drifts[combination.filter], TR)
             for run in models.runs
@@ -232,7 +240,7 @@ def test_mask_row_counts_the_voxels_of_one_package_alone() -> None:
     )
     wide: Floats = np.zeros(N_VOXELS + 8)
     maps = ContrastMaps(T, (0,), wide, wide, wide, wide, wide, (80.0,))
-    pair = Pair(maps, maps)
+    pair = ContrastPair(maps, maps)
     (row,) = [
         row for row in _unmodelled_rows(pair, Masks(nilearn, spm), block.columns) if row["map"] == "mask"
     ]

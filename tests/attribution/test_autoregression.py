@@ -5,7 +5,7 @@ import pytest
 
 from bidsglm.attribution.autoregression import autoregression, autoregressive_fit, coefficients, truncated
 from bidsglm.attribution.crossproducts import products
-from bidsglm.attribution.runs import RunFit
+from bidsglm.attribution.runs import UnscaledFit
 from bidsglm.model import Floats
 from bidsglm.spm.highpass import dct_basis
 
@@ -33,7 +33,7 @@ def data() -> Floats:
 WEIGHTS = np.array([[1.0, 0, 0, 0, 0], [1.0, 0, 0, -1.0, 0]])
 
 
-def fitted(projected: bool) -> tuple[RunFit, Floats]:
+def fitted(projected: bool) -> tuple[UnscaledFit, Floats]:
     X = design()
     prepared = autoregression(X, COSINES, WEIGHTS, projected)
     cross = products(data(), np.hstack([X, COSINES]), COSINES)

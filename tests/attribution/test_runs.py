@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bidsglm.attribution.runs import Plan, RunFit, RunSum, combined, plan
+from bidsglm.attribution.runs import Plan, RunSum, UnscaledFit, combined, plan
 from bidsglm.model import ContrastSpecification
 
 N_VOXELS = 20
@@ -14,7 +14,7 @@ def a_run(seed: int, n_rows: int) -> RunSum:
     rng = np.random.default_rng(seed)
     roots = rng.standard_normal((3, n_rows, n_rows + 2))
     residual = rng.uniform(50, 100, N_VOXELS)
-    fit = RunFit(
+    fit = UnscaledFit(
         rng.standard_normal((n_rows, N_VOXELS)),
         roots @ roots.transpose(0, 2, 1),
         rng.integers(0, 3, N_VOXELS),

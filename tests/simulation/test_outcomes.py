@@ -10,7 +10,7 @@ from bidsglm.simulation.outcomes import (
     FAMILYWISE,
     GRID,
     THRESHOLDS,
-    Outcome,
+    SimulationOutcome,
     Simulations,
     area_under_curve,
     curve_rows,
@@ -24,7 +24,7 @@ CONTRASTS = ("a", "b")
 ANALYSES = ("ols", "ar1")
 
 
-def null(seed: int, stopped: bool = False) -> tuple[Outcome, np.ndarray]:
+def null(seed: int, stopped: bool = False) -> tuple[SimulationOutcome, np.ndarray]:
     """A data set without signal and the p values of (analysis, contrast); the second analysis may stop."""
     p = np.random.default_rng(seed).random((2, 2, N_VOXELS))
     outcome = empty_outcome(2, [[np.arange(N_VOXELS)]] * 2)
@@ -35,7 +35,7 @@ def null(seed: int, stopped: bool = False) -> tuple[Outcome, np.ndarray]:
     return outcome, p
 
 
-def signal(seed: int) -> tuple[Outcome, np.ndarray, np.ndarray]:
+def signal(seed: int) -> tuple[SimulationOutcome, np.ndarray, np.ndarray]:
     """A data set whose first contrast has an effect in ten voxels of each size; the second has none."""
     rng = np.random.default_rng(seed)
     p, ratios = rng.random((2, 6, 10)) ** 3, rng.normal(1, 0.2, (2, 6, 10))

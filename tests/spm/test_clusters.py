@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from bidsglm.spm.clusters import (
     FACES_AND_EDGES,
-    Row,
+    PeakRow,
     StatisticMap,
     Survivors,
     cluster_labels,
@@ -49,7 +49,7 @@ N_CONTRASTS = {
     "06b_gamma": 3,
     "11_T32_T01_TR0.8_scans": 3,
 }
-Z = Row._fields.index("z")
+Z = PeakRow._fields.index("z")
 
 
 def test_every_inference_case_is_tested():
@@ -86,7 +86,7 @@ def number(value: float | None) -> float:
     return np.inf if value is None else value
 
 
-def assert_same_rows(ours: tuple[Row, ...], theirs: list[list[float | None]]) -> None:
+def assert_same_rows(ours: tuple[PeakRow, ...], theirs: list[list[float | None]]) -> None:
     theirs = [theirs] if theirs and not isinstance(theirs[0], list) else theirs
     assert len(ours) == len(theirs)
     for row, reference in zip(ours, theirs, strict=True):

@@ -1,6 +1,7 @@
 # make demo   a synthetic data set, analysed with both packages; prints where its reports are
 # make story  why the packages differ on one run, told on one page of that data set
 # make test   the whole test suite
+# make fuzz   every reader of others' files with many random inputs (FUZZ=2000 each)
 # They make the environment (.venv) by themselves from Python 3.11 or newer; nothing else is needed.
 
 VENV := .venv
@@ -13,7 +14,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo story test lint types format lock boutiques container container-test venv clean
+.PHONY: demo story test fuzz lint types format lock boutiques container container-test venv clean
 
 demo: venv
 	$(BIN)/bidsglm demo $(OUT)
@@ -23,6 +24,11 @@ story: venv
 
 test: venv
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+FUZZ ?= 2000
+
+fuzz: venv
+	BIDSGLM_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n $(JOBS) tests/hostile/test_fuzz.py $(ARGS)
 
 lint: venv
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bidsglm.cli import main
 from bidsglm.dataset.instead import elsewhere, found_instead, participant_folders
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.roots import dataset_links, find_participants
@@ -244,3 +245,19 @@ def test_space_that_is_not_there_says_when_to_omit_it(
         tree.add_run(root, "sub-01_task-t", space=space)
     with pytest.raises(BidsglmError, match=said):
         find_units(tree.settings(root, space=(asked,)), {}, {}, "01", True)
+
+
+def test_dry_run_says_which_folders_it_took_and_what_was_not_fetched(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = fmriprep(root, "prep-23")
+    command = [str(root), str(root / "out"), "participant", "--dry-run", "--skip-bids-validation", "-q"]
+    command += ["--confounds", "trans_x"]
+    main(command)
+    assert f"preprocessed data: {made}\n" in capsys.readouterr().out
+    (mask,) = made.rglob("*_mask.nii.gz")
+    mask.unlink()
+    mask.symlink_to(root / ".git/annex/objects/aa")
+    assert main(command) == 74
+    assert f"{mask}: its content is not here" in capsys.readouterr().err
+    assert not (root / "out").exists()

@@ -157,7 +157,7 @@ def _misnamed(folder: Path) -> str:
 def _given_roots(path: Path) -> list[Path]:
     if not path.is_dir():
         raise NoInputError(f"{path}: no such folder; correct --derivatives")
-    if next(path.glob("sub-*"), None) is not None:
+    if any(subject.is_dir() for subject in path.glob("sub-*")):
         return [path]
     inside = _default_of(path, _fmriprep_like(path))
     if inside is None:

@@ -24,6 +24,26 @@ TIME_LIMIT = 120.0
 CONTENT_CODES = frozenset({"EMPTY_FILE", "SYMLINK_BROKEN", "SIDECAR_WITHOUT_DATAFILE"})
 """Images whose content was never fetched, as DataLad leaves them, do no harm here."""
 
+OTHER_DATA = frozenset(
+    {
+        "anat",
+        "beh",
+        "dwi",
+        "eeg",
+        "emg",
+        "fmap",
+        "ieeg",
+        "meg",
+        "micr",
+        "motion",
+        "mrs",
+        "nirs",
+        "perf",
+        "pet",
+    }
+)
+"""Folders that bidsglm reads nothing from: fMRIPrep did, and says what it could not use."""
+
 OWN_FILES = re.compile(r"_(events\.(tsv|json)|bold\.json)$")
 """Files that bidsglm reads itself, and whose faults it names with their line."""
 
@@ -129,11 +149,22 @@ def relevant_issues(issues: Iterable[Issue], participants: Collection[str]) -> l
             issue
             for issue in issues
             if issue.code not in CONTENT_CODES
+            and not _is_of_other_data(issue.location)
             and not issue.code.startswith("NIFTI_")
             and _participant(issue.location) in (None, *participants)
         ),
         key=lambda issue: issue.location,
     )
+
+
+def _is_of_other_data(location: str) -> bool:
+    """Whether a file is of another kind of recording, which plays no part in a fit.
+
+    >>> _is_of_other_data("/sub-01/ses-a/meg/x.json"), _is_of_other_data("/sub-01/func/x.json")
+    (True, False)
+    """
+    match = re.match(r"/sub-[^/]+/(?:ses-[^/]+/)?([^/]+)/", location)
+    return match is not None and match[1] in OTHER_DATA
 
 
 def _participant(location: str) -> str | None:

@@ -156,3 +156,12 @@ def test_first_file_leads_and_warnings_do_not_count(stand_in: Path, tmp_path: Pa
 
 def test_headers_of_raw_images_do_not_matter() -> None:
     assert relevant_issues([Issue("NIFTI_HEADER_UNREADABLE", "/sub-01/func/a_bold.nii.gz", "")], ["01"]) == []
+
+
+def test_faults_of_recordings_that_no_fit_needs_do_not_stop_it() -> None:
+    places = ("ses-meg/meg/sub-01_meg.json", "dwi/sub-01_dwi.json", "ses-mri/func/sub-01_x.json")
+    found = [Issue("ENTITY_NOT_IN_RULE", f"/sub-01/{place}", "") for place in places]
+    assert relevant_issues([*found, Issue("X", "/participants.tsv", "")], ["01"]) == [
+        Issue("X", "/participants.tsv", ""),
+        found[2],
+    ]

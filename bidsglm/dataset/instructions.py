@@ -24,11 +24,23 @@ class Filter(munge.Filter):  # type: ignore[misc]
 
     def _transform(self, var: Any, query: str, by: Sequence[str] | str | None = None) -> Any:
         names = [var.name, *(listify(by) or [])]
-        columns = {name: self.collection[name].values.to_numpy().ravel() for name in names}
+        columns = {name: rows_of(var, self.collection[name]) for name in names}
         if len({len(values) for values in columns.values()}) > 1:
             raise ValueError(f"{' and '.join(names)} have not the same rows")
         var.select_rows(np.flatnonzero(kept_rows(parsed_query(query, names), columns)))
         return var
+
+
+def rows_of(variable: Any, other: Any) -> Any:
+    """Values of a variable at the events of another: missing where it has none, because its cell was n/a."""
+    values = other.values.to_numpy().ravel()
+    if len(values) == len(variable.values) or not (hasattr(variable, "onset") and hasattr(other, "onset")):
+        return values
+    at = dict(zip(other.onset.tolist(), values.tolist(), strict=True))
+    if len(at) < len(values):
+        return values
+    missing = np.nan if np.issubdtype(values.dtype, np.number) else None
+    return np.array([at.get(onset, missing) for onset in variable.onset.tolist()])
 
 
 class Split(munge.Split):  # type: ignore[misc]

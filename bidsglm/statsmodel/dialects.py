@@ -112,7 +112,7 @@ def _refuse_transformer(node: Json, place: Place) -> None:
     if not isinstance(given, dict):
         return
     name = given.get("Transformer")
-    if name != OURS and (name or given.get("Instructions") or not given):
+    if name != OURS:
         said = f"{name!r} is another program's" if name else "missing or empty"
         raise place.at("Transformer").fault(
             f"{said}: only the instructions of {OURS!r} are carried out; rewrite them in its terms, "

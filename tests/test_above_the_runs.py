@@ -157,6 +157,10 @@ def test_sessions_are_fitted_apart_and_together(results: Path) -> None:
     assert all(np.abs(one).max() > 0 for one in apart)
 
 
+def test_runs_of_a_session_are_not_compared_with_those_of_all(results: Path) -> None:
+    assert "participants have 1 to 2 runs" not in (results / "group.html").read_text()
+
+
 def test_each_dataset_node_takes_what_its_edges_bring(results: Path) -> None:
     space = next((results / "group").glob("*_stat-t_desc-spm*")).name.split("space-")[1].split("_")[0]
     assert group_files(results) == {

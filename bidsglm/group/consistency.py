@@ -127,9 +127,11 @@ def _remarks(name: str, alike: RunAlike) -> list[str]:
             f"{name}: written by bidsglm {version}, which kept no record of its settings: whether all "
             "participants were run alike cannot be checked (run them again with --overwrite to be sure)."
         )
-    numbers = sorted({unit["runs"] for unit in alike.units})
-    if len(numbers) > 1:
-        remarks.append(f"{name}: participants have {numbers[0]} to {numbers[-1]} runs.")
+    for of_session in (True, False):
+        units = [unit for unit in alike.units if bool(unit["entities"].get("session")) is of_session]
+        numbers = sorted({unit["runs"] for unit in units})
+        if len(numbers) > 1:
+            remarks.append(f"{name}: participants have {numbers[0]} to {numbers[-1]} runs.")
     return remarks
 
 

@@ -136,3 +136,34 @@ def test_condition_made_by_transformations_is_looked_for_in_the_events_of_others
         assert "contrast move (t)" in said.out
         assert "contrast move - chosen.look" not in said.out
         assert "no events of chosen.look in any run; left out" in said.out
+
+
+@pytest.mark.parametrize(
+    ("instruction", "made"),
+    [
+        ({"Name": "Product", "Input": ["trial_type.look", "trial_type.look"], "Output": ["seen"]}, "seen"),
+        ({"Name": "Copy", "Input": ["trial_type.look"], "Output": ["seen"]}, "seen"),
+        ({"Name": "And", "Input": ["trial_type.look", "trial_type.look"], "Output": ["seen"]}, "seen"),
+    ],
+    ids=lambda value: value["Name"] if isinstance(value, dict) else "",
+)
+def test_instruction_on_what_only_others_did_makes_nothing(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], instruction: object, made: str
+) -> None:
+    contrasts = (contrast("trial_type.move"), contrast("trial_type.move", made))
+    hrf = {"Variables": ["trial_type.move", made], "Model": "spm"}
+    model = write_model(tmp_path, *contrasts, X=["trial_type.move", made, 1], HRF=hrf)
+    document = json.loads(model.read_text())
+    factor = {"Name": "Factor", "Input": ["trial_type"]}
+    document["Nodes"][0]["Transformations"] = {
+        "Transformer": "pybids-transforms-v1",
+        "Instructions": [factor, instruction],
+    }
+    model.write_text(json.dumps(document))
+    assert run(study, tmp_path / "out", model, "--dry-run", "--participant-label", *PARTICIPANTS) == 0
+    said = capsys.readouterr().out
+    assert said.count("contrast move (t)") == 3
+    assert said.count(f"contrast move - {made} (t)") == 2
+    model.write_text(model.read_text().replace("trial_type.look", "trial_type.lok"))
+    assert run(study, tmp_path / "out", model, "--dry-run") == WRONG_DATA
+    assert "trial_type.lok" in capsys.readouterr().err

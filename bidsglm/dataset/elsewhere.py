@@ -1,14 +1,17 @@
 """Conditions that others of the data set have: what a participant never had is missing data, not a typo."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from bidsglm.dataset.events import task_events
+from bidsglm.dataset.events import read_events, task_events
+from bidsglm.dataset.tsv import number
+from bidsglm.dataset.variables import named_by, stems
 from bidsglm.errors import BidsglmError
 from bidsglm.model import ModelSpecification, Run, Unit
+from bidsglm.statsmodel.globs import is_glob
 
 
 class _Seen:
@@ -59,3 +62,49 @@ class Elsewhere:
             with suppress(BidsglmError):
                 self._seen.names.update(self._conditions(replace(self._run, events=path)))
         return True
+
+
+def levels_elsewhere(unit: Unit, model: ModelSpecification) -> frozenset[str]:
+    """Levels of columns of events.tsv that instructions name, that a run lacks and that others have.
+
+    Without them an instruction on errors could not be carried out for who makes none.
+    """
+    named = {name for each in model.transformations for name in named_by(each) if not is_glob(name)}
+    found = set()
+    for run in unit.runs:
+        if named and run.events is not None:
+            values = {column: set(cells) for column, cells in read_events(run.events).columns.items()}
+            missing = [name for name in named if not _has_level(name, values)]
+            found |= {name for name in missing if _somebody_has(name, unit)}
+    return frozenset(found)
+
+
+def _has_level(name: str, values: Mapping[str, Collection[str]]) -> bool:
+    """Whether a column has a level, written as in the file or as the number that it is.
+
+    >>> [_has_level(name, {"correct": {"1", "n/a"}}) for name in ("correct.1.0", "correct.0", "go")]
+    [True, False, False]
+    """
+    pairs = [(column, name[len(column) + 1 :]) for column in stems(name) if column in values]
+    return any(
+        level in values[column] or any(number(cell) == number(level) for cell in values[column])
+        for column, level in pairs
+    )
+
+
+def _somebody_has(name: str, unit: Unit) -> bool:
+    own = [run.events for run in unit.runs if run.events is not None]
+    everywhere = _values(unit.raw, unit.entities.get("task", "")) if unit.raw else {}
+    return _has_level(name, everywhere) or any(_has_level(name, read_events(path).columns) for path in own)
+
+
+@lru_cache(maxsize=8)
+def _values(raw: Path, task: str) -> Mapping[str, frozenset[str]]:
+    """Values of each column in the events of everybody."""
+    values: dict[str, set[str]] = {}
+    for path in task_events(raw, task):
+        with suppress(BidsglmError):
+            for column, cells in read_events(path).columns.items():
+                if column not in ("onset", "duration"):
+                    values.setdefault(column, set()).update(cells)
+    return {column: frozenset(found) for column, found in values.items()}

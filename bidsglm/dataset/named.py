@@ -1,6 +1,6 @@
 """What X names in each run: conditions to be convolved, and columns that stand among the confounds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -155,8 +155,17 @@ def _globs(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(filter(is_glob, patterns))
 
 
-def variables_of(run: Run, model: ModelSpecification) -> Variables:
+def variables_of(run: Run, model: ModelSpecification, levels: Collection[str] = ()) -> Variables:
     """Variables of one run, after the model's transformations.
+
+    Parameters
+    ----------
+    run
+        The run.
+    model
+        Its transformations and X.
+    levels
+        Levels of columns that instructions name and that others have: see `transform`.
 
     Raises
     ------
@@ -169,7 +178,7 @@ def variables_of(run: Run, model: ModelSpecification) -> Variables:
         raise DataError(f"{run.bold}: no events for it; add an events.tsv or exclude the run (--run-label)")
     table = moved(read_events(run.events), run.dropped * run.repetition_time)
     if model.transformations or _names_columns(model, table):
-        transformed = transform(run, table, model.transformations, model.x)
+        transformed = transform(run, table, model.transformations, model.x, levels)
         return Variables(
             run, table, tuple(transformed.conditions), transformed, _series(run, model, transformed)
         )

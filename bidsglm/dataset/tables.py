@@ -11,7 +11,7 @@ from bidsglm.dataset.confounds import (
     read_confounds,
 )
 from bidsglm.dataset.design_size import check_conditions, check_modulated
-from bidsglm.dataset.elsewhere import Elsewhere
+from bidsglm.dataset.elsewhere import Elsewhere, levels_elsewhere
 from bidsglm.dataset.events import event_values, events_of, trial_types
 from bidsglm.dataset.named import (
     Variables,
@@ -64,8 +64,9 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
         X names something that nobody's runs (a condition) or some run (a confound) lacks, or a value in a
         table cannot be used.
     """
-    runs = [variables_of(run, model) for run in unit.runs]
-    others = Elsewhere(unit, model, lambda run: variables_of(run, model).conditions)
+    levels = levels_elsewhere(unit, model)
+    runs = [variables_of(run, model, levels) for run in unit.runs]
+    others = Elsewhere(unit, model, lambda run: variables_of(run, model, levels).conditions)
     known = known_names(runs)
     x = resolved(unit, model, runs, others)
     check_conditions(runs, x.conditions, model)

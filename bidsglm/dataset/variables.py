@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,7 +39,11 @@ class Transformed(NamedTuple):
 
 
 def transform(
-    run: Run, events: Table, instructions: Sequence[Mapping[str, object]], wanted: Sequence[str] = ()
+    run: Run,
+    events: Table,
+    instructions: Sequence[Mapping[str, object]],
+    wanted: Sequence[str] = (),
+    levels: Collection[str] = (),
 ) -> Transformed:
     """Apply the instructions of a model to the events and confounds of one run.
 
@@ -56,6 +60,8 @@ def transform(
         Without Convolve.
     wanted
         Names and globs of the model's X.
+    levels
+        Levels of columns that others have: where this run has none, they are events that never happen.
 
     Raises
     ------
@@ -67,7 +73,8 @@ def transform(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                _make_levels(collection, _named(instruction))
+                _make_levels(collection, named_by(instruction))
+                _add_missing(collection, [name for name in named_by(instruction) if name in levels])
                 _apply(run, collection, instruction, instructions[i + 1 :])
         except Exception as error:
             raise DataError(
@@ -141,6 +148,19 @@ def _make_levels(collection: "BIDSRunVariableCollection", names: Iterable[str]) 
             collection.variables[column] = variable
 
 
+def _add_missing(collection: "BIDSRunVariableCollection", names: Iterable[str]) -> None:
+    """Make variables that are 0 at each event, so that instructions find what happens to others only."""
+    for name in names:
+        alike = {k: v for k, v in collection.variables.items() if hasattr(v, "onset")}
+        column = name.rpartition(".")[0]
+        template = next((v for k, v in alike.items() if k.startswith(f"{column}.")), None)
+        template = template or next(iter(alike.values()), None)
+        if template is not None and name not in collection.variables:
+            never = template.clone(data=np.zeros(len(template.values)))
+            never.name = name
+            collection.variables[name] = never
+
+
 def stems(name: str) -> list[str]:
     """Columns that a name may be a level of.
 
@@ -171,7 +191,7 @@ def _sample_anew(
         names = [name for name, v in collection.variables.items() if v is not before.get(name)]
     rate = _argument(instruction, "sampling_rate")
     hertz = 1 / run.repetition_time if rate == "TR" else float(rate or DENSE_RATE)
-    needed = [name for other in later for name in _named(other)]
+    needed = [name for other in later for name in named_by(other)]
     for name in names:
         variable = collection.variables[name]
         if not hasattr(variable, "onset") or any(matching(other, [name]) for other in needed):
@@ -214,7 +234,7 @@ def _argument(instruction: Mapping[str, object], name: str) -> Any:
     return next((value for key, value in instruction.items() if snake(key) == name), None)
 
 
-def _named(instruction: Mapping[str, object]) -> list[str]:
+def named_by(instruction: Mapping[str, object]) -> list[str]:
     """Variables that an instruction names."""
     return [name for key in NAMING for name in texts(_argument(instruction, key))]
 

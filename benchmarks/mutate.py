@@ -140,13 +140,12 @@ def room_of(path: Path) -> str:
     return path.parts[1] if len(path.parts) > 2 else ""
 
 
-def tests_of(path: Path) -> list[str]:
-    """Tests of a file's room, those that are likely to notice first."""
-    room = room_of(path)
-    folder = PROJECT / "tests" / room
-    own = [str(path), str((folder / f"test_{path.stem}.py").relative_to(PROJECT))]
-    others = sorted(str(file.relative_to(PROJECT)) for file in folder.glob("test_*.py"))
-    return [name for name in dict.fromkeys([*own, *others]) if (PROJECT / name).exists()]
+def tests_of(tree: Path, path: Path) -> list[str]:
+    """Tests of a file's room in a tree, those that are likely to notice first."""
+    folder = Path("tests") / room_of(path)
+    own = [path, folder / f"test_{path.stem}.py"]
+    others = sorted(file.relative_to(tree) for file in (tree / folder).glob("test_*.py"))
+    return [str(name) for name in dict.fromkeys([*own, *others]) if (tree / name).exists()]
 
 
 def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:
@@ -164,26 +163,35 @@ def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:
     return found
 
 
-def passes(tree: Path, tests: Sequence[str], shared: str, timeout: float) -> bool:
-    """Whether the tests of a tree pass, within the time."""
+def failure(tree: Path, tests: Sequence[str], shared: str, timeout: float) -> str:
+    """Return which test of a tree fails first; empty if all pass."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
     own = {SHARED: shared, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
     try:
         ended = subprocess.run(
-            command, cwd=tree, env={**os.environ, **own}, capture_output=True, timeout=timeout, check=False
+            command,
+            cwd=tree,
+            env={**os.environ, **own},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        return False
-    return ended.returncode == 0
+        return "no end"
+    if not ended.returncode:
+        return ""
+    lines = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return lines[0].split(" - ")[0] if lines else f"pytest ended with {ended.returncode}"
 
 
-def is_noticed(tree: Path, mistake: Mistake, shared: str, timeout: float) -> bool:
-    """Make a mistake in a tree, run the tests, and take it back."""
+def noticed_by(tree: Path, mistake: Mistake, shared: str, timeout: float) -> str:
+    """Make a mistake in a tree, run the tests, and take it back; empty if none fails."""
     file = tree / mistake.path
     source = file.read_bytes()
     file.write_bytes(source[: mistake.start] + mistake.after.encode() + source[mistake.stop :])
     try:
-        return not passes(tree, tests_of(mistake.path), shared, timeout)
+        return failure(tree, tests_of(tree, mistake.path), shared, timeout)
     finally:
         file.write_bytes(source)
 
@@ -228,14 +236,14 @@ def main() -> int:
         copy_tree(tree)
         for room in dict.fromkeys(room_of(mistake.path) for mistake in found):
             first = next(mistake.path for mistake in found if room_of(mistake.path) == room)
-            if not passes(tree, tests_of(first), shared, 10 * options.timeout):
-                print(f"the tests of {room or PACKAGE} fail without any mistake: mend them first")
+            if failed := failure(tree, tests_of(tree, first), shared, 10 * options.timeout):
+                print(f"the tests of {room or PACKAGE} fail without any mistake, mend them first: {failed}")
                 return 1
         counts: dict[str, list[bool]] = {}
         for mistake in found:
-            noticed = is_noticed(tree, mistake, shared, options.timeout)
-            counts.setdefault(room_of(mistake.path), []).append(noticed)
-            print("noticed  " if noticed else "UNNOTICED", mistake, flush=True)
+            test = noticed_by(tree, mistake, shared, options.timeout)
+            counts.setdefault(room_of(mistake.path), []).append(bool(test))
+            print(f"noticed   {mistake}  by {test}" if test else f"UNNOTICED {mistake}", flush=True)
     for room, results in counts.items():
         print(f"{room or PACKAGE}: {sum(results)} of {len(results)} noticed")
     return 0

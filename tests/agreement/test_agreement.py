@@ -62,6 +62,13 @@ def test_peak_is_sought_in_each_packages_own_mask():
     assert distance == 7.0
 
 
+def test_peak_is_the_highest_voxel_that_is_finite():
+    inside, places = np.ones(3, dtype=bool), np.array([[0.0, 0, 0], [3, 0, 0], [9, 0, 0]])
+    for bad in (np.nan, np.inf):
+        pair = MapPair(np.array([bad, 5.0, 1.0]), np.array([1.0, 2.0, 5.0]), inside, inside)
+        assert peak_distance(pair, places) == 6
+
+
 def test_identical_maps_agree_perfectly(rng):
     t = active(rng)[0]
     mask = masked(rng)
@@ -107,6 +114,18 @@ def test_metrics_ignore_voxels_outside_both_masks(rng):
     assert map_agreement(MapPair(np.where(outside, 1e9, x), np.where(outside, np.nan, y), *masks)) == row
     assert row["n_both"] + row["n_spm_only"] == masks[0].sum()
     assert row["n_both"] + row["n_nilearn_only"] == masks[1].sum()
+
+
+@pytest.mark.parametrize("broken", ["spm", "nilearn"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_voxels_that_are_not_finite_in_one_map_count_but_are_left_out_of_the_metrics(rng, broken, value):
+    y, x = correlated(rng)
+    inside = np.ones(N_VOXELS, dtype=bool)
+    hit = rng.random(N_VOXELS) < 0.1
+    maps = {"spm": y, "nilearn": x} | {broken: np.where(hit, value, y if broken == "spm" else x)}
+    row = map_agreement(MapPair(maps["spm"], maps["nilearn"], inside, inside))
+    expected = map_agreement(MapPair(y[~hit], x[~hit], inside[~hit], inside[~hit]))
+    assert row == {**expected, "n_both": N_VOXELS}
 
 
 def test_thresholds_use_each_packages_own_p(rng):

@@ -58,7 +58,9 @@ def fitted(name: str, contrasts: Contrasts, settings: NilearnSettings = MATCHED)
             )
             fits[backend.NAME] = SimpleNamespace(mask=mask, maps=maps, noise=estimate.noise)
     prepared = SimpleNamespace(model=model, paradigms=paradigms, designs=designs)
-    data = SimpleNamespace(series={"spm": series, "nilearn": series})
+    data = SimpleNamespace(
+        series={"spm": series, "nilearn": series}, candidates={"spm": mask, "nilearn": mask}
+    )
     return SimpleNamespace(prepared=prepared, data=data, fits=fits)
 
 

@@ -55,6 +55,8 @@ class _Made(NamedTuple):
     faults: list[str]
     covariates: list[str]
     """Columns that are neither means nor groups"""
+    asked: frozenset[str]
+    """Names that contrasts are over"""
 
 
 def group_design(
@@ -99,7 +101,7 @@ def group_design(
     if left_out:
         labels = tuple(label for label in labels if label not in left_out)
         rows = tuple(row for row in rows if row.participant not in left_out)
-    made = _Made({}, [], [], [])
+    made = _Made({}, [], [], [], _asked(model))
     found = group_columns(model, people, labels)
     for name in model.x:
         if name == CONSTANT:
@@ -116,6 +118,11 @@ def group_design(
     design = GroupDesign(tuple(made.columns), matrix)
     over = group_contrasts(model, design.names, made.groups, people.path)
     return Designed(design, over, left_out, tuple(dict.fromkeys(made.faults)))
+
+
+def _asked(model: GroupModel) -> frozenset[str]:
+    named = (name for contrast in model.contrasts for name in contrast.conditions)
+    return frozenset((*named, *(model.dummy_contrasts or ())))
 
 
 def _contrast_columns(name: str, rows: Sequence[Row], contrasts: Sequence[str]) -> dict[str, Floats]:
@@ -190,8 +197,9 @@ def _add(
         raise _unknown(name, columns, people)
     for own, column in found.items():
         values = [column.values[row.participant] for row in rows]
-        if column.is_text:
-            groups = _groups(own, people, values)
+        by_name = any(f"{own}.{value}" in made.asked for value in values)
+        if column.is_text or by_name:
+            groups = _groups(own, people, values, by_name)
             made.groups.append(tuple(groups))
             made.columns.update(groups)
             made.faults.extend(_single(groups, people, rows))
@@ -255,16 +263,20 @@ def _unknown(name: str, columns: Mapping[str, Column], people: Participants) -> 
     )
 
 
-def _groups(name: str, people: Participants, values: Sequence[object]) -> dict[str, Floats]:
-    """Ones for the participants of each group that a column of text tells apart."""
+def _groups(name: str, people: Participants, values: Sequence[object], by_name: bool) -> dict[str, Floats]:
+    """Ones for the participants of each group that a column of text tells apart.
+
+    So does a column of numbers, where a contrast is over one of them by name.
+    """
     texts = [str(value) for value in values]
     if name in people.cells:
         people.levels(name, tuple(people.cells[name]))
     levels = sorted(set(texts))
     has_numbers = any(np.isfinite(number(text)) for text in texts)
-    if len(levels) < FEWEST or has_numbers or len(levels) == len(texts) > FEWEST:
+    no_groups = has_numbers or len(levels) == len(texts) > FEWEST
+    if len(levels) < FEWEST or (no_groups and not by_name):
         shown = ", ".join(levels[:6]) + (", ..." if len(levels) > 6 else "")
-        word = next(text for text in texts if not np.isfinite(number(text)))
+        word = next((text for text in texts if not np.isfinite(number(text))), "text")
         raise DataError(
             f"{people.path}: column {name!r} is neither a covariate ({word!r} is no number) nor groups "
             f"({len(levels)} value{'s' * (len(levels) != 1)}: {shown}); correct it, or take it out of X"

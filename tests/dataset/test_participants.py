@@ -89,6 +89,15 @@ def test_text_of_two_values_is_two_groups_and_their_difference(tmp_path: Path, x
     assert contrasts["control - patient"].label == "controlMinusPatient"
 
 
+def test_numbers_are_groups_where_a_contrast_names_them(tmp_path: Path) -> None:
+    difference = ContrastSpecification("d", "d", ("score.1", "score.2"), np.array([[1.0, -1.0]]))
+    model = GroupModel(x=("constant", "score"), contrasts=(difference,))
+    design, contrasts, _ = design_of(tmp_path, model, TABLE.replace("n/a", "3"))
+    assert design.names == ("score.1", "score.2", "score.3")
+    np.testing.assert_array_equal(design.matrix, [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    assert list(contrasts) == ["d"]
+
+
 def test_factor_has_the_levels_that_x_names(tmp_path: Path) -> None:
     weights = np.array([[1.0, -1.0]])
     names = ("group.patient", "group.control")

@@ -1,4 +1,4 @@
-"""Whether the anatomical CompCor columns of a run are those of one mask."""
+"""Whether a run has what presets of --confounds stand for, and CompCor columns of one mask."""
 
 import json
 from collections.abc import Sequence
@@ -6,30 +6,40 @@ from collections.abc import Sequence
 from bidsglm.dataset.tsv import read_tsv
 from bidsglm.errors import DataError
 from bidsglm.model import Run
-from bidsglm.statsmodel.globs import matching
-from bidsglm.statsmodel.presets import COMPONENTS
+from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.presets import COMPONENTS, PRESETS
 
+WHOLE = tuple(name for names in PRESETS.values() for name in names if is_glob(name))
+"""Globs that presets stand for: one that takes nothing is no model without nuisance, but a mistake."""
 COMBINED = "combined"
 """fMRIPrep's mask of white matter and CSF together, which nilearn takes too."""
 
 
 def check_components(run: Run, patterns: Sequence[str]) -> None:
-    """Refuse CompCor columns of several masks, which fMRIPrep before 21 numbered in one row.
+    """Refuse presets that take nothing, or CompCor columns of several masks.
+
+    fMRIPrep before 21 numbered the components of all masks in one row.
 
     Raises
     ------
     DataError
-        Naming a column of another mask, by the JSON file beside the table.
+        Naming what is not there, or a column of another mask by the JSON file beside the table.
     """
     if run.confounds is None:
         return
     wanted = [pattern for pattern in patterns if pattern.startswith(COMPONENTS)]
+    columns = read_tsv(run.confounds).columns if patterns else {}
+    for pattern in patterns:
+        if pattern in WHOLE and not matching(pattern, columns):
+            raise DataError(
+                f"{run.confounds}: no column {pattern}, which a preset of --confounds takes; leave it out or "
+                "run fMRIPrep so that it writes them"
+            )
     sidecar = run.confounds.with_suffix(".json")
     try:
         about = json.loads(sidecar.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return  # without it nobody can tell
-    columns = read_tsv(run.confounds).columns if wanted else {}
     for name in dict.fromkeys(name for pattern in wanted for name in matching(pattern, columns)):
         entry = about.get(name) if isinstance(about, dict) else None
         mask = entry.get("Mask", COMBINED) if isinstance(entry, dict) else COMBINED

@@ -1,5 +1,6 @@
 """Who takes part in the group: participants that are finished, and why others are not."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,7 +143,8 @@ def _asked_for(settings: Settings) -> tuple[str, ...]:
     except NothingMatchedError:
         raise
     except BidsglmError as error:
-        LOG.warning("%s", error)
+        # Which folder of preprocessed data is meant makes no difference to results that are there.
+        LOG.log(logging.DEBUG if isinstance(error, UsageError) else logging.WARNING, "%s", error)
         done = [path.name.removeprefix("sub-") for path in participant_folders(settings.output_dir)]
         return tuple(label for label in done if label in (settings.participant_labels or done))
 

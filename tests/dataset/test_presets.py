@@ -167,6 +167,16 @@ def test_components_of_several_masks_are_refused_until_a_number_is_given(tmp_pat
     }
 
 
+@pytest.mark.parametrize("word", ["aroma", "compcor"])
+def test_preset_that_takes_nothing_is_refused(tmp_path: Path, word: str) -> None:
+    run = fmriprep_table(tmp_path)
+    assert run.confounds
+    run.confounds.write_text(run.confounds.read_text().replace("a_comp_cor", "b"))
+    with pytest.raises(DataError, match=rf"no column {expanded([word])[0][:6]}.*preset of --confounds"):
+        check_components(run, expanded([word]))
+    check_components(run, ("mine_*", *expanded(["motion6"])))
+
+
 @pytest.mark.parametrize(
     ("word", "meant"),
     [

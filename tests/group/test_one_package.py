@@ -91,3 +91,15 @@ def test_a_wrong_command_of_once_is_not_said_of_a_participant(
     assert main([str(bids), str(out), "group", "-q"]) == 0
     said = capsys.readouterr().err + (out / "group.html").read_text()
     assert "matches no preprocessed run" not in said
+
+
+def test_two_versions_of_fmriprep_do_not_concern_the_group(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bids, out = study(tmp_path, "spm")
+    for name in ("fmriprep-20", "fmriprep-23"):
+        func = bids / "derivatives" / name / "sub-01/func"
+        func.mkdir(parents=True)
+        (func / "sub-01_task-tap_desc-preproc_bold.nii.gz").write_bytes(b"")
+    assert main([str(bids), str(out), "group", "-q"]) == 0
+    assert "fmriprep-20" not in capsys.readouterr().err

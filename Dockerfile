@@ -1,5 +1,6 @@
 # The BIDS App: `make container` builds it, `make container-test` tries it (docs/container.md).
-# Both stages stand on the same base, whose Python the environment in /opt/bidsglm uses.
+# Both stages stand on the same base, whose Python the environment in /opt/bidsglm uses. A tag can be moved: for an image
+# that others run, give the base by its digest (docs/container.md says how to find it and when to take a new one).
 ARG BASE=python:3.11-slim-bookworm
 
 # hadolint ignore=DL3006
@@ -20,12 +21,14 @@ RUN /opt/bidsglm/bin/python -c 'import bidsglm; print(bidsglm.__version__)' > /v
 
 # hadolint ignore=DL3006
 FROM ${BASE}
+ARG BASE
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="bidsglm" \
       org.opencontainers.image.description="Fits the same GLM as SPM12 and as nilearn, and says where and why they differ" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE}" \
       org.opencontainers.image.licenses="Apache-2.0"
 # no packages of a user's own home, which Apptainer mounts, between those of the lock
 ENV BIDSGLM_IMAGE=bidsglm/bidsglm:${VERSION} \
@@ -33,8 +36,9 @@ ENV BIDSGLM_IMAGE=bidsglm/bidsglm:${VERSION} \
     PYTHONNOUSERSITE=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLBACKEND=Agg
-# pip and what else the base brings is of no use to an environment that is complete
-RUN rm -r /usr/local/lib/python3.*/site-packages/* /usr/local/bin/pip*
+# pip and what else the base brings is of no use to an environment that is complete; and nobody becomes root inside:
+# no program runs with the rights of its owner
+RUN rm -r /usr/local/lib/python3.*/site-packages/* /usr/local/bin/pip* && find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
 COPY --from=build /opt/bidsglm /opt/bidsglm
 COPY --from=build /version /version
 COPY run.py /run.py

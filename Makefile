@@ -62,9 +62,12 @@ container-test: container venv
 	sh container/test.sh build/container-test
 
 # Newer versions of everything, on purpose: make lock, then make test.
-lock: venv
-	$(BIN)/python -m pip install --quiet uv
-	sh .ci/make-lock $(BIN)/uv
+lock:
+	@rm -rf build/uv
+	python3 -m venv build/uv
+	build/uv/bin/python -m pip install --quiet --upgrade pip uv
+	sh .ci/make-lock build/uv/bin/uv
+	@rm -rf build/uv
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

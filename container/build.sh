@@ -1,5 +1,6 @@
 #!/bin/sh
 # build.sh: builds IMAGE with docker or podman, or the file SIF with apptainer; see docs/container.md.
+# BASE is the image it stands on, best by its digest (NAME@sha256:...).
 # BUILD_OPTIONS go to the tool: a proxy, a mirror of packages, credentials.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,8 +12,10 @@ sif=${SIF:-bidsglm-$version.sif}
 
 case $engine in
 apptainer | singularity)
+    mkdir -p build
+    sed "${BASE:+s|^From: .*|From: $BASE|}" apptainer.def >build/apptainer.def
     # shellcheck disable=SC2086 # several options
-    "$engine" build --force ${BUILD_OPTIONS:-} "$sif" apptainer.def
+    "$engine" build --force ${BUILD_OPTIONS:-} "$sif" build/apptainer.def
     echo "$sif"
     ;;
 *)

@@ -35,6 +35,34 @@ def test_base_can_be_chosen_and_there_is_no_heredoc() -> None:
     assert "<<" not in DOCKERFILE
 
 
+def test_image_says_what_it_stands_on() -> None:
+    last = DOCKERFILE.rpartition("FROM ${BASE}\n")[2]
+    assert last.startswith("ARG BASE\n")
+    assert 'org.opencontainers.image.base.name="${BASE}"' in last
+
+
+@pytest.mark.parametrize("base", ["", "python@sha256:" + "0" * 64])
+def test_apptainer_builds_on_the_base_that_is_given(base: str, tmp_path: Path) -> None:
+    for name in ("build.sh", "engine.sh"):
+        (tmp_path / "container").mkdir(exist_ok=True)
+        (tmp_path / "container" / name).write_text((PROJECT / "container" / name).read_text())
+    (tmp_path / "bidsglm").mkdir()
+    (tmp_path / "bidsglm" / "__init__.py").write_text('__version__ = "1.0"\n')
+    (tmp_path / "apptainer.def").write_text(DEFINITION)
+    engine = tmp_path / "apptainer"
+    engine.write_text('#!/bin/sh\nfor last; do :; done\n[ "$1" != build ] || grep ^From: "$last"\n')
+    engine.chmod(0o755)
+    settings = {"PATH": f"{tmp_path}:/usr/bin:/bin", "ENGINE": "apptainer"} | ({"BASE": base} if base else {})
+    command = ["/bin/sh", str(tmp_path / "container" / "build.sh")]
+    done = subprocess.run(command, env=settings, capture_output=True, text=True)
+    assert done.stdout.splitlines()[0] == f"From: {base or 'python:3.11-slim-bookworm'}", done.stderr
+
+
+def test_no_program_of_the_image_runs_as_its_owner() -> None:
+    last = [line for line in RUN.findall(DOCKERFILE) if line != "ldconfig"][-1]
+    assert last.split(" && ")[-1] == "find / -xdev -type f -perm /6000 -exec chmod ug-s {} +"
+
+
 def test_image_does_not_run_as_root() -> None:
     last = [line for line in DOCKERFILE.splitlines() if line.startswith(("USER", "RUN", "ENTRYPOINT"))]
     assert last[-3:] == ["RUN ldconfig", "USER 1000:1000", last[-1]]
@@ -55,7 +83,7 @@ def test_version_is_ours(name: str, text: str) -> None:
 
 def test_definition_has_the_commands_of_the_dockerfile() -> None:
     commands = [part for line in RUN.findall(DOCKERFILE) for part in line.split(" && ")]
-    assert len(commands) == 8
+    assert len(commands) == 9
     assert [command for command in commands if f"    {command}\n" not in DEFINITION] == []
     copied = {path for line in COPY.findall(DOCKERFILE) for path in line.split()}
     files = re.findall(

@@ -18,6 +18,7 @@ from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, check_level, hyphenated
 from bidsglm.process.signals import ended_by_signals
 from bidsglm.process.workplace import work_dir_in_use
+from bidsglm.resources import secured_address
 
 
 def _filters(path: Path | None) -> dict[str, dict[str, object]]:
@@ -27,6 +28,22 @@ def _filters(path: Path | None) -> dict[str, dict[str, object]]:
     from bidsglm.dataset.filter_file import read_filters
 
     return read_filters(path, FILTER_KEYS)
+
+
+def _scheduler(arguments: argparse.Namespace) -> str | None:
+    """Address of the scheduler; certificates make the connection an encrypted one.
+
+    Raises
+    ------
+    UsageError
+        When there are certificates and no scheduler.
+    """
+    address: str | None = arguments.scheduler
+    if not arguments.scheduler_tls:
+        return address
+    if address is None:
+        raise UsageError("--scheduler-tls: there is no --scheduler that it is for; give its address")
+    return secured_address(address)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -58,7 +75,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         n_procs=arguments.n_procs,
         omp_nthreads=arguments.omp_nthreads,
         mem=arguments.mem,
-        scheduler=arguments.scheduler,
+        scheduler=_scheduler(arguments),
+        scheduler_tls=arguments.scheduler_tls and tuple(arguments.scheduler_tls),
         bids_database_dir=arguments.bids_database_dir,
         attribution=not arguments.no_attribution,
         export_code=arguments.export_code,

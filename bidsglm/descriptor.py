@@ -75,6 +75,8 @@ def _input(action: argparse.Action) -> dict[str, Any]:
         described["value-choices"] = list(action.choices)
     if action.nargs in ("+", "*"):
         described |= {"list": True, "min-list-entries": 1}
+    elif isinstance(action.nargs, int) and action.nargs > 1:
+        described |= {"list": True, "min-list-entries": action.nargs, "max-list-entries": action.nargs}
     return described
 
 

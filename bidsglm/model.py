@@ -64,6 +64,8 @@ class Settings:
     """Bytes that all participants in work may take at once; on a cluster, on each worker."""
     scheduler: str | None = None
     """Address of a Dask scheduler."""
+    scheduler_tls: tuple[Path, ...] | None = None
+    """Files for an encrypted connection to it: certificate of the authority, own certificate, own key."""
     bids_database_dir: Path | None = None
     attribution: bool = True
     """Divide the difference among modelling steps."""

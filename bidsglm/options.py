@@ -47,6 +47,8 @@ class Formatter(argparse.HelpFormatter):
     def _format_action_invocation(self, action: argparse.Action) -> str:
         if not action.option_strings or action.nargs == 0:
             return super()._format_action_invocation(action)
+        if isinstance(action.metavar, tuple):
+            return f"{', '.join(action.option_strings)} {' '.join(action.metavar)}"
         value = action.metavar or f"{{{','.join(map(str, action.choices or ()))}}}"
         several = " ..." if action.nargs in ("+", "*") else ""
         return f"{', '.join(action.option_strings)} {value}{several}"
@@ -397,7 +399,14 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         "--scheduler",
         type=scheduler_address,
         metavar="ADDRESS",
-        help="hand participants to a running Dask scheduler, tcp://host:port",
+        help="hand participants to a running Dask scheduler, tls://host:port",
+    )
+    group.add_argument(
+        "--scheduler-tls",
+        nargs=3,
+        type=Path,
+        metavar=("CA", "CERT", "KEY"),
+        help="PEM files for the connection to the scheduler (those of Dask's configuration)",
     )
     group.add_argument("--overwrite", action="store_true", help="fit finished participants again")
     group.add_argument(

@@ -41,3 +41,13 @@ def scheduler_address(text: str) -> str:
     if not usable:
         raise argparse.ArgumentTypeError(f"{text!r} is not an address such as tcp://node7:8786")
     return address
+
+
+def secured_address(address: str) -> str:
+    """Address of a scheduler with encryption, for which there are certificates.
+
+    >>> secured_address("tcp://node7:8786"), secured_address("wss://node7:8786")
+    ('tls://node7:8786', 'wss://node7:8786')
+    """
+    scheme, _, rest = address.partition("://")
+    return {"tcp": "tls", "ws": "wss"}.get(scheme, scheme) + "://" + rest

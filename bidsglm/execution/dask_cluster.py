@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from bidsglm.dataset.roots import derivative_roots
 from bidsglm.errors import ClusterError, UsageError
 from bidsglm.execution.child import Request
+from bidsglm.execution.dask_security import security, warn_if_open
 from bidsglm.execution.dask_worker import MEMORY, Admission, Answer, admit, fit_on_worker, versions
 from bidsglm.execution.memory import Need, refused, size
 from bidsglm.messages import LOG
@@ -26,13 +27,15 @@ POLL = 1.0
 """s between two looks for workers that have come"""
 
 
-def check_reachable(address: str) -> None:
+def check_reachable(settings: Settings) -> None:
     """Fail in one line, and at once where nobody listens: Dask itself would go on trying.
 
     Raises
     ------
     UsageError
-        When Dask is not installed; it says how to.
+        When Dask is not installed, or the connection would not be safe; it says how to.
+    NoInputError, DataError
+        When the certificates cannot be used.
     ClusterError
         When nobody listens.
     """
@@ -42,6 +45,9 @@ def check_reachable(address: str) -> None:
         raise UsageError(
             "--scheduler needs Dask, which is not installed here: pip install 'bidsglm[dask]'"
         ) from None
+    security(settings)
+    warn_if_open(settings)
+    address = settings.scheduler or ""
     parts = urlsplit(address)
     try:
         socket.create_connection((parts.hostname or "", parts.port or 0), timeout=PATIENCE).close()
@@ -53,7 +59,7 @@ def check_reachable(address: str) -> None:
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[Any]:
+def _connected(settings: Settings) -> Iterator[Any]:
     """Client of the scheduler; what Dask has to say goes to the log file.
 
     Raises
@@ -63,13 +69,14 @@ def _connected(address: str) -> Iterator[Any]:
     """
     from distributed import Client
 
+    address = settings.scheduler or ""
     dask = logging.getLogger("distributed")
     dask.handlers[:] = logging.getLogger("py.warnings").handlers
     dask.propagate = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of different versions; the workers' are compared below
         try:
-            client = Client(address, timeout=PATIENCE, set_as_default=False)
+            client = Client(address, timeout=PATIENCE, set_as_default=False, security=security(settings))
         except Exception as error:
             text = " ".join(str(error).split())
             raise ClusterError(f"{address}: does not answer as a Dask scheduler ({text})") from error
@@ -171,7 +178,7 @@ def on_dask(
     ClusterError
         When there is no scheduler, or no worker that can do the work.
     """
-    with _connected(settings.scheduler or "") as client:
+    with _connected(settings) as client:
         crew = _Crew(client, settings)
         crew.welcome()
         run, folder = uuid.uuid4(), Path(os.getcwd())

@@ -149,7 +149,7 @@ def run_participants(settings: Settings) -> int:
     if settings.boilerplate_only:
         return _boilerplate(settings, labels)
     if settings.scheduler:
-        check_reachable(settings.scheduler)
+        check_reachable(settings)
     log_dir = _start_run(settings)
     outcomes = _outcomes(settings, labels, log_dir)
     done = collected(outcomes, len(labels), settings.stop_on_first_crash)

@@ -17,6 +17,7 @@ OF_THE_JOB = (
     "omp_nthreads",
     "mem",
     "scheduler",
+    "scheduler_tls",
     "bids_database_dir",
     "reports_only",
     "boilerplate_only",

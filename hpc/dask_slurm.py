@@ -4,9 +4,10 @@
 dask_slurm.py --interface NAME BIDS_DIR OUTPUT_DIR [bidsglm options]
 needs `pip install 'bidsglm[dask]' dask-jobqueue cryptography`.
 
-Dask executes whatever it is sent, so whoever reaches the scheduler or a worker could run commands as you. Hence
-certificates that are made for this run alone and that both ends must show (TLS), in a folder of your home that nobody
-else may read; one network interface of the cluster and not all of the machine; and no dashboard, which has no password.
+Dask executes whatever it is sent, so whoever reaches the scheduler or a worker could run commands as you.
+Hence certificates that are made for this run alone and that both ends must show (TLS), in a folder of your
+home that nobody else may read; one network interface of the cluster and not all of the machine; and no
+dashboard, which has no password.
 """
 
 import argparse
@@ -60,7 +61,8 @@ def run(words: list[str]) -> int:
             interface=asked.interface,
             protocol="tls://",
             security=security(certificate, key),
-            scheduler_options={"dashboard": False},
+            scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            worker_extra_args=["--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
         ) as cluster:
             cluster.adapt(minimum_jobs=0, maximum_jobs=50)
             place = ["--scheduler", cluster.scheduler_address]

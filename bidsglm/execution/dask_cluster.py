@@ -5,7 +5,7 @@ import os
 import socket
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,13 @@ class _Crew:
         readable = tuple(path.absolute() for path in inputs)
         self.wanted = Admission(versions(), readable, settings.output_dir.absolute(), settings.mem)
 
-    def welcome(self) -> None:
+    def welcome(self) -> bool:
         """Look for workers that have come or gone, and admit those that can do the work.
+
+        Returns
+        -------
+        bool
+            Whether there are new ones that can
 
         Raises
         ------
@@ -110,7 +115,7 @@ class _Crew:
         try:
             present = self.client.nthreads()
         except OSError:  # busy, or gone: then the tasks will say so
-            return
+            return False
         self.memory = {worker: memory for worker, memory in self.memory.items() if worker in present}
         new = [worker for worker in present if worker not in self.memory]
         if new:
@@ -118,6 +123,7 @@ class _Crew:
         if not self.memory and self._says_waiting:
             LOG.warning("%s: has no worker; waiting for one", self.settings.scheduler)
             self._says_waiting = False
+        return any(self.memory.get(worker) for worker in new)
 
     def _admit(self, new: Sequence[str]) -> None:
         answers = self.client.run(admit, self.wanted, workers=list(new), on_error="return")
@@ -181,17 +187,16 @@ def on_dask(
     with _connected(settings) as client:
         crew = _Crew(client, settings)
         crew.welcome()
-        run, folder = uuid.uuid4(), Path(os.getcwd())
-        futures = {
-            client.submit(
-                fit_on_worker,
-                Request(settings, label, log_dir, folder),
-                key=f"bidsglm-{label}-{run}",
-                resources={MEMORY: needs[label]},
-                pure=False,
-            ): label
-            for label in labels
-        }
+        folder = Path(os.getcwd())
+
+        def submit(label: str) -> Any:
+            request = Request(settings, label, log_dir, folder)
+            key = f"bidsglm-{label}-{uuid.uuid4()}"
+            return client.submit(
+                fit_on_worker, request, key=key, resources={MEMORY: needs[label]}, pure=False
+            )
+
+        futures = {submit(label): label for label in labels}
         try:
             while futures:
                 for label in _too_large(futures, needs, crew.largest):
@@ -200,10 +205,19 @@ def on_dask(
                     )
                 for future in _ended(futures):
                     yield _outcome(future, futures.pop(future), settings)
-                if futures:
-                    crew.welcome()
+                if futures and crew.welcome():
+                    _submit_again(futures, client, submit)
         finally:
             client.cancel(list(futures), force=True)
+
+
+def _submit_again(futures: dict[Any, str], client: Any, submit: Callable[[str], Any]) -> None:
+    """Submit anew what waits for a worker: Dask looks at one as it comes, which is before we admit it."""
+    at_work = {key for keys in client.processing().values() for key in keys}
+    for future in [f for f in futures if f.status == "pending" and f.key not in at_work]:
+        future.cancel(force=True)
+        label = futures.pop(future)
+        futures[submit(label)] = label
 
 
 def _ended(futures: Mapping[Any, str]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Who is let in: Dask executes whatever it is sent, so that whoever reaches a scheduler can do what its user can.
+"""Who is let in: Dask executes what it is sent, so that whoever reaches a scheduler can do what its user can.
 
 TLS with certificates of one's own makes both ends prove who they are before a task is sent.
 """
@@ -82,11 +82,9 @@ def _checked(found: Any, settings: Settings) -> Any:
     try:
         found.get_connection_args("client")
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        named = ", ".join(
-            map(str, settings.scheduler_tls or ("distributed.comm.tls of Dask's configuration",))
-        )
+        given = settings.scheduler_tls or ("distributed.comm.tls of Dask's configuration",)
         text = " ".join(str(error).split())
         raise DataError(
-            f"{named}: cannot be used as CA, certificate and key ({text}); correct them"
+            f"{', '.join(map(str, given))}: cannot be used as CA, certificate and key ({text}); correct them"
         ) from error
     return found

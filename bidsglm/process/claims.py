@@ -21,11 +21,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from bidsglm.errors import CannotCreateError, HeldError
 from bidsglm.outputs.temporary import temporary_path
 from bidsglm.outputs.writes import create_folder
-
-from bidsglm.errors import CannotCreateError, HeldError
-from bidsglm.outputs.holders import Holder, holder_text, lives, read_holder, this_process
+from bidsglm.process.holders import Holder, holder_text, lives, read_holder, this_process
 from bidsglm.process.signals import DOOMED
 
 FOLDER = ("logs", "claims")
@@ -178,9 +177,7 @@ def _take(claim: Claim, tell: Tell) -> None:
             if found.holder is None or found.holder.digest != claim.holder.digest:
                 raise HeldError(_refusal(claim.path, found.holder))
             if not waits:
-                tell(
-                    f"{claim.path.stem}: being made, with the same settings, by {found.holder}; waiting for it"
-                )
+                tell(f"{claim.path.stem}: waits for the job that makes the same ({found.holder})")
                 waits = True
             time.sleep(POLL)
     finally:
@@ -285,7 +282,7 @@ def _take_over(own: Path, claim: Claim, dead: _Found, now: float) -> None:
         time.sleep(POLL / 10)
         return
     except OSError:
-        pass  # no hard links here: two that find a dead claim in the same instant confirm it before they write
+        pass  # no hard links here: who takes over in the same instant confirms its claim before it writes
     try:
         if _found(claim.path) == dead:
             _remove(claim.path)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from bidsglm.errors import BidsglmError
-from bidsglm.outputs.names import read_json
 from bidsglm.outputs.stillness import settled, snapshot
 from bidsglm.outputs.summaries import summary_paths
+from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.writes import write_shared
 from bidsglm.report.references import cited
 
@@ -48,7 +48,7 @@ def citation_text(methods: Methods) -> str:
 def _readable(paths: Iterable[Path]) -> Iterable[dict[str, Any]]:
     for path in paths:
         try:
-            yield read_json(path)
+            yield read_summary(path)
         except BidsglmError:  # damaged, or just being replaced: its own run will say so
             continue
 

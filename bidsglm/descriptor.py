@@ -158,7 +158,8 @@ def _foreseen(error: type[errors.BidsglmError]) -> Iterator[type[errors.BidsglmE
 
 def _error_codes() -> list[dict[str, Any]]:
     kinds = [kind for kind in _foreseen(errors.BidsglmError) if kind.__module__ == errors.__name__]
-    found = {kind.exit_code: (kind.__doc__ or "").splitlines()[0] for kind in kinds}
+    # several errors may share a code: the general one stands first
+    found = {kind.exit_code: (kind.__doc__ or "").splitlines()[0] for kind in reversed(kinds)}
     found[errors.EXIT_FAILED] = "A participant failed for an unforeseen reason, or several for different ones"
     return [{"code": code, "description": text} for code, text in sorted(found.items())]
 

@@ -88,6 +88,10 @@ class TryLaterError(BidsglmError):
     exit_code = 75
 
 
+class HeldError(TryLaterError):
+    """Another job holds a unit, and makes something else of it."""
+
+
 class ClusterError(BidsglmError):
     """A Dask cluster cannot be reached, or its workers cannot do the work."""
 

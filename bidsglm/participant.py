@@ -1,21 +1,23 @@
 """One participant: find, read, fit with each backend, compare, write, report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.calibration.supplement import NAME as CALIBRATION
-from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
+from bidsglm.errors import EXIT_FAILED, BidsglmError, HeldError, NoInputError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings, Unit
+from bidsglm.outputs.confinement import confined_to, remove_own
 from bidsglm.outputs.failures import Failure, failure_of, record_failure
 from bidsglm.outputs.names import json_text
 from bidsglm.outputs.summaries import failure_path, unit_summaries
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
 from bidsglm.pages.participant import page_is_current, write_participant_page
+from bidsglm.process.claims import Claim, claimed
 from bidsglm.report.methods import paragraphs
 from bidsglm.requested import requested_supplements
 from bidsglm.supplements import Supplement, add_supplements
@@ -39,17 +41,22 @@ class Outcome(NamedTuple):
     """finished, skipped (already there) or failed"""
     exit_code: int
     message: str
+    held: bool = False
+    """Another job, with other settings, is at work on this participant"""
 
 
-def _fit_unit(unit: Unit, model: Model, settings: Settings, digest: str) -> None:
-    """Fit a unit and write its results.
+def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
+    """Fit a unit and write its results, if it is still ours by then.
 
     Raises
     ------
+    HeldError
+        When another job has taken over.
     BidsglmError
         When it cannot be fitted or written.
     """
     started = datetime.now(UTC)
+    unit, model = work.unit, work.model
     LOG.info("%s: fitting %d run%s", unit.prefix, len(unit.runs), "s" * (len(unit.runs) > 1))
     prepared = prepare(unit, model.specification, settings.backends)
     check_memory(unit, model.specification, settings)
@@ -60,7 +67,8 @@ def _fit_unit(unit: Unit, model: Model, settings: Settings, digest: str) -> None
     explanation = explain(fitted) if settings.attribution and len(fitted.fits) == 2 else None
     LOG.debug("%s: explained after %.1f s", unit.prefix, _seconds_since(started))
     configured = configuration(model.specification, settings.matching, tuple(fitted.fits))
-    write_unit(fitted, explanation, settings.output_dir, Stamp(digest, configured, started))
+    stamp = Stamp(work.digest, configured, started)
+    write_unit(fitted, explanation, settings.output_dir, stamp, claim.confirm)
     LOG.debug("%s: written after %.1f s", unit.prefix, _seconds_since(started))
 
 
@@ -68,47 +76,31 @@ def _seconds_since(started: datetime) -> float:
     return (datetime.now(UTC) - started).total_seconds()
 
 
+class _Work(NamedTuple):
+    """A unit and what it is to become."""
+
+    unit: Unit
+    model: Model
+    digest: str
+
+
 def _run_unit(
-    unit: Unit, model: Model, settings: Settings, supplements: Sequence[Supplement]
+    work: _Work, settings: Settings, supplements: Sequence[Supplement], claim: Claim
 ) -> tuple[str, list[Failure]]:
     """Fit a unit unless that fit stands, and add what is missing; how it ended, and what failed."""
+    unit, model = work.unit, work.model
     try:
-        digest = fit_digest(unit, model.specification, settings)
-        stands = not settings.overwrite and is_finished(unit, settings.output_dir, digest)
+        stands = not settings.overwrite and is_finished(unit, settings.output_dir, work.digest)
         if not stands:
-            _fit_unit(unit, model, settings, digest)
+            _fit_unit(work, settings, claim)
         # Its Dataset nodes may be new although the fit is not.
         write_shared(model_path(settings.output_dir, model.specification.name), json_text(model.document))
+    except HeldError:
+        raise
     except Exception as error:
-        failure = failure_of(unit.prefix, error)
-        record_failure(summary_path(settings.output_dir, unit), failure)
-        return "failed", [failure]
+        return "failed", [_unit_failure(unit, settings, error)]
     changed, failures = _add(unit, model, settings, supplements)
     return "skipped" if stands and not changed else "finished", failures
-
-
-def _run_units(settings: Settings, participant: str) -> tuple[list[str], list[Failure]]:
-    """Do all units of a participant; a unit that fails does not stop the others."""
-    supplements = requested_supplements(settings)
-    quick = [supplement for supplement in supplements if supplement.name not in SLOW]
-    slow = [supplement for supplement in supplements if supplement.name in SLOW]
-    states: list[str] = []
-    failures: list[Failure] = []
-    fitted: list[tuple[Unit, Model]] = []
-    for unit, model in units_with_models(settings, participant):
-        state, failed = _run_unit(unit, model, settings, quick)
-        states.append(state)
-        failures += failed
-        fitted += [(unit, model)] if state != "failed" else []
-        if failures and settings.stop_on_first_crash:
-            return states, failures
-    if slow and fitted:
-        _show_early(settings, participant)
-        for unit, model in fitted:
-            changed, failed = _add(unit, model, settings, supplements)
-            states += ["finished"] if changed else []
-            failures += [failure for failure in failed if failure not in failures]
-    return states, failures
 
 
 def _show_early(settings: Settings, participant: str) -> None:
@@ -130,18 +122,96 @@ def _add(
     return added.changed, list(added.failures)
 
 
+def _unit_failure(unit: Unit, settings: Settings, error: Exception) -> Failure:
+    """A failure, noted in the unit's summary too."""
+    failure = failure_of(unit.prefix, error)
+    record_failure(summary_path(settings.output_dir, unit), failure)
+    return failure
+
+
+def _work(settings: Settings, participant: str) -> tuple[list[_Work], list[Failure]]:
+    """Units of a participant with what they are to become; those whose files are gone fail here."""
+    found, failures = [], []
+    for unit, model in units_with_models(settings, participant):
+        try:
+            found.append(_Work(unit, model, fit_digest(unit, model.specification, settings)))
+        except Exception as error:
+            failures.append(_unit_failure(unit, settings, error))
+    return found, failures
+
+
+def _run_units(settings: Settings, participant: str) -> tuple[list[str], list[Failure]]:
+    """Do all units of a participant; a unit that fails does not stop the others.
+
+    All are claimed before the first is fitted: two jobs with different settings never mix theirs.
+
+    Raises
+    ------
+    HeldError
+        When another job, with other settings, holds one of them.
+    """
+    waiting, failures = _work(settings, participant)
+    states = ["failed"] * len(failures)
+    wanted = {work.unit.prefix: work.digest for work in waiting}
+    with claimed(settings.output_dir, wanted, LOG.warning) as claims:
+        if not (failures and settings.stop_on_first_crash):
+            more, failed = _run_claimed(waiting, settings, participant, claims)
+            states, failures = [*states, *more], [*failures, *failed]
+        _clear_marker(settings, participant)
+        if failures or "finished" in states or not page_is_current(settings.output_dir, participant):
+            failures += _write_page(settings, participant)
+    return states, failures
+
+
+def _run_claimed(
+    waiting: Sequence[_Work], settings: Settings, participant: str, claims: Mapping[str, Claim]
+) -> tuple[list[str], list[Failure]]:
+    """Do units that are ours for now: all fits first, then what takes long to add to them."""
+    supplements = requested_supplements(settings)
+    quick = [supplement for supplement in supplements if supplement.name not in SLOW]
+    slow = [supplement for supplement in supplements if supplement.name in SLOW]
+    states: list[str] = []
+    failures: list[Failure] = []
+    fitted: list[_Work] = []
+    for work in waiting:
+        state, failed = _run_unit(work, settings, quick, claims[work.unit.prefix])
+        states.append(state)
+        failures += failed
+        fitted += [work] if state != "failed" else []
+        if failures and settings.stop_on_first_crash:
+            return states, failures
+    if slow and fitted:
+        _show_early(settings, participant)
+        for work in fitted:
+            changed, failed = _add(work.unit, work.model, settings, supplements)
+            states += ["finished"] if changed else []
+            failures += [failure for failure in failed if failure not in failures]
+    return states, failures
+
+
+def _clear_marker(settings: Settings, participant: str) -> None:
+    """Forget that an earlier run failed before any unit was known."""
+    marker = failure_path(settings.output_dir, participant)
+    remove_own(settings.output_dir, f"sub-{participant}", [f"sub-{participant}/{marker.name}"])
+
+
 def run_participant(settings: Settings, participant: str) -> Outcome:
     """Do the participant level for one participant; never raises for what is wrong with their data."""
+    with confined_to(settings.output_dir):
+        return _run_participant(settings, participant)
+
+
+def _run_participant(settings: Settings, participant: str) -> Outcome:
     marker = failure_path(settings.output_dir, participant)
     states: list[str] = []
     remove_left_over(marker.parent.rglob(".*"))
     try:
         states, failures = _run_units(settings, participant)
-        marker.unlink(missing_ok=True)
+    except HeldError as error:  # what stands there is the other job's
+        return Outcome(participant, "failed", error.exit_code, f"sub-{participant}: {error}", held=True)
     except Exception as error:
         failures = [failure_of(f"sub-{participant}", error)]
         record_failure(marker, failures[0])
-    if failures or "finished" in states or not page_is_current(settings.output_dir, participant):
         failures += _write_page(settings, participant)
     if failures:
         codes = {failure.exit_code for failure in failures}
@@ -158,8 +228,9 @@ def run_participant(settings: Settings, participant: str) -> Outcome:
 def record_death(settings: Settings, participant: str, message: str, exit_code: int = EXIT_FAILED) -> None:
     """Write into a participant's page why its process could not do so itself."""
     failure = Failure(exit_code, message)
-    record_failure(failure_path(settings.output_dir, participant), failure)
-    _write_page(settings, participant)
+    with confined_to(settings.output_dir):
+        record_failure(failure_path(settings.output_dir, participant), failure)
+        _write_page(settings, participant)
 
 
 def _page(settings: Settings, participant: str) -> Path:

@@ -27,9 +27,10 @@ from typing import Any, NamedTuple
 
 from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
+from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.failures import Failure, failure_of
-from bidsglm.outputs.names import read_json, write_json
-from bidsglm.outputs.writes import remove_files
+from bidsglm.outputs.names import write_json
+from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.unit.summary import summary_path
 
 ERROR = "error"
@@ -81,7 +82,7 @@ def add_supplements(
         When the unit's summary cannot be read or written.
     """
     path = summary_path(settings.output_dir, unit)
-    summary = read_json(path)
+    summary = read_summary(path)
     earlier = summary.get("supplements", {})
     entries = _without_old_errors(earlier, wanted)
     missing = [s for s in wanted if not _stands(s, entries.get(s.name, {}), settings)]
@@ -95,7 +96,7 @@ def add_supplements(
         stale = set(entries.get(supplement.name, {}).get("files", ())) - set(entry["files"])
         entries = {**entries, supplement.name: entry}
         write_json(path, {**summary, "supplements": entries})
-        remove_files(settings.output_dir, stale)
+        remove_own(settings.output_dir, f"sub-{unit.participant}", stale)
     return Added(entries != earlier or bool(missing), tuple(failures))
 
 

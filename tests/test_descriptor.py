@@ -44,7 +44,7 @@ def invocation(folder: Path, **values: Any) -> Path:
 
 def sample(described: dict[str, Any]) -> Any:
     value = described.get("value-choices", [SAMPLES[described["type"]]])[0]
-    return [value] if described.get("list") else value
+    return [value] * described.get("min-list-entries", 1) if described.get("list") else value
 
 
 def test_descriptor_is_fresh() -> None:

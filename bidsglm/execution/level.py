@@ -29,6 +29,7 @@ from bidsglm.participant import (
     rewrite_report,
     run_participant,
 )
+from bidsglm.process.claims import FOLDER as CLAIMS
 from bidsglm.process.workplace import bound_threads
 from bidsglm.requested import requested_supplements
 from bidsglm.unit.models import model_from_file
@@ -124,13 +125,19 @@ def _start_run(settings: Settings) -> Path:
     output_dir = settings.output_dir
     write_dataset_files(output_dir, dataset_links(settings))
     log_dir = new_log_dir(output_dir)
-    for folder in (output_dir, output_dir / "logs"):
+    for folder in (output_dir, output_dir / "logs", output_dir.joinpath(*CLAIMS)):
         remove_left_over(folder.glob(".*"))
     start_log(settings.verbosity, log_dir)
     write_text(log_dir / "bidsglm.toml", settings_toml(settings))
-    if not settings.reports_only:  # the results are those of the settings that they were fitted with
-        write_shared(output_dir / "bidsglm.toml", settings_toml(settings, OF_THE_JOB))
     return log_dir
+
+
+def _with_settings(outcomes: Iterator[Outcome], settings: Settings) -> Iterator[Outcome]:
+    """The outcomes; once one is as these settings make it, they are those of the folder's results."""
+    for outcome in outcomes:
+        if outcome.state != "failed" and not settings.reports_only:
+            write_shared(settings.output_dir / "bidsglm.toml", settings_toml(settings, OF_THE_JOB))
+        yield outcome
 
 
 def run_participants(settings: Settings) -> int:
@@ -151,7 +158,7 @@ def run_participants(settings: Settings) -> int:
     if settings.scheduler:
         check_reachable(settings)
     log_dir = _start_run(settings)
-    outcomes = _outcomes(settings, labels, log_dir)
+    outcomes = _with_settings(_outcomes(settings, labels, log_dir), settings)
     done = collected(outcomes, len(labels), settings.stop_on_first_crash)
     write_citation(settings.output_dir, labels)
     return recap(done, len(labels))

@@ -9,7 +9,10 @@ from bidsglm.participant import Outcome
 
 
 def collected(outcomes: Iterator[Outcome], total: int, stop_on_first_crash: bool) -> list[Outcome]:
-    """All outcomes, each told as it comes; or those up to the first failure."""
+    """All outcomes, each told as it comes; or those up to the first failure.
+
+    A participant whom another job holds ends the run: going on would mix two jobs' settings in one folder.
+    """
     done = []
     with progress_bar(total) as advance:
         for outcome in outcomes:
@@ -17,7 +20,7 @@ def collected(outcomes: Iterator[Outcome], total: int, stop_on_first_crash: bool
             advance()
             level = logging.ERROR if outcome.state == "failed" else logging.INFO
             LOG.log(level, "%s", outcome.message)
-            if stop_on_first_crash and outcome.state == "failed":
+            if outcome.held or (stop_on_first_crash and outcome.state == "failed"):
                 break
     return done
 

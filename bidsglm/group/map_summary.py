@@ -10,7 +10,9 @@ from bidsglm.backends.records import contrast_weights
 from bidsglm.errors import BidsglmError
 from bidsglm.group.map_files import Fitted, GroupWriter, group_label, mask_name
 from bidsglm.messages import LOG
-from bidsglm.outputs.names import read_json, write_json
+from bidsglm.outputs.confinement import remove_own
+from bidsglm.outputs.names import write_json
+from bidsglm.outputs.summary_reading import read_group_summary
 
 METHODS = (
     "At the group level, the effect maps of each package were fitted with the package's own second level by"
@@ -113,12 +115,11 @@ def finish(writer: GroupWriter, told: Told) -> None:
             "files": [*writer.files, *kept],
         },
     )
-    for relative in set(stale) - set(kept):
-        (writer.output_dir / relative).unlink(missing_ok=True)
+    remove_own(writer.output_dir, "group", set(stale) - set(kept))
 
 
 def _earlier_files(path: Path) -> list[str]:
     try:
-        return [str(name) for name in read_json(path).get("files", [])] if path.exists() else []
+        return list(read_group_summary(path).get("files", [])) if path.exists() else []
     except BidsglmError:
         return []

@@ -21,6 +21,7 @@ from bidsglm.model import Settings
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import failure_path
 from bidsglm.outputs.summary_form import summary_fault
+from bidsglm.outputs.summary_reading import misplaced
 
 Summary = Mapping[str, Any]
 
@@ -161,7 +162,7 @@ def _found(output_dir: Path, participant: str) -> Found:
         try:
             unit = read_json(path)
             if unit.get("status") == "finished":
-                finished.append(_whole(unit, path, participant))
+                finished.append(_whole(unit, path))
             elif str(unit.get("exit_code")) not in map(str, OF_THE_COMMAND):
                 said = unit.get("errors")
                 errors += map(one_line, map(str, said if isinstance(said, list) else ()))
@@ -171,13 +172,11 @@ def _found(output_dir: Path, participant: str) -> Found:
     return Found(tuple(finished), tuple(errors), tuple(failures))
 
 
-def _whole(unit: Summary, path: Path, participant: str) -> Summary:
+def _whole(unit: Summary, path: Path) -> Summary:
     missing = [key for key in NEEDED if key not in unit]
     if missing:
         raise ReadWriteError(f"{path}: has no {missing[0]!r}; run the participant again (--overwrite)")
-    fault = summary_fault(unit)
-    if not fault and unit["participant"] != participant:
-        fault = f"participant is {unit['participant']}"
+    fault = summary_fault(unit) or misplaced(unit, path)
     if fault:
         raise ReadWriteError(
             f"{path}: is not as bidsglm {bidsglm.__version__} writes it ({fault}); run the participant again "

@@ -10,6 +10,7 @@ from typing import Any
 import bidsglm
 from bidsglm import inputs
 from bidsglm.errors import ReadWriteError
+from bidsglm.outputs.confinement import OWN_NAME
 from bidsglm.outputs.container import container
 from bidsglm.outputs.writes import create_folder, write_bytes, write_shared, write_text
 
@@ -40,6 +41,8 @@ OWN = inputs.Kind(
 LARGEST_OWN = 2**28
 """Bytes: a summary tells of a thousand contrasts, a table has a row for each of them and region."""
 
+IN_FILE_NAMES = ("contrast", "map")
+"""Columns of tables whose cells become parts of file names."""
 BIDS_VERSION = "1.10.0"
 
 BIDSIGNORE = """\
@@ -165,7 +168,12 @@ def read_table(path: Path) -> list[dict[str, str]]:
     header, *rows = [line.split("\t") for line in text.splitlines()] or [[]]
     if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
         raise ReadWriteError(f"{path}: is truncated or damaged; run the participant again (--overwrite)")
-    return [dict(zip(header, row, strict=True)) for row in rows]
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    if not all(OWN_NAME.fullmatch(row[key]) for row in found for key in IN_FILE_NAMES if key in row):
+        raise ReadWriteError(
+            f"{path}: names a contrast or a map as bidsglm does not; run the participant again (--overwrite)"
+        )
+    return found
 
 
 def number(cell: str) -> float:

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bidsglm.errors import BidsglmError
-from bidsglm.outputs.names import read_json
-
-SUMMARY = "_desc-bidsglm_summary.json"
+from bidsglm.outputs.summary_reading import SUMMARY, read_summary
 
 
 def failure_path(output_dir: Path, participant: str) -> Path:
@@ -33,13 +31,13 @@ def unit_summaries(output_dir: Path, participant: str) -> list[dict[str, Any]]:
     ReadWriteError
         When one is damaged.
     """
-    return [read_json(path) for path in summary_paths(output_dir, participant)]
+    return [read_summary(path) for path in summary_paths(output_dir, participant)]
 
 
 def earlier_summary(path: Path) -> dict[str, Any]:
     """What an earlier run left; nothing where there is none or it cannot be read."""
     try:
-        return read_json(path) if path.exists() else {}
+        return read_summary(path) if path.exists() else {}
     except BidsglmError:
         return {}
 

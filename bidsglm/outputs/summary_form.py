@@ -30,6 +30,7 @@ class SupplementForm(Form):
     digest: Text = ""
     files: list[Text] = []
     warnings: list[Text] = []
+    error: Text = ""
 
 
 class ConfigurationForm(Form):

@@ -7,6 +7,7 @@ the first, and not always the second.
 
 import hashlib
 import os
+import re
 import shutil
 import time
 import uuid
@@ -14,7 +15,11 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
+from bidsglm.outputs.confinement import is_confined
+
 SUFFIX = ".tmp"
+NAME = re.compile(rf"\.\w+-\d+-\w+{re.escape(SUFFIX)}")
+"""Of a temporary file: where, which process, which file."""
 ABANDONED = 24 * 3600.0
 """s; no file takes that long to write, even on a machine whose clock is hours off."""
 ABANDONED_FOLDER = 60 * 24 * 3600.0
@@ -95,7 +100,7 @@ def is_left_over(
 def remove_left_over(paths: Iterable[Path]) -> None:
     """Remove what killed processes left; other names than those of temporary files are passed over."""
     for path in paths:
-        if not (path.name.startswith(".") and path.suffix == SUFFIX):
+        if not (NAME.fullmatch(path.name) and is_confined(path.parent)):
             continue
         try:
             _remove_if_left_over(path)
@@ -104,8 +109,8 @@ def remove_left_over(paths: Iterable[Path]) -> None:
 
 
 def _remove_if_left_over(path: Path) -> None:
-    age = time.time() - path.stat().st_mtime
-    if path.is_dir():
+    age = time.time() - path.lstat().st_mtime
+    if path.is_dir() and not path.is_symlink():
         if is_left_over(path.name, age, ABANDONED_FOLDER):
             shutil.rmtree(path)
     elif is_left_over(path.name, age):

@@ -1,13 +1,18 @@
 """Writes that leave nothing half-written behind, whatever happens to the process or beside it."""
 
+import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
 from bidsglm.errors import CannotCreateError, ReadWriteError
+from bidsglm.outputs.confinement import check_confined
 from bidsglm.outputs.temporary import temporary_path
+
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""No permission, or a read-only file system"""
 
 
 def create_folder(path: Path) -> None:
@@ -16,8 +21,9 @@ def create_folder(path: Path) -> None:
     Raises
     ------
     CannotCreateError
-        Where the file system does not let us.
+        Where the file system does not let us, or a link leads out of the output folder.
     """
+    check_confined(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -115,7 +121,12 @@ def _rename(temporary: Path, path: Path) -> None:
         raise _unwritable(path, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> ReadWriteError:
+def _unwritable(path: Path, error: OSError) -> CannotCreateError | ReadWriteError:
+    """Say why: a place that is closed to us is another matter than one that is full or fails."""
+    if error.errno in CLOSED:
+        return CannotCreateError(
+            f"{path}: cannot be written ({error.strerror}); choose an output folder you may write to"
+        )
     return ReadWriteError(f"{path}: cannot be written ({error.strerror}); free space or check permissions")
 
 
@@ -146,31 +157,10 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def remove_files(output_dir: Path, names: Iterable[str]) -> None:
-    """Remove files that are no longer results, and the folders that this leaves empty.
-
-    Parameters
-    ----------
-    output_dir
-        Root of the results, which stays.
-    names
-        Relative to it; those that are gone already do no harm.
-    """
-    for path in [output_dir / name for name in names]:
-        path.unlink(missing_ok=True)
-        for folder in path.parents:
-            if folder == output_dir:
-                break
-            try:
-                folder.rmdir()
-            except OSError:  # it holds something, or is gone
-                break
-
-
 def write_shared(path: Path, text: str) -> None:
     """`write_text` for a file that every job writes alike; one that is there already stays as it is."""
     try:
-        same = path.read_bytes() == text.encode()
+        same = path.is_file() and path.read_bytes() == text.encode()
     except OSError:
         same = False
     if not same:

@@ -49,7 +49,10 @@ class Written(NamedTuple):
 def _dataset_name(bids_dir: Path) -> str:
     """Name of the raw data set, else of its folder."""
     path = bids_dir / "dataset_description.json"
-    name = read_json(path).get("Name") if path.exists() else None
+    try:
+        name = read_json(path).get("Name") if path.exists() else None
+    except BidsglmError:  # it may have changed since the participants were fitted
+        name = None
     return str(name or bids_dir.resolve().name)
 
 

@@ -11,6 +11,7 @@ from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.model import Floats
 from bidsglm.outputs.names import clusters_name, map_name, number, read_json, read_table
+from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.pages.unit import written
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.figures import ContrastImages, contrast_figures
@@ -58,7 +59,7 @@ def group_maps(output_dir: Path, name: str) -> GroupMaps:
         When a map or table of the summary is missing or damaged.
     """
     path = output_dir / "group" / f"{name}_desc-group_summary.json"
-    summary = read_json(path) if path.exists() else {}
+    summary = read_group_summary(path) if path.exists() else {}
     place = _Place(output_dir / "group", name)
     contrasts, behind = [], None
     tables: dict[str, list[Row]] = {}

@@ -8,9 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import bidsglm
-from bidsglm.outputs.names import read_json, write_text
+from bidsglm.outputs.names import write_text
 from bidsglm.outputs.stillness import settled, snapshot
 from bidsglm.outputs.summaries import errors_of, failure_path, summary_paths, unit_summaries
+from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.pages.unit import UnitFiles, unit_report
 from bidsglm.report.html import About, ParticipantReport, participant_page
 
@@ -52,7 +53,7 @@ def page_is_current(output_dir: Path, participant: str) -> bool:
 
 def _write_participant_page(output_dir: Path, participant: str) -> None:
     marker = failure_path(output_dir, participant)
-    errors = list(read_json(marker).get("errors", [])) if marker.exists() else []
+    errors = list(read_summary(marker).get("errors", [])) if marker.exists() else []
     figures_dir = output_dir / f"sub-{participant}" / "figures"
     units = []
     for summary in unit_summaries(output_dir, participant):

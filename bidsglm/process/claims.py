@@ -94,7 +94,7 @@ class Claim:
 
 
 @contextmanager
-def claimed(output_dir: Path, wanted: Mapping[str, str], tell: Tell) -> Iterator[tuple[Claim, ...]]:
+def claimed(output_dir: Path, wanted: Mapping[str, str], tell: Tell) -> Iterator[Mapping[str, Claim]]:
     """Hold claims while the block runs.
 
     A job that makes the same is waited for; one that makes something else is not.
@@ -118,15 +118,15 @@ def claimed(output_dir: Path, wanted: Mapping[str, str], tell: Tell) -> Iterator
     folder = output_dir.joinpath(*FOLDER)
     create_folder(folder)
     with ExitStack() as held:
-        claims = []
+        claims: dict[str, Claim] = {}
         for name in sorted(wanted):  # the same order in all jobs, so that no two wait for each other
             claim = Claim(folder / f"{name}.json", wanted[name])
             _take(claim, tell)
             DOOMED.add(str(claim.path))
             held.callback(_let_go, claim)
-            claims.append(claim)
-        held.enter_context(_heartbeat(claims))
-        yield tuple(claims)
+            claims[name] = claim
+        held.enter_context(_heartbeat(tuple(claims.values())))
+        yield claims
 
 
 def _let_go(claim: Claim) -> None:
@@ -135,7 +135,7 @@ def _let_go(claim: Claim) -> None:
 
 
 @contextmanager
-def _heartbeat(claims: list[Claim]) -> Iterator[None]:
+def _heartbeat(claims: tuple[Claim, ...]) -> Iterator[None]:
     """Touch the claims now and then, in a thread of its own."""
     over = threading.Event()
 

@@ -23,7 +23,7 @@ SHOW_CURSOR = "\x1b[?25h"
 """A progress bar has hidden it."""
 
 DOOMED: set[str] = set()
-"""Folders that go with the process."""
+"""Folders and files that go with the process."""
 
 
 @contextmanager
@@ -58,9 +58,12 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def end_at_once(code: int) -> NoReturn:
-    """End this process whatever it is doing, and remove its temporary folders."""
-    for folder in DOOMED:
-        shutil.rmtree(folder, ignore_errors=True)
+    """End this process whatever it is doing, and remove its temporary folders and its claims."""
+    for path in tuple(DOOMED):
+        try:
+            os.unlink(path)
+        except OSError:  # a folder, or gone
+            shutil.rmtree(path, ignore_errors=True)
     os._exit(code)
 
 

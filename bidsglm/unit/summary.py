@@ -137,21 +137,33 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
 
 
 def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str:
-    """Changes when the model, the backends, bidsglm, an input file or the timing in its metadata change."""
+    """Changes when the model, the backends, bidsglm, an input file or the timing in its metadata change.
+
+    By which of its names a folder is called changes nothing.
+    """
     files = [f for run in unit.runs for f in (run.bold, run.events, run.confounds, run.mask) if f is not None]
-    stamps = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    stamps = [(_name(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     timing = [(run.repetition_time, run.start_time, run.dropped) for run in unit.runs]
     facts = [
         bidsglm.__version__,
         settings.backends,
         settings.matching,
         settings.attribution,
-        asdict(replace(model, group=(), above=Above(model.above.contrasts))),
+        asdict(replace(model, group=(), origin="", above=Above(model.above.contrasts))),
         stamps,
         timing,
     ]
     text = json.dumps(facts, default=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _name(file: Path) -> str:
+    """One name of a file, from wherever it is called; a link of its own, as git-annex makes, stays.
+
+    >>> _name(Path("a/../b.nii")) == str(Path("b.nii").absolute())
+    True
+    """
+    return str(file.parent.resolve() / file.name)
 
 
 def is_finished(unit: Unit, output_dir: Path, digest: str) -> bool:

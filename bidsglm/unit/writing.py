@@ -1,7 +1,7 @@
 """A fitted unit -> its files: maps, designs, tables, and the summary that makes it finished."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from bidsglm.attribution.engine import Explanation
 from bidsglm.dataset.images import map_bytes
 from bidsglm.errors import ReadWriteError
 from bidsglm.model import DesignMatrix, Unit
+from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.names import (
     clusters_name,
     map_name,
@@ -18,7 +19,7 @@ from bidsglm.outputs.names import (
     write_table,
 )
 from bidsglm.outputs.summaries import all_files, earlier_summary
-from bidsglm.outputs.writes import remove_files, together
+from bidsglm.outputs.writes import together
 from bidsglm.unit.comparison import write_agreement, write_attribution, write_diagnosis, write_differences
 from bidsglm.unit.files import (
     OUTSIDE,
@@ -137,11 +138,28 @@ def check_alone(path: Path, digest: str) -> None:
         )
 
 
-def write_unit(fitted: Fitted, explanation: Explanation | None, output_dir: Path, stamp: Stamp) -> None:
+def write_unit(
+    fitted: Fitted,
+    explanation: Explanation | None,
+    output_dir: Path,
+    stamp: Stamp,
+    confirm: Callable[[], None] = lambda: None,
+) -> None:
     """Write all files of a fitted unit, the summary last; then remove what only an earlier run had.
 
     Supplements of an earlier fit are not those of this one: they go too.
     All files get their names together, once all are written, so that a full disk leaves an earlier fit whole.
+
+    Parameters
+    ----------
+    fitted, explanation
+        What is written.
+    output_dir
+        Where to.
+    stamp
+        Of the run.
+    confirm
+        Called just before the files get their names; raises when the unit is another job's by then.
 
     Raises
     ------
@@ -155,7 +173,8 @@ def write_unit(fitted: Fitted, explanation: Explanation | None, output_dir: Path
         reasons = _write_results(writer, explanation)
         earlier = all_files(earlier_summary(path)) | set(writer.files)
         write_json(path, _unfinished(writer.unit, digest, earlier))
+        confirm()
         batch.commit(first=path)
     check_alone(path, digest)
     write_json(path, {**unit_summary(fitted, stamp), **reasons, "files": writer.files})
-    remove_files(output_dir, earlier - set(writer.files))
+    remove_own(output_dir, f"sub-{writer.unit.participant}", earlier - set(writer.files))

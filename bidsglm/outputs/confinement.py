@@ -16,6 +16,9 @@ from bidsglm.messages import LOG
 OWN_NAME = re.compile(r"[\w+][\w+.%-]*")
 """A file's or folder's name as we make them: no separator, no dot in front."""
 
+OF_ALL = (".html", ".json", ".md", ".toml")
+"""Endings of the files at the root, which belong to nobody alone."""
+
 _root: ContextVar[Path | None] = ContextVar("root", default=None)
 
 
@@ -63,17 +66,19 @@ def lies_below(root: Path, path: Path) -> bool:
 
 
 def is_own_name(name: object, folder: str) -> bool:
-    """Whether a name relative to the output folder may be that of a file of ours below a folder of it.
+    """Whether a name relative to the output folder may be that of a file of ours.
 
     >>> is_own_name("sub-01/func/sub-01_task-x_mask.json", "sub-01")
     True
-    >>> [is_own_name(name, "sub-01") for name in ("/etc/passwd", "sub-01/../x", "sub-02/x", "sub-01", 5)]
+    >>> [is_own_name(name, "sub-01") for name in ("/etc/passwd", "sub-01/../x", "sub-02/x", "README.md", 5)]
     [False, False, False, False, False]
     """
     if not isinstance(name, str):
         return False
     parts = name.split("/")
-    return len(parts) > 1 and parts[0] == folder and all(map(OWN_NAME.fullmatch, parts))
+    if not all(map(OWN_NAME.fullmatch, parts)):
+        return False
+    return parts[0] == folder if len(parts) > 1 else not name.endswith(OF_ALL)
 
 
 def remove_own(output_dir: Path, folder: str, names: Iterable[object]) -> None:

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 Label = Annotated[str, Field(pattern=r"^[0-9A-Za-z+]+$", max_length=255)]
 """As BIDS has them in file names."""
 Text = Annotated[str, Field(max_length=100_000)]
+Number = float | None
+"""null where there is none, or it is infinite"""
 
 
 class Form(BaseModel):
@@ -61,6 +63,45 @@ class SummaryForm(Form):
     errors: list[Text] = []
     warnings: list[Text] = []
     files: list[Text] = []
+
+
+class PartForm(Form):
+    """The summary of a unit that is not finished: it may have little more than its errors."""
+
+    status: Text = ""
+    digest: Text = ""
+    errors: list[Text] = []
+    warnings: list[Text] = []
+    methods: list[Text] = []
+    files: list[Text] = []
+    supplements: dict[Text, SupplementForm] = {}
+
+
+class GroupContrastForm(Form):
+    """A contrast over participants."""
+
+    label: Label
+    contrast: Label
+    name: str
+    group_contrast: str
+    test: Literal["t", "F"]
+    participants: list[str]
+    n: int
+    left_out: dict[str, str]
+    dof: dict[str, list[Number]]
+    thresholds: dict[str, dict[str, Number]]
+    n_voxels: dict[str, int]
+    effect_units: dict[str, str] | None = None
+
+
+class GroupForm(Form):
+    """The summary of a group's maps."""
+
+    notes: list[str] = []
+    methods: list[str] = []
+    errors: list[str] = []
+    files: list[str] = []
+    contrasts: list[GroupContrastForm] = []
 
 
 def summary_fault(summary: Mapping[str, Any]) -> str:

@@ -2,57 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.confinement import is_own_name
 from bidsglm.outputs.names import read_json
-from bidsglm.outputs.summary_form import Form, Label, SupplementForm, Text, summary_fault
+from bidsglm.outputs.summary_form import GroupForm, PartForm, summary_fault
 
 SUMMARY = "_desc-bidsglm_summary.json"
-Number = float | None
-"""null where there is none, or it is infinite"""
-
-
-class PartForm(Form):
-    """The summary of a unit that is not finished: it may have little more than its errors."""
-
-    status: Text = ""
-    digest: Text = ""
-    errors: list[Text] = []
-    warnings: list[Text] = []
-    methods: list[Text] = []
-    files: list[Text] = []
-    supplements: dict[Text, SupplementForm] = {}
-
-
-class GroupContrastForm(Form):
-    """A contrast over participants."""
-
-    label: Label
-    contrast: Label
-    name: str
-    group_contrast: str
-    test: Literal["t", "F"]
-    participants: list[str]
-    n: int
-    left_out: dict[str, str]
-    dof: dict[str, list[Number]]
-    thresholds: dict[str, dict[str, Number]]
-    n_voxels: dict[str, int]
-    effect_units: dict[str, str] | None = None
-
-
-class GroupForm(Form):
-    """The summary of a group's maps."""
-
-    notes: list[str] = []
-    methods: list[str] = []
-    errors: list[str] = []
-    files: list[str] = []
-    contrasts: list[GroupContrastForm] = []
 
 
 def read_group_summary(path: Path) -> dict[str, Any]:

@@ -138,10 +138,7 @@ def page(found: Differences) -> str:
     parts = [introduction, "## Worst case of each quantity", summary(found), quantile, "## Every case"]
     parts += [section(title, found) for title in SECTIONS]
     fitlins = FITLINS.read_text(encoding="utf-8").strip()
-    return "
-
-".join([*parts, EXCEPTIONS, "## Not covered, and why", not_covered, fitlins]) + "
-"
+    return "\n\n".join([*parts, EXCEPTIONS, "## Not covered, and why", not_covered, fitlins]) + "\n"
 
 
 def main() -> None:

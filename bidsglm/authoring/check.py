@@ -1,12 +1,14 @@
 """What a model file would do, in words, and with data: on the runs of a participant, drawn too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bidsglm.authoring.words import document_lines
+from bidsglm.dataset.participants import doubts, read_participants
 from bidsglm.dataset.roots import find_participants
 from bidsglm.errors import NothingMatchedError, UsageError
-from bidsglm.model import Settings
+from bidsglm.model import CONSTANT, Settings
 from bidsglm.outputs.writes import write_bytes
 from bidsglm.report.figures import design_figure
 from bidsglm.statsmodel.dialects import translated
@@ -62,10 +64,27 @@ def _data_lines(settings: Settings, figure: Path | None) -> Iterator[str]:
                 _draw(prepared, figure)
                 drawn = True
             yield from _unit_lines(prepared)
+    yield from _group_lines(settings, participants)
     if not drawn and figure is not None:
         raise NothingMatchedError(f"{settings.bids_dir}: no run to draw; widen the filters")
     if figure is not None:
         yield f"{figure}: the design of the first run"
+
+
+def _group_lines(settings: Settings, participants: Sequence[str]) -> Iterator[str]:
+    """Who would be in each group analysis by participants.tsv, and what stands against it."""
+    model = model_from_file(settings)
+    nodes = model.group if model else ()
+    for node in nodes:
+        if doubts(settings.bids_dir, (node,), participants):
+            continue
+        asked = node if node.by_contrast else replace(node, x=(CONSTANT,))
+        people = read_participants(settings.bids_dir, asked, participants)
+        yield f"  node {node.name}: {len(participants) - len(people.left_out)} participants"
+        yield from (f"    sub-{label} is left out: {why}" for label, why in people.left_out.items())
+    yield from (
+        f"  the group level will not run: {doubt}" for doubt in doubts(settings.bids_dir, nodes, participants)
+    )
 
 
 def _draw(prepared: Prepared, path: Path) -> None:

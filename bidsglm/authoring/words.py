@@ -80,8 +80,8 @@ def _origin(name: str, convolved: Sequence[str], model: ModelSpecification) -> s
         functions = len(model.hrf.suffixes)
         columns = f", {functions} columns for each" if functions > 1 else ""
         return f"{several}convolved with {model.hrf.model}{columns}"
-    made = " or as the transformations make them" if model.transformations else ""
-    return f"{several}as they stand in the confounds{made}"
+    made = "as the transformations make them, or " if model.transformations else ""
+    return f"{several}{made}as they stand in the confounds or in events.tsv"
 
 
 def settings_lines(model: ModelSpecification, skipped: Sequence[str] = NEED_DATA) -> Iterator[str]:

@@ -113,7 +113,7 @@ def test_check_says_every_level_in_words(tmp_path: Path, capsys: Said) -> None:
         "can be fitted with spm and nilearn",
         "Data: task tap",
         "trial_type.move, trial_type.look: convolved with spm",
-        "trans_?: all that there are, as they stand in the confounds",
+        "trans_?: all that there are, as they stand in the confounds or in events.tsv",
         "cut-off 128 s",
         "move - look (t): 1 × move − 1 × look; in file names contrast-moveMinusLook",
         "Subject node person: runs of a participant, fixed effects, one for each contrast",
@@ -147,6 +147,21 @@ def test_check_with_data_counts_scans_events_and_columns_and_draws(
     assert "contrast move - look (t)\n" in said
     assert picture.read_text().startswith("<?xml")
     assert "nilearn" in picture.read_text()
+
+
+def test_check_with_data_says_who_is_in_the_group(study: Path, tmp_path: Path, capsys: Said) -> None:
+    model = write(tmp_path, whole_model())
+    assert main(["model", "--check", str(model), str(study)]) == 0
+    assert "the group level will not run: " in capsys.readouterr().out
+    people = study / "participants.tsv"
+    people.write_text("participant_id\tage\nsub-01\t30\nsub-02\tn/a\n")
+    try:
+        assert main(["model", "--check", str(model), str(study)]) == 0
+        said = capsys.readouterr().out
+        assert "node everybody: 1 participants\n    sub-02 is left out: " in said
+        assert "will not run" not in said
+    finally:
+        people.unlink()
 
 
 @pytest.mark.parametrize(

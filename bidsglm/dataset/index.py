@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bidsglm.dataset.roots import DESCRIPTION, read_description
-from bidsglm.errors import CannotCreateError, DataError
+from bidsglm.errors import CannotCreateError, DataError, ReadWriteError
 from bidsglm.inputs import read_json
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def find_files(index: Index, filters: Mapping[str, object]) -> list[Path]:
         found = index.layout.get(return_type="file", **pybids_filters(filters))
     except ValueError as error:
         raise DataError(f"--bids-filter-file: {error}") from error
-    return [Path(path) for path in found]
+    # A database may come from elsewhere: what it lists outside of the data set is not of it.
+    return [path for path in map(Path, found) if path.is_relative_to(index.root)]
 
 
 def pybids_filters(filters: Mapping[str, object]) -> dict[str, Any]:
@@ -252,6 +253,14 @@ def _layout(root: Path, participant: str, derivative: bool, database: Path | Non
             )
     except UnicodeEncodeError:
         raise DataError(f"{_unreadable_name(root, participant)}: its name is not UTF-8; rename it") from None
+    except OSError:
+        raise
+    except Exception as error:  # whatever pybids or its database makes of files in no known form
+        if database is None:
+            raise DataError(f"{root}: cannot be listed as a BIDS data set ({error}); correct it") from error
+        raise ReadWriteError(
+            f"{database / DATABASE_FILE}: damaged ({error}); remove it, or give another --bids-database-dir"
+        ) from error
 
 
 def _unreadable_name(root: Path, participant: str) -> Path:

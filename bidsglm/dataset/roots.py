@@ -135,6 +135,8 @@ def read_description(path: Path) -> Mapping[str, object]:
         raise InvalidBidsError(
             f'{path}: GeneratedBy must be a list of objects such as [{{"Name": "fMRIPrep"}}]; correct it'
         )
+    if not isinstance(description.get("PipelineDescription", {}), dict):
+        raise InvalidBidsError(f"{path}: PipelineDescription must be an object; correct it")
     return description
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from bidsglm.dataset.confounds import (
     COSINES,
     Confounds,
@@ -29,6 +31,9 @@ from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.nearest import hint
 
 __all__ = ["Paradigms", "paradigms", "trial_types"]
+
+LARGEST_POWER = 1e100
+"""Of a modulator's values: their squares are still finite."""
 
 
 class Paradigms(NamedTuple):
@@ -163,9 +168,17 @@ def _modulators(table: Table, condition: Condition, model: ModelSpecification) -
             f"{table.path}: transformations change the events of {condition.name}, which "
             f"ParametricModulations {wanted[0].name} needs as they are; use one or the other"
         )
-    return tuple(
+    made = tuple(
         Modulator(m.name, event_values(table, m.column, events, condition.name), m.order) for m in wanted
     )
+    for modulator, asked in zip(made, wanted, strict=True):
+        size = float(np.abs(modulator.values).max(initial=0))
+        if size > LARGEST_POWER ** (1 / modulator.order):
+            raise DataError(
+                f"{table.path}: {asked.column} is up to {size:g}, whose power of {modulator.order} is beyond "
+                "all measure; scale it, or lower PolynomialExpansion"
+            )
+    return made
 
 
 def _check_modulations(model: ModelSpecification, conditions: Sequence[str]) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from bidsglm.cli import main
 from tests import tiny
-from tests.hostile.row import Place, Row, checked, nested, words
+from tests.hostile.row import Place, Row, checked, nested, setting, words
 
 HEADER = "onset\tduration\ttrial_type\n"
 DIM, DATATYPE, OFFSET, SLOPE, INTERCEPT, SFORM = 40, 70, 108, 112, 116, 280
@@ -293,7 +294,51 @@ IMAGES: Mapping[str, Row] = {
     "affine infinite": image("bold", 65, "affine", "anew", edits=((SFORM, "<f", float("inf")),)),
     "half of a pair": image("bold", 65, "pair", "convert", edits=((344, "<4s", b"ni1\0"),)),
 }
-ROWS = checked({**EVENTS, **CONFOUNDS, **SIDECARS, **IMAGES})
+
+
+def huge_modulator(place: Place) -> list[str]:
+    """Values whose twentieth power is infinite."""
+    lines = [f"{10 * i}\t1\t{('move', 'look')[i % 2]}\t{i + 1}e29" for i in range(8)]
+    place.events.write_text("onset\tduration\ttrial_type\trt\n" + "\n".join(lines) + "\n")
+    asked = {"Name": "rt", "Conditions": ["trial_type.move"], "Values": "rt", "PolynomialExpansion": 20}
+    return setting(("Nodes", 0, "Model", "Software", "SPM", "ParametricModulations"), [asked])(place)
+
+
+def damaged_database(place: Place) -> list[str]:
+    """An index that another program left, younger than the data."""
+    folder = place.study.parent / "database"
+    given = ["--bids-database-dir", str(folder)]
+    main([str(place.study), str(place.study.parent / "elsewhere"), "participant", "--dry-run", "-q", *given])
+    for path in folder.rglob("*.sqlite"):
+        path.write_bytes(b"no database" * 100)
+        os.utime(path, (4e9, 4e9))
+    return given
+
+
+def derivative_description(text: str) -> Change:
+    def make(place: Place) -> None:
+        (place.study / "derivatives" / "fmriprep" / "dataset_description.json").write_text(text)
+
+    return make
+
+
+def name_in_latin(place: Place) -> None:
+    (place.events.parent / os.fsdecode(b"sub-01_task-\xff_bold.json")).write_text("{}")
+
+
+OTHERS: Mapping[str, Row] = {
+    "modulator of 1e29 to the power of 20": Row(
+        huge_modulator, 65, ("events.tsv", "rt is up to", "lower PolynomialExpansion")
+    ),
+    "database is damaged": Row(damaged_database, 74, ("layout_index.sqlite", "damaged", "remove it")),
+    "pipeline described by a list": Row(
+        derivative_description('{"Name": "a", "BIDSVersion": "1.9.0", "PipelineDescription": ["x"]}'),
+        16,
+        ("dataset_description.json", "PipelineDescription", "correct"),
+    ),
+    "file name is no UTF-8": Row(name_in_latin, 65, (r"\udcff_bold.json", "not UTF-8", "rename")),
+}
+ROWS = checked({**EVENTS, **CONFOUNDS, **SIDECARS, **IMAGES, **OTHERS})
 MEMORY = {
     "more memory than --mem": Row(
         words("--mem", "100M"), 75, ("bold.nii.gz is 9 x 10 x 8 x 70", "--mem 100 MB")

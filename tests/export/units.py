@@ -245,6 +245,16 @@ CASES: Mapping[str, Case] = {
         },
         change=give_reaction_times,
     ),
+    "variable over time": Case(
+        with_contrasts(
+            tiny.model(
+                X=["trial_type.*", "trans_x", "trans_y", 1],
+                HRF={"Variables": ["trial_type.*", "trans_x"], "Model": "spm + derivative"},
+            ),
+            contrast("moved", {"trans_x": 1}),
+            contrast("move", {MOVE: 1}),
+        ),
+    ),
     "names": Case(
         with_contrasts(
             tiny.model(

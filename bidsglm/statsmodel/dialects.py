@@ -91,7 +91,7 @@ def _refuse(document: Json, top: Place) -> None:
     if "Steps" in document:
         raise top.at("Steps").fault(
             "the form before version 1.0: write Nodes (Level, Name, GroupBy, Model) and Edges instead, "
-            "HRF for what Convolve made, DummyContrasts in place of AutoContrasts"
+            "or let bidsglm model --upgrade OLD.json NEW.json write them where that is possible"
         )
     for i, node in _nodes(document):
         _refuse_transformer(node, top.at("Nodes", i, "Transformations"))

@@ -114,3 +114,10 @@ def test_everything_cited_is_referenced_and_the_reverse():
     assert set(cited(texts)) == set(REFERENCES.values())
     for key, text in REFERENCES.items():
         assert text.startswith(key.split()[0].rstrip(","))
+
+
+def test_cosines_of_the_model_are_named_as_the_filter() -> None:
+    own = ModelSpecification("m", ("trial_type.go", "cosine*"), high_pass=float("inf"), own_cosines=True)
+    texts = paragraphs(own, ())
+    said = [text for text in texts if "High-pass filter: fMRIPrep's cosine regressors" in text]
+    assert len(said) == 2

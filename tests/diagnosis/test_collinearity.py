@@ -108,6 +108,16 @@ def test_condition_number_of_orthonormal_columns_is_one():
     assert_allclose(found.condition_number, 1, rtol=ROUNDING)
 
 
+def test_condition_number_is_that_of_the_columns_at_unit_length():
+    X = np.column_stack([noise(2) * [1.0, 50.0], np.ones(N_SCANS)])
+    X[:, 1] += 40 * X[:, 0]
+    design = DesignMatrix(("trial_type.a", "trial_type.b", "constant"), X, np.zeros((N_SCANS, 0)))
+    found = diagnosis(design, Paradigm(TIME, N_SCANS, None, (), (), np.zeros((N_SCANS, 0))))
+    expected = np.linalg.cond(X / np.linalg.norm(X, axis=0))
+    assert_allclose(found.condition_number, expected, rtol=1e-10)
+    assert expected > 1.5
+
+
 def test_filled_run_shows_only_beside_the_constant():
     run = review(paradigm(blocks("rest", 0), blocks("movement", 20)))
     for found in run.diagnoses.values():

@@ -103,7 +103,7 @@ def trial_types(runs: Sequence[Run]) -> tuple[str, ...]:
     paths = [run.events for run in runs if run.events is not None]
     found = {name for path in paths for name in trial_types_of(read_events(path))}
     if not found:
-        where = ", ".join(map(str, paths)) or ", ".join(str(run.bold) for run in runs)
+        where = ", ".join(map(str, dict.fromkeys(paths))) or ", ".join(str(run.bold) for run in runs)
         raise DataError(f"{where}: no events with a trial_type; add them or exclude the run (--run-label)")
     return tuple(sorted(found))
 

@@ -158,6 +158,11 @@ def test_headers_of_raw_images_do_not_matter() -> None:
     assert relevant_issues([Issue("NIFTI_HEADER_UNREADABLE", "/sub-01/func/a_bold.nii.gz", "")], ["01"]) == []
 
 
+def test_scans_table_that_lists_images_elsewhere_does_not_stop_a_fit() -> None:
+    missing = Issue("SCANS_FILENAME_NOT_MATCH_DATASET", "/sub-01/sub-01_scans.tsv", "")
+    assert relevant_issues([missing], ["01"]) == []
+
+
 def test_faults_of_recordings_that_no_fit_needs_do_not_stop_it() -> None:
     places = ("ses-meg/meg/sub-01_meg.json", "dwi/sub-01_dwi.json", "ses-mri/func/sub-01_x.json")
     found = [Issue("ENTITY_NOT_IN_RULE", f"/sub-01/{place}", "") for place in places]

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bidsglm import participant
@@ -34,6 +35,8 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _shorten(study: Path, label: str, n_scans: int) -> None:
     folder = study / "derivatives" / "fmriprep" / "sub-01" / "func"
     stem = f"sub-01_task-{tiny.TASK}_{label}"
+    raw = study / "sub-01" / "func" / f"{stem}_bold.nii.gz"
+    tiny.write_image(raw, np.zeros((2, 2, 2, n_scans), dtype=np.int16))
     tiny.write_image(
         folder / f"{stem}_space-{tiny.SPACE}_desc-preproc_bold.nii.gz", tiny.bold(1)[..., :n_scans]
     )

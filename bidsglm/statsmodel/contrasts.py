@@ -12,7 +12,7 @@ import numpy as np
 
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, TRIAL_TYPE, ContrastSpecification, ModelSpecification
-from bidsglm.statsmodel.globs import matching
+from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.modulations import TIME
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
@@ -292,7 +292,9 @@ def _dummy_contrasts(
     found: list[str] = []
     for pattern in model.dummy_contrasts:
         regressors = _dummy_regressors(pattern, model, columns)
-        if not regressors and pattern != ALL_CONDITIONS:
+        # A glob of X that finds nothing adds nothing, neither a column nor a contrast.
+        adds_nothing = pattern == ALL_CONDITIONS or (is_glob(pattern) and pattern in model.x)
+        if not regressors and not adds_nothing:
             if not _never_had(pattern, model, elsewhere):
                 raise DataError(
                     f"{_origin(model)}: DummyContrasts: no run has a regressor {pattern!r}"

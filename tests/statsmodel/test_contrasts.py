@@ -345,3 +345,11 @@ def test_models_of_all_reference_cases_resolve_to_the_contrasts_they_list(
         bases = len(reference.suffixes(spec["bases"]))
         assert len(specification.hrf.suffixes) == bases
         assert specification.nilearn.slice_time_ref == (spec["fmri_t0"] - 1) / spec["fmri_t"]  # type: ignore[operator]
+
+
+def test_a_glob_of_x_that_finds_nothing_has_no_dummy_contrast() -> None:
+    specification = ModelSpecification(
+        "m", ("trial_type.go", "gain*"), dummy_contrasts=("trial_type.*", "gain*"), convolved=("*",)
+    )
+    found = resolve_contrasts(specification, [("trial_type.go", "constant")])
+    assert [contrast.name for contrast in found.contrasts] == ["go"]

@@ -24,6 +24,8 @@ from bidsglm.statsmodel.nearest import hint
 
 FEWEST = 2
 """Groups that can be told apart, and participants that make a group."""
+LARGEST_COVARIATE = 1e12
+"""Beside a mean of ones, larger values leave no digit of it."""
 ROUNDING = 1e-9
 
 
@@ -205,6 +207,11 @@ def _add(
             made.faults.extend(_single(groups, people, rows))
         else:
             numbers = np.array(values, dtype=np.float64)
+            if np.abs(numbers).max(initial=0) > LARGEST_COVARIATE:
+                raise DataError(
+                    f"{people.path}: column {own!r} is up to {np.abs(numbers).max():g}, beyond all measure; "
+                    "correct it, or give it in another unit"
+                )
             made.columns[own] = numbers - numbers.mean() if column.as_measured and len(numbers) else numbers
             if not column.factor:
                 made.covariates.append(own)

@@ -182,6 +182,8 @@ def number(cell: str) -> float:
     >>> number("2.5"), number("n/a")
     (2.5, nan)
     """
+    if "_" in cell:  # Python's float would take 1_0
+        raise ValueError(f"{cell!r} is no number")
     return math.nan if cell in ("", "n/a") else float(cell)
 
 

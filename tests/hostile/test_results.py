@@ -11,9 +11,11 @@ import pytest
 
 from bidsglm.brainlife.run import run
 from bidsglm.cli import main
+from bidsglm.outputs.names import number
 from bidsglm.outputs.summary_form import summary_fault
 from tests import finished
 from tests.hostile.row import nested
+from tests.statsmodel.model_documents import DATASET, changed, nodes
 
 Spoil = Callable[[Path], object]
 
@@ -182,3 +184,24 @@ def test_product_is_written_although_the_results_are_hostile(
         assert json.loads((tmp_path / "product.json").read_text())["meta"]
         (tmp_path / "product.json").unlink()
     assert "unexpected" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"), [("1e400", "no number"), ("1e29", "beyond all measure"), ("1_0", "no number")]
+)
+def test_hostile_covariate_is_named(
+    cell: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], plain_figures: None
+) -> None:
+    bids, out = finished.write_group(tmp_path, 3, age=[cell, 20, 30])
+    node = {**DATASET, "Model": {"Type": "glm", "X": [1, "age"]}}
+    (out / "model-tap_smdl.json").write_text(json.dumps(changed(nodes(node))))
+    assert main([str(bids), str(out), "group"]) == 65
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if " ERROR " in line]
+    assert "participants.tsv" in line
+    assert "age" in line
+    assert said in line
+
+
+def test_digits_of_python_are_no_numbers_in_our_own_tables(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no number"):
+        number("1_0.5")

@@ -1,14 +1,15 @@
 """The command line: arguments -> Settings -> exit code."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from bidsglm.errors import (
     EXIT_FAILED,
+    NoInputError,
     UnknownLevelError,
     UsageError,
     foreseen,
@@ -16,7 +17,9 @@ from bidsglm.errors import (
 )
 from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, check_level, hyphenated
+from bidsglm.outputs.confinement import confined_to
 from bidsglm.process.signals import ended_by_signals
+from bidsglm.process.streams import say, with_streams
 from bidsglm.process.workplace import work_dir_in_use
 from bidsglm.resources import secured_address
 
@@ -98,12 +101,12 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _run(settings: Settings) -> int:
     """Run a level; the modules that need more than the command line are imported only here."""
-    if settings.output_dir.resolve() == settings.bids_dir.resolve():
-        raise UsageError(
-            f"{settings.output_dir}: results must not go into the raw data folder itself; name another"
-        )
+    from bidsglm.dataset.destination import check_destination
+
+    check_destination(settings)
     spare = None if settings.dry_run else settings.output_dir
-    with work_dir_in_use(settings.work_dir, settings.bids_dir, spare):
+    confined = confined_to(settings.output_dir)
+    with confined, work_dir_in_use(settings.work_dir, settings.bids_dir, spare):
         if settings.level == "group":
             from bidsglm.group_level import run_group
 
@@ -139,14 +142,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is not None:
         return _main(argv)
     with ended_by_signals():
-        return _main(sys.argv[1:])
+        return with_streams(lambda: _main(sys.argv[1:]))
 
 
 def _check_text(words: Sequence[str]) -> None:
     """Refuse what no file of results can hold: bytes that are no UTF-8, here or in the working folder."""
-    here = ""
-    with suppress(OSError):
+    try:
         here = os.getcwd()
+    except OSError:
+        raise NoInputError(
+            "the working folder no longer exists; change into one that does, and run the same command again"
+        ) from None
     for word in (*words, here):
         if not word.isascii() and word != word.encode(errors="replace").decode():
             raise UsageError(f"{word}: is not UTF-8 text; rename the folder or file, or give a link to it")
@@ -177,13 +183,14 @@ def _main(words: Sequence[str]) -> int:
             )
         check_level(arguments, parser)
         return _run(_settings(arguments))
+    except BrokenPipeError:
+        raise
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno == errno.ENOSPC:
+            raise  # of standard output: a file's error has its name
         return _said(error)
     except KeyboardInterrupt:
-        print(
-            "bidsglm: interrupted; finished participants are kept, run the same command to go on",
-            file=sys.stderr,
-        )
+        say("bidsglm: interrupted; finished participants are kept, run the same command to go on")
         return EXIT_FAILED
 
 
@@ -191,14 +198,13 @@ def _said(error: Exception) -> int:
     """Say in one line what went wrong; returns the exit code."""
     known = foreseen(error)
     if known is not None:
-        print(f"bidsglm: {known}", file=sys.stderr)
+        say(f"bidsglm: {known}")
         return known.exit_code
     from bidsglm.messages import log_traceback
 
     log_traceback("unexpected error")
-    print(
+    say(
         f"bidsglm: unexpected {type(error).__name__}: {one_line(str(error))}; please report it with the log "
-        "folder",
-        file=sys.stderr,
+        "folder"
     )
     return EXIT_FAILED

@@ -4,15 +4,19 @@ import argparse
 import math
 import re
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import bidsglm
 from bidsglm.errors import UsageError
 from bidsglm.resources import memory_size, scheduler_address
 from bidsglm.statsmodel.nearest import hint
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 LEVELS = {"participant": "participant", "subject": "participant", "group": "group", "dataset": "group"}
 FILTER_KEYS = ("bold", "mask", "events", "confounds")
@@ -56,6 +60,11 @@ class Formatter(argparse.HelpFormatter):
 
 class Parser(argparse.ArgumentParser):
     """argparse with the BIDS Apps exit code for a wrong command line."""
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        """Print; argparse would keep quiet about an output that is full."""
+        if message:
+            (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         """Raise what ends the program with code 64."""

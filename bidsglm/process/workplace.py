@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bidsglm.errors import CannotCreateError, UsageError
-from bidsglm.outputs.temporary import temporary_path
+from bidsglm.outputs.temporary import is_left_over, place, temporary_path
 from bidsglm.process.signals import DOOMED
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 CACHES = {"MPLCONFIGDIR": "matplotlib", "JOBLIB_TEMP_FOLDER": "joblib", "NUMBA_CACHE_DIR": "numba"}
 """Environment variable -> folder inside the work folder."""
+
+START = "bidsglm-"
+"""Of the name of a run's folder; machine and process follow, so that a later run knows whose it was."""
 
 
 @contextmanager
@@ -87,7 +90,9 @@ def _folder_of_the_run(output_dir: Path | None) -> Iterator[Path]:
 
 def _new_folder(output_dir: Path | None) -> Path:
     try:
-        return Path(tempfile.mkdtemp(prefix="bidsglm-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{START}{place()}-{os.getpid()}-"))
+        _remove_left_over(folder.parent)
+        return folder
     except OSError:
         if output_dir is None:
             raise CannotCreateError(
@@ -102,6 +107,17 @@ def _new_folder(output_dir: Path | None) -> Path:
         raise CannotCreateError(
             f"{output_dir}: cannot be written to ({error.strerror}); choose an output folder you may write to"
         ) from error
+
+
+def _remove_left_over(beside: Path) -> None:
+    """Remove the folders of runs that were killed: ours, of this machine, of processes that are gone."""
+    for folder in beside.glob(f"{START}{place()}-*-*"):
+        try:
+            mine = folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
+        except OSError:  # gone
+            continue
+        if mine and is_left_over(f".{folder.name.removeprefix(START)}", age=0.0):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_writable(work_dir: Path, folder: Path) -> None:

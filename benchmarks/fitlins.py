@@ -29,7 +29,10 @@ from tests.ten_models import documents  # noqa: E402
 from tests.ten_models.study import N_SCANS, TASK, write_study  # noqa: E402
 
 PARTICIPANTS, RUNS = ("01", "02", "03"), ("run-1", "run-2")
-NILEARN = {"Nilearn": {"NoiseModel": "ar1", "SliceTimeRef": 0}}
+SOFTWARE = {
+    "SPM": {"SerialCorrelation": "none"},
+    "Nilearn": {"NoiseModel": "ar1", "SliceTimeRef": 0},
+}
 """FitLins' settings: nilearn's AR(1), per cent of the voxel's mean, sampled at the scans' starts."""
 PREFIX = "fitlins_"
 """Of FitLins' columns among the confounds."""
@@ -49,7 +52,7 @@ def models() -> dict[str, dict[str, Any]]:
     node |= documents.instructions(factor, convolve)
     dense["Nodes"][0]["Model"]["X"][3:3] = ["cosine*"]
     for document in (cosines, dense):
-        document["Nodes"][0]["Model"]["Software"] = NILEARN
+        document["Nodes"][0]["Model"]["Software"] = SOFTWARE
     return {"cosines in X": cosines, "convolved series": dense}
 
 

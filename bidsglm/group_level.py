@@ -1,10 +1,15 @@
 """The group level in one sentence: whom there is, their tables, their maps, their page."""
 
+import hashlib
+import json
+from dataclasses import asdict, replace
+
 from bidsglm.citation import write_citation, write_methods
+from bidsglm.dataset.atlas import Atlas
 from bidsglm.dataset.roots import dataset_links
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
 from bidsglm.execution.level import new_log_dir
-from bidsglm.execution.settings_file import settings_toml
+from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
 from bidsglm.group.calibrations import write_calibrations
 from bidsglm.group.consistency import consistent_members
 from bidsglm.group.maps import write_group_maps
@@ -16,6 +21,7 @@ from bidsglm.model import Settings
 from bidsglm.outputs.names import write_dataset_files, write_text
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.pages.group import write_group_page
+from bidsglm.process.claims import claimed
 from bidsglm.process.workplace import bound_threads
 from bidsglm.regions.values import requested_atlas
 
@@ -31,6 +37,8 @@ def run_group(settings: Settings) -> int:
         When the atlas cannot be used.
     DataError
         When participants were run with different settings, and ``--allow-mixed`` is not given.
+    HeldError
+        When another job makes this group with other settings.
     """
     start_log(settings.verbosity, None)
     bound_threads(settings.omp_nthreads)
@@ -46,6 +54,22 @@ def run_group(settings: Settings) -> int:
     if settings.boilerplate_only:
         print(write_methods(settings.output_dir, {}), end="")
         return 0
+    with claimed(settings.output_dir, {"group": _digest(settings)}, LOG.warning):
+        return _make_group(members, atlas, settings)
+
+
+def _digest(settings: Settings) -> str:
+    """Changes with whatever makes the group's results others, the participants asked for among it."""
+    places = {"output_dir": settings.output_dir.resolve(), "bids_dir": settings.bids_dir.resolve()}
+    ours = asdict(replace(settings, **places))  # type: ignore[arg-type]
+    facts = {
+        key: str(value) for key, value in ours.items() if key not in OF_THE_JOB or key.endswith("_labels")
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _make_group(members: Members, atlas: Atlas | None, settings: Settings) -> int:
+    """Write the group's tables, maps and page; returns the exit code."""
     remove_left_over((settings.output_dir / "group").rglob(".*"))
     _describe_dataset(settings)
     _start_log_file(settings)

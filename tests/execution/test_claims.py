@@ -301,3 +301,15 @@ def test_a_dead_claim_goes_to_one_of_many(tmp_path: Path, quick) -> None:
         for job in jobs:
             job.join(DEADLINE)
         assert [job.exitcode for job in jobs] == [0] * PAIRS
+
+
+def test_group_that_another_job_makes_otherwise_is_left_to_it(study: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    assert main(words(study, out, "01", "02")) == 0
+    command = [str(study), str(out), "group", "-q"]
+    with claimed(out, {"group": "of another analysis"}, ignore):
+        assert main(command) == 75
+    assert "group: held by another job with other settings" in capsys.readouterr().err
+    assert not (out / "group.html").exists()
+    assert main(command) == 0
+    assert (out / "group.html").exists()

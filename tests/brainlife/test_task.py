@@ -69,7 +69,8 @@ def test_image_is_pinned_and_the_environment_clean(task: Path) -> None:
 def test_product_is_small_and_says_how_well_the_packages_agree(task: Path) -> None:
     assert (task / "product.json").stat().st_size < 1.1 * MAX_BYTES
     shown = {item["type"]: item for item in product(task)["brainlife"]}
-    assert set(shown) == {"info", "plotly", "image/png"}
+    assert set(shown) == {"info", "plotly", "image/png", "warning"}
+    assert "Contrasts of the automatic model" in shown["warning"]["msg"]
     assert "look: t maps r 0.9" in shown["info"]["msg"]
     assert product(task)["tags"] == ["bidsglm", "nilearn", "spm"]
 

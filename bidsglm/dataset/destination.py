@@ -7,6 +7,7 @@ from pathlib import Path
 from bidsglm.dataset.roots import DESCRIPTION, derivative_roots
 from bidsglm.errors import BidsglmError, UsageError
 from bidsglm.model import Settings
+from bidsglm.outputs.summaries import summary_paths
 
 OURS = "bidsglm"
 LARGEST = 2**20
@@ -78,7 +79,7 @@ def _foreign(out: Path) -> str:
         return f"holds a {DESCRIPTION} that is no file"
     if out.is_dir() and not (out / "logs").is_dir():
         held = [entry.name for entry in islice(out.iterdir(), LOOKED_AT) if entry.name.startswith("sub-")]
-        if held:
+        if held and not summary_paths(out):
             return f"holds {held[0]}, and nothing that says that it is ours"
     return ""
 

@@ -148,11 +148,6 @@ PARTICIPANT = {
     "fewer scans than regressors": Case(
         lambda p: keep_scans(p, 6), 65, ("desc-preproc_bold.nii.gz", "degrees of freedom")
     ),
-    "trial type too long for a file name": Case(
-        lambda p: p.events.write_text(p.events.read_text().replace("move", "m" * 240)),
-        65,
-        ("mmm", "shorter Name"),
-    ),
     "affine of zeros": Case(
         without_affine, 65, ("desc-preproc_bold.nii.gz", "affine", "write the image anew")
     ),

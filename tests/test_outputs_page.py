@@ -94,6 +94,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     conditions = ["trial_type.move", "trial_type.look"]
     anything = {"Name": "any", "ConditionList": conditions, "Weights": [[1, 0], [0, 1]], "Test": "F"}
     model["Nodes"][0]["Contrasts"].append(anything)  # type: ignore[index]
+    mean = {"Name": "any mean", "ConditionList": [1], "Weights": [[1]], "Test": "F"}
+    group = {"Level": "Dataset", "Name": "group", "GroupBy": ["contrast"]}
+    over = {"Model": {"Type": "glm", "X": [1]}, "DummyContrasts": {"Test": "t"}, "Contrasts": [mean]}
+    model["Nodes"].append({**group, **over})  # type: ignore[attr-defined]
     tiny.write_json(root / "smdl.json", model)
     tiny.write_image(root / "atlas.nii.gz", tiny.brain())
     with pytest.MonkeyPatch.context() as patch:

@@ -16,12 +16,19 @@ from bidsglm.group.analyses import Analysis
 from bidsglm.group.members import BOTH, identity
 from bidsglm.group.tables import Table, write_part, write_rows
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
-from bidsglm.outputs.names import clusters_name, map_name, write_bytes, write_json, write_table
+from bidsglm.outputs.names import (
+    NOT_AVAILABLE,
+    clusters_name,
+    map_name,
+    write_bytes,
+    write_json,
+    write_table,
+)
 from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
 
 AGREEMENT_COLUMNS: Mapping[str, str] = {
-    "contrast": "Label of the contrast of the participants' models",
+    "contrast": "Label of the contrast of the participants' models; n/a where several stand in one model",
     "group_contrast": "Name of the contrast over participants; mean for their mean",
     **{name: text for name, text in COLUMNS.items() if name != "contrast"},
     "label": "Label of both in the names of the maps' files",
@@ -167,7 +174,10 @@ class GroupWriter:
                 *(level.inference.contrasts[index].thresholds.fwe05 for level in (spm, nilearn))
             )
             for row in agreement(first, second, spm.mask, nilearn.mask, coordinates, fwe):
-                named = {"contrast": fitted.first_level, "group_contrast": first.specification.name}
+                named = {
+                    "contrast": fitted.first_level or NOT_AVAILABLE,
+                    "group_contrast": first.specification.name,
+                }
                 self.rows.append({**named, **row, **named, "contrast_name": fitted.name, "label": label})
 
     def agreement(self) -> None:

@@ -15,6 +15,7 @@ from bidsglm.outputs.container import container
 from bidsglm.outputs.writes import create_folder, write_bytes, write_shared, write_text
 
 __all__ = [
+    "NOT_AVAILABLE",
     "clusters_name",
     "create_folder",
     "json_text",
@@ -41,6 +42,8 @@ OWN = inputs.Kind(
 LARGEST_OWN = 2**28
 """Bytes: a summary tells of a thousand contrasts, a table has a row for each of them and region."""
 
+NOT_AVAILABLE = "n/a"
+"""As BIDS writes what there is none of."""
 IN_FILE_NAMES = ("contrast", "map")
 """Columns of tables whose cells become parts of file names."""
 BIDS_VERSION = "1.10.0"
@@ -130,7 +133,7 @@ def _cell(value: object) -> str:
     if hasattr(value, "item"):
         value = value.item()
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "n/a"
+        return NOT_AVAILABLE
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -169,7 +172,8 @@ def read_table(path: Path) -> list[dict[str, str]]:
     if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
         raise ReadWriteError(f"{path}: is truncated or damaged; run the participant again (--overwrite)")
     found = [dict(zip(header, row, strict=True)) for row in rows]
-    if not all(OWN_NAME.fullmatch(row[key]) for row in found for key in IN_FILE_NAMES if key in row):
+    named = {row[key] for row in found for key in IN_FILE_NAMES if key in row}
+    if not all(OWN_NAME.fullmatch(name) for name in named - {NOT_AVAILABLE}):
         raise ReadWriteError(
             f"{path}: names a contrast or a map as bidsglm does not; run the participant again (--overwrite)"
         )
@@ -184,7 +188,7 @@ def number(cell: str) -> float:
     """
     if "_" in cell:  # Python's float would take 1_0
         raise ValueError(f"{cell!r} is no number")
-    return math.nan if cell in ("", "n/a") else float(cell)
+    return math.nan if cell in ("", NOT_AVAILABLE) else float(cell)
 
 
 def map_name(prefix: str, stat: str, desc: str, contrast: str | None = None) -> str:

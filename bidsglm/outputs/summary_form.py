@@ -81,7 +81,8 @@ class GroupContrastForm(Form):
     """A contrast over participants."""
 
     label: Label
-    contrast: Label
+    contrast: Label | Literal[""]
+    """Of the participants' models; empty where several stand in one model"""
     name: str
     group_contrast: str
     test: Literal["t", "F"]

@@ -10,7 +10,7 @@ from bidsglm.dataset.images import read_map
 from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.model import Floats
-from bidsglm.outputs.names import clusters_name, map_name, number, read_json, read_table
+from bidsglm.outputs.names import NOT_AVAILABLE, clusters_name, map_name, number, read_json, read_table
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.pages.unit import written
 from bidsglm.report.cluster_tables import ClusterReport
@@ -167,7 +167,7 @@ def _agreement(place: _Place) -> list[Row]:
 
 def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
     """Rows of a contrast, named as the page names it."""
-    key = entry["contrast"], entry.get("group_contrast", MEAN)
+    key = entry["contrast"] or NOT_AVAILABLE, entry.get("group_contrast", MEAN)
     chosen = [row for row in rows if (row["contrast"], row.get("group_contrast", MEAN)) == key]
     chosen = [row for row in chosen if row.get("label", entry["label"]) == entry["label"]]
     return tuple({**row, "contrast": entry["label"], "contrast_name": title(entry)} for row in chosen)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from bidsglm.dataset.collection import texts
 from bidsglm.dataset.tsv import MISSING, Table, read_tsv
 from bidsglm.errors import BidsglmError, DataError, NoInputError
 from bidsglm.model import CONSTANT, GroupModel
@@ -155,7 +156,7 @@ def columns_needed(model: GroupModel, columns: Sequence[str], path: Path) -> tup
                 f"{path}: has no column {name!r}{hint(name, columns)}; add it, or take it out of the Dataset "
                 f"node {model.name!r}"
             )
-    mentioned = [text for instruction in model.instructions for text in _texts(instruction)]
+    mentioned = [text for instruction in model.instructions for text in texts(instruction)]
     found += [name for name in columns if any(_mentions(text, name) for text in mentioned)]
     for name in model.x:
         column = _column_of(name, columns)
@@ -180,17 +181,6 @@ def _mentions(text: str, column: str) -> bool:
     """Whether an argument of an instruction is about a column: by name, by glob, in a query."""
     words = text.replace("(", " ").replace(")", " ").split()
     return text == column or column in words or bool(matching(text, [column]))
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
 
 
 def _rows(table: Table) -> dict[str, int]:

@@ -3,6 +3,7 @@
 Arrays have time first and voxels last; times are in seconds, distances in millimetres.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -437,6 +438,8 @@ class TimeSeries:
     """(n_scans,) SPM's global of each whole volume, header-scaled"""
     without_data: Mask | None = None
     """(n_voxels,) the same in every scan, before or after smoothing; None where nobody looked"""
+    n_global_voxels: float = math.nan
+    """Voxels that the global averages, mean over the scans; NaN where nobody counted"""
 
     @property
     def n_voxels(self) -> int:

@@ -346,7 +346,18 @@ def _noise_facts(
             np.quantile(np.stack(fit.coefficients)[fit.labels], [0.25, 0.5, 0.75], axis=0) for fit in fits
         ]
         facts["autocorrelation_quartiles"] = [np.squeeze(q).tolist() for q in quartiles]
+        facts["autoregression"] = [_coefficient_counts(fit) for fit in fits]
     return facts
+
+
+def _coefficient_counts(fit: RunFit) -> dict[str, object]:
+    """How many voxels have which coefficients."""
+    counts = np.bincount(fit.labels, minlength=len(fit.coefficients))
+    used = np.flatnonzero(counts)
+    return {
+        "coefficients": [fit.coefficients[label].tolist() for label in used],
+        "voxels": counts[used].tolist(),
+    }
 
 
 def usable_runs(estimate: Estimate, contrast: ContrastSpecification) -> tuple[int, ...]:

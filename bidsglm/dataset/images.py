@@ -19,7 +19,7 @@ from bidsglm.errors import DataError
 from bidsglm.model import Floats, Mask, Run, TimeSeries, Volume
 from bidsglm.spm.scaling import BRAIN_SHARE
 
-__all__ = ["Data", "map_bytes", "read_data", "read_map", "read_mask", "stored_global"]
+__all__ = ["Data", "global_level", "map_bytes", "read_data", "read_map", "read_mask"]
 
 CACHED_BLOCK = 2**16
 """Voxels whose float64 values, 512 KiB, stay in a processor's cache."""
@@ -104,15 +104,16 @@ class _Read(NamedTuple):
 def _read_plain(header: Header, volume: Volume, backends: Sequence[str]) -> _Read:
     positions = fortran_positions(volume.voxels)
     values = np.empty((header.n_volumes, positions.size), dtype=header.dtype.newbyteorder("="))
-    global_means = np.empty(header.n_volumes)
+    levels = np.empty((header.n_volumes, 2))
     counter = VoxelCounter(positions.size)
     for i, stored in enumerate(volumes(header)):
         # Every position is valid; without "raise" numpy need not buffer its output.
         stored.take(positions, out=values[i], mode="clip")
-        global_means[i] = stored_global(stored, header.slope, header.intercept)
+        levels[i] = global_level(stored, header.slope, header.intercept)
         counter.add(values[i])
     facts = counter.facts(header.slope, header.intercept)
-    series = TimeSeries(values, header.slope, header.intercept, global_means, facts.constant)
+    own = header.slope, header.intercept
+    series = TimeSeries(values, *own, levels[:, 0], facts.constant, float(levels[:, 1].mean()))
     return _Read(dict.fromkeys(backends, series), facts)
 
 
@@ -123,7 +124,7 @@ def _read_smoothed(header: Header, volume: Volume, backends: Sequence[str], fwhm
     size = (header.n_volumes, positions.size)
     precision = {"spm": np.dtype(np.float32), "nilearn": nilearn_precision(header)}
     values = {name: np.empty(size, dtype=precision[name]) for name in backends}
-    global_means = np.full(header.n_volumes, np.nan)
+    levels = np.full((header.n_volumes, 2), np.nan)
     before = VoxelCounter(positions.size)
     after = {name: VoxelCounter(positions.size) for name in backends}
     for i, stored in enumerate(volumes(header)):
@@ -132,7 +133,7 @@ def _read_smoothed(header: Header, volume: Volume, backends: Sequence[str], fwhm
         if by_spm is not None:
             smoothed = by_spm.smoothed(stored, header)
             values["spm"][i] = smoothed.ravel(order="F")[positions]
-            global_means[i] = stored_global(smoothed)
+            levels[i] = global_level(smoothed)
         if by_nilearn is not None:
             values["nilearn"][i] = by_nilearn.columns(stored, header)
         for name, counter in after.items():
@@ -140,11 +141,21 @@ def _read_smoothed(header: Header, volume: Volume, backends: Sequence[str], fwhm
     facts = before.facts(header.slope, header.intercept)
     # What smoothing brings over from the neighbours is no measurement of a voxel without data.
     still = facts.constant | np.logical_or.reduce([c.facts(1.0, 0.0).constant for c in after.values()])
-    return _Read({name: TimeSeries(values[name], 1.0, 0.0, global_means, still) for name in backends}, facts)
+    rest = levels[:, 0], still, float(levels[:, 1].mean())
+    return _Read({name: TimeSeries(values[name], 1.0, 0.0, *rest) for name in backends}, facts)
 
 
-def stored_global(stored: NDArray[np.generic], slope: float = 1.0, intercept: float = 0.0) -> float:
-    """SPM's global of a volume, from the values in its file.
+class GlobalLevel(NamedTuple):
+    """SPM's global of a volume."""
+
+    mean: float
+    """NaN if there is no voxel to average"""
+    n_voxels: int
+    """Voxels above an eighth of the volume's mean, which it averages"""
+
+
+def global_level(stored: NDArray[np.generic], slope: float = 1.0, intercept: float = 0.0) -> GlobalLevel:
+    """SPM's global of a volume, from the values in its file, and how many voxels it averages.
 
     Parameters
     ----------
@@ -162,15 +173,15 @@ def stored_global(stored: NDArray[np.generic], slope: float = 1.0, intercept: fl
 
     Examples
     --------
-    >>> stored_global(np.array([0, 0, 8, 12], dtype=np.int16), 2.0, 0.0)
-    20.0
+    >>> global_level(np.array([0, 0, 8, 12], dtype=np.int16), 2.0, 0.0)
+    GlobalLevel(mean=20.0, n_voxels=2)
     """
     sums = [(values.sum(), values.size) for values in _finite_blocks(stored, slope, intercept)]
     total, n_voxels = np.sum(sums, axis=0)
     level = total / max(n_voxels, 1) * BRAIN_SHARE
     brains = (values[values > level] for values in _finite_blocks(stored, slope, intercept))
     total, n_brain = np.sum([(values.sum(), values.size) for values in brains], axis=0)
-    return float(total / n_brain) if n_brain else float("nan")
+    return GlobalLevel(float(total / n_brain) if n_brain else float("nan"), int(n_brain))
 
 
 def _finite_blocks(stored: NDArray[np.generic], slope: float, intercept: float) -> Iterator[Floats]:

@@ -133,6 +133,7 @@ def _estimates(summary: Summary) -> tuple[SettingRow, ...]:
             **{
                 ESTIMATES.get(key, key.replace("_", " ")): _words(value)
                 for key, value in facts["noise"].items()
+                if key != "autoregression"
             },
         }
         for backend, facts in found.items()

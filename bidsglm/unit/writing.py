@@ -30,6 +30,7 @@ from bidsglm.unit.files import (
     stats_of,
 )
 from bidsglm.unit.fit import Fit, Fitted
+from bidsglm.unit.scales import write_scales
 from bidsglm.unit.summary import Stamp, summary_path, unit_summary
 
 
@@ -106,6 +107,7 @@ def _write_results(writer: UnitWriter, explanation: Explanation | None) -> dict[
     if len(writer.fitted.fits) == 2:
         write_differences(writer)
         write_agreement(writer)
+        write_scales(writer)
     reasons = write_diagnosis(writer)
     if explanation is not None:
         reasons |= write_attribution(writer, explanation)

@@ -15,7 +15,7 @@ from nilearn.glm.first_level import FirstLevelModel
 from nilearn.image import smooth_img
 
 from bidsglm.dataset import nifti
-from bidsglm.dataset.images import map_bytes, read_data, read_map, read_mask, stored_global
+from bidsglm.dataset.images import global_level, map_bytes, read_data, read_map, read_mask
 from bidsglm.dataset.masks import Grid, on_grid
 from bidsglm.dataset.nifti import read_header, volumes
 from bidsglm.errors import BidsglmError, DataError, NoInputError, ReadWriteError
@@ -107,14 +107,14 @@ def test_global_equals_the_one_of_the_equations(dtype: str, scaling: tuple[float
     stored[:25] = 0
     values = stored.astype(np.float64) * scaling[0] + scaling[1]
     naive = values[values > values.mean() / 8].mean()
-    np.testing.assert_allclose(stored_global(stored, *scaling), naive, rtol=GLOBAL)
+    np.testing.assert_allclose(global_level(stored, *scaling).mean, naive, rtol=GLOBAL)
 
 
 def test_global_leaves_out_what_is_not_finite() -> None:
     values = np.array([np.nan, np.inf, 0, 0, 6, 10], dtype=np.float32)
-    assert stored_global(values) == 8
-    assert np.isnan(stored_global(np.full(4, np.nan)))
-    assert np.isnan(stored_global(np.zeros(4, dtype=np.int16)))
+    assert global_level(values).mean == 8
+    assert np.isnan(global_level(np.full(4, np.nan)).mean)
+    assert np.isnan(global_level(np.zeros(4, dtype=np.int16)).mean)
 
 
 def test_reading_needs_little_more_than_the_masked_array(tmp_path: Path) -> None:

@@ -1,0 +1,184 @@
+"""Writes what the units of effects are, how the packages' effects spread, and what noise each assumes."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bidsglm.agreement.autocorrelation import of_autoregression, of_components, weighted_quantiles
+from bidsglm.agreement.intensity import Level, NilearnUnit, Spread, level, spread
+from bidsglm.backends.nilearn_signals import mean_signal
+from bidsglm.diagnosis.data_checks import without_unit
+from bidsglm.model import Floats, TimeSeries
+from bidsglm.outputs.names import write_json, write_table
+from bidsglm.spm import covariance, scaling
+from bidsglm.unit.files import UnitWriter
+from bidsglm.unit.fit import Fitted, run_label
+
+LONGEST_LAG = 10.0
+"""s; a response is slower, and so are the differences that matter to it."""
+FEWEST_LAGS, MOST_LAGS = 5, 40
+AT_ONCE = 20_000
+"""Columns of which a float64 copy is made."""
+
+LEVEL_COLUMNS: Mapping[str, str] = {
+    "run": "Run",
+    "spm_global": "Mean over the scans of spm_global, in the values of the images (smoothed, where they are)",
+    "n_global_voxels": "Voxels above an eighth of the image's mean, which it averages; mean over the scans",
+    "n_mask_voxels": "Voxels of the brain mask: those that nilearn analyses",
+    "mask_mean": "Mean of the images within the brain mask",
+    "scaled_mask_mean": "The same after SPM's scaling, which brings spm_global to 100",
+    "to_brain_percent": "Factor that turns SPM's effects into percent of the mean within the brain mask",
+    "to_voxel_percent_lower_quartile": "Over voxels, factor that turns SPM's effect into percent of the"
+    " voxel's own mean: lower quartile",
+    "to_voxel_percent_median": "The same: median",
+    "to_voxel_percent_upper_quartile": "The same: upper quartile",
+}
+SPREAD_COLUMNS: Mapping[str, str] = {
+    "contrast": "Name of the contrast, as in file names",
+    "sd_spm": "Standard deviation of SPM's effects over the voxels of both masks",
+    "sd_nilearn": "Standard deviation of nilearn's effects over these voxels",
+    "sd_ratio": "SPM's over nilearn's: the product of by_level, by_brightness and by_rest",
+    "by_level": "Part of the ratio that one number for all voxels makes: nilearn's unit in a voxel as bright"
+    " as the brain's mean, over SPM's",
+    "by_brightness": "Part of the ratio made by voxels that are brighter or darker than the brain's mean",
+    "by_rest": "Part of the ratio that is left once SPM's effects are in nilearn's unit",
+    "sd_spm_converted": "Standard deviation of SPM's effects in nilearn's unit",
+    "slope_converted": "Total least squares slope of SPM's effects in nilearn's unit on nilearn's",
+    "pearson_r_converted": "Pearson correlation of SPM's effects in nilearn's unit with nilearn's",
+    "rmsd_converted": "Root mean square difference of the two",
+    "contrast_name": "The contrast's name in the model",
+}
+NOISE_COLUMNS: Mapping[str, str] = {
+    "run": "Run",
+    "lag": "Distance of two scans, in scans",
+    "seconds": "The same in s",
+    "spm": "Autocorrelation that SPM's covariance of this run implies, one for all voxels",
+    "nilearn_lower_quartile": "Autocorrelation that nilearn's coefficients imply, over the voxels it fits:"
+    " lower quartile",
+    "nilearn_median": "The same: median",
+    "nilearn_upper_quartile": "The same: upper quartile",
+    "share_below_spm": "Share of the voxels that nilearn fits whose autocorrelation is below SPM's",
+}
+
+
+def write_scales(writer: UnitWriter) -> None:
+    """Write the units of the effects, their spread, the scaled mean image and the noise of both packages."""
+    fitted = writer.fitted
+    without = without_unit(fitted.review.runs, fitted.prepared.model)
+    if "spm" not in without:
+        _write_units(writer)
+    rows = noise_rows(fitted)
+    if rows:
+        _write(writer, "autocorrelation", NOISE_COLUMNS, rows)
+
+
+def _write(
+    writer: UnitWriter, kind: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]
+) -> None:
+    name = f"{writer.unit.prefix}_desc-{kind}_metrics"
+    write_table(writer.path(f"{name}.tsv"), list(columns), rows)
+    described = {column: {"Description": text} for column, text in columns.items()}
+    write_json(writer.path(f"{name}.json"), described)
+
+
+def _write_units(writer: UnitWriter) -> None:
+    fitted = writer.fitted
+    series, mask = fitted.data.series["spm"], fitted.data.candidates["nilearn"]
+    means = [_means(run) for run in series]
+    factors = _factors(fitted)
+    levels = [
+        level(raw[mask], factor, float(run.global_means.mean()), run.n_global_voxels)
+        for raw, factor, run in zip(means, factors, series, strict=True)
+    ]
+    labels = [run_label(prefix) for prefix in writer.unit.run_prefixes]
+    rows = [[label, *found] for label, found in zip(labels, levels, strict=True)]
+    _write(writer, "intensity", LEVEL_COLUMNS, rows)
+    spreads = _spreads(fitted, means, factors, levels)
+    _write(writer, "effectScale", SPREAD_COLUMNS, spreads)
+    scaled = np.mean([raw * factor for raw, factor in zip(means, factors, strict=True)], axis=0)
+    text = "mean over the scans of all runs after SPM's scaling; 100 times SPM's effect over it is percent of"
+    facts = {"Description": f"{text} the voxel's own mean"}
+    writer.image(f"{writer.unit.prefix}_desc-spmscaled_boldref", scaled, 0.0, facts)
+
+
+def _means(run: TimeSeries) -> Floats:
+    """Mean over the scans of every column, as SPM fits it."""
+    parts = [
+        run.values(slice(start, start + AT_ONCE)).mean(axis=0) for start in range(0, run.n_voxels, AT_ONCE)
+    ]
+    return np.asarray(np.nan_to_num(np.concatenate(parts), nan=0.0, posinf=0.0, neginf=0.0))
+
+
+def _factors(fitted: Fitted) -> list[float]:
+    """By which SPM multiplies each run; the mean over the scans where it scales each apart."""
+    kind = fitted.prepared.model.spm.global_normalization
+    series = fitted.data.series["spm"]
+    return [float(scaling.scale_factors(run.global_means, kind).mean()) for run in series]
+
+
+def _spreads(
+    fitted: Fitted, means: Sequence[Floats], factors: Sequence[float], levels: Sequence[Level]
+) -> list[list[object]]:
+    """Rows of the t contrasts."""
+    both = fitted.fits["spm"].mask & fitted.fits["nilearn"].mask
+    rows: list[list[object]] = []
+    for first, second in zip(fitted.fits["spm"].maps, fitted.fits["nilearn"].maps, strict=True):
+        if first.effect is None or second.effect is None or not both.any():
+            continue
+        units = [_nilearn_unit(fitted, means[i], factors[i], levels[i], i) for i in first.runs]
+        unit = NilearnUnit(
+            np.mean([each.voxels for each in units], axis=0)[both],
+            float(np.mean([each.typical for each in units])),
+        )
+        found: Spread = spread(
+            first.effect[both].astype(np.float64), second.effect[both].astype(np.float64), unit
+        )
+        rows.append([first.specification.label, *found, first.specification.name])
+    return rows
+
+
+def _nilearn_unit(fitted: Fitted, raw: Floats, factor: float, found: Level, run: int) -> NilearnUnit:
+    """One unit of nilearn's effects in a run, in SPM's scaled data."""
+    choice = fitted.prepared.model.nilearn.signal_scaling
+    if choice is False:
+        return NilearnUnit(np.full_like(raw, factor), factor)
+    if choice == 0:
+        # nilearn divides by no less than 1
+        return NilearnUnit(np.maximum(raw, 1.0) * factor / 100, found.scaled_mask_mean / 100)
+    mean = max(mean_signal(fitted.data.series["nilearn"][run], fitted.data.candidates["nilearn"]), 1.0)
+    return NilearnUnit(np.full_like(raw, mean * factor / 100), mean * factor / 100)
+
+
+def noise_rows(fitted: Fitted) -> list[list[object]]:
+    """Autocorrelation of both packages' noise models by run and lag; none where both take it as white."""
+    model = fitted.prepared.model
+    if model.spm.serial_correlation == "none" and model.nilearn.noise_model == "ols":
+        return []
+    spm, nilearn = fitted.fits["spm"].noise, fitted.fits["nilearn"].noise
+    rows: list[list[object]] = []
+    for i, paradigm in enumerate(fitted.prepared.paradigms):
+        time = paradigm.repetition_time
+        n_lags = min(max(int(LONGEST_LAG / time), FEWEST_LAGS), MOST_LAGS, paradigm.n_scans - 1)
+        own = np.zeros(n_lags + 1)
+        kind = model.spm.serial_correlation
+        if kind != "none":
+            components = covariance.components(kind, paradigm.n_scans, time)
+            own = of_components(np.asarray(spm["hyperparameters"][i], dtype=float), components, n_lags)
+        label = run_label(fitted.prepared.unit.run_prefixes[i])
+        found = (nilearn.get("autoregression") or [{}] * len(fitted.prepared.paradigms))[i]
+        for lag, middle in enumerate(_over_voxels(found, own, n_lags), start=1):
+            rows.append([label, lag, lag * time, float(own[lag]), *middle])
+    return rows
+
+
+def _over_voxels(found: Mapping[str, list[object]], spm: Floats, n_lags: int) -> list[list[float]]:
+    """Quartiles over voxels of nilearn's autocorrelation, and the share below SPM's, from lag 1 on."""
+    coefficients, counts = found.get("coefficients", [[]]), np.asarray(found.get("voxels", [1]), dtype=float)
+    values = np.array([of_autoregression(np.asarray(each, dtype=float), n_lags) for each in coefficients])
+    return [
+        [
+            *weighted_quantiles(values[:, lag], counts, (0.25, 0.5, 0.75)).tolist(),
+            float(counts[values[:, lag] < spm[lag]].sum() / counts.sum()),
+        ]
+        for lag in range(1, n_lags + 1)
+    ]

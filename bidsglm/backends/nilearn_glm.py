@@ -10,7 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -56,6 +56,7 @@ __all__ = [
     "mask_from",
     "second_level",
     "usable_runs",
+    "with_noise_model",
 ]
 
 NAME = "nilearn"
@@ -122,6 +123,22 @@ def check(model: ModelSpecification) -> None:
         raise DataError(
             f"nilearn cannot fit with signal scaling {settings.signal_scaling!r}; use 0, [0, 1] or false"
         )
+
+
+def with_noise_model(model: ModelSpecification, noise_model: str) -> ModelSpecification:
+    """Return the model with another noise model for nilearn.
+
+    Parameters
+    ----------
+    model : whose settings for the other packages stay
+    noise_model : ols, ar1, ar2 ...
+
+    Examples
+    --------
+    >>> with_noise_model(ModelSpecification("m", ()), "ols").nilearn.noise_model
+    'ols'
+    """
+    return replace(model, nilearn=replace(model.nilearn, noise_model=noise_model))
 
 
 def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.records import Inference
-from bidsglm.backends.spm12_design import check, design
+from bidsglm.backends.spm12_design import check, design, with_noise_model
 from bidsglm.backends.spm12_inference import infer, search_volume, second_level, significance
 from bidsglm.errors import DataError
 from bidsglm.model import (
@@ -41,6 +41,7 @@ __all__ = [
     "second_level",
     "standardised_residuals",
     "usable_runs",
+    "with_noise_model",
 ]
 
 NAME = "spm"

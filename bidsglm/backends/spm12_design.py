@@ -1,6 +1,7 @@
 """Which models SPM12 has, and the design matrix that it makes of one."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,16 @@ def _setting_problem(model: ModelSpecification) -> str:
     if np.isnan(settings.mask_threshold) or settings.mask_threshold == np.inf:
         return 'InclusiveMaskingThreshold must be a number such as 0.8, or "-Inf"'
     return ""
+
+
+def with_noise_model(model: ModelSpecification, noise_model: str) -> ModelSpecification:
+    """Return the model with another noise model for SPM.
+
+    >>> with_noise_model(ModelSpecification("m", ()), "FAST").spm.serial_correlation
+    'FAST'
+    """
+    settings: dict[str, Any] = {"serial_correlation": noise_model}
+    return replace(model, spm=replace(model.spm, **settings))
 
 
 def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:

@@ -11,10 +11,10 @@ from typing import Any
 from bidsglm.calibration.experiment import experiment, sampled_voxels
 from bidsglm.calibration.measured import measured
 from bidsglm.calibration.simulation import requests, simulations
-from bidsglm.calibration.trial import analyses
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import Settings
 from bidsglm.outputs.names import write_json, write_table
+from bidsglm.packages import analyses
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import COLUMNS, CURVE_COLUMNS, curve_rows, metric_rows
 from bidsglm.supplements import FinishedUnit, Supplement, Written
@@ -49,7 +49,7 @@ def write_calibration(finished: FinishedUnit) -> Written:
     made = experiment(source, sampled_voxels(source, columns, seed), seed)
     with _progress(unit.prefix, len(requests(n_datasets, tuple(NOISES)))) as advance:
         found = simulations(made, n_datasets, n_procs=_processes(settings), advance=advance)
-    ways = [analysis.name for analysis in analyses(backends)]
+    ways = list(analyses(backends))
     labels = [contrast.label for contrast in made.contrasts]
     rows = metric_rows(found, ways, labels)
     stem = f"{unit.prefix}_desc-calibration"

@@ -1,59 +1,21 @@
 """One simulated data set, analysed in every way by the backends themselves."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.backends import BACKENDS
+from bidsglm.backends import backend
 from bidsglm.calibration.experiment import Experiment
 from bidsglm.errors import DataError
-from bidsglm.model import Floats, ModelSpecification, TimeSeries
+from bidsglm.model import Floats, TimeSeries
+from bidsglm.packages import NoiseAnalysis, analyses
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import EFFECT_SIZES, SimulationOutcome, empty_outcome, record
 
 ACTIVE_SHARE = 0.2
 """Of the voxels of a data set with signal, all contrasts and effect sizes together."""
-
-
-class Analysis(NamedTuple):
-    """A way to analyse a data set."""
-
-    name: str
-    backend: str
-    noise_model: str
-    """As the backend's settings call it"""
-
-    def model(self, model: ModelSpecification) -> ModelSpecification:
-        """The model with this analysis' noise model in place of its own."""
-        if self.backend == "nilearn":
-            return replace(model, nilearn=replace(model.nilearn, noise_model=self.noise_model))
-        settings: Any = {"serial_correlation": self.noise_model}
-        return replace(model, spm=replace(model.spm, **settings))
-
-
-OLS = Analysis("ols", "nilearn", "ols")
-SPM_NONE = Analysis("spm-none", "spm", "none")
-AUTOREGRESSIVE = (
-    Analysis("nilearn-ar1", "nilearn", "ar1"),
-    Analysis("spm-ar1", "spm", "AR(1)"),
-    Analysis("spm-fast", "spm", "FAST"),
-)
-
-
-def analyses(backends: Sequence[str]) -> tuple[Analysis, ...]:
-    """Analyses that some backends can make, ordinary least squares first.
-
-    >>> [analysis.name for analysis in analyses(("spm", "nilearn"))]
-    ['ols', 'nilearn-ar1', 'spm-ar1', 'spm-fast']
-    >>> [analysis.name for analysis in analyses(("spm",))]
-    ['spm-none', 'spm-ar1', 'spm-fast']
-    """
-    ordinary = OLS if "nilearn" in backends else SPM_NONE
-    return (ordinary, *(analysis for analysis in AUTOREGRESSIVE if analysis.backend in backends))
 
 
 class Request(NamedTuple):
@@ -120,34 +82,40 @@ def trial(experiment: Experiment, request: Request) -> SimulationOutcome:
         See `data_set`.
     """
     made = data_set(experiment, request)
-    ways = analyses(tuple(experiment.designs))
+    ways = analyses(experiment.designs)
     outcome = empty_outcome(len(ways), made.levels)
     with warnings.catch_warnings():
         # What the packages warn of, the fit of the participant has already said.
         warnings.simplefilter("ignore")
-        for i, analysis in enumerate(ways):
+        for i, (package, way) in enumerate(ways.values()):
             try:
-                _analyse(experiment, made, (i, analysis), outcome)
+                _analyse(experiment, made, Way(i, package, way), outcome)
             except DataError:
                 outcome.stopped[i] = True
     return outcome
 
 
-def _analyse(
-    experiment: Experiment, made: DataSet, way: tuple[int, Analysis], outcome: SimulationOutcome
-) -> None:
-    i, analysis = way
-    backend = BACKENDS[analysis.backend]
-    model = analysis.model(experiment.model)
+class Way(NamedTuple):
+    """One of the analyses of a data set."""
+
+    place: int
+    """Among them"""
+    package: str
+    analysis: NoiseAnalysis
+
+
+def _analyse(experiment: Experiment, made: DataSet, way: Way, outcome: SimulationOutcome) -> None:
+    package = backend(way.package)
+    model = package.with_noise_model(experiment.model, way.analysis.noise_model)
     mask = np.ones(experiment.n_voxels, dtype=bool)
-    estimate = backend.estimate(experiment.designs[analysis.backend], made.series, mask, model)
+    estimate = package.estimate(experiment.designs[way.package], made.series, mask, model)
     for j, (contrast, runs) in enumerate(zip(experiment.contrasts, experiment.usable, strict=True)):
-        maps = backend.contrast(estimate, contrast, runs)
-        expected = experiment.expected[analysis.backend][j]
+        maps = package.contrast(estimate, contrast, runs)
+        expected = experiment.expected[way.package][j]
         for level, voxels in enumerate(made.levels[j]):
             if not voxels.size:
                 continue
             ratios: Floats | None = None
             if len(made.levels[j]) > 1 and maps.effect is not None:
                 ratios = maps.effect[voxels] / (expected[voxels] * EFFECT_SIZES[level])
-            record(outcome, (i, j), level, maps.p[voxels], ratios)
+            record(outcome, (way.place, j), level, maps.p[voxels], ratios)

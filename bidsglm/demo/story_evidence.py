@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bidsglm import packages
 from bidsglm.dataset.images import read_map
 from bidsglm.model import TRIAL_TYPE, Floats, Mask
 from bidsglm.outputs.names import read_json
@@ -13,7 +14,7 @@ from bidsglm.outputs.summaries import unit_summaries
 from bidsglm.pages.participant import about
 from bidsglm.pages.reasons import findings, read_breakdowns
 from bidsglm.pages.unit import UnitFiles
-from bidsglm.report.drawing import BACKEND_TITLES, Figure
+from bidsglm.report.drawing import Figure
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import ContrastImages, maps_figure
 from bidsglm.report.story import StoryContrast, StoryModel, StoryReport
@@ -158,7 +159,7 @@ def _picture(images: Mapping[str, Mapping[str, ContrastImages]], truth: Floats, 
     """Effects of movement in the first and in the last model, and the truth."""
     first, last = images["asposted"][MOVEMENT], images["movementonly"][MOVEMENT]
     panels = [
-        Panel([(f"{when}\n{BACKEND_TITLES[b]}", shown.maps["effect"][b]) for b in ("nilearn", "spm")])
+        Panel([(f"{when}\n{packages.title(b)}", shown.maps["effect"][b]) for b in ("nilearn", "spm")])
         for when, shown in (("before", first), ("after", last))
     ]
     return story_figure([*panels, Panel([("truth", truth)])], inside, last.background, last.affine)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bidsglm
+from bidsglm import packages
 from bidsglm.agreement.rois import VALUE_COLUMNS, RegionMeans, region_means
 from bidsglm.dataset.atlas import Atlas, places_on, read_atlas
 from bidsglm.dataset.atlas_labels import listed
@@ -16,7 +17,6 @@ from bidsglm.errors import UsageError
 from bidsglm.messages import LOG
 from bidsglm.model import Mask, Settings
 from bidsglm.outputs.names import map_name, write_json, write_table
-from bidsglm.report.drawing import BACKEND_TITLES
 from bidsglm.supplements import FinishedUnit, Supplement, Written
 from bidsglm.unit.maps import UnitMaps
 
@@ -166,7 +166,7 @@ def _empty(labelled: _Labelled, inside: Mapping[str, Mask]) -> list[str]:
     if len({tuple(regions) for regions in none.values()}) == 1:
         where = {"the masks": next(iter(none.values()))}
     else:
-        where = {f"{BACKEND_TITLES[backend]}'s mask": regions for backend, regions in none.items()}
+        where = {f"{packages.title(backend)}'s mask": regions for backend, regions in none.items()}
     return [
         f"no voxel inside {mask}: {listed(regions)}; n/a stands for them"
         for mask, regions in where.items()

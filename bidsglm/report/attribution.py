@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bidsglm.attribution.differences import CORRELATION, DICE, RMSD, SLOPE
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
+from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.steps import STEP_TEXTS, title
 from bidsglm.report.wording import MINUS, UNDEFINED, number
 
@@ -34,9 +35,10 @@ class StepShare(NamedTuple):
     """What one modelling step makes of one metric."""
 
     step: str
-    nilearn: str
-    """Setting, in words."""
-    spm: str
+    reference: str
+    """Setting of the reference package, in words."""
+    other: str
+    """Setting of the package that is compared with it."""
     ladder: float
     """Metric after this step."""
     shapley: float
@@ -46,7 +48,7 @@ class StepShare(NamedTuple):
     @property
     def same(self) -> bool:
         """Both packages do the same, or the step cannot move this map."""
-        return self.nilearn == self.spm or "same" in (self.nilearn, self.spm)
+        return self.reference == self.other or "same" in (self.reference, self.other)
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ class Breakdown:
     metric: str
     total: float
     steps: tuple[StepShare, ...]
-    closure_nilearn: float = math.nan
-    closure_spm: float = math.nan
+    closures: tuple[float, ...] = ()
+    """How far the pure settings miss each package's own map, over its range"""
+    pair: Pair = DEFAULT_PAIR
 
     @property
     def coarse(self) -> tuple[StepShare, ...]:
@@ -89,7 +92,7 @@ class Breakdown:
     @property
     def closure(self) -> float:
         """The worse of both ends."""
-        return max(self.closure_nilearn, self.closure_spm)
+        return max(self.closures, default=math.nan)
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Reach:
     notes: tuple[str, ...] = ()
 
 
-def breakdowns(rows: Sequence[Mapping[str, str | float]]) -> tuple[Breakdown, ...]:
+def breakdowns(rows: Sequence[Mapping[str, str | float]], pair: Pair = DEFAULT_PAIR) -> tuple[Breakdown, ...]:
     """Rows of one contrast's attribution table, gathered by map and metric, in the order of the table.
 
     >>> row = {"map": "t", "metric": "rmsd", "step": "noise", "nilearn": "a", "spm": "b", "ladder": 0.4,
@@ -116,24 +119,24 @@ def breakdowns(rows: Sequence[Mapping[str, str | float]]) -> tuple[Breakdown, ..
     groups: dict[tuple[object, object], list[Mapping[str, str | float]]] = {}
     for row in rows:
         groups.setdefault((row["map"], row["metric"]), []).append(row)
-    return tuple(_breakdown(group) for group in groups.values())
+    return tuple(_breakdown(group, pair) for group in groups.values())
 
 
-def _breakdown(rows: Sequence[Mapping[str, str | float]]) -> Breakdown:
+def _breakdown(rows: Sequence[Mapping[str, str | float]], pair: Pair) -> Breakdown:
     first = rows[0]
     steps = tuple(
         StepShare(
             str(row["step"]),
-            str(row["nilearn"]),
-            str(row["spm"]),
+            str(row[pair.reference]),
+            str(row[pair.first]),
             float(row["ladder"]),
             float(row["shapley"]),
             REGRESSORS if row["step"] in PARTS_OF_REGRESSORS else "",
         )
         for row in rows
     )
-    ends = (float(first[key]) for key in ("total", "closure_nilearn", "closure_spm"))
-    return Breakdown(str(first["map"]), str(first["metric"]), next(ends), steps, *ends)
+    closures = tuple(float(first[f"closure_{name}"]) for name in reversed(pair))
+    return Breakdown(str(first["map"]), str(first["metric"]), float(first["total"]), steps, closures, pair)
 
 
 def found(breakdown: Sequence[Breakdown], map_name: str, metric: str = RMSD) -> Breakdown | None:
@@ -229,14 +232,15 @@ def rounded(value: float, whole: float) -> str:
     return f"{value:.{digits}f}".replace("-", MINUS) if round(value, digits) else f"{0:.{digits}f}"
 
 
-def settings(step: StepShare) -> str:
+def settings(step: StepShare, pair: Pair = DEFAULT_PAIR) -> str:
     """Both packages' settings of a step as a sentence.
 
     >>> settings(StepShare("noise", "AR(1) of each voxel", "one V", 0.1, 0.1))
     'Noise model: in nilearn, AR(1) of each voxel; in SPM, one V.'
     """
     name = title(step.step)
-    return f"{name[0].upper()}{name[1:]}: in nilearn, {step.nilearn}; in SPM, {step.spm}."
+    first, reference = pair.titles
+    return f"{name[0].upper()}{name[1:]}: in {reference}, {step.reference}; in {first}, {step.other}."
 
 
 def leading(breakdowns_: Sequence[Sequence[Breakdown]], map_name: str) -> tuple[str, float] | None:
@@ -292,7 +296,7 @@ def verdict(breakdowns_: Sequence[Sequence[Breakdown]]) -> str:
 def closure_sentence(breakdown: Sequence[Breakdown]) -> str:
     """Say how exactly the two ends of the ladder meet the packages' own maps.
 
-    >>> closure_sentence([Breakdown("t", "rmsd", 0.5, (), 2e-10, 3e-8)])
+    >>> closure_sentence([Breakdown("t", "rmsd", 0.5, (), (2e-10, 3e-8))])
     'The two ends of the ladder reproduce the maps of both packages to 3e-08 of their range.'
     """
     values = [b.closure for b in breakdown if math.isfinite(b.closure)]

@@ -5,18 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bidsglm import packages
 from bidsglm.agreement.rates import IntervalEstimate, Judgement, judgement, overall
 from bidsglm.report.drawing import Figure
 from bidsglm.report.wording import UNDEFINED, Row, number
 from bidsglm.simulation.outcomes import EFFECT_SIZES, FAMILYWISE, THRESHOLDS
 
-TITLES = {
-    "ols": "least squares",
-    "spm-none": "least squares (SPM)",
-    "nilearn-ar1": "nilearn AR(1)",
-    "spm-ar1": "SPM AR(1)",
-    "spm-fast": "SPM FAST",
-}
+TITLES = {each.name: each.title for each in packages.every_analysis()}
 NOISE_TITLES = {
     "white": "white noise",
     "ar1": "AR(1) noise, each voxel's own coefficient",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bidsglm import packages
 from bidsglm.report.calibration import (
     NOISE_TITLES,
     OWN_NOISE,
@@ -14,10 +15,7 @@ from bidsglm.report.calibration import (
     ContrastCalibration,
 )
 from bidsglm.report.drawing import (
-    BOTH_COLOUR,
     FAINT,
-    NILEARN_COLOUR,
-    SPM_COLOUR,
     Figure,
     canvas,
     encoded,
@@ -30,11 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LOOKS: Mapping[str, dict[str, Any]] = {
-    "ols": {"color": BOTH_COLOUR, "linestyle": ":", "marker": "o"},
-    "spm-none": {"color": BOTH_COLOUR, "linestyle": ":", "marker": "o"},
-    "nilearn-ar1": {"color": NILEARN_COLOUR, "linestyle": "-", "marker": "s"},
-    "spm-ar1": {"color": SPM_COLOUR, "linestyle": "-", "marker": "^"},
-    "spm-fast": {"color": "#6d2112", "linestyle": "--", "marker": "D"},
+    each.name: {"color": each.colour, "linestyle": each.line, "marker": each.marker}
+    for each in packages.every_analysis()
 }
 """Line of each analysis; style and marker tell them apart without colour."""
 SMALLEST = 1e-4

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bidsglm import packages
 from bidsglm.agreement.coefficients import limits_of_agreement, principal_axis
 from bidsglm.model import Floats
 from bidsglm.report.drawing import (
-    BACKEND_COLOURS,
-    BACKEND_TITLES,
     FAINT,
+    HIGHLIGHT,
     Figure,
     canvas,
     density_colours,
@@ -67,7 +67,7 @@ def _inside(images: ContrastImages, name: str) -> tuple[Floats, Floats]:
 
 def _axis_label(backend: str, name: str, units: Mapping[str, str]) -> str:
     unit = f" ({units[backend]})" if backend in units else ""
-    return f"{BACKEND_TITLES[backend]} {name}{unit}"
+    return f"{packages.title(backend)} {name}{unit}"
 
 
 def _panels(n_panels: int, height: float) -> tuple["Canvas", list[tuple["Axes", "Axes"]]]:
@@ -118,7 +118,7 @@ def _draw_scatter(axes: "Axes", bar: "Axes", x: Floats, y: Floats) -> None:
     line = principal_axis(x, y)
     if np.isfinite(line.slope):
         look: dict[str, Any] = {
-            "color": BACKEND_COLOURS["spm"],
+            "color": HIGHLIGHT,
             "linewidth": 1.4,
             "label": f"fitted, slope {line.slope:.3g}",
         }
@@ -156,7 +156,7 @@ def _draw_bland_altman(axes: "Axes", bar: "Axes", x: Floats, y: Floats) -> None:
     axes.axhline(0, color=FAINT, linewidth=0.6)
     limits = limits_of_agreement(x, y)
     if np.isfinite(limits.mean_difference):
-        look: dict[str, Any] = {"color": BACKEND_COLOURS["spm"], "linewidth": 1.2}
+        look: dict[str, Any] = {"color": HIGHLIGHT, "linewidth": 1.2}
         axes.axhline(limits.mean_difference, label=f"mean {limits.mean_difference:.3g}", **look)
         label = f"limits {limits.lower:.3g}, {limits.upper:.3g}"
         axes.axhline(limits.lower, linestyle="--", label=label, **look)
@@ -173,9 +173,9 @@ def histogram_figure(images: ContrastImages) -> Figure:
         drawing = canvas(9.8, 2.9, layout=None)
         axes = drawing.add_axes((0.8 / 9.8, 0.19, 8.8 / 9.8, 0.77))
         for name, values in (("nilearn", x), ("spm", y)):
-            colour = BACKEND_COLOURS[name]
+            colour = packages.colour(name)
             counts = np.histogram(values, edges)[0]
-            axes.stairs(counts, edges, color=colour, linewidth=1.6, label=BACKEND_TITLES[name])
+            axes.stairs(counts, edges, color=colour, linewidth=1.6, label=packages.title(name))
             axes.stairs(counts, edges, color=colour, fill=True, alpha=0.12)
         axes.set_yscale("symlog", linthresh=1)
         axes.set(xlim=ends, ylim=(0, None), xlabel=images.test, ylabel="voxels")

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from bidsglm import packages
 from bidsglm.model import TRIAL_TYPE, Floats
 from bidsglm.report.drawing import (
-    BACKEND_COLOURS,
-    BACKEND_TITLES,
     FAINT,
     INK,
     PAGE_WIDTH,
@@ -50,7 +49,7 @@ def correlation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Fi
         Label of the run, for the words.
     """
     names = [str(row["regressor"]) for row in next(iter(tables.values()))]
-    backends = sorted(tables, key=list(BACKEND_TITLES).index)
+    backends = packages.in_order(tables)
     lower, upper = _matrix(tables[backends[0]], names), _matrix(tables[backends[-1]], names)
     below = np.tri(len(names), dtype=bool)
     matrix = np.where(below, lower, upper)
@@ -71,7 +70,7 @@ def correlation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Fi
     sides = (
         "below the diagonal as SPM has them, above it as nilearn has them"
         if len(tables) > 1
-        else f"as {BACKEND_TITLES[next(iter(tables))]} has them"
+        else f"as {packages.title(next(iter(tables)))} has them"
     )
     return Figure(
         name="desc-correlations.svg",
@@ -149,7 +148,7 @@ def inflation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Figu
         axes = drawing.subplots()
         for backend, rows in tables.items():
             offset = (list(tables).index(backend) + 0.5) / len(tables) - 0.5
-            bars = _Bars(BACKEND_COLOURS[backend], offset * THICK, THICK / len(tables), end)
+            bars = _Bars(packages.colour(backend), offset * THICK, THICK / len(tables), end)
             _draw_bars(axes, [_named(rows, name) for name in shown], bars)
         (tick,) = axes.plot([], [], "|", color=INK, markersize=9, label="without constant and drifts")
         axes.axvline(USUAL_LIMIT, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -160,7 +159,7 @@ def inflation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Figu
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
         axes.tick_params(axis="y", length=0)
-        patches = [Patch(color=BACKEND_COLOURS[name], label=BACKEND_TITLES[name]) for name in tables]
+        patches = [Patch(color=packages.colour(name), label=packages.title(name)) for name in tables]
         drawing.legend(
             handles=[*patches, tick], loc="outside upper right", frameon=False, fontsize=8, ncols=3
         )

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from bidsglm import packages
+
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure as Canvas
     from PIL.Image import Image
 
-SPM_COLOUR = "#c8553d"
-NILEARN_COLOUR = "#1f7a8c"
-BOTH_COLOUR = "#8d99ae"
+MARK = "#1f7a8c"
+"""Of one participant among others"""
+HIGHLIGHT = "#c8553d"
+"""Of a median, of a fitted line, and of a mark that lies apart"""
+BOTH_COLOUR = packages.NEUTRAL
 INK = "#1f2933"
 FAINT = "#6b7785"
-BACKEND_COLOURS = {"spm": SPM_COLOUR, "nilearn": NILEARN_COLOUR}
-BACKEND_TITLES = {"spm": "SPM", "nilearn": "nilearn"}
 
 PAGE_WIDTH = 10.0
 """Inches; the page shows figures at most that wide."""

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bidsglm import packages
 from bidsglm.model import TRIAL_TYPE, DesignMatrix, Floats
 from bidsglm.report.densities import bland_altman_figure, histogram_figure, scatter_figure
 from bidsglm.report.drawing import (
-    BACKEND_TITLES,
     FAINT,
     INK,
     Figure,
@@ -81,7 +81,7 @@ def design_figure(designs: Mapping[str, DesignMatrix], run: str = "") -> Figure:
             axes.set_title(title, fontweight="normal" if faint else "bold")
         grid[0].set_ylabel("scan")
         content = encoded(drawing, "svg")
-    facts = ", ".join(f"{BACKEND_TITLES[name]} {d.matrix.shape[1]} columns" for name, d in designs.items())
+    facts = ", ".join(f"{packages.title(name)} {d.matrix.shape[1]} columns" for name, d in designs.items())
     return Figure(
         name="desc-designs.svg",
         content=content,
@@ -99,7 +99,7 @@ def design_figure(designs: Mapping[str, DesignMatrix], run: str = "") -> Figure:
 def _design_panels(designs: Mapping[str, DesignMatrix]) -> list[tuple[str, tuple[str, ...], Floats, bool]]:
     panels = []
     for name, design in designs.items():
-        panels.append((BACKEND_TITLES[name], design.names, design.matrix, False))
+        panels.append((packages.title(name), design.names, design.matrix, False))
         if design.high_pass_basis.shape[1]:
             cosines = tuple(f"cosine {i + 1}" for i in range(design.high_pass_basis.shape[1]))
             panels.append(("high-pass filter", cosines, design.high_pass_basis, True))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
+from bidsglm import packages
 from bidsglm.agreement.roi_agreement import AGREEMENT_COLUMNS, Cell, by_importance
-from bidsglm.report.drawing import BACKEND_TITLES
 from bidsglm.report.judgements import EDGE, RegionFacts
 from bidsglm.report.roi_plots import Difference, Pair, differences_svg, dots_svg
 from bidsglm.report.rois import (
@@ -29,18 +29,18 @@ CRITICAL_Z = 1.959964
 """Two-sided p = 0.05."""
 GROUP_NUMBERS = (
     ("z_shift", "z shift"),
-    ("spm_t", "SPM t"),
-    ("nilearn_t", "nilearn t"),
-    ("spm_mean", "SPM effect"),
-    ("nilearn_mean", "nilearn effect"),
-    ("bias", "SPM − nilearn"),
+    ("{first}_t", "{First} t"),
+    ("{reference}_t", "{Reference} t"),
+    ("{first}_mean", "{First} effect"),
+    ("{reference}_mean", "{Reference} effect"),
+    ("bias", "{First} − {Reference}"),
     ("bias_p", "paired p"),
     ("pearson_r", "Pearson r"),
     ("icc_a1", "ICC(A,1)"),
     ("icc_c1", "ICC(C,1)"),
     ("n", "n"),
 )
-"""Columns of the page's table; those with limits are shown with them."""
+"""Columns of the page's table for a pair, and their headings; those with limits are shown with them."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,18 @@ class GroupRegions:
     def ranked(self) -> tuple[Row, ...]:
         """Those where the choice of package matters most first."""
         return tuple(sorted(self.rows, key=by_importance))
+
+    @property
+    def pair(self) -> packages.Pair:
+        """What is compared."""
+        return packages.pair_of(self.effect_units)
+
+    @property
+    def numbers(self) -> tuple[tuple[str, str], ...]:
+        """Columns and headings of the table's numbers."""
+        first, reference = self.pair.titles
+        words = {**self.pair._asdict(), "First": first, "Reference": reference}
+        return tuple((key.format(**words), heading.format(**words)) for key, heading in GROUP_NUMBERS)
 
     @cached_property
     def names(self) -> dict[Cell, str]:
@@ -100,21 +112,23 @@ class GroupRegions:
         pairs = [self._tested(row) for row in rows[:MOST_LINES]]
         dots = dots_svg(pairs, "one-sample test over participants (z)", CRITICAL_Z)
         unit = next(iter(self.effect_units.values()), "") if self.same_unit else "each in its own unit"
-        differences = differences_svg([self._difference(row) for row in rows], unit)
+        differences = differences_svg([self._difference(row) for row in rows], unit, self.pair.difference)
         return RegionPlot(contrast, dots, len(pairs), len(rows), differences)
 
     def _tested(self, row: Row) -> Pair:
         name, ends = self.names[row["region"]], []
-        values = {backend: value_of(row, f"{backend}_z") for backend in BACKEND_TITLES}
-        for backend, title in BACKEND_TITLES.items():
-            ends.append(f"{title} z {number(values[backend])} ({_conclusion(row, backend)})")
+        values = {backend: value_of(row, f"{backend}_z") for backend in self.pair}
+        for backend in self.pair:
+            ends.append(
+                f"{packages.title(backend)} z {number(values[backend])} ({_conclusion(row, backend)})"
+            )
         return Pair(name, values, f"{name}: {', '.join(ends)}", row["same_conclusion"] is False)
 
     def _difference(self, row: Row) -> Difference:
-        mean = (value_of(row, "spm_mean") + value_of(row, "nilearn_mean")) / 2
+        mean = (value_of(row, f"{self.pair.first}_mean") + value_of(row, f"{self.pair.reference}_mean")) / 2
         bias, lower, upper = (value_of(row, key) for key in ("bias", "loa_lower", "loa_upper"))
         words = (
-            f"{self.names[row['region']]}: mean {number(mean)}, SPM − nilearn {number(bias)} "
+            f"{self.names[row['region']]}: mean {number(mean)}, {self.pair.difference} {number(bias)} "
             f"[{number(lower)}, {number(upper)}]"
         )
         return Difference(mean, bias, lower, upper, words, row["same_conclusion"] is False)
@@ -126,11 +140,8 @@ class GroupRegions:
             Heading("region", numeric=False),
             Heading("contrast", numeric=False),
             Heading("conclusion", AGREEMENT_COLUMNS["same_conclusion"], numeric=False),
-            *(
-                Heading(title, AGREEMENT_COLUMNS[f"{b}_conclusion"], False)
-                for b, title in BACKEND_TITLES.items()
-            ),
-            *(Heading(title, AGREEMENT_COLUMNS[key]) for key, title in GROUP_NUMBERS),
+            *(Heading(packages.title(b), AGREEMENT_COLUMNS[f"{b}_conclusion"], False) for b in self.pair),
+            *(Heading(title, AGREEMENT_COLUMNS[key]) for key, title in self.numbers),
         )
         lines = tuple(self._line(row) for row in self.ranked[:MOST_ROWS])
         return RegionsTable(headings, lines, len(self.ranked))
@@ -140,8 +151,8 @@ class GroupRegions:
             row["same_conclusion"] if isinstance(row["same_conclusion"], bool) else None
         ]
         texts = (self.names[row["region"]], str(row["contrast_name"]), same)
-        ends = tuple(_conclusion(row, backend) for backend in BACKEND_TITLES)
-        numbers = tuple(_with_limits(row, key) for key, _ in GROUP_NUMBERS)
+        ends = tuple(_conclusion(row, backend) for backend in self.pair)
+        numbers = tuple(_with_limits(row, key) for key, _ in self.numbers)
         return Line((*texts, *ends, *numbers), row["same_conclusion"] is False)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from bidsglm import packages
 from bidsglm.attribution.differences import CORRELATION, DICE, RMSD
 from bidsglm.report.attribution import METRIC_TITLES, Breakdown, StepShare, found, percent, rounded
-from bidsglm.report.drawing import FAINT, INK, NILEARN_COLOUR, SPM_COLOUR, Figure
+from bidsglm.report.drawing import FAINT, INK, Figure
 from bidsglm.report.steps import colour
 from bidsglm.report.wording import number
 
@@ -191,22 +192,26 @@ def _in_words(shown: Sequence[Breakdown]) -> str:
 
 
 def _ladder(label: str, name: str, shown: Sequence[Breakdown]) -> Figure:
-    names = ["nilearn", *_rows(shown)]
+    pair = shown[0].pair if shown else packages.DEFAULT_PAIR
+    first, reference = pair.titles
+    names = [reference, *_rows(shown)]
     heights = [[0.0, *(step.ladder for step in breakdown.fine)] for breakdown in shown]
     panels = _panels(shown, heights)
     parts = list(_frame([], panels, tuple(names)))
+    start = _bold(packages.colour(pair.reference))
     for row, step in enumerate(names):
-        parts.append(_label(row, f"+ {step}") if row else _label(row, step, _bold(NILEARN_COLOUR)))
-    parts.append(_label(len(names), "= SPM", _bold(SPM_COLOUR)))
+        parts.append(_label(row, f"+ {step}") if row else _label(row, step, start))
+    parts.append(_label(len(names), f"= {first}", _bold(packages.colour(pair.first))))
     for panel, values in zip(panels, heights, strict=True):
         parts.extend(_steps(panel, values))
     return Figure(
         name=f"contrast-{label}_desc-ladder.svg",
         content=_document(f"Ladder of {name}", len(names) + 1, parts),
-        alt=f"Ladder from nilearn's to SPM's maps of {name}, the metrics after each modelling step.",
+        alt=f"Ladder from {reference}'s to {first}'s maps of {name}, the metrics after each modelling step.",
         caption=(
-            "The ladder from nilearn's maps to SPM's: from top to bottom one modelling step after the other"
-            " goes over to SPM's setting, and the dot shows how far the map then is from nilearn's. A long"
+            f"The ladder from {reference}'s maps to {first}'s: from top to bottom one modelling step after"
+            f" the other goes over to {first}'s setting, and the dot shows how far the map then is from"
+            f" {reference}'s. A long"
             " way from one row to the next is a step that matters. The order is fixed, so what a step adds"
             " depends a little on those before it; the shares above are free of that."
         ),
@@ -219,7 +224,8 @@ def _steps(panel: Panel, values: Sequence[float]) -> Iterator[str]:
     way += f"V{_middle(len(values)):.1f}"
     yield f"<path d='{start}{way}' fill='none' stroke='{FAINT}' stroke-width='1.5'/>"
     largest = max(map(abs, values))
-    colours = [NILEARN_COLOUR, *(colour(step.step) for step in panel.breakdown.fine)]
+    pair = panel.breakdown.pair
+    colours = [packages.colour(pair.reference), *(colour(step.step) for step in panel.breakdown.fine)]
     for row, (value, hue) in enumerate(zip(values, colours, strict=True)):
         yield f"<circle cx='{panel.x(value):.1f}' cy='{_middle(row):.1f}' r='4.5' fill='{hue}'/>"
         changed = not row or value != values[row - 1]
@@ -227,6 +233,6 @@ def _steps(panel: Panel, values: Sequence[float]) -> Iterator[str]:
         # A way that comes from the right would cross a number beside its dot.
         reach = max(value, values[row - 1]) if row else value
         yield _text(panel.x(reach) + 9, _middle(row) + 4, rounded(value, largest) if row else "0", look)
-    last, whole = len(values), rounded(panel.breakdown.total, largest)
-    yield _text(panel.x(values[-1]) + 9, _middle(last) + 4, whole, _bold(SPM_COLOUR))
-    yield f"<circle cx='{panel.x(values[-1]):.1f}' cy='{_middle(last):.1f}' r='4.5' fill='{SPM_COLOUR}'/>"
+    last, whole, end = len(values), rounded(panel.breakdown.total, largest), packages.colour(pair.first)
+    yield _text(panel.x(values[-1]) + 9, _middle(last) + 4, whole, _bold(end))
+    yield f"<circle cx='{panel.x(values[-1]):.1f}' cy='{_middle(last):.1f}' r='4.5' fill='{end}'/>"

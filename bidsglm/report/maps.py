@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm import packages
 from bidsglm.model import Floats, Mask
 from bidsglm.report.drawing import (
-    BACKEND_COLOURS,
-    BACKEND_TITLES,
     BOTH_COLOUR,
     FAINT,
     PAGE_WIDTH,
@@ -60,8 +59,8 @@ class ContrastImages:
 
     @property
     def backends(self) -> tuple[str, ...]:
-        """Those with a map, SPM first."""
-        return tuple(name for name in BACKEND_TITLES if name in self.maps[self.test])
+        """Those with a map, in the order of the table of packages."""
+        return packages.in_order(self.maps[self.test])
 
     @property
     def both(self) -> Mask:
@@ -102,7 +101,7 @@ def _layers(images: ContrastImages, name: str) -> list[Layer]:
     limit = colour_limit(inside.values())
     layers = [
         Layer(
-            f"{BACKEND_TITLES[backend]}  {name}",
+            f"{packages.title(backend)}  {name}",
             inside[backend],
             limit,
             name != "F",
@@ -134,7 +133,7 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
     with style():
         drawing = slice_rows(layers, images.background, of)
         content = encoded(drawing, "png")
-    shown = " and ".join(BACKEND_TITLES[name] for name in images.backends)
+    shown = " and ".join(packages.title(name) for name in images.backends)
     difference = ", below their difference SPM minus nilearn on a scale of its own" * (len(layers) == 3)
     contour = " White lines enclose p < 0.001 uncorrected, one-sided." * (layers[0].contour is not None)
     return Figure(
@@ -155,7 +154,7 @@ def _units(images: ContrastImages, name: str) -> str:
     units = images.effect_units
     if name != "effect" or len({units[b] for b in images.backends}) < 2:
         return ""
-    of = ", ".join(f"{BACKEND_TITLES[b]}'s in {units[b]}" for b in images.backends)
+    of = ", ".join(f"{packages.title(b)}'s in {units[b]}" for b in images.backends)
     return f"The units are not the same ({of}), which alone makes a difference. "
 
 
@@ -259,12 +258,12 @@ def masks_figure(masks: Mapping[str, Mask], background: Floats, affine: Floats) 
 
 def _mask_parts(masks: Mapping[str, Mask]) -> dict[str, tuple[Mask, str]]:
     if len(masks) < 2:
-        return {BACKEND_TITLES[name]: (mask, BACKEND_COLOURS[name]) for name, mask in masks.items()}
+        return {packages.title(name): (mask, packages.colour(name)) for name, mask in masks.items()}
     spm, nilearn = masks["spm"], masks["nilearn"]
     return {
         "both": (spm & nilearn, BOTH_COLOUR),
-        "SPM only": (spm & ~nilearn, BACKEND_COLOURS["spm"]),
-        "nilearn only": (nilearn & ~spm, BACKEND_COLOURS["nilearn"]),
+        "SPM only": (spm & ~nilearn, packages.colour("spm")),
+        "nilearn only": (nilearn & ~spm, packages.colour("nilearn")),
     }
 
 

@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bidsglm import packages
 from bidsglm.agreement.maps import COLUMNS
 from bidsglm.report import attribution, cluster_tables, diagnosis_tables, judgements, steps, wording
-from bidsglm.report.drawing import BACKEND_TITLES, Figure
+from bidsglm.report.drawing import Figure
 from bidsglm.report.steps import STEP_TEXTS
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def environment() -> "Environment":
         "csp_hash": csp_hash,
     }
     environment.globals |= {
-        "backend_titles": BACKEND_TITLES,
+        "packages": packages,
         "descriptions": COLUMNS,
         "wording": wording,
         "attribution": attribution,

@@ -1,7 +1,7 @@
 """Plots of regions as inline SVG: both packages beside each other, and their difference against their size.
 
 Every mark stands in a link without an address, so that it can be pointed at and reached with the keyboard;
-its title names the region. SPM is a dot and nilearn a diamond, in colours that the style sheet gives.
+its title names the region. Each package has a mark of its own, in a colour that the style sheet gives.
 """
 
 import math
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from bidsglm.report.drawing import BACKEND_TITLES
+from bidsglm import packages
 from bidsglm.report.strips import ticks
 
 WIDTH = 380
@@ -111,15 +111,20 @@ def _legend(backends: Sequence[str]) -> str:
     parts = []
     for place, backend in enumerate(backends):
         x = LABEL + 10 + 80 * place
-        parts.append(f'{_mark(backend, x, 12)}<text x="{x + 9}" y="16">{BACKEND_TITLES[backend]}</text>')
+        parts.append(f'{_mark(backend, x, 12)}<text x="{x + 9}" y="16">{packages.title(backend)}</text>')
     return f'<g aria-hidden="true">{"".join(parts)}</g>'
 
 
 def _mark(backend: str, x: float, y: float) -> str:
-    if backend == "spm":
-        return f'<circle class="spm" cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"/>'
-    r = RADIUS + 1
-    return f'<path class="{backend}" d="M{x:.1f} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z"/>'
+    kind, r = packages.PACKAGES[backend].mark, RADIUS + 1
+    if kind == "circle":
+        return f'<circle class="{backend}" cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS}"/>'
+    outline = {
+        "diamond": f"M{x:.1f} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z",
+        "square": f"M{x - RADIUS:.1f} {y - RADIUS:.1f}h{2 * RADIUS}v{2 * RADIUS}h-{2 * RADIUS}z",
+        "triangle": f"M{x:.1f} {y - r:.1f}l{r} {2 * RADIUS}h-{2 * r}z",
+    }
+    return f'<path class="{backend}" d="{outline[kind]}"/>'
 
 
 def _vertical(scale: _Scale, top: float, bottom: float, axis: str, dashed: Sequence[float]) -> str:
@@ -171,7 +176,7 @@ def shortened(name: str, longest: int = LONGEST) -> str:
     return f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
 
 
-def differences_svg(differences: Sequence[Difference], unit: str) -> str:
+def differences_svg(differences: Sequence[Difference], unit: str, difference: str) -> str:
     """Bland and Altman's plot, a mark for each region: bias against mean, with the limits of agreement.
 
     Parameters
@@ -180,8 +185,10 @@ def differences_svg(differences: Sequence[Difference], unit: str) -> str:
         Of the regions; those without a bias are left out.
     unit
         Of the effects.
+    difference
+        What is subtracted from what, see `packages.Pair.difference`.
 
-    >>> differences_svg([], "%")
+    >>> differences_svg([], "%", "SPM − nilearn")
     ''
     """
     known = [d for d in differences if math.isfinite(d.mean) and math.isfinite(d.bias)]
@@ -199,9 +206,9 @@ def differences_svg(differences: Sequence[Difference], unit: str) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="dots" viewBox="0 0 {WIDTH} {HEIGHT}" role="group"'
-        f' aria-label="SPM minus nilearn against their mean, by region">'
+        f' aria-label="{escape(difference.replace("−", "minus"))} against their mean, by region">'
         f'<g aria-hidden="true">{rows}<path class="edge" d="M{LEFT} {up(0):.1f}H{WIDTH - RIGHT}"/>'
-        f'<text x="{LEFT}" y="15">SPM \N{MINUS SIGN} nilearn</text></g>'
+        f'<text x="{LEFT}" y="15">{escape(difference)}</text></g>'
         f"{_vertical(across, HEAD, bottom, f'mean effect of both ({unit})', ())}"
         f'<g class="marks">{marks}</g></svg>'
     )

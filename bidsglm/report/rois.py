@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from bidsglm import packages
 from bidsglm.agreement.roi_agreement import Cell
 from bidsglm.agreement.rois import VALUE_COLUMNS
-from bidsglm.report.drawing import BACKEND_TITLES
 from bidsglm.report.roi_plots import Pair, dots_svg
 from bidsglm.report.wording import number
 
@@ -137,7 +137,7 @@ class ParticipantRegions:
     @cached_property
     def table(self) -> RegionsTable:
         """A line for each contrast and region."""
-        titles = [BACKEND_TITLES[b] for b in self.backends]
+        titles = [packages.title(b) for b in self.backends]
         numbers = [
             ("n_voxels", "voxels"),
             *(("effect", "effect"), ("t", "mean t")),
@@ -167,7 +167,7 @@ def _of(of_one: Mapping[str, Row], backend: str, key: str) -> float | int:
 
 
 def _pair(name: str, values: Mapping[str, float], what: str) -> Pair:
-    said = ", ".join(f"{BACKEND_TITLES[backend]} {number(value)}" for backend, value in values.items())
+    said = ", ".join(f"{packages.title(backend)} {number(value)}" for backend, value in values.items())
     return Pair(name, values, f"{name}: {what} {said}")
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.model import Floats
-from bidsglm.report.drawing import FAINT, INK, NILEARN_COLOUR, SPM_COLOUR
+from bidsglm.report.drawing import FAINT, HIGHLIGHT, INK, MARK
 from bidsglm.report.swarm import BAND, swarm
 from bidsglm.report.wording import number
 
@@ -197,7 +197,7 @@ def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: _Scale, axis
     marks = "".join(_mark(p, x, middle + up, size) for p, x, up in zip(drawn, places, offsets, strict=True))
     return (
         f"<g>{_heading(strip, values, top, axis)}{_box(values, scale, middle)}"
-        f'<g class="marks" fill="{NILEARN_COLOUR}">{marks}</g>{_middle(values, scale, middle)}</g>'
+        f'<g class="marks" fill="{MARK}">{marks}</g>{_middle(values, scale, middle)}</g>'
     )
 
 
@@ -235,7 +235,7 @@ def _middle(values: Floats, scale: _Scale, middle: float) -> str:
         for v in np.quantile(values, (0.25, 0.5, 0.75))
     )
     return (
-        f'<g class="median" stroke="{SPM_COLOUR}" fill="none" pointer-events="none">'
+        f'<g class="median" stroke="{HIGHLIGHT}" fill="none" pointer-events="none">'
         f'<path stroke-width="0.7" d="{lower}{upper}"/><path stroke-width="2" d="{median}"/></g>'
     )
 
@@ -246,7 +246,7 @@ def _mark(point: Point, x: float, y: float, size: float) -> str:
     if point.outlier:
         r = size + 2
         diamond = f"M{x:.1f} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z"
-        shape = f'<path class="out" fill="{SPM_COLOUR}" d="{diamond}"/>'
+        shape = f'<path class="out" fill="{HIGHLIGHT}" d="{diamond}"/>'
     words = f"{point.name}: {number(point.value)}{', outlying' if point.outlier else ''}"
     link = f' href="{escape(point.link)}"' if point.link else ""
     return f"<a{link}><title>{escape(words)}</title>{shape}</a>"

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm import packages
 from bidsglm.model import Floats, Mask
-from bidsglm.report.drawing import BACKEND_TITLES
 from bidsglm.report.maps import ContrastImages, colour_limit
 from bidsglm.report.slices import reoriented, reoriented_affine
 from bidsglm.report.wording import THRESHOLDS
@@ -97,7 +97,7 @@ def packed_contrast(
     names = [name for name in (images.test, "effect") if name in images.maps]
     return {
         "thresholds": _heights(images, thresholds or {}),
-        "titles": [BACKEND_TITLES[name] for name in images.backends],
+        "titles": [packages.title(name) for name in images.backends],
         "maps": [{"name": name, **_packed_map(images, name, of)} for name in names],
     }
 

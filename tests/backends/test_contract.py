@@ -1,44 +1,47 @@
-"""A backend is a module with agreed function names and signatures."""
+"""Every package of the table has a module with the functions of the contract, and their signatures."""
 
 import inspect
 from types import ModuleType
 
 import pytest
 
-from bidsglm.backends import BACKENDS, nilearn_glm, spm12
+from bidsglm.backends import BACKENDS, contract
+from bidsglm.packages import PACKAGES
 
-FUNCTIONS = (
-    "check",
-    "check_designs",
-    "mask_from",
-    "design",
-    "estimate",
-    "usable_runs",
-    "contrast",
-    "inference",
-    "second_level",
+FUNCTIONS = tuple(
+    name
+    for name, value in vars(contract.Backend).items()
+    if inspect.isfunction(value) and not name.startswith("_")
 )
-ESTIMATE_FIELDS = {"mask", "betas", "residual_mean_square", "dof", "noise"}
+OPAQUE = {"estimate"}
+"""Each package has an estimate of its own."""
 
 
+@pytest.mark.parametrize("package", PACKAGES)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_both_backends_have_the_function_with_the_same_signature(name: str) -> None:
-    ours, theirs = (inspect.signature(getattr(module, name)) for module in (spm12, nilearn_glm))
-    assert list(ours.parameters) == list(theirs.parameters)
-    for parameter in ours.parameters.values():
-        other = theirs.parameters[parameter.name]
+def test_a_backend_has_every_function_of_the_contract(name: str, package: str) -> None:
+    agreed = inspect.signature(getattr(contract.Backend, name))
+    ours = inspect.signature(getattr(BACKENDS[package], name))
+    expected = list(agreed.parameters.values())[1:]
+    assert list(ours.parameters) == [parameter.name for parameter in expected]
+    for parameter in expected:
+        other = ours.parameters[parameter.name]
         assert (parameter.kind, parameter.default) == (other.kind, other.default)
-        if parameter.name != "estimate":
+        if parameter.name not in OPAQUE:
             assert parameter.annotation == other.annotation
-    if name != "estimate":
-        assert ours.return_annotation == theirs.return_annotation
+    if name not in OPAQUE:
+        assert agreed.return_annotation == ours.return_annotation
 
 
-@pytest.mark.parametrize("module", [spm12, nilearn_glm])
-def test_estimates_have_what_the_other_floors_read(module: ModuleType) -> None:
-    assert set(module.Estimate.__dataclass_fields__) >= ESTIMATE_FIELDS
+@pytest.mark.parametrize("package", PACKAGES)
+def test_estimates_have_what_the_other_floors_read(package: str) -> None:
+    module = BACKENDS[package]
+    assert isinstance(module, ModuleType)
+    read = {name for name in vars(contract.FittedRuns) if not name.startswith("_")}
+    assert set(module.Estimate.__dataclass_fields__) >= read
     assert module.Estimate.__dataclass_params__.frozen
 
 
-def test_backends_are_registered_under_their_names() -> None:
-    assert {name: module.NAME for name, module in BACKENDS.items()} == {"spm": "spm", "nilearn": "nilearn"}
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_module_knows_the_name_of_its_row(package: str) -> None:
+    assert BACKENDS[package].NAME == PACKAGES[package].name == package

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from bidsglm.calibration.experiment import Experiment
-from bidsglm.calibration.trial import Request, analyses, trial
+from bidsglm.calibration.trial import Request, trial
 from bidsglm.model import NO_FILTER
+from bidsglm.packages import analyses
 from bidsglm.simulation.outcomes import Simulations, metric_rows
 from tests.calibration.experiments import DIFFERENCE, MAIN, small
 
@@ -31,7 +32,7 @@ def rates(noise: str, n_datasets: int = N, **options: Any) -> dict[tuple[str, fl
     """Rows of the false-positive rates by analysis and threshold."""
     made = experiment(**options)
     null = [trial(made, Request(noise, False, i)) for i in range(n_datasets)]
-    ways = [analysis.name for analysis in analyses(tuple(made.designs))]
+    ways = list(analyses(made.designs))
     rows = metric_rows([Simulations(noise, null, [])], ways, ["a - b"])
     return {(str(row["analysis"]), float(row["p_threshold"])): row for row in rows}  # type: ignore[misc]
 
@@ -97,7 +98,7 @@ def test_true_effect_lies_in_the_interval_of_the_estimates() -> None:
     made = small(backends=("spm",), contrasts=(DIFFERENCE, MAIN))
     signal = [trial(made, Request("white", True, i)) for i in range(N_SIGNAL)]
     null = [trial(made, Request("white", False, i)) for i in range(2)]
-    ways = [analysis.name for analysis in analyses(("spm",))]
+    ways = list(analyses(("spm",)))
     rows = metric_rows([Simulations("white", null, signal)], ways, ["a - b", "a"])
     with_signal = [row for row in rows if row["effect_size"] and row["p_threshold"] == 0.05]
     assert len(with_signal) == 36
@@ -112,7 +113,7 @@ def test_larger_effects_are_found_more_often() -> None:
     made = experiment()
     signal = [trial(made, Request("white", True, i)) for i in range(6)]
     null = [trial(made, Request("white", False, i)) for i in range(6)]
-    ways = [analysis.name for analysis in analyses(tuple(made.designs))]
+    ways = list(analyses(made.designs))
     rows = metric_rows([Simulations("white", null, signal)], ways, ["a - b"])
     for way in ways:
         powers = [row["rate"] for row in rows if row["analysis"] == way and row["p_threshold"] == 0.05][1:]

@@ -9,9 +9,10 @@ import pytest
 from bidsglm.backends import BACKENDS
 from bidsglm.calibration.experiment import LEAST_DOF, Experiment, experiment, sampled_voxels
 from bidsglm.calibration.simulation import simulations
-from bidsglm.calibration.trial import Request, analyses, data_set, trial
+from bidsglm.calibration.trial import Request, data_set, trial
 from bidsglm.errors import DataError
 from bidsglm.model import NilearnSettings, SpmSettings, TimeSeries
+from bidsglm.packages import analyses
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import EFFECT_SIZES, GRID
 from tests.calibration.experiments import BOTH_F, CONFOUNDS, DIFFERENCE, MAIN, small, source
@@ -41,7 +42,7 @@ def test_numbers_are_those_of_the_backend_on_the_same_data(made: Experiment, nam
     backend, model = BACKENDS[backend_name], replace(made.model, **settings)
     series = data_set(made, request).series
     estimate: Any = backend.estimate(made.designs[backend_name], series, np.ones(300, bool), model)
-    place = [analysis.name for analysis in analyses(("spm", "nilearn"))].index(name)
+    place = list(analyses(("spm", "nilearn"))).index(name)
     outcome = trial(made, request)
     for j, contrast in enumerate((DIFFERENCE, BOTH_F)):
         p = backend.contrast(estimate, contrast, (0, 1)).p

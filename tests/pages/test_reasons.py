@@ -53,4 +53,4 @@ def test_table_is_read_by_contrast(tmp_path):
     (tmp_path / "p_desc-attribution_metrics.tsv").write_text(text)
     (breakdown,) = read_breakdowns(tmp_path, "p")["go"]
     assert breakdown.total == 0.5
-    assert np.isnan(breakdown.closure_nilearn)
+    assert np.isnan(breakdown.closures[0])

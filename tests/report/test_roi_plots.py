@@ -57,7 +57,7 @@ def test_marks_stand_in_proportion_to_their_values() -> None:
 
 def test_differences_stand_at_mean_and_bias_with_their_limits() -> None:
     known = [Difference(1.0, 0.5, 0.1, 0.9, "a: x"), Difference(2.0, -0.5, math.nan, math.nan, "b: y", True)]
-    text = differences_svg([*known, Difference(math.nan, math.nan, 0, 0, "c: z")], "%")
+    text = differences_svg([*known, Difference(math.nan, math.nan, 0, 0, "c: z")], "%", "A − B")
     marks = [(float(x), float(y)) for x, y in re.findall(r'class="bias" cx="([\d.]+)" cy="([\d.]+)"', text)]
     (first, up), (second, down) = marks
     assert first < second
@@ -68,7 +68,7 @@ def test_differences_stand_at_mean_and_bias_with_their_limits() -> None:
 @pytest.mark.parametrize("value", [0.0, 5.0, -1e-9, 1e9])
 def test_one_value_alone_has_an_axis(value: float) -> None:
     ElementTree.fromstring(dots_svg([Pair("a", {"spm": value}, "a")], "t"))
-    ElementTree.fromstring(differences_svg([Difference(value, value, math.nan, math.nan, "a")], "%"))
+    ElementTree.fromstring(differences_svg([Difference(value, value, math.nan, math.nan, "a")], "%", "A − B"))
 
 
 def test_long_names_keep_both_ends() -> None:

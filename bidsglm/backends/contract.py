@@ -1,0 +1,119 @@
+"""What every package's module has, so that the rest of the program need not know which one it is.
+
+The functions are called in this order: `check` when the model is read, `design` and `check_designs` when the
+tables are, then `mask_from`, `estimate`, `usable_runs`, `contrast` and `inference` with the images in memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from bidsglm.backends.records import Inference, SecondLevel
+from bidsglm.model import (
+    ContrastMaps,
+    ContrastSpecification,
+    DesignMatrix,
+    Floats,
+    GroupDesign,
+    Images,
+    Mask,
+    ModelSpecification,
+    Paradigm,
+    TimeSeries,
+    Volume,
+)
+
+
+class FittedRuns(Protocol):
+    """What a package's estimate has beside what only its own functions read."""
+
+    @property
+    def mask(self) -> Mask:
+        """(n_voxels,) those that have a result."""
+        ...
+
+    @property
+    def betas(self) -> Sequence[Floats]:
+        """(n_regressors, n_voxels) of every run, NaN outside the mask."""
+        ...
+
+    @property
+    def residual_mean_square(self) -> Floats:
+        """(n_voxels,) NaN outside the mask."""
+        ...
+
+    @property
+    def dof(self) -> float:
+        """Residual degrees of freedom."""
+        ...
+
+    @property
+    def noise(self) -> Mapping[str, Any]:
+        """Facts about the noise model for the report."""
+        ...
+
+
+class Backend(Protocol):
+    """A package's module."""
+
+    NAME: str
+    """As in the table of packages"""
+
+    def check(self, model: ModelSpecification) -> None:
+        """Refuse what the package cannot express, before anything is fitted (DataError)."""
+        ...
+
+    def with_noise_model(self, model: ModelSpecification, noise_model: str) -> ModelSpecification:
+        """Return the model with another noise model for this package."""
+        ...
+
+    def design(self, paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
+        """Make the design matrix of one run."""
+        ...
+
+    def check_designs(self, designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:
+        """Refuse designs that leave no degrees of freedom (DataError)."""
+        ...
+
+    def mask_from(self, series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecification) -> Mask:
+        """Find the voxels that the package would analyse, (n_voxels,)."""
+        ...
+
+    def estimate(
+        self,
+        designs: Sequence[DesignMatrix],
+        series: Sequence[TimeSeries],
+        mask: Mask,
+        model: ModelSpecification,
+    ) -> Any:
+        """Fit all runs; what comes back is a `FittedRuns`, and goes into the functions below."""
+        ...
+
+    def usable_runs(self, estimate: Any, contrast: ContrastSpecification) -> tuple[int, ...]:
+        """Find the runs in which a contrast can be estimated."""
+        ...
+
+    def contrast(self, estimate: Any, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
+        """Make the maps of a contrast, the mean over some runs."""
+        ...
+
+    def inference(
+        self,
+        estimate: Any,
+        series: Sequence[TimeSeries],
+        maps: Sequence[ContrastMaps],
+        volume: Volume,
+        model: ModelSpecification,
+    ) -> Inference:
+        """Find thresholds and clusters of the maps."""
+        ...
+
+    def second_level(
+        self,
+        images: Images,
+        design: GroupDesign,
+        contrasts: Sequence[ContrastSpecification],
+        volume: Volume,
+        mask: Mask | None = None,
+    ) -> SecondLevel:
+        """Fit a group's effect maps."""
+        ...

@@ -1,0 +1,226 @@
+"""The table of packages that are fitted and compared, and what a pair of them is called.
+
+It stands below everything that names a package: backends, pages, tables and groups read the same rows, and
+none of them imports another for a title or a colour. What a package computes is in its module.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+
+class NoiseAnalysis(NamedTuple):
+    """A package with one of its noise models, as a calibration compares them."""
+
+    name: str
+    """In the calibration's tables"""
+    title: str
+    noise_model: str
+    """As the package's settings call it"""
+    colour: str
+    line: str
+    """Style as matplotlib writes it; it tells analyses apart without colour, as the marker does"""
+    marker: str
+
+
+class Package(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    """Word of --backends, label behind desc- in file names, key and name of columns in tables"""
+    title: str
+    """In sentences, on pages and in figures"""
+    module: str
+    """With the functions of `bidsglm.backends.contract.Backend`"""
+    colour: str
+    """In figures and on light pages"""
+    on_dark: str
+    """On dark pages"""
+    in_print: str
+    """On paper, where colours may be lost"""
+    mark: Literal["circle", "diamond", "square", "triangle"]
+    """In plots, so that it can be told apart without colour"""
+    analyses: tuple[NoiseAnalysis, ...]
+    """What a calibration compares: ordinary least squares first, then with serial correlations"""
+    reference: str
+    """What tells a reader which program is meant, with its publication"""
+
+
+NEUTRAL = "#8d99ae"
+"""Of what is no package's own"""
+
+PACKAGES: dict[str, Package] = {
+    row.name: row
+    for row in (
+        Package(
+            name="spm",
+            title="SPM",
+            module="bidsglm.backends.spm12",
+            colour="#c8553d",
+            on_dark="#f08a70",
+            in_print="#000000",
+            mark="circle",
+            analyses=(
+                NoiseAnalysis("spm-none", "least squares (SPM)", "none", NEUTRAL, ":", "o"),
+                NoiseAnalysis("spm-ar1", "SPM AR(1)", "AR(1)", "#c8553d", "-", "^"),
+                NoiseAnalysis("spm-fast", "SPM FAST", "FAST", "#6d2112", "--", "D"),
+            ),
+            reference="a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python",
+        ),
+        Package(
+            name="nilearn",
+            title="nilearn",
+            module="bidsglm.backends.nilearn_glm",
+            colour="#1f7a8c",
+            on_dark="#6cc4d4",
+            in_print="#777777",
+            mark="diamond",
+            analyses=(
+                NoiseAnalysis("ols", "least squares", "ols", NEUTRAL, ":", "o"),
+                NoiseAnalysis("nilearn-ar1", "nilearn AR(1)", "ar1", "#1f7a8c", "-", "s"),
+            ),
+            reference="nilearn (Abraham et al., 2014)",
+        ),
+    )
+}
+"""Name -> row, in the order in which packages stand in tables and on pages."""
+
+DEFAULT_PACKAGES = ("spm", "nilearn")
+"""Those that are fitted where nothing else is asked for; their files and columns name no pair."""
+REFERENCE = "nilearn"
+"""What the others are compared with: it has the x axis, and is what is subtracted."""
+
+
+class Pair(NamedTuple):
+    """Two packages that are compared."""
+
+    first: str
+    reference: str
+    """What is subtracted"""
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the pair that names of files and columns leave out."""
+        return set(self) == set(DEFAULT_PACKAGES)
+
+    @property
+    def label(self) -> str:
+        """Behind desc- in the names of difference maps.
+
+        >>> Pair("spm", "nilearn").label, Pair("afni", "nilearn").label
+        ('difference', 'afniVSnilearn')
+        """
+        return "difference" if self.is_default else f"{self.first}VS{self.reference}"
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        """Return both as sentences name them."""
+        return title(self.first), title(self.reference)
+
+    @property
+    def minus(self) -> str:
+        """The difference in a sentence.
+
+        >>> Pair("spm", "nilearn").minus
+        'SPM minus nilearn'
+        """
+        return " minus ".join(self.titles)
+
+    @property
+    def difference(self) -> str:
+        """The difference on an axis.
+
+        >>> Pair("spm", "nilearn").difference
+        'SPM − nilearn'
+        """
+        return " − ".join(self.titles)
+
+
+DEFAULT_PAIR = Pair("spm", REFERENCE)
+
+
+def title(name: str) -> str:
+    """Name a package for people; an unknown one by the name it came with.
+
+    >>> title("spm"), title("other")
+    ('SPM', 'other')
+    """
+    return PACKAGES[name].title if name in PACKAGES else name
+
+
+def titles(names: Iterable[str]) -> str:
+    """Join packages in a sentence.
+
+    >>> titles(["spm", "nilearn"])
+    'SPM and nilearn'
+    """
+    *others, last = [title(name) for name in names]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def colour(name: str) -> str:
+    """Colour of a package in figures.
+
+    >>> colour("spm")
+    '#c8553d'
+    """
+    return PACKAGES[name].colour
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Packages among some names, in the order of the table.
+
+    >>> in_order(["nilearn", "spm"])
+    ('spm', 'nilearn')
+    """
+    found = set(names)
+    return tuple(name for name in PACKAGES if name in found)
+
+
+def pairs_of(names: Iterable[str], reference: str = REFERENCE) -> tuple[Pair, ...]:
+    """Each package with the reference, in the order of the table.
+
+    Without the reference among them, the last one takes its place.
+
+    >>> pairs_of(["nilearn", "spm"])
+    (Pair(first='spm', reference='nilearn'),)
+    """
+    found = in_order(names)
+    base = reference if reference in found else "".join(found[-1:])
+    return tuple(Pair(name, base) for name in found if name != base)
+
+
+def pair_of(names: Iterable[str], reference: str = REFERENCE) -> Pair:
+    """Return the first pair of some packages; the default pair where there are not two."""
+    found = pairs_of(names, reference)
+    return found[0] if found else DEFAULT_PAIR
+
+
+def analyses(names: Iterable[str]) -> dict[str, tuple[str, NoiseAnalysis]]:
+    """Return what a calibration of some packages compares: name -> package and analysis.
+
+    Least squares are the same in all, and are made once: by the reference where it is there. Its analyses
+    come first.
+
+    >>> list(analyses(["spm", "nilearn"]))
+    ['ols', 'nilearn-ar1', 'spm-ar1', 'spm-fast']
+    >>> list(analyses(["spm"]))
+    ['spm-none', 'spm-ar1', 'spm-fast']
+    """
+    order = sorted(in_order(names), key=lambda name: name != REFERENCE)
+    found = [(name, each) for i, name in enumerate(order) for each in PACKAGES[name].analyses[i > 0 :]]
+    return {each.name: (name, each) for name, each in found}
+
+
+def every_analysis() -> Iterator[NoiseAnalysis]:
+    """Yield all that there are, in the order in which they are compared."""
+    for name in sorted(PACKAGES, key=lambda name: name != REFERENCE):
+        yield from PACKAGES[name].analyses
+
+
+def analysis(name: str) -> NoiseAnalysis:
+    """Return an analysis of any package by its name.
+
+    >>> analysis("spm-fast").title
+    'SPM FAST'
+    """
+    return next(each for each in every_analysis() if each.name == name)

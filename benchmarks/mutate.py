@@ -9,8 +9,11 @@ to write a test, or to see that the two forms are equal.
 Rooms are those of ``bidsglm/`` (``spm``), files are paths from there (``spm/reml.py``); without any, all
 rooms take part. Mistakes are drawn evenly over rooms, and in a room over its lines, by ``--seed``. Nothing
 of the reference outside the tree is used unless ``--shared`` names its folder, so what is measured are the
-tests that everybody has. Tests of one mistake that take longer than ``--timeout`` seconds count as noticed,
-since an endless loop is.
+tests that everybody has. Before its first mistake the tests of a room run without any; those of a mistake
+that take ``--patience`` times as long, and a minute more, count as noticed, since an endless loop is.
+
+Mistakes that change nothing anybody could see are listed in ``benchmarks/equivalent_mistakes.txt``, a line
+each as it is printed, with the reason behind a ``#``: they are not made again, and not counted.
 
 Exit code: 0, or 1 if the tests fail without any mistake. The last lines are the shares noticed of each
 room.
@@ -20,10 +23,12 @@ import argparse
 import ast
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +62,7 @@ COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.In: (ast.NotIn,),
     ast.NotIn: (ast.In,),
 }
+EQUIVALENT = PROJECT / "benchmarks" / "equivalent_mistakes.txt"
 SHARED = "BIDSGLM_SHARED"
 """Variable in which tests find the reference outside the tree."""
 
@@ -77,10 +83,17 @@ class Mistake(NamedTuple):
         """Return place and change in one line."""
         return f"{self.path}:{self.line}  {' '.join(self.before.split())}  ->  {self.after}"
 
+    @property
+    def change(self) -> str:
+        """The same without the line, which moves."""
+        return f"{self.path} {' '.join(self.before.split())} -> {self.after}"
+
 
 def rewritten(node: ast.expr) -> Iterator[ast.expr]:
     """Yield what an expression becomes by one small mistake."""
     if isinstance(node, ast.BinOp):
+        if isinstance(node.op, ast.BitOr) and any(map(names_type, (node.left, node.right))):
+            return
         if type(node.op) in OPERATORS:
             yield ast.BinOp(node.left, OPERATORS[type(node.op)](), node.right)
         if not isinstance(node.op, ast.MatMult | ast.Pow):
@@ -95,6 +108,12 @@ def rewritten(node: ast.expr) -> Iterator[ast.expr]:
             yield ast.Compare(node.left, [other()], node.comparators)
     elif isinstance(node, ast.Constant):
         yield from changed_constants(node.value)
+
+
+def names_type(node: ast.expr) -> bool:
+    """Whether an operand is a type, so that ``|`` makes no number."""
+    plain = isinstance(node, ast.Name) and node.id in ("str", "int", "float", "bool", "bytes")
+    return plain or (isinstance(node, ast.Constant) and node.value is None)
 
 
 def changed_constants(value: object) -> Iterator[ast.expr]:
@@ -141,19 +160,33 @@ def room_of(path: Path) -> str:
 
 
 def tests_of(tree: Path, path: Path) -> list[str]:
-    """Tests of a file's room in a tree, those that are likely to notice first."""
+    """Tests of a file's room in a tree, those that are likely to notice first.
+
+    A file above the rooms has the tests beside the rooms' that name it, and those of the command line.
+    """
     folder = Path("tests") / room_of(path)
     own = [path, folder / f"test_{path.stem}.py"]
     others = sorted(file.relative_to(tree) for file in (tree / folder).glob("test_*.py"))
+    if not room_of(path):
+        named = re.compile(rf"bidsglm\.{path.stem}\b|from bidsglm import .*\b{path.stem}\b")
+        naming = [file for file in others if named.search((tree / file).read_text(encoding="utf-8"))]
+        others = [*naming, *(folder / f"test_{name}.py" for name in ("cli", "participant"))]
     return [str(name) for name in dict.fromkeys([*own, *others]) if (tree / name).exists()]
+
+
+def equivalent() -> frozenset[str]:
+    """Mistakes that change nothing, without their reasons and lines, which move."""
+    lines = EQUIVALENT.read_text(encoding="utf-8").splitlines() if EQUIVALENT.exists() else []
+    texts = (line.partition("#")[0].strip() for line in lines)
+    return frozenset(" ".join(text.split()) for text in texts if text)
 
 
 def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:
     """Draw mistakes evenly over the rooms of some files, and over the lines of each room."""
-    rng = random.Random(seed)
+    rng, same = random.Random(seed), equivalent()
     rooms: dict[str, dict[tuple[Path, int], list[Mistake]]] = {}
     for path in paths:
-        for mistake in mistakes(path):
+        for mistake in (each for each in mistakes(path) if each.change not in same):
             rooms.setdefault(room_of(path), {}).setdefault((path, mistake.line), []).append(mistake)
     found = []
     for index, lines in enumerate(rooms.values()):
@@ -163,7 +196,7 @@ def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:
     return found
 
 
-def failure(tree: Path, tests: Sequence[str], shared: str, timeout: float) -> str:
+def failure(tree: Path, tests: Sequence[str], shared: str, timeout: float | None) -> str:
     """Return which test of a tree fails first; empty if all pass."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
     own = {SHARED: shared, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
@@ -221,7 +254,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("places", nargs="*", help="rooms or files below bidsglm/; all without any")
     parser.add_argument("--number", type=int, default=100, help="mistakes to make (100)")
     parser.add_argument("--seed", type=int, default=0, help="another seed draws other mistakes (0)")
-    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for the tests of one (600)")
+    parser.add_argument("--patience", type=float, default=4.0, help="times as long as without a mistake (4)")
     parser.add_argument("--shared", default="", help="folder of the whole reference, if it may be used")
     return parser.parse_args()
 
@@ -234,14 +267,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         tree, shared = Path(folder) / "tree", options.shared or str(Path(folder) / "none")
         copy_tree(tree)
-        for room in dict.fromkeys(room_of(mistake.path) for mistake in found):
-            first = next(mistake.path for mistake in found if room_of(mistake.path) == room)
-            if failed := failure(tree, tests_of(tree, first), shared, 10 * options.timeout):
-                print(f"the tests of {room or PACKAGE} fail without any mistake, mend them first: {failed}")
-                return 1
         counts: dict[str, list[bool]] = {}
+        times: dict[str, float] = {}
         for mistake in found:
-            test = noticed_by(tree, mistake, shared, options.timeout)
+            room = room_of(mistake.path) or mistake.path.stem
+            if room not in times:
+                start = time.monotonic()
+                if failed := failure(tree, tests_of(tree, mistake.path), shared, None):
+                    print(f"the tests of {room} fail without any mistake, mend them first: {failed}")
+                    return 1
+                times[room] = time.monotonic() - start
+            test = noticed_by(tree, mistake, shared, 60 + options.patience * times[room])
             counts.setdefault(room_of(mistake.path), []).append(bool(test))
             print(f"noticed   {mistake}  by {test}" if test else f"UNNOTICED {mistake}", flush=True)
     for room, results in counts.items():

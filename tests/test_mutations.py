@@ -15,6 +15,8 @@ from benchmarks import mutate
         ("a @ b", set()),
         ("a ** 2", {"a * 2"}),
         ("a < b", {"a <= b", "a > b"}),
+        ("a | b", {"a & b", "a"}),
+        ("str | int | None", set()),
         ("a and b", {"a or b", "a"}),
         ("not a", {"a"}),
         ("-a", {"a"}),
@@ -50,3 +52,13 @@ def test_mistakes_are_drawn_evenly_over_rooms_and_the_same_for_a_seed() -> None:
     found = mutate.drawn(paths, 20, 3)
     assert [mutate.room_of(mistake.path) for mistake in found].count("spm") == 10
     assert found == mutate.drawn(paths, 20, 3) != mutate.drawn(paths, 20, 4)
+
+
+def test_mistakes_that_change_nothing_are_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = [Path("bidsglm/spm/reml.py")]
+    known = mutate.drawn(path, 1, 5)[0]
+    text = f"{known.change}  # for no reason\n# a line of words\n"
+    (tmp_path / "equivalent.txt").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(mutate, "EQUIVALENT", tmp_path / "equivalent.txt")
+    assert mutate.equivalent() == {known.change}
+    assert known.change not in {found.change for found in mutate.drawn(path, 10_000, 5)}

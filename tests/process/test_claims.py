@@ -17,8 +17,7 @@ from bidsglm.process import claims
 from bidsglm.process.claims import FOLDER, Claim, claimed
 from bidsglm.process.holders import holder_text, read_holder, this_process
 from tests import tiny
-
-from .test_interrupted import DEADLINE, FORK, contents, until, words, write_model
+from tests.execution.test_interrupted import DEADLINE, FORK, contents, until, words, write_model
 
 PAIRS = 8
 

@@ -10,9 +10,9 @@ import numpy as np
 
 import bidsglm
 from bidsglm.agreement.maps import agreement
-from bidsglm.attribution.engine import COLUMNS as ATTRIBUTION
 from bidsglm.model import ContrastMaps, ContrastSpecification
 from bidsglm.outputs.names import map_name, write_json, write_table
+from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
 
 TASK, SPACE = "tap", "MNI152NLin2009cAsym"
 NAME = f"task-{TASK}_space-{SPACE}"
@@ -99,13 +99,9 @@ def write_participant(
 
 def _write_tables(stem: Path, contrasts: Mapping[str, Maps]) -> None:
     agreed = [row for name, maps in contrasts.items() for row in _agreement(name, maps)]
-    columns = list(agreed[0])
-    rows = [[row[key] for key in columns] for row in agreed]
-    write_table(Path(f"{stem}_desc-agreement_metrics.tsv"), columns, rows)
-    columns = [*ATTRIBUTION, "contrast_name"]
+    AGREEMENT.write(Path(f"{stem}_desc-agreement_metrics.tsv"), agreed)
     attributed = [row for name, maps in contrasts.items() for row in _attribution(name, maps)]
-    rows = [[row[key] for key in columns] for row in attributed]
-    write_table(Path(f"{stem}_desc-attribution_metrics.tsv"), columns, rows)
+    ATTRIBUTION.write(Path(f"{stem}_desc-attribution_metrics.tsv"), attributed)
 
 
 def _agreement(name: str, maps: Maps) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ What is undefined (a constant map, fewer than three voxels, an empty set) is NaN
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -27,48 +26,6 @@ from bidsglm.model import ContrastMaps, Floats, Mask
 Row = dict[str, str | int | float]
 
 P_UNCORRECTED = 0.001
-
-_MAP_COLUMNS = {
-    "contrast": "Name of the contrast in file names",
-    "map": "Map compared: effect, t or F, z",
-    "n_both": "Voxels in the masks of both packages; the metrics up to sign_agreement are over these",
-    "n_spm_only": "Voxels in SPM's analysis mask only",
-    "n_nilearn_only": "Voxels in nilearn's analysis mask only",
-    "pearson_r": "Pearson correlation of the two maps",
-    "spearman_rho": "Spearman rank correlation of the two maps",
-    "concordance": "Lin's concordance correlation coefficient: 1 only for identical maps (Lin 1989)",
-    "slope": "Slope of the total least squares line, SPM (y) against nilearn (x)",
-    "intercept": "Intercept of the total least squares line, in the unit of the map",
-    "rmsd": "Root mean square difference, in the unit of the map",
-    "mean_difference": "Mean of SPM minus nilearn, in the unit of the map",
-    "loa_lower": "Lower 95% limit of agreement: mean difference - 1.96 SD (Bland & Altman 1986)",
-    "loa_upper": "Upper 95% limit of agreement: mean difference + 1.96 SD (Bland & Altman 1986)",
-    "sign_agreement": "Share of voxels where both maps have the same sign; n/a for F",
-}
-_THRESHOLDS = {
-    "p001": "p < 0.001 uncorrected",
-    "fdr05": "false discovery rate 0.05 (Benjamini-Hochberg on each package's own p within its own mask)",
-    "fwe05": "familywise error 0.05",
-}
-_OVERLAP_COLUMNS = {
-    "dice": "Dice overlap of the suprathreshold voxels inside both masks (Bowring 2019)",
-    "jaccard": "Jaccard overlap of the suprathreshold voxels inside both masks",
-    "dark_dice_spm": "Share of SPM's suprathreshold voxels outside nilearn's mask (Bowring 2019)",
-    "dark_dice_nilearn": "Share of nilearn's suprathreshold voxels outside SPM's mask (Bowring 2019)",
-    "n_spm": "SPM's suprathreshold voxels in its own mask",
-    "n_nilearn": "nilearn's suprathreshold voxels in its own mask",
-}
-
-COLUMNS: Mapping[str, str] = MappingProxyType(
-    _MAP_COLUMNS
-    | {
-        f"{column}_{key}": f"{text}; {threshold}, upper tail. n/a for maps other than t and F"
-        for key, threshold in _THRESHOLDS.items()
-        for column, text in _OVERLAP_COLUMNS.items()
-    }
-    | {"peak_distance_mm": "Distance in mm between the highest voxels of the t (or F) maps, each in its mask"}
-)
-"""Description of each column of the agreement table, in its order."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +157,7 @@ def agreement(
     Returns
     -------
     tuple of rows
-        Keys as in `COLUMNS` and in its order, the same in every row. What has no meaning for a map
+        Keys in the order of the table's columns, the same in every row. What has no meaning for a map
         is NaN: overlap and peaks outside the t (or F) row, the sign of F.
     """
     test = spm.specification.test
@@ -223,10 +180,10 @@ def agreement(
 
 
 def metric_names(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
-    """Columns of the table that hold numbers, in the order of `COLUMNS`.
+    """Columns that hold numbers, in their order.
 
-    >>> metric_names([{"map": "t", "slope": 1.0, "pearson_r": 0.9}])
-    ('pearson_r', 'slope')
+    >>> metric_names([{"map": "t", "slope": 1.0, "n_both": 9}])
+    ('slope', 'n_both')
     """
-    present = set().union(*rows)
-    return tuple(name for name in COLUMNS if name in present and name not in ("contrast", "map"))
+    found = dict.fromkeys(key for row in rows for key, value in row.items() if isinstance(value, int | float))
+    return tuple(found)

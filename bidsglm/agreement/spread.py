@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -28,42 +27,6 @@ FEWEST = 8
 """Values among which one can be said to lie apart; with fewer, the deviation may be small by chance alone."""
 ROUNDING = 1e-6
 """Spread, relative to the largest value, that float32 maps have by rounding alone."""
-
-OUTLIER_RULE = (
-    f"further than {FAR} robust standard deviations ({MAD_TO_SD} times the median absolute deviation) from "
-    f"the median; nobody is flagged among fewer than {FEWEST} values, or where this deviation is below "
-    f"{ROUNDING:g} of the largest value"
-)
-
-COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "contrast": "Label of the contrast",
-        "map": "Map compared: effect, t or F, z",
-        "metric": "Column of the agreement table",
-        "n": "Participants (sessions fitted apart count each) for whom the metric is defined",
-        "median": "Median",
-        "minimum": "Smallest value",
-        "lower_quartile": "Lower quartile",
-        "upper_quartile": "Upper quartile",
-        "maximum": "Largest value",
-        "ci_lower": f"Lower end of the {CONFIDENCE:.0%} bootstrap interval of the median ({RESAMPLES} "
-        "resamples of the n values, percentiles); n/a for a single one",
-        "ci_upper": f"Upper end of the {CONFIDENCE:.0%} bootstrap interval of the median",
-        "n_outlying": f"Participants who lie apart: {OUTLIER_RULE}",
-    }
-)
-"""Description of each column of the summary, in its order."""
-OUTLIER_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "contrast": COLUMNS["contrast"],
-        "map": COLUMNS["map"],
-        "metric": COLUMNS["metric"],
-        "value": "The participant's value",
-        "median": "Median over participants",
-        "deviation": f"Robust standard deviations from the median. Listed is who lies {OUTLIER_RULE}",
-    }
-)
-"""Description of each column of the table of who lies apart."""
 
 
 class Interval(NamedTuple):
@@ -139,7 +102,7 @@ def deviations(values: Floats) -> Floats:
 
 
 def outlying(values: Floats) -> Mask:
-    """Who lies apart, by `OUTLIER_RULE`.
+    """Who lies apart, more than `FAR` robust standard deviations from the median.
 
     >>> outlying(np.array([0.9, 0.9, 0.91, 0.91, 0.91, 0.92, 0.92, 0.2])).tolist()
     [False, False, False, False, False, False, False, True]
@@ -160,7 +123,7 @@ def summary(rows: Sequence[Mapping[str, str | int | float]], seed: int = 0) -> t
     Returns
     -------
     tuple of rows
-        Keys as in `COLUMNS`. A metric that is nowhere defined is left out.
+        One for each contrast, map and metric. A metric that is nowhere defined is left out.
 
     Examples
     --------

@@ -50,22 +50,6 @@ RESIZED = 2.0
 
 Row = dict[str, str | float]
 
-COLUMNS: Mapping[str, str] = {
-    "contrast": "Name of the contrast",
-    "map": "effect, t or F; z for the degrees of freedom and mask for the voxels alone",
-    "metric": "rmsd, slope-1, 1-r or 1-dice, each 0 for equal maps",
-    "step": "Modelling step",
-    "nilearn": "What nilearn does in it",
-    "spm": "What SPM does in it",
-    "ladder": "Metric once this step and those above it are at SPM's setting, the others at nilearn's",
-    "shapley": "Mean change of the metric by this step over all orders; the steps add up to total",
-    "total": "Metric of SPM's map against nilearn's",
-    "closure_nilearn": "Largest difference from nilearn's map with its setting in every step, over its range",
-    "closure_spm": "Largest difference from SPM's map with its setting in every step, over its range",
-    "part_of": "regressors for its three parts, which add up to it and must not be counted twice",
-}
-"""Description of each column of the table."""
-
 
 class Closure(NamedTuple):
     """How closely all steps at one package's setting meet that package's own map."""
@@ -84,7 +68,7 @@ class Explanation:
     """Why two packages' maps differ."""
 
     rows: tuple[Row, ...]
-    """Rows of the table, keys as in `COLUMNS`."""
+    """Of the table, one for each contrast, map, metric and step."""
     steps: tuple[Step, ...]
     dominant: Mapping[str, NDArray[np.int8]]
     """Contrast label -> (n_voxels,) over the columns of the maps: index into `labels`"""

@@ -1,7 +1,6 @@
 """Which modelling step matters over participants: shares, and in how many it is the largest."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 
@@ -10,30 +9,6 @@ from bidsglm.model import Floats
 
 Row = dict[str, str | int | float]
 Given = Mapping[str, str | int | float]
-
-COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "contrast": "Label of the contrast",
-        "map": "effect, t or F; z for the degrees of freedom and mask for the voxels alone",
-        "metric": "rmsd, slope-1, 1-r or 1-dice, each 0 for equal maps",
-        "step": "Modelling step",
-        "part_of": "regressors for its three parts, which add up to it and must not be counted twice",
-        "n": "Participants (sessions fitted apart count each) whose difference is attributed",
-        "shapley_median": "Median of the step's Shapley value, in the unit of the metric",
-        "shapley_lower_quartile": "Its lower quartile",
-        "shapley_upper_quartile": "Its upper quartile",
-        "share_median": "Median of the Shapley value over the whole difference; the steps of one participant "
-        "add up to 1, and a step that makes the packages more alike is negative",
-        "share_lower_quartile": "Its lower quartile",
-        "share_upper_quartile": "Its upper quartile",
-        "n_largest": "Participants in whom the step has the largest Shapley value in size; parts are not "
-        "ranked",
-        "n_closing": "Participants in whom one package's settings in every step give its own map "
-        f"(within {CLOSURE_NILEARN:g} of nilearn's range and {CLOSURE_SPM:g} of SPM's)",
-        "contrast_name": "the contrast's name in the model",
-    }
-)
-"""Description of each column, in its order."""
 
 
 def attribution_summary(rows: Sequence[Given]) -> tuple[Row, ...]:

@@ -15,12 +15,13 @@ from PIL import Image
 
 import bidsglm
 from bidsglm.errors import BidsglmError
-from bidsglm.outputs.names import number, read_json, read_table
+from bidsglm.outputs.names import read_json
+from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.summaries import failure_path, summary_paths
 from bidsglm.outputs.summary_form import summary_fault
+from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
 
 Item = dict[str, Any]
-Row = Mapping[str, str]
 
 MAX_BYTES = 12_000
 PICTURE_WIDTH = 280
@@ -104,21 +105,22 @@ def failures(output_dir: Path) -> list[str]:
     return [str(text) for summary in summaries for text in summary.get("errors", ())]
 
 
-def _table(output_dir: Path, summary: Item, what: str) -> list[dict[str, str]]:
-    path = output_dir / summary["folder"] / f"{summary['prefix']}_desc-{what}_metrics.tsv"
-    return read_table(path) if path.exists() else []
+def _table(output_dir: Path, summary: Item, schema: Schema) -> list[Row]:
+    """Rows of a unit's table; none where it has no such table."""
+    path = output_dir / summary["folder"] / f"{schema.file.replace('<p>', summary['prefix'])}.tsv"
+    return schema.read(path) if path.exists() else []
 
 
-def _agreement(output_dir: Path, summary: Item) -> list[dict[str, str]]:
+def _agreement(output_dir: Path, summary: Item) -> list[Row]:
     """Rows of the t (or F) maps."""
-    return [row for row in _table(output_dir, summary, "agreement") if row["map"] in ("t", "F")]
+    return [row for row in _table(output_dir, summary, AGREEMENT) if row["map"] in ("t", "F")]
 
 
 def _message(summary: Item, rows: Sequence[Row]) -> Item:
     """How well the packages agree in a unit."""
     said = [
-        f"{row['contrast_name']}: {row['map']} maps r {number(row['pearson_r']):.3f}, "
-        f"slope {number(row['slope']):.2f}, Dice {number(row['dice_p001']):.2f} (p < 0.001)"
+        f"{row['contrast_name']}: {row['map']} maps r {row['pearson_r']:.3f}, "
+        f"slope {row['slope']:.2f}, Dice {row['dice_p001']:.2f} (p < 0.001)"
         for row in rows
     ]
     text = "; ".join(said) or f"{' and '.join(summary['backends'])} fitted"
@@ -133,10 +135,10 @@ def _figures(output_dir: Path, finished: Sequence[Item]) -> Iterator[Item]:
             continue
         bars = [
             row
-            for row in _table(output_dir, summary, "attribution")
+            for row in _table(output_dir, summary, ATTRIBUTION)
             if row["contrast"] == contrast["label"]
             and (row["map"], row["metric"]) in (("t", "rmsd"), ("F", "rmsd"))
-            and row.get("part_of", "") in ("", "n/a")
+            and not row["part_of"]
         ]
         if bars:
             yield _bar_chart(f"{summary['prefix']}: what makes the maps of {contrast['name']} differ", bars)
@@ -148,7 +150,7 @@ def _figures(output_dir: Path, finished: Sequence[Item]) -> Iterator[Item]:
 
 def _bar_chart(name: str, rows: Sequence[Row]) -> Item:
     """Shapley values of the steps, for plotly."""
-    values = [round(number(row["shapley"]), DIGITS) for row in rows]
+    values = [round(row["shapley"], DIGITS) for row in rows]
     bars = {"type": "bar", "orientation": "h", "x": values, "y": [row["step"] for row in rows]}
     layout = {"title": name, "xaxis": {"title": "share of the root mean square difference"}}
     return {"type": "plotly", "name": name, "data": [bars], "layout": layout}

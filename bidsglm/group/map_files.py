@@ -8,31 +8,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bidsglm
-from bidsglm.agreement.maps import COLUMNS, FweThresholds, agreement
+from bidsglm.agreement.maps import FweThresholds, agreement
 from bidsglm.backends.records import SecondLevel
-from bidsglm.dataset.group_design import Row
+from bidsglm.dataset.group_design import Row as DesignRow
 from bidsglm.dataset.images import map_bytes
 from bidsglm.group.analyses import Analysis
 from bidsglm.group.members import BOTH, identity
-from bidsglm.group.tables import Table, write_part, write_rows
+from bidsglm.group.tables import write_part
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
+from bidsglm.outputs.group_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import (
-    NOT_AVAILABLE,
     clusters_name,
     map_name,
     write_bytes,
     write_json,
     write_table,
 )
+from bidsglm.outputs.schema import Row
 from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
-
-AGREEMENT_COLUMNS: Mapping[str, str] = {
-    "contrast": "Label of the contrast of the participants' models; n/a where several stand in one model",
-    "group_contrast": "Name of the contrast over participants; mean for their mean",
-    **{name: text for name, text in COLUMNS.items() if name != "contrast"},
-    "label": "Label of both in the names of the maps' files",
-}
 
 
 class Fitted(NamedTuple):
@@ -45,7 +39,7 @@ class Fitted(NamedTuple):
     """Of the first level, as in the model"""
     first_level: str
     """Its label"""
-    rows: tuple[Row, ...]
+    rows: tuple[DesignRow, ...]
     """Whose maps, in the order of the design's rows"""
     design: GroupDesign
     volume: Volume
@@ -79,10 +73,10 @@ def group_label(first_level: str, contrast: ContrastMaps) -> str:
 class GroupWriter:
     """Writes the group's files of one task and space and remembers their names."""
 
-    def __init__(self, output_dir: Path, name: str, space: str, table: Table | None = None) -> None:
+    def __init__(self, output_dir: Path, name: str, space: str, rows: Sequence[Row] = ()) -> None:
         self.output_dir, self.name, self.space = output_dir, name, space
-        self.table = table
-        """Agreement of all participants' maps"""
+        self.participants = rows
+        """On the agreement of all participants' maps"""
         self.files: list[str] = []
         self.rows: list[Mapping[str, Any]] = []
         """Of the table of agreement of the group's maps"""
@@ -95,8 +89,9 @@ class GroupWriter:
             part = GroupWriter(self.output_dir, analysis.prefix, self.space)
             part.files = self.files
             self.parts[analysis.prefix] = part
-            if self.table is not None:
-                write_part(self.table, part.path, analysis.prefix, [identity(u) for u in analysis.units])
+            if self.participants:
+                who = [identity(unit) for unit in analysis.units]
+                write_part(self.participants, part.path, analysis.prefix, who)
         return self.parts[analysis.prefix]
 
     def path(self, name: str) -> Path:
@@ -175,7 +170,7 @@ class GroupWriter:
             )
             for row in agreement(first, second, spm.mask, nilearn.mask, coordinates, fwe):
                 named = {
-                    "contrast": fitted.first_level or NOT_AVAILABLE,
+                    "contrast": fitted.first_level or None,
                     "group_contrast": first.specification.name,
                 }
                 self.rows.append({**named, **row, **named, "contrast_name": fitted.name, "label": label})
@@ -183,8 +178,7 @@ class GroupWriter:
     def agreement(self) -> None:
         """Write the table on how well the group's maps agree."""
         name = f"{self.name}_desc-groupAgreement_metrics"
-        columns = list(dict.fromkeys(key for row in self.rows for key in row))
-        write_rows(self.path(f"{name}.tsv"), columns, self.rows, AGREEMENT_COLUMNS)
+        GROUP_AGREEMENT.write(self.path(f"{name}.tsv"), self.rows, {})
         self.files.append(f"group/{name}.json")
 
     def permuted(self, fitted: Fitted, backend: str, maps: ContrastMaps, p: Floats, n: int) -> None:

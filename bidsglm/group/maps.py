@@ -46,7 +46,8 @@ def write_group_maps(members: Members, settings: Settings, tables: Tables) -> Me
         create_folder(settings.work_dir)
     for name, units in by_name(members.finished).items():
         space = str(units[0]["entities"].get("space", ""))
-        writer = GroupWriter(members.output_dir, name, space, tables.agreement.get(name))
+        agreed = tables.agreement.get(name)
+        writer = GroupWriter(members.output_dir, name, space, agreed.rows if agreed else ())
         told = Told([], [], [], {})
         try:
             nodes = _group_models(settings, units, told.notes)

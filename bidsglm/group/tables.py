@@ -1,41 +1,39 @@
 """Tables of all participants: agreement and attribution, how they spread, and who lies apart."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.agreement import maps as agreement
 from bidsglm.agreement import spread
-from bidsglm.attribution import engine as attribution
-from bidsglm.attribution import spread as attribution_spread
+from bidsglm.attribution.spread import attribution_summary
 from bidsglm.errors import ReadWriteError
-from bidsglm.group.members import IDENTITIES, Members, Summary, by_name, identity
+from bidsglm.group.members import Members, Summary, by_name, identity
 from bidsglm.model import Settings
-from bidsglm.outputs.names import number, read_table, write_json, write_table
-
-Row = dict[str, str | int | float]
-Collected = dict[str, list[dict[str, str]]]
-
-TEXTS = (*IDENTITIES, "contrast", "map", "contrast_name", "metric", "step", "nilearn", "spm", "part_of")
-KEYS = {"agreement": "map", "attribution": "step"}
-"""A column without which a table is damaged."""
-CONTRAST_NAME = {"contrast_name": "the contrast's name in the model"}
+from bidsglm.outputs import group_tables as group
+from bidsglm.outputs import unit_tables as unit
+from bidsglm.outputs.schema import Row, Schema
 
 
-class Table(NamedTuple):
-    """A table of all participants, as written."""
+class GroupAgreement(NamedTuple):
+    """How well the packages agree in all participants of one task and space."""
 
     path: Path
+    """Of the table of all rows"""
     rows: tuple[Row, ...]
+    summary: tuple[Row, ...]
+    """Medians, quartiles and intervals of each metric"""
+    outliers: tuple[Row, ...]
+    """Who lies apart, and in what"""
 
 
 class Tables(NamedTuple):
     """Those of all tasks and spaces, and the members whose tables could be read."""
 
     members: Members
-    agreement: Mapping[str, Table]
-    """Start of the file names -> table"""
-    attribution: Mapping[str, Table]
+    agreement: Mapping[str, GroupAgreement]
+    """Start of the file names -> numbers"""
+    steps: Mapping[str, tuple[Row, ...]]
+    """Start of the file names -> rows on which step matters in how many"""
 
 
 def write_tables(members: Members, settings: Settings) -> Tables:
@@ -43,8 +41,8 @@ def write_tables(members: Members, settings: Settings) -> Tables:
 
     A participant whose table is missing or damaged is named in the members' failures and left out.
     """
-    members, agreed = _collect(members, "agreement", lambda unit: True)
-    members, attributed = _collect(members, "attribution", lambda unit: "attribution" in unit)
+    members, agreed = _collect(members, unit.AGREEMENT, lambda summary: True)
+    members, attributed = _collect(members, unit.ATTRIBUTION, lambda summary: "attribution" in summary)
     folder = members.output_dir / "group"
     return Tables(
         members,
@@ -53,119 +51,75 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     )
 
 
-def _collect(members: Members, kind: str, has_table: Callable[[Summary], bool]) -> tuple[Members, Collected]:
-    """Rows of all participants as text, by the start of the group's file names."""
-    collected: Collected = {}
+def table_path(schema: Schema, folder: Path, name: str) -> Path:
+    """Where a table stands.
+
+    >>> table_path(group.AGREEMENT, Path("out/group"), "task-x").name
+    'task-x_desc-agreement_metrics.tsv'
+    """
+    return folder / f"{name}_{schema.file.partition('_')[2]}.tsv"
+
+
+def _collect(
+    members: Members, schema: Schema, has_table: Callable[[Summary], bool]
+) -> tuple[Members, dict[str, list[Row]]]:
+    """Rows of all participants, who they are of in front, by the start of the group's file names."""
+    collected: dict[str, list[Row]] = {}
     for name, units in by_name(members.compared).items():
-        for unit in filter(has_table, units):
+        for summary in filter(has_table, units):
+            path = table_path(schema, members.output_dir / summary["folder"], summary["prefix"])
+            front = identity(summary)
             try:
-                rows = _rows(members.output_dir, unit, kind)
+                rows = [{**front, **row} for row in schema.read(path)]
             except ReadWriteError as error:
-                members = members.with_failure(unit["participant"], error)
+                members = members.with_failure(summary["participant"], error)
                 continue
             collected.setdefault(name, []).extend(rows)
     return members, collected
 
 
-def _rows(output_dir: Path, unit: Summary, kind: str) -> list[dict[str, str]]:
-    """Rows of a table of a finished unit as text, the participant (and session) in front.
-
-    Raises
-    ------
-    ReadWriteError
-        When the table is missing, or is not the one that bidsglm writes.
-    """
-    path = output_dir / unit["folder"] / f"{unit['prefix']}_desc-{kind}_metrics.tsv"
-    front = identity(unit)
-    rows = [{**front, **row} for row in read_table(path)]
-    try:
-        _numeric(rows)
-        if not all("contrast" in row and KEYS[kind] in row for row in rows):
-            raise ValueError("columns are missing")
-    except ValueError as error:
-        raise ReadWriteError(
-            f"{path}: is damaged ({error}); run the participant again (--overwrite)"
-        ) from error
-    return rows
-
-
-def _numeric(rows: Iterable[Mapping[str, str]]) -> tuple[Row, ...]:
-    return tuple({key: cell if key in TEXTS else number(cell) for key, cell in row.items()} for row in rows)
-
-
-def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
-    """Columns of all rows; who they are of stands in front, even if the first row has no session.
-
-    >>> _columns([{"participant_id": "sub-01", "map": "t"}, {"session_id": "ses-1"}])
-    ['participant_id', 'session_id', 'map']
-    """
-    found = dict.fromkeys(key for row in rows for key in row)
-    return [*(key for key in IDENTITIES if key in found), *(key for key in found if key not in IDENTITIES)]
-
-
-def write_rows(
-    path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]], described: Mapping[str, str]
-) -> None:
-    """Write a table, and in its sidecar what each column holds."""
-    write_table(path, columns, [[row.get(key) for key in columns] for row in rows])
-    texts = {**IDENTITIES, **CONTRAST_NAME, **described}
-    about = {key: {"Description": texts[key]} for key in columns if key in texts}
-    write_json(path.with_suffix(".json"), about)
-
-
-def _write_agreement(folder: Path, name: str, rows: Sequence[dict[str, str]], settings: Settings) -> Table:
+def _write_agreement(folder: Path, name: str, rows: Sequence[Row], settings: Settings) -> GroupAgreement:
     """All participants' agreement; medians, quartiles and intervals; who lies apart."""
-    numeric = _numeric(rows)
-    path = folder / f"{name}_desc-agreement_metrics.tsv"
-    write_rows(path, _columns(rows), rows, agreement.COLUMNS)
-    write_rows(
-        folder / f"{name}_desc-agreementSummary_metrics.tsv",
-        list(spread.COLUMNS),
-        spread.summary(numeric, settings.random_seed),
-        spread.COLUMNS,
+    path = table_path(group.AGREEMENT, folder, name)
+    found = GroupAgreement(
+        path, tuple(rows), spread.summary(rows, settings.random_seed), spread.outliers(rows)
     )
-    apart = spread.outliers(numeric)
-    sessions = [key for key in IDENTITIES if key != "session_id" or any(key in row for row in rows)]
-    write_rows(
-        folder / f"{name}_desc-agreementOutliers_metrics.tsv",
-        [*sessions, *spread.OUTLIER_COLUMNS],
-        apart,
-        spread.OUTLIER_COLUMNS,
+    group.AGREEMENT.write(path, rows, {})
+    group.AGREEMENT_SUMMARY.write(table_path(group.AGREEMENT_SUMMARY, folder, name), found.summary, {})
+    # with or without sessions as the rows have them, also where nobody lies apart
+    header = group.AGREEMENT_OUTLIERS.header(rows)
+    group.AGREEMENT_OUTLIERS.write(
+        table_path(group.AGREEMENT_OUTLIERS, folder, name), found.outliers, {}, header
     )
-    return Table(path, numeric)
+    return found
 
 
 def write_part(
-    table: Table, path: Callable[[str], Path], prefix: str, units: Sequence[Mapping[str, str]]
+    rows: Sequence[Row], path: Callable[[str], Path], prefix: str, units: Sequence[Mapping[str, str]]
 ) -> None:
     """Write the agreement of some of the participants, for a group of a session or level.
 
     Parameters
     ----------
-    table
+    rows
         Of all participants.
     path
         Full path of a file's name, noted as written.
     prefix
         Start of its name.
     units
-        Who is in it: cells of the columns of `IDENTITIES`.
+        Who is in it: cells of the columns that name participant and session.
     """
-    rows = [row for row in table.rows if {k: row[k] for k in IDENTITIES if k in row} in units]
+    keys = [column.name for column in group.IDENTITIES]
+    own = [row for row in rows if {key: row[key] for key in keys if key in row} in units]
     name = f"{prefix}_desc-agreement_metrics"
     path(f"{name}.json")
-    write_rows(path(f"{name}.tsv"), _columns(rows), rows, agreement.COLUMNS)
+    group.AGREEMENT.write(path(f"{name}.tsv"), own, {})
 
 
-def _write_attribution(folder: Path, name: str, rows: Sequence[dict[str, str]]) -> Table:
+def _write_attribution(folder: Path, name: str, rows: Sequence[Row]) -> tuple[Row, ...]:
     """All participants' attribution, and which step matters in how many."""
-    numeric = _numeric(rows)
-    path = folder / f"{name}_desc-attribution_metrics.tsv"
-    write_rows(path, _columns(rows), rows, attribution.COLUMNS)
-    write_rows(
-        folder / f"{name}_desc-attributionSummary_metrics.tsv",
-        list(attribution_spread.COLUMNS),
-        attribution_spread.attribution_summary(numeric),
-        attribution_spread.COLUMNS,
-    )
-    return Table(path, numeric)
+    found = attribution_summary(rows)
+    group.ATTRIBUTION.write(table_path(group.ATTRIBUTION, folder, name), rows, {})
+    group.ATTRIBUTION_SUMMARY.write(table_path(group.ATTRIBUTION_SUMMARY, folder, name), found, {})
+    return found

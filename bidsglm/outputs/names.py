@@ -124,10 +124,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return inputs.read_json(path, OWN, LARGEST_OWN)
 
 
-def _cell(value: object) -> str:
+def cell_text(value: object) -> str:
     """One cell of a BIDS table.
 
-    >>> [_cell(v) for v in ("a", 2, 0.1, float("nan"), None, True)]
+    >>> [cell_text(v) for v in ("a", 2, 0.1, float("nan"), None, True)]
     ['a', '2', '0.1', 'n/a', 'n/a', 'true']
     """
     if hasattr(value, "item"):
@@ -143,8 +143,8 @@ def _cell(value: object) -> str:
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """`write_bytes` for a tab-separated table; numbers in full precision, missing ones as n/a."""
-    lines = ["\t".join(map(_cell, columns))]
-    lines.extend("\t".join(map(_cell, row)) for row in rows)
+    lines = ["\t".join(map(cell_text, columns))]
+    lines.extend("\t".join(map(cell_text, row)) for row in rows)
     write_text(path, "\n".join(lines) + "\n")
 
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from bidsglm.errors import BidsglmError
 from bidsglm.group.background import write_background
 from bidsglm.group.members import Members, Summary, by_name, participants_of, unit_name
-from bidsglm.group.tables import Table, Tables
+from bidsglm.group.tables import GroupAgreement, Tables
 from bidsglm.model import Settings
 from bidsglm.outputs.names import read_json, write_bytes, write_text
 from bidsglm.outputs.summaries import unit_summaries
 from bidsglm.pages.calibration import read_group_calibration
 from bidsglm.pages.group_maps import GroupMaps, group_maps
-from bidsglm.pages.group_tables import intervals, outlying, step_shares
+from bidsglm.pages.group_tables import outlying, step_shares
 from bidsglm.pages.participant import about
 from bidsglm.pages.regions import group_regions
 from bidsglm.report.group_html import group_page
@@ -75,9 +75,10 @@ def write_group_page(settings: Settings, tables: Tables) -> Written:
     units: list[GroupUnit] = []
     errors: list[BidsglmError] = []
     for name, of_group in named.items():
-        table = tables.agreement.get(name)
-        if table is not None:
-            unit = _unit(output_dir, name, table, places)
+        agreed = tables.agreement.get(name)
+        if agreed is not None:
+            shares = step_shares(tables.steps.get(name, ()))
+            unit = replace(_unit(output_dir, name, agreed, places), shares=shares)
         elif len(of_group[0]["backends"]) == 1:
             unit = _single(name, of_group)
         else:
@@ -103,16 +104,15 @@ def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry
     return ParticipantEntry(participant, page if (output_dir / page).exists() else "", said, kind)
 
 
-def _unit(output_dir: Path, name: str, table: Table, places: list[Place]) -> GroupUnit:
+def _unit(output_dir: Path, name: str, agreed: GroupAgreement, places: list[Place]) -> GroupUnit:
     """What the page says of one task and space, without its maps."""
     return GroupUnit(
         name.replace("_", " "),
-        table.rows,
-        table.path.relative_to(output_dir).as_posix(),
+        agreed.rows,
+        agreed.path.relative_to(output_dir).as_posix(),
         places={place.who: (place.page, place.number) for place in places if place.unit == name},
-        outlying=outlying(output_dir, name),
-        intervals=intervals(output_dir, name),
-        shares=step_shares(output_dir, name),
+        spread=agreed.summary,
+        outlying=outlying(agreed.outliers),
         regions=group_regions(output_dir, name),
         calibration=read_group_calibration(output_dir, name),
     )

@@ -10,7 +10,8 @@ from bidsglm.dataset.images import read_map
 from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.model import Floats
-from bidsglm.outputs.names import NOT_AVAILABLE, clusters_name, map_name, number, read_json, read_table
+from bidsglm.outputs.group_tables import GROUP_AGREEMENT
+from bidsglm.outputs.names import clusters_name, map_name, read_json, read_table
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.pages.unit import written
 from bidsglm.report.cluster_tables import ClusterReport
@@ -23,7 +24,6 @@ from bidsglm.report.wording import Row
 Summary = Mapping[str, Any]
 STATS = {"t": ("effect", "t", "p"), "F": ("F", "p")}
 """Test -> maps shown"""
-TEXTS = ("contrast", "group_contrast", "contrast_name", "map", "label")
 MEAN = "mean"
 """Name of the group contrast that every data set has: the mean over participants."""
 
@@ -161,13 +161,12 @@ def _of(entry: Summary) -> str:
 
 def _agreement(place: _Place) -> list[Row]:
     path = place.folder / f"{place.name}_desc-groupAgreement_metrics.tsv"
-    rows = read_table(path) if path.exists() else []
-    return [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in rows]
+    return list(GROUP_AGREEMENT.read(path)) if path.exists() else []
 
 
 def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
     """Rows of a contrast, named as the page names it."""
-    key = entry["contrast"] or NOT_AVAILABLE, entry.get("group_contrast", MEAN)
+    key = entry["contrast"] or None, entry.get("group_contrast", MEAN)
     chosen = [row for row in rows if (row["contrast"], row.get("group_contrast", MEAN)) == key]
     chosen = [row for row in chosen if row.get("label", entry["label"]) == entry["label"]]
     return tuple({**row, "contrast": entry["label"], "contrast_name": title(entry)} for row in chosen)

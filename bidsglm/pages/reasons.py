@@ -9,7 +9,8 @@ import numpy as np
 from bidsglm.dataset.images import read_map
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.model import TRIAL_TYPE
-from bidsglm.outputs.names import number, read_table
+from bidsglm.outputs.names import read_table
+from bidsglm.outputs.unit_tables import ATTRIBUTION
 from bidsglm.report.attribution import Breakdown, Reach, breakdowns
 from bidsglm.report.diagnosis import correlation_figure, inflation_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
@@ -19,7 +20,6 @@ from bidsglm.report.maps import ContrastImages
 from bidsglm.report.steps import STEP_COLOURS
 
 Summary = Mapping[str, Any]
-TEXTS = ("contrast", "contrast_name", "map", "metric", "step", "nilearn", "spm", "part_of")
 
 
 def read_breakdowns(folder: Path, prefix: str) -> dict[str, tuple[Breakdown, ...]]:
@@ -27,7 +27,7 @@ def read_breakdowns(folder: Path, prefix: str) -> dict[str, tuple[Breakdown, ...
     path = folder / f"{prefix}_desc-attribution_metrics.tsv"
     if not path.exists():
         return {}
-    rows = [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
+    rows = ATTRIBUTION.read(path)
     labels = dict.fromkeys(str(row["contrast"]) for row in rows)
     return {label: breakdowns([row for row in rows if row["contrast"] == label]) for label in labels}
 

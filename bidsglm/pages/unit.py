@@ -8,7 +8,9 @@ import numpy as np
 
 from bidsglm.model import DesignMatrix, Mask
 from bidsglm.outputs.names import clusters_name, map_name, number, read_table, read_text, write_bytes
+from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import warnings_of
+from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
 from bidsglm.pages.regions import participant_regions
@@ -31,7 +33,6 @@ from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.maps import UnitMaps
 
 Summary = Mapping[str, Any]
-TEXTS = ("contrast", "map", "contrast_name")
 
 
 class UnitFiles(UnitMaps):
@@ -84,12 +85,12 @@ class UnitFiles(UnitMaps):
             if path.exists()
         )
 
-    def agreement(self) -> list[dict[str, str | float]]:
+    def agreement(self) -> list[Row]:
         """Rows of the agreement table; none with a single backend."""
         path = self.folder / f"{self.prefix}_desc-agreement_metrics.tsv"
         if not path.exists():
             return []
-        return [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
+        return AGREEMENT.read(path)
 
 
 def _definition(contrast: Summary) -> str:

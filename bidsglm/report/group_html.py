@@ -29,7 +29,7 @@ def group_page(report: GroupReport) -> str:
         .render(
             report=report,
             sections=_sections(report),
-            spreads={unit.title: wording.spreads(unit.rows) for unit in compared},
+            spreads={unit.title: wording.spreads(unit.spread) for unit in compared},
             plots=plots(compared),
             tables={unit.title: rows_table(unit) for unit in compared},
             numbers={unit.title: tiles(unit) for unit in compared},

@@ -101,8 +101,8 @@ class GroupUnit:
     """Participant as shown -> page, and place of this unit on it"""
     outlying: Mapping[Flag, tuple[str, ...]] = field(default_factory=dict)
     """Flagged rows -> metrics in which they lie far from the others"""
-    intervals: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
-    """Contrast, map, metric -> confidence interval of the median"""
+    spread: tuple[Row, ...] = ()
+    """Over participants: a row for each contrast, map and metric"""
     contrasts: tuple[GroupContrast, ...] = ()
     """Maps over the group; empty where there are none"""
     scene: Mapping[str, object] | None = None
@@ -124,6 +124,17 @@ class GroupUnit:
     def names(self) -> dict[str, str]:
         """Label of a contrast -> its name in the model."""
         return {str(row["contrast"]): contrast_name(row) for row in self.rows}
+
+    @cached_property
+    def intervals(self) -> dict[tuple[str, str, str], tuple[float, float]]:
+        """Contrast, map, metric -> confidence interval of the median."""
+        return {
+            (str(row["contrast"]), str(row["map"]), str(row["metric"])): (
+                float(row["ci_lower"]),
+                float(row["ci_upper"]),
+            )
+            for row in self.spread
+        }
 
     @cached_property
     def people(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bidsglm import packages
-from bidsglm.agreement.maps import COLUMNS
+from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.report import attribution, cluster_tables, diagnosis_tables, judgements, steps, wording
 from bidsglm.report.drawing import Figure
 from bidsglm.report.steps import STEP_TEXTS
@@ -78,7 +78,7 @@ def environment() -> "Environment":
     }
     environment.globals |= {
         "packages": packages,
-        "descriptions": COLUMNS,
+        "descriptions": {column.name: column.text for column in AGREEMENT.columns},
         "wording": wording,
         "attribution": attribution,
         "step_texts": STEP_TEXTS,

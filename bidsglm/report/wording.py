@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from bidsglm.agreement.spread import summary
-
 UNDEFINED = "n/a"
 """What a table shows where a number is not defined."""
 MINUS = "\N{MINUS SIGN}"
@@ -170,15 +168,14 @@ def threshold_keys(row: Row) -> dict[str, str]:
     return {key: title for key, title in THRESHOLDS.items() if f"dice_{key}" in row}
 
 
-def spreads(rows: Sequence[Row]) -> tuple[dict[str, object], ...]:
+def spreads(rows: Iterable[Row]) -> tuple[dict[str, object], ...]:
     """Lines of the data set's table, one for each contrast and map (not z): metric -> its spread.
 
-    >>> rows = [{"contrast": "go", "map": "t", "slope": slope} for slope in (0.8, 1.0)]
-    >>> spreads(rows)[0]["slope"]["median"]
+    >>> spreads([{"contrast": "go", "map": "t", "metric": "slope", "median": 0.9}])[0]["slope"]["median"]
     0.9
     """
     lines: dict[tuple[object, object], dict[str, object]] = {}
-    for spread in summary(main_rows(rows)):
+    for spread in main_rows(rows):
         key = spread["contrast"], spread["map"]
         line = lines.setdefault(key, {"contrast": key[0], "map": key[1]})
         line[str(spread["metric"])] = spread

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.agreement.maps import COLUMNS, FweThresholds, agreement
+from bidsglm.agreement.maps import FweThresholds, agreement
 from bidsglm.attribution import engine as attribution
 from bidsglm.dataset.images import map_bytes
 from bidsglm.diagnosis.collinearity import (
@@ -20,6 +20,7 @@ from bidsglm.diagnosis.findings import RunReview, findings, is_told
 from bidsglm.messages import LOG
 from bidsglm.model import Floats, Volume
 from bidsglm.outputs.names import map_name, write_bytes, write_json, write_table
+from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
 from bidsglm.report.steps import colour
 from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
 from bidsglm.unit.fit import Fitted, run_label
@@ -65,26 +66,17 @@ def write_agreement(writer: UnitWriter) -> None:
         for row in agreement(first, second, spm.mask, nilearn.mask, coordinates, fwe):
             label = {"contrast": first.specification.label}
             rows.append({**row, **label, "contrast_name": first.specification.name})
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    name = f"{writer.unit.prefix}_desc-agreement_metrics"
-    write_table(writer.path(f"{name}.tsv"), columns, [[row.get(key) for key in columns] for row in rows])
-    described = {key: {"Description": text} for key, text in COLUMNS.items() if key in columns}
-    described["contrast_name"] = {"Description": "the contrast's name in the model"}
-    write_json(writer.path(f"{name}.json"), described)
+    writer.table(AGREEMENT, f"{writer.unit.prefix}_desc-agreement_metrics", rows)
 
 
 def write_attribution(writer: UnitWriter, explanation: attribution.Explanation) -> dict[str, object]:
     """Write the table of steps and the dominant-step maps; returns what the summary says of them."""
     labels = {m.specification.name: m.specification.label for m in writer.fitted.fits["spm"].maps}
-    columns = [*attribution.COLUMNS, "contrast_name"]
     rows = [
         {**row, "contrast": labels[str(row["contrast"])], "contrast_name": row["contrast"]}
         for row in explanation.rows
     ]
-    described = {name: {"Description": text} for name, text in attribution.COLUMNS.items()}
-    described["contrast_name"] = {"Description": "the contrast's name in the model"}
-    name = f"{writer.unit.prefix}_desc-attribution_metrics"
-    _write_rows(writer, name, columns, rows, described)
+    writer.table(ATTRIBUTION, f"{writer.unit.prefix}_desc-attribution_metrics", rows)
     for label, steps in explanation.dominant.items():
         _write_dominant(writer, label, steps, explanation.labels)
     facts = {

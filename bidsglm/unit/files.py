@@ -1,7 +1,7 @@
 """Writes a unit's files, each with what its sidecar must say."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import bidsglm
 from bidsglm.dataset.images import map_bytes
 from bidsglm.model import ContrastMaps, Floats, Unit, Volume
 from bidsglm.outputs.names import write_bytes, write_json
+from bidsglm.outputs.schema import Schema
 from bidsglm.unit.fit import Fitted, run_label
 
 OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.0, "p": 1.0}
@@ -47,6 +48,12 @@ class UnitWriter:
         content = map_bytes(values, self.volume, outside, space=space)
         write_bytes(self.path(f"{name}.nii.gz"), content)
         write_json(self.path(f"{name}.json"), self.sidecar(**facts))
+
+    def table(self, schema: Schema, name: str, rows: Iterable[Mapping[str, object]]) -> None:
+        """Write a table with its sidecar."""
+        path = self.path(f"{name}.tsv")
+        self.path(f"{name}.json")
+        schema.write(path, rows, {})
 
 
 def backend_facts(backend: str) -> dict[str, object]:

@@ -8,7 +8,6 @@ import pytest
 from scipy import stats
 
 from bidsglm.agreement.maps import (
-    COLUMNS,
     FweThresholds,
     MapPair,
     agreement,
@@ -16,6 +15,7 @@ from bidsglm.agreement.maps import (
     peak_distance,
 )
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask
+from bidsglm.outputs.unit_tables import AGREEMENT
 
 RTOL = 1e-10
 """Both sides are float64 sums over some hundred voxels, a few hundred rounding errors apart."""
@@ -152,10 +152,10 @@ def test_rows_have_the_documented_columns_in_order(rng):
     masks = masked(rng), masked(rng)
     maps = contrast_maps(a, masks[0]), contrast_maps(b, masks[1])
     full = agreement(*maps, *masks, grid(), FweThresholds(4.5, 4.6))
-    assert [tuple(row) for row in full] == [tuple(COLUMNS)] * 3
+    assert [tuple(row) for row in full] == [AGREEMENT.names[:-1]] * 3
     assert [row["map"] for row in full] == ["effect", "t", "z"]
     without = agreement(*maps, *masks, grid())
-    assert list(without[0]) == [column for column in COLUMNS if not column.endswith("_fwe05")]
+    assert list(without[0]) == [column for column in AGREEMENT.names[:-1] if not column.endswith("_fwe05")]
 
 
 def test_overlap_and_peak_belong_to_the_t_row(rng):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from bidsglm.attribution.spread import COLUMNS, attribution_summary
+from bidsglm.attribution.spread import attribution_summary
+from bidsglm.outputs.group_tables import ATTRIBUTION_SUMMARY
 
 
 def rows(participant: str, shapley: dict[str, float], closure: float = 0.0) -> list[dict[str, str | float]]:
@@ -37,7 +38,7 @@ def test_largest_step_is_counted_once_for_each_participant_and_parts_are_not():
     assert largest == {"noise": 1, "regressors": 1, "response": 0}
     assert {row["step"]: row["n_closing"] for row in found} == dict.fromkeys(largest, 2)
     assert {row["n"] for row in found} == {3}
-    assert all(set(row) == set(COLUMNS) for row in found)
+    assert all(set(row) == set(ATTRIBUTION_SUMMARY.names) for row in found)
 
 
 def test_shares_are_of_each_participants_own_total_and_undefined_without_one():

@@ -10,6 +10,7 @@ from bidsglm.dataset.images import map_bytes, read_map
 from bidsglm.errors import NoInputError
 from bidsglm.group.background import background_path, write_background
 from bidsglm.model import Volume
+from bidsglm.outputs.group_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes, write_table
 from bidsglm.pages.group_maps import GroupMaps, definition, group_maps, title
 from bidsglm.report.volumes import unpacked
@@ -74,11 +75,16 @@ def write_out(folder: Path) -> Path:
         clusters = [["1", "12", "9.5"]]
         columns = ["cluster_id", "cluster_voxels", "stat"]
         write_table(group / f"{clusters_name(NAME, backend, 'go')}.tsv", columns, clusters)
-    columns = ["contrast", "group_contrast", "map", "n_both", "pearson_r", "contrast_name"]
-    rows = [["go", "mean", "t", 560, 0.98, "go!"], ["stop", "mean", "t", 560, 0.5, "stop"]]
-    write_table(group / f"{NAME}_desc-groupAgreement_metrics.tsv", columns, rows)
+    rows = [agreement_row("go", "go!", pearson_r=0.98), agreement_row("stop", "stop", pearson_r=0.5)]
+    GROUP_AGREEMENT.write(group / f"{NAME}_desc-groupAgreement_metrics.tsv", rows)
     write_summary(folder, [ENTRY])
     return folder
+
+
+def agreement_row(label: str, name: str, **numbers: float) -> dict[str, object]:
+    counts = {"n_both": 560, "n_spm_only": 0, "n_nilearn_only": 0}
+    front = {"contrast": label, "group_contrast": "mean", "map": "t"}
+    return {**front, **counts, **numbers, "contrast_name": name, "label": label}
 
 
 def write_summary(output_dir: Path, contrasts: list[dict]) -> None:

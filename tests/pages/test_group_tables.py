@@ -1,23 +1,22 @@
 """What the page reads of the group's tables, and how it sorts those who take no part."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bidsglm.agreement import spread
-from bidsglm.attribution import spread as attribution_spread
-from bidsglm.group.tables import write_rows
-from bidsglm.outputs.names import write_table
+from bidsglm.attribution.spread import attribution_summary
 from bidsglm.pages.group import _entry
-from bidsglm.pages.group_tables import intervals, outlying, step_shares
+from bidsglm.pages.group_tables import outlying, step_shares
+from bidsglm.report.group_report import GroupUnit
 
 NAME = "task-x"
 N = 12
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """Tables of twelve participants, of whom the last lies apart in r; noise leads in all but one."""
+def twelve() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Agreement and attribution of twelve: the last lies apart in r; noise leads in all but one."""
     rows = [
         {
             "participant_id": f"sub-{i:02d}",
@@ -53,40 +52,24 @@ def out(tmp_path: Path) -> Path:
     # z repeats t, and the page shows it nowhere
     rows += [row | {"map": "z"} for row in rows]
     parts += [row | {"map": "z"} for row in parts]
-    tables = {
-        "agreementSummary": (spread.COLUMNS, spread.summary(rows)),
-        "agreementOutliers": (("participant_id", *spread.OUTLIER_COLUMNS), spread.outliers(rows)),
-        "attributionSummary": (attribution_spread.COLUMNS, attribution_spread.attribution_summary(parts)),
-    }
-    for kind, (columns, found) in tables.items():
-        write_rows(tmp_path / "group" / f"{NAME}_desc-{kind}_metrics.tsv", list(columns), found, {})
-    return tmp_path
+    return rows, parts
 
 
-def test_interval_holds_the_median(out: Path) -> None:
-    lower, upper = intervals(out, NAME)["go", "t", "pearson_r"]
+def test_interval_holds_the_median() -> None:
+    unit = GroupUnit(NAME, (), spread=spread.summary(twelve()[0]))
+    lower, upper = unit.intervals["go", "t", "pearson_r"]
     assert 0.95 <= lower <= 0.9555 <= upper <= 0.96
 
 
-def test_who_lies_apart_is_named_for_the_metrics_that_the_page_shows(out: Path) -> None:
-    assert outlying(out, NAME) == {("sub-11", "go", "t"): ("pearson_r",)}
+def test_who_lies_apart_is_named_for_the_metrics_that_the_page_shows() -> None:
+    assert outlying(spread.outliers(twelve()[0])) == {("sub-11", "go", "t"): ("pearson_r",)}
 
 
-def test_leading_steps_are_counted_without_parts_and_without_steps_that_do_nothing(out: Path) -> None:
-    (found,) = step_shares(out, NAME)
+def test_leading_steps_are_counted_without_parts_and_without_steps_that_do_nothing() -> None:
+    (found,) = step_shares(attribution_summary(twelve()[1]))
     assert (found.contrast, found.map, found.n) == ("go!", "t", N)
     assert [(step.step, step.n_leading) for step in found.steps] == [("noise", N - 1), ("filter", 1)]
     assert found.steps[0].share == pytest.approx(0.8)
-
-
-def test_without_tables_there_is_nothing(tmp_path: Path) -> None:
-    assert (intervals(tmp_path, NAME), outlying(tmp_path, NAME), step_shares(tmp_path, NAME)) == ({}, {}, ())
-
-
-def test_tables_of_an_older_version_have_no_interval(tmp_path: Path) -> None:
-    path = tmp_path / "group" / f"{NAME}_desc-agreementSummary_metrics.tsv"
-    write_table(path, ["contrast", "map", "metric", "median"], [["go", "t", "slope", 1.0]])
-    assert intervals(tmp_path, NAME) == {}
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,9 @@ def test_unit_without_attribution_has_no_breakdowns(tmp_path):
 
 def test_table_is_read_by_contrast(tmp_path):
     columns = "contrast map metric step nilearn spm ladder shapley total closure_nilearn closure_spm part_of"
-    row = "go t rmsd noise a b 0.5 0.5 0.5 n/a 1e-8 n/a"
-    text = "\n".join("\t".join(line.split()) for line in (columns, row)) + "\n"
+    row = "go t rmsd noise a b 0.5 0.5 0.5 n/a 1e-8 regressors"
+    lines = (f"{columns} contrast_name", f"{row} go")
+    text = "\n".join("\t".join(line.split()) for line in lines) + "\n"
     (tmp_path / "p_desc-attribution_metrics.tsv").write_text(text)
     (breakdown,) = read_breakdowns(tmp_path, "p")["go"]
     assert breakdown.total == 0.5

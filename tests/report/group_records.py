@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bidsglm.agreement import spread
 from bidsglm.report.group_report import (
     GroupContrast,
     GroupReport,
@@ -79,7 +80,7 @@ def group_unit(n: int = 5, names: tuple[str, ...] = ("go",), **changes: object) 
         "table": "group/agreement.tsv",
         "places": {f"sub-{i + 1:02d}": (f"sub-{i + 1:02d}.html", 1) for i in range(n)},
         "outlying": {FAR: ("pearson_r",)} if n > 1 else {},
-        "intervals": {("go", "t", "pearson_r"): (0.95, 0.97)},
+        "spread": spread.summary(agreement_rows(n, names)),
         "contrasts": (group_contrast(),),
         "scene": scene(volumes()).packed(),
         "shares": shares(),

@@ -1,0 +1,135 @@
+"""The tables of a group of participants, each with its columns."""
+
+from dataclasses import replace
+
+from bidsglm.outputs import unit_tables as unit
+from bidsglm.outputs.schema import Column, Schema
+
+AGAIN = "run the group level again"
+OUTLIER_RULE = (
+    "further than 3.5 robust standard deviations (1.4826 times the median absolute deviation) from the "
+    "median; nobody is flagged among fewer than 8 values, or where this deviation is below 1e-06 of the "
+    "largest value"
+)
+"""Its numbers, and those of the interval below, are those of `agreement/spread.py`; a test compares them."""
+
+IDENTITIES = (
+    Column("participant_id", "label", "Participant"),
+    Column("session_id", "label", "Session", missing="where sessions are not fitted apart", optional=True),
+)
+"""In front of the participants' tables that stand one below the other."""
+
+
+def _of_participants(name: str, schema: Schema) -> Schema:
+    """All participants' tables of a kind."""
+    return Schema(f"group/<g>_desc-{name}_metrics", (*IDENTITIES, *schema.columns), remedy=AGAIN)
+
+
+AGREEMENT = _of_participants("agreement", unit.AGREEMENT)
+ATTRIBUTION = _of_participants("attribution", unit.ATTRIBUTION)
+
+_LABEL = replace(unit.CONTRAST, description="Label of the contrast")
+_METRIC = (_LABEL, unit.AGREEMENT["map"], Column("metric", "label", "Column of the agreement table"))
+
+AGREEMENT_SUMMARY = Schema(
+    "group/<g>_desc-agreementSummary_metrics",
+    (
+        *_METRIC,
+        Column(
+            "n",
+            "integer",
+            "Participants (sessions fitted apart count each) for whom the metric is defined",
+        ),
+        Column("median", "number", "Median"),
+        Column("minimum", "number", "Smallest value"),
+        Column("lower_quartile", "number", "Lower quartile"),
+        Column("upper_quartile", "number", "Upper quartile"),
+        Column("maximum", "number", "Largest value"),
+        Column(
+            "ci_lower",
+            "number",
+            "Lower end of the 95% bootstrap interval of the median (10000 resamples of the n values, "
+            "percentiles)",
+            missing="for a single one",
+        ),
+        Column(
+            "ci_upper",
+            "number",
+            "Upper end of the 95% bootstrap interval of the median",
+            missing="for a single one",
+        ),
+        Column("n_outlying", "integer", f"Participants who lie apart: {OUTLIER_RULE}"),
+    ),
+    remedy=AGAIN,
+)
+AGREEMENT_OUTLIERS = Schema(
+    "group/<g>_desc-agreementOutliers_metrics",
+    (
+        *IDENTITIES,
+        *_METRIC,
+        Column("value", "number", "The participant's value"),
+        Column("median", "number", "Median over participants"),
+        Column(
+            "deviation",
+            "number",
+            f"Robust standard deviations from the median. Listed is who lies {OUTLIER_RULE}",
+        ),
+    ),
+    remedy=AGAIN,
+)
+
+
+def _quartile(name: str, text: str) -> Column:
+    return Column(name, "number", text, missing="where it is defined for nobody")
+
+
+ATTRIBUTION_SUMMARY = Schema(
+    "group/<g>_desc-attributionSummary_metrics",
+    (
+        _LABEL,
+        *unit.STEP_COLUMNS[1:],
+        unit.PART_OF,
+        Column(
+            "n", "integer", "Participants (sessions fitted apart count each) whose difference is attributed"
+        ),
+        _quartile("shapley_median", "Median of the step's Shapley value, in the unit of the metric"),
+        _quartile("shapley_lower_quartile", "Its lower quartile"),
+        _quartile("shapley_upper_quartile", "Its upper quartile"),
+        _quartile(
+            "share_median",
+            "Median of the Shapley value over the whole difference; the steps of one participant add up to "
+            "1, and a step that makes the packages more alike is negative",
+        ),
+        _quartile("share_lower_quartile", "Its lower quartile"),
+        _quartile("share_upper_quartile", "Its upper quartile"),
+        Column(
+            "n_largest",
+            "integer",
+            "Participants in whom the step has the largest Shapley value in size; parts are not ranked",
+        ),
+        Column(
+            "n_closing",
+            "integer",
+            "Participants in whom one package's settings in every step give its own map (within 1e-06 of "
+            "nilearn's range and 5e-07 of SPM's)",
+        ),
+        unit.CONTRAST_NAME,
+    ),
+    remedy=AGAIN,
+)
+
+GROUP_AGREEMENT = Schema(
+    "group/<g>_desc-groupAgreement_metrics",
+    (
+        Column(
+            "contrast",
+            "label",
+            "Label of the contrast of the participants' models",
+            missing="where several stand in one model",
+        ),
+        Column("group_contrast", "text", "Name of the contrast over participants; mean for their mean"),
+        *unit.AGREEMENT.columns[1:],
+        Column("label", "label", "Label of both in the names of the maps' files"),
+    ),
+    remedy=AGAIN,
+)

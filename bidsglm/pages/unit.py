@@ -112,7 +112,7 @@ def _weighted_sum(weights: Sequence[float], conditions: Sequence[str]) -> str:
     return " ".join(terms).removeprefix("+ ")
 
 
-def _run_input(run: Summary) -> RunInput:
+def _run_input(run: Summary, folder: str) -> RunInput:
     return RunInput(
         run["label"],
         run["files"],
@@ -121,6 +121,7 @@ def _run_input(run: Summary) -> RunInput:
         run["start_time"],
         run["events"],
         tuple(run["confounds"]),
+        tables=f"{folder}/{run['prefix']}",
     )
 
 
@@ -203,7 +204,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
         backends=tuple(summary["backends"]),
         effect_units=summary.get("effect_units", EFFECT_UNITS),
-        runs=tuple(map(_run_input, summary["runs"])),
+        runs=tuple(_run_input(run, summary["folder"]) for run in summary["runs"]),
         settings=tuple(SettingRow(*row) for row in summary["settings"]),
         methods=tuple(summary["methods"]),
         designs=tuple(_design(run, files, figures_dir) for run in summary["runs"]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bidsglm.diagnosis.advice import Finding, place
 from bidsglm.report import attribution
@@ -14,6 +15,7 @@ from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import RunInput, SettingRow
+from bidsglm.report.participant_verdict import Compared, Evidence, ParticipantVerdict, participant_verdict
 from bidsglm.report.references import cited
 from bidsglm.report.rendering import About, environment
 from bidsglm.report.rois import ParticipantRegions
@@ -116,10 +118,26 @@ class UnitReport:
         """Whether effects are in percent, each package's in its own."""
         return dict(self.effect_units) == dict(EFFECT_UNITS)
 
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What the verdict rests on."""
+        contrasts = [Compared(c.name, c.agreement, c.weights, c.breakdowns) for c in self.contrasts]
+        return Evidence(contrasts, self.findings, [run.tables for run in self.runs])
+
+    @cached_property
+    def judged(self) -> ParticipantVerdict:
+        """Does it matter which package, is the design sound, and what to do."""
+        return participant_verdict(self.evidence)
+
+    @property
+    def told_rows(self) -> tuple[Row, ...]:
+        """Agreement of the contrasts that medians are taken over: those that the design determines."""
+        return tuple(row for each in self.evidence.told for row in each.rows)
+
     @property
     def verdict(self) -> str:
         """Which steps make most of the differences."""
-        return attribution.verdict([contrast.breakdowns for contrast in self.contrasts])
+        return attribution.verdict([each.breakdowns for each in self.evidence.told])
 
     @property
     def steps(self) -> tuple[str, ...]:

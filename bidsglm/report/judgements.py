@@ -95,8 +95,8 @@ def judged(rows: Sequence[Row]) -> Judgement:
     >>> row = {"contrast": "go", "map": "t", "pearson_r": 0.99, "dice_p001": 0.7, "n_spm_p001": 90,
     ...        "n_nilearn_p001": 100}
     >>> judged([row])
-    Judgement(grade=<Grade.EXTENT: 1>, text='correlate at r = 0.990; at p < 0.001, SPM has 90 voxels and \
-nilearn 100 (Dice 0.70)')
+    Judgement(grade=<Grade.EXTENT: 1>, text='correlate at r = 0.990. At p < 0.001, SPM has 90 voxels and \
+nilearn 100. They overlap with a Dice of 0.70')
     """
     row, r = headline_rows(rows)[0], shape(rows)
     overlaps = {key: _overlap(row, key) for key in THRESHOLDS}
@@ -108,7 +108,7 @@ nilearn 100 (Dice 0.70)')
         grade = Grade.CONCLUSIONS
     elif alone or any(value < SAME_EXTENT for value in dice.values()):
         grade = Grade.EXTENT
-    return Judgement(grade, f"correlate at r = {number(r)}; {_passing(row, alone)}")
+    return Judgement(grade, f"correlate at r = {number(r)}. {_passing(row, alone)}")
 
 
 def shape(rows: Sequence[Row]) -> float:
@@ -136,27 +136,27 @@ def _passing(row: Row, alone: Sequence[str]) -> str:
     """What passes in words: p < 0.001, and the corrected threshold that tells most."""
     known = [key for key in THRESHOLDS if min(_counts(row, key)) >= 0]
     if not known:
-        return "no threshold is known"
+        return "No threshold is known"
     if not any(max(_counts(row, key)) > 0 for key in known):
-        return "no voxel passes any threshold in either package"
+        return "No voxel passes any threshold in either package"
     told = list(dict.fromkeys([key for key in known if key == "p001"] + list(alone)))
     worst = min(
         (k for k in known if math.isfinite(_overlap(row, k))), key=lambda k: _overlap(row, k), default=""
     )
     if worst and worst not in told:
         told.append(worst)
-    return "; ".join(_told(row, key) for key in told or known[:1])
+    return ". ".join(_told(row, key) for key in told or known[:1])
 
 
 def _told(row: Row, key: str) -> str:
     spm, nilearn = _counts(row, key)
     if spm == nilearn == 0:
-        return f"at {THRESHOLDS[key]}, none passes in either"
+        return f"At {THRESHOLDS[key]}, none passes in either"
     dice = _defined(row, f"dice_{key}")
-    shared = f" (Dice {dice:.2f})" if math.isfinite(dice) else ""
+    shared = f". They overlap with a Dice of {dice:.2f}" if math.isfinite(dice) else ""
     voxels = f"{spm:,} voxel{'s' * (spm != 1)}" if spm else "no voxel"
     return (
-        f"at {THRESHOLDS[key]}, SPM has {voxels} and nilearn {f'{nilearn:,}' if nilearn else 'none'}{shared}"
+        f"At {THRESHOLDS[key]}, SPM has {voxels} and nilearn {f'{nilearn:,}' if nilearn else 'none'}{shared}"
     )
 
 

@@ -41,6 +41,8 @@ class RunInput:
     """Condition -> number of events."""
     confounds: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    tables: str = ""
+    """Start of the names of its design tables, with their folder."""
 
 
 class SettingRow(NamedTuple):

@@ -1,0 +1,203 @@
+"""The verdict at the head of a participant's page: does it matter, why, is the design sound."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bidsglm.diagnosis.advice import Finding
+from bidsglm.report import attribution
+from bidsglm.report.attribution import Breakdown, percent
+from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
+from bidsglm.report.judgements import Grade, Judgement, judged, listed
+from bidsglm.report.recipes import Recipe, recipes
+from bidsglm.report.standing import ALONE, FILLED, kind
+from bidsglm.report.steps import title
+from bidsglm.report.wording import Row, headline_rows, median
+
+HEADLINES: Mapping[Grade, str] = {
+    Grade.NONE: "No: for this participant, SPM and nilearn lead to the same conclusions",
+    Grade.EXTENT: "A little: both packages find the same places; what lies near the threshold depends on the"
+    " package",
+    Grade.CONCLUSIONS: "Yes: conclusions about this participant depend on the package",
+}
+NAMED = 2
+"""Contrasts that the facts speak of one by one."""
+SEVERITY_GRADES: Mapping[str, Grade] = {"serious": Grade.CONCLUSIONS, "warning": Grade.EXTENT}
+
+
+class Compared(NamedTuple):
+    """A contrast as the verdict sees it."""
+
+    name: str
+    rows: Sequence[Row]
+    """Of its agreement table"""
+    weights: Mapping[str, float]
+    """Regressor -> weight; empty for F"""
+    breakdowns: Sequence[Breakdown] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the verdict on a unit rests on."""
+
+    contrasts: Sequence[Compared]
+    findings: Sequence[Finding] = ()
+    runs: Sequence[str] = ()
+    """Start of the names of each run's design tables."""
+
+    @property
+    def determined(self) -> tuple[Compared, ...]:
+        """Contrasts that are compared and that the design determines."""
+        return tuple(
+            each for each in self.contrasts if each.rows and not is_arbitrary(each.weights, self.findings)
+        )
+
+    @property
+    def told(self) -> tuple[Compared, ...]:
+        """Contrasts that the sentences are about: where the design determines none, all."""
+        return self.determined or tuple(each for each in self.contrasts if each.rows)
+
+    @property
+    def arbitrary(self) -> tuple[str, ...]:
+        """Names of the others."""
+        return tuple(each.name for each in self.contrasts if is_arbitrary(each.weights, self.findings))
+
+
+def is_arbitrary(weights: Mapping[str, float], findings: Sequence[Finding]) -> bool:
+    """Whether a contrast is of conditions alone that together fill the run: no data determine its effect.
+
+    >>> fills = Finding("serious", FILLED, "", "", "", ("go", "rest"))
+    >>> is_arbitrary({"go": 1.0}, [fills]), is_arbitrary({"go": 1.0, "rest": -1.0}, [fills])
+    (True, False)
+    """
+    filled = [each for each in findings if each.code == FILLED and each.severity == "serious"]
+    return any(kind(weights, each.columns) == ALONE for each in filled)
+
+
+class ParticipantVerdict(NamedTuple):
+    """Two answers, and what to do."""
+
+    agreement: Verdict
+    design: Verdict
+    recipes: tuple[Recipe, ...]
+
+
+def participant_verdict(evidence: Evidence) -> ParticipantVerdict:
+    """Judge by the worst contrast that the design determines, by the rules for group maps."""
+    found = {each.name: judged(each.rows) for each in evidence.told if headline_rows(each.rows)}
+    grade = max((each.grade for each in found.values()), default=None) if evidence.determined else None
+    rows = [row for each in evidence.told for row in each.rows]
+    facts = [
+        *(("Maps", text) for text in _map_facts(found)),
+        *(("Size", text) for text in _size_facts(rows)),
+        *(("Why", text) for text in _step_facts([each.breakdowns for each in evidence.told])),
+        *(("Voxels", text) for text in _mask_facts(rows)),
+    ]
+    answer = Verdict(_headline(grade, found, evidence), grade, tuple(facts), _actions(grade, found, rows))
+    made = recipes([each.breakdowns for each in evidence.told], evidence.runs, sum(_alone(rows)))
+    return ParticipantVerdict(answer, _design(evidence), made)
+
+
+def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: Evidence) -> str:
+    if grade is None:
+        return (
+            "Not to be said: the design determines none of the contrasts."
+            if evidence.arbitrary
+            else "Not to be said: no contrast could be compared."
+        )
+    worst = [name for name, each in found.items() if each.grade == grade]
+    where = f", in {listed(worst)}" if grade and 0 < len(worst) < len(found) else ""
+    return f"{HEADLINES[grade]}{where}."
+
+
+def _map_facts(found: Mapping[str, Judgement]) -> list[str]:
+    ranked = sorted(found.items(), key=lambda item: -item[1].grade)
+    told = [f"{name}: the two maps {each.text}." for name, each in ranked[:NAMED]]
+    rest = ranked[NAMED:]
+    if rest:
+        same = sum(each.grade == Grade.NONE for _, each in rest)
+        told.append(f"Of the {len(rest)} other contrasts, {same or 'none'} lead to the same conclusions.")
+    return told
+
+
+def _size_facts(rows: Sequence[Row]) -> list[str]:
+    slope = median([row for row in rows if row["map"] == "effect"], "slope")
+    if not math.isfinite(slope):
+        return []
+    size = "as large as" if abs(slope - 1) <= SAME_SIZE else f"{times(slope)} times"
+    return [f"SPM's effects are {size} nilearn's (slope over voxels)."]
+
+
+def _step_facts(contrasts: Sequence[Sequence[Breakdown]]) -> list[str]:
+    leads = [(name, lead) for name in ("t", "F", "effect") if (lead := attribution.leading(contrasts, name))]
+    if leads and leads[0][0] == "t":
+        leads = [each for each in leads if each[0] != "F"]
+    return [
+        f"The {title(step)} makes {percent(share)} of the difference between the {name} maps."
+        for name, (step, share) in leads
+    ]
+
+
+def _mask_facts(rows: Sequence[Row]) -> list[str]:
+    both = median(headline_rows(rows), "n_both")
+    if not math.isfinite(both):
+        return []
+    spm, nilearn = (f"{n:,}" if n else "none" for n in _alone(rows))
+    return [f"Both packages analyse {both:,.0f} voxels. SPM alone analyses {spm}, nilearn alone {nilearn}."]
+
+
+def _alone(rows: Sequence[Row]) -> tuple[int, int]:
+    """Voxels that only SPM and that only nilearn analyses."""
+    found = (median(headline_rows(rows), f"n_{name}_only") for name in ("spm", "nilearn"))
+    spm, nilearn = (int(n) if math.isfinite(n) else 0 for n in found)
+    return spm, nilearn
+
+
+def _actions(grade: Grade | None, found: Mapping[str, Judgement], rows: Sequence[Row]) -> tuple[str, ...]:
+    told = []
+    if grade == Grade.NONE:
+        told.append("Use either package, and name it with its version and settings (Methods).")
+    if grade == Grade.EXTENT:
+        told.append(
+            "Name the package and the threshold, and build no conclusion on voxels near the threshold or on"
+            " the size of a cluster."
+        )
+    if grade == Grade.CONCLUSIONS:
+        worst = [name for name, each in found.items() if each.grade == Grade.CONCLUSIONS]
+        told.append(
+            f"{listed(worst)}: report the results of both packages, or say why the one you chose is the right"
+            " one."
+        )
+    slope = median([row for row in rows if row["map"] == "effect"], "slope")
+    if abs(slope - 1) > SAME_SIZE:
+        told.append("Never pool or compare effect sizes across the packages: each has its own unit.")
+    return tuple(told)
+
+
+def _design(evidence: Evidence) -> Verdict:
+    """Whether the design is sound, by the worst finding."""
+    found = [each for each in evidence.findings if each.severity in SEVERITY_GRADES]
+    if not found:
+        return Verdict("Yes: nothing in the design calls for attention.", Grade.NONE, (), ())
+    grade = SEVERITY_GRADES[found[0].severity]
+    worst = [each for each in found if each.severity == found[0].severity]
+    start = "No" if grade == Grade.CONCLUSIONS else "Look at it"
+    headline = f"{start}: {worst[0].title}"
+    if len(found) > 1:
+        headline += f", and {len(found) - 1} more"
+    facts = [("Arbitrary", _arbitrary(evidence.arbitrary))] if evidence.arbitrary else []
+    return Verdict(f"{headline}.", grade, tuple(facts), tuple(each.remedy for each in worst))
+
+
+def _arbitrary(names: Sequence[str]) -> str:
+    """Say which contrasts the verdict leaves out, and why.
+
+    >>> _arbitrary(["go"])
+    'The data do not determine the effect of go; the verdict and its medians leave it out.'
+    """
+    effects, them = ("effect", "it") if len(names) == 1 else ("effects", "them")
+    return (
+        f"The data do not determine the {effects} of {listed(names)}; the verdict and its medians leave"
+        f" {them} out."
+    )

@@ -1,0 +1,94 @@
+"""A participant's verdict follows its rules, and its sentences are short."""
+
+import html
+import re
+from dataclasses import replace
+
+import pytest
+
+from bidsglm.report.html import participant_page
+from bidsglm.report.judgements import Grade
+from bidsglm.report.participant_verdict import Compared, Evidence, participant_verdict
+from bidsglm.report.recipes import MASK
+
+from .reasons import FILLED, NOTE, broken_down
+from .records import contrast_report, participant_report
+
+MOST_NUMBERS = 2
+THRESHOLDS = re.compile(r"p < 0\.001|FDR 0\.05|FWE 0\.05|95 %")
+
+
+def text_of(markup: str) -> str:
+    """What a reader sees of a part of a page, without its code."""
+    return html.unescape(re.sub(r"<[^>]*>", "", re.sub(r"<code>.*?</code>", "", markup, flags=re.DOTALL)))
+
+
+def row(name: str = "t", r: float = 0.99, dice: float = 0.9, alone: int = 0) -> dict:
+    found = {"map": name, "pearson_r": r, "slope": 1.0, "n_spm_only": 0, "n_nilearn_only": alone}
+    for key in ("p001", "fdr05", "fwe05"):
+        found |= {f"dice_{key}": dice, f"n_spm_{key}": 100, f"n_nilearn_{key}": 110}
+    return found
+
+
+def compared(name: str = "go", weights: dict | None = None, **numbers: float) -> Compared:
+    return Compared(name, (row(**numbers), row("effect")), weights or {"trial_type.go": 1.0}, broken_down())
+
+
+BAD = compared("rest", {"trial_type.rest": 1.0}, r=0.2, dice=0.1)
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "grade", "start"),
+    [
+        ((compared(),), Grade.NONE, "No:"),
+        ((compared(), compared("stop", dice=0.7)), Grade.EXTENT, "A little:"),
+        ((compared(), compared("stop", r=0.9)), Grade.CONCLUSIONS, "Yes:"),
+        ((), None, "Not to be said"),
+    ],
+)
+def test_the_worst_contrast_decides(contrasts, grade, start):
+    found = participant_verdict(Evidence(contrasts)).agreement
+    assert found.grade == grade
+    assert found.headline.startswith(start)
+    assert ("in stop" in found.headline) == (len(contrasts) > 1)
+
+
+def test_contrasts_that_the_design_makes_arbitrary_enter_neither_verdict_nor_medians():
+    evidence = Evidence((compared(weights={"trial_type.go": 1, "trial_type.rest": -1}), BAD), (FILLED,))
+    found = participant_verdict(evidence)
+    assert found.agreement.grade == Grade.NONE
+    assert evidence.arbitrary == ("rest",)
+    assert any("rest" in text for _, text in found.design.facts)
+    assert participant_verdict(replace(evidence, findings=())).agreement.grade == Grade.CONCLUSIONS
+
+
+def test_nothing_is_said_of_the_packages_where_the_design_determines_no_contrast():
+    assert participant_verdict(Evidence((BAD,), (FILLED,))).agreement.grade is None
+
+
+@pytest.mark.parametrize(
+    ("findings", "grade"),
+    [((), Grade.NONE), ((NOTE,), Grade.NONE), ((FILLED, NOTE), Grade.CONCLUSIONS)],
+)
+def test_the_design_is_judged_by_its_worst_finding(findings, grade):
+    found = participant_verdict(Evidence((compared(),), findings)).design
+    assert found.grade == grade
+    assert (FILLED.title in found.headline) == (FILLED in findings)
+
+
+def test_steps_that_matter_have_a_recipe_the_largest_first():
+    made = participant_verdict(Evidence((compared(alone=3),), (), ("sub-01/func/a",))).recipes
+    assert [each.step for each in made] == ["noise", "scaling", "regressors", MASK]
+    assert made[0].share == "85 % of the t difference"
+    assert all(each.remains for each in made)
+    assert '"sub-01/func/a"' in "\n".join(made[2].nilearn)
+
+
+def test_a_sentence_of_the_summary_has_at_most_two_numbers():
+    page = participant_page(participant_report(contrast_report(), contrast_report("<b>stop</b> & 'go'", "F")))
+    summary = page.split('<section id="summary"')[1].split("</section>")[0]
+    paragraphs = re.findall(r"<(?:p|li|dd)\b[^>]*>(.*?)</(?:p|li|dd)>", summary, re.DOTALL)
+    for paragraph in paragraphs:
+        for sentence in re.split(r"[.:;] ", THRESHOLDS.sub("", text_of(paragraph))):
+            numbers = re.findall(r"(?<![\w.])\d[\d,.]*", sentence)
+            assert len(numbers) <= MOST_NUMBERS, sentence

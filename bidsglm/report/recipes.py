@@ -132,8 +132,8 @@ def _scaling() -> Recipe:
         spm=(f"{BATCH}global = 'None';  % box \"Global normalisation\"; the scaling cannot be switched off",),
         remains=(
             "The key gives both packages one factor for the whole brain, but not the same one: SPM's is from"
-            " the global of the whole image, nilearn's from the mean inside the mask, and the effects keep that"
-            " ratio. The lines of nilearn take SPM's factor, and nothing of this step remains."
+            " the global of the whole image, nilearn's from the mean inside the mask, and the effects keep"
+            " that ratio. The lines of nilearn take SPM's factor, and nothing of this step remains."
         ),
     )
 

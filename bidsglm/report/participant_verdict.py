@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
+from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown, percent
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
@@ -149,7 +150,7 @@ def _mask_facts(rows: Sequence[Row]) -> list[str]:
 
 def _alone(rows: Sequence[Row]) -> tuple[int, int]:
     """Voxels that only SPM and that only nilearn analyses."""
-    found = (median(headline_rows(rows), f"n_{name}_only") for name in ("spm", "nilearn"))
+    found = (median(headline_rows(rows), f"n_{name}_only") for name in DEFAULT_PAIR)
     spm, nilearn = (int(n) if math.isfinite(n) else 0 for n in found)
     return spm, nilearn
 

@@ -83,7 +83,7 @@ def recipes(
         for step in each
     }
     ranked = sorted((s for s in largest if largest[s] >= WORTH_NAMING), key=lambda s: -largest[s])
-    settings = {step.step: (step.nilearn, step.spm) for b in parts for step in b.coarse}
+    settings = {step.step: (step.reference, step.other) for b in parts for step in b.coarse}
     chosen = [recipe(step, settings[step], runs)._replace(share=_share(step, shares)) for step in ranked]
     if n_alone:
         voxels = f"{n_alone:,} voxel{'s' * (n_alone != 1)} analysed by one package alone"

@@ -120,6 +120,8 @@ def _chosen(
         raise _nothing(derivatives, own)
     if "echo" not in own and "echo" not in model_inputs:
         bolds = _without_echoes(bolds)
+    if "part" not in own and "part" not in model_inputs:
+        bolds = _magnitudes(bolds)
     command_line = {
         "session": ("--session-label", settings.session_labels),
         "task": ("--task-label", settings.task_labels),
@@ -173,6 +175,27 @@ def _without_echoes(bolds: Sequence[Bold]) -> list[Bold]:
                 f'--bids-filter-file with {{"bold": {{"echo": "{labels[0]}"}}}}, or give combined series'
             )
         kept += single if name not in combined else []
+    return kept
+
+
+def _magnitudes(bolds: Sequence[Bold]) -> list[Bold]:
+    """Leave out phase images, which hold angles, and real and imaginary parts.
+
+    Raises
+    ------
+    NoInputError
+        Nothing but such parts.
+    """
+    kept = [bold for bold in bolds if bold.entities.get("part", "mag") == "mag"]
+    if not kept:
+        found = listing(prefix(named_entities(bold)) for bold in bolds)
+        raise NoInputError(
+            f"{bolds[0].dataset.root}: of sub-{bolds[0].dataset.participant} there are only parts of complex "
+            f"images ({found}), and a model is of the magnitude; preprocess that (part-mag)"
+        )
+    left_out = [bold.path.name for bold in bolds if bold not in kept]
+    if left_out:
+        LOG.warning("%s: not magnitudes and left out: %s", bolds[0].dataset.root, listing(left_out, 2))
     return kept
 
 

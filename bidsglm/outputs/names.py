@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -240,4 +241,13 @@ def write_dataset_files(output_dir: Path, links: Mapping[str, Path]) -> None:
     create_folder(output_dir)
     write_shared(output_dir / "dataset_description.json", json_text(description))
     write_shared(output_dir / ".bidsignore", BIDSIGNORE)
-    write_shared(output_dir / "README.md", README)
+    write_own_readme(output_dir / "README.md")
+
+
+def write_own_readme(path: Path) -> None:
+    """Write what the folder holds; a README.md of somebody else stays as it is."""
+    if path.is_file():
+        with suppress(OSError), path.open("rb") as file:
+            if not README.encode().startswith(file.readline(200)):
+                return
+    write_shared(path, README)

@@ -261,3 +261,25 @@ def test_dry_run_says_which_folders_it_took_and_what_was_not_fetched(
     assert main(command) == 74
     assert f"{mask}: its content is not here" in capsys.readouterr().err
     assert not (root / "out").exists()
+
+
+def test_phase_images_beside_magnitudes_are_fitted_only_when_asked_for(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree.describe(root / "derivatives/fmriprep", GeneratedBy=[{"Name": "fMRIPrep"}])
+    for part in ("mag", "phase"):
+        tree.add_run(root, f"sub-01_task-t_part-{part}")
+    (unit,) = find_units(tree.settings(root), {}, {}, "01", True)
+    assert [run.bold.name for run in unit.runs] == [
+        f"sub-01_task-t_part-mag_{tree.MNI}_desc-preproc_bold.nii.gz"
+    ]
+    assert "not magnitudes and left out: sub-01_task-t_part-phase" in caplog.text
+    asked = tree.settings(root, bids_filters={"bold": {"part": "phase"}})
+    assert "part-phase" in find_units(asked, {}, {}, "01", True)[0].prefix
+
+
+def test_phase_images_alone_are_no_series_to_fit(root: Path) -> None:
+    tree.describe(root / "derivatives/fmriprep", GeneratedBy=[{"Name": "fMRIPrep"}])
+    tree.add_run(root, "sub-01_task-t_part-phase")
+    with pytest.raises(NoInputError, match=r"sub-01_task-t_part-phase.*preprocess that"):
+        find_units(tree.settings(root), {}, {}, "01", True)

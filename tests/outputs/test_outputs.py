@@ -70,6 +70,17 @@ def test_root_files_are_the_same_from_every_job(tmp_path: Path) -> None:
     assert description["GeneratedBy"][0]["Name"] == "bidsglm"
 
 
+def test_readme_of_somebody_else_stays_and_our_own_is_renewed(tmp_path: Path) -> None:
+    for text, kept in (
+        ("# My study\nnotes\n", True),
+        ("# bidsglm derivatives\n\nolder text\n", False),
+        ("", False),
+    ):
+        (tmp_path / "README.md").write_text(text)
+        outputs.write_dataset_files(tmp_path, {})
+        assert ((tmp_path / "README.md").read_text() == text) is kept
+
+
 def test_folder_that_is_a_file_is_the_error_and_not_what_cleaning_up_ran_into(tmp_path: Path) -> None:
     (tmp_path / "code").write_text("a file")
     with pytest.raises(CannotCreateError, match="cannot create this folder"):

@@ -1,0 +1,134 @@
+"""Least squares with each voxel's own correlation: the fits of 3dREMLfit and 3dDeconvolve.
+
+``beta = (W'W)^-1 W'z`` and ``sigma^2 = |z - W beta|^2 / (n - m)`` with ``z = L^-1 y`` and ``W = L^-1 X``;
+L = I gives 3dDeconvolve's ordinary least squares. All columns count for m, and neither censored rows nor the
+estimation of (a, b) costs a degree of freedom (``3dREMLfit -help``).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.afni.correlation import Whole
+from bidsglm.afni.noise import NoisePair
+from bidsglm.afni.reml import best_pairs
+from bidsglm.model import Floats, Mask
+
+CHUNK_VALUES = 500_000
+"""Values whitened at once: 4 MB, which the processor's own memory holds."""
+ROUNDING = 1e-18
+"""Share of a series' squares that rounding leaves as a residual where the design explains all of it."""
+
+
+class VoxelFits(NamedTuple):
+    """Fitted voxels."""
+
+    pairs: Whole
+    """(n_voxels,) indices into the grid"""
+    betas: Floats
+    """(n_columns, n_voxels)"""
+    mean_square: Floats
+    """(n_voxels,) sigma^2"""
+    criterion: Floats
+    """(n_voxels,) L(a, b), which 3dREMLfit writes as -LogLik"""
+    settled: Mask
+    """(n_voxels,) whether the residual is more than rounding; else the other numbers mean nothing"""
+
+
+def fits(Y: Floats, grid: Sequence[NoisePair]) -> VoxelFits:
+    """Fit series, some at a time.
+
+    Parameters
+    ----------
+    Y
+        (n_rows, n_voxels)
+    grid
+        Pairs to choose from, white noise first; white noise alone for ordinary least squares
+
+    >>> from bidsglm.afni.noise import noise_pair
+    >>> white = noise_pair(np.ones((4, 1)), np.arange(4))
+    >>> found = fits(np.array([[1.0], [2.0], [3.0], [6.0]]), [white])
+    >>> found.betas.round(9).tolist(), found.mean_square.round(9).tolist(), found.settled.tolist()
+    ([[3.0]], [4.666666667], [True])
+    """
+    n_rows, n_voxels = Y.shape
+    n_columns = grid[0].projector.shape[1]
+    found = VoxelFits(
+        np.zeros(n_voxels, dtype=np.intp),
+        np.empty((n_columns, n_voxels)),
+        np.empty(n_voxels),
+        np.empty(n_voxels),
+        np.empty(n_voxels, dtype=np.bool_),
+    )
+    step = max(1, CHUNK_VALUES // n_rows)
+    for start in range(0, n_voxels, step):
+        part = slice(start, start + step)
+        for whole, values in zip(found, _fit(Y[:, part].astype(np.float64), grid), strict=True):
+            whole[..., part] = values
+    return found
+
+
+def _fit(Y: Floats, grid: Sequence[NoisePair]) -> VoxelFits:
+    white = grid[0]
+    squares = np.einsum("ij,ij->j", Y, Y)
+    # P of white noise is an orthonormal basis of the design
+    coefficients = white.projector.T @ Y
+    betas = white.inverse @ coefficients
+    # what ordinary least squares explains leaves no trace in a generalised residual
+    E = Y - white.projector @ coefficients
+    left = np.einsum("ij,ij->j", E, E)
+    settled = np.isfinite(squares) & (left > ROUNDING * squares)
+    E[:, ~settled] = 0
+    pairs = best_pairs(E, grid)
+    pairs[~settled] = 0
+    mean_square, criterion = np.empty(len(pairs)), np.empty(len(pairs))
+    for pair, members in by_pair(pairs, grid):
+        series = np.take(E, members, axis=1)
+        residual = pair.residual_squares(series)
+        betas[:, members] += pair.parameters(series)
+        mean_square[members] = residual / pair.dof
+        criterion[members] = pair.criterion(residual)
+    return VoxelFits(pairs, betas, mean_square, criterion, settled)
+
+
+def by_pair(pairs: Whole, grid: Sequence[NoisePair]) -> Iterator[tuple[NoisePair, Whole]]:
+    """Voxels of each pair that has any.
+
+    >>> from bidsglm.afni.noise import noise_grid
+    >>> grid = noise_grid(np.ones((9, 1)), np.arange(9))
+    >>> [(round(pair.b, 1), voxels.tolist()) for pair, voxels in by_pair(np.array([1, 0, 1]), grid)]
+    [(0.0, [1]), (-0.7, [0, 2])]
+    """
+    order = np.argsort(pairs, kind="stable")
+    used, starts = np.unique(pairs[order], return_index=True)
+    for k, members in zip(used, np.split(order, starts[1:]), strict=True):
+        yield grid[k], members
+
+
+def joined(parts: Sequence[VoxelFits]) -> VoxelFits:
+    """Fits of several chunks of voxels as one.
+
+    >>> one = VoxelFits(np.array([0]), np.ones((2, 1)), np.ones(1), np.ones(1), np.array([True]))
+    >>> joined([one, one]).betas.shape
+    (2, 2)
+    """
+    return VoxelFits(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True)))
+
+
+def whitened_residuals(residuals: Floats, pairs: Whole, grid: Sequence[NoisePair]) -> Floats:
+    """L^-1 (y - X beta) with each voxel's own root.
+
+    Parameters
+    ----------
+    residuals
+        (n_rows, n_voxels) y - X beta
+    pairs
+        (n_voxels,) indices into the grid
+    grid
+        As in the fit.
+    """
+    result = np.empty_like(residuals)
+    for pair, members in by_pair(pairs, grid):
+        result[:, members] = pair.root.whitened(np.take(residuals, members, axis=1))
+    return result

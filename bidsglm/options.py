@@ -84,7 +84,12 @@ class Parser(argparse.ArgumentParser):
         return hint(option, begun or known) if option.startswith("--") else ""
 
 
-ONLY_AT = {"permutations": "group", "scheduler": "participant"}
+ONLY_AT = {
+    "permutations": "group",
+    "scheduler": "participant",
+    "calibrate": "participant",
+    "export_code": "participant",
+}
 """Options that do nothing at the other level."""
 
 

@@ -19,7 +19,7 @@ PLACEHOLDERS = {
     "p": r"sub-[A-Za-z0-9]+" + ENTITIES,
     "r": r"sub-[A-Za-z0-9]+" + ENTITIES,
     "g": r"task-[A-Za-z0-9]+" + ENTITIES,
-    "c": r"[A-Za-z0-9]+",
+    "c": r"[A-Za-z0-9]+(?:_(?:node|groupcontrast)-[A-Za-z0-9]+)*",
     "f": r"[^/]+",
     "name": r"[A-Za-z0-9]+",
     "run": r"\d{8}-\d{6}_[0-9a-f-]+",

@@ -87,6 +87,10 @@ AGREEMENT_COLUMNS: Mapping[str, str] = MappingProxyType(
 """Description of each column of the group's table of regions, in its order."""
 
 
+KEYS_OF_A_REGION = ("contrast", "region", "label", "contrast_name")
+"""Columns that say which region it is."""
+
+
 class OneSample(NamedTuple):
     """A mean tested against zero."""
 
@@ -174,6 +178,33 @@ def region_agreement(spm: Floats, nilearn: Floats) -> Row:
         "loa_upper": paired.mean + LIMITS_OF_AGREEMENT * sd,
         **{f"spm_{key}": getattr(first, key) for key in _TEST},
         **{f"nilearn_{key}": getattr(second, key) for key in _TEST},
+    }
+
+
+def region_test(values: Floats, backend: str) -> Row:
+    """Columns of the group's table for one region that only one package has.
+
+    Parameters
+    ----------
+    values
+        (n_participants,) effects of the region; NaN does not count
+    backend
+        Whose they are.
+
+    Examples
+    --------
+    >>> row = region_test(np.array([1.0, 2.0, 3.0, np.nan]), "spm")
+    >>> row["n"], row["spm_mean"], row["spm_conclusion"], row["same_conclusion"]
+    (3, 2.0, 'none', None)
+    """
+    known = values[np.isfinite(values)].astype(np.float64)
+    test = one_sample(known)
+    missing = dict.fromkeys(name for name in AGREEMENT_COLUMNS if name not in KEYS_OF_A_REGION)
+    return {
+        **missing,
+        "n": len(known),
+        f"{backend}_conclusion": conclusion(test),
+        **{f"{backend}_{key}": getattr(test, key) for key in _TEST},
     }
 
 

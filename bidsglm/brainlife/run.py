@@ -79,10 +79,17 @@ def _level(level: str, bids_dir: str, output_dir: Path, options: Sequence[str]) 
 
 
 def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Words of a command line without some options and their one value: a task has both levels.
+    """Words of a command line without some options and their value: a task has both levels.
 
     >>> _without(["--hrf", "spm", "--permutations", "99"], ["--permutations"])
     ['--hrf', 'spm']
+    >>> _without(["--export-code", "--hrf", "spm"], ["--export-code"])
+    ['--hrf', 'spm']
     """
-    dropped = {i + j for i, word in enumerate(words) if word in options for j in (0, 1)}
-    return [word for i, word in enumerate(words) if i not in dropped]
+    kept: list[str] = []
+    dropping = False
+    for word in words:
+        dropping = word in options or (dropping and not word.startswith("--"))
+        if not dropping:
+            kept.append(word)
+    return kept

@@ -64,6 +64,16 @@ class MapStack:
         assert self._grid is not None, "no map has been added"
         return Volume(self._grid.shape, self._grid.affine, self.voxels)
 
+    def expect(self, path: Path) -> None:
+        """Take the grid of a map for that of all; without, it is that of the first one read.
+
+        Raises
+        ------
+        NoInputError, ReadWriteError, DataError
+            When the file is missing, damaged or no map.
+        """
+        self._grid, self._first = grid_of(read_header(path)), path
+
     def read(self, paths: Sequence[Path]) -> NDArray[np.float32]:
         """Read a participant's map, the mean over several files; the stack stays as it is.
 

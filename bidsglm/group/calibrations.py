@@ -26,7 +26,7 @@ def write_calibrations(members: Members) -> Members:
     CannotCreateError, ReadWriteError
         When a table cannot be written.
     """
-    for name, units in by_name(members.compared).items():
+    for name, units in by_name(members.finished).items():
         rows: list[Row] = []
         for unit in units:
             try:

@@ -19,6 +19,7 @@ from bidsglm.group.map_summary import Origin, Told, summaries
 from bidsglm.group.members import named, participants_of
 from bidsglm.messages import LOG
 from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
+from bidsglm.outputs.names import contrast_entities
 from bidsglm.spm.second_level import dependent, is_estimable
 
 FEWEST = 2
@@ -93,6 +94,7 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
             return
         fitted = _fitted(inputs, designed.design, possible, stacks, taken)
         _check_labels(fitted, part.name, told)
+        _note_smoothness(fitted, f"{inputs.name}{where}", told)
         part.contrast(fitted)
         _permute(fitted, stacks, part, node)
         units = next(iter(inputs.contrasts.values())).units[0].get("effect_units")
@@ -212,8 +214,8 @@ def _check_labels(fitted: Fitted, prefix: str, told: Told) -> None:
         label, this = group_label(fitted.label, maps), f"{fitted.name!r} ({maps.specification.name})"
         if label in taken:
             raise DataError(
-                f"{this} over participants would share the files contrast-{label} with {taken[label]}: "
-                "rename one in the model"
+                f"{this} over participants would share the files {contrast_entities(label)} with "
+                f"{taken[label]}: rename one in the model"
             )
         taken[label] = this
 
@@ -251,6 +253,16 @@ def _unpermuted(fitted: Fitted, maps: ContrastMaps) -> str:
     if len(fitted.rows) > len(fitted.participants):
         return "a participant's contrasts are not exchangeable with those of others"
     return ""
+
+
+def _note_smoothness(fitted: Fitted, name: str, told: Told) -> None:
+    """Say where SPM's inference lacks the smoothness that random field theory needs."""
+    level = fitted.levels.get("spm")
+    if level is not None and level.inference.fwhm_mm is None:
+        told.note(
+            f"{name}: the smoothness of the field cannot be estimated from {len(fitted.rows)} maps: SPM's "
+            "familywise threshold is Bonferroni's, and its clusters have no p."
+        )
 
 
 def _note_left_out(name: str, left_out: Mapping[str, str], node: DatasetNode) -> None:

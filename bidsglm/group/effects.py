@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.dataset.group_design import Row
-from bidsglm.dataset.masks import grid_of, is_same_grid
+from bidsglm.dataset.masks import Grid, grid_of, is_same_grid
 from bidsglm.dataset.nifti import read_header
 from bidsglm.dataset.stacks import MapStack, OtherGridError
 from bidsglm.errors import BidsglmError, DataError
@@ -86,10 +86,10 @@ def take(
     stacks
         Backend -> what takes its maps.
 
+    Whose maps have another grid than most are among the failures.
+
     Raises
     ------
-    OtherGridError
-        When a participant's maps have other voxels than those before.
     ReadWriteError
         When the scratch folder is full.
     """
@@ -97,6 +97,10 @@ def take(
     taken: list[Row] = []
     failures: dict[str, BidsglmError] = {}
     sources: dict[str, list[str]] = {backend: [] for backend in stacks}
+    usual = _usual_grid(contrasts, rows, output_dir, next(iter(stacks)))
+    for stack in stacks.values():
+        if usual is not None:
+            stack.expect(usual)
     for row in rows:
         own, label = units[row.contrast][row.participant], contrasts[row.contrast].label
         names = {b: [_relative(unit, b, label) for unit in own] for b in stacks}
@@ -105,8 +109,6 @@ def take(
             _check_packages(paths)
             maps = {b: stacks[b].read(paths[b]) for b in stacks}
             _check_values(paths, maps)
-        except OtherGridError:
-            raise
         except BidsglmError as error:
             failures[row.participant] = error
             continue
@@ -115,6 +117,28 @@ def take(
             sources[backend] += [f"bids::{name}" for name in names[backend]]
         taken.append(row)
     return Taken(tuple(taken), failures, sources)
+
+
+def _usual_grid(
+    contrasts: Mapping[str, FirstLevel], rows: Sequence[Row], output_dir: Path, backend: str
+) -> Path | None:
+    """A map on the grid that most participants have, the first of them among equals; None without any."""
+    units = {name: contrast.by_participant() for name, contrast in contrasts.items()}
+    examples: list[tuple[Grid, Path]] = []
+    counts: list[int] = []
+    for row in rows:
+        unit = units[row.contrast][row.participant][0]
+        path = output_dir / _relative(unit, backend, contrasts[row.contrast].label)
+        try:
+            grid = grid_of(read_header(path))
+        except BidsglmError:  # said where the map itself is read
+            continue
+        known = next((i for i, (other, _) in enumerate(examples) if is_same_grid(grid, other)), len(counts))
+        if known == len(counts):
+            examples.append((grid, path))
+            counts.append(0)
+        counts[known] += 1
+    return examples[counts.index(max(counts))][1] if counts else None
 
 
 def _check_packages(paths: Mapping[str, Sequence[Path]]) -> None:

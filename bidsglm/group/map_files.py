@@ -19,6 +19,7 @@ from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import (
     clusters_name,
+    contrast_entities,
     map_name,
     write_bytes,
     write_json,
@@ -62,12 +63,12 @@ def group_label(first_level: str, contrast: ContrastMaps) -> str:
     >>> spec = ContrastSpecification("age", "age", ("age",), np.ones((1, 1)))
     >>> maps = ContrastMaps(spec, (), None, None, np.empty(0), np.empty(0), np.empty(0), (9.0,))
     >>> group_label("go", maps), group_label("go", replace(maps, specification=replace(spec, label="mean")))
-    ('goAge', 'go')
+    ('go_groupcontrast-age', 'go')
     """
     label = contrast.specification.label
-    if not first_level:
-        return label
-    return first_level if label == "mean" else first_level + label[0].upper() + label[1:]
+    if first_level and label == "mean":
+        return first_level
+    return "_".join(filter(None, (first_level, f"groupcontrast-{label}")))
 
 
 class GroupWriter:
@@ -191,7 +192,7 @@ class GroupWriter:
 
 
 def _stem(name: str, label: str) -> str:
-    return f"{name}_contrast-{label}" if label else name
+    return f"{name}_{contrast_entities(label)}" if label else name
 
 
 def mask_name(name: str, label: str, backend: str) -> str:

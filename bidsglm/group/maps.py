@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bidsglm.dataset.participants import read_participants
-from bidsglm.dataset.stacks import OtherGridError
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.group.analyses import Analysis, analyses, units_of
 from bidsglm.group.contrast_maps import FEWEST, DatasetNode, Inputs, write_model
@@ -107,8 +106,6 @@ def _one_model(
         node = DatasetNode(model, "" if only else model.name, people, writer, settings, told)
         for analysis in analyses(model, chosen, people, writer.name):
             _one_group(analysis, node)
-    except OtherGridError:
-        raise
     except BidsglmError as error:
         told.add(error)
 
@@ -153,8 +150,6 @@ def _one_group(analysis: Analysis, node: DatasetNode) -> None:
     for inputs in _models(analysis, node):
         try:
             write_model(inputs, analysis, part, node)
-        except OtherGridError:
-            raise
         except BidsglmError as error:
             node.told.add(error)
 
@@ -180,10 +175,6 @@ def _models(analysis: Analysis, node: DatasetNode) -> Iterator[Inputs]:
                 f"{len(found)} that reach it ({', '.join(c.name for c in found[:3])} ...): add 'contrast' to "
                 "its GroupBy"
             )
-    suffix = _capital(contrast_label(node.name)) if node.name else ""
+    suffix = f"_node-{contrast_label(node.name)}" if node.name else ""
     for contrast in found:
         yield Inputs({"": contrast}, contrast.name, contrast.label + suffix)
-
-
-def _capital(label: str) -> str:
-    return label[0].upper() + label[1:]

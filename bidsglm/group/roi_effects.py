@@ -2,12 +2,12 @@
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from bidsglm.agreement.roi_agreement import Row as AgreementRow
-from bidsglm.agreement.roi_agreement import region_agreement
+from bidsglm.agreement.roi_agreement import region_agreement, region_test
 from bidsglm.model import Floats
 from bidsglm.regions.values import Row
 
@@ -15,11 +15,13 @@ BACKENDS = ("spm", "nilearn")
 
 
 class RegionEffects:
-    """Both packages' effects in every region, participant by participant."""
+    """The packages' effects in every region, participant by participant."""
 
-    def __init__(self, contrasts: Mapping[str, str]) -> None:
+    def __init__(self, contrasts: Mapping[str, str], backends: Sequence[str] = BACKENDS) -> None:
         self.contrasts = contrasts
         """Label -> name of those that have effects"""
+        self.backends = backends
+        """Both, or the only one that was fitted"""
         self._labels: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
         self._values: dict[tuple[str, int], array[float]] = {}
@@ -37,24 +39,29 @@ class RegionEffects:
                     math.nan if value is None else float(value)
                 )
         for key, values in found.items():
-            both = (values.get(backend, math.nan) for backend in BACKENDS)
-            self._values.setdefault(key, array("d")).extend((number, *both))
+            each = (values.get(backend, math.nan) for backend in self.backends)
+            self._values.setdefault(key, array("d")).extend((number, *each))
 
     def agreement(self) -> Iterator[AgreementRow]:
         """One row for each contrast and region."""
         for contrast, name in self.contrasts.items():
             for region, label in sorted(self._labels.items()):
                 if (contrast, region) in self._values:
-                    spm, nilearn = self._paired(contrast, region)
                     front: AgreementRow = {"contrast": contrast, "region": region, "label": label}
-                    yield {**front, **region_agreement(spm, nilearn), "contrast_name": name}
+                    yield {**front, **self._row(contrast, region), "contrast_name": name}
 
-    def _paired(self, contrast: str, region: int) -> tuple[Floats, Floats]:
-        """Effects of both packages (n_participants,), each the mean over a participant's sessions."""
-        table = np.array(self._values[contrast, region]).reshape(-1, 1 + len(BACKENDS))
+    def _row(self, contrast: str, region: int) -> AgreementRow:
+        found = self._averaged(contrast, region)
+        if len(self.backends) < len(BACKENDS):
+            return region_test(found[0], self.backends[0])
+        return region_agreement(found[0], found[1])
+
+    def _averaged(self, contrast: str, region: int) -> list[Floats]:
+        """Effects of each package (n_participants,), each the mean over a participant's sessions."""
+        n_backends = len(self.backends)
+        table = np.array(self._values[contrast, region]).reshape(-1, 1 + n_backends)
         table = table[np.isfinite(table).all(axis=1)]
         who = table[:, 0].astype(np.intp)
         count = np.bincount(who)
         there = count > 0
-        spm, nilearn = (np.bincount(who, table[:, i])[there] / count[there] for i in (1, 2))
-        return spm, nilearn
+        return [np.bincount(who, table[:, 1 + i])[there] / count[there] for i in range(n_backends)]

@@ -59,7 +59,7 @@ def write_regions(members: Members, atlas: Atlas | None) -> Members:
     Parameters
     ----------
     members
-        Those with both packages' maps take part.
+        Of each task and space, all fitted by the same packages; with one, its own tests stand alone.
     atlas
         Of the command line; without one the tables that the participants have are used.
 
@@ -72,7 +72,7 @@ def write_regions(members: Members, atlas: Atlas | None) -> Members:
     CannotCreateError, ReadWriteError
         When a table cannot be written.
     """
-    for name, units in by_name(members.compared).items():
+    for name, units in by_name(members.finished).items():
         if atlas is not None:
             source = _Source(atlas.digest, atlas_facts(atlas), RegionReader(atlas))
         else:
@@ -132,7 +132,7 @@ class _Gathering:
         self.members = members
         self.units = units
         self.source = source
-        self.effects = RegionEffects(_t_contrasts(units))
+        self.effects = RegionEffects(_t_contrasts(units), tuple(units[0]["backends"]))
         self.said: dict[str, list[str]] = {}
 
     def rows(self) -> Iterator[Row]:

@@ -48,15 +48,15 @@ AGREEMENT_SUMMARY = Schema(
         Column(
             "ci_lower",
             "number",
-            "Lower end of the 95% bootstrap interval of the median (10000 resamples of the n values, "
-            "percentiles)",
-            missing="for a single one",
+            "Lower end of the 95% bootstrap interval of the median (10000 resamples of the n values; 2000 of "
+            "the participants, each with all of their sessions, where these count each; percentiles)",
+            missing="for a single participant",
         ),
         Column(
             "ci_upper",
             "number",
             "Upper end of the 95% bootstrap interval of the median",
-            missing="for a single one",
+            missing="for a single participant",
         ),
         Column("n_outlying", "integer", f"Participants who lie apart: {OUTLIER_RULE}"),
     ),

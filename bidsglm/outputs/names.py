@@ -192,6 +192,23 @@ def number(cell: str) -> float:
     return math.nan if cell in ("", NOT_AVAILABLE) else float(cell)
 
 
+def contrast_entities(label: str) -> str:
+    """Entities of a file name that say which contrast it is.
+
+    Parameters
+    ----------
+    label
+        Of a participant's contrast, and behind it the entities of the group's; those alone where several
+        contrasts of the participants stand in one model.
+
+    >>> contrast_entities("go"), contrast_entities("go_groupcontrast-age")
+    ('contrast-go', 'contrast-go_groupcontrast-age')
+    >>> contrast_entities("groupcontrast-any")
+    'groupcontrast-any'
+    """
+    return label if "-" in label.partition("_")[0] else f"contrast-{label}"
+
+
 def map_name(prefix: str, stat: str, desc: str, contrast: str | None = None) -> str:
     """Name of a statistical map, without extension.
 
@@ -200,7 +217,7 @@ def map_name(prefix: str, stat: str, desc: str, contrast: str | None = None) -> 
     >>> map_name("sub-01_task-x", "resms", "nilearn")
     'sub-01_task-x_stat-resms_desc-nilearn_statmap'
     """
-    middle = f"_contrast-{contrast}" if contrast else ""
+    middle = f"_{contrast_entities(contrast)}" if contrast else ""
     return f"{prefix}{middle}_stat-{stat}_desc-{desc}_statmap"
 
 
@@ -210,7 +227,7 @@ def clusters_name(prefix: str, desc: str, contrast: str) -> str:
     >>> clusters_name("sub-01_task-x", "spm", "go")
     'sub-01_task-x_contrast-go_desc-spm_clusters'
     """
-    return f"{prefix}_contrast-{contrast}_desc-{desc}_clusters"
+    return f"{prefix}_{contrast_entities(contrast)}_desc-{desc}_clusters"
 
 
 def write_dataset_files(output_dir: Path, links: Mapping[str, Path]) -> None:

@@ -7,6 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Label = Annotated[str, Field(pattern=r"^[0-9A-Za-z+]+$", max_length=255)]
 """As BIDS has them in file names."""
+GroupLabel = Annotated[
+    str, Field(pattern=r"^([a-z]+-)?[0-9A-Za-z+]+(_[a-z]+-[0-9A-Za-z+]+)*$", max_length=255)
+]
+"""A label, and entities of the group level behind it or in its place"""
 Text = Annotated[str, Field(max_length=100_000)]
 Number = float | None
 """null where there is none, or it is infinite"""
@@ -80,7 +84,7 @@ class PartForm(Form):
 class GroupContrastForm(Form):
     """A contrast over participants."""
 
-    label: Label
+    label: GroupLabel
     contrast: Label | Literal[""]
     """Of the participants' models; empty where several stand in one model"""
     name: str

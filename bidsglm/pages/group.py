@@ -80,7 +80,7 @@ def write_group_page(settings: Settings, tables: Tables) -> Written:
             shares = step_shares(tables.steps.get(name, ()))
             unit = replace(_unit(output_dir, name, agreed, places), shares=shares)
         elif len(of_group[0]["backends"]) == 1:
-            unit = _single(name, of_group)
+            unit = _single(output_dir, name, of_group)
         else:
             continue
         maps = GroupMaps()
@@ -118,10 +118,17 @@ def _unit(output_dir: Path, name: str, agreed: GroupAgreement, places: list[Plac
     )
 
 
-def _single(name: str, units: Sequence[Summary]) -> GroupUnit:
+def _single(output_dir: Path, name: str, units: Sequence[Summary]) -> GroupUnit:
     """What the page says of one task and space that one package fitted."""
     people = tuple(f"sub-{participant}" for participant in participants_of(units))
-    return GroupUnit(name.replace("_", " "), (), fitted_by=units[0]["backends"][0], fitted=people)
+    return GroupUnit(
+        name.replace("_", " "),
+        (),
+        fitted_by=units[0]["backends"][0],
+        fitted=people,
+        regions=group_regions(output_dir, name),
+        calibration=read_group_calibration(output_dir, name),
+    )
 
 
 def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:

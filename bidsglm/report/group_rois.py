@@ -73,12 +73,25 @@ class GroupRegions:
         """Columns and headings of the table's numbers."""
         first, reference = self.pair.titles
         words = {**self.pair._asdict(), "First": first, "Reference": reference}
-        return tuple((key.format(**words), heading.format(**words)) for key, heading in GROUP_NUMBERS)
+        found = tuple((key.format(**words), heading.format(**words)) for key, heading in GROUP_NUMBERS)
+        own = (*(f"{b}_{key}" for b in self.backends for key in ("t", "mean")), "n")
+        return found if self.is_pair else tuple((key, title) for key, title in found if key in own)
 
     @cached_property
     def names(self) -> dict[Cell, str]:
         """Region -> name as shown."""
         return shown_names(self.rows)
+
+    @cached_property
+    def backends(self) -> tuple[str, ...]:
+        """Packages that have a value anywhere: both, or the only one that was fitted."""
+        there = [b for b in self.pair if any(math.isfinite(value_of(row, f"{b}_mean")) for row in self.rows)]
+        return tuple(there or self.pair)
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether two packages are compared."""
+        return len(self.backends) != 1
 
     @property
     def same_unit(self) -> bool:
@@ -112,13 +125,16 @@ class GroupRegions:
         pairs = [self._tested(row) for row in rows[:MOST_LINES]]
         dots = dots_svg(pairs, "one-sample test over participants (z)", CRITICAL_Z)
         unit = next(iter(self.effect_units.values()), "") if self.same_unit else "each in its own unit"
-        differences = differences_svg([self._difference(row) for row in rows], unit, self.pair.difference)
+        differences = ""
+        if self.is_pair:
+            marks = [self._difference(row) for row in rows]
+            differences = differences_svg(marks, unit, self.pair.difference)
         return RegionPlot(contrast, dots, len(pairs), len(rows), differences)
 
     def _tested(self, row: Row) -> Pair:
         name, ends = self.names[row["region"]], []
-        values = {backend: value_of(row, f"{backend}_z") for backend in self.pair}
-        for backend in self.pair:
+        values = {backend: value_of(row, f"{backend}_z") for backend in self.backends}
+        for backend in self.backends:
             ends.append(
                 f"{packages.title(backend)} z {number(values[backend])} ({_conclusion(row, backend)})"
             )
@@ -139,8 +155,8 @@ class GroupRegions:
         headings = (
             Heading("region", numeric=False),
             Heading("contrast", numeric=False),
-            Heading("conclusion", AGREEMENT_COLUMNS["same_conclusion"], numeric=False),
-            *(Heading(packages.title(b), AGREEMENT_COLUMNS[f"{b}_conclusion"], False) for b in self.pair),
+            *([Heading("conclusion", AGREEMENT_COLUMNS["same_conclusion"], numeric=False)] * self.is_pair),
+            *(Heading(packages.title(b), AGREEMENT_COLUMNS[f"{b}_conclusion"], False) for b in self.backends),
             *(Heading(title, AGREEMENT_COLUMNS[key]) for key, title in self.numbers),
         )
         lines = tuple(self._line(row) for row in self.ranked[:MOST_ROWS])
@@ -150,8 +166,8 @@ class GroupRegions:
         same = {True: "same", False: "differs", None: UNDEFINED}[
             row["same_conclusion"] if isinstance(row["same_conclusion"], bool) else None
         ]
-        texts = (self.names[row["region"]], str(row["contrast_name"]), same)
-        ends = tuple(_conclusion(row, backend) for backend in self.pair)
+        texts = (self.names[row["region"]], str(row["contrast_name"]), *([same] * self.is_pair))
+        ends = tuple(_conclusion(row, backend) for backend in self.backends)
         numbers = tuple(_with_limits(row, key) for key, _ in self.numbers)
         return Line((*texts, *ends, *numbers), row["same_conclusion"] is False)
 

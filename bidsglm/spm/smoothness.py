@@ -104,7 +104,8 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
     Raises
     ------
     ValueError
-        If no voxel has all its neighbours in the mask, or the residuals do not vary in space.
+        If no voxel has all its neighbours in the mask, the residuals do not vary in space, or there are fewer
+        residual degrees of freedom than dimensions.
 
     Examples
     --------
@@ -116,6 +117,9 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
     if not (len(places.voxel) and places.neighbours):
         raise ValueError("No voxel has all its neighbours in the mask: the smoothness cannot be estimated")
     n_axes = len(places.neighbours)
+    if n_scans - rank < n_axes:
+        # the gradients of so few independent images span no volume: the determinant is 0 but for rounding
+        raise ValueError(f"{n_scans - rank} residual degrees of freedom are too few for {n_axes} dimensions")
     products = np.zeros((n_axes, n_axes, len(places.voxel)))
     n_images = 0
     for n_images, image in enumerate(residuals, start=1):  # noqa: B007

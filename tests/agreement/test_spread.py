@@ -5,7 +5,14 @@ import pytest
 from scipy import stats
 
 from bidsglm.agreement import spread
-from bidsglm.agreement.spread import deviations, median_interval, outliers, outlying, summary
+from bidsglm.agreement.spread import (
+    clustered_median_interval,
+    deviations,
+    median_interval,
+    outliers,
+    outlying,
+    summary,
+)
 
 WIDTH_SHARE = 0.05
 """Of the interval's width: what two bootstraps of 10,000 resamples differ by."""
@@ -55,6 +62,32 @@ def test_interval_depends_on_the_seed_only(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(spread, "DRAWN_AT_ONCE", 30 * 7)
     assert median_interval(values, 1) == whole
     spread._middle_ranks.cache_clear()
+
+
+def test_bootstrap_draws_participants_with_all_of_their_sessions():
+    rng = np.random.default_rng(3)
+    of_people = rng.normal(size=12)
+    values = np.repeat(of_people, 4) + rng.normal(scale=1e-3, size=48)
+    owners = [f"sub-{i // 4}" for i in range(48)]
+    found = clustered_median_interval(values, owners, 1)
+    naive = np.array([np.median(values.reshape(12, 4)[rng.integers(12, size=12)]) for _ in range(4000)])
+    expected = np.quantile(naive, (0.025, 0.975))
+    np.testing.assert_allclose(found, expected, atol=0.1 * np.ptp(expected))
+    # drawn one by one, four sessions would pass for four participants
+    assert np.ptp(median_interval(values, 1)) < 0.8 * np.ptp(found)
+    rows = [
+        {"participant_id": who, "session_id": f"ses-{i % 4}", "contrast": "go", "map": "t", "slope": value}
+        for i, (who, value) in enumerate(zip(owners, values, strict=True))
+    ]
+    (row,) = summary(rows, 1)
+    assert (row["ci_lower"], row["ci_upper"]) == tuple(found)
+
+
+def test_participants_with_one_session_each_keep_their_interval():
+    values = np.random.default_rng(4).normal(size=9)
+    owners = [f"sub-{i}" for i in range(9)]
+    assert clustered_median_interval(values, owners, 5) == median_interval(values, 5)
+    assert np.isnan(clustered_median_interval(values, ["sub-1"] * 9)).all()
 
 
 def test_who_lies_apart_is_flagged_by_the_stated_rule():

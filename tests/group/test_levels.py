@@ -13,6 +13,7 @@ from nilearn.glm.second_level import SecondLevelModel
 from scipy import stats
 
 from bidsglm.cli import main
+from bidsglm.outputs.names import contrast_entities
 from tests import tiny
 from tests.finished import AFFINE, NAME, brain, effects, read_rows, write_dataset, write_participant
 
@@ -76,7 +77,9 @@ def group(bids: Path, out: Path, *options: str) -> int:
 
 
 def values(out: Path, contrast: str, stat: str, desc: str = "spm", where: str = "") -> np.ndarray:
-    path = out / "group" / f"{NAME}{where}_contrast-{contrast}_stat-{stat}_desc-{desc}_statmap.nii.gz"
+    path = (
+        out / "group" / f"{NAME}{where}_{contrast_entities(contrast)}_stat-{stat}_desc-{desc}_statmap.nii.gz"
+    )
     return np.asarray(nib.load(path).dataobj)[brain()]
 
 
@@ -230,7 +233,9 @@ def test_only_t_contrasts_of_participants_are_permuted(designed: Path) -> None:
     assert "go: no permutations of 'anova': only t contrasts are permuted." in notes
     assert "no permutations of 'stop - go': a participant's contrasts are not exchangeable" in notes
     assert list(
-        (designed / "group").glob("*_contrast-goThreeBMinusA_stat-p_desc-spmPermutation_statmap.nii.gz")
+        (designed / "group").glob(
+            "*_contrast-go_node-three_groupcontrast-bMinusA_stat-p_desc-spmPermutation_statmap.nii.gz"
+        )
     )
 
 
@@ -243,10 +248,13 @@ def test_one_way_anova_of_three_groups(designed: Path, desc: str) -> None:
     maps = effect_maps(designed, "go", desc=desc)
     groups = [maps[np.array(GROUP) == level] for level in "abc"]
     found = stats.f_oneway(*groups)
-    close(values(designed, "goThreeAnova", "F", desc), found.statistic)
-    close(values(designed, "goThreeAnova", "p", desc), found.pvalue)
-    assert not list((designed / "group").glob("*goThreeAnova*stat-effect*"))
-    close(values(designed, "goThreeBMinusA", "effect", desc), groups[1].mean(axis=0) - groups[0].mean(axis=0))
+    close(values(designed, "go_node-three_groupcontrast-anova", "F", desc), found.statistic)
+    close(values(designed, "go_node-three_groupcontrast-anova", "p", desc), found.pvalue)
+    assert not list((designed / "group").glob("*groupcontrast-anova*stat-effect*"))
+    close(
+        values(designed, "go_node-three_groupcontrast-bMinusA", "effect", desc),
+        groups[1].mean(axis=0) - groups[0].mean(axis=0),
+    )
 
 
 @pytest.mark.parametrize("desc", ["spm", "nilearn"])
@@ -256,18 +264,23 @@ def test_slopes_of_a_numbered_factor(designed: Path, desc: str) -> None:
     groups = marks(NUMBERED, 1, 2)
     full = np.column_stack([groups, groups * age[:, None]])
     weights = np.array([[0.0, 0, 1, 0], [0, 0, 0, 1]])
-    close(values(designed, "stopSlopesAny", "F", desc), extra_sum_of_squares(maps, full, weights))
+    close(
+        values(designed, "stop_node-slopes_groupcontrast-any", "F", desc),
+        extra_sum_of_squares(maps, full, weights),
+    )
     fitted = [stats.linregress(age[m == 1], maps[m == 1, 0]).slope for m in groups.T]
     np.testing.assert_allclose(
-        values(designed, "stopSlopesSlope", "effect", desc)[0], fitted[0] - fitted[1], rtol=1e-4
+        values(designed, "stop_node-slopes_groupcontrast-slope", "effect", desc)[0],
+        fitted[0] - fitted[1],
+        rtol=1e-4,
     )
-    rows = read_rows(designed / "group" / f"{NAME}_contrast-stopSlopes_design.tsv")
+    rows = read_rows(designed / "group" / f"{NAME}_contrast-stop_node-slopes_design.tsv")
     np.testing.assert_allclose([float(row["age.1"]) for row in rows], full[:, 2])
     assert list(rows[0]) == ["participant_id", "grade.1", "grade.2", "age.1", "age.2"]
 
 
 def test_renamed_covariates_are_centred_and_made_ones_are_not(designed: Path) -> None:
-    rows = read_rows(designed / "group" / f"{NAME}_contrast-goRecoded_design.tsv")
+    rows = read_rows(designed / "group" / f"{NAME}_contrast-go_node-recoded_design.tsv")
     age = np.array(AGE) - np.mean(AGE)
     np.testing.assert_allclose([float(row["years"]) for row in rows], age)
     dose = np.array(DOSE) - np.mean(DOSE)
@@ -285,7 +298,7 @@ def test_difference_of_recoded_groups_is_nilearns(designed: Path, desc: str) -> 
     paths = sorted(designed.glob(f"sub-*/func/*_contrast-go_stat-effect_desc-{desc}_statmap.nii.gz"))
     model.fit([nib.load(path) for path in paths], design_matrix=design)
     theirs = model.compute_contrast("north - south", output_type="stat").get_fdata()[brain()]
-    close(values(designed, "goRecodedSites", "t", desc), theirs)
+    close(values(designed, "go_node-recoded_groupcontrast-sites", "t", desc), theirs)
 
 
 @pytest.mark.parametrize("desc", ["spm", "nilearn"])
@@ -294,15 +307,18 @@ def test_several_contrasts_in_one_model_have_a_column_each(designed: Path, desc:
     which = np.repeat(np.eye(2), len(LABELS), axis=0)
     full = np.column_stack([which, np.tile(np.array(AGE) - np.mean(AGE), 2)])
     weights = np.array([[1.0, 0, 0], [0, 1, 0]])
-    close(values(designed, "anyResponse", "F", desc), extra_sum_of_squares(maps, full, weights))
-    close(values(designed, "stopMinusGo", "effect", desc), maps[9:].mean(axis=0) - maps[:9].mean(axis=0))
+    close(values(designed, "groupcontrast-anyResponse", "F", desc), extra_sum_of_squares(maps, full, weights))
+    close(
+        values(designed, "groupcontrast-stopMinusGo", "effect", desc),
+        maps[9:].mean(axis=0) - maps[:9].mean(axis=0),
+    )
     rows = read_rows(designed / "group" / f"{NAME}_design.tsv")
     assert list(rows[0]) == ["participant_id", "contrast", "go", "stop", "age"]
     assert [(row["participant_id"], row["contrast"]) for row in rows[8:10]] == [
         ("sub-09", "go"),
         ("sub-01", "stop"),
     ]
-    entry = next(e for e in summary(designed)["contrasts"] if e["label"] == "anyResponse")
+    entry = next(e for e in summary(designed)["contrasts"] if e["label"] == "groupcontrast-anyResponse")
     assert (entry["n"], entry["n_maps"], entry["test"]) == (9, 18, "F")
 
 
@@ -337,7 +353,7 @@ def test_group_of_one_in_a_design_is_named_and_its_maps_are_written(tmp_path: Pa
     (bids / "participants.tsv").write_text("\n".join(["participant_id\tkind", *rows]) + "\n")
     assert group(bids, out) == 65
     assert "the group kind.only is one participant, sub-05" in " ".join(summary(out)["errors"])
-    assert list((out / "group").glob("*_contrast-goOnlyMinusUsual_stat-t*"))
+    assert list((out / "group").glob("*_contrast-go_groupcontrast-onlyMinusUsual_stat-t*"))
 
 
 def test_session_that_somebody_missed_is_named(tmp_path: Path) -> None:

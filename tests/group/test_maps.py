@@ -226,7 +226,7 @@ def test_permutations_are_those_of_non_parametric_inference(plain: Path) -> None
 def test_covariates_are_centred_and_named_in_the_files(designed: Path) -> None:
     ages = np.array(AGES) - np.mean(AGES)
     design = pd.DataFrame({"mean": np.ones(7), "age": ages})
-    for contrast, label in (("mean", "goWithAge"), ("age", "goWithAgeAge")):
+    for contrast, label in (("mean", "go_node-withAge"), ("age", "go_node-withAge_groupcontrast-age")):
         theirs = nilearns(effect_paths(designed, "nilearn"), design, contrast, brain())
         for stat in ("effect", "t", "p"):
             assert_same(values(designed, label, stat, "nilearn")[brain()], theirs[stat])
@@ -236,7 +236,7 @@ def test_covariates_are_centred_and_named_in_the_files(designed: Path) -> None:
             rtol=1e-4,
             atol=1e-4,
         )
-    rows = read_rows(designed / "group" / f"{NAME}_contrast-goWithAge_design.tsv")
+    rows = read_rows(designed / "group" / f"{NAME}_contrast-go_node-withAge_design.tsv")
     np.testing.assert_allclose([float(row["age"]) for row in rows], ages)
     assert rows[0]["participant_id"] == "sub-01"
 
@@ -246,13 +246,13 @@ def test_two_groups_are_compared(designed: Path) -> None:
     ages = np.array(AGES) - np.mean(AGES)
     design = pd.DataFrame({"p": patient.astype(float), "c": (~patient).astype(float), "age": ages})
     theirs = nilearns(effect_paths(designed, "nilearn"), design, "p - c", brain())
-    label = "goTwoPatientGreaterControl"
+    label = "go_node-two_groupcontrast-patientGreaterControl"
     for stat in ("effect", "variance", "t", "z"):
         assert_same(values(designed, label, stat, "nilearn")[brain()], theirs[stat])
     entries = {entry["label"]: entry for entry in summary(designed)["contrasts"]}
     assert entries[label]["group_contrast"] == "patient > control"
     assert entries[label]["dof"] == {"spm": [4.0], "nilearn": [4.0]}
-    assert set(entries) == {"goWithAge", "goWithAgeAge", label}
+    assert set(entries) == {"go_node-withAge", "go_node-withAge_groupcontrast-age", label}
 
 
 def test_sessions_fitted_apart_are_averaged_first(tmp_path: Path) -> None:
@@ -388,19 +388,40 @@ def test_covariate_that_goes_with_the_groups_is_an_error_and_the_other_maps_stan
     ]
     write_model(out / "model-tap_smdl.json", node("group", "age", Contrasts=contrasts))
     assert group(bids, out, "-q") == 65
-    assert [entry["label"] for entry in summary(out)["contrasts"]] == ["goAll"]
+    assert [entry["label"] for entry in summary(out)["contrasts"]] == ["go_groupcontrast-all"]
     together, left_out = summary(out)["errors"]
     assert "group.a, group.b and age depend on each other for the participants here" in together
     assert "'a - b' is left out" in left_out
 
 
-def test_names_that_share_files_are_an_error(tmp_path: Path, capsys: Said) -> None:
+def test_contrasts_of_the_two_levels_are_never_confused_in_file_names(tmp_path: Path) -> None:
     bids, out = write_group(tmp_path, 4, age=(20, 30, 40, 25))
     for seed, label in enumerate(("01", "02", "03", "04")):
         write_participant(out, label, {"go": effects(seed), "goAge": effects(seed + 9)})
     write_model(out / "model-tap_smdl.json", node(1, "age"))
+    assert group(bids, out, "-q") == 0
+    found = {entry["label"]: (entry["name"], entry["group_contrast"]) for entry in summary(out)["contrasts"]}
+    assert found == {
+        "go": ("go", "mean"),
+        "go_groupcontrast-age": ("go", "age"),
+        "goAge": ("goAge", "mean"),
+        "goAge_groupcontrast-age": ("goAge", "age"),
+    }
+    for label, (name, over) in found.items():
+        (path,) = (out / "group").glob(f"*_contrast-{label}_stat-t_desc-spm_statmap.json")
+        facts = json.loads(path.read_text())
+        assert (facts["ContrastName"], facts["GroupContrast"]) == (name, over)
+
+
+def test_names_that_share_files_are_an_error(tmp_path: Path, capsys: Said) -> None:
+    bids, out = write_group(tmp_path, 4, age=(20, 30, 40, 25))
+    contrasts = [
+        {"Name": name, "ConditionList": ["age"], "Weights": [weight], "Test": "t"}
+        for name, weight in (("of age", 1), ("ofAge", -1))
+    ]
+    write_model(out / "model-tap_smdl.json", node(1, "age", Contrasts=contrasts))
     assert group(bids, out) == 65
-    assert "contrast-goAge" in capsys.readouterr().err
+    assert "ofAge" in capsys.readouterr().err
 
 
 def test_maps_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
@@ -437,7 +458,7 @@ def test_group_model_may_come_from_the_command_line(tmp_path: Path, capsys: Said
         configured = configuration(fitted, "matched", ("spm", "nilearn"))
         change_summary(out, label, configuration=configured)
     assert group(bids, out, "-q", "--model", str(path)) == 0
-    assert [entry["label"] for entry in summary(out)["contrasts"]] == ["goAge"]
+    assert [entry["label"] for entry in summary(out)["contrasts"]] == ["go_groupcontrast-age"]
     document = json.loads(path.read_text())
     document["Nodes"][0]["Model"]["X"] = ["trial_type.move", "trial_type.look", 1]
     path.write_text(json.dumps(document))

@@ -8,8 +8,21 @@ import pytest
 from scipy import stats
 
 from bidsglm.cli import main
+from bidsglm.outputs.names import write_table
+from bidsglm.simulation.outcomes import COLUMNS
 from tests import tiny
-from tests.finished import NAME, change_summary, effects, write_dataset, write_participant
+from tests.finished import (
+    AFFINE,
+    NAME,
+    SHAPE,
+    change_summary,
+    effects,
+    read_rows,
+    write_dataset,
+    write_image,
+    write_participant,
+)
+from tests.report.test_calibration import INFLATION, rows
 
 pytestmark = pytest.mark.usefixtures("plain_figures")
 
@@ -103,3 +116,42 @@ def test_two_versions_of_fmriprep_do_not_concern_the_group(
         (func / "sub-01_task-tap_desc-preproc_bold.nii.gz").write_bytes(b"")
     assert main([str(bids), str(out), "group", "-q"]) == 0
     assert "fmriprep-20" not in capsys.readouterr().err
+
+
+def test_regions_of_the_only_package_are_tested_and_shown(tmp_path: Path) -> None:
+    bids, out = study(tmp_path, "nilearn")
+    regions = np.zeros(SHAPE, dtype=np.int16)
+    regions[2:4, 2:6, 2:5], regions[4:6, 2:6, 2:5] = 1, 2
+    atlas = tmp_path / "atlas.nii.gz"
+    nib.save(nib.Nifti1Image(regions, AFFINE), atlas)
+    for seed in range(4):
+        folder = out / f"sub-{seed + 1:02d}" / "func"
+        prefix = f"sub-{seed + 1:02d}_{NAME}"
+        values = effects(seed)["nilearn"]
+        write_image(folder / f"{prefix}_desc-nilearn_mask.nii.gz", np.isfinite(values).astype(np.uint8))
+        write_image(folder / f"{prefix}_contrast-go_stat-t_desc-nilearn_statmap.nii.gz", values)
+    assert main([str(bids), str(out), "group", "-q", "--atlas", str(atlas)]) == 0
+    found = read_rows(out / "group" / f"{NAME}_desc-roiAgreement_metrics.tsv")
+    assert [row["region"] for row in found] == ["1", "2"]
+    means = np.array([np.nanmean(effects(seed)["nilearn"][regions == 1]) for seed in range(4)])
+    expected = stats.ttest_1samp(means, 0)
+    assert float(found[0]["nilearn_t"]) == pytest.approx(expected.statistic, rel=1e-5)
+    assert float(found[0]["nilearn_p"]) == pytest.approx(expected.pvalue, rel=1e-4)
+    assert {found[0][key] for key in ("spm_t", "bias", "icc_a1", "same_conclusion")} == {"n/a"}
+    page = (out / "group.html").read_text()
+    assert 'id="regions"' in page
+    assert "z shift" not in page
+
+
+def test_calibrations_of_the_only_package_are_collected(tmp_path: Path) -> None:
+    bids, out = study(tmp_path, "nilearn")
+    name = f"sub-01/func/sub-01_{NAME}_desc-calibration_metrics.tsv"
+    made = [
+        {**row, "contrast": "go"}
+        for row in rows(dict.fromkeys(("white", "ar1", "surrogate", "physiological"), INFLATION))
+    ]
+    write_table(out / name, list(COLUMNS), [[row[key] for key in COLUMNS] for row in made])
+    change_summary(out, "01", supplements={"calibration": {"files": [name]}})
+    assert main([str(bids), str(out), "group", "-q"]) == 0
+    assert (out / "group" / f"{NAME}_desc-calibration_metrics.tsv").exists()
+    assert 'id="which-to-trust"' in (out / "group.html").read_text()

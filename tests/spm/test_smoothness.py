@@ -126,4 +126,7 @@ def test_unestimable_smoothness_is_an_error():
     with pytest.raises(ValueError, match="No voxel"):
         smoothness(np.ones((2, 1)), lonely, 2, 1)
     with pytest.raises(ValueError, match="do not vary in space"):
-        smoothness(np.ones((2, 27)), np.ones((3, 3, 3), bool), 2, 1)
+        smoothness(np.ones((4, 27)), np.ones((3, 3, 3), bool), 4, 1)
+    two = np.random.default_rng(0).standard_normal((1, 27)) * np.array([[1.0], [-1]])
+    with pytest.raises(ValueError, match="1 residual degrees of freedom are too few for 3 dimensions"):
+        smoothness(two, np.ones((3, 3, 3), bool), 2, 1)

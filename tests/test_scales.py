@@ -60,12 +60,13 @@ def test_levels_are_those_of_the_images(fitted: Path) -> None:
 def test_parts_are_those_of_the_maps(fitted: Path) -> None:
     scaled = volume(fitted, "*desc-spmscaled_boldref")
     brain = volume(fitted, "*desc-nilearn_mask") > 0
-    for row in table(fitted, "effectScale").itertuples():
+    for row in table(fitted, "scale").itertuples():
         spm, nilearn = (
             volume(fitted, f"*contrast-{row.contrast}_stat-effect_desc-{b}_statmap")
             for b in ("spm", "nilearn")
         )
         both = np.isfinite(spm) & np.isfinite(nilearn)
+        assert row.mean_spm == pytest.approx(spm[both].mean(), rel=EXACT)
         assert row.sd_ratio == pytest.approx(spm[both].std() / nilearn[both].std(), rel=EXACT)
         assert row.by_level * row.by_brightness * row.by_rest == pytest.approx(row.sd_ratio)
         unit = row.by_level

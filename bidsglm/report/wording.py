@@ -72,6 +72,28 @@ def number(value: object, key: str = "") -> str:
     return text.replace("-", MINUS, 1) if text.startswith("-") else text
 
 
+def digits(value: float) -> str:
+    """Write a number of a sentence with three digits that count.
+
+    >>> [digits(x) for x in (0.31494, 1.0, 147.29, 41623.2, -0.0467, 0.0, float("nan"))]
+    ['0.315', '1.00', '147', '41,623', '−0.0467', '0', 'n/a']
+    """
+    if not math.isfinite(value):
+        return UNDEFINED
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace("-", MINUS)
+    return (f"{value:#.3g}".removesuffix(".") if value else "0").replace("-", MINUS, 1)
+
+
+def count(value: float) -> str:
+    """Write a number of things.
+
+    >>> count(41623.2)
+    '41,623'
+    """
+    return f"{value:,.0f}"
+
+
 def degrees(dof: Sequence[float]) -> str:
     """Write degrees of freedom with at most one decimal.
 

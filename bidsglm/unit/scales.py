@@ -1,5 +1,6 @@
 """Writes what the units of effects are, how the packages' effects spread, and what noise each assumes."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -33,8 +34,12 @@ LEVEL_COLUMNS: Mapping[str, str] = {
     "to_voxel_percent_median": "The same: median",
     "to_voxel_percent_upper_quartile": "The same: upper quartile",
 }
-SPREAD_COLUMNS: Mapping[str, str] = {
+SCALE_COLUMNS: Mapping[str, str] = {
     "contrast": "Name of the contrast, as in file names",
+    "map": "effect, or F for an F contrast, of which only the means stand here",
+    "mean_spm": "Mean of SPM's map over the voxels of both masks",
+    "mean_nilearn": "Mean of nilearn's map over these voxels",
+    "null_mean": "Of F: its mean where nothing happens, by nilearn's residual degrees of freedom",
     "sd_spm": "Standard deviation of SPM's effects over the voxels of both masks",
     "sd_nilearn": "Standard deviation of nilearn's effects over these voxels",
     "sd_ratio": "SPM's over nilearn's: the product of by_level, by_brightness and by_rest",
@@ -93,8 +98,7 @@ def _write_units(writer: UnitWriter) -> None:
     labels = [run_label(prefix) for prefix in writer.unit.run_prefixes]
     rows = [[label, *found] for label, found in zip(labels, levels, strict=True)]
     _write(writer, "intensity", LEVEL_COLUMNS, rows)
-    spreads = _spreads(fitted, means, factors, levels)
-    _write(writer, "effectScale", SPREAD_COLUMNS, spreads)
+    _write(writer, "scale", SCALE_COLUMNS, _scale_rows(fitted, means, factors, levels))
     scaled = np.mean([raw * factor for raw, factor in zip(means, factors, strict=True)], axis=0)
     text = "mean over the scans of all runs after SPM's scaling; 100 times SPM's effect over it is percent of"
     facts = {"Description": f"{text} the voxel's own mean"}
@@ -116,25 +120,39 @@ def _factors(fitted: Fitted) -> list[float]:
     return [float(scaling.scale_factors(run.global_means, kind).mean()) for run in series]
 
 
-def _spreads(
+def _scale_rows(
     fitted: Fitted, means: Sequence[Floats], factors: Sequence[float], levels: Sequence[Level]
 ) -> list[list[object]]:
-    """Rows of the t contrasts."""
+    """One row for each contrast."""
     both = fitted.fits["spm"].mask & fitted.fits["nilearn"].mask
     rows: list[list[object]] = []
     for first, second in zip(fitted.fits["spm"].maps, fitted.fits["nilearn"].maps, strict=True):
-        if first.effect is None or second.effect is None or not both.any():
+        name, label = first.specification.name, first.specification.label
+        if not both.any():
+            continue
+        if first.effect is None or second.effect is None:
+            centre = [float(maps.stat[both].mean()) for maps in (first, second)]
+            nothing = [None] * len(Spread._fields)
+            rows.append([label, "F", *centre, _null_mean(second.dof[-1]), *nothing, name])
             continue
         units = [_nilearn_unit(fitted, means[i], factors[i], levels[i], i) for i in first.runs]
         unit = NilearnUnit(
             np.mean([each.voxels for each in units], axis=0)[both],
             float(np.mean([each.typical for each in units])),
         )
-        found: Spread = spread(
-            first.effect[both].astype(np.float64), second.effect[both].astype(np.float64), unit
-        )
-        rows.append([first.specification.label, *found, first.specification.name])
+        spm, nilearn = (maps[both].astype(np.float64) for maps in (first.effect, second.effect))
+        centre = [float(spm.mean()), float(nilearn.mean())]
+        rows.append([label, "effect", *centre, None, *spread(spm, nilearn, unit), name])
     return rows
+
+
+def _null_mean(dof: float) -> float:
+    """Mean of F without any effect.
+
+    >>> _null_mean(202.0)
+    1.01
+    """
+    return dof / (dof - 2) if dof > 2 else math.nan
 
 
 def _nilearn_unit(fitted: Fitted, raw: Floats, factor: float, found: Level, run: int) -> NilearnUnit:

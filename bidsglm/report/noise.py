@@ -1,0 +1,215 @@
+"""Which noise each package assumes and what this does to t: sentences, and one figure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bidsglm.attribution.differences import RMSD, SLOPE
+from bidsglm.report.attribution import Breakdown, found, percent
+from bidsglm.report.drawing import FAINT, NILEARN_COLOUR, SPM_COLOUR, Figure, canvas, encoded, style
+from bidsglm.report.wording import Row, count, digits
+
+LAGS = (1.0, 2.0, 5.0)
+"""s, told in the sentences as the nearest whole number of scans."""
+HARDLY = 0.01
+"""Change of a slope that nobody need be told of."""
+STEP = "noise"
+
+
+class Noise(NamedTuple):
+    """What the table of autocorrelations and the fits say of the noise."""
+
+    rows: Sequence[Row] = ()
+    """One for each run and lag"""
+    n_pooled: int = 0
+    """Voxels that SPM estimated its covariance from"""
+
+    def run(self, label: str) -> tuple[Row, ...]:
+        """Rows of a run, by lag."""
+        return tuple(row for row in self.rows if row["run"] == label)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Labels of the runs, in order."""
+        return tuple(dict.fromkeys(str(row["run"]) for row in self.rows))
+
+
+def told_lags(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Rows of one run at the scans nearest to 1, 2 and 5 s, each once.
+
+    >>> rows = [{"lag": lag, "seconds": 2.0 * lag} for lag in (1, 2, 3)]
+    >>> [row["seconds"] for row in told_lags(rows)]
+    [2.0, 4.0]
+    """
+    nearest = [min(rows, key=lambda row: abs(float(row["seconds"]) - lag)) for lag in LAGS] if rows else []
+    return tuple({int(row["lag"]): row for row in nearest}.values())
+
+
+def noise_sentences(noise: Noise) -> tuple[str, ...]:
+    """Say how persistent each package takes the noise to be, in the first run; nothing without a table."""
+    if not noise.runs:
+        return ()
+    label = noise.runs[0]
+    lags = told_lags(noise.run(label))
+    where = f" (in {label}; the figure has all runs)" if len(noise.runs) > 1 else ""
+    return (_spm(lags, where), _nilearn(lags[0]), *_sources(noise))
+
+
+def _time(row: Row) -> str:
+    return f"{float(row['seconds']):g} s"
+
+
+def _decimals(value: float) -> str:
+    return f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "−")
+
+
+def _spm(lags: Sequence[Row], where: str) -> str:
+    told = [f"{_decimals(float(row['spm']))} after {_time(row)}" for row in lags]
+    listed = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
+    return f"SPM takes the noise of every voxel to be autocorrelated alike: {listed}{where}."
+
+
+def _nilearn(row: Row) -> str:
+    middle, lower, upper, below = (
+        float(row[key])
+        for key in ("nilearn_median", "nilearn_lower_quartile", "nilearn_upper_quartile", "share_below_spm")
+    )
+    return (
+        f"nilearn has a coefficient of its own for each voxel: after {_time(row)} half of the voxels lie"
+        " between"
+        f" {_decimals(lower)} and {_decimals(upper)}, the median is {_decimals(middle)}, and"
+        f" {percent(below)} of them are below SPM's {_decimals(float(row['spm']))}."
+    )
+
+
+def _sources(noise: Noise) -> tuple[str, ...]:
+    if not noise.n_pooled:
+        return ()
+    return (
+        f"SPM's comes from the {count(noise.n_pooled)} voxels that pass an F test of all regressors (p <"
+        " 0.001),"
+        " nilearn's from the residuals of each voxel, which the fit has made a little less autocorrelated.",
+    )
+
+
+def effect_on_t(breakdowns: Sequence[Breakdown], name: str, test: str = "t") -> str:
+    """Say which way SPM's noise model moves the statistic and by how much; empty where it is not known.
+
+    Parameters
+    ----------
+    breakdowns
+        Of a contrast.
+    name
+        Of the contrast.
+    test
+        t or F
+
+    Examples
+    --------
+    >>> from bidsglm.report.attribution import StepShare
+    >>> steps = StepShare("noise", "a", "b", -0.206, -0.206), StepShare("filter", "a", "b", 0, 0.0)
+    >>> print(effect_on_t([Breakdown("t", "slope-1", -0.206, steps)], "go"))
+    SPM's noise model makes its t of go smaller: it lowers the slope on nilearn's by 0.206, and with all \
+    steps the slope is 0.794.
+    """
+    slope, size = found(breakdowns, test, SLOPE), found(breakdowns, test, RMSD)
+    step = next((s for s in slope.coarse if s.step == STEP), None) if slope else None
+    if slope is None or step is None or step.same:
+        return ""
+    rest = _of_rmsd(size)
+    if abs(step.shapley) < HARDLY:
+        return (
+            f"SPM's noise model hardly changes the size of {test} of {name} over the brain: the slope on"
+            f" nilearn's by {digits(step.shapley)}{rest}."
+        )
+    smaller = step.shapley < 0
+    direction, verb = ("smaller", "lowers") if smaller else ("larger", "raises")
+    return (
+        f"SPM's noise model makes its {test} of {name} {direction}: it {verb} the slope on nilearn's by"
+        f" {digits(abs(step.shapley))}, and with all steps the slope is {digits(1 + slope.total)}{rest}."
+    )
+
+
+def _of_rmsd(size: Breakdown | None) -> str:
+    step = next((s for s in size.coarse if s.step == STEP), None) if size and not size.equal else None
+    return f"; it makes {percent(size.share(step))} of the RMSD" if size and step else ""
+
+
+def noise_figure(noise: Noise, counts: Sequence[Mapping[str, Any]]) -> Figure | None:
+    """Draw SPM's autocorrelation beside nilearn's over voxels; none where there is nothing to draw.
+
+    Parameters
+    ----------
+    noise
+        With the table.
+    counts
+        For each run the coefficients of nilearn's fit and how many voxels have them; empty for none.
+    """
+    if not noise.rows:
+        return None
+    with style():
+        drawing = canvas(10.0, 3.2)
+        left, right = drawing.subplots(1, 2)
+        _draw_coefficients(left, noise, counts)
+        _draw_lags(right, noise)
+        content = encoded(drawing, "svg")
+    return Figure(
+        "desc-noise.svg",
+        content,
+        "Autocorrelation that SPM assumes for all voxels, beside nilearn's coefficients over voxels.",
+        (
+            "Left: nilearn's AR(1) coefficient over the voxels; the line is the autocorrelation at one scan"
+            " that"
+            " SPM assumes for all of them, one line for each run. Right: autocorrelation by lag; SPM's as a"
+            " line,"
+            " nilearn's as its median and middle half over the voxels."
+        ),
+    )
+
+
+def _draw_coefficients(axes: Any, noise: Noise, counts: Sequence[Mapping[str, Any]]) -> None:
+    values, weights = [], []
+    for run in counts:
+        for coefficients, n in zip(run.get("coefficients", ()), run.get("voxels", ()), strict=True):
+            if len(coefficients):
+                values.append(float(coefficients[0]))
+                weights.append(float(n))
+    if values:
+        bins = np.arange(min(values) - 0.01, max(values) + 0.03, 0.02)
+        axes.hist(values, bins, weights=weights, color=NILEARN_COLOUR, alpha=0.75, label="nilearn, voxels")
+    for i, label in enumerate(noise.runs):
+        own = float(noise.run(label)[0]["spm"])
+        axes.axvline(own, color=SPM_COLOUR, linewidth=1.6, label="SPM, all voxels" if i == 0 else None)
+    axes.set(
+        xlabel="coefficient at one scan", ylabel="voxels of all runs" if len(noise.runs) > 1 else "voxels"
+    )
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_lags(axes: Any, noise: Noise) -> None:
+    axes.axhline(0, color=FAINT, linewidth=0.8)
+    for i, label in enumerate(noise.runs):
+        rows = noise.run(label)
+        column = {key: [float(row[key]) for row in rows] for key in rows[0] if key != "run"}
+        first = i == 0
+        axes.plot(
+            column["seconds"],
+            column["spm"],
+            color=SPM_COLOUR,
+            marker="o",
+            ms=3,
+            label="SPM" if first else None,
+        )
+        axes.plot(
+            column["seconds"],
+            column["nilearn_median"],
+            color=NILEARN_COLOUR,
+            marker="s",
+            ms=3,
+            label="nilearn, median" if first else None,
+        )
+        ends = column["nilearn_lower_quartile"], column["nilearn_upper_quartile"]
+        axes.fill_between(column["seconds"], *ends, color=NILEARN_COLOUR, alpha=0.18, linewidth=0)
+    axes.set(xlabel="lag (s)", ylabel="autocorrelation", xlim=(0, None))
+    axes.legend(frameon=False, fontsize=8)

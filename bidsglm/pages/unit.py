@@ -1,6 +1,7 @@
 """What a page shows of a unit, from its files on disk; its figures are written on the way."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
 from bidsglm.pages.regions import participant_regions
+from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
@@ -28,6 +30,7 @@ from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, UnitR
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import ESTIMATES, RunInput, SettingRow
+from bidsglm.report.units import f_sentence
 from bidsglm.report.volumes import Scene, packed_contrast, scene
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.maps import UnitMaps
@@ -189,6 +192,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         When a result is missing or cannot be read, or a figure cannot be written.
     """
     summary, masks = files.summary, files.masks()
+    units, (noise, noise_figure) = read_units(files.folder, summary), read_noise(files.folder, summary)
     shared = _Shared(files, figures_dir, files.agreement(), read_breakdowns(files.folder, files.prefix))
     contrasts = []
     behind: Scene | None = None
@@ -199,7 +203,9 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
             behind = scene(images)
             overlap = masks_figure(masks, images.background, images.affine)
             data_figures = (written(overlap, figures_dir, files.prefix),)
-        contrasts.append(_contrast_report(contrast, images, behind, shared))
+        found = _contrast_report(contrast, images, behind, shared)
+        approximate = f_sentence(units, found.label, len(found.runs)) if found.test == "F" else ""
+        contrasts.append(replace(found, notes=(approximate,)) if approximate else found)
     return UnitReport(
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
         backends=tuple(summary["backends"]),
@@ -220,6 +226,9 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         regions=participant_regions(files.folder, files.prefix, files.output_dir),
         code=files.code(),
         calibration=_calibration(files, figures_dir),
+        units=units,
+        noise=noise,
+        noise_figure=written(noise_figure, figures_dir, files.prefix) if noise_figure else None,
     )
 
 

@@ -1,11 +1,12 @@
 """Self-contained HTML page of a participant, from records and figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from bidsglm.diagnosis.advice import Finding, place
 from bidsglm.report import attribution
+from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import NOISE_TITLES, CalibrationReport
 from bidsglm.report.calibration import TITLES as ANALYSIS_TITLES
@@ -15,12 +16,14 @@ from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import RunInput, SettingRow
+from bidsglm.report.noise import Noise
 from bidsglm.report.participant_verdict import Compared, Evidence, ParticipantVerdict, participant_verdict
 from bidsglm.report.references import cited
-from bidsglm.report.rendering import About, environment
+from bidsglm.report.rendering import About, environment, slug
 from bidsglm.report.rois import ParticipantRegions
-from bidsglm.report.standing import FILLED, StandingTable, standing, standing_table
+from bidsglm.report.standing import FILLED, StandingTable, is_arbitrary, standing, standing_table
 from bidsglm.report.standing import kind as kind_of
+from bidsglm.report.units import Units
 from bidsglm.report.wording import Row
 
 __all__ = [
@@ -110,6 +113,11 @@ class UnitReport:
     code: tuple[CodeReport, ...] = ()
     """Scripts that give the maps; none unless they were asked for."""
     effect_units: Mapping[str, str] = field(default_factory=lambda: EFFECT_UNITS)
+    units: Units = field(default_factory=Units)
+    """What the size of the effects hangs on."""
+    noise: Noise = field(default_factory=Noise)
+    """Which noise each package assumes."""
+    noise_figure: Figure | None = None
     scene: Mapping[str, object] | None = None
     """What the slice viewers of the unit share, see `volumes.Scene`."""
 
@@ -144,6 +152,24 @@ class UnitReport:
         """Modelling steps that the packages do each in their own way."""
         found = attribution.explained_steps([b for c in self.contrasts for b in c.breakdowns])
         return tuple(step.step for step in found if not step.same)
+
+    def answers(self, sections: Sequence[str]) -> tuple[Answer, ...]:
+        """What the page has to say to the questions that are really asked; nothing with a single package."""
+        if len(self.backends) < 2:
+            return ()
+        told = sorted(self.contrasts, key=lambda each: is_arbitrary(each.weights, self.findings))
+        return answers(
+            Facts(
+                [Asked(c.name, c.label, c.test, c.agreement, c.breakdowns) for c in told],
+                self.units,
+                self.noise,
+                self.noise_figure,
+                self.findings,
+                tuple(dict.fromkeys(name for run in self.runs for name in run.confounds)),
+                self.calibration.contrasts[0].verdict if self.calibration else (),
+                {slug(name): name for name in sections},
+            )
+        )
 
     def standing(self, finding: Finding) -> StandingTable | None:
         """Contrasts that a finding sets beside each other; none for most findings."""
@@ -187,6 +213,8 @@ def participant_page(report: ParticipantReport) -> str:
             sections.append("Why they differ")
         if any(unit.calibration for unit in report.units):
             sections.append("Which to trust")
+        if any(len(unit.backends) > 1 for unit in report.units):
+            sections.append("Questions")
         sections += ["Contrasts", "Design", "Data and masks", "Methods"]
         if any(unit.regions for unit in report.units):
             sections.insert(sections.index("Contrasts") + 1, "Regions")

@@ -12,7 +12,7 @@ from bidsglm.report.attribution import Breakdown, percent
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
 from bidsglm.report.judgements import Grade, Judgement, judged, listed
 from bidsglm.report.recipes import Recipe, recipes
-from bidsglm.report.standing import ALONE, FILLED, kind
+from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import title
 from bidsglm.report.wording import Row, headline_rows, median
 
@@ -63,17 +63,6 @@ class Evidence:
     def arbitrary(self) -> tuple[str, ...]:
         """Names of the others."""
         return tuple(each.name for each in self.contrasts if is_arbitrary(each.weights, self.findings))
-
-
-def is_arbitrary(weights: Mapping[str, float], findings: Sequence[Finding]) -> bool:
-    """Whether a contrast is of conditions alone that together fill the run: no data determine its effect.
-
-    >>> fills = Finding("serious", FILLED, "", "", "", ("go", "rest"))
-    >>> is_arbitrary({"go": 1.0}, [fills]), is_arbitrary({"go": 1.0, "rest": -1.0}, [fills])
-    (True, False)
-    """
-    filled = [each for each in findings if each.code == FILLED and each.severity == "serious"]
-    return any(kind(weights, each.columns) == ALONE for each in filled)
 
 
 class ParticipantVerdict(NamedTuple):

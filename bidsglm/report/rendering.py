@@ -54,7 +54,12 @@ def csp_hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """Name a place on the page.
+
+    >>> slug("Which to trust")
+    'which-to-trust'
+    """
     return "".join(c if c.isalnum() else "-" for c in text.lower())
 
 
@@ -73,7 +78,7 @@ def environment() -> "Environment":
     environment.filters |= {
         "number": wording.number,
         "data_uri": data_uri,
-        "slug": _slug,
+        "slug": slug,
         "csp_hash": csp_hash,
     }
     environment.globals |= {

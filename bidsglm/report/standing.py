@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bidsglm.diagnosis.advice import Finding
 from bidsglm.report.attribution import Breakdown, found
 from bidsglm.report.wording import Row, number
 
@@ -75,6 +76,17 @@ def kind(weights: Mapping[str, float], conditions: Sequence[str]) -> str:
     if not chosen:
         return ""
     return DIFFERENCE if abs(sum(chosen)) < BALANCED else ALONE
+
+
+def is_arbitrary(weights: Mapping[str, float], findings: Sequence[Finding]) -> bool:
+    """Whether a contrast is of conditions alone that together fill the run: no data determine its effect.
+
+    >>> fills = Finding("serious", FILLED, "", "", "", ("go", "rest"))
+    >>> is_arbitrary({"go": 1.0}, [fills]), is_arbitrary({"go": 1.0, "rest": -1.0}, [fills])
+    (True, False)
+    """
+    filled = [each for each in findings if each.code == FILLED and each.severity == "serious"]
+    return any(kind(weights, each.columns) == ALONE for each in filled)
 
 
 def standing(

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bidsglm.attribution.differences import RMSD, SLOPE
+from bidsglm.packages import PACKAGES
 from bidsglm.report.attribution import Breakdown, found, percent
-from bidsglm.report.drawing import FAINT, NILEARN_COLOUR, SPM_COLOUR, Figure, canvas, encoded, style
+from bidsglm.report.drawing import FAINT, Figure, canvas, encoded, style
 from bidsglm.report.wording import Row, count, digits
 
 LAGS = (1.0, 2.0, 5.0)
@@ -15,6 +16,7 @@ LAGS = (1.0, 2.0, 5.0)
 HARDLY = 0.01
 """Change of a slope that nobody need be told of."""
 STEP = "noise"
+NILEARN_COLOUR, SPM_COLOUR = PACKAGES["nilearn"].colour, PACKAGES["spm"].colour
 
 
 class Noise(NamedTuple):
@@ -87,9 +89,8 @@ def _sources(noise: Noise) -> tuple[str, ...]:
     if not noise.n_pooled:
         return ()
     return (
-        f"SPM's comes from the {count(noise.n_pooled)} voxels that pass an F test of all regressors (p <"
-        " 0.001),"
-        " nilearn's from the residuals of each voxel, which the fit has made a little less autocorrelated.",
+        f"SPM's comes from the {count(noise.n_pooled)} voxels that pass an F test of all regressors"
+        " (p < 0.001), nilearn's from the residuals of each voxel, whose autocorrelation the fit lowers.",
     )
 
 

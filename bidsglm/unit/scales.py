@@ -1,16 +1,17 @@
 """Writes what the units of effects are, how the packages' effects spread, and what noise each assumes."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from bidsglm.agreement.autocorrelation import of_autoregression, of_components, weighted_quantiles
-from bidsglm.agreement.intensity import Level, NilearnUnit, Spread, level, spread
+from bidsglm.agreement.intensity import Level, NilearnUnit, level, spread
 from bidsglm.backends.nilearn_signals import mean_signal
 from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.model import Floats, TimeSeries
-from bidsglm.outputs.names import write_json, write_table
+from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
+from bidsglm.outputs.schema import Schema
 from bidsglm.spm import covariance, scaling
 from bidsglm.unit.files import UnitWriter
 from bidsglm.unit.fit import Fitted, run_label
@@ -18,52 +19,9 @@ from bidsglm.unit.fit import Fitted, run_label
 LONGEST_LAG = 10.0
 """s; a response is slower, and so are the differences that matter to it."""
 FEWEST_LAGS, MOST_LAGS = 5, 40
+OVER_VOXELS = ("nilearn_lower_quartile", "nilearn_median", "nilearn_upper_quartile", "share_below_spm")
 AT_ONCE = 20_000
 """Columns of which a float64 copy is made."""
-
-LEVEL_COLUMNS: Mapping[str, str] = {
-    "run": "Run",
-    "spm_global": "Mean over the scans of spm_global, in the values of the images (smoothed, where they are)",
-    "n_global_voxels": "Voxels above an eighth of the image's mean, which it averages; mean over the scans",
-    "n_mask_voxels": "Voxels of the brain mask: those that nilearn analyses",
-    "mask_mean": "Mean of the images within the brain mask",
-    "scaled_mask_mean": "The same after SPM's scaling, which brings spm_global to 100",
-    "to_brain_percent": "Factor that turns SPM's effects into percent of the mean within the brain mask",
-    "to_voxel_percent_lower_quartile": "Over voxels, factor that turns SPM's effect into percent of the"
-    " voxel's own mean: lower quartile",
-    "to_voxel_percent_median": "The same: median",
-    "to_voxel_percent_upper_quartile": "The same: upper quartile",
-}
-SCALE_COLUMNS: Mapping[str, str] = {
-    "contrast": "Name of the contrast, as in file names",
-    "map": "effect, or F for an F contrast, of which only the means stand here",
-    "mean_spm": "Mean of SPM's map over the voxels of both masks",
-    "mean_nilearn": "Mean of nilearn's map over these voxels",
-    "null_mean": "Of F: its mean where nothing happens, by nilearn's residual degrees of freedom",
-    "sd_spm": "Standard deviation of SPM's effects over the voxels of both masks",
-    "sd_nilearn": "Standard deviation of nilearn's effects over these voxels",
-    "sd_ratio": "SPM's over nilearn's: the product of by_level, by_brightness and by_rest",
-    "by_level": "Part of the ratio that one number for all voxels makes: nilearn's unit in a voxel as bright"
-    " as the brain's mean, over SPM's",
-    "by_brightness": "Part of the ratio made by voxels that are brighter or darker than the brain's mean",
-    "by_rest": "Part of the ratio that is left once SPM's effects are in nilearn's unit",
-    "sd_spm_converted": "Standard deviation of SPM's effects in nilearn's unit",
-    "slope_converted": "Total least squares slope of SPM's effects in nilearn's unit on nilearn's",
-    "pearson_r_converted": "Pearson correlation of SPM's effects in nilearn's unit with nilearn's",
-    "rmsd_converted": "Root mean square difference of the two",
-    "contrast_name": "The contrast's name in the model",
-}
-NOISE_COLUMNS: Mapping[str, str] = {
-    "run": "Run",
-    "lag": "Distance of two scans, in scans",
-    "seconds": "The same in s",
-    "spm": "Autocorrelation that SPM's covariance of this run implies, one for all voxels",
-    "nilearn_lower_quartile": "Autocorrelation that nilearn's coefficients imply, over the voxels it fits:"
-    " lower quartile",
-    "nilearn_median": "The same: median",
-    "nilearn_upper_quartile": "The same: upper quartile",
-    "share_below_spm": "Share of the voxels that nilearn fits whose autocorrelation is below SPM's",
-}
 
 
 def write_scales(writer: UnitWriter) -> None:
@@ -74,16 +32,11 @@ def write_scales(writer: UnitWriter) -> None:
         _write_units(writer)
     rows = noise_rows(fitted)
     if rows:
-        _write(writer, "autocorrelation", NOISE_COLUMNS, rows)
+        _write(writer, AUTOCORRELATION, rows)
 
 
-def _write(
-    writer: UnitWriter, kind: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]
-) -> None:
-    name = f"{writer.unit.prefix}_desc-{kind}_metrics"
-    write_table(writer.path(f"{name}.tsv"), list(columns), rows)
-    described = {column: {"Description": text} for column, text in columns.items()}
-    write_json(writer.path(f"{name}.json"), described)
+def _write(writer: UnitWriter, schema: Schema, rows: Iterable[Mapping[str, object]]) -> None:
+    writer.table(schema, schema.file.replace("<p>", writer.unit.prefix), rows)
 
 
 def _write_units(writer: UnitWriter) -> None:
@@ -96,9 +49,9 @@ def _write_units(writer: UnitWriter) -> None:
         for raw, factor, run in zip(means, factors, series, strict=True)
     ]
     labels = [run_label(prefix) for prefix in writer.unit.run_prefixes]
-    rows = [[label, *found] for label, found in zip(labels, levels, strict=True)]
-    _write(writer, "intensity", LEVEL_COLUMNS, rows)
-    _write(writer, "scale", SCALE_COLUMNS, _scale_rows(fitted, means, factors, levels))
+    rows = [{"run": label, **found._asdict()} for label, found in zip(labels, levels, strict=True)]
+    _write(writer, INTENSITY, rows)
+    _write(writer, SCALE, _scale_rows(fitted, means, factors, levels))
     scaled = np.mean([raw * factor for raw, factor in zip(means, factors, strict=True)], axis=0)
     text = "mean over the scans of all runs after SPM's scaling; 100 times SPM's effect over it is percent of"
     facts = {"Description": f"{text} the voxel's own mean"}
@@ -122,18 +75,17 @@ def _factors(fitted: Fitted) -> list[float]:
 
 def _scale_rows(
     fitted: Fitted, means: Sequence[Floats], factors: Sequence[float], levels: Sequence[Level]
-) -> list[list[object]]:
+) -> list[Mapping[str, object]]:
     """One row for each contrast."""
     both = fitted.fits["spm"].mask & fitted.fits["nilearn"].mask
-    rows: list[list[object]] = []
+    rows: list[Mapping[str, object]] = []
     for first, second in zip(fitted.fits["spm"].maps, fitted.fits["nilearn"].maps, strict=True):
-        name, label = first.specification.name, first.specification.label
+        names = {"contrast": first.specification.label, "contrast_name": first.specification.name}
         if not both.any():
             continue
         if first.effect is None or second.effect is None:
-            centre = [float(maps.stat[both].mean()) for maps in (first, second)]
-            nothing = [None] * len(Spread._fields)
-            rows.append([label, "F", *centre, _null_mean(second.dof[-1]), *nothing, name])
+            null = {"map": "F", "null_mean": _null_mean(second.dof[-1])}
+            rows.append({**names, **null, **_centres(first.stat[both], second.stat[both])})
             continue
         units = [_nilearn_unit(fitted, means[i], factors[i], levels[i], i) for i in first.runs]
         unit = NilearnUnit(
@@ -141,9 +93,13 @@ def _scale_rows(
             float(np.mean([each.typical for each in units])),
         )
         spm, nilearn = (maps[both].astype(np.float64) for maps in (first.effect, second.effect))
-        centre = [float(spm.mean()), float(nilearn.mean())]
-        rows.append([label, "effect", *centre, None, *spread(spm, nilearn, unit), name])
+        found = {**_centres(spm, nilearn), **spread(spm, nilearn, unit)._asdict()}
+        rows.append({**names, "map": "effect", **found})
     return rows
+
+
+def _centres(spm: Floats, nilearn: Floats) -> dict[str, float]:
+    return {"mean_spm": float(spm.mean()), "mean_nilearn": float(nilearn.mean())}
 
 
 def _null_mean(dof: float) -> float:
@@ -167,13 +123,13 @@ def _nilearn_unit(fitted: Fitted, raw: Floats, factor: float, found: Level, run:
     return NilearnUnit(np.full_like(raw, mean * factor / 100), mean * factor / 100)
 
 
-def noise_rows(fitted: Fitted) -> list[list[object]]:
+def noise_rows(fitted: Fitted) -> list[Mapping[str, object]]:
     """Autocorrelation of both packages' noise models by run and lag; none where both take it as white."""
     model = fitted.prepared.model
     if model.spm.serial_correlation == "none" and model.nilearn.noise_model == "ols":
         return []
     spm, nilearn = fitted.fits["spm"].noise, fitted.fits["nilearn"].noise
-    rows: list[list[object]] = []
+    rows: list[Mapping[str, object]] = []
     for i, paradigm in enumerate(fitted.prepared.paradigms):
         time = paradigm.repetition_time
         n_lags = min(max(int(LONGEST_LAG / time), FEWEST_LAGS), MOST_LAGS, paradigm.n_scans - 1)
@@ -185,7 +141,8 @@ def noise_rows(fitted: Fitted) -> list[list[object]]:
         label = run_label(fitted.prepared.unit.run_prefixes[i])
         found = (nilearn.get("autoregression") or [{}] * len(fitted.prepared.paradigms))[i]
         for lag, middle in enumerate(_over_voxels(found, own, n_lags), start=1):
-            rows.append([label, lag, lag * time, float(own[lag]), *middle])
+            own_row = {"run": label, "lag": lag, "seconds": lag * time, "spm": float(own[lag])}
+            rows.append(own_row | dict(zip(OVER_VOXELS, middle, strict=True)))
     return rows
 
 

@@ -40,7 +40,16 @@ def page(text) -> Page:
 
 
 def test_sections_follow_fmriprep_and_the_bar_leads_to_each(page):
-    titles = ["Summary", "Why they differ", "Contrasts", "Design", "Data and masks", "Methods", "Code"]
+    titles = [
+        "Summary",
+        "Why they differ",
+        "Questions",
+        "Contrasts",
+        "Design",
+        "Data and masks",
+        "Methods",
+        "Code",
+    ]
     assert page.texts["h2"] == [*titles, "Errors", "About"]
     links = [link.removeprefix("#") for link in page.values("a", "href")]
     sections = [slug for tag, attrs in page.tags if tag == "section" and (slug := attrs["id"])]

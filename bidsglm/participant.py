@@ -18,13 +18,13 @@ from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
 from bidsglm.pages.participant import page_is_current, write_participant_page
 from bidsglm.process.claims import Claim, claimed
-from bidsglm.report.methods import paragraphs
 from bidsglm.requested import requested_supplements
 from bidsglm.supplements import Supplement, add_supplements
 from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanation import explain
 from bidsglm.unit.fit import fit, prepare, run_label
 from bidsglm.unit.memory import check_memory
+from bidsglm.unit.methods import paragraphs
 from bidsglm.unit.models import Model, model_path, units_with_models
 from bidsglm.unit.summary import Stamp, fit_digest, is_finished, summary_path
 from bidsglm.unit.writing import write_unit

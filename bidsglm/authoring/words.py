@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from bidsglm.model import CONSTANT, TRIAL_TYPE, ModelSpecification
-from bidsglm.report.methods import setting_rows
+from bidsglm.packages import title
 from bidsglm.statsmodel.contrasts import contrast_label
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.schema import ContrastPart, Document, NodePart
+from bidsglm.unit.methods import setting_rows
 
 NEED_DATA = ("Response sampled at", "Confounds")
 """Settings that say something only of runs."""
@@ -88,8 +89,8 @@ def settings_lines(model: ModelSpecification, skipped: Sequence[str] = NEED_DATA
     """What each package does; once where they do the same."""
     for row in setting_rows(model, ()):
         if row.name not in skipped:
-            same = row.spm == row.nilearn
-            yield f"{row.name}: {row.spm if same else f'SPM {row.spm}; nilearn {row.nilearn}'}"
+            apart = "; ".join(f"{title(name)} {words}" for name, words in row.cells.items())
+            yield f"{row.name}: {next(iter(row.cells.values())) if row.is_same(list(row.cells)) else apart}"
 
 
 def _contrast_lines(node: NodePart, x: Sequence[str]) -> Iterator[str]:

@@ -62,6 +62,24 @@ class Backend(Protocol):
         """Refuse what the package cannot express, before anything is fitted (DataError)."""
         ...
 
+    def settings_in_words(
+        self, model: ModelSpecification, paradigms: Sequence[Paradigm]
+    ) -> Mapping[str, str]:
+        """Say what the package does with a model, by the names of `phrases.SETTINGS`."""
+        ...
+
+    def methods_text(self, model: ModelSpecification, n_runs: int) -> str:
+        """Write the paragraph of a paper's methods."""
+        ...
+
+    def effect_unit(self, model: ModelSpecification) -> str:
+        """Name the unit of the effect maps."""
+        ...
+
+    def software(self) -> dict[str, str]:
+        """Name the package and its version, as sidecars give them."""
+        ...
+
     def with_noise_model(self, model: ModelSpecification, noise_model: str) -> ModelSpecification:
         """Return the model with another noise model for this package."""
         ...

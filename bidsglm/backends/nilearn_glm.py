@@ -27,6 +27,7 @@ from bidsglm.backends.nilearn_design import (
 )
 from bidsglm.backends.nilearn_inference import infer, second_level
 from bidsglm.backends.nilearn_signals import lag_one_autocorrelation, masked_signals, mean_signal
+from bidsglm.backends.nilearn_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.backends.records import Inference
 from bidsglm.errors import DataError
 from bidsglm.model import (
@@ -51,10 +52,14 @@ __all__ = [
     "check_designs",
     "contrast",
     "design",
+    "effect_unit",
     "estimate",
     "inference",
     "mask_from",
+    "methods_text",
     "second_level",
+    "settings_in_words",
+    "software",
     "usable_runs",
     "with_noise_model",
 ]

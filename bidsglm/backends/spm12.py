@@ -12,6 +12,7 @@ from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.records import Inference
 from bidsglm.backends.spm12_design import check, design, with_noise_model
 from bidsglm.backends.spm12_inference import infer, search_volume, second_level, significance
+from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.errors import DataError
 from bidsglm.model import (
     ContrastMaps,
@@ -35,10 +36,14 @@ __all__ = [
     "check_designs",
     "contrast",
     "design",
+    "effect_unit",
     "estimate",
     "inference",
     "mask_from",
+    "methods_text",
     "second_level",
+    "settings_in_words",
+    "software",
     "standardised_residuals",
     "usable_runs",
     "with_noise_model",

@@ -12,6 +12,7 @@ from bidsglm.outputs.names import clusters_name, map_name, number, read_table, r
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import warnings_of
 from bidsglm.outputs.unit_tables import AGREEMENT
+from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
 from bidsglm.pages.regions import participant_regions
@@ -145,9 +146,16 @@ def _estimates(summary: Summary) -> tuple[SettingRow, ...]:
     }
     names = dict.fromkeys(name for backend in cells.values() for name in backend)
     return tuple(
-        SettingRow(name, *(cells.get(backend, {}).get(name, "–") for backend in ("spm", "nilearn")))
+        SettingRow(name, {backend: each[name] for backend, each in cells.items() if name in each})
         for name in names
     )
+
+
+def _setting(row: Sequence[str], backends: Sequence[str]) -> SettingRow:
+    """A setting as the summary has it; summaries before version 1.3 had two packages' words in each row."""
+    name, *words = row
+    named = backends if len(words) == len(backends) else DEFAULT_PACKAGES
+    return SettingRow(name, dict(zip(named, words, strict=True)))
 
 
 def _words(value: object) -> str:
@@ -211,7 +219,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         backends=tuple(summary["backends"]),
         effect_units=summary.get("effect_units", EFFECT_UNITS),
         runs=tuple(_run_input(run, summary["folder"]) for run in summary["runs"]),
-        settings=tuple(SettingRow(*row) for row in summary["settings"]),
+        settings=tuple(_setting(row, summary["backends"]) for row in summary["settings"]),
         methods=tuple(summary["methods"]),
         designs=tuple(_design(run, files, figures_dir) for run in summary["runs"]),
         contrasts=tuple(contrasts),

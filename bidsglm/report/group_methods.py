@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bidsglm.agreement.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPLES
 from bidsglm.report.judgements import listed
-from bidsglm.report.methods import AGREEMENT_TEXT
+from bidsglm.report.methods import agreement_text
 
 PACKAGE_NAMES = {
     "spm": "a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python",
@@ -44,7 +44,9 @@ def group_paragraphs(facts: GroupFacts) -> tuple[str, ...]:
     First-level results of 2 participants (sub-01 and sub-02; task-x
     """
     texts = (
-        [_participants(facts)] if facts.fitted_by else [_participants(facts), AGREEMENT_TEXT, _spread(facts)]
+        [_participants(facts)]
+        if facts.fitted_by
+        else [_participants(facts), agreement_text(), _spread(facts)]
     )
     if facts.maps:
         texts.append(_maps(facts))

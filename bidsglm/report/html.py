@@ -87,9 +87,9 @@ class UnitReport:
     backends: tuple[str, ...]
     runs: tuple[RunInput, ...]
     settings: tuple[SettingRow, ...]
-    """See `methods.setting_rows`."""
+    """See `bidsglm.unit.methods.setting_rows`."""
     methods: tuple[str, ...]
-    """Paragraphs, see `methods.paragraphs`."""
+    """Paragraphs, see `bidsglm.unit.methods.paragraphs`."""
     designs: tuple[Figure, ...] = ()
     """One for each run."""
     contrasts: tuple[ContrastReport, ...] = ()

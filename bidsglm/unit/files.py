@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 import bidsglm
+from bidsglm.backends import BACKENDS
 from bidsglm.dataset.images import map_bytes
 from bidsglm.model import ContrastMaps, Floats, Unit, Volume
 from bidsglm.outputs.names import write_bytes, write_json
@@ -58,9 +58,7 @@ class UnitWriter:
 
 def backend_facts(backend: str) -> dict[str, object]:
     """Backend and version, as sidecars give them."""
-    package = {"Package": "nilearn", "PackageVersion": version("nilearn")}
-    own = {"Package": "bidsglm (equivalent to SPM12 r7771)", "PackageVersion": bidsglm.__version__}
-    return {"Backend": backend, **(own if backend == "spm" else package)}
+    return {"Backend": backend, **BACKENDS[backend].software()}
 
 
 def contrast_facts(maps: ContrastMaps, unit: Unit) -> dict[str, object]:

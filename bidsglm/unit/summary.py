@@ -14,9 +14,9 @@ from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.messages import LOG
 from bidsglm.model import Above, ModelSpecification, Settings, Unit
 from bidsglm.outputs.summaries import earlier_summary
-from bidsglm.report.methods import effect_units, paragraphs, setting_rows
 from bidsglm.unit.files import contrast_facts
 from bidsglm.unit.fit import Fitted, run_label
+from bidsglm.unit.methods import effect_units, paragraphs, setting_rows
 
 
 def summary_path(output_dir: Path, unit: Unit) -> Path:
@@ -113,13 +113,13 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
         "automatic": prepared.model.automatic,
         "runs": [_run_facts(fitted, i) for i in range(len(prepared.unit.runs))],
         "settings": [
-            [_in_units(text, no_units) for text in row]
-            for row in setting_rows(prepared.model, prepared.paradigms)
+            [row.name, *(_in_units(row.cell(name), no_units) for name in backends)]
+            for row in setting_rows(prepared.model, prepared.paradigms, backends)
         ],
         "methods": tuple(
             _in_units(text, no_units) for text in paragraphs(prepared.model, prepared.paradigms, backends)
         ),
-        "effect_units": {**effect_units(prepared.model), **no_units},
+        "effect_units": {**effect_units(prepared.model, backends), **no_units},
         "contrasts": [_contrast_summary(fitted, i) for i in range(len(first.maps))],
         "left_out": [each._asdict() for each in fitted.left_out],
         "estimates": {

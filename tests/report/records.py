@@ -27,8 +27,8 @@ from bidsglm.report.figures import (
 )
 from bidsglm.report.html import About, ContrastReport, ParticipantReport, RunInput, SettingRow, UnitReport
 from bidsglm.report.ladders import attribution_figures
-from bidsglm.report.methods import paragraphs, setting_rows
 from bidsglm.report.volumes import packed_contrast, scene
+from bidsglm.unit.methods import paragraphs, setting_rows
 
 from .reasons import FILLED, NOTE, broken_down
 
@@ -157,7 +157,7 @@ def unit_report(contrasts: tuple[ContrastReport, ...]) -> UnitReport:
         contrasts=contrasts,
         data_figures=(_masks(),),
         mask_sizes={"spm": 400, "nilearn": 500},
-        estimates=(SettingRow("Degrees of freedom", "207", "224"),),
+        estimates=(SettingRow("Degrees of freedom", {"spm": "207", "nilearn": "224"}),),
         warnings=("High-pass filter not given: 1/128 Hz.",),
         findings=(FILLED, NOTE),
         diagnoses=(_diagnosis(),),

@@ -6,17 +6,18 @@ import pytest
 
 from bidsglm.model import Hrf, ModelSpecification, NilearnSettings, SpmSettings
 from bidsglm.report.group_methods import group_paragraphs
-from bidsglm.report.methods import effect_units, paragraphs, setting_rows
 from bidsglm.report.references import REFERENCES, cited
-
-from .records import paradigm
-from .test_group_methods import ALL
+from bidsglm.unit.methods import effect_units, paragraphs, setting_rows
+from tests.report.records import paradigm
+from tests.report.test_group_methods import ALL
 
 MODEL = ModelSpecification("auto", ("trial_type.go",))
 
 
 def row(model: ModelSpecification, name: str, *paradigms: object) -> tuple[str, str]:
-    rows = {r.name: (r.spm, r.nilearn) for r in setting_rows(model, paradigms or (paradigm(),))}
+    rows = {
+        r.name: (r.cell("spm"), r.cell("nilearn")) for r in setting_rows(model, paradigms or (paradigm(),))
+    }
     return rows[name]
 
 

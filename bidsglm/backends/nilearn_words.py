@@ -1,0 +1,103 @@
+"""What nilearn does with a model, in words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+from bidsglm.backends import phrases
+from bidsglm.backends.nilearn_design import slice_time_ref
+from bidsglm.model import ModelSpecification, Paradigm
+
+
+def settings_in_words(model: ModelSpecification, paradigms: Sequence[Paradigm]) -> Mapping[str, str]:
+    """Every setting that moves numbers, in nilearn's words.
+
+    Parameters
+    ----------
+    model : that was fitted
+    paradigms : of each run
+
+    Examples
+    --------
+    >>> settings_in_words(ModelSpecification("m", ()), ())["High-pass filter"]
+    'cosine regressors, cut-off 128 s'
+    """
+    found = {
+        phrases.RESPONSE: phrases.response(model.nilearn.hrf or model.hrf),
+        phrases.FILTER: _filter(model),
+        phrases.NOISE: _noise(model),
+        phrases.SCALING: _scaling(model)[0],
+        phrases.SAMPLING: phrases.once(_sampling(model, paradigm) for paradigm in paradigms),
+        phrases.MASK: "mask files, else its own EPI mask",
+        phrases.SMOOTHING: phrases.smoothing(model),
+        phrases.CONFOUNDS: phrases.confounds(paradigms, "as they are"),
+    }
+    if len(paradigms) > 1:
+        found[phrases.RUNS] = "one model each, fixed effects"
+    if order := phrases.modulators(model):
+        found[phrases.MODULATORS] = f"{order}, as conditions with a modulation"
+    return found
+
+
+def methods_text(model: ModelSpecification, n_runs: int) -> str:
+    """Paragraph for a paper."""
+    noise = model.nilearn.noise_model
+    words = "Errors were taken as independent (ols)"
+    if noise != "ols":
+        words = f"Serial correlations were modelled as {_noise(model)} ({noise})"
+    runs = (
+        " Each run had its own model; runs were combined by fixed effects (F only approximately, as nilearn"
+        " says)."
+    )
+    return (
+        "The nilearn model (Abraham et al., 2014) was fitted with nilearn itself."
+        f" Scaling: {_scaling(model)[0]}. {words}. High-pass filter: {_filter(model)}.{runs * (n_runs > 1)}"
+    )
+
+
+def effect_unit(model: ModelSpecification) -> str:
+    """Unit of the effect maps.
+
+    >>> effect_unit(ModelSpecification("m", ()))
+    '% of voxel mean'
+    """
+    return _scaling(model)[1]
+
+
+def software() -> dict[str, str]:
+    """What made the maps, as sidecars give it."""
+    return {"Package": "nilearn", "PackageVersion": version("nilearn")}
+
+
+def _filter(model: ModelSpecification) -> str:
+    if model.own_cosines:
+        return phrases.OWN_COSINES
+    cutoff = model.nilearn.high_pass or model.high_pass
+    if model.nilearn.drift_model is None or (math.isinf(cutoff) and model.nilearn.drift_model == "cosine"):
+        return phrases.NOTHING
+    if model.nilearn.drift_model == "polynomial":
+        return "polynomial regressors"
+    return f"cosine regressors, cut-off {cutoff:g} s"
+
+
+def _noise(model: ModelSpecification) -> str:
+    noise = model.nilearn.noise_model
+    return "independent (ols)" if noise == "ols" else f"AR({noise.removeprefix('ar')}) of each voxel"
+
+
+def _scaling(model: ModelSpecification) -> tuple[str, str]:
+    """What is done, and the unit that effects have then."""
+    scaling = model.nilearn.signal_scaling
+    if scaling is False:
+        return phrases.NOTHING, "image units"
+    if scaling == 0:
+        return "percent of each voxel's own mean", "% of voxel mean"
+    if scaling == 1:
+        return "percent of each scan's mean", "% of scan mean"
+    return "percent of the grand mean", "% of grand mean"
+
+
+def _sampling(model: ModelSpecification, paradigm: Paradigm) -> str:
+    given = model.nilearn.slice_time_ref is not None or model.spm.microtime_onset is not None
+    source = "model" if given else phrases.start_time(paradigm)
+    return f"{slice_time_ref(paradigm, model):.4g} of the TR ({source})"

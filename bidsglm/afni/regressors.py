@@ -82,25 +82,34 @@ def condition_columns(response: Response, trains: Sequence[EventTrain], timeline
     counted = [
         _counted(train, n, timeline, response) for train, n in zip(trains, timeline.n_scans, strict=True)
     ]
-    modulators = np.vstack([train.modulation for train in counted])
-    means = modulators.mean(axis=0) if len(modulators) else modulators.sum(axis=0)
+    means = _modulator_means(counted)
     X = np.zeros((timeline.n_rows, len(response.functions) * (1 + len(means))))
     for train, rows in zip(counted, timeline.slices, strict=True):
-        heights = np.ones_like(train.onsets) if train.heights is None else train.heights
-        weights = np.column_stack([np.ones_like(heights), train.modulation - means]) * heights[:, None]
-        for start in range(0, len(heights), BATCH):
-            some = slice(start, start + BATCH)
-            X[rows] += _summed(response, _part(train, some), weights[some], rows, timeline.repetition_time)
+        for start in range(0, len(train.onsets), BATCH):
+            some = _part(train, slice(start, start + BATCH))
+            X[rows] += _summed(response, some, means, rows, timeline.repetition_time)
     return X
 
 
-def _summed(response: Response, train: EventTrain, weights: Floats, rows: slice, TR: float) -> Floats:
-    # 3dDeconvolve reckons in scans since the first run and in single precision, a hundredth of a millisecond
+def _modulator_means(trains: Sequence[EventTrain]) -> Floats:
+    """Means over all events, (n_modulators,)."""
+    values = [train.modulation for train in trains if len(train.onsets) or train.modulation.shape[1]]
+    if len({run.shape[1] for run in values}) > 1:
+        raise ValueError("a condition needs the same modulators in every run")
+    together = np.vstack(values) if values else np.empty((0, 0))
+    return np.asarray(together.sum(axis=0) / max(len(together), 1))
+
+
+def _summed(response: Response, train: EventTrain, means: Floats, rows: slice, TR: float) -> Floats:
+    """Weighted responses of some events at the scans of their run, (n_scans, n_columns)."""
+    # 3dDeconvolve reckons in scans since the first run and in single precision, some 0.01 ms
     single = np.float32(TR)
     onsets = train.onsets.astype(np.float32) / single + np.float32(rows.start)
     scans = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
     t = (single * (scans - onsets)).astype(np.float64)
     durations = np.zeros(len(onsets)) if train.durations is None else train.durations
+    heights = np.ones(len(onsets)) if train.heights is None else train.heights
+    weights = np.column_stack([np.ones(len(onsets)), train.modulation - means]) * heights[:, None]
     values = [function(t, durations) for function in response.functions]
     return np.column_stack([h @ weight for weight in weights.T for h in values])
 
@@ -113,7 +122,8 @@ def _counted(train: EventTrain, n_scans: int, timeline: Timeline, response: Resp
     if not all(np.isfinite(values).all() for values in given):
         raise ValueError("onsets, durations, heights and modulators must be finite")
     part = _part(train, within_run(train.onsets, n_scans, timeline.repetition_time))
-    if response.by_duration and (part.durations is None or not (part.durations > 0).all()):
+    durations = np.zeros(len(part.onsets)) if part.durations is None else part.durations
+    if response.by_duration and not (durations > 0).all():
         raise ValueError(f"the response {response.model.notation} needs events that last longer than 0 s")
     return part
 

@@ -11,7 +11,7 @@ import numpy as np
 import bidsglm
 from bidsglm.agreement.maps import agreement
 from bidsglm.model import ContrastMaps, ContrastSpecification
-from bidsglm.outputs.names import map_name, write_json, write_table
+from bidsglm.outputs.names import map_name, write_json
 from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
 
 TASK, SPACE = "tap", "MNI152NLin2009cAsym"
@@ -149,7 +149,9 @@ def write_dataset(root: Path, participants: Sequence[str], **columns: Sequence[o
     (bids / "dataset_description.json").write_text('{"Name": "made", "BIDSVersion": "1.9.0"}')
     if columns:
         rows = zip((f"sub-{label}" for label in participants), *columns.values(), strict=True)
-        write_table(bids / "participants.tsv", ["participant_id", *columns], rows)
+        lines = (["participant_id", *columns], *rows)
+        text = "".join("\t".join(map(str, line)) + "\n" for line in lines)
+        (bids / "participants.tsv").write_text(text)
     return bids
 
 

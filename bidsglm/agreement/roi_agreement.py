@@ -8,7 +8,6 @@ participant, no variance) is NaN or None, never an exception or a warning.
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -34,60 +33,7 @@ SIGNIFICANCE = 0.05
 MIN_RATED = 2
 """Participants that a variance takes."""
 
-_TEST = {
-    "mean": "Mean over participants of {title}'s effect",
-    "lower": "Lower 95% confidence limit of the mean (t with n - 1 degrees of freedom)",
-    "upper": "Upper 95% confidence limit of the mean",
-    "t": "One-sample t of {title}'s effect, n - 1 degrees of freedom",
-    "p": "Its two-sided p, not corrected for the number of regions",
-    "z": "The t as a standard normal z: beyond 1.96 where p < 0.05",
-}
-AGREEMENT_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "contrast": "Label of the contrast, as in file names",
-        "region": "Number of the region in the atlas",
-        "label": "Name of the region",
-        "n": (
-            "Participants with an effect of both packages in this region; a participant with several "
-            "sessions counts once, with their mean"
-        ),
-        "same_conclusion": "Whether the one-sample tests of both packages come to the same conclusion",
-        "spm_conclusion": "SPM: positive or negative where p < 0.05, else none",
-        "nilearn_conclusion": "nilearn: positive or negative where p < 0.05, else none",
-        "z_shift": (
-            "How much the choice of package matters: SPM's one-sample t as a standard normal z, minus "
-            "nilearn's. It does not depend on the units of the effects"
-        ),
-        "pearson_r": "Pearson correlation over participants; neither offset nor scale counts",
-        "icc_a1": (
-            "ICC(A,1), absolute agreement (McGraw & Wong 1996). Effects in different units (percent of the "
-            "grand mean, percent of the voxel's mean) make it low by their scale alone"
-        ),
-        "icc_a1_lower": "Lower 95% confidence limit of ICC(A,1)",
-        "icc_a1_upper": "Upper 95% confidence limit of ICC(A,1)",
-        "icc_c1": (
-            "ICC(C,1), consistency (McGraw & Wong 1996): the mean difference does not count, the scale "
-            "still does"
-        ),
-        "icc_c1_lower": "Lower 95% confidence limit of ICC(C,1)",
-        "icc_c1_upper": "Upper 95% confidence limit of ICC(C,1)",
-        "bias": "Mean of SPM minus nilearn over participants (Bland & Altman 1986)",
-        "bias_lower": "Lower 95% confidence limit of the bias (paired t)",
-        "bias_upper": "Upper 95% confidence limit of the bias",
-        "bias_t": "Paired t of SPM minus nilearn, n - 1 degrees of freedom",
-        "bias_p": "Its two-sided p",
-        "difference_sd": "Standard deviation (n - 1) over participants of SPM minus nilearn",
-        "loa_lower": "Lower 95% limit of agreement: bias - 1.96 SD",
-        "loa_upper": "Upper 95% limit of agreement: bias + 1.96 SD",
-        **{f"spm_{key}": text.format(title="SPM") for key, text in _TEST.items()},
-        **{f"nilearn_{key}": text.format(title="nilearn") for key, text in _TEST.items()},
-        "contrast_name": "the contrast's name in the model",
-    }
-)
-"""Description of each column of the group's table of regions, in its order."""
 
-
-KEYS_OF_A_REGION = ("contrast", "region", "label", "contrast_name")
 """Columns that say which region it is."""
 
 
@@ -176,8 +122,8 @@ def region_agreement(spm: Floats, nilearn: Floats) -> Row:
         "difference_sd": sd,
         "loa_lower": paired.mean - LIMITS_OF_AGREEMENT * sd,
         "loa_upper": paired.mean + LIMITS_OF_AGREEMENT * sd,
-        **{f"spm_{key}": getattr(first, key) for key in _TEST},
-        **{f"nilearn_{key}": getattr(second, key) for key in _TEST},
+        **{f"spm_{key}": value for key, value in first._asdict().items()},
+        **{f"nilearn_{key}": value for key, value in second._asdict().items()},
     }
 
 
@@ -199,12 +145,11 @@ def region_test(values: Floats, backend: str) -> Row:
     """
     known = values[np.isfinite(values)].astype(np.float64)
     test = one_sample(known)
-    missing = dict.fromkeys(name for name in AGREEMENT_COLUMNS if name not in KEYS_OF_A_REGION)
     return {
-        **missing,
         "n": len(known),
+        "same_conclusion": None,
         f"{backend}_conclusion": conclusion(test),
-        **{f"{backend}_{key}": getattr(test, key) for key in _TEST},
+        **{f"{backend}_{key}": value for key, value in test._asdict().items()},
     }
 
 

@@ -1,34 +1,11 @@
 """Regions of interest: a map summarised by the regions of an atlas."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats, Mask
-
-VALUE_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "contrast": "Label of the contrast, as in file names",
-        "region": "Number of the region in the atlas",
-        "label": "Name of the region in the labels file; its number where it has none",
-        "backend": "spm or nilearn",
-        "n_voxels": "Voxels of the region inside the backend's analysis mask; the values are over these",
-        "effect": "Mean of the backend's effect map over these voxels; n/a for F contrasts",
-        "t": (
-            "Mean of the backend's t map over these voxels; not the t of the region's mean time series, "
-            "which is usually larger. n/a for F contrasts"
-        ),
-        "effect_sd": "Standard deviation (n - 1) of the effect over these voxels",
-        "F": "Mean of the backend's F map over these voxels; n/a for t contrasts",
-        "n_atlas_voxels": "Voxels of the region on the grid of the maps, inside the mask or not",
-        "fraction": "n_voxels / n_atlas_voxels",
-        "contrast_name": "the contrast's name in the model",
-    }
-)
-"""Description of each column of a participant's table of regions, in its order."""
 
 
 class RegionMeans(NamedTuple):

@@ -21,6 +21,7 @@ from bidsglm.model import (
     TimeSeries,
     Volume,
 )
+from bidsglm.outputs.schema import Schema
 
 
 class FittedRuns(Protocol):
@@ -57,6 +58,8 @@ class Backend(Protocol):
 
     NAME: str
     """As in the table of packages"""
+    CLUSTERS: Schema
+    """How it lists the clusters of a map"""
 
     def check(self, model: ModelSpecification) -> None:
         """Refuse what the package cannot express, before anything is fitted (DataError)."""

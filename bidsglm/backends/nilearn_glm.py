@@ -25,7 +25,7 @@ from bidsglm.backends.nilearn_design import (
     regressor_names,
     weight_names,
 )
-from bidsglm.backends.nilearn_inference import infer, second_level
+from bidsglm.backends.nilearn_inference import CLUSTERS, infer, second_level
 from bidsglm.backends.nilearn_signals import lag_one_autocorrelation, masked_signals, mean_signal
 from bidsglm.backends.nilearn_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.backends.records import Inference
@@ -46,6 +46,7 @@ from bidsglm.spm.contrasts import placed
 from bidsglm.spm.space import decomposition, estimable, independent_rows
 
 __all__ = [
+    "CLUSTERS",
     "NAME",
     "Estimate",
     "check",

@@ -4,8 +4,7 @@ Thresholds are those of ``threshold_stats_img`` on the z map, one-sided as SPM's
 ``get_clusters_table`` on the voxels with p < 0.001.
 """
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +13,6 @@ from scipy import stats
 
 from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER, Peak, cluster_peaks
 from bidsglm.backends.records import (
-    Cell,
-    ClusterTable,
     ContrastInference,
     Inference,
     SecondLevel,
@@ -33,22 +30,19 @@ from bidsglm.model import (
     Mask,
     Volume,
 )
+from bidsglm.outputs.fit_tables import clusters
+from bidsglm.outputs.schema import Cell, Column
 from bidsglm.spm.thresholds import Thresholds
 
-COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "cluster_id": "number of the cluster, by height of its highest peak; further peaks carry a letter",
-        "x_mm": "coordinate of the peak (mm)",
-        "y_mm": "coordinate of the peak (mm)",
-        "z_mm": "coordinate of the peak (mm)",
-        "stat": "t (F of an F contrast) at the peak",
-        "z": "z at the peak, what nilearn thresholds",
-        "peak_p": "p of the peak's voxel, uncorrected",
-        "cluster_voxels": "voxels of the cluster; clusters touch by face",
-        "cluster_mm3": "volume of the cluster (mm³)",
-        "survives_fdr05": "whether the peak is kept at a false discovery rate of 0.05",
-        "survives_fwe05": "whether the peak exceeds Bonferroni's familywise threshold of 0.05",
-    }
+CLUSTERS = clusters(
+    "nilearn",
+    Column("stat", "number", "t (F of an F contrast) at the peak"),
+    Column("z", "number", "z at the peak, what nilearn thresholds"),
+    Column("peak_p", "number", "p of the peak's voxel, uncorrected"),
+    Column("cluster_voxels", "integer", "voxels of the cluster; clusters touch by face"),
+    Column("cluster_mm3", "number", "volume of the cluster (mm³)", "mm^3"),
+    Column("survives_fdr05", "truth", "whether the peak is kept at a false discovery rate of 0.05"),
+    Column("survives_fwe05", "truth", "whether the peak exceeds Bonferroni's familywise threshold of 0.05"),
 )
 P_UNCORRECTED = 0.001
 ALPHA = 0.05
@@ -128,7 +122,7 @@ def _contrast_inference(maps: ContrastMaps, mask: Mask, volume: Volume) -> Contr
         "Thresholds": of_stat._asdict(),
         "SearchVolumeVoxels": int(np.count_nonzero(mask)),
     }
-    return ContrastInference(of_stat, _table(peaks, maps, volume, found), facts)
+    return ContrastInference(of_stat, _clusters(peaks, maps, volume, found), facts)
 
 
 def stat_thresholds(thresholds: Thresholds, dof: tuple[float, ...]) -> Thresholds:
@@ -150,31 +144,34 @@ def stat_thresholds(thresholds: Thresholds, dof: tuple[float, ...]) -> Threshold
     return Thresholds(*(float(height) for height in heights))
 
 
-def _table(peaks: Sequence[Peak], maps: ContrastMaps, volume: Volume, thresholds: Thresholds) -> ClusterTable:
+def _clusters(
+    peaks: Sequence[Peak], maps: ContrastMaps, volume: Volume, thresholds: Thresholds
+) -> tuple[dict[str, Cell], ...]:
     mm3 = voxel_volume(volume.affine)
     column = np.zeros(volume.shape, dtype=np.intp)
     column[volume.voxels] = np.arange(np.count_nonzero(volume.voxels))
-    rows = []
+    rows: list[dict[str, Cell]] = []
     rank = 0
     for i, peak in enumerate(peaks):
         rank = rank + 1 if i and peak.cluster == peaks[i - 1].cluster else 0
         x, y, z = (float(mm) for mm in volume.affine[:3] @ (*peak.voxel, 1))
         at = column[peak.voxel]
-        cells: dict[str, Cell] = {
-            "cluster_id": cluster_id(peak.cluster, rank),
-            "x_mm": x,
-            "y_mm": y,
-            "z_mm": z,
-            "stat": float(maps.stat[at]),
-            "z": peak.height,
-            "peak_p": float(maps.p[at]),
-            "cluster_voxels": peak.cluster_voxels,
-            "cluster_mm3": peak.cluster_voxels * mm3,
-            "survives_fdr05": peak.height >= thresholds.fdr05,
-            "survives_fwe05": peak.height > thresholds.fwe05,
-        }
-        rows.append(tuple(cells[name] for name in COLUMNS))
-    return ClusterTable(COLUMNS, tuple(rows))
+        rows.append(
+            {
+                "cluster_id": cluster_id(peak.cluster, rank),
+                "x_mm": x,
+                "y_mm": y,
+                "z_mm": z,
+                "stat": float(maps.stat[at]),
+                "z": peak.height,
+                "peak_p": float(maps.p[at]),
+                "cluster_voxels": peak.cluster_voxels,
+                "cluster_mm3": peak.cluster_voxels * mm3,
+                "survives_fdr05": peak.height >= thresholds.fdr05,
+                "survives_fwe05": peak.height > thresholds.fwe05,
+            }
+        )
+    return tuple(rows)
 
 
 def second_level(

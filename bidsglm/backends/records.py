@@ -6,19 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, GroupDesign, Mask
+from bidsglm.outputs.schema import Cell
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.thresholds import Thresholds
-
-Cell = str | int | float | bool
-
-
-class ClusterTable(NamedTuple):
-    """The peaks of a thresholded map, one in a row, grouped by cluster."""
-
-    columns: Mapping[str, str]
-    """Name of each column -> what it holds"""
-    rows: tuple[tuple[Cell, ...], ...]
-    """In the order of the columns; empty where no voxel exceeds the threshold"""
 
 
 class ContrastInference(NamedTuple):
@@ -26,8 +16,8 @@ class ContrastInference(NamedTuple):
 
     thresholds: Thresholds
     """On the scale of the contrast's t or F"""
-    table: ClusterTable
-    """Of the voxels with p < 0.001, uncorrected"""
+    clusters: tuple[Mapping[str, Cell], ...]
+    """Peaks of the voxels with p < 0.001, uncorrected, grouped by cluster; columns of the package's schema"""
     facts: Mapping[str, object]
     """What the sidecar of the table says beside, by names in the manner of BIDS"""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.records import Inference
 from bidsglm.backends.spm12_design import check, design, with_noise_model
-from bidsglm.backends.spm12_inference import infer, search_volume, second_level, significance
+from bidsglm.backends.spm12_inference import CLUSTERS, infer, search_volume, second_level, significance
 from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.errors import DataError
 from bidsglm.model import (
@@ -30,6 +30,7 @@ from bidsglm.spm.smoothness import residual_scans
 from bidsglm.spm.whitening import Whitening, normalised, whitening
 
 __all__ = [
+    "CLUSTERS",
     "NAME",
     "Estimate",
     "check",

@@ -4,15 +4,12 @@ The results table is the one that SPM shows first: clusters of voxels with p < 0
 size, and of each its three highest peaks more than 8 mm apart.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from bidsglm.backends.records import (
-    Cell,
-    ClusterTable,
     ContrastInference,
     Inference,
     SecondLevel,
@@ -30,6 +27,8 @@ from bidsglm.model import (
     Mask,
     Volume,
 )
+from bidsglm.outputs.fit_tables import clusters
+from bidsglm.outputs.schema import Cell, Column
 from bidsglm.spm import probability
 from bidsglm.spm.clusters import (
     PEAK_DISTANCE,
@@ -50,24 +49,39 @@ from bidsglm.spm.second_level import (
 from bidsglm.spm.smoothness import smoothness
 from bidsglm.spm.thresholds import thresholds
 
-COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "cluster_id": "number of the cluster, by height of its highest peak; further peaks carry a letter",
-        "x_mm": "coordinate of the peak (mm)",
-        "y_mm": "coordinate of the peak (mm)",
-        "z_mm": "coordinate of the peak (mm)",
-        "stat": "t (F of an F contrast) at the peak",
-        "z": "standard normal quantile that belongs to peak_p",
-        "peak_p": "p of the peak's voxel, uncorrected, as SPM prints it: 1 - exp(-p)",
-        "peak_p_fwe": "familywise p of the peak: the smaller of random field theory's and Bonferroni's",
-        "peak_q_fdr": "false discovery rate at which the peak is kept, among all peaks above the threshold",
-        "cluster_voxels": "voxels of the cluster; clusters touch by face or edge",
-        "cluster_mm3": "volume of the cluster (mm³)",
-        "cluster_p": "p of the cluster's size, uncorrected",
-        "cluster_p_fwe": "familywise p of the cluster's size, by random field theory",
-        "cluster_q_fdr": "false discovery rate at which the cluster is kept",
-        "survives_fwe05": "whether the peak exceeds the familywise threshold of 0.05",
-    }
+_FIELD = "where the smoothness of the residuals cannot be estimated"
+CLUSTERS = clusters(
+    "spm",
+    Column("stat", "number", "t (F of an F contrast) at the peak"),
+    Column(
+        "z",
+        "number",
+        "standard normal quantile that belongs to peak_p",
+        infinite="where peak_p is too small for a number",
+    ),
+    Column("peak_p", "number", "p of the peak's voxel, uncorrected, as SPM prints it: 1 - exp(-p)"),
+    Column(
+        "peak_p_fwe",
+        "number",
+        "familywise p of the peak: the smaller of random field theory's and Bonferroni's",
+    ),
+    Column(
+        "peak_q_fdr",
+        "number",
+        "false discovery rate at which the peak is kept, among all peaks above the threshold",
+        missing=_FIELD,
+    ),
+    Column("cluster_voxels", "integer", "voxels of the cluster; clusters touch by face or edge"),
+    Column("cluster_mm3", "number", "volume of the cluster (mm³)", "mm^3"),
+    Column("cluster_p", "number", "p of the cluster's size, uncorrected", missing=_FIELD),
+    Column(
+        "cluster_p_fwe",
+        "number",
+        "familywise p of the cluster's size, by random field theory",
+        missing=_FIELD,
+    ),
+    Column("cluster_q_fdr", "number", "false discovery rate at which the cluster is kept", missing=_FIELD),
+    Column("survives_fwe05", "truth", "whether the peak exceeds the familywise threshold of 0.05"),
 )
 UNKNOWN = float("nan")
 
@@ -161,7 +175,7 @@ def _contrast_inference(
         "SetLevel": {"Clusters": rows[0].set_clusters, "p": rows[0].set_p} if rows else {"Clusters": 0},
         "SmallestSurviving": _surviving(survivors(statistic_map, found.p001)),
     }
-    return ContrastInference(found, _table(rows, volume.affine, found.fwe05), facts)
+    return ContrastInference(found, _clusters(rows, volume.affine, found.fwe05), facts)
 
 
 def _surviving(smallest: Survivors) -> dict[str, float]:
@@ -170,21 +184,21 @@ def _surviving(smallest: Survivors) -> dict[str, float]:
     return dict(zip(names, smallest, strict=True))
 
 
-def _table(rows: Sequence[PeakRow], affine: Floats, fwe: float) -> ClusterTable:
+def _clusters(rows: Sequence[PeakRow], affine: Floats, fwe: float) -> tuple[dict[str, Cell], ...]:
     ranks = [0] * len(rows)
     for i in range(1, len(rows)):
         ranks[i] = ranks[i - 1] + 1 if rows[i].cluster == rows[i - 1].cluster else 0
     mm3 = voxel_volume(affine)
-    cells = [_cells(row, rank, mm3, fwe) for row, rank in zip(rows, ranks, strict=True)]
-    return ClusterTable(COLUMNS, tuple(tuple(row[name] for name in COLUMNS) for row in cells))
+    return tuple(_cells(row, rank, mm3, fwe) for row, rank in zip(rows, ranks, strict=True))
 
 
 def _cells(row: PeakRow, rank: int, mm3: float, fwe: float) -> dict[str, Cell]:
-    return row._asdict() | {
+    found = row._asdict() | {
         "cluster_id": cluster_id(row.cluster, rank),
         "cluster_mm3": row.cluster_voxels * mm3,
         "survives_fwe05": row.stat > fwe,
     }
+    return {name: found[name] for name in CLUSTERS.names}
 
 
 def second_level(

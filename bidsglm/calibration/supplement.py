@@ -13,10 +13,10 @@ from bidsglm.calibration.measured import measured
 from bidsglm.calibration.simulation import requests, simulations
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import Settings
-from bidsglm.outputs.names import write_json, write_table
+from bidsglm.outputs.calibration_tables import CALIBRATION, CURVES
 from bidsglm.packages import analyses
 from bidsglm.simulation.noise import NOISES
-from bidsglm.simulation.outcomes import COLUMNS, CURVE_COLUMNS, curve_rows, metric_rows
+from bidsglm.simulation.outcomes import curve_rows, metric_rows
 from bidsglm.supplements import FinishedUnit, Supplement, Written
 
 NAME = "calibration"
@@ -51,16 +51,12 @@ def write_calibration(finished: FinishedUnit) -> Written:
         found = simulations(made, n_datasets, n_procs=_processes(settings), advance=advance)
     ways = list(analyses(backends))
     labels = [contrast.label for contrast in made.contrasts]
-    rows = metric_rows(found, ways, labels)
     stem = f"{unit.prefix}_desc-calibration"
     files = [f"{unit.folder}/{stem}{end}" for end in ("_metrics.tsv", "_metrics.json")]
     files += [f"{unit.folder}/{stem}Curves_metrics{end}" for end in (".tsv", ".json")]
-    paths = [settings.output_dir / name for name in files]
     facts = _facts(finished, made.n_voxels, int(columns.size), labels)
-    write_table(paths[0], list(COLUMNS), [[row[name] for name in COLUMNS] for row in rows])
-    write_json(paths[1], {**{name: {"Description": text} for name, text in COLUMNS.items()}, **facts})
-    write_table(paths[2], list(CURVE_COLUMNS), curve_rows(found, ways, labels))
-    write_json(paths[3], {**{name: {"Description": text} for name, text in CURVE_COLUMNS.items()}, **facts})
+    CALIBRATION.write(settings.output_dir / files[0], metric_rows(found, ways, labels), facts)
+    CURVES.write(settings.output_dir / files[2], curve_rows(found, ways, labels), facts)
     return Written(files, {"n_datasets": n_datasets, "contrasts": labels, "n_voxels": made.n_voxels})
 
 

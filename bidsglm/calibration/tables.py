@@ -7,17 +7,14 @@ from typing import Any
 
 from bidsglm.calibration.supplement import NAME
 from bidsglm.errors import ReadWriteError
-from bidsglm.outputs.names import number, read_table
+from bidsglm.outputs.calibration_tables import CALIBRATION
+from bidsglm.outputs.schema import Row, Schema
 from bidsglm.simulation.noise import NOISES
 
-Row = Mapping[str, str | float]
 Summary = Mapping[str, Any]
-ALWAYS = ("analysis", "noise", "contrast", "effect_size", "rate")
-"""Columns of both tables."""
-TEXTS = ("analysis", "noise", "contrast", "participant_id", "session_id")
 
 
-def read_rows(path: Path) -> list[dict[str, str | float]]:
+def read_rows(path: Path, schema: Schema = CALIBRATION) -> list[Row]:
     """Rows of a table of a calibration.
 
     Raises
@@ -25,15 +22,9 @@ def read_rows(path: Path) -> list[dict[str, str | float]]:
     ReadWriteError
         When it cannot be read, or is not whole.
     """
-    try:
-        rows = [{k: v if k in TEXTS else number(v) for k, v in row.items()} for row in read_table(path)]
-        whole = all(row.keys() == rows[0].keys() >= set(ALWAYS) for row in rows) and _is_complete(rows)
-    except (ValueError, ReadWriteError):
-        if not path.exists():
-            raise
-        whole = False
-    if not whole:
-        raise ReadWriteError(f"{path}: is damaged; delete it and run the participant with --calibrate again")
+    rows = schema.read(path)
+    if not _is_complete(rows):
+        raise ReadWriteError(f"{path}: lacks rows; {schema.remedy}")
     return rows
 
 

@@ -6,9 +6,8 @@ efficiency of a contrast is ``1 / trace(c (X'X)^-1 c')`` (Dale, 1999, Human Brai
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -20,29 +19,6 @@ from bidsglm.spm.highpass import remove
 from bidsglm.spm.space import decomposition, estimable, factors
 
 Row = dict[str, str | int | float]
-
-REGRESSOR_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "regressor": "Name of the column of the design",
-        "kind": "condition or confound",
-        "vif": "Variance inflation factor among conditions and confounds (confounds mean-centred), without "
-        "constant and drifts: how many times larger the variance of the beta is than without the others",
-        "vif_with_constant_and_drifts": "Variance inflation factor with the constant and the drifts of the "
-        "high-pass filter among the other columns; infinite where the column is a sum of others",
-        "removed_by_filter": "Share of the regressor's variance that the high-pass filter removes",
-    }
-)
-"""Description of each column of the table of regressors, in its order."""
-
-CONTRAST_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "contrast": "Name of the contrast in file names",
-        "contrast_name": "Name of the contrast in the model",
-        "estimable": "1 if the run can give it, else 0",
-        "efficiency": "1 / trace(c inv(X'X) c') after high-pass filtering (Dale 1999); 0 if not estimable",
-    }
-)
-"""Description of each column of the table of contrasts, in its order."""
 
 
 class RegressorDiagnosis(NamedTuple):
@@ -241,8 +217,17 @@ def correlations(columns: Parts) -> Floats:
 
 
 def regressor_rows(found: Diagnosis) -> list[Row]:
-    """Rows of the table of regressors, see `REGRESSOR_COLUMNS`."""
-    return [dict(zip(REGRESSOR_COLUMNS, regressor, strict=True)) for regressor in found.regressors]
+    """Rows of the table of regressors."""
+    return [
+        {
+            "regressor": regressor.name,
+            "kind": regressor.kind,
+            "vif": regressor.vif,
+            "vif_with_constant_and_drifts": regressor.vif_with_constant_and_drifts,
+            "removed_by_filter": regressor.removed_by_filter,
+        }
+        for regressor in found.regressors
+    ]
 
 
 def correlation_rows(found: Diagnosis) -> list[Row]:
@@ -255,10 +240,15 @@ def correlation_rows(found: Diagnosis) -> list[Row]:
 
 
 def contrast_rows(found: Diagnosis) -> list[Row]:
-    """Rows of the table of contrasts, see `CONTRAST_COLUMNS`."""
+    """Rows of the table of contrasts."""
     return [
-        dict(zip(CONTRAST_COLUMNS, (c.label, c.name, int(c.estimable), c.efficiency), strict=True))
-        for c in found.contrasts
+        {
+            "contrast": contrast.label,
+            "contrast_name": contrast.name,
+            "estimable": int(contrast.estimable),
+            "efficiency": contrast.efficiency,
+        }
+        for contrast in found.contrasts
     ]
 
 

@@ -1,14 +1,12 @@
 """The participants' calibrations, collected into one table."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from bidsglm.calibration.tables import read_rows, table_path
 from bidsglm.errors import BidsglmError
-from bidsglm.group.members import IDENTITIES, Members, Summary, by_name, identity
-from bidsglm.outputs.names import write_json, write_table
-from bidsglm.report.wording import Row
-from bidsglm.simulation.outcomes import COLUMNS
+from bidsglm.group.members import Members, Summary, by_name, identity
+from bidsglm.outputs.calibration_tables import CALIBRATIONS
+from bidsglm.outputs.schema import Row
 
 
 def calibrations_path(output_dir: Path, name: str) -> Path:
@@ -35,7 +33,7 @@ def write_calibrations(members: Members) -> Members:
                 members = members.with_failure(unit["participant"], error)
         path = calibrations_path(members.output_dir, name)
         if rows:
-            _write(path, rows)
+            CALIBRATIONS.write(path, rows, {})
         else:
             path.unlink(missing_ok=True)
             path.with_suffix(".json").unlink(missing_ok=True)
@@ -49,10 +47,3 @@ def _rows(output_dir: Path, unit: Summary) -> list[Row]:
         return []
     front = identity(unit)
     return [{**front, **row} for row in read_rows(path)]
-
-
-def _write(path: Path, rows: Sequence[Row]) -> None:
-    there = {key: text for key, text in IDENTITIES.items() if any(key in row for row in rows)}
-    columns = {**there, **COLUMNS}
-    write_table(path, list(columns), [[row.get(name) for name in columns] for row in rows])
-    write_json(path.with_suffix(".json"), {name: {"Description": text} for name, text in columns.items()})

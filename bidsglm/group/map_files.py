@@ -1,6 +1,6 @@
 """Writes the group's maps and tables of one task and space, each with what its sidecar must say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ import numpy as np
 
 import bidsglm
 from bidsglm.agreement.maps import FweThresholds, agreement
+from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import SecondLevel
 from bidsglm.dataset.group_design import Row as DesignRow
 from bidsglm.dataset.images import map_bytes
@@ -16,16 +17,15 @@ from bidsglm.group.analyses import Analysis
 from bidsglm.group.members import BOTH, identity
 from bidsglm.group.tables import write_part
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
-from bidsglm.outputs.group_tables import GROUP_AGREEMENT
+from bidsglm.outputs.group_tables import DESIGN, GROUP_AGREEMENT
 from bidsglm.outputs.names import (
     clusters_name,
     contrast_entities,
     map_name,
     write_bytes,
     write_json,
-    write_table,
 )
-from bidsglm.outputs.schema import Row
+from bidsglm.outputs.schema import Row, Schema
 from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
 
@@ -107,11 +107,28 @@ class GroupWriter:
         write_bytes(self.path(f"{name}.nii.gz"), map_bytes(values, volume, outside, space=self.space))
         self.sidecar(name, facts)
 
+    def write_table(
+        self,
+        schema: Schema,
+        name: str,
+        rows: Iterable[Mapping[str, object]],
+        facts: Mapping[str, object],
+        header: Sequence[str] = (),
+    ) -> None:
+        """Write a table, and its sidecar with some facts behind the columns."""
+        path = self.path(f"{name}.tsv")
+        self.path(f"{name}.json")
+        schema.write(path, rows, facts, header)
+
     def sidecar(self, name: str, facts: Mapping[str, object]) -> None:
         """Write what is said of a file."""
+        write_json(self.path(f"{name}.json"), self.described(facts))
+
+    def described(self, facts: Mapping[str, object]) -> dict[str, object]:
+        """What a sidecar says: some facts, the space, and who made it."""
         reference = {"SpatialReference": self.space} if self.space else {}
         made = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
-        write_json(self.path(f"{name}.json"), {**facts, **reference, **made})
+        return {**facts, **reference, **made}
 
     def contrast(self, fitted: Fitted) -> None:
         """Write everything of one contrast of the participants' models."""
@@ -130,25 +147,31 @@ class GroupWriter:
                     told = {"StatisticType": stat, **facts}
                     self.image(image, values, fitted.volume, OUTSIDE[stat], told)
                 table = clusters_name(self.name, backend, label)
-                write_table(self.path(f"{table}.tsv"), list(found.table.columns), found.table.rows)
-                columns = {name: {"Description": text} for name, text in found.table.columns.items()}
-                self.sidecar(table, {**columns, **facts, **found.facts})
+                self.write_table(
+                    BACKENDS[backend].CLUSTERS,
+                    table,
+                    found.clusters,
+                    self.described({**facts, **found.facts}),
+                )
         if len(fitted.levels) == BOTH:
             self._write_comparison(fitted)
 
     def _write_design(self, fitted: Fitted) -> None:
         name = f"{_stem(self.name, fitted.label)}_design"
-        several = ("contrast",) if any(row.contrast for row in fitted.rows) else ()
+        several = any(row.contrast for row in fitted.rows)
         rows = [
-            (f"sub-{row.participant}", *((row.contrast,) if several else ()), *values)
+            {
+                "participant_id": f"sub-{row.participant}",
+                **({"contrast": row.contrast} if several else {}),
+                **dict(zip(fitted.design.names, values, strict=True)),
+            }
             for row, values in zip(fitted.rows, fitted.design.matrix, strict=True)
         ]
-        write_table(self.path(f"{name}.tsv"), ("participant_id", *several, *fitted.design.names), rows)
         text = (
             "design matrix of the group, one row for each effect map; covariates of participants.tsv less "
             "their means"
         )
-        write_json(self.path(f"{name}.json"), {"Description": text})
+        self.write_table(DESIGN, name, rows, {"Description": text}, tuple(rows[0]))
 
     def _write_comparison(self, fitted: Fitted) -> None:
         """Differences of the packages' maps, and the rows on how well they agree."""
@@ -179,8 +202,7 @@ class GroupWriter:
     def agreement(self) -> None:
         """Write the table on how well the group's maps agree."""
         name = f"{self.name}_desc-groupAgreement_metrics"
-        GROUP_AGREEMENT.write(self.path(f"{name}.tsv"), self.rows, {})
-        self.files.append(f"group/{name}.json")
+        self.write_table(GROUP_AGREEMENT, name, self.rows, {})
 
     def permuted(self, fitted: Fitted, backend: str, maps: ContrastMaps, p: Floats, n: int) -> None:
         """Write the familywise p of permutations."""

@@ -36,11 +36,6 @@ OF_THE_COMMAND = (UsageError.exit_code, NothingMatchedError.exit_code)
 """Codes of failures that say nothing of a participant's data, but of a command that was given once."""
 BOTH = 2
 """Backends that are compared."""
-IDENTITIES: Mapping[str, str] = {
-    "participant_id": "Participant",
-    "session_id": "Session, where sessions are fitted apart",
-}
-"""Columns in front of the group's tables, and what they hold."""
 
 
 class Members(NamedTuple):
@@ -92,7 +87,7 @@ def unit_name(entities: Mapping[str, Any]) -> str:
 
 
 def identity(unit: Summary) -> dict[str, str]:
-    """Cells of a unit in the columns of `IDENTITIES`; no session where there is none.
+    """Cells of a unit in the columns that name participant and session; no session where there is none.
 
     >>> identity({"participant": "01", "entities": {"session": "a"}})
     {'participant_id': 'sub-01', 'session_id': 'ses-a'}

@@ -9,12 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bidsglm.agreement.roi_agreement import AGREEMENT_COLUMNS
-from bidsglm.agreement.rois import VALUE_COLUMNS
 from bidsglm.dataset.atlas import Atlas
 from bidsglm.errors import BidsglmError, ReadWriteError
 from bidsglm.group.members import (
-    IDENTITIES,
     Members,
     Summary,
     by_name,
@@ -24,7 +21,8 @@ from bidsglm.group.members import (
 )
 from bidsglm.group.roi_effects import RegionEffects
 from bidsglm.messages import LOG
-from bidsglm.outputs.names import number, read_json, read_table
+from bidsglm.outputs.names import read_json
+from bidsglm.outputs.region_tables import GROUP_REGIONS, REGION_AGREEMENT, REGIONS
 from bidsglm.regions.values import (
     SUPPLEMENT,
     RegionReader,
@@ -35,7 +33,6 @@ from bidsglm.regions.values import (
 
 KINDS = ("rois", "roiAgreement")
 """The group's tables of regions."""
-TEXTS = ("contrast", "label", "backend", "contrast_name")
 MOST_NOTES = 20
 """Different warnings shown; with many participants every one may have a share of its own."""
 
@@ -156,12 +153,11 @@ def _write(members: Members, name: str, units: Sequence[Summary], source: _Sourc
     """Write both tables; returns the members with failures and notes."""
     folder = members.output_dir / "group"
     values_path, agreement_path = (folder / f"{name}_desc-{kind}_metrics.tsv" for kind in KINDS)
-    fronts = [identity(unit) for unit in units]
-    identities = {key: text for key, text in IDENTITIES.items() if any(key in front for front in fronts)}
+    header = GROUP_REGIONS.header(identity(unit) for unit in units)
     facts = {**source.facts, "EffectUnits": dict(units[0].get("effect_units", {}))}
     gathering = _Gathering(members, units, source)
-    write_region_table(values_path, {**identities, **VALUE_COLUMNS}, gathering.rows(), **facts)
-    write_region_table(agreement_path, AGREEMENT_COLUMNS, gathering.effects.agreement(), **facts)
+    write_region_table(values_path, GROUP_REGIONS, gathering.rows(), facts, header)
+    write_region_table(agreement_path, REGION_AGREEMENT, gathering.effects.agreement(), facts)
     notes = (*source.notes, *_notes(gathering.said, len(units)))
     for note in notes:
         LOG.warning("%s", note)
@@ -179,38 +175,10 @@ def _unit_rows(output_dir: Path, unit: Summary, source: _Source) -> tuple[Sequen
     """
     entry = _entry(unit)
     if entry.get("digest") == source.digest and (source.reader is None or _path(output_dir, unit).exists()):
-        return _read(_path(output_dir, unit)), entry.get("warnings", ())
+        return REGIONS.read(_path(output_dir, unit)), entry.get("warnings", ())
     assert source.reader is not None
     found = source.reader.read(output_dir, unit)
     return found.rows, found.warnings
-
-
-def _read(path: Path) -> list[Row]:
-    """A participant's table.
-
-    Raises
-    ------
-    ReadWriteError
-        When it is missing, or is not the one that bidsglm writes.
-    """
-    try:
-        return [
-            {key: row[key] if key in TEXTS else _number(row[key]) for key in VALUE_COLUMNS}
-            for row in read_table(path)
-        ]
-    except (KeyError, ValueError) as error:
-        raise ReadWriteError(
-            f"{path}: is damaged ({error}); run the participant again (--overwrite)"
-        ) from error
-
-
-def _number(cell: str) -> float | int:
-    """A number as it was written: counts stay whole.
-
-    >>> _number("12"), _number("0.5"), _number("n/a")
-    (12, 0.5, nan)
-    """
-    return int(cell) if cell.lstrip("-").isdigit() else number(cell)
 
 
 def _t_contrasts(units: Iterable[Summary]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bidsglm.outputs import unit_tables as unit
+from bidsglm.outputs.fit_tables import REGRESSOR
 from bidsglm.outputs.schema import Column, Schema
 
 AGAIN = "run the group level again"
@@ -20,13 +21,13 @@ IDENTITIES = (
 """In front of the participants' tables that stand one below the other."""
 
 
-def _of_participants(name: str, schema: Schema) -> Schema:
+def of_participants(name: str, schema: Schema) -> Schema:
     """All participants' tables of a kind."""
     return Schema(f"group/<g>_desc-{name}_metrics", (*IDENTITIES, *schema.columns), remedy=AGAIN)
 
 
-AGREEMENT = _of_participants("agreement", unit.AGREEMENT)
-ATTRIBUTION = _of_participants("attribution", unit.ATTRIBUTION)
+AGREEMENT = of_participants("agreement", unit.AGREEMENT)
+ATTRIBUTION = of_participants("attribution", unit.ATTRIBUTION)
 
 _LABEL = replace(unit.CONTRAST, description="Label of the contrast")
 _METRIC = (_LABEL, unit.AGREEMENT["map"], Column("metric", "label", "Column of the agreement table"))
@@ -133,3 +134,19 @@ GROUP_AGREEMENT = Schema(
     ),
     remedy=AGAIN,
 )
+
+DESIGN = Schema(
+    "group/<g>_contrast-<c>_design",
+    (
+        Column("participant_id", "label", "Participant whose effect map it is"),
+        Column(
+            "contrast",
+            "text",
+            "Contrast of the participants' models, where several are in one model",
+            optional=True,
+        ),
+    ),
+    open=replace(REGRESSOR, description="Regressor of the Dataset node"),
+    remedy=AGAIN,
+)
+"""One row for each effect map."""

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import bidsglm
 from bidsglm import inputs
 from bidsglm.errors import ReadWriteError
-from bidsglm.outputs.confinement import OWN_NAME
 from bidsglm.outputs.container import container
 from bidsglm.outputs.writes import create_folder, write_bytes, write_shared, write_text
 
@@ -21,13 +20,10 @@ __all__ = [
     "create_folder",
     "json_text",
     "map_name",
-    "number",
     "read_json",
-    "read_table",
     "write_bytes",
     "write_dataset_files",
     "write_json",
-    "write_table",
     "write_text",
 ]
 
@@ -45,8 +41,6 @@ LARGEST_OWN = 2**28
 
 NOT_AVAILABLE = "n/a"
 """As BIDS writes what there is none of."""
-IN_FILE_NAMES = ("contrast", "map")
-"""Columns of tables whose cells become parts of file names."""
 BIDS_VERSION = "1.10.0"
 
 BIDSIGNORE = """\
@@ -142,13 +136,6 @@ def cell_text(value: object) -> str:
     return " ".join(str(value).split())
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """`write_bytes` for a tab-separated table; numbers in full precision, missing ones as n/a."""
-    lines = ["\t".join(map(cell_text, columns))]
-    lines.extend("\t".join(map(cell_text, row)) for row in rows)
-    write_text(path, "\n".join(lines) + "\n")
-
-
 def read_text(path: Path) -> str:
     """Read one of our own text files.
 
@@ -158,38 +145,6 @@ def read_text(path: Path) -> str:
         When it is missing or cannot be read.
     """
     return inputs.read_text(path, LARGEST_OWN, OWN)
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Read one of our own tables as text.
-
-    Raises
-    ------
-    ReadWriteError
-        When it is missing, cannot be read or does not end as `write_table` ends it.
-    """
-    text = read_text(path)
-    header, *rows = [line.split("\t") for line in text.splitlines()] or [[]]
-    if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
-        raise ReadWriteError(f"{path}: is truncated or damaged; run the participant again (--overwrite)")
-    found = [dict(zip(header, row, strict=True)) for row in rows]
-    named = {row[key] for row in found for key in IN_FILE_NAMES if key in row}
-    if not all(OWN_NAME.fullmatch(name) for name in named - {NOT_AVAILABLE}):
-        raise ReadWriteError(
-            f"{path}: names a contrast or a map as bidsglm does not; run the participant again (--overwrite)"
-        )
-    return found
-
-
-def number(cell: str) -> float:
-    """A cell of a table as a number.
-
-    >>> number("2.5"), number("n/a")
-    (2.5, nan)
-    """
-    if "_" in cell:  # Python's float would take 1_0
-        raise ValueError(f"{cell!r} is no number")
-    return math.nan if cell in ("", NOT_AVAILABLE) else float(cell)
 
 
 def contrast_entities(label: str) -> str:

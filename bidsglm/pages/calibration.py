@@ -6,6 +6,7 @@ from typing import Any
 
 from bidsglm.calibration.tables import read_rows, table_path
 from bidsglm.group.calibrations import calibrations_path
+from bidsglm.outputs.calibration_tables import CALIBRATIONS, CURVES
 from bidsglm.outputs.names import read_json
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
 from bidsglm.report.calibration_figures import calibration_figures
@@ -26,7 +27,8 @@ def read_calibration(output_dir: Path, summary: Summary) -> CalibrationReport | 
     if path is None:
         return None
     rows = read_rows(path)
-    curves = read_rows(path.with_name(path.name.replace("_desc-calibration_", "_desc-calibrationCurves_")))
+    curves_path = path.with_name(path.name.replace("_desc-calibration_", "_desc-calibrationCurves_"))
+    curves = read_rows(curves_path, CURVES)
     facts = read_json(path.with_suffix(".json"))
     names = {contrast["label"]: contrast["name"] for contrast in summary["contrasts"]}
     contrasts = []
@@ -57,4 +59,4 @@ def read_group_calibration(output_dir: Path, name: str) -> GroupCalibration | No
     path = calibrations_path(output_dir, name)
     if not path.exists():
         return None
-    return GroupCalibration(tuple(read_rows(path)), path.relative_to(output_dir).as_posix())
+    return GroupCalibration(tuple(read_rows(path, CALIBRATIONS)), path.relative_to(output_dir).as_posix())

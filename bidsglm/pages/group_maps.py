@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bidsglm.backends import BACKENDS
 from bidsglm.dataset.images import read_map
 from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.model import Floats
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT
-from bidsglm.outputs.names import clusters_name, map_name, read_json, read_table
+from bidsglm.outputs.names import clusters_name, map_name, read_json
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.pages.unit import written
 from bidsglm.report.cluster_tables import ClusterReport
@@ -200,6 +201,6 @@ def _clusters(place: _Place, entry: Summary, backend: str) -> ClusterReport:
         entry.get("test", "t"),
         entry["thresholds"][backend],
         tuple(fwhm or ()),
-        tuple(read_table(place.folder / name)),
+        tuple(BACKENDS[backend].CLUSTERS.read(place.folder / name)),
         f"group/{name}",
     )

@@ -9,7 +9,7 @@ import numpy as np
 from bidsglm.dataset.images import read_map
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.model import TRIAL_TYPE
-from bidsglm.outputs.names import read_table
+from bidsglm.outputs.fit_tables import DOMINANT_STEPS
 from bidsglm.outputs.unit_tables import ATTRIBUTION
 from bidsglm.report.attribution import Breakdown, Reach, breakdowns
 from bidsglm.report.diagnosis import correlation_figure, inflation_figure
@@ -38,7 +38,7 @@ def read_dominant(folder: Path, prefix: str, images: ContrastImages) -> Figure |
     path = folder / f"{stem}.nii.gz"
     if not path.exists():
         return None
-    rows = sorted(read_table(folder / f"{stem}.tsv"), key=lambda row: int(row["index"]))
+    rows = sorted(DOMINANT_STEPS.read(folder / f"{stem}.tsv"), key=lambda row: int(row["index"]))
     names = [(row["name"], STEP_COLOURS.get(row["name"], STEP_COLOURS["none"])) for row in rows]
     steps = read_map(path)[0].round().astype(np.int16)
     # with nothing to lead it, a map has no story

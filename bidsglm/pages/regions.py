@@ -2,43 +2,10 @@
 
 from pathlib import Path
 
-from bidsglm.agreement.roi_agreement import Cell
-from bidsglm.errors import ReadWriteError
-from bidsglm.outputs.names import number, read_json, read_table
+from bidsglm.outputs.names import read_json
+from bidsglm.outputs.region_tables import REGION_AGREEMENT, REGIONS
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
-
-TEXTS = ("participant_id", "session_id", "contrast", "label", "backend", "contrast_name")
-TRUTHS = {"true": True, "false": False, "n/a": None}
-
-
-def _cell(key: str, text: str) -> Cell:
-    """A cell as it was before it was written.
-
-    >>> _cell("same_conclusion", "false"), _cell("region", "7"), _cell("bias", "0.5"), _cell("label", "7")
-    (False, 7, 0.5, '7')
-    """
-    if key in TEXTS:
-        return text
-    if key == "same_conclusion":
-        return TRUTHS[text]
-    if key.endswith("_conclusion"):
-        return None if text == "n/a" else text
-    return int(text) if text.isdigit() else number(text)
-
-
-def _rows(path: Path) -> tuple[dict[str, Cell], ...]:
-    """Rows of a table of regions.
-
-    Raises
-    ------
-    ReadWriteError
-        When it cannot be read, or holds a word where a number should stand.
-    """
-    try:
-        return tuple({key: _cell(key, text) for key, text in row.items()} for row in read_table(path))
-    except (KeyError, ValueError) as error:
-        raise ReadWriteError(f"{path}: is damaged ({error}); make it again with --atlas") from error
 
 
 def participant_regions(folder: Path, prefix: str, page_dir: Path) -> ParticipantRegions | None:
@@ -52,7 +19,7 @@ def participant_regions(folder: Path, prefix: str, page_dir: Path) -> Participan
     path = folder / f"{prefix}_desc-rois_metrics.tsv"
     if not path.exists():
         return None
-    sidecar, rows = read_json(path.with_suffix(".json")), _rows(path)
+    sidecar, rows = read_json(path.with_suffix(".json")), tuple(REGIONS.read(path))
     return ParticipantRegions(
         Path(str(sidecar.get("Atlas", ""))).name,
         path.relative_to(page_dir).as_posix(),
@@ -78,7 +45,7 @@ def group_regions(output_dir: Path, name: str) -> GroupRegions | None:
     sidecar = read_json(agreement.with_suffix(".json"))
     return GroupRegions(
         Path(str(sidecar.get("Atlas", ""))).name,
-        _rows(agreement),
+        tuple(REGION_AGREEMENT.read(agreement)),
         agreement.relative_to(output_dir).as_posix(),
         values.relative_to(output_dir).as_posix(),
         sidecar.get("EffectUnits", {}),

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bidsglm.backends import BACKENDS
 from bidsglm.model import DesignMatrix, Mask
-from bidsglm.outputs.names import clusters_name, map_name, number, read_table, read_text, write_bytes
+from bidsglm.outputs.fit_tables import DESIGN
+from bidsglm.outputs.names import clusters_name, map_name, read_text, write_bytes
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import warnings_of
 from bidsglm.outputs.unit_tables import AGREEMENT
@@ -44,9 +46,9 @@ class UnitFiles(UnitMaps):
 
     def design(self, run: Summary, backend: str) -> DesignMatrix:
         """A run's design matrix, the filter made anew from its cut-off."""
-        rows = read_table(self.folder / f"{run['prefix']}_desc-{backend}_design.tsv")
+        rows = DESIGN.read(self.folder / f"{run['prefix']}_desc-{backend}_design.tsv")
         names = tuple(rows[0])
-        matrix = np.array([[number(row[name]) for name in names] for row in rows])
+        matrix = np.array([list(row.values()) for row in rows])
         time, cutoff = run["repetition_time"], run["high_pass"] or np.inf
         basis = dct_basis(len(rows), time, cutoff if backend == "spm" else np.inf)
         return DesignMatrix(names, matrix, basis, time)
@@ -73,7 +75,7 @@ class UnitFiles(UnitMaps):
                 contrast["test"],
                 contrast["thresholds"][backend],
                 tuple(self.summary["estimates"][backend]["fwhm_mm"] or ()),
-                tuple(read_table(self.folder / name)),
+                tuple(BACKENDS[backend].CLUSTERS.read(self.folder / name)),
                 f"{self.summary['folder']}/{name}",
             )
             for backend, name in names.items()

@@ -1,6 +1,6 @@
 """Values of an atlas' regions from the maps of finished units, by contrast, region and backend."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 import bidsglm
 from bidsglm import packages
-from bidsglm.agreement.rois import VALUE_COLUMNS, RegionMeans, region_means
+from bidsglm.agreement.rois import RegionMeans, region_means
 from bidsglm.dataset.atlas import Atlas, places_on, read_atlas
 from bidsglm.dataset.atlas_labels import listed
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.errors import UsageError
 from bidsglm.messages import LOG
 from bidsglm.model import Mask, Settings
-from bidsglm.outputs.names import map_name, write_json, write_table
+from bidsglm.outputs.names import map_name
+from bidsglm.outputs.region_tables import REGIONS
+from bidsglm.outputs.schema import Schema
 from bidsglm.supplements import FinishedUnit, Supplement, Written
 from bidsglm.unit.maps import UnitMaps
 
@@ -32,7 +34,7 @@ class UnitRegions(NamedTuple):
     """What an atlas' regions hold in a unit."""
 
     rows: tuple[Row, ...]
-    """Columns of `VALUE_COLUMNS`"""
+    """Of the table"""
     warnings: tuple[str, ...]
 
 
@@ -175,7 +177,11 @@ def _empty(labelled: _Labelled, inside: Mapping[str, Mask]) -> list[str]:
 
 
 def write_region_table(
-    path: Path, columns: Mapping[str, str], rows: Iterable[Mapping[str, object]], **facts: object
+    path: Path,
+    schema: Schema,
+    rows: Iterable[Mapping[str, object]],
+    facts: Mapping[str, object],
+    header: Sequence[str] = (),
 ) -> None:
     """Write a table of regions and its sidecar.
 
@@ -184,10 +190,8 @@ def write_region_table(
     CannotCreateError, ReadWriteError
         When they cannot be written.
     """
-    write_table(path, list(columns), ([row.get(column) for column in columns] for row in rows))
-    described = {column: {"Description": text} for column, text in columns.items()}
     made = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
-    write_json(path.with_suffix(".json"), {**described, **facts, **made})
+    schema.write(path, rows, {**facts, **made}, header)
 
 
 def atlas_facts(atlas: Atlas) -> dict[str, object]:
@@ -205,7 +209,7 @@ def _write(finished: FinishedUnit, atlas: Atlas) -> Written:
     stem = f"{finished.unit.folder}/{finished.unit.prefix}_desc-rois_metrics"
     space = {"SpatialReference": summary["entities"]["space"]} if "space" in summary["entities"] else {}
     facts = {**atlas_facts(atlas), **space, "EffectUnits": summary["effect_units"]}
-    write_region_table(output_dir / f"{stem}.tsv", VALUE_COLUMNS, found.rows, **facts)
+    write_region_table(output_dir / f"{stem}.tsv", REGIONS, found.rows, facts)
     return Written(
         (f"{stem}.tsv", f"{stem}.json"),
         {"atlas": atlas.path.name, "n_regions": len(atlas.indices), "warnings": list(found.warnings)},

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from bidsglm.report.wording import THRESHOLDS, UNDEFINED, Column, number
+from bidsglm.report.wording import THRESHOLDS, Column, number
 
 COLUMNS = (
     Column("cluster_id", "cluster"),
@@ -36,13 +37,13 @@ class ClusterReport:
     """Name as in the agreement table -> height on the scale of the statistic; None where nothing survives"""
     fwhm_mm: tuple[float, ...]
     """Smoothness; empty where it was not estimated"""
-    rows: tuple[Mapping[str, str], ...]
-    """All of the file, cells as they stand in it"""
+    rows: tuple[Mapping[str, Any], ...]
+    """All of the file"""
     table: str
     """Link to the file, relative to the page"""
 
     @property
-    def shown(self) -> tuple[Mapping[str, str], ...]:
+    def shown(self) -> tuple[Mapping[str, Any], ...]:
         """First rows."""
         return self.rows[:ROWS]
 
@@ -57,19 +58,17 @@ class ClusterReport:
         return len({row["cluster_id"].rstrip("abcdefghijklmnopqrstuvwxyz") for row in self.rows})
 
 
-def cell(value: str, key: str) -> str:
-    """Round a cell of the file for people to read.
+def cell(value: str | float | bool, key: str) -> str:
+    """Round a cell of the table for people to read.
 
-    >>> cell("1a", "cluster_id"), cell("1250", "cluster_voxels"), cell("-7.5", "x_mm"), cell("3.14159", "z")
+    >>> cell("1a", "cluster_id"), cell(1250, "cluster_voxels"), cell(-7.5, "x_mm"), cell(3.14159, "z")
     ('1a', '1,250', '−7.5', '3.142')
-    >>> cell("true", "survives_fwe05"), cell("n/a", "cluster_p_fwe")
+    >>> cell(True, "survives_fwe05"), cell(math.nan, "cluster_p_fwe")
     ('yes', 'n/a')
     """
-    if key == "cluster_id" or value == UNDEFINED:
-        return value
-    if key == "survives_fwe05":
-        return "yes" if value == "true" else "no"
-    return number(int(value) if key == "cluster_voxels" else float(value), key)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value, key)
 
 
 def heights(report: ClusterReport) -> str:

@@ -7,7 +7,8 @@ from functools import cached_property
 from statistics import median
 
 from bidsglm import packages
-from bidsglm.agreement.roi_agreement import AGREEMENT_COLUMNS, Cell, by_importance
+from bidsglm.agreement.roi_agreement import Cell, by_importance
+from bidsglm.outputs.region_tables import REGION_AGREEMENT
 from bidsglm.report.judgements import EDGE, RegionFacts
 from bidsglm.report.roi_plots import Difference, Pair, differences_svg, dots_svg
 from bidsglm.report.rois import (
@@ -50,7 +51,7 @@ class GroupRegions:
     atlas: str
     """File name"""
     rows: tuple[Row, ...]
-    """Columns of `AGREEMENT_COLUMNS`"""
+    """Of the group's table"""
     table_link: str
     values_link: str
     """To the rows of all participants"""
@@ -155,9 +156,15 @@ class GroupRegions:
         headings = (
             Heading("region", numeric=False),
             Heading("contrast", numeric=False),
-            *([Heading("conclusion", AGREEMENT_COLUMNS["same_conclusion"], numeric=False)] * self.is_pair),
-            *(Heading(packages.title(b), AGREEMENT_COLUMNS[f"{b}_conclusion"], False) for b in self.backends),
-            *(Heading(title, AGREEMENT_COLUMNS[key]) for key, title in self.numbers),
+            *(
+                [Heading("conclusion", REGION_AGREEMENT["same_conclusion"].text, numeric=False)]
+                * self.is_pair
+            ),
+            *(
+                Heading(packages.title(b), REGION_AGREEMENT[f"{b}_conclusion"].text, False)
+                for b in self.backends
+            ),
+            *(Heading(title, REGION_AGREEMENT[key].text) for key, title in self.numbers),
         )
         lines = tuple(self._line(row) for row in self.ranked[:MOST_ROWS])
         return RegionsTable(headings, lines, len(self.ranked))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bidsglm import packages
 from bidsglm.agreement.roi_agreement import Cell
-from bidsglm.agreement.rois import VALUE_COLUMNS
+from bidsglm.outputs.region_tables import REGIONS
 from bidsglm.report.roi_plots import Pair, dots_svg
 from bidsglm.report.wording import number
 
@@ -94,7 +94,7 @@ class ParticipantRegions:
     table_link: str
     backends: tuple[str, ...]
     rows: tuple[Row, ...]
-    """Columns of `VALUE_COLUMNS`"""
+    """Of the participant's table"""
     effect_units: Mapping[str, str]
 
     @cached_property
@@ -146,7 +146,7 @@ class ParticipantRegions:
         headings = (
             Heading("contrast", numeric=False),
             Heading("region", numeric=False),
-            *(Heading(f"{t} {title}", VALUE_COLUMNS[key]) for key, title in numbers for t in titles),
+            *(Heading(f"{t} {title}", REGIONS[key].text) for key, title in numbers for t in titles),
         )
         lines = tuple(
             Line(

@@ -5,8 +5,7 @@ should be p) and how often any voxel passes the familywise threshold (it should 
 known signal tells how often it finds what is there, and how its effect estimates scatter around the truth.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,43 +24,6 @@ GRID: Floats = np.unique(
     np.round([*(10 ** (-np.arange(26) / 5)), *THRESHOLDS, *np.arange(0.1, 1.0, 0.05)], decimals=12)
 )
 """p at which the curves are known, five to a decade down to 1e-5, and every 0.05 above 0.1."""
-
-COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "analysis": "ols, nilearn-ar1: nilearn without and with AR(1); spm-ar1, spm-fast: SPM12 (spm-none: "
-        "SPM12 without serial correlation, in place of ols where nilearn was not fitted)",
-        "noise": "noise model of the simulation: white, ar1, surrogate, physiological",
-        "effect_size": "simulated effect (% signal change at the height of the response); 0 without signal",
-        "p_threshold": "threshold on the uncorrected p value that the analysis gives (one-sided for t)",
-        "rate": "share of voxels below the threshold: false positives for effect size 0, else true positives",
-        "ci_lower": "lower limit of its 95 % interval, data sets being the independent units",
-        "ci_upper": "upper limit",
-        "n_datasets": "simulated data sets that the analysis could be made of",
-        "contrast": "label of the contrast",
-        "n_voxels": "voxels in each data set that the rate is over",
-        "n_stopped": "data sets of which the analysis could not be made: SPM found no voxel to estimate the "
-        "serial correlation from",
-        "fwe_rate": "share of data sets without signal in which a voxel passes the familywise 0.05 threshold",
-        "fwe_ci_lower": "lower limit of its 95 % interval",
-        "fwe_ci_upper": "upper limit",
-        "auc": "area under the ROC curve: voxels with this effect against data sets without signal",
-        "bias": "mean of the estimated effects over the true one, minus 1",
-        "bias_ci_lower": "lower limit of its 95 % interval, data sets being the independent units",
-        "bias_ci_upper": "upper limit",
-        "spread": "standard deviation of the estimated effects (% signal change)",
-    }
-)
-CURVE_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "analysis": COLUMNS["analysis"],
-        "noise": COLUMNS["noise"],
-        "contrast": COLUMNS["contrast"],
-        "effect_size": COLUMNS["effect_size"],
-        "p": "uncorrected p value",
-        "rate": "share of voxels with a smaller p value: against p it is the p-p plot for effect size 0; "
-        "that of an effect size against that of effect size 0 is the ROC curve",
-    }
-)
 
 
 class SimulationOutcome(NamedTuple):
@@ -185,7 +147,8 @@ def metric_rows(
             for j, contrast in enumerate(contrasts):
                 front = {"analysis": analysis, "noise": each.noise, "contrast": contrast}
                 rows += [{**front, **row} for row in (*_null_rows(each, (i, j)), *_signal_rows(each, (i, j)))]
-    return [{name: row.get(name, float("nan")) for name in COLUMNS} for row in rows]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name, float("nan")) for name in names} for row in rows]
 
 
 def _rate_rows(
@@ -252,12 +215,12 @@ def _curve(outcomes: Sequence[SimulationOutcome], place: tuple[int, int], level:
 
 def curve_rows(
     simulations: Sequence[Simulations], analyses: Sequence[str], contrasts: Sequence[str]
-) -> Iterator[tuple[str, str, str, float, float, float]]:
-    """Rows of the table of curves, see `CURVE_COLUMNS`; parameters as of `metric_rows`."""
+) -> Iterator[dict[str, str | float]]:
+    """Rows of the table of curves; parameters as of `metric_rows`."""
     for i, analysis in enumerate(analyses):
         for each in simulations:
             for j, contrast in enumerate(contrasts):
-                front = (analysis, each.noise, contrast)
+                front = {"analysis": analysis, "noise": each.noise, "contrast": contrast}
                 curves = [(0.0, _curve(each.null, (i, j), 0))]
                 if each.signal and each.signal[0].sizes[j].any():
                     curves += [
@@ -265,4 +228,4 @@ def curve_rows(
                     ]
                 for size, curve in curves:
                     for p, rate in zip(GRID, curve, strict=True):
-                        yield (*front, size, float(p), float(rate))
+                        yield {**front, "effect_size": size, "p": float(p), "rate": float(rate)}

@@ -1,6 +1,6 @@
 """Writes what compares the packages: differences, agreement, why they differ, and the designs' diagnosis."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -10,8 +10,6 @@ from bidsglm.agreement.maps import FweThresholds, agreement
 from bidsglm.attribution import engine as attribution
 from bidsglm.dataset.images import map_bytes
 from bidsglm.diagnosis.collinearity import (
-    CONTRAST_COLUMNS,
-    REGRESSOR_COLUMNS,
     contrast_rows,
     correlation_rows,
     regressor_rows,
@@ -19,7 +17,8 @@ from bidsglm.diagnosis.collinearity import (
 from bidsglm.diagnosis.findings import RunReview, findings, is_told
 from bidsglm.messages import LOG
 from bidsglm.model import Floats, Volume
-from bidsglm.outputs.names import map_name, write_bytes, write_json, write_table
+from bidsglm.outputs.fit_tables import CONTRASTS, DOMINANT_STEPS, REGRESSORS
+from bidsglm.outputs.names import map_name, write_bytes, write_json
 from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
 from bidsglm.report.steps import colour
 from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
@@ -94,19 +93,8 @@ def _write_dominant(writer: UnitWriter, label: str, steps: NDArray[np.int8], nam
     )
     text = "modelling step with the largest Shapley value of the difference of the statistic, at each voxel"
     write_json(writer.path(f"{name}.json"), writer.sidecar(Description=text))
-    rows = [[index, step, colour(step)] for index, step in enumerate(names)]
-    write_table(writer.path(f"{name}.tsv"), ("index", "name", "color"), rows)
-
-
-def _write_rows(
-    writer: UnitWriter,
-    name: str,
-    columns: Sequence[str],
-    rows: Sequence[Mapping[str, object]],
-    described: Mapping[str, object],
-) -> None:
-    write_table(writer.path(f"{name}.tsv"), columns, [[row.get(key) for key in columns] for row in rows])
-    write_json(writer.path(f"{name}.json"), described)
+    rows = [{"index": index, "name": step, "color": colour(step)} for index, step in enumerate(names)]
+    DOMINANT_STEPS.write(writer.path(f"{name}.tsv"), rows)
 
 
 def _reviews(fitted: Fitted) -> list[RunReview]:
@@ -127,13 +115,8 @@ def write_diagnosis(writer: UnitWriter) -> dict[str, object]:
     diagnoses = []
     for prefix, review in zip(writer.unit.run_prefixes, reviews, strict=True):
         for backend, found in review.diagnoses.items():
-            for kind, columns, rows in (
-                ("regressors", REGRESSOR_COLUMNS, regressor_rows(found)),
-                ("contrasts", CONTRAST_COLUMNS, contrast_rows(found)),
-            ):
-                described = {column: {"Description": text} for column, text in columns.items()}
-                name = f"{prefix}_desc-{backend}{kind.capitalize()}_metrics"
-                _write_rows(writer, name, list(columns), rows, described)
+            writer.table(REGRESSORS, f"{prefix}_desc-{backend}Regressors_metrics", regressor_rows(found))
+            writer.table(CONTRASTS, f"{prefix}_desc-{backend}Contrasts_metrics", contrast_rows(found))
             facts = {
                 "rank": found.rank,
                 "n_columns": found.n_columns,

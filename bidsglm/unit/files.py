@@ -1,7 +1,7 @@
 """Writes a unit's files, each with what its sidecar must say."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import bidsglm
@@ -49,11 +49,18 @@ class UnitWriter:
         write_bytes(self.path(f"{name}.nii.gz"), content)
         write_json(self.path(f"{name}.json"), self.sidecar(**facts))
 
-    def table(self, schema: Schema, name: str, rows: Iterable[Mapping[str, object]]) -> None:
-        """Write a table with its sidecar."""
+    def table(
+        self,
+        schema: Schema,
+        name: str,
+        rows: Iterable[Mapping[str, object]],
+        facts: Mapping[str, object] | None = None,
+        header: Sequence[str] = (),
+    ) -> None:
+        """Write a table, and its sidecar with some facts behind the columns."""
         path = self.path(f"{name}.tsv")
         self.path(f"{name}.json")
-        schema.write(path, rows, {})
+        schema.write(path, rows, facts or {}, header)
 
 
 def backend_facts(backend: str) -> dict[str, object]:

@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from bidsglm.attribution.engine import Explanation
+from bidsglm.backends import BACKENDS
 from bidsglm.dataset.images import map_bytes
 from bidsglm.errors import ReadWriteError
 from bidsglm.model import DesignMatrix, Unit
 from bidsglm.outputs.confinement import remove_own
+from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import (
     clusters_name,
     map_name,
     write_bytes,
     write_json,
-    write_table,
 )
 from bidsglm.outputs.summaries import all_files, earlier_summary
 from bidsglm.outputs.writes import together
@@ -62,7 +63,6 @@ def _write_backend(writer: UnitWriter, backend: str, fit: Fit) -> None:
 
 
 def _write_design(writer: UnitWriter, name: str, design: DesignMatrix, facts: Mapping[str, object]) -> None:
-    write_table(writer.path(f"{name}.tsv"), design.names, design.matrix)
     projected = design.high_pass_basis.shape[1]
     drifts = sum(column.startswith("drift_") for column in design.names)
     filtered = f"{drifts} drift terms among the columns" if drifts else "none"
@@ -72,17 +72,16 @@ def _write_design(writer: UnitWriter, name: str, design: DesignMatrix, facts: Ma
         if projected
         else filtered,
     }
-    write_json(writer.path(f"{name}.json"), {**about, **facts})
+    rows = (dict(zip(design.names, row, strict=True)) for row in design.matrix)
+    writer.table(DESIGN, name, rows, {**about, **facts}, design.names)
 
 
 def _write_clusters(writer: UnitWriter, backend: str, fit: Fit) -> None:
     """Table of clusters and peaks of each contrast; its header alone where nothing is significant."""
     for maps, found in zip(fit.maps, fit.inference.contrasts, strict=True):
         name = clusters_name(writer.unit.prefix, backend, maps.specification.label)
-        write_table(writer.path(f"{name}.tsv"), list(found.table.columns), found.table.rows)
-        columns = {column: {"Description": text} for column, text in found.table.columns.items()}
         facts = {**contrast_facts(maps, writer.unit), **degrees_of_freedom(maps), **backend_facts(backend)}
-        write_json(writer.path(f"{name}.json"), {**columns, **writer.sidecar(**facts, **found.facts)})
+        writer.table(BACKENDS[backend].CLUSTERS, name, found.clusters, writer.sidecar(**facts, **found.facts))
 
 
 def _write_background(writer: UnitWriter) -> None:

@@ -6,12 +6,12 @@ import pytest
 from scipy import stats
 
 from bidsglm.agreement.roi_agreement import (
-    AGREEMENT_COLUMNS,
     by_importance,
     conclusion,
     one_sample,
     region_agreement,
 )
+from bidsglm.outputs.region_tables import REGION_AGREEMENT
 
 ROUNDING = 1e-10
 
@@ -113,7 +113,7 @@ def test_undefined_numbers_are_nan_without_a_warning(
         warnings.simplefilter("error")
         row = region_agreement(np.array(spm), np.array(nilearn))
     assert {key for key in undefined if not math.isnan(float(row[key] or 0.0))} == set()
-    assert {"contrast", "region", "label", *row, "contrast_name"} == set(AGREEMENT_COLUMNS)
+    assert {"contrast", "region", "label", *row, "contrast_name"} == set(REGION_AGREEMENT.names)
 
 
 def test_huge_t_has_a_finite_z() -> None:

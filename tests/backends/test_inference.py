@@ -61,7 +61,7 @@ def inference(
 
 def table(found: Inference) -> list[dict[str, object]]:
     (contrast,) = found.contrasts
-    return [dict(zip(contrast.table.columns, row, strict=True)) for row in contrast.table.rows]
+    return list(contrast.clusters)
 
 
 @BOTH

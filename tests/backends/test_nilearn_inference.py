@@ -71,10 +71,8 @@ def test_table_carries_statistic_and_p_of_its_peaks():
     voxels[0] = False
     maps = maps_of(z, voxels)
     found = infer([maps], mask[voxels], Volume(SHAPE, AFFINE, voxels)).contrasts[0]
-    columns = list(found.table.columns)
-    assert found.table.rows
-    for row in found.table.rows:
-        cells = dict(zip(columns, row, strict=True))
+    assert found.clusters
+    for cells in found.clusters:
         voxel = np.linalg.inv(AFFINE) @ (cells["x_mm"], cells["y_mm"], cells["z_mm"], 1)
         at = tuple(np.rint(voxel[:3]).astype(int))
         assert cells["z"] == z[at]
@@ -156,8 +154,7 @@ def test_a_peak_at_the_false_discovery_threshold_survives_and_one_at_the_familyw
     volume = Volume(SHAPE, AFFINE, voxels)
 
     def cells(name: str) -> list:
-        table = infer([maps], mask[voxels], volume).contrasts[0].table
-        return [row[list(table.columns).index(name)] for row in table.rows]
+        return [row[name] for row in infer([maps], mask[voxels], volume).contrasts[0].clusters]
 
     heights = cells("z")
     middle = sorted(heights)[len(heights) // 2]

@@ -108,11 +108,9 @@ def assert_same_thresholds(ours, theirs: dict) -> None:
 def assert_same_table(ours, theirs: dict) -> None:
     expected = theirs.get("rows_3peaks_8mm", [])
     expected = [expected] if expected and not isinstance(expected[0], list) else expected
-    assert len(ours.table.rows) == len(expected)
+    assert len(ours.clusters) == len(expected)
     assert ours.facts["SetLevel"]["Clusters"] == theirs.get("n_clusters", 0)
-    columns = list(ours.table.columns)
-    for row, reference in zip(ours.table.rows, expected, strict=True):
-        cells = dict(zip(columns, row, strict=True))
+    for cells, reference in zip(ours.clusters, expected, strict=True):
         given = np.array([cells[name] for name in CELLS], dtype=float)
         wanted = np.array(reference[2:], dtype=float)
         empty = np.isnan(wanted)

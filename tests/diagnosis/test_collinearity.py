@@ -7,8 +7,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bidsglm.diagnosis.collinearity import (
-    CONTRAST_COLUMNS,
-    REGRESSOR_COLUMNS,
     contrast_rows,
     correlation_rows,
     diagnosis,
@@ -19,6 +17,7 @@ from bidsglm.diagnosis.collinearity import (
 )
 from bidsglm.diagnosis.design_parts import parts
 from bidsglm.model import ContrastSpecification, DesignMatrix, Paradigm
+from bidsglm.outputs.fit_tables import CONTRASTS, REGRESSORS
 from bidsglm.spm.highpass import dct_basis
 
 from .designs import MODEL, N_SCANS, TIME, blocks, contrast, jittered, paradigm, review
@@ -201,8 +200,8 @@ def test_efficiency_of_an_f_contrast_is_over_all_its_rows():
 def test_tables_have_the_columns_that_are_described():
     run = review(paradigm(jittered("a", 1), jittered("b", 2)), contrast("a - b", 1, -1, on=("a", "b")))
     found = run.diagnoses["nilearn"]
-    assert all(tuple(row) == tuple(REGRESSOR_COLUMNS) for row in regressor_rows(found))
-    assert [tuple(row) for row in contrast_rows(found)] == [tuple(CONTRAST_COLUMNS)]
+    assert all(tuple(row) == REGRESSORS.names for row in regressor_rows(found))
+    assert [tuple(row) for row in contrast_rows(found)] == [CONTRASTS.names]
     rows = correlation_rows(found)
     assert [row["regressor"] for row in rows] == ["trial_type.a", "trial_type.b"]
     assert_array_equal(

@@ -7,9 +7,9 @@ import pytest
 
 from bidsglm.group.calibrations import write_calibrations
 from bidsglm.group.members import Members
-from bidsglm.outputs.names import read_table, write_table
+from bidsglm.outputs.calibration_tables import CALIBRATION
 from bidsglm.pages.calibration import read_group_calibration
-from bidsglm.simulation.outcomes import COLUMNS
+from tests.finished import read_rows
 from tests.report.test_calibration import INFLATION, rows
 
 NAME = "task-tap_space-MNI"
@@ -24,7 +24,7 @@ def unit(output_dir: Path, participant: str, inflation: float, session: str = ""
     made = [{**row, "contrast": "go"} for row in rows(dict.fromkeys(NOISES, factors))]
     path = output_dir / folder / f"{prefix}_desc-calibration_metrics.tsv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_table(path, list(COLUMNS), [[row[name] for name in COLUMNS] for row in made])
+    CALIBRATION.write(path, made)
     files = [f"{folder}/{path.name}"]
     return {
         "participant": participant,
@@ -46,15 +46,15 @@ def members(tmp_path: Path) -> Members:
 
 def test_table_has_everybody_who_was_calibrated_in_front(members: Members) -> None:
     assert write_calibrations(members).failures == ()
-    found = read_table(members.output_dir / "group" / f"{NAME}_desc-calibration_metrics.tsv")
-    assert list(found[0]) == ["participant_id", *COLUMNS]
+    found = read_rows(members.output_dir / "group" / f"{NAME}_desc-calibration_metrics.tsv")
+    assert list(found[0]) == ["participant_id", *CALIBRATION.names]
     assert {row["participant_id"] for row in found} == {"sub-01", "sub-02", "sub-03"}
 
 
 def test_sessions_stand_behind_the_participant(tmp_path: Path) -> None:
     units = (unit(tmp_path, "01", 1.0, "ses-a"), unit(tmp_path, "02", 1.0))
     write_calibrations(Members(tmp_path, ("01", "02"), units, {}))
-    found = read_table(tmp_path / "group" / f"{NAME}_desc-calibration_metrics.tsv")
+    found = read_rows(tmp_path / "group" / f"{NAME}_desc-calibration_metrics.tsv")
     assert list(found[0])[:3] == ["participant_id", "session_id", "analysis"]
     assert {(row["participant_id"], row["session_id"]) for row in found} == {
         ("sub-01", "ses-a"),
@@ -97,7 +97,7 @@ def test_lost_table_is_a_failure_of_its_participant_and_the_others_stay(members:
     found = write_calibrations(members)
     assert "sub-02" in found.problems["02"]
     assert len(found.failures) == 1
-    table = read_table(members.output_dir / "group" / f"{NAME}_desc-calibration_metrics.tsv")
+    table = read_rows(members.output_dir / "group" / f"{NAME}_desc-calibration_metrics.tsv")
     assert {row["participant_id"] for row in table} == {"sub-01", "sub-03"}
 
 

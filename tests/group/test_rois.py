@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bidsglm.agreement.roi_agreement import AGREEMENT_COLUMNS
-from bidsglm.agreement.rois import VALUE_COLUMNS
 from bidsglm.cli import main
 from bidsglm.dataset.atlas import read_atlas
 from bidsglm.outputs.names import map_name
+from bidsglm.outputs.region_tables import REGION_AGREEMENT, REGIONS
 from bidsglm.regions.values import RegionReader, atlas_facts, write_region_table
 from tests import finished
 
@@ -78,7 +77,7 @@ def give_table(study: Path, label: str, **changes: object) -> Path:
     own = read_atlas(study / "atlas.nii.gz")
     table = path.with_name(f"{summary['prefix']}_desc-rois_metrics.tsv")
     found = RegionReader(own).read(study / "out", summary)
-    write_region_table(table, VALUE_COLUMNS, found.rows, **atlas_facts(own))
+    write_region_table(table, REGIONS, found.rows, atlas_facts(own))
     entry = {"digest": own.digest, "files": [table.name], "warnings": list(found.warnings), **changes}
     finished.change_summary(study / "out", label, supplements={"rois": entry})
     return table
@@ -92,12 +91,14 @@ def test_group_reads_regions_from_the_maps(study: Path) -> None:
     assert group(study, *atlas(study)) == 0
     rows = finished.read_rows(study / "out" / VALUES)
     assert len(rows) == 5 * 3 * 2
-    assert list(rows[0])[:8] == ["participant_id", *list(VALUE_COLUMNS)[:7]]
+    assert list(rows[0])[:8] == ["participant_id", *REGIONS.names[:7]]
     row = next(r for r in rows if (r["participant_id"], r["region"], r["backend"]) == ("sub-03", "2", "spm"))
     expected = shifted(2)["spm"][regions() == 2].astype(float).mean()
     np.testing.assert_allclose(float(row["effect"]), expected, rtol=ROUNDING)
     sidecar = json.loads((study / "out" / AGREEMENT).with_suffix(".json").read_text())
-    assert {key: sidecar[key]["Description"] for key in AGREEMENT_COLUMNS} == AGREEMENT_COLUMNS
+    assert {key: sidecar[key]["Description"] for key in REGION_AGREEMENT.names} == {
+        column.name: column.text for column in REGION_AGREEMENT.columns
+    }
     assert sidecar["EffectUnits"]["spm"] == "% of grand mean"
     assert sidecar["Atlas"].endswith("atlas.nii.gz")
 
@@ -163,7 +164,7 @@ def test_damaged_table_or_map_leaves_one_participant_out(
     broken.write_bytes(broken.read_bytes()[:50])
     assert group(study, *atlas(study)) == 74
     said = capsys.readouterr().err
-    assert f"{table}: is damaged" in said
+    assert f"{table}: is not as bidsglm writes it: it has a column 'n'" in said
     assert f"{broken}: is truncated or damaged" in said
     assert {row["participant_id"] for row in finished.read_rows(study / "out" / VALUES)} == {
         "sub-01",

@@ -28,8 +28,8 @@ from bidsglm.errors import LONGEST_LINE, BidsglmError, one_line
 from bidsglm.inputs import read_json
 from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS
-from bidsglm.outputs.names import read_table
 from bidsglm.outputs.summary_form import summary_fault
+from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.statsmodel.queries import parsed_query
 from bidsglm.statsmodel.specification import read_model
 from bidsglm.statsmodel.values import weight
@@ -126,7 +126,7 @@ def with_value(place: tuple[Any, ...], value: object) -> Any:
 def test_tables(content: bytes, file: Path) -> None:
     file.write_bytes(content)
     in_one_line(read_tsv, file)
-    in_one_line(read_table, file)
+    in_one_line(AGREEMENT.read, file)
     in_one_line(read_labels, file)
 
     def events(path: Path) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from bidsglm.brainlife.run import run
 from bidsglm.cli import main
-from bidsglm.outputs.names import number
 from bidsglm.outputs.summary_form import summary_fault
 from tests import finished
 from tests.hostile.row import nested
@@ -200,8 +199,3 @@ def test_hostile_covariate_is_named(
     assert "participants.tsv" in line
     assert "age" in line
     assert said in line
-
-
-def test_digits_of_python_are_no_numbers_in_our_own_tables(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is no number"):
-        number("1_0.5")

@@ -8,29 +8,8 @@ from bidsglm.errors import CannotCreateError, ReadWriteError
 from bidsglm.outputs import names as outputs
 
 
-def test_table_survives_a_round_trip_in_full_precision(tmp_path: Path) -> None:
-    values = np.random.default_rng(0).standard_normal((5, 2))
-    outputs.write_table(tmp_path / "t.tsv", ("a", "b"), values)
-    read = [
-        [outputs.number(row[key]) for key in ("a", "b")] for row in outputs.read_table(tmp_path / "t.tsv")
-    ]
-    assert read == values.tolist()
-
-
-@pytest.mark.parametrize("lost", [1, 2, 5], ids=["end of line", "digit", "cell"])
-def test_table_without_its_end_is_not_read_as_other_numbers(tmp_path: Path, lost: int) -> None:
-    path = tmp_path / "t.tsv"
-    outputs.write_table(path, ("a", "b"), [[1.25, 2.5], [3.75, 4.25]])
-    assert outputs.read_table(path)[1] == {"a": "3.75", "b": "4.25"}
-    path.write_bytes(path.read_bytes()[:-lost])
-    with pytest.raises(ReadWriteError, match=r"t\.tsv: is truncated or damaged"):
-        outputs.read_table(path)
-
-
-def test_missing_numbers_are_na_in_tables_and_null_in_json(tmp_path: Path) -> None:
-    outputs.write_table(tmp_path / "t.tsv", ("a", "b"), [[float("nan"), None]])
+def test_missing_numbers_are_null_in_json(tmp_path: Path) -> None:
     outputs.write_json(tmp_path / "j.json", {"a": np.float64("nan"), "b": [np.inf, np.int64(3)]})
-    assert (tmp_path / "t.tsv").read_text() == "a\tb\nn/a\tn/a\n"
     assert json.loads((tmp_path / "j.json").read_text()) == {"a": None, "b": [None, 3]}
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.backends import BACKENDS
 from bidsglm.dataset.images import map_bytes, read_map
 from bidsglm.errors import NoInputError
 from bidsglm.group.background import background_path, write_background
 from bidsglm.model import Volume
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT
-from bidsglm.outputs.names import clusters_name, map_name, write_bytes, write_table
+from bidsglm.outputs.names import clusters_name, map_name, write_bytes
 from bidsglm.pages.group_maps import GroupMaps, definition, group_maps, title
 from bidsglm.report.volumes import unpacked
 
@@ -72,9 +73,11 @@ def write_out(folder: Path) -> Path:
         for stat, values in volumes.items():
             path = group / f"{map_name(NAME, stat, backend, 'go')}.nii.gz"
             write_bytes(path, map_bytes(values.ravel(), EVERYWHERE, 0.0))
-        clusters = [["1", "12", "9.5"]]
-        columns = ["cluster_id", "cluster_voxels", "stat"]
-        write_table(group / f"{clusters_name(NAME, backend, 'go')}.tsv", columns, clusters)
+        schema = BACKENDS[backend].CLUSTERS
+        row = dict.fromkeys(schema.names, 0) | {"cluster_voxels": 12, "stat": 9.5}
+        row |= {"cluster_id": "1", "survives_fdr05": True, "survives_fwe05": True}
+        path = group / f"{clusters_name(NAME, backend, 'go')}.tsv"
+        schema.write(path, [{name: row[name] for name in schema.names}])
     rows = [agreement_row("go", "go!", pearson_r=0.98), agreement_row("stop", "stop", pearson_r=0.5)]
     GROUP_AGREEMENT.write(group / f"{NAME}_desc-groupAgreement_metrics.tsv", rows)
     write_summary(folder, [ENTRY])

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from bidsglm import participant
-from bidsglm.agreement.rois import VALUE_COLUMNS
 from bidsglm.cli import main
 from bidsglm.dataset.atlas import read_atlas
+from bidsglm.outputs.region_tables import REGIONS
 from bidsglm.regions.values import RegionReader, UnitRegions
 from tests import tiny
 
@@ -79,8 +79,8 @@ def test_first_columns_are_the_contract_and_all_are_described(out: Path) -> None
     header = (out / TABLE).read_text().splitlines()[0].split("\t")
     assert header[:7] == ["contrast", "region", "label", "backend", "n_voxels", "effect", "t"]
     sidecar = json.loads((out / TABLE).with_suffix(".json").read_text())
-    assert header == list(VALUE_COLUMNS)
-    assert {key: sidecar[key]["Description"] for key in header} == VALUE_COLUMNS
+    assert header == list(REGIONS.names)
+    assert {key: sidecar[key]["Description"] for key in header} == {c.name: c.text for c in REGIONS.columns}
     assert sidecar["Atlas"].endswith("atlas.nii.gz")
     assert sidecar["EffectUnits"] == {"spm": "% of grand mean", "nilearn": "% of voxel mean"}
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bidsglm.agreement.roi_agreement import region_agreement
-from bidsglm.agreement.rois import VALUE_COLUMNS
+from bidsglm.outputs.region_tables import REGIONS
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
 
@@ -43,7 +43,7 @@ def group_regions(contrasts: tuple[str, ...] = ("go",), **changes: object) -> Gr
 def value_row(contrast: str, region: int, backend: str, **values: float) -> dict:
     """A row of a participant's table; what is not given is not defined."""
     texts = {"contrast": contrast, "region": region, "label": f"area {region}", "backend": backend}
-    row = dict.fromkeys(VALUE_COLUMNS, float("nan")) | {"n_voxels": 9} | values
+    row = dict.fromkeys(REGIONS.names, float("nan")) | {"n_voxels": 9} | values
     return row | texts | {"contrast_name": contrast}
 
 

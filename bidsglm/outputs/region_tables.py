@@ -1,0 +1,160 @@
+"""The tables of regions: values of a unit, those of all participants, and how the packages agree on them."""
+
+from dataclasses import replace
+
+from bidsglm.outputs.group_tables import of_participants
+from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.unit_tables import CONTRAST_NAME
+
+REMEDY = "make it again with --atlas"
+_EMPTY = "in a region without such voxels"
+_CONTRAST = Column("contrast", "label", "Label of the contrast, as in file names")
+_REGION = Column("region", "integer", "Number of the region in the atlas")
+
+REGIONS = Schema(
+    "<p>_desc-rois_metrics",
+    (
+        _CONTRAST,
+        _REGION,
+        Column("label", "text", "Name of the region in the labels file; its number where it has none"),
+        Column("backend", "label", "spm or nilearn"),
+        Column(
+            "n_voxels",
+            "integer",
+            "Voxels of the region inside the backend's analysis mask; the values are over these",
+        ),
+        Column(
+            "effect",
+            "number",
+            "Mean of the backend's effect map over these voxels",
+            missing=f"for F contrasts and {_EMPTY}",
+        ),
+        Column(
+            "t",
+            "number",
+            "Mean of the backend's t map over these voxels; not the t of the region's mean time series, "
+            "which is usually larger",
+            missing=f"for F contrasts and {_EMPTY}",
+        ),
+        Column(
+            "effect_sd",
+            "number",
+            "Standard deviation (n - 1) of the effect over these voxels",
+            missing="for F contrasts and with fewer than two such voxels",
+        ),
+        Column(
+            "F",
+            "number",
+            "Mean of the backend's F map over these voxels",
+            missing=f"for t contrasts and {_EMPTY}",
+        ),
+        Column(
+            "n_atlas_voxels",
+            "integer",
+            "Voxels of the region on the grid of the maps, inside the mask or not",
+        ),
+        Column(
+            "fraction",
+            "number",
+            "n_voxels / n_atlas_voxels",
+            missing="for a region without voxels on this grid",
+        ),
+        CONTRAST_NAME,
+    ),
+)
+GROUP_REGIONS = replace(of_participants("rois", REGIONS), remedy=REMEDY)
+
+_TOO_FEW = "with fewer than two participants, where nothing but rounding varies, and without the package"
+_CONCLUSIONS = {
+    "positive": "p < 0.05 and a mean above 0",
+    "negative": "p < 0.05 and a mean below 0",
+    "none": "p of 0.05 or above",
+}
+
+
+def _number(name: str, text: str, missing: str = _TOO_FEW) -> Column:
+    return Column(name, "number", text, missing=missing)
+
+
+def _one_sample(package: str, title: str) -> tuple[Column, ...]:
+    """Columns on a package's test against zero."""
+    return (
+        _number(
+            f"{package}_mean",
+            f"Mean over participants of {title}'s effect",
+            "without participants, and without the package",
+        ),
+        _number(
+            f"{package}_lower",
+            "Lower 95% confidence limit of the mean (t with n - 1 degrees of freedom)",
+        ),
+        _number(f"{package}_upper", "Upper 95% confidence limit of the mean"),
+        _number(f"{package}_t", f"One-sample t of {title}'s effect, n - 1 degrees of freedom"),
+        _number(f"{package}_p", "Its two-sided p, not corrected for the number of regions"),
+        _number(f"{package}_z", "The t as a standard normal z: beyond 1.96 where p < 0.05"),
+    )
+
+
+def _conclusion(package: str, title: str) -> Column:
+    text = f"{title}: positive or negative where p < 0.05, else none"
+    return Column(f"{package}_conclusion", "text", text, levels=_CONCLUSIONS, missing=_TOO_FEW)
+
+
+REGION_AGREEMENT = Schema(
+    "group/<g>_desc-roiAgreement_metrics",
+    (
+        _CONTRAST,
+        _REGION,
+        Column("label", "text", "Name of the region"),
+        Column(
+            "n",
+            "integer",
+            "Participants with an effect of both packages in this region; a participant with several "
+            "sessions counts once, with their mean",
+        ),
+        Column(
+            "same_conclusion",
+            "truth",
+            "Whether the one-sample tests of both packages come to the same conclusion",
+            missing=_TOO_FEW,
+        ),
+        _conclusion("spm", "SPM"),
+        _conclusion("nilearn", "nilearn"),
+        _number(
+            "z_shift",
+            "How much the choice of package matters: SPM's one-sample t as a standard normal z, minus "
+            "nilearn's. It does not depend on the units of the effects",
+        ),
+        _number("pearson_r", "Pearson correlation over participants; neither offset nor scale counts"),
+        _number(
+            "icc_a1",
+            "ICC(A,1), absolute agreement (McGraw & Wong 1996). Effects in different units (percent of the "
+            "grand mean, percent of the voxel's mean) make it low by their scale alone",
+        ),
+        _number("icc_a1_lower", "Lower 95% confidence limit of ICC(A,1)"),
+        _number("icc_a1_upper", "Upper 95% confidence limit of ICC(A,1)"),
+        _number(
+            "icc_c1",
+            "ICC(C,1), consistency (McGraw & Wong 1996): the mean difference does not count, the scale "
+            "still does",
+        ),
+        _number("icc_c1_lower", "Lower 95% confidence limit of ICC(C,1)"),
+        _number("icc_c1_upper", "Upper 95% confidence limit of ICC(C,1)"),
+        _number(
+            "bias",
+            "Mean of SPM minus nilearn over participants (Bland & Altman 1986)",
+            "without participants, and without the package",
+        ),
+        _number("bias_lower", "Lower 95% confidence limit of the bias (paired t)"),
+        _number("bias_upper", "Upper 95% confidence limit of the bias"),
+        _number("bias_t", "Paired t of SPM minus nilearn, n - 1 degrees of freedom"),
+        _number("bias_p", "Its two-sided p"),
+        _number("difference_sd", "Standard deviation (n - 1) over participants of SPM minus nilearn"),
+        _number("loa_lower", "Lower 95% limit of agreement: bias - 1.96 SD"),
+        _number("loa_upper", "Upper 95% limit of agreement: bias + 1.96 SD"),
+        *_one_sample("spm", "SPM"),
+        *_one_sample("nilearn", "nilearn"),
+        CONTRAST_NAME,
+    ),
+    remedy=REMEDY,
+)

@@ -34,9 +34,6 @@ MIN_RATED = 2
 """Participants that a variance takes."""
 
 
-"""Columns that say which region it is."""
-
-
 class OneSample(NamedTuple):
     """A mean tested against zero."""
 

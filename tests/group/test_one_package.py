@@ -8,8 +8,7 @@ import pytest
 from scipy import stats
 
 from bidsglm.cli import main
-from bidsglm.outputs.names import write_table
-from bidsglm.simulation.outcomes import COLUMNS
+from bidsglm.outputs.calibration_tables import CALIBRATION
 from tests import tiny
 from tests.finished import (
     AFFINE,
@@ -150,7 +149,7 @@ def test_calibrations_of_the_only_package_are_collected(tmp_path: Path) -> None:
         {**row, "contrast": "go"}
         for row in rows(dict.fromkeys(("white", "ar1", "surrogate", "physiological"), INFLATION))
     ]
-    write_table(out / name, list(COLUMNS), [[row[key] for key in COLUMNS] for row in made])
+    CALIBRATION.write(out / name, made)
     change_summary(out, "01", supplements={"calibration": {"files": [name]}})
     assert main([str(bids), str(out), "group", "-q"]) == 0
     assert (out / "group" / f"{NAME}_desc-calibration_metrics.tsv").exists()

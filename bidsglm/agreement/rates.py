@@ -22,6 +22,11 @@ TOLERANCE = 1.5
 KNOWN = 3.0
 """Factor beyond which the interval of a rate must not reach to say so."""
 
+MOST = 10_000
+"""Data sets beyond which nobody simulates."""
+GROWTH = 1.05
+"""Between two numbers of data sets that are tried."""
+
 Judgement = Literal["kept", "too many", "too few", "unsure"]
 
 
@@ -137,6 +142,55 @@ def judgement(found: IntervalEstimate, nominal: float) -> Judgement:
         return "too few"
     is_near = found.value <= TOLERANCE * nominal
     return "kept" if is_near and found.upper <= KNOWN * nominal else "unsure"
+
+
+def pooled(estimates: Sequence[IntervalEstimate]) -> IntervalEstimate:
+    """Mean of rates of independent participants, with the interval that theirs give it.
+
+    Notes
+    -----
+    The limits of a mean are recovered from those of its terms (G. Zou and A. Donner, Statistics in Medicine
+    27:1693-1702, 2008): mean - sqrt(sum (rate - lower)²) / n below, and alike above.
+
+    >>> [round(x, 3) for x in pooled([IntervalEstimate(0.05, 0.04, 0.08), IntervalEstimate(0.07, 0.06, 0.1)])]
+    [0.06, 0.053, 0.081]
+    >>> pooled([IntervalEstimate(0.05, 0.04, 0.08)])
+    IntervalEstimate(value=0.05, lower=0.04, upper=0.08)
+    """
+    known = [each for each in estimates if math.isfinite(each.value)]
+    if not known:
+        return UNKNOWN
+    n = len(known)
+    mean = sum(each.value for each in known) / n
+    below = math.sqrt(sum((each.value - each.lower) ** 2 for each in known)) / n
+    above = math.sqrt(sum((each.upper - each.value) ** 2 for each in known)) / n
+    return IntervalEstimate(mean, mean - below, mean + above)
+
+
+def enough(found: IntervalEstimate, nominal: float, n_datasets: int) -> int | None:
+    """Data sets with which a rate that stays as it is would be judged; None where even many would not do.
+
+    Its limits come nearer to it, as ratios, with the square root of the number of data sets.
+
+    >>> enough(IntervalEstimate(0.05, 0.01, 0.25), 0.05, 5)
+    11
+    >>> enough(IntervalEstimate(0.0751, 0.05, 0.1125), 0.05, 20) is None
+    True
+    """
+    number: float = n_datasets
+    while number <= MOST:
+        if judgement(_narrowed(found, math.sqrt(n_datasets / number)), nominal) != "unsure":
+            return math.ceil(number)
+        number = max(number * GROWTH, number + 1)
+    return None
+
+
+def _narrowed(found: IntervalEstimate, share: float) -> IntervalEstimate:
+    """The same rate with limits whose ratios to it are raised to a power; of a rate of 0, a smaller limit."""
+    if not found.value:
+        return IntervalEstimate(0.0, 0.0, found.upper * share**2)
+    lower, upper = ((limit / found.value) ** share * found.value for limit in (found.lower, found.upper))
+    return IntervalEstimate(found.value, lower, upper)
 
 
 def overall(judgements: Sequence[Judgement]) -> Judgement:

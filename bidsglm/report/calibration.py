@@ -1,17 +1,27 @@
 """What the calibration of a participant says, in words and in tables for the page."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bidsglm import packages
-from bidsglm.agreement.rates import IntervalEstimate, Judgement, judgement, overall
+from bidsglm.agreement.rates import IntervalEstimate, Judgement, judgement
 from bidsglm.report.drawing import Figure
+from bidsglm.report.trust import (
+    CONTROLS,
+    JUDGED,
+    STRICT,
+    TITLES,
+    Decision,
+    decision,
+    headline,
+    multiples,
+    names,
+    verb,
+)
 from bidsglm.report.wording import UNDEFINED, Row, number
 from bidsglm.simulation.outcomes import EFFECT_SIZES, FAMILYWISE, THRESHOLDS
 
-TITLES = {each.name: each.title for each in packages.every_analysis()}
 NOISE_TITLES = {
     "white": "white noise",
     "ar1": "AR(1) noise, each voxel's own coefficient",
@@ -20,15 +30,10 @@ NOISE_TITLES = {
 }
 OWN_NOISE = "surrogate"
 HARD_NOISE = "physiological"
-JUDGED = (0.05, 0.001)
-"""Thresholds at which an analysis must keep its rate."""
-STRICT = 0.001
 TYPICAL_EFFECT = 0.5
 """% signal change, at which sensitivities are compared."""
 SMALLEST = 1e-5
 """Rate that is told in digits; lower bounds of wide intervals are smaller than anybody reads."""
-LIKE = 0.03
-"""Difference of two sensitivities that is not worth a word."""
 MARKS: Mapping[Judgement, str] = {
     "kept": "",
     "too many": "too many",
@@ -74,10 +79,35 @@ class ContrastCalibration:
         """Names of the noise models, in order."""
         return tuple(dict.fromkeys(str(row["noise"]) for row in self.rows))
 
+    def decisions(self, noise: str = OWN_NOISE) -> tuple[Decision, ...]:
+        """What the simulations under a noise model decide of each analysis."""
+        if noise not in self.noises:
+            return ()
+        return tuple(
+            decision(
+                name, {p: rate(self.row(name, noise, 0.0, p)) for p in JUDGED}, self._datasets(name, noise)
+            )
+            for name in self.analyses
+        )
+
+    def _datasets(self, analysis: str, noise: str) -> int:
+        return int(float(self.row(analysis, noise, 0.0, STRICT)["n_datasets"]))
+
+    @property
+    def n_datasets(self) -> int:
+        """Simulated data sets without signal, of each noise model."""
+        return max((self._datasets(name, OWN_NOISE) for name in self.analyses), default=0)
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """Which analysis can be trusted, without rates: those stand in the table, with their intervals."""
+        return headline(self.decisions(), self.n_datasets)
+
     @property
     def verdict(self) -> tuple[str, ...]:
-        """Which analysis can be trusted, in sentences."""
-        return tuple(_verdict(self))
+        """Which analysis can be trusted, in sentences with their numbers."""
+        more = (*multiples(self.decisions()), *_robustness(self), *_sensitivity(self))
+        return (*self.headline, *(more if self.n_datasets > 1 else ()))
 
     @property
     def false_positives(self) -> tuple[Line, ...]:
@@ -95,10 +125,6 @@ class ContrastCalibration:
         key = (analysis, noise, size, threshold)
         names = ("analysis", "noise", "effect_size", "p_threshold")
         return next(row for row in self.rows if tuple(row[name] for name in names) == key)
-
-    def standing(self, analysis: str, noise: str) -> Judgement:
-        """Whether an analysis keeps its false-positive rates under a noise model."""
-        return overall([judgement(rate(self.row(analysis, noise, 0.0, p)), p) for p in JUDGED])
 
 
 @dataclass(frozen=True)
@@ -147,7 +173,12 @@ def percent(value: float) -> str:
     return f"{float(f'{100 * value:.2g}'):g}\N{NO-BREAK SPACE}%"
 
 
-def _interval(found: IntervalEstimate) -> str:
+def interval(found: IntervalEstimate) -> str:
+    """Limits of a rate in words.
+
+    >>> interval(IntervalEstimate(0.05, 0.04, 0.06)).replace("\N{NO-BREAK SPACE}", " ")
+    '4 to 6 %'
+    """
     if not math.isfinite(found.lower):
         return "no interval"
     return f"{percent(found.lower)} to {percent(found.upper)}".replace("\N{NO-BREAK SPACE}% to", " to")
@@ -163,13 +194,13 @@ def _false_positives(contrast: ContrastCalibration, noise: str) -> Iterator[Line
 
 
 def _judged(found: IntervalEstimate, nominal: float) -> Cell:
-    return Cell(percent(found.value), _interval(found), judgement(found, nominal))
+    return Cell(percent(found.value), interval(found), judgement(found, nominal))
 
 
 def _true_positives(contrast: ContrastCalibration, noise: str) -> Iterator[Line]:
     for size in EFFECT_SIZES:
         rows = [contrast.row(name, noise, size, STRICT) for name in contrast.analyses]
-        cells = tuple(Cell(percent(rate(r).value), _interval(rate(r)), "kept") for r in rows)
+        cells = tuple(Cell(percent(rate(r).value), interval(rate(r)), "kept") for r in rows)
         yield Line(noise, f"found of {size:g} % at p < {STRICT:g}", cells)
     rows = [contrast.row(name, noise, TYPICAL_EFFECT, STRICT) for name in contrast.analyses]
     yield Line(noise, f"area under ROC, {TYPICAL_EFFECT:g} %", tuple(_plain(row["auc"]) for row in rows))
@@ -195,68 +226,26 @@ def _signed(value: float) -> str:
     return f"{100 * value:+.1f}\N{NO-BREAK SPACE}%".replace("-", "\N{MINUS SIGN}")
 
 
-def _verdict(contrast: ContrastCalibration) -> Iterator[str]:
-    standing = {name: contrast.standing(name, OWN_NOISE) for name in contrast.analyses}
-    kept = [name for name, found in standing.items() if found in ("kept", "too few")]
-    inflated = [name for name, found in standing.items() if found == "too many"]
-    unsure = [name for name, found in standing.items() if found == "unsure"]
-    own = "On noise with each voxel's own measured spectrum"
-    if kept:
-        yield f"{own}, {_names(kept)} {_verb(kept, 'keeps', 'keep')} what a p value promises."
-    elif inflated:
-        yield f"{own}, no analysis is known to keep what a p value promises."
-    if inflated:
-        parts = [f"{TITLES[name]} {_times(contrast, name, OWN_NOISE)}" for name in inflated]
-        yield f"Too many false positives at p < {STRICT:g}: {_listed(parts)} as many as promised."
-    if unsure:
-        yield f"For {_names(unsure)} the simulated data sets leave it open; calibrate with more of them."
-    yield from _sensitivity(contrast, kept)
-    yield from _robustness(contrast, kept)
-
-
-def _sensitivity(contrast: ContrastCalibration, kept: Sequence[str]) -> Iterator[str]:
-    if not kept or not any(row["effect_size"] for row in contrast.rows):
-        return
-    found = {name: float(contrast.row(name, OWN_NOISE, TYPICAL_EFFECT, STRICT)["rate"]) for name in kept}
-    best = max(found, key=lambda name: found[name])
-    of = f"the voxels with a signal of {TYPICAL_EFFECT:g} % at p < {STRICT:g}"
-    like = [name for name in kept if found[best] - found[name] <= LIKE]
-    if len(like) > 1:
-        yield f"{_names(like)} find about the same share of {of}: {percent(found[best])}."
-    elif len(kept) > 1:
-        rest = ", ".join(f"{TITLES[name]} {percent(found[name])}" for name in kept if name != best)
-        yield f"Of these, {TITLES[best]} finds most of {of}: {percent(found[best])} ({rest})."
-    else:
-        yield f"It finds {percent(found[best])} of {of}."
-
-
-def _robustness(contrast: ContrastCalibration, kept: Sequence[str]) -> Iterator[str]:
-    fallen = [name for name in kept if contrast.standing(name, HARD_NOISE) == "too many"]
-    firm = [name for name in kept if contrast.standing(name, HARD_NOISE) in ("kept", "too few")]
-    if fallen:
-        parts = [f"{TITLES[name]} {_times(contrast, name, HARD_NOISE)}" for name in fallen]
-        yield f"Under stronger slow and physiological noise they would not all: {_listed(parts)} as many."
+def _robustness(contrast: ContrastCalibration) -> Iterator[str]:
+    """What slow and physiological noise changes of what was decided under the measured noise."""
+    own = {each.analysis: each.judgement for each in contrast.decisions(OWN_NOISE)}
+    hard = {each.analysis: each.judgement for each in contrast.decisions(HARD_NOISE)}
+    good = [name for name, found in own.items() if found in CONTROLS]
+    firm = [name for name in good if hard.get(name) in CONTROLS]
+    fallen = [name for name in good if hard.get(name) == "too many"]
+    under = "under slow and physiological noise"
     if firm:
-        yield f"{_names(firm)} {_verb(firm, 'does', 'do')} so under slow and physiological noise as well."
+        yield f"{names(firm)} {verb(firm, 'controls', 'control')} them {under} as well."
+    if fallen:
+        yield f"{names(fallen)} {verb(fallen, 'finds', 'find')} too many {under}."
 
 
-def _times(contrast: ContrastCalibration, name: str, noise: str) -> str:
-    found = float(contrast.row(name, noise, 0.0, STRICT)["rate"]) / STRICT
-    return f"{found:.0f} times" if found >= 10 else f"{found:.1f} times"
-
-
-def _names(names: Sequence[str]) -> str:
-    return _listed([TITLES[name] for name in names])
-
-
-def _listed(parts: Sequence[str]) -> str:
-    """Parts of a sentence.
-
-    >>> _listed(["a"]), _listed(["a", "b", "c"])
-    ('a', 'a, b and c')
-    """
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _verb(names: Sequence[str], one: str, many: str) -> str:
-    return one if len(names) == 1 else many
+def _sensitivity(contrast: ContrastCalibration) -> Iterator[str]:
+    """What those find that control false positives: more is a merit only there."""
+    good = [each.analysis for each in contrast.decisions(OWN_NOISE) if each.judgement in CONTROLS]
+    if not any(row["effect_size"] for row in contrast.rows):
+        return
+    of = f"the voxels with a signal of {TYPICAL_EFFECT:g} % at p < {STRICT:g}"
+    for name in good:
+        found = rate(contrast.row(name, OWN_NOISE, TYPICAL_EFFECT, STRICT))
+        yield f"{names([name])} finds {percent(found.value)} of {of} ({interval(found)})."

@@ -9,8 +9,6 @@ from bidsglm import packages
 from bidsglm.report.calibration import (
     NOISE_TITLES,
     OWN_NOISE,
-    STRICT,
-    TITLES,
     TYPICAL_EFFECT,
     ContrastCalibration,
 )
@@ -21,6 +19,7 @@ from bidsglm.report.drawing import (
     encoded,
     style,
 )
+from bidsglm.report.trust import STRICT, TITLES
 from bidsglm.report.wording import Row
 from bidsglm.simulation.outcomes import EFFECT_SIZES
 
@@ -86,8 +85,9 @@ def _pp_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figure:
         alt=f"p-p plots of {contrast.name} without signal under {len(contrast.noises)} kinds of noise.",
         caption=(
             "False positives without signal: the share of voxels that have a smaller p value than the one on"
-            " the horizontal axis. An analysis that keeps its promise lies on the grey diagonal; above it, it"
-            " finds what is not there more often than it says."
+            " the horizontal axis. An analysis whose p values are right lies on the grey diagonal; above it,"
+            " it"
+            " finds what is not there more often than p says."
         ),
     )
 

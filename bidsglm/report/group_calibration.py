@@ -1,21 +1,22 @@
-"""Over participants: which analysis keeps what its p values promise, and how it varies between them."""
+"""Over participants: which analysis controls false positives, and how this varies between them."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median
 from typing import NamedTuple
 
-from bidsglm.agreement.rates import TOLERANCE
+from bidsglm.agreement.rates import Judgement, judgement, pooled
 from bidsglm.report.calibration import (
-    JUDGED,
     NOISE_TITLES,
     OWN_NOISE,
-    TITLES,
     TYPICAL_EFFECT,
     ContrastCalibration,
+    interval,
     percent,
+    rate,
 )
+from bidsglm.report.trust import CONTROLS, JUDGED, TITLES, Decision, decision, headline, multiples
 from bidsglm.report.wording import Row
 from bidsglm.simulation.outcomes import THRESHOLDS
 
@@ -24,9 +25,13 @@ class Spread(NamedTuple):
     """A rate over participants."""
 
     text: str
+    """Mean over participants"""
+    interval: str
+    """Its 95 % interval"""
     range: str
-    too_many: bool
-    """Whether the median lies beyond the tolerance"""
+    """Smallest and largest of the participants'"""
+    judgement: Judgement
+    """By the rule of a single participant's page"""
 
 
 class SpreadLine(NamedTuple):
@@ -65,31 +70,46 @@ class GroupCalibration:
         """Labels of the contrasts, in order."""
         return tuple(dict.fromkeys(str(row["contrast"]) for row in self.rows))
 
-    def verdict(self, contrast: str) -> str:
-        """In how many participants each analysis keeps its promise under their own noise."""
-        own = [
-            ContrastCalibration(contrast, contrast, rows)
-            for of_one in self.people.values()
-            if (rows := tuple(row for row in of_one if row["contrast"] == contrast))
-        ]
-        parts = []
+    def of_each(self, contrast: str) -> tuple[ContrastCalibration, ...]:
+        """The participants' calibrations of a contrast."""
+        chosen = (tuple(r for r in rows if r["contrast"] == contrast) for rows in self.people.values())
+        return tuple(ContrastCalibration(contrast, contrast, rows) for rows in chosen if rows)
+
+    def decisions(self, contrast: str) -> tuple[Decision, ...]:
+        """What all simulations under the participants' own noise decide together, by the same rule."""
+        each = self.of_each(contrast)
+        found = []
         for name in self.analyses:
-            standing = [one.standing(name, OWN_NOISE) for one in own if name in one.analyses]
-            n_kept = sum(found in ("kept", "too few") for found in standing)
-            n_many = sum(found == "too many" for found in standing)
-            n_open = len(standing) - n_kept - n_many
-            open_text = f", open in {n_open}" if n_open else ""
-            parts.append(
-                f"{TITLES[name]} keeps its promise in {n_kept}, finds too much in {n_many}{open_text}"
+            own = [one for one in each if name in one.analyses]
+            rates = {p: pooled([rate(one.row(name, OWN_NOISE, 0.0, p)) for one in own]) for p in JUDGED}
+            found.append(decision(name, rates, sum(one.n_datasets for one in own)))
+        return tuple(found)
+
+    def n_datasets(self, contrast: str) -> int:
+        """Simulated data sets without signal, of each noise model and all participants."""
+        return sum(one.n_datasets for one in self.of_each(contrast))
+
+    def verdict(self, contrast: str) -> tuple[str, ...]:
+        """Which analysis can be trusted, decided from all participants, and how it is in each of them."""
+        decisions = self.decisions(contrast)
+        told = headline(decisions, self.n_datasets(contrast))
+        return (*told, *multiples(decisions), *self._one_by_one(contrast))
+
+    def _one_by_one(self, contrast: str) -> Iterator[str]:
+        each = self.of_each(contrast)
+        if len(each) < 2:
+            return
+        for name in self.analyses:
+            found = [d.judgement for one in each for d in one.decisions() if d.analysis == name]
+            n_good, n_many = sum(j in CONTROLS for j in found), sum(j == "too many" for j in found)
+            yield (
+                f"Taken one by one, {TITLES[name]} controls them in {n_good} of {len(found)} participants,"
+                " finds"
+                f" too many in {n_many}, and is not decided in {len(found) - n_good - n_many}."
             )
-        thresholds = " and ".join(f"{p:g}" for p in JUDGED)
-        return (
-            f"Of {len(own)} participant{'s' if len(own) != 1 else ''}, under noise with each voxel's own "
-            f"spectrum and at p < {thresholds}: {'; '.join(parts)}."
-        )
 
     def lines(self, contrast: str) -> tuple[SpreadLine, ...]:
-        """Median and range over participants of false and true positives."""
+        """Mean, interval and range over participants of false and true positives."""
         return tuple(self._lines(contrast))
 
     def _lines(self, contrast: str) -> Iterator[SpreadLine]:
@@ -99,20 +119,22 @@ class GroupCalibration:
                 yield SpreadLine(noise, f"p < {threshold:g}", cells)
             strict = THRESHOLDS[-1]
             cells = tuple(self._spread((contrast, noise, TYPICAL_EFFECT, strict), a) for a in self.analyses)
-            if any(cell.range for cell in cells):
+            if any(cell.interval for cell in cells):
                 yield SpreadLine(noise, f"found of {TYPICAL_EFFECT:g} % at p < {strict:g}", cells)
 
     def _spread(self, place: tuple[str, str, float, float], analysis: str) -> Spread:
         contrast, noise, size, threshold = place
         wanted = (analysis, noise, contrast, size, threshold)
         keys = ("analysis", "noise", "contrast", "effect_size", "p_threshold")
-        values = [
-            rate
+        found = [
+            rate(row)
             for row in self.rows
-            if tuple(row[key] for key in keys) == wanted and (rate := float(row["rate"])) == rate
+            if tuple(row[key] for key in keys) == wanted and math.isfinite(float(row["rate"]))
         ]
-        if not values:
-            return Spread("n/a", "", False)
-        middle = median(values)
-        ends = f"{percent(min(values))} to {percent(max(values))}"
-        return Spread(percent(middle), ends, not size and middle > TOLERANCE * threshold)
+        if not found:
+            return Spread("n/a", "", "", "kept")
+        mean, values = pooled(found), [each.value for each in found]
+        ends = f"{percent(min(values))} to {percent(max(values))}" if len(values) > 1 else ""
+        return Spread(
+            percent(mean.value), interval(mean), ends, "kept" if size else judgement(mean, threshold)
+        )

@@ -2,13 +2,13 @@
 
 from bidsglm.report import wording
 from bidsglm.report.calibration import NOISE_TITLES
-from bidsglm.report.calibration import TITLES as ANALYSIS_TITLES
 from bidsglm.report.group_report import GroupReport, plots, tiles
 from bidsglm.report.group_verdict import lead_sentence
 from bidsglm.report.references import cited
 from bidsglm.report.rendering import environment
 from bidsglm.report.rows_table import rows_table
 from bidsglm.report.step_bars import leading_svg
+from bidsglm.report.trust import TITLES as ANALYSIS_TITLES
 
 REFERENCES_OF_THE_VERDICT = ("Bowring et al., 2019",)
 

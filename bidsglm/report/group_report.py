@@ -109,7 +109,7 @@ class GroupUnit:
     shares: tuple[StepShares, ...] = ()
     """Attribution over participants; empty where nothing was attributed"""
     calibration: GroupCalibration | None = None
-    """Which analysis keeps its promise; none where nobody was calibrated"""
+    """Which analysis controls false positives; none where nobody was calibrated"""
     regions: GroupRegions | None = None
     methods: tuple[str, ...] = ()
     """Paragraphs"""

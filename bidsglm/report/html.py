@@ -9,7 +9,6 @@ from bidsglm.report import attribution
 from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import NOISE_TITLES, CalibrationReport
-from bidsglm.report.calibration import TITLES as ANALYSIS_TITLES
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
@@ -23,6 +22,7 @@ from bidsglm.report.rendering import About, environment, slug
 from bidsglm.report.rois import ParticipantRegions
 from bidsglm.report.standing import FILLED, StandingTable, is_arbitrary, standing, standing_table
 from bidsglm.report.standing import kind as kind_of
+from bidsglm.report.trust import TITLES as ANALYSIS_TITLES
 from bidsglm.report.units import Units
 from bidsglm.report.wording import Row
 
@@ -166,7 +166,7 @@ class UnitReport:
                 self.noise_figure,
                 self.findings,
                 tuple(dict.fromkeys(name for run in self.runs for name in run.confounds)),
-                self.calibration.contrasts[0].verdict if self.calibration else (),
+                self.calibration.contrasts[0].headline if self.calibration else (),
                 {slug(name): name for name in sections},
             )
         )

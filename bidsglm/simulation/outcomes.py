@@ -1,4 +1,4 @@
-"""Which analysis keeps its promise: false- and true-positive rates from analysed simulations.
+"""Which analysis can be trusted: false- and true-positive rates from analysed simulations.
 
 A data set without signal tells how often an analysis finds what is not there (its rate at a threshold p
 should be p) and how often any voxel passes the familywise threshold (it should be 0.05). A data set with

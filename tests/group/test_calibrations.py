@@ -1,4 +1,4 @@
-"""The group collects the participants' calibrations, and says in how many an analysis keeps its promise."""
+"""The group collects the participants' calibrations, and decides by the rule of a single page."""
 
 from pathlib import Path
 from typing import Any
@@ -62,19 +62,36 @@ def test_sessions_stand_behind_the_participant(tmp_path: Path) -> None:
     }
 
 
-def test_page_counts_participants_and_shows_medians_and_ranges(members: Members) -> None:
+def test_page_decides_from_all_and_counts_participants(members: Members) -> None:
     write_calibrations(members)
     found = read_group_calibration(members.output_dir, NAME)
     assert found is not None
-    text = found.verdict("go")
-    assert text.startswith("Of 3 participants")
-    assert "SPM AR(1) keeps its promise in 2, finds too much in 1;" in text
-    assert "SPM FAST keeps its promise in 3, finds too much in 0." in text
+    text = " ".join(found.verdict("go"))
+    assert found.n_datasets("go") == 60
+    assert "SPM FAST controls false positives." in text
+    assert (
+        "SPM AR(1) controls them in 2 of 3 participants, finds too many in 1, and is not decided in 0" in text
+    )
     line = next(line for line in found.lines("go") if (line.noise, line.what) == ("surrogate", "p < 0.05"))
+    cell = line.cells[found.analyses.index("spm-fast")]
+    assert (cell.text, cell.judgement) == ("5\N{NO-BREAK SPACE}%", "kept")
     cell = line.cells[found.analyses.index("spm-ar1")]
-    assert (cell.text, cell.too_many) == ("5\N{NO-BREAK SPACE}%", False)
     assert cell.range == "5\N{NO-BREAK SPACE}% to 25\N{NO-BREAK SPACE}%"
-    assert line.cells[found.analyses.index("ols")].too_many
+    assert line.cells[found.analyses.index("ols")].judgement == "too many"
+
+
+def test_group_of_one_decides_as_its_participant(tmp_path: Path) -> None:
+    write_calibrations(Members(tmp_path, ("01",), (unit(tmp_path, "01", 1.6),), {"01": ""}))
+    found = read_group_calibration(tmp_path, NAME)
+    assert found is not None
+    (alone,) = found.of_each("go")
+    assert found.verdict("go")[: len(alone.headline)] == alone.headline
+    assert [each.judgement for each in found.decisions("go")] == [e.judgement for e in alone.decisions()]
+    own = {(line.noise, line.what): line for line in alone.false_positives}
+    for line in found.lines("go"):
+        if (line.noise, line.what) in own:
+            of_one = [cell.judgement for cell in own[line.noise, line.what].cells]
+            assert [cell.judgement for cell in line.cells] == of_one
 
 
 def test_damaged_table_is_a_failure_too(members: Members) -> None:

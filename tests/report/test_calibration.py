@@ -1,4 +1,4 @@
-"""The page says in words which analysis keeps its promise, and marks the rates that do not."""
+"""The page says in words which analysis controls false positives, and marks the rates that do not."""
 
 from collections.abc import Callable, Mapping
 
@@ -56,18 +56,41 @@ def contrast(**options: object) -> ContrastCalibration:
     return ContrastCalibration("go", "go", rows(inflation, **options))  # type: ignore[arg-type]
 
 
-def test_verdict_names_those_that_keep_their_promise_and_by_how_much_others_do_not() -> None:
-    text = " ".join(contrast(power={"spm-ar1": 0.6, "spm-fast": 0.4}).verdict)
-    assert "SPM AR(1) and SPM FAST keep what a p value promises" in text
-    assert "least squares 8.0 times and nilearn AR(1) 4.0 times as many as promised" in text
-    assert "SPM AR(1) finds most" in text
-    assert "60\N{NO-BREAK SPACE}% (SPM FAST 40\N{NO-BREAK SPACE}%)" in text
+def test_verdict_names_those_that_control_false_positives_and_by_how_much_others_do_not() -> None:
+    made = contrast(power={"spm-ar1": 0.6, "spm-fast": 0.4})
+    assert made.headline == (
+        "SPM AR(1) and SPM FAST control false positives.",
+        "Least squares and nilearn AR(1) find too many.",
+    )
+    text = " ".join(made.verdict)
+    assert "least squares has 8.0 times as many as allowed (6.4 to 9.6 times)" in text
+    assert "nilearn AR(1) has 4.0 times as many as allowed (3.2 to 4.8 times)" in text
+    assert "SPM AR(1) finds 60\N{NO-BREAK SPACE}% of the voxels" in text
 
 
-def test_verdict_leaves_open_what_the_intervals_leave_open() -> None:
-    text = " ".join(contrast(width=1.0).verdict)
-    assert "leave it open; calibrate with more" in text
-    assert "keep" not in text
+def test_multiple_is_not_told_when_its_interval_holds_another_analysis() -> None:
+    wide = contrast(width=0.55)
+    assert "too many" in " ".join(wide.headline)
+    assert "least squares has" not in " ".join(wide.verdict)
+
+
+def test_headline_has_no_rates() -> None:
+    assert not any("%" in text for text in contrast(width=0.55).headline)
+
+
+def test_verdict_leaves_open_what_the_intervals_leave_open_and_says_how_many_would_do() -> None:
+    made = contrast(width=0.9)
+    text = " ".join(made.headline)
+    assert "Least squares: not decided with 20 data sets; about " in text
+    decided = {each.analysis: each for each in made.decisions()}
+    assert decided["ols"].judgement == "unsure"
+    assert 20 < (decided["ols"].needed or 0) < 1000
+
+
+def test_single_data_set_decides_nothing() -> None:
+    assert contrast(width=1.0).headline == (
+        "A single simulated data set decides nothing: calibrate with 20 or more.",
+    )
 
 
 def test_verdict_says_who_falls_under_harder_noise() -> None:
@@ -75,8 +98,8 @@ def test_verdict_says_who_falls_under_harder_noise() -> None:
     hard = {**INFLATION, "spm-ar1": 12.0}
     found = ContrastCalibration("go", "go", rows({**inflation, "physiological": hard}))
     text = " ".join(found.verdict)
-    assert "SPM AR(1) 12 times as many" in text
-    assert "SPM FAST does so under slow and physiological noise as well" in text
+    assert "SPM AR(1) finds too many under slow and physiological noise" in text
+    assert "SPM FAST controls them under slow and physiological noise as well" in text
 
 
 def test_rates_are_marked_in_the_table() -> None:
@@ -121,4 +144,4 @@ def test_figures_are_two_with_signal_and_one_without(
     alone = ContrastCalibration("go", "go", null)
     assert len(figures(alone)) == 1
     assert alone.true_positives("surrogate") == ()
-    assert "find" not in " ".join(alone.verdict)
+    assert "signal of" not in " ".join(alone.verdict)

@@ -1,0 +1,133 @@
+"""Which analysis can be trusted: decided and said in one way, of one participant as of many."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from bidsglm.agreement.rates import IntervalEstimate, Judgement, enough, judgement, overall
+from bidsglm.packages import every_analysis
+from bidsglm.report.judgements import listed
+
+TITLES: Mapping[str, str] = {each.name: each.title for each in every_analysis()}
+JUDGED = (0.05, 0.001)
+"""Thresholds at which the rate of false positives decides."""
+STRICT = 0.001
+USUAL = 20
+"""Data sets that are advised where one says nothing."""
+CONTROLS: tuple[Judgement, ...] = ("kept", "too few")
+
+
+class Decision(NamedTuple):
+    """What the simulations decide of one analysis."""
+
+    analysis: str
+    judgement: Judgement
+    needed: int | None
+    """Data sets with which it would be decided; None where even very many would not do"""
+    strict: IntervalEstimate
+    """False positives at p < 0.001"""
+
+
+def decision(analysis: str, rates: Mapping[float, IntervalEstimate], n_datasets: int) -> Decision:
+    """Decide by the rates of false positives at the thresholds that are judged.
+
+    Parameters
+    ----------
+    analysis
+        Its name.
+    rates
+        Threshold -> rate with its interval
+    n_datasets
+        That the rates are of.
+
+    >>> rates = {0.05: IntervalEstimate(0.06, 0.01, 0.2), 0.001: IntervalEstimate(0.001, 0.0008, 0.0012)}
+    >>> decision("spm-ar1", rates, 5)[1:3]
+    ('unsure', 9)
+    """
+    found = {p: judgement(rate, p) for p, rate in rates.items()}
+    needed: list[int | None] = [
+        enough(rates[p], p, n_datasets) for p, each in found.items() if each == "unsure"
+    ]
+    most = None if None in needed else max((n for n in needed if n), default=n_datasets)
+    return Decision(analysis, overall(list(found.values())), most, rates[STRICT])
+
+
+def headline(decisions: Sequence[Decision], n_datasets: int) -> tuple[str, ...]:
+    """Say which analyses control false positives, which do not, and what is not decided.
+
+    >>> one = Decision("spm-fast", "kept", 20, IntervalEstimate(0.001, 0.0008, 0.0012))
+    >>> headline([one, one._replace(analysis="spm-ar1", judgement="unsure", needed=57)], 20)
+    ('SPM FAST controls false positives.', 'SPM AR(1): not decided with 20 data sets; about 60 would.')
+    """
+    if not any(math.isfinite(each.strict.lower) for each in decisions):
+        return (f"A single simulated data set decides nothing: calibrate with {USUAL} or more.",)
+    return tuple(_headline(decisions, n_datasets))
+
+
+def _headline(decisions: Sequence[Decision], n_datasets: int) -> Iterator[str]:
+    controlled = [each.analysis for each in decisions if each.judgement in CONTROLS]
+    inflated = [each.analysis for each in decisions if each.judgement == "too many"]
+    if controlled:
+        yield f"{names(controlled)} {verb(controlled, 'controls', 'control')} false positives."
+    if inflated:
+        yield f"{names(inflated)} {verb(inflated, 'finds', 'find')} too many."
+    undecided = [each for each in decisions if each.judgement == "unsure"]
+    for needed in dict.fromkeys(each.needed for each in undecided):
+        group = [each.analysis for each in undecided if each.needed == needed]
+        yield f"{names(group)}: not decided with {n_datasets} data sets; {_would(needed)}."
+
+
+def _would(needed: int | None) -> str:
+    if needed is None:
+        return "the rate lies at the edge of what is tolerated, so that even many more would not"
+    step = 10 ** max(1, math.floor(math.log10(needed)) - 1) if needed >= USUAL else 1
+    return f"about {math.ceil(needed / step) * step:,} would"
+
+
+def multiples(decisions: Sequence[Decision]) -> tuple[str, ...]:
+    """How many times as many false positives an analysis has as p < 0.001 allows, with the interval.
+
+    Only of those that find too many, and whose interval holds no other analysis's rate.
+
+    >>> far = Decision("ols", "too many", 20, IntervalEstimate(0.008, 0.006, 0.01))
+    >>> near = Decision("spm-ar1", "kept", 20, IntervalEstimate(0.001, 0.0008, 0.0012))
+    >>> multiples([far, near])
+    ('At p < 0.001, least squares has 8.0 times as many as allowed (6.0 to 10 times).',)
+    >>> multiples([far, near._replace(strict=IntervalEstimate(0.007, 0.001, 0.02))])
+    ()
+    """
+    return tuple(
+        f"At p < {STRICT:g}, {TITLES[each.analysis]} has {_times(each.strict.value)} times as many as allowed"
+        f" ({_times(each.strict.lower)} to {_times(each.strict.upper)} times)."
+        for each in decisions
+        if each.judgement == "too many"
+        and not any(
+            each.strict.lower <= other.strict.value <= each.strict.upper
+            for other in decisions
+            if other is not each
+        )
+    )
+
+
+def _times(rate: float) -> str:
+    times = rate / STRICT
+    return f"{times:.0f}" if times >= 9.95 else f"{times:.1f}"
+
+
+def names(analyses: Sequence[str]) -> str:
+    """Analyses in words.
+
+    >>> names(["ols", "spm-ar1"])
+    'Least squares and SPM AR(1)'
+    """
+    text = listed([TITLES[name] for name in analyses])
+    return text if text.startswith("nilearn") else text[:1].upper() + text[1:]
+
+
+def verb(analyses: Sequence[str], one: str, many: str) -> str:
+    """Form of a verb.
+
+    >>> verb(["ols"], "finds", "find")
+    'finds'
+    """
+    return one if len(analyses) == 1 else many

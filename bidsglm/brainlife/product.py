@@ -7,6 +7,7 @@ and what has no room is left out.
 import base64
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ MAX_BYTES = 12_000
 PICTURE_WIDTH = 280
 """Pixels; with 8 colours about 6 kB."""
 PICTURE_COLOURS = 8
+SMOOTH = Image.Resampling.LANCZOS
 DIGITS = 4
 
 
@@ -142,7 +144,7 @@ def _figures(output_dir: Path, finished: Sequence[Item]) -> Iterator[Item]:
         ]
         if bars:
             yield _bar_chart(f"{summary['prefix']}: what makes the maps of {contrast['name']} differ", bars)
-        stem = f"{summary['prefix']}_contrast-{contrast['label']}_stat-{contrast['test']}_desc-maps.png"
+        stem = f"{summary['prefix']}_contrast-{contrast['label']}_stat-{contrast['test']}_desc-maps.svg"
         picture = output_dir / f"sub-{summary['participant']}" / "figures" / stem
         if picture.exists():
             yield _thumbnail(picture, f"{summary['prefix']}: {contrast['test']} maps of {contrast['name']}")
@@ -157,10 +159,18 @@ def _bar_chart(name: str, rows: Sequence[Row]) -> Item:
 
 
 def _thumbnail(path: Path, name: str) -> Item:
-    """A picture, small and in few colours."""
-    with Image.open(path) as image:
-        size = (PICTURE_WIDTH, round(image.height * PICTURE_WIDTH / image.width))
-        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(PICTURE_COLOURS)
+    """The rows of slices of a drawing, small and in few colours."""
+    found = re.findall(rb'href="data:image/png;base64,([^"]+)"', path.read_bytes())
+    pictures = [Image.open(io.BytesIO(base64.b64decode(each))) for each in found]
+    rows = [picture.convert("RGB") for picture in pictures if picture.width > picture.height]
+    # small ones grow by whole pixels, which cost no bytes
+    width = max(PICTURE_WIDTH // rows[0].width, 1) * rows[0].width
+    width, how = (width, Image.Resampling.NEAREST) if width <= PICTURE_WIDTH else (PICTURE_WIDTH, SMOOTH)
+    size = (width, round(rows[0].height * width / rows[0].width))
+    whole = Image.new("RGB", (size[0], size[1] * len(rows)))
+    for i, row in enumerate(rows):
+        whole.paste(row.resize(size, how), (0, i * size[1]))
+    small = whole.quantize(PICTURE_COLOURS)
     buffer = io.BytesIO()
     small.save(buffer, "PNG", optimize=True)
     return {"type": "image/png", "name": name, "base64": base64.b64encode(buffer.getvalue()).decode()}

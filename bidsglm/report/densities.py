@@ -1,32 +1,24 @@
 """Voxels of two maps against each other: scatter, Bland-Altman plot, histogram."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bidsglm import packages
 from bidsglm.agreement.coefficients import limits_of_agreement, principal_axis
 from bidsglm.model import Floats
-from bidsglm.report.drawing import (
-    FAINT,
-    HIGHLIGHT,
-    Figure,
-    canvas,
-    density_colours,
-    encoded,
-    style,
-)
+from bidsglm.report import colours, svg
+from bidsglm.report.charts import Axes, Extent, frame
+from bidsglm.report.drawing import HIGHLIGHT, Figure
 from bidsglm.report.maps import ContrastImages
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
-
-Extent = tuple[float, float, float, float]
 FAR_FROM_IDENTITY = 4.0
 """Ratio of the two maps' ranges from which one scale for both axes would flatten the cloud to a line."""
 BINS = 120
+CELLS = 100
+"""Of a density, along each axis"""
+PANEL, SQUARE, FLAT = 490.0, 330.0, 250.0
+"""Units of a picture: width of a panel; height of a scatter and of the others"""
 SPREADS: Mapping[str, str] = {
     "t": "Without any effect and with a true noise model, t has a standard deviation of about 1.",
     "F": "Without any effect and with a true noise model, F has a mean of about 1.",
@@ -36,21 +28,19 @@ SPREADS: Mapping[str, str] = {
 def scatter_figure(images: ContrastImages) -> Figure:
     """Density of voxels, SPM against nilearn, with identity and total least squares line."""
     names = [name for name in ("effect", images.test) if name in images.maps]
-    with style():
-        drawing, panels = _panels(len(names), height=4.1)
-        for (axes, bar), name in zip(panels, names, strict=True):
-            _draw_scatter(axes, bar, *_inside(images, name))
-            axes.set_title(name)
-            units = images.effect_units if name == "effect" else {}
-            axes.set_xlabel(_axis_label("nilearn", name, units))
-            axes.set_ylabel(_axis_label("spm", name, units))
-        content = encoded(drawing, "png")
+    parts: list[str] = []
+    for i, name in enumerate(names):
+        units = images.effect_units if name == "effect" else {}
+        labels = (name, _axis_label("nilearn", name, units), _axis_label("spm", name, units))
+        parts += _scatter(_inside(images, name), PANEL * i, labels)
+    alt = f"Density scatter of {' and '.join(names)} of {images.name}, SPM against nilearn."
     return Figure(
-        name=f"contrast-{images.label}_desc-scatter.png",
-        content=content,
-        alt=f"Density scatter of {' and '.join(names)} of {images.name}, SPM against nilearn.",
+        name=f"contrast-{images.label}_desc-scatter.svg",
+        content=svg.document(PANEL * len(names), SQUARE + 85, alt, parts),
+        alt=alt,
+        title="scatter",
         caption=(
-            "Each voxel of both masks, nilearn's value across and SPM's up; darker hexagons hold more voxels"
+            "Each voxel of both masks, nilearn's value across and SPM's up; stronger squares hold more voxels"
             " (logarithmic). Dashed: identity, where both packages say the same. Solid: total least squares"
             " line. A cloud along a steeper or flatter line is a difference of scale, its width is"
             " disagreement from voxel to voxel. Where the scales differ more than fourfold, each axis has"
@@ -70,36 +60,6 @@ def _axis_label(backend: str, name: str, units: Mapping[str, str]) -> str:
     return f"{packages.title(backend)} {name}{unit}"
 
 
-def _panels(n_panels: int, height: float) -> tuple["Canvas", list[tuple["Axes", "Axes"]]]:
-    """Place square-ish axes in a row, each with a narrow one for its colour bar (inches)."""
-    wide, left, bottom, size = 4.9, 0.8, 0.55, 3.15
-    total = wide * n_panels
-    # placed by hand, as matplotlib's layout engine takes longer than all the drawing
-    drawing = canvas(total, height, layout=None)
-    tall = (height - bottom - 0.4) / height
-    panels = []
-    for start in np.arange(n_panels) * wide + left:
-        axes = drawing.add_axes((start / total, bottom / height, size / total, tall))
-        bar = drawing.add_axes(
-            ((start + size + 0.1) / total, bottom / height + 0.2 * tall, 0.1 / total, 0.6 * tall)
-        )
-        panels.append((axes, bar))
-    return drawing, panels
-
-
-def _hexagons(axes: "Axes", bar: "Axes", values: tuple[Floats, Floats], extent: Extent) -> None:
-    if not len(values[0]):
-        bar.set_axis_off()
-        return
-    look: dict[str, Any] = {"bins": "log", "mincnt": 1, "cmap": density_colours(), "linewidths": 0}
-    counts = axes.hexbin(*values, gridsize=55, extent=extent, **look)
-    scale = axes.figure.colorbar(counts, cax=bar, format="{x:,.0f}")
-    scale.minorticks_off()
-    scale.set_label("voxels", color=FAINT)
-    scale.outline.set_visible(False)
-    bar.tick_params(labelsize=7, length=2)
-
-
 def _padded(values: Floats) -> tuple[float, float]:
     if not len(values):
         return -1.0, 1.0
@@ -107,39 +67,48 @@ def _padded(values: Floats) -> tuple[float, float]:
     return float(values.min()) - margin, float(values.max()) + margin
 
 
-def _draw_scatter(axes: "Axes", bar: "Axes", x: Floats, y: Floats) -> None:
+def _density(axes: Axes, x: Floats, y: Floats) -> list[str]:
+    """Cells of the plane, the more voxels the more opaque, and the number in the fullest."""
+    if not len(x):
+        return []
+    (left, right), (low, high) = axes.across, axes.up
+    counts = np.histogram2d(y, x, CELLS, ((low, high), (left, right)))[0]
+    fullest = f"fullest cell: {counts.max():,.0f} voxels"
+    return [
+        svg.picture(colours.densities(counts), *axes.place),
+        svg.text(axes.place.x + axes.place.width, axes.place.y - 8, fullest, text_anchor="end", font_size=10),
+    ]
+
+
+def _scatter(values: tuple[Floats, Floats], left: float, labels: tuple[str, str, str]) -> list[str]:
+    x, y = values
     across, up = _padded(x), _padded(y)
     ratio = (up[1] - up[0]) / (across[1] - across[0])
     if 1 / FAR_FROM_IDENTITY < ratio < FAR_FROM_IDENTITY:
         across = up = min(across[0], up[0]), max(across[1], up[1])
-        axes.set_aspect("equal")
-    _hexagons(axes, bar, (x, y), (*across, *up))
-    axes.axline((0, 0), slope=1, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), label="identity")
-    line = principal_axis(x, y)
-    if np.isfinite(line.slope):
-        look: dict[str, Any] = {
-            "color": HIGHLIGHT,
-            "linewidth": 1.4,
-            "label": f"fitted, slope {line.slope:.3g}",
-        }
-        axes.axline((0, line.intercept), slope=line.slope, **look)
-    axes.set(xlim=across, ylim=up)
-    axes.legend(loc="upper left", frameon=False, fontsize=8)
+    axes = Axes(Extent(left + 75, 30, SQUARE, SQUARE), across, up)
+    parts = [*frame(axes, *labels), *_density(axes, x, y), axes.slope(0, 1, stroke_dasharray="5 4")]
+    lines = [("currentColor", "5 4", "identity")]
+    fitted = principal_axis(x, y)
+    if np.isfinite(fitted.slope):
+        parts.append(axes.slope(fitted.intercept, fitted.slope, stroke=HIGHLIGHT, stroke_width=1.6))
+        lines.append((HIGHLIGHT, "", f"fitted, slope {fitted.slope:.3g}"))
+    return [*parts, *axes.legend(lines)]
 
 
 def bland_altman_figure(images: ContrastImages) -> Figure:
     """Difference against mean of the two packages, with mean difference and limits of agreement."""
     names = [name for name in ("effect", images.test) if name in images.maps]
-    with style():
-        drawing, panels = _panels(len(names), height=3.4)
-        for (axes, bar), name in zip(panels, names, strict=True):
-            _draw_bland_altman(axes, bar, *_inside(images, name))
-            axes.set(title=name, xlabel=f"mean of both, {name}", ylabel="SPM − nilearn")
-        content = encoded(drawing, "png")
+    parts: list[str] = []
+    for i, name in enumerate(names):
+        labels = (name, f"mean of both, {name}", "SPM − nilearn")
+        parts += _bland_altman(_inside(images, name), PANEL * i, labels)
+    alt = f"Bland-Altman plot of {' and '.join(names)} of {images.name}."
     return Figure(
-        name=f"contrast-{images.label}_desc-blandaltman.png",
-        content=content,
-        alt=f"Bland-Altman plot of {' and '.join(names)} of {images.name}.",
+        name=f"contrast-{images.label}_desc-blandaltman.svg",
+        content=svg.document(PANEL * len(names), FLAT + 85, alt, parts),
+        alt=alt,
+        title="Bland-Altman plot",
         caption=(
             "Bland-Altman plot: the difference SPM minus nilearn against the mean of both, for each voxel of"
             " both masks. Solid: mean difference. Dashed: limits of agreement, between which 95 % of"
@@ -148,20 +117,23 @@ def bland_altman_figure(images: ContrastImages) -> Figure:
     )
 
 
-def _draw_bland_altman(axes: "Axes", bar: "Axes", x: Floats, y: Floats) -> None:
+def _bland_altman(values: tuple[Floats, Floats], left: float, labels: tuple[str, str, str]) -> list[str]:
+    x, y = values
     mean, difference = (x + y) / 2, y - x
-    across, up = _padded(mean), float(np.abs(difference).max(initial=0)) * 1.3 or 1.0
-    _hexagons(axes, bar, (mean, difference), (*across, -up, up))
-    axes.set(xlim=across, ylim=(-up, up))
-    axes.axhline(0, color=FAINT, linewidth=0.6)
+    top = float(np.abs(difference).max(initial=0)) * 1.3 or 1.0
+    axes = Axes(Extent(left + 75, 30, PANEL - 100, FLAT), _padded(mean), (-top, top))
+    parts = [*frame(axes, *labels), *_density(axes, mean, difference), axes.slope(0, 0, opacity=0.6)]
     limits = limits_of_agreement(x, y)
-    if np.isfinite(limits.mean_difference):
-        look: dict[str, Any] = {"color": HIGHLIGHT, "linewidth": 1.2}
-        axes.axhline(limits.mean_difference, label=f"mean {limits.mean_difference:.3g}", **look)
-        label = f"limits {limits.lower:.3g}, {limits.upper:.3g}"
-        axes.axhline(limits.lower, linestyle="--", label=label, **look)
-        axes.axhline(limits.upper, linestyle="--", **look)
-        axes.legend(loc="upper left", frameon=False, fontsize=8, ncols=2)
+    if not np.isfinite(limits.mean_difference):
+        return parts
+    parts.append(axes.slope(limits.mean_difference, 0, stroke=HIGHLIGHT, stroke_width=1.4))
+    for limit in (limits.lower, limits.upper):
+        parts.append(axes.slope(limit, 0, stroke=HIGHLIGHT, stroke_width=1.2, stroke_dasharray="5 4"))
+    lines = [
+        (HIGHLIGHT, "", f"mean {limits.mean_difference:.3g}".replace("-", "−")),
+        (HIGHLIGHT, "5 4", f"limits {limits.lower:.3g}, {limits.upper:.3g}".replace("-", "−")),
+    ]
+    return [*parts, *axes.legend(lines)]
 
 
 def histogram_figure(images: ContrastImages) -> Figure:
@@ -169,23 +141,23 @@ def histogram_figure(images: ContrastImages) -> Figure:
     x, y = _inside(images, images.test)
     ends = _padded(np.concatenate([x, y]))
     edges = np.linspace(*ends, BINS + 1)
-    with style():
-        drawing = canvas(9.8, 2.9, layout=None)
-        axes = drawing.add_axes((0.8 / 9.8, 0.19, 8.8 / 9.8, 0.77))
-        for name, values in (("nilearn", x), ("spm", y)):
-            colour = packages.colour(name)
-            counts = np.histogram(values, edges)[0]
-            axes.stairs(counts, edges, color=colour, linewidth=1.6, label=packages.title(name))
-            axes.stairs(counts, edges, color=colour, fill=True, alpha=0.12)
-        axes.set_yscale("symlog", linthresh=1)
-        axes.set(xlim=ends, ylim=(0, None), xlabel=images.test, ylabel="voxels")
-        axes.yaxis.set_major_formatter("{x:,.0f}")
-        axes.legend(loc="upper right", frameon=False)
-        content = encoded(drawing, "png")
+    counts = {name: np.histogram(values, edges)[0] for name, values in (("nilearn", x), ("spm", y))}
+    largest = max(int(each.max(initial=0)) for each in counts.values())
+    axes = Axes(Extent(75, 30, 2 * PANEL - 100, 200), ends, (0.0, float(np.log10(1 + max(largest, 9)))))
+    decades = [0, *(10**k for k in range(int(axes.up[1]) + 1))]
+    marks = [(float(np.log10(1 + n)), f"{n:,}") for n in decades]
+    parts = frame(axes, "", images.test, "voxels", marks)
+    for name, each in counts.items():
+        colour = packages.colour(name)
+        steps = axes.stairs(edges, np.log10(1 + each))
+        parts.append(svg.path(steps, stroke=colour, stroke_width=1.6, fill=colour, fill_opacity=0.12))
+    parts += axes.legend([(packages.colour(name), "", packages.title(name)) for name in counts], right=True)
+    alt = f"Histograms of SPM's and nilearn's {images.test} values of {images.name} over the same voxels."
     return Figure(
-        name=f"contrast-{images.label}_stat-{images.test}_desc-histogram.png",
-        content=content,
-        alt=f"Histograms of SPM's and nilearn's {images.test} values of {images.name} over the same voxels.",
+        name=f"contrast-{images.label}_stat-{images.test}_desc-histogram.svg",
+        content=svg.document(2 * PANEL, 285, alt, parts),
+        alt=alt,
+        title="histogram",
         caption=(
             f"How many voxels have which {images.test}, over the voxels of both masks; the height is"
             " logarithmic, so that the few voxels of the tails show. A wider histogram means larger values"

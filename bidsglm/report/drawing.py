@@ -14,7 +14,6 @@ import numpy as np
 from bidsglm import packages
 
 if TYPE_CHECKING:
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure as Canvas
     from PIL.Image import Image
 
@@ -66,6 +65,13 @@ class Figure(NamedTuple):
     """What it shows, for those who cannot see it."""
     caption: str
     """How to read it."""
+    title: str = ""
+    """In a word or two, where the caption stands elsewhere."""
+
+    @property
+    def is_plate(self) -> bool:
+        """Whether it is an SVG that takes the colours of the page that it stands in."""
+        return b'class="plate"' in self.content[:200]
 
 
 @contextmanager
@@ -109,22 +115,3 @@ def _pixels(drawing: "Canvas") -> "Image":
     agg.draw()
     whole = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
     return whole.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-
-
-def activation_colours(signed: bool = True) -> "Colormap":
-    """Cold for negative, hot for positive, fading into the anatomy around zero; unsigned: hot only."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    stops = ("#b8f3ff", "#3fb4f5", "#1f5fd0", "#1b2a6b", "#6b1b1b", "#d9381e", "#f9a11b", "#fff3a6")
-    ramp = LinearSegmentedColormap.from_list("activation", stops)(np.linspace(0, 1, 256))
-    # opaque from half the range on, so that small values neither vanish nor hide the brain
-    ramp[:, 3] = np.clip(np.abs(np.linspace(-2, 2, 256)), 0, 1)
-    return LinearSegmentedColormap.from_list("activation", ramp if signed else ramp[128:])
-
-
-def density_colours() -> "Colormap":
-    """Light to dark, the lightest still visible on white."""
-    import matplotlib as mpl
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap(mpl.colormaps["YlGnBu"](np.linspace(0.22, 1, 256)))

@@ -41,11 +41,10 @@ LETTER = 0.065
 
 def contrast_figures(images: ContrastImages) -> tuple[Figure, ...]:
     """All figures of a contrast: maps, and with two backends scatter, Bland-Altman plot and histogram."""
-    with style():
-        maps = tuple(maps_figure(images, stat) for stat in (images.test, "effect") if stat in images.maps)
-        if len(images.backends) < 2:
-            return maps
-        return (*maps, scatter_figure(images), bland_altman_figure(images), histogram_figure(images))
+    maps = tuple(maps_figure(images, stat) for stat in (images.test, "effect") if stat in images.maps)
+    if len(images.backends) < 2:
+        return maps
+    return (*maps, scatter_figure(images), bland_altman_figure(images), histogram_figure(images))
 
 
 def design_figure(designs: Mapping[str, DesignMatrix], run: str = "") -> Figure:

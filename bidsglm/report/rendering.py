@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bidsglm import packages
 from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.report import attribution, cluster_tables, diagnosis_tables, judgements, steps, wording
-from bidsglm.report.drawing import Figure
+from bidsglm.report.drawing import FAINT, INK, Figure
 from bidsglm.report.steps import STEP_TEXTS
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+ON_DARK = {INK: "#e6e9ed", FAINT: "#a3adb8"}
+"""Colours of text and lines on a dark page."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,28 @@ def data_uri(figure: Figure) -> str:
     'data:image/svg+xml;base64,PHN2Zy8+'
     """
     kind = MEDIA_TYPES[Path(figure.name).suffix]
-    return f"data:{kind};base64,{base64.b64encode(figure.content).decode('ascii')}"
+    content = _on_any_ground(figure.content) if kind == MEDIA_TYPES[".svg"] else figure.content
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _on_any_ground(drawing: bytes) -> bytes:
+    """Let matplotlib's SVG stand on the page's own ground, in ink that is seen on it."""
+    text = drawing.decode().replace("fill: #ffffff", "fill: none")
+    for i, colour in enumerate(ON_DARK):
+        text = text.replace(colour, f"var(--c{i})")
+    light, dark = (
+        "".join(f"--c{i}: {colour};" for i, colour in enumerate(colours))
+        for colours in (ON_DARK, ON_DARK.values())
+    )
+    look = f":root {{{light}}} @media (prefers-color-scheme: dark) {{ :root {{{dark}}} }}"
+    return text.replace("<defs>", f"<defs><style>{look}</style>", 1).encode()
+
+
+def inline(figure: Figure) -> str:
+    """The markup of a plate, which holds no text that is not escaped."""
+    from markupsafe import Markup
+
+    return Markup(figure.content.decode().replace(' xmlns="http://www.w3.org/2000/svg"', "", 1))
 
 
 def csp_hash(text: str) -> str:
@@ -78,6 +101,7 @@ def environment() -> "Environment":
     environment.filters |= {
         "number": wording.number,
         "data_uri": data_uri,
+        "inline": inline,
         "slug": slug,
         "csp_hash": csp_hash,
     }

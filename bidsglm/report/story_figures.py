@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.model import Floats, Mask
-from bidsglm.report.drawing import Figure, encoded, style
-from bidsglm.report.maps import Layer, colour_limit, slice_rows
+from bidsglm.report.drawing import Figure
+from bidsglm.report.maps import colour_limit
+from bidsglm.report.plates import Layer, slice_rows
 from bidsglm.report.slices import view
 
-TITLES_WIDTH = 0.55
-"""Inches; titles of two lines."""
+TITLES_WIDTH = 44.0
+"""Of titles of two lines"""
 
 
 class Panel(NamedTuple):
@@ -40,15 +41,13 @@ def story_figure(panels: Sequence[Panel], inside: Mask, background: Floats, affi
         shown = [(title, np.where(inside, values, np.nan)) for title, values in panel.maps]
         limit = colour_limit([values for _, values in shown])
         layers += [Layer(title, values, limit) for title, values in shown]
-    with style():
-        content = encoded(
-            slice_rows(layers, background, view(inside, affine, [layers[-1].values]), TITLES_WIDTH), "png"
-        )
     titles = ", ".join(layer.title.replace("\n", " ") for layer in layers)
+    alt = f"Effect maps on the same axial slices, from top to bottom: {titles}."
+    of = view(inside, affine, [layers[-1].values])
     return Figure(
-        name="desc-story.png",
-        content=content,
-        alt=f"Effect maps on the same axial slices, from top to bottom: {titles}.",
+        name="desc-story.svg",
+        content=slice_rows(layers, background, of, alt, TITLES_WIDTH),
+        alt=alt,
         caption=(
             "Effects of movement in percent: as it was done, after both repairs, and the change of signal"
             " that was simulated. Colours fade out towards zero; each pair of packages shares a scale, the"

@@ -1,0 +1,140 @@
+"""Small pictures of a contrast: the slice of its peak in both packages, and glass brains."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.model import Floats, Mask
+from bidsglm.report import colours, svg
+from bidsglm.report.drawing import Figure
+from bidsglm.report.maps import ContrastImages, layers_of
+from bidsglm.report.plates import Layer, Place, scale_below, sides
+from bidsglm.report.slices import View, heights, montage, pixel_aspect, reoriented, reoriented_affine, view
+
+PANEL = 250.0
+"""Width of a panel"""
+BRAIN = 200.0
+"""Height of a glass brain"""
+SPACE = 16.0
+HEAD = 22.0
+PLANES = ("axial", "coronal", "sagittal")
+OUTLINE = "#8d99a6"
+"""Told apart from white and from black"""
+GLASS_SHADE = 0.10
+
+
+def _through_the_peak(images: ContrastImages) -> View:
+    """The axial slice that holds the largest value of the first package."""
+    first = images.maps[images.test][images.backends[0]]
+    peak = np.where(images.masks[images.backends[0]], np.nan_to_num(first), np.nan)
+    return view(images.either, images.affine, [peak], n_slices=1)
+
+
+def _pixels(layer: Layer, background: Floats, of: View) -> NDArray[np.uint8]:
+    below = colours.greys(montage(np.nan_to_num(background), of))
+    return colours.painted(montage(layer.values, of), layer.limit, layer.signed, below)
+
+
+def thumbnail(images: ContrastImages) -> str:
+    """The slice of the peak in both packages and their difference, as the address of a picture."""
+    of = _through_the_peak(images)
+    return svg.png_address(
+        np.concatenate([_pixels(each, images.background, of) for each in layers_of(images)], axis=1)
+    )
+
+
+def peak_figure(images: ContrastImages) -> Figure:
+    """Both maps and their difference on the slice of the peak, large enough to be the first thing seen."""
+    of, layers = _through_the_peak(images), layers_of(images)
+    below = montage(images.background, of)
+    height = PANEL * below.shape[0] * pixel_aspect(of) / below.shape[1]
+    parts = []
+    for i, layer in enumerate(layers):
+        place = Place(i * (PANEL + SPACE), HEAD, PANEL, height)
+        title = svg.text(place.x + PANEL / 2, 15, layer.title, text_anchor="middle", font_weight="bold")
+        picture = svg.picture(_pixels(layer, images.background, of), *place)
+        parts += [title, picture, *sides(of, place), *scale_below(layer, place)]
+    z = f"{heights(of)[0]:.0f}".replace("-", "−")
+    of_what = " and ".join(layer.title for layer in layers[:2])
+    alt = f"{images.name}: {of_what} on the axial slice z = {z} mm"
+    alt += ", and their difference." if len(layers) > 2 else "."
+    return Figure(
+        name=f"contrast-{images.label}_stat-{images.test}_desc-peak.svg",
+        content=svg.document(len(layers) * (PANEL + SPACE) - SPACE, HEAD + height + 34, alt, parts),
+        alt=alt,
+        caption=f"The {images.test} maps of {images.name} at z = {z} mm, where the first one is largest.",
+        title="peak",
+    )
+
+
+def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, float | None]]) -> Figure:
+    """What passes p < 0.001 in each package, both tails, seen through the brain from three sides.
+
+    Parameters
+    ----------
+    images
+        Of a contrast.
+    thresholds
+        Backend -> threshold's name -> height
+    """
+    layers = layers_of(images)[: len(images.backends)]
+    sizes = np.linalg.norm(reoriented_affine(images.affine, images.either.shape)[:3, :3], axis=0)
+    brain = reoriented(images.either, images.affine)
+    mm = [n * size for n, size in zip(brain.shape, sizes, strict=True)]
+    widths = [mm[0], mm[0], mm[1]]
+    unit = BRAIN / max(mm[1], mm[2])
+    parts, y = [], 0.0
+    for layer, backend in zip(layers, images.backends, strict=True):
+        height = thresholds.get(backend, {}).get("p001")
+        shown = _passing(layer, height)
+        x = 28.0
+        words = f"{layer.title} > {height:.2f}" if height is not None else f"{layer.title}: nothing passes"
+        turned = f"rotate(-90 14 {svg.number(y + BRAIN / 2)})"
+        look = {"text_anchor": "middle", "font_weight": "bold", "transform": turned}
+        parts.append(svg.text(14, y + BRAIN / 2, words, **look))
+        for plane, axis in enumerate((2, 1, 0)):
+            tall = (mm[1] if plane == 0 else mm[2]) * unit
+            place = Place(x, y + (BRAIN - tall) / 2, widths[plane] * unit, tall)
+            parts += _projection(reoriented(shown, images.affine), brain, axis, place, layer)
+            x += widths[plane] * unit + SPACE
+        y += BRAIN + SPACE
+    alt = f"Glass brains of {images.name}: voxels of p < 0.001 from above, from the front and from the side."
+    return Figure(
+        name=f"contrast-{images.label}_stat-{images.test}_desc-glass.svg",
+        content=svg.document(x, y - SPACE + 4, alt, parts),
+        alt=alt,
+        caption=(
+            "Glass brains: the value farthest from zero along each line of sight, of the voxels that pass"
+            " each package's own height of p < 0.001 (the same height in the lower tail); from above, from"
+            " the front, from the right. The left of the picture is the left of the brain."
+        ),
+        title="glass brains",
+    )
+
+
+def _passing(layer: Layer, height: float | None) -> Floats:
+    if height is None:
+        return np.full(layer.values.shape, np.nan)
+    values = np.abs(layer.values) if layer.signed else layer.values
+    return np.where(np.nan_to_num(values) > height, layer.values, np.nan)
+
+
+def _projection(values: Floats, brain: Mask, axis: int, place: Place, layer: Layer) -> list[str]:
+    """The farthest value along an axis, with the outline of the brain."""
+    filled = np.nan_to_num(values)
+    most, least = filled.max(axis=axis), filled.min(axis=axis)
+    flat = np.where(most >= -least, most, least).T
+    silhouette = np.asarray(brain.any(axis=axis)).T
+    ramp = colours.activation(layer.signed)
+    share = np.clip(flat / layer.limit, -1, 1)
+    at = np.round((share + 1) / 2 * 255 if layer.signed else share * 127).astype(int)
+    pixels = np.zeros((*flat.shape, 4), np.uint8)
+    pixels[silhouette] = (*colours.rgb(OUTLINE), round(255 * GLASS_SHADE))
+    seen = flat != 0
+    pixels[seen, :3] = ramp[at[seen], :3].round()
+    pixels[seen, 3] = 255
+    return [
+        svg.picture(pixels, *place),
+        svg.path(svg.outline(silhouette, *place), stroke=OUTLINE, stroke_width=1.2),
+    ]

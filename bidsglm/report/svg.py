@@ -1,0 +1,151 @@
+"""Pictures as SVG around arrays at their own resolution: small, sharp, and in the colours of the page.
+
+Text and lines are in currentColor, so a picture stands on a light page, a dark one and on paper; the file
+by itself is dark on nothing. There are no ids, styles or scripts in it, so any number of pictures stand in
+one page under its content-security policy.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.model import Floats, Mask
+from bidsglm.report.drawing import INK
+
+Colours = NDArray[np.uint8]
+"""(rows, columns, 3 or 4), row 0 at the bottom"""
+
+
+def number(value: float) -> str:
+    """Write a coordinate without digits that no one sees.
+
+    >>> number(2.0), number(1 / 3)
+    ('2', '0.33')
+    """
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def document(width: float, height: float, alt: str, parts: Sequence[str]) -> bytes:
+    """Return a whole picture with its text for those who cannot see it."""
+    size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
+    look = f'color="{INK}" fill="currentColor" font-family="sans-serif" font-size="12"'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plate" role="img" aria-label="{escape(alt)}"'
+        f" {size} {look}>"
+    )
+    return "\n".join([head, *parts, "</svg>\n"]).encode()
+
+
+def text(x: float, y: float, words: str, **look: object) -> str:
+    """Write text; what is in look becomes attributes, _ as -.
+
+    >>> text(1, 2, "a < b", text_anchor="end")
+    '<text x="1" y="2" text-anchor="end">a &lt; b</text>'
+    """
+    return f'<text x="{number(x)}" y="{number(y)}"{_attributes(look)}>{escape(words, quote=False)}</text>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, **look: object) -> str:
+    """Draw a line."""
+    ends = f'x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"'
+    return f"<line {ends}{_attributes({'stroke': 'currentColor', **look})}/>"
+
+
+def box(x: float, y: float, width: float, height: float, **look: object) -> str:
+    """Draw a rectangle."""
+    size = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
+    return f"<rect {size}{_attributes(look)}/>"
+
+
+def path(steps: str, **look: object) -> str:
+    """Draw a path without a filling, unless look has one."""
+    return f'<path d="{steps}"{_attributes({"fill": "none", **look})}/>'
+
+
+def _attributes(look: dict[str, object]) -> str:
+    return "".join(f' {key.replace("_", "-")}="{escape(str(value))}"' for key, value in look.items())
+
+
+def picture(colours: Colours, x: float, y: float, width: float, height: float) -> str:
+    """Place an array's pixels, each as large as the place allows."""
+    place = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
+    look = 'preserveAspectRatio="none" image-rendering="pixelated"'
+    return f'<image {place} {look} href="{png_address(colours)}"/>'
+
+
+def png_address(colours: Colours) -> str:
+    """Return an array as a PNG inside its own address."""
+    return f"data:image/png;base64,{base64.b64encode(png(colours)).decode('ascii')}"
+
+
+def png(colours: Colours) -> bytes:
+    """Encode an array; colours without opacity get a palette, which takes a third of the bytes."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(colours[::-1]))
+    if colours.shape[2] == 3:
+        image = image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    image.save(buffer, "png", compress_level=6)
+    return buffer.getvalue()
+
+
+def outline(inside: Mask, x: float, y: float, width: float, height: float) -> str:
+    """Trace the border of the pixels that are inside, as steps of a path.
+
+    >>> outline(np.array([[True]]), 0, 0, 10, 10)
+    'M0 0h10M0 10h10M0 0v10M10 0v10'
+    """
+    padded = np.pad(inside[::-1], 1)
+    wide, tall = width / inside.shape[1], height / inside.shape[0]
+    steps = []
+    for row, start, stop in _runs(padded[1:, 1:-1] != padded[:-1, 1:-1]):
+        steps.append(f"M{number(x + start * wide)} {number(y + row * tall)}h{number((stop - start) * wide)}")
+    for column, start, stop in _runs((padded[1:-1, 1:] != padded[1:-1, :-1]).T):
+        steps.append(
+            f"M{number(x + column * wide)} {number(y + start * tall)}v{number((stop - start) * tall)}"
+        )
+    return "".join(steps)
+
+
+def _runs(edges: Mask) -> list[tuple[int, int, int]]:
+    """Row, first and behind the last column of each run of true values."""
+    padded = np.pad(edges, ((0, 0), (1, 1))).astype(np.int8)
+    change = np.diff(padded, axis=1)
+    rows, starts = np.nonzero(change == 1)
+    stops = np.nonzero(change == -1)[1]
+    return [(int(r), int(a), int(b)) for r, a, b in zip(rows, starts, stops, strict=True)]
+
+
+def ticks(low: float, high: float, wanted: int = 5) -> Floats:
+    """Round numbers inside a range, about as many as wanted.
+
+    >>> ticks(-1.2, 3.1).tolist()
+    [-1.0, 0.0, 1.0, 2.0, 3.0]
+    """
+    if not high > low:
+        return np.array([low])
+    rough = (high - low) / wanted
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = size * next((k for k in (1, 2, 5) if k * size >= rough), 10)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return np.asarray(np.arange(first, last + 1) * step)
+
+
+def label(value: float, step: float) -> str:
+    """Write a tick with as many decimals as its neighbours need.
+
+    >>> label(0.5, 0.25), label(-2.0, 1.0), label(20000.0, 10000.0)
+    ('0.50', '−2', '20,000')
+    """
+    digits = max(0, -math.floor(math.log10(step) + 1e-9)) if 0 < step < 1 else 0
+    if step and step < 1 and abs(step * 10**digits - round(step * 10**digits)) > 1e-6:
+        digits += 1
+    if digits > 4:
+        return f"{value:.2g}".replace("-", "−")
+    return f"{value:,.{digits}f}".replace("-", "−").replace("−0", "−0" if value else "0")

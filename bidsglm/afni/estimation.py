@@ -64,7 +64,7 @@ def fits(Y: Floats, grid: Sequence[NoisePair]) -> VoxelFits:
     step = max(1, CHUNK_VALUES // n_rows)
     for start in range(0, n_voxels, step):
         part = slice(start, start + step)
-        for whole, values in zip(found, _fit(Y[:, part].astype(np.float64), grid), strict=True):
+        for whole, values in zip(found, _fit(Y[:, part].astype(np.float64, order="C"), grid), strict=True):
             whole[..., part] = values
     return found
 

@@ -166,7 +166,7 @@ def white_noise(X: Floats, times: Whole) -> tuple[NoisePair, ...]:
 def noise_grid(X: Floats, times: Whole) -> tuple[NoisePair, ...]:
     """Prepare all pairs of the grid that count: white noise, then those with a positive correlation.
 
-    They hold about ``100 n (m + 80)`` numbers for n rows and m columns.
+    They hold about ``110 n (m + 66)`` numbers for n rows and m columns, whatever the number of voxels.
 
     Parameters
     ----------

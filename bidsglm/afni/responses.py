@@ -189,13 +189,20 @@ def boxed(shape: Callable[[Floats], Floats], end: float, duration: float) -> Cal
     summed = np.cumsum(np.concatenate([narrow, np.zeros(n_taps)]))
     summed[n_taps:] -= summed[:-n_taps].copy()
     summed /= np.abs(summed).max()
-    times = GRID * np.arange(len(summed))
-    return lambda t: np.interp(t, times, summed, left=0.0, right=0.0)
+    return partial(_interpolated, values=summed)
+
+
+def _interpolated(t: Floats, values: Floats) -> Floats:
+    return np.interp(t, GRID * np.arange(len(values)), values, left=0.0, right=0.0)
 
 
 def _impulse(shape: Callable[[Floats], Floats]) -> Function:
-    """A function whose duration is in the notation."""
-    return lambda t, duration: shape(t)
+    """A function whose duration, if any, is in the notation."""
+    return partial(_of_time, shape=shape)
+
+
+def _of_time(t: Floats, duration: Floats, shape: Callable[[Floats], Floats]) -> Floats:
+    return shape(t)
 
 
 def _gamma_family(*numbers: float) -> tuple[Function, ...]:

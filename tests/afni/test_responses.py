@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -134,3 +136,10 @@ def test_tents_share_their_window_and_end_at_its_edges():
 def test_nothing_responds_before_the_event(notation):
     for h in response(notation).functions:
         assert not h(np.array([-1e-3, -5.0, -1e4]), np.array(5.0)).any()
+
+
+@pytest.mark.parametrize("notation", ["GAM", "GAM(8.6,.547,5)", "dmUBLOCK(-1)", "SPMG3(5)", "TENT(0,14,8)"])
+def test_responses_reach_other_processes(notation):
+    found = pickle.loads(pickle.dumps(response(notation)))
+    for ours, sent in zip(response(notation).functions, found.functions, strict=True):
+        assert_array_equal(sent(FINE, np.array(3.0)), ours(FINE, np.array(3.0)))

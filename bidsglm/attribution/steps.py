@@ -114,7 +114,10 @@ def _smoothers(fwhm: float) -> tuple[str, str]:
     if not fwhm:
         return "none", "none"
     width = f"Gaussian of {fwhm:g} mm"
-    return f"{width}, cut at 4 SD, mirrored at the border", f"{width} convolved with a linear B-spline"
+    return (
+        f"{width} at the voxels' centres, mirrored at the border",
+        f"{width} averaged over the voxels, wider",
+    )
 
 
 def _nilearn_scaling(model: ModelSpecification) -> str:
@@ -126,7 +129,7 @@ def _nilearn_scaling(model: ModelSpecification) -> str:
 
 def _spm_scaling(model: ModelSpecification) -> str:
     each = model.spm.global_normalization == "Scaling"
-    return "100 / global of each scan" if each else "100 / mean global of the run"
+    return "100 / spm_global of each scan" if each else "100 / the run's mean of spm_global"
 
 
 def _cutoff(seconds: float) -> str:
@@ -147,7 +150,7 @@ def _spm_filter(model: ModelSpecification, run: RunDesigns) -> str:
 def _nilearn_noise(model: ModelSpecification) -> str:
     if model.nilearn.noise_model == "ols":
         return "ordinary least squares"
-    return "AR(1) of each voxel, cut to hundredths"
+    return "AR(1) of each voxel, its coefficient truncated to two decimals"
 
 
 def _spm_noise(model: ModelSpecification) -> str:

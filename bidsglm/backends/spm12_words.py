@@ -83,7 +83,8 @@ def _filter(model: ModelSpecification) -> str:
 
 def _scaling(model: ModelSpecification) -> str:
     each = model.spm.global_normalization == "Scaling"
-    return "each scan's global mean set to 100" if each else "grand mean of each run set to 100"
+    what = "each scan's spm_global" if each else "the mean of spm_global over each run"
+    return f"{what} set to 100"
 
 
 def _sampling(model: ModelSpecification, paradigm: Paradigm) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.report.attribution import Breakdown, found, leading, percent
+from bidsglm.report.attribution import Breakdown, found, leading
 from bidsglm.report.drawing import Figure
 from bidsglm.report.noise import Noise, effect_on_t, noise_sentences
 from bidsglm.report.steps import title
@@ -121,10 +121,10 @@ def _technique(facts: Facts) -> Answer:
         lead = leading(parts, name)
         if lead is None or (name == "F" and len(texts) > 2):
             continue
-        step, share = lead
-        place = "comes before any fit" if step in BEFORE_THE_FIT else "belongs to the fit"
+        place = "comes before any fit" if lead.step in BEFORE_THE_FIT else "belongs to the fit"
         texts.append(
-            f"Of the difference between the {name} maps, {percent(share)} comes from the {title(step)}, which"
+            f"Of the difference between the {name} maps, {lead.qualified} comes from the {title(lead.step)},"
+            " which"
             f" {place}."
         )
     return Answer(

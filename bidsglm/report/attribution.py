@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bidsglm.attribution.differences import CORRELATION, DICE, RMSD, SLOPE
@@ -27,6 +29,9 @@ NEARLY_ALL = 0.8
 """Of the regressors' share: from there the part is named in their place."""
 LONG = 6
 """Decimals that no one reads."""
+WHOLE = 100
+"""Per cent."""
+NO_WHOLES: Mapping[str, float] = MappingProxyType({})
 RUN_TOGETHER = 3
 """Steps that a sentence names at most."""
 
@@ -106,6 +111,17 @@ class Reach:
     """Voxels of both masks."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def sample(self) -> str:
+        """What the shares rest on, where it is not all voxels.
+
+        >>> Reach(True, 20000, 22522).sample, Reach(True, 500, 500).sample
+        ('on a random sample of 20,000 of 22,522 voxels', '')
+        """
+        if self.n_sample >= self.n_voxels:
+            return ""
+        return f"on a random sample of {self.n_sample:,} of {self.n_voxels:,} voxels"
+
 
 def breakdowns(rows: Sequence[Mapping[str, str | float]], pair: Pair = DEFAULT_PAIR) -> tuple[Breakdown, ...]:
     """Rows of one contrast's attribution table, gathered by map and metric, in the order of the table.
@@ -159,8 +175,32 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %".replace("-", "−")
 
 
-def sentence(breakdown: Breakdown) -> str:
+def against(breakdown: Breakdown) -> str:
+    """Say which step works against those that make more than the whole; empty where none makes so much.
+
+    >>> shares = StepShare("filter", "a", "b", 0.1, -0.1), StepShare("noise", "c", "d", 0.5, 0.6)
+    >>> against(Breakdown("t", "rmsd", 0.5, shares))
+    ' Shares above 100 % mean that another step works against them: the high-pass filter, by −20 %.'
+    """
+    shares = {step.step: breakdown.share(step) for step in breakdown.coarse}
+    if round(100 * max(shares.values(), default=0.0)) <= WHOLE:
+        return ""
+    least = min(shares, key=lambda name: shares[name])
+    return (
+        f" Shares above {WHOLE} % mean that another step works against them: the {title(least)}, by"
+        f" {percent(shares[least])}."
+    )
+
+
+def sentence(breakdown: Breakdown, rmsd: float = math.nan) -> str:
     """Say which steps make a difference, the largest first.
+
+    Parameters
+    ----------
+    breakdown
+        Of one metric.
+    rmsd
+        The whole over all voxels, as the table of agreement has it; NaN for that of the sample.
 
     >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "c", "d", 0.5, 0.4))
     >>> print(sentence(Breakdown("t", "rmsd", 0.5, shares)))
@@ -169,18 +209,30 @@ def sentence(breakdown: Breakdown) -> str:
     """
     if breakdown.equal:
         return f"The {breakdown.map} maps of both packages are the same."
-    whole = f"the {breakdown.map} maps ({METRIC_TITLES[breakdown.metric]} {number(breakdown.total)})"
+    size = rmsd if math.isfinite(rmsd) else breakdown.total
+    whole = f"the {breakdown.map} maps ({METRIC_TITLES[breakdown.metric]} {number(size)})"
     named = _worth_naming(breakdown)
     parts = [
         f"{percent(breakdown.share(step))} from the {title(_sharper(breakdown, step).step)}" for step in named
     ]
     first = parts[0].replace(" from", " comes from", 1)
     listed = f"{', '.join([first, *parts[1:-1]])} and {parts[-1]}" if len(parts) > 1 else first
-    return f"Of the difference between {whole}, {listed}."
+    return f"Of the difference between {whole}, {listed}.{against(breakdown)}"
 
 
-def reasons(breakdown: Sequence[Breakdown], names: Sequence[str]) -> tuple[str, ...]:
+def reasons(
+    breakdown: Sequence[Breakdown], names: Sequence[str], rmsd: Mapping[str, float] = NO_WHOLES
+) -> tuple[str, ...]:
     """Say which steps make the differences of some maps, each leading step's settings once.
+
+    Parameters
+    ----------
+    breakdown
+        Of a contrast.
+    names
+        Maps.
+    rmsd
+        Map -> root mean square difference over all voxels, where it is known
 
     >>> shares = (StepShare("noise", "each voxel", "one V", 0.5, 0.5),)
     >>> print(*reasons([Breakdown("t", "rmsd", 0.5, shares)], ["t"]))
@@ -193,7 +245,7 @@ def reasons(breakdown: Sequence[Breakdown], names: Sequence[str]) -> tuple[str, 
         part = found(breakdown, name)
         if part is None:
             continue
-        text = sentence(part)
+        text = sentence(part, rmsd.get(name, math.nan))
         if not part.equal and (first := part.ranked[0]).step not in said:
             said.add(first.step)
             text += f" {settings(_sharpest(part, first))}"
@@ -243,8 +295,51 @@ def settings(step: StepShare, pair: Pair = DEFAULT_PAIR) -> str:
     return f"{name[0].upper()}{name[1:]}: in {reference}, {step.reference}; in {first}, {step.other}."
 
 
-def leading(breakdowns_: Sequence[Sequence[Breakdown]], map_name: str) -> tuple[str, float] | None:
-    """Step that makes most of the RMSD of a map over several contrasts, and its share: of their sums.
+class Leading(NamedTuple):
+    """The step that makes most of the RMSD of a map."""
+
+    step: str
+    share: float
+    """Median over the contrasts"""
+    n_contrasts: int
+
+    @property
+    def qualified(self) -> str:
+        """Share with what must be said of it.
+
+        >>> Leading("noise", 0.93, 1).qualified, Leading("noise", 0.93, 12).qualified
+        ('93 %', '93 % (median of 12 contrasts)')
+        >>> Leading("noise", 1.2, 1).qualified
+        '120 % (another step works against it)'
+        """
+        notes = [f"median of {self.n_contrasts} contrasts"] if self.n_contrasts > 1 else []
+        if round(WHOLE * self.share) > WHOLE:
+            notes.append("another step works against it")
+        return f"{percent(self.share)} ({'; '.join(notes)})" if notes else percent(self.share)
+
+
+def median_shares(breakdowns_: Sequence[Breakdown], parts: bool = False) -> dict[str, float]:
+    """Step -> median over contrasts of its share of the whole, of those whose maps differ.
+
+    Parameters
+    ----------
+    breakdowns_
+        Of one map and metric.
+    parts
+        Take the parts of the regressors too, beside their sum.
+
+    >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "a", "b", 0.5, 0.4))
+    >>> median_shares([Breakdown("t", "rmsd", 0.5, shares)])
+    {'filter': 0.2, 'noise': 0.8}
+    """
+    chosen = [b for b in breakdowns_ if not b.equal]
+    each = [{step.step: b.share(step) for step in (b.steps if parts else b.coarse)} for b in chosen]
+    names = dict.fromkeys(name for shares in each for name in shares)
+    return {name: median(shares.get(name, 0.0) for shares in each) for name in names}
+
+
+def leading(breakdowns_: Sequence[Sequence[Breakdown]], map_name: str) -> Leading | None:
+    """Step that makes most of the RMSD of a map over several contrasts, by its median share.
 
     Parameters
     ----------
@@ -255,42 +350,34 @@ def leading(breakdowns_: Sequence[Sequence[Breakdown]], map_name: str) -> tuple[
 
     >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "a", "b", 0.5, 0.4))
     >>> leading([[Breakdown("t", "rmsd", 0.5, shares)]], "t")
-    ('noise', 0.8)
+    Leading(step='noise', share=0.8, n_contrasts=1)
     """
     chosen = [b for each in breakdowns_ if (b := found(each, map_name)) and not b.equal]
-    whole = sum(b.total for b in chosen)
-    if not whole:
+    shares = median_shares(chosen, parts=True)
+    if not shares:
         return None
-    sums: dict[str, float] = {}
-    for breakdown in chosen:
-        for step in breakdown.steps:
-            sums[step.step] = sums.get(step.step, 0.0) + step.shapley
-    parts = {name: sums.pop(name) for name in PARTS_OF_REGRESSORS if REGRESSORS in sums and name in sums}
-    first = max(sums, key=lambda name: sums[name])
-    share = sums[first] / whole
+    parts = {
+        name: shares.pop(name) for name in PARTS_OF_REGRESSORS if REGRESSORS in shares and name in shares
+    }
+    first = max(shares, key=lambda name: shares[name])
     part = max(parts, key=lambda name: parts[name], default=first)
-    is_part = first == REGRESSORS and parts and parts[part] >= NEARLY_ALL * sums[first]
-    return part if is_part else first, share
+    is_part = first == REGRESSORS and parts and parts[part] >= NEARLY_ALL * shares[first]
+    return Leading(part if is_part else first, shares[first], len(chosen))
 
 
 def verdict(breakdowns_: Sequence[Sequence[Breakdown]]) -> str:
-    """Name the steps that make most of the t (or F) difference and of the effect difference, in a sentence.
+    """Name the steps that make most of the t (or F) difference and of the effect difference, in sentences.
 
     >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "a", "b", 0.5, 0.4))
     >>> verdict([[Breakdown("t", "rmsd", 0.5, shares)]])
     'Of the difference between the t maps, 80 % comes from the noise model.'
     """
     stat = "t" if leading(breakdowns_, "t") else "F"
-    parts = []
-    for name in (stat, "effect"):
-        if first := leading(breakdowns_, name):
-            parts.append((name, percent(first[1]), title(first[0])))
-    if not parts:
-        return ""
-    text = "Of the difference between the {} maps, {} comes from the {}".format(*parts[0])
-    if len(parts) > 1:
-        text += "; of that between the {} maps, {} from the {}".format(*parts[1])
-    return f"{text}."
+    leads = [(name, first) for name in (stat, "effect") if (first := leading(breakdowns_, name))]
+    return " ".join(
+        f"Of the difference between the {name} maps, {first.qualified} comes from the {title(first.step)}."
+        for name, first in leads
+    )
 
 
 def closure_sentence(breakdown: Sequence[Breakdown]) -> str:

@@ -75,7 +75,8 @@ class ContrastReport:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Which steps make the differences of the statistic and of the effect, in sentences."""
-        return attribution.reasons(self.breakdowns, (self.test, "effect"))
+        rmsd = {str(row["map"]): float(row["rmsd"]) for row in self.agreement}
+        return attribution.reasons(self.breakdowns, (self.test, "effect"), rmsd)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.report import attribution
-from bidsglm.report.attribution import Breakdown, percent
+from bidsglm.report.attribution import Breakdown
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
 from bidsglm.report.judgements import Grade, Judgement, judged, listed
 from bidsglm.report.recipes import Recipe, recipes
@@ -124,8 +124,8 @@ def _step_facts(contrasts: Sequence[Sequence[Breakdown]]) -> list[str]:
     if leads and leads[0][0] == "t":
         leads = [each for each in leads if each[0] != "F"]
     return [
-        f"The {title(step)} makes {percent(share)} of the difference between the {name} maps."
-        for name, (step, share) in leads
+        f"The {title(lead.step)} makes {lead.qualified} of the difference between the {name} maps."
+        for name, lead in leads
     ]
 
 

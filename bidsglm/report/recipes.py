@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bidsglm.attribution.differences import RMSD
 from bidsglm.attribution.steps import REGRESSORS
-from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, percent
+from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, median_shares, percent
 from bidsglm.report.steps import title
 
 MASK = "mask"
@@ -76,7 +76,7 @@ def recipes(
         Voxels that only one package analyses.
     """
     parts = [b for each in contrasts for name in ("effect", "t", "F") if (b := found(each, name, RMSD))]
-    shares = {name: _shares([b for b in parts if b.map == name]) for name in ("effect", "t", "F")}
+    shares = {name: median_shares([b for b in parts if b.map == name]) for name in ("effect", "t", "F")}
     largest = {
         step: max(each.get(step, 0.0) for each in shares.values())
         for each in shares.values()
@@ -89,14 +89,6 @@ def recipes(
         voxels = f"{n_alone:,} voxel{'s' * (n_alone != 1)} analysed by one package alone"
         chosen.append(recipe(MASK, ("", ""), runs)._replace(share=voxels))
     return tuple(chosen)
-
-
-def _shares(parts: Sequence[Breakdown]) -> dict[str, float]:
-    """Step -> its part of the sum of the differences."""
-    whole = sum(b.total for b in parts if not b.equal)
-    steps = [step for b in parts if not b.equal for step in b.coarse]
-    names = dict.fromkeys(step.step for step in steps)
-    return {name: sum(s.shapley for s in steps if s.step == name) / whole for name in names} if whole else {}
 
 
 def _share(step: str, shares: Mapping[str, Mapping[str, float]]) -> str:

@@ -26,16 +26,26 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
             "smoothing kernel",
             "convolves with a Gaussian sampled at the voxels, cut at four standard deviations; at the edge of"
             " the image the data are mirrored",
-            "convolves with a Gaussian that is integrated over the voxels, a little wider; outside the image"
-            " there is nothing",
-            "Effects and t change a little, most at the edge of the image.",
+            "convolves with a Gaussian that is averaged over the voxels, which makes it wider: by a tenth"
+            " where the"
+            " FWHM is twice the voxel's size, by two fifths where it is the voxel's size; outside the image"
+            " there"
+            " is nothing",
+            "The narrower the kernel beside the voxels, the more effects and t change; most at the edge of"
+            " the"
+            " image. Settings and Methods give both widths in effect.",
         ),
         "scaling": StepText(
             "intensity scaling",
             "expresses each voxel relative to its own mean over time",
-            "multiplies the whole run by one number, so that the mean over the brain becomes 100",
-            "Effects have other units: in a voxel twice as bright as the mean, SPM's effect is twice"
-            " nilearn's. In a single run no t value changes; over several runs the weight of a run may.",
+            "multiplies the whole run by one number that brings spm_global to 100: the mean of all voxels"
+            " above an"
+            " eighth of the image's mean, so that the mean within the brain lies above 100 where air and"
+            " skull"
+            " are darker",
+            "Effects have other units: SPM's are larger by one factor for the whole brain, and in each voxel"
+            " by its"
+            " brightness. In a single run no t value changes; over several runs the weight of a run may.",
         ),
         REGRESSORS: StepText(
             "task regressors",
@@ -47,8 +57,8 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
         ),
         "response": StepText(
             "response function",
-            "its canonical response has slightly other constants, and starts one bin of its grid later",
-            "the difference of two gamma densities, normalised to the sum of one",
+            "has a canonical response with slightly other constants, which starts one bin of its grid later",
+            "takes the difference of two gamma densities, normalised to the sum of one",
             "The regressors have slightly another shape and height.",
         ),
         "events": StepText(
@@ -73,11 +83,14 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
         ),
         "noise": StepText(
             "noise model",
-            "fits one AR(1) coefficient to each voxel, in steps of 0.01",
+            "fits one AR(1) coefficient to each voxel, truncated to two decimals",
             "estimates one covariance of the scans for the whole brain from the voxels that respond (pooled"
             " ReML), and whitens every voxel with it",
-            "Where a voxel's noise is smoother in time than the brain's average, SPM's t is larger than"
-            " nilearn's, and smaller where it is less so. Effects move little.",
+            "For a response that is slow beside the scans, t is smaller the more autocorrelated the noise is"
+            " taken"
+            " to be: SPM's is smaller than nilearn's where a voxel's own coefficient lies below SPM's one"
+            " value,"
+            " and larger where it lies above. Effects move little.",
         ),
         "runs": StepText(
             "combination of runs",

@@ -51,7 +51,8 @@ class StoryContrast:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Which steps make the differences, in sentences."""
-        return attribution.reasons(self.breakdowns, ("effect", "t"))
+        whole = {"effect": self.effect_rmsd, "t": self.t_rmsd}
+        return attribution.reasons(self.breakdowns, ("effect", "t"), whole)
 
     @property
     def causes(self) -> tuple[str, ...]:

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 
 from bidsglm.backends import BACKENDS
-from bidsglm.backends.phrases import SETTINGS, response
+from bidsglm.backends.phrases import SETTINGS, SMOOTHING, response
 from bidsglm.model import ModelSpecification, Paradigm
-from bidsglm.packages import DEFAULT_PACKAGES, pairs_of
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, pairs_of
 from bidsglm.report.methods import SettingRow, agreement_text
+from bidsglm.unit.kernels import effective_widths, grid_in_words, smoothing_in_words
 
 _COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
 
 def setting_rows(
-    model: ModelSpecification, paradigms: Sequence[Paradigm], backends: Sequence[str] = DEFAULT_PACKAGES
+    model: ModelSpecification,
+    paradigms: Sequence[Paradigm],
+    backends: Sequence[str] = DEFAULT_PACKAGES,
+    voxel_sizes: Sequence[float] = (),
 ) -> tuple[SettingRow, ...]:
     """Every setting that moves numbers, in the words of each package.
 
@@ -24,13 +28,18 @@ def setting_rows(
         One for each run.
     backends
         Those that fitted it.
+    voxel_sizes
+        (3,) mm; empty where no image has been looked at.
 
     Examples
     --------
     >>> setting_rows(ModelSpecification("m", ("trial_type.go",)), ())[1].cell("nilearn")
     'cosine regressors, cut-off 128 s'
     """
-    words = {name: BACKENDS[name].settings_in_words(model, paradigms) for name in backends}
+    words = {name: dict(BACKENDS[name].settings_in_words(model, paradigms)) for name in backends}
+    if voxel_sizes:
+        for name, text in smoothing_in_words(model, voxel_sizes, backends).items():
+            words[name][SMOOTHING] = text
     rows = ((key, {name: found[key] for name, found in words.items() if key in found}) for key in SETTINGS)
     return tuple(SettingRow(key, cells) for key, cells in rows if cells)
 
@@ -45,7 +54,10 @@ def effect_units(model: ModelSpecification, backends: Sequence[str] = DEFAULT_PA
 
 
 def paragraphs(
-    model: ModelSpecification, paradigms: Sequence[Paradigm], backends: Sequence[str] = DEFAULT_PACKAGES
+    model: ModelSpecification,
+    paradigms: Sequence[Paradigm],
+    backends: Sequence[str] = DEFAULT_PACKAGES,
+    voxel_sizes: Sequence[float] = (),
 ) -> tuple[str, ...]:
     """Citable description of what was done, in plain sentences from the actual settings.
 
@@ -57,26 +69,38 @@ def paragraphs(
         One for each run.
     backends
         Those that fitted it.
+    voxel_sizes
+        (3,) mm; empty where no image has been looked at.
 
     Examples
     --------
-    >>> print(paragraphs(ModelSpecification("m", ()), (), ("spm",))[-1][:53])
-    The SPM12-equivalent model scaled the data (grand mea
+    >>> print(paragraphs(ModelSpecification("m", ()), (), ("spm",))[-1][:42])
+    The SPM12-equivalent model scaled the data
     """
     own = [BACKENDS[name].methods_text(model, len(paradigms)) for name in backends]
     pairs = pairs_of(backends)
-    return (_design_text(model, paradigms), *own, *((agreement_text(pairs),) if pairs else ()))
+    smoothing = _smoothing(model, backends, voxel_sizes)
+    return (_design_text(model, paradigms, smoothing), *own, *((agreement_text(pairs),) if pairs else ()))
 
 
-def _design_text(model: ModelSpecification, paradigms: Sequence[Paradigm]) -> str:
+def _smoothing(model: ModelSpecification, backends: Sequence[str], voxel_sizes: Sequence[float]) -> str:
+    """What was done to the images, with the width that a kernel has in effect on their voxels."""
+    if not model.smoothing_fwhm:
+        return "were not smoothed further"
+    text = f"were smoothed with a Gaussian kernel of {model.smoothing_fwhm:g} mm (FWHM"
+    widths = effective_widths(model.smoothing_fwhm, voxel_sizes, backends) if voxel_sizes else {}
+    if not widths:
+        return f"{text})"
+    told = [f"{width:.1f} mm by {PACKAGES[name].title}'s kernel" for name, width in widths.items()]
+    return f"{text}; in effect, on voxels of {grid_in_words(voxel_sizes)}, {' and '.join(told)})"
+
+
+def _design_text(model: ModelSpecification, paradigms: Sequence[Paradigm], smoothing: str) -> str:
     n_runs = len(paradigms)
     runs = f"{_COUNTED.get(n_runs, n_runs)} run{'s' * (n_runs != 1)}" if n_runs else "runs"
     scans = ", ".join(dict.fromkeys(f"{p.n_scans} scans, TR {p.repetition_time:g} s" for p in paradigms))
     conditions = ", ".join(dict.fromkeys(c.name for p in paradigms for c in p.conditions))
     confounds = list(dict.fromkeys(name for p in paradigms for name in p.confound_names))
-    smoothing = "were not smoothed further"
-    if model.smoothing_fwhm:
-        smoothing = f"were smoothed with a Gaussian kernel of {model.smoothing_fwhm:g} mm (FWHM)"
     return (
         "Data and design were taken from a BIDS data set (Gorgolewski et al., 2016) and from preprocessed"
         f" derivatives in the layout of fMRIPrep (Esteban et al., 2019): {runs}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import bidsglm
+from bidsglm.dataset.smoothers import voxel_sizes
 from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.messages import LOG
 from bidsglm.model import Above, ModelSpecification, Settings, Unit
@@ -96,6 +97,8 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
     prepared = fitted.prepared
     first = next(iter(fitted.fits.values()))
     backends = tuple(fitted.fits)
+    sizes = tuple(voxel_sizes(fitted.data.volume.affine).tolist())
+    fitted_by = prepared.model, prepared.paradigms, backends, sizes
     no_units = without_unit(fitted.review.runs, prepared.model)
     return {
         "status": "finished",
@@ -114,11 +117,9 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
         "runs": [_run_facts(fitted, i) for i in range(len(prepared.unit.runs))],
         "settings": [
             [row.name, *(_in_units(row.cell(name), no_units) for name in backends)]
-            for row in setting_rows(prepared.model, prepared.paradigms, backends)
+            for row in setting_rows(*fitted_by)
         ],
-        "methods": tuple(
-            _in_units(text, no_units) for text in paragraphs(prepared.model, prepared.paradigms, backends)
-        ),
+        "methods": tuple(_in_units(text, no_units) for text in paragraphs(*fitted_by)),
         "effect_units": {**effect_units(prepared.model, backends), **no_units},
         "contrasts": [_contrast_summary(fitted, i) for i in range(len(first.maps))],
         "left_out": [each._asdict() for each in fitted.left_out],

@@ -5,7 +5,7 @@ from bidsglm.report.attribution import Breakdown, breakdowns
 
 SETTINGS = {
     "smoother": ("none", "none"),
-    "scaling": ("100 / mean of the voxel", "100 / mean global of the run"),
+    "scaling": ("100 / mean of the voxel", "100 / the run's mean of spm_global"),
     "regressors": ("nilearn's design", "SPM's design"),
     "response": ("nilearn's spm", "SPM's spm"),
     "events": ("height 1", "height 1/bin"),

@@ -57,11 +57,11 @@ def test_equal_maps_are_called_the_same():
 
 
 def test_verdict_speaks_of_t_and_effect_over_all_contrasts():
-    text = verdict([broken_down(), broken_down()])
-    assert text == (
-        "Of the difference between the t maps, 85 % comes from the noise model; of that between the effect"
-        " maps, 80 % from the intensity scaling."
+    assert verdict([broken_down()]) == (
+        "Of the difference between the t maps, 85 % comes from the noise model."
+        " Of the difference between the effect maps, 80 % comes from the intensity scaling."
     )
+    assert "85 % (median of 2 contrasts) comes from" in verdict([broken_down(), broken_down()])
     assert "between the F maps" in verdict([broken_down("F")])
 
 
@@ -73,3 +73,19 @@ def test_steps_with_equal_settings_are_the_same():
 def test_closure_is_the_worst_of_all_maps():
     assert "to 3e-08 of their range" in attribution.closure_sentence(broken_down())
     assert attribution.closure_sentence([]) == ""
+
+
+def test_rmsd_of_a_sentence_is_that_of_all_voxels_where_it_is_known():
+    parts = broken_down()
+    assert "(RMSD 0.123)" in attribution.reasons(parts, ["t"], {"t": 0.123})[0]
+    assert "(RMSD 0.123)" not in attribution.reasons(parts, ["t"])[0]
+
+
+def test_shares_above_the_whole_name_the_step_that_works_against_them():
+    shares = StepShare("noise", "a", "b", 1.3, 1.3), StepShare("filter", "c", "d", 1.0, -0.3)
+    over = Breakdown("t", "rmsd", 1.0, shares)
+    (text,) = attribution.reasons([over], ["t"])
+    assert "130 % comes from the noise model" in text
+    assert "another step works against them: the high-pass filter, by −30 %" in text
+    assert "another step works against it" in verdict([[over]])
+    assert "works against" not in " ".join(attribution.reasons(broken_down(), ("t", "effect")))

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 from bidsglm.model import Hrf, ModelSpecification, NilearnSettings, SpmSettings
 from bidsglm.report.group_methods import group_paragraphs
 from bidsglm.report.references import REFERENCES, cited
+from bidsglm.spm.smoothing import FWHM_PER_SIGMA, smoothing_matrix
+from bidsglm.unit.kernels import effective_widths
 from bidsglm.unit.methods import effect_units, paragraphs, setting_rows
 from tests.report.records import paradigm
 from tests.report.test_group_methods import ALL
@@ -122,3 +126,28 @@ def test_cosines_of_the_model_are_named_as_the_filter() -> None:
     texts = paragraphs(own, ())
     said = [text for text in texts if "High-pass filter: fMRIPrep's cosine regressors" in text]
     assert len(said) == 2
+
+
+def test_smoothing_is_told_with_the_width_it_has_on_these_voxels() -> None:
+    model = replace(MODEL, smoothing_fwhm=6.0)
+    row = next(
+        r for r in setting_rows(model, (paradigm(),), voxel_sizes=(6.0, 6.0, 6.0)) if r.name == "Smoothing"
+    )
+    assert row.cell("spm") == "6 mm FWHM; 8.3 mm in effect on voxels of 6 mm"
+    assert row.cell("nilearn") == "6 mm FWHM; 4.7 mm in effect on voxels of 6 mm"
+    text = paragraphs(model, (paradigm(),), voxel_sizes=(3.0, 3.0, 3.0))[0]
+    assert "in effect, on voxels of 3 mm, 6.7 mm by SPM's kernel and 6.0 mm by nilearn's kernel" in text
+    assert "in effect" not in paragraphs(model, (paradigm(),))[0]
+
+
+@pytest.mark.parametrize(("fwhm", "size"), [(6.0, 6.0), (6.0, 3.0), (8.0, 2.0)])
+def test_effective_width_is_that_of_a_smoothed_point(fwhm: float, size: float) -> None:
+    point = np.zeros(81)
+    point[40] = 1.0
+    by_nilearn = gaussian_filter1d(point, fwhm / size / FWHM_PER_SIGMA, truncate=4.0)
+    by_spm = smoothing_matrix(81, fwhm / size) @ point
+    x = np.arange(81) - 40.0
+    widths = effective_widths(fwhm, (size,) * 3, ("spm", "nilearn"))
+    for name, smooth in (("spm", by_spm), ("nilearn", by_nilearn)):
+        spread = np.sqrt((smooth * x**2).sum() / smooth.sum())
+        assert widths[name] == pytest.approx(FWHM_PER_SIGMA * spread * size, rel=1e-6)

@@ -94,6 +94,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         overwrite=arguments.overwrite,
         allow_mixed=arguments.allow_mixed,
         permutations=arguments.permutations,
+        two_sided=arguments.two_sided,
         random_seed=arguments.random_seed,
         verbosity=arguments.verbose - arguments.quiet,
     )

@@ -88,6 +88,8 @@ class Settings:
     """Group level: go on with the largest set of participants that were run alike."""
     permutations: int = 0
     """Group level: of nilearn's permutation test; 0 for none."""
+    two_sided: bool = False
+    """Whether thresholds are of both tails, each with half of the error."""
     random_seed: int = 0
     """Of everything drawn at random."""
     verbosity: int = 0

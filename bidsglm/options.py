@@ -348,11 +348,17 @@ def _add_group(parser: argparse.ArgumentParser) -> None:
         help="where participants were run with different settings or versions, go on with the largest set",
     )
     group.add_argument(
+        "--two-sided",
+        action="store_true",
+        help="thresholds of both tails, each with half of the error, as one test (each tail by itself)",
+    )
+    group.add_argument(
         "--permutations",
         type=Count(MOST_PERMUTATIONS),
         default=0,
         metavar="N",
-        help="familywise p of the group's effects by N permutations (nilearn's), in memory (none)",
+        help="familywise p of the group's effects by N permutations (nilearn's): voxels, mass of clusters, "
+        "TFCE (none)",
     )
 
 

@@ -7,7 +7,7 @@ tables are, then `mask_from`, `estimate`, `usable_runs`, `contrast` and `inferen
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from bidsglm.backends.records import Inference, SecondLevel
+from bidsglm.backends.records import ContrastInference, Corrected, Inference, SecondLevel
 from bidsglm.model import (
     ContrastMaps,
     ContrastSpecification,
@@ -137,4 +137,15 @@ class Backend(Protocol):
         mask: Mask | None = None,
     ) -> SecondLevel:
         """Fit a group's effect maps."""
+        ...
+
+    def corrected(
+        self,
+        maps: ContrastMaps,
+        found: ContrastInference,
+        mask: Mask,
+        volume: Volume,
+        two_sided: bool,
+    ) -> tuple[Corrected, ...]:
+        """Find what survives the package's corrections in the map of a contrast."""
         ...

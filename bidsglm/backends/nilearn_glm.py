@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.backends.freedom import check_freedom, freedom
+from bidsglm.backends.nilearn_corrected import corrected
 from bidsglm.backends.nilearn_design import (
     design_arguments,
     hrf_name,
@@ -52,6 +53,7 @@ __all__ = [
     "check",
     "check_designs",
     "contrast",
+    "corrected",
     "design",
     "effect_unit",
     "estimate",

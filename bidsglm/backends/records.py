@@ -1,7 +1,7 @@
 """What inference and the second level give, the same from every backend."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -9,6 +9,11 @@ from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, GroupDesi
 from bidsglm.outputs.schema import Cell
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.thresholds import Thresholds
+
+ALPHA = 0.05
+"""Error of a corrected test."""
+FORMING_P = 0.001
+"""Uncorrected p of the voxels that form clusters."""
 
 
 class ContrastInference(NamedTuple):
@@ -28,6 +33,51 @@ class Inference(NamedTuple):
     fwhm_mm: tuple[float, float, float] | None
     """Smoothness of the residuals along the voxel axes; None where the package does not estimate it"""
     contrasts: tuple[ContrastInference, ...]
+
+
+class Tail(NamedTuple):
+    """One end of a statistic's distribution."""
+
+    name: Literal["upper", "lower"]
+    sign: int
+    """1 or -1"""
+    share: float
+    """Of the error that it may make"""
+
+
+def tails(test: str, two_sided: bool) -> tuple[Tail, ...]:
+    """Return the tails of a statistic; F has one.
+
+    >>> [tail.name for tail in tails("t", False)], tails("F", True)[0].share
+    (['upper', 'lower'], 1.0)
+    """
+    if test == "F":
+        return (Tail("upper", 1, 1.0),)
+    share = 0.5 if two_sided else 1.0
+    return Tail("upper", 1, share), Tail("lower", -1, share)
+
+
+class Corrected(NamedTuple):
+    """What survives a correction in the map of a contrast."""
+
+    inference: str
+    """voxelFWE, voxelFDR, clusterExtent, permutationVoxel, permutationMass or permutationTFCE"""
+    rule: str
+    """How the package does it"""
+    values: Mapping[str, Floats]
+    """Tail -> (n_voxels,) corrected p, or what stands in its place"""
+    significant: Mapping[str, Mask]
+    """Tail -> (n_voxels,)"""
+
+    @classmethod
+    def of(cls, inference: str, rule: str, found: Mapping[Tail, tuple[Floats, Mask]]) -> "Corrected":
+        """Make one of each tail's values and voxels."""
+        return cls(
+            inference,
+            rule,
+            {tail.name: values for tail, (values, _) in found.items()},
+            {tail.name: voxels for tail, (_, voxels) in found.items()},
+        )
 
 
 class SecondLevel(NamedTuple):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.records import Inference
+from bidsglm.backends.spm12_corrected import corrected
 from bidsglm.backends.spm12_design import check, design, with_noise_model
 from bidsglm.backends.spm12_inference import CLUSTERS, infer, search_volume, second_level, significance
 from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_words, software
@@ -36,6 +37,7 @@ __all__ = [
     "check",
     "check_designs",
     "contrast",
+    "corrected",
     "design",
     "effect_unit",
     "estimate",

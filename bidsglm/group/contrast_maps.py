@@ -14,11 +14,11 @@ from bidsglm.dataset.stacks import MapStack
 from bidsglm.errors import DataError
 from bidsglm.group.analyses import Analysis
 from bidsglm.group.effects import FirstLevel, Taken, take
+from bidsglm.group.inference import Asked, write_inference
 from bidsglm.group.map_files import Fitted, GroupWriter, group_label, over
 from bidsglm.group.map_summary import Origin, Told, summaries
 from bidsglm.group.members import named, participants_of
-from bidsglm.messages import LOG
-from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
+from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
 from bidsglm.outputs.names import contrast_entities
 from bidsglm.spm.second_level import dependent, is_estimable
 
@@ -96,7 +96,7 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         _check_labels(fitted, part.name, told)
         _note_smoothness(fitted, f"{inputs.name}{where}", told)
         part.contrast(fitted)
-        _permute(fitted, stacks, part, node)
+        write_inference(fitted, Asked(settings, told, stacks), part)
         units = next(iter(inputs.contrasts.values())).units[0].get("effect_units")
         origin = Origin(part.name, analysis.words, node.name, units)
         told.contrasts.extend(summaries(fitted, left_out, origin))
@@ -218,41 +218,6 @@ def _check_labels(fitted: Fitted, prefix: str, told: Told) -> None:
                 f"{taken[label]}: rename one in the model"
             )
         taken[label] = this
-
-
-def _permute(fitted: Fitted, stacks: Mapping[str, MapStack], part: GroupWriter, node: DatasetNode) -> None:
-    """Write familywise p maps of permutations, where they are asked for and make a test."""
-    n, told = node.settings.permutations, node.told
-    if not n:
-        return
-    from bidsglm.backends.nilearn_permutations import permuted_p, reason_against
-
-    for backend, stack in stacks.items():
-        volume = stack.volume
-        place = volume.voxels[fitted.volume.voxels]
-        mask = fitted.levels[backend].mask[place]
-        for maps in fitted.levels[backend].maps:
-            weights = contrast_weights(maps.specification, fitted.design)
-            reason = _unpermuted(fitted, maps) or reason_against(fitted.design, weights)
-            if reason:
-                name = f"{fitted.name}: " if fitted.name else ""
-                note = f"{name}no permutations of {maps.specification.name!r}: {reason}."
-                told.note(note)
-                continue
-            LOG.info("%s: %d permutations of %s's effects", fitted.label, n, backend)
-            seeded = n, node.settings.random_seed
-            p = np.ones(place.size)
-            p[place] = permuted_p(stack, fitted.design, weights, mask, volume, seeded)
-            part.permuted(fitted, backend, maps, p, n)
-
-
-def _unpermuted(fitted: Fitted, maps: ContrastMaps) -> str:
-    """Why a contrast is of no kind that is permuted; empty where it is."""
-    if maps.specification.test == "F":
-        return "only t contrasts are permuted"
-    if len(fitted.rows) > len(fitted.participants):
-        return "a participant's contrasts are not exchangeable with those of others"
-    return ""
 
 
 def _note_smoothness(fitted: Fitted, name: str, told: Told) -> None:

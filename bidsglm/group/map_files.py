@@ -17,7 +17,7 @@ from bidsglm.group.analyses import Analysis
 from bidsglm.group.members import BOTH, identity
 from bidsglm.group.tables import write_part
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
-from bidsglm.outputs.group_tables import DESIGN, GROUP_AGREEMENT
+from bidsglm.outputs.group_tables import DESIGN, GROUP_AGREEMENT, GROUP_INFERENCE
 from bidsglm.outputs.names import (
     clusters_name,
     contrast_entities,
@@ -51,6 +51,11 @@ class Fitted(NamedTuple):
     """Backend -> BIDS URIs of the effect maps"""
 
     @property
+    def maps(self) -> tuple[ContrastMaps, ...]:
+        """Any package's: all have the same contrasts."""
+        return next(iter(self.levels.values())).maps
+
+    @property
     def participants(self) -> tuple[str, ...]:
         """In the order of the rows, each once."""
         return tuple(dict.fromkeys(row.participant for row in self.rows))
@@ -81,6 +86,8 @@ class GroupWriter:
         self.files: list[str] = []
         self.rows: list[Mapping[str, Any]] = []
         """Of the table of agreement of the group's maps"""
+        self.inference: list[Mapping[str, Any]] = []
+        """Of the table of what survives correction"""
         self.parts: dict[str, GroupWriter] = {name: self}
         """Start of the file names -> writer, for groups of a session or level too"""
 
@@ -199,18 +206,38 @@ class GroupWriter:
                 }
                 self.rows.append({**named, **row, **named, "contrast_name": fitted.name, "label": label})
 
-    def agreement(self) -> None:
-        """Write the table on how well the group's maps agree."""
-        name = f"{self.name}_desc-groupAgreement_metrics"
-        self.write_table(GROUP_AGREEMENT, name, self.rows, {})
+    def tables(self) -> None:
+        """Write the tables on how well the group's maps agree, and on what survives correction in them."""
+        wanted = (
+            (GROUP_AGREEMENT, self.rows, "groupAgreement"),
+            (GROUP_INFERENCE, self.inference, "groupInference"),
+        )
+        for schema, rows, kind in wanted:
+            if rows:
+                self.write_table(schema, f"{self.name}_desc-{kind}_metrics", rows, {})
 
-    def permuted(self, fitted: Fitted, backend: str, maps: ContrastMaps, p: Floats, n: int) -> None:
-        """Write the familywise p of permutations."""
-        name = map_name(self.name, "p", f"{backend}Permutation", group_label(fitted.label, maps))
-        text = f"familywise p by {n} permutations of nilearn's non_parametric_inference, one-sided"
-        about = {"Sources": fitted.sources[backend], **backend_facts("nilearn"), **_facts(fitted, maps)}
-        told = {"StatisticType": "p", **about, "Effects": backend, "Description": text}
-        self.image(name, p, fitted.volume, 1.0, told)
+    def corrected(self, fitted: Fitted, maps: ContrastMaps, values: Floats, about: "AboutMap") -> None:
+        """Write a map of corrected p, or of what stands in its place."""
+        backend = about.backend
+        name = map_name(self.name, about.stat, f"{backend}{about.suffix}", group_label(fitted.label, maps))
+        made_by = backend_facts("nilearn" if about.by_nilearn else backend)
+        facts = {"Sources": fitted.sources[backend], **made_by, **_facts(fitted, maps)}
+        told = {"StatisticType": about.stat, **facts, "Effects": backend, **about.facts}
+        self.image(name, values, fitted.volume, about.outside, told)
+
+
+class AboutMap(NamedTuple):
+    """What a map of corrected p is."""
+
+    backend: str
+    """Whose effects it is of"""
+    stat: str
+    suffix: str
+    """Behind the package's name in the label behind desc-"""
+    outside: float
+    by_nilearn: bool
+    """Whether nilearn computed it, whosever the effects are"""
+    facts: Mapping[str, object]
 
 
 def _stem(name: str, label: str) -> str:

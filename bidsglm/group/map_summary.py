@@ -97,8 +97,7 @@ def finish(writer: GroupWriter, told: Told) -> None:
     After an error the maps of an earlier run stay, and are removed by the next run that has none.
     """
     for part in writer.parts.values():
-        if part.rows:
-            part.agreement()
+        part.tables()
     path = writer.output_dir / "group" / f"{writer.name}_desc-group_summary.json"
     stale = [name for name in _earlier_files(path) if name not in writer.files]
     kept = stale if told.errors else []

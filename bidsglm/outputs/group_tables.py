@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.fit_tables import REGRESSOR
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.schema import Column, Schema, Type
+from bidsglm.packages import PACKAGES, title
 
 AGAIN = "run the group level again"
 OUTLIER_RULE = (
@@ -150,3 +151,56 @@ DESIGN = Schema(
     remedy=AGAIN,
 )
 """One row for each effect map."""
+
+INFERENCES = {
+    "voxelFWE": "voxels, familywise error",
+    "voxelFDR": "voxels, false discovery rate",
+    "clusterExtent": "extent of clusters formed at p < 0.001, familywise error",
+    "permutationVoxel": "voxels by permutations, familywise error",
+    "permutationMass": "mass of clusters formed at p < 0.001 by permutations, familywise error",
+    "permutationTFCE": "threshold-free cluster enhancement by permutations, familywise error",
+}
+_ONE_FITTED = "where one package was fitted"
+
+
+def _of_packages(prefix: str, kind: Type, text: str) -> tuple[Column, ...]:
+    """A column for each package, in tables of those who fitted."""
+    return tuple(Column(f"{prefix}_{b}", kind, text.format(title(b)), optional=True) for b in PACKAGES)
+
+
+GROUP_INFERENCE = Schema(
+    "group/<g>_desc-groupInference_metrics",
+    (
+        GROUP_AGREEMENT["contrast"],
+        GROUP_AGREEMENT["group_contrast"],
+        Column("inference", "text", "What is corrected, and for what", levels=INFERENCES),
+        Column(
+            "tail",
+            "text",
+            "Which tail of the statistic",
+            levels={"upper": "effects above 0", "lower": "effects below 0, as with the weights turned round"},
+        ),
+        Column(
+            "two_sided",
+            "truth",
+            "Whether each tail has half of the error (--two-sided); else each is a test by itself",
+        ),
+        *_of_packages("n", "integer", "Voxels of {} at corrected p < 0.05, in its own mask"),
+        Column("n_both", "integer", "Voxels of both", missing=_ONE_FITTED),
+        Column(
+            "dice",
+            "number",
+            "Dice overlap of them inside both masks",
+            missing=f"where no voxel passes in either, or {_ONE_FITTED}",
+        ),
+        Column(
+            "jaccard",
+            "number",
+            "Jaccard overlap of them inside both masks",
+            missing=f"where no voxel passes in either, or {_ONE_FITTED}",
+        ),
+        *_of_packages("rule", "text", "By which rule {} corrects"),
+        GROUP_AGREEMENT["label"],
+    ),
+    remedy=AGAIN,
+)

@@ -11,12 +11,13 @@ from bidsglm.dataset.images import read_map
 from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.model import Floats
-from bidsglm.outputs.group_tables import GROUP_AGREEMENT
+from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_INFERENCE
 from bidsglm.outputs.names import clusters_name, map_name, read_json
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.pages.unit import written
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.figures import ContrastImages, contrast_figures
+from bidsglm.report.group_inference import GroupInference, of_contrast
 from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.volumes import Scene, packed_contrast, scene
@@ -81,11 +82,17 @@ def group_maps(output_dir: Path, name: str) -> GroupMaps:
 
 
 def _permutations(output_dir: Path, summary: Summary) -> str:
-    """What the sidecar of a permuted map says of it."""
-    sidecars = [
-        name for name in summary.get("files", ()) if "Permutation_" in name and name.endswith(".json")
-    ]
-    return str(read_json(output_dir / sidecars[0]).get("Description", "")) if sidecars else ""
+    """What the sidecars of permuted maps say of them."""
+    names = [name for name in summary.get("files", ()) if "Permutation" in name and name.endswith(".json")]
+    if not names:
+        return ""
+    facts = read_json(output_dir / names[0])
+    clusters = ", the mass of clusters formed at p < 0.001 and TFCE"
+    return (
+        f"familywise p by {facts.get('Permutations')} permutations of nilearn's non_parametric_inference, "
+        f"{'two' if facts.get('Tails') == 'both' else 'one'}-sided, were made from the largest t"
+        f"{clusters if any('PermutationTFCE' in name for name in names) else ''}"
+    )
 
 
 def _background(output_dir: Path, name: str) -> tuple[Floats, Floats] | None:
@@ -190,7 +197,16 @@ def _contrast(
         tuple(_clusters(place, entry, backend) for backend in entry["dof"]),
         packed_contrast(images, behind, entry["thresholds"]),
         f"{place.name}-{entry['label']}",
+        _inference(place, entry),
     )
+
+
+def _inference(place: _Place, entry: Summary) -> GroupInference | None:
+    """What survives correction; None where an earlier version wrote no such table."""
+    name = f"{place.name}_desc-groupInference_metrics.tsv"
+    path = place.folder / name
+    rows = GROUP_INFERENCE.read(path) if path.exists() else []
+    return of_contrast(rows, entry["label"], f"group/{name}")
 
 
 def _clusters(place: _Place, entry: Summary, backend: str) -> ClusterReport:

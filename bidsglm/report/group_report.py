@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.group_calibration import GroupCalibration
+from bidsglm.report.group_inference import GroupInference
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
 from bidsglm.report.rendering import About
@@ -62,6 +63,8 @@ class GroupContrast:
     """For the slice viewer, see `volumes.packed_contrast`."""
     anchor: str = ""
     """Of its place on the page; the label may be that of several groups."""
+    inference: GroupInference | None = None
+    """What survives correction."""
 
 
 class StepShares(NamedTuple):

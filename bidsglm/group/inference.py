@@ -1,0 +1,183 @@
+"""What survives correction in the group's maps: by each package's own rules, and by permutations."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bidsglm import packages
+from bidsglm.agreement.coefficients import overlap
+from bidsglm.backends import BACKENDS
+from bidsglm.backends.nilearn_permutations import KINDS, Plan, permuted, reason_against
+from bidsglm.backends.records import ALPHA, FORMING_P, Corrected, contrast_weights, tails
+from bidsglm.dataset.stacks import MapStack
+from bidsglm.group.map_files import AboutMap, Fitted, GroupWriter, group_label
+from bidsglm.group.map_summary import Told
+from bidsglm.messages import LOG, progress_bar
+from bidsglm.model import ContrastMaps, Floats, Mask, Settings
+from bidsglm.unit.memory import machine_memory
+
+SUFFIXES: Mapping[str, str] = {
+    "voxelFWE": "FWE",
+    "voxelFDR": "FDR",
+    "clusterExtent": "Clusters",
+    "permutationVoxel": "Permutation",
+    "permutationMass": "PermutationMass",
+    "permutationTFCE": "PermutationTFCE",
+}
+"""Correction -> end of the label behind desc- in its maps' names."""
+SHARES = {("nilearn", "clusterExtent")}
+"""Whose maps hold shares of active voxels in place of p."""
+SECONDS_BETWEEN_LINES = 60
+"""Of the log, while permutations run."""
+
+
+class Asked(NamedTuple):
+    """What is wanted beyond the packages' own corrections."""
+
+    settings: Settings
+    told: Told
+    stacks: Mapping[str, MapStack]
+
+
+def write_inference(fitted: Fitted, asked: Asked, part: GroupWriter) -> None:
+    """Write corrected maps of every package and contrast, and note rows on how well they agree."""
+    by_contrast: list[dict[str, list[Corrected]]] = [{} for _ in fitted.maps]
+    for backend, level in fitted.levels.items():
+        pairs = zip(level.maps, level.inference.contrasts, strict=True)
+        for place, (maps, found) in enumerate(pairs):
+            own = BACKENDS[backend].corrected(
+                maps, found, level.mask, fitted.volume, asked.settings.two_sided
+            )
+            by_permutation = _permuted(fitted, backend, maps, asked)
+            by_contrast[place][backend] = [*own, *by_permutation]
+            for one in by_contrast[place][backend]:
+                _write_map(fitted, backend, maps, one, part, asked.settings)
+    for maps, corrected in zip(fitted.maps, by_contrast, strict=True):
+        front = {
+            "contrast": fitted.first_level or None,
+            "group_contrast": maps.specification.name,
+            "two_sided": asked.settings.two_sided and maps.specification.test == "t",
+        }
+        masks = {backend: level.mask for backend, level in fitted.levels.items()}
+        label = group_label(fitted.label, maps)
+        part.inference += [{**front, **row, "label": label} for row in _rows(corrected, masks)]
+
+
+def _rows(
+    corrected: Mapping[str, Sequence[Corrected]], masks: Mapping[str, Mask]
+) -> Iterator[dict[str, Any]]:
+    """One row for each correction and tail."""
+    kinds = dict.fromkeys(one.inference for found in corrected.values() for one in found)
+    for inference in kinds:
+        there = {b: one for b, found in corrected.items() for one in found if one.inference == inference}
+        for tail in dict.fromkeys(tail for one in there.values() for tail in one.significant):
+            sets = {b: one.significant[tail] for b, one in there.items() if tail in one.significant}
+            row: dict[str, Any] = {"inference": inference, "tail": tail}
+            row |= {f"n_{b}": int(voxels.sum()) for b, voxels in sets.items()}
+            if len(sets) > 1:
+                first, reference = packages.pair_of(sets)
+                shared = overlap(sets[first], sets[reference], masks[first], masks[reference])
+                row |= {
+                    "n_both": int((sets[first] & sets[reference]).sum()),
+                    "dice": shared.dice,
+                    "jaccard": shared.jaccard,
+                }
+            yield row | {f"rule_{b}": one.rule for b, one in there.items()}
+
+
+def _write_map(
+    fitted: Fitted, backend: str, maps: ContrastMaps, one: Corrected, part: GroupWriter, settings: Settings
+) -> None:
+    """Write the values of a correction: of the upper tail, or of both where both are tested."""
+    is_share = (backend, one.inference) in SHARES
+    both = settings.two_sided and len(one.values) > 1
+    values = one.values["upper"]
+    if both:
+        values = (np.maximum if is_share else np.minimum)(values, one.values["lower"])
+    permuted = one.inference in KINDS
+    what = "share of active voxels" if is_share else "corrected p"
+    facts: dict[str, object] = {
+        "Description": f"{what}, {'both tails' if both else 'upper tail'}: {one.rule}",
+        "Inference": one.inference,
+        "Tails": "both" if both else "upper",
+        "Alpha": ALPHA,
+        **({"FormingP": FORMING_P} if one.inference in ("clusterExtent", "permutationMass") else {}),
+        **({"Permutations": settings.permutations, "RandomSeed": settings.random_seed} if permuted else {}),
+    }
+    stat, outside = ("tdp", 0.0) if is_share else ("p", 1.0)
+    about = AboutMap(backend, stat, SUFFIXES[one.inference], outside, permuted, facts)
+    part.corrected(fitted, maps, values, about)
+
+
+def _permuted(fitted: Fitted, backend: str, maps: ContrastMaps, asked: Asked) -> list[Corrected]:
+    """Corrections by permutations, where they are asked for and make a test."""
+    settings, told = asked.settings, asked.told
+    if not settings.permutations:
+        return []
+    weights = contrast_weights(maps.specification, fitted.design)
+    name = f"{fitted.name}: " if fitted.name else ""
+    reason = _unpermuted(fitted, maps) or reason_against(fitted.design, weights)
+    if reason:
+        told.note(f"{name}no permutations of {maps.specification.name!r}: {reason}.")
+        return []
+    stack = asked.stacks[backend]
+    place = stack.volume.voxels[fitted.volume.voxels]
+    memory = settings.mem or machine_memory() // 2
+    plan = Plan(
+        settings.permutations, settings.random_seed, settings.two_sided, settings.n_procs, float(memory)
+    )
+    what = f"{name}{settings.permutations} permutations of {packages.title(backend)}'s effects"
+    with _progress(what, len(plan.batches)) as advance:
+        where = fitted.levels[backend].mask[place], stack.volume
+        found = permuted(stack, fitted.design, weights, where, plan, advance)
+    if found.left_out:
+        told.note(
+            f"{name}only voxels by permutations of {packages.title(backend)}'s effects, no clusters: "
+            f"{found.left_out}; give more by --mem."
+        )
+    t = np.zeros(place.size)
+    t[place] = found.t
+    moved = {kind: np.ones(place.size) for kind in found.p}
+    for kind, p in found.p.items():
+        moved[kind][place] = p
+    return [_by_tail(kind, p, t, settings) for kind, p in moved.items()]
+
+
+def _by_tail(kind: str, p: Floats, t: Floats, settings: Settings) -> Corrected:
+    """One test of both tails said of each, or of the upper one alone."""
+    rule = f"familywise p by {settings.permutations} permutations (nilearn's): {KINDS[kind]}"
+    found = {}
+    for tail in tails("t" if settings.two_sided else "F", settings.two_sided):
+        own = np.where(tail.sign * t > 0, p, 1.0) if settings.two_sided else p
+        found[tail] = own, own < ALPHA
+    return Corrected.of(kind, rule, found)
+
+
+def _unpermuted(fitted: Fitted, maps: ContrastMaps) -> str:
+    """Why a contrast is of no kind that is permuted; empty where it is."""
+    if maps.specification.test == "F":
+        return "only t contrasts are permuted"
+    if len(fitted.rows) > len(fitted.participants):
+        return "a participant's contrasts are not exchangeable with those of others"
+    return ""
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal; in the log a line every minute."""
+    LOG.info("%s", what)
+    last, done = time.monotonic(), 0
+    with progress_bar(total, "permutations, hundreds") as move:
+
+        def advance() -> None:
+            nonlocal last, done
+            done += 1
+            move()
+            if time.monotonic() - last > SECONDS_BETWEEN_LINES:
+                last = time.monotonic()
+                LOG.info("%s: %.0f %%", what, 100 * done / total)
+
+        yield advance

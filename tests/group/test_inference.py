@@ -1,4 +1,4 @@
-"""What survives correction: by each package's own rules and by permutations, in maps, a table and the page."""
+"""What survives correction: by each package's rules and by permutations, in maps, a table and the page."""
 
 import json
 from pathlib import Path

@@ -46,7 +46,9 @@ def study(root: Path, package: str, n: int = 4) -> tuple[Path, Path]:
 def test_maps_of_the_only_package_are_made_and_shown(tmp_path: Path, package: str) -> None:
     bids, out = study(tmp_path, package)
     assert main([str(bids), str(out), "group", "-q"]) == 0
-    written = {path.name for path in (out / "group").glob("*_statmap.nii.gz")}
+    written = {path.name for path in (out / "group").glob(f"*_desc-{package}_statmap.nii.gz")}
+    other = ({"spm", "nilearn"} - {package}).pop()
+    assert not list((out / "group").glob(f"*_desc-{other}*"))
     assert (
         written
         == {

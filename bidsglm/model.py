@@ -248,6 +248,8 @@ class GroupModel:
     """Whether it takes fits of single sessions; None for whatever there is."""
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Entity -> labels that reach it."""
+    variance: Literal["equal", "unequal"] | None = None
+    """Of groups of participants, in SPM; None for SPM's default."""
 
 
 @dataclass(frozen=True)
@@ -482,6 +484,21 @@ class GroupDesign(NamedTuple):
     names: tuple[str, ...]
     matrix: Floats
     """(n_participants, n_regressors)"""
+    variance: "VarianceModel | None" = None
+    """Of the errors, as far as a package can choose; None for one variance"""
+
+
+class VarianceModel(NamedTuple):
+    """Whose errors may have variances of their own."""
+
+    groups: tuple[str, ...]
+    """Names; fewer than two where there is nothing that could differ"""
+    members: tuple[int, ...]
+    """Group of each row of the design, from 0"""
+    equal_because: str = ""
+    """Why all have one variance; empty where the groups' may differ"""
+    is_asked: bool = False
+    """Whether the model says so itself"""
 
 
 class Images(Protocol):

@@ -149,7 +149,7 @@ def test_table_of_the_group_maps_has_the_columns_of_the_participants(results: Pa
     table = next(results.glob("group/*_desc-groupAgreement_metrics.tsv")).read_text(encoding="utf-8")
     participant = page["sub-01/func/<p>_desc-agreement_metrics.tsv"]
     own = page["group/<g>_desc-groupAgreement_metrics.tsv"]
-    assert table.split("\n")[0].split("\t") == [*own[:-1], *participant[1:], own[-1]]
+    assert table.split("\n")[0].split("\t") == [*own[:-2], *participant[1:], *own[-2:]]
 
 
 def test_every_field_of_the_sidecars_is_documented(results: Path, names: list[str]) -> None:

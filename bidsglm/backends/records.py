@@ -1,6 +1,7 @@
 """What inference and the second level give, the same from every backend."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -88,6 +89,8 @@ class SecondLevel(NamedTuple):
     maps: tuple[ContrastMaps, ...]
     """One for each contrast; of no runs"""
     inference: Inference
+    variance: Mapping[str, object] = MappingProxyType({"VarianceModel": "equal"})
+    """What the sidecars say of the errors' variances, by names in the manner of BIDS"""
 
 
 def contrast_weights(contrast: ContrastSpecification, design: GroupDesign) -> Floats:

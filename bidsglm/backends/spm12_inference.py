@@ -4,7 +4,7 @@ The results table is the one that SPM shows first: clusters of voxels with p < 0
 size, and of each its three highest peaks more than 8 mm apart.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,8 +39,10 @@ from bidsglm.spm.clusters import (
     results_table,
     survivors,
 )
+from bidsglm.spm.group_variance import NoSignificantVoxelError
 from bidsglm.spm.random_field import Field, SearchVolume
 from bidsglm.spm.second_level import (
+    GroupEstimate,
     GroupMaps,
     group_contrast,
     group_estimate,
@@ -208,7 +210,7 @@ def second_level(
     volume: Volume,
     mask: Mask | None = None,
 ) -> SecondLevel:
-    """Test contrasts over subjects; every subject weighs the same, errors have one variance.
+    """Test contrasts over subjects; errors have one variance, or one for each group of the design.
 
     Parameters
     ----------
@@ -235,7 +237,7 @@ def second_level(
     (array([ 2., nan]), (2.0,))
     """
     try:
-        fit = group_estimate(images, design.matrix, mask)
+        fit, facts = _group_fit(images, design, mask)
         found = [group_contrast(fit, contrast_weights(contrast, design)) for contrast in contrasts]
     except ValueError as error:
         raise DataError(f"the group model cannot be fitted: {error}") from error
@@ -244,7 +246,36 @@ def second_level(
     grid[volume.voxels] = fit.mask
     n_subjects = len(design.matrix)
     search = search_volume(standardised_residuals(images, fit), grid, n_subjects, n_subjects - round(fit.dof))
-    return SecondLevel(fit.mask, maps, infer(maps, search, volume))
+    return SecondLevel(fit.mask, maps, infer(maps, search, volume), facts)
+
+
+def _group_fit(
+    images: Images, design: GroupDesign, mask: Mask | None
+) -> tuple[GroupEstimate, Mapping[str, object]]:
+    """Fit with the variances that the design asks for, and what is to be said of them.
+
+    Without a voxel to estimate them from SPM stops; then variances are equal, unless the model asks for
+    unequal ones in words.
+    """
+    model = design.variance
+    if model is None or model.equal_because:
+        reason = {"VarianceReason": model.equal_because} if model is not None else {}
+        return group_estimate(images, design.matrix, mask), {"VarianceModel": "equal", **reason}
+    try:
+        fit = group_estimate(images, design.matrix, mask, np.array(model.members))
+    except NoSignificantVoxelError as error:
+        if model.is_asked:
+            remedy = 'say "Variance": "equal" under Software.SPM of the model'
+            raise ValueError(f"{error}; SPM stops here too: {remedy}") from error
+        reason = {"VarianceReason": f"{error}; SPM itself stops here"}
+        return group_estimate(images, design.matrix, mask), {"VarianceModel": "equal", **reason}
+    assert fit.variances is not None, "groups that can differ"
+    return fit, {
+        "VarianceModel": "unequal",
+        "GroupVariances": dict(zip(model.groups, fit.variances.variances.tolist(), strict=True)),
+        "Hyperparameters": fit.variances.hyperparameters.tolist(),
+        "PooledVoxels": fit.variances.n_pooled,
+    }
 
 
 def _group_maps(contrast: ContrastSpecification, found: GroupMaps, mask: Mask) -> ContrastMaps:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.participants import Participants
+from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.dataset.tsv import number
 from bidsglm.dataset.variables import by_pybids
 from bidsglm.errors import DataError
@@ -63,7 +63,10 @@ def group_columns(model: GroupModel, people: Participants, labels: Sequence[str]
     >>> found["sex.M"].values, found["sex.M"].factor
     ({'01': 0.0, '02': 1.0}, 'sex')
     """
-    columns = {name: Column(_typed(cells, labels)) for name, cells in people.cells.items()}
+    columns = {
+        name: Column({k: cells[k] for k in labels} if is_row_variable(name) else _typed(cells, labels))
+        for name, cells in people.cells.items()
+    }
     if not model.instructions or not labels:
         return columns
     for instruction in model.instructions:
@@ -101,15 +104,21 @@ def _applied(
     after = _transformed(instruction, columns, people)
     used = [columns[name] for name in names if name in columns]
     measured = instruction.get("Name") in AS_MEASURED and all(column.as_measured for column in used)
+    # the product of marks marks those who are in both groups
+    marked = used[0].factor if instruction.get("Name") == "Product" and _all_marks(used) else ""
     made = {}
     for name, values in after.items():
         before = columns.get(name)
         if before is not None and before.values == values:
             made[name] = before
         else:
-            factor = next((n for n in names if factored and name.startswith(n)), "")
+            factor = next((n for n in names if factored and name.startswith(n)), marked)
             made[name] = Column(values, measured, factor)
     return made
+
+
+def _all_marks(columns: Sequence[Column]) -> bool:
+    return bool(columns) and all(column.factor for column in columns)
 
 
 def _transformed(

@@ -6,36 +6,28 @@ stands for its groups: a column of ones for each, no common mean. A participant 
 never filled in.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from bidsglm.dataset.group_columns import Column, group_columns
-from bidsglm.dataset.participants import Participants
+from bidsglm.dataset.group_faults import alone, collinear, constant_column, groups_of_one, unknown
+from bidsglm.dataset.group_rows import Observations, Row, observations
+from bidsglm.dataset.group_variances import variance_model
+from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.dataset.tsv import number
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, ContrastSpecification, Floats, GroupDesign, GroupModel
-from bidsglm.spm.second_level import dependent
 from bidsglm.statsmodel.flow import stands_for
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.group_contrasts import MEAN, group_contrasts
-from bidsglm.statsmodel.nearest import hint
 
 FEWEST = 2
 """Groups that can be told apart, and participants that make a group."""
 LARGEST_COVARIATE = 1e12
 """Beside a mean of ones, larger values leave no digit of it."""
 ROUNDING = 1e-9
-
-
-class Row(NamedTuple):
-    """A map that is an observation of a group's model."""
-
-    participant: str
-    """Without prefix"""
-    contrast: str = ""
-    """Name, where contrasts are told apart within the model"""
 
 
 class Designed(NamedTuple):
@@ -57,6 +49,8 @@ class _Made(NamedTuple):
     faults: list[str]
     covariates: list[str]
     """Columns that are neither means nor groups"""
+    marks: list[str]
+    """Columns that mark participants of a group"""
     asked: frozenset[str]
     """Names that contrasts are over"""
 
@@ -98,27 +92,30 @@ def group_design(
     >>> found.design.names, found.design.matrix.tolist(), [contrast.name for contrast in found.contrasts]
     (('mean', 'age'), [[1.0, -5.0], [1.0, 5.0]], ['mean', 'age'])
     """
-    labels = tuple(dict.fromkeys(row.participant for row in rows))
-    left_out = _left_out(model, group_columns(model, people, labels), people, labels)
-    if left_out:
-        labels = tuple(label for label in labels if label not in left_out)
-        rows = tuple(row for row in rows if row.participant not in left_out)
-    made = _Made({}, [], [], [], _asked(model))
-    found = group_columns(model, people, labels)
+    seen = observations(model, people, rows)
+    left_out = _left_out(model, seen)
+    seen = seen.without(left_out)
+    made = _Made({}, [], [], [], [], _asked(model))
+    found = group_columns(model, seen.people, seen.labels)
     for name in model.x:
         if name == CONSTANT:
-            made.columns[MEAN] = np.ones(len(rows))
-        elif told := _contrast_columns(name, rows, contrasts):
+            made.columns[MEAN] = np.ones(len(seen.rows))
+        elif told := _contrast_columns(name, seen.rows, contrasts):
             made.columns.update(told)
         else:
-            _add(name, made, found, people, rows)
+            _add(name, made, found, seen)
     if made.groups:
         made.columns.pop(MEAN, None)
-    matrix = np.column_stack(list(made.columns.values())) if rows else np.empty((0, len(made.columns)))
+    n_rows = len(seen.rows)
+    matrix = np.column_stack(list(made.columns.values())) if n_rows else np.empty((0, len(made.columns)))
     _check_mean(matrix, model, people)
-    made.faults.extend(_collinear(matrix, made, people))
-    design = GroupDesign(tuple(made.columns), matrix)
-    over = group_contrasts(model, design.names, made.groups, people.path)
+    names = tuple(made.columns)
+    made.faults.extend(collinear(names, matrix, made.covariates, people))
+    if not made.faults:
+        made.faults.extend(alone(names, matrix, seen.rows, people))
+    marks = {name: made.columns[name] for name in made.marks}
+    design = GroupDesign(names, matrix, variance_model(model.variance, marks, seen.rows))
+    over = group_contrasts(model, names, made.groups, people.path)
     return Designed(design, over, left_out, tuple(dict.fromkeys(made.faults)))
 
 
@@ -137,26 +134,26 @@ def _contrast_columns(name: str, rows: Sequence[Row], contrasts: Sequence[str]) 
     }
 
 
-def _left_out(
-    model: GroupModel, columns: Mapping[str, Column], people: Participants, labels: Sequence[str]
-) -> dict[str, str]:
+def _left_out(model: GroupModel, seen: Observations) -> dict[str, str]:
     """Participants in none of the groups of an X without a mean, or without a value after transformations."""
+    columns = group_columns(model, seen.people, seen.labels)
     used = _used(model, columns)
     left_out = {
-        label: f"{name} has no value after the transformations"
+        seen.participant(key): f"{name} has no value after the transformations"
         for name in used
-        for label in labels
-        if label not in columns[name].values
+        for key in seen.labels
+        if key not in columns[name].values
     }
     marks = {name: columns[name] for name in used if columns[name].factor}
-    marks |= _implied(model, columns, people)
+    marks |= _implied(model, columns, seen.people)
     if CONSTANT in model.x or not marks:
         return left_out
     factor = next(iter(marks.values())).factor
-    cells = people.cells.get(factor, {})
-    for label in labels:
-        if label not in left_out and not any(mark.values.get(label) for mark in marks.values()):
-            left_out[label] = f"{factor} is {cells.get(label, 'another')}, a group that is not in X"
+    cells = seen.people.cells.get(factor, {})
+    for key in seen.labels:
+        who = seen.participant(key)
+        if who not in left_out and not any(mark.values.get(key) for mark in marks.values()):
+            left_out[who] = f"{factor} is {cells.get(key, 'another')}, a group that is not in X"
     return left_out
 
 
@@ -190,84 +187,45 @@ def _levels(x: str, columns: Mapping[str, Column], people: Participants) -> dict
     }
 
 
-def _add(
-    name: str, made: _Made, columns: Mapping[str, Column], people: Participants, rows: Sequence[Row]
-) -> None:
+def _add(name: str, made: _Made, columns: Mapping[str, Column], seen: Observations) -> None:
     """Add what a name or glob of X means to the columns of the design."""
-    found = {n: columns[n] for n in matching(name, columns)} or _levels(name, columns, people)
+    found = {n: columns[n] for n in matching(name, columns)} or _levels(name, columns, seen.people)
     if not found:
-        raise _unknown(name, columns, people)
+        raise unknown(name, columns, seen.people)
     for own, column in found.items():
-        values = [column.values[row.participant] for row in rows]
-        by_name = any(f"{own}.{value}" in made.asked for value in values)
-        if column.is_text or by_name:
-            groups = _groups(own, people, values, by_name)
+        values = [column.values[key] for key in seen.keys]
+        by_name = is_row_variable(own) or any(f"{own}.{value}" in made.asked for value in values)
+        if column.factor:
+            _add_marks({own: np.array(values, dtype=np.float64)}, made, column.factor, seen)
+        elif column.is_text or by_name:
+            groups = _groups(own, seen.people, values, by_name)
             made.groups.append(tuple(groups))
-            made.columns.update(groups)
-            made.faults.extend(_single(groups, people, rows))
+            _add_marks(groups, made, own, seen)
         else:
-            numbers = np.array(values, dtype=np.float64)
-            if np.abs(numbers).max(initial=0) > LARGEST_COVARIATE:
-                raise DataError(
-                    f"{people.path}: column {own!r} is up to {np.abs(numbers).max():g}, beyond all measure; "
-                    "correct it, or give it in another unit"
-                )
-            made.columns[own] = numbers - numbers.mean() if column.as_measured and len(numbers) else numbers
-            if not column.factor:
-                made.covariates.append(own)
-            if column.factor:
-                made.faults.extend(_single({own: numbers}, people, rows))
-            elif len(numbers) and np.ptp(numbers) == 0:
-                made.faults.append(
-                    f"{people.path}: column {own!r} is {numbers[0]:g} for all participants here: it can "
-                    "explain nothing; take it out of X"
-                )
+            made.columns[own] = _covariate(own, column, np.array(values, dtype=np.float64), seen.people)
+            made.covariates.append(own)
+            made.faults.extend(constant_column(own, np.array(values, dtype=np.float64), seen.people))
 
 
-def _single(groups: Mapping[str, Floats], people: Participants, rows: Sequence[Row]) -> Iterator[str]:
-    """Groups of one participant."""
-    for name, marks in groups.items():
-        members = {row.participant for row, mark in zip(rows, marks, strict=True) if mark}
-        if len(members) == 1:
-            yield (
-                f"{people.path}: the group {name} is one participant, sub-{members.pop()}: it has no "
-                "variance of its own; the maps take that of the others"
-            )
-
-
-def _collinear(matrix: Floats, made: _Made, people: Participants) -> Iterator[str]:
-    """Covariates that are a combination of other columns; groups beside a mean always are."""
-    if not matrix.size:
+def _add_marks(marks: Mapping[str, Floats], made: _Made, factor: str, seen: Observations) -> None:
+    """Add columns of ones for the participants of groups."""
+    made.columns.update(marks)
+    if is_row_variable(factor):
         return
-    names = list(made.columns)
-    together = [names[i] for i in dependent(matrix) if np.any(matrix[:, i])]
-    if any(name in made.covariates for name in together):
-        yield (
-            f"{people.path}: {', '.join(together[:-1])} and {together[-1]} depend on each other for the "
-            "participants here: their effects cannot be told apart; take one out of X"
-        )
+    made.marks.extend(marks)
+    made.faults.extend(groups_of_one(marks, seen))
+    if factor in seen.people.cells:
+        made.faults.extend(seen.people.slips(factor, seen.labels))
 
 
-def _unknown(name: str, columns: Mapping[str, Column], people: Participants) -> DataError:
-    factors = {column.factor for column in columns.values()} - {""}
-    names = list(columns)
-    if name in factors:
-        level = next(own for own, column in columns.items() if column.factor == name)
-        return DataError(
-            f"{people.path}: {name!r} is a factor: X must name its levels, such as {level!r}, or all by "
-            f"{f'{name}.*'!r}"
+def _covariate(name: str, column: Column, numbers: Floats, people: Participants) -> Floats:
+    """Its values, less their mean where a transformation has not made them."""
+    if np.abs(numbers).max(initial=0) > LARGEST_COVARIATE:
+        raise DataError(
+            f"{people.path}: column {name!r} is up to {np.abs(numbers).max():g}, beyond all measure; "
+            "correct it, or give it in another unit"
         )
-    owner = next((own for own in (*factors, *columns) if name.startswith(f"{own}.")), "")
-    if owner:
-        there = sorted({f"{owner}.{cell}" for cell in people.cells.get(owner, {}).values()}) or names
-        return DataError(
-            f"{people.path}: nobody has the level {name!r} of X{hint(name, there)}; there are "
-            f"{', '.join(there) or 'none'}"
-        )
-    return DataError(
-        f"{people.path}: X names {name!r}, which is no column and made by no transformation"
-        f"{hint(name, names)}"
-    )
+    return numbers - numbers.mean() if column.as_measured and len(numbers) else numbers
 
 
 def _groups(name: str, people: Participants, values: Sequence[object], by_name: bool) -> dict[str, Floats]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.dataset.collection import texts
+from bidsglm.dataset.spelling import Alike, alike
 from bidsglm.dataset.tsv import MISSING, Table, read_tsv
 from bidsglm.errors import BidsglmError, DataError, NoInputError
 from bidsglm.model import CONSTANT, GroupModel
@@ -13,6 +14,8 @@ from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.nearest import hint
 
 IDENTIFIER = "participant_id"
+ROW_VARIABLES = (IDENTIFIER, "session", "contrast")
+"""What tells a model's maps apart: whose each is, of which session, of which of the contrasts."""
 
 
 class Participants(NamedTuple):
@@ -35,28 +38,46 @@ class Participants(NamedTuple):
             When one value is written in two ways.
         """
         cells = self.cells[column]
-        spelt: dict[str, str] = {}
-        for label in labels:
-            other = spelt.setdefault(_spelling(cells[label]), label)
-            if cells[other] != cells[label]:
+        for pair in self._alike(column, labels):
+            if pair.is_certain:
                 raise DataError(
-                    f"{self.path}: column {column!r} spells one group in two ways: {cells[other]!r} in "
-                    f"line {self.lines.get(other, '?')} and {cells[label]!r} in line "
-                    f"{self.lines.get(label, '?')}; write them alike"
+                    f"{self.path}: column {column!r} spells one group in two ways: "
+                    f"{self._both(pair, column, labels)}; write them alike"
                 )
         return {
             level: tuple(label for label in labels if cells[label] == level)
             for level in sorted({cells[label] for label in labels})
         }
 
+    def slips(self, column: str, labels: Sequence[str]) -> tuple[str, ...]:
+        """What is to be said of groups that may be one with a slip of the pen in its name."""
+        return tuple(
+            f"{self.path}: column {column!r} has two groups that look like one: "
+            f"{self._both(pair, column, labels)}; write them alike, or, if they are two, give them names "
+            "that differ in more than a letter"
+            for pair in self._alike(column, labels)
+            if not pair.is_certain
+        )
 
-def _spelling(cell: str) -> str:
-    """A cell without what people vary by mistake: capitals and the kind and number of spaces.
+    def _alike(self, column: str, labels: Sequence[str]) -> tuple[Alike, ...]:
+        if is_row_variable(column):
+            return ()
+        return alike([self.cells[column][label] for label in labels])
 
-    >>> _spelling("Healthy  control") == _spelling("healthy_Control")
-    True
+    def _both(self, pair: Alike, column: str, labels: Sequence[str]) -> str:
+        """Both spellings, each with a line that has it."""
+        cells = self.cells[column]
+        owners = (next(label for label in labels if cells[label] == value) for value in pair[:2])
+        return " and ".join(f"{cells[label]!r} in line {self.lines.get(label, '?')}" for label in owners)
+
+
+def is_row_variable(name: str) -> bool:
+    """Whether a name is about the maps of a model, not about a column of the table.
+
+    >>> is_row_variable("session.pre"), is_row_variable("participant_id"), is_row_variable("sessions")
+    (True, True, False)
     """
-    return " ".join(cell.replace("_", " ").casefold().split())
+    return name.partition(".")[0] in ROW_VARIABLES
 
 
 def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) -> Participants:
@@ -121,8 +142,9 @@ def _asked(model: GroupModel) -> Iterator[str]:
     yield from model.columns
     for instruction in model.instructions:
         inputs = instruction.get("Input")
-        yield from map(str, inputs if isinstance(inputs, list) else [inputs])
-    yield from (name for name in model.x if name != CONSTANT)
+        named = map(str, inputs if isinstance(inputs, list) else [inputs])
+        yield from (name for name in named if not is_row_variable(name))
+    yield from (name for name in model.x if name != CONSTANT and not is_row_variable(name))
 
 
 def columns_needed(model: GroupModel, columns: Sequence[str], path: Path) -> tuple[str, ...]:
@@ -165,7 +187,9 @@ def columns_needed(model: GroupModel, columns: Sequence[str], path: Path) -> tup
 
 
 def _literal(model: GroupModel) -> tuple[str, ...]:
-    return tuple(name for name in model.x if name != CONSTANT and not is_glob(name))
+    return tuple(
+        name for name in model.x if name != CONSTANT and not is_glob(name) and not is_row_variable(name)
+    )
 
 
 def _column_of(name: str, columns: Sequence[str]) -> str:

@@ -8,7 +8,9 @@ import numpy as np
 
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import contrast_weights
-from bidsglm.dataset.group_design import Designed, Row, group_design
+from bidsglm.dataset.group_design import Designed, group_design
+from bidsglm.dataset.group_faults import listed
+from bidsglm.dataset.group_rows import Row
 from bidsglm.dataset.participants import Participants
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.errors import DataError
@@ -17,10 +19,11 @@ from bidsglm.group.effects import FirstLevel, Taken, take
 from bidsglm.group.inference import Asked, write_inference
 from bidsglm.group.map_files import Fitted, GroupWriter, group_label, over
 from bidsglm.group.map_summary import Origin, Told, summaries
-from bidsglm.group.members import named, participants_of
+from bidsglm.group.members import Summary, named, participants_of
 from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
 from bidsglm.outputs.names import contrast_entities
 from bidsglm.spm.second_level import dependent, is_estimable
+from bidsglm.statsmodel.group_contrasts import PARTICIPANTS
 
 FEWEST = 2
 """Participants between whom there is a variance."""
@@ -47,6 +50,8 @@ class Inputs(NamedTuple):
     """For messages"""
     label: str
     """In file names; empty where there are several"""
+    sessions: tuple[str, ...] = ("",)
+    """Labels that rows have; the empty one where a participant's sessions are averaged"""
 
     @property
     def told_apart(self) -> tuple[str, ...]:
@@ -54,8 +59,13 @@ class Inputs(NamedTuple):
         return tuple(filter(None, self.contrasts))
 
     def rows(self, participants: Sequence[str]) -> tuple[Row, ...]:
-        """Maps of some participants, one contrast after the other."""
-        return tuple(Row(participant, name) for name in self.contrasts for participant in participants)
+        """Maps of some participants, one contrast and session after the other."""
+        return tuple(
+            Row(participant, name, session)
+            for name in self.contrasts
+            for session in self.sessions
+            for participant in participants
+        )
 
     def backends(self) -> tuple[str, ...]:
         """Packages that fitted all that take part, in the order of their table."""
@@ -63,9 +73,18 @@ class Inputs(NamedTuple):
         return tuple(name for name in BACKENDS if all(name in unit["backends"] for unit in units))
 
     def having(self) -> frozenset[str]:
-        """Participants who have all of the contrasts."""
-        owners = [frozenset(participants_of(contrast.units)) for contrast in self.contrasts.values()]
+        """Participants who have all of the contrasts, in all of the sessions."""
+        owners = [
+            frozenset(participants_of(units_in(contrast.units, session)))
+            for contrast in self.contrasts.values()
+            for session in self.sessions
+        ]
         return frozenset.intersection(*owners)
+
+
+def units_in(units: Sequence[Summary], session: str) -> list[Summary]:
+    """Those of a session; all for none."""
+    return [unit for unit in units if not session or unit["entities"].get("session") == session]
 
 
 def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: DatasetNode) -> None:
@@ -101,7 +120,8 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         origin = Origin(part.name, analysis.words, node.name, units)
         told.contrasts.extend(summaries(fitted, left_out, origin))
     by_participant = [c.by_participant().values() for c in inputs.contrasts.values()]
-    if any(len(units) > 1 for each in by_participant for units in each):
+    averaged = inputs.sessions == ("",)
+    if averaged and any(len(units) > 1 for each in by_participant for units in each):
         told.note(f"{inputs.name}: sessions fitted apart are averaged within participants first.")
 
 
@@ -120,7 +140,14 @@ def _left_out(inputs: Inputs, analysis: Analysis, node: DatasetNode) -> dict[str
 
 def _lacking(participant: str, inputs: Inputs, analysis: Analysis) -> str:
     """What a participant lacks, and why, if their results say so."""
-    lacking = next(c for c in inputs.contrasts.values() if participant not in participants_of(c.units))
+    lacking, session = next(
+        (contrast, session)
+        for contrast in inputs.contrasts.values()
+        for session in inputs.sessions
+        if participant not in participants_of(units_in(contrast.units, session))
+    )
+    if session:
+        return f"has no results of {lacking.name} in ses-{session}"
     what = "has no such contrast" if "" in inputs.contrasts else f"has no contrast {lacking.name!r}"
     reasons = (
         each["reason"]
@@ -165,7 +192,9 @@ def _estimable(designed: Designed, name: str, node: DatasetNode) -> list[Contras
             f"{name}: the group contrast {contrast.name!r} is left out: the participants' values of "
             f"{', '.join(contrast.conditions)} cannot tell it, because {_because(together)}"
         )
-        if contrast.name in asked or not designed.faults:
+        # beside an effect of each participant, no session or contrast can be told by itself
+        within = any(name.startswith(PARTICIPANTS) for name in design.names)
+        if contrast.name in asked or not (designed.faults or within):
             node.told.add(
                 DataError(f"{why}; correct participants.tsv or the Dataset node {node.model.name!r}")
             )
@@ -182,7 +211,7 @@ def _because(together: Sequence[str]) -> str:
     """
     if len(together) == 1:
         return f"{together[0]} does not vary"
-    return f"{', '.join(together[:-1])} and {together[-1]} depend on each other"
+    return f"{listed(together)} depend on each other"
 
 
 def _fitted(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.dataset.group_design import Row
+from bidsglm.dataset.group_rows import Row
 from bidsglm.dataset.masks import Grid, grid_of, is_same_grid
 from bidsglm.dataset.nifti import read_header
 from bidsglm.dataset.stacks import MapStack, OtherGridError
@@ -103,6 +103,7 @@ def take(
             stack.expect(usual)
     for row in rows:
         own, label = units[row.contrast][row.participant], contrasts[row.contrast].label
+        own = [unit for unit in own if not row.session or unit["entities"].get("session") == row.session]
         names = {b: [_relative(unit, b, label) for unit in own] for b in stacks}
         try:
             paths = {b: [output_dir / name for name in names[b]] for b in stacks}

@@ -11,7 +11,7 @@ import bidsglm
 from bidsglm.agreement.maps import FweThresholds, agreement
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import SecondLevel
-from bidsglm.dataset.group_design import Row as DesignRow
+from bidsglm.dataset.group_rows import Row as DesignRow
 from bidsglm.dataset.images import map_bytes
 from bidsglm.group.analyses import Analysis
 from bidsglm.group.members import BOTH, identity
@@ -147,7 +147,7 @@ class GroupWriter:
             write_bytes(self.path(f"{name}.nii.gz"), mask)
             self.sidecar(name, {"Type": "Brain", **about})
             for maps, found in zip(level.maps, level.inference.contrasts, strict=True):
-                facts = {**about, **_facts(fitted, maps)}
+                facts = {**about, **_facts(fitted, maps), **level.variance}
                 label = group_label(fitted.label, maps)
                 for stat, values in stats_of(maps):
                     image = map_name(self.name, stat, backend, label)
@@ -165,11 +165,15 @@ class GroupWriter:
 
     def _write_design(self, fitted: Fitted) -> None:
         name = f"{_stem(self.name, fitted.label)}_design"
-        several = any(row.contrast for row in fitted.rows)
+        told = {
+            "session_id": any(row.session for row in fitted.rows),
+            "contrast": any(row.contrast for row in fitted.rows),
+        }
         rows = [
             {
                 "participant_id": f"sub-{row.participant}",
-                **({"contrast": row.contrast} if several else {}),
+                **({"session_id": f"ses-{row.session}"} if told["session_id"] else {}),
+                **({"contrast": row.contrast} if told["contrast"] else {}),
                 **dict(zip(fitted.design.names, values, strict=True)),
             }
             for row, values in zip(fitted.rows, fitted.design.matrix, strict=True)
@@ -204,7 +208,9 @@ class GroupWriter:
                     "contrast": fitted.first_level or None,
                     "group_contrast": first.specification.name,
                 }
-                self.rows.append({**named, **row, **named, "contrast_name": fitted.name, "label": label})
+                behind = {"contrast_name": fitted.name, "label": label}
+                variance = {"variance_spm": str(spm.variance["VarianceModel"])}
+                self.rows.append({**named, **row, **named, **behind, **variance})
 
     def tables(self) -> None:
         """Write the tables on how well the group's maps agree, and on what survives correction in them."""

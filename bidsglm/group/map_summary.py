@@ -1,6 +1,6 @@
 """The summary of a task's group maps: who is in them, their design and thresholds, and what went wrong."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,15 +14,39 @@ from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.names import write_json
 from bidsglm.outputs.summary_reading import read_group_summary
 
+EQUAL_METHODS = "reimplemented; errors independent, of one variance in all groups"
+UNEQUAL_METHODS = (
+    "reimplemented; errors independent, with a variance for each group of participants as in SPM's default,"
+    " estimated by ReML from the pooled covariance of the voxels whose F of the whole design passes p <"
+    " 0.001, one for all voxels; the degrees of freedom are not corrected for it"
+)
 METHODS = (
     "At the group level, the effect maps of each package were fitted with the package's own second level by"
-    " ordinary least squares, every participant with the same weight: SPM12's equations"
-    " (reimplemented; errors independent, of one variance in all groups), and nilearn's SecondLevelModel."
-    " Covariates were centred on their mean,"
+    " least squares, every participant {weight}: SPM12's equations ({errors}), and nilearn's"
+    " SecondLevelModel (errors of one variance). Covariates were centred on their mean,"
     " unless a transformation of the model had made them. Each package's map is thresholded"
     " its own way: SPM's familywise threshold by random field theory or Bonferroni, whichever is lower,"
     " nilearn's by Bonferroni; p < 0.001 uncorrected and a false discovery rate of 0.05 in both."
 )
+
+
+def methods(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was done, in citable words, and which contrasts have variances for groups, where some have none.
+
+    >>> "one variance in all groups" in methods([{"name": "go", "variance": {}}])[0], methods([])
+    (True, [])
+    """
+    if not contrasts:
+        return []
+    kinds = [each["variance"].get("spm", {}).get("VarianceModel") == "unequal" for each in contrasts]
+    if not any(kinds):
+        return [METHODS.format(weight="with the same weight", errors=EQUAL_METHODS)]
+    errors = UNEQUAL_METHODS
+    if not all(kinds):
+        own = dict.fromkeys(each["label"] for each, kind in zip(contrasts, kinds, strict=True) if kind)
+        errors += f"; so in {', '.join(own)}, else with one variance"
+    weight = "with the same weight in nilearn, and in SPM with that of the variance of their group"
+    return [METHODS.format(weight=weight, errors=errors)]
 
 
 class Told(NamedTuple):
@@ -88,6 +112,7 @@ def summaries(fitted: Fitted, left_out: Mapping[str, str], origin: Origin) -> It
             "n_voxels": {**sizes, "both": both},
             "fwhm_mm": smoothness.get("spm"),
             "effect_units": origin.effect_units,
+            "variance": {b: dict(level.variance) for b, level in fitted.levels.items()},
         }
 
 
@@ -109,7 +134,7 @@ def finish(writer: GroupWriter, told: Told) -> None:
             "name": writer.name,
             "notes": told.notes,
             "errors": [str(error) for error in told.errors],
-            "methods": [METHODS] if told.contrasts else [],
+            "methods": methods(told.contrasts),
             "contrasts": told.contrasts,
             "files": [*writer.files, *kept],
         },

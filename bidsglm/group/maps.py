@@ -7,6 +7,7 @@ voxels at a time, so that memory does not grow with the number of participants; 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from bidsglm.dataset.group_rows import row_variables
 from bidsglm.dataset.participants import read_participants
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.group.analyses import Analysis, analyses, units_of
@@ -20,6 +21,7 @@ from bidsglm.model import GroupModel, ModelSpecification, Settings
 from bidsglm.outputs.names import create_folder
 from bidsglm.statsmodel.contrasts import contrast_label
 from bidsglm.statsmodel.flow import stands_for
+from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.specification import parse_model, read_document, read_model
 from bidsglm.unit.models import model_path
 
@@ -103,6 +105,9 @@ def _one_model(
         people = read_participants(settings.bids_dir, plain, participants_of(chosen))
         for label, why in people.left_out.items():
             told.note(f"sub-{label} is left out of the group maps: {why}.")
+        for column in model.columns:
+            for slip in people.slips(column, [p for p in people.cells[column]]):
+                told.add(DataError(slip))
         node = DatasetNode(model, "" if only else model.name, people, writer, settings, told)
         for analysis in analyses(model, chosen, people, writer.name):
             _one_group(analysis, node)
@@ -164,10 +169,11 @@ def _models(analysis: Analysis, node: DatasetNode) -> Iterator[Inputs]:
         else:
             note = f"{contrast.name} is an F contrast: it has no effect map, so no group maps."
             told.note(note)
+    sessions = _sessions(model, analysis.units)
     if not model.by_contrast:
-        meant = [c for c in found if any(stands_for(x, c.name) for x in model.x)]
+        meant = [c for c in found if _is_in_x(c.name, model.x)]
         if meant:
-            yield Inputs({c.name: c for c in meant}, " and ".join(c.name for c in meant), "")
+            yield Inputs({c.name: c for c in meant}, " and ".join(c.name for c in meant), "", sessions)
             return
         if len(found) > 1:
             raise DataError(
@@ -177,4 +183,26 @@ def _models(analysis: Analysis, node: DatasetNode) -> Iterator[Inputs]:
             )
     suffix = f"_node-{contrast_label(node.name)}" if node.name else ""
     for contrast in found:
-        yield Inputs({"": contrast}, contrast.name, contrast.label + suffix)
+        yield Inputs({"": contrast}, contrast.name, contrast.label + suffix, sessions)
+
+
+def _is_in_x(contrast: str, x: Sequence[str]) -> bool:
+    """Whether X names a contrast, by itself or as a level of what tells maps apart."""
+    levels = ("contrast", f"contrast.{contrast}")
+    return any(stands_for(name, contrast) or matching(name, levels) for name in x)
+
+
+def _sessions(model: GroupModel, units: Sequence[Summary]) -> tuple[str, ...]:
+    """Sessions that a model tells apart in its rows; the empty one where it takes their mean.
+
+    >>> units = [{"entities": {"session": label}} for label in ("a", "b", "c")]
+    >>> _sessions(GroupModel(x=("session.a", "session.b")), units), _sessions(GroupModel(), units)
+    (('a', 'b'), ('',))
+    """
+    there = sorted({str(unit["entities"]["session"]) for unit in units if unit["entities"].get("session")})
+    told = [name for name in row_variables(model) if name.partition(".")[0] == "session"]
+    if not told or not there or model.by_session:
+        return ("",)
+    meant = tuple(s for s in there if any(matching(name, [f"session.{s}"]) for name in model.x))
+    # a single level beside a mean is one of all sessions
+    return tuple(there) if "session" in model.x or len(meant) < FEWEST else meant

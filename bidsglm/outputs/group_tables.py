@@ -132,6 +132,13 @@ GROUP_AGREEMENT = Schema(
         Column("group_contrast", "text", "Name of the contrast over participants; mean for their mean"),
         *unit.AGREEMENT.columns[1:],
         Column("label", "label", "Label of both in the names of the maps' files"),
+        Column(
+            "variance_spm",
+            "text",
+            "Variance of the errors in SPM; in nilearn it is one",
+            levels={"equal": "one for all", "unequal": "one for each group of participants"},
+            optional=True,
+        ),
     ),
     remedy=AGAIN,
 )
@@ -140,6 +147,7 @@ DESIGN = Schema(
     "group/<g>_contrast-<c>_design",
     (
         Column("participant_id", "label", "Participant whose effect map it is"),
+        Column("session_id", "label", "Session of the map, where they are told apart", optional=True),
         Column(
             "contrast",
             "text",

@@ -14,6 +14,7 @@ from bidsglm.model import Floats
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_INFERENCE
 from bidsglm.outputs.names import clusters_name, map_name, read_json
 from bidsglm.outputs.summary_reading import read_group_summary
+from bidsglm.pages.group_words import definition, variances
 from bidsglm.pages.unit import written
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.figures import ContrastImages, contrast_figures
@@ -137,36 +138,6 @@ def title(entry: Summary) -> str:
     return f"{name} ({where})" if where else name
 
 
-def definition(entry: Summary) -> str:
-    """Say what was fitted over participants.
-
-    >>> design = {"columns": ["mean"], "weights": [1.0]}
-    >>> definition({"n": 4, "design": design})
-    'Mean over 4 participants (one-sample t test)'
-    >>> definition({"n": 4, "design": {"columns": ["mean", "age"], "weights": [0.0, 1.0]}})
-    '1 × age, in a model of mean and age over 4 participants'
-    """
-    columns, weights = entry["design"]["columns"], entry["design"]["weights"]
-    rows = weights if isinstance(weights[0], list) else [weights]
-    who = f"over {entry['n']} participants{_of(entry)}"
-    if len(columns) == 1 and rows == [[1.0]]:
-        return f"Mean {who} (one-sample t test)"
-    terms = [
-        " + ".join(f"{weight:.3g} × {name}" for name, weight in zip(columns, row, strict=True) if weight)
-        for row in rows
-    ]
-    what = terms[0] if entry.get("test", "t") == "t" else f"Whether {' or '.join(terms)} is not 0 (F test)"
-    model = columns[0] if len(columns) == 1 else f"{', '.join(columns[:-1])} and {columns[-1]}"
-    return f"{what}, in a model of {model} {who}"
-
-
-def _of(entry: Summary) -> str:
-    """Which participants, and how many maps of theirs where it is not one each."""
-    group = f" of {entry['group']}" if entry.get("group") else ""
-    n_maps = entry.get("n_maps", entry["n"])
-    return group + (f" ({n_maps} maps, taken as independent)" if n_maps != entry["n"] else "")
-
-
 def _agreement(place: _Place) -> list[Row]:
     path = place.folder / f"{place.name}_desc-groupAgreement_metrics.tsv"
     return list(GROUP_AGREEMENT.read(path)) if path.exists() else []
@@ -193,7 +164,7 @@ def _contrast(
         {backend: tuple(dof) for backend, dof in entry["dof"].items()},
         rows,
         figures,
-        tuple(f"sub-{who} is not in these maps: {why}." for who, why in left_out.items()),
+        (*variances(entry), *(f"sub-{who} is not in these maps: {why}." for who, why in left_out.items())),
         tuple(_clusters(place, entry, backend) for backend in entry["dof"]),
         packed_contrast(images, behind, entry["thresholds"]),
         f"{place.name}-{entry['label']}",

@@ -2,18 +2,16 @@
 
 ``Cov(e) = sum_i h_i Q_i`` is fitted to the pooled covariance of the data by a damped Fisher scoring
 (K. Friston et al., NeuroImage 16:465-483, 2002). SPM stops long before convergence, so the path of
-iterations is reproduced, not only the optimum. All components are Toeplitz, given by their first
-rows; traces with them need only sums over diagonals and the two-dimensional autocorrelation of P:
-``tr(P Q_i P Q_j) = sum_kl q_i(|k|) q_j(|l|) R(k, l)``, ``R(k, l) = sum_ab P[a, b] P[a + k, b + l]``.
+iterations is reproduced, not only the optimum. What the components are stands in `bidsglm.spm.components`.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.fft import irfft2, next_fast_len, rfft2
-from scipy.linalg import expm, toeplitz
+from scipy.linalg import expm
 
 from bidsglm.model import Floats
+from bidsglm.spm.components import Components, Toeplitz
 from bidsglm.spm.whitening import regularised_inverse
 
 PRIOR_PRECISION = np.exp(-8)
@@ -83,7 +81,7 @@ def design_space(design: Floats) -> Floats:
     return np.asarray(left[:, keep])
 
 
-def reml(covariance: Floats, design: Floats, components: Floats) -> Reml:
+def reml(covariance: Floats, design: Floats, components: Floats | Components) -> Reml:
     """Fit variance components to a sample covariance.
 
     Parameters
@@ -93,7 +91,7 @@ def reml(covariance: Floats, design: Floats, components: Floats) -> Reml:
     design
         (n_scans, n_columns) regressors and cosines
     components
-        (n_components, n_scans) first rows of the Toeplitz components
+        Of the covariance; an array holds the first rows of Toeplitz ones, (n_components, n_scans)
 
     Raises
     ------
@@ -107,15 +105,16 @@ def reml(covariance: Floats, design: Floats, components: Floats) -> Reml:
     if not np.all(np.isfinite(covariance)):
         raise ValueError("the pooled covariance of the data is not finite")
     Z = design_space(design)
-    active = np.arange(len(components))
+    parts: Components = Toeplitz(components) if isinstance(components, np.ndarray) else components
+    active = np.arange(len(parts))
     prior, step = float(PRIOR_PRECISION), FIRST_STEP
     gains: list[float] = []
     for _ in range(MAX_RESTARTS):
-        fit = _iterate(covariance, Z, components[active], (prior, step), gains)
+        fit = _iterate(covariance, Z, parts.chosen(active), (prior, step), gains)
         if not fit.diverged:
             # a component is dropped only after a whole round, as the evidence needs the curvature at its end
             if _settled(fit):
-                h = np.zeros(len(components))
+                h = np.zeros(len(parts))
                 h[active] = fit.h
                 return Reml(h, fit.V, tuple(gains))
             active = active[_needed(fit, prior)]
@@ -123,16 +122,18 @@ def reml(covariance: Floats, design: Floats, components: Floats) -> Reml:
                 break
         # spm_reml calls itself again with twice the prior's precision, and from the step it had come to
         prior, step = 2 * prior, fit.step
-    raise ValueError("the variance components of the serial correlation do not settle")
+    raise ValueError("the variance components do not settle")
 
 
-def _iterate(Cy: Floats, Z: Floats, rows: Floats, start: tuple[float, float], gains: list[float]) -> _Fit:
+def _iterate(
+    Cy: Floats, Z: Floats, components: Components, start: tuple[float, float], gains: list[float]
+) -> _Fit:
     prior, t = start
-    h = _starting_values(rows)
+    h = components.start()
     last = np.inf
     diverged = False
     for _ in range(MAX_ITERATIONS):
-        gradient, curvature = _derivatives(toeplitz(h @ rows), Cy, Z, rows)
+        gradient, curvature = _derivatives(components.combined(h), Cy, Z, components)
         # Gaussian hyperprior of mean 0, which keeps components finite that the data do not tell apart
         gradient -= prior * h
         curvature -= prior * np.eye(len(h))
@@ -149,34 +150,19 @@ def _iterate(Cy: Floats, Z: Floats, rows: Floats, start: tuple[float, float], ga
         if diverged or gain < ENOUGH_GAIN:
             break
     # the precision is that before the last step, as SPM has it when it leaves the loop
-    return _Fit(h, toeplitz(h @ rows), -curvature, t, diverged)
+    return _Fit(h, components.combined(h), -curvature, t, diverged)
 
 
-def _starting_values(rows: Floats) -> Floats:
-    """1 for the first component with variance; a Toeplitz one covers every scan at once."""
-    h = np.zeros(len(rows))
-    h[np.argmax(rows[:, 0] != 0)] = 1.0
-    return h
-
-
-def _derivatives(C: Floats, Cy: Floats, Z: Floats, rows: Floats) -> tuple[Floats, Floats]:
+def _derivatives(C: Floats, Cy: Floats, Z: Floats, components: Components) -> tuple[Floats, Floats]:
     """Gradient and expected curvature of the restricted log-likelihood, without prior."""
     iC = regularised_inverse(C)
     A = iC @ Z
     # residual-forming matrix: P e = iC (e - fit), which takes the design out of the likelihood
     P = iC - A @ regularised_inverse(Z.T @ A) @ A.T
-    n = len(C)
-    # n - 1 zeros behind keep the circular correlation from wrapping around
-    size = next_fast_len(2 * n - 1, real=True)
-    lags = np.zeros((len(rows), size))
-    lags[:, :n] = rows
-    lags[:, size - n + 1 :] = rows[:, :0:-1]
-    distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-    # gradient -tr(P Q (I - P Cy)) / 2: a Toeplitz Q needs the sums along the diagonals alone
-    sums = np.bincount(distance.ravel(), weights=(P - P @ Cy @ P).ravel(), minlength=n)
-    # expected curvature -tr(P Q_i P Q_j) / 2, Fisher's information in place of the Hessian
-    correlation = irfft2(np.abs(rfft2(P, (size, size))) ** 2, (size, size))
-    return -rows @ sums / 2, np.asarray(-lags @ correlation @ lags.T / 2)
+    # gradient -tr(P Q (I - P Cy)) / 2; expected curvature -tr(P Q_i P Q_j) / 2, Fisher's information in
+    # place of the Hessian
+    single, pairs = components.traces(P, P - P @ Cy @ P)
+    return -single / 2, -pairs / 2
 
 
 def _damped_step(gradient: Floats, curvature: Floats, t: float) -> Floats:

@@ -1,10 +1,13 @@
-"""A linear model over subjects (SPM's second level: ``spm_spm`` with V = I).
+"""A linear model over subjects (SPM's second level: ``spm_spm`` with V = I, or a variance for each group).
 
 One-sample t tests have a column of ones, and the covariates less their means; two-sample t tests have a
 column for each group. A voxel is in the mask where every subject's image is finite and the images are not
 all equal; zeros are data.
 
-    β = X⁺ Y        ResMS = Σ e² / (n - rank)        t = c β / √(ResMS c (XᵀX)⁺ cᵀ)
+    A = W X        β = A⁺ W Y        ResMS = Σ e² / (n - rank)        t = c β / √(ResMS c (AᵀA)⁺ cᵀ)
+
+W is I where errors have one variance, else V^(-1/2) of `bidsglm.spm.group_variance`; e are the residuals of
+W Y.
 
 β and effects are rounded to float32, as SPM's files are, before they are used further.
 
@@ -13,8 +16,7 @@ Source: SPM12 r7771.
 Notes
 -----
 Everything here is SPM in its fMRI modality; in others it adds a thousandth of the largest ResMS.
-Errors are independent and have one variance in all groups. SPM's two-sample test lets variances differ unless
-told otherwise, and then estimates V by ReML, which is not done here.
+Errors are independent. As in SPM, weights leave the degrees of freedom as they are.
 """
 
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats, Images, Mask
+from bidsglm.spm.group_variance import GroupVariances, can_differ, group_variances, pooled_images
 from bidsglm.spm.smoothness import residual_scans
 from bidsglm.spm.space import Factors, decomposition, estimable, factors
 
@@ -43,6 +46,13 @@ class GroupEstimate(NamedTuple):
     residual_mean_square: Floats
     """(n_voxels,), NaN outside the mask"""
     dof: float
+    variances: GroupVariances | None = None
+    """None where errors have one variance"""
+
+    @property
+    def weighted(self) -> Floats:
+        """W X, (n_subjects, n_regressors)."""
+        return self.design if self.variances is None else self.variances.weights[:, None] * self.design
 
 
 class GroupMaps(NamedTuple):
@@ -78,7 +88,9 @@ def group_mask(images: NDArray[np.generic], explicit: Mask | None = None) -> Mas
     return np.asarray(inside if explicit is None else inside & explicit)
 
 
-def group_estimate(images: Images, design: Floats, explicit: Mask | None = None) -> GroupEstimate:
+def group_estimate(
+    images: Images, design: Floats, explicit: Mask | None = None, groups: NDArray[np.intp] | None = None
+) -> GroupEstimate:
     """Fit a model in chunks of voxels.
 
     Parameters
@@ -86,9 +98,12 @@ def group_estimate(images: Images, design: Floats, explicit: Mask | None = None)
     images : (n_subjects, n_voxels) effects of one contrast, float32 as stored
     design : (n_subjects, n_regressors)
     explicit : (n_voxels,) mask on top of the data's own
+    groups : (n_subjects,) from 0, whose variances may differ; equal where SPM cannot estimate them
 
     Raises
     ------
+    NoSignificantVoxelError
+        If variances of groups are asked for and there is no voxel to estimate them from.
     ValueError
         If there are no more subjects than the rank of the design, or no voxel has data in all of them.
 
@@ -99,27 +114,44 @@ def group_estimate(images: Images, design: Floats, explicit: Mask | None = None)
     (array([[ 2., nan]], dtype=float32), array([ 1., nan]), 2.0)
     """
     n_subjects, n_voxels = images.shape
-    space = factors(design)
-    rank = space.singular.size
+    rank = factors(design).singular.size
     # no degree of freedom is left to estimate the variance from
     if n_subjects <= rank:
         raise ValueError(f"{n_subjects} subjects are too few for a model of {rank} independent columns")
+    parts = _chunks(n_voxels, n_subjects)
+    variances = None
+    if groups is not None and can_differ(groups):
+        pooled = pooled_images((_inside_part(images, explicit, part)[1] for part in parts), design)
+        variances = group_variances(pooled, design, groups)
     mask = np.zeros(n_voxels, dtype=np.bool_)
     betas = np.full((design.shape[1], n_voxels), np.nan, dtype=np.float32)
     mean_square = np.full(n_voxels, np.nan)
-    for part in _chunks(n_voxels, n_subjects):
-        block = images[:, part]
-        inside = group_mask(block, None if explicit is None else explicit[part])
-        y = block[:, inside].astype(np.float64)
+    fit = GroupEstimate(design, mask, betas, mean_square, float(n_subjects - rank), variances)
+    space = factors(fit.weighted)
+    for part in parts:
+        mask[part], values = _inside_part(images, explicit, part)
+        y = _weighted(values, fit)
         scores = space.left.T @ y
-        mask[part] = inside
         # V D^-1 U' y: of minimum norm where the columns depend on each other
-        betas[:, part][:, inside] = (space.right / space.singular) @ scores
+        betas[:, part][:, mask[part]] = (space.right / space.singular) @ scores
         residuals = y - space.left @ scores
-        mean_square[part][inside] = (residuals**2).sum(axis=0) / (n_subjects - rank)
+        mean_square[part][mask[part]] = (residuals**2).sum(axis=0) / fit.dof
     if not mask.any():
         raise ValueError("No voxel has data in all subjects")
-    return GroupEstimate(design, mask, betas, mean_square, float(n_subjects - rank))
+    return fit
+
+
+def _inside_part(images: Images, explicit: Mask | None, part: slice) -> tuple[Mask, NDArray[np.generic]]:
+    """Which of some voxels are in the mask, and the images there."""
+    block = images[:, part]
+    inside = group_mask(block, None if explicit is None else explicit[part])
+    return inside, block[:, inside]
+
+
+def _weighted(images: NDArray[np.generic], fit: GroupEstimate) -> Floats:
+    """W Y in float64, (n_subjects, n_voxels)."""
+    y: Floats = images.astype(np.float64)
+    return y if fit.variances is None else fit.variances.weights[:, None] * y
 
 
 def _chunks(n_voxels: int, n_rows: int) -> list[slice]:
@@ -179,9 +211,10 @@ def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupMaps:
     (True, (2.0,))
     """
     rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
-    if not is_estimable(estimate.design, rows):
+    # by SPM's rule in the weighted space, whose rows span the same
+    if not is_estimable(estimate.weighted, rows):
         raise ValueError("The contrast cannot be estimated from the subjects' covariates")
-    space = factors(estimate.design)
+    space = factors(estimate.weighted)
     # the shape tells t from F, as an F of one row is two-sided
     if np.ndim(weights) == 1:
         return _t_contrast(estimate, space, rows[0])
@@ -193,7 +226,7 @@ def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> Gro
     # effects come from the float32 betas without those of weight 0, as spm_contrasts adds them
     used = np.flatnonzero(weights)
     effect = (weights[used] @ estimate.betas[used].astype(np.float64)).astype(np.float32)
-    # c (X'X)+ c' = |c V D^-1|²: with V = I there are no traces to take
+    # c (A'A)+ c' = |c V D^-1|²: with W V W' = I there are no traces to take
     scale = float(np.sum((weights @ space.right / space.singular) ** 2))
     variance = estimate.residual_mean_square * scale
     stat = _inside(estimate.mask, effect, np.sqrt(variance))
@@ -224,7 +257,7 @@ def _inside(mask: Mask, numerator: NDArray[np.floating], denominator: Floats) ->
 
 
 def standardised_residuals(images: Images, estimate: GroupEstimate) -> Iterator[Floats]:
-    """Yield subjects' residuals inside the mask over √ResMS, for the smoothness of the field.
+    """Yield subjects' weighted residuals inside the mask over √ResMS, for the smoothness of the field.
 
     They are those of all subjects up to 64, else of 64 spread evenly, as SPM's (`residual_scans`).
 
@@ -242,11 +275,12 @@ def standardised_residuals(images: Images, estimate: GroupEstimate) -> Iterator[
     >>> [round(float(image[0])) for image in standardised_residuals(y, group_estimate(y, np.ones((3, 1))))]
     [-1, 0, 1]
     """
-    left = factors(estimate.design).left
+    left = factors(estimate.weighted).left
     mask, n_subjects = estimate.mask, len(left)
     parts = [part for part in _chunks(len(mask), n_subjects) if mask[part].any()]
-    scores = np.hstack([left.T @ images[:, part][:, mask[part]].astype(np.float64) for part in parts])
+    scores = np.hstack([left.T @ _weighted(images[:, part][:, mask[part]], estimate) for part in parts])
     deviation = np.sqrt(estimate.residual_mean_square[mask])
+    weights = np.ones(n_subjects) if estimate.variances is None else estimate.variances.weights
     # one subject at a time: all residuals together would be another copy of the data
-    for subject in residual_scans(n_subjects):
-        yield (images[int(subject)][mask] - left[subject] @ scores) / deviation
+    for subject in map(int, residual_scans(n_subjects)):
+        yield (weights[subject] * images[subject][mask] - left[subject] @ scores) / deviation

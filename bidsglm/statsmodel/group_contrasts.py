@@ -14,6 +14,8 @@ from bidsglm.statsmodel.nearest import hint
 
 MEAN = "mean"
 """Name of the column of ones, and of its contrast."""
+PARTICIPANTS = "participant_id."
+"""Columns of single participants, which nobody tests."""
 PAIR = 2
 """Groups whose difference goes without saying."""
 
@@ -48,7 +50,8 @@ def group_contrasts(
     written = [_renamed(contrast, names, path) for contrast in model.contrasts]
     taken = {contrast.name for contrast in written}
     contrasts = [_single(name) for name in _dummy_columns(model, names) if name not in taken]
-    for pair in (found for found in groups if len(found) == PAIR):
+    tested = [found for found in groups if not found[0].startswith(PARTICIPANTS)]
+    for pair in (found for found in tested if len(found) == PAIR):
         difference = _difference(*pair)
         if model.dummy_contrasts is not None and difference.name not in taken:
             contrasts.append(difference)
@@ -59,7 +62,7 @@ def _dummy_columns(model: GroupModel, names: Sequence[str]) -> tuple[str, ...]:
     if model.dummy_contrasts is None:
         return ()
     if not model.dummy_contrasts:
-        return tuple(names)
+        return tuple(name for name in names if not name.startswith(PARTICIPANTS))
     expanded: list[str] = []
     for name in model.dummy_contrasts:
         plain = MEAN if name == CONSTANT else name

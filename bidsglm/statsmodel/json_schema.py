@@ -96,6 +96,7 @@ MEANINGS: Mapping[tuple[str, str], str] = {
         "SpmPart",
         "InclusiveMaskingThreshold",
     ): 'Share of the global that a voxel must exceed; "-Inf" for none.',
+    ("SpmPart", "Variance"): "Of groups of participants; unequal where it is absent, as in SPM.",
     ("ContrastPart", "ConditionList"): "Columns of X, or contrasts of the node below.",
     ("ContrastPart", "Weights"): 'One for each condition, or rows of them for F; fractions as text, "1/3".',
     ("DummyPart", "Contrasts"): "Columns that get a t contrast each; all conditions where it is absent.",

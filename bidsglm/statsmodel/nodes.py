@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bidsglm.model import Above, CombinedContrast, GroupModel
 from bidsglm.statsmodel.flow import Flow, along, joined, named
@@ -186,7 +186,13 @@ def _group(node: NodePart, run: NodePart, flow: Flow, places: Mapping[str, Place
         raise place.at("GroupBy").fault(
             "sessions are averaged by the node below: add 'session' to its GroupBy to have each by itself"
         )
-    return group_model(node, place, flow._replace(apart=apart))
+    found = group_model(node, place, flow._replace(apart=apart))
+    return replace(found, variance=_variance(node) or _variance(run))
+
+
+def _variance(node: NodePart) -> Literal["equal", "unequal"] | None:
+    """Software.SPM.Variance, which a Dataset node may say, or the Run node for all of them."""
+    return node.Model.Software.SPM.Variance if node.Model.Software is not None else None
 
 
 def _above(
@@ -213,6 +219,15 @@ def _above(
 def _notes(nodes: Sequence[NodePart]) -> Iterator[str]:
     """Settings that stand where they have no effect."""
     for key in ("Options", "Software"):
-        idle = [node.Name for node in nodes if node.Level != "Run" and has_content(getattr(node.Model, key))]
+        idle = [node.Name for node in nodes if node.Level != "Run" and _is_idle(node, key)]
         if idle:
             yield f"{key} of {', '.join(idle)} has no effect above the Run level and is ignored."
+
+
+def _is_idle(node: NodePart, key: str) -> bool:
+    """Whether Options or Software say anything beside what a Dataset node may say."""
+    software = node.Model.Software
+    if key != "Software" or software is None or not is_dataset(node):
+        return has_content(getattr(node.Model, key))
+    alone = software.model_fields_set <= {"SPM", "Description"}
+    return not (alone and software.SPM.model_fields_set <= {"Variance", "Description"})

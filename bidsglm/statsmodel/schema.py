@@ -162,6 +162,9 @@ class SpmPart(Part):
     ParametricModulations: Annotated[list[ParametricPart], Field(max_length=MOST_MODULATIONS)] = []
     TimeModulations: Annotated[list[TimePart], Field(max_length=MOST_MODULATIONS)] = []
     Orthogonalize: Annotated[bool | dict[str, bool], PlainValidator(orthogonalize)] = True
+    Variance: Annotated[Literal["equal", "unequal"], BeforeValidator(any_case("equal", "unequal"))] | None = (
+        None
+    )
 
 
 class NilearnPart(Part):

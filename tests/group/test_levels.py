@@ -29,7 +29,7 @@ NUMBERED = (1, 2, 1, 2, 1, 2, 1, 2, 1)
 
 
 def node(name: str, group_by: list[str], x: list[object], **more: object) -> dict[str, Any]:
-    model = {"Type": "glm", "X": x}
+    model: dict[str, Any] = {"Type": "glm", "X": x, "Software": {"SPM": {"Variance": "equal"}}}
     return {"Level": "Dataset", "Name": name, "GroupBy": group_by, "Model": model, **more}
 
 

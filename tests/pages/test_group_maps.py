@@ -13,7 +13,8 @@ from bidsglm.group.background import background_path, write_background
 from bidsglm.model import Volume
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes
-from bidsglm.pages.group_maps import GroupMaps, definition, group_maps, title
+from bidsglm.pages.group_maps import GroupMaps, group_maps, title
+from bidsglm.pages.group_words import definition
 from bidsglm.report.volumes import unpacked
 
 NAME = "task-x_space-MNI"

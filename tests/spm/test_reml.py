@@ -5,6 +5,7 @@ from scipy.linalg import toeplitz
 from scipy.stats import multivariate_normal
 
 from bidsglm.spm import reml as module
+from bidsglm.spm.components import Diagonal, Toeplitz
 from bidsglm.spm.covariance import components
 from bidsglm.spm.reml import design_space, reml
 from bidsglm.spm.whitening import regularised_inverse
@@ -36,13 +37,32 @@ def test_derivatives_are_traces_with_the_components(kind):
     C = 0.8 * np.eye(80) + 0.3 * toeplitz(0.5 ** np.arange(80))
     X = design(80)
     Cy = sample(C, X)
-    gradient, curvature = module._derivatives(C, Cy, design_space(X), rows)
+    gradient, curvature = module._derivatives(C, Cy, design_space(X), Toeplitz(rows))
     iC = regularised_inverse(C)
     P = iC - iC @ X @ np.linalg.inv(X.T @ iC @ X) @ X.T @ iC
     slopes = [-np.trace(P @ q @ (np.eye(80) - P @ Cy)) / 2 for q in Q]
     assert_allclose(gradient, slopes, atol=ROUNDING * np.abs(slopes).max())
     bends = [[-np.trace(P @ a @ P @ b) / 2 for b in Q] for a in Q]
     assert_allclose(curvature, bends, atol=ROUNDING * np.abs(bends).max())
+
+
+def test_derivatives_of_groups_variances_are_traces_too():
+    groups = Diagonal.of_groups([0] * 7 + [1] * 5, 2)
+    C, X = np.diag(np.repeat([2.0, 0.5], [7, 5])), design(12)
+    Cy = sample(C, X)
+    gradient, curvature = module._derivatives(C, Cy, design_space(X), groups)
+    iC = regularised_inverse(C)
+    P = iC - iC @ X @ np.linalg.inv(X.T @ iC @ X) @ X.T @ iC
+    Q = [np.diag(row) for row in groups.diagonals]
+    slopes = [-np.trace(P @ q @ (np.eye(12) - P @ Cy)) / 2 for q in Q]
+    assert_allclose(gradient, slopes, atol=ROUNDING * np.abs(slopes).max())
+    bends = [[-np.trace(P @ a @ P @ b) / 2 for b in Q] for a in Q]
+    assert_allclose(curvature, bends, atol=ROUNDING * np.abs(bends).max())
+
+
+def test_component_over_scans_that_are_covered_starts_at_zero():
+    overlapping = Diagonal(np.array([[1.0, 1, 0], [0, 1, 0], [0, 1, 1]]))
+    assert overlapping.start().tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize("kind", ["AR(1)", "FAST"])

@@ -1,0 +1,128 @@
+"""What is wrong with a group's design without hindering all of it: each named in one line with its remedy."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from bidsglm.dataset.group_columns import Column
+from bidsglm.dataset.group_rows import Observations, Row
+from bidsglm.dataset.participants import Participants, is_row_variable
+from bidsglm.errors import DataError
+from bidsglm.model import Floats
+from bidsglm.spm.second_level import dependent
+from bidsglm.statsmodel.group_contrasts import PARTICIPANTS
+from bidsglm.statsmodel.nearest import hint
+
+ALONE = 1e-9
+"""A row whose leverage is this near 1 has a column of its own: the fit meets it, whatever its value."""
+
+
+def constant_column(name: str, numbers: Floats, people: Participants) -> Iterator[str]:
+    """A covariate that is the same for all."""
+    if numbers.size and np.ptp(numbers) == 0:
+        yield (
+            f"{people.path}: column {name!r} is {numbers[0]:g} for all participants here: it can "
+            "explain nothing; take it out of X"
+        )
+
+
+def groups_of_one(groups: Mapping[str, Floats], seen: Observations) -> Iterator[str]:
+    """Groups of one participant."""
+    for name, marks in groups.items():
+        members = {row.participant for row, mark in zip(seen.rows, marks, strict=True) if mark}
+        if len(members) == 1 and not is_row_variable(name):
+            yield (
+                f"{seen.people.path}: the group {name} is one participant, sub-{members.pop()}: it has no "
+                "variance of its own; the maps take that of the others"
+            )
+
+
+def alone(names: Sequence[str], matrix: Floats, rows: Sequence[Row], people: Participants) -> Iterator[str]:
+    """Participants whom a column of the design has to itself, as one cell of groups that are crossed.
+
+    >>> from pathlib import Path
+    >>> X = np.array([[1.0, 0], [1, 0], [1, 0], [1, 1]])
+    >>> people = Participants(Path("participants.tsv"), {}, {})
+    >>> rows = [Row(label) for label in ("01", "02", "03", "04")]
+    >>> print(*alone(("mean", "patient"), X, rows, people))
+    participants.tsv: only sub-04 tells the effect of patient: its map is met exactly, whatever it holds; \
+    take the column out of X, or leave the participant out
+    """
+    if len({row.participant for row in rows}) < len(rows) or len(matrix) <= np.linalg.matrix_rank(matrix):
+        return
+    left = np.linalg.svd(matrix, full_matrices=False)[0][:, : np.linalg.matrix_rank(matrix)]
+    for i in map(int, np.flatnonzero((left**2).sum(axis=1) > 1 - ALONE)):
+        rest = np.delete(matrix, i, axis=0)
+        lost = [name for name, own in zip(names, rest.T, strict=True) if np.ptp(own) == 0 and name != "mean"]
+        yield (
+            f"{people.path}: only sub-{rows[i].participant} tells the effect of "
+            f"{', '.join(lost) or 'one combination of columns'}: its map is met exactly, whatever it holds; "
+            "take the column out of X, or leave the participant out"
+        )
+
+
+def collinear(
+    names: Sequence[str], matrix: Floats, covariates: Sequence[str], people: Participants
+) -> Iterator[str]:
+    """Covariates that are a combination of other columns; groups beside a mean always are."""
+    if not matrix.size:
+        return
+    together = [names[i] for i in dependent(matrix) if np.any(matrix[:, i])]
+    if any(name in covariates for name in together):
+        yield (
+            f"{people.path}: {listed(together)} depend on each other for the "
+            "participants here: their effects cannot be told apart; take one out of X"
+        )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Columns in a sentence; those of single participants as one.
+
+    >>> listed(["age", "participant_id.01", "participant_id.02", "sex"])
+    'age, participant_id.* and sex'
+    """
+    short = dict.fromkeys(f"{PARTICIPANTS}*" if name.startswith(PARTICIPANTS) else name for name in names)
+    *first, last = short
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def unknown(name: str, columns: Mapping[str, Column], people: Participants) -> DataError:
+    """A name of X that means nothing."""
+    factors = {column.factor for column in columns.values()} - {""}
+    names = list(columns)
+    if name in factors:
+        level = next(own for own, column in columns.items() if column.factor == name)
+        return DataError(
+            f"{people.path}: {name!r} is a factor: X must name its levels, such as {level!r}, or all by "
+            f"{f'{name}.*'!r}"
+        )
+    if name.partition(".")[0] in ("session", "contrast") and is_row_variable(name):
+        return DataError(_no_such_rows(name, columns))
+    owner = next((own for own in (*factors, *columns) if name.startswith(f"{own}.")), "")
+    if owner:
+        there = sorted({f"{owner}.{cell}" for cell in people.cells.get(owner, {}).values()}) or names
+        return DataError(
+            f"{people.path}: nobody has the level {name!r} of X{hint(name, there)}; there are "
+            f"{', '.join(there) or 'none'}"
+        )
+    return DataError(
+        f"{people.path}: X names {name!r}, which is no column and made by no transformation"
+        f"{hint(name, names)}"
+    )
+
+
+def _no_such_rows(name: str, columns: Mapping[str, Column]) -> str:
+    """Why a session or contrast that X names is not among the maps."""
+    variable = name.partition(".")[0]
+    if variable in columns:
+        there = sorted(f"{variable}.{value}" for value in set(columns[variable].values.values()))
+        return f"X names {name!r}, but the maps are of {', '.join(there)}{hint(name, there)}"
+    if variable == "session":
+        return (
+            f"X names {name!r}, but the maps are of no single sessions: fit sessions apart (a Session node, "
+            "or 'session' in the Run node's GroupBy), and group the Dataset node by no session"
+        )
+    return (
+        f"X names {name!r}, but the Dataset node takes each contrast by itself: take 'contrast' out of its "
+        "GroupBy"
+    )

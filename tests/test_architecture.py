@@ -24,7 +24,7 @@ FLOORS = (
     ("attribution", "simulation"),
     ("agreement",),
     ("dataset",),
-    ("spm", "afni"),
+    ("spm", "afni", "fsl"),
     ("process",),
     ("statsmodel", "outputs"),
     ("messages", "inputs"),
@@ -34,7 +34,7 @@ FLOORS = (
 )
 """From the top: a room or a top file imports from the floors below its own, and from nothing beside it."""
 FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}
-NUMERIC = ("spm", "afni", "agreement", "attribution", "diagnosis", "simulation")
+NUMERIC = ("spm", "afni", "fsl", "agreement", "attribution", "diagnosis", "simulation")
 SIBLINGS = ("backends", "dataset", "report")
 STANDARD_FOR_NUMBERS = {
     "collections",

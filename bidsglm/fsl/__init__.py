@@ -1,0 +1,1 @@
+"""FSL's first-level numerics, implemented from published equations: arrays in, arrays out."""

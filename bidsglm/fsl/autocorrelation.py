@@ -1,0 +1,94 @@
+"""Autocorrelation of residuals: the first half of FILM (``film_gls``).
+
+From least-squares residuals r of n scans, with Z the power of two from n on and circular products over Z,
+``rho(k) = sum r(t) r(t + k mod Z) / ((n - 1 - k) var r)``, at the lags up to ``M - 1``, M about the root of
+n; after smoothing over voxels a Tukey taper brings them down to 0 (M. Woolrich et al., NeuroImage
+14:1370-1386, 2001).
+"""
+
+import numpy as np
+
+from bidsglm.model import Floats, Mask
+
+MEAN_THRESHOLD = 1000.0
+"""Mean that a voxel must exceed: a tenth of the grand mean."""
+LEAST_VARIANCE = 1e-10
+
+
+def fitted_voxels(mean: Floats, centred: Floats) -> Mask:
+    """Voxels that FILM fits.
+
+    Parameters
+    ----------
+    mean
+        (n_voxels,) of filtered data
+    centred
+        (n_scans, n_voxels) what the mean leaves
+
+    >>> fitted_voxels(np.array([900.0, 1200.0, 1200.0]), np.array([[1.0, 0.0, 1.0], [-1.0, 0.0, -1.0]]))
+    array([False, False,  True])
+    """
+    variance = np.einsum("ij,ij->j", centred, centred) / (len(centred) - 1)
+    return np.asarray((mean > MEAN_THRESHOLD) & (variance > LEAST_VARIANCE))
+
+
+def padded_length(n_scans: int) -> int:
+    """Length of the circle that a series is laid on: a power of two.
+
+    >>> padded_length(128), padded_length(129)
+    (128, 256)
+    """
+    return 1 << (n_scans - 1).bit_length()
+
+
+def n_lags(n_scans: int) -> int:
+    """Count the lags, 0 among them, that the noise model has.
+
+    >>> [n_lags(n) for n in (120, 128, 156)]
+    [10, 11, 12]
+    """
+    return int(int(2 * np.sqrt(n_scans)) / 2)
+
+
+def autocorrelations(residuals: Floats) -> Floats:
+    """Circular autocorrelations of every voxel, from lag 0 on.
+
+    Parameters
+    ----------
+    residuals
+        (n_scans, n_voxels) without their means
+
+    Returns
+    -------
+    (n_lags, n_voxels)
+
+    >>> autocorrelations(np.tile([[1.0], [-1.0]], (10, 1))).round(3)[:, 0].tolist()
+    [1.0, -1.003, 1.006, -1.009]
+    """
+    n_scans, n_voxels = residuals.shape
+    M = n_lags(n_scans)
+    # behind the zeros that fill the circle the series starts again: lags that reach there are circular
+    circle = np.zeros((padded_length(n_scans) + M, n_voxels))
+    circle[:n_scans] = residuals
+    circle[-M:] = residuals[:M]
+    products = np.stack([np.einsum("ij,ij->j", residuals, circle[lag : lag + n_scans]) for lag in range(M)])
+    # the divisor is n - 1 - k, not n - k: the mean has taken one
+    counts = n_scans - 1 - np.arange(M)
+    return np.asarray(products / (counts[:, np.newaxis] * products[0] / (n_scans - 1)))
+
+
+def tapered(autocorrelation: Floats) -> Floats:
+    """Autocorrelations times a Tukey window that is 0 at the last lag: ``threshac1``.
+
+    Parameters
+    ----------
+    autocorrelation
+        (n_lags, n_voxels)
+
+    >>> tapered(np.ones((2, 1))).round(9).tolist()
+    [[0.5], [0.0]]
+    """
+    M = len(autocorrelation)
+    # lag 0 is tapered too: the window is a lag ahead
+    window = (1 + np.cos(np.pi * np.arange(1, M + 1) / M)) / 2
+    return np.asarray(window[:, np.newaxis] * autocorrelation)

@@ -1,0 +1,242 @@
+"""Least squares of whitened data, voxel by voxel: FILM's estimate (``film_gls``).
+
+With ``X = U S V'`` and the whitening T of a voxel, ``A = U' T T U`` and ``b = U' T T y``: ``beta = V S^-1
+A^-1 b``, ``s^2 = (|T y|^2 - b' A^-1 b) / (n - rank)``, ``var(c beta) = s^2 c V S^-1 A^-1 S^-1 V' c'`` (M.
+Woolrich et al., NeuroImage 14:1370-1386, 2001). It is the pseudo-inverse solution in T X, of minimum norm
+where the design lacks rank.
+
+Every voxel whitens the design anew. The gains of a run's voxels lie close to a space of few dimensions, for
+smoothing has made neighbours alike; A is a quadratic form in the coordinates there, one matrix product for
+many voxels.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.fsl.whitening import gains, whitened
+from bidsglm.model import Floats, Mask
+
+BLOCK = 128
+"""Voxels of one pass: their series and spectra stay in the processor's cache."""
+GREATEST_RANK = 64
+"""Dimensions beyond which voxels are better whitened one by one."""
+SAMPLE = 2_000
+"""Voxels that the shared space is found from."""
+SINGULAR = 1e-8
+"""Share of the largest singular value below which a dimension is left out."""
+ACCURACY = 1e-6
+"""Distance of a voxel's gains from the shared space, over the largest, that float32 images do not show."""
+ROUNDING = 1e-12
+"""Share of a series' squares that rounding leaves as a residual where the design explains all of it."""
+
+
+class Design(NamedTuple):
+    """Columns without their means, decomposed."""
+
+    left: Floats
+    """(n_scans, rank) U"""
+    coefficients: Floats
+    """(n_columns, rank) V S^-1"""
+
+    def residuals(self, Y: Floats) -> Floats:
+        """(n_scans, n_voxels) of ordinary least squares."""
+        return np.asarray(Y - self.left @ (self.left.T @ Y))
+
+
+def decomposed(X: Floats) -> Design:
+    """Decompose a design; its means go as those of the data do.
+
+    Parameters
+    ----------
+    X
+        (n_scans, n_columns)
+
+    Raises
+    ------
+    ValueError
+        No column varies.
+
+    >>> decomposed(np.array([[1.0, 2.0], [0.0, 0.0], [2.0, 4.0]])).left.shape
+    (3, 1)
+    """
+    centred = X - X.mean(axis=0)
+    U, S, V = np.linalg.svd(centred, full_matrices=False)
+    # of the columns with their means, whose rounding a constant column leaves
+    rounding = max(X.shape) * np.finfo(float).eps * float(np.linalg.norm(X))
+    rank = int(np.count_nonzero(rounding < S))
+    if not rank:
+        raise ValueError("no column of the design varies")
+    return Design(U[:, :rank], V[:rank].T / S[:rank])
+
+
+class SharedGains(NamedTuple):
+    """A space that the gains of nearly all voxels lie in."""
+
+    basis: Floats
+    """(n_frequencies, n_dimensions) orthonormal"""
+    products: tuple[Floats, Floats]
+    """(n_pairs, k), (k, rank (rank + 1) / 2) whose product is U' T_i T_j U of pairs, upper triangles"""
+
+
+def shared_gains(tapered: Floats, design: Design) -> SharedGains:
+    """Space of the gains, found from some voxels, and what whitening does in it to the design.
+
+    Parameters
+    ----------
+    tapered
+        (n_lags, n_voxels) autocorrelations of all voxels
+
+    >>> design = decomposed(np.eye(8)[:, :1])
+    >>> shared_gains(np.tile([[0.8], [0.1]], (1, 5)), design).basis.shape
+    (5, 1)
+    """
+    design_scans, rank = design.left.shape
+    sample = gains(tapered[:, :: max(1, tapered.shape[1] // SAMPLE)], design_scans)
+    sample = sample[:, np.isfinite(sample).all(axis=0)]
+    U, S, _ = np.linalg.svd(sample, full_matrices=False)
+    basis = U[:, S.max(initial=0) * SINGULAR < S][:, :GREATEST_RANK]
+    columns = [whitened(design.left, g[:, np.newaxis]) for g in basis.T]
+    upper = np.triu_indices(rank)
+    products = []
+    for i, left in enumerate(columns):
+        for j, right in enumerate(columns[i:], start=i):
+            product = left.T @ right
+            products.append((product if i == j else product + product.T)[upper])
+    return SharedGains(basis, _condensed(np.array(products), basis.T @ sample))
+
+
+def _condensed(products: Floats, coordinates: Floats) -> tuple[Floats, Floats]:
+    """Two thin factors of the products, for pairs as large as those of the sample."""
+    first, second = np.triu_indices(len(coordinates))
+    size = np.sqrt((coordinates**2).mean(axis=1))
+    scale = (size[first] * size[second])[:, np.newaxis]
+    U, S, V = np.linalg.svd(scale * products, full_matrices=False)
+    kept = S.max(initial=0) * SINGULAR < S
+    return U[:, kept] * S[kept] / scale, V[kept]
+
+
+def information(factors: Floats, design: Design, shared: SharedGains) -> Floats:
+    """A = U' T T U of every voxel.
+
+    Parameters
+    ----------
+    factors
+        (n_frequencies, n_voxels) gains
+
+    Returns
+    -------
+    (n_voxels, rank, rank)
+
+    >>> design = decomposed(np.eye(8)[:, :1])
+    >>> tapered = np.tile([[0.8], [0.1]], (1, 5))
+    >>> A = information(gains(tapered, 8), design, shared_gains(tapered, design))
+    >>> W = whitened(design.left, gains(tapered[:, :1], 8))
+    >>> bool(np.abs(A - W.T @ W).max() < 1e-9)
+    True
+    """
+    coordinates = shared.basis.T @ factors
+    first, second = np.triu_indices(len(coordinates))
+    pairs = coordinates[first] * coordinates[second]
+    rank = design.left.shape[1]
+    place = np.zeros((rank, rank), dtype=np.intp)
+    place[np.triu_indices(rank)] = np.arange(rank * (rank + 1) // 2)
+    place = np.maximum(place, place.T)
+    left, right = shared.products
+    A = np.asarray(((pairs.T @ left) @ right)[:, place])
+    distance = np.abs(factors - shared.basis @ coordinates).max(axis=0)
+    for voxel in np.flatnonzero(distance > ACCURACY * factors.max(axis=0)):
+        columns_whitened = whitened(design.left, factors[:, [voxel]])
+        A[voxel] = columns_whitened.T @ columns_whitened
+    return A
+
+
+class Fit(NamedTuple):
+    """Estimates of some voxels."""
+
+    betas: Floats
+    """(n_columns, n_voxels)"""
+    effects: Floats
+    """(n_rows, n_voxels) the wanted combinations of betas"""
+    variance: Floats
+    """(n_voxels,) of the whitened residuals"""
+    covariance: Floats
+    """(n_rows, n_rows, n_voxels) of these, for unit variance"""
+    settled: Mask
+    """(n_voxels,) whether the residual is more than rounding"""
+
+
+def ordinary(Y: Floats, design: Design, rows: Floats) -> Fit:
+    """Fit without whitening: ``film_gls --noest``.
+
+    Parameters
+    ----------
+    Y
+        (n_scans, n_voxels) without their means
+    rows
+        (n_rows, n_columns) the wanted combinations of betas
+
+    >>> Y = np.array([[0.0], [-2.0], [2.0], [0.0]])
+    >>> fit = ordinary(Y, decomposed(np.array([[-1.0], [-1.0], [1.0], [1.0]])), np.eye(1))
+    >>> fit.betas.round(9).tolist(), fit.covariance.round(9).tolist()
+    ([[1.0]], [[[0.25]]])
+    """
+    b = design.left.T @ Y
+    R = rows @ design.coefficients
+    covariance = np.repeat((R @ R.T)[:, :, np.newaxis], Y.shape[1], axis=2)
+    squares = np.einsum("ij,ij->j", Y, Y)
+    residual = squares - np.einsum("ij,ij->j", b, b)
+    variance, settled = _variance(residual, squares, design)
+    return Fit(design.coefficients @ b, R @ b, variance, covariance, settled)
+
+
+def generalised(Y: Floats, tapered: Floats, design: Design, shared: SharedGains, rows: Floats) -> Fit:
+    """Fit with every voxel's own whitening.
+
+    Parameters
+    ----------
+    Y
+        (n_scans, n_voxels) without their means
+    tapered
+        (n_lags, n_voxels) autocorrelations
+    shared
+        Of the same design.
+    rows
+        (n_rows, n_columns) the wanted combinations of betas
+
+    >>> Y = np.array([[0.0], [-2.0], [2.0], [0.0]])
+    >>> design = decomposed(np.array([[-1.0], [-1.0], [1.0], [1.0]]))
+    >>> white = np.array([[0.5], [0.0]])
+    >>> fit = generalised(Y, white, design, shared_gains(white, design), np.eye(1))
+    >>> fit.betas.round(9).tolist()
+    [[1.0]]
+    """
+    parts = [
+        _block(Y[:, part], tapered[:, part], design, shared, rows)
+        for part in (slice(start, start + BLOCK) for start in range(0, Y.shape[1], BLOCK))
+    ]
+    return Fit(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
+
+
+def _block(Y: Floats, tapered: Floats, design: Design, shared: SharedGains, rows: Floats) -> Fit:
+    factors = gains(tapered, len(Y))
+    A = information(factors, design, shared)
+    white = whitened(Y, factors)
+    # T is symmetric: (T U)' T y = U' T (T y), which spares the whitened design
+    b = design.left.T @ whitened(white, factors)
+    R = rows @ design.coefficients
+    sides = np.empty((len(A), b.shape[0], 1 + len(R)))
+    sides[..., 0], sides[..., 1:] = b.T, R.T
+    solved = np.linalg.solve(A, sides)
+    betas = design.coefficients @ solved[..., 0].T
+    covariance = np.moveaxis(R @ solved[..., 1:], 0, -1)
+    squares = np.einsum("ij,ij->j", white, white)
+    residual = squares - np.einsum("ij,ji->i", solved[..., 0], b)
+    variance, settled = _variance(residual, squares, design)
+    return Fit(betas, R @ solved[..., 0].T, variance, covariance, settled)
+
+
+def _variance(residual: Floats, squares: Floats, design: Design) -> tuple[Floats, Mask]:
+    # divided by what the columns leave; the degrees of freedom of t are one fewer
+    variance = residual / (len(design.left) - design.left.shape[1])
+    return variance, np.isfinite(residual) & (residual > ROUNDING * squares)

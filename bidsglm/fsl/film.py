@@ -1,0 +1,124 @@
+"""FILM on a run: FSL's ``film_gls``, in two passes over the voxels.
+
+The first pass estimates the autocorrelations of the residuals; these are smoothed among voxels; the second
+pass whitens with them and fits. Data come in chunks of voxels, so that no array of the data's size is held.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.fsl.autocorrelation import autocorrelations, fitted_voxels, n_lags, tapered
+from bidsglm.fsl.estimation import Design, Fit, decomposed, generalised, ordinary, shared_gains
+from bidsglm.fsl.smoothing import reference_scan, smoothed
+from bidsglm.model import Floats, Mask, Volume
+
+Singles = NDArray[np.float32]
+Chunks = Callable[[], Iterable[Singles]]
+
+
+class Film(NamedTuple):
+    """A fitted run, over the voxels of its mask."""
+
+    mask: Mask
+    """(n_voxels,) among all columns"""
+    autocorrelation: Floats | None
+    """(n_lags, n_masked) smoothed and tapered: ``threshac1``; None without whitening"""
+    fit: Fit
+    rank: int
+    """Of the design."""
+    dof: int
+    """n - p - 1 with p the number of columns"""
+
+
+def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None) -> Film:
+    """Fit a run.
+
+    Parameters
+    ----------
+    chunks
+        Gives filtered data (n_scans, n_voxels of the chunk), the same each time it is called; all
+        chunks together are the columns of the grid.
+    X
+        (n_scans, n_columns)
+    rows
+        (n_rows, n_columns) combinations of betas that contrasts are made of
+    grid
+        Where the columns stand, for smoothing; what stands elsewhere counts as 0. None: no whitening.
+
+    Raises
+    ------
+    ValueError
+        No voxel is left to fit, or no degrees of freedom.
+
+    >>> Y = (1e4 + 9 * np.random.default_rng(0).standard_normal((40, 27))).astype(np.float32)
+    >>> grid = Volume((3, 3, 3), np.diag([3.0, 3.0, 3.0, 1.0]), np.ones((3, 3, 3), dtype=bool))
+    >>> run = film(lambda: [Y[:, :9], Y[:, 9:]], np.cos(np.arange(40.0))[:, np.newaxis], np.eye(1), grid)
+    >>> run.dof, run.fit.betas.shape, run.autocorrelation.shape
+    (38, (1, 27), (6, 27))
+    """
+    design = decomposed(X)
+    dof = len(X) - X.shape[1] - 1
+    if dof < 1:
+        raise ValueError(f"{X.shape[1]} columns leave no degrees of freedom of {len(X)} scans")
+    if grid is None:
+        mask = np.concatenate([fitted_voxels(*_centred(Y)) for Y in chunks()])
+        tapers = None
+    else:
+        mask, tapers = noise(chunks, design, grid)
+    if not mask.any():
+        raise ValueError("no voxel has a mean of more than a tenth of the grand mean, and varies")
+    return Film(mask, tapers, _fitted(chunks, mask, design, tapers, rows), design.left.shape[1], dof)
+
+
+def noise(chunks: Chunks, design: Design, grid: Volume) -> tuple[Mask, Floats]:
+    """Find FILM's mask (n_voxels,) and the tapered autocorrelations (n_lags, n_masked).
+
+    >>> Y = (1e4 + 9 * np.random.default_rng(0).standard_normal((40, 27))).astype(np.float32)
+    >>> grid = Volume((3, 3, 3), np.diag([3.0, 3.0, 3.0, 1.0]), np.ones((3, 3, 3), dtype=bool))
+    >>> mask, tapers = noise(lambda: [Y], decomposed(np.cos(np.arange(40.0))[:, np.newaxis]), grid)
+    >>> tapers.shape, round(float(tapers[0, 0]), 3)
+    ((6, 27), 0.933)
+    """
+    n_scans = len(design.left)
+    masks, estimates, middles = [], [np.empty((n_lags(n_scans), 0))], []
+    for part in chunks():
+        middles.append(part[reference_scan(n_scans)])
+        mean, Y = _centred(part)
+        masks.append(fitted_voxels(mean, Y))
+        estimates.append(autocorrelations(design.residuals(Y[:, masks[-1]])))
+    mask, raw = np.concatenate(masks), np.concatenate(estimates, axis=1)
+    if not mask.any():
+        return mask, raw
+    intensity = np.zeros(grid.shape)
+    intensity[grid.voxels] = np.concatenate(middles)
+    where = np.zeros(grid.shape, dtype=np.bool_)
+    where[grid.voxels] = mask
+    x, y, z = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0))
+    raw[1:] = smoothed(raw[1:], intensity, where, (float(x), float(y), float(z)))
+    return mask, tapered(raw)
+
+
+def _centred(Y: Singles) -> tuple[Floats, Floats]:
+    values = Y.astype(np.float64)
+    mean = values.mean(axis=0)
+    values -= mean
+    return mean, values
+
+
+def _fitted(chunks: Chunks, mask: Mask, design: Design, tapers: Floats | None, rows: Floats) -> Fit:
+    shared = None if tapers is None else shared_gains(tapers, design)
+    parts, column, voxel = [], 0, 0
+    for part in chunks():
+        inside = mask[column : column + part.shape[1]]
+        column += part.shape[1]
+        _, Y = _centred(part[:, inside])
+        if tapers is None or shared is None:
+            parts.append(ordinary(Y, design, rows))
+        elif Y.shape[1]:
+            voxels = slice(voxel, voxel + Y.shape[1])
+            parts.append(generalised(Y, tapers[:, voxels], design, shared, rows))
+        voxel += Y.shape[1]
+    return Fit(*(np.concatenate(found, axis=-1) for found in zip(*parts, strict=True)))

@@ -1,0 +1,35 @@
+"""Runs combined by fixed effects: FSL's ``flameo --runmode=fe`` with one column of ones.
+
+``effect = sum(e / v) / sum(1 / v)`` and ``variance = 1 / sum(1 / v)`` over the runs' effects e and
+variances v (FEAT user guide, "Group statistics").
+"""
+
+import numpy as np
+
+from bidsglm.fsl.contrasts import TMaps
+from bidsglm.model import Floats
+
+
+def fixed_effects(effects: Floats, variances: Floats) -> TMaps:
+    """Combine runs, each weighted by the inverse of its variance.
+
+    Parameters
+    ----------
+    effects, variances
+        (n_runs, n_voxels) variances above 0
+
+    >>> fixed_effects(np.array([[1.0], [4.0]]), np.array([[1.0], [2.0]])).effect.tolist()
+    [2.0]
+    """
+    precision = (1 / variances).sum(axis=0)
+    effect = (effects / variances).sum(axis=0) / precision
+    return TMaps(effect, 1 / precision, effect * np.sqrt(precision))
+
+
+def combined_dof(dofs: Floats) -> float:
+    """Degrees of freedom over runs: their sum but one, for the mean that is fitted.
+
+    >>> combined_dof(np.array([119.0, 99.0]))
+    217.0
+    """
+    return float(np.sum(dofs) - 1)

@@ -1,0 +1,60 @@
+"""Whitening in the frequency domain: the second half of FILM (``film_gls``).
+
+With Z the power of two from n scans on, ``S(f)`` the spectrum of the tapered autocorrelation on a circle of
+Z scans and ``g(f) = |S(f)|^-1/2``, ``g(0) = 0``, ``sum g^2 = Z``, a series becomes ``T y = IFFT(g
+FFT(y))``, padded with zeros to Z and cut back to n (M. Woolrich et al., NeuroImage 14:1370-1386, 2001). T
+is a symmetric Toeplitz matrix.
+"""
+
+import numpy as np
+from scipy.fft import irfft, rfft
+
+from bidsglm.fsl.autocorrelation import padded_length
+from bidsglm.model import Floats
+
+
+def gains(tapered: Floats, n_scans: int) -> Floats:
+    """Factors of the frequencies, from 0 to the highest.
+
+    Parameters
+    ----------
+    tapered
+        (n_lags, n_voxels) autocorrelations
+
+    Returns
+    -------
+    (Z / 2 + 1, n_voxels)
+
+    >>> gains(np.array([[0.5], [0.0]]), 4).round(3).tolist()
+    [[0.0], [1.155], [1.155]]
+    """
+    Z = padded_length(n_scans)
+    lags, frequencies = np.arange(len(tapered)), np.arange(Z // 2 + 1)
+    # two sides of an even function; lag 0 is there once
+    cosines = np.where(lags > 0, 2.0, 1.0) * np.cos(2 * np.pi * np.outer(frequencies, lags) / Z)
+    inverse = np.abs(cosines @ tapered)
+    np.divide(1, inverse, out=inverse)
+    inverse[0] = 0
+    # frequencies but the first and the last stand for two
+    inverse *= Z / (2 * inverse.sum(axis=0) - inverse[-1])
+    return np.sqrt(inverse, out=inverse)
+
+
+def whitened(Y: Floats, factors: Floats) -> Floats:
+    """T y of every column.
+
+    Parameters
+    ----------
+    Y
+        (n_scans, n_columns)
+    factors
+        (Z / 2 + 1, n_columns or 1) from `gains`
+
+    >>> flat = gains(np.array([[0.5], [0.0]]), 4)
+    >>> (whitened(np.array([[1.0], [-1.0], [1.0], [-1.0]]), flat) * np.sqrt(3) / 2).round(9).ravel().tolist()
+    [1.0, -1.0, 1.0, -1.0]
+    """
+    Z = padded_length(len(Y))
+    spectrum = rfft(Y, Z, axis=0)
+    spectrum *= factors
+    return np.asarray(irfft(spectrum, Z, axis=0)[: len(Y)])

@@ -167,7 +167,7 @@ def peak_to_peak(X: Floats, weights: Floats) -> float:
     Parameters
     ----------
     X
-        (n_scans, n_columns) of full rank
+        (n_scans, n_columns) of full rank; FEAT takes the columns before the high-pass filter
     weights
         (n_columns,)
 

@@ -61,6 +61,11 @@ def contrast(intensity: Floats, mask: Mask) -> Contrast:
     mask
         (x, y, z) the voxels that FILM fits
 
+    Notes
+    -----
+    Fewer than 400 voxels make one bin, above whose edge nothing is: tau is 0, and only voxels of the very
+    same intensity count as one tissue.
+
     >>> volume = np.zeros((2, 2, 200))
     >>> volume[0] = 8 + 2 * (np.arange(400).reshape(2, 200) % 4 == 0)
     >>> contrast(volume, volume > 0)

@@ -39,7 +39,8 @@ def z_of_t(t: Floats, dof: float) -> Floats:
     [0.0, -1.975, 18.016]
     """
     size = np.abs(t)
-    z = -ndtri_exp(np.log(stdtr(dof, -size)))
+    exact = np.minimum(size, EXACT_BELOW) if dof >= SERIES_DOF else size
+    z = -ndtri_exp(np.log(stdtr(dof, -exact)))
     if dof >= SERIES_DOF:
         large = size >= EXACT_BELOW
         z[large] = _asymptotic_z(_log_tail(size[large], dof))

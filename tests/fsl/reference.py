@@ -47,11 +47,12 @@ def settings(fsf: Path) -> dict[str, str]:
     return {name[5:-1]: value.strip('"') for _, name, value in rows}
 
 
-def design(fsf: Path) -> Floats:
+def design(fsf: Path, *, high_pass: bool = True) -> Floats:
     """Our design by FEAT's settings."""
     given = settings(fsf)
     timing = regressors.Timing(float(given["tr"]), int(given["npts"]))
-    L = highpass.line_filter(timing.n_scans, timing.repetition_time, float(given["paradigm_hp"]))
+    cutoff = float(given["paradigm_hp"]) if high_pass else np.inf
+    L = highpass.line_filter(timing.n_scans, timing.repetition_time, cutoff)
     columns = []
     for ev in range(1, int(given["evs_orig"]) + 1):
         onsets, durations, heights = np.loadtxt(fsf.parent / given[f"custom{ev}"], ndmin=2).T

@@ -28,7 +28,7 @@ PLACEHOLDERS = {
 }
 GROUPED = [
     f"group/<g>_desc-{kind}_metrics.tsv"
-    for kind in ("agreement", "attribution", "calibration", "groupAgreement", "rois")
+    for kind in ("agreement", "attribution", "calibration", "groupAgreement", "rois", "scale")
 ]
 """Tables whose columns are one of their own and those of the participants."""
 LEVELS = ("p001", "fdr05", "fwe05")

@@ -11,6 +11,7 @@ from bidsglm.group.members import Members, Summary, by_name, identity
 from bidsglm.model import Settings
 from bidsglm.outputs import group_tables as group
 from bidsglm.outputs import unit_tables as unit
+from bidsglm.outputs.scale_tables import SCALE
 from bidsglm.outputs.schema import Row, Schema
 
 
@@ -34,6 +35,8 @@ class Tables(NamedTuple):
     """Start of the file names -> numbers"""
     steps: Mapping[str, tuple[Row, ...]]
     """Start of the file names -> rows on which step matters in how many"""
+    scales: Mapping[str, tuple[Row, ...]] = {}
+    """Start of the file names -> all participants' rows on the size of their effects"""
 
 
 def write_tables(members: Members, settings: Settings) -> Tables:
@@ -43,11 +46,18 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     """
     members, agreed = _collect(members, unit.AGREEMENT, lambda summary: True)
     members, attributed = _collect(members, unit.ATTRIBUTION, lambda summary: "attribution" in summary)
-    folder = members.output_dir / "group"
+    root, folder = members.output_dir, members.output_dir / "group"
+    # results of an earlier version have none
+    members, scaled = _collect(
+        members, SCALE, lambda each: table_path(SCALE, root / each["folder"], each["prefix"]).exists()
+    )
+    for name, rows in scaled.items():
+        group.SCALE.write(table_path(group.SCALE, folder, name), rows, {})
     return Tables(
         members,
         {name: _write_agreement(folder, name, rows, settings) for name, rows in agreed.items()},
         {name: _write_attribution(folder, name, rows) for name, rows in attributed.items()},
+        {name: tuple(rows) for name, rows in scaled.items()},
     )
 
 

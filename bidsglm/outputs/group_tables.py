@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bidsglm.outputs import scale_tables
 from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.fit_tables import REGRESSOR
 from bidsglm.outputs.schema import Column, Schema, Type
@@ -29,6 +30,7 @@ def of_participants(name: str, schema: Schema) -> Schema:
 
 AGREEMENT = of_participants("agreement", unit.AGREEMENT)
 ATTRIBUTION = of_participants("attribution", unit.ATTRIBUTION)
+SCALE = of_participants("scale", scale_tables.SCALE)
 
 _LABEL = replace(unit.CONTRAST, description="Label of the contrast")
 _METRIC = (_LABEL, unit.AGREEMENT["map"], Column("metric", "label", "Column of the agreement table"))

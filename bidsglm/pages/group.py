@@ -21,6 +21,7 @@ from bidsglm.report.group_html import group_page
 from bidsglm.report.group_methods import GroupFacts, group_paragraphs
 from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry, plots
 from bidsglm.report.strips import AXES
+from bidsglm.report.wording import median
 
 UP_FROM_FIGURES = "../../"
 KINDS = {"not run yet": "not run", "other settings": "other settings"}
@@ -78,7 +79,8 @@ def write_group_page(settings: Settings, tables: Tables) -> Written:
         agreed = tables.agreement.get(name)
         if agreed is not None:
             shares = step_shares(tables.steps.get(name, ()))
-            unit = replace(_unit(output_dir, name, agreed, places), shares=shares)
+            level = median([row for row in tables.scales.get(name, ()) if row["map"] == "effect"], "by_level")
+            unit = replace(_unit(output_dir, name, agreed, places), shares=shares, level=level)
         elif len(of_group[0]["backends"]) == 1:
             unit = _single(output_dir, name, of_group)
         else:

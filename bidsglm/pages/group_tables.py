@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from bidsglm.outputs.schema import Row
-from bidsglm.report.group_report import Flag, StepCount, StepShares, contrast_name, shown_name
-from bidsglm.report.wording import OVERVIEW_COLUMNS
+from bidsglm.report.group_report import Flag, StepCount, StepShares, shown_name
+from bidsglm.report.wording import OVERVIEW_COLUMNS, contrast_name
 
 PLOTTED = "rmsd"
 """Metric of the attribution that steps are ranked by."""

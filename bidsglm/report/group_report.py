@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import median as middle
 from typing import NamedTuple
 
 from bidsglm.report.cluster_tables import ClusterReport
@@ -14,7 +15,7 @@ from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
 from bidsglm.report.rendering import About
 from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
-from bidsglm.report.wording import UNDEFINED, Row, headline_rows, median, number
+from bidsglm.report.wording import UNDEFINED, Row, contrast_name, headline_rows, median, number
 
 Flag = tuple[str, str, str]
 """Participant (and session, as `shown_name`), contrast, map."""
@@ -111,6 +112,9 @@ class GroupUnit:
     scene: Mapping[str, object] | None = None
     shares: tuple[StepShares, ...] = ()
     """Attribution over participants; empty where nothing was attributed"""
+    level: float = math.nan
+    """Median over participants of the brain's mean after SPM's scaling, over 100; NaN where it is not"
+    " known"""
     calibration: GroupCalibration | None = None
     """Which analysis controls false positives; none where nobody was calibrated"""
     regions: GroupRegions | None = None
@@ -160,7 +164,7 @@ class GroupUnit:
         group_rows = {contrast.name: contrast.agreement for contrast in self.contrasts}
         flagged = tuple(dict.fromkeys(name for name, _, _ in self.outlying))
         regions = self.regions.facts if self.regions else None
-        return verdict(Evidence(self.people, self.rows, group_rows, regions, self.leads, flagged))
+        return verdict(Evidence(self.people, self.rows, group_rows, regions, self.leads, flagged, self.level))
 
     def link(self, row: Row) -> str:
         """Link to the row's contrast on the participant's page; empty when there is no page."""
@@ -222,15 +226,6 @@ def shown_name(row: Row) -> str:
     return f"{row['participant_id']} {session}" if session else str(row["participant_id"])
 
 
-def contrast_name(row: Row) -> str:
-    """As the model has it, else as in file names.
-
-    >>> contrast_name({"contrast": "aMinusB", "contrast_name": "a - b"}), contrast_name({"contrast": "a"})
-    ('a - b', 'a')
-    """
-    return str(row.get("contrast_name") or row["contrast"])
-
-
 def _by_contrast(rows: list[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in rows:
@@ -255,7 +250,7 @@ def leads(shares: tuple[StepShares, ...], per_session: bool = False) -> tuple[Le
             for count in each.steps:
                 counts.setdefault(count.step, []).append(count)
         step = max(counts, key=lambda key: sum(c.n_leading for c in counts[key]))
-        share = sorted(c.share for c in counts[step])[len(counts[step]) // 2]
+        share = middle(c.share for c in counts[step])
         total = sum(s.n for s in chosen)
         n_leading = sum(c.n_leading for c in counts[step])
         found.append(Lead(name, step, share, n_leading, total, len(chosen), per_session))

@@ -15,7 +15,7 @@ from bidsglm.report.judgements import (
     regions_judged,
 )
 from bidsglm.report.steps import title
-from bidsglm.report.wording import Row, headline_rows, median, number
+from bidsglm.report.wording import Row, contrast_name, digits, headline_rows, median, number, overlap
 
 FEW = 10
 """Participants below which a group map turns on single participants."""
@@ -35,8 +35,7 @@ SO_FAR: Mapping[Grade, str] = {
 """The same for few participants."""
 STEP_ACTIONS: Mapping[str, str] = {
     "smoother": "give both packages data that are already smoothed",
-    "scaling": 'put both on one scale with "SignalScaling": [0, 1] under Software.Nilearn of the model: both'
-    " effects are then in percent of the grand mean",
+    "scaling": 'put both on one scale with "SignalScaling": [0, 1] under Software.Nilearn of the model',
     "filter": "look at the designs: regressors as slow as the filter's cut-off are treated apart",
     "noise": "look whether the noise model fits the data: a short repetition time asks for FAST in SPM and"
     " for a higher order than AR(1) in nilearn",
@@ -78,6 +77,9 @@ class Evidence:
     leads: tuple[Lead, ...] = ()
     outlying: tuple[str, ...] = ()
     """Participants flagged"""
+    level: float = math.nan
+    """Median over participants of the brain's mean after SPM's scaling, over 100; NaN where it is not"
+    " known"""
 
 
 @dataclass(frozen=True)
@@ -165,39 +167,61 @@ def times(ratio: float) -> str:
     return f"{ratio:.3g}"
 
 
+def remaining_factor(level: float) -> str:
+    """Say what one scale for all voxels leaves between the packages.
+
+    >>> print(remaining_factor(1.4729))
+    A factor of 1.47 remains then (SPM's effects over nilearn's): SPM's 100 is not the mean within the brain \
+    mask. Divide SPM's effects by it.
+    """
+    return (
+        f"A factor of {digits(level)} remains then (SPM's effects over nilearn's): SPM's 100 is not the mean"
+        " within"
+        " the brain mask. Divide SPM's effects by it."
+    )
+
+
 def _maps(rows: Sequence[Row], name: str) -> list[Row]:
     return [row for row in rows if row["map"] == name]
 
 
 def _participant_facts(evidence: Evidence) -> list[tuple[str, str]]:
-    stats = headline_rows(evidence.rows)
-    r, dice = median(stats, "pearson_r"), median(stats, "dice_p001")
-    if not math.isfinite(r):
-        return []
-    name = stats[0]["map"]
-    text = f"The {name} maps of single participants correlate at r = {number(r)}"
-    text += f" and overlap with a Dice of {dice:.2f} at p < 0.001" if math.isfinite(dice) else ""
-    text += " (medians)" if len(stats) > 1 else ""
+    about = "Participants" if len(evidence.participants) > 1 else "Participant"
+    found = [(about, text) for name in ("t", "F") for text in _agreement(_maps(evidence.rows, name), name)]
     if evidence.outlying:
         verb = "lies" if len(evidence.outlying) == 1 else "lie"
-        text += f"; {listed(evidence.outlying)} {verb} far from the others"
-    return [("Participants" if len(evidence.participants) > 1 else "Participant", f"{text}.")]
+        found.append((about, f"{listed(evidence.outlying)} {verb} far from the others."))
+    return found
+
+
+def _agreement(rows: Sequence[Row], name: str) -> list[str]:
+    """How the participants' maps agree: of t, and of F contrasts each that no group map shows."""
+    r, dice = median(rows, "pearson_r"), median(rows, "dice_p001")
+    if not math.isfinite(r):
+        return []
+    typical = " (median)" if len(rows) > 1 else ""
+    of = "" if name == "t" else f" of {listed(list(dict.fromkeys(contrast_name(row) for row in rows)))}"
+    found = [f"The {name} maps{of} of single participants correlate at r = {number(r)}{typical}."]
+    if math.isfinite(dice):
+        found.append(f"What passes p < 0.001 in them overlaps with a Dice of {overlap(dice)}{typical}.")
+    return found
 
 
 def lead_sentence(lead: Lead) -> str:
     """Say which step makes most of a map's difference.
 
     >>> lead_sentence(Lead("t", "noise", 0.8, 3, 4))
-    'The noise model makes 80 % of the difference between the t maps; it leads in 3 of 4 participants.'
+    'The noise model makes 80 % of the difference between the t maps. It leads in 3 of 4 participants.'
     >>> lead_sentence(Lead("t", "noise", 0.8, 3, 4, per_session=True))[-44:]
-    'it leads in 3 of 4 sessions of participants.'
+    'It leads in 3 of 4 sessions of participants.'
     """
     whose = "sessions of participants" if lead.per_session else "participants"
     of = whose if lead.n_contrasts == 1 else f"maps of {whose}"
     behind = ", which group maps and regions rest on" if lead.map == "effect" else ""
+    over = " More than the whole, as another step works against it." if round(100 * lead.share) > 100 else ""
     return (
         f"The {title(lead.step)} makes {percent(lead.share)} of the difference between the {lead.map}"
-        f" maps{behind}; it leads in {lead.n_leading} of {lead.n} {of}."
+        f" maps{behind}.{over} It leads in {lead.n_leading} of {lead.n} {of}."
     )
 
 
@@ -226,6 +250,8 @@ def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgeme
     if effect and effect.step in STEP_ACTIONS and grade != Grade.NONE:
         which = "effect" if grade is None else "group"
         found.append(f"To bring the {which} maps together, {STEP_ACTIONS[effect.step]}.")
+        if effect.step == "scaling" and math.isfinite(evidence.level):
+            found.append(remaining_factor(evidence.level))
     if evidence.outlying:
         found.append(f"Look at the pages of {listed(evidence.outlying)} before anything else.")
     if len(evidence.participants) < FEW and grade is not None:

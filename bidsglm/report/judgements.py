@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, median, number
+from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, median, number, overlap
 
 SAME_SHAPE = 0.95
 """Correlation of two group maps from which their shape is called the same."""
@@ -153,7 +153,7 @@ def _told(row: Row, key: str) -> str:
     if spm == nilearn == 0:
         return f"At {THRESHOLDS[key]}, none passes in either"
     dice = _defined(row, f"dice_{key}")
-    shared = f". They overlap with a Dice of {dice:.2f}" if math.isfinite(dice) else ""
+    shared = f". They overlap with a Dice of {overlap(dice)}" if math.isfinite(dice) else ""
     voxels = f"{spm:,} voxel{'s' * (spm != 1)}" if spm else "no voxel"
     return (
         f"At {THRESHOLDS[key]}, SPM has {voxels} and nilearn {f'{nilearn:,}' if nilearn else 'none'}{shared}"
@@ -176,23 +176,28 @@ def regions_judged(facts: RegionFacts) -> Judgement:
     """Judge the conclusions about regions: one that changes is another conclusion, unless at the threshold.
 
     >>> print(regions_judged(RegionFacts(20, 1, ("left insula (go)",), 0.98, 1)).text)
-    in 1 of 20 region tests the conclusion (p < 0.05 and its direction) depends on the package: left \
-    insula (go), which lies at the threshold in both (z moves by less than 0.5); median ICC(A,1) 0.980
+    the conclusion depends on the package in 1 of 20 region tests: left insula (go). It lies at the \
+threshold in both (z moves by less than 0.5). The median intraclass correlation (absolute \
+agreement) is 0.980
     """
-    icc = f"; median ICC(A,1) {number(facts.icc)}" if math.isfinite(facts.icc) else ""
+    icc = (
+        f". The median intraclass correlation (absolute agreement) is {number(facts.icc)}"
+        if math.isfinite(facts.icc)
+        else ""
+    )
     if not facts.n_changed:
-        text = f"all {facts.n_tests} region tests give the same conclusion (p < 0.05 and its direction)"
+        text = f"all {facts.n_tests} region tests give the same conclusion: significance and direction"
         return Judgement(Grade.NONE, text + icc)
     named = f": {listed(facts.changed)}" if facts.changed else ""
     edge = f"at the threshold in both (z moves by less than {EDGE})"
     if not facts.n_edge:
         edge = ""
     elif facts.n_edge == facts.n_changed:
-        edge = f", which lie{'s' * (facts.n_edge == 1)} {edge}"
+        edge = f". {'It lies' if facts.n_edge == 1 else 'They lie'} {edge}"
     else:
-        edge = f"; {facts.n_edge} of these {'lies' if facts.n_edge == 1 else 'lie'} {edge}"
+        edge = f". Of these, {facts.n_edge} {'lies' if facts.n_edge == 1 else 'lie'} {edge}"
     return Judgement(
         Grade.CONCLUSIONS if facts.n_changed > facts.n_edge else Grade.EXTENT,
-        f"in {facts.n_changed} of {facts.n_tests} region tests the conclusion (p < 0.05 and its direction)"
-        f" depends on the package{named}{edge}{icc}",
+        f"the conclusion depends on the package in {facts.n_changed} of {facts.n_tests} region"
+        f" tests{named}{edge}{icc}",
     )

@@ -7,8 +7,8 @@ ones stand in the page, for readers without script and for paper.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bidsglm.report.group_report import GroupUnit, contrast_name, shown_name
-from bidsglm.report.wording import OVERVIEW_COLUMNS, Row, main_rows, number
+from bidsglm.report.group_report import GroupUnit, shown_name
+from bidsglm.report.wording import OVERVIEW_COLUMNS, Row, contrast_name, main_rows, number
 
 PER_PAGE = 50
 """Lines at a time."""

@@ -85,6 +85,15 @@ def digits(value: float) -> str:
     return (f"{value:#.3g}".removesuffix(".") if value else "0").replace("-", MINUS, 1)
 
 
+def overlap(dice: float) -> str:
+    """Write a Dice with two digits, and more where it is nearly nothing.
+
+    >>> overlap(0.8047), overlap(0.005), overlap(0.0)
+    ('0.80', '0.005', '0.00')
+    """
+    return f"{dice:.2f}" if dice >= 0.01 or not dice else number(dice)
+
+
 def count(value: float) -> str:
     """Write a number of things.
 
@@ -101,6 +110,15 @@ def degrees(dof: Sequence[float]) -> str:
     '3, 207'
     """
     return ", ".join(f"{value:.1f}".removesuffix(".0") for value in dof)
+
+
+def contrast_name(row: Row) -> str:
+    """As the model has it, else as in file names.
+
+    >>> contrast_name({"contrast": "aMinusB", "contrast_name": "a - b"}), contrast_name({"contrast": "a"})
+    ('a - b', 'a')
+    """
+    return str(row.get("contrast_name") or row["contrast"])
 
 
 def stat_rows(rows: Iterable[Row]) -> tuple[Row, ...]:

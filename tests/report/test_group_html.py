@@ -131,6 +131,6 @@ def test_sessions_that_count_each_are_not_called_participants():
         for row in unit.rows
     )
     text = group_page(group_report(replace(unit, rows=sessions, outlying={})))
-    assert "it leads in 4 of 5 sessions of participants" in text
+    assert "It leads in 4 of 5 sessions of participants" in text
     assert "A dot is a session of a participant" in text
-    assert "it leads in 4 of 5 participants" in group_page(group_report(unit))
+    assert "It leads in 4 of 5 participants" in group_page(group_report(unit))

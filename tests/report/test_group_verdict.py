@@ -61,7 +61,7 @@ def test_a_region_at_the_threshold_in_both_is_no_other_conclusion():
     assert regions_judged(RegionFacts(50, 2, n_edge=2)).grade == Grade.EXTENT
     found = regions_judged(RegionFacts(50, 2, n_edge=1))
     assert found.grade == Grade.CONCLUSIONS
-    assert "1 of these lies at the threshold in both" in found.text
+    assert "Of these, 1 lies at the threshold in both" in found.text
 
 
 def people(n: int) -> tuple[str, ...]:
@@ -137,3 +137,23 @@ def test_outlying_participants_are_named():
     found = verdict(evidence(outlying=("sub-03", "sub-07")))
     assert any("sub-03 and sub-07 lie far" in text for _, text in found.facts)
     assert any("sub-03 and sub-07" in text for text in found.actions)
+
+
+def test_one_scale_for_all_voxels_gives_the_factor_that_remains():
+    lead = Lead("effect", "scaling", 0.9, 18, 20)
+    scaled = evidence(leads=(lead,), group_rows={"go": (row(dice=(0.7, 0.7, 0.7)),)}, level=1.4729)
+    assert any("A factor of 1.47 remains" in text for text in verdict(scaled).actions)
+    unknown = evidence(leads=(lead,), group_rows={"go": (row(dice=(0.7, 0.7, 0.7)),)})
+    assert not any("remains" in text for text in verdict(unknown).actions)
+
+
+def test_f_contrast_whose_voxels_do_not_overlap_is_in_the_summary():
+    f = row(name="F", dice=(0.005, 0.0, 0.0)) | {"contrast": "motion", "contrast_name": "head motion"}
+    facts = [text for _, text in verdict(evidence(rows=(row(), f))).facts]
+    assert "The F maps of head motion of single participants correlate at r = 0.990." in facts
+    assert "What passes p < 0.001 in them overlaps with a Dice of 0.005." in facts
+
+
+def test_share_of_more_than_the_whole_is_explained():
+    found = verdict(evidence(leads=(Lead("t", "noise", 1.3, 18, 20),)))
+    assert any("another step works against it" in text for _, text in found.facts)

@@ -18,6 +18,7 @@ from bidsglm.errors import (
 from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, check_level, hyphenated
 from bidsglm.outputs.confinement import confined_to
+from bidsglm.packages import in_order
 from bidsglm.process.signals import ended_by_signals
 from bidsglm.process.streams import say, with_streams
 from bidsglm.process.workplace import work_dir_in_use
@@ -65,7 +66,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         bids_filters=_filters(arguments.bids_filter_file),
         derivatives=tuple(arguments.derivatives),
         model=arguments.model,
-        backends=tuple(name for name in ("spm", "nilearn") if name in arguments.backends),
+        backends=in_order(arguments.backends),
         matching=arguments.matching,
         hrf=arguments.hrf,
         high_pass=arguments.high_pass,

@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.packages import DEFAULT_PACKAGES
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -48,7 +50,7 @@ class Settings:
     """pybids filters under the keys bold, mask, events, confounds."""
     derivatives: tuple[Path, ...] = ()
     model: Path | None = None
-    backends: tuple[str, ...] = ("spm", "nilearn")
+    backends: tuple[str, ...] = DEFAULT_PACKAGES
     matching: Literal["matched", "native"] = "matched"
     hrf: str | None = None
     """Overrides of the automatic model; None leaves its default."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import bidsglm
 from bidsglm.errors import UsageError
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
 from bidsglm.resources import memory_size, scheduler_address
 from bidsglm.statsmodel.nearest import hint
 
@@ -282,8 +283,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--backends",
         nargs="+",
-        choices=("spm", "nilearn"),
-        default=["spm", "nilearn"],
+        choices=tuple(PACKAGES),
+        default=list(DEFAULT_PACKAGES),
         help="whose model to fit (both)",
     )
     group.add_argument(

@@ -39,6 +39,21 @@ class Package(NamedTuple):
     """On paper, where colours may be lost"""
     mark: Literal["circle", "diamond", "square", "triangle"]
     """In plots, so that it can be told apart without colour"""
+    smoother: Literal["spline", "sampled"]
+    """Kernel of --smoothing-fwhm: a Gaussian convolved with a linear B-spline, whose images are float32; or
+    one that is sampled at the voxels"""
+    unit: str
+    """Usual one of its effects"""
+    projects_filter: bool
+    """Whether the high-pass filter is projected out, and so no column of the design"""
+    random_fields: bool
+    """Whether its inference rests on the smoothness of the residuals"""
+    own_mask: Literal["threshold", "epi"]
+    """Without mask files: what exceeds a share of the global in every scan, or nilearn's of mean images"""
+    language: str
+    """Of its exported script, as pygments calls it"""
+    runs_in: str
+    """What runs the script"""
     analyses: tuple[NoiseAnalysis, ...]
     """What a calibration compares: ordinary least squares first, then with serial correlations"""
     reference: str
@@ -59,6 +74,13 @@ PACKAGES: dict[str, Package] = {
             on_dark="#f08a70",
             in_print="#000000",
             mark="circle",
+            smoother="spline",
+            unit="% of grand mean",
+            projects_filter=True,
+            random_fields=True,
+            own_mask="threshold",
+            language="matlab",
+            runs_in="SPM12, in MATLAB or Octave",
             analyses=(
                 NoiseAnalysis("spm-none", "least squares (SPM)", "none", NEUTRAL, ":", "o"),
                 NoiseAnalysis("spm-ar1", "SPM AR(1)", "AR(1)", "#c8553d", "-", "^"),
@@ -74,6 +96,13 @@ PACKAGES: dict[str, Package] = {
             on_dark="#6cc4d4",
             in_print="#777777",
             mark="diamond",
+            smoother="sampled",
+            unit="% of voxel mean",
+            projects_filter=False,
+            random_fields=False,
+            own_mask="epi",
+            language="python",
+            runs_in="nilearn, in Python",
             analyses=(
                 NoiseAnalysis("ols", "least squares", "ols", NEUTRAL, ":", "o"),
                 NoiseAnalysis("nilearn-ar1", "nilearn AR(1)", "ar1", "#1f7a8c", "-", "s"),
@@ -86,6 +115,8 @@ PACKAGES: dict[str, Package] = {
 
 DEFAULT_PACKAGES = ("spm", "nilearn")
 """Those that are fitted where nothing else is asked for; their files and columns name no pair."""
+LIBRARIES = ("nilearn", "numpy", "scipy", "nibabel", "pandas", "pybids")
+"""Python packages whose versions may move numbers"""
 REFERENCE = "nilearn"
 """What the others are compared with: it has the x axis, and is what is subtracted."""
 
@@ -176,6 +207,16 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in PACKAGES if name in found)
 
 
+def base_of(names: Iterable[str], reference: str = REFERENCE) -> str:
+    """Return the package that others are compared with: the reference, or else the last of some.
+
+    >>> base_of(["spm", "nilearn"]), base_of(["spm"])
+    ('nilearn', 'spm')
+    """
+    found = in_order(names)
+    return reference if reference in found else "".join(found[-1:])
+
+
 def pairs_of(names: Iterable[str], reference: str = REFERENCE) -> tuple[Pair, ...]:
     """Each package with the reference, in the order of the table.
 
@@ -185,7 +226,7 @@ def pairs_of(names: Iterable[str], reference: str = REFERENCE) -> tuple[Pair, ..
     (Pair(first='spm', reference='nilearn'),)
     """
     found = in_order(names)
-    base = reference if reference in found else "".join(found[-1:])
+    base = base_of(found, reference)
     return tuple(Pair(name, base) for name in found if name != base)
 
 

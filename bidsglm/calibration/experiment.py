@@ -18,6 +18,7 @@ from bidsglm.model import (
     ModelSpecification,
     TimeSeries,
 )
+from bidsglm.packages import base_of
 from bidsglm.simulation.noise import RunNoise, run_noise
 from bidsglm.unit.fit import contrast_runs
 
@@ -196,7 +197,7 @@ def _calibrated(
 
 def _simulated_run(source: Source, index: int, run: TimeSeries, responses: Floats) -> SimulatedRun:
     """Fit a run by least squares and keep its mean, confounds and noise."""
-    design = source.designs.get("nilearn", source.designs.get("spm", ()))[index]
+    design = source.designs[base_of(source.designs)][index]
     ones = np.ones((len(run.stored), 1))
     X = np.hstack([design.matrix, design.high_pass_basis, ones])
     Y = run.stored.astype(np.float64)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bidsglm.calibration.experiment import Source
 from bidsglm.dataset.images import read_data, read_map
 from bidsglm.model import Mask, ModelSpecification, Unit
+from bidsglm.packages import base_of
 from bidsglm.unit.fit import prepare
 
 
@@ -41,7 +42,7 @@ def measured(unit: Unit, model: ModelSpecification, masks: Mapping[str, Path]) -
     data = read_data(unit.runs, backends, model.spm.mask_threshold, model.smoothing_fwhm)
     inside: Mask = np.logical_and.reduce([read_map(path)[0] > 0 for path in masks.values()])
     # Smoothed data differ a little between the packages; all analyses get the same noise.
-    series = data.series["nilearn" if "nilearn" in masks else "spm"]
+    series = data.series[base_of(masks)]
     source = Source(
         model,
         prepared.designs,

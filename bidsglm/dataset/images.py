@@ -5,7 +5,7 @@ type, or after smoothing each has its own. Every bold file is decompressed once,
 mask file and the packages' own masks have to be found first.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother, nilearn_prec
 from bidsglm.dataset.voxels import VoxelCounter, VoxelFacts
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, Mask, Run, TimeSeries, Volume
+from bidsglm.packages import PACKAGES
 from bidsglm.spm.scaling import BRAIN_SHARE
 
 __all__ = ["Data", "global_level", "map_bytes", "read_data", "read_map", "read_mask"]
@@ -48,7 +49,7 @@ def read_data(
     Parameters
     ----------
     runs : on one grid
-    backends : spm, nilearn or both
+    backends : names of packages
     mask_threshold : SPM's share of the global, for its own mask; -inf for none
     smoothing_fwhm : mm, 0 for none; each backend gets its own package's smoother
 
@@ -61,7 +62,8 @@ def read_data(
     """
     headers = [_bold_header(run) for run in runs]
     grid = common_grid(headers)
-    smoother = SpmSmoother(*grid, smoothing_fwhm) if smoothing_fwhm and "spm" in backends else None
+    splined = smoothing_fwhm and "spline" in kernels(backends)
+    smoother = SpmSmoother(*grid, smoothing_fwhm) if splined else None
     explicit, notes = read_mask(runs), _mask_notes(runs)
     if explicit.voxels is None:
         masks = own_masks(headers, backends, mask_threshold, smoother)
@@ -117,32 +119,43 @@ def _read_plain(header: Header, volume: Volume, backends: Sequence[str]) -> _Rea
     return _Read(dict.fromkeys(backends, series), facts)
 
 
+def kernels(backends: Iterable[str]) -> tuple[str, ...]:
+    """Smoothing kernels of some packages, each once.
+
+    >>> kernels(["spm", "nilearn"])
+    ('spline', 'sampled')
+    """
+    return tuple(dict.fromkeys(PACKAGES[name].smoother for name in backends))
+
+
 def _read_smoothed(header: Header, volume: Volume, backends: Sequence[str], fwhm: float) -> _Read:
-    by_spm = SpmSmoother(volume.shape, volume.affine, fwhm) if "spm" in backends else None
-    by_nilearn = NilearnSmoother(volume, fwhm) if "nilearn" in backends else None
+    wanted = kernels(backends)
+    spline = SpmSmoother(volume.shape, volume.affine, fwhm) if "spline" in wanted else None
+    sampled = NilearnSmoother(volume, fwhm) if "sampled" in wanted else None
     positions = fortran_positions(volume.voxels)
     size = (header.n_volumes, positions.size)
-    precision = {"spm": np.dtype(np.float32), "nilearn": nilearn_precision(header)}
-    values = {name: np.empty(size, dtype=precision[name]) for name in backends}
+    precision = {"spline": np.dtype(np.float32), "sampled": nilearn_precision(header)}
+    values = {kernel: np.empty(size, dtype=precision[kernel]) for kernel in wanted}
     levels = np.full((header.n_volumes, 2), np.nan)
     before = VoxelCounter(positions.size)
-    after = {name: VoxelCounter(positions.size) for name in backends}
+    after = {kernel: VoxelCounter(positions.size) for kernel in wanted}
     for i, stored in enumerate(volumes(header)):
         before.add(stored[positions])
         stored = stored.reshape(volume.shape, order="F")
-        if by_spm is not None:
-            smoothed = by_spm.smoothed(stored, header)
-            values["spm"][i] = smoothed.ravel(order="F")[positions]
+        if spline is not None:
+            smoothed = spline.smoothed(stored, header)
+            values["spline"][i] = smoothed.ravel(order="F")[positions]
             levels[i] = global_level(smoothed)
-        if by_nilearn is not None:
-            values["nilearn"][i] = by_nilearn.columns(stored, header)
-        for name, counter in after.items():
-            counter.add(values[name][i])
+        if sampled is not None:
+            values["sampled"][i] = sampled.columns(stored, header)
+        for kernel, counter in after.items():
+            counter.add(values[kernel][i])
     facts = before.facts(header.slope, header.intercept)
     # What smoothing brings over from the neighbours is no measurement of a voxel without data.
     still = facts.constant | np.logical_or.reduce([c.facts(1.0, 0.0).constant for c in after.values()])
     rest = levels[:, 0], still, float(levels[:, 1].mean())
-    return _Read({name: TimeSeries(values[name], 1.0, 0.0, *rest) for name in backends}, facts)
+    series = {kernel: TimeSeries(each, 1.0, 0.0, *rest) for kernel, each in values.items()}
+    return _Read({name: series[PACKAGES[name].smoother] for name in backends}, facts)
 
 
 class GlobalLevel(NamedTuple):

@@ -12,6 +12,7 @@ from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.dataset.smoothers import SpmSmoother
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, Mask, Run
+from bidsglm.packages import PACKAGES
 from bidsglm.spm.scaling import global_mean
 
 SAME_GRID = 1e-3
@@ -200,7 +201,7 @@ def own_masks(
     Parameters
     ----------
     headers : of the bold files
-    backends : spm, nilearn or both
+    backends : names of packages
     mask_threshold : SPM's share of the global, -inf for none
     smoother : SPM's, if its data are smoothed
 
@@ -217,16 +218,20 @@ def own_masks(
     """
     grid = grid_of(headers[0])
     above, means = np.ones(grid.shape, dtype=bool), []
+    rules = {name: PACKAGES[name].own_mask for name in backends}
     for header in headers:
         total: Any = 0.0
         for stored in volumes(header):
             stored = stored.reshape(grid.shape, order="F")
-            if "nilearn" in backends:
+            if "epi" in rules.values():
                 total = total + _as_nilearn_loads(stored, header)
-            if "spm" in backends:
+            if "threshold" in rules.values():
                 above &= _above_threshold(stored, header, mask_threshold, smoother)
         means.append(total / header.n_volumes)
-    masks = {name: above if name == "spm" else _nilearn_mask(means, grid.affine) for name in backends}
+    made = {"threshold": above}
+    if "epi" in rules.values():
+        made["epi"] = _nilearn_mask(means, grid.affine)
+    masks = {name: made[rule] for name, rule in rules.items()}
     for name in (name for name, mask in masks.items() if not mask.any()):
         raise DataError(f"{headers[0].path}: {name} finds no voxel for its mask; give a mask file")
     return masks

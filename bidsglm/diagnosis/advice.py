@@ -8,12 +8,12 @@ from typing import Literal
 from bidsglm.diagnosis.collinearity import Diagnosis, diagnosis
 from bidsglm.diagnosis.design_parts import Parts, parts
 from bidsglm.model import TRIAL_TYPE, ContrastSpecification, DesignMatrix, Paradigm
+from bidsglm.packages import title
 
 Severity = Literal["serious", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("serious", "warning", "note")
 """serious: some results should not be used; warning: look at it; note: good to know."""
 
-BACKEND_NAMES = {"spm": "SPM", "nilearn": "nilearn"}
 NAMES_SHOWN = 6
 """More names than that make a sentence unreadable."""
 
@@ -105,7 +105,7 @@ def place(finding: Finding, n_runs: int, backends: Sequence[str]) -> str:
     """
     runs = listed(finding.runs) if 0 < len(finding.runs) < n_runs else ""
     some = 0 < len(finding.backends) < len(backends)
-    only = f"{listed([BACKEND_NAMES[b] for b in finding.backends])} only" if some else ""
+    only = f"{listed([title(b) for b in finding.backends])} only" if some else ""
     return ", ".join(part for part in (runs, only) if part)
 
 

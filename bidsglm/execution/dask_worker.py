@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import bidsglm
 from bidsglm.errors import EXIT_FAILED
 from bidsglm.execution.child import Request
+from bidsglm.packages import LIBRARIES
 from bidsglm.participant import Outcome, record_death
 from bidsglm.process.workplace import THREAD_VARIABLES
 
 MEMORY = "bidsglm-memory"
 """Resource of a worker, in bytes: Dask gives it no more participants at once than this holds."""
-PACKAGES = ("numpy", "scipy", "nilearn", "nibabel", "pandas", "pybids", "distributed")
+PACKAGES = (*LIBRARIES, "distributed")
 """Those that move numbers, and the one that both ends speak with."""
 POLL = 0.5
 """s between two looks whether the task is still wanted"""

@@ -26,6 +26,7 @@ from bidsglm.outputs.names import (
     write_json,
 )
 from bidsglm.outputs.schema import Row, Schema
+from bidsglm.packages import pair_of
 from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
 
@@ -186,30 +187,29 @@ class GroupWriter:
 
     def _write_comparison(self, fitted: Fitted) -> None:
         """Differences of the packages' maps, and the rows on how well they agree."""
-        spm, nilearn = fitted.levels["spm"], fitted.levels["nilearn"]
-        both = spm.mask & nilearn.mask
+        pair = pair_of(fitted.levels)
+        one, base = (fitted.levels[name] for name in pair)
+        both = one.mask & base.mask
         coordinates = voxel_coordinates(fitted.volume)
-        for index, (first, second) in enumerate(zip(spm.maps, nilearn.maps, strict=True)):
+        for index, (first, second) in enumerate(zip(one.maps, base.maps, strict=True)):
             label = group_label(fitted.label, first)
-            text = "spm minus nilearn, in the voxels of both"
+            text = f"{pair.first} minus {pair.reference}, in the voxels of both"
             facts = {**_facts(fitted, first), "Description": text}
             others = dict(stats_of(second))
             for stat, values in stats_of(first):
                 if stat in ("effect", "t", "F"):
                     difference = np.where(both, values - others[stat], OUTSIDE[stat])
-                    name = map_name(self.name, stat, "difference", label)
+                    name = map_name(self.name, stat, pair.label, label)
                     told = {"StatisticType": stat, **facts}
                     self.image(name, difference, fitted.volume, OUTSIDE[stat], told)
-            fwe = FweThresholds(
-                *(level.inference.contrasts[index].thresholds.fwe05 for level in (spm, nilearn))
-            )
-            for row in agreement(first, second, spm.mask, nilearn.mask, coordinates, fwe):
+            fwe = FweThresholds(*(level.inference.contrasts[index].thresholds.fwe05 for level in (one, base)))
+            for row in agreement(first, second, one.mask, base.mask, coordinates, fwe):
                 named = {
                     "contrast": fitted.first_level or None,
                     "group_contrast": first.specification.name,
                 }
                 behind = {"contrast_name": fitted.name, "label": label}
-                variance = {"variance_spm": str(spm.variance["VarianceModel"])}
+                variance = {f"variance_{pair.first}": str(one.variance["VarianceModel"])}
                 self.rows.append({**named, **row, **named, **behind, **variance})
 
     def tables(self) -> None:

@@ -13,6 +13,7 @@ from bidsglm.messages import LOG
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.names import write_json
 from bidsglm.outputs.summary_reading import read_group_summary
+from bidsglm.packages import PACKAGES
 
 EQUAL_METHODS = "reimplemented; errors independent, of one variance in all groups"
 UNEQUAL_METHODS = (
@@ -110,7 +111,7 @@ def summaries(fitted: Fitted, left_out: Mapping[str, str], origin: Origin) -> It
             "dof": {b: level.maps[index].dof for b, level in fitted.levels.items()},
             "thresholds": {b: of_one.thresholds._asdict() for b, of_one in found.items()},
             "n_voxels": {**sizes, "both": both},
-            "fwhm_mm": smoothness.get("spm"),
+            "fwhm_mm": next((smoothness[b] for b in smoothness if PACKAGES[b].random_fields), None),
             "effect_units": origin.effect_units,
             "variance": {b: dict(level.variance) for b, level in fitted.levels.items()},
         }

@@ -9,15 +9,14 @@ import numpy as np
 from bidsglm.agreement.roi_agreement import Row as AgreementRow
 from bidsglm.agreement.roi_agreement import region_agreement, region_test
 from bidsglm.model import Floats
+from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.regions.values import Row
-
-BACKENDS = ("spm", "nilearn")
 
 
 class RegionEffects:
     """The packages' effects in every region, participant by participant."""
 
-    def __init__(self, contrasts: Mapping[str, str], backends: Sequence[str] = BACKENDS) -> None:
+    def __init__(self, contrasts: Mapping[str, str], backends: Sequence[str] = DEFAULT_PACKAGES) -> None:
         self.contrasts = contrasts
         """Label -> name of those that have effects"""
         self.backends = backends
@@ -52,7 +51,7 @@ class RegionEffects:
 
     def _row(self, contrast: str, region: int) -> AgreementRow:
         found = self._averaged(contrast, region)
-        if len(self.backends) < len(BACKENDS):
+        if len(self.backends) < 2:
             return region_test(found[0], self.backends[0])
         return region_agreement(found[0], found[1])
 

@@ -14,6 +14,7 @@ from bidsglm.model import Floats
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_INFERENCE
 from bidsglm.outputs.names import clusters_name, map_name, read_json
 from bidsglm.outputs.summary_reading import read_group_summary
+from bidsglm.packages import PACKAGES
 from bidsglm.pages.group_words import definition, variances
 from bidsglm.pages.unit import written
 from bidsglm.report.cluster_tables import ClusterReport
@@ -182,7 +183,7 @@ def _inference(place: _Place, entry: Summary) -> GroupInference | None:
 
 def _clusters(place: _Place, entry: Summary, backend: str) -> ClusterReport:
     name = f"{clusters_name(place.name, backend, entry['label'])}.tsv"
-    fwhm = entry.get("fwhm_mm") if backend == "spm" else None
+    fwhm = entry.get("fwhm_mm") if PACKAGES[backend].random_fields else None
     return ClusterReport(
         backend,
         entry.get("test", "t"),

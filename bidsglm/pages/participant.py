@@ -12,15 +12,14 @@ from bidsglm.outputs.names import write_text
 from bidsglm.outputs.stillness import settled, snapshot
 from bidsglm.outputs.summaries import errors_of, failure_path, summary_paths, unit_summaries
 from bidsglm.outputs.summary_reading import read_summary
+from bidsglm.packages import LIBRARIES
 from bidsglm.pages.unit import UnitFiles, unit_report
 from bidsglm.report.html import About, ParticipantReport, participant_page
-
-PACKAGES = ("nilearn", "numpy", "scipy", "nibabel", "pandas", "pybids")
 
 
 def about() -> About:
     """What made the page."""
-    packages = {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    packages = {"Python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
     command = shlex.join(["bidsglm", *sys.argv[1:]])
     return About(bidsglm.__version__, command, f"{datetime.now():%Y-%m-%d %H:%M}", packages)
 

@@ -14,7 +14,7 @@ from bidsglm.outputs.names import clusters_name, map_name, read_text, write_byte
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import warnings_of
 from bidsglm.outputs.unit_tables import AGREEMENT
-from bidsglm.packages import DEFAULT_PACKAGES
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
 from bidsglm.pages.regions import participant_regions
@@ -50,7 +50,7 @@ class UnitFiles(UnitMaps):
         names = tuple(rows[0])
         matrix = np.array([list(row.values()) for row in rows])
         time, cutoff = run["repetition_time"], run["high_pass"] or np.inf
-        basis = dct_basis(len(rows), time, cutoff if backend == "spm" else np.inf)
+        basis = dct_basis(len(rows), time, cutoff if PACKAGES[backend].projects_filter else np.inf)
         return DesignMatrix(names, matrix, basis, time)
 
     def contrast_images(self, contrast: Summary, masks: Mapping[str, Mask]) -> ContrastImages:

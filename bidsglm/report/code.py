@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-LEXERS = {"spm": "matlab", "nilearn": "python"}
-PACKAGES = {"spm": "SPM12, in MATLAB or Octave", "nilearn": "nilearn, in Python"}
+from bidsglm.packages import PACKAGES
+
 DIFFERS = re.compile(r'<span class="(c1?)">([^<]*\bdiffers\b)')
 """A comment on what the other package does."""
 
@@ -22,12 +22,13 @@ class CodeReport:
     @property
     def package(self) -> str:
         """What runs it."""
-        return PACKAGES[self.backend]
+        return PACKAGES[self.backend].runs_in
 
     @cached_property
     def html(self) -> str:
         """The text as safe HTML, its parts in spans; comments on differences stand out."""
-        return DIFFERS.sub(r'<span class="\1 differs">\2', highlighted(self.text, LEXERS[self.backend]))
+        text = highlighted(self.text, PACKAGES[self.backend].language)
+        return DIFFERS.sub(r'<span class="\1 differs">\2', text)
 
 
 def highlighted(text: str, language: str) -> str:

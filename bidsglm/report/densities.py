@@ -26,31 +26,33 @@ SPREADS: Mapping[str, str] = {
 
 
 def scatter_figure(images: ContrastImages) -> Figure:
-    """Density of voxels, SPM against nilearn, with identity and total least squares line."""
+    """Density of voxels, a package against the reference, with identity and total least squares line."""
     names = [name for name in ("effect", images.test) if name in images.maps]
     parts: list[str] = []
+    pair = images.pair
+    first, reference = pair.titles
     for i, name in enumerate(names):
         units = images.effect_units if name == "effect" else {}
-        labels = (name, _axis_label("nilearn", name, units), _axis_label("spm", name, units))
+        labels = (name, _axis_label(pair.reference, name, units), _axis_label(pair.first, name, units))
         parts += _scatter(_inside(images, name), PANEL * i, labels)
-    alt = f"Density scatter of {' and '.join(names)} of {images.name}, SPM against nilearn."
+    alt = f"Density scatter of {' and '.join(names)} of {images.name}, {first} against {reference}."
     return Figure(
         name=f"contrast-{images.label}_desc-scatter.svg",
         content=svg.document(PANEL * len(names), SQUARE + 85, alt, parts),
         alt=alt,
         title="scatter",
         caption=(
-            "Each voxel of both masks, nilearn's value across and SPM's up; stronger squares hold more voxels"
-            " (logarithmic). Dashed: identity, where both packages say the same. Solid: total least squares"
-            " line. A cloud along a steeper or flatter line is a difference of scale, its width is"
-            " disagreement from voxel to voxel. Where the scales differ more than fourfold, each axis has"
+            f"Each voxel of both masks, {reference}'s value across and {first}'s up; stronger squares hold"
+            " more voxels (logarithmic). Dashed: identity, where both packages say the same. Solid: total"
+            " least squares line. A cloud along a steeper or flatter line is a difference of scale, its width"
+            " is disagreement from voxel to voxel. Where the scales differ more than fourfold, each axis has"
             " its own range."
         ),
     )
 
 
 def _inside(images: ContrastImages, name: str) -> tuple[Floats, Floats]:
-    x, y = (images.maps[name][backend][images.both] for backend in ("nilearn", "spm"))
+    x, y = (images.maps[name][backend][images.both] for backend in reversed(images.pair))
     finite = np.isfinite(x) & np.isfinite(y)
     return x[finite].astype(np.float64), y[finite].astype(np.float64)
 
@@ -101,7 +103,7 @@ def bland_altman_figure(images: ContrastImages) -> Figure:
     names = [name for name in ("effect", images.test) if name in images.maps]
     parts: list[str] = []
     for i, name in enumerate(names):
-        labels = (name, f"mean of both, {name}", "SPM − nilearn")
+        labels = (name, f"mean of both, {name}", images.pair.difference)
         parts += _bland_altman(_inside(images, name), PANEL * i, labels)
     alt = f"Bland-Altman plot of {' and '.join(names)} of {images.name}."
     return Figure(
@@ -110,8 +112,8 @@ def bland_altman_figure(images: ContrastImages) -> Figure:
         alt=alt,
         title="Bland-Altman plot",
         caption=(
-            "Bland-Altman plot: the difference SPM minus nilearn against the mean of both, for each voxel of"
-            " both masks. Solid: mean difference. Dashed: limits of agreement, between which 95 % of"
+            f"Bland-Altman plot: the difference {images.pair.minus} against the mean of both, for each voxel"
+            " of both masks. Solid: mean difference. Dashed: limits of agreement, between which 95 % of"
             " differences would lie if they were normal. A tilted cloud means a difference of scale."
         ),
     )
@@ -139,9 +141,13 @@ def _bland_altman(values: tuple[Floats, Floats], left: float, labels: tuple[str,
 def histogram_figure(images: ContrastImages) -> Figure:
     """How often each value of the statistic occurs in either package's map, on a logarithmic scale."""
     x, y = _inside(images, images.test)
+    first, reference = images.pair.titles
     ends = _padded(np.concatenate([x, y]))
     edges = np.linspace(*ends, BINS + 1)
-    counts = {name: np.histogram(values, edges)[0] for name, values in (("nilearn", x), ("spm", y))}
+    counts = {
+        name: np.histogram(values, edges)[0]
+        for name, values in zip(reversed(images.pair), (x, y), strict=True)
+    }
     largest = max(int(each.max(initial=0)) for each in counts.values())
     axes = Axes(Extent(75, 30, 2 * PANEL - 100, 200), ends, (0.0, float(np.log10(1 + max(largest, 9)))))
     decades = [0, *(10**k for k in range(int(axes.up[1]) + 1))]
@@ -152,7 +158,8 @@ def histogram_figure(images: ContrastImages) -> Figure:
         steps = axes.stairs(edges, np.log10(1 + each))
         parts.append(svg.path(steps, stroke=colour, stroke_width=1.6, fill=colour, fill_opacity=0.12))
     parts += axes.legend([(packages.colour(name), "", packages.title(name)) for name in counts], right=True)
-    alt = f"Histograms of SPM's and nilearn's {images.test} values of {images.name} over the same voxels."
+    whose = f"{first}'s and {reference}'s {images.test} values of {images.name}"
+    alt = f"Histograms of {whose} over the same voxels."
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-histogram.svg",
         content=svg.document(2 * PANEL, 285, alt, parts),

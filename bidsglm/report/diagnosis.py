@@ -39,7 +39,7 @@ WITHOUT, WITH = "vif", "vif_with_constant_and_drifts"
 
 
 def correlation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Figure:
-    """Correlations of the regressors of a run after high-pass filtering, SPM below and nilearn above.
+    """Correlations of a run's regressors after high-pass filtering, the first package below, the last above.
 
     Parameters
     ----------
@@ -68,7 +68,8 @@ def correlation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Fi
         bar.outline.set_visible(False)
         content = encoded(drawing, "svg")
     sides = (
-        "below the diagonal as SPM has them, above it as nilearn has them"
+        f"below the diagonal as {packages.title(backends[0])} has them, above it as"
+        f" {packages.title(backends[-1])} has them"
         if len(tables) > 1
         else f"as {packages.title(next(iter(tables)))} has them"
     )

@@ -3,13 +3,9 @@
 from dataclasses import dataclass
 
 from bidsglm.agreement.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPLES
+from bidsglm.packages import DEFAULT_PAIR, PACKAGES
 from bidsglm.report.judgements import listed
 from bidsglm.report.methods import agreement_text
-
-PACKAGE_NAMES = {
-    "spm": "a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python",
-    "nilearn": "nilearn (Abraham et al., 2014)",
-}
 
 
 @dataclass(frozen=True)
@@ -63,13 +59,13 @@ def _participants(facts: GroupFacts) -> str:
     if facts.fitted_by:
         return (
             f"Taken were first-level results of {n} participant{'s' * (n != 1)} ({who}{facts.title}) from "
-            f"{PACKAGE_NAMES[facts.fitted_by]}. The first level is described in the report of each"
+            f"{PACKAGES[facts.fitted_by].reference}. The first level is described in the report of each"
             " participant."
         )
     return (
         f"First-level results of {n} participant{'s' * (n != 1)} ({who}{facts.title}) from two packages were"
-        " compared: a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python, and"
-        " nilearn (Abraham et al., 2014). The first level is described in the report of each participant."
+        f" compared: {', and '.join(PACKAGES[name].reference for name in DEFAULT_PAIR)}."
+        " The first level is described in the report of each participant."
     )
 
 

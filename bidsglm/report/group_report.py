@@ -7,6 +7,7 @@ from functools import cached_property
 from statistics import median as middle
 from typing import NamedTuple
 
+from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.group_calibration import GroupCalibration
@@ -291,7 +292,7 @@ def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
     effects = [row for row in rows if row["map"] == "effect"]
     found = [
         (number(median(shaped, "pearson_r")), f"Pearson r of the {whose} {'z' if group else name} maps"),
-        (number(median(effects, "slope")), "size of SPM's effects over nilearn's"),
+        (number(median(effects, "slope")), "size of {}'s effects over {}'s".format(*DEFAULT_PAIR.titles)),
         (
             number(median(stats, "dice_p001")),
             "Dice of what passes p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001",

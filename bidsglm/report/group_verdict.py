@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bidsglm.packages import DEFAULT_PAIR, titles
 from bidsglm.report.attribution import percent
 from bidsglm.report.judgements import (
     Grade,
@@ -22,7 +23,7 @@ FEW = 10
 SAME_SIZE = 0.05
 """Distance of a slope from 1 up to which sizes are called equal."""
 HEADLINES: Mapping[Grade, str] = {
-    Grade.NONE: "No: for these data, SPM and nilearn lead to the same conclusions about the group.",
+    Grade.NONE: f"No: for these data, {titles(DEFAULT_PAIR)} lead to the same conclusions about the group.",
     Grade.EXTENT: "A little: both packages find the same places; what lies near the threshold depends on the"
     " package.",
     Grade.CONCLUSIONS: "Yes: conclusions about the group depend on the package.",
@@ -154,8 +155,9 @@ def _size_facts(evidence: Evidence) -> list[tuple[str, str]]:
     if not math.isfinite(slope):
         return []
     size = "as large as" if abs(slope - 1) <= SAME_SIZE else f"{times(slope)} times"
+    first, reference = DEFAULT_PAIR.titles
     whose = "group maps" if group else "participants' maps"
-    return [("Size", f"SPM's effects are {size} nilearn's (slope over voxels of the {whose}).")]
+    return [("Size", f"{first}'s effects are {size} {reference}'s (slope over voxels of the {whose}).")]
 
 
 def times(ratio: float) -> str:

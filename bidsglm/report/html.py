@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bidsglm.diagnosis.advice import Finding, place
+from bidsglm.packages import PACKAGES
 from bidsglm.report import attribution
 from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.attribution import Breakdown
@@ -125,7 +126,7 @@ class UnitReport:
     @property
     def in_usual_units(self) -> bool:
         """Whether effects are in percent, each package's in its own."""
-        return dict(self.effect_units) == dict(EFFECT_UNITS)
+        return all(unit == PACKAGES[name].unit for name, unit in self.effect_units.items())
 
     @cached_property
     def evidence(self) -> Evidence:

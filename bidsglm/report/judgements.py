@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, median, number, overlap
 
 SAME_SHAPE = 0.95
@@ -68,10 +69,10 @@ def _defined(row: Row, key: str) -> float:
 
 
 def _counts(row: Row, threshold: str) -> tuple[int, int]:
-    """Voxels of SPM and of nilearn that pass; -1 where it is not known."""
-    found = (_defined(row, f"n_{backend}_{threshold}") for backend in ("spm", "nilearn"))
-    spm, nilearn = (int(n) if math.isfinite(n) else -1 for n in found)
-    return spm, nilearn
+    """Voxels of both packages that pass; -1 where it is not known."""
+    found = (_defined(row, f"n_{backend}_{threshold}") for backend in DEFAULT_PAIR)
+    one, base = (int(n) if math.isfinite(n) else -1 for n in found)
+    return one, base
 
 
 def judged(rows: Sequence[Row]) -> Judgement:
@@ -149,15 +150,15 @@ def _passing(row: Row, alone: Sequence[str]) -> str:
 
 
 def _told(row: Row, key: str) -> str:
-    spm, nilearn = _counts(row, key)
-    if spm == nilearn == 0:
+    one, base = _counts(row, key)
+    first, reference = DEFAULT_PAIR.titles
+    if one == base == 0:
         return f"At {THRESHOLDS[key]}, none passes in either"
     dice = _defined(row, f"dice_{key}")
     shared = f". They overlap with a Dice of {overlap(dice)}" if math.isfinite(dice) else ""
-    voxels = f"{spm:,} voxel{'s' * (spm != 1)}" if spm else "no voxel"
-    return (
-        f"At {THRESHOLDS[key]}, SPM has {voxels} and nilearn {f'{nilearn:,}' if nilearn else 'none'}{shared}"
-    )
+    voxels = f"{one:,} voxel{'s' * (one != 1)}" if one else "no voxel"
+    others = f"{base:,}" if base else "none"
+    return f"At {THRESHOLDS[key]}, {first} has {voxels} and {reference} {others}{shared}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from bidsglm import packages
 from bidsglm.model import Floats, Mask
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
 from bidsglm.report.drawing import BOTH_COLOUR, Figure
 from bidsglm.report.plates import Layer, region_row, slice_rows
 from bidsglm.report.slices import view
 
-EFFECT_UNITS: Mapping[str, str] = MappingProxyType({"spm": "% of grand mean", "nilearn": "% of voxel mean"})
+EFFECT_UNITS: Mapping[str, str] = MappingProxyType({name: PACKAGES[name].unit for name in DEFAULT_PACKAGES})
 DISPLAY_QUANTILE = 0.998
 """Colours saturate for the most extreme 0.2 % of voxels, so that a few do not bleach all others."""
 P_CONTOUR = 0.001
@@ -49,6 +50,11 @@ class ContrastImages:
     def backends(self) -> tuple[str, ...]:
         """Those with a map, in the order of the table of packages."""
         return packages.in_order(self.maps[self.test])
+
+    @property
+    def pair(self) -> packages.Pair:
+        """What is compared."""
+        return packages.pair_of(self.backends)
 
     @property
     def both(self) -> Mask:
@@ -88,8 +94,9 @@ def layers_of(images: ContrastImages, name: str = "") -> list[Layer]:
         for backend in images.backends
     ]
     if len(layers) == 2:
-        difference = np.where(images.both, stat["spm"] - stat["nilearn"], np.nan)
-        layers.append(Layer("SPM − nilearn", difference, colour_limit([difference])))
+        one, base = (stat[name] for name in images.pair)
+        difference = np.where(images.both, one - base, np.nan)
+        layers.append(Layer(images.pair.difference, difference, colour_limit([difference])))
     return layers
 
 
@@ -109,7 +116,7 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
     layers = layers_of(images, name)
     of = view(images.either, images.affine, [layer.values for layer in layers[:2]] + [abs(layers[-1].values)])
     shown = " and ".join(packages.title(name) for name in images.backends)
-    difference = ", below their difference SPM minus nilearn on a scale of its own" * (len(layers) == 3)
+    difference = f", below their difference {images.pair.minus} on a scale of its own" * (len(layers) == 3)
     contour = " White lines enclose p < 0.001 uncorrected, one-sided." * (layers[0].contour is not None)
     alt = f"{name} maps of {images.name} from {shown} on {len(of.slices)} axial slices{difference}."
     return Figure(
@@ -166,11 +173,12 @@ def masks_figure(masks: Mapping[str, Mask], background: Floats, affine: Floats) 
 def _mask_parts(masks: Mapping[str, Mask]) -> dict[str, tuple[Mask, str]]:
     if len(masks) < 2:
         return {packages.title(name): (mask, packages.colour(name)) for name, mask in masks.items()}
-    spm, nilearn = masks["spm"], masks["nilearn"]
+    names = packages.in_order(masks)
+    # with more than two, the colours of those that lie alone; what only some share is left uncoloured
+    alone = {n: masks[n] & ~np.logical_or.reduce([masks[o] for o in names if o != n]) for n in names}
     return {
-        "both": (spm & nilearn, BOTH_COLOUR),
-        "SPM only": (spm & ~nilearn, packages.colour("spm")),
-        "nilearn only": (nilearn & ~spm, packages.colour("nilearn")),
+        "both" if len(names) == 2 else "all": (np.logical_and.reduce(list(masks.values())), BOTH_COLOUR),
+        **{f"{packages.title(n)} only": (part, packages.colour(n)) for n, part in alone.items()},
     }
 
 

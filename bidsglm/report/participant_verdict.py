@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.packages import DEFAULT_PAIR, titles
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
@@ -17,7 +17,7 @@ from bidsglm.report.steps import title
 from bidsglm.report.wording import Row, headline_rows, median
 
 HEADLINES: Mapping[Grade, str] = {
-    Grade.NONE: "No: for this participant, SPM and nilearn lead to the same conclusions",
+    Grade.NONE: f"No: for this participant, {titles(DEFAULT_PAIR)} lead to the same conclusions",
     Grade.EXTENT: "A little: both packages find the same places; what lies near the threshold depends on the"
     " package",
     Grade.CONCLUSIONS: "Yes: conclusions about this participant depend on the package",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
+from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.report.attribution import Breakdown, found
 from bidsglm.report.wording import Row, number
 
@@ -25,9 +26,9 @@ class Standing(NamedTuple):
     """condition alone or difference"""
     effect_r: float
     effect_rmsd: float
-    sd_spm: float
+    sd_first: float
     """Of the effect over voxels."""
-    sd_nilearn: float
+    sd_reference: float
     stat_r: float
     by_filter: float
     """Part of the RMSD of the effect that the filter makes; NaN where nothing was attributed"""
@@ -52,8 +53,8 @@ class StandingTable:
 COLUMNS = (
     "effect r",
     "effect RMSD",
-    "effect SD, SPM",
-    "effect SD, nilearn",
+    f"effect SD, {DEFAULT_PAIR.titles[0]}",
+    f"effect SD, {DEFAULT_PAIR.titles[1]}",
     "t r",
     "RMSD made by the filter",
 )
@@ -119,8 +120,8 @@ def standing(
         of_kind,
         _number(rows, "effect", "pearson_r"),
         _number(rows, "effect", "rmsd"),
-        spreads.get("spm", math.nan),
-        spreads.get("nilearn", math.nan),
+        spreads.get(DEFAULT_PAIR.first, math.nan),
+        spreads.get(DEFAULT_PAIR.reference, math.nan),
         _number(rows, "t", "pearson_r"),
         shares.get("filter", math.nan),
     )
@@ -146,7 +147,7 @@ def standing_table(rows: Sequence[Standing]) -> StandingTable | None:
     differences = [row for row in rows if row.kind == DIFFERENCE]
     if not alone or not differences:
         return None
-    text = _words(max(alone, key=lambda row: row.sd_spm), differences[0])
+    text = _words(max(alone, key=lambda row: row.sd_first), differences[0])
     attributed = any(math.isfinite(row.by_filter) for row in rows)
     columns = COLUMNS if attributed else COLUMNS[:-1]
     title = "Conditions alone beside their differences: agreement of the packages, and spread over voxels"
@@ -159,12 +160,13 @@ def _digits(value: float) -> str:
 
 
 def _words(one: Standing, other: Standing) -> str:
-    wider, farther = one.sd_spm / other.sd_spm, one.effect_rmsd / other.effect_rmsd
+    wider, farther = one.sd_first / other.sd_first, one.effect_rmsd / other.effect_rmsd
+    first, reference = DEFAULT_PAIR.titles
     text = (
         f"The effect of {one.name} alone spreads {wider:.2g} times as widely over the voxels as that of"
-        f" {other.name} (SD {_digits(one.sd_spm)} against {_digits(other.sd_spm)} in SPM,"
-        f" {_digits(one.sd_nilearn)} against {_digits(other.sd_nilearn)} in nilearn), and its maps differ"
-        f" {farther:.2g} times as much between the packages (RMSD {_digits(one.effect_rmsd)} against"
+        f" {other.name} (SD {_digits(one.sd_first)} against {_digits(other.sd_first)} in {first},"
+        f" {_digits(one.sd_reference)} against {_digits(other.sd_reference)} in {reference}), and its maps"
+        f" differ {farther:.2g} times as much between the packages (RMSD {_digits(one.effect_rmsd)} against"
         f" {_digits(other.effect_rmsd)}); the t maps correlate at r = {one.stat_r:.3f} and"
         f" {other.stat_r:.3f}."
     )

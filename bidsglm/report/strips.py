@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.model import Floats
+from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.report.drawing import FAINT, HIGHLIGHT, INK, MARK
 from bidsglm.report.swarm import BAND, swarm
 from bidsglm.report.wording import number
@@ -71,7 +72,7 @@ AXES: Mapping[str, Axis] = {
     axis.key: axis
     for axis in (
         Axis("pearson_r", "pearson", "Pearson r", 1.0),
-        Axis("slope", "slope", "slope, SPM on nilearn", 1.0),
+        Axis("slope", "slope", "slope, {} on {}".format(*DEFAULT_PAIR.titles), 1.0),
         Axis("dice_p001", "dice", "Dice at p < 0.001", 1.0),
         Axis("rmsd", "rmsd", "RMSD", 0.0),
     )

@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 from typing import NamedTuple
+
+from bidsglm.packages import DEFAULT_PAIR, title
 
 UNDEFINED = "n/a"
 """What a table shows where a number is not defined."""
@@ -35,10 +38,11 @@ MAP_COLUMNS = (
 OVERLAP_COLUMNS = (
     Column("dice", "Dice"),
     Column("jaccard", "Jaccard"),
-    Column("n_spm", "SPM voxels"),
-    Column("n_nilearn", "nilearn voxels"),
-    Column("dark_dice_spm", "SPM outside nilearn's mask"),
-    Column("dark_dice_nilearn", "nilearn outside SPM's mask"),
+    *(Column(f"n_{name}", f"{title(name)} voxels") for name in DEFAULT_PAIR),
+    *(
+        Column(f"dark_dice_{one}", f"{title(one)} outside {title(other)}'s mask")
+        for one, other in permutations(DEFAULT_PAIR)
+    ),
 )
 THRESHOLDS = {"p001": "p < 0.001", "fdr05": "FDR 0.05", "fwe05": "FWE 0.05"}
 OVERVIEW_COLUMNS = (
@@ -182,10 +186,11 @@ def verdict(rows: Sequence[Row], over: str = "the contrasts") -> str:
         if math.isfinite(dice)
         else "no voxel passes p < 0.001 in either"
     )
-    subject = f"{stat} maps of SPM correlate" if several else f"{stat} map of SPM correlates"
+    first, base = DEFAULT_PAIR.titles
+    subject = f"{stat} maps of {first} correlate" if several else f"{stat} map of {first} correlates"
     typical = f" (medians over {over})" if several else ""
     return (
-        f"The {subject} with nilearn's at r = {r:.3f}; SPM's {stat} is {slope:.2f} times nilearn's (slope),"
+        f"The {subject} with {base}'s at r = {r:.3f}; {first}'s {stat} is {slope:.2f} times {base}'s (slope),"
         f" and {overlap}{_effect_verdict(rows)}{typical}."
     )
 
@@ -196,7 +201,8 @@ def _effect_verdict(rows: Iterable[Row]) -> str:
     if not math.isfinite(slope):
         return ""
     times = f"{slope:.2f}" if abs(slope) >= 0.1 else f"{slope:.2g}"
-    return f"; SPM's effects are {times} times nilearn's (r = {r:.3f})"
+    first, base = DEFAULT_PAIR.titles
+    return f"; {first}'s effects are {times} times {base}'s (r = {r:.3f})"
 
 
 def threshold_keys(row: Row) -> dict[str, str]:

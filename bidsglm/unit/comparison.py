@@ -20,27 +20,29 @@ from bidsglm.model import Floats, Volume
 from bidsglm.outputs.fit_tables import CONTRASTS, DOMINANT_STEPS, REGRESSORS
 from bidsglm.outputs.names import map_name, write_bytes, write_json
 from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
+from bidsglm.packages import Pair, pair_of, pairs_of
 from bidsglm.report.steps import colour
 from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
 from bidsglm.unit.fit import Fitted, run_label
 
-DIFFERENCE = "difference"
-
 
 def write_differences(writer: UnitWriter) -> None:
-    """Maps of spm minus nilearn, in the voxels of both masks."""
-    spm, nilearn = writer.fitted.fits["spm"], writer.fitted.fits["nilearn"]
-    both = spm.mask & nilearn.mask
-    for first, second in zip(spm.maps, nilearn.maps, strict=True):
-        facts = {
-            **contrast_facts(first, writer.unit),
-            "Description": "spm minus nilearn, in the voxels of both",
-        }
+    """Maps of each package minus the reference, in the voxels of both masks."""
+    for pair in pairs_of(writer.fitted.fits):
+        _write_difference(writer, pair)
+
+
+def _write_difference(writer: UnitWriter, pair: Pair) -> None:
+    one, base = (writer.fitted.fits[name] for name in pair)
+    both = one.mask & base.mask
+    for first, second in zip(one.maps, base.maps, strict=True):
+        text = f"{pair.first} minus {pair.reference}, in the voxels of both"
+        facts = {**contrast_facts(first, writer.unit), "Description": text}
         maps = dict(stats_of(second))
         for stat, values in stats_of(first):
             if stat in ("effect", "t", "F"):
                 difference = np.where(both, values - maps[stat], OUTSIDE[stat])
-                name = map_name(writer.unit.prefix, stat, DIFFERENCE, first.specification.label)
+                name = map_name(writer.unit.prefix, stat, pair.label, first.specification.label)
                 writer.image(name, difference, OUTSIDE[stat], {"StatisticType": stat, **facts})
 
 
@@ -57,12 +59,13 @@ def voxel_coordinates(volume: Volume) -> Floats:
 
 def write_agreement(writer: UnitWriter) -> None:
     """One row for each contrast and map."""
-    spm, nilearn = writer.fitted.fits["spm"], writer.fitted.fits["nilearn"]
+    pair = pair_of(writer.fitted.fits)
+    one, base = (writer.fitted.fits[name] for name in pair)
     coordinates = voxel_coordinates(writer.volume)
     rows = []
-    for index, (first, second) in enumerate(zip(spm.maps, nilearn.maps, strict=True)):
-        fwe = FweThresholds(*(fit.inference.contrasts[index].thresholds.fwe05 for fit in (spm, nilearn)))
-        for row in agreement(first, second, spm.mask, nilearn.mask, coordinates, fwe):
+    for index, (first, second) in enumerate(zip(one.maps, base.maps, strict=True)):
+        fwe = FweThresholds(*(fit.inference.contrasts[index].thresholds.fwe05 for fit in (one, base)))
+        for row in agreement(first, second, one.mask, base.mask, coordinates, fwe):
             label = {"contrast": first.specification.label}
             rows.append({**row, **label, "contrast_name": first.specification.name})
     writer.table(AGREEMENT, f"{writer.unit.prefix}_desc-agreement_metrics", rows)
@@ -70,7 +73,8 @@ def write_agreement(writer: UnitWriter) -> None:
 
 def write_attribution(writer: UnitWriter, explanation: attribution.Explanation) -> dict[str, object]:
     """Write the table of steps and the dominant-step maps; returns what the summary says of them."""
-    labels = {m.specification.name: m.specification.label for m in writer.fitted.fits["spm"].maps}
+    maps = next(iter(writer.fitted.fits.values())).maps
+    labels = {each.specification.name: each.specification.label for each in maps}
     rows = [
         {**row, "contrast": labels[str(row["contrast"])], "contrast_name": row["contrast"]}
         for row in explanation.rows

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import bidsglm
 from bidsglm.model import ModelSpecification
+from bidsglm.packages import DEFAULT_PACKAGES, LIBRARIES, PACKAGES, in_order, title
 
 Configuration = Mapping[str, Any]
 
@@ -69,17 +70,17 @@ def configuration(model: ModelSpecification, matching: str, backends: Sequence[s
     """
     facts: dict[str, Any] = {
         "bidsglm": bidsglm.__version__,
-        "nilearn": version("nilearn"),
+        **{name: version(name) for name in LIBRARIES if name in PACKAGES},
         "backends": list(backends),
         "settings": matching,
         "smoothing (mm)": model.smoothing_fwhm,
         "model": model.name,
-        **model_entries(model),
+        **model_entries(model, backends),
     }
     return _as_json(facts)
 
 
-def model_entries(model: ModelSpecification) -> dict[str, Any]:
+def model_entries(model: ModelSpecification, backends: Sequence[str] = DEFAULT_PACKAGES) -> dict[str, Any]:
     """Part of the configuration that a model file decides.
 
     >>> model = ModelSpecification("go", ("trial_type.go",), high_pass=100)
@@ -93,8 +94,8 @@ def model_entries(model: ModelSpecification) -> dict[str, Any]:
     if model.both_ways:
         entries["sessions fitted apart"] = "both apart and together"
     entries["input"] = {key: labels for key, labels in fields["inputs"].items() if key != "subject"}
-    for package, key in (("SPM", "spm"), ("nilearn", "nilearn")):
-        entries |= {f"{package}: {name}": value for name, value in fields[key].items()}
+    for key in in_order({*DEFAULT_PACKAGES, *backends}):
+        entries |= {f"{title(key)}: {name}": value for name, value in fields[key].items()}
     return _as_json(entries)
 
 

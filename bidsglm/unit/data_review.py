@@ -9,6 +9,7 @@ from bidsglm.dataset.images import Data
 from bidsglm.dataset.voxels import VoxelFacts
 from bidsglm.diagnosis.data_checks import LOWEST_MEAN, DataReview, MaskLoss, RunData
 from bidsglm.model import Mask, ModelSpecification, TimeSeries
+from bidsglm.packages import base_of
 
 SAMPLE = 2_000
 """Voxels that are enough for a median."""
@@ -33,7 +34,7 @@ def data_review(
     noise
         Backend -> facts of its fit; none before there is one.
     """
-    name = "nilearn" if "nilearn" in data.series else next(iter(data.series))
+    name = base_of(data.series)
     mask = data.candidates[name]
     without = np.zeros(mask.size, dtype=np.bool_)
     for run in data.series[name]:

@@ -25,6 +25,7 @@ from bidsglm.model import (
     Unit,
 )
 from bidsglm.outputs.names import map_name
+from bidsglm.packages import in_order
 from bidsglm.statsmodel.combined import with_combined
 from bidsglm.statsmodel.contrasts import LeftOut, resolve_contrasts
 from bidsglm.unit.data_review import data_review
@@ -174,8 +175,8 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
 
 
 def contrast_runs(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tuple[int, ...]:
-    """Runs that a contrast averages: SPM's estimability rule where the SPM backend runs, for both alike."""
-    judge = "spm" if "spm" in estimates else "nilearn"
+    """Runs that a contrast averages: by the rule of the first package of the table, for all alike."""
+    judge = in_order(estimates)[0]
     runs: tuple[int, ...] = BACKENDS[judge].usable_runs(estimates[judge], contrast)
     return runs
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from bidsglm.cli import main
+from bidsglm.outputs.schema import Schema
+from bidsglm.packages import PACKAGES
 from tests import tiny
 from tests.conftest import PROJECT
+from tests.outputs.schemas import SCHEMAS
 
 PAGE = (PROJECT / "docs" / "outputs.md").read_text(encoding="utf-8")
 FOLDER = "sub-01/func/"
@@ -25,6 +28,7 @@ PLACEHOLDERS = {
     "run": r"\d{8}-\d{6}_[0-9a-f-]+",
     "process": r"[\w.-]+",
     "n": r"[A-Za-z0-9]+",
+    "b": "|".join(PACKAGES),
 }
 GROUPED = [
     f"group/<g>_desc-{kind}_metrics.tsv"
@@ -49,7 +53,9 @@ def expanded(name: str) -> list[str]:
 def regex(name: str) -> re.Pattern[str]:
     """What the names of a documented file look like, all participants' alike."""
     pieces = re.split(r"<(\w+)>", name.replace("sub-01/", "sub-<name>/").replace("sub-01.", "sub-<name>."))
-    pattern = "".join(PLACEHOLDERS[piece] if i % 2 else re.escape(piece) for i, piece in enumerate(pieces))
+    pattern = "".join(
+        f"(?:{PLACEHOLDERS[piece]})" if i % 2 else re.escape(piece) for i, piece in enumerate(pieces)
+    )
     return re.compile(pattern)
 
 
@@ -161,3 +167,49 @@ def test_every_field_of_the_sidecars_is_documented(results: Path, names: list[st
             content = json.loads((results / name).read_text(encoding="utf-8"))
             fields |= {key for key in content if key[0].isupper()}
     assert sorted(field for field in fields if f"`{field}`" not in PAGE) == []
+
+
+def schemas_of(name: str) -> list[Schema]:
+    """Schemas of a table by the name of its file; the group lists clusters as the participants do."""
+    files = {schema.file: [with_folder(schema.file)] for schema in SCHEMAS}
+    for file, places in files.items():
+        if file.endswith("_clusters"):
+            places.append(f"group/{file.replace('<p>', '<g>')}")
+    return [s for s in SCHEMAS if any(regex(f"{place}.tsv").fullmatch(name) for place in files[s.file])]
+
+
+def test_every_table_has_one_schema_and_is_as_it_says(results: Path, names: list[str]) -> None:
+    tables = [name for name in names if name.endswith(".tsv") and "/code/" not in name]
+    assert {name: len(schemas_of(name)) for name in tables} == dict.fromkeys(tables, 1)
+    written = {schema.file for name in tables for schema in schemas_of(name)}
+    assert {schema.file for schema in SCHEMAS} - written == set()
+    for name in tables:
+        (schema,) = schemas_of(name)
+        rows = schema.read(results / name)
+        schema.write(results.parent / "again.tsv", rows, header=tuple(rows[0]) if rows else ())
+        again = (results.parent / "again.tsv").read_bytes()
+        assert again == (results / name).read_bytes() or not rows, name
+
+
+def test_every_sidecar_of_a_table_describes_its_columns(results: Path, names: list[str]) -> None:
+    for name in (name for name in names if name.endswith("_metrics.tsv")):
+        (schema,) = schemas_of(name)
+        header = (results / name).read_text(encoding="utf-8").split("\n")[0].split("\t")
+        sidecar = json.loads((results / name).with_suffix(".json").read_text(encoding="utf-8"))
+        assert {key: sidecar[key] for key in header} == schema.sidecar(header), name
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.file)
+def test_page_documents_the_columns_of_every_schema(schema: Schema) -> None:
+    name = with_folder(schema.file) + ".tsv"
+    page = {key.replace("{spm,nilearn}", "<b>"): columns for key, columns in documented_columns().items()}
+    assert name in [*page, *tables_of_files()]
+    if name in page and name not in GROUPED:
+        assert page[name] == [column.name for column in schema.columns if not column.optional]
+    assert set(page.get(name, ())) <= set(schema.names)
+
+
+def tables_of_files() -> list[str]:
+    """Names of tables that the page lists without their columns."""
+    cells = [name.replace("desc-spm", "desc-<b>") for name in documented_files()]
+    return [name for name in cells if name.endswith(".tsv")]

@@ -14,6 +14,7 @@ from bidsglm.group.calibrations import write_calibrations
 from bidsglm.group.consistency import consistent_members
 from bidsglm.group.maps import write_group_maps
 from bidsglm.group.members import Members, by_name, find_members, named, participants_of
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.rois import write_regions
 from bidsglm.group.tables import write_tables
 from bidsglm.messages import LOG, start_log
@@ -74,10 +75,12 @@ def _make_group(members: Members, atlas: Atlas | None, settings: Settings) -> in
     _describe_dataset(settings)
     _start_log_file(settings)
     tables = write_tables(members, settings)
-    members = write_calibrations(tables.members)
+    numbers = GroupNumbers(settings.output_dir)
+    members = write_calibrations(tables.members, numbers)
     if not settings.reports_only:
-        members = write_group_maps(write_regions(members, atlas), settings, tables)
-    written = write_group_page(settings, tables._replace(members=members))
+        members = write_regions(members, atlas, numbers)
+        members = write_group_maps(members, settings, tables, numbers)
+    written = write_group_page(settings, tables._replace(members=members), numbers)
     write_citation(settings.output_dir)
     LOG.info("see %s", written.page)
     return _recap(members._replace(failures=(*members.failures, *written.errors)))

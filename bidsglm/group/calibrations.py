@@ -5,16 +5,12 @@ from pathlib import Path
 from bidsglm.calibration.tables import read_rows, table_path
 from bidsglm.errors import BidsglmError
 from bidsglm.group.members import Members, Summary, by_name, identity
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.outputs.calibration_tables import CALIBRATIONS
 from bidsglm.outputs.schema import Row
 
 
-def calibrations_path(output_dir: Path, name: str) -> Path:
-    """Where a group's table of calibrations stands."""
-    return output_dir / "group" / f"{name}_desc-calibration_metrics.tsv"
-
-
-def write_calibrations(members: Members) -> Members:
+def write_calibrations(members: Members, numbers: GroupNumbers) -> Members:
     """Write the group's tables of calibrations, by the start of its file names; none where nobody has any.
 
     A participant whose table is damaged is named in the members' failures and left out.
@@ -31,12 +27,11 @@ def write_calibrations(members: Members) -> Members:
                 rows.extend(_rows(members.output_dir, unit))
             except BidsglmError as error:
                 members = members.with_failure(unit["participant"], error)
-        path = calibrations_path(members.output_dir, name)
+        path = numbers.path(CALIBRATIONS, name)
         if rows:
-            CALIBRATIONS.write(path, rows, {})
+            numbers.write(CALIBRATIONS, path, rows, {})
         else:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".json").unlink(missing_ok=True)
+            numbers.remove(path)
     return members
 
 

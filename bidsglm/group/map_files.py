@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import bidsglm
 from bidsglm.agreement.maps import FweThresholds, agreement
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import SecondLevel
@@ -15,10 +14,12 @@ from bidsglm.dataset.group_rows import Row as DesignRow
 from bidsglm.dataset.images import map_bytes
 from bidsglm.group.analyses import Analysis
 from bidsglm.group.members import BOTH, identity
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import write_part
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
 from bidsglm.outputs.group_tables import DESIGN, GROUP_AGREEMENT, GROUP_INFERENCE
 from bidsglm.outputs.names import (
+    GENERATED_BY,
     clusters_name,
     contrast_entities,
     map_name,
@@ -80,8 +81,9 @@ def group_label(first_level: str, contrast: ContrastMaps) -> str:
 class GroupWriter:
     """Writes the group's files of one task and space and remembers their names."""
 
-    def __init__(self, output_dir: Path, name: str, space: str, rows: Sequence[Row] = ()) -> None:
-        self.output_dir, self.name, self.space = output_dir, name, space
+    def __init__(self, numbers: GroupNumbers, name: str, space: str, rows: Sequence[Row] = ()) -> None:
+        self.numbers, self.name, self.space = numbers, name, space
+        self.output_dir = numbers.output_dir
         self.participants = rows
         """On the agreement of all participants' maps"""
         self.files: list[str] = []
@@ -95,7 +97,7 @@ class GroupWriter:
     def part(self, analysis: Analysis) -> "GroupWriter":
         """Writer of a group of participants; what it writes counts among the files of the whole."""
         if analysis.prefix not in self.parts:
-            part = GroupWriter(self.output_dir, analysis.prefix, self.space)
+            part = GroupWriter(self.numbers, analysis.prefix, self.space)
             part.files = self.files
             self.parts[analysis.prefix] = part
             if self.participants:
@@ -126,7 +128,7 @@ class GroupWriter:
         """Write a table, and its sidecar with some facts behind the columns."""
         path = self.path(f"{name}.tsv")
         self.path(f"{name}.json")
-        schema.write(path, rows, facts, header)
+        self.numbers.write(schema, path, rows, facts, header)
 
     def sidecar(self, name: str, facts: Mapping[str, object]) -> None:
         """Write what is said of a file."""
@@ -135,8 +137,7 @@ class GroupWriter:
     def described(self, facts: Mapping[str, object]) -> dict[str, object]:
         """What a sidecar says: some facts, the space, and who made it."""
         reference = {"SpatialReference": self.space} if self.space else {}
-        made = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
-        return {**facts, **reference, **made}
+        return {**facts, **reference, **GENERATED_BY}
 
     def contrast(self, fitted: Fitted) -> None:
         """Write everything of one contrast of the participants' models."""

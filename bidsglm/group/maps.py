@@ -16,6 +16,7 @@ from bidsglm.group.effects import FirstLevel, first_levels
 from bidsglm.group.map_files import GroupWriter
 from bidsglm.group.map_summary import Told, finish
 from bidsglm.group.members import Members, Summary, by_name, named, participants_of
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import Tables
 from bidsglm.model import GroupModel, ModelSpecification, Settings
 from bidsglm.outputs.names import create_folder
@@ -29,7 +30,7 @@ MEAN_OF_ALL = GroupModel(dummy_contrasts=())
 """Where a model has no Dataset node."""
 
 
-def write_group_maps(members: Members, settings: Settings, tables: Tables) -> Members:
+def write_group_maps(members: Members, settings: Settings, tables: Tables, numbers: GroupNumbers) -> Members:
     """Write maps, tables and a summary for each task and space.
 
     What goes wrong with one of them is among the failures of the members returned; the others go on.
@@ -42,13 +43,15 @@ def write_group_maps(members: Members, settings: Settings, tables: Tables) -> Me
         Of the group level.
     tables
         Of all participants; groups of a session or level get their part of them.
+    numbers
+        Keep what the tables of the maps say.
     """
     if settings.work_dir is not None:
         create_folder(settings.work_dir)
     for name, units in by_name(members.finished).items():
         space = str(units[0]["entities"].get("space", ""))
         agreed = tables.agreement.get(name)
-        writer = GroupWriter(members.output_dir, name, space, agreed.rows if agreed else ())
+        writer = GroupWriter(numbers, name, space, agreed.rows if agreed else ())
         told = Told([], [], [], {})
         try:
             nodes = _group_models(settings, units, told.notes)

@@ -19,20 +19,18 @@ from bidsglm.group.members import (
     named,
     participants_of,
 )
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.roi_effects import RegionEffects
 from bidsglm.messages import LOG
-from bidsglm.outputs.names import read_json
+from bidsglm.outputs.names import GENERATED_BY, read_json
 from bidsglm.outputs.region_tables import GROUP_REGIONS, REGION_AGREEMENT, REGIONS
 from bidsglm.regions.values import (
     SUPPLEMENT,
     RegionReader,
     Row,
     atlas_facts,
-    write_region_table,
 )
 
-KINDS = ("rois", "roiAgreement")
-"""The group's tables of regions."""
 MOST_NOTES = 20
 """Different warnings shown; with many participants every one may have a share of its own."""
 
@@ -48,7 +46,7 @@ class _Source(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def write_regions(members: Members, atlas: Atlas | None) -> Members:
+def write_regions(members: Members, atlas: Atlas | None, numbers: GroupNumbers) -> Members:
     """Write the group's tables of regions, by the start of its file names; nothing where nobody has any.
 
     A participant whose maps or table are damaged is named in the members' failures and left out.
@@ -59,6 +57,8 @@ def write_regions(members: Members, atlas: Atlas | None) -> Members:
         Of each task and space, all fitted by the same packages; with one, its own tests stand alone.
     atlas
         Of the command line; without one the tables that the participants have are used.
+    numbers
+        Keep how the packages agree.
 
     Returns
     -------
@@ -75,10 +75,10 @@ def write_regions(members: Members, atlas: Atlas | None) -> Members:
         else:
             there = _common(members, units)
             if there is None:
-                _remove(members.output_dir / "group", name)
+                _remove(numbers, name)
                 continue
             source = there
-        members = _write(members, name, units, source)
+        members = _write(members, name, units, source, numbers)
     return members
 
 
@@ -108,14 +108,13 @@ def _common(members: Members, units: Sequence[Summary]) -> _Source | None:
     return _Source(digest, facts, None, (note,) if others else ())
 
 
-def _remove(folder: Path, name: str) -> None:
+def _remove(numbers: GroupNumbers, name: str) -> None:
     """Take away an earlier run's tables, which the other results no longer go with."""
-    for kind in KINDS:
-        for suffix in (".tsv", ".json"):
-            path = folder / f"{name}_desc-{kind}_metrics{suffix}"
-            if path.exists():
-                path.unlink()
-                LOG.info("%s: removed, it is of an earlier run; give --atlas to have it again", path)
+    for schema in (GROUP_REGIONS, REGION_AGREEMENT):
+        path = numbers.path(schema, name)
+        if path.exists():
+            LOG.info("%s: removed, it is of an earlier run; give --atlas to have it again", path)
+        numbers.remove(path)
 
 
 def _path(output_dir: Path, unit: Summary) -> Path:
@@ -149,15 +148,17 @@ class _Gathering:
             yield from ({**front, **row} for row in found)
 
 
-def _write(members: Members, name: str, units: Sequence[Summary], source: _Source) -> Members:
+def _write(
+    members: Members, name: str, units: Sequence[Summary], source: _Source, numbers: GroupNumbers
+) -> Members:
     """Write both tables; returns the members with failures and notes."""
-    folder = members.output_dir / "group"
-    values_path, agreement_path = (folder / f"{name}_desc-{kind}_metrics.tsv" for kind in KINDS)
     header = GROUP_REGIONS.header(identity(unit) for unit in units)
-    facts = {**source.facts, "EffectUnits": dict(units[0].get("effect_units", {}))}
+    facts = {**source.facts, "EffectUnits": dict(units[0].get("effect_units", {})), **GENERATED_BY}
     gathering = _Gathering(members, units, source)
-    write_region_table(values_path, GROUP_REGIONS, gathering.rows(), facts, header)
-    write_region_table(agreement_path, REGION_AGREEMENT, gathering.effects.agreement(), facts)
+    # all participants' rows may be many, and only the file needs them
+    GROUP_REGIONS.write(numbers.path(GROUP_REGIONS, name), gathering.rows(), facts, header)
+    path = numbers.path(REGION_AGREEMENT, name)
+    numbers.write(REGION_AGREEMENT, path, gathering.effects.agreement(), facts)
     notes = (*source.notes, *_notes(gathering.said, len(units)))
     for note in notes:
         LOG.warning("%s", note)

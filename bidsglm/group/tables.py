@@ -61,15 +61,6 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     )
 
 
-def table_path(schema: Schema, folder: Path, name: str) -> Path:
-    """Where a table stands.
-
-    >>> table_path(group.AGREEMENT, Path("out/group"), "task-x").name
-    'task-x_desc-agreement_metrics.tsv'
-    """
-    return folder / f"{name}_{schema.file.partition('_')[2]}.tsv"
-
-
 def _collect(
     members: Members, schema: Schema, has_table: Callable[[Summary], bool]
 ) -> tuple[Members, dict[str, list[Row]]]:
@@ -77,7 +68,7 @@ def _collect(
     collected: dict[str, list[Row]] = {}
     for name, units in by_name(members.compared).items():
         for summary in filter(has_table, units):
-            path = table_path(schema, members.output_dir / summary["folder"], summary["prefix"])
+            path = schema.path(members.output_dir / summary["folder"], summary["prefix"])
             front = identity(summary)
             try:
                 rows = [{**front, **row} for row in schema.read(path)]
@@ -90,17 +81,15 @@ def _collect(
 
 def _write_agreement(folder: Path, name: str, rows: Sequence[Row], settings: Settings) -> GroupAgreement:
     """All participants' agreement; medians, quartiles and intervals; who lies apart."""
-    path = table_path(group.AGREEMENT, folder, name)
+    path = group.AGREEMENT.path(folder, name)
     found = GroupAgreement(
         path, tuple(rows), spread.summary(rows, settings.random_seed), spread.outliers(rows)
     )
     group.AGREEMENT.write(path, rows, {})
-    group.AGREEMENT_SUMMARY.write(table_path(group.AGREEMENT_SUMMARY, folder, name), found.summary, {})
+    group.AGREEMENT_SUMMARY.write(group.AGREEMENT_SUMMARY.path(folder, name), found.summary, {})
     # with or without sessions as the rows have them, also where nobody lies apart
     header = group.AGREEMENT_OUTLIERS.header(rows)
-    group.AGREEMENT_OUTLIERS.write(
-        table_path(group.AGREEMENT_OUTLIERS, folder, name), found.outliers, {}, header
-    )
+    group.AGREEMENT_OUTLIERS.write(group.AGREEMENT_OUTLIERS.path(folder, name), found.outliers, {}, header)
     return found
 
 
@@ -130,6 +119,6 @@ def write_part(
 def _write_attribution(folder: Path, name: str, rows: Sequence[Row]) -> tuple[Row, ...]:
     """All participants' attribution, and which step matters in how many."""
     found = attribution_summary(rows)
-    group.ATTRIBUTION.write(table_path(group.ATTRIBUTION, folder, name), rows, {})
-    group.ATTRIBUTION_SUMMARY.write(table_path(group.ATTRIBUTION_SUMMARY, folder, name), found, {})
+    group.ATTRIBUTION.write(group.ATTRIBUTION.path(folder, name), rows, {})
+    group.ATTRIBUTION_SUMMARY.write(group.ATTRIBUTION_SUMMARY.path(folder, name), found, {})
     return found

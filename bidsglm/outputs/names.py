@@ -42,6 +42,8 @@ LARGEST_OWN = 2**28
 NOT_AVAILABLE = "n/a"
 """As BIDS writes what there is none of."""
 BIDS_VERSION = "1.10.0"
+GENERATED_BY = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
+"""In sidecars."""
 
 BIDSIGNORE = """\
 *.html

@@ -53,6 +53,11 @@ class Column:
         return "; ".join([self.description, *(f"{word} {when}" for word, when in limits if when)])
 
     @property
+    def none(self) -> float | None:
+        """What stands for a cell that is n/a."""
+        return math.nan if self.type in ("number", "integer") else None
+
+    @property
     def sidecar(self) -> dict[str, object]:
         """What a sidecar says of a column, in BIDS's words.
 
@@ -76,7 +81,7 @@ class Column:
         (12, nan)
         """
         if cell == NOT_AVAILABLE and self.missing:
-            return math.nan if self.type in ("number", "integer") else None
+            return self.none
         if self.levels and cell not in self.levels:
             raise ValueError(f"is none of {', '.join(map(repr, self.levels))}")
         return READERS[self.type](self, cell)
@@ -142,6 +147,23 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """Columns that have a name of their own."""
         return tuple(column.name for column in self.columns)
+
+    def path(self, folder: Path, prefix: str) -> Path:
+        """Where the table of a unit, a run or a group stands.
+
+        >>> Schema("<p>_desc-x_metrics", ()).path(Path("sub-01/func"), "sub-01_task-y").name
+        'sub-01_task-y_desc-x_metrics.tsv'
+        """
+        return folder / f"{prefix}_{self.file.partition('_')[2]}.tsv"
+
+    def whole(self, row: Mapping[str, object], header: Iterable[str]) -> Row:
+        """A row as it will be read from a table with some columns: what it lacks is n/a.
+
+        >>> Schema("t", (Column("r", "number", ""), Column("name", "text", ""))).whole({}, ("r", "name"))
+        {'r': nan, 'name': None}
+        """
+        none = {column.name: column.none for column in self.columns}
+        return {name: row.get(name, none.get(name)) for name in header}
 
     def header(self, rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
         """Columns of a table with these rows: an optional one only where a row has it.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bidsglm.calibration.tables import read_rows, table_path
-from bidsglm.group.calibrations import calibrations_path
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.outputs.calibration_tables import CALIBRATIONS, CURVES
 from bidsglm.outputs.names import read_json
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
@@ -48,7 +48,7 @@ def read_calibration(output_dir: Path, summary: Summary) -> CalibrationReport | 
     )
 
 
-def read_group_calibration(output_dir: Path, name: str) -> GroupCalibration | None:
+def group_calibration(numbers: GroupNumbers, name: str) -> GroupCalibration | None:
     """What the page says of the calibrations; None without any.
 
     Raises
@@ -56,7 +56,7 @@ def read_group_calibration(output_dir: Path, name: str) -> GroupCalibration | No
     ReadWriteError
         When the table cannot be read.
     """
-    path = calibrations_path(output_dir, name)
-    if not path.exists():
+    path = numbers.path(CALIBRATIONS, name)
+    if not numbers.there(path):
         return None
-    return GroupCalibration(tuple(read_rows(path, CALIBRATIONS)), path.relative_to(output_dir).as_posix())
+    return GroupCalibration(numbers.rows(CALIBRATIONS, path), path.relative_to(numbers.output_dir).as_posix())

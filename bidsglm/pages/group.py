@@ -8,11 +8,12 @@ from typing import NamedTuple
 from bidsglm.errors import BidsglmError
 from bidsglm.group.background import write_background
 from bidsglm.group.members import Members, Summary, by_name, participants_of, unit_name
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import GroupAgreement, Tables
 from bidsglm.model import Settings
 from bidsglm.outputs.names import read_json, write_bytes, write_text
 from bidsglm.outputs.summaries import unit_summaries
-from bidsglm.pages.calibration import read_group_calibration
+from bidsglm.pages.calibration import group_calibration
 from bidsglm.pages.group_maps import GroupMaps, group_maps
 from bidsglm.pages.group_tables import outlying, step_shares
 from bidsglm.pages.participant import about
@@ -57,7 +58,7 @@ def _dataset_name(bids_dir: Path) -> str:
     return str(name or bids_dir.resolve().name)
 
 
-def write_group_page(settings: Settings, tables: Tables) -> Written:
+def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) -> Written:
     """Write group.html from the collected tables, and its plots as files.
 
     Maps that cannot be read are among the errors on the page and of the result.
@@ -80,14 +81,14 @@ def write_group_page(settings: Settings, tables: Tables) -> Written:
         if agreed is not None:
             shares = step_shares(tables.steps.get(name, ()))
             level = median([row for row in tables.scales.get(name, ()) if row["map"] == "effect"], "by_level")
-            unit = replace(_unit(output_dir, name, agreed, places), shares=shares, level=level)
+            unit = replace(_unit(numbers, name, agreed, places), shares=shares, level=level)
         elif len(of_group[0]["backends"]) == 1:
-            unit = _single(output_dir, name, of_group)
+            unit = _single(numbers, name, of_group)
         else:
             continue
         maps = GroupMaps()
         try:
-            maps = group_maps(output_dir, name)
+            maps = group_maps(numbers, name)
         except BidsglmError as error:
             errors.append(error)
         unit = _with_maps(unit, maps)
@@ -106,21 +107,21 @@ def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry
     return ParticipantEntry(participant, page if (output_dir / page).exists() else "", said, kind)
 
 
-def _unit(output_dir: Path, name: str, agreed: GroupAgreement, places: list[Place]) -> GroupUnit:
+def _unit(numbers: GroupNumbers, name: str, agreed: GroupAgreement, places: list[Place]) -> GroupUnit:
     """What the page says of one task and space, without its maps."""
     return GroupUnit(
         name.replace("_", " "),
         agreed.rows,
-        agreed.path.relative_to(output_dir).as_posix(),
+        agreed.path.relative_to(numbers.output_dir).as_posix(),
         places={place.who: (place.page, place.number) for place in places if place.unit == name},
         spread=agreed.summary,
         outlying=outlying(agreed.outliers),
-        regions=group_regions(output_dir, name),
-        calibration=read_group_calibration(output_dir, name),
+        regions=group_regions(numbers, name),
+        calibration=group_calibration(numbers, name),
     )
 
 
-def _single(output_dir: Path, name: str, units: Sequence[Summary]) -> GroupUnit:
+def _single(numbers: GroupNumbers, name: str, units: Sequence[Summary]) -> GroupUnit:
     """What the page says of one task and space that one package fitted."""
     people = tuple(f"sub-{participant}" for participant in participants_of(units))
     return GroupUnit(
@@ -128,8 +129,8 @@ def _single(output_dir: Path, name: str, units: Sequence[Summary]) -> GroupUnit:
         (),
         fitted_by=units[0]["backends"][0],
         fitted=people,
-        regions=group_regions(output_dir, name),
-        calibration=read_group_calibration(output_dir, name),
+        regions=group_regions(numbers, name),
+        calibration=group_calibration(numbers, name),
     )
 
 

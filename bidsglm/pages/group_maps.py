@@ -10,6 +10,7 @@ from bidsglm.backends import BACKENDS
 from bidsglm.dataset.images import read_map
 from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Floats
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_INFERENCE
 from bidsglm.outputs.names import clusters_name, map_name, read_json
@@ -44,27 +45,33 @@ class GroupMaps(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where the files of one task and space stand."""
+    """Where the files of one task and space stand, and the rows of its tables."""
 
-    folder: Path
+    numbers: GroupNumbers
     name: str
+
+    @property
+    def folder(self) -> Path:
+        """Of the group."""
+        return self.numbers.output_dir / "group"
 
     def read(self, stat: str, backend: str, label: str) -> tuple[Floats, Floats]:
         """A map (x, y, z) and its affine."""
         return read_map(self.folder / f"{map_name(self.name, stat, backend, label)}.nii.gz")
 
 
-def group_maps(output_dir: Path, name: str) -> GroupMaps:
-    """Everything that stands on disk of a group's maps; nothing where there are none.
+def group_maps(numbers: GroupNumbers, name: str) -> GroupMaps:
+    """Everything that there is of a group's maps; nothing where there are none.
 
     Raises
     ------
     NoInputError, ReadWriteError
         When a map or table of the summary is missing or damaged.
     """
+    output_dir = numbers.output_dir
     path = output_dir / "group" / f"{name}_desc-group_summary.json"
     summary = read_group_summary(path) if path.exists() else {}
-    place = _Place(output_dir / "group", name)
+    place = _Place(numbers, name)
     contrasts, behind = [], None
     tables: dict[str, list[Row]] = {}
     for entry in summary.get("contrasts", ()):
@@ -140,8 +147,8 @@ def title(entry: Summary) -> str:
 
 
 def _agreement(place: _Place) -> list[Row]:
-    path = place.folder / f"{place.name}_desc-groupAgreement_metrics.tsv"
-    return list(GROUP_AGREEMENT.read(path)) if path.exists() else []
+    path = place.numbers.path(GROUP_AGREEMENT, place.name)
+    return list(place.numbers.rows(GROUP_AGREEMENT, path)) if place.numbers.there(path) else []
 
 
 def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
@@ -189,6 +196,6 @@ def _clusters(place: _Place, entry: Summary, backend: str) -> ClusterReport:
         entry.get("test", "t"),
         entry["thresholds"][backend],
         tuple(fwhm or ()),
-        tuple(BACKENDS[backend].CLUSTERS.read(place.folder / name)),
+        place.numbers.rows(BACKENDS[backend].CLUSTERS, place.folder / name),
         f"group/{name}",
     )

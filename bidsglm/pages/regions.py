@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.outputs.names import read_json
-from bidsglm.outputs.region_tables import REGION_AGREEMENT, REGIONS
+from bidsglm.outputs.region_tables import GROUP_REGIONS, REGION_AGREEMENT, REGIONS
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
 
@@ -29,7 +30,7 @@ def participant_regions(folder: Path, prefix: str, page_dir: Path) -> Participan
     )
 
 
-def group_regions(output_dir: Path, name: str) -> GroupRegions | None:
+def group_regions(numbers: GroupNumbers, name: str) -> GroupRegions | None:
     """Regions over the group under one start of file names; None where there is no table of them.
 
     Raises
@@ -37,17 +38,15 @@ def group_regions(output_dir: Path, name: str) -> GroupRegions | None:
     ReadWriteError
         When the tables or their sidecars cannot be read.
     """
-    agreement, values = (
-        output_dir / "group" / f"{name}_desc-{kind}_metrics.tsv" for kind in ("roiAgreement", "rois")
-    )
-    if not agreement.exists():
+    agreement, values = (numbers.path(schema, name) for schema in (REGION_AGREEMENT, GROUP_REGIONS))
+    if not numbers.there(agreement):
         return None
     sidecar = read_json(agreement.with_suffix(".json"))
     return GroupRegions(
         Path(str(sidecar.get("Atlas", ""))).name,
-        tuple(REGION_AGREEMENT.read(agreement)),
-        agreement.relative_to(output_dir).as_posix(),
-        values.relative_to(output_dir).as_posix(),
+        numbers.rows(REGION_AGREEMENT, agreement),
+        agreement.relative_to(numbers.output_dir).as_posix(),
+        values.relative_to(numbers.output_dir).as_posix(),
         sidecar.get("EffectUnits", {}),
         "session_id" in read_json(values.with_suffix(".json")),
     )

@@ -1,13 +1,12 @@
 """Values of an atlas' regions from the maps of finished units, by contrast, region and backend."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-import bidsglm
 from bidsglm import packages
 from bidsglm.agreement.rois import RegionMeans, region_means
 from bidsglm.dataset.atlas import Atlas, places_on, read_atlas
@@ -16,9 +15,8 @@ from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.errors import UsageError
 from bidsglm.messages import LOG
 from bidsglm.model import Mask, Settings
-from bidsglm.outputs.names import map_name
+from bidsglm.outputs.names import GENERATED_BY, map_name
 from bidsglm.outputs.region_tables import REGIONS
-from bidsglm.outputs.schema import Schema
 from bidsglm.supplements import FinishedUnit, Supplement, Written
 from bidsglm.unit.maps import UnitMaps
 
@@ -176,24 +174,6 @@ def _empty(labelled: _Labelled, inside: Mapping[str, Mask]) -> list[str]:
     ]
 
 
-def write_region_table(
-    path: Path,
-    schema: Schema,
-    rows: Iterable[Mapping[str, object]],
-    facts: Mapping[str, object],
-    header: Sequence[str] = (),
-) -> None:
-    """Write a table of regions and its sidecar.
-
-    Raises
-    ------
-    CannotCreateError, ReadWriteError
-        When they cannot be written.
-    """
-    made = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
-    schema.write(path, rows, {**facts, **made}, header)
-
-
 def atlas_facts(atlas: Atlas) -> dict[str, object]:
     """What a sidecar says of an atlas."""
     labels = {"AtlasLabels": str(atlas.labels)} if atlas.labels else {}
@@ -209,7 +189,7 @@ def _write(finished: FinishedUnit, atlas: Atlas) -> Written:
     stem = f"{finished.unit.folder}/{finished.unit.prefix}_desc-rois_metrics"
     space = {"SpatialReference": summary["entities"]["space"]} if "space" in summary["entities"] else {}
     facts = {**atlas_facts(atlas), **space, "EffectUnits": summary["effect_units"]}
-    write_region_table(output_dir / f"{stem}.tsv", REGIONS, found.rows, facts)
+    REGIONS.write(output_dir / f"{stem}.tsv", found.rows, {**facts, **GENERATED_BY})
     return Written(
         (f"{stem}.tsv", f"{stem}.json"),
         {"atlas": atlas.path.name, "n_regions": len(atlas.indices), "warnings": list(found.warnings)},

@@ -4,11 +4,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import bidsglm
 from bidsglm.backends import BACKENDS
 from bidsglm.dataset.images import map_bytes
 from bidsglm.model import ContrastMaps, Floats, Unit, Volume
-from bidsglm.outputs.names import write_bytes, write_json
+from bidsglm.outputs.names import GENERATED_BY, write_bytes, write_json
 from bidsglm.outputs.schema import Schema
 from bidsglm.unit.fit import Fitted, run_label
 
@@ -39,8 +38,7 @@ class UnitWriter:
         ]
         space = self.unit.entities.get("space", "")
         reference = {"SpatialReference": space} if space else {}
-        made = {"GeneratedBy": [{"Name": "bidsglm", "Version": bidsglm.__version__}]}
-        return {"Sources": sources, **reference, **facts, **made}
+        return {"Sources": sources, **reference, **facts, **GENERATED_BY}
 
     def image(self, name: str, values: Floats, outside: float, facts: Mapping[str, object]) -> None:
         """Write a map (or one volume for each row of values) with its sidecar."""

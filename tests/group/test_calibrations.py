@@ -7,8 +7,9 @@ import pytest
 
 from bidsglm.group.calibrations import write_calibrations
 from bidsglm.group.members import Members
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.outputs.calibration_tables import CALIBRATION
-from bidsglm.pages.calibration import read_group_calibration
+from bidsglm.pages.calibration import group_calibration
 from tests.finished import read_rows
 from tests.report.test_calibration import INFLATION, rows
 
@@ -45,7 +46,7 @@ def members(tmp_path: Path) -> Members:
 
 
 def test_table_has_everybody_who_was_calibrated_in_front(members: Members) -> None:
-    assert write_calibrations(members).failures == ()
+    assert write_calibrations(members, GroupNumbers(members.output_dir)).failures == ()
     found = read_rows(members.output_dir / "group" / f"{NAME}_desc-calibration_metrics.tsv")
     assert list(found[0]) == ["participant_id", *CALIBRATION.names]
     assert {row["participant_id"] for row in found} == {"sub-01", "sub-02", "sub-03"}
@@ -53,7 +54,7 @@ def test_table_has_everybody_who_was_calibrated_in_front(members: Members) -> No
 
 def test_sessions_stand_behind_the_participant(tmp_path: Path) -> None:
     units = (unit(tmp_path, "01", 1.0, "ses-a"), unit(tmp_path, "02", 1.0))
-    write_calibrations(Members(tmp_path, ("01", "02"), units, {}))
+    write_calibrations(Members(tmp_path, ("01", "02"), units, {}), GroupNumbers(tmp_path))
     found = read_rows(tmp_path / "group" / f"{NAME}_desc-calibration_metrics.tsv")
     assert list(found[0])[:3] == ["participant_id", "session_id", "analysis"]
     assert {(row["participant_id"], row["session_id"]) for row in found} == {
@@ -63,8 +64,8 @@ def test_sessions_stand_behind_the_participant(tmp_path: Path) -> None:
 
 
 def test_page_decides_from_all_and_counts_participants(members: Members) -> None:
-    write_calibrations(members)
-    found = read_group_calibration(members.output_dir, NAME)
+    write_calibrations(members, GroupNumbers(members.output_dir))
+    found = group_calibration(GroupNumbers(members.output_dir), NAME)
     assert found is not None
     text = " ".join(found.verdict("go"))
     assert found.n_datasets("go") == 60
@@ -81,8 +82,10 @@ def test_page_decides_from_all_and_counts_participants(members: Members) -> None
 
 
 def test_group_of_one_decides_as_its_participant(tmp_path: Path) -> None:
-    write_calibrations(Members(tmp_path, ("01",), (unit(tmp_path, "01", 1.6),), {"01": ""}))
-    found = read_group_calibration(tmp_path, NAME)
+    write_calibrations(
+        Members(tmp_path, ("01",), (unit(tmp_path, "01", 1.6),), {"01": ""}), GroupNumbers(tmp_path)
+    )
+    found = group_calibration(GroupNumbers(tmp_path), NAME)
     assert found is not None
     (alone,) = found.of_each("go")
     assert found.verdict("go")[: len(alone.headline)] == alone.headline
@@ -104,14 +107,14 @@ def test_damaged_table_is_a_failure_too(members: Members) -> None:
         whole.replace("0.05", "five"),
     ):
         path.write_text(text)
-        found = write_calibrations(members)
+        found = write_calibrations(members, GroupNumbers(members.output_dir))
         assert "--calibrate" in found.problems["02"]
         assert str(path) in found.problems["02"]
 
 
 def test_lost_table_is_a_failure_of_its_participant_and_the_others_stay(members: Members) -> None:
     (members.output_dir / "sub-02/func" / f"sub-02_{NAME}_desc-calibration_metrics.tsv").unlink()
-    found = write_calibrations(members)
+    found = write_calibrations(members, GroupNumbers(members.output_dir))
     assert "sub-02" in found.problems["02"]
     assert len(found.failures) == 1
     table = read_rows(members.output_dir / "group" / f"{NAME}_desc-calibration_metrics.tsv")
@@ -119,8 +122,8 @@ def test_lost_table_is_a_failure_of_its_participant_and_the_others_stay(members:
 
 
 def test_without_calibrations_an_earlier_table_goes(members: Members) -> None:
-    write_calibrations(members)
+    write_calibrations(members, GroupNumbers(members.output_dir))
     bare = members._replace(finished=tuple({**u, "supplements": {}} for u in members.finished))
-    write_calibrations(bare)
-    assert read_group_calibration(members.output_dir, NAME) is None
+    write_calibrations(bare, GroupNumbers(bare.output_dir))
+    assert group_calibration(GroupNumbers(members.output_dir), NAME) is None
     assert not list((members.output_dir / "group").glob("*calibration*"))

@@ -11,7 +11,7 @@ from bidsglm.cli import main
 from bidsglm.dataset.atlas import read_atlas
 from bidsglm.outputs.names import map_name
 from bidsglm.outputs.region_tables import REGION_AGREEMENT, REGIONS
-from bidsglm.regions.values import RegionReader, atlas_facts, write_region_table
+from bidsglm.regions.values import RegionReader, atlas_facts
 from tests import finished
 
 pytestmark = pytest.mark.usefixtures("plain_figures")
@@ -77,7 +77,7 @@ def give_table(study: Path, label: str, **changes: object) -> Path:
     own = read_atlas(study / "atlas.nii.gz")
     table = path.with_name(f"{summary['prefix']}_desc-rois_metrics.tsv")
     found = RegionReader(own).read(study / "out", summary)
-    write_region_table(table, REGIONS, found.rows, atlas_facts(own))
+    REGIONS.write(table, found.rows, atlas_facts(own))
     entry = {"digest": own.digest, "files": [table.name], "warnings": list(found.warnings), **changes}
     finished.change_summary(study / "out", label, supplements={"rois": entry})
     return table

@@ -10,6 +10,7 @@ from bidsglm.backends import BACKENDS
 from bidsglm.dataset.images import map_bytes, read_map
 from bidsglm.errors import NoInputError
 from bidsglm.group.background import background_path, write_background
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Volume
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes
@@ -57,7 +58,7 @@ def out(tmp_path: Path) -> Path:
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, GroupMaps]:
     """The same folder, and what the page shows of it, drawn once."""
     folder = write_out(tmp_path_factory.mktemp("shown"))
-    return folder, group_maps(folder, NAME)
+    return folder, group_maps(GroupNumbers(folder), NAME)
 
 
 def write_out(folder: Path) -> Path:
@@ -134,17 +135,17 @@ def test_figures_are_written_beside_the_maps(shown):
 
 
 def test_a_group_without_maps_has_none(tmp_path):
-    assert group_maps(tmp_path, NAME).contrasts == ()
+    assert group_maps(GroupNumbers(tmp_path), NAME).contrasts == ()
     write_summary(tmp_path, [])
-    assert group_maps(tmp_path, NAME).scene is None
-    assert group_maps(tmp_path, NAME).notes == ("A note.",)
+    assert group_maps(GroupNumbers(tmp_path), NAME).scene is None
+    assert group_maps(GroupNumbers(tmp_path), NAME).notes == ("A note.",)
 
 
 def test_a_missing_map_is_named(out):
     path = out / "group" / f"{map_name(NAME, 't', 'nilearn', 'go')}.nii.gz"
     path.unlink()
     with pytest.raises(NoInputError, match=path.name):
-        group_maps(out, NAME)
+        group_maps(GroupNumbers(out), NAME)
 
 
 def test_contrasts_over_participants_are_told_apart():

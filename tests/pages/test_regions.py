@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bidsglm.errors import ReadWriteError
+from bidsglm.group.numbers import GroupNumbers
 from bidsglm.outputs.names import write_json
 from bidsglm.outputs.region_tables import REGION_AGREEMENT
 from bidsglm.pages.regions import group_regions
@@ -26,7 +27,7 @@ def write(folder: Path, conclusion: object, bias: object) -> Path:
 
 def test_cells_come_back_as_they_were(tmp_path: Path) -> None:
     write(tmp_path, False, 0.5)
-    found = group_regions(tmp_path, NAME)
+    found = group_regions(GroupNumbers(tmp_path), NAME)
     assert found is not None
     (row,) = found.rows
     assert (row["contrast"], row["region"], row["label"]) == ("go", 7, "7")
@@ -40,5 +41,5 @@ def test_word_that_cannot_stand_there_is_named_as_damage(
 ) -> None:
     path = write(tmp_path, conclusion, bias)
     with pytest.raises(ReadWriteError, match=r"line 2, column .* make it again with --atlas") as caught:
-        group_regions(tmp_path, NAME)
+        group_regions(GroupNumbers(tmp_path), NAME)
     assert str(caught.value).startswith(f"{path}: ")

@@ -49,10 +49,10 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     root, folder = members.output_dir, members.output_dir / "group"
     # results of an earlier version have none
     members, scaled = _collect(
-        members, SCALE, lambda each: table_path(SCALE, root / each["folder"], each["prefix"]).exists()
+        members, SCALE, lambda each: SCALE.path(root / each["folder"], each["prefix"]).exists()
     )
     for name, rows in scaled.items():
-        group.SCALE.write(table_path(group.SCALE, folder, name), rows, {})
+        group.SCALE.write(group.SCALE.path(folder, name), rows, {})
     return Tables(
         members,
         {name: _write_agreement(folder, name, rows, settings) for name, rows in agreed.items()},

@@ -14,6 +14,7 @@ from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Floats
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_INFERENCE
 from bidsglm.outputs.names import clusters_name, map_name, read_json
+from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.packages import PACKAGES
 from bidsglm.pages.group_words import definition, variances
@@ -24,7 +25,6 @@ from bidsglm.report.group_inference import GroupInference, of_contrast
 from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.volumes import Scene, packed_contrast, scene
-from bidsglm.report.wording import Row
 
 Summary = Mapping[str, Any]
 STATS = {"t": ("effect", "t", "p"), "F": ("F", "p")}
@@ -55,6 +55,11 @@ class _Place(NamedTuple):
         """Of the group."""
         return self.numbers.output_dir / "group"
 
+    def rows(self, schema: Schema) -> tuple[Row, ...]:
+        """Rows of a table; none where there is no such table."""
+        path = self.numbers.path(schema, self.name)
+        return self.numbers.rows(schema, path) if self.numbers.there(path) else ()
+
     def read(self, stat: str, backend: str, label: str) -> tuple[Floats, Floats]:
         """A map (x, y, z) and its affine."""
         return read_map(self.folder / f"{map_name(self.name, stat, backend, label)}.nii.gz")
@@ -73,11 +78,11 @@ def group_maps(numbers: GroupNumbers, name: str) -> GroupMaps:
     summary = read_group_summary(path) if path.exists() else {}
     place = _Place(numbers, name)
     contrasts, behind = [], None
-    tables: dict[str, list[Row]] = {}
+    tables: dict[str, Sequence[Row]] = {}
     for entry in summary.get("contrasts", ()):
         own = place._replace(name=entry.get("prefix", name))
         if own.name not in tables:
-            tables[own.name] = _agreement(own)
+            tables[own.name] = own.rows(GROUP_AGREEMENT)
         images = _images(own, entry, _background(output_dir, name))
         behind = behind or scene(images)
         contrasts.append(_contrast(own, entry, images, behind, _rows_of(tables[own.name], entry)))
@@ -146,11 +151,6 @@ def title(entry: Summary) -> str:
     return f"{name} ({where})" if where else name
 
 
-def _agreement(place: _Place) -> list[Row]:
-    path = place.numbers.path(GROUP_AGREEMENT, place.name)
-    return list(place.numbers.rows(GROUP_AGREEMENT, path)) if place.numbers.there(path) else []
-
-
 def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
     """Rows of a contrast, named as the page names it."""
     key = entry["contrast"] or None, entry.get("group_contrast", MEAN)
@@ -182,10 +182,8 @@ def _contrast(
 
 def _inference(place: _Place, entry: Summary) -> GroupInference | None:
     """What survives correction; None where an earlier version wrote no such table."""
-    name = f"{place.name}_desc-groupInference_metrics.tsv"
-    path = place.folder / name
-    rows = GROUP_INFERENCE.read(path) if path.exists() else []
-    return of_contrast(rows, entry["label"], f"group/{name}")
+    path = place.numbers.path(GROUP_INFERENCE, place.name)
+    return of_contrast(place.rows(GROUP_INFERENCE), entry["label"], f"group/{path.name}")
 
 
 def _clusters(place: _Place, entry: Summary, backend: str) -> ClusterReport:

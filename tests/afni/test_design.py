@@ -123,6 +123,13 @@ def test_one_set_of_confounds_goes_through_all_runs():
     assert found.matrix[40:, -1].any()
 
 
+def test_one_set_of_confounds_may_be_that_of_one_run():
+    alone = Timeline(2.0, (40,))
+    stop = STOP._replace(trains=STOP.trains[:1])
+    found = joint_design([stop], Baseline(0, motion("x")[:1], confounds_per_run=False), alone)
+    assert [column.label for column in found.columns] == ["Run#1Pol#0", "stop#0", "x#0"]
+
+
 def test_censored_scans_are_cut_from_the_columns_of_the_whole_run():
     kept = (np.arange(40) % 7 != 0, np.arange(30) != 29)
     whole = joint_design([GO, STOP], Baseline(None, motion("x")), RUNS)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from bidsglm.backends.freedom import without_redundancy
 from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER, Peak, cluster_peaks
 from bidsglm.backends.records import (
     ContrastInference,
@@ -183,7 +184,8 @@ def second_level(
 ) -> SecondLevel:
     """Test contrasts over subjects; every subject weighs the same, errors have one variance.
 
-    The numbers are those of ``SecondLevelModel`` with this design matrix.
+    The numbers are those of ``SecondLevelModel`` with this design matrix, or, where its columns depend on
+    each other, with those of them that do not.
 
     Parameters
     ----------
@@ -217,6 +219,8 @@ def second_level(
             f"{n_subjects} subjects are too few for a model of {rank} independent columns"
         )
     weights = [contrast_weights(contrast, design) for contrast in contrasts]
+    # nilearn divides residuals by rows less columns: those that add nothing would make t too small
+    matrix, weights = without_redundancy(design.matrix, weights)
     inside = np.zeros(n_voxels, dtype=np.bool_)
     size = max(1, CHUNK_VALUES // n_subjects)
     parts = [slice(start, start + size) for start in range(0, n_voxels, size)]
@@ -226,7 +230,7 @@ def second_level(
         usable = np.isfinite(block).all(axis=0)
         inside[part] = usable if mask is None else usable & mask[part]
         if inside[part].any():
-            tested.append(_tested(block[:, inside[part]].astype(np.float64), design.matrix, weights))
+            tested.append(_tested(block[:, inside[part]].astype(np.float64), matrix, weights))
     if not tested:
         raise DataError("the group model cannot be fitted: no voxel has data in all subjects")
     by_contrast = zip(contrasts, zip(*tested, strict=True), strict=True)

@@ -20,6 +20,7 @@ from bidsglm.group.inference import Asked, write_inference
 from bidsglm.group.map_files import Fitted, GroupWriter, group_label, over
 from bidsglm.group.map_summary import Origin, Told, summaries
 from bidsglm.group.members import Summary, named, participants_of
+from bidsglm.group.stability import write_stability
 from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
 from bidsglm.outputs.names import contrast_entities
 from bidsglm.spm.second_level import dependent, is_estimable
@@ -116,6 +117,7 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         _note_smoothness(fitted, f"{inputs.name}{where}", told)
         part.contrast(fitted)
         write_inference(fitted, Asked(settings, told, stacks), part)
+        write_stability(fitted, stacks, settings, told, part)
         units = next(iter(inputs.contrasts.values())).units[0].get("effect_units")
         origin = Origin(part.name, analysis.words, node.name, units)
         told.contrasts.extend(summaries(fitted, left_out, origin))

@@ -17,7 +17,7 @@ from bidsglm.group.members import BOTH, identity
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import write_part
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
-from bidsglm.outputs.group_tables import DESIGN, GROUP_AGREEMENT, GROUP_INFERENCE
+from bidsglm.outputs.group_tables import DESIGN, GROUP_AGREEMENT, GROUP_INFERENCE, GROUP_STABILITY
 from bidsglm.outputs.names import (
     GENERATED_BY,
     clusters_name,
@@ -91,6 +91,8 @@ class GroupWriter:
         """Of the table of agreement of the group's maps"""
         self.inference: list[Mapping[str, Any]] = []
         """Of the table of what survives correction"""
+        self.stability: list[Mapping[str, Any]] = []
+        """Of the table of what single participants change"""
         self.parts: dict[str, GroupWriter] = {name: self}
         """Start of the file names -> writer, for groups of a session or level too"""
 
@@ -214,10 +216,11 @@ class GroupWriter:
                 self.rows.append({**named, **row, **named, **behind, **variance})
 
     def tables(self) -> None:
-        """Write the tables on how well the group's maps agree, and on what survives correction in them."""
+        """Write tables on the group's maps: how well they agree, what survives correction, what is stable."""
         wanted = (
             (GROUP_AGREEMENT, self.rows, "groupAgreement"),
             (GROUP_INFERENCE, self.inference, "groupInference"),
+            (GROUP_STABILITY, self.stability, "groupStability"),
         )
         for schema, rows, kind in wanted:
             if rows:

@@ -214,3 +214,77 @@ GROUP_INFERENCE = Schema(
     ),
     remedy=AGAIN,
 )
+
+_UNJUDGED = "where no voxel passes in either map of any resample"
+
+
+def _of_resamples(name: str, text: str, which: tuple[str, ...], **more: str) -> tuple[Column, ...]:
+    """A number over resamples."""
+    words = {
+        "lowest": "lowest",
+        "lower_quartile": "lower quartile",
+        "median": "median",
+        "upper_quartile": "upper quartile",
+        "highest": "highest",
+    }
+    return tuple(Column(f"{name}_{key}", "number", f"{text}: {words[key]}", **more) for key in which)
+
+
+_FIVE = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
+GROUP_STABILITY = Schema(
+    "group/<g>_desc-groupStability_metrics",
+    (
+        GROUP_AGREEMENT["contrast"],
+        GROUP_AGREEMENT["group_contrast"],
+        Column(
+            "resampling",
+            "text",
+            "Who is in the maps",
+            levels={
+                "everybody": "all participants",
+                "leave-one-out": "all but one, each in turn",
+                "bootstrap": "as many as there are, drawn with replacement, each with all of their sessions",
+            },
+        ),
+        Column(
+            "compared",
+            "text",
+            "Which two maps: a package's with its map of everybody (the package's name), or the two packages' "
+            "of the same participants (packages)",
+        ),
+        Column("n", "integer", "Resamples in which the contrast can be told"),
+        Column(
+            "n_same",
+            "integer",
+            "Resamples with the same conclusion: a correlation of 0.95 or more, and a Dice of 0.8 or more at p "
+            "< 0.001 and at the familywise threshold, where 10 voxels or more pass in one of the maps",
+        ),
+        *_of_resamples("r", "Correlation of the statistic", _FIVE, missing="where a map is constant"),
+        *_of_resamples(
+            "dice_p001", "Dice of the voxels at p < 0.001, both tails", _FIVE, missing=_UNJUDGED
+        ),
+        *_of_resamples(
+            "dice_fwe05",
+            "Dice of the voxels at the uncorrected p of the package's familywise threshold with everybody, "
+            "both tails",
+            _FIVE,
+            missing=_UNJUDGED,
+        ),
+        *_of_resamples(
+            "peak_distance_mm",
+            "Distance of the highest voxels",
+            _FIVE,
+            unit="mm",
+            missing="where a map is constant",
+        ),
+        Column(
+            "farthest",
+            "label",
+            "Participant without whom the two maps are least alike, by the Dice at p < 0.001, else by the "
+            "correlation",
+            missing="for other resamplings",
+        ),
+        GROUP_AGREEMENT["label"],
+    ),
+    remedy=AGAIN,
+)

@@ -151,6 +151,7 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
         contrasts=maps.contrasts,
         scene=maps.scene.packed() if maps.scene else None,
         methods=group_paragraphs(facts),
+        stability=maps.stability,
         notes=maps.notes,
     )
 

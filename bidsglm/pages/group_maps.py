@@ -12,7 +12,7 @@ from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Floats
-from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_INFERENCE
+from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_INFERENCE, GROUP_STABILITY
 from bidsglm.outputs.names import clusters_name, map_name, read_json
 from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.summary_reading import read_group_summary
@@ -23,6 +23,7 @@ from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.figures import ContrastImages, contrast_figures
 from bidsglm.report.group_inference import GroupInference, of_contrast
 from bidsglm.report.group_report import GroupContrast
+from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.volumes import Scene, packed_contrast, scene
 
@@ -42,6 +43,8 @@ class GroupMaps(NamedTuple):
     notes: tuple[str, ...] = ()
     permutations: str = ""
     """What the permuted maps are; empty where there are none"""
+    stability: GroupStability | None = None
+    """What single participants change"""
 
 
 class _Place(NamedTuple):
@@ -92,7 +95,22 @@ def group_maps(numbers: GroupNumbers, name: str) -> GroupMaps:
         tuple(summary.get("methods", ())),
         tuple(summary.get("notes", ())),
         _permutations(output_dir, summary),
+        _stability(place, summary),
     )
+
+
+def _stability(place: _Place, summary: Summary) -> GroupStability | None:
+    """Rows of all contrasts, named as the page names them; None where an earlier version wrote no table."""
+    rows: list[Row] = []
+    links: list[str] = []
+    for prefix in dict.fromkeys(entry.get("prefix", place.name) for entry in summary.get("contrasts", ())):
+        name = f"{prefix}_desc-groupStability_metrics.tsv"
+        path = place.folder / name
+        titles = {e["label"]: title(e) for e in summary["contrasts"] if e.get("prefix", place.name) == prefix}
+        found = GROUP_STABILITY.read(path) if path.exists() else []
+        rows += [{**row, "contrast_name": titles.get(row["label"], row["label"])} for row in found]
+        links += [f"group/{name}"] * bool(found)
+    return GroupStability(tuple(rows), links[0]) if rows else None
 
 
 def _permutations(output_dir: Path, summary: Summary) -> str:

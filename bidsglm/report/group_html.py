@@ -49,6 +49,7 @@ def _sections(report: GroupReport) -> list[str]:
         "Agreement": bool(report.compared),
         "Participants": bool(report.compared),
         "Group maps": any(unit.contrasts for unit in units),
+        "Stability": any(unit.stability for unit in units),
         "Regions": any(unit.regions for unit in units),
         "Why they differ": any(unit.shares for unit in units),
         "Which to trust": any(unit.calibration for unit in units),

@@ -13,6 +13,7 @@ from bidsglm.report.drawing import Figure
 from bidsglm.report.group_calibration import GroupCalibration
 from bidsglm.report.group_inference import GroupInference
 from bidsglm.report.group_rois import GroupRegions
+from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
 from bidsglm.report.rendering import About
 from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
@@ -123,6 +124,8 @@ class GroupUnit:
     """Paragraphs"""
     notes: tuple[str, ...] = ()
     """What the reader should know before the numbers"""
+    stability: GroupStability | None = None
+    """What single participants change; none without group maps"""
     fitted_by: str = ""
     """The only backend that fitted it; empty where both did"""
     fitted: tuple[str, ...] = ()
@@ -165,7 +168,12 @@ class GroupUnit:
         group_rows = {contrast.name: contrast.agreement for contrast in self.contrasts}
         flagged = tuple(dict.fromkeys(name for name, _, _ in self.outlying))
         regions = self.regions.facts if self.regions else None
-        return verdict(Evidence(self.people, self.rows, group_rows, regions, self.leads, flagged, self.level))
+        stable = self.stability.sentence if self.stability else ""
+        return verdict(
+            Evidence(
+                self.people, self.rows, group_rows, regions, self.leads, flagged, self.level, stable
+            )
+        )
 
     def link(self, row: Row) -> str:
         """Link to the row's contrast on the participant's page; empty when there is no page."""

@@ -81,6 +81,8 @@ class Evidence:
     level: float = math.nan
     """Median over participants of the brain's mean after SPM's scaling, over 100; NaN where it is not"
     " known"""
+    stability: str = ""
+    """What leaving out one participant changes, and whether the package changes more"""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def verdict(evidence: Evidence) -> Verdict:
     facts = [
         *(("Group maps", text) for text in _map_facts(maps)),
         *((("Regions", f"{_upper(regions.text)}."),) if regions else ()),
+        *((("Stability", evidence.stability),) if evidence.stability else ()),
         *_size_facts(evidence),
         *_participant_facts(evidence),
         *(("Which step", lead_sentence(lead)) for lead in evidence.leads),

@@ -1,0 +1,273 @@
+"""Does the group's conclusion hang on one participant, and does the package matter more than that?"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import NamedTuple
+
+from bidsglm import packages
+from bidsglm.report.wording import UNDEFINED, Row, number
+
+LEFT_OUT, BOOTSTRAP, EVERYBODY, BOTH = "leave-one-out", "bootstrap", "everybody", "packages"
+RESAMPLINGS: Mapping[str, str] = {
+    EVERYBODY: "everybody",
+    LEFT_OUT: "without one participant",
+    BOOTSTRAP: "participants drawn anew",
+}
+MOST_DRAWN = 12
+"""Contrasts in the figure; the table has all."""
+MOST_ROWS = 60
+"""Of the table on the page; the file has all."""
+WIDTH, LABEL, RIGHT, HEAD, AXIS = 640, 190, 20, 30, 40
+LINE, GAP = 14, 12
+LONGEST = 30
+
+
+class StabilityLine(NamedTuple):
+    """A row of the table on the page."""
+
+    contrast: str
+    who: str
+    """Who is in the maps"""
+    compared: str
+    same: str
+    cells: tuple[str, ...]
+    """r, Dice at p < 0.001, Dice at FWE, peak distance: median and lowest (largest)"""
+    farthest: str
+
+
+@dataclass(frozen=True)
+class GroupStability:
+    """What resamples of the participants change in the group's maps."""
+
+    rows: tuple[Row, ...]
+    """Of the table; `contrast_name` is the name on the page"""
+    table: str
+    """Link to the TSV, relative to the page"""
+
+    def _row(self, contrast: str, resampling: str, compared: str) -> Row | None:
+        wanted = contrast, resampling, compared
+        keys = ("contrast_name", "resampling", "compared")
+        return next((row for row in self.rows if tuple(row[key] for key in keys) == wanted), None)
+
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """Names on the page, in order."""
+        return tuple(dict.fromkeys(str(row["contrast_name"]) for row in self.rows))
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Packages that were fitted."""
+        found = {str(row["compared"]) for row in self.rows}
+        return tuple(name for name in packages.PACKAGES if name in found)
+
+    @property
+    def sentence(self) -> str:
+        """What the verdict says; empty where nothing is known."""
+        known = [name for name in self.contrasts if math.isfinite(_of_one(self, name)[0])]
+        if not known:
+            return ""
+        if len(known) > 1 and len(self.backends) > 1:
+            return _of_many(self, known)
+        name = known[0]
+        typical, lowest, whom = _of_one(self, name)
+        text = (
+            f"Without one participant, the voxels at p < 0.001 overlap with those of everybody with a Dice of "
+            f"{typical:.2f} (median; lowest {lowest:.2f}{f', without {whom}' if whom else ''})"
+        )
+        between = self._row(name, EVERYBODY, BOTH)
+        if between is None:
+            return f"{text}."
+        dice = _number(between, "dice_p001_median")
+        if not math.isfinite(dice):
+            return f"{text}."
+        return f"{text}; those of the two packages with {dice:.2f}: {WORDS[standing(dice, typical, lowest)]}."
+
+    @property
+    def lines(self) -> tuple[StabilityLine, ...]:
+        """Rows of the page's table, the first of many."""
+        return tuple(self._line(row) for row in self.rows[:MOST_ROWS])
+
+    def _line(self, row: Row) -> StabilityLine:
+        compared = str(row["compared"])
+        what = "the packages" if compared == BOTH else f"{packages.title(compared)} with its map of everybody"
+        cells = tuple(
+            _pair(row, name, end)
+            for name, end in (
+                ("r", "lowest"),
+                ("dice_p001", "lowest"),
+                ("dice_fwe05", "lowest"),
+                ("peak_distance_mm", "highest"),
+            )
+        )
+        who = RESAMPLINGS.get(str(row["resampling"]), str(row["resampling"]))
+        same = f"{row['n_same']:,} of {row['n']:,}"
+        return StabilityLine(str(row["contrast_name"]), who, what, same, cells, str(row["farthest"] or ""))
+
+    @property
+    def svg(self) -> str:
+        """Dice at p < 0.001 over resamples for each contrast; empty where nothing passes."""
+        return figure(self)
+
+
+WORDS: Mapping[str, str] = {
+    "less": "the choice of package changes no more than leaving out a typical participant does",
+    "between": "the choice of package changes more than a typical participant, but less than the most "
+    "influential one",
+    "more": "the choice of package changes more than leaving out any one participant does",
+}
+
+
+def standing(dice: float, typical: float, lowest: float) -> str:
+    """Where the overlap of two packages stands among those without one participant.
+
+    >>> standing(0.95, 0.9, 0.7), standing(0.8, 0.9, 0.7), standing(0.5, 0.9, 0.7)
+    ('less', 'between', 'more')
+    """
+    return "less" if dice >= typical else "between" if dice >= lowest else "more"
+
+
+def _of_one(found: GroupStability, contrast: str) -> tuple[float, float, str]:
+    """Median and lowest Dice without one participant, in the package that changes less; whom it is without.
+
+    The package that changes less sets the scale, so that a difference between packages is not made light
+    of by the other.
+    """
+    own = [row for b in found.backends if (row := found._row(contrast, LEFT_OUT, b)) is not None]
+    known = [row for row in own if math.isfinite(_number(row, "dice_p001_median"))]
+    if not known:
+        return math.nan, math.nan, ""
+    least = max(known, key=lambda row: _number(row, "dice_p001_median"))
+    whom = str(least["farthest"] or "")
+    return _number(least, "dice_p001_median"), _number(least, "dice_p001_lowest"), whom
+
+
+def _of_many(found: GroupStability, contrasts: Sequence[str]) -> str:
+    """The sentence on several contrasts: in how many the package changes how much."""
+    counts = dict.fromkeys(WORDS, 0)
+    medians = []
+    for name in contrasts:
+        typical, lowest, _ = _of_one(found, name)
+        between = found._row(name, EVERYBODY, BOTH)
+        dice = _number(between, "dice_p001_median") if between else math.nan
+        if math.isfinite(dice):
+            counts[standing(dice, typical, lowest)] += 1
+            medians.append(typical)
+    if not medians:
+        return ""
+    n = len(medians)
+    parts = [f"in {counts[key]} of {n} contrasts {text}" for key, text in WORDS.items() if counts[key]]
+    middle = sorted(medians)[n // 2]
+    return (
+        f"Without one participant, the voxels at p < 0.001 overlap with those of everybody with a Dice of "
+        f"{middle:.2f} (median); {'; '.join(parts)}."
+    )
+
+
+def _number(row: Row | None, key: str) -> float:
+    value = (row or {}).get(key)
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _pair(row: Row, name: str, end: str) -> str:
+    """Median, and the end that matters where there is more than one resample."""
+    median = _number(row, f"{name}_median")
+    if not math.isfinite(median):
+        return UNDEFINED
+    text = number(median, name)
+    many = isinstance(row["n"], int) and row["n"] > 1
+    return f"{text} ({number(_number(row, f'{name}_{end}'), name)})" if many else text
+
+
+def figure(found: GroupStability) -> str:
+    """Draw, for each contrast, each package's Dice without one participant and drawn anew, and the packages'."""
+    drawn = [name for name in found.contrasts if math.isfinite(_of_one(found, name)[0])][:MOST_DRAWN]
+    if not drawn:
+        return ""
+    y, body = float(HEAD), []
+    for name in drawn:
+        body.append(f'<text x="{LABEL - 8}" y="{y + LINE}" text-anchor="end">{escape(_short(name))}</text>')
+        top = y
+        for b in found.backends:
+            y += LINE
+            body.append(_bars(found, name, b, y))
+        body.append(_between(found, name, top + LINE / 2, y + LINE / 2))
+        y += GAP + LINE / 2
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="dots stability" viewBox="0 0 {WIDTH} {y + AXIS:g}" '
+        f'role="img" aria-label="Overlap of the voxels at p &lt; 0.001 over resamples of the participants">'
+        f"{_legend(found.backends)}{_axis(y)}{''.join(body)}</svg>"
+    )
+
+
+def _x(dice: float) -> float:
+    return LABEL + dice * (WIDTH - RIGHT - LABEL)
+
+
+def _bars(found: GroupStability, name: str, backend: str, y: float) -> str:
+    """Range and quartiles without one participant in full, of the bootstrap behind them in faint."""
+    colour, parts = packages.colour(backend), []
+    for resampling, opacity, thick in ((BOOTSTRAP, 0.25, 9), (LEFT_OUT, 1.0, 4)):
+        row = found._row(name, resampling, backend)
+        ends = {key: _number(row, f"dice_p001_{key}") for key in ENDS}
+        if row is None or not math.isfinite(ends["median"]):
+            continue
+        words = (
+            f"{name}, {packages.title(backend)}, {RESAMPLINGS[resampling]}: median Dice {ends['median']:.2f}, "
+            f"{ends['lowest']:.2f} to {ends['highest']:.2f}"
+        )
+        parts.append(
+            f'<g stroke="{colour}" stroke-opacity="{opacity}"><title>{escape(words)}</title>'
+            f'<line x1="{_x(ends["lowest"]):.1f}" x2="{_x(ends["highest"]):.1f}" y1="{y:g}" y2="{y:g}"/>'
+            f'<line x1="{_x(ends["lower_quartile"]):.1f}" x2="{_x(ends["upper_quartile"]):.1f}" y1="{y:g}" '
+            f'y2="{y:g}" stroke-width="{thick}"/>'
+            f'<circle cx="{_x(ends["median"]):.1f}" cy="{y:g}" r="3.5" fill="{colour}" '
+            f'fill-opacity="{opacity}" stroke="none"/></g>'
+        )
+    return "".join(parts)
+
+
+ENDS = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
+
+
+def _between(found: GroupStability, name: str, top: float, bottom: float) -> str:
+    dice = _number(found._row(name, EVERYBODY, BOTH), "dice_p001_median")
+    if not math.isfinite(dice):
+        return ""
+    return (
+        f'<g class="between"><title>{escape(name)}: Dice of the two packages {dice:.2f}</title>'
+        f'<line x1="{_x(dice):.1f}" x2="{_x(dice):.1f}" y1="{top:g}" y2="{bottom:g}" stroke="currentColor" '
+        f'stroke-width="2.5"/></g>'
+    )
+
+
+def _axis(y: float) -> str:
+    marks = "".join(
+        f'<line class="grid" x1="{_x(v):.1f}" x2="{_x(v):.1f}" y1="{HEAD - 4}" y2="{y:g}" '
+        f'stroke="currentColor" stroke-opacity="0.15"/>'
+        f'<text x="{_x(v):.1f}" y="{y + 14:g}" text-anchor="middle">{v:g}</text>'
+        for v in (0, 0.2, 0.4, 0.6, 0.8, 1)
+    )
+    title = "Dice of the voxels at p &lt; 0.001"
+    return f'{marks}<text x="{_x(0.5):.1f}" y="{y + 30:g}" text-anchor="middle">{title}</text>'
+
+
+def _legend(backends: Sequence[str]) -> str:
+    found, x = [], float(LABEL)
+    for b in backends:
+        found.append(
+            f'<circle cx="{x:g}" cy="12" r="4" fill="{packages.colour(b)}"/>'
+            f'<text x="{x + 8:g}" y="16">{escape(packages.title(b))}</text>'
+        )
+        x += 90
+    if len(backends) > 1:
+        found.append(
+            f'<line x1="{x:g}" x2="{x:g}" y1="5" y2="19" stroke="currentColor" stroke-width="2.5"/>'
+            f'<text x="{x + 8:g}" y="16">the two packages, everybody</text>'
+        )
+    return "".join(found)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

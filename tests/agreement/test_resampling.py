@@ -1,0 +1,109 @@
+"""Leaving out and drawing participants give what a fit of those that stay gives."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from bidsglm.agreement import resampling
+from bidsglm.agreement.stability import Rule, Tally
+
+rng = np.random.default_rng(0)
+N, M = 12, 5
+GROUPS = np.column_stack([np.repeat([1.0, 0], 6), np.repeat([0.0, 1], 6), rng.standard_normal(N)])
+Y = rng.standard_normal((N, M)) + 100 + np.arange(M)
+CASES = {
+    "mean": (np.ones((N, 1)), np.ones(1)),
+    "difference": (GROUPS, np.array([1.0, -1.0, 0.0])),
+    "covariate": (GROUPS, np.array([0.0, 0.0, -2.0])),
+    "any": (GROUPS, np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])),
+    "overdetermined": (np.column_stack([np.ones(N), GROUPS]), np.array([0.0, 1.0, -1.0, 0.0])),
+}
+
+
+def refitted(design: np.ndarray, weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """t or F of some rows, each as often as it is named, by another library."""
+    found = []
+    for y in Y.T:
+        fit = sm.OLS(y[rows], design[rows]).fit()
+        free = len(rows) - np.linalg.matrix_rank(design[rows])
+        if weights.ndim == 1:
+            inverse = np.linalg.pinv(design[rows].T @ design[rows])
+            variance = fit.ssr / free * (weights @ inverse @ weights)
+            found.append(weights @ fit.params / np.sqrt(variance))
+        else:
+            found.append(float(fit.f_test(weights).fvalue))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_leaving_one_out_is_a_fit_of_the_others(case: str) -> None:
+    design, weights = CASES[case]
+    model = resampling.contrast_model(design, weights)
+    fitted = resampling.fit(model, Y)
+    found = resampling.leave_one_out(model, fitted)
+    np.testing.assert_allclose(
+        resampling.everybody(model, fitted), refitted(design, weights, np.arange(N)), rtol=1e-8
+    )
+    for left_out in range(N):
+        rows = np.delete(np.arange(N), left_out)
+        np.testing.assert_allclose(found[left_out], refitted(design, weights, rows), rtol=1e-7)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_drawing_is_a_fit_of_those_drawn(case: str) -> None:
+    design, weights = CASES[case]
+    model = resampling.contrast_model(design, weights)
+    drawn = resampling.bootstrap_weights(model, [f"sub-{i}" for i in range(N)], 4, 3)
+    assert drawn.shape == (4, N)
+    found = resampling.drawn(model, resampling.draws(model, drawn), resampling.fit(model, Y))
+    for weight, values in zip(drawn, found, strict=True):
+        rows = np.repeat(np.arange(N), weight.astype(int))
+        np.testing.assert_allclose(values, refitted(design, weights, rows), rtol=1e-7)
+
+
+def test_participant_alone_in_a_column_is_not_left_out() -> None:
+    design = np.column_stack([np.ones(5), np.array([1.0, 0, 0, 0, 0])])
+    model = resampling.contrast_model(design, np.array([1.0, 0.0]))
+    found = resampling.leave_one_out(model, resampling.fit(model, Y[:5]))
+    assert np.isnan(found[0]).all()
+    assert np.isfinite(found[1:]).all()
+    owners = ["a", "b", "c", "d", "e"]
+    assert (resampling.bootstrap_weights(model, owners, 20, 0)[:, 0] > 0).all()
+
+
+def test_participants_are_drawn_with_all_of_their_rows() -> None:
+    owners = ["a", "b", "c", "a", "b", "c"]
+    model = resampling.contrast_model(np.kron(np.eye(2), np.ones((3, 1))), np.array([1.0, -1.0]))
+    drawn = resampling.bootstrap_weights(model, owners, 30, 1)
+    np.testing.assert_array_equal(drawn[:, :3], drawn[:, 3:])
+    np.testing.assert_array_equal(drawn, resampling.bootstrap_weights(model, owners, 30, 1))
+
+
+def test_comparison_of_two_maps_does_not_depend_on_how_voxels_come() -> None:
+    a, b = rng.standard_normal((2, 3, 400)) * 3
+    heights = {"p001": np.full(3, 2.0)}, {"p001": np.array([1.5, 2.0, 2.5])}
+    whole, parts = Tally(3, ("p001",)), Tally(3, ("p001",))
+    whole.add((a, b), heights, np.arange(400))
+    for some in np.array_split(np.arange(400), 7):
+        parts.add((a[:, some], b[:, some]), heights, some)
+    found, other = whole.compared(), parts.compared()
+    np.testing.assert_allclose(found.r, [np.corrcoef(x, y)[0, 1] for x, y in zip(a, b, strict=True)])
+    np.testing.assert_allclose(other.r, found.r)
+    for i, height in enumerate((1.5, 2.0, 2.5)):
+        first, second = np.sign(a[i]) * (abs(a[i]) > 2), np.sign(b[i]) * (abs(b[i]) > height)
+        dice = 2 * np.sum((first == second) & (first != 0)) / (np.sum(first != 0) + np.sum(second != 0))
+        assert found.dice["p001"][i] == other.dice["p001"][i] == pytest.approx(dice)
+    np.testing.assert_array_equal(found.peaks, np.stack([a.argmax(axis=1), b.argmax(axis=1)], axis=1))
+    np.testing.assert_array_equal(other.peaks, found.peaks)
+
+
+def test_same_conclusion_takes_the_shape_and_every_extent_that_is_large_enough() -> None:
+    rule = Rule(0.95, 0.8, 10)
+    base = np.zeros((1, 1000))
+    base[0, :100] = 5.0
+    for n_more, expected in ((10, True), (60, False)):
+        other = base.copy()
+        other[0, 100 : 100 + n_more] = 3.3
+        tally = Tally(1, ("p001",))
+        tally.add((other, base), ({"p001": np.array([3.2])},) * 2, np.arange(1000))
+        assert tally.compared().same(rule).tolist() == [expected]

@@ -45,7 +45,7 @@ class ContrastModel(NamedTuple):
     def dof(self) -> int:
         """Residual degrees of freedom."""
         n, rank = self.basis.shape
-        return n - rank
+        return int(n - rank)
 
     @property
     def reduced(self) -> Floats:

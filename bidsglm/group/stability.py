@@ -198,7 +198,11 @@ def _row(compared: Compared, coordinates: Floats, whom: Sequence[str]) -> dict[s
     there = np.isfinite(compared.r)
     dice = {key: np.where(there, values, np.nan) for key, values in compared.dice.items()}
     distance = np.linalg.norm(coordinates[compared.peaks[:, 0]] - coordinates[compared.peaks[:, 1]], axis=1)
-    row: dict[str, Any] = {"n": int(there.sum()), "n_same": int((compared.same(SAME) & there).sum())}
+    row: dict[str, Any] = {
+        "n": int(there.sum()),
+        "n_same": int((compared.same(SAME) & there).sum()),
+        "n_dice_p001": int(np.isfinite(dice["p001"]).sum()),
+    }
     columns = {"r": compared.r, **{f"dice_{key}": values for key, values in dice.items()}}
     for name, values in (*columns.items(), ("peak_distance_mm", np.where(there, distance, np.nan))):
         row |= {f"{name}_{key}": value for key, value in spread(values).items()}

@@ -218,7 +218,7 @@ GROUP_INFERENCE = Schema(
 _UNJUDGED = "where no voxel passes in either map of any resample"
 
 
-def _of_resamples(name: str, text: str, which: tuple[str, ...], **more: str) -> tuple[Column, ...]:
+def _of_resamples(name: str, text: str, missing: str, unit: str = "") -> tuple[Column, ...]:
     """A number over resamples."""
     words = {
         "lowest": "lowest",
@@ -227,10 +227,12 @@ def _of_resamples(name: str, text: str, which: tuple[str, ...], **more: str) -> 
         "upper_quartile": "upper quartile",
         "highest": "highest",
     }
-    return tuple(Column(f"{name}_{key}", "number", f"{text}: {words[key]}", **more) for key in which)
+    return tuple(
+        Column(f"{name}_{key}", "number", f"{text}: {word}", unit, missing=missing)
+        for key, word in words.items()
+    )
 
 
-_FIVE = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
 GROUP_STABILITY = Schema(
     "group/<g>_desc-groupStability_metrics",
     (
@@ -249,31 +251,28 @@ GROUP_STABILITY = Schema(
         Column(
             "compared",
             "text",
-            "Which two maps: a package's with its map of everybody (the package's name), or the two packages' "
-            "of the same participants (packages)",
+            "Which two maps: a package's with its map of everybody (the package's name), or the two "
+            "packages' of the same participants (packages)",
         ),
         Column("n", "integer", "Resamples in which the contrast can be told"),
         Column(
             "n_same",
             "integer",
-            "Resamples with the same conclusion: a correlation of 0.95 or more, and a Dice of 0.8 or more at p "
-            "< 0.001 and at the familywise threshold, where 10 voxels or more pass in one of the maps",
+            "Resamples with the same conclusion: a correlation of 0.95 or more, and a Dice of 0.8 or more at "
+            "p < 0.001 and at the familywise threshold, where 10 voxels or more pass in one of the maps",
         ),
-        *_of_resamples("r", "Correlation of the statistic", _FIVE, missing="where a map is constant"),
-        *_of_resamples(
-            "dice_p001", "Dice of the voxels at p < 0.001, both tails", _FIVE, missing=_UNJUDGED
-        ),
+        Column("n_dice_p001", "integer", "Resamples in which a voxel passes p < 0.001 in either map"),
+        *_of_resamples("r", "Correlation of the statistic", missing="where a map is constant"),
+        *_of_resamples("dice_p001", "Dice of the voxels at p < 0.001, both tails", missing=_UNJUDGED),
         *_of_resamples(
             "dice_fwe05",
             "Dice of the voxels at the uncorrected p of the package's familywise threshold with everybody, "
             "both tails",
-            _FIVE,
             missing=_UNJUDGED,
         ),
         *_of_resamples(
             "peak_distance_mm",
             "Distance of the highest voxels",
-            _FIVE,
             unit="mm",
             missing="where a map is constant",
         ),

@@ -108,7 +108,7 @@ def _stability(place: _Place, summary: Summary) -> GroupStability | None:
         path = place.folder / name
         titles = {e["label"]: title(e) for e in summary["contrasts"] if e.get("prefix", place.name) == prefix}
         found = GROUP_STABILITY.read(path) if path.exists() else []
-        rows += [{**row, "contrast_name": titles.get(row["label"], row["label"])} for row in found]
+        rows += [{**row, "contrast_name": titles.get(str(row["label"]), "")} for row in found]
         links += [f"group/{name}"] * bool(found)
     return GroupStability(tuple(rows), links[0]) if rows else None
 

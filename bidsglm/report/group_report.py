@@ -170,9 +170,7 @@ class GroupUnit:
         regions = self.regions.facts if self.regions else None
         stable = self.stability.sentence if self.stability else ""
         return verdict(
-            Evidence(
-                self.people, self.rows, group_rows, regions, self.leads, flagged, self.level, stable
-            )
+            Evidence(self.people, self.rows, group_rows, regions, self.leads, flagged, self.level, stable)
         )
 
     def link(self, row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Does the group's conclusion hang on one participant, and does the package matter more than that?"""
+"""Whether the group's conclusion hangs on one participant, and whether the package matters more than that."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,16 @@ RESAMPLINGS: Mapping[str, str] = {
     EVERYBODY: "everybody",
     LEFT_OUT: "without one participant",
     BOOTSTRAP: "participants drawn anew",
+}
+WITHOUT = "Without one participant, the maps agree with those of everybody at "
+METRICS: Mapping[str, str] = {"dice_p001": "a Dice (p < 0.001) of", "r": "a correlation of"}
+JUDGED = 0.9
+"""Share of the resamples in which a voxel must pass for the overlap to be told."""
+WORDS: Mapping[str, str] = {
+    "less": "the choice of package changes no more than leaving out a typical participant does",
+    "between": "the choice of package changes more than a typical participant, but less than the most "
+    "influential one",
+    "more": "the choice of package changes more than leaving out any one participant does",
 }
 MOST_DRAWN = 12
 """Contrasts in the figure; the table has all."""
@@ -35,6 +45,35 @@ class StabilityLine(NamedTuple):
     cells: tuple[str, ...]
     """r, Dice at p < 0.001, Dice at FWE, peak distance: median and lowest (largest)"""
     farthest: str
+
+
+class Change(NamedTuple):
+    """What leaving out one participant changes in a contrast, and what the package changes."""
+
+    metric: str
+    typical: float
+    """Median over participants"""
+    lowest: float
+    whom: str
+    """Without whom it is lowest"""
+    between: float
+    """Of the two packages; NaN with one"""
+
+    @property
+    def what(self) -> str:
+        """The metric in a sentence."""
+        return METRICS[self.metric]
+
+    @property
+    def standing(self) -> str:
+        """Where the packages stand among the participants.
+
+        >>> [Change("r", 0.9, 0.7, "", between).standing for between in (0.95, 0.8, 0.5)]
+        ['less', 'between', 'more']
+        """
+        return (
+            "less" if self.between >= self.typical else "between" if self.between >= self.lowest else "more"
+        )
 
 
 @dataclass(frozen=True)
@@ -65,24 +104,38 @@ class GroupStability:
     @property
     def sentence(self) -> str:
         """What the verdict says; empty where nothing is known."""
-        known = [name for name in self.contrasts if math.isfinite(_of_one(self, name)[0])]
-        if not known:
+        changes = [change for name in self.contrasts if (change := self.change(name)) is not None]
+        if not changes:
             return ""
-        if len(known) > 1 and len(self.backends) > 1:
-            return _of_many(self, known)
-        name = known[0]
-        typical, lowest, whom = _of_one(self, name)
-        text = (
-            f"Without one participant, the voxels at p < 0.001 overlap with those of everybody with a Dice of "
-            f"{typical:.2f} (median; lowest {lowest:.2f}{f', without {whom}' if whom else ''})"
+        compared = [change for change in changes if math.isfinite(change.between)]
+        if len(changes) > 1 and compared:
+            return _of_many(compared)
+        first = (compared or changes)[0]
+        whom = f", without {first.whom}" if first.whom else ""
+        text = f"{WITHOUT}{first.what} {first.typical:.2f} (median; lowest {first.lowest:.2f}{whom})"
+        if not compared:
+            return f"{text}."
+        return f"{text}; those of the two packages at {first.between:.2f}: {WORDS[first.standing]}."
+
+    def change(self, contrast: str) -> "Change | None":
+        """What leaving out one changes in a contrast, in the package that changes less; None if unknown.
+
+        The package that changes less sets the scale, so that a difference between packages is not made light
+        of by the other.
+        """
+        own = [row for b in self.backends if (row := self._row(contrast, LEFT_OUT, b)) is not None]
+        metric = "dice_p001" if all(_is_judged(row) for row in own) else "r"
+        known = [row for row in own if math.isfinite(_number(row, f"{metric}_median"))]
+        if not known:
+            return None
+        least = max(known, key=lambda row: _number(row, f"{metric}_median"))
+        return Change(
+            metric,
+            _number(least, f"{metric}_median"),
+            _number(least, f"{metric}_lowest"),
+            str(least["farthest"] or ""),
+            _number(self._row(contrast, EVERYBODY, BOTH), f"{metric}_median"),
         )
-        between = self._row(name, EVERYBODY, BOTH)
-        if between is None:
-            return f"{text}."
-        dice = _number(between, "dice_p001_median")
-        if not math.isfinite(dice):
-            return f"{text}."
-        return f"{text}; those of the two packages with {dice:.2f}: {WORDS[standing(dice, typical, lowest)]}."
 
     @property
     def lines(self) -> tuple[StabilityLine, ...]:
@@ -111,58 +164,21 @@ class GroupStability:
         return figure(self)
 
 
-WORDS: Mapping[str, str] = {
-    "less": "the choice of package changes no more than leaving out a typical participant does",
-    "between": "the choice of package changes more than a typical participant, but less than the most "
-    "influential one",
-    "more": "the choice of package changes more than leaving out any one participant does",
-}
+def _is_judged(row: Row) -> bool:
+    """Whether voxels pass in all resamples, or nearly, so that their overlap says something."""
+    return _number(row, "n_dice_p001") >= JUDGED * _number(row, "n")
 
 
-def standing(dice: float, typical: float, lowest: float) -> str:
-    """Where the overlap of two packages stands among those without one participant.
-
-    >>> standing(0.95, 0.9, 0.7), standing(0.8, 0.9, 0.7), standing(0.5, 0.9, 0.7)
-    ('less', 'between', 'more')
-    """
-    return "less" if dice >= typical else "between" if dice >= lowest else "more"
-
-
-def _of_one(found: GroupStability, contrast: str) -> tuple[float, float, str]:
-    """Median and lowest Dice without one participant, in the package that changes less; whom it is without.
-
-    The package that changes less sets the scale, so that a difference between packages is not made light
-    of by the other.
-    """
-    own = [row for b in found.backends if (row := found._row(contrast, LEFT_OUT, b)) is not None]
-    known = [row for row in own if math.isfinite(_number(row, "dice_p001_median"))]
-    if not known:
-        return math.nan, math.nan, ""
-    least = max(known, key=lambda row: _number(row, "dice_p001_median"))
-    whom = str(least["farthest"] or "")
-    return _number(least, "dice_p001_median"), _number(least, "dice_p001_lowest"), whom
-
-
-def _of_many(found: GroupStability, contrasts: Sequence[str]) -> str:
+def _of_many(changes: Sequence[Change]) -> str:
     """The sentence on several contrasts: in how many the package changes how much."""
-    counts = dict.fromkeys(WORDS, 0)
-    medians = []
-    for name in contrasts:
-        typical, lowest, _ = _of_one(found, name)
-        between = found._row(name, EVERYBODY, BOTH)
-        dice = _number(between, "dice_p001_median") if between else math.nan
-        if math.isfinite(dice):
-            counts[standing(dice, typical, lowest)] += 1
-            medians.append(typical)
-    if not medians:
-        return ""
-    n = len(medians)
+    n, counts = len(changes), dict.fromkeys(WORDS, 0)
+    for change in changes:
+        counts[change.standing] += 1
     parts = [f"in {counts[key]} of {n} contrasts {text}" for key, text in WORDS.items() if counts[key]]
-    middle = sorted(medians)[n // 2]
-    return (
-        f"Without one participant, the voxels at p < 0.001 overlap with those of everybody with a Dice of "
-        f"{middle:.2f} (median); {'; '.join(parts)}."
-    )
+    metric = max(METRICS, key=lambda key: sum(change.metric == key for change in changes))
+    medians = sorted(change.typical for change in changes if change.metric == metric)
+    middle = medians[len(medians) // 2]
+    return f"{WITHOUT}{METRICS[metric]} {middle:.2f} (median); {'; '.join(parts)}."
 
 
 def _number(row: Row | None, key: str) -> float:
@@ -181,8 +197,12 @@ def _pair(row: Row, name: str, end: str) -> str:
 
 
 def figure(found: GroupStability) -> str:
-    """Draw, for each contrast, each package's Dice without one participant and drawn anew, and the packages'."""
-    drawn = [name for name in found.contrasts if math.isfinite(_of_one(found, name)[0])][:MOST_DRAWN]
+    """Draw each contrast's Dice without one participant and drawn anew, and that of the packages."""
+    drawn = [
+        name
+        for name in found.contrasts
+        if (change := found.change(name)) is not None and change.metric == "dice_p001"
+    ][:MOST_DRAWN]
     if not drawn:
         return ""
     y, body = float(HEAD), []
@@ -214,8 +234,8 @@ def _bars(found: GroupStability, name: str, backend: str, y: float) -> str:
         if row is None or not math.isfinite(ends["median"]):
             continue
         words = (
-            f"{name}, {packages.title(backend)}, {RESAMPLINGS[resampling]}: median Dice {ends['median']:.2f}, "
-            f"{ends['lowest']:.2f} to {ends['highest']:.2f}"
+            f"{name}, {packages.title(backend)}, {RESAMPLINGS[resampling]}: "
+            f"median Dice {ends['median']:.2f}, {ends['lowest']:.2f} to {ends['highest']:.2f}"
         )
         parts.append(
             f'<g stroke="{colour}" stroke-opacity="{opacity}"><title>{escape(words)}</title>'

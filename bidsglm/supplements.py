@@ -29,8 +29,7 @@ from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.failures import Failure, failure_of
-from bidsglm.outputs.names import write_json
-from bidsglm.outputs.summary_reading import read_summary
+from bidsglm.outputs.summary_reading import read_summary, write_summary
 from bidsglm.unit.summary import summary_path
 
 ERROR = "error"
@@ -87,7 +86,7 @@ def add_supplements(
     entries = _without_old_errors(earlier, wanted)
     missing = [s for s in wanted if not _stands(s, entries.get(s.name, {}), settings)]
     if entries != earlier:
-        write_json(path, {**summary, "supplements": entries})
+        write_summary(path, {**summary, "supplements": entries})
     failures = []
     for supplement in missing:
         finished = FinishedUnit(settings, unit, model, {**summary, "supplements": entries})
@@ -95,7 +94,7 @@ def add_supplements(
         failures += [failure] if failure else []
         stale = set(entries.get(supplement.name, {}).get("files", ())) - set(entry["files"])
         entries = {**entries, supplement.name: entry}
-        write_json(path, {**summary, "supplements": entries})
+        write_summary(path, {**summary, "supplements": entries})
         remove_own(settings.output_dir, f"sub-{unit.participant}", stale)
     return Added(entries != earlier or bool(missing), tuple(failures))
 

@@ -11,8 +11,7 @@ from bidsglm.errors import BidsglmError
 from bidsglm.group.map_files import Fitted, GroupWriter, group_label, mask_name
 from bidsglm.messages import LOG
 from bidsglm.outputs.confinement import remove_own
-from bidsglm.outputs.names import write_json
-from bidsglm.outputs.summary_reading import read_group_summary
+from bidsglm.outputs.summary_reading import read_group_summary, write_summary
 from bidsglm.packages import PACKAGES
 
 EQUAL_METHODS = "reimplemented; errors independent, of one variance in all groups"
@@ -129,7 +128,7 @@ def finish(writer: GroupWriter, told: Told) -> None:
     kept = stale if told.errors else []
     for note in told.notes:
         LOG.warning("%s: %s", writer.name, note)
-    write_json(
+    write_summary(
         path,
         {
             "name": writer.name,

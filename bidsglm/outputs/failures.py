@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from bidsglm.errors import EXIT_FAILED, BidsglmError, foreseen, one_line
 from bidsglm.messages import LOG, log_traceback
-from bidsglm.outputs.names import write_json
 from bidsglm.outputs.summaries import earlier_summary
+from bidsglm.outputs.summary_reading import write_summary
 
 
 class Failure(NamedTuple):
@@ -32,6 +32,6 @@ def record_failure(path: Path, failure: Failure) -> None:
     """Note a failure beside whatever an earlier run left; results already there stay."""
     try:
         told = {"status": "failed", "errors": [failure.message], "exit_code": failure.exit_code}
-        write_json(path, {**earlier_summary(path), **told})
+        write_summary(path, {**earlier_summary(path), **told})
     except BidsglmError as error:
         LOG.error("%s", error)

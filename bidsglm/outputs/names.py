@@ -77,31 +77,39 @@ Open `sub-*.html` for a participant and `group.html` for the data set; `bidsglm.
 """
 
 
-def json_text(content: Mapping[str, Any]) -> str:
+def json_text(content: Mapping[str, Any], infinite: Mapping[float, str] | None = None) -> str:
     """Text of a JSON file.
 
-    >>> print(json_text({"a": float("nan")}), end="")
+    Parameters
+    ----------
+    content
+        Its object.
+    infinite
+        How infinity is spelled, which JSON has no number for; None for null, as for NaN.
+
+    >>> print(json_text({"a": float("nan"), "b": float("inf")}, {math.inf: "inf"}), end="")
     {
-      "a": null
+      "a": null,
+      "b": "inf"
     }
     """
-    return json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_plain(content, infinite or {}), indent=2, ensure_ascii=False) + "\n"
 
 
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity; null stands for both.
+def _plain(value: Any, infinite: Mapping[float, str]) -> Any:
+    """What JSON can hold of a value.
 
-    >>> _without_nan({"a": [1.0, float("nan")]})
+    >>> _plain({"a": [1.0, float("nan")]}, {})
     {'a': [1.0, None]}
     """
     if isinstance(value, Mapping):
-        return {str(k): _without_nan(v) for k, v in value.items()}
+        return {str(k): _plain(v, infinite) for k, v in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return [_without_nan(v) for v in value]
+        return [_plain(v, infinite) for v in value]
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
-        return None
+        return infinite.get(value)
     return str(value) if isinstance(value, Path) else value
 
 

@@ -1,9 +1,10 @@
 """The form of a finished unit's summary, as far as later runs and the group level rely on it."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 Label = Annotated[str, Field(pattern=r"^[0-9A-Za-z+]+$", max_length=255)]
 """As BIDS has them in file names."""
@@ -12,8 +13,16 @@ GroupLabel = Annotated[
 ]
 """A label, and entities of the group level behind it or in its place"""
 Text = Annotated[str, Field(max_length=100_000)]
-Number = float | None
-"""null where there is none, or it is infinite"""
+INFINITE = {math.inf: "inf", -math.inf: "-inf"}
+"""As summaries spell what JSON has no number for"""
+
+
+def _as_number(value: object) -> object:
+    return next((number for number, text in INFINITE.items() if value == text), value)
+
+
+Number = Annotated[float | None, BeforeValidator(_as_number)]
+"""null where there is none"""
 
 
 class Form(BaseModel):
@@ -28,6 +37,55 @@ class ContrastForm(Form):
     name: Text
     label: Label
     test: Literal["t", "F"]
+    thresholds: dict[Label, dict[Label, Number]] = {}
+
+
+class FindingForm(BaseModel):
+    """Something that the user should know of a design or of data; the fields are those of `Finding`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    severity: Literal["serious", "warning", "note"]
+    code: Text
+    title: Text
+    text: Text
+    remedy: Text
+    columns: list[Text]
+    backends: list[Text]
+    runs: list[Text]
+    size: Number
+
+
+class RegressorForm(Form):
+    """A regressor among the others of its design."""
+
+    regressor: Text
+    kind: Text
+    vif: Number
+    vif_with_constant_and_drifts: Number
+    removed_by_filter: Number
+
+
+class TestedForm(Form):
+    """A contrast of one design."""
+
+    contrast: Text
+    contrast_name: Text
+    estimable: int
+    efficiency: Number
+
+
+class DiagnosisForm(Form):
+    """The diagnosis of a run's design by one package."""
+
+    run: Text
+    backend: Label
+    rank: int
+    n_columns: int
+    condition_number: Number
+    regressors: list[RegressorForm]
+    contrasts: list[TestedForm]
+    correlations: list[dict[Text, Text | Number]]
 
 
 class SupplementForm(Form):
@@ -62,6 +120,8 @@ class SummaryForm(Form):
     configuration: ConfigurationForm | None = None
     effect_units: dict[Text, Text] = {}
     attribution: dict[str, Any] = {}
+    findings: list[FindingForm] = []
+    diagnosis: list[DiagnosisForm] = []
     supplements: dict[Text, SupplementForm] = {}
     runs: list[dict[str, Any]] = []
     errors: list[Text] = []
@@ -109,19 +169,37 @@ class GroupForm(Form):
     contrasts: list[GroupContrastForm] = []
 
 
+def typed(content: Mapping[str, Any], form: type[BaseModel]) -> dict[str, Any]:
+    """An object of JSON with the types of its form.
+
+    Raises
+    ------
+    ValueError
+        Saying what is missing or of another kind.
+
+    >>> contrast = {"label": "go", "name": "go", "test": "t", "thresholds": {"spm": {"fwe05": "inf"}}}
+    >>> typed(contrast, ContrastForm)["thresholds"]
+    {'spm': {'fwe05': inf}}
+    """
+    try:
+        return form.model_validate(content).model_dump(by_alias=True, exclude_unset=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        if first["type"] == "missing":
+            raise ValueError(f"has no {place!r}") from error
+        raise ValueError(f"{place} is {str(first['input'])[:40]!r}") from error
+
+
 def summary_fault(summary: Mapping[str, Any]) -> str:
     """What is not as it should be in the summary of a finished unit; empty where all is well.
 
     >>> summary_fault({"participant": "01", "entities": {}, "prefix": "sub-01", "folder": "sub-01/func",
     ...                "backends": ["spm"], "contrasts": 5})
-    'contrasts is 5'
+    "contrasts is '5'"
     """
     try:
-        SummaryForm.model_validate(summary)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
-        if first["type"] == "missing":
-            return f"has no {place!r}"
-        return f"{place} is {str(first['input'])[:40]}"
+        typed(summary, SummaryForm)
+    except ValueError as error:
+        return str(error)
     return ""

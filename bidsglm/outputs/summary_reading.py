@@ -1,17 +1,20 @@
-"""Reads summaries from disk: only those of the form that we write, and of the place where they stand."""
+"""Writes summaries, and reads those of the form that we write and of the place where they stand."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.confinement import is_own_name
-from bidsglm.outputs.names import read_json
-from bidsglm.outputs.summary_form import GroupForm, PartForm, summary_fault
+from bidsglm.outputs.names import json_text, read_json, write_text
+from bidsglm.outputs.summary_form import INFINITE, GroupForm, PartForm, SummaryForm, typed
 
 SUMMARY = "_desc-bidsglm_summary.json"
+
+
+def write_summary(path: Path, content: Mapping[str, Any]) -> None:
+    """Write the summary of a unit or of a group's maps; the readers below give back what it says."""
+    write_text(path, json_text(content, INFINITE))
 
 
 def read_group_summary(path: Path) -> dict[str, Any]:
@@ -22,14 +25,15 @@ def read_group_summary(path: Path) -> dict[str, Any]:
     ReadWriteError
         When it is not one.
     """
-    content = read_json(path)
-    fault = _fault(content, GroupForm)
-    strange = [] if fault else [n for n in content.get("files", []) if not is_own_name(n, "group")]
-    if fault or strange:
+    try:
+        content = typed(read_json(path), GroupForm)
+        for name in content.get("files", []):
+            if not is_own_name(name, "group"):
+                raise ValueError(f"files has {name[:80]!r}")
+    except ValueError as error:
         raise ReadWriteError(
-            f"{path}: is not as bidsglm writes it ({fault or repr(strange[0])[:80]}); remove it and run "
-            "the group level again"
-        )
+            f"{path}: is not as bidsglm writes it ({error}); remove it and run the group level again"
+        ) from error
     return content
 
 
@@ -42,22 +46,16 @@ def read_summary(path: Path) -> dict[str, Any]:
         When it is none, or that of another place.
     """
     content = read_json(path)
-    finished = content.get("status") == "finished"
-    fault = (summary_fault(content) if finished else _fault(content, PartForm)) or misplaced(content, path)
-    if fault:
-        raise ReadWriteError(
-            f"{path}: is not as bidsglm writes it ({fault}); run the participant again (--overwrite)"
-        )
-    return content
-
-
-def _fault(content: Mapping[str, Any], form: type[BaseModel]) -> str:
-    """What is not of its kind; empty where all is well."""
+    form = SummaryForm if content.get("status") == "finished" else PartForm
     try:
-        form.model_validate(content)
-    except ValidationError as error:
-        return ".".join(map(str, error.errors(include_url=False)[0]["loc"])) + " is of another kind"
-    return ""
+        content = typed(content, form)
+        if fault := misplaced(content, path):
+            raise ValueError(fault)
+    except ValueError as error:
+        raise ReadWriteError(
+            f"{path}: is not as bidsglm writes it ({error}); run the participant again (--overwrite)"
+        ) from error
+    return content
 
 
 def misplaced(content: Mapping[str, Any], path: Path) -> str:

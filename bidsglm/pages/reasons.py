@@ -55,16 +55,14 @@ def reach(summary: Summary) -> Reach | None:
 
 
 def findings(summary: Summary) -> tuple[Finding, ...]:
-    """What there is to say about the designs."""
+    """What there is to say about the designs and the data."""
     return tuple(map(_finding, summary.get("findings", ())))
 
 
 def _finding(found: Summary) -> Finding:
-    columns, backends, runs = (tuple(found[key]) for key in ("columns", "backends", "runs"))
-    severity, code, title, text, remedy = (
-        found[key] for key in ("severity", "code", "title", "text", "remedy")
-    )
-    return Finding(severity, code, title, text, remedy, columns, backends, runs, found["size"])
+    """A finding as it was before it was written: JSON has lists for tuples."""
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    return Finding(**fields)
 
 
 def diagnoses(summary: Summary) -> tuple[DiagnosisReport, ...]:
@@ -87,14 +85,17 @@ def _inflation(parts: Sequence[Summary]) -> float:
     return max((value for value in values if not np.isnan(value)), default=0.0)
 
 
-def _known(value: object) -> float:
+def _known(value: Any) -> Any:
     """A number of a summary; NaN for null."""
-    return float(value) if isinstance(value, int | float | str) else float("nan")
+    return np.nan if value is None else value
 
 
 def _diagnosis(run: str, parts: Sequence[Summary], drawn: bool) -> DiagnosisReport:
     def tables(kind: str) -> dict[str, list[dict[str, Any]]]:
-        return {part["backend"]: [_row(row) for row in part[kind]] for part in parts}
+        return {
+            part["backend"]: [{key: _known(value) for key, value in row.items()} for row in part[kind]]
+            for part in parts
+        }
 
     regressors, correlations = tables("regressors"), tables("correlations")
     figures: tuple[Figure, ...] = ()
@@ -110,15 +111,5 @@ def _diagnosis(run: str, parts: Sequence[Summary], drawn: bool) -> DiagnosisRepo
 
 
 def _facts(part: Summary) -> dict[str, float]:
-    """Rank, columns and condition number, which is infinite without full rank."""
-    condition = np.inf if part["rank"] < part["n_columns"] else _known(part["condition_number"])
-    return {"rank": part["rank"], "n_columns": part["n_columns"], "condition_number": condition}
-
-
-def _row(row: Summary) -> dict[str, Any]:
-    """A row with numbers; JSON has no infinity, and null in a column that is not empty stands for it."""
-    texts = ("regressor", "kind", "contrast", "contrast_name")
-    found = {key: value if key in texts else _known(value) for key, value in row.items()}
-    if row.get("removed_by_filter") is not None:
-        return {key: np.inf if row[key] is None else value for key, value in found.items()}
-    return found
+    """Rank, columns and condition number."""
+    return {key: _known(part[key]) for key in ("rank", "n_columns", "condition_number")}

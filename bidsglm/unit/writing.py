@@ -20,6 +20,7 @@ from bidsglm.outputs.names import (
     write_json,
 )
 from bidsglm.outputs.summaries import all_files, earlier_summary
+from bidsglm.outputs.summary_reading import write_summary
 from bidsglm.outputs.writes import together
 from bidsglm.unit.comparison import write_agreement, write_attribution, write_diagnosis, write_differences
 from bidsglm.unit.files import (
@@ -132,7 +133,7 @@ def check_alone(path: Path, digest: str) -> None:
     """
     found = earlier_summary(path)
     if found.get("digest") != digest:
-        write_json(path, {**found, "status": "unfinished", "digest": ""})
+        write_summary(path, {**found, "status": "unfinished", "digest": ""})
         raise ReadWriteError(
             f"{path.parent}: another run with other settings wrote the same results at the same time; "
             "let it end, then run again"
@@ -173,9 +174,9 @@ def write_unit(
     with together() as batch:
         reasons = _write_results(writer, explanation)
         earlier = all_files(earlier_summary(path)) | set(writer.files)
-        write_json(path, _unfinished(writer.unit, digest, earlier))
+        write_summary(path, _unfinished(writer.unit, digest, earlier))
         confirm()
         batch.commit(first=path)
     check_alone(path, digest)
-    write_json(path, {**unit_summary(fitted, stamp), **reasons, "files": writer.files})
+    write_summary(path, {**unit_summary(fitted, stamp), **reasons, "files": writer.files})
     remove_own(output_dir, f"sub-{writer.unit.participant}", earlier - set(writer.files))

@@ -1,7 +1,13 @@
 """What a page says of why, from summaries and tables on disk."""
 
-import numpy as np
+from dataclasses import asdict
 
+import numpy as np
+import pytest
+
+from bidsglm.diagnosis.advice import Finding
+from bidsglm.errors import ReadWriteError
+from bidsglm.outputs.summary_reading import read_summary, write_summary
 from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns
 
 
@@ -30,16 +36,32 @@ def test_only_the_run_with_the_largest_inflation_is_drawn():
     assert [bool(run.figures) for run in found] == [False, True, False]
 
 
-def test_null_stands_for_infinity_where_the_regressor_is_not_empty():
-    (found,) = diagnoses({"diagnosis": [part("run-1", None)]})
+def test_infinite_inflation_and_condition_come_back_from_the_summary(tmp_path):
+    lost = {**part("run-1", np.inf), "rank": 2, "condition_number": np.inf}
+    lost["regressors"][0]["vif"] = np.nan
+    place = {"participant": "01", "entities": {}, "prefix": "sub-01_task-x", "folder": "sub-01/func"}
+    content = {**place, "status": "finished", "backends": ["spm"], "contrasts": [], "diagnosis": [lost]}
+    path = tmp_path / "sub-01/func/sub-01_task-x_desc-bidsglm_summary.json"
+    write_summary(path, content)
+    assert '"condition_number": "inf"' in path.read_text()
+    (found,) = diagnoses(read_summary(path))
+    assert found.facts["spm"]["condition_number"] == np.inf
     assert found.regressors["spm"][0]["vif_with_constant_and_drifts"] == np.inf
+    assert np.isnan(found.regressors["spm"][0]["vif"])
     assert found.regressor_lines()[0][2][1] == "∞"
 
 
-def test_design_without_full_rank_has_an_infinite_condition_number():
-    lost = {**part("run-1", 2.0), "rank": 2, "condition_number": None}
-    (found,) = diagnoses({"diagnosis": [lost]})
-    assert found.facts["spm"]["condition_number"] == np.inf
+def test_findings_come_back_as_they_were_and_others_are_refused(tmp_path):
+    finding = Finding("warning", "x", "title", "text", "remedy", ("a",), ("spm",), ("run-1",), np.inf)
+    place = {"participant": "01", "entities": {}, "prefix": "sub-01_task-x", "folder": "sub-01/func"}
+    content = {**place, "status": "finished", "backends": ["spm"], "contrasts": []}
+    path = tmp_path / "sub-01/func/sub-01_task-x_desc-bidsglm_summary.json"
+    write_summary(path, {**content, "findings": [asdict(finding)]})
+    assert findings(read_summary(path)) == (finding,)
+    for change, said in (({"severity": "awful"}, "severity"), ({"text": 5}, "text"), ({"more": 1}, "more")):
+        write_summary(path, {**content, "findings": [{**asdict(finding), **change}]})
+        with pytest.raises(ReadWriteError, match=rf"findings\.0\.{said} is "):
+            read_summary(path)
 
 
 def test_unit_without_attribution_has_no_breakdowns(tmp_path):

@@ -48,6 +48,8 @@ class Package(NamedTuple):
     """Whether the high-pass filter is projected out, and so no column of the design"""
     random_fields: bool
     """Whether its inference rests on the smoothness of the residuals"""
+    edges_touch: bool
+    """Whether voxels that share an edge only are of one cluster"""
     own_mask: Literal["threshold", "epi"]
     """Without mask files: what exceeds a share of the global in every scan, or nilearn's of mean images"""
     language: str
@@ -56,6 +58,8 @@ class Package(NamedTuple):
     """What runs the script"""
     analyses: tuple[NoiseAnalysis, ...]
     """What a calibration compares: ordinary least squares first, then with serial correlations"""
+    fitted: str
+    """How a sentence says that a model was fitted by it"""
     reference: str
     """What tells a reader which program is meant, with its publication"""
 
@@ -78,6 +82,7 @@ PACKAGES: dict[str, Package] = {
             unit="% of grand mean",
             projects_filter=True,
             random_fields=True,
+            edges_touch=True,
             own_mask="threshold",
             language="matlab",
             runs_in="SPM12, in MATLAB or Octave",
@@ -86,6 +91,7 @@ PACKAGES: dict[str, Package] = {
                 NoiseAnalysis("spm-ar1", "SPM AR(1)", "AR(1)", "#c8553d", "-", "^"),
                 NoiseAnalysis("spm-fast", "SPM FAST", "FAST", "#6d2112", "--", "D"),
             ),
+            fitted="as SPM12 does",
             reference="a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python",
         ),
         Package(
@@ -100,6 +106,7 @@ PACKAGES: dict[str, Package] = {
             unit="% of voxel mean",
             projects_filter=False,
             random_fields=False,
+            edges_touch=False,
             own_mask="epi",
             language="python",
             runs_in="nilearn, in Python",
@@ -107,6 +114,7 @@ PACKAGES: dict[str, Package] = {
                 NoiseAnalysis("ols", "least squares", "ols", NEUTRAL, ":", "o"),
                 NoiseAnalysis("nilearn-ar1", "nilearn AR(1)", "ar1", "#1f7a8c", "-", "s"),
             ),
+            fitted="with nilearn",
             reference="nilearn (Abraham et al., 2014)",
         ),
     )

@@ -79,6 +79,12 @@ class Backend(Protocol):
         """Name the unit of the effect maps."""
         ...
 
+    def one_percent(
+        self, series: Sequence[TimeSeries], means: Sequence[Floats], model: ModelSpecification
+    ) -> list[Floats]:
+        """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run."""
+        ...
+
     def software(self) -> dict[str, str]:
         """Name the package and its version, as sidecars give them."""
         ...

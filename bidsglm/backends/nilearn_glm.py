@@ -60,6 +60,7 @@ __all__ = [
     "inference",
     "mask_from",
     "methods_text",
+    "one_percent",
     "second_level",
     "settings_in_words",
     "software",
@@ -485,3 +486,27 @@ def inference(
     volume : the grid of the columns
     """
     return infer(maps, estimate.mask, volume)
+
+
+def one_percent(
+    series: Sequence[TimeSeries], means: Sequence[Floats], model: ModelSpecification
+) -> list[Floats]:
+    """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run.
+
+    Parameters
+    ----------
+    series : does not matter to nilearn
+    means : (n_voxels,) of all runs
+    model : with nilearn's scaling
+
+    Examples
+    --------
+    >>> one_percent([], [np.array([200.0])], ModelSpecification("m", ()))
+    [array([1.])]
+    """
+    scaling = model.nilearn.signal_scaling
+    if scaling is False:
+        return [mean / 100 for mean in means]
+    if scaling == 0:
+        return [mean / np.maximum(mean, 1) for mean in means]
+    return [mean / max(float(mean.mean()), 1.0) for mean in means]

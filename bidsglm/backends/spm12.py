@@ -44,6 +44,7 @@ __all__ = [
     "inference",
     "mask_from",
     "methods_text",
+    "one_percent",
     "second_level",
     "settings_in_words",
     "software",
@@ -388,3 +389,21 @@ def standardised_residuals(
         np.divide(residuals, deviation[part], out=images[:, part])
         filled = part.stop
     return images
+
+
+def one_percent(
+    series: Sequence[TimeSeries], means: Sequence[Floats], model: ModelSpecification
+) -> list[Floats]:
+    """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run.
+
+    Parameters
+    ----------
+    series
+        Of all runs, for their globals.
+    means
+        (n_voxels,) of all runs
+    model
+        With SPM's scaling.
+    """
+    factors = [float(each.mean()) for each in _scale_factors(series, model)]
+    return [mean / 100 * factor for mean, factor in zip(means, factors, strict=True)]

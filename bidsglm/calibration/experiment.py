@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.backends import BACKENDS
-from bidsglm.calibration.responses import height, response, units
+from bidsglm.backends import BACKENDS, backend
+from bidsglm.calibration.responses import height, response
 from bidsglm.errors import DataError
 from bidsglm.model import (
     CONSTANT,
@@ -149,7 +149,7 @@ def experiment(source: Source, columns: NDArray[np.intp], seed: int) -> Experime
         runs.append(_simulated_run(source, r, run, responses))
     expected = {}
     for name in source.designs:
-        of_runs = np.array(units(name, sample, [run.mean for run in runs], source.model))
+        of_runs = np.array(backend(name).one_percent(sample, [run.mean for run in runs], source.model))
         expected[name] = np.full((len(contrasts), columns.size), np.nan)
         for i in used:
             expected[name][i] = of_runs[list(usable[i])].mean(axis=0) / heights[i][name]

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bidsglm.model import ContrastSpecification, DesignMatrix, Floats, ModelSpecification, TimeSeries
-from bidsglm.spm.scaling import scale_factors
+from bidsglm.model import ContrastSpecification, DesignMatrix, Floats
 
 Designs = Mapping[str, Sequence[DesignMatrix]]
 
@@ -64,35 +63,3 @@ def response(
     shapes = [_columns(contrast, made[run]) @ weights / heights[name] for name, made in designs.items()]
     mean = np.mean(shapes, axis=0)
     return np.asarray(mean - mean.mean())
-
-
-def units(
-    backend: str, series: Sequence[TimeSeries], means: Sequence[Floats], model: ModelSpecification
-) -> list[Floats]:
-    """What a change of 1 % of a voxel's mean is in the units of a backend's effects.
-
-    Parameters
-    ----------
-    backend
-        spm or nilearn
-    series
-        Of all runs, for the globals that SPM scales by.
-    means
-        (n_voxels,) of all runs
-    model
-        With the scaling of both.
-
-    Returns
-    -------
-    (n_voxels,) of every run
-    """
-    if backend == "spm":
-        kind = model.spm.global_normalization
-        factors = [float(scale_factors(run.global_means, kind).mean()) for run in series]
-        return [mean / 100 * factor for mean, factor in zip(means, factors, strict=True)]
-    scaling = model.nilearn.signal_scaling
-    if scaling is False:
-        return [mean / 100 for mean in means]
-    if scaling == 0:
-        return [mean / np.maximum(mean, 1) for mean in means]
-    return [mean / max(float(mean.mean()), 1.0) for mean in means]

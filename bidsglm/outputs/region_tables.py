@@ -5,6 +5,7 @@ from dataclasses import replace
 from bidsglm.outputs.group_tables import of_participants
 from bidsglm.outputs.schema import Column, Schema
 from bidsglm.outputs.unit_tables import CONTRAST_NAME
+from bidsglm.packages import DEFAULT_PAIR, REFERENCE, title
 
 REMEDY = "make it again with --atlas"
 _EMPTY = "in a region without such voxels"
@@ -118,12 +119,11 @@ REGION_AGREEMENT = Schema(
             "Whether the one-sample tests of both packages come to the same conclusion",
             missing=_TOO_FEW,
         ),
-        _conclusion("spm", "SPM"),
-        _conclusion("nilearn", "nilearn"),
+        *(_conclusion(name, title(name)) for name in DEFAULT_PAIR),
         _number(
             "z_shift",
-            "How much the choice of package matters: SPM's one-sample t as a standard normal z, minus "
-            "nilearn's. It does not depend on the units of the effects",
+            f"How much the choice of package matters: {title(DEFAULT_PAIR.first)}'s one-sample t as a "
+            f"standard normal z, minus {title(REFERENCE)}'s. It does not depend on the units of the effects",
         ),
         _number("pearson_r", "Pearson correlation over participants; neither offset nor scale counts"),
         _number(
@@ -142,18 +142,17 @@ REGION_AGREEMENT = Schema(
         _number("icc_c1_upper", "Upper 95% confidence limit of ICC(C,1)"),
         _number(
             "bias",
-            "Mean of SPM minus nilearn over participants (Bland & Altman 1986)",
+            f"Mean of {DEFAULT_PAIR.minus} over participants (Bland & Altman 1986)",
             "without participants, and without the package",
         ),
         _number("bias_lower", "Lower 95% confidence limit of the bias (paired t)"),
         _number("bias_upper", "Upper 95% confidence limit of the bias"),
-        _number("bias_t", "Paired t of SPM minus nilearn, n - 1 degrees of freedom"),
+        _number("bias_t", f"Paired t of {DEFAULT_PAIR.minus}, n - 1 degrees of freedom"),
         _number("bias_p", "Its two-sided p"),
-        _number("difference_sd", "Standard deviation (n - 1) over participants of SPM minus nilearn"),
+        _number("difference_sd", f"Standard deviation (n - 1) over participants of {DEFAULT_PAIR.minus}"),
         _number("loa_lower", "Lower 95% limit of agreement: bias - 1.96 SD"),
         _number("loa_upper", "Upper 95% limit of agreement: bias + 1.96 SD"),
-        *_one_sample("spm", "SPM"),
-        *_one_sample("nilearn", "nilearn"),
+        *(column for name in DEFAULT_PAIR for column in _one_sample(name, title(name))),
         CONTRAST_NAME,
     ),
     remedy=REMEDY,

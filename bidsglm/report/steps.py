@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
+from bidsglm.packages import DEFAULT_PAIR
 
 
 class StepText(NamedTuple):
@@ -12,12 +13,17 @@ class StepText(NamedTuple):
 
     title: str
     """As in "comes from the ..."."""
-    nilearn: str
-    """What nilearn does."""
-    spm: str
-    """What SPM does."""
+    reference: str
+    """What the reference package does."""
+    other: str
+    """What the package does that is compared with it."""
     consequence: str
     """What the difference does to maps."""
+
+    @property
+    def does(self) -> Mapping[str, str]:
+        """Package -> what it does."""
+        return dict(zip(DEFAULT_PAIR, (self.other, self.reference), strict=True))
 
 
 STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(

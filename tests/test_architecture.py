@@ -1,6 +1,7 @@
 """The house keeps its laws: imports run downward, and the floors keep apart."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -157,3 +158,109 @@ def test_entry_points_hold_nothing_but_the_call(path: str) -> None:
 def test_no_name_says_nothing() -> None:
     empty = {"utils", "util", "misc", "helpers", "manager", "common"}
     assert [name for name in MODULES if name.rsplit(".", 1)[-1] in empty] == []
+
+
+NAMED = re.compile(r"(?<![a-z])(spm|nilearn|afni|fsl)(?![a-z])", re.IGNORECASE)
+"""As a word, as a part of a column's name, or in a sentence."""
+AT_HOME = {
+    "backends": "the modules of the packages",
+    "export": "scripts in a package's own language",
+    "demo": "a story about two packages",
+    "spm": "its numerics",
+    "afni": "its numerics",
+    "fsl": "its numerics",
+    "attribution": "numerics that reproduce the packages, step by step",
+    "simulation": "its analyses are one package's with one noise model",
+    "agreement": "rows under the columns that the design names",
+    "statsmodel": "keys of the model language; spm is also the name of a response function there",
+    "packages": "the table",
+    "model": "the settings of each package in the model, and the response function spm",
+}
+"""Room or top file -> why packages are spelt in it."""
+RULES = "tells a rule that one package has and the others have not"
+ACCOUNT = "accounts for SPM's units and noise against nilearn's: numbers that no other pair has"
+VARIANCES = "SPM alone has a variance for each group of participants"
+PERMUTED = "permutations are nilearn's, whosever maps they permute"
+MAY = {
+    "dataset/group_variances": VARIANCES,
+    "diagnosis/data_checks": RULES,
+    "diagnosis/event_checks": RULES,
+    "diagnosis/rank_checks": RULES,
+    "diagnosis/setting_checks": RULES,
+    "diagnosis/timing_checks": RULES,
+    "group/contrast_maps": RULES,
+    "group/inference": PERMUTED,
+    "group/map_files": PERMUTED,
+    "group/map_summary": VARIANCES,
+    "options": "help of options that one package has",
+    "outputs/calibration_tables": "describes the names of the analyses",
+    "outputs/group_tables": VARIANCES,
+    "outputs/names": "README and name of the data set that is written",
+    "outputs/region_tables": RULES,
+    "outputs/scale_tables": ACCOUNT,
+    "pages/group_maps": PERMUTED,
+    "pages/group_words": VARIANCES,
+    "pages/scales": ACCOUNT,
+    "report/answers": RULES,
+    "report/figures": RULES,
+    "report/group_verdict": RULES,
+    "report/noise": ACCOUNT,
+    "report/participant_verdict": RULES,
+    "report/recipes": "lines for the model and for the scripts, in each package's own words",
+    "report/steps": RULES,
+    "report/trust": RULES,
+    "report/units": ACCOUNT,
+    "unit/explanation": "gathers what the attribution of this pair needs",
+    "unit/fit": RULES,
+    "unit/kernels": RULES,
+    "unit/scales": ACCOUNT,
+    "report/templates/calibration.html": RULES,
+    "report/templates/participant.html": RULES,
+    "report/templates/parts.html": RULES,
+    "report/templates/story.html": "the demo's story",
+    "report/templates/verdict.html": "shows the lines of report/recipes",
+}
+"""File -> why it spells a package; as few as can be."""
+
+
+def documentation(tree: ast.AST) -> set[int]:
+    """Strings that stand alone: they are read by people only."""
+    bodies = (getattr(node, "body", []) for node in ast.walk(tree))
+    alone = (s.value for body in bodies if isinstance(body, list) for s in body if isinstance(s, ast.Expr))
+    return {id(value) for value in alone if isinstance(value, ast.Constant)}
+
+
+def spelt(path: Path) -> Iterator[str]:
+    """Places of a file where a package is spelt."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        found = [i for i, line in enumerate(text.splitlines(), start=1) if NAMED.search(line)]
+        yield from (f"line {i}" for i in found)
+        return
+    tree = ast.parse(text)
+    ignored = documentation(tree)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or id(node) in ignored:
+            continue
+        if isinstance(node.value, str) and NAMED.search(node.value):
+            yield f"line {node.lineno} {node.value[:40]!r}"
+
+
+def named_files() -> dict[str, list[str]]:
+    files = [*PACKAGE.rglob("*.py"), *(PACKAGE / "report" / "templates").iterdir()]
+    found = {}
+    for path in sorted(files):
+        name = path.relative_to(PACKAGE).as_posix().removesuffix(".py")
+        if name.split("/")[0] not in AT_HOME and (places := list(spelt(path))):
+            found[name] = places
+    return found
+
+
+def test_packages_are_spelt_where_there_is_a_reason_only() -> None:
+    found = {name: places for name, places in named_files().items() if name not in MAY}
+    assert found == {}, "take names and titles from bidsglm.packages, or give the reason in MAY"
+
+
+def test_no_reason_is_left_over() -> None:
+    found = named_files()
+    assert [name for name in MAY if name not in found] == []

@@ -115,8 +115,8 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
     name = name or images.test
     layers = layers_of(images, name)
     of = view(images.either, images.affine, [layer.values for layer in layers[:2]] + [abs(layers[-1].values)])
-    shown = " and ".join(packages.title(name) for name in images.backends)
-    difference = f", below their difference {images.pair.minus} on a scale of its own" * (len(layers) == 3)
+    shown, two = packages.titles(images.backends), len(images.backends) == 2
+    difference = f", below their difference {images.pair.minus} on a scale of its own" * two
     contour = " White lines enclose p < 0.001 uncorrected, one-sided." * (layers[0].contour is not None)
     alt = f"{name} maps of {images.name} from {shown} on {len(of.slices)} axial slices{difference}."
     return Figure(

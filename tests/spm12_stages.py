@@ -91,7 +91,7 @@ def stimulus(case: Case) -> float:
     settings = case.model.spm
     differences = []
     for run, paradigm in enumerate(case.paradigms):
-        timing = regressors.Timing(
+        timing = regressors.Microtime(
             paradigm.repetition_time,
             paradigm.n_scans,
             settings.microtime_resolution,
@@ -294,7 +294,7 @@ def contrast_variance(case: Case) -> float:
 
 
 @lru_cache(maxsize=2)
-def _t(case: Case) -> list[tuple[int, contrasts.TMaps]]:
+def _t(case: Case) -> list[tuple[int, contrasts.TContrastMaps]]:
     return [
         (
             c.number,
@@ -317,7 +317,7 @@ def _inside(values: Floats, case: Case) -> Floats:
 
 
 @lru_cache(maxsize=2)
-def _f(case: Case) -> list[tuple[int, contrasts.FTest, contrasts.FMaps]]:
+def _f(case: Case) -> list[tuple[int, contrasts.FTest, contrasts.FContrastMaps]]:
     model, spread = _fitted(case)
     results = []
     for c in _contrasts(case, is_t=False):
@@ -360,7 +360,7 @@ def estimability(case: Case) -> float:
 
 
 @lru_cache(maxsize=2)
-def _chain(case: Case) -> spm12.Estimate:
+def _chain(case: Case) -> spm12.SpmEstimate:
     designs = [spm12.design(paradigm, case.model) for paradigm in case.paradigms]
     inside = spm12.mask_from(case.series, case.candidates, case.model)
     return spm12.estimate(designs, case.series, inside, case.model)

@@ -264,3 +264,19 @@ def test_packages_are_spelt_where_there_is_a_reason_only() -> None:
 def test_no_reason_is_left_over() -> None:
     found = named_files()
     assert [name for name in MAY if name not in found] == []
+
+
+def is_record(node: ast.ClassDef) -> bool:
+    """Whether a class is a NamedTuple or a dataclass."""
+    bases = {getattr(base, "id", "") for base in node.bases}
+    marks = {getattr(getattr(mark, "func", mark), "id", "") for mark in node.decorator_list}
+    return "NamedTuple" in bases or "dataclass" in marks
+
+
+def test_name_of_a_record_is_used_once() -> None:
+    places: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and is_record(node):
+                places.setdefault(node.name, []).append(module)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

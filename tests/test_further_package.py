@@ -12,8 +12,7 @@ from bidsglm.report.attribution import breakdowns, settings
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import maps_figure, masks_figure
 from bidsglm.report.rendering import environment
-from bidsglm.report.roi_plots import Pair as RegionPair
-from bidsglm.report.roi_plots import dots_svg
+from bidsglm.report.roi_plots import RegionPair, dots_svg
 from bidsglm.unit.methods import paragraphs, setting_rows
 
 from .report.records import volumes

@@ -36,7 +36,7 @@ class Level(NamedTuple):
     to_voxel_percent_upper_quartile: float
 
 
-class Spread(NamedTuple):
+class EffectSpread(NamedTuple):
     """How widely the effects of a contrast spread over the voxels of both masks, and why one is wider."""
 
     sd_spm: float
@@ -96,7 +96,7 @@ def level(raw_means: Floats, factor: float, spm_global: float, n_global_voxels: 
     )
 
 
-def spread(spm: Floats, nilearn: Floats, unit: NilearnUnit) -> Spread:
+def spread(spm: Floats, nilearn: Floats, unit: NilearnUnit) -> EffectSpread:
     """Divide the ratio of two packages' standard deviations into level, brightness and the rest.
 
     Parameters
@@ -120,7 +120,7 @@ def spread(spm: Floats, nilearn: Floats, unit: NilearnUnit) -> Spread:
     """
     converted = spm / unit.voxels
     sd_spm, sd_nilearn, sd_converted = (float(x.std()) for x in (spm, nilearn, converted))
-    return Spread(
+    return EffectSpread(
         sd_spm,
         sd_nilearn,
         _ratio(sd_spm, sd_nilearn),

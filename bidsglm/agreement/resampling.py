@@ -80,7 +80,7 @@ def contrast_model(design: Floats, weights: Floats, scale: Floats | None = None)
     return ContrastModel(space.left, factors(rows.T).left, "F", ones)
 
 
-class Fit(NamedTuple):
+class Refit(NamedTuple):
     """Everybody's fit in some voxels."""
 
     values: Floats
@@ -93,7 +93,7 @@ class Fit(NamedTuple):
     """(n_voxels,)"""
 
 
-def fit(model: ContrastModel, values: NDArray[np.floating]) -> Fit:
+def fit(model: ContrastModel, values: NDArray[np.floating]) -> Refit:
     """Fit everybody.
 
     Parameters
@@ -104,10 +104,10 @@ def fit(model: ContrastModel, values: NDArray[np.floating]) -> Fit:
     scaled = values.astype(np.float64) * model.scale[:, None]
     beta = model.basis.T @ scaled
     residuals = scaled - model.basis @ beta
-    return Fit(scaled, beta, residuals, np.einsum("ij,ij->j", residuals, residuals))
+    return Refit(scaled, beta, residuals, np.einsum("ij,ij->j", residuals, residuals))
 
 
-def everybody(model: ContrastModel, fitted: Fit) -> Floats:
+def everybody(model: ContrastModel, fitted: Refit) -> Floats:
     """Statistic of all participants (n_voxels,).
 
     >>> model = contrast_model(np.ones((3, 1)), np.ones(1))
@@ -121,7 +121,7 @@ def everybody(model: ContrastModel, fitted: Fit) -> Floats:
     return _ratio((tested**2).sum(axis=0) / len(tested), square)
 
 
-def leave_one_out(model: ContrastModel, fitted: Fit) -> Floats:
+def leave_one_out(model: ContrastModel, fitted: Refit) -> Floats:
     """Statistic without each of the participants (n, n_voxels); NaN for one without whom it is not told.
 
     >>> model = contrast_model(np.ones((4, 1)), np.ones(1))
@@ -171,7 +171,7 @@ def draws(model: ContrastModel, weights: Floats) -> Draws:
     return Draws(weights, np.linalg.inv(square), projection, weights.sum(axis=1) - basis.shape[1])
 
 
-def drawn(model: ContrastModel, prepared: Draws, fitted: Fit) -> Floats:
+def drawn(model: ContrastModel, prepared: Draws, fitted: Refit) -> Floats:
     """Statistic of every draw (n_draws, n_voxels).
 
     >>> model = contrast_model(np.ones((4, 1)), np.ones(1))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bidsglm.model import Condition, Floats, Hrf
 from bidsglm.spm.hrf import basis_functions, gamma_density
-from bidsglm.spm.regressors import PAD_BINS, Timing, event_weights, orthogonalise, stimulus_functions
+from bidsglm.spm.regressors import PAD_BINS, Microtime, event_weights, orthogonalise, stimulus_functions
 
 OVERSAMPLING = 50
 """Steps of nilearn's grid in a TR."""
@@ -46,7 +46,7 @@ class Columns(NamedTuple):
 class Clock(NamedTuple):
     """When the scans of a run are, in both packages' terms."""
 
-    timing: Timing
+    timing: Microtime
     """SPM's"""
     slice_time_ref: float
     """nilearn's, as a fraction of the TR"""
@@ -141,10 +141,10 @@ class EventGrid(NamedTuple):
     """(n_bins, n_weights)"""
 
 
-def spm_grid(condition: Condition, timing: Timing) -> EventGrid:
+def spm_grid(condition: Condition, timing: Microtime) -> EventGrid:
     """Events as SPM draws them.
 
-    >>> spm_grid(Condition("go", np.array([1.0]), np.array([0.0])), Timing(2.0, 4)).stimuli.max()
+    >>> spm_grid(Condition("go", np.array([1.0]), np.array([0.0])), Microtime(2.0, 4)).stimuli.max()
     np.float64(8.0)
     """
     times = (np.arange(timing.n_bins) - PAD_BINS) * timing.dt
@@ -154,7 +154,7 @@ def spm_grid(condition: Condition, timing: Timing) -> EventGrid:
 def fine_grid(condition: Condition, clock: Clock) -> EventGrid:
     """Events as nilearn draws them, every weight column like a condition with that modulation.
 
-    >>> grid = fine_grid(Condition("go", np.array([1.0]), np.array([0.5])), Clock(Timing(2.0, 4), 0.0))
+    >>> grid = fine_grid(Condition("go", np.array([1.0]), np.array([0.5])), Clock(Microtime(2.0, 4), 0.0))
     >>> grid.times.size, float(grid.stimuli.sum())
     (801, 13.0)
     """
@@ -237,7 +237,7 @@ def crossed_regressors(
         nilearn's and SPM's: each spm or glover, SPM's spm.
 
     >>> go = Condition("go", np.array([2.0]), np.array([4.0]))
-    >>> mixed = crossed_regressors([go], Clock(Timing(2.0, 12), 7 / 16), (Hrf(), Hrf()))
+    >>> mixed = crossed_regressors([go], Clock(Microtime(2.0, 12), 7 / 16), (Hrf(), Hrf()))
     >>> len(mixed), mixed[Rules(True, True, True)].names
     (8, ('trial_type.go',))
     """

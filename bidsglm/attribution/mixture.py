@@ -12,7 +12,7 @@ import numpy as np
 from bidsglm.attribution.crossing import SHAPES, Clock, Columns, Rules, crossed_regressors
 from bidsglm.attribution.models import RunDesigns
 from bidsglm.model import CONSTANT, DesignMatrix, Floats, Hrf, ModelSpecification, Paradigm
-from bidsglm.spm.regressors import Timing, microtime_onset
+from bidsglm.spm.regressors import Microtime, microtime_onset
 
 REPRODUCED = 1e-8
 """Relative to the largest value of the regressors."""
@@ -83,7 +83,7 @@ def _crossed(paradigm: Paradigm, model: ModelSpecification, slice_time_ref: floa
     # FIR, Fourier and gamma sets of the two packages have no functions in common
     if own.model not in SHAPES or other.model != "spm":
         return {}
-    timing = Timing(
+    timing = Microtime(
         paradigm.repetition_time,
         paradigm.n_scans,
         model.spm.microtime_resolution,

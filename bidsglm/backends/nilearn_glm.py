@@ -49,7 +49,7 @@ from bidsglm.spm.space import decomposition, estimable, independent_rows
 __all__ = [
     "CLUSTERS",
     "NAME",
-    "Estimate",
+    "NilearnEstimate",
     "check",
     "check_designs",
     "contrast",
@@ -95,7 +95,7 @@ class RunFit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Estimate:
+class NilearnEstimate:
     """Fits of all runs."""
 
     mask: Mask
@@ -210,7 +210,7 @@ def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecif
 
 def estimate(
     designs: Sequence[DesignMatrix], series: Sequence[TimeSeries], mask: Mask, model: ModelSpecification
-) -> Estimate:
+) -> NilearnEstimate:
     """Fit every run.
 
     Parameters
@@ -243,7 +243,9 @@ def estimate(
     mean_square[kept] = sum(fit.dispersion * (fit.dof / dof) for fit in fits)
     facts = _noise_facts(designs, fits, model)
     facts["n_voxels_without_residual"] = int(np.count_nonzero(with_data & ~kept))
-    return Estimate(kept, tuple(run.betas for run in runs), mean_square, dof, facts, tuple(designs), fits)
+    return NilearnEstimate(
+        kept, tuple(run.betas for run in runs), mean_square, dof, facts, tuple(designs), fits
+    )
 
 
 class _Voxels(NamedTuple):
@@ -386,7 +388,7 @@ def _coefficient_counts(fit: RunFit) -> dict[str, object]:
     }
 
 
-def usable_runs(estimate: Estimate, contrast: ContrastSpecification) -> tuple[int, ...]:
+def usable_runs(estimate: NilearnEstimate, contrast: ContrastSpecification) -> tuple[int, ...]:
     """Find the runs that have all columns of a contrast and can estimate it, by SPM's test.
 
     Parameters
@@ -405,7 +407,9 @@ def usable_runs(estimate: Estimate, contrast: ContrastSpecification) -> tuple[in
     return tuple(usable)
 
 
-def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
+def contrast(
+    estimate: NilearnEstimate, contrast: ContrastSpecification, runs: tuple[int, ...]
+) -> ContrastMaps:
     """Compute the maps of a contrast, fixed effects over some runs: effects averaged, as nilearn does.
 
     Parameters
@@ -442,7 +446,7 @@ def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[in
 
 
 def _contrast_inputs(
-    estimate: Estimate, run: int, weights: Floats
+    estimate: NilearnEstimate, run: int, weights: Floats
 ) -> tuple[NDArray[np.intp], dict[int, Any], Floats]:
     """Labels, results and weights as nilearn's contrasts want them, cut to the columns that count."""
     from nilearn.glm.model import LikelihoodModelResults
@@ -470,7 +474,7 @@ def _spread(values: Floats, mask: Mask, outside: float) -> Floats:
 
 
 def inference(
-    estimate: Estimate,
+    estimate: NilearnEstimate,
     series: Sequence[TimeSeries],
     maps: Sequence[ContrastMaps],
     volume: Volume,

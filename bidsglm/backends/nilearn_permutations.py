@@ -38,7 +38,7 @@ KINDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class PermutationPlan:
     """How to permute."""
 
     n: int
@@ -53,7 +53,7 @@ class Plan:
     def batches(self) -> tuple[tuple[int, int], ...]:
         """Seed and size of each batch: the first has the seed itself.
 
-        >>> Plan(120, 7).batches[0], [size for _, size in Plan(220, 7).batches]
+        >>> PermutationPlan(120, 7).batches[0], [size for _, size in PermutationPlan(220, 7).batches]
         ((7, 100), [100, 100, 20])
         """
         sizes = [BATCH] * (self.n // BATCH) + ([self.n % BATCH] if self.n % BATCH else [])
@@ -129,7 +129,7 @@ def permuted(
     design: GroupDesign,
     weights: Floats,
     where: tuple[Mask, Volume],
-    plan: Plan,
+    plan: PermutationPlan,
     advance: Callable[[], None] = lambda: None,
 ) -> Permuted:
     """Familywise p of each voxel from the largest t, cluster mass and TFCE of every permutation.
@@ -223,7 +223,7 @@ def _call(values: NDArray[Any], test: _Test, grid: Any, batch: tuple[int, int]) 
 
 
 def _results(
-    values: NDArray[Any], test: _Test, grid: Any, plan: Plan, n_procs: int
+    values: NDArray[Any], test: _Test, grid: Any, plan: PermutationPlan, n_procs: int
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Results of the batches as they come."""
     batches = plan.batches
@@ -275,7 +275,9 @@ def _p_of(observed: Mapping[str, Floats], null: Mapping[str, Floats], two_sided:
     return {kind: p[kind] for kind in KINDS if kind in p}
 
 
-def _merged_parts(images: Images, test: _Test, mask: Mask, plan: Plan, advance: Callable[[], None]) -> _Sum:
+def _merged_parts(
+    images: Images, test: _Test, mask: Mask, plan: PermutationPlan, advance: Callable[[], None]
+) -> _Sum:
     """The p of t with the voxels in parts: the permutations are the same in each, the largest t is of all."""
     t: list[Floats] = []
     largest = np.full(plan.n, -np.inf)

@@ -36,7 +36,7 @@ class Inference(NamedTuple):
     contrasts: tuple[ContrastInference, ...]
 
 
-class Tail(NamedTuple):
+class TestedTail(NamedTuple):
     """One end of a statistic's distribution."""
 
     name: Literal["upper", "lower"]
@@ -46,16 +46,16 @@ class Tail(NamedTuple):
     """Of the error that it may make"""
 
 
-def tails(test: str, two_sided: bool) -> tuple[Tail, ...]:
+def tails(test: str, two_sided: bool) -> tuple[TestedTail, ...]:
     """Return the tails of a statistic; F has one.
 
     >>> [tail.name for tail in tails("t", False)], tails("F", True)[0].share
     (['upper', 'lower'], 1.0)
     """
     if test == "F":
-        return (Tail("upper", 1, 1.0),)
+        return (TestedTail("upper", 1, 1.0),)
     share = 0.5 if two_sided else 1.0
-    return Tail("upper", 1, share), Tail("lower", -1, share)
+    return TestedTail("upper", 1, share), TestedTail("lower", -1, share)
 
 
 class Corrected(NamedTuple):
@@ -71,7 +71,7 @@ class Corrected(NamedTuple):
     """Tail -> (n_voxels,)"""
 
     @classmethod
-    def of(cls, inference: str, rule: str, found: Mapping[Tail, tuple[Floats, Mask]]) -> "Corrected":
+    def of(cls, inference: str, rule: str, found: Mapping[TestedTail, tuple[Floats, Mask]]) -> "Corrected":
         """Make one of each tail's values and voxels."""
         return cls(
             inference,

@@ -33,7 +33,7 @@ from bidsglm.spm.whitening import Whitening, normalised, whitening
 __all__ = [
     "CLUSTERS",
     "NAME",
-    "Estimate",
+    "SpmEstimate",
     "check",
     "check_designs",
     "contrast",
@@ -61,7 +61,7 @@ Columns = slice | NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class SpmEstimate:
     """A fitted model: all runs of a unit together, as sessions of one SPM design."""
 
     mask: Mask
@@ -162,7 +162,7 @@ def _scaled(series: TimeSeries, factors: Floats, columns: Columns) -> Floats:
 
 def estimate(
     designs: Sequence[DesignMatrix], series: Sequence[TimeSeries], mask: Mask, model: ModelSpecification
-) -> Estimate:
+) -> SpmEstimate:
     """Fit all runs as one SPM model.
 
     Raises
@@ -207,7 +207,7 @@ def estimate(
         **noise,
     }
     names = tuple(d.names for d in designs)
-    return Estimate(fitted, betas, mean_square, dispersion.dof, facts, names, joint, dispersion)
+    return SpmEstimate(fitted, betas, mean_square, dispersion.dof, facts, names, joint, dispersion)
 
 
 def _error_covariances(
@@ -286,7 +286,7 @@ def _joint(designs: Sequence[DesignMatrix], roots: Sequence[Whitening | None]) -
     return estimation.joint_model([d.matrix for d in designs], [d.high_pass_basis for d in designs], roots)
 
 
-def usable_runs(estimate: Estimate, contrast: ContrastSpecification) -> tuple[int, ...]:
+def usable_runs(estimate: SpmEstimate, contrast: ContrastSpecification) -> tuple[int, ...]:
     """Find the runs that have all regressors of a contrast and in which SPM would accept it."""
     return tuple(
         run
@@ -297,7 +297,9 @@ def usable_runs(estimate: Estimate, contrast: ContrastSpecification) -> tuple[in
     )
 
 
-def _placed(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> tuple[Floats, ...]:
+def _placed(
+    estimate: SpmEstimate, contrast: ContrastSpecification, runs: tuple[int, ...]
+) -> tuple[Floats, ...]:
     """Weights (n_regressors, n_rows) of every run, averaged over some of them."""
     weights = np.atleast_2d(contrast.weights)
     weights = weights[weights.any(axis=1)]
@@ -309,7 +311,7 @@ def _placed(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int
     )
 
 
-def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
+def contrast(estimate: SpmEstimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
     """Compute the maps of a contrast, the mean over some runs.
 
     Effect, t and F hold the float32 numbers of SPM's images.
@@ -330,7 +332,7 @@ def contrast(estimate: Estimate, contrast: ContrastSpecification, runs: tuple[in
 
 
 def inference(
-    estimate: Estimate,
+    estimate: SpmEstimate,
     series: Sequence[TimeSeries],
     maps: Sequence[ContrastMaps],
     volume: Volume,
@@ -356,7 +358,7 @@ def inference(
 
 
 def standardised_residuals(
-    estimate: Estimate, series: Sequence[TimeSeries], model: ModelSpecification, scans: NDArray[np.intp]
+    estimate: SpmEstimate, series: Sequence[TimeSeries], model: ModelSpecification, scans: NDArray[np.intp]
 ) -> Floats:
     """Residual images over their root mean square, from which SPM estimates smoothness.
 

@@ -71,7 +71,7 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     DataError
         The basis set or the filter makes no sense at this repetition time.
     """
-    timing = regressors.Timing(
+    timing = regressors.Microtime(
         paradigm.repetition_time,
         paradigm.n_scans,
         model.spm.microtime_resolution,

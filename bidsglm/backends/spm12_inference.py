@@ -43,7 +43,7 @@ from bidsglm.spm.group_variance import NoSignificantVoxelError
 from bidsglm.spm.random_field import Field, SearchVolume
 from bidsglm.spm.second_level import (
     GroupEstimate,
-    GroupMaps,
+    SecondLevelMaps,
     group_contrast,
     group_estimate,
     standardised_residuals,
@@ -278,7 +278,7 @@ def _group_fit(
     }
 
 
-def _group_maps(contrast: ContrastSpecification, found: GroupMaps, mask: Mask) -> ContrastMaps:
+def _group_maps(contrast: ContrastSpecification, found: SecondLevelMaps, mask: Mask) -> ContrastMaps:
     effect = None if found.effect is None else found.effect.astype(np.float64)
     tested = significance(found.stat.astype(np.float64), mask, found.dof)
     return ContrastMaps(contrast, (), effect, found.variance, *tested, found.dof)

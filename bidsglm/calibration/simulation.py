@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from bidsglm.calibration.experiment import Experiment
-from bidsglm.calibration.trial import Request, trial
+from bidsglm.calibration.trial import TrialRequest, trial
 from bidsglm.process.workers import hand_over, worker_pool
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import SimulationOutcome, Simulations
@@ -12,14 +12,17 @@ BATCH = 4
 """Data sets that a process is handed at once, with one copy of the experiment."""
 
 
-def requests(n_datasets: int, noises: Sequence[str]) -> list[Request]:
+def requests(n_datasets: int, noises: Sequence[str]) -> list[TrialRequest]:
     """Data sets of some noise models, without signal and with it.
 
     >>> requests(1, ["white"])
-    [Request(noise='white', signal=False, number=0), Request(noise='white', signal=True, number=0)]
+    [TrialRequest(noise='white', signal=False, number=0), TrialRequest(noise='white', signal=True, number=0)]
     """
     return [
-        Request(noise, signal, i) for noise in noises for signal in (False, True) for i in range(n_datasets)
+        TrialRequest(noise, signal, i)
+        for noise in noises
+        for signal in (False, True)
+        for i in range(n_datasets)
     ]
 
 
@@ -46,21 +49,23 @@ def simulations(
         Called after each data set.
     """
     wanted = requests(n_datasets, noises)
-    outcomes: dict[Request, SimulationOutcome] = {}
+    outcomes: dict[TrialRequest, SimulationOutcome] = {}
     for request, outcome in zip(wanted, _outcomes(experiment, wanted, n_procs), strict=True):
         outcomes[request] = outcome
         advance()
     return [
         Simulations(
             noise,
-            [outcomes[Request(noise, False, i)] for i in range(n_datasets)],
-            [outcomes[Request(noise, True, i)] for i in range(n_datasets)],
+            [outcomes[TrialRequest(noise, False, i)] for i in range(n_datasets)],
+            [outcomes[TrialRequest(noise, True, i)] for i in range(n_datasets)],
         )
         for noise in noises
     ]
 
 
-def _outcomes(experiment: Experiment, wanted: Sequence[Request], n_procs: int) -> Iterator[SimulationOutcome]:
+def _outcomes(
+    experiment: Experiment, wanted: Sequence[TrialRequest], n_procs: int
+) -> Iterator[SimulationOutcome]:
     """Outcomes in the order of the requests."""
     if n_procs == 1:
         yield from (trial(experiment, request) for request in wanted)
@@ -75,5 +80,5 @@ def _outcomes(experiment: Experiment, wanted: Sequence[Request], n_procs: int) -
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _batch(experiment: Experiment, batch: Sequence[Request]) -> list[SimulationOutcome]:
+def _batch(experiment: Experiment, batch: Sequence[TrialRequest]) -> list[SimulationOutcome]:
     return [trial(experiment, request) for request in batch]

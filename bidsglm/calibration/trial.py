@@ -18,7 +18,7 @@ ACTIVE_SHARE = 0.2
 """Of the voxels of a data set with signal, all contrasts and effect sizes together."""
 
 
-class Request(NamedTuple):
+class TrialRequest(NamedTuple):
     """Which data set."""
 
     noise: str
@@ -35,7 +35,7 @@ class DataSet(NamedTuple):
     """For each contrast the voxels of each level: all of them without signal, else those of each size"""
 
 
-def data_set(experiment: Experiment, request: Request) -> DataSet:
+def data_set(experiment: Experiment, request: TrialRequest) -> DataSet:
     """Simulate a data set; the same request always gives the same one.
 
     Parameters
@@ -73,7 +73,7 @@ def _active(experiment: Experiment, rng: np.random.Generator) -> tuple[tuple[NDA
     return tuple(tuple(next(order) for _ in EFFECT_SIZES) if is_t else none for is_t in tested)
 
 
-def trial(experiment: Experiment, request: Request) -> SimulationOutcome:
+def trial(experiment: Experiment, request: TrialRequest) -> SimulationOutcome:
     """Simulate a data set and analyse it in every way.
 
     Parameters

@@ -21,7 +21,7 @@ AS_MEASURED = frozenset(
 Value = str | int | float
 
 
-class Column(NamedTuple):
+class PeopleColumn(NamedTuple):
     """A variable over participants."""
 
     values: Mapping[str, Value]
@@ -37,7 +37,7 @@ class Column(NamedTuple):
         return any(isinstance(value, str) for value in self.values.values())
 
 
-def group_columns(model: GroupModel, people: Participants, labels: Sequence[str]) -> dict[str, Column]:
+def group_columns(model: GroupModel, people: Participants, labels: Sequence[str]) -> dict[str, PeopleColumn]:
     """Columns of participants.tsv and of the instructions, by name.
 
     Parameters
@@ -64,7 +64,7 @@ def group_columns(model: GroupModel, people: Participants, labels: Sequence[str]
     ({'01': 0.0, '02': 1.0}, 'sex')
     """
     columns = {
-        name: Column({k: cells[k] for k in labels} if is_row_variable(name) else _typed(cells, labels))
+        name: PeopleColumn({k: cells[k] for k in labels} if is_row_variable(name) else _typed(cells, labels))
         for name, cells in people.cells.items()
     }
     if not model.instructions or not labels:
@@ -90,10 +90,10 @@ def _typed(cells: Mapping[str, str], labels: Sequence[str]) -> dict[str, Value]:
 
 def _applied(
     instruction: Mapping[str, object],
-    columns: Mapping[str, Column],
+    columns: Mapping[str, PeopleColumn],
     people: Participants,
     labels: Sequence[str],
-) -> dict[str, Column]:
+) -> dict[str, PeopleColumn]:
     """Columns after one instruction."""
     inputs = instruction.get("Input")
     names = [str(name) for name in (inputs if isinstance(inputs, list) else [inputs])]
@@ -113,16 +113,16 @@ def _applied(
             made[name] = before
         else:
             factor = next((n for n in names if factored and name.startswith(n)), marked)
-            made[name] = Column(values, measured, factor)
+            made[name] = PeopleColumn(values, measured, factor)
     return made
 
 
-def _all_marks(columns: Sequence[Column]) -> bool:
+def _all_marks(columns: Sequence[PeopleColumn]) -> bool:
     return bool(columns) and all(column.factor for column in columns)
 
 
 def _transformed(
-    instruction: Mapping[str, object], columns: Mapping[str, Column], people: Participants
+    instruction: Mapping[str, object], columns: Mapping[str, PeopleColumn], people: Participants
 ) -> dict[str, dict[str, Value]]:
     """Values of all columns after pybids has carried out one instruction."""
     from bids.variables import BIDSVariableCollection
@@ -144,7 +144,7 @@ def _transformed(
     return {name: _values(variable) for name, variable in collection.variables.items()}
 
 
-def _variable(name: str, column: Column) -> Any:
+def _variable(name: str, column: PeopleColumn) -> Any:
     import pandas as pd
     from bids.variables import SimpleVariable
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.group_columns import Column, group_columns
+from bidsglm.dataset.group_columns import PeopleColumn, group_columns
 from bidsglm.dataset.group_faults import alone, collinear, constant_column, groups_of_one, unknown
-from bidsglm.dataset.group_rows import Observations, Row, observations
+from bidsglm.dataset.group_rows import GroupObservations, Row, observations
 from bidsglm.dataset.group_variances import variance_model
 from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.dataset.tsv import number
@@ -134,7 +134,7 @@ def _contrast_columns(name: str, rows: Sequence[Row], contrasts: Sequence[str]) 
     }
 
 
-def _left_out(model: GroupModel, seen: Observations) -> dict[str, str]:
+def _left_out(model: GroupModel, seen: GroupObservations) -> dict[str, str]:
     """Participants in none of the groups of an X without a mean, or without a value after transformations."""
     columns = group_columns(model, seen.people, seen.labels)
     used = _used(model, columns)
@@ -157,20 +157,22 @@ def _left_out(model: GroupModel, seen: Observations) -> dict[str, str]:
     return left_out
 
 
-def _used(model: GroupModel, columns: Mapping[str, Column]) -> tuple[str, ...]:
+def _used(model: GroupModel, columns: Mapping[str, PeopleColumn]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for x in model.x for name in matching(x, columns)))
 
 
-def _implied(model: GroupModel, columns: Mapping[str, Column], people: Participants) -> dict[str, Column]:
+def _implied(
+    model: GroupModel, columns: Mapping[str, PeopleColumn], people: Participants
+) -> dict[str, PeopleColumn]:
     """Levels that X names as column.level without a Factor instruction."""
-    found: dict[str, Column] = {}
+    found: dict[str, PeopleColumn] = {}
     for x in model.x:
         if not matching(x, columns):
             found |= _levels(x, columns, people)
     return found
 
 
-def _levels(x: str, columns: Mapping[str, Column], people: Participants) -> dict[str, Column]:
+def _levels(x: str, columns: Mapping[str, PeopleColumn], people: Participants) -> dict[str, PeopleColumn]:
     """Marks of the levels of a column that a name or glob of X means."""
     column = next((name for name in columns if x.startswith(f"{name}.")), "")
     if not column:
@@ -180,14 +182,14 @@ def _levels(x: str, columns: Mapping[str, Column], people: Participants) -> dict
         people.levels(column, tuple(values))
     names = [f"{column}.{level}" for level in sorted({str(value) for value in values.values()})]
     return {
-        name: Column(
+        name: PeopleColumn(
             {who: float(f"{column}.{value}" == name) for who, value in values.items()}, False, column
         )
         for name in matching(x, names)
     }
 
 
-def _add(name: str, made: _Made, columns: Mapping[str, Column], seen: Observations) -> None:
+def _add(name: str, made: _Made, columns: Mapping[str, PeopleColumn], seen: GroupObservations) -> None:
     """Add what a name or glob of X means to the columns of the design."""
     found = {n: columns[n] for n in matching(name, columns)} or _levels(name, columns, seen.people)
     if not found:
@@ -207,7 +209,7 @@ def _add(name: str, made: _Made, columns: Mapping[str, Column], seen: Observatio
             made.faults.extend(constant_column(own, np.array(values, dtype=np.float64), seen.people))
 
 
-def _add_marks(marks: Mapping[str, Floats], made: _Made, factor: str, seen: Observations) -> None:
+def _add_marks(marks: Mapping[str, Floats], made: _Made, factor: str, seen: GroupObservations) -> None:
     """Add columns of ones for the participants of groups."""
     made.columns.update(marks)
     if is_row_variable(factor):
@@ -218,7 +220,7 @@ def _add_marks(marks: Mapping[str, Floats], made: _Made, factor: str, seen: Obse
         made.faults.extend(seen.people.slips(factor, seen.labels))
 
 
-def _covariate(name: str, column: Column, numbers: Floats, people: Participants) -> Floats:
+def _covariate(name: str, column: PeopleColumn, numbers: Floats, people: Participants) -> Floats:
     """Its values, less their mean where a transformation has not made them."""
     if np.abs(numbers).max(initial=0) > LARGEST_COVARIATE:
         raise DataError(

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bidsglm.dataset.group_columns import Column
-from bidsglm.dataset.group_rows import Observations, Row
+from bidsglm.dataset.group_columns import PeopleColumn
+from bidsglm.dataset.group_rows import GroupObservations, Row
 from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.errors import DataError
 from bidsglm.model import Floats
@@ -26,7 +26,7 @@ def constant_column(name: str, numbers: Floats, people: Participants) -> Iterato
         )
 
 
-def groups_of_one(groups: Mapping[str, Floats], seen: Observations) -> Iterator[str]:
+def groups_of_one(groups: Mapping[str, Floats], seen: GroupObservations) -> Iterator[str]:
     """Groups of one participant."""
     for name, marks in groups.items():
         members = {row.participant for row, mark in zip(seen.rows, marks, strict=True) if mark}
@@ -86,7 +86,7 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def unknown(name: str, columns: Mapping[str, Column], people: Participants) -> DataError:
+def unknown(name: str, columns: Mapping[str, PeopleColumn], people: Participants) -> DataError:
     """A name of X that means nothing."""
     factors = {column.factor for column in columns.values()} - {""}
     names = list(columns)
@@ -111,7 +111,7 @@ def unknown(name: str, columns: Mapping[str, Column], people: Participants) -> D
     )
 
 
-def _no_such_rows(name: str, columns: Mapping[str, Column]) -> str:
+def _no_such_rows(name: str, columns: Mapping[str, PeopleColumn]) -> str:
     """Why a session or contrast that X names is not among the maps."""
     variable = name.partition(".")[0]
     if variable in columns:

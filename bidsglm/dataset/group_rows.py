@@ -22,7 +22,7 @@ class Row(NamedTuple):
     """Label, where sessions are"""
 
 
-class Observations(NamedTuple):
+class GroupObservations(NamedTuple):
     """The rows of a model with their table."""
 
     rows: tuple[Row, ...]
@@ -40,7 +40,7 @@ class Observations(NamedTuple):
         """Whose a key is."""
         return self.rows[self.keys.index(key)].participant
 
-    def without(self, participants: Mapping[str, str]) -> "Observations":
+    def without(self, participants: Mapping[str, str]) -> "GroupObservations":
         """The rows of the others."""
         kept = [i for i, row in enumerate(self.rows) if row.participant not in participants]
         return self._replace(rows=tuple(self.rows[i] for i in kept), keys=tuple(self.keys[i] for i in kept))
@@ -57,7 +57,7 @@ def row_variables(model: GroupModel) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(name) for name in (*model.x, *named) if is_row_variable(str(name))))
 
 
-def observations(model: GroupModel, people: Participants, rows: Sequence[Row]) -> Observations:
+def observations(model: GroupModel, people: Participants, rows: Sequence[Row]) -> GroupObservations:
     """Rows with the cells of their participants, and of their own where the model names them.
 
     Examples
@@ -72,7 +72,7 @@ def observations(model: GroupModel, people: Participants, rows: Sequence[Row]) -
     ({'01, pre': 'pre', '01, post': 'post'}, '20')
     """
     if not row_variables(model):
-        return Observations(tuple(rows), tuple(row.participant for row in rows), people)
+        return GroupObservations(tuple(rows), tuple(row.participant for row in rows), people)
     keys = tuple(", ".join(filter(None, (row.participant, row.session, row.contrast))) for row in rows)
     table = list(zip(keys, rows, strict=True))
     cells = {
@@ -84,4 +84,4 @@ def observations(model: GroupModel, people: Participants, rows: Sequence[Row]) -
         if all(getattr(row, name) for row in rows):
             cells[name] = {key: str(getattr(row, name)) for key, row in table}
     lines = {key: people.lines[row.participant] for key, row in table if row.participant in people.lines}
-    return Observations(tuple(rows), keys, Participants(people.path, cells, people.left_out, lines))
+    return GroupObservations(tuple(rows), keys, Participants(people.path, cells, people.left_out, lines))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.dataset.masks import MaskLoss, common_grid, own_masks, read_mask
+from bidsglm.dataset.masks import VoxelsLost, common_grid, own_masks, read_mask
 from bidsglm.dataset.nifti import Header, fortran_positions, map_bytes, read_header, read_map, volumes
 from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother, nilearn_precision
 from bidsglm.dataset.voxels import VoxelCounter, VoxelFacts
@@ -37,7 +37,7 @@ class Data(NamedTuple):
     notes: tuple[str, ...]
     facts: tuple[VoxelFacts, ...] = ()
     """Of each run, before smoothing"""
-    masks: tuple[MaskLoss, ...] = ()
+    masks: tuple[VoxelsLost, ...] = ()
     """What arrived of each mask file"""
 
 

@@ -13,7 +13,7 @@ from bids.modeling.transformations import munge
 from bids.utils import listify
 
 from bidsglm.statsmodel.limits import MOST_VARIABLES
-from bidsglm.statsmodel.queries import Comparison, Condition, Name, Operand, parsed_query
+from bidsglm.statsmodel.queries import Condition, Name, Operand, QueryComparison, parsed_query
 
 ENTITIES = ("task", "run", "session", "subject")
 """What Split may be by, beside variables."""
@@ -104,7 +104,7 @@ def kept_rows(condition: Condition, columns: Mapping[str, Any]) -> Any:
     >>> kept_rows(parsed_query("rt > 0.5 or side in ['left']"), columns).tolist()
     [True, True, True]
     """
-    if isinstance(condition, Comparison):
+    if isinstance(condition, QueryComparison):
         return _compared(condition, columns)
     parts = [kept_rows(part, columns) for part in condition.parts]
     if condition.word == "not":
@@ -112,7 +112,7 @@ def kept_rows(condition: Condition, columns: Mapping[str, Any]) -> Any:
     return (np.logical_and if condition.word == "and" else np.logical_or).reduce(parts)
 
 
-def _compared(comparison: Comparison, columns: Mapping[str, Any]) -> Any:
+def _compared(comparison: QueryComparison, columns: Mapping[str, Any]) -> Any:
     left, right = (_values(side, columns) for side in (comparison.left, comparison.right))
     relation = comparison.relation
     if relation in ("in", "not in"):

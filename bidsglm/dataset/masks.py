@@ -68,7 +68,7 @@ def is_same_grid(a: Grid, b: Grid) -> bool:
     return bool(np.max(np.abs((a.affine - b.affine) @ corners)) < SAME_GRID)
 
 
-class MaskLoss(NamedTuple):
+class VoxelsLost(NamedTuple):
     """What of a mask file arrives in the analysis."""
 
     path: Path
@@ -83,7 +83,7 @@ class ExplicitMask(NamedTuple):
 
     voxels: Mask | None
     """(x, y, z), or None if no run has a mask file"""
-    losses: tuple[MaskLoss, ...]
+    losses: tuple[VoxelsLost, ...]
     """Of each file"""
 
 
@@ -113,13 +113,13 @@ def read_mask(runs: Sequence[Run]) -> ExplicitMask:
         if not masks[-1].any():
             raise DataError(f"{path}: the mask holds no voxel of {runs[0].bold.name}; make the mask anew")
         own = _volume(inside, header.affine)
-        losses.append(MaskLoss(path, _volume(masks[-1], grid.affine) / own, False))
+        losses.append(VoxelsLost(path, _volume(masks[-1], grid.affine) / own, False))
     mask = np.logical_and.reduce(masks)
     if not mask.any():
         names = ", ".join(path.name for path in paths[1:])
         raise DataError(f"{paths[0]}: has no voxel in common with {names}; check the masks of these runs")
     n_common = np.count_nonzero(mask)
-    common = [MaskLoss(p, n_common / np.count_nonzero(m), True) for p, m in zip(paths, masks, strict=True)]
+    common = [VoxelsLost(p, n_common / np.count_nonzero(m), True) for p, m in zip(paths, masks, strict=True)]
     return ExplicitMask(np.asarray(mask), (*losses, *common))
 
 

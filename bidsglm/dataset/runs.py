@@ -40,7 +40,7 @@ class Files(NamedTuple):
     sources: Mapping[str, str]
 
 
-class Header(NamedTuple):
+class RunHeader(NamedTuple):
     """What the NIfTI header of a bold file says."""
 
     shape: tuple[int, ...]
@@ -52,7 +52,7 @@ class Header(NamedTuple):
     """s; when the series begins (NIfTI's toffset)"""
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path) -> RunHeader:
     """Read the header of a preprocessed run.
 
     Raises
@@ -75,7 +75,7 @@ def read_header(path: Path) -> Header:
     except KeyError:
         unit = "unknown"
     seconds = header_repetition_time(float(header.get_zooms()[3]), unit)
-    return Header(image.shape, image.affine, seconds, _offset(header, unit))
+    return RunHeader(image.shape, image.affine, seconds, _offset(header, unit))
 
 
 def _offset(header: Any, unit: str) -> float:
@@ -98,7 +98,7 @@ def header_repetition_time(step: float, unit: str) -> float | None:
     return round(seconds, 6) if plausible else None
 
 
-def read_run(files: Files, raw: Index) -> tuple[Run, Header]:
+def read_run(files: Files, raw: Index) -> tuple[Run, RunHeader]:
     """Complete a run by its header and metadata.
 
     Raises
@@ -130,7 +130,7 @@ def read_run(files: Files, raw: Index) -> tuple[Run, Header]:
     return run, header
 
 
-def check_alike(runs: list[tuple[Run, Header]]) -> None:
+def check_alike(runs: list[tuple[Run, RunHeader]]) -> None:
     """Refuse runs that cannot be fitted together.
 
     Raises
@@ -156,7 +156,7 @@ def check_alike(runs: list[tuple[Run, Header]]) -> None:
 
 
 def _repetition_time(
-    files: Files, raw: Index, metadata: Mapping[str, Any], header: Header
+    files: Files, raw: Index, metadata: Mapping[str, Any], header: RunHeader
 ) -> tuple[float, tuple[str, ...]]:
     path = files.bold
     stated = metadata.get("RepetitionTime")

@@ -22,7 +22,7 @@ from bidsglm.dataset.runs import (
     LONGEST_REPETITION_TIME,
     SAME_REPETITION_TIME,
     SHORTEST_REPETITION_TIME,
-    Header,
+    RunHeader,
     read_header,
 )
 from bidsglm.dataset.selection import VOLUMES
@@ -44,7 +44,7 @@ class RawSeries(NamedTuple):
     metadata: Mapping[str, Any]
 
 
-def compared_with_raw(run: Run, header: Header, raw: Index, settings: Settings) -> Run:
+def compared_with_raw(run: Run, header: RunHeader, raw: Index, settings: Settings) -> Run:
     """Check a run against its raw series, and note how many volumes were cut at its start.
 
     Parameters
@@ -97,7 +97,7 @@ def _is_source(raw: Mapping[str, str], preprocessed: Mapping[str, str]) -> bool:
     return own.keys() == wanted.keys() and all(same_label(k, own[k], wanted[k]) for k in wanted)
 
 
-class Difference(NamedTuple):
+class LengthDifference(NamedTuple):
     """What differs between the series."""
 
     text: str
@@ -107,25 +107,27 @@ class Difference(NamedTuple):
     fatal: bool = True
 
 
-def _differences(run: Run, header: Header, raw: RawSeries, settings: Settings) -> Iterator[Difference]:
+def _differences(
+    run: Run, header: RunHeader, raw: RawSeries, settings: Settings
+) -> Iterator[LengthDifference]:
     yield from _other_length(run, raw, settings)
     yield from _other_repetition_time(run, raw)
     yield from _other_start(run, header, raw, settings)
 
 
-def _other_length(run: Run, raw: RawSeries, settings: Settings) -> Iterator[Difference]:
+def _other_length(run: Run, raw: RawSeries, settings: Settings) -> Iterator[LengthDifference]:
     if raw.path is None or raw.n_scans is None:
         return
     missing, dropped = raw.n_scans - run.n_scans, settings.drop_first
     counts = f"has {run.n_scans} volumes, the raw series {raw.path.name} has {raw.n_scans}"
     if missing < 0:
-        yield Difference(
+        yield LengthDifference(
             counts, "", "a series cannot grow: see whether it was made from that file", fatal=False
         )
     elif missing == dropped:
         return
     elif dropped:
-        yield Difference(
+        yield LengthDifference(
             f"{counts}, which is not {dropped} more (--drop-first {dropped})",
             f"give the number of volumes that were cut at the start"
             f"{'' if dropped > missing else ', and --allow-trimmed if others were cut elsewhere'}; runs that"
@@ -134,7 +136,7 @@ def _other_length(run: Run, raw: RawSeries, settings: Settings) -> Iterator[Diff
         )
     else:
         late = missing * run.repetition_time
-        yield Difference(
+        yield LengthDifference(
             f"{counts}: onsets in events.tsv count from the first raw volume, and would be {late:g} s late if"
             f" the {missing} volumes were cut at the start",
             f"give --drop-first {missing} if they were (onsets are then moved), or --allow-trimmed if they"
@@ -143,7 +145,7 @@ def _other_length(run: Run, raw: RawSeries, settings: Settings) -> Iterator[Diff
         )
 
 
-def _other_repetition_time(run: Run, raw: RawSeries) -> Iterator[Difference]:
+def _other_repetition_time(run: Run, raw: RawSeries) -> Iterator[LengthDifference]:
     stated = raw.metadata.get("RepetitionTime")
     if (
         not isinstance(stated, int | float)
@@ -156,9 +158,11 @@ def _other_repetition_time(run: Run, raw: RawSeries) -> Iterator[Difference]:
     if raw.n_scans is not None:
         lasts, whole = run.n_scans * run.repetition_time, raw.n_scans * stated
         if abs(lasts - whole) <= max(stated, run.repetition_time):
-            yield Difference(f"{text}; both last {whole:g} s", "", "it was resampled in time", fatal=False)
+            yield LengthDifference(
+                f"{text}; both last {whole:g} s", "", "it was resampled in time", fatal=False
+            )
             return
-    yield Difference(
+    yield LengthDifference(
         text,
         "onsets in seconds fit one of them only: correct the RepetitionTime (s) in the JSON file that is"
         " wrong, or give --allow-trimmed if the preprocessed series was given another one on purpose",
@@ -166,13 +170,15 @@ def _other_repetition_time(run: Run, raw: RawSeries) -> Iterator[Difference]:
     )
 
 
-def _other_start(run: Run, header: Header, raw: RawSeries, settings: Settings) -> Iterator[Difference]:
+def _other_start(
+    run: Run, header: RunHeader, raw: RawSeries, settings: Settings
+) -> Iterator[LengthDifference]:
     """A start that the header or the JSON file tells, where the number of volumes does not."""
     if raw.n_scans is not None and raw.n_scans != run.n_scans:
         return
     later = header.offset - raw.offset if raw.n_scans is not None else 0.0
     if later >= run.repetition_time and not settings.drop_first:
-        yield Difference(
+        yield LengthDifference(
             f"begins {later:g} s later than the raw series by its header",
             "",
             f"if {round(later / run.repetition_time)} volumes were cut at the start, onsets are late by as"

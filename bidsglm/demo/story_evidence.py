@@ -18,7 +18,7 @@ from bidsglm.report.drawing import Figure
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import ContrastImages, maps_figure
 from bidsglm.report.story import StoryContrast, StoryModel, StoryReport
-from bidsglm.report.story_figures import Panel, story_figure
+from bidsglm.report.story_figures import StoryPanel, story_figure
 
 TITLES = {
     "asposted": "movement + rest, nilearn unfiltered",
@@ -30,7 +30,7 @@ TITLES = {
 MOVEMENT, DIFFERENCE = "movement", "movement - rest"
 
 
-class Fitted(NamedTuple):
+class FittedStory(NamedTuple):
     """A model's results."""
 
     model: StoryModel
@@ -87,7 +87,7 @@ def story(root: Path, participant: str) -> StoryReport:
     )
 
 
-def _fitted(root: Path, name: str, participant: str, truth: Floats) -> Fitted:
+def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedStory:
     folder = root / results_folder(name)
     (summary,) = unit_summaries(folder, participant)
     files = UnitFiles(folder, summary)
@@ -111,7 +111,7 @@ def _fitted(root: Path, name: str, participant: str, truth: Floats) -> Fitted:
         findings=findings(summary),
         figures={"effect": maps_figure(images[MOVEMENT], "effect"), **drawn},
     )
-    return Fitted(model, files, images)
+    return FittedStory(model, files, images)
 
 
 def _filters(summary: Mapping[str, Any]) -> dict[str, str]:
@@ -159,7 +159,7 @@ def _picture(images: Mapping[str, Mapping[str, ContrastImages]], truth: Floats, 
     """Effects of movement in the first and in the last model, and the truth."""
     first, last = images["asposted"][MOVEMENT], images["movementonly"][MOVEMENT]
     panels = [
-        Panel([(f"{when}\n{packages.title(b)}", shown.maps["effect"][b]) for b in ("nilearn", "spm")])
+        StoryPanel([(f"{when}\n{packages.title(b)}", shown.maps["effect"][b]) for b in ("nilearn", "spm")])
         for when, shown in (("before", first), ("after", last))
     ]
-    return story_figure([*panels, Panel([("truth", truth)])], inside, last.background, last.affine)
+    return story_figure([*panels, StoryPanel([("truth", truth)])], inside, last.background, last.affine)

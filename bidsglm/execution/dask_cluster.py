@@ -15,7 +15,7 @@ from bidsglm.dataset.roots import derivative_roots
 from bidsglm.errors import ClusterError, UsageError
 from bidsglm.execution.child import Request
 from bidsglm.execution.dask_security import security, warn_if_open
-from bidsglm.execution.dask_worker import MEMORY, Admission, Answer, admit, fit_on_worker, versions
+from bidsglm.execution.dask_worker import MEMORY, Admission, WorkerAnswer, admit, fit_on_worker, versions
 from bidsglm.execution.memory import Need, refused, size
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
@@ -130,7 +130,7 @@ class _Crew:
         reasons = {}
         for worker in new:
             answer = answers.get(worker)
-            self.memory[worker] = answer.memory if isinstance(answer, Answer) else 0
+            self.memory[worker] = answer.memory if isinstance(answer, WorkerAnswer) else 0
             if not self.memory[worker]:
                 reasons[worker] = _reason(answer)
         if reasons and not any(self.memory.values()):
@@ -154,7 +154,7 @@ def _reason(answer: object) -> str:
     >>> _reason(ModuleNotFoundError("No module named 'bidsglm'"))
     'has no bidsglm: install the same version on all workers'
     """
-    if isinstance(answer, Answer):
+    if isinstance(answer, WorkerAnswer):
         return answer.reason
     if isinstance(answer, ImportError) and "bidsglm" in str(answer):
         return "has no bidsglm: install the same version on all workers"

@@ -35,7 +35,7 @@ class Admission(NamedTuple):
     """Most memory that participants may take on it at once (bytes); None for what the worker has"""
 
 
-class Answer(NamedTuple):
+class WorkerAnswer(NamedTuple):
     """A worker's answer."""
 
     memory: int
@@ -75,7 +75,7 @@ def reason_against(wanted: Admission) -> str:
     return ""
 
 
-async def admit(wanted: Admission, dask_worker: Any = None) -> Answer:
+async def admit(wanted: Admission, dask_worker: Any = None) -> WorkerAnswer:
     """Check a worker and tell its scheduler how much memory it has for participants.
 
     Parameters
@@ -89,11 +89,11 @@ async def admit(wanted: Admission, dask_worker: Any = None) -> Answer:
 
     reason = reason_against(wanted)
     if reason:
-        return Answer(0, reason)
+        return WorkerAnswer(0, reason)
     memory = int(dask_worker.memory_manager.memory_limit or MEMORY_LIMIT)
     memory = min(memory, wanted.mem or memory)
     await dask_worker.set_resources(**{MEMORY: memory})
-    return Answer(memory, "")
+    return WorkerAnswer(memory, "")
 
 
 def fit_on_worker(request: Request) -> Outcome:

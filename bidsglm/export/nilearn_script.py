@@ -30,7 +30,7 @@ SCALING = {
 }
 
 
-class Source(NamedTuple):
+class ScriptSource(NamedTuple):
     """A table of a run, as the script finds it."""
 
     place: str
@@ -79,15 +79,15 @@ def _run(
     prepared = exported.prepared
     run, paradigm = prepared.unit.runs[index], prepared.paradigms[index]
     if plain and run.events is not None:
-        events = Source(ROOT, exported.root.below(run.events))
+        events = ScriptSource(ROOT, exported.root.below(run.events))
     else:
-        events = Source(HERE, exported.beside(index, "events.tsv"))
+        events = ScriptSource(HERE, exported.beside(index, "events.tsv"))
         frame_times = design_arguments(paradigm, prepared.model)["frame_times"]
         files[events.name] = events_table(paradigm.conditions, names, frame_times)
     if run.confounds is not None and confounds_suffice(run.confounds, paradigm):
-        confounds = Source(ROOT, exported.root.below(run.confounds))
+        confounds = ScriptSource(ROOT, exported.root.below(run.confounds))
     else:
-        confounds = Source(HERE, exported.beside(index, "confounds.tsv"))
+        confounds = ScriptSource(HERE, exported.beside(index, "confounds.tsv"))
         if paradigm.confound_names:
             files[confounds.name] = confounds_table(paradigm)
     return {

@@ -16,8 +16,8 @@ from bidsglm.dataset.stacks import MapStack
 from bidsglm.errors import DataError
 from bidsglm.group.analyses import Analysis
 from bidsglm.group.effects import FirstLevel, Taken, take
-from bidsglm.group.inference import Asked, write_inference
-from bidsglm.group.map_files import Fitted, GroupWriter, group_label, over
+from bidsglm.group.inference import AskedInference, write_inference
+from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, over
 from bidsglm.group.map_summary import Origin, Told, summaries
 from bidsglm.group.members import Summary, named, participants_of
 from bidsglm.group.stability import write_stability
@@ -116,7 +116,7 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         _check_labels(fitted, part.name, told)
         _note_smoothness(fitted, f"{inputs.name}{where}", told)
         part.contrast(fitted)
-        write_inference(fitted, Asked(settings, told, stacks), part)
+        write_inference(fitted, AskedInference(settings, told, stacks), part)
         write_stability(fitted, stacks, settings, told, part)
         units = next(iter(inputs.contrasts.values())).units[0].get("effect_units")
         origin = Origin(part.name, analysis.words, node.name, units)
@@ -222,7 +222,7 @@ def _fitted(
     contrasts: Sequence[ContrastSpecification],
     stacks: Mapping[str, MapStack],
     taken: Taken,
-) -> Fitted:
+) -> FittedGroup:
     """Every package's second level, over the voxels of any."""
     levels = {b: BACKENDS[b].second_level(stacks[b], design, contrasts, stacks[b].volume) for b in stacks}
     volumes = [stack.volume for stack in stacks.values()]
@@ -231,10 +231,10 @@ def _fitted(
     moved = {b: over(volume, levels[b], stacks[b].volume) for b in stacks}
     alone = inputs.contrasts.get("")
     name, label = (alone.name, alone.label) if alone else ("", "")
-    return Fitted(inputs.label, name, label, taken.rows, design, volume, moved, taken.sources)
+    return FittedGroup(inputs.label, name, label, taken.rows, design, volume, moved, taken.sources)
 
 
-def _check_labels(fitted: Fitted, prefix: str, told: Told) -> None:
+def _check_labels(fitted: FittedGroup, prefix: str, told: Told) -> None:
     """Refuse contrasts that would write over each other's files."""
     taken = {
         entry["label"]: f"{entry['name']!r} ({entry['group_contrast']})"
@@ -251,7 +251,7 @@ def _check_labels(fitted: Fitted, prefix: str, told: Told) -> None:
         taken[label] = this
 
 
-def _note_smoothness(fitted: Fitted, name: str, told: Told) -> None:
+def _note_smoothness(fitted: FittedGroup, name: str, told: Told) -> None:
     """Say where SPM's inference lacks the smoothness that random field theory needs."""
     level = fitted.levels.get("spm")
     if level is not None and level.inference.fwhm_mm is None:

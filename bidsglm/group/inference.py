@@ -10,10 +10,10 @@ import numpy as np
 from bidsglm import packages
 from bidsglm.agreement.coefficients import overlap
 from bidsglm.backends import BACKENDS
-from bidsglm.backends.nilearn_permutations import KINDS, Plan, permuted, reason_against
+from bidsglm.backends.nilearn_permutations import KINDS, PermutationPlan, permuted, reason_against
 from bidsglm.backends.records import ALPHA, FORMING_P, Corrected, contrast_weights, tails
 from bidsglm.dataset.stacks import MapStack
-from bidsglm.group.map_files import AboutMap, Fitted, GroupWriter, group_label
+from bidsglm.group.map_files import AboutMap, FittedGroup, GroupWriter, group_label
 from bidsglm.group.map_summary import Told
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import ContrastMaps, Floats, Mask, Settings
@@ -34,7 +34,7 @@ SECONDS_BETWEEN_LINES = 60
 """Of the log, while permutations run."""
 
 
-class Asked(NamedTuple):
+class AskedInference(NamedTuple):
     """What is wanted beyond the packages' own corrections."""
 
     settings: Settings
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
     stacks: Mapping[str, MapStack]
 
 
-def write_inference(fitted: Fitted, asked: Asked, part: GroupWriter) -> None:
+def write_inference(fitted: FittedGroup, asked: AskedInference, part: GroupWriter) -> None:
     """Write corrected maps of every package and contrast, and note rows on how well they agree."""
     by_contrast: list[dict[str, list[Corrected]]] = [{} for _ in fitted.maps]
     for backend, level in fitted.levels.items():
@@ -89,7 +89,12 @@ def _rows(
 
 
 def _write_map(
-    fitted: Fitted, backend: str, maps: ContrastMaps, one: Corrected, part: GroupWriter, settings: Settings
+    fitted: FittedGroup,
+    backend: str,
+    maps: ContrastMaps,
+    one: Corrected,
+    part: GroupWriter,
+    settings: Settings,
 ) -> None:
     """Write the values of a correction: of the upper tail, or of both where both are tested."""
     is_share = (backend, one.inference) in SHARES
@@ -112,7 +117,9 @@ def _write_map(
     part.corrected(fitted, maps, values, about)
 
 
-def _permuted(fitted: Fitted, backend: str, maps: ContrastMaps, asked: Asked) -> list[Corrected]:
+def _permuted(
+    fitted: FittedGroup, backend: str, maps: ContrastMaps, asked: AskedInference
+) -> list[Corrected]:
     """Corrections by permutations, where they are asked for and make a test."""
     settings, told = asked.settings, asked.told
     if not settings.permutations:
@@ -126,7 +133,7 @@ def _permuted(fitted: Fitted, backend: str, maps: ContrastMaps, asked: Asked) ->
     stack = asked.stacks[backend]
     place = stack.volume.voxels[fitted.volume.voxels]
     memory = settings.mem or machine_memory() // 2
-    plan = Plan(
+    plan = PermutationPlan(
         settings.permutations, settings.random_seed, settings.two_sided, settings.n_procs, float(memory)
     )
     what = f"{name}{settings.permutations} permutations of {packages.title(backend)}'s effects"
@@ -156,7 +163,7 @@ def _by_tail(kind: str, p: Floats, t: Floats, settings: Settings) -> Corrected:
     return Corrected.of(kind, rule, found)
 
 
-def _unpermuted(fitted: Fitted, maps: ContrastMaps) -> str:
+def _unpermuted(fitted: FittedGroup, maps: ContrastMaps) -> str:
     """Why a contrast is of no kind that is permuted; empty where it is."""
     if maps.specification.test == "F":
         return "only t contrasts are permuted"

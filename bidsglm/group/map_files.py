@@ -32,7 +32,7 @@ from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
 
 
-class Fitted(NamedTuple):
+class FittedGroup(NamedTuple):
     """A contrast of the participants' models, or several in one model, fitted over the group."""
 
     label: str
@@ -141,7 +141,7 @@ class GroupWriter:
         reference = {"SpatialReference": self.space} if self.space else {}
         return {**facts, **reference, **GENERATED_BY}
 
-    def contrast(self, fitted: Fitted) -> None:
+    def contrast(self, fitted: FittedGroup) -> None:
         """Write everything of one contrast of the participants' models."""
         self._write_design(fitted)
         for backend, level in fitted.levels.items():
@@ -167,7 +167,7 @@ class GroupWriter:
         if len(fitted.levels) == BOTH:
             self._write_comparison(fitted)
 
-    def _write_design(self, fitted: Fitted) -> None:
+    def _write_design(self, fitted: FittedGroup) -> None:
         name = f"{_stem(self.name, fitted.label)}_design"
         told = {
             "session_id": any(row.session for row in fitted.rows),
@@ -188,7 +188,7 @@ class GroupWriter:
         )
         self.write_table(DESIGN, name, rows, {"Description": text}, tuple(rows[0]))
 
-    def _write_comparison(self, fitted: Fitted) -> None:
+    def _write_comparison(self, fitted: FittedGroup) -> None:
         """Differences of the packages' maps, and the rows on how well they agree."""
         pair = pair_of(fitted.levels)
         one, base = (fitted.levels[name] for name in pair)
@@ -226,7 +226,7 @@ class GroupWriter:
             if rows:
                 self.write_table(schema, f"{self.name}_desc-{kind}_metrics", rows, {})
 
-    def corrected(self, fitted: Fitted, maps: ContrastMaps, values: Floats, about: "AboutMap") -> None:
+    def corrected(self, fitted: FittedGroup, maps: ContrastMaps, values: Floats, about: "AboutMap") -> None:
         """Write a map of corrected p, or of what stands in its place."""
         backend = about.backend
         name = map_name(self.name, about.stat, f"{backend}{about.suffix}", group_label(fitted.label, maps))
@@ -263,7 +263,7 @@ def mask_name(name: str, label: str, backend: str) -> str:
     return f"{_stem(name, label)}_desc-{backend}_mask"
 
 
-def _facts(fitted: Fitted, maps: ContrastMaps) -> dict[str, object]:
+def _facts(fitted: FittedGroup, maps: ContrastMaps) -> dict[str, object]:
     """What the sidecars of a contrast's maps say."""
     specification = maps.specification
     weights = specification.weights[0] if specification.test == "t" else specification.weights

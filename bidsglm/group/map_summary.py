@@ -8,7 +8,7 @@ import numpy as np
 
 from bidsglm.backends.records import contrast_weights
 from bidsglm.errors import BidsglmError
-from bidsglm.group.map_files import Fitted, GroupWriter, group_label, mask_name
+from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, mask_name
 from bidsglm.messages import LOG
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.summary_reading import read_group_summary, write_summary
@@ -81,7 +81,7 @@ class Origin(NamedTuple):
     effect_units: Mapping[str, str] | None
 
 
-def summaries(fitted: Fitted, left_out: Mapping[str, str], origin: Origin) -> Iterator[dict[str, Any]]:
+def summaries(fitted: FittedGroup, left_out: Mapping[str, str], origin: Origin) -> Iterator[dict[str, Any]]:
     """What the page wants to know of each contrast over participants."""
     masks = {backend: level.mask for backend, level in fitted.levels.items()}
     sizes = {backend: int(mask.sum()) for backend, mask in masks.items()}

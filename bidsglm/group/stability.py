@@ -17,7 +17,7 @@ from bidsglm.agreement import resampling
 from bidsglm.agreement.stability import Compared, Rule, Tally, heights, spread
 from bidsglm.backends.records import contrast_weights
 from bidsglm.dataset.stacks import MapStack
-from bidsglm.group.map_files import Fitted, GroupWriter, group_label
+from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label
 from bidsglm.group.map_summary import Told
 from bidsglm.model import ContrastMaps, Floats, Settings
 from bidsglm.report.judgements import FEWEST_VOXELS, SAME_EXTENT, SAME_SHAPE
@@ -62,7 +62,7 @@ class _Resamples(NamedTuple):
 
 
 def write_stability(
-    fitted: Fitted, stacks: Mapping[str, MapStack], settings: Settings, told: Told, part: GroupWriter
+    fitted: FittedGroup, stacks: Mapping[str, MapStack], settings: Settings, told: Told, part: GroupWriter
 ) -> None:
     """Note rows on how far each contrast's maps change from resample to resample."""
     for index, maps in enumerate(fitted.maps):
@@ -86,7 +86,7 @@ def write_stability(
             part.stability.append({**front, "resampling": resampling_name, "compared": what, **row})
 
 
-def _resamples(fitted: Fitted, model: resampling.ContrastModel, seed: int) -> _Resamples:
+def _resamples(fitted: FittedGroup, model: resampling.ContrastModel, seed: int) -> _Resamples:
     owners = [row.participant for row in fitted.rows]
     names, without = resampling.without_each(owners)
     drawn = resampling.bootstrap_weights(model, owners, DRAWS, seed)
@@ -100,7 +100,7 @@ def _resamples(fitted: Fitted, model: resampling.ContrastModel, seed: int) -> _R
 
 
 def _package(
-    fitted: Fitted, index: int, stack: MapStack, backend: str, resamples: _Resamples, settings: Settings
+    fitted: FittedGroup, index: int, stack: MapStack, backend: str, resamples: _Resamples, settings: Settings
 ) -> _Package:
     level = fitted.levels[backend]
     maps, found = level.maps[index], level.inference.contrasts[index]
@@ -125,7 +125,7 @@ def _package(
     return _Package(stack, model, prepared, thresholds, place, level.mask)
 
 
-def _scale(fitted: Fitted, backend: str) -> Floats | None:
+def _scale(fitted: FittedGroup, backend: str) -> Floats | None:
     """Inverse standard deviation of each row's group; None where all have one variance."""
     variances, model = fitted.levels[backend].variance.get("GroupVariances"), fitted.design.variance
     if not isinstance(variances, Mapping) or model is None:

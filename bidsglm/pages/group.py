@@ -29,7 +29,7 @@ KINDS = {"not run yet": "not run", "other settings": "other settings"}
 """What a problem says -> its kind; all others are failures."""
 
 
-class Place(NamedTuple):
+class UnitPlace(NamedTuple):
     """Where a participant's page shows a unit."""
 
     who: str
@@ -41,7 +41,7 @@ class Place(NamedTuple):
     """Counted from 1, as the page's anchors are"""
 
 
-class Written(NamedTuple):
+class WrittenPage(NamedTuple):
     """A page that stands, and what could not be shown on it."""
 
     page: Path
@@ -58,7 +58,7 @@ def _dataset_name(bids_dir: Path) -> str:
     return str(name or bids_dir.resolve().name)
 
 
-def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) -> Written:
+def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) -> WrittenPage:
     """Write group.html from the collected tables, and its plots as files.
 
     Maps that cannot be read are among the errors on the page and of the result.
@@ -97,7 +97,7 @@ def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) 
     page, dataset = output_dir / "group.html", _dataset_name(settings.bids_dir)
     report = GroupReport(dataset, about(), entries, tuple(units), members.notes, tuple(map(str, errors)))
     write_text(page, group_page(report))
-    return Written(page, tuple(errors))
+    return WrittenPage(page, tuple(errors))
 
 
 def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry:
@@ -107,7 +107,7 @@ def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry
     return ParticipantEntry(participant, page if (output_dir / page).exists() else "", said, kind)
 
 
-def _unit(numbers: GroupNumbers, name: str, agreed: GroupAgreement, places: list[Place]) -> GroupUnit:
+def _unit(numbers: GroupNumbers, name: str, agreed: GroupAgreement, places: list[UnitPlace]) -> GroupUnit:
     """What the page says of one task and space, without its maps."""
     return GroupUnit(
         name.replace("_", " "),
@@ -156,7 +156,7 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
     )
 
 
-def _places(members: Members, pages: Mapping[str, str]) -> list[Place]:
+def _places(members: Members, pages: Mapping[str, str]) -> list[UnitPlace]:
     """Where the participants' pages show which unit."""
     found = []
     for participant, page in pages.items():
@@ -167,7 +167,7 @@ def _places(members: Members, pages: Mapping[str, str]) -> list[Place]:
         for number, summary in enumerate(shown, 1):
             session = summary["entities"].get("session")
             who = f"sub-{participant} ses-{session}" if session else f"sub-{participant}"
-            found.append(Place(who, unit_name(summary), page, number))
+            found.append(UnitPlace(who, unit_name(summary), page, number))
     return found
 
 

@@ -7,7 +7,7 @@ from bidsglm.outputs.schema import Schema
 from bidsglm.pages.reasons import Summary
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import EFFECT_UNITS
-from bidsglm.report.noise import Noise, noise_figure
+from bidsglm.report.noise import NoiseReport, noise_figure
 from bidsglm.report.units import Units
 from bidsglm.report.wording import Row
 
@@ -31,9 +31,9 @@ def read_units(folder: Path, summary: Summary) -> Units:
     )
 
 
-def read_noise(folder: Path, summary: Summary) -> tuple[Noise, Figure | None]:
+def read_noise(folder: Path, summary: Summary) -> tuple[NoiseReport, Figure | None]:
     """What is known of the noise that both packages assume, and its picture."""
     facts = {name: found.get("noise", {}) for name, found in summary["estimates"].items()}
     pooled = facts.get("spm", {}).get("n_voxels_pooled", 0)
-    noise = Noise(_rows(folder, summary["prefix"], AUTOCORRELATION), int(pooled))
+    noise = NoiseReport(_rows(folder, summary["prefix"], AUTOCORRELATION), int(pooled))
     return noise, noise_figure(noise, facts.get("nilearn", {}).get("autoregression", ()))

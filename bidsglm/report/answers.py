@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.report.attribution import Breakdown, found, leading
 from bidsglm.report.drawing import Figure
-from bidsglm.report.noise import Noise, effect_on_t, noise_sentences
+from bidsglm.report.noise import NoiseReport, effect_on_t, noise_sentences
 from bidsglm.report.steps import title
 from bidsglm.report.units import Units, mean_sentence, scale_factor, spread_sentences
 from bidsglm.report.wording import Row, digits
@@ -48,7 +48,7 @@ class Facts:
     contrasts: Sequence[Asked]
     """Those that the design determines first"""
     units: Units = field(default_factory=Units)
-    noise: Noise = field(default_factory=Noise)
+    noise: NoiseReport = field(default_factory=NoiseReport)
     noise_figure: Figure | None = None
     findings: Sequence[Finding] = ()
     confounds: Sequence[str] = ()

@@ -50,7 +50,7 @@ class Cell(NamedTuple):
     judgement: Judgement
 
 
-class Line(NamedTuple):
+class CalibrationLine(NamedTuple):
     """A line of a table, one cell for each analysis."""
 
     noise: str
@@ -110,11 +110,11 @@ class ContrastCalibration:
         return (*self.headline, *(more if self.n_datasets > 1 else ()))
 
     @property
-    def false_positives(self) -> tuple[Line, ...]:
+    def false_positives(self) -> tuple[CalibrationLine, ...]:
         """Rates without signal at each threshold, and the familywise error."""
         return tuple(line for noise in self.noises for line in _false_positives(self, noise))
 
-    def true_positives(self, noise: str) -> tuple[Line, ...]:
+    def true_positives(self, noise: str) -> tuple[CalibrationLine, ...]:
         """Rates with signal, and how well the effect is estimated."""
         if not any(row["effect_size"] for row in self.rows):
             return ()
@@ -184,31 +184,33 @@ def interval(found: IntervalEstimate) -> str:
     return f"{percent(found.lower)} to {percent(found.upper)}".replace("\N{NO-BREAK SPACE}% to", " to")
 
 
-def _false_positives(contrast: ContrastCalibration, noise: str) -> Iterator[Line]:
+def _false_positives(contrast: ContrastCalibration, noise: str) -> Iterator[CalibrationLine]:
     for threshold in THRESHOLDS:
         found = [rate(contrast.row(name, noise, 0.0, threshold)) for name in contrast.analyses]
-        yield Line(noise, f"p < {threshold:g}", tuple(_judged(each, threshold) for each in found))
+        yield CalibrationLine(noise, f"p < {threshold:g}", tuple(_judged(each, threshold) for each in found))
     rows = [contrast.row(name, noise, 0.0, FAMILYWISE) for name in contrast.analyses]
     cells = tuple(_judged(rate(row, "fwe_rate", "fwe_"), FAMILYWISE) for row in rows)
-    yield Line(noise, "familywise 0.05", cells)
+    yield CalibrationLine(noise, "familywise 0.05", cells)
 
 
 def _judged(found: IntervalEstimate, nominal: float) -> Cell:
     return Cell(percent(found.value), interval(found), judgement(found, nominal))
 
 
-def _true_positives(contrast: ContrastCalibration, noise: str) -> Iterator[Line]:
+def _true_positives(contrast: ContrastCalibration, noise: str) -> Iterator[CalibrationLine]:
     for size in EFFECT_SIZES:
         rows = [contrast.row(name, noise, size, STRICT) for name in contrast.analyses]
         cells = tuple(Cell(percent(rate(r).value), interval(rate(r)), "kept") for r in rows)
-        yield Line(noise, f"found of {size:g} % at p < {STRICT:g}", cells)
+        yield CalibrationLine(noise, f"found of {size:g} % at p < {STRICT:g}", cells)
     rows = [contrast.row(name, noise, TYPICAL_EFFECT, STRICT) for name in contrast.analyses]
-    yield Line(noise, f"area under ROC, {TYPICAL_EFFECT:g} %", tuple(_plain(row["auc"]) for row in rows))
+    yield CalibrationLine(
+        noise, f"area under ROC, {TYPICAL_EFFECT:g} %", tuple(_plain(row["auc"]) for row in rows)
+    )
     rows = [contrast.row(name, noise, EFFECT_SIZES[-1], STRICT) for name in contrast.analyses]
     biases = [rate(row, "bias", "bias_") for row in rows]
     cells = tuple(Cell(_signed(b.value), f"{_signed(b.lower)} to {_signed(b.upper)}", "kept") for b in biases)
-    yield Line(noise, f"bias of the effect, {EFFECT_SIZES[-1]:g} %", cells)
-    yield Line(noise, "SD of the effect (% signal)", tuple(_plain(row["spread"]) for row in rows))
+    yield CalibrationLine(noise, f"bias of the effect, {EFFECT_SIZES[-1]:g} %", cells)
+    yield CalibrationLine(noise, "SD of the effect (% signal)", tuple(_plain(row["spread"]) for row in rows))
 
 
 def _plain(value: object) -> Cell:

@@ -5,22 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bidsglm.report.wording import THRESHOLDS, Column, number
+from bidsglm.report.wording import THRESHOLDS, ShownColumn, number
 
 COLUMNS = (
-    Column("cluster_id", "cluster"),
-    Column("cluster_voxels", "voxels"),
-    Column("cluster_p_fwe", "cluster p FWE"),
-    Column("cluster_q_fdr", "cluster q FDR"),
-    Column("stat", "peak"),
-    Column("z", "z"),
-    Column("peak_p", "peak p"),
-    Column("peak_p_fwe", "peak p FWE"),
-    Column("peak_q_fdr", "peak q FDR"),
-    Column("survives_fwe05", "FWE 0.05"),
-    Column("x_mm", "x"),
-    Column("y_mm", "y"),
-    Column("z_mm", "z (mm)"),
+    ShownColumn("cluster_id", "cluster"),
+    ShownColumn("cluster_voxels", "voxels"),
+    ShownColumn("cluster_p_fwe", "cluster p FWE"),
+    ShownColumn("cluster_q_fdr", "cluster q FDR"),
+    ShownColumn("stat", "peak"),
+    ShownColumn("z", "z"),
+    ShownColumn("peak_p", "peak p"),
+    ShownColumn("peak_p_fwe", "peak p FWE"),
+    ShownColumn("peak_q_fdr", "peak q FDR"),
+    ShownColumn("survives_fwe05", "FWE 0.05"),
+    ShownColumn("x_mm", "x"),
+    ShownColumn("y_mm", "y"),
+    ShownColumn("z_mm", "z (mm)"),
 )
 ROWS = 20
 """As many as one looks at; the rest is in the file."""
@@ -48,7 +48,7 @@ class ClusterReport:
         return self.rows[:ROWS]
 
     @property
-    def titles(self) -> tuple[Column, ...]:
+    def titles(self) -> tuple[ShownColumn, ...]:
         """Columns that the page shows, of those in the file."""
         return tuple(column for column in COLUMNS if self.rows and column.key in self.rows[0])
 

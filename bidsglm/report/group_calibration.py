@@ -21,7 +21,7 @@ from bidsglm.report.wording import Row
 from bidsglm.simulation.outcomes import THRESHOLDS
 
 
-class Spread(NamedTuple):
+class RateSpread(NamedTuple):
     """A rate over participants."""
 
     text: str
@@ -39,7 +39,7 @@ class SpreadLine(NamedTuple):
 
     noise: str
     what: str
-    cells: tuple[Spread, ...]
+    cells: tuple[RateSpread, ...]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class GroupCalibration:
             if any(cell.interval for cell in cells):
                 yield SpreadLine(noise, f"found of {TYPICAL_EFFECT:g} % at p < {strict:g}", cells)
 
-    def _spread(self, place: tuple[str, str, float, float], analysis: str) -> Spread:
+    def _spread(self, place: tuple[str, str, float, float], analysis: str) -> RateSpread:
         contrast, noise, size, threshold = place
         wanted = (analysis, noise, contrast, size, threshold)
         keys = ("analysis", "noise", "contrast", "effect_size", "p_threshold")
@@ -132,9 +132,9 @@ class GroupCalibration:
             if tuple(row[key] for key in keys) == wanted and math.isfinite(float(row["rate"]))
         ]
         if not found:
-            return Spread("n/a", "", "", "kept")
+            return RateSpread("n/a", "", "", "kept")
         mean, values = pooled(found), [each.value for each in found]
         ends = f"{percent(min(values))} to {percent(max(values))}" if len(values) > 1 else ""
-        return Spread(
+        return RateSpread(
             percent(mean.value), interval(mean), ends, "kept" if size else judgement(mean, threshold)
         )

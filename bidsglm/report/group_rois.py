@@ -10,12 +10,12 @@ from bidsglm import packages
 from bidsglm.agreement.roi_agreement import Cell, by_importance
 from bidsglm.outputs.region_tables import REGION_AGREEMENT
 from bidsglm.report.judgements import EDGE, RegionFacts
-from bidsglm.report.roi_plots import Difference, Pair, differences_svg, dots_svg
+from bidsglm.report.roi_plots import RegionDifference, RegionPair, differences_svg, dots_svg
 from bidsglm.report.rois import (
     MOST_LINES,
     MOST_ROWS,
     Heading,
-    Line,
+    RegionLine,
     RegionPlot,
     RegionsTable,
     Row,
@@ -132,23 +132,23 @@ class GroupRegions:
             differences = differences_svg(marks, unit, self.pair.difference)
         return RegionPlot(contrast, dots, len(pairs), len(rows), differences)
 
-    def _tested(self, row: Row) -> Pair:
+    def _tested(self, row: Row) -> RegionPair:
         name, ends = self.names[row["region"]], []
         values = {backend: value_of(row, f"{backend}_z") for backend in self.backends}
         for backend in self.backends:
             ends.append(
                 f"{packages.title(backend)} z {number(values[backend])} ({_conclusion(row, backend)})"
             )
-        return Pair(name, values, f"{name}: {', '.join(ends)}", row["same_conclusion"] is False)
+        return RegionPair(name, values, f"{name}: {', '.join(ends)}", row["same_conclusion"] is False)
 
-    def _difference(self, row: Row) -> Difference:
+    def _difference(self, row: Row) -> RegionDifference:
         mean = (value_of(row, f"{self.pair.first}_mean") + value_of(row, f"{self.pair.reference}_mean")) / 2
         bias, lower, upper = (value_of(row, key) for key in ("bias", "loa_lower", "loa_upper"))
         words = (
             f"{self.names[row['region']]}: mean {number(mean)}, {self.pair.difference} {number(bias)} "
             f"[{number(lower)}, {number(upper)}]"
         )
-        return Difference(mean, bias, lower, upper, words, row["same_conclusion"] is False)
+        return RegionDifference(mean, bias, lower, upper, words, row["same_conclusion"] is False)
 
     @cached_property
     def table(self) -> RegionsTable:
@@ -169,14 +169,14 @@ class GroupRegions:
         lines = tuple(self._line(row) for row in self.ranked[:MOST_ROWS])
         return RegionsTable(headings, lines, len(self.ranked))
 
-    def _line(self, row: Row) -> Line:
+    def _line(self, row: Row) -> RegionLine:
         same = {True: "same", False: "differs", None: UNDEFINED}[
             row["same_conclusion"] if isinstance(row["same_conclusion"], bool) else None
         ]
         texts = (self.names[row["region"]], str(row["contrast_name"]), *([same] * self.is_pair))
         ends = tuple(_conclusion(row, backend) for backend in self.backends)
         numbers = tuple(_with_limits(row, key) for key, _ in self.numbers)
-        return Line((*texts, *ends, *numbers), row["same_conclusion"] is False)
+        return RegionLine((*texts, *ends, *numbers), row["same_conclusion"] is False)
 
 
 def _with_limits(row: Row, key: str) -> str:

@@ -16,8 +16,13 @@ from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import RunInput, SettingRow
-from bidsglm.report.noise import Noise
-from bidsglm.report.participant_verdict import Compared, Evidence, ParticipantVerdict, participant_verdict
+from bidsglm.report.noise import NoiseReport
+from bidsglm.report.participant_verdict import (
+    ComparedContrast,
+    ParticipantEvidence,
+    ParticipantVerdict,
+    participant_verdict,
+)
 from bidsglm.report.references import cited
 from bidsglm.report.rendering import About, environment, slug
 from bidsglm.report.rois import ParticipantRegions
@@ -117,7 +122,7 @@ class UnitReport:
     effect_units: Mapping[str, str] = field(default_factory=lambda: EFFECT_UNITS)
     units: Units = field(default_factory=Units)
     """What the size of the effects hangs on."""
-    noise: Noise = field(default_factory=Noise)
+    noise: NoiseReport = field(default_factory=NoiseReport)
     """Which noise each package assumes."""
     noise_figure: Figure | None = None
     scene: Mapping[str, object] | None = None
@@ -129,10 +134,10 @@ class UnitReport:
         return all(unit == PACKAGES[name].unit for name, unit in self.effect_units.items())
 
     @cached_property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> ParticipantEvidence:
         """What the verdict rests on."""
-        contrasts = [Compared(c.name, c.agreement, c.weights, c.breakdowns) for c in self.contrasts]
-        return Evidence(contrasts, self.findings, [run.tables for run in self.runs])
+        contrasts = [ComparedContrast(c.name, c.agreement, c.weights, c.breakdowns) for c in self.contrasts]
+        return ParticipantEvidence(contrasts, self.findings, [run.tables for run in self.runs])
 
     @cached_property
     def judged(self) -> ParticipantVerdict:

@@ -19,7 +19,7 @@ STEP = "noise"
 NILEARN_COLOUR, SPM_COLOUR = PACKAGES["nilearn"].colour, PACKAGES["spm"].colour
 
 
-class Noise(NamedTuple):
+class NoiseReport(NamedTuple):
     """What the table of autocorrelations and the fits say of the noise."""
 
     rows: Sequence[Row] = ()
@@ -48,7 +48,7 @@ def told_lags(rows: Sequence[Row]) -> tuple[Row, ...]:
     return tuple({int(row["lag"]): row for row in nearest}.values())
 
 
-def noise_sentences(noise: Noise) -> tuple[str, ...]:
+def noise_sentences(noise: NoiseReport) -> tuple[str, ...]:
     """Say how persistent each package takes the noise to be, in the first run; nothing without a table."""
     if not noise.runs:
         return ()
@@ -85,7 +85,7 @@ def _nilearn(row: Row) -> str:
     )
 
 
-def _sources(noise: Noise) -> tuple[str, ...]:
+def _sources(noise: NoiseReport) -> tuple[str, ...]:
     if not noise.n_pooled:
         return ()
     return (
@@ -137,7 +137,7 @@ def _of_rmsd(size: Breakdown | None) -> str:
     return f"; it makes {percent(size.share(step))} of the RMSD" if size and step else ""
 
 
-def noise_figure(noise: Noise, counts: Sequence[Mapping[str, Any]]) -> Figure | None:
+def noise_figure(noise: NoiseReport, counts: Sequence[Mapping[str, Any]]) -> Figure | None:
     """Draw SPM's autocorrelation beside nilearn's over voxels; none where there is nothing to draw.
 
     Parameters
@@ -169,7 +169,7 @@ def noise_figure(noise: Noise, counts: Sequence[Mapping[str, Any]]) -> Figure | 
     )
 
 
-def _draw_coefficients(axes: Any, noise: Noise, counts: Sequence[Mapping[str, Any]]) -> None:
+def _draw_coefficients(axes: Any, noise: NoiseReport, counts: Sequence[Mapping[str, Any]]) -> None:
     values, weights = [], []
     for run in counts:
         for coefficients, n in zip(run.get("coefficients", ()), run.get("voxels", ()), strict=True):
@@ -188,7 +188,7 @@ def _draw_coefficients(axes: Any, noise: Noise, counts: Sequence[Mapping[str, An
     axes.legend(frameon=False, fontsize=8)
 
 
-def _draw_lags(axes: Any, noise: Noise) -> None:
+def _draw_lags(axes: Any, noise: NoiseReport) -> None:
     axes.axhline(0, color=FAINT, linewidth=0.8)
     for i, label in enumerate(noise.runs):
         rows = noise.run(label)

@@ -27,7 +27,7 @@ NAMED = 2
 SEVERITY_GRADES: Mapping[str, Grade] = {"serious": Grade.CONCLUSIONS, "warning": Grade.EXTENT}
 
 
-class Compared(NamedTuple):
+class ComparedContrast(NamedTuple):
     """A contrast as the verdict sees it."""
 
     name: str
@@ -39,23 +39,23 @@ class Compared(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ParticipantEvidence:
     """What the verdict on a unit rests on."""
 
-    contrasts: Sequence[Compared]
+    contrasts: Sequence[ComparedContrast]
     findings: Sequence[Finding] = ()
     runs: Sequence[str] = ()
     """Start of the names of each run's design tables."""
 
     @property
-    def determined(self) -> tuple[Compared, ...]:
+    def determined(self) -> tuple[ComparedContrast, ...]:
         """Contrasts that are compared and that the design determines."""
         return tuple(
             each for each in self.contrasts if each.rows and not is_arbitrary(each.weights, self.findings)
         )
 
     @property
-    def told(self) -> tuple[Compared, ...]:
+    def told(self) -> tuple[ComparedContrast, ...]:
         """Contrasts that the sentences are about: where the design determines none, all."""
         return self.determined or tuple(each for each in self.contrasts if each.rows)
 
@@ -73,7 +73,7 @@ class ParticipantVerdict(NamedTuple):
     recipes: tuple[Recipe, ...]
 
 
-def participant_verdict(evidence: Evidence) -> ParticipantVerdict:
+def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
     """Judge by the worst contrast that the design determines, by the rules for group maps."""
     found = {each.name: judged(each.rows) for each in evidence.told if headline_rows(each.rows)}
     grade = max((each.grade for each in found.values()), default=None) if evidence.determined else None
@@ -89,7 +89,7 @@ def participant_verdict(evidence: Evidence) -> ParticipantVerdict:
     return ParticipantVerdict(answer, _design(evidence), made)
 
 
-def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: Evidence) -> str:
+def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: ParticipantEvidence) -> str:
     if grade is None:
         return (
             "Not to be said: the design determines none of the contrasts."
@@ -165,7 +165,7 @@ def _actions(grade: Grade | None, found: Mapping[str, Judgement], rows: Sequence
     return tuple(told)
 
 
-def _design(evidence: Evidence) -> Verdict:
+def _design(evidence: ParticipantEvidence) -> Verdict:
     """Whether the design is sound, by the worst finding."""
     found = [each for each in evidence.findings if each.severity in SEVERITY_GRADES]
     if not found:

@@ -9,7 +9,7 @@ from bidsglm.model import Floats, Mask
 from bidsglm.report import colours, svg
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import ContrastImages, layers_of
-from bidsglm.report.plates import Layer, Place, scale_below, sides
+from bidsglm.report.plates import Layer, PlatePlace, scale_below, sides
 from bidsglm.report.slices import View, heights, montage, pixel_aspect, reoriented, reoriented_affine, view
 
 PANEL = 250.0
@@ -51,7 +51,7 @@ def peak_figure(images: ContrastImages) -> Figure:
     height = PANEL * below.shape[0] * pixel_aspect(of) / below.shape[1]
     parts = []
     for i, layer in enumerate(layers):
-        place = Place(i * (PANEL + SPACE), HEAD, PANEL, height)
+        place = PlatePlace(i * (PANEL + SPACE), HEAD, PANEL, height)
         title = svg.text(place.x + PANEL / 2, 15, layer.title, text_anchor="middle", font_weight="bold")
         picture = svg.picture(_pixels(layer, images.background, of), *place)
         parts += [title, picture, *sides(of, place), *scale_below(layer, place)]
@@ -95,7 +95,7 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
         parts.append(svg.text(14, y + BRAIN / 2, words, **look))
         for plane, axis in enumerate((2, 1, 0)):
             tall = (mm[1] if plane == 0 else mm[2]) * unit
-            place = Place(x, y + (BRAIN - tall) / 2, widths[plane] * unit, tall)
+            place = PlatePlace(x, y + (BRAIN - tall) / 2, widths[plane] * unit, tall)
             parts += _projection(reoriented(shown, images.affine), brain, axis, place, layer)
             x += widths[plane] * unit + SPACE
         y += BRAIN + SPACE
@@ -120,7 +120,7 @@ def _passing(layer: Layer, height: float | None) -> Floats:
     return np.where(np.nan_to_num(values) > height, layer.values, np.nan)
 
 
-def _projection(values: Floats, brain: Mask, axis: int, place: Place, layer: Layer) -> list[str]:
+def _projection(values: Floats, brain: Mask, axis: int, place: PlatePlace, layer: Layer) -> list[str]:
     """The farthest value along an axis, with the outline of the brain."""
     filled = np.nan_to_num(values)
     most, least = filled.max(axis=axis), filled.min(axis=axis)

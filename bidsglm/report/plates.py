@@ -31,7 +31,7 @@ class Layer(NamedTuple):
     contour: Mask | None = None
 
 
-class Place(NamedTuple):
+class PlatePlace(NamedTuple):
     """Where a row of slices stands in a picture."""
 
     x: float
@@ -47,14 +47,14 @@ def slice_rows(layers: Sequence[Layer], background: Floats, of: View, alt: str, 
     """
     below = montage(np.nan_to_num(background), of)
     height = (WIDTH - left - RIGHT) * below.shape[0] * pixel_aspect(of) / below.shape[1]
-    parts = _heights(of, Place(left, TOP, WIDTH - left - RIGHT, height))
+    parts = _heights(of, PlatePlace(left, TOP, WIDTH - left - RIGHT, height))
     for i, layer in enumerate(layers):
-        place = Place(left, TOP + i * (height + GAP), WIDTH - left - RIGHT, height)
+        place = PlatePlace(left, TOP + i * (height + GAP), WIDTH - left - RIGHT, height)
         parts += [*_title(layer.title, place), *_row(layer, below, of, place), *_scale(layer, place)]
     return svg.document(WIDTH, TOP + len(layers) * (height + GAP), alt, parts)
 
 
-def _title(title: str, place: Place) -> list[str]:
+def _title(title: str, place: PlatePlace) -> list[str]:
     """Lines of a title, turned, the last one next to the slices."""
     lines = title.split("\n")
     found = []
@@ -65,7 +65,7 @@ def _title(title: str, place: Place) -> list[str]:
     return found
 
 
-def _row(layer: Layer, below: Floats, of: View, place: Place) -> list[str]:
+def _row(layer: Layer, below: Floats, of: View, place: PlatePlace) -> list[str]:
     pixels = colours.painted(montage(layer.values, of), layer.limit, layer.signed, colours.greys(below))
     parts = [svg.picture(pixels, *place)]
     if layer.contour is not None and (lines := montage(layer.contour, of)).any():
@@ -73,7 +73,7 @@ def _row(layer: Layer, below: Floats, of: View, place: Place) -> list[str]:
     return [*parts, *sides(of, place)]
 
 
-def sides(of: View, place: Place) -> list[str]:
+def sides(of: View, place: PlatePlace) -> list[str]:
     """Mark left and right on the first slice, and lines between slices."""
     wide = place.width / len(of.slices)
     low = place.y + place.height - 5
@@ -90,7 +90,7 @@ def sides(of: View, place: Place) -> list[str]:
     ]
 
 
-def _heights(of: View, place: Place) -> list[str]:
+def _heights(of: View, place: PlatePlace) -> list[str]:
     wide = place.width / len(of.slices)
     return [
         svg.text(
@@ -104,7 +104,7 @@ def _heights(of: View, place: Place) -> list[str]:
     ]
 
 
-def _scale(layer: Layer, place: Place) -> list[str]:
+def _scale(layer: Layer, place: PlatePlace) -> list[str]:
     """Colour scale of a row, with its ticks."""
     low = -layer.limit if layer.signed else 0.0
     values = np.linspace(low, layer.limit, 64)[:, None]
@@ -123,7 +123,7 @@ def _scale(layer: Layer, place: Place) -> list[str]:
     return parts
 
 
-def scale_below(layer: Layer, place: Place) -> list[str]:
+def scale_below(layer: Layer, place: PlatePlace) -> list[str]:
     """Colour scale of a panel, below it, with the values of its ends."""
     low = -layer.limit if layer.signed else 0.0
     values = np.linspace(low, layer.limit, 64)[None, :]
@@ -157,7 +157,7 @@ def region_row(
         Name -> what the legend says of it
     """
     below = montage(np.nan_to_num(background), of)
-    place = Place(0, TOP, WIDTH, WIDTH * below.shape[0] * pixel_aspect(of) / below.shape[1])
+    place = PlatePlace(0, TOP, WIDTH, WIDTH * below.shape[0] * pixel_aspect(of) / below.shape[1])
     pixels = np.repeat(colours.greys(below)[..., None], 3, axis=2).astype(float)
     for inside, colour in regions.values():
         where = montage(inside, of)

@@ -30,7 +30,7 @@ MARGIN = 0.05
 """Of the range, left free at both ends."""
 
 
-class Pair(NamedTuple):
+class RegionPair(NamedTuple):
     """A region's value in each package."""
 
     name: str
@@ -42,7 +42,7 @@ class Pair(NamedTuple):
     """Another conclusion with the other package"""
 
 
-class Difference(NamedTuple):
+class RegionDifference(NamedTuple):
     """A region's difference between the packages over participants."""
 
     mean: float
@@ -76,7 +76,7 @@ def _scale(values: Sequence[float], start: float, end: float) -> _Scale:
     return _Scale(low - margin, high + margin, start, end)
 
 
-def dots_svg(pairs: Sequence[Pair], axis: str, limit: float = math.nan) -> str:
+def dots_svg(pairs: Sequence[RegionPair], axis: str, limit: float = math.nan) -> str:
     """A line for each region with the value of each package; empty where no value is known.
 
     Parameters
@@ -88,7 +88,7 @@ def dots_svg(pairs: Sequence[Pair], axis: str, limit: float = math.nan) -> str:
     limit
         Distance from 0 of two dashed lines, NaN for none.
 
-    >>> dots_svg([Pair("insula", {"spm": float("nan")}, "insula: n/a")], "mean t")
+    >>> dots_svg([RegionPair("insula", {"spm": float("nan")}, "insula: n/a")], "mean t")
     ''
     """
     known = [value for pair in pairs for value in pair.values.values() if math.isfinite(value)]
@@ -145,7 +145,7 @@ def _tick(value: float) -> str:
     return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _line(pair: Pair, y: float, scale: _Scale) -> str:
+def _line(pair: RegionPair, y: float, scale: _Scale) -> str:
     """One region: its name, the marks and what joins them, and a strip to point at."""
     places = {b: scale(value) for b, value in pair.values.items() if math.isfinite(value)}
     marks = "".join(_mark(backend, x, y) for backend, x in places.items())
@@ -176,7 +176,7 @@ def shortened(name: str, longest: int = LONGEST) -> str:
     return f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
 
 
-def differences_svg(differences: Sequence[Difference], unit: str, difference: str) -> str:
+def differences_svg(differences: Sequence[RegionDifference], unit: str, difference: str) -> str:
     """Bland and Altman's plot, a mark for each region: bias against mean, with the limits of agreement.
 
     Parameters
@@ -214,7 +214,7 @@ def differences_svg(differences: Sequence[Difference], unit: str, difference: st
     )
 
 
-def _difference(found: Difference, across: _Scale, up: _Scale) -> str:
+def _difference(found: RegionDifference, across: _Scale, up: _Scale) -> str:
     x, y = across(found.mean), up(found.bias)
     limits = ""
     if math.isfinite(found.lower) and math.isfinite(found.upper):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bidsglm import packages
 from bidsglm.agreement.roi_agreement import Cell
 from bidsglm.outputs.region_tables import REGIONS
-from bidsglm.report.roi_plots import Pair, dots_svg
+from bidsglm.report.roi_plots import RegionPair, dots_svg
 from bidsglm.report.wording import number
 
 MOST_LINES = 25
@@ -29,7 +29,7 @@ class Heading(NamedTuple):
     numeric: bool = True
 
 
-class Line(NamedTuple):
+class RegionLine(NamedTuple):
     """A row of a table on the page."""
 
     cells: tuple[str, ...]
@@ -40,7 +40,7 @@ class RegionsTable(NamedTuple):
     """A table as the page shows it."""
 
     headings: tuple[Heading, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[RegionLine, ...]
     n_total: int
     """Rows there are, of which the page may hold fewer"""
 
@@ -149,7 +149,7 @@ class ParticipantRegions:
             *(Heading(f"{t} {title}", REGIONS[key].text) for key, title in numbers for t in titles),
         )
         lines = tuple(
-            Line(
+            RegionLine(
                 (
                     contrast,
                     self.names[region],
@@ -166,17 +166,17 @@ def _of(of_one: Mapping[str, Row], backend: str, key: str) -> float | int:
     return value if isinstance(value, int | float) else math.nan
 
 
-def _pair(name: str, values: Mapping[str, float], what: str) -> Pair:
+def _pair(name: str, values: Mapping[str, float], what: str) -> RegionPair:
     said = ", ".join(f"{packages.title(backend)} {number(value)}" for backend, value in values.items())
-    return Pair(name, values, f"{name}: {what} {said}")
+    return RegionPair(name, values, f"{name}: {what} {said}")
 
 
-def _spread(pair: Pair) -> float:
+def _spread(pair: RegionPair) -> float:
     known = [value for value in pair.values.values() if math.isfinite(value)]
     return max(known) - min(known) if len(known) > 1 else max(map(abs, known), default=-1.0)
 
 
-def _largest(pairs: Sequence[Pair]) -> list[Pair]:
+def _largest(pairs: Sequence[RegionPair]) -> list[RegionPair]:
     """Pairs to draw: all, in their order, or of too many those that lie farthest apart."""
     if len(pairs) <= MOST_LINES:
         return list(pairs)

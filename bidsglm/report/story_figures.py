@@ -15,14 +15,14 @@ TITLES_WIDTH = 44.0
 """Of titles of two lines"""
 
 
-class Panel(NamedTuple):
+class StoryPanel(NamedTuple):
     """Effect maps that share a colour scale."""
 
     maps: Sequence[tuple[str, Floats]]
     """Title and (x, y, z)"""
 
 
-def story_figure(panels: Sequence[Panel], inside: Mask, background: Floats, affine: Floats) -> Figure:
+def story_figure(panels: Sequence[StoryPanel], inside: Mask, background: Floats, affine: Floats) -> Figure:
     """Maps in rows of the same slices, each panel with a scale of its own.
 
     Parameters

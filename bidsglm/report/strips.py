@@ -120,7 +120,7 @@ def ticks(low: float, high: float, wanted: int = TICKS) -> tuple[float, ...]:
     return tuple(round(i * step, 12) for i in range(first, last + 1))
 
 
-class _Scale(NamedTuple):
+class _StripScale(NamedTuple):
     low: float
     high: float
 
@@ -128,11 +128,11 @@ class _Scale(NamedTuple):
         return MARGIN + (value - self.low) / (self.high - self.low) * (WIDTH - 2 * MARGIN)
 
 
-def _scale(axis: Axis, strips: Sequence[Strip]) -> _Scale:
+def _scale(axis: Axis, strips: Sequence[Strip]) -> _StripScale:
     values = [axis.ideal, *(p.value for strip in strips for p in strip.known)]
     low, high = min(values), max(values)
     margin = 0.05 * (high - low) or 0.05 * (abs(axis.ideal) or 1.0)
-    return _Scale(low - margin, high + margin)
+    return _StripScale(low - margin, high + margin)
 
 
 def strips_svg(axis: Axis, strips: Sequence[Strip], most: int = BUDGET) -> str:
@@ -168,7 +168,7 @@ def strips_svg(axis: Axis, strips: Sequence[Strip], most: int = BUDGET) -> str:
     )
 
 
-def _axis(scale: _Scale, axis: Axis, n_strips: int) -> str:
+def _axis(scale: _StripScale, axis: Axis, n_strips: int) -> str:
     """Grid, dashed line at the ideal value, numbers; lines stop at the strips' headings."""
     bottom = HEAD + n_strips * (TITLE + BAND) + 4
     tops = [HEAD + i * (TITLE + BAND) + TITLE for i in range(n_strips)]
@@ -190,7 +190,7 @@ def _tick(value: float) -> str:
     return f"{value:.6g}".replace("-", "−")
 
 
-def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: _Scale, axis: Axis) -> str:
+def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: _StripScale, axis: Axis) -> str:
     values = np.array([p.value for p in strip.known])
     middle = top + TITLE + BAND / 2
     places = np.array([scale(p.value) for p in drawn])
@@ -215,7 +215,7 @@ def _heading(strip: Strip, values: Floats, top: float, axis: Axis) -> str:
     )
 
 
-def _box(values: Floats, scale: _Scale, middle: float) -> str:
+def _box(values: Floats, scale: _StripScale, middle: float) -> str:
     """Middle half, behind the marks."""
     if len(values) < 2:
         return ""
@@ -227,7 +227,7 @@ def _box(values: Floats, scale: _Scale, middle: float) -> str:
     )
 
 
-def _middle(values: Floats, scale: _Scale, middle: float) -> str:
+def _middle(values: Floats, scale: _StripScale, middle: float) -> str:
     """Median, and thinner the quartiles, over the marks, which may hide the box behind them."""
     if len(values) < 2:
         return ""

@@ -15,7 +15,7 @@ Row = Mapping[str, str | int | float]
 """A row of an agreement table, as `compare.agreement` makes it or as read from its TSV."""
 
 
-class Column(NamedTuple):
+class ShownColumn(NamedTuple):
     """A column of a table on the page."""
 
     key: str
@@ -23,35 +23,35 @@ class Column(NamedTuple):
 
 
 MAP_COLUMNS = (
-    Column("map", "map"),
-    Column("pearson_r", "Pearson r"),
-    Column("spearman_rho", "Spearman \N{GREEK SMALL LETTER RHO}"),
-    Column("concordance", "concordance"),
-    Column("slope", "slope"),
-    Column("intercept", "intercept"),
-    Column("rmsd", "RMSD"),
-    Column("mean_difference", "mean difference"),
-    Column("loa_lower", "lower limit"),
-    Column("loa_upper", "upper limit"),
-    Column("sign_agreement", "same sign"),
+    ShownColumn("map", "map"),
+    ShownColumn("pearson_r", "Pearson r"),
+    ShownColumn("spearman_rho", "Spearman \N{GREEK SMALL LETTER RHO}"),
+    ShownColumn("concordance", "concordance"),
+    ShownColumn("slope", "slope"),
+    ShownColumn("intercept", "intercept"),
+    ShownColumn("rmsd", "RMSD"),
+    ShownColumn("mean_difference", "mean difference"),
+    ShownColumn("loa_lower", "lower limit"),
+    ShownColumn("loa_upper", "upper limit"),
+    ShownColumn("sign_agreement", "same sign"),
 )
 OVERLAP_COLUMNS = (
-    Column("dice", "Dice"),
-    Column("jaccard", "Jaccard"),
-    *(Column(f"n_{name}", f"{title(name)} voxels") for name in DEFAULT_PAIR),
+    ShownColumn("dice", "Dice"),
+    ShownColumn("jaccard", "Jaccard"),
+    *(ShownColumn(f"n_{name}", f"{title(name)} voxels") for name in DEFAULT_PAIR),
     *(
-        Column(f"dark_dice_{one}", f"{title(one)} outside {title(other)}'s mask")
+        ShownColumn(f"dark_dice_{one}", f"{title(one)} outside {title(other)}'s mask")
         for one, other in permutations(DEFAULT_PAIR)
     ),
 )
 THRESHOLDS = {"p001": "p < 0.001", "fdr05": "FDR 0.05", "fwe05": "FWE 0.05"}
 OVERVIEW_COLUMNS = (
-    Column("pearson_r", "Pearson r"),
-    Column("slope", "slope"),
-    Column("rmsd", "RMSD"),
-    Column("dice_p001", "Dice p < 0.001"),
-    Column("dice_fdr05", "Dice FDR 0.05"),
-    Column("peak_distance_mm", "peaks apart (mm)"),
+    ShownColumn("pearson_r", "Pearson r"),
+    ShownColumn("slope", "slope"),
+    ShownColumn("rmsd", "RMSD"),
+    ShownColumn("dice_p001", "Dice p < 0.001"),
+    ShownColumn("dice_fdr05", "Dice FDR 0.05"),
+    ShownColumn("peak_distance_mm", "peaks apart (mm)"),
 )
 
 

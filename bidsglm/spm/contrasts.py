@@ -19,7 +19,7 @@ from bidsglm.spm.space import Decomposition, decomposition
 Singles = NDArray[np.float32]
 
 
-class TMaps(NamedTuple):
+class TContrastMaps(NamedTuple):
     """A t contrast."""
 
     effect: Floats
@@ -30,7 +30,7 @@ class TMaps(NamedTuple):
     """(n_voxels,) rounded to float32 as in SPM's spmT image"""
 
 
-class FMaps(NamedTuple):
+class FContrastMaps(NamedTuple):
     """An F contrast."""
 
     extra: Floats
@@ -96,7 +96,9 @@ def effect_covariance(weights: Sequence[Floats], parameter_covariances: Sequence
     return np.asarray(sum(parts))
 
 
-def t_maps(weights: Sequence[Floats], betas: Sequence[Singles], error: Floats, variance: float) -> TMaps:
+def t_maps(
+    weights: Sequence[Floats], betas: Sequence[Singles], error: Floats, variance: float
+) -> TContrastMaps:
     """Effect, variance and t of a contrast of one row.
 
     Parameters
@@ -118,7 +120,7 @@ def t_maps(weights: Sequence[Floats], betas: Sequence[Singles], error: Floats, v
     effect = single(_combined([c.T for c in weights], betas)[0])
     spread = error * variance
     with np.errstate(divide="ignore", invalid="ignore"):
-        return TMaps(effect, spread, single(effect / np.sqrt(spread)))
+        return TContrastMaps(effect, spread, single(effect / np.sqrt(spread)))
 
 
 def f_test(weights: Sequence[Floats], design: Decomposition, design_covariances: Sequence[Floats]) -> FTest:
@@ -154,7 +156,7 @@ def f_test(weights: Sequence[Floats], design: Decomposition, design_covariances:
     return FTest(roots, float(np.trace(G)), float((G * G.T).sum()))
 
 
-def f_maps(test: FTest, betas: Sequence[Singles], error: Floats) -> FMaps:
+def f_maps(test: FTest, betas: Sequence[Singles], error: Floats) -> FContrastMaps:
     """Extra sum of squares and F.
 
     Parameters
@@ -173,7 +175,7 @@ def f_maps(test: FTest, betas: Sequence[Singles], error: Floats) -> FMaps:
     extra = single((_combined(test.roots, betas) ** 2).sum(axis=0))
     with np.errstate(divide="ignore", invalid="ignore"):
         # tr(M V) is the expected sum of squares per unit of variance, whatever V is
-        return FMaps(extra, single(extra / test.trace / error))
+        return FContrastMaps(extra, single(extra / test.trace / error))
 
 
 def single(values: Floats) -> Floats:

@@ -23,7 +23,7 @@ ACCEPTED_NORM = np.exp(-32)
 SECONDS_PER_MINUTE = 60.0
 
 
-class Timing(NamedTuple):
+class Microtime(NamedTuple):
     """The scans of a run and the microtime grid that they are sampled from."""
 
     repetition_time: float
@@ -151,7 +151,7 @@ def event_weights(condition: Condition, dt: float) -> Floats:
     return weights / dt if np.all(condition.durations == 0) else weights
 
 
-def stimulus_functions(condition: Condition, timing: Timing) -> Floats:
+def stimulus_functions(condition: Condition, timing: Microtime) -> Floats:
     """Boxes of the events on the microtime grid, one function for each weight column.
 
     An event of duration d covers round(d / dt) + 1 bins; simultaneous events add up; what starts
@@ -162,7 +162,7 @@ def stimulus_functions(condition: Condition, timing: Timing) -> Floats:
     (n_scans T + 32, n_weights); time 0 is bin 32.
 
     >>> impulse = Condition("go", np.array([1.0]), np.array([0.0]))
-    >>> stimulus = stimulus_functions(impulse, Timing(2.0, 4))
+    >>> stimulus = stimulus_functions(impulse, Microtime(2.0, 4))
     >>> stimulus.shape, np.flatnonzero(stimulus).tolist(), float(stimulus.max())
     ((96, 1), [40], 8.0)
     """
@@ -184,7 +184,7 @@ def stimulus_functions(condition: Condition, timing: Timing) -> Floats:
     return np.asarray(np.cumsum(grid, axis=0)[: timing.n_bins])
 
 
-def condition_regressors(condition: Condition, basis: Floats, timing: Timing) -> Floats:
+def condition_regressors(condition: Condition, basis: Floats, timing: Microtime) -> Floats:
     """Convolve the stimulus functions with the basis, sample at the scans and orthogonalise.
 
     Parameters
@@ -201,7 +201,7 @@ def condition_regressors(condition: Condition, basis: Floats, timing: Timing) ->
     (n_scans, n_weights n_functions), functions inside weights.
 
     >>> block = Condition("go", np.array([2.0]), np.array([4.0]))
-    >>> condition_regressors(block, np.ones((1, 1)), Timing(2.0, 5))[:, 0].tolist()
+    >>> condition_regressors(block, np.ones((1, 1)), Microtime(2.0, 5))[:, 0].tolist()
     [0.0, 1.0, 1.0, 0.0, 0.0]
     """
     stimuli = stimulus_functions(condition, timing)

@@ -55,7 +55,7 @@ class GroupEstimate(NamedTuple):
         return self.design if self.variances is None else self.variances.weights[:, None] * self.design
 
 
-class GroupMaps(NamedTuple):
+class SecondLevelMaps(NamedTuple):
     """Maps of a contrast over the group; effect and variance NaN, stat 0 outside the mask."""
 
     effect: NDArray[np.float32] | None
@@ -191,7 +191,7 @@ def dependent(design: Floats) -> NDArray[np.intp]:
     return np.flatnonzero(lost > np.sqrt(np.finfo(np.float64).eps))
 
 
-def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupMaps:
+def group_contrast(estimate: GroupEstimate, weights: Floats) -> SecondLevelMaps:
     """Compute t for one row of weights, F for several.
 
     Parameters
@@ -221,7 +221,7 @@ def group_contrast(estimate: GroupEstimate, weights: Floats) -> GroupMaps:
     return _f_contrast(estimate, space, rows)
 
 
-def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupMaps:
+def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> SecondLevelMaps:
     """Effect, its variance and t."""
     # effects come from the float32 betas without those of weight 0, as spm_contrasts adds them
     used = np.flatnonzero(weights)
@@ -230,10 +230,10 @@ def _t_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> Gro
     scale = float(np.sum((weights @ space.right / space.singular) ** 2))
     variance = estimate.residual_mean_square * scale
     stat = _inside(estimate.mask, effect, np.sqrt(variance))
-    return GroupMaps(effect, variance, stat, (estimate.dof,))
+    return SecondLevelMaps(effect, variance, stat, (estimate.dof,))
 
 
-def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> GroupMaps:
+def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> SecondLevelMaps:
     """F of the subspace that the rows span; the extra sum of squares is rounded to float32 as SPM's is."""
     # basis of D^-1 V' c, so that redundant rows test nothing twice
     directions = factors((weights @ space.right / space.singular).T).left
@@ -245,7 +245,7 @@ def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> Gro
         extra[part] = (scores**2).sum(axis=0)
     numerator = float(directions.shape[1])
     stat = _inside(estimate.mask, extra / numerator, estimate.residual_mean_square)
-    return GroupMaps(None, None, stat, (numerator, estimate.dof))
+    return SecondLevelMaps(None, None, stat, (numerator, estimate.dof))
 
 
 def _inside(mask: Mask, numerator: NDArray[np.floating], denominator: Floats) -> NDArray[np.float32]:

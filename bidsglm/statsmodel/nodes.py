@@ -11,7 +11,7 @@ from bidsglm.statsmodel.group_nodes import group_model
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import Document, EdgePart, NodePart
-from bidsglm.statsmodel.upper_nodes import Outcome, check_upper, has_content, outcome
+from bidsglm.statsmodel.upper_nodes import NodeOutcome, check_upper, has_content, outcome
 from bidsglm.statsmodel.values import ENTITIES
 
 RANK = {"Run": 0, "Session": 1, "Subject": 2, "Dataset": 3}
@@ -145,11 +145,11 @@ def _check_edges(document: Document, top: Place) -> None:
 
 def _walk(
     nodes: Sequence[NodePart], links: Sequence[_Link], places: Mapping[str, Place]
-) -> tuple[dict[str, Flow], dict[str, Outcome]]:
+) -> tuple[dict[str, Flow], dict[str, NodeOutcome]]:
     """What reaches each node, and what the nodes between runs and data set make of it."""
     reached: dict[str, Flow] = {}
     leaving: dict[str, Flow] = {}
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, NodeOutcome] = {}
     for node in sorted(nodes, key=lambda node: RANK[node.Level]):
         flows = [
             along(leaving[link.edge.Source], link.edge, link.place, is_dataset(node))
@@ -198,7 +198,7 @@ def _variance(node: NodePart) -> Literal["equal", "unequal"] | None:
 def _above(
     run: NodePart,
     reached: Mapping[str, Flow],
-    outcomes: Mapping[str, Outcome],
+    outcomes: Mapping[str, NodeOutcome],
     links: Sequence[_Link],
     places: Mapping[str, Place],
 ) -> Above:

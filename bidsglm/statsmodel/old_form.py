@@ -32,7 +32,7 @@ TESTS = {"t": "t", "f": "F", "pass": "pass", "skip": "pass", "fema": "t", "meta"
 INTERCEPTS = (1, "1", "intercept", CONSTANT)
 
 
-class Step(NamedTuple):
+class OldStep(NamedTuple):
     """A step of the old form, its keys in one spelling."""
 
     level: str
@@ -120,7 +120,7 @@ def is_old_form(document: Mapping[str, object]) -> bool:
     return "Steps" in map(spelling, document) and "Nodes" not in document
 
 
-def steps(listed: object, top: Place) -> Iterator[Step]:
+def steps(listed: object, top: Place) -> Iterator[OldStep]:
     """Steps in order, the first one at the Run level.
 
     Raises
@@ -142,7 +142,7 @@ def steps(listed: object, top: Place) -> Iterator[Step]:
         if order.index(level) <= last:
             raise place.at("Level").fault(f"a {level} step cannot follow a {order[last]} step")
         last = order.index(level)
-        yield Step(level, content, place)
+        yield OldStep(level, content, place)
 
 
 def _contrast(found: object, place: Place) -> dict[str, Any]:

@@ -40,7 +40,7 @@ Value = float | str | bool
 Operand = Name | Value | tuple[Value, ...]
 
 
-class Comparison(NamedTuple):
+class QueryComparison(NamedTuple):
     """Two operands and how they must relate; `in` and `not in` have a list on the right."""
 
     left: Operand
@@ -55,7 +55,7 @@ class Combination(NamedTuple):
     parts: tuple["Condition", ...]
 
 
-Condition = Comparison | Combination
+Condition = QueryComparison | Combination
 
 
 class Token(NamedTuple):
@@ -207,21 +207,21 @@ class _Reader:
             left = right
         return parts[0] if len(parts) == 1 else Combination("and", tuple(parts))
 
-    def membership(self, left: Operand, relation: str) -> Comparison:
+    def membership(self, left: Operand, relation: str) -> QueryComparison:
         right = self.operand()
         if not isinstance(left, Name) or isinstance(right, Name) or not isinstance(right, tuple):
             raise ValueError("'in' needs a name on its left and a list such as ['a', 'b'] on its right")
-        return Comparison(left, relation, right)
+        return QueryComparison(left, relation, right)
 
-    def related(self, left: Operand, relation: str, right: Operand) -> Comparison:
+    def related(self, left: Operand, relation: str, right: Operand) -> QueryComparison:
         """A comparison; with a list, == means in, as it does for pandas."""
         if isinstance(right, tuple) and not isinstance(right, Name):
             if relation not in ("==", "!="):
                 raise ValueError(f"a list cannot be compared by {relation}: use in")
-            return Comparison(left, "in" if relation == "==" else "not in", right)
+            return QueryComparison(left, "in" if relation == "==" else "not in", right)
         if not isinstance(left, Name) and not isinstance(right, Name):
             raise ValueError("a comparison needs the name of a variable")
-        return Comparison(left, relation, right)
+        return QueryComparison(left, relation, right)
 
     def operand(self) -> Operand:
         if self.took("[") or self.took("("):

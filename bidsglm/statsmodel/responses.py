@@ -43,7 +43,7 @@ SETS = ("fir", "fourier", "fourier hanning", "gamma")
 """Models whose functions are counted by HRF.Parameters."""
 
 
-class Request(NamedTuple):
+class ResponseRequest(NamedTuple):
     """A response that a model asks for."""
 
     hrf: Hrf | None
@@ -70,7 +70,7 @@ def _usual_name(name: str) -> str:
     return ALSO_CALLED.get(plain) or ALSO_CALLED.get(base, base) + plus + derivatives
 
 
-def hrf_request(name: str, parameters: ParametersPart | None, place: Place) -> Request:
+def hrf_request(name: str, parameters: ParametersPart | None, place: Place) -> ResponseRequest:
     """Response that HRF.Model and HRF.Parameters describe.
 
     Parameters
@@ -93,7 +93,7 @@ def hrf_request(name: str, parameters: ParametersPart | None, place: Place) -> R
     usual = _usual_name(name)
     translation = "" if usual == " ".join(name.lower().replace("+", " + ").split()) else usual
     notes = (f"HRF.Model {name!r} is read as {usual!r}.",) if translation else ()
-    return Request(_with_parameters(family, parameters or ParametersPart(), name, place), notes)
+    return ResponseRequest(_with_parameters(family, parameters or ParametersPart(), name, place), notes)
 
 
 def _with_parameters(family: Hrf, given: ParametersPart, name: str, place: Place) -> Hrf:
@@ -111,7 +111,7 @@ def _with_parameters(family: Hrf, given: ParametersPart, name: str, place: Place
     return Hrf(family.model, length=given.Length, order=given.Order)
 
 
-def with_derivatives(hrf: Hrf | None, words: str | None) -> Request:
+def with_derivatives(hrf: Hrf | None, words: str | None) -> ResponseRequest:
     """Add the derivatives that bidspm asks for in Software.SPM.HRFderivatives.
 
     Examples
@@ -120,15 +120,17 @@ def with_derivatives(hrf: Hrf | None, words: str | None) -> Request:
     ('', '_derivative')
     """
     if words is None:
-        return Request(hrf)
+        return ResponseRequest(hrf)
     wanted = DERIVATIVE_WORDS[words.lower()]
     if hrf is None or hrf.model != "spm" or wanted < hrf.derivative + hrf.dispersion:
         asked = f" beside {hrf.model}" if hrf is not None else " without HRF.Model"
-        return Request(hrf, (f"Software.SPM.HRFderivatives {words!r} has no effect{asked}.",) * bool(wanted))
+        return ResponseRequest(
+            hrf, (f"Software.SPM.HRFderivatives {words!r} has no effect{asked}.",) * bool(wanted)
+        )
     if wanted == hrf.derivative + hrf.dispersion:
-        return Request(hrf)
+        return ResponseRequest(hrf)
     note = f"Software.SPM.HRFderivatives {words!r}: the response has its derivatives, in all packages."
-    return Request(replace(hrf, derivative=True, dispersion=wanted == 2), (note,))
+    return ResponseRequest(replace(hrf, derivative=True, dispersion=wanted == 2), (note,))
 
 
 def _delayed(given: ParametersPart, family: Hrf, where: Place) -> Hrf:

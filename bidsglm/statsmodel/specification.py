@@ -15,7 +15,7 @@ from bidsglm.statsmodel.modulations import orthogonalization, parametric_modulat
 from bidsglm.statsmodel.nodes import levels
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.responses import (
-    Request,
+    ResponseRequest,
     check_coverage,
     conditions_without_functions,
     hrf_request,
@@ -233,9 +233,9 @@ def _spm(model: ModelPart) -> SpmPart:
     return (model.Software or SoftwarePart()).SPM
 
 
-def _model_hrf(model: ModelPart, x: Sequence[str], place: Place) -> Request:
+def _model_hrf(model: ModelPart, x: Sequence[str], place: Place) -> ResponseRequest:
     if model.HRF is None:
-        return Request(None)
+        return ResponseRequest(None)
     check_coverage(x, model.HRF.Variables, place.at("Variables"))
     return hrf_request(model.HRF.Model, model.HRF.Parameters, place)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from bidsglm.statsmodel.old_form import Step, is_old_form, own_name, spelt, steps
+from bidsglm.statsmodel.old_form import OldStep, is_old_form, own_name, spelt, steps
 from bidsglm.statsmodel.place import Place
 
 GROUPS = {
@@ -93,12 +93,12 @@ def _inputs(value: object, top: Place) -> dict[str, list[str]]:
     return {key: [str(label) for label in labels] for key, labels in found.items() if labels}
 
 
-def _nodes(listed: Sequence[Step], notes: list[str]) -> tuple[list[Node], list[dict[str, Any]]]:
+def _nodes(listed: Sequence[OldStep], notes: list[str]) -> tuple[list[Node], list[dict[str, Any]]]:
     """Nodes, and the edges from each to the next with what goes along them."""
     run, *upper = listed
     if upper and upper[0].level == "Dataset":
         notes.append("A Subject node was added: fixed effects over the runs of each participant.")
-        upper = [Step("Subject", {"DummyContrasts": True}, upper[0].place), *upper]
+        upper = [OldStep("Subject", {"DummyContrasts": True}, upper[0].place), *upper]
     nodes = [_run_node(run, notes)]
     reach = _reach(nodes[0])
     edges = []
@@ -127,7 +127,7 @@ def _reach(node: Node) -> _Reach:
     return _Reach(tuple(_merged(named, written)), dummies is None or "Contrasts" in dummies)
 
 
-def _run_node(step: Step, notes: list[str]) -> Node:
+def _run_node(step: OldStep, notes: list[str]) -> Node:
     model, x = step.model, step.x
     if not x:
         raise step.place.at("Model").fault("has no X: 1.0 needs the list of regressors")
@@ -162,7 +162,7 @@ def _hrf(model: Mapping[str, Any], place: Place) -> dict[str, Any]:
     return {"HRF": {"Variables": variables, "Model": given.pop("Model", "spm"), **given}}
 
 
-def _transformations(step: Step) -> dict[str, Any]:
+def _transformations(step: OldStep) -> dict[str, Any]:
     found = step.instructions
     transformer = {"Transformer": "pybids-transforms-v1", "Instructions": found}
     return {"Transformations": transformer} if found else {}
@@ -173,12 +173,12 @@ def _passes_on(contrast: Mapping[str, Any]) -> bool:
     return contrast["ConditionList"] == [contrast["Name"]] and contrast["Weights"] in ([1], [[1]])
 
 
-def _sums(step: Step) -> list[dict[str, Any]]:
+def _sums(step: OldStep) -> list[dict[str, Any]]:
     """Contrasts of a step that weight contrasts of the level below."""
     return [] if step.models_participants else [each for each in step.contrasts if not _passes_on(each)]
 
 
-def _wanted(step: Step) -> list[str]:
+def _wanted(step: OldStep) -> list[str]:
     """Contrasts of the level below that a step goes on with; none for all."""
     automatic = step.automatic
     named = [own_name(name) for name in automatic] if isinstance(automatic, list) else []
@@ -186,7 +186,7 @@ def _wanted(step: Step) -> list[str]:
 
 
 def _middle_node(
-    step: Step, sums: Sequence[dict[str, Any]], reach: _Reach, notes: list[str]
+    step: OldStep, sums: Sequence[dict[str, Any]], reach: _Reach, notes: list[str]
 ) -> tuple[Node, list[str]]:
     """Session or Subject node: fixed effects of each contrast, or weighted sums of several."""
     node = {"Level": step.level, "Name": step.level.lower(), "GroupBy": GROUPS[step.level]}
@@ -208,7 +208,7 @@ def _middle_node(
     return {**made, **({"DummyContrasts": {"Contrasts": list(kept), "Test": "t"}} if kept else {})}, []
 
 
-def _dataset_node(step: Step, notes: list[str]) -> tuple[Node, list[str]]:
+def _dataset_node(step: OldStep, notes: list[str]) -> tuple[Node, list[str]]:
     """Dataset node, and the contrasts of the participants that reach it."""
     node = {"Level": "Dataset", "Name": "dataset", "GroupBy": GROUPS["Dataset"], **_transformations(step)}
     if step.models_participants:

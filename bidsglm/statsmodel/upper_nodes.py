@@ -17,7 +17,7 @@ from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import NodePart, Part
 
 
-class Outcome(NamedTuple):
+class NodeOutcome(NamedTuple):
     """What a Session or Subject node does with what reaches it."""
 
     flow: Flow
@@ -55,7 +55,7 @@ def check_upper(node: NodePart, place: Place) -> None:
         raise place.at("DummyContrasts", "Test").fault('an F test of a mean is not supported: use "t"')
 
 
-def outcome(node: NodePart, flow: Flow, place: Place) -> Outcome:
+def outcome(node: NodePart, flow: Flow, place: Place) -> NodeOutcome:
     """What leaves a Session or Subject node, and what it makes.
 
     Raises
@@ -80,7 +80,7 @@ def outcome(node: NodePart, flow: Flow, place: Place) -> Outcome:
     )
     names = tuple(name for contrast in made for name in _names(contrast, each))
     leaving = leaving._replace(made=(*leaving.made, *names))
-    return Outcome(leaving, combined, named, means and not each)
+    return NodeOutcome(leaving, combined, named, means and not each)
 
 
 def _names(contrast: ContrastSpecification, each: bool) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ SHOWN = 60
 UNRECORDED = "no record of the settings"
 
 
-class Difference(NamedTuple):
+class SettingDifference(NamedTuple):
     """An entry in which two configurations differ."""
 
     name: str
@@ -108,7 +108,7 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def differences(configured: Configuration, reference: Configuration) -> tuple[Difference, ...]:
+def differences(configured: Configuration, reference: Configuration) -> tuple[SettingDifference, ...]:
     """Entries in which a configuration differs from another.
 
     Examples
@@ -118,7 +118,7 @@ def differences(configured: Configuration, reference: Configuration) -> tuple[Di
     """
     names = dict.fromkeys((*reference, *configured))
     pairs = ((name, configured.get(name), reference.get(name)) for name in names)
-    return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+    return tuple(SettingDifference(*pair) for pair in pairs if pair[1] != pair[2])
 
 
 def _shown(value: object) -> str:

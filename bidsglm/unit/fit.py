@@ -53,7 +53,7 @@ class Prepared:
     """Contrasts over a condition that this participant never had."""
 
 
-class Fit(NamedTuple):
+class PackageFit(NamedTuple):
     """What one backend made of a unit."""
 
     mask: Mask
@@ -73,7 +73,7 @@ class Fitted(NamedTuple):
 
     prepared: Prepared
     data: Data
-    fits: Mapping[str, Fit]
+    fits: Mapping[str, PackageFit]
     notes: tuple[str, ...]
     review: DataReview
     """What there is to say of the data"""
@@ -246,7 +246,7 @@ def _images(unit: Unit) -> str:
 
 def _fit(
     name: str, estimate: Any, prepared: Prepared, data: Data, usable: Mapping[str, tuple[int, ...]]
-) -> Fit:
+) -> PackageFit:
     """A backend's estimate with the maps of its contrasts and what is significant in them."""
     backend = BACKENDS[name]
     maps = tuple(
@@ -255,7 +255,7 @@ def _fit(
         if usable[contrast.label]
     )
     inference = backend.inference(estimate, data.series[name], maps, data.volume, prepared.model)
-    return Fit(
+    return PackageFit(
         estimate.mask,
         estimate.betas,
         estimate.residual_mean_square,

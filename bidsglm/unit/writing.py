@@ -31,12 +31,12 @@ from bidsglm.unit.files import (
     degrees_of_freedom,
     stats_of,
 )
-from bidsglm.unit.fit import Fit, Fitted
+from bidsglm.unit.fit import Fitted, PackageFit
 from bidsglm.unit.scales import write_scales
 from bidsglm.unit.summary import Stamp, summary_path, unit_summary
 
 
-def _write_contrasts(writer: UnitWriter, backend: str, fit: Fit) -> None:
+def _write_contrasts(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
     for maps in fit.maps:
         facts = {**contrast_facts(maps, writer.unit), **degrees_of_freedom(maps), **backend_facts(backend)}
         for stat, values in stats_of(maps):
@@ -44,7 +44,7 @@ def _write_contrasts(writer: UnitWriter, backend: str, fit: Fit) -> None:
             writer.image(name, values, OUTSIDE[stat], {"StatisticType": stat, **facts})
 
 
-def _write_backend(writer: UnitWriter, backend: str, fit: Fit) -> None:
+def _write_backend(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
     """Mask, residual mean square, designs and betas."""
     facts = backend_facts(backend)
     mask = map_bytes(fit.mask, writer.volume, 0, dtype=np.uint8, space=writer.unit.entities.get("space", ""))
@@ -77,7 +77,7 @@ def _write_design(writer: UnitWriter, name: str, design: DesignMatrix, facts: Ma
     writer.table(DESIGN, name, rows, {**about, **facts}, design.names)
 
 
-def _write_clusters(writer: UnitWriter, backend: str, fit: Fit) -> None:
+def _write_clusters(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
     """Table of clusters and peaks of each contrast; its header alone where nothing is significant."""
     for maps, found in zip(fit.maps, fit.inference.contrasts, strict=True):
         name = clusters_name(writer.unit.prefix, backend, maps.specification.label)

@@ -10,7 +10,7 @@ from nilearn.glm.first_level import make_first_level_design_matrix
 from bidsglm.attribution.crossing import Clock, Rules, crossed_regressors
 from bidsglm.backends import spm12
 from bidsglm.model import Condition, Floats, Hrf, ModelSpecification, Modulator, Paradigm, SpmSettings
-from bidsglm.spm.regressors import Timing
+from bidsglm.spm.regressors import Microtime
 
 REPRODUCED = 1e-11
 """Relative to the largest value: derivatives are differences of nearly equal kernels over 0.01."""
@@ -41,7 +41,7 @@ def nilearn_columns(condition: Condition, frame_times: Floats, hrf: Hrf) -> Floa
 @pytest.mark.parametrize("hrf", HRFS)
 def test_nilearns_rules_give_nilearns_regressors(timing: tuple, kind: str, hrf: Hrf) -> None:
     TR, n, T, T0, reference = timing
-    condition, clock = events(kind, n, TR), Clock(Timing(TR, n, T, T0), reference)
+    condition, clock = events(kind, n, TR), Clock(Microtime(TR, n, T, T0), reference)
     other = Hrf("spm", hrf.derivative, hrf.dispersion)
     own = crossed_regressors([condition], clock, (hrf, other))[NILEARN].matrix
     expected = nilearn_columns(condition, clock.frame_times, hrf)
@@ -58,7 +58,7 @@ def test_spms_rules_give_spms_regressors(timing: tuple, orthogonalize: bool) -> 
         "go", plain.onsets, plain.durations, (Modulator("rt", heights, 2),), 1, orthogonalize
     )
     hrf = Hrf("spm", True)
-    mixed = crossed_regressors([condition], Clock(Timing(TR, n, T, T0), reference), (hrf, hrf))
+    mixed = crossed_regressors([condition], Clock(Microtime(TR, n, T, T0), reference), (hrf, hrf))
     settings = SpmSettings(microtime_resolution=T, microtime_onset=T0)
     design = spm12.design(
         Paradigm(TR, n, None, (condition,), (), np.zeros((n, 0))),
@@ -71,7 +71,7 @@ def test_spms_rules_give_spms_regressors(timing: tuple, orthogonalize: bool) -> 
 def test_impulses_are_50_over_tr_times_higher_by_spms_drawing() -> None:
     TR = 2.0
     condition = Condition("go", np.arange(10.0, 180.0, 20.0), np.zeros(9))
-    mixed = crossed_regressors([condition], Clock(Timing(TR, 100), 7 / 16), (Hrf(), Hrf()))
+    mixed = crossed_regressors([condition], Clock(Microtime(TR, 100), 7 / 16), (Hrf(), Hrf()))
     by_spm, by_nilearn = mixed[Rules(False, True, False)].matrix, mixed[NILEARN].matrix
     ratio = (by_spm * by_nilearn).sum() / (by_nilearn**2).sum()
     # nilearn's kernel starts a step late, which is longer on SPM's coarser grid
@@ -80,6 +80,6 @@ def test_impulses_are_50_over_tr_times_higher_by_spms_drawing() -> None:
 
 def test_sampling_makes_no_difference_where_both_take_the_same_bin() -> None:
     condition = events("blocks", 80, 2.0)
-    mixed = crossed_regressors([condition], Clock(Timing(2.0, 80, 16, 9), 0.5), (Hrf(), Hrf()))
+    mixed = crossed_regressors([condition], Clock(Microtime(2.0, 80, 16, 9), 0.5), (Hrf(), Hrf()))
     on_grid = mixed[Rules(True, True, False)].matrix
     np.testing.assert_allclose(on_grid, mixed[SPM].matrix, atol=1e-12)

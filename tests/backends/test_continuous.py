@@ -9,7 +9,7 @@ from bidsglm.backends import nilearn_glm, spm12
 from bidsglm.backends.nilearn_design import drawn_events
 from bidsglm.model import Condition, Floats, Hrf, ModelSpecification, Paradigm
 from bidsglm.spm.hrf import basis_functions
-from bidsglm.spm.regressors import Timing
+from bidsglm.spm.regressors import Microtime
 
 CANONICAL = Hrf()
 N, TR, START = 120, 1.5, 0.6
@@ -91,7 +91,7 @@ def test_what_is_zero_throughout_keeps_its_column() -> None:
 
 @pytest.mark.parametrize("hrf", [Hrf(), Hrf("spm", True, True)])
 def test_attribution_mixes_the_rules_of_both_packages(displacement: Condition, hrf: Hrf) -> None:
-    clock = Clock(Timing(TR, N, 16, int(np.floor(START / (TR / 16) + 0.5)) + 1), START / TR)
+    clock = Clock(Microtime(TR, N, 16, int(np.floor(START / (TR / 16) + 0.5)) + 1), START / TR)
     mixed = crossed_regressors([displacement], clock, (hrf, hrf))
     for rules, module in ((Rules(False, False, False), nilearn_glm), (Rules(True, True, True), spm12)):
         found = module.design(paradigm(displacement), ModelSpecification("m", ("fd",), hrf=hrf))

@@ -85,7 +85,7 @@ def make_sample(folder: Path, seed: int, kind: str = "int16") -> Sample:
     return Sample(Run({}, bold, None, None, mask, N_SCANS, TR, None), paradigm, events, confounds)
 
 
-def fitted(samples: list[Sample], model: ModelSpecification) -> tuple[nilearn_glm.Estimate, Any]:
+def fitted(samples: list[Sample], model: ModelSpecification) -> tuple[nilearn_glm.NilearnEstimate, Any]:
     """Our estimate, and FirstLevelModel on the files."""
     data = read_data([s.run for s in samples], ["nilearn"], 0.8, model.smoothing_fwhm)
     designs = [nilearn_glm.design(s.paradigm, model) for s in samples]
@@ -120,7 +120,10 @@ def their_maps(theirs: Any, contrast: ContrastSpecification) -> dict[str, np.nda
 
 
 def assert_equal_maps(
-    ours: nilearn_glm.Estimate, theirs: Any, contrast: ContrastSpecification, tolerance: float = RELATIVE
+    ours: nilearn_glm.NilearnEstimate,
+    theirs: Any,
+    contrast: ContrastSpecification,
+    tolerance: float = RELATIVE,
 ) -> None:
     runs = tuple(range(len(ours.fits)))
     maps, expected = nilearn_glm.contrast(ours, contrast, runs), their_maps(theirs, contrast)
@@ -296,7 +299,7 @@ def test_warnings_name_the_regressors() -> None:
         nilearn_glm.design(paradigm, MODEL)
 
 
-def synthetic_estimate(paradigms: list[Paradigm]) -> nilearn_glm.Estimate:
+def synthetic_estimate(paradigms: list[Paradigm]) -> nilearn_glm.NilearnEstimate:
     rng = np.random.default_rng(8)
     series = [TimeSeries(rng.normal(100, 3, (N_SCANS, 5)), 1.0, 0.0, np.zeros(N_SCANS)) for _ in paradigms]
     with warnings.catch_warnings():

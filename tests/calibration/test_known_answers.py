@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bidsglm.calibration.experiment import Experiment
-from bidsglm.calibration.trial import Request, trial
+from bidsglm.calibration.trial import TrialRequest, trial
 from bidsglm.model import NO_FILTER
 from bidsglm.packages import analyses
 from bidsglm.simulation.outcomes import Simulations, metric_rows
@@ -31,7 +31,7 @@ def experiment(**options: Any) -> Experiment:
 def rates(noise: str, n_datasets: int = N, **options: Any) -> dict[tuple[str, float], dict[str, float]]:
     """Rows of the false-positive rates by analysis and threshold."""
     made = experiment(**options)
-    null = [trial(made, Request(noise, False, i)) for i in range(n_datasets)]
+    null = [trial(made, TrialRequest(noise, False, i)) for i in range(n_datasets)]
     ways = list(analyses(made.designs))
     rows = metric_rows([Simulations(noise, null, [])], ways, ["a - b"])
     return {(str(row["analysis"]), float(row["p_threshold"])): row for row in rows}  # type: ignore[misc]
@@ -96,8 +96,8 @@ def test_surrogates_of_white_noise_give_nominal_rates_though_the_task_took_its_p
 
 def test_true_effect_lies_in_the_interval_of_the_estimates() -> None:
     made = small(backends=("spm",), contrasts=(DIFFERENCE, MAIN))
-    signal = [trial(made, Request("white", True, i)) for i in range(N_SIGNAL)]
-    null = [trial(made, Request("white", False, i)) for i in range(2)]
+    signal = [trial(made, TrialRequest("white", True, i)) for i in range(N_SIGNAL)]
+    null = [trial(made, TrialRequest("white", False, i)) for i in range(2)]
     ways = list(analyses(("spm",)))
     rows = metric_rows([Simulations("white", null, signal)], ways, ["a - b", "a"])
     with_signal = [row for row in rows if row["effect_size"] and row["p_threshold"] == 0.05]
@@ -111,8 +111,8 @@ def test_true_effect_lies_in_the_interval_of_the_estimates() -> None:
 
 def test_larger_effects_are_found_more_often() -> None:
     made = experiment()
-    signal = [trial(made, Request("white", True, i)) for i in range(6)]
-    null = [trial(made, Request("white", False, i)) for i in range(6)]
+    signal = [trial(made, TrialRequest("white", True, i)) for i in range(6)]
+    null = [trial(made, TrialRequest("white", False, i)) for i in range(6)]
     ways = list(analyses(made.designs))
     rows = metric_rows([Simulations("white", null, signal)], ways, ["a - b"])
     for way in ways:

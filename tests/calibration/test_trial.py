@@ -9,7 +9,7 @@ import pytest
 from bidsglm.backends import BACKENDS
 from bidsglm.calibration.experiment import LEAST_DOF, Experiment, experiment, sampled_voxels
 from bidsglm.calibration.simulation import simulations
-from bidsglm.calibration.trial import Request, data_set, trial
+from bidsglm.calibration.trial import TrialRequest, data_set, trial
 from bidsglm.errors import DataError
 from bidsglm.model import NilearnSettings, SpmSettings, TimeSeries
 from bidsglm.packages import analyses
@@ -37,7 +37,7 @@ def made() -> Experiment:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_numbers_are_those_of_the_backend_on_the_same_data(made: Experiment, name: str) -> None:
-    request = Request("ar1", False, 0)
+    request = TrialRequest("ar1", False, 0)
     backend_name, settings = SETTINGS[name]
     backend, model = BACKENDS[backend_name], replace(made.model, **settings)
     series = data_set(made, request).series
@@ -51,16 +51,16 @@ def test_numbers_are_those_of_the_backend_on_the_same_data(made: Experiment, nam
 
 
 def test_analyses_differ_from_one_another(made: Experiment) -> None:
-    outcome = trial(made, Request("ar1", False, 1))
+    outcome = trial(made, TrialRequest("ar1", False, 1))
     curves = {outcome.below[i, 0, 0].tobytes() for i in range(4)}
     assert len(curves) == 4
 
 
 def test_same_request_gives_the_same_data_and_another_one_other_data(made: Experiment) -> None:
-    first, again, other = (data_set(made, Request("white", True, i)) for i in (0, 0, 1))
+    first, again, other = (data_set(made, TrialRequest("white", True, i)) for i in (0, 0, 1))
     np.testing.assert_array_equal(first.series[0].stored, again.series[0].stored)
     assert np.abs(first.series[0].stored - other.series[0].stored).max() > 1
-    noises = [data_set(made, Request(noise, False, 0)).series[0].stored for noise in NOISES]
+    noises = [data_set(made, TrialRequest(noise, False, 0)).series[0].stored for noise in NOISES]
     assert all(np.abs(noises[0] - values).max() > 1 for values in noises[1:])
 
 
@@ -75,7 +75,7 @@ def test_numbers_do_not_depend_on_the_number_of_processes() -> None:
 
 
 def test_signal_is_in_a_fifth_of_the_voxels_each_once(made: Experiment) -> None:
-    levels = data_set(made, Request("white", True, 0)).levels
+    levels = data_set(made, TrialRequest("white", True, 0)).levels
     voxels = np.concatenate(levels[0])
     assert len(levels[0]) == len(EFFECT_SIZES)
     assert voxels.size == np.unique(voxels).size == 60
@@ -169,6 +169,6 @@ def test_voxels_that_cannot_be_scaled_are_not_sampled() -> None:
 def test_stopped_analysis_is_counted_and_the_others_go_on() -> None:
     quiet = small(n_voxels=20, backends=("spm",))
     still = replace(quiet, runs=tuple(r._replace(steady=0 * r.steady + 1000) for r in quiet.runs))
-    outcomes = [trial(still, Request("white", False, i)) for i in range(4)]
+    outcomes = [trial(still, TrialRequest("white", False, i)) for i in range(4)]
     assert any(outcome.stopped[1] for outcome in outcomes), "20 voxels of white noise: none passes p < 0.001"
     assert not any(outcome.stopped[0] for outcome in outcomes)

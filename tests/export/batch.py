@@ -141,7 +141,7 @@ class Refit:
 
     paradigms: tuple[Paradigm, ...]
     designs: tuple[DesignMatrix, ...]
-    estimate: spm12.Estimate
+    estimate: spm12.SpmEstimate
     stats: tuple[tuple[Floats | None, Floats], ...]
     """Effect (none for F) and statistic of every contrast, over the columns of the data"""
     volume: Volume
@@ -190,7 +190,7 @@ def _paradigm(batch: Batch, session: int, n_scans: int, time: float) -> Paradigm
     return Paradigm(time, n_scans, None, conditions, names, regressors)
 
 
-def _stat(contrast: Contrast, estimate: spm12.Estimate) -> tuple[Floats | None, Floats]:
+def _stat(contrast: Contrast, estimate: spm12.SpmEstimate) -> tuple[Floats | None, Floats]:
     """SPM's t or F from weights over its joint design: sessions in turn, then their constants."""
     n_own = [len(names) - 1 for names in estimate.names]
     starts = np.cumsum([0, *n_own])

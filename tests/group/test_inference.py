@@ -12,7 +12,7 @@ from nilearn.glm.second_level import non_parametric_inference
 from scipy import stats
 
 from bidsglm.backends import nilearn_permutations
-from bidsglm.backends.nilearn_permutations import Plan, permuted
+from bidsglm.backends.nilearn_permutations import PermutationPlan, permuted
 from bidsglm.cli import main
 from bidsglm.model import GroupDesign, Volume
 from tests.finished import AFFINE, NAME, SHAPE, brain, effects, read_rows, write_dataset, write_participant
@@ -187,16 +187,16 @@ def test_permutations_do_not_depend_on_processes_or_memory(monkeypatch: pytest.M
     design, weights = GroupDesign(("mean",), np.ones((8, 1))), np.ones(1)
     where = np.ones(maps.shape[1], bool), volume
     calls: list[int] = []
-    one = permuted(maps, design, weights, where, Plan(25, 3), lambda: calls.append(1))
+    one = permuted(maps, design, weights, where, PermutationPlan(25, 3), lambda: calls.append(1))
     assert len(calls) == 3
-    two = permuted(maps, design, weights, where, Plan(25, 3, n_procs=2))
-    small = permuted(maps, design, weights, where, Plan(25, 3, memory=1000))
+    two = permuted(maps, design, weights, where, PermutationPlan(25, 3, n_procs=2))
+    small = permuted(maps, design, weights, where, PermutationPlan(25, 3, memory=1000))
     for kind, p in one.p.items():
         np.testing.assert_array_equal(two.p[kind], p)
     np.testing.assert_array_equal(small.p["permutationVoxel"], one.p["permutationVoxel"])
     assert list(small.p) == ["permutationVoxel"]
     assert "GB of memory" in small.left_out
-    other = permuted(maps, design, weights, where, Plan(25, 4))
+    other = permuted(maps, design, weights, where, PermutationPlan(25, 4))
     assert not np.array_equal(other.p["permutationVoxel"], one.p["permutationVoxel"])
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bidsglm.report.answers import Asked, Facts, answers
 from bidsglm.report.attribution import Breakdown, StepShare
-from bidsglm.report.noise import Noise, effect_on_t, noise_figure, noise_sentences, told_lags
+from bidsglm.report.noise import NoiseReport, effect_on_t, noise_figure, noise_sentences, told_lags
 from bidsglm.report.units import Units, f_sentence, spread_sentences
 
 from .reasons import FILLED
@@ -45,7 +45,7 @@ SCALES = (
     },
 )
 UNITS = Units(LEVELS, SCALES, {"spm": "% of grand mean", "nilearn": "% of voxel mean"})
-NOISE = Noise(
+NOISE = NoiseReport(
     tuple(
         {
             "run": run,
@@ -131,7 +131,7 @@ def test_short_scans_are_told_at_one_two_and_five_seconds() -> None:
 
 
 def test_noise_figure_needs_a_table_and_no_counts() -> None:
-    assert noise_figure(Noise(), COUNTS) is None
+    assert noise_figure(NoiseReport(), COUNTS) is None
     drawn, bare = noise_figure(NOISE, COUNTS), noise_figure(NOISE, ())
     assert drawn is not None
     assert bare is not None

@@ -8,7 +8,7 @@ import pytest
 
 from bidsglm.report.html import participant_page
 from bidsglm.report.judgements import Grade
-from bidsglm.report.participant_verdict import Compared, Evidence, participant_verdict
+from bidsglm.report.participant_verdict import ComparedContrast, ParticipantEvidence, participant_verdict
 from bidsglm.report.recipes import MASK
 
 from .reasons import FILLED, NOTE, broken_down
@@ -30,8 +30,10 @@ def row(name: str = "t", r: float = 0.99, dice: float = 0.9, alone: int = 0) -> 
     return found
 
 
-def compared(name: str = "go", weights: dict | None = None, **numbers: float) -> Compared:
-    return Compared(name, (row(**numbers), row("effect")), weights or {"trial_type.go": 1.0}, broken_down())
+def compared(name: str = "go", weights: dict | None = None, **numbers: float) -> ComparedContrast:
+    return ComparedContrast(
+        name, (row(**numbers), row("effect")), weights or {"trial_type.go": 1.0}, broken_down()
+    )
 
 
 BAD = compared("rest", {"trial_type.rest": 1.0}, r=0.2, dice=0.1)
@@ -47,14 +49,16 @@ BAD = compared("rest", {"trial_type.rest": 1.0}, r=0.2, dice=0.1)
     ],
 )
 def test_the_worst_contrast_decides(contrasts, grade, start):
-    found = participant_verdict(Evidence(contrasts)).agreement
+    found = participant_verdict(ParticipantEvidence(contrasts)).agreement
     assert found.grade == grade
     assert found.headline.startswith(start)
     assert ("in stop" in found.headline) == (len(contrasts) > 1)
 
 
 def test_contrasts_that_the_design_makes_arbitrary_enter_neither_verdict_nor_medians():
-    evidence = Evidence((compared(weights={"trial_type.go": 1, "trial_type.rest": -1}), BAD), (FILLED,))
+    evidence = ParticipantEvidence(
+        (compared(weights={"trial_type.go": 1, "trial_type.rest": -1}), BAD), (FILLED,)
+    )
     found = participant_verdict(evidence)
     assert found.agreement.grade == Grade.NONE
     assert evidence.arbitrary == ("rest",)
@@ -63,7 +67,7 @@ def test_contrasts_that_the_design_makes_arbitrary_enter_neither_verdict_nor_med
 
 
 def test_nothing_is_said_of_the_packages_where_the_design_determines_no_contrast():
-    assert participant_verdict(Evidence((BAD,), (FILLED,))).agreement.grade is None
+    assert participant_verdict(ParticipantEvidence((BAD,), (FILLED,))).agreement.grade is None
 
 
 @pytest.mark.parametrize(
@@ -71,13 +75,13 @@ def test_nothing_is_said_of_the_packages_where_the_design_determines_no_contrast
     [((), Grade.NONE), ((NOTE,), Grade.NONE), ((FILLED, NOTE), Grade.CONCLUSIONS)],
 )
 def test_the_design_is_judged_by_its_worst_finding(findings, grade):
-    found = participant_verdict(Evidence((compared(),), findings)).design
+    found = participant_verdict(ParticipantEvidence((compared(),), findings)).design
     assert found.grade == grade
     assert (FILLED.title in found.headline) == (FILLED in findings)
 
 
 def test_steps_that_matter_have_a_recipe_the_largest_first():
-    made = participant_verdict(Evidence((compared(alone=3),), (), ("sub-01/func/a",))).recipes
+    made = participant_verdict(ParticipantEvidence((compared(alone=3),), (), ("sub-01/func/a",))).recipes
     assert [each.step for each in made] == ["noise", "scaling", "regressors", MASK]
     assert made[0].share == "85 % of the t difference"
     assert all(each.remains for each in made)

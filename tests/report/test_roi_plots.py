@@ -10,8 +10,8 @@ from bidsglm.report.roi_plots import (
     LABEL,
     RIGHT,
     WIDTH,
-    Difference,
-    Pair,
+    RegionDifference,
+    RegionPair,
     differences_svg,
     dots_svg,
     shortened,
@@ -20,11 +20,11 @@ from bidsglm.report.roi_plots import (
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def pairs() -> list[Pair]:
+def pairs() -> list[RegionPair]:
     return [
-        Pair("hand", {"spm": 2.0, "nilearn": -1.0}, "hand: here", changed=True),
-        Pair("a <b>", {"spm": 0.0, "nilearn": math.nan}, "a <b>: there"),
-        Pair("air", {"spm": math.nan, "nilearn": math.nan}, "air: n/a"),
+        RegionPair("hand", {"spm": 2.0, "nilearn": -1.0}, "hand: here", changed=True),
+        RegionPair("a <b>", {"spm": 0.0, "nilearn": math.nan}, "a <b>: there"),
+        RegionPair("air", {"spm": math.nan, "nilearn": math.nan}, "air: n/a"),
     ]
 
 
@@ -56,8 +56,11 @@ def test_marks_stand_in_proportion_to_their_values() -> None:
 
 
 def test_differences_stand_at_mean_and_bias_with_their_limits() -> None:
-    known = [Difference(1.0, 0.5, 0.1, 0.9, "a: x"), Difference(2.0, -0.5, math.nan, math.nan, "b: y", True)]
-    text = differences_svg([*known, Difference(math.nan, math.nan, 0, 0, "c: z")], "%", "A − B")
+    known = [
+        RegionDifference(1.0, 0.5, 0.1, 0.9, "a: x"),
+        RegionDifference(2.0, -0.5, math.nan, math.nan, "b: y", True),
+    ]
+    text = differences_svg([*known, RegionDifference(math.nan, math.nan, 0, 0, "c: z")], "%", "A − B")
     marks = [(float(x), float(y)) for x, y in re.findall(r'class="bias" cx="([\d.]+)" cy="([\d.]+)"', text)]
     (first, up), (second, down) = marks
     assert first < second
@@ -67,8 +70,10 @@ def test_differences_stand_at_mean_and_bias_with_their_limits() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -1e-9, 1e9])
 def test_one_value_alone_has_an_axis(value: float) -> None:
-    ElementTree.fromstring(dots_svg([Pair("a", {"spm": value}, "a")], "t"))
-    ElementTree.fromstring(differences_svg([Difference(value, value, math.nan, math.nan, "a")], "%", "A − B"))
+    ElementTree.fromstring(dots_svg([RegionPair("a", {"spm": value}, "a")], "t"))
+    ElementTree.fromstring(
+        differences_svg([RegionDifference(value, value, math.nan, math.nan, "a")], "%", "A − B")
+    )
 
 
 def test_long_names_keep_both_ends() -> None:

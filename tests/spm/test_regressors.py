@@ -6,7 +6,7 @@ from bidsglm.model import Condition, Hrf, Modulator
 from bidsglm.spm.hrf import basis_functions, canonical_hrf
 from bidsglm.spm.regressors import (
     PAD_BINS,
-    Timing,
+    Microtime,
     condition_regressors,
     event_weights,
     orthogonalise,
@@ -14,7 +14,7 @@ from bidsglm.spm.regressors import (
     stimulus_functions,
 )
 
-TIMING = Timing(2.0, 60)
+TIMING = Microtime(2.0, 60)
 ROUNDING = 1e-12
 """Of sums over some hundred float64 numbers of size 1 to 10."""
 
@@ -123,8 +123,8 @@ def test_content_behind_a_dead_modulator_moves_into_its_place():
 
 def test_sample_is_taken_at_the_microtime_onset():
     block = condition(4.0, 1.9)
-    early = condition_regressors(block, np.ones((1, 1)), Timing(2.0, 5, 16, 1))[:, 0]
-    late = condition_regressors(condition(5.0, 0.9), np.ones((1, 1)), Timing(2.0, 5, 16, 16))[:, 0]
+    early = condition_regressors(block, np.ones((1, 1)), Microtime(2.0, 5, 16, 1))[:, 0]
+    late = condition_regressors(condition(5.0, 0.9), np.ones((1, 1)), Microtime(2.0, 5, 16, 16))[:, 0]
     assert_array_equal(early, [0, 0, 1, 0, 0])
     assert_array_equal(late, [0, 0, 1, 0, 0])
 
@@ -152,7 +152,7 @@ def test_zero_matrix_stays_zero():
 
 
 def test_heights_of_events_scale_their_responses():
-    timing = Timing(2.0, 60)
+    timing = Microtime(2.0, 60)
     onsets, durations = np.array([4.0, 50.0]), np.array([2.0, 2.0])
     basis = basis_functions(Hrf("spm"), timing.dt)
     apart = [

@@ -93,7 +93,7 @@ class Settings:
     two_sided: bool = False
     """Whether thresholds are of both tails, each with half of the error."""
     random_seed: int = 0
-    """Of everything drawn at random."""
+    """Seed of everything drawn at random."""
     verbosity: int = 0
 
 
@@ -229,7 +229,7 @@ class GroupModel:
     x: tuple[str, ...] = (CONSTANT,)
     """CONSTANT, columns of participants.tsv or of the instructions, column.level, contrasts; globs too."""
     instructions: tuple[Mapping[str, object], ...] = ()
-    """Of pybids-transforms-v1, over the columns of participants.tsv"""
+    """Instructions of pybids-transforms-v1, over the columns of participants.tsv"""
     contrasts: tuple[ContrastSpecification, ...] = ()
     """Over the names of X."""
     dummy_contrasts: tuple[str, ...] | None = None
@@ -251,7 +251,7 @@ class GroupModel:
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Entity -> labels that reach it."""
     variance: Literal["equal", "unequal"] | None = None
-    """Of groups of participants, in SPM; None for SPM's default."""
+    """Variance of groups of participants, in SPM; None for SPM's default."""
 
 
 @dataclass(frozen=True)
@@ -487,7 +487,7 @@ class GroupDesign(NamedTuple):
     matrix: Floats
     """(n_participants, n_regressors)"""
     variance: "VarianceModel | None" = None
-    """Of the errors, as far as a package can choose; None for one variance"""
+    """Variance of the errors, as far as a package can choose; None for one variance"""
 
 
 class VarianceModel(NamedTuple):

@@ -39,7 +39,7 @@ MOST_DATA_SETS = 100_000
 MOST_PERMUTATIONS = 1_000_000
 """A p value of one in a million is as small as a permutation test need know."""
 MOST_PROCESSES = 4_096
-"""Of one machine, or threads of one process."""
+"""Processes of one machine, or threads of one process."""
 
 
 class Formatter(argparse.HelpFormatter):

@@ -53,7 +53,7 @@ class Package(NamedTuple):
     own_mask: Literal["threshold", "epi"]
     """Without mask files: what exceeds a share of the global in every scan, or nilearn's of mean images"""
     language: str
-    """Of its exported script, as pygments calls it"""
+    """Language of its exported script, as pygments calls it"""
     runs_in: str
     """What runs the script"""
     analyses: tuple[NoiseAnalysis, ...]
@@ -65,7 +65,7 @@ class Package(NamedTuple):
 
 
 NEUTRAL = "#8d99ae"
-"""Of what is no package's own"""
+"""Colour of what is no package's own"""
 
 PACKAGES: dict[str, Package] = {
     row.name: row

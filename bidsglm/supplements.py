@@ -42,7 +42,7 @@ class FinishedUnit(NamedTuple):
     unit: Unit
     model: ModelSpecification
     summary: Mapping[str, Any]
-    """Of the finished fit, as on disk; its other supplements among it"""
+    """Summary of the finished fit, as on disk; its other supplements among it"""
 
 
 class Written(NamedTuple):

@@ -280,3 +280,13 @@ def test_name_of_a_record_is_used_once() -> None:
             if isinstance(node, ast.ClassDef) and is_record(node):
                 places.setdefault(node.name, []).append(module)
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_documentation_begins_with_of() -> None:
+    found = []
+    for module, path in MODULES.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        alone = documentation(tree)
+        texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) in alone)
+        found += [f"{module}:{text.lineno}" for text in texts if str(text.value).split()[:1] == ["Of"]]
+    assert found == [], "say what it is, not only whose"

@@ -39,7 +39,7 @@ class JointColumn(NamedTuple):
 
     kind: Literal["baseline", "stimulus", "confound"]
     name: str
-    """Of the stimulus or confound; empty for the baseline"""
+    """Name of the stimulus or confound; empty for the baseline"""
     number: int = 0
     """Degree of the polynomial, or number of the response function; modulated ones follow"""
     run: int | None = None
@@ -82,9 +82,9 @@ class Baseline(NamedTuple):
     """What is in the design beside the stimuli."""
 
     degree: int | None = None
-    """Of the polynomials (``-polort``); None for the rule of ``-polort A``, -1 for no polynomials"""
+    """Degree of the polynomials (``-polort``); None for the rule of ``-polort A``, -1 for no polynomials"""
     confounds: tuple[RunConfounds, ...] = ()
-    """Of every run; empty for none"""
+    """Confounds of every run; empty for none"""
     confounds_per_run: bool = True
     """Whether each run has columns of its own for them"""
 

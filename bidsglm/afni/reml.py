@@ -13,7 +13,7 @@ from bidsglm.afni.noise import NoisePair
 from bidsglm.model import Floats
 
 STRIDE = 2
-"""Of the first look; the second goes as far to every side of the best."""
+"""Step of the first look; the second goes as far to every side of the best."""
 
 
 def best_pairs(E: Floats, grid: Sequence[NoisePair]) -> Whole:

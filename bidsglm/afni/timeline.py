@@ -27,7 +27,7 @@ class Timeline:
     repetition_time: float
     """s"""
     n_scans: tuple[int, ...]
-    """Of every run, the censored scans counted"""
+    """Number of scans of every run, the censored scans counted"""
     kept: tuple[Mask, ...] | None = None
     """(n_scans,) of every run; None where nothing is censored"""
 

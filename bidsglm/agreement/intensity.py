@@ -25,7 +25,7 @@ class Level(NamedTuple):
     """Voxels that it averages, mean over the scans"""
     n_mask_voxels: int
     mask_mean: float
-    """Of the images, within the brain mask"""
+    """Mean of the images, within the brain mask"""
     scaled_mask_mean: float
     """The same after SPM's scaling"""
     to_brain_percent: float
@@ -50,7 +50,7 @@ class EffectSpread(NamedTuple):
     by_rest: float
     """What is left once both are in nilearn's unit"""
     sd_spm_converted: float
-    """Of SPM's effects in nilearn's unit"""
+    """Standard deviation of SPM's effects in nilearn's unit"""
     slope_converted: float
     """Total least squares line of SPM's effects in nilearn's unit on nilearn's"""
     pearson_r_converted: float

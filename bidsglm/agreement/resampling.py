@@ -24,7 +24,7 @@ from bidsglm.spm.space import factors
 ALONE = 1e-9
 """1 - h of a participant without whom the design loses a column."""
 LEAST_EIGENVALUE = 1e-6
-"""Of the drawn design in the basis, below which it has lost a column; all are 1 with everybody."""
+"""Eigenvalue of the drawn design in the basis, below which it has lost a column; all are 1 with everybody."""
 ATTEMPTS = 20
 """Draws for each one that is wanted, where most lose a column."""
 

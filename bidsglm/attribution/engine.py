@@ -68,7 +68,7 @@ class Explanation:
     """Why two packages' maps differ."""
 
     rows: tuple[Row, ...]
-    """Of the table, one for each contrast, map, metric and step."""
+    """Rows of the table, one for each contrast, map, metric and step."""
     steps: tuple[Step, ...]
     dominant: Mapping[str, NDArray[np.int8]]
     """Contrast label -> (n_voxels,) over the columns of the maps: index into `labels`"""

@@ -19,7 +19,7 @@ class Freedom(NamedTuple):
     n_columns: int
     """Regressors and cosines of the filter"""
     rank: int
-    """Of both together"""
+    """Rank of both together"""
 
 
 def freedom(design: DesignMatrix) -> Freedom:

@@ -75,7 +75,7 @@ ROUNDING = 1e-18
 CHUNK = 5_000
 """Voxels of one call of run_glm: with 300 scans it needs about 100 MB."""
 SEED = 0
-"""Of the clustering of AR coefficients that nilearn does for orders above 1."""
+"""Seed of the clustering of AR coefficients that nilearn does for orders above 1."""
 NOISE_MODELS = re.compile(r"ols|ar[1-9][0-9]*")
 SIGNAL_SCALINGS = (False, 0, (0, 1))
 

@@ -43,7 +43,7 @@ class TestedTail(NamedTuple):
     sign: int
     """1 or -1"""
     share: float
-    """Of the error that it may make"""
+    """Part of the error that it may make"""
 
 
 def tails(test: str, two_sided: bool) -> tuple[TestedTail, ...]:

@@ -73,9 +73,9 @@ class Source(NamedTuple):
     confounds: frozenset[str]
     """Names of the confound regressors"""
     series: tuple[TimeSeries, ...]
-    """Of all runs"""
+    """Series of all runs"""
     repetition_times: tuple[float, ...]
-    """Of all runs (s)"""
+    """Repetition time of each run (s)"""
 
 
 def sampled_voxels(source: Source, columns: NDArray[np.intp], seed: int) -> NDArray[np.intp]:

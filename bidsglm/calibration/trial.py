@@ -15,7 +15,7 @@ from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import EFFECT_SIZES, SimulationOutcome, empty_outcome, record
 
 ACTIVE_SHARE = 0.2
-"""Of the voxels of a data set with signal, all contrasts and effect sizes together."""
+"""Part of the voxels of a data set with signal, all contrasts and effect sizes together."""
 
 
 class TrialRequest(NamedTuple):
@@ -30,7 +30,7 @@ class DataSet(NamedTuple):
     """A simulated data set."""
 
     series: tuple[TimeSeries, ...]
-    """Of all runs"""
+    """Series of all runs"""
     levels: tuple[tuple[NDArray[np.intp], ...], ...]
     """For each contrast the voxels of each level: all of them without signal, else those of each size"""
 

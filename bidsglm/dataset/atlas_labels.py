@@ -18,7 +18,7 @@ BACKGROUND = 0
 LONGEST_NAME = 1_000
 """Characters: a name stands in tables and on a page."""
 LARGEST_INDEX = 2**31 - 1
-"""Of a region: what an image of whole numbers holds."""
+"""Index of a region: what an image of whole numbers holds."""
 LABELS = Kind(
     NoInputError, DataError, "there is no such labels file; check --atlas-labels", "give a TSV file"
 )

@@ -12,7 +12,7 @@ FEW_REGRESSORS = 500
 SCANS_EXCEEDED = 10
 """Times as many regressors as scans: no fit tells them apart."""
 MOST_EVENTS = 100_000
-"""Of one run: ten a second for three hours."""
+"""Events of one run: ten a second for three hours."""
 MOST_COMPARISONS = 20_000_000
 """Events times conditions: each condition looks for its events in all lines."""
 

@@ -26,7 +26,7 @@ class Events(NamedTuple):
     durations: Floats
     """(n_events,) s"""
     rows: tuple[int, ...]
-    """Of the table."""
+    """Rows of the table."""
 
 
 def read_events(path: Path) -> Table:

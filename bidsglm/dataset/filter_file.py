@@ -15,7 +15,7 @@ SEARCH = "regex_search"
 LONGEST_PATTERN = 200
 """Characters: labels are shorter."""
 MOST_REPEATS = 2
-"""Of unbounded length in a pattern: the time to match grows with the length of a label to their power."""
+"""Parts of a pattern without bounds: the time to match grows with a label's length to their power."""
 MOST_LABELS = 10_000
 
 

@@ -27,7 +27,7 @@ class GroupObservations(NamedTuple):
 
     rows: tuple[Row, ...]
     keys: tuple[str, ...]
-    """Of each row, what the cells are kept under: the participant, or all that tells the row apart"""
+    """What the cells of each row are kept under: the participant, or all that tells the row apart"""
     people: Participants
     """Cells by key"""
 

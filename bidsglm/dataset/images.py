@@ -36,7 +36,7 @@ class Data(NamedTuple):
     """Backend -> (n_voxels,) columns that its mask may hold."""
     notes: tuple[str, ...]
     facts: tuple[VoxelFacts, ...] = ()
-    """Of each run, before smoothing"""
+    """Facts of each run, before smoothing"""
     masks: tuple[VoxelsLost, ...] = ()
     """What arrived of each mask file"""
 

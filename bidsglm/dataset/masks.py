@@ -73,7 +73,7 @@ class VoxelsLost(NamedTuple):
 
     path: Path
     share: float
-    """Of its volume"""
+    """Part of its volume"""
     common: bool
     """What is lost is lost to the masks of the other runs, not to the grid"""
 
@@ -84,7 +84,7 @@ class ExplicitMask(NamedTuple):
     voxels: Mask | None
     """(x, y, z), or None if no run has a mask file"""
     losses: tuple[VoxelsLost, ...]
-    """Of each file"""
+    """Losses of each file"""
 
 
 def read_mask(runs: Sequence[Run]) -> ExplicitMask:
@@ -129,7 +129,7 @@ def _is_inside(values: Floats) -> Mask:
 
 
 def _volume(mask: Mask, affine: Floats) -> float:
-    """Of the voxels of a mask (mm³)."""
+    """Volume of the voxels of a mask (mm³)."""
     return float(np.count_nonzero(mask) * abs(np.linalg.det(affine[:3, :3])))
 
 

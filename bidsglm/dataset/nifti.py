@@ -52,7 +52,7 @@ LARGEST_OFFSET = 2**24
 """Bytes between header and values: there is room for much text, but no image."""
 
 LARGEST_FACTOR = 1e15
-"""Of a header's scaling: beyond it, maps overflow float32."""
+"""Factor of a header's scaling: beyond it, maps overflow float32."""
 
 IMAGE = Kind(NoInputError, DataError, "there is no such file", "give a NIfTI file")
 

@@ -31,7 +31,7 @@ class Files(NamedTuple):
     """A run's files, found but not yet read."""
 
     dataset: Index
-    """Of the data set that holds the bold."""
+    """Root of the data set that holds the bold."""
     bold: Path
     entities: Mapping[str, str]
     events: Path | None

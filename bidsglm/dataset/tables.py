@@ -33,7 +33,7 @@ from bidsglm.statsmodel.nearest import hint
 __all__ = ["Paradigms", "paradigms", "trial_types"]
 
 LARGEST_POWER = 1e100
-"""Of a modulator's values: their squares are still finite."""
+"""Power of a modulator's values: their squares are still finite."""
 
 
 class Paradigms(NamedTuple):

@@ -61,7 +61,7 @@ SITES = (
 CONTROL = "right prefrontal cortex", (32.0, 40.0, 22.0), 9.0
 """A region that does not answer: name, MNI mm, width."""
 REGION_RADIUS = 1.2
-"""Of a site's region, in its width: where the answer is at least half of that at the centre."""
+"""Radius of a site's region, in its width: where the answer is at least half of that at the centre."""
 
 
 class Head(NamedTuple):

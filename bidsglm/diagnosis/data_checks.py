@@ -38,7 +38,7 @@ class RunData:
     median_mean: float
     """Over voxels with data"""
     mean_to_deviation: float
-    """Of the median voxel: mean over standard deviation over the scans"""
+    """For the median voxel: mean over standard deviation over the scans"""
     brightest: int = 0
     """The volume, from 1, with the largest global"""
     bright: float = 1.0
@@ -56,7 +56,7 @@ class MaskLoss:
 
     name: str
     share: float
-    """Of its volume that is left"""
+    """Part of its volume that is left"""
     common: bool
     """Lost to the masks of the other runs, not to the grid"""
 
@@ -77,7 +77,7 @@ class DataReview:
 
     @property
     def n_voxels(self) -> int:
-        """Of the mask."""
+        """Number of voxels of the mask."""
         return max((run.n_voxels for run in self.runs), default=0)
 
 

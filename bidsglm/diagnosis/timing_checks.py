@@ -167,4 +167,4 @@ def _early(counts: dict[str, int], pad: float, runs: tuple[str, ...]) -> Finding
 
 
 CHECKS = (events_outside, early_end, implausible_durations)
-"""Of all runs together."""
+"""Checks of all runs together."""

@@ -28,7 +28,7 @@ class Film(NamedTuple):
     """(n_lags, n_masked) smoothed and tapered: ``threshac1``; None without whitening"""
     fit: Fit
     rank: int
-    """Of the design."""
+    """Rank of the design."""
     dof: int
     """n - p - 1 with p the number of columns"""
 

@@ -16,7 +16,7 @@ EXACT_BELOW = 7.5
 SERIES_DOF = 15
 """Degrees of freedom from which the series is exact enough there."""
 STEPS = 3
-"""Of the iteration for z."""
+"""Steps of the iteration for z."""
 UNDERFLOW = 1e-290
 """Tail of F below which its logarithm is taken from a series."""
 

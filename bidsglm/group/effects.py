@@ -23,7 +23,7 @@ class FirstLevel(NamedTuple):
     label: str
     test: str
     units: tuple[Summary, ...]
-    """Of the participants who have it"""
+    """Summaries of the participants who have it"""
 
     def by_participant(self) -> dict[str, list[Summary]]:
         """Units of each participant; several where sessions are fitted apart."""

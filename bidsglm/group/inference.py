@@ -31,7 +31,7 @@ SUFFIXES: Mapping[str, str] = {
 SHARES = {("nilearn", "clusterExtent")}
 """Whose maps hold shares of active voxels in place of p."""
 SECONDS_BETWEEN_LINES = 60
-"""Of the log, while permutations run."""
+"""Time between lines of the log, while permutations run."""
 
 
 class AskedInference(NamedTuple):

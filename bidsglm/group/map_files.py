@@ -36,10 +36,10 @@ class FittedGroup(NamedTuple):
     """A contrast of the participants' models, or several in one model, fitted over the group."""
 
     label: str
-    """Of the first level, in file names (and of the Dataset node, where there are several); empty where
+    """Label of the first level, in file names (and of the Dataset node, where there are several); empty where
     several contrasts are in one model"""
     name: str
-    """Of the first level, as in the model"""
+    """Name of the first level, as in the model"""
     first_level: str
     """Its label"""
     rows: tuple[DesignRow, ...]
@@ -88,11 +88,11 @@ class GroupWriter:
         """On the agreement of all participants' maps"""
         self.files: list[str] = []
         self.rows: list[Mapping[str, Any]] = []
-        """Of the table of agreement of the group's maps"""
+        """Rows of the table of agreement of the group's maps"""
         self.inference: list[Mapping[str, Any]] = []
-        """Of the table of what survives correction"""
+        """Rows of the table of what survives correction"""
         self.stability: list[Mapping[str, Any]] = []
-        """Of the table of what single participants change"""
+        """Rows of the table of what single participants change"""
         self.parts: dict[str, GroupWriter] = {name: self}
         """Start of the file names -> writer, for groups of a session or level too"""
 

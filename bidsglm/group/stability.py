@@ -24,7 +24,7 @@ from bidsglm.report.judgements import FEWEST_VOXELS, SAME_EXTENT, SAME_SHAPE
 from bidsglm.unit.comparison import voxel_coordinates
 
 DRAWS = 100
-"""Of the bootstrap: quartiles of a Dice are known to a few hundredths with these."""
+"""Draws of the bootstrap: quartiles of a Dice are known to a few hundredths with these."""
 CHUNK_VALUES = 500_000
 """In float64 at a time, 4 MB; some twenty arrays of that size are held."""
 SAME = Rule(SAME_SHAPE, SAME_EXTENT, FEWEST_VOXELS)

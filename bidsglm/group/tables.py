@@ -19,7 +19,7 @@ class GroupAgreement(NamedTuple):
     """How well the packages agree in all participants of one task and space."""
 
     path: Path
-    """Of the table of all rows"""
+    """Path of the table of all rows"""
     rows: tuple[Row, ...]
     summary: tuple[Row, ...]
     """Medians, quartiles and intervals of each metric"""

@@ -135,7 +135,7 @@ class Schema:
     columns: tuple[Column, ...]
     """In the order of the file"""
     open: Column | None = None
-    """Of all further columns, which stand behind; its name is a pattern"""
+    """Description of all further columns, which stand behind; its name is a pattern"""
     remedy: str = "run the participant again (--overwrite)"
     """When a table is not as it should be"""
 

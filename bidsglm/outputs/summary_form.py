@@ -146,7 +146,7 @@ class GroupContrastForm(Form):
 
     label: GroupLabel
     contrast: Label | Literal[""]
-    """Of the participants' models; empty where several stand in one model"""
+    """Label of a contrast of the participants' models; empty where several stand in one model"""
     name: str
     group_contrast: str
     test: Literal["t", "F"]

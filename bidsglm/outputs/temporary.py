@@ -19,7 +19,7 @@ from bidsglm.outputs.confinement import is_confined
 
 SUFFIX = ".tmp"
 NAME = re.compile(rf"\.\w+-\d+-\w+{re.escape(SUFFIX)}")
-"""Of a temporary file: where, which process, which file."""
+"""Name of a temporary file: where, which process, which file."""
 ABANDONED = 24 * 3600.0
 """s; no file takes that long to write, even on a machine whose clock is hours off."""
 ABANDONED_FOLDER = 60 * 24 * 3600.0

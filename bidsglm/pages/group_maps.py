@@ -55,7 +55,7 @@ class _Place(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """Of the group."""
+        """Folder of the group."""
         return self.numbers.output_dir / "group"
 
     def rows(self, schema: Schema) -> tuple[Row, ...]:

@@ -13,16 +13,16 @@ from bidsglm.outputs.temporary import place
 PLAIN = re.compile(r"[\w.:+ -]{1,80}")
 """What may be shown of a claim: it may come from a stranger, and a terminal obeys some characters."""
 START_FIELD = 19
-"""Of /proc/<pid>/stat, counted behind the program's name: clock ticks from the machine's start."""
+"""Field of /proc/<pid>/stat, counted behind the program's name: clock ticks from the machine's start."""
 
 
 class Holder(NamedTuple):
     """A process that holds a claim, as its file says."""
 
     token: str
-    """Of this claim and no other"""
+    """Mark of this claim and no other"""
     digest: str
-    """Of what is made under the claim: two with the same make the same"""
+    """Digest of what is made under the claim: two with the same make the same"""
     host: str
     place: str
     """Machine since its start, and container, in which the process id counts"""
@@ -31,7 +31,7 @@ class Holder(NamedTuple):
     """Clock ticks; a process id may be given again, not at the same time"""
     since: str
     job: str = ""
-    """Of the batch system, where there is one"""
+    """Number in the batch system, where there is one"""
 
     def __str__(self) -> str:
         """Name it in a message."""

@@ -19,7 +19,7 @@ CACHES = {"MPLCONFIGDIR": "matplotlib", "JOBLIB_TEMP_FOLDER": "joblib", "NUMBA_C
 """Environment variable -> folder inside the work folder."""
 
 START = "bidsglm-"
-"""Of the name of a run's folder; machine and process follow, so that a later run knows whose it was."""
+"""Beginning of a run's folder; machine and process follow, so that a later run knows whose it was."""
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class UnitRegions(NamedTuple):
     """What an atlas' regions hold in a unit."""
 
     rows: tuple[Row, ...]
-    """Of the table"""
+    """Rows of the table"""
     warnings: tuple[str, ...]
 
 

@@ -23,7 +23,7 @@ class Answer(NamedTuple):
     """A question, and what is to be said to it."""
 
     key: str
-    """Of its place on the page"""
+    """Name of its place on the page"""
     question: str
     sentences: tuple[str, ...]
     links: tuple[tuple[str, str], ...] = ()
@@ -52,7 +52,7 @@ class Facts:
     noise_figure: Figure | None = None
     findings: Sequence[Finding] = ()
     confounds: Sequence[str] = ()
-    """Of the model, by name"""
+    """Confounds of the model, by name"""
     trust: Sequence[str] = ()
     """What the calibration says; empty where there is none"""
     sections: Mapping[str, str] = field(default_factory=dict)

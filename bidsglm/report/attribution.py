@@ -26,7 +26,7 @@ WORTH_NAMING = 0.1
 DOMINANT = 0.5
 """Share from which one step explains "most" of a difference."""
 NEARLY_ALL = 0.8
-"""Of the regressors' share: from there the part is named in their place."""
+"""Part of the regressors' share: from there the part is named in their place."""
 LONG = 6
 """Decimals that no one reads."""
 WHOLE = 100

@@ -66,7 +66,7 @@ class ContrastCalibration:
     """As the model has it."""
     label: str
     rows: tuple[Row, ...]
-    """Of its table, see `compare.calibration.COLUMNS`."""
+    """Rows of its table, see `compare.calibration.COLUMNS`."""
     figures: tuple[Figure, ...] = ()
 
     @property

@@ -16,7 +16,7 @@ FAR_FROM_IDENTITY = 4.0
 """Ratio of the two maps' ranges from which one scale for both axes would flatten the cloud to a line."""
 BINS = 120
 CELLS = 100
-"""Of a density, along each axis"""
+"""Cells of a density, along each axis"""
 PANEL, SQUARE, FLAT = 490.0, 330.0, 250.0
 """Units of a picture: width of a panel; height of a scatter and of the others"""
 SPREADS: Mapping[str, str] = {

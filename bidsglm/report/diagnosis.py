@@ -30,9 +30,9 @@ MOST_SHOWN = 40
 USUAL_LIMIT = 5.0
 """Variance inflation from which a regressor is usually called collinear."""
 THICK = 0.76
-"""Of a regressor's bars together, in rows."""
+"""Height of a regressor's bars together, in rows."""
 LEFT_END = 0.95
-"""Of the axis: a little below the smallest factor, 1, so that its tick is seen."""
+"""Left end of the axis: a little below the smallest factor, 1, so that its tick is seen."""
 THIN = 0.012
 """Length of the bar of a regressor that shares nothing, so that its colour is seen."""
 WITHOUT, WITH = "vif", "vif_with_constant_and_drifts"
@@ -211,7 +211,7 @@ class _Bars(NamedTuple):
     """From the regressor's place, in rows"""
     height: float
     end: float
-    """Of the axis"""
+    """Right end of the axis"""
 
 
 def _named(rows: Sequence[Row], name: str) -> Row:

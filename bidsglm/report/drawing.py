@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MARK = "#1f7a8c"
-"""Of one participant among others"""
+"""Colour of one participant among others"""
 HIGHLIGHT = "#c8553d"
-"""Of a median, of a fitted line, and of a mark that lies apart"""
+"""Colour of a median, of a fitted line, and of a mark that lies apart"""
 BOTH_COLOUR = packages.NEUTRAL
 INK = "#1f2933"
 FAINT = "#6b7785"
@@ -31,7 +31,7 @@ DPI = 150
 """Sharp on a screen of twice the usual density at the width of the page."""
 
 COMPRESSION = 6
-"""Of PNG; higher levels take several times as long for a few per cent."""
+"""Level of PNG; higher levels take several times as long for a few per cent."""
 
 STYLE: Any = {
     "font.family": "sans-serif",

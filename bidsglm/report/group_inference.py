@@ -31,7 +31,7 @@ class GroupInference:
     """What survives correction in a contrast."""
 
     rows: tuple[Row, ...]
-    """Of the table, of this contrast"""
+    """Rows of the table, of this contrast"""
     table: str
     """Link to the TSV, relative to the page"""
 

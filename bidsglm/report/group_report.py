@@ -41,7 +41,7 @@ class ParticipantEntry:
     error: str = ""
     """Why it takes no part, or not with everything; empty when all is well."""
     kind: str = "failed"
-    """Of the reason, in a word or two; failed is an error, all others a fact."""
+    """Kind of the reason, in a word or two; failed is an error, all others a fact."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class GroupContrast:
     volumes: Mapping[str, object] | None = None
     """For the slice viewer, see `volumes.packed_contrast`."""
     anchor: str = ""
-    """Of its place on the page; the label may be that of several groups."""
+    """Name of its place on the page; the label may be that of several groups."""
     inference: GroupInference | None = None
     """What survives correction."""
 

@@ -51,7 +51,7 @@ class GroupRegions:
     atlas: str
     """File name"""
     rows: tuple[Row, ...]
-    """Of the group's table"""
+    """Rows of the group's table"""
     table_link: str
     values_link: str
     """To the rows of all participants"""

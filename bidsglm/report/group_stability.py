@@ -28,7 +28,7 @@ WORDS: Mapping[str, str] = {
 MOST_DRAWN = 12
 """Contrasts in the figure; the table has all."""
 MOST_ROWS = 60
-"""Of the table on the page; the file has all."""
+"""Rows of the table on the page; the file has all."""
 WIDTH, LABEL, RIGHT, HEAD, AXIS = 640, 190, 20, 30, 40
 LINE, GAP = 14, 12
 LONGEST = 30
@@ -57,7 +57,7 @@ class Change(NamedTuple):
     whom: str
     """Without whom it is lowest"""
     between: float
-    """Of the two packages; NaN with one"""
+    """Difference of the two packages; NaN with one"""
 
     @property
     def what(self) -> str:
@@ -81,7 +81,7 @@ class GroupStability:
     """What resamples of the participants change in the group's maps."""
 
     rows: tuple[Row, ...]
-    """Of the table; `contrast_name` is the name on the page"""
+    """Rows of the table; `contrast_name` is the name on the page"""
     table: str
     """Link to the TSV, relative to the page"""
 

@@ -53,7 +53,7 @@ class Lead(NamedTuple):
     """effect, t or F"""
     step: str
     share: float
-    """Of the RMSD, median over participants"""
+    """Share of the RMSD, median over participants"""
     n_leading: int
     """Maps of participants in which this step leads"""
     n: int

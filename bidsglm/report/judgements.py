@@ -54,13 +54,13 @@ class RegionFacts(NamedTuple):
     n_tests: int
     """Regions times contrasts that both packages could test"""
     n_changed: int
-    """Of these, conclusions that are not the same"""
+    """Number of conclusions among them that are not the same"""
     changed: tuple[str, ...] = ()
     """Which, in words"""
     icc: float = math.nan
     """Median ICC(A,1)"""
     n_edge: int = 0
-    """Of the changed, those whose test moves by less than `EDGE`"""
+    """Number of the changed whose test moves by less than `EDGE`"""
 
 
 def _defined(row: Row, key: str) -> float:

@@ -32,7 +32,7 @@ class ComparedContrast(NamedTuple):
 
     name: str
     rows: Sequence[Row]
-    """Of its agreement table"""
+    """Rows of its agreement table"""
     weights: Mapping[str, float]
     """Regressor -> weight; empty for F"""
     breakdowns: Sequence[Breakdown] = ()

@@ -28,7 +28,7 @@ class Recipe(NamedTuple):
     model: Mapping[str, object] = {}
     """Keys to merge into Model of the node at level Run; none where no key does it."""
     option: str = ""
-    """Of the command line"""
+    """Option of the command line"""
     nilearn: tuple[str, ...] = ()
     """Lines of Python"""
     spm: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ class About:
     """What made the page."""
 
     version: str
-    """Of bidsglm."""
+    """Version of bidsglm."""
     command: str
     """The command line as typed."""
     date: str

@@ -13,7 +13,7 @@ from bidsglm import packages
 from bidsglm.report.strips import ticks
 
 WIDTH = 380
-"""Of a plot in its own units: one to one on a telephone, larger on a laptop."""
+"""Width of a plot in its own units: one to one on a telephone, larger on a laptop."""
 LABEL = 170
 """Width of the column of names."""
 LONGEST = 25
@@ -24,10 +24,10 @@ HEAD = 26
 AXIS = 40
 RADIUS = 4.2
 HEIGHT = 250
-"""Of the plot of differences."""
+"""Height of the plot of differences."""
 LEFT = 48
 MARGIN = 0.05
-"""Of the range, left free at both ends."""
+"""Share of the range, left free at both ends."""
 
 
 class RegionPair(NamedTuple):
@@ -46,7 +46,7 @@ class RegionDifference(NamedTuple):
     """A region's difference between the packages over participants."""
 
     mean: float
-    """Of both packages"""
+    """Mean of both packages"""
     bias: float
     """SPM minus nilearn"""
     lower: float

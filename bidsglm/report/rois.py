@@ -94,7 +94,7 @@ class ParticipantRegions:
     table_link: str
     backends: tuple[str, ...]
     rows: tuple[Row, ...]
-    """Of the participant's table"""
+    """Rows of the participant's table"""
     effect_units: Mapping[str, str]
 
     @cached_property

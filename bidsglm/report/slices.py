@@ -21,7 +21,7 @@ MARGIN = 2
 
 
 SMALLEST_AREA = 0.2
-"""Of the largest slice's voxels; smaller slices are shown only for a peak."""
+"""Share of the largest slice's voxels; smaller slices are shown only for a peak."""
 
 
 class View(NamedTuple):
@@ -31,11 +31,11 @@ class View(NamedTuple):
     """(4, 4) of the volumes as they are in the files"""
     shape: tuple[int, int, int]
     rows: slice
-    """Of the second axis after reorientation (posterior to anterior)."""
+    """Positions on the second axis after reorientation (posterior to anterior)."""
     columns: slice
-    """Of the first axis after reorientation (left to right)."""
+    """Positions on the first axis after reorientation (left to right)."""
     slices: tuple[int, ...]
-    """Of the third axis after reorientation (inferior to superior)."""
+    """Positions on the third axis after reorientation (inferior to superior)."""
 
 
 def reoriented(volume: NDArray[Number], affine: Floats) -> NDArray[Number]:

@@ -27,7 +27,7 @@ class Standing(NamedTuple):
     effect_r: float
     effect_rmsd: float
     sd_first: float
-    """Of the effect over voxels."""
+    """Standard deviation of the effect over voxels."""
     sd_reference: float
     stat_r: float
     by_filter: float

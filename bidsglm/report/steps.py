@@ -120,7 +120,7 @@ STEP_COLOURS: Mapping[str, str] = MappingProxyType(
         "runs": "#7b5ea7",
     }
 )
-"""Of bars and of dominant-step maps; tell apart with the common colour vision deficiencies."""
+"""Colours of bars and of dominant-step maps; tell apart with the common colour vision deficiencies."""
 
 
 def colour(step: str) -> str:

@@ -37,7 +37,7 @@ class StoryContrast:
     t_r: float
     t_rmsd: float
     dice: float
-    """Of the voxels of p < 0.001"""
+    """Dice of the voxels of p < 0.001"""
     sd: Mapping[str, float]
     """Backend -> standard deviation of its effect over the voxels of both masks"""
     truth_r: Mapping[str, float]

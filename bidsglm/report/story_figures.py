@@ -12,7 +12,7 @@ from bidsglm.report.plates import Layer, slice_rows
 from bidsglm.report.slices import view
 
 TITLES_WIDTH = 44.0
-"""Of titles of two lines"""
+"""Width of titles of two lines"""
 
 
 class StoryPanel(NamedTuple):

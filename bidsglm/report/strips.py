@@ -18,7 +18,7 @@ from bidsglm.report.swarm import BAND, swarm
 from bidsglm.report.wording import number
 
 WIDTH = 380
-"""Of a plot in its own units: one to one on a telephone, larger on a laptop."""
+"""Width of a plot in its own units: one to one on a telephone, larger on a laptop."""
 MARGIN = 14
 HEAD = 20
 """Height of the metric's name."""

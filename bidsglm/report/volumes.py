@@ -29,9 +29,9 @@ ONLY_FIRST = -32_767
 MARGIN = 1
 """Voxels around the mask that stay visible."""
 GREYS = 63
-"""Of the background; more are not told apart behind a map."""
+"""Greys of the background; more are not told apart behind a map."""
 LEVEL = 6
-"""Of zlib; higher ones gain one per cent."""
+"""Level of zlib; higher ones gain one per cent."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Scene:
     """The grid that the maps of a unit share, and what lies behind them."""
 
     box: tuple[slice, slice, slice]
-    """Of the reoriented volume."""
+    """Part of the reoriented volume."""
     shape: tuple[int, int, int]
     affine: Floats
     """(4, 4) voxel of the box -> mm"""

@@ -19,7 +19,7 @@ class Flow(NamedTuple):
     names: tuple[str, ...] | None = None
     """Names and globs of the Run node's contrasts; None for all of them"""
     made: tuple[str, ...] = ()
-    """Of contrasts that Session and Subject nodes make; a glob where the name depends on the design"""
+    """Names of contrasts that Session and Subject nodes make; a glob where the name depends on the design"""
     apart: bool | None = None
     """Whether sessions are still apart; None straight from the Run node, which leaves it open"""
     filters: Mapping[str, tuple[str, ...]] = {}

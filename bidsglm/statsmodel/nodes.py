@@ -29,7 +29,7 @@ class Levels(NamedTuple):
 
     run: NodePart
     place: Place
-    """Of the Run node."""
+    """Place of the Run node."""
     by_session: bool
     both_ways: bool
     """Whether nodes differ in it, so that runs are fitted both ways"""

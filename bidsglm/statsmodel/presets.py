@@ -17,7 +17,7 @@ ENDINGS = {
     "derivatives": ("", "_derivative1"),
     "full": ("", "_derivative1", "_power2", "_derivative1_power2"),
 }
-"""Of the columns of a signal, by nilearn's words."""
+"""Endings of the columns of a signal, by nilearn's words."""
 TISSUES, GLOBAL = ("csf", "white_matter"), ("global_signal",)
 COMPONENTS = "a_comp_cor_"
 

@@ -34,7 +34,7 @@ from bidsglm.unit.fit import Fitted
 SAMPLE = 20_000
 """Voxels of both masks that the table is computed on, all where there are fewer."""
 SEED = 20_260_101
-"""Of the sample."""
+"""Seed of the sample."""
 CHUNK_VALUES = 9_000_000
 """float32 values held at once for the dominant-step maps: 36 MB."""
 EXPLAINABLE = ("ols", "ar1")

@@ -211,10 +211,9 @@ def generalised(Y: Floats, tapered: Floats, design: Design, shared: SharedGains,
     >>> fit.betas.round(9).tolist()
     [[1.0]]
     """
-    parts = [
-        _block(Y[:, part], tapered[:, part], design, shared, rows)
-        for part in (slice(start, start + BLOCK) for start in range(0, Y.shape[1], BLOCK))
-    ]
+    starts = range(0, max(Y.shape[1], 1), BLOCK)
+    blocks = (slice(start, start + BLOCK) for start in starts)
+    parts = [_block(Y[:, part], tapered[:, part], design, shared, rows) for part in blocks]
     return Fit(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
 
 

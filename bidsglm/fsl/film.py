@@ -4,19 +4,15 @@ The first pass estimates the autocorrelations of the residuals; these are smooth
 pass whitens with them and fits. Data come in chunks of voxels, so that no array of the data's size is held.
 """
 
-from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bidsglm.fsl.autocorrelation import autocorrelations, fitted_voxels, n_lags, tapered
 from bidsglm.fsl.estimation import Design, Fit, decomposed, generalised, ordinary, shared_gains
+from bidsglm.fsl.scaling import Chunks, Singles
 from bidsglm.fsl.smoothing import reference_scan, smoothed
 from bidsglm.model import Floats, Mask, Volume
-
-Singles = NDArray[np.float32]
-Chunks = Callable[[], Iterable[Singles]]
 
 
 class Film(NamedTuple):
@@ -93,7 +89,9 @@ def noise(chunks: Chunks, design: Design, grid: Volume) -> tuple[Mask, Floats]:
     if not mask.any():
         return mask, raw
     intensity = np.zeros(grid.shape)
-    intensity[grid.voxels] = np.concatenate(middles)
+    # what is not finite is fitted nowhere, and must not stretch the scale of intensities
+    middle = np.concatenate(middles)
+    intensity[grid.voxels] = np.where(np.isfinite(middle), middle, 0)
     where = np.zeros(grid.shape, dtype=np.bool_)
     where[grid.voxels] = mask
     x, y, z = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0))
@@ -104,21 +102,36 @@ def noise(chunks: Chunks, design: Design, grid: Volume) -> tuple[Mask, Floats]:
 def _centred(Y: Singles) -> tuple[Floats, Floats]:
     values = Y.astype(np.float64)
     mean = values.mean(axis=0)
-    values -= mean
+    # infinite values leave a NaN, which is fitted nowhere
+    with np.errstate(invalid="ignore"):
+        values -= mean
     return mean, values
 
 
 def _fitted(chunks: Chunks, mask: Mask, design: Design, tapers: Floats | None, rows: Floats) -> Fit:
     shared = None if tapers is None else shared_gains(tapers, design)
-    parts, column, voxel = [], 0, 0
+    whole = _empty(len(design.coefficients), len(rows), int(mask.sum()))
+    column, start = 0, 0
     for part in chunks():
         inside = mask[column : column + part.shape[1]]
         column += part.shape[1]
         _, Y = _centred(part[:, inside])
+        voxels = slice(start, start + Y.shape[1])
+        start = voxels.stop
         if tapers is None or shared is None:
-            parts.append(ordinary(Y, design, rows))
-        elif Y.shape[1]:
-            voxels = slice(voxel, voxel + Y.shape[1])
-            parts.append(generalised(Y, tapers[:, voxels], design, shared, rows))
-        voxel += Y.shape[1]
-    return Fit(*(np.concatenate(found, axis=-1) for found in zip(*parts, strict=True)))
+            found = ordinary(Y, design, rows)
+        else:
+            found = generalised(Y, tapers[:, voxels], design, shared, rows)
+        for target, values in zip(whole, found, strict=True):
+            target[..., voxels] = values
+    return whole
+
+
+def _empty(n_columns: int, n_rows: int, n_voxels: int) -> Fit:
+    return Fit(
+        betas=np.empty((n_columns, n_voxels)),
+        effects=np.empty((n_rows, n_voxels)),
+        variance=np.empty(n_voxels),
+        covariance=np.empty((n_rows, n_rows, n_voxels)),
+        settled=np.empty(n_voxels, dtype=np.bool_),
+    )

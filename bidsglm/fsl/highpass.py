@@ -8,11 +8,9 @@ with it.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bidsglm.fsl.scaling import Singles
 from bidsglm.model import Floats
-
-Singles = NDArray[np.float32]
 
 REACH = 3
 """Standard deviations of the weights beyond which scans do not count."""

@@ -42,6 +42,11 @@ class Timing(NamedTuple):
         return LEAD_BINS + int(length)
 
     @property
+    def times(self) -> Floats:
+        """(n_bins,) s, the starts of the bins."""
+        return np.asarray((np.arange(self.n_bins) - LEAD_BINS) * STEP, dtype=np.float64)
+
+    @property
     def samples(self) -> NDArray[np.int64]:
         """(n_scans,) bins that scans are sampled from."""
         times = (np.arange(self.n_scans) + self.moment) * self.repetition_time

@@ -24,10 +24,15 @@ BRAIN_SHARE = 0.1
 DECIMALS = 6
 """The programs hand their numbers on as text."""
 HALF_BITS = 16
-"""float32 is sorted by its upper and then by its lower half, with one count for each of 65536 keys."""
+"""float32 is sorted by its upper and then by its lower half."""
+N_KEYS = 1 << HALF_BITS
+ZERO = 1 << 31
+"""Key of 0"""
+FINITE = slice(0x0080, 0xFF80)
+"""Upper halves of finite values"""
 
 
-def percentiles(chunks: Chunks, shares: Sequence[float]) -> list[float]:
+def percentiles(chunks: Chunks, shares: Sequence[float], n_zeros: int = 0) -> list[float]:
     """Values at given shares of all sorted values, without sorting or holding them.
 
     Parameters
@@ -37,6 +42,8 @@ def percentiles(chunks: Chunks, shares: Sequence[float]) -> list[float]:
         not finite are left out.
     shares
         From 0 to 1.
+    n_zeros
+        Values of 0 that count beside these, as those outside a mask.
 
     Returns
     -------
@@ -50,45 +57,49 @@ def percentiles(chunks: Chunks, shares: Sequence[float]) -> list[float]:
     >>> percentiles(lambda: [np.arange(5, dtype=np.float32), np.float32([-7.25])], [0, 0.5, 1])
     [-7.25, 2.0, 4.0]
     """
-    upper = np.zeros(1 << HALF_BITS, dtype=np.int64)
+    upper = np.zeros(N_KEYS, dtype=np.int64)
     for part in chunks():
-        upper += _counted(_keys(part) >> np.uint32(HALF_BITS))
+        upper += np.bincount(_keys(part) >> HALF_BITS, minlength=N_KEYS)
+    # what is not finite has the greatest exponents
+    upper[FINITE.stop :] = upper[: FINITE.start] = 0
+    upper[ZERO >> HALF_BITS] += n_zeros
     total = int(upper.sum())
     if not total:
         raise ValueError("no value is finite")
-    places = [min(int(np.floor(share * total)), total - 1) for share in shares]
-    ends = np.cumsum(upper)
-    halves = [int(np.searchsorted(ends, place, side="right")) for place in places]
-    lower = dict.fromkeys(halves, np.zeros(1 << HALF_BITS, dtype=np.int64))
-    for part in chunks():
-        keys = _keys(part)
-        for half in lower:
-            within = keys[keys >> np.uint32(HALF_BITS) == half]
-            lower[half] = lower[half] + _counted(within & np.uint32((1 << HALF_BITS) - 1))
+    places = np.minimum(np.floor(np.multiply(shares, total)).astype(np.int64), total - 1)
+    halves = np.searchsorted(np.cumsum(upper), places, side="right")
+    within = places - (np.cumsum(upper) - upper)[halves]
+    lower = _lower_halves(chunks, set(halves.tolist()))
+    if ZERO >> HALF_BITS in lower:
+        lower[ZERO >> HALF_BITS][0] += n_zeros
     found = []
-    for place, half in zip(places, halves, strict=True):
-        rest = place - (int(ends[half - 1]) if half else 0)
-        key = half << HALF_BITS | int(np.searchsorted(np.cumsum(lower[half]), rest, side="right"))
-        found.append(round(float(_values(np.array([key], dtype=np.uint32))[0]), DECIMALS))
+    for half, place in zip(halves.tolist(), within.tolist(), strict=True):
+        rest = int(np.searchsorted(np.cumsum(lower[half]), place, side="right"))
+        found.append(round(_value(half << HALF_BITS | rest), DECIMALS))
     return found
 
 
-def _counted(halves: NDArray[np.uint32]) -> NDArray[np.int64]:
-    return np.bincount(halves.astype(np.int64), minlength=1 << HALF_BITS)
+def _lower_halves(chunks: Chunks, halves: set[int]) -> dict[int, NDArray[np.int64]]:
+    """How often each lower half follows some upper ones."""
+    counts = {half: np.zeros(N_KEYS, dtype=np.int64) for half in halves}
+    for part in chunks():
+        keys = _keys(part)
+        for half, count in counts.items():
+            count += np.bincount(keys[keys >> HALF_BITS == half] & (N_KEYS - 1), minlength=N_KEYS)
+    return counts
 
 
-def _keys(values: Singles) -> NDArray[np.uint32]:
-    """Integers in the order of the values."""
-    finite = values[np.isfinite(values)]
-    # 0 and -0 are one value
-    bits = (finite + np.float32(0)).view(np.uint32)
-    sign = np.uint32(1 << 31)
-    return np.where(bits & sign, ~bits, bits | sign)
+def _keys(values: Singles) -> NDArray[np.int64]:
+    """Whole numbers in the order of the values."""
+    bits = np.ascontiguousarray(values).ravel().view(np.int32)
+    # positive values get their sign bit set, negative ones all bits turned
+    turned = bits ^ ((bits >> 31) | np.int32(-(2**31)))
+    return turned.view(np.uint32).astype(np.int64)
 
 
-def _values(keys: NDArray[np.uint32]) -> Singles:
-    sign = np.uint32(1 << 31)
-    return np.where(keys & sign, keys ^ sign, ~keys).view(np.float32)
+def _value(key: int) -> float:
+    bits = key ^ ZERO if key >= ZERO else ~key & 0xFFFFFFFF
+    return float(np.array([bits], dtype=np.uint32).view(np.float32)[0])
 
 
 def brain_threshold(low: float, high: float) -> float:

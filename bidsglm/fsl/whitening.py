@@ -23,7 +23,7 @@ def gains(tapered: Floats, n_scans: int) -> Floats:
 
     Returns
     -------
-    (Z / 2 + 1, n_voxels)
+    (Z / 2 + 1, n_voxels) NaN where the spectrum has a zero
 
     >>> gains(np.array([[0.5], [0.0]]), 4).round(3).tolist()
     [[0.0], [1.155], [1.155]]
@@ -33,10 +33,12 @@ def gains(tapered: Floats, n_scans: int) -> Floats:
     # two sides of an even function; lag 0 is there once
     cosines = np.where(lags > 0, 2.0, 1.0) * np.cos(2 * np.pi * np.outer(frequencies, lags) / Z)
     inverse = np.abs(cosines @ tapered)
-    np.divide(1, inverse, out=inverse)
-    inverse[0] = 0
-    # frequencies but the first and the last stand for two
-    inverse *= Z / (2 * inverse.sum(axis=0) - inverse[-1])
+    # a spectrum with a zero cannot be whitened, and gives NaN
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.divide(1, inverse, out=inverse)
+        inverse[0] = 0
+        # frequencies but the first and the last stand for two
+        inverse *= Z / (2 * inverse.sum(axis=0) - inverse[-1])
     return np.sqrt(inverse, out=inverse)
 
 

@@ -131,6 +131,27 @@ def test_voxels_far_from_the_shared_space_are_fitted_all_the_same(volume, monkey
     np.testing.assert_allclose(alone.fit.covariance, whole.fit.covariance, rtol=1e-5, atol=1e-8)
 
 
+def test_values_that_are_not_finite_cost_no_other_voxel_its_fit(volume) -> None:
+    Y, grid, X = volume
+    broken = Y.copy()
+    broken[:, 0], broken[40, 40], broken[3, 80] = np.nan, np.inf, np.nan
+    fits = [
+        film(lambda data=data: np.array_split(data, 5, axis=1), X, np.eye(3), grid) for data in (Y, broken)
+    ]
+    assert fits[1].mask.sum() == fits[0].mask.sum()
+    np.testing.assert_array_equal(fits[1].fit.betas, fits[0].fit.betas)
+
+
+def test_spectrum_with_a_zero_is_not_settled() -> None:
+    design = estimation.decomposed(np.eye(8)[:, :1])
+    tapered = np.array([[0.5, 0.8], [0.25, 0.1]])
+    tapered[1, 0] = -0.25 / np.cos(np.pi)
+    shared = estimation.shared_gains(tapered, design)
+    Y = np.random.default_rng(0).standard_normal((8, 2))
+    fit = estimation.generalised(Y - Y.mean(axis=0), tapered, design, shared, np.eye(1))
+    assert fit.settled.tolist() == [False, True]
+
+
 def test_collinear_columns_share_their_effect(volume) -> None:
     Y, grid, X = volume
     double = np.column_stack([X, X[:, 0]])

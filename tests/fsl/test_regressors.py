@@ -50,6 +50,10 @@ def test_scans_stand_for_the_moment_that_is_asked_for() -> None:
     np.testing.assert_array_equal(TIMING.samples - starts, 20)
 
 
+def test_times_of_bins_are_those_of_scans() -> None:
+    np.testing.assert_allclose(TIMING.times[TIMING.samples], 2.0 * np.arange(60) + 1.0, atol=1e-9)
+
+
 def test_derivative_is_orthogonal_to_its_column() -> None:
     x = regressors.regressor(one(30.0, 8.0), response("double-gamma"), TIMING)
     X = regressors.columns(x, None, derivative=True)

@@ -18,6 +18,15 @@ def test_values_that_are_not_finite_are_left_out() -> None:
     assert scaling.percentiles(lambda: [values], [0, 1]) == [1, 3]
 
 
+def test_zeros_outside_a_mask_count_without_being_given() -> None:
+    values = np.random.default_rng(0).standard_normal(500).astype(np.float32) * 9
+    with_zeros = np.concatenate([values, np.zeros(300, dtype=np.float32)])
+    shares = [0.02, 0.4, 0.5, 0.98]
+    assert scaling.percentiles(lambda: [values], shares, n_zeros=300) == scaling.percentiles(
+        lambda: [with_zeros], shares
+    )
+
+
 def test_nothing_finite_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         scaling.percentiles(lambda: [np.full(3, np.nan, dtype=np.float32)], [0.5])

@@ -21,7 +21,7 @@ BLOCK = 128
 """Voxels of one pass: their series and spectra stay in the processor's cache."""
 GREATEST_RANK = 64
 """Dimensions beyond which voxels are better whitened one by one."""
-SAMPLE = 2_000
+SAMPLE = 1_000
 """Voxels that the shared space is found from."""
 SINGULAR = 1e-8
 """Share of the largest singular value below which a dimension is left out."""

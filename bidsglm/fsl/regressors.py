@@ -118,12 +118,17 @@ def regressor(grid: Floats, kernel: Floats | None, timing: Timing) -> Floats:
 
     >>> timing = Timing(2.0, 4)
     >>> grid = stimulus(np.zeros(1), np.array([4.0]), np.ones(1), timing)
-    >>> (regressor(grid, None, timing) + grid.mean()).tolist()
+    >>> (regressor(grid, None, timing) + grid.mean()).round(6).tolist()
     [1.0, 1.0, 0.0, 0.0]
     """
-    centred = grid - grid.mean()
-    course = centred if kernel is None else convolved(centred, kernel)
+    centred = _single(grid - grid.mean())
+    course = centred if kernel is None else convolved(centred, _single(kernel))
     return np.asarray(course[timing.samples])
+
+
+def _single(values: Floats) -> Floats:
+    # feat_model keeps stimulus and kernel in float32
+    return values.astype(np.float32).astype(np.float64)
 
 
 def columns(x: Floats, L: Floats | None, derivative: bool = False) -> Floats:

@@ -93,9 +93,9 @@ def columns(section: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two participants with a run, a t and an F contrast, and the group."""
+    """Three participants with a run, a t and an F contrast, and the group."""
     root = tmp_path_factory.mktemp("outputs")
-    study, out = tiny.write_study(root, runs=("run-1",)), root / "out"
+    study, out = tiny.write_study(root, ("01", "02", "03"), ("run-1",)), root / "out"
     model = tiny.model()
     conditions = ["trial_type.move", "trial_type.look"]
     anything = {"Name": "any", "ConditionList": conditions, "Weights": [[1, 0], [0, 1]], "Test": "F"}

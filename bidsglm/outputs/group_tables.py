@@ -6,7 +6,7 @@ from bidsglm.outputs import scale_tables
 from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.fit_tables import REGRESSOR
 from bidsglm.outputs.schema import Column, Schema, Type
-from bidsglm.packages import PACKAGES, title
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, title
 
 AGAIN = "run the group level again"
 OUTLIER_RULE = (
@@ -174,8 +174,17 @@ _ONE_FITTED = "where one package was fitted"
 
 
 def _of_packages(prefix: str, kind: Type, text: str) -> tuple[Column, ...]:
-    """A column for each package, in tables of those who fitted."""
-    return tuple(Column(f"{prefix}_{b}", kind, text.format(title(b)), optional=True) for b in PACKAGES)
+    """A column for each package; of others than the usual ones only in tables of those who fitted."""
+    return tuple(
+        Column(
+            f"{prefix}_{b}",
+            kind,
+            text.format(title(b)),
+            missing="where it was not fitted",
+            optional=b not in DEFAULT_PACKAGES,
+        )
+        for b in PACKAGES
+    )
 
 
 GROUP_INFERENCE = Schema(

@@ -38,7 +38,9 @@ class GroupInference:
     @property
     def backends(self) -> tuple[str, ...]:
         """Packages that have a count."""
-        return tuple(name for name in packages.PACKAGES if any(f"n_{name}" in row for row in self.rows))
+        return tuple(
+            name for name in packages.PACKAGES if any(row.get(f"n_{name}") is not None for row in self.rows)
+        )
 
     @property
     def two_sided(self) -> bool:

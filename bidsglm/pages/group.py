@@ -153,6 +153,7 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
         methods=group_paragraphs(facts),
         stability=maps.stability,
         notes=maps.notes,
+        maps_table=maps.table,
     )
 
 

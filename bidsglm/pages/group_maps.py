@@ -25,6 +25,7 @@ from bidsglm.report.group_inference import GroupInference, of_contrast
 from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.maps import EFFECT_UNITS
+from bidsglm.report.peaks import glass_figure, thumbnail
 from bidsglm.report.volumes import Scene, packed_contrast, scene
 
 Summary = Mapping[str, Any]
@@ -45,6 +46,8 @@ class GroupMaps(NamedTuple):
     """What the permuted maps are; empty where there are none"""
     stability: GroupStability | None = None
     """What single participants change"""
+    table: str = ""
+    """Link to the table of their agreement"""
 
 
 class _Place(NamedTuple):
@@ -96,6 +99,7 @@ def group_maps(numbers: GroupNumbers, name: str) -> GroupMaps:
         tuple(summary.get("notes", ())),
         _permutations(output_dir, summary),
         _stability(place, summary),
+        f"group/{_table(place).name}" if _table(place).exists() else "",
     )
 
 
@@ -169,6 +173,10 @@ def title(entry: Summary) -> str:
     return f"{name} ({where})" if where else name
 
 
+def _table(place: _Place) -> Path:
+    return place.folder / f"{place.name}_desc-groupAgreement_metrics.tsv"
+
+
 def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
     """Rows of a contrast, named as the page names it."""
     key = entry["contrast"] or None, entry.get("group_contrast", MEAN)
@@ -180,7 +188,8 @@ def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
 def _contrast(
     place: _Place, entry: Summary, images: ContrastImages, behind: Scene, rows: tuple[Row, ...]
 ) -> GroupContrast:
-    figures = tuple(written(f, place.folder / "figures", place.name) for f in contrast_figures(images))
+    drawn = (glass_figure(images, entry["thresholds"]), *contrast_figures(images))
+    figures = tuple(written(f, place.folder / "figures", place.name) for f in drawn)
     left_out = entry.get("left_out", {})
     return GroupContrast(
         images.name,
@@ -195,6 +204,7 @@ def _contrast(
         packed_contrast(images, behind, entry["thresholds"]),
         f"{place.name}-{entry['label']}",
         _inference(place, entry),
+        thumbnail(images),
     )
 
 

@@ -33,6 +33,8 @@ from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, UnitR
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import ESTIMATES, RunInput, SettingRow
+from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
+from bidsglm.report.rendering import Links
 from bidsglm.report.units import f_sentence
 from bidsglm.report.volumes import Scene, packed_contrast, scene
 from bidsglm.spm.highpass import dct_basis
@@ -90,6 +92,11 @@ class UnitFiles(UnitMaps):
             for backend, path in paths.items()
             if path.exists()
         )
+
+    def links(self) -> Links:
+        """Tables that there are, relative to the page."""
+        names = (f"{self.prefix}_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution"))
+        return Links(*(f"{self.summary['folder']}/{n}" if (self.folder / n).exists() else "" for n in names))
 
     def agreement(self) -> list[Row]:
         """Rows of the agreement table; none with a single backend."""
@@ -238,6 +245,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         calibration=_calibration(files, figures_dir),
         units=units,
         noise=noise,
+        links=files.links(),
         noise_figure=written(noise_figure, figures_dir, files.prefix) if noise_figure else None,
     )
 
@@ -252,6 +260,7 @@ def _contrast_report(
     contrast: Summary, images: ContrastImages, behind: Scene, shared: _Shared
 ) -> ContrastReport:
     label, files = contrast["label"], shared.files
+    drawn = (glass_figure(images, contrast["thresholds"]), *contrast_figures(images))
     parts = shared.breakdowns.get(label, ())
     dominant = read_dominant(files.folder, files.prefix, images)
     reasons = (*attribution_figures(label, contrast["name"], parts), *((dominant,) if dominant else ()))
@@ -263,13 +272,15 @@ def _contrast_report(
         tuple(contrast["runs"]),
         {b: tuple(dof) for b, dof in contrast["dof"].items()},
         tuple(row for row in shared.agreement if row["contrast"] == label),
-        tuple(written(f, shared.figures_dir, files.prefix) for f in contrast_figures(images)),
+        tuple(written(f, shared.figures_dir, files.prefix) for f in drawn),
         clusters=files.clusters(contrast),
         weights=_weights(contrast),
         effect_sd=_effect_sd(images),
         breakdowns=parts,
         why_figures=tuple(written(f, shared.figures_dir, files.prefix) for f in reasons),
         volumes=packed_contrast(images, behind, contrast["thresholds"]),
+        thumbnail=thumbnail(images),
+        peak=written(peak_figure(images), shared.figures_dir, files.prefix),
     )
 
 

@@ -15,7 +15,7 @@ from bidsglm.report.group_inference import GroupInference
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
-from bidsglm.report.rendering import About
+from bidsglm.report.rendering import About, Links, is_worth_a_search
 from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
 from bidsglm.report.wording import UNDEFINED, Row, contrast_name, headline_rows, median, number
 
@@ -68,6 +68,8 @@ class GroupContrast:
     """Name of its place on the page; the label may be that of several groups."""
     inference: GroupInference | None = None
     """What survives correction."""
+    thumbnail: str = ""
+    """Address of a small picture, see `peaks.thumbnail`."""
 
 
 class StepShares(NamedTuple):
@@ -126,10 +128,21 @@ class GroupUnit:
     """What the reader should know before the numbers"""
     stability: GroupStability | None = None
     """What single participants change; none without group maps"""
+    maps_table: str = ""
+    """Link to the agreement of the group maps, relative to the page"""
     fitted_by: str = ""
     """The only backend that fitted it; empty where both did"""
     fitted: tuple[str, ...] = ()
     """Participants, with prefix, where there is only one backend and so no rows"""
+
+    @property
+    def links(self) -> Links:
+        """Tables of its maps."""
+        return Links(self.maps_table)
+
+    def table_of(self, kind: str) -> str:
+        """Link to another table of the same participants."""
+        return self.table.replace("desc-agreement_", f"desc-{kind}_")
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -211,6 +224,11 @@ class GroupReport:
     def compared(self) -> tuple[GroupUnit, ...]:
         """Units that both packages fitted."""
         return tuple(unit for unit in self.units if not unit.fitted_by)
+
+    @property
+    def many_names(self) -> bool:
+        """Whether contrasts and regions are worth a search."""
+        return is_worth_a_search(self.units)
 
 
 class Plots(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from bidsglm import packages
 from bidsglm.diagnosis.advice import Finding, place
 from bidsglm.packages import PACKAGES
 from bidsglm.report import attribution
@@ -24,7 +25,7 @@ from bidsglm.report.participant_verdict import (
     participant_verdict,
 )
 from bidsglm.report.references import cited
-from bidsglm.report.rendering import About, environment, slug
+from bidsglm.report.rendering import About, Links, environment, is_worth_a_search, slug
 from bidsglm.report.rois import ParticipantRegions
 from bidsglm.report.standing import FILLED, StandingTable, is_arbitrary, standing, standing_table
 from bidsglm.report.standing import kind as kind_of
@@ -77,6 +78,16 @@ class ContrastReport:
     why_figures: tuple[Figure, ...] = ()
     volumes: Mapping[str, object] | None = None
     """For the slice viewer, see `volumes.packed_contrast`."""
+    thumbnail: str = ""
+    """Address of a small picture, see `peaks.thumbnail`."""
+    peak: Figure | None = None
+    """Both maps on one slice, for the first screen."""
+
+    @property
+    def facts(self) -> str:
+        """What was tested, in which runs."""
+        where = f"; {'mean over' if len(self.runs) > 1 else 'in'} {', '.join(self.runs)}" * bool(self.runs)
+        return f"{self.test} contrast: {self.definition}{where}"
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -125,6 +136,7 @@ class UnitReport:
     noise: NoiseReport = field(default_factory=NoiseReport)
     """Which noise each package assumes."""
     noise_figure: Figure | None = None
+    links: Links = field(default_factory=Links)
     scene: Mapping[str, object] | None = None
     """What the slice viewers of the unit share, see `volumes.Scene`."""
 
@@ -143,6 +155,12 @@ class UnitReport:
     def judged(self) -> ParticipantVerdict:
         """Does it matter which package, is the design sound, and what to do."""
         return participant_verdict(self.evidence)
+
+    @property
+    def lead(self) -> ContrastReport | None:
+        """The contrast that the verdict rests on, else the first."""
+        worst = self.judged.worst
+        return next((c for c in self.contrasts if c.name == worst), next(iter(self.contrasts), None))
 
     @property
     def told_rows(self) -> tuple[Row, ...]:
@@ -189,6 +207,18 @@ class UnitReport:
         ]
         return standing_table(rows)
 
+    def diagnosis_tables(self, found: DiagnosisReport) -> dict[str, dict[str, str]]:
+        """Kind -> package's title -> link to a run's table."""
+        starts = [run.tables for run in self.runs if run.label == found.run and run.tables]
+        return {
+            kind: {
+                packages.title(b): f"{start}_desc-{b}{kind.capitalize()}_metrics.tsv"
+                for start in starts
+                for b in found.backends
+            }
+            for kind in ("regressors", "contrasts")
+        }
+
     def where(self, finding: Finding) -> str:
         """Runs and backends of a finding; empty if all."""
         return place(finding, len(self.runs), self.backends)
@@ -204,6 +234,11 @@ class ParticipantReport:
     units: tuple[UnitReport, ...] = ()
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+
+    @property
+    def many_names(self) -> bool:
+        """Whether contrasts and regions are worth a search."""
+        return is_worth_a_search(self.units)
 
 
 def participant_page(report: ParticipantReport) -> str:

@@ -145,6 +145,7 @@ def _shapley(label: str, name: str, shown: Sequence[Breakdown]) -> Figure:
         parts.extend(_total(panel, len(names)))
     return Figure(
         name=f"contrast-{label}_desc-shapley.svg",
+        title="share of each step",
         content=_document(f"Shapley values of {name}", len(names) + 1, parts),
         alt=f"Share of each modelling step in the differences of {name}: {_in_words(shown)}.",
         caption=(
@@ -206,6 +207,7 @@ def _ladder(label: str, name: str, shown: Sequence[Breakdown]) -> Figure:
         parts.extend(_steps(panel, values))
     return Figure(
         name=f"contrast-{label}_desc-ladder.svg",
+        title="ladder of steps",
         content=_document(f"Ladder of {name}", len(names) + 1, parts),
         alt=f"Ladder from {reference}'s to {first}'s maps of {name}, the metrics after each modelling step.",
         caption=(

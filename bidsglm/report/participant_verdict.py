@@ -71,6 +71,10 @@ class ParticipantVerdict(NamedTuple):
     agreement: Verdict
     design: Verdict
     recipes: tuple[Recipe, ...]
+    why: tuple[str, ...] = ()
+    """The leading step of each map, in sentences"""
+    worst: str = ""
+    """The contrast that decides; the first of several"""
 
 
 def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
@@ -81,12 +85,13 @@ def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
     facts = [
         *(("Maps", text) for text in _map_facts(found)),
         *(("Size", text) for text in _size_facts(rows)),
-        *(("Why", text) for text in _step_facts([each.breakdowns for each in evidence.told])),
         *(("Voxels", text) for text in _mask_facts(rows)),
     ]
     answer = Verdict(_headline(grade, found, evidence), grade, tuple(facts), _actions(grade, found, rows))
     made = recipes([each.breakdowns for each in evidence.told], evidence.runs, sum(_alone(rows)))
-    return ParticipantVerdict(answer, _design(evidence), made)
+    worst = max(found, key=lambda name: found[name].grade, default="")
+    why = tuple(_step_facts([each.breakdowns for each in evidence.told]))
+    return ParticipantVerdict(answer, _design(evidence), made, why, worst)
 
 
 def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: ParticipantEvidence) -> str:

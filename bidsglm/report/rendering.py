@@ -2,15 +2,16 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bidsglm import packages
 from bidsglm.outputs.unit_tables import AGREEMENT
-from bidsglm.report import attribution, cluster_tables, diagnosis_tables, judgements, steps, wording
+from bidsglm.report import attribution, cluster_tables, diagnosis_tables, judgements, sparks, steps, wording
 from bidsglm.report.drawing import FAINT, INK, Figure
 from bidsglm.report.steps import STEP_TEXTS
 
@@ -19,8 +20,17 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+MANY_CONTRASTS, MANY_ROWS = 8, 24
+"""More of them are searched by name."""
 ON_DARK = {INK: "#e6e9ed", FAINT: "#a3adb8"}
 """Colours of text and lines on a dark page."""
+
+
+class Links(NamedTuple):
+    """Tables on disk, relative to the page; empty where there are none."""
+
+    agreement: str = ""
+    attribution: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,19 @@ def _on_any_ground(drawing: bytes) -> bytes:
         for colours in (ON_DARK, ON_DARK.values())
     )
     look = f":root {{{light}}} @media (prefers-color-scheme: dark) {{ :root {{{dark}}} }}"
-    return text.replace("<defs>", f"<defs><style>{look}</style>", 1).encode()
+    return re.sub(r"(<svg\b[^>]*>)", rf"\1<style>{look}</style>", text, count=1).encode()
+
+
+def is_worth_a_search(units: Iterable[Any]) -> bool:
+    """Whether a page has more contrasts or rows of regions than are seen at a glance."""
+    counts = [(len(unit.contrasts), len(unit.regions.table.lines) if unit.regions else 0) for unit in units]
+    return any(n > MANY_CONTRASTS or rows > MANY_ROWS for n, rows in counts)
+
+
+def captions(contrasts: Iterable[Any]) -> dict[str, str]:
+    """Title -> caption of the figures of some contrasts, each once."""
+    figures = [f for each in contrasts for f in (*each.figures, *getattr(each, "why_figures", ()))]
+    return {figure.title: figure.caption for figure in figures if figure.title}
 
 
 def inline(figure: Figure) -> str:
@@ -102,10 +124,12 @@ def environment() -> "Environment":
         "number": wording.number,
         "data_uri": data_uri,
         "inline": inline,
+        "captions": captions,
         "slug": slug,
         "csp_hash": csp_hash,
     }
     environment.globals |= {
+        "sparks": sparks,
         "packages": packages,
         "descriptions": {column.name: column.text for column in AGREEMENT.columns},
         "wording": wording,

@@ -129,7 +129,7 @@ def test_thresholds_agreement_and_clusters_belong_to_the_contrast(shown):
 def test_figures_are_written_beside_the_maps(shown):
     out, found = shown
     (contrast,) = found.contrasts
-    assert len(contrast.figures) == 5
+    assert len(contrast.figures) == 6
     for figure in contrast.figures:
         assert (out / "group" / "figures" / f"{NAME}_{figure.name}").read_bytes() == figure.content
 

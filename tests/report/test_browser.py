@@ -42,6 +42,7 @@ def viewed(page, address):
     """The page with its first viewer ready."""
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(address)
+    page.locator("details.card > summary").first.click()
     viewer = page.locator(".viewer").first
     viewer.scroll_into_view_if_needed()
     page.wait_for_selector(".viewer[data-ready]")
@@ -59,7 +60,9 @@ def test_page_opens_without_errors_requests_or_dialogs(page, address):
     page.on("dialog", lambda dialog: (seen.append(dialog.message), dialog.dismiss()))
     page.on("request", lambda request: seen.append(request.url))
     page.goto(address)
-    for viewer in page.locator(".viewer").all():
+    for card in page.locator("details.card").all():
+        card.locator("summary").first.click()
+        viewer = card.locator(".viewer")
         viewer.scroll_into_view_if_needed()
         viewer.locator("canvas").first.click()
     assert page.locator(".viewer[data-ready]").count() == 3
@@ -178,6 +181,7 @@ def test_without_script_the_reader_is_told_where_the_maps_are(browser, address):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
+    page.locator("details.card > summary").first.click()
     assert page.locator(".fallback").first.is_visible()
     assert not page.locator(".controls").first.is_visible()
     context.close()
@@ -201,7 +205,7 @@ def test_tables_sort_both_ways_by_number(page, address):
 
 def test_copy_button_gives_the_table_as_tabbed_text(page, address):
     page.goto(address)
-    page.locator("#summary button.copy").first.click()
+    page.locator("#summary button.copy", has_text="Copy table").first.click()
     page.locator("#summary button.copy", has_text="Copied").wait_for()
     lines = page.evaluate("navigator.clipboard.readText()").splitlines()
     assert lines[0].split("\t")[:3] == ["contrast", "map", "Pearson r"]
@@ -265,10 +269,13 @@ def luminance(colour: str) -> float:
 
 def test_link_into_a_closed_part_opens_it(page, address):
     page.goto(address)
-    page.evaluate("document.querySelectorAll('#why-they-differ details').forEach((p) => { p.open = false; })")
-    page.evaluate("document.querySelector('#why-they-differ details.plain table').id = 'inside'")
-    page.evaluate("location.hash = '#inside'")
-    page.locator("#inside").wait_for(state="visible")
+    assert not page.locator("#why-1-hostile").is_visible()
+    page.locator("#why-they-differ a[href='#why-1-hostile']").first.click()
+    page.locator("#why-1-hostile").wait_for(state="visible")
+    # and again, when it was closed in between
+    page.locator("#unit-1-hostile > summary").click()
+    page.locator("#why-they-differ a[href='#why-1-hostile']").first.click()
+    page.locator("#why-1-hostile").wait_for(state="visible")
 
 
 def test_print_shows_every_part_but_no_controls(page, address):

@@ -24,6 +24,7 @@ function sortBy(table, header) {
     rows.sort((a, b) => direction * compareCells(cellValue(a, column), cellValue(b, column)));
     rows.forEach((row) => body.append(row));
   }
+  table.fold?.();
   header.parentElement.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
   header.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
 }
@@ -31,8 +32,10 @@ function sortBy(table, header) {
 // what scrolls sideways must be reachable without a mouse, and nothing else should stop the tab key
 function markScrollers() {
   document.querySelectorAll(".scroll, .frame").forEach((box) => {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    if (wide) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
+    box.classList.toggle("wide", wide);
   });
 }
 window.addEventListener("load", markScrollers);
@@ -108,15 +111,93 @@ document.querySelectorAll("div.code").forEach((box) => {
   box.before(copyButton("Copy code", title, () => box.querySelector("code").textContent, "Select the code to copy it"));
 });
 
+// the first rows of a long table, all of them on demand
+const FEW = 5;
+document.querySelectorAll(".scroll > table:not(.whole):not(.rows)").forEach((table) => {
+  const body = table.tBodies[0];
+  const n = body.rows.length;
+  if (n <= FEW + 2) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "more";
+  let all = false;
+  table.fold = () => {
+    const named = finding && body.querySelector("[data-name]");
+    Array.from(body.rows).forEach((row, i) => { row.hidden = named ? !found(row) : !all && i >= FEW; });
+    button.textContent = all ? `Show ${FEW} rows` : `Show all ${n} rows`;
+    button.setAttribute("aria-expanded", all);
+    button.hidden = Boolean(named);
+    markScrollers();
+  };
+  button.addEventListener("click", () => { all = !all; table.fold(); });
+  table.parentElement.after(button);
+});
+
+// contrasts and regions by name
+let finding = "";
+function found(part) {
+  return part.dataset.name.toLowerCase().includes(finding);
+}
+document.querySelectorAll(".find").forEach((form) => {
+  form.hidden = false;
+  const count = form.querySelector("output");
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.querySelector("input").addEventListener("input", (event) => {
+    finding = event.target.value.trim().toLowerCase();
+    let n = 0;
+    document.querySelectorAll("[data-name]").forEach((part) => {
+      part.hidden = finding !== "" && !found(part);
+      if (!part.hidden && part.matches("details, .regions tr")) n += 1;
+    });
+    document.querySelectorAll("table").forEach((table) => table.fold?.());
+    count.textContent = finding ? `${n} found` : "";
+  });
+});
+document.querySelectorAll("table").forEach((table) => table.fold?.());
+
+// the navigation marks the section that is being read
+const links = new Map();
+document.querySelectorAll("nav a[href^='#']").forEach((link) => links.set(link.hash.slice(1), link));
+const sections = Array.from(links.keys(), (id) => document.getElementById(id)).filter(Boolean);
+function markPlace() {
+  const line = window.innerHeight / 3;
+  const above = sections.filter((section) => section.getBoundingClientRect().top <= line);
+  const end = window.scrollY > 0 && window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 2;
+  const here = end ? sections.at(-1) : above.at(-1) || sections[0];
+  links.forEach((link, id) => {
+    if (here && id === here.id) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  });
+  const link = here && links.get(here.id);
+  const list = link?.closest("ul");
+  if (list && list.scrollWidth > list.clientWidth) list.scrollLeft = link.offsetLeft - list.offsetLeft - 40;
+}
+let marking = false;
+window.addEventListener("scroll", () => {
+  if (marking) return;
+  marking = true;
+  requestAnimationFrame(() => { marking = false; markPlace(); });
+}, { passive: true });
+window.addEventListener("load", markPlace);
+
 // a link to something in a closed part of the page opens that part
 function openTarget() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
   if (target) target.scrollIntoView();
 }
+// and so does a click on a link to where one already is
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href^='#']");
+  if (link && link.hash === location.hash) openTarget();
+});
 window.addEventListener("hashchange", openTarget);
 window.addEventListener("load", openTarget);
 window.addEventListener("beforeprint", () => {
-  document.querySelectorAll("details").forEach((part) => { part.open = true; });
+  document.querySelectorAll("details").forEach((part) => {
+    // of several with one name only one can be open
+    part.removeAttribute("name");
+    part.open = true;
+  });
 });
 document.querySelectorAll("details").forEach((part) => part.addEventListener("toggle", markScrollers));

@@ -45,6 +45,7 @@ def test_page_opens_without_errors_requests_or_dialogs(page, address):
     page.on("request", lambda request: seen.append(request.url))
     page.set_default_timeout(SOON)
     page.goto(address)
+    page.locator("details.card > summary").first.click()
     page.locator(".viewer").scroll_into_view_if_needed()
     page.wait_for_selector(".viewer[data-ready]")
     page.locator(".marks a").first.hover()
@@ -180,6 +181,7 @@ def test_without_script_the_first_rows_and_all_marks_are_there(browser, address)
 
 
 def test_group_maps_are_linked_and_follow_the_threshold(opened):
+    opened.locator("details.card > summary").first.click()
     viewer = opened.locator(".viewer").first
     viewer.scroll_into_view_if_needed()
     opened.wait_for_selector(".viewer[data-ready]")
@@ -197,6 +199,7 @@ def test_group_maps_are_linked_and_follow_the_threshold(opened):
 
 
 def test_a_threshold_hides_what_does_not_pass_in_each_package(opened):
+    opened.locator("details.card > summary").first.click()
     viewer = opened.locator(".viewer").first
     viewer.scroll_into_view_if_needed()
     opened.wait_for_selector(".viewer[data-ready]")

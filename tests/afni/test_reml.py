@@ -97,6 +97,13 @@ def test_scale_of_data_does_not_move_the_pair():
     assert_array_equal(best_pairs(Y, grid), best_pairs(1000 * Y, grid))
 
 
+def test_of_equal_pairs_the_first_stays():
+    Y, X = simulated(80, 50)
+    grid = noise_grid(X, np.arange(80))
+    twice = (*grid, *(pair._replace(a=-1.0) for pair in grid))
+    assert_array_equal(best_pairs(Y, twice), best_pairs(Y, grid))
+
+
 def test_pair_that_is_no_correlation_is_skipped(monkeypatch):
     monkeypatch.setattr(correlation, "CUTOFF", 0.3)
     assert 1 < len(noise_grid(np.ones((60, 1)), np.arange(60))) < 109

@@ -23,8 +23,6 @@ EQUAL = 1e-9
 """Maps whose metrics stay below it are the same for every reader."""
 WORTH_NAMING = 0.1
 """Share of the whole difference from which a step beside the first is named."""
-DOMINANT = 0.5
-"""Share from which one step explains "most" of a difference."""
 NEARLY_ALL = 0.8
 """Part of the regressors' share: from there the part is named in their place."""
 LONG = 6

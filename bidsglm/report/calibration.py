@@ -34,12 +34,6 @@ TYPICAL_EFFECT = 0.5
 """% signal change, at which sensitivities are compared."""
 SMALLEST = 1e-5
 """Rate that is told in digits; lower bounds of wide intervals are smaller than anybody reads."""
-MARKS: Mapping[Judgement, str] = {
-    "kept": "",
-    "too many": "too many",
-    "too few": "too few",
-    "unsure": "unsure",
-}
 
 
 class Cell(NamedTuple):
@@ -66,7 +60,7 @@ class ContrastCalibration:
     """As the model has it."""
     label: str
     rows: tuple[Row, ...]
-    """Rows of its table, see `compare.calibration.COLUMNS`."""
+    """Rows of its table, see `outputs.calibration_tables.CALIBRATION`."""
     figures: tuple[Figure, ...] = ()
 
     @property

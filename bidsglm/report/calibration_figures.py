@@ -43,7 +43,7 @@ def calibration_figures(contrast: ContrastCalibration, curves: Sequence[Row]) ->
     contrast
         Its table.
     curves
-        Its rows of the table of curves, see `compare.calibration.CURVE_COLUMNS`.
+        Its rows of the table of curves, see `outputs.calibration_tables.CURVES`.
     """
     with style():
         figures = [_pp_figure(contrast, curves)]

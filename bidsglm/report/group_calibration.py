@@ -47,7 +47,7 @@ class GroupCalibration:
     """The participants' calibrations in one task and space."""
 
     rows: tuple[Row, ...]
-    """Rows of all participants, see `compare.calibration.COLUMNS`."""
+    """Rows of all participants, see `outputs.calibration_tables.CALIBRATIONS`."""
     table: str = ""
     """Link to the TSV, relative to the page."""
 

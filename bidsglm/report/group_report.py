@@ -27,7 +27,6 @@ STRIP_METRICS: Mapping[str, tuple[str, ...]] = {
     "effect": ("pearson_r", "slope", "rmsd"),
 }
 """Map -> what is plotted of it."""
-AT_P001 = "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001"
 
 
 @dataclass(frozen=True)

@@ -126,12 +126,6 @@ def montage(volume: NDArray[Number], of: View) -> NDArray[Number]:
     return np.concatenate(tiles, axis=1)
 
 
-def tile_width(of: View) -> int:
-    """Columns of one slice in the montage."""
-    first, last, _ = of.columns.indices(_reoriented_shape(of)[0])
-    return last - first
-
-
 def _reoriented_shape(of: View) -> tuple[int, int, int]:
     moved = io_orientation(of.affine)[:, 0].astype(int)
     shape = [0, 0, 0]

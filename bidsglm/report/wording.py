@@ -12,7 +12,7 @@ UNDEFINED = "n/a"
 MINUS = "\N{MINUS SIGN}"
 
 Row = Mapping[str, str | int | float]
-"""A row of an agreement table, as `compare.agreement` makes it or as read from its TSV."""
+"""A row of an agreement table, as `agreement.maps` makes it or as read from its TSV."""
 
 
 class ShownColumn(NamedTuple):

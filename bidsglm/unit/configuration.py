@@ -32,7 +32,6 @@ MODEL_ENTRIES: Mapping[str, str] = MappingProxyType(
 """Field of the model -> name for people."""
 SHOWN = 60
 """Characters of a value in a message."""
-UNRECORDED = "no record of the settings"
 
 
 class SettingDifference(NamedTuple):

@@ -48,11 +48,6 @@ class Need(NamedTuple):
     """Whose header says how much; empty where nothing could be read."""
 
 
-def unit_memory(unit: Unit, model: ModelSpecification, settings: Settings) -> int:
-    """Estimate the most memory (bytes) that fitting a unit takes."""
-    return unit_need(unit, model, settings).n_bytes
-
-
 def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_workers: int = 1) -> Need:
     """Estimate the most memory that fitting a unit takes, and say whose header makes it.
 

@@ -14,7 +14,7 @@ from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.nifti import read_header
 from bidsglm.execution.memory import MemoryBound, participant_need
 from bidsglm.model import ModelSpecification, Settings
-from bidsglm.unit.memory import CALIBRATED, WORKER, Need, unit_memory
+from bidsglm.unit.memory import CALIBRATED, WORKER, Need, unit_need
 from tests import tiny
 
 MIB = 2**20
@@ -47,7 +47,7 @@ def test_estimate_is_above_what_was_measured_and_not_far(
     large = header._replace(shape=(*grid, n_scans), dtype=np.dtype(np.int16))
     monkeypatch.setattr("bidsglm.unit.memory.read_header", lambda path: large)
     monkeypatch.setattr("bidsglm.unit.memory._mask_size", lambda run, header: n_voxels)
-    estimate = unit_memory(unit, ModelSpecification("m", ()), settings) / MIB
+    estimate = unit_need(unit, ModelSpecification("m", ()), settings).n_bytes / MIB
     assert peak <= estimate <= TOO_HIGH * peak
 
 

@@ -16,7 +16,7 @@ from bidsglm.outputs.group_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes
 from bidsglm.pages.group_maps import GroupMaps, group_maps, title
 from bidsglm.pages.group_words import definition
-from bidsglm.report.volumes import unpacked
+from tests.report.unpacking import unpacked
 
 NAME = "task-x_space-MNI"
 SHAPE = (9, 10, 8)

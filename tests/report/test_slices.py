@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from bidsglm.report.slices import heights, montage, pixel_aspect, reoriented, spread_slices, tile_width, view
+from bidsglm.report.slices import heights, montage, pixel_aspect, reoriented, spread_slices, view
 
 OBLIQUE = np.array([[-2.9, 0.2, 0.1, 30], [0.2, 0.3, 2.9, -40], [0.1, 3.8, -0.4, -20], [0, 0, 0, 1.0]])
 """Left, superior, anterior, and tilted."""
@@ -22,7 +22,8 @@ def test_montage_has_left_at_the_left_and_front_at_the_top():
     volume[0, 4, 1] = 1.0  # with x flipped, the first column is the rightmost
     of = view(np.ones(volume.shape, bool), np.diag([-2.0, 2, 2, 1]), n_slices=3)
     row, column = np.argwhere(montage(volume, of))[0]
-    assert (row, column - tile_width(of)) == (4, 4)
+    width = montage(volume, of).shape[1] // len(of.slices)
+    assert (row, column - width) == (4, 4)
 
 
 def test_slices_hold_the_peak_of_every_map():

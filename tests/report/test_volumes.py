@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bidsglm.report.slices import reoriented
-from bidsglm.report.volumes import STEPS_PER_SD, packed_contrast, scene, unpacked
+from bidsglm.report.volumes import STEPS_PER_SD, packed_contrast, scene
+from tests.report.unpacking import unpacked
 
 from .records import SHAPE, ball, volumes
 

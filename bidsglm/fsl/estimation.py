@@ -1,8 +1,8 @@
 """Least squares of whitened data, voxel by voxel: FILM's estimate (``film_gls``).
 
-With ``X = U S V'`` and the whitening T of a voxel, ``A = U' T T U`` and ``b = U' T T y``: ``beta = V S^-1
-A^-1 b``, ``s^2 = (|T y|^2 - b' A^-1 b) / (n - rank)``, ``var(c beta) = s^2 c V S^-1 A^-1 S^-1 V' c'`` (M.
-Woolrich et al., NeuroImage 14:1370-1386, 2001). It is the pseudo-inverse solution in T X, of minimum norm
+With ``X = U W``, U orthonormal, and the whitening T of a voxel, ``A = U' T T U`` and ``b = U' T T y``:
+``beta = W^+ A^-1 b``, ``s^2 = (|T y|^2 - b' A^-1 b) / (n - rank)``, ``var(c beta) = s^2 c W^+ A^-1 W^+' c'``
+(M. Woolrich et al., NeuroImage 14:1370-1386, 2001). It is the pseudo-inverse solution in T X, of minimum norm
 where the design lacks rank.
 
 Every voxel whitens the design anew. The gains of a run's voxels lie close to a space of few dimensions, for
@@ -25,6 +25,8 @@ SAMPLE = 1_000
 """Voxels that the shared space is found from."""
 SINGULAR = 1e-8
 """Share of the largest singular value below which a dimension is left out."""
+COLLINEAR = 1e-6
+"""Share of the largest singular value of columns of length 1 that their rounding to float32 leaves."""
 ACCURACY = 1e-6
 """Distance of a voxel's gains from the shared space, over the largest, that float32 images do not show."""
 ROUNDING = 1e-12
@@ -32,12 +34,12 @@ ROUNDING = 1e-12
 
 
 class Design(NamedTuple):
-    """Columns without their means, decomposed."""
+    """Columns without their means, as ``X = U W``."""
 
     left: Floats
-    """(n_scans, rank) U"""
+    """(n_scans, rank) U, orthonormal"""
     coefficients: Floats
-    """(n_columns, rank) V S^-1"""
+    """(n_columns, rank) W^+"""
 
     def residuals(self, Y: Floats) -> Floats:
         """(n_scans, n_voxels) of ordinary least squares."""
@@ -61,13 +63,18 @@ def decomposed(X: Floats) -> Design:
     (3, 1)
     """
     centred = X - X.mean(axis=0)
-    U, S, V = np.linalg.svd(centred, full_matrices=False)
-    # of the columns with their means, whose rounding a constant column leaves
-    rounding = max(X.shape) * np.finfo(float).eps * float(np.linalg.norm(X))
-    rank = int(np.count_nonzero(rounding < S))
-    if not rank:
+    norms = np.linalg.norm(centred, axis=0)
+    norms[norms <= ROUNDING * np.linalg.norm(X, axis=0)] = 0
+    if not norms.any():
         raise ValueError("no column of the design varies")
-    return Design(U[:, :rank], V[:rank].T / S[:rank])
+    # rank is a matter of directions: squares of small movements are columns as good as any
+    lengths = np.where(norms > 0, norms, np.inf)
+    U, S, V = np.linalg.svd(centred / lengths, full_matrices=False)
+    rank = int(np.count_nonzero(COLLINEAR * S[0] < S))
+    U, S, V = U[:, :rank], S[:rank, np.newaxis], V[:rank]
+    if rank == np.count_nonzero(norms):
+        return Design(U, (V / S / lengths).T)
+    return Design(U, np.linalg.pinv(S * V * norms))
 
 
 class SharedGains(NamedTuple):

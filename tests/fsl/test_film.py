@@ -162,6 +162,23 @@ def test_collinear_columns_share_their_effect(volume) -> None:
     np.testing.assert_allclose(two.fit.variance, one.fit.variance, rtol=1e-9)
 
 
+def test_columns_that_are_collinear_but_for_float32_cost_one_rank(volume) -> None:
+    Y, grid, X = volume
+    total = (X.astype(np.float32) @ np.float32([0.3, 0.7, 0.1])).astype(np.float64)
+    fit = film(lambda: [Y], np.column_stack([X.astype(np.float32), total]), np.eye(4), grid)
+    assert fit.rank == 3
+    assert np.abs(fit.fit.betas).max() < 1e3
+
+
+def test_small_columns_count_as_much_as_any(volume) -> None:
+    Y, grid, X = volume
+    scales = np.array([1.0, 1e-9, 1e6])
+    one, two = (film(lambda: [Y], D, np.eye(3), grid) for D in (X, X * scales))
+    assert two.rank == 3
+    np.testing.assert_allclose(two.fit.betas * scales[:, np.newaxis], one.fit.betas, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(two.fit.variance, one.fit.variance, rtol=1e-9)
+
+
 def test_constant_column_has_no_effect(volume) -> None:
     Y, grid, X = volume
     fit = film(lambda: [Y], np.column_stack([X, np.ones(N_SCANS)]), np.eye(4), grid)

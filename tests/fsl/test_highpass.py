@@ -39,6 +39,13 @@ def test_data_keep_their_mean() -> None:
     np.testing.assert_allclose(*means, rtol=1e-7)
 
 
+def test_filtered_data_do_not_depend_on_chunks() -> None:
+    Y = (1e4 + 50 * np.random.default_rng(0).standard_normal((N, 300))).astype(np.float32)
+    L = line_filter(N, TR, CUTOFF)
+    parts = [filtered(part, L) for part in np.array_split(Y, 17, axis=1)]
+    np.testing.assert_array_equal(np.hstack(parts), filtered(Y, L))
+
+
 def test_without_filter_data_are_as_they_were() -> None:
     Y = np.random.default_rng(0).standard_normal((9, 2)).astype(np.float32)
     assert filtered(Y, line_filter(9, TR, np.inf)) is Y

@@ -5,7 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bidsglm.demo.data_set import layout_of, write_demo
+from bidsglm.demo.small_calibration import small_calibration
 from bidsglm.options import Parser, build_parser, hyphenated
+
+CALIBRATED = "01"
+"""Participant who is calibrated too."""
 
 Analyse = Callable[[list[str]], int]
 """The command line's own main: words -> exit code"""
@@ -61,8 +65,10 @@ def run_demo(output_dir: Path, analyse: Analyse, arguments: Sequence[str] = ()) 
     options = ["--n-procs", str(n_procs), *arguments]
     good = ["--model", str(demo.model), "--atlas", str(demo.atlas), *options]
     bad = ["--model", str(demo.overparameterised_model), "--participant-label", "01", *options]
+    calibration = ["--participant-label", CALIBRATED, *small_calibration(arguments)]
     command_lines = [
         [str(demo.bids_dir), str(results), "participant", *good],
+        [str(demo.bids_dir), str(results), "participant", *good, *calibration],
         [str(demo.bids_dir), str(results), "group", *good],
         [str(demo.bids_dir), str(second), "participant", *bad],
     ]

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bidsglm.demo.data_set import DEFAULT_RECORDING, Recording, renew_demo
-from bidsglm.demo.story_evidence import TITLES, model_file, results_folder, story
+from bidsglm.demo.small_calibration import small_calibration
+from bidsglm.demo.story_evidence import LAST, TITLES, model_file, results_folder, story
 from bidsglm.options import build_parser, hyphenated
 from bidsglm.outputs.names import write_text
 from bidsglm.report.story import story_page
@@ -61,5 +62,7 @@ def tell_story(
 
 
 def _command_line(root: Path, name: str, arguments: Sequence[str]) -> list[str]:
+    if name == LAST:
+        arguments = [*small_calibration(arguments), *arguments]
     chosen = ["--model", str(root / model_file(name)), "--participant-label", PARTICIPANT, "--run-label", RUN]
     return [str(root), str(root / results_folder(name)), "participant", *chosen, *arguments]

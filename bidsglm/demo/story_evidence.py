@@ -1,6 +1,7 @@
 """From the results of the story's fits to its numbers and pictures."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +12,12 @@ from bidsglm.dataset.images import read_map
 from bidsglm.model import TRIAL_TYPE, Floats, Mask
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import unit_summaries
+from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.participant import about
 from bidsglm.pages.reasons import findings, read_breakdowns
+from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.pages.unit import UnitFiles
+from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.drawing import Figure
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import ContrastImages, maps_figure
@@ -27,6 +31,8 @@ TITLES = {
     "movementonly": "movement",
 }
 """The story's models in its order, by the name of their file."""
+LAST = "movementonly"
+"""The model that both repairs lead to."""
 MOVEMENT, DIFFERENCE = "movement", "movement - rest"
 
 
@@ -84,7 +90,21 @@ def story(root: Path, participant: str) -> StoryReport:
         },
         truth_sd=float(truth[inside].std()),
         picture=_picture(images, truth, inside),
+        answers=_answers(fits[LAST]),
+        calibration=read_calibration(fits[LAST].files.output_dir, fits[LAST].files.summary),
     )
+
+
+def _answers(fit: FittedStory) -> tuple[Answer, ...]:
+    """What the last model says to the questions of the thread."""
+    files, summary = fit.files, fit.files.summary
+    noise, picture = read_noise(files.folder, summary)
+    calibration = read_calibration(files.output_dir, summary)
+    labels = {contrast["name"]: contrast["label"] for contrast in summary["contrasts"]}
+    asked = [Asked(name, labels[name], "t", (), c.breakdowns) for name, c in fit.model.contrasts.items()]
+    trust = calibration.contrasts[0].headline if calibration else ()
+    facts = Facts(asked, read_units(files.folder, summary), noise, picture, fit.model.findings, (), trust)
+    return answers(replace(facts, head=f"{fit.model.page}#summary"))
 
 
 def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedStory:

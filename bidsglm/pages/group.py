@@ -18,6 +18,7 @@ from bidsglm.pages.group_maps import GroupMaps, group_maps
 from bidsglm.pages.group_tables import outlying, step_shares
 from bidsglm.pages.participant import about
 from bidsglm.pages.regions import group_regions
+from bidsglm.pages.unit import is_native
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_methods import GroupFacts, group_paragraphs
 from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry, plots
@@ -82,6 +83,7 @@ def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) 
             shares = step_shares(tables.steps.get(name, ()))
             level = median([row for row in tables.scales.get(name, ()) if row["map"] == "effect"], "by_level")
             unit = replace(_unit(numbers, name, agreed, places), shares=shares, level=level)
+            unit = replace(unit, native=any(map(is_native, of_group)))
         elif len(of_group[0]["backends"]) == 1:
             unit = _single(numbers, name, of_group)
         else:

@@ -243,11 +243,21 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         regions=participant_regions(files.folder, files.prefix, files.output_dir),
         code=files.code(),
         calibration=_calibration(files, figures_dir),
+        native=is_native(summary),
         units=units,
         noise=noise,
         links=files.links(),
         noise_figure=written(noise_figure, figures_dir, files.prefix) if noise_figure else None,
     )
+
+
+def is_native(summary: Summary) -> bool:
+    """Whether each package had its own defaults.
+
+    >>> is_native({"configuration": {"settings": "native"}}), is_native({})
+    (True, False)
+    """
+    return bool((summary.get("configuration") or {}).get("settings") == "native")
 
 
 def _design(run: Summary, files: UnitFiles, figures_dir: Path) -> Figure:

@@ -29,6 +29,8 @@ class Answer(NamedTuple):
     links: tuple[tuple[str, str], ...] = ()
     """Place on the page, and its words"""
     figures: tuple[Figure, ...] = ()
+    elsewhere: str = ""
+    """Address of another page"""
 
 
 class Asked(NamedTuple):
@@ -55,6 +57,8 @@ class Facts:
     """Confounds of the model, by name"""
     trust: Sequence[str] = ()
     """What the calibration says; empty where there is none"""
+    head: str = ""
+    """Page with the recipes, where it is another"""
     sections: Mapping[str, str] = field(default_factory=dict)
     """Place -> title of what else is on the page"""
 
@@ -182,8 +186,9 @@ def _global_signal(facts: Facts) -> Answer:
 
 def _equal(facts: Facts) -> Answer:
     texts = [
-        "Step by step: “What to do” at the head of the page has, for each step that matters here, the keys of"
-        " the model, the lines of nilearn and the boxes of SPM's batch."
+        f"Step by step: “What to do” at the head of {'the full page' if facts.head else 'the page'} has, for"
+        " each"
+        " step that matters here, the keys of the model, the lines of nilearn and the boxes of SPM's batch."
     ]
     first = _first(facts)
     factor = scale_factor(facts.units, first.label) if first else math.nan
@@ -197,7 +202,9 @@ def _equal(facts: Facts) -> Answer:
             "Two noise models cannot be made equal: name the one you use, or take none in both to see the"
             " cause."
         )
-    return Answer("equal", "How do I make them equal?", tuple(texts), _linked(facts, "summary"))
+    return Answer(
+        "equal", "How do I make them equal?", tuple(texts), _linked(facts, "summary"), (), facts.head
+    )
 
 
 def _group(facts: Facts) -> Answer:

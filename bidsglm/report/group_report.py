@@ -115,6 +115,8 @@ class GroupUnit:
     scene: Mapping[str, object] | None = None
     shares: tuple[StepShares, ...] = ()
     """Attribution over participants; empty where nothing was attributed"""
+    native: bool = False
+    """Each package had its own defaults in the participants' fits"""
     level: float = math.nan
     """Median over participants of the brain's mean after SPM's scaling, over 100; NaN where it is not"
     " known"""

@@ -249,10 +249,11 @@ def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgeme
     effects = _maps(
         [row for rows in evidence.group_rows.values() for row in rows] or list(evidence.rows), "effect"
     )
-    if abs(median(effects, "slope") - 1) > SAME_SIZE:
+    other_size = abs(median(effects, "slope") - 1) > SAME_SIZE
+    if other_size:
         found.append("Never pool or compare effect sizes across the packages: each has its own unit.")
     effect = next((lead for lead in evidence.leads if lead.map == "effect"), None)
-    if effect and effect.step in STEP_ACTIONS and grade != Grade.NONE:
+    if effect and effect.step in STEP_ACTIONS and (grade != Grade.NONE or other_size):
         which = "effect" if grade is None else "group"
         found.append(f"To bring the {which} maps together, {STEP_ACTIONS[effect.step]}.")
         if effect.step == "scaling" and math.isfinite(evidence.level):

@@ -131,6 +131,8 @@ class UnitReport:
     code: tuple[CodeReport, ...] = ()
     """Scripts that give the maps; none unless they were asked for."""
     effect_units: Mapping[str, str] = field(default_factory=lambda: EFFECT_UNITS)
+    native: bool = False
+    """Each package has its own defaults, so that the models differ too."""
     units: Units = field(default_factory=Units)
     """What the size of the effects hangs on."""
     noise: NoiseReport = field(default_factory=NoiseReport)
@@ -192,7 +194,7 @@ class UnitReport:
                 self.findings,
                 tuple(dict.fromkeys(name for run in self.runs for name in run.confounds)),
                 self.calibration.contrasts[0].headline if self.calibration else (),
-                {slug(name): name for name in sections},
+                sections={slug(name): name for name in sections},
             )
         )
 

@@ -96,8 +96,8 @@ def judged(rows: Sequence[Row]) -> Judgement:
     >>> row = {"contrast": "go", "map": "t", "pearson_r": 0.99, "dice_p001": 0.7, "n_spm_p001": 90,
     ...        "n_nilearn_p001": 100}
     >>> judged([row])
-    Judgement(grade=<Grade.EXTENT: 1>, text='correlate at r = 0.990. At p < 0.001, SPM has 90 voxels and \
-nilearn 100. They overlap with a Dice of 0.70')
+    Judgement(grade=<Grade.EXTENT: 1>, text='correlate at r = 0.990. At p < 0.001, SPM has 90 voxels. \
+nilearn has 100, and they overlap with a Dice of 0.70')
     """
     row, r = headline_rows(rows)[0], shape(rows)
     overlaps = {key: _overlap(row, key) for key in THRESHOLDS}
@@ -155,10 +155,10 @@ def _told(row: Row, key: str) -> str:
     if one == base == 0:
         return f"At {THRESHOLDS[key]}, none passes in either"
     dice = _defined(row, f"dice_{key}")
-    shared = f". They overlap with a Dice of {overlap(dice)}" if math.isfinite(dice) else ""
+    shared = f", and they overlap with a Dice of {overlap(dice)}" if math.isfinite(dice) else ""
     voxels = f"{one:,} voxel{'s' * (one != 1)}" if one else "no voxel"
     others = f"{base:,}" if base else "none"
-    return f"At {THRESHOLDS[key]}, {first} has {voxels} and {reference} {others}{shared}"
+    return f"At {THRESHOLDS[key]}, {first} has {voxels}. {reference} has {others}{shared}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from bidsglm.attribution.differences import RMSD
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.report import attribution
+from bidsglm.report.answers import Answer
 from bidsglm.report.attribution import Breakdown
+from bidsglm.report.calibration import NOISE_TITLES, CalibrationReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.rendering import About, environment
 from bidsglm.report.steps import STEP_TEXTS, title
+from bidsglm.report.trust import TITLES
 
 SECTIONS = (
     "Summary",
@@ -20,6 +23,7 @@ SECTIONS = (
     "Rest out",
     "What remains",
     "Numbers",
+    "Questions",
     "Your data",
     "About",
 )
@@ -109,6 +113,10 @@ class StoryReport:
     truth_sd: float
     """Standard deviation of the simulated change over the voxels, in per cent"""
     picture: Figure
+    answers: tuple[Answer, ...] = ()
+    """To the questions of the thread, by the last model"""
+    calibration: CalibrationReport | None = None
+    """False positives of the last model, by simulation"""
 
 
 def story_page(report: StoryReport) -> str:
@@ -119,4 +127,6 @@ def story_page(report: StoryReport) -> str:
     report
         With the four models.
     """
-    return environment().get_template("story.html").render(report=report, sections=SECTIONS, **report.models)
+    titles = {"analysis_titles": TITLES, "noise_titles": NOISE_TITLES}
+    template = environment().get_template("story.html")
+    return template.render(report=report, sections=SECTIONS, **report.models, **titles)

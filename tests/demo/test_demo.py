@@ -227,16 +227,17 @@ def run_with_codes(
 def test_demo_runs_both_levels_and_prints_the_reports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, calls = run_with_codes(tmp_path, monkeypatch, (0, 0, 0))
+    code, calls = run_with_codes(tmp_path, monkeypatch, (0, 0, 0, 0))
     assert code == 0
-    assert [words[2] for words in calls] == ["participant", "group", "participant"]
-    assert all(words[-1] == "--overwrite" for words in calls)
+    assert [words[2] for words in calls] == ["participant", "participant", "group", "participant"]
+    assert all("--overwrite" in words for words in calls)
+    assert calls[1][-4:] == ["--participant-label", "01", "--calibrate", "5"]
     assert str(tmp_path / "derivatives" / "bidsglm" / "sub-01.html") in capsys.readouterr().out
 
 
 def test_demo_stops_at_the_first_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, calls = run_with_codes(tmp_path, monkeypatch, (0, 65))
-    assert (code, len(calls)) == (65, 2)
+    code, calls = run_with_codes(tmp_path, monkeypatch, (0, 0, 65))
+    assert (code, len(calls)) == (65, 3)
 
 
 def test_unknown_option_is_found_before_anything_is_written(tmp_path: Path) -> None:

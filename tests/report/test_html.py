@@ -248,3 +248,12 @@ def test_summary_does_not_mix_t_and_f():
     ]
     assert "The t map of SPM correlates with nilearn's at r = 0.990" in wording.verdict(rows)
     assert "The F map of SPM correlates with nilearn's at r = 0.500" in wording.verdict(rows[1:])
+
+
+def test_own_defaults_stand_in_title_and_lead():
+    report = participant_report()
+    native = replace(report, units=tuple(replace(unit, native=True) for unit in report.units))
+    text = participant_page(native)
+    assert "compared, each with its own defaults</title>" in text
+    assert "--settings native" in text.split('class="lead"')[1].split("</p>")[0]
+    assert "own defaults" not in participant_page(report).split("</header>")[0]

@@ -128,7 +128,9 @@ def changed_constants(value: object) -> Iterator[ast.expr]:
 
 
 def expressions(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield the expressions that are computed: no annotations, and nothing in the words of an f-string."""
+    """Yield what is computed: no annotations, no words of an f-string, no ``strict`` of zip."""
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        return
     for name, field in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "type_comment"):
             continue

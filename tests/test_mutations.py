@@ -36,6 +36,11 @@ def test_annotations_docstrings_and_f_strings_stay_as_they_are() -> None:
     assert [ast.unparse(node) for node in mutate.expressions(tree) if [*mutate.rewritten(node)]] == ["1"]
 
 
+def test_strictness_of_zip_is_no_mistake_to_make() -> None:
+    tree = ast.parse("zip(a, b, strict=True)")
+    assert not [node for node in mutate.expressions(tree) if [*mutate.rewritten(node)]]
+
+
 def test_every_mistake_of_a_file_is_a_program_and_changes_its_line() -> None:
     path = Path("bidsglm/spm/reml.py")
     source = (mutate.PROJECT / path).read_bytes()

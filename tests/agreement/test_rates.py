@@ -83,3 +83,9 @@ def test_several_thresholds_are_judged_by_the_worst_and_too_few_only_if_all_are(
     assert overall(["too few", "kept"]) == "kept"
     assert overall(["too few"]) == "too few"
     assert overall([]) == "kept"
+
+
+@pytest.mark.parametrize(("hits", "size"), [([], 100), ([0, 0], 0)])
+def test_without_data_sets_or_without_trials_nothing_is_known(hits: list[int], size: int) -> None:
+    found = clustered_rate(np.array(hits, dtype=int), size)
+    assert all(math.isnan(value) for value in found)

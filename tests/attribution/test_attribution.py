@@ -291,3 +291,7 @@ def test_overlap_is_with_nilearns_voxels_each_map_by_its_own_degrees_of_freedom(
     changes = _StepMaps("t", ("noise", "runs"), maps, ((50.0,), (50.0,), (5.0,), (50.0,)))
     # a t of 4 passes p < 0.001 with 50 degrees of freedom and not with 5
     np.testing.assert_allclose(_metrics(changes)["1-dice"], [[0, 1 - 2 / 5], [1, 1]])
+
+
+def test_without_settings_every_step_is_the_reference_packages() -> None:
+    assert not any(StepSettings())

@@ -9,8 +9,10 @@ import pytest
 
 from bidsglm.backends import spm12
 from bidsglm.backends.records import Inference
+from bidsglm.backends.spm12_inference import _clusters
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Volume
+from bidsglm.spm.clusters import PeakRow
 from tests.backends.second_levels import design_of, second_level
 from tests.spm.extras import find_extra, find_extras, read_volume
 from tests.spm12_reference import Case, MissingCaseError, case
@@ -166,3 +168,10 @@ def test_group_contrast_that_the_covariates_cannot_give_is_an_error():
     images = np.random.default_rng(0).standard_normal((5, 3))
     with pytest.raises(DataError, match="group model cannot be fitted: The contrast cannot be estimated"):
         second_level(spm12, images, design_of(5, {"site": np.ones(5)}), np.array([0.0, 1.0]))
+
+
+def test_peaks_of_a_cluster_have_letters_from_the_second_on():
+    peak = PeakRow(1, 0.5, 2, 0.1, 0.1, 9, 0.1, 0.2, 0.2, 4.0, 3.5, 0.001, 0.0, 0.0, 0.0)
+    rows = [peak, peak, peak, peak._replace(cluster=2), peak._replace(cluster=2)]
+    found = _clusters(rows, np.eye(4), 5.0)
+    assert [cells["cluster_id"] for cells in found] == ["1", "1a", "1b", "2", "2a"]

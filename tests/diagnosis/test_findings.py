@@ -190,6 +190,13 @@ def test_condition_to_drop_is_the_one_named_like_a_baseline_else_the_last(names,
     assert found.dropped == f"trial_type.{dropped}"
 
 
+def test_baseline_is_known_by_a_name_without_prefix():
+    run = review(paradigm(blocks("rest", 0), blocks("go", 20)))
+    design = run.designs["spm"]
+    plain = replace(design, names=tuple(name.removeprefix("trial_type.") for name in design.names))
+    assert standard_errors(plain, ["rest", "go"]).dropped == "rest"
+
+
 def test_one_condition_that_lasts_the_whole_run_is_named_alone():
     finding = only(said(review(paradigm(events("film", [0], 240), jittered("laugh", 1)))), "filled-run")
     assert finding.columns == ("trial_type.film",)
@@ -319,6 +326,13 @@ def test_condition_slower_than_the_filter_is_found_with_a_filter_that_keeps_it()
     model = replace(MODEL, high_pass=cutoff)
     removed = review(periods, model=model).diagnoses["spm"].regressors[0].removed_by_filter
     assert 1 - removed >= KEPT - SHAPE
+
+
+@pytest.mark.parametrize(("cutoff", "severity"), [(200.0, "warning"), (60.0, "serious")])
+def test_slow_condition_is_serious_where_the_filter_leaves_less_than_a_tenth(cutoff, severity):
+    run = paradigm(events("drug", [120], 120), jittered("a", 1, 2.0))
+    finding = only(said(review(run, model=replace(MODEL, high_pass=cutoff))), "slow-regressor")
+    assert (finding.severity, finding.size > 0.9) == (severity, severity == "serious")
 
 
 def test_confounds_that_explain_a_condition_are_named():

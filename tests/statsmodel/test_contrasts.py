@@ -1,3 +1,4 @@
+import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -53,6 +54,8 @@ def test_labels_of_long_names_stay_apart_and_short() -> None:
     assert labels[0] != labels[1]
     assert labels == [contrast_label(stem + word) for word in ("left", "right")]
     assert labels[0].startswith("rememberedWithHighConfidenceShown")
+    # 8 digits, as users find them in the names of files that they made earlier
+    assert labels[0][-8:] == hashlib.sha256((stem + "left").encode()).hexdigest()[:8]
     assert labels[0].isalnum()
 
 

@@ -20,6 +20,7 @@ from bidsglm.group.inference import AskedInference, write_inference
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, over
 from bidsglm.group.map_summary import Origin, Told, summaries
 from bidsglm.group.members import Summary, named, participants_of
+from bidsglm.group.reasons import Reasons, notes_of, reasons
 from bidsglm.group.stability import write_stability
 from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
 from bidsglm.outputs.names import contrast_entities
@@ -120,7 +121,11 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         write_stability(fitted, stacks, settings, told, part)
         units = next(iter(inputs.contrasts.values())).units[0].get("effect_units")
         origin = Origin(part.name, analysis.words, node.name, units)
-        told.contrasts.extend(summaries(fitted, left_out, origin))
+        found = reasons(fitted, stacks) if settings.attribution else Reasons()
+        part.attribution += found.rows
+        for note in notes_of(found, f"{inputs.name}{where}"):
+            told.note(note)
+        told.contrasts.extend(summaries(fitted, left_out, origin, found.why))
     by_participant = [c.by_participant().values() for c in inputs.contrasts.values()]
     averaged = inputs.sessions == ("",)
     if averaged and any(len(units) > 1 for each in by_participant for units in each):

@@ -17,7 +17,13 @@ from bidsglm.group.members import BOTH, identity
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import write_part
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
-from bidsglm.outputs.group_tables import DESIGN, GROUP_AGREEMENT, GROUP_INFERENCE, GROUP_STABILITY
+from bidsglm.outputs.group_tables import (
+    DESIGN,
+    GROUP_AGREEMENT,
+    GROUP_ATTRIBUTION,
+    GROUP_INFERENCE,
+    GROUP_STABILITY,
+)
 from bidsglm.outputs.names import (
     GENERATED_BY,
     clusters_name,
@@ -93,6 +99,8 @@ class GroupWriter:
         """Rows of the table of what survives correction"""
         self.stability: list[Mapping[str, Any]] = []
         """Rows of the table of what single participants change"""
+        self.attribution: list[Mapping[str, Any]] = []
+        """Rows of the table of why the group's maps differ"""
         self.parts: dict[str, GroupWriter] = {name: self}
         """Start of the file names -> writer, for groups of a session or level too"""
 
@@ -216,11 +224,12 @@ class GroupWriter:
                 self.rows.append({**named, **row, **named, **behind, **variance})
 
     def tables(self) -> None:
-        """Write tables on the group's maps: how well they agree, what survives correction, what is stable."""
+        """Write the tables: agreement of the group's maps, what survives correction, why they differ."""
         wanted = (
             (GROUP_AGREEMENT, self.rows, "groupAgreement"),
             (GROUP_INFERENCE, self.inference, "groupInference"),
             (GROUP_STABILITY, self.stability, "groupStability"),
+            (GROUP_ATTRIBUTION, self.attribution, "groupAttribution"),
         )
         for schema, rows, kind in wanted:
             if rows:

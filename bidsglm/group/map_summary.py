@@ -1,12 +1,14 @@
 """The summary of a task's group maps: who is in them, their design and thresholds, and what went wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bidsglm.backends.records import contrast_weights
+from bidsglm.diagnosis.advice import Finding
 from bidsglm.errors import BidsglmError
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, mask_name
 from bidsglm.messages import LOG
@@ -30,6 +32,12 @@ METHODS = (
 )
 
 
+ATTRIBUTION_METHODS = (
+    "The difference between the packages' group maps was divided among the participants' maps, the design,"
+    " the variance model and the mask by Shapley values (Shapley, 1953)."
+)
+
+
 def methods(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
     """What was done, in citable words, and which contrasts have variances for groups, where some have none.
 
@@ -39,14 +47,15 @@ def methods(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
     if not contrasts:
         return []
     kinds = [each["variance"].get("spm", {}).get("VarianceModel") == "unequal" for each in contrasts]
+    behind = [ATTRIBUTION_METHODS] if any(each.get("attributed") for each in contrasts) else []
     if not any(kinds):
-        return [METHODS.format(weight="with the same weight", errors=EQUAL_METHODS)]
+        return [METHODS.format(weight="with the same weight", errors=EQUAL_METHODS), *behind]
     errors = UNEQUAL_METHODS
     if not all(kinds):
         own = dict.fromkeys(each["label"] for each, kind in zip(contrasts, kinds, strict=True) if kind)
         errors += f"; so in {', '.join(own)}, else with one variance"
     weight = "with the same weight in nilearn, and in SPM with that of the variance of their group"
-    return [METHODS.format(weight=weight, errors=errors)]
+    return [METHODS.format(weight=weight, errors=errors), *behind]
 
 
 class Told(NamedTuple):
@@ -81,7 +90,24 @@ class Origin(NamedTuple):
     effect_units: Mapping[str, str] | None
 
 
-def summaries(fitted: FittedGroup, left_out: Mapping[str, str], origin: Origin) -> Iterator[dict[str, Any]]:
+class Why(NamedTuple):
+    """What is known of why maps differ."""
+
+    labels: frozenset[str]
+    """Labels of the contrasts whose difference is attributed"""
+    findings: Mapping[str, Finding]
+    """Label -> what one variance makes of it"""
+
+
+NO_REASONS = Why(frozenset(), {})
+
+
+def summaries(
+    fitted: FittedGroup,
+    left_out: Mapping[str, str],
+    origin: Origin,
+    why: Why = NO_REASONS,
+) -> Iterator[dict[str, Any]]:
     """What the page wants to know of each contrast over participants."""
     masks = {backend: level.mask for backend, level in fitted.levels.items()}
     sizes = {backend: int(mask.sum()) for backend, mask in masks.items()}
@@ -89,11 +115,12 @@ def summaries(fitted: FittedGroup, left_out: Mapping[str, str], origin: Origin) 
     smoothness = {b: level.inference.fwhm_mm for b, level in fitted.levels.items()}
     for index, maps in enumerate(next(iter(fitted.levels.values())).maps):
         found = {b: level.inference.contrasts[index] for b, level in fitted.levels.items()}
+        label = group_label(fitted.label, maps)
         yield {
             "prefix": origin.prefix,
             "group": origin.words,
             "node": origin.node,
-            "label": group_label(fitted.label, maps),
+            "label": label,
             "masks": {b: mask_name(origin.prefix, fitted.label, b) for b in fitted.levels},
             "contrast": fitted.first_level,
             "name": fitted.name,
@@ -113,6 +140,8 @@ def summaries(fitted: FittedGroup, left_out: Mapping[str, str], origin: Origin) 
             "fwhm_mm": next((smoothness[b] for b in smoothness if PACKAGES[b].random_fields), None),
             "effect_units": origin.effect_units,
             "variance": {b: dict(level.variance) for b, level in fitted.levels.items()},
+            "findings": [asdict(finding)] if (finding := why.findings.get(label)) else [],
+            "attributed": label in why.labels,
         }
 
 

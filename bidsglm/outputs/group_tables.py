@@ -187,6 +187,44 @@ def _of_packages(prefix: str, kind: Type, text: str) -> tuple[Column, ...]:
     )
 
 
+_NOT_REFITTED = "where errors have one variance in both: nothing is fitted again"
+GROUP_ATTRIBUTION = Schema(
+    "group/<g>_desc-groupAttribution_metrics",
+    (
+        GROUP_AGREEMENT["contrast"],
+        GROUP_AGREEMENT["group_contrast"],
+        Column("map", "label", "effect, t or F", levels=unit.MAPS),
+        unit.ATTRIBUTION["metric"],
+        Column(
+            "step",
+            "text",
+            "Step of the group analysis",
+            levels={
+                "effects": "whose effect maps of the participants are fitted: the first level",
+                "design": "the matrix over participants",
+                "variance": "of the errors: one, or one for each group",
+                "mask": "voxels in which the groups' variances are estimated",
+            },
+        ),
+        *(unit.ATTRIBUTION[name] for name in ("nilearn", "spm", "ladder", "shapley", "total")),
+        Column(
+            "closure_nilearn",
+            "number",
+            "Largest difference of nilearn's statistic from that of its settings in SPM's equations, over "
+            "its range",
+            missing=_NOT_REFITTED,
+        ),
+        Column(
+            "closure_spm",
+            "number",
+            "Largest difference of SPM's statistic from that of its settings fitted again, over its range",
+            missing=_NOT_REFITTED,
+        ),
+        GROUP_AGREEMENT["label"],
+    ),
+    remedy=AGAIN,
+)
+
 GROUP_INFERENCE = Schema(
     "group/<g>_desc-groupInference_metrics",
     (

@@ -12,16 +12,19 @@ from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Floats
-from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_INFERENCE, GROUP_STABILITY
+from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_ATTRIBUTION, GROUP_INFERENCE, GROUP_STABILITY
 from bidsglm.outputs.names import clusters_name, map_name, read_json
 from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.packages import PACKAGES
 from bidsglm.pages.group_words import definition, variances
+from bidsglm.pages.reasons import findings
 from bidsglm.pages.unit import written
+from bidsglm.report.attribution import breakdowns
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.figures import ContrastImages, contrast_figures
 from bidsglm.report.group_inference import GroupInference, of_contrast
+from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.maps import EFFECT_UNITS
@@ -205,6 +208,7 @@ def _contrast(
         f"{place.name}-{entry['label']}",
         _inference(place, entry),
         thumbnail(images),
+        _reasons(place, entry),
     )
 
 
@@ -212,6 +216,14 @@ def _inference(place: _Place, entry: Summary) -> GroupInference | None:
     """What survives correction; None where an earlier version wrote no such table."""
     path = place.numbers.path(GROUP_INFERENCE, place.name)
     return of_contrast(place.rows(GROUP_INFERENCE), entry["label"], f"group/{path.name}")
+
+
+def _reasons(place: _Place, entry: Summary) -> GroupReasons | None:
+    """Why the maps of a contrast differ; None where nothing was attributed."""
+    rows = [row for row in place.rows(GROUP_ATTRIBUTION) if row["label"] == entry["label"]]
+    path = place.numbers.path(GROUP_ATTRIBUTION, place.name)
+    found = next(iter(findings(entry)), None)
+    return GroupReasons(breakdowns(rows), f"group/{path.name}", found) if rows else None
 
 
 def _clusters(place: _Place, entry: Summary, backend: str) -> ClusterReport:

@@ -12,6 +12,7 @@ from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.group_calibration import GroupCalibration
 from bidsglm.report.group_inference import GroupInference
+from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
@@ -69,6 +70,8 @@ class GroupContrast:
     """What survives correction."""
     thumbnail: str = ""
     """Address of a small picture, see `peaks.thumbnail`."""
+    reasons: GroupReasons | None = None
+    """None where only one package was fitted, or nothing was attributed"""
 
 
 class StepShares(NamedTuple):
@@ -279,6 +282,9 @@ def leads(shares: tuple[StepShares, ...], per_session: bool = False) -> tuple[Le
         share = middle(c.share for c in counts[step])
         total = sum(s.n for s in chosen)
         n_leading = sum(c.n_leading for c in counts[step])
+        # maps that are the same have no share to speak of
+        if math.isnan(share):
+            continue
         found.append(Lead(name, step, share, n_leading, total, len(chosen), per_session))
     return tuple(found)
 

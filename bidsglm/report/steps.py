@@ -123,6 +123,12 @@ STEP_COLOURS: Mapping[str, str] = MappingProxyType(
 """Colours of bars and of dominant-step maps; tell apart with the common colour vision deficiencies."""
 
 
+GROUP_TITLES: Mapping[str, str] = MappingProxyType(
+    {"effects": "participants' maps", "design": "group's design", "variance": "variance model"}
+)
+"""Titles of the steps of a group analysis"""
+
+
 def colour(step: str) -> str:
     """Colour of a step; the parts of the regressors share theirs.
 
@@ -138,4 +144,4 @@ def title(step: str) -> str:
     >>> title("noise"), title("mask")
     ('noise model', 'mask')
     """
-    return STEP_TEXTS[step].title if step in STEP_TEXTS else step
+    return STEP_TEXTS[step].title if step in STEP_TEXTS else GROUP_TITLES.get(step, step)

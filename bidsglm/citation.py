@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from bidsglm.errors import BidsglmError
-from bidsglm.outputs.stillness import settled, snapshot
 from bidsglm.outputs.summaries import summary_paths
 from bidsglm.outputs.summary_reading import read_summary
+from bidsglm.outputs.unchanged import snapshot, until_unchanged
 from bidsglm.outputs.writes import write_shared
 from bidsglm.report.references import cited
 
@@ -96,7 +96,7 @@ def write_citation(output_dir: Path, participants: Sequence[str] | None = None) 
         methods = [s["methods"] for s in _readable(own) if s.get("status") == "finished"]
         if _says_all(path.read_text(encoding="utf-8"), methods):
             return
-    settled(
+    until_unchanged(
         lambda: write_shared(path, citation_text(_finished(output_dir))),
         lambda: snapshot(summary_paths(output_dir)),
     )

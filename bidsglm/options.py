@@ -363,7 +363,7 @@ def _add_group(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_supplements(parser: argparse.ArgumentParser) -> None:
+def _add_add_on_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to add to a fit, without fitting again")
     group.add_argument(
         "--atlas",
@@ -472,7 +472,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_filters(parser)
     add_model(parser)
     _add_group(parser)
-    _add_supplements(parser)
+    _add_add_on_options(parser)
     _add_execution(parser)
     return parser
 

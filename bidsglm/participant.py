@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.calibration.supplement import NAME as CALIBRATION
+from bidsglm.add_ons import AddOn, write_add_ons
+from bidsglm.calibration.add_on import NAME as CALIBRATION
 from bidsglm.errors import EXIT_FAILED, BidsglmError, HeldError, NoInputError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings, Unit
@@ -18,8 +19,7 @@ from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
 from bidsglm.pages.participant import page_is_current, write_participant_page
 from bidsglm.process.claims import Claim, claimed
-from bidsglm.requested import requested_supplements
-from bidsglm.supplements import Supplement, add_supplements
+from bidsglm.requested import requested_add_ons
 from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanation import explain
 from bidsglm.unit.fit import fit, prepare, run_label
@@ -30,7 +30,7 @@ from bidsglm.unit.summary import Stamp, fit_digest, is_finished, summary_path
 from bidsglm.unit.writing import write_unit
 
 SLOW = (CALIBRATION,)
-"""Supplements before which the page is shown: they may take hours."""
+"""Add-ons before which the page is shown: they may take hours."""
 
 
 class Outcome(NamedTuple):
@@ -85,7 +85,7 @@ class _Work(NamedTuple):
 
 
 def _run_unit(
-    work: _Work, settings: Settings, supplements: Sequence[Supplement], claim: Claim
+    work: _Work, settings: Settings, add_ons: Sequence[AddOn], claim: Claim
 ) -> tuple[str, list[Failure]]:
     """Fit a unit unless that fit stands, and add what is missing; how it ended, and what failed."""
     unit, model = work.unit, work.model
@@ -99,7 +99,7 @@ def _run_unit(
         raise
     except Exception as error:
         return "failed", [_unit_failure(unit, settings, error)]
-    changed, failures = _add(unit, model, settings, supplements)
+    changed, failures = _add(unit, model, settings, add_ons)
     return "skipped" if stands and not changed else "finished", failures
 
 
@@ -112,11 +112,11 @@ def _show_early(settings: Settings, participant: str) -> None:
 
 
 def _add(
-    unit: Unit, model: Model, settings: Settings, supplements: Sequence[Supplement]
+    unit: Unit, model: Model, settings: Settings, add_ons: Sequence[AddOn]
 ) -> tuple[bool, list[Failure]]:
     """Add what is missing to a finished unit; whether anything changed, and what failed."""
     try:
-        added = add_supplements(settings, unit, model.specification, supplements)
+        added = write_add_ons(settings, unit, model.specification, add_ons)
     except Exception as error:  # the fit itself stands
         return True, [failure_of(unit.prefix, error)]
     return added.changed, list(added.failures)
@@ -167,9 +167,9 @@ def _run_claimed(
     waiting: Sequence[_Work], settings: Settings, participant: str, claims: Mapping[str, Claim]
 ) -> tuple[list[str], list[Failure]]:
     """Do units that are ours for now: all fits first, then what takes long to add to them."""
-    supplements = requested_supplements(settings)
-    quick = [supplement for supplement in supplements if supplement.name not in SLOW]
-    slow = [supplement for supplement in supplements if supplement.name in SLOW]
+    add_ons = requested_add_ons(settings)
+    quick = [add_on for add_on in add_ons if add_on.name not in SLOW]
+    slow = [add_on for add_on in add_ons if add_on.name in SLOW]
     states: list[str] = []
     failures: list[Failure] = []
     fitted: list[_Work] = []
@@ -183,7 +183,7 @@ def _run_claimed(
     if slow and fitted:
         _show_early(settings, participant)
         for work in fitted:
-            changed, failed = _add(work.unit, work.model, settings, supplements)
+            changed, failed = _add(work.unit, work.model, settings, add_ons)
             states += ["finished"] if changed else []
             failures += [failure for failure in failed if failure not in failures]
     return states, failures

@@ -1,23 +1,23 @@
-"""What the command line asks for beyond the fit: the supplements of finished units."""
+"""What the command line asks for beyond the fit: the add-ons of finished units."""
 
 from collections.abc import Callable
 
-from bidsglm.calibration.supplement import calibration_request
-from bidsglm.export.supplement import code_supplement
+from bidsglm.add_ons import AddOn
+from bidsglm.calibration.add_on import calibration_request
+from bidsglm.export.add_on import code_add_on
 from bidsglm.model import Settings
-from bidsglm.regions.values import region_supplement
-from bidsglm.supplements import Supplement
+from bidsglm.regions.values import region_add_on
 
-REQUESTS: tuple[Callable[[Settings], Supplement | None], ...] = (
-    region_supplement,
-    code_supplement,
+REQUESTS: tuple[Callable[[Settings], AddOn | None], ...] = (
+    region_add_on,
+    code_add_on,
     calibration_request,
 )
-"""Each makes its supplement from the command line, or None where its option is not given."""
+"""Each makes its add-on from the command line, or None where its option is not given."""
 
 
-def requested_supplements(settings: Settings) -> tuple[Supplement, ...]:
-    """Supplements that the command line asks for, in the order in which they are written.
+def requested_add_ons(settings: Settings) -> tuple[AddOn, ...]:
+    """Add-ons that the command line asks for, in the order in which they are written.
 
     Raises
     ------
@@ -25,4 +25,4 @@ def requested_supplements(settings: Settings) -> tuple[Supplement, ...]:
         When one of them cannot be made from the input that its options name.
     """
     made = (request(settings) for request in REQUESTS)
-    return tuple(supplement for supplement in made if supplement is not None)
+    return tuple(add_on for add_on in made if add_on is not None)

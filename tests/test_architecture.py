@@ -18,7 +18,7 @@ FLOORS = (
     ("pages", "requested"),
     ("group", "export", "citation"),
     ("calibration", "regions"),
-    ("supplements",),
+    ("add_ons",),
     ("unit",),
     ("report", "backends"),
     ("diagnosis",),

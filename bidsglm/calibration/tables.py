@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bidsglm.calibration.supplement import NAME
+from bidsglm.calibration.add_on import NAME
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.calibration_tables import CALIBRATION
 from bidsglm.outputs.schema import Row, Schema

@@ -31,7 +31,7 @@ from bidsglm.participant import (
 )
 from bidsglm.process.claims import FOLDER as CLAIMS
 from bidsglm.process.workplace import bound_threads
-from bidsglm.requested import requested_supplements
+from bidsglm.requested import requested_add_ons
 from bidsglm.unit.models import model_from_file
 
 
@@ -145,7 +145,7 @@ def run_participants(settings: Settings) -> int:
     start_log(settings.verbosity, None)
     bound_threads(settings.omp_nthreads)
     model = model_from_file(settings)
-    requested_supplements(settings)  # what they cannot use is known before anything is fitted
+    requested_add_ons(settings)  # what they cannot use is known before anything is fitted
     labels = _participants(settings, model)
     for doubt in doubts(settings.bids_dir, model.group if model else (), labels):
         LOG.warning("the group level will not run: %s", doubt)

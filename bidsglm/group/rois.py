@@ -25,7 +25,7 @@ from bidsglm.messages import LOG
 from bidsglm.outputs.names import GENERATED_BY, read_json
 from bidsglm.outputs.region_tables import GROUP_REGIONS, REGION_AGREEMENT, REGIONS
 from bidsglm.regions.values import (
-    SUPPLEMENT,
+    ADD_ON,
     RegionReader,
     Row,
     atlas_facts,
@@ -84,7 +84,7 @@ def write_regions(members: Members, atlas: Atlas | None, numbers: GroupNumbers) 
 
 def _entry(unit: Summary) -> Mapping[str, Any]:
     """What a unit's summary says of its own table of regions; nothing where it has none."""
-    entry: Mapping[str, Any] = unit.get("supplements", {}).get(SUPPLEMENT, {})
+    entry: Mapping[str, Any] = unit.get("supplements", {}).get(ADD_ON, {})
     return entry if entry.get("files") else {}
 
 

@@ -43,30 +43,30 @@ def earlier_summary(path: Path) -> dict[str, Any]:
 
 
 def all_files(summary: Mapping[str, Any]) -> set[str]:
-    """Files of a unit and of its supplements, relative to the output folder.
+    """Files of a unit and of its add-ons, relative to the output folder.
 
     >>> sorted(all_files({"files": ["a"], "supplements": {"rois": {"files": ["b", "c"]}}}))
     ['a', 'b', 'c']
     """
-    supplements = summary.get("supplements", {}).values()
-    return {*summary.get("files", ()), *(name for entry in supplements for name in entry.get("files", ()))}
+    add_ons = summary.get("supplements", {}).values()
+    return {*summary.get("files", ()), *(name for entry in add_ons for name in entry.get("files", ()))}
 
 
 def errors_of(summary: Mapping[str, Any]) -> list[str]:
-    """What failed of a unit and of its supplements.
+    """What failed of a unit and of its add-ons.
 
     >>> errors_of({"errors": [], "supplements": {"rois": {"error": "no atlas"}, "code": {}}})
     ['no atlas']
     """
-    supplements = summary.get("supplements", {}).values()
-    return [*summary.get("errors", ()), *(entry["error"] for entry in supplements if "error" in entry)]
+    add_ons = summary.get("supplements", {}).values()
+    return [*summary.get("errors", ()), *(entry["error"] for entry in add_ons if "error" in entry)]
 
 
 def warnings_of(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the reader of a unit's results, and of its supplements, should know.
+    """What the reader of a unit's results, and of its add-ons, should know.
 
     >>> warnings_of({"warnings": ["a"], "supplements": {"rois": {"warnings": ["b"]}, "code": {}}})
     ('a', 'b')
     """
-    supplements = summary.get("supplements", {}).values()
-    return (*summary["warnings"], *(text for entry in supplements for text in entry.get("warnings", ())))
+    add_ons = summary.get("supplements", {}).values()
+    return (*summary["warnings"], *(text for entry in add_ons for text in entry.get("warnings", ())))

@@ -88,7 +88,7 @@ class DiagnosisForm(Form):
     correlations: list[dict[Text, Text | Number]]
 
 
-class SupplementForm(Form):
+class AddOnForm(Form):
     """What was added to a fit."""
 
     digest: Text = ""
@@ -122,7 +122,7 @@ class SummaryForm(Form):
     attribution: dict[str, Any] = {}
     findings: list[FindingForm] = []
     diagnosis: list[DiagnosisForm] = []
-    supplements: dict[Text, SupplementForm] = {}
+    supplements: dict[Text, AddOnForm] = {}
     runs: list[dict[str, Any]] = []
     errors: list[Text] = []
     warnings: list[Text] = []
@@ -138,7 +138,7 @@ class PartForm(Form):
     warnings: list[Text] = []
     methods: list[Text] = []
     files: list[Text] = []
-    supplements: dict[Text, SupplementForm] = {}
+    supplements: dict[Text, AddOnForm] = {}
 
 
 class GroupContrastForm(Form):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import bidsglm
 from bidsglm.outputs.names import write_text
-from bidsglm.outputs.stillness import settled, snapshot
 from bidsglm.outputs.summaries import errors_of, failure_path, summary_paths, unit_summaries
 from bidsglm.outputs.summary_reading import read_summary
+from bidsglm.outputs.unchanged import snapshot, until_unchanged
 from bidsglm.packages import LIBRARIES
 from bidsglm.pages.unit import UnitFiles, unit_report
 from bidsglm.report.html import About, ParticipantReport, participant_page
@@ -32,7 +32,7 @@ def write_participant_page(output_dir: Path, participant: str) -> None:
     ReadWriteError
         When a result is missing or cannot be read, or the page cannot be written.
     """
-    settled(
+    until_unchanged(
         lambda: _write_participant_page(output_dir, participant),
         lambda: snapshot(_page_sources(output_dir, participant)),
     )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm import packages
+from bidsglm.add_ons import AddOn, FinishedUnit, Written
 from bidsglm.agreement.rois import RegionMeans, region_means
 from bidsglm.dataset.atlas import Atlas, places_on, read_atlas
 from bidsglm.dataset.atlas_labels import listed
@@ -17,13 +18,12 @@ from bidsglm.messages import LOG
 from bidsglm.model import Mask, Settings
 from bidsglm.outputs.names import GENERATED_BY, map_name
 from bidsglm.outputs.region_tables import REGIONS
-from bidsglm.supplements import FinishedUnit, Supplement, Written
 from bidsglm.unit.maps import UnitMaps
 
 Summary = Mapping[str, Any]
 Row = dict[str, str | int | float | None]
 
-SUPPLEMENT = "rois"
+ADD_ON = "rois"
 LITTLE = 0.5
 """Share of an atlas' volume below which it hardly can be in the space of the maps."""
 
@@ -213,9 +213,9 @@ def requested_atlas(settings: Settings) -> Atlas | None:
     return read_atlas(settings.atlas, settings.atlas_labels)
 
 
-def region_supplement(settings: Settings) -> Supplement | None:
-    """Values of the regions of --atlas, as a supplement of finished units."""
+def region_add_on(settings: Settings) -> AddOn | None:
+    """Values of the regions of --atlas, as an add-on of finished units."""
     atlas = requested_atlas(settings)
     if atlas is None:
         return None
-    return Supplement(SUPPLEMENT, atlas.digest, lambda finished: _write(finished, atlas))
+    return AddOn(ADD_ON, atlas.digest, lambda finished: _write(finished, atlas))

@@ -149,7 +149,7 @@ def write_unit(
 ) -> None:
     """Write all files of a fitted unit, the summary last; then remove what only an earlier run had.
 
-    Supplements of an earlier fit are not those of this one: they go too.
+    Add-ons of an earlier fit are not those of this one: they go too.
     All files get their names together, once all are written, so that a full disk leaves an earlier fit whole.
 
     Parameters

@@ -9,8 +9,8 @@ import numpy as np
 
 from bidsglm.dataset.images import map_bytes
 from bidsglm.dataset.layout import find_units
+from bidsglm.export.add_on import code_folder, exported_files, exported_unit
 from bidsglm.export.record import Averaged, Exported
-from bidsglm.export.supplement import code_folder, exported_files, exported_unit
 from bidsglm.model import Settings
 from bidsglm.outputs.names import write_bytes
 from bidsglm.statsmodel.specification import parse_model

@@ -1,4 +1,4 @@
-"""Supplements are added to a finished unit, each on its own, and never cause another fit."""
+"""Add-ons are added to a finished unit, each on its own, and never cause another fit."""
 
 import json
 import shutil
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from bidsglm import participant, requested
+from bidsglm.add_ons import AddOn, FinishedUnit, Written
 from bidsglm.cli import main
 from bidsglm.errors import DataError
 from bidsglm.model import Settings
 from bidsglm.outputs.names import write_text
-from bidsglm.supplements import FinishedUnit, Supplement, Written
 from tests import tiny
 
 P = f"sub-01_task-{tiny.TASK}_space-{tiny.SPACE}"
@@ -23,7 +23,7 @@ MAP = f"sub-01/func/{P}_contrast-move_stat-t_desc-nilearn_statmap.nii.gz"
 Run = Callable[..., int]
 
 
-def added(name: str, digest: str, *files: str) -> Supplement:
+def added(name: str, digest: str, *files: str) -> AddOn:
     """Writes those files, its digest in each, and what it saw of the unit."""
 
     def write(finished: FinishedUnit) -> Written:
@@ -32,14 +32,14 @@ def added(name: str, digest: str, *files: str) -> Supplement:
         seen = {"contrasts": len(finished.summary["contrasts"]), "model": finished.model.name}
         return Written(files, {"participant": finished.unit.participant, **seen})
 
-    return Supplement(name, digest, write)
+    return AddOn(name, digest, write)
 
 
-def failing(name: str, digest: str) -> Supplement:
+def failing(name: str, digest: str) -> AddOn:
     def write(finished: FinishedUnit) -> Written:
         raise DataError(f"{finished.unit.prefix}.nii.gz: is wrong; right it")
 
-    return Supplement(name, digest, write)
+    return AddOn(name, digest, write)
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +54,18 @@ def command(study: Path, out: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def fitted(study: Path) -> Path:
-    """Results without supplements; tests work on copies."""
+    """Results without add-ons; tests work on copies."""
     assert main(command(study, study.parent / "out")) == 0
     return study.parent / "out"
 
 
 @pytest.fixture
 def run(study: Path, fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the finished participant with some supplements asked for; returns the exit code."""
+    """Runs the finished participant with some add-ons asked for; returns the exit code."""
     shutil.copytree(fitted, tmp_path / "out")
 
-    def once(*supplements: Supplement, options: tuple[str, ...] = ()) -> int:
-        requests = tuple(lambda _, s=s: s for s in supplements)
+    def once(*add_ons: AddOn, options: tuple[str, ...] = ()) -> int:
+        requests = tuple(lambda _, s=s: s for s in add_ons)
         monkeypatch.setattr(requested, "REQUESTS", (*requests, lambda _: None))
         return main([*command(study, tmp_path / "out"), *options])
 
@@ -83,7 +83,7 @@ def summary(out: Path) -> dict[str, Any]:
     return json.loads((out / SUMMARY).read_text())
 
 
-def test_supplement_is_written_after_a_fit_and_noted_with_its_facts(run: Run, tmp_path: Path) -> None:
+def test_add_on_is_written_after_a_fit_and_noted_with_its_facts(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(added("rois", "a", "sub-01/x.tsv"), options=("--overwrite",)) == 0
     expected = {"participant": "01", "contrasts": 3, "model": tiny.TASK}
@@ -148,7 +148,7 @@ def test_failure_leaves_fit_earlier_version_and_others_and_is_tried_again(
     assert "is wrong; right it" not in (out / "sub-01.html").read_text()
 
 
-def test_error_goes_when_the_supplement_is_no_longer_asked_for(run: Run, tmp_path: Path) -> None:
+def test_error_goes_when_the_add_on_is_no_longer_asked_for(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(failing("rois", "b")) == DataError.exit_code
     assert run() == 0
@@ -171,7 +171,7 @@ def test_not_asked_for_stays_until_the_unit_is_fitted_again(run: Run, tmp_path: 
 def test_what_a_request_cannot_use_is_told_before_any_fit(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def request(_: Settings) -> Supplement:
+    def request(_: Settings) -> AddOn:
         raise DataError("atlas.nii.gz: holds no regions; choose another")
 
     forbid_fits(monkeypatch)
@@ -192,7 +192,7 @@ def test_folders_of_files_that_go_do_not_stay_empty(run: Run, tmp_path: Path) ->
     assert not (tmp_path / "out/sub-01/code").exists()
 
 
-def test_page_is_there_before_a_long_supplement_begins_and_renewed_after_it(
+def test_page_is_there_before_a_long_add_on_begins_and_renewed_after_it(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, seen = tmp_path / "out/sub-01.html", []
@@ -203,13 +203,13 @@ def test_page_is_there_before_a_long_supplement_begins_and_renewed_after_it(
         return Written([])
 
     monkeypatch.setattr(participant, "SLOW", ("long",))
-    assert run(Supplement("long", "a", write), added("short", "a", "sub-01/x.txt")) == 0
+    assert run(AddOn("long", "a", write), added("short", "a", "sub-01/x.txt")) == 0
     ((written, earlier),) = seen
     assert "short" in earlier
     assert page.stat().st_mtime_ns > written
 
 
-def test_failure_of_a_quick_supplement_is_told_once_beside_a_long_one(
+def test_failure_of_a_quick_add_on_is_told_once_beside_a_long_one(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(participant, "SLOW", ("long",))

@@ -1,5 +1,6 @@
 """``--export-code``: writes a finished unit's code below its folder."""
 
+from bidsglm.add_ons import AddOn, FinishedUnit, Written
 from bidsglm.dataset.masks import masks_share_grid
 from bidsglm.export.locations import data_root
 from bidsglm.export.nilearn_script import SCRIPT as NILEARN_SCRIPT
@@ -9,7 +10,6 @@ from bidsglm.export.spm_batch import SCRIPT as SPM_SCRIPT
 from bidsglm.export.spm_batch import spm_batch
 from bidsglm.model import Settings, Unit
 from bidsglm.outputs.names import write_bytes
-from bidsglm.supplements import FinishedUnit, Supplement, Written
 from bidsglm.unit.fit import Prepared, prepare
 
 NAME = "code"
@@ -17,7 +17,7 @@ EXPORTS = {"spm": spm_batch, "nilearn": nilearn_script}
 SCRIPTS = {"spm": SPM_SCRIPT, "nilearn": NILEARN_SCRIPT}
 
 
-def code_supplement(settings: Settings) -> Supplement | None:
+def code_add_on(settings: Settings) -> AddOn | None:
     """The code that the command line asks for, or None.
 
     It holds the way from the output folder to the data, so it is written anew where that has changed.
@@ -25,7 +25,7 @@ def code_supplement(settings: Settings) -> Supplement | None:
     if not settings.export_code:
         return None
     places = f"{settings.output_dir.resolve()} {settings.bids_dir.resolve()}"
-    return Supplement(NAME, places, _write)
+    return AddOn(NAME, places, _write)
 
 
 def code_folder(unit: Unit) -> str:

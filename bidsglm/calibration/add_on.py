@@ -1,4 +1,4 @@
-"""The calibration as a supplement of a finished unit (`--calibrate N`)."""
+"""The calibration as an add-on of a finished unit (`--calibrate N`)."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bidsglm.add_ons import AddOn, FinishedUnit, Written
 from bidsglm.calibration.experiment import experiment, sampled_voxels
 from bidsglm.calibration.measured import measured
 from bidsglm.calibration.simulation import requests, simulations
@@ -17,19 +18,18 @@ from bidsglm.outputs.calibration_tables import CALIBRATION, CURVES
 from bidsglm.packages import analyses
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import curve_rows, metric_rows
-from bidsglm.supplements import FinishedUnit, Supplement, Written
 
 NAME = "calibration"
 REPORTED = 8
 """Lines in the log that tell how far a calibration is."""
 
 
-def calibration_request(settings: Settings) -> Supplement | None:
-    """The supplement of the command line; None without `--calibrate`."""
+def calibration_request(settings: Settings) -> AddOn | None:
+    """The add-on of the command line; None without `--calibrate`."""
     if settings.calibrate is None:
         return None
     asked = [settings.calibrate, settings.random_seed]
-    return Supplement(NAME, hashlib.sha256(json.dumps(asked).encode()).hexdigest(), write_calibration)
+    return AddOn(NAME, hashlib.sha256(json.dumps(asked).encode()).hexdigest(), write_calibration)
 
 
 def write_calibration(finished: FinishedUnit) -> Written:

@@ -1,4 +1,4 @@
-"""A file made from others that other jobs may be writing: made again until they have kept still.
+"""A file made from others that other jobs may be writing: made again until they are unchanged.
 
 Two jobs that each finish a session of one participant both write that participant's page from all
 sessions that they find. Whoever writes last has looked after the other's session was there, or looks again:
@@ -30,7 +30,7 @@ def snapshot(paths: Iterable[Path]) -> Snapshot:
     return found
 
 
-def settled(make: Callable[[], None], look: Callable[[], Snapshot]) -> None:
+def until_unchanged(make: Callable[[], None], look: Callable[[], Snapshot]) -> None:
     """Make a file, and again as long as what it is made from has changed meanwhile.
 
     Parameters
@@ -43,7 +43,7 @@ def settled(make: Callable[[], None], look: Callable[[], Snapshot]) -> None:
     Examples
     --------
     >>> states = [{Path("a"): (1, 1)}, {Path("a"): (2, 1)}, {Path("a"): (2, 1)}]
-    >>> settled(lambda: print("made"), lambda: states.pop(0))
+    >>> until_unchanged(lambda: print("made"), lambda: states.pop(0))
     made
     made
     """

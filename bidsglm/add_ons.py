@@ -1,23 +1,23 @@
 """What is added to a finished unit without fitting it again.
 
-An option that only adds files beside a fit (values of regions, a calibration, code) makes a `Supplement`:
+An option that only adds files beside a fit (values of regions, a calibration, code) makes a `AddOn`:
 
 - its **name** is its key in the unit's summary and its place in messages;
 - its **digest** changes when what was asked for changes (the atlas, the number of data sets) and with nothing
   else: what the fit depends on, the version of bidsglm among it, need not be in it, since a new fit drops all
-  supplements;
+  add-ons;
 - its **write** gets a `FinishedUnit`, writes its files below the output folder (with the writers of
   `bidsglm.outputs.names`, which leave nothing half-written) and returns `Written`: their names and what the
   page and the group level want to know of it. It reads maps from disk, or calls `bidsglm.unit.fit.prepare`
   and `bidsglm.dataset.images.read_data` for what is not there.
 
-To plug one in, add a function from `Settings` to a supplement (None where its option is not given) to
+To plug one in, add a function from `Settings` to an add-on (None where its option is not given) to
 `bidsglm.requested.REQUESTS`. It is called before anything is fitted: what is wrong with the input that its
 option names, it should raise there.
 
-The unit's summary keeps `"supplements": {name: {"digest": ..., "files": [...], **facts}}`. A supplement whose
+The unit's summary keeps `"supplements": {name: {"digest": ..., "files": [...], **facts}}`. An add-on whose
 digest and files are there is left alone; else it is written, and files that only its earlier version had are
-removed. One that fails leaves the fit, the other supplements and its own earlier version as they are; it adds
+removed. One that fails leaves the fit, the other add-ons and its own earlier version as they are; it adds
 an `"error"` to its entry, is a failure of the participant and is tried again next time. One that is not asked
 for stays as it is, less its error, until the unit is fitted again: then it goes, with its files.
 """
@@ -36,17 +36,17 @@ ERROR = "error"
 
 
 class FinishedUnit(NamedTuple):
-    """What a supplement may want to know of the unit that it is added to."""
+    """What an add-on may want to know of the unit that it is added to."""
 
     settings: Settings
     unit: Unit
     model: ModelSpecification
     summary: Mapping[str, Any]
-    """Summary of the finished fit, as on disk; its other supplements among it"""
+    """Summary of the finished fit, as on disk; its other add-ons among it"""
 
 
 class Written(NamedTuple):
-    """What a supplement wrote."""
+    """What an add-on wrote."""
 
     files: Sequence[str]
     """Relative to the output folder"""
@@ -54,7 +54,7 @@ class Written(NamedTuple):
     """More for its entry in the summary, as JSON has it; not digest, files or error"""
 
 
-class Supplement(NamedTuple):
+class AddOn(NamedTuple):
     """Something to add to finished units."""
 
     name: str
@@ -70,10 +70,10 @@ class Added(NamedTuple):
     failures: tuple[Failure, ...]
 
 
-def add_supplements(
-    settings: Settings, unit: Unit, model: ModelSpecification, wanted: Sequence[Supplement]
+def write_add_ons(
+    settings: Settings, unit: Unit, model: ModelSpecification, wanted: Sequence[AddOn]
 ) -> Added:
-    """Write those of the wanted supplements of a finished unit that are missing or stale.
+    """Write those of the wanted add-ons of a finished unit that are missing or stale.
 
     Raises
     ------
@@ -88,22 +88,22 @@ def add_supplements(
     if entries != earlier:
         write_summary(path, {**summary, "supplements": entries})
     failures = []
-    for supplement in missing:
+    for add_on in missing:
         finished = FinishedUnit(settings, unit, model, {**summary, "supplements": entries})
-        entry, failure = _entry(supplement, entries.get(supplement.name, {}), finished)
+        entry, failure = _entry(add_on, entries.get(add_on.name, {}), finished)
         failures += [failure] if failure else []
-        stale = set(entries.get(supplement.name, {}).get("files", ())) - set(entry["files"])
-        entries = {**entries, supplement.name: entry}
+        stale = set(entries.get(add_on.name, {}).get("files", ())) - set(entry["files"])
+        entries = {**entries, add_on.name: entry}
         write_summary(path, {**summary, "supplements": entries})
         remove_own(settings.output_dir, f"sub-{unit.participant}", stale)
     return Added(entries != earlier or bool(missing), tuple(failures))
 
 
 def _without_old_errors(
-    entries: Mapping[str, Mapping[str, Any]], wanted: Sequence[Supplement]
+    entries: Mapping[str, Mapping[str, Any]], wanted: Sequence[AddOn]
 ) -> dict[str, dict[str, Any]]:
     """Entries of a summary; those not asked for now lose their error, and go where nothing else is left."""
-    names = {supplement.name for supplement in wanted}
+    names = {add_on.name for add_on in wanted}
     kept = {
         name: {key: value for key, value in entry.items() if key != ERROR or name in names}
         for name, entry in entries.items()
@@ -111,25 +111,25 @@ def _without_old_errors(
     return {name: entry for name, entry in kept.items() if name in names or entry.get("files")}
 
 
-def _stands(supplement: Supplement, entry: Mapping[str, Any], settings: Settings) -> bool:
+def _stands(add_on: AddOn, entry: Mapping[str, Any], settings: Settings) -> bool:
     """Whether what is asked for is already there."""
     return (
         bool(entry)
         and ERROR not in entry
-        and entry.get("digest") == supplement.digest
+        and entry.get("digest") == add_on.digest
         and all((settings.output_dir / name).exists() for name in entry["files"])
     )
 
 
 def _entry(
-    supplement: Supplement, earlier: Mapping[str, Any], finished: FinishedUnit
+    add_on: AddOn, earlier: Mapping[str, Any], finished: FinishedUnit
 ) -> tuple[dict[str, Any], Failure | None]:
-    """Write a supplement; its entry in the summary, and why it failed if it did."""
+    """Write an add-on; its entry in the summary, and why it failed if it did."""
     prefix = finished.unit.prefix
-    LOG.info("%s: adding %s", prefix, supplement.name)
+    LOG.info("%s: adding %s", prefix, add_on.name)
     try:
-        written = supplement.write(finished)
+        written = add_on.write(finished)
     except Exception as error:
-        failure = failure_of(f"{prefix}: {supplement.name}", error)
+        failure = failure_of(f"{prefix}: {add_on.name}", error)
         return {"digest": "", "files": [], **earlier, ERROR: failure.message}, failure
-    return {**written.facts, "digest": supplement.digest, "files": list(written.files)}, None
+    return {**written.facts, "digest": add_on.digest, "files": list(written.files)}, None

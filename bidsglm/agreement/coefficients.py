@@ -85,6 +85,7 @@ def concordance(x: Floats, y: Floats) -> float:
     """
     if _is_degenerate(x, y):
         return float("nan")
+    # moments over n as in Lin 1989; the denominator adds the squared shift
     u, v = x - x.mean(), y - y.mean()
     return float(2 * np.mean(u * v) / (np.mean(u**2) + np.mean(v**2) + (x.mean() - y.mean()) ** 2))
 
@@ -102,6 +103,7 @@ def principal_axis(x: Floats, y: Floats) -> FittedLine:
         return FittedLine(float("nan"), float("nan"))
     u, v = x - x.mean(), y - y.mean()
     twice, excess = 2 * (u @ v), u @ u - v @ v
+    # a round cloud has no axis, an upright one no finite slope
     if twice == 0 and excess <= 0:
         return FittedLine(float("nan"), float("nan"))
     length = np.hypot(excess, twice)
@@ -119,6 +121,7 @@ def limits_of_agreement(x: Floats, y: Floats) -> Limits:
     if len(x) < MIN_VOXELS:
         return Limits(float("nan"), float("nan"), float("nan"))
     difference = y - x
+    # Bland and Altman 1986: mean ± 1.96 s, s over n - 1
     mean, half = float(difference.mean()), LIMITS_OF_AGREEMENT * float(difference.std(ddof=1))
     return Limits(mean, mean - half, mean + half)
 
@@ -132,6 +135,7 @@ def false_discovery_threshold(p: Floats, rate: float = FALSE_DISCOVERY_RATE) -> 
     0.02
     """
     known = p[np.isfinite(p)]
+    # adjusted p of Benjamini and Hochberg: p_(k) n / k, made monotone
     rejected = known[false_discovery_control(known) <= rate]
     return float(rejected.max(initial=-1.0))
 
@@ -150,6 +154,7 @@ def overlap(spm: Mask, nilearn: Mask, spm_mask: Mask, nilearn_mask: Mask) -> Map
     """
     a, b, both = spm & spm_mask, nilearn & nilearn_mask, spm_mask & nilearn_mask
     n_spm, n_nilearn = int(a.sum()), int(b.sum())
+    # Bowring 2019: overlap inside both masks, what lies outside is counted apart
     common, n_a, n_b = int((a & b).sum()), int((a & both).sum()), int((b & both).sum())
     return MapOverlap(
         dice=_ratio(2 * common, n_a + n_b),

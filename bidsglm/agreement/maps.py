@@ -74,6 +74,7 @@ def peak_distance(pair: MapPair, coordinates: Floats) -> float:
     peaks = []
     for values, mask in ((pair.spm, pair.spm_mask), (pair.nilearn, pair.nilearn_mask)):
         usable = mask & np.isfinite(values)
+        # a flat map has no peak
         if not usable.any() or np.ptp(values[usable]) == 0:
             return float("nan")
         peaks.append(int(np.argmax(np.where(usable, values, -np.inf))))
@@ -91,6 +92,7 @@ def map_agreement(pair: MapPair) -> Row:
     >>> row["n_both"], row["slope"], row["rmsd"], row["sign_agreement"]
     (4, 1.0, 0.0, 1.0)
     """
+    # a voxel that one package could not estimate has nothing to be compared with
     usable = pair.both & np.isfinite(pair.spm) & np.isfinite(pair.nilearn)
     x, y = (values[usable].astype(np.float64) for values in (pair.nilearn, pair.spm))
     line, limits = principal_axis(x, y), limits_of_agreement(x, y)

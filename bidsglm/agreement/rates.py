@@ -71,9 +71,11 @@ def clustered_rate(hits: NDArray[np.integer], size: int) -> IntervalEstimate:
     rate = float(hits.sum() / (n * size))
     if n == 1:
         return IntervalEstimate(rate, float("nan"), float("nan"))
+    # Korn and Graubard: n* = p (1 - p) / var(p), then the exact interval of n* trials
     trials = _effective_trials(hits / size, n * size)
     count = rate * trials
     tail = (1 - LEVEL) / 2
+    # Clopper and Pearson by quantiles of the beta distribution, counts need not be whole
     lower = float(stats.beta.ppf(tail, count, trials - count + 1)) if count > 0 else 0.0
     upper = float(stats.beta.ppf(1 - tail, count + 1, trials - count)) if count < trials else 1.0
     return IntervalEstimate(rate, lower, upper)
@@ -84,9 +86,11 @@ def _effective_trials(rates: Floats, n_trials: int) -> float:
     n, rate = len(rates), float(rates.mean())
     if not 0 < rate < 1:
         return float(n)
+    # of the mean over data sets
     variance = float(rates.var(ddof=1)) / n
     independent = rate * (1 - rate) / variance if variance > 0 else float(n_trials)
     tail = (1 + LEVEL) / 2
+    # their degrees-of-freedom correction: the variance is known from n data sets only
     few = (stats.t.ppf(tail, n_trials - 1) / stats.t.ppf(tail, n - 1)) ** 2 if n_trials > n else 1.0
     # Data sets that happen to agree better than independent voxels would are no better than those.
     return float(min(independent * few, n_trials))
@@ -109,6 +113,7 @@ def mean_interval(values: Floats) -> IntervalEstimate:
     mean = float(values.mean())
     if n == 1:
         return IntervalEstimate(mean, float("nan"), float("nan"))
+    # mean ± t s / √n
     half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
     return IntervalEstimate(mean, mean - half, mean + half)
 

@@ -52,7 +52,9 @@ def mean_squares(ratings: Floats) -> MeanSquares:
     """
     n, k = ratings.shape
     mean, subjects, raters = ratings.mean(), ratings.mean(axis=1), ratings.mean(axis=0)
+    # interaction, which without replication is the error
     residual = ratings - subjects[:, None] - raters + mean
+    # what is left of equal ratings by rounding would make an ICC of its own
     floor = ROUNDING * np.abs(ratings).max()
     squares = [
         float(np.sum(np.where(np.abs(part) > floor, part, 0.0) ** 2))
@@ -81,6 +83,7 @@ def icc_consistency(squares: MeanSquares, confidence: float = CONFIDENCE) -> Int
     _, k, rows, _, error = squares
     if rows + (k - 1) * error <= 0:
         return UNKNOWN
+    # McGraw and Wong 1996, Table 4: ICC(C,1) = (MSR - MSE) / (MSR + (k - 1) MSE)
     value = (rows - error) / (rows + (k - 1) * error)
     first, second = squares.n_subjects - 1, (squares.n_subjects - 1) * (k - 1)
     tail = 1 - (1 - confidence) / 2
@@ -108,6 +111,7 @@ def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Inter
     0.8888888888888888
     """
     n, k, rows, columns, error = squares
+    # McGraw and Wong 1996, Table 4: ICC(A,1) = (MSR - MSE) / (MSR + (k - 1) MSE + k (MSC - MSE) / n)
     total = rows + (k - 1) * error + k * (columns - error) / n
     if total <= 0 or rows + error <= 0:
         return UNKNOWN
@@ -118,6 +122,7 @@ def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Inter
     tail = 1 - (1 - confidence) / 2
     below = float(fdtri(n - 1, dof, tail))
     above = float(fdtri(dof, n - 1, tail))
+    # their Table 7, limits of ICC(A,1) with F_* and F^* of (n - 1, v) and (v, n - 1)
     between = k * columns + (k * n - k - n) * error
     lower = n * (rows - below * error) / (below * between + n * rows)
     upper = n * (above * rows - error) / (between + n * above * rows)

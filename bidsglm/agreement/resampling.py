@@ -74,6 +74,7 @@ def contrast_model(design: Floats, weights: Floats, scale: Floats | None = None)
     """
     ones = np.ones(len(design)) if scale is None else np.asarray(scale, dtype=np.float64)
     space = factors(design * ones[:, None])
+    # X = U S Vᵀ: c b = c V S⁻¹ (Uᵀ y), so that in the basis U each contrast is a direction
     rows = np.atleast_2d(weights) @ space.right / space.singular
     if np.ndim(weights) == 1:
         return ContrastModel(space.left, (rows[0] / np.linalg.norm(rows[0]))[:, None], "t", ones)
@@ -115,6 +116,7 @@ def everybody(model: ContrastModel, fitted: Refit) -> Floats:
     array([3.4641])
     """
     tested = model.directions.T @ fitted.beta
+    # residual mean square; the directions have length 1, so it is the variance of what is tested
     square = fitted.rss / model.dof
     if model.test == "t":
         return _ratio(tested[0], np.sqrt(square))
@@ -128,15 +130,19 @@ def leave_one_out(model: ContrastModel, fitted: Refit) -> Floats:
     >>> leave_one_out(model, fit(model, np.array([[1.0], [2.0], [3.0], [9.0]])))[3].round(4)
     array([3.4641])
     """
+    # 1 - h_i of the hat matrix UUᵀ
     free = 1 - (model.basis**2).sum(axis=1)
     free[free < ALONE] = np.nan
+    # without row i, RSS falls by e_i² / (1 - h_i) (Cook and Weisberg 1982)
     rss = np.maximum(fitted.rss - fitted.residuals**2 / free[:, None], 0.0)
     square = rss / (model.dof - 1)
     if model.test == "t":
         direction = model.directions[:, 0]
         lever = model.basis @ direction
+        # and b by (X'X)⁻¹ x_i e_i / (1 - h_i)
         effect = direction @ fitted.beta - (lever / free)[:, None] * fitted.residuals
         return _ratio(effect, np.sqrt(square * (1 + lever**2 / free)[:, None]))
+    # F by the residuals of the design without what is tested: extra sum of squares
     basis = model.reduced
     residuals = fitted.values - basis @ (basis.T @ fitted.values)
     kept = 1 - (basis**2).sum(axis=1)
@@ -182,6 +188,7 @@ def drawn(model: ContrastModel, prepared: Draws, fitted: Refit) -> Floats:
     n_draws, rank, _ = prepared.inverse.shape
     # everybody's residuals stand for the data, whose mean would cost digits
     scores = (prepared.projection @ fitted.residuals).reshape(n_draws, rank, -1)
+    # weighted least squares of the residuals: what the draw adds to everybody's estimates
     change = prepared.inverse @ scores
     explained = np.einsum("krv,krv->kv", change, scores)
     rss = np.maximum(prepared.weights @ fitted.residuals**2 - explained, 0.0)

@@ -62,6 +62,7 @@ def one_sample(values: Floats) -> OneSample:
     [2.0, -0.4841, 4.4841, 3.4641, 0.0742, 1.7855]
     """
     mean = float(values.mean()) if len(values) else math.nan
+    # a variance of rounding alone would make any t
     if len(values) < MIN_RATED or np.ptp(values) <= ROUNDING * np.abs(values).max():
         return OneSample(mean, math.nan, math.nan, math.nan, math.nan, math.nan)
     test = ttest_1samp(values, 0.0)
@@ -98,6 +99,7 @@ def region_agreement(spm: Floats, nilearn: Floats) -> Row:
     """
     both = np.isfinite(spm) & np.isfinite(nilearn)
     y, x = spm[both].astype(np.float64), nilearn[both].astype(np.float64)
+    # the paired t test is the one-sample test of the differences
     first, second, paired = one_sample(y), one_sample(x), one_sample(y - x)
     ends = conclusion(first), conclusion(second)
     absolute, consistency = _intraclass(y, x)
@@ -107,6 +109,7 @@ def region_agreement(spm: Floats, nilearn: Floats) -> Row:
         "same_conclusion": None if None in ends else ends[0] == ends[1],
         "spm_conclusion": ends[0],
         "nilearn_conclusion": ends[1],
+        # on the scale of z, which neither units nor degrees of freedom change
         "z_shift": first.z - second.z,
         "pearson_r": pearson_r(x, y),
         **_spread("icc_a1", absolute),

@@ -45,10 +45,12 @@ def _middle_ranks(n: int, seed: int) -> NDArray[np.intp]:
     A resample's median depends on which ranks were drawn only, so all metrics of n participants share them.
     """
     rng = np.random.default_rng([seed, n])
+    # the same rank twice where n is odd
     middle = [(n - 1) // 2, n // 2]
     size = max(1, DRAWN_AT_ONCE // n)
     parts = []
     for start in range(0, RESAMPLES, size):
+        # ranks, not values: one draw serves every metric of n participants
         drawn = rng.integers(n, size=(min(size, RESAMPLES - start), n))
         parts.append(np.partition(drawn, middle, axis=1)[:, middle])
     return np.concatenate(parts)
@@ -71,6 +73,7 @@ def median_interval(values: Floats, seed: int = 0) -> Interval:
     """
     if len(values) < MIN_RESAMPLED:
         return Interval(np.nan, np.nan)
+    # a resample's median is the mean of the values at its middle ranks
     medians = np.sort(values)[_middle_ranks(len(values), seed)].mean(axis=1)
     tail = (1 - CONFIDENCE) / 2
     return Interval(*(float(end) for end in np.quantile(medians, (tail, 1 - tail))))
@@ -148,6 +151,7 @@ def deviations(values: Floats) -> Floats:
     if len(known) < FEWEST:
         return found
     median = np.median(known)
+    # Iglewicz and Hoaglin 1993: x - median over 1.4826 MAD
     spread = MAD_TO_SD * np.median(np.abs(known - median))
     if spread > ROUNDING * np.abs(known).max():
         found[finite] = (known - median) / spread

@@ -98,6 +98,7 @@ class Tally:
         n = max(self._n, 1)
         sum_a, sum_b, aa, bb, ab = self._sums
         with np.errstate(divide="ignore", invalid="ignore"):
+            # Pearson's r from sums, so that no resample's map is kept
             variances = (aa - sum_a**2 / n) * (bb - sum_b**2 / n)
             r = (ab - sum_a * sum_b / n) / np.sqrt(np.maximum(variances, 0))
             dice = {key: 2 * common / (one + other) for key, (one, other, common) in self._above.items()}

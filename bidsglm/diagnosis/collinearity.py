@@ -186,6 +186,7 @@ def diagnosis(
     """
     columns = parts(design, paradigm)
     n = len(columns.names)
+    # columns of length 1: the condition number does not hang on units (Belsley 1980)
     found = factors(scaled(columns.whole)).singular
     # without full rank the smallest singular value is 0, whatever rounding makes of it
     full = found.size == columns.whole.shape[1]

@@ -42,6 +42,7 @@ class Parts:
     @cached_property
     def directions(self) -> Floats:
         """(n_scans, n_names) these filtered columns scaled to length 1; zeros where nothing is left."""
+        # a direction of rounding would correlate with anything
         left = squares(self.filtered) > NOTHING_LEFT * squares(self.matrix)
         return np.asarray(np.where(left, scaled(self.filtered), 0.0))
 
@@ -73,6 +74,7 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
     is_condition = ~(is_drift | is_constant | is_confound)
     conditions, confounds = design.matrix[:, is_condition], design.matrix[:, is_confound]
     if is_constant.any():
+        # against the confound as it was given: what centring leaves of a constant is rounding
         given = paradigm.confounds[:, [paradigm.confound_names.index(n) for n in names[is_confound]]]
         confounds = _cleared(confounds - confounds.mean(axis=0), norms(given))
     return Parts(
@@ -80,6 +82,7 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
         np.hstack([_cleared(conditions, norms(conditions).max(initial=0.0)), confounds]),
         np.arange(is_condition.sum() + is_confound.sum()) < is_condition.sum(),
         design.matrix[:, is_constant],
+        # nilearn's drifts are columns, SPM's cosines a projection: both take the same space
         np.hstack([design.matrix[:, is_drift], design.high_pass_basis]),
     )
 

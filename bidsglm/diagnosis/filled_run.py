@@ -85,6 +85,7 @@ def coverage(paradigm: Paradigm, conditions: Sequence[str]) -> float:
     stops = np.concatenate([np.zeros(0), *(c.onsets + c.durations for c in chosen)])
     covered, reached = 0.0, 0.0
     for start, stop in sorted(zip(starts.clip(0, end), stops.clip(0, end), strict=True)):
+        # only what no earlier event has covered
         covered += max(0.0, stop - max(start, reached))
         reached = max(reached, stop)
     return float(covered / end)
@@ -144,6 +145,7 @@ def standard_errors(design: DesignMatrix, conditions: Sequence[str]) -> Standard
     dropped = (baseline or list(conditions))[-1]
     single = next((name for name in conditions if name != dropped), dropped)
     one = _mean_weights(design, single)
+    # with independent errors of variance 1: only ratios are reported
     alone = _error(design, one)
     if len(conditions) == 1:
         # a condition alone has no other to be compared with: the constant is what it trades with

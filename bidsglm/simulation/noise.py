@@ -81,6 +81,7 @@ def kept_power(design: Floats) -> Floats:
     [0.0, 1.0, 1.0, 1.0, 1.0]
     """
     basis = factors(design).left
+    # E|F R e|² = n (1 - |F Q|² / n) for white e and R = I - QQᵀ: what the basis holds of a frequency is lost
     taken = (np.abs(np.fft.rfft(basis, axis=0)) ** 2).sum(axis=1) / len(design)
     return np.asarray(np.clip(1 - taken, 0, 1))
 
@@ -103,11 +104,13 @@ def restored(spectrum: Spectrum, kept: Floats) -> Spectrum:
     >>> restored(np.ones((4, 1), np.complex64), np.array([0.0, 0.1, 0.25, 1.0])).real.ravel().tolist()
     [0.0, 1.0, 1.0, 1.0]
     """
+    # dividing by next to nothing would blow up the little that is left of a frequency
     enough = kept >= min(LEAST_KEPT, float(kept[1:].max()) / 2)
     enough[0] = False
     measured = np.flatnonzero(enough)
     places = np.arange(len(kept))
     nearest = measured[np.abs(np.subtract.outer(places, measured)).argmin(axis=1)]
+    # power over its share is amplitude over the root of it
     result = spectrum[nearest] / np.sqrt(kept[nearest], dtype=np.float32)[:, None]
     result[0] = 0
     return np.asarray(result, dtype=np.complex64)
@@ -135,9 +138,11 @@ def residual_autocorrelation(basis: Floats, coefficients: Floats) -> Floats:
     """
     n_scans = len(basis)
     kept = np.eye(n_scans) - basis @ basis.T
+    # R S R; the trace with a Toeplitz V needs only its sums along diagonals
     shifted = kept[:, :-1] @ kept[1:]
     lags = range(1 - n_scans, n_scans)
     sums = np.array([[np.trace(matrix, lag) for lag in lags] for matrix in (shifted, kept)])
+    # V of AR(1): rho to the power of the lag
     decay = np.asarray(coefficients)[:, None] ** np.abs(np.array(lags))
     lagged, power = sums @ decay.T
     return np.asarray(lagged / power * n_scans / (n_scans - 1))
@@ -145,6 +150,7 @@ def residual_autocorrelation(basis: Floats, coefficients: Floats) -> Floats:
 
 def _unshrunk(measured: Floats, basis: Floats) -> Floats:
     """Coefficients of noise whose residuals show those measured (n_voxels,)."""
+    # what is shown rises with the coefficient but for rounding, and interpolation needs it to rise
     shown = np.maximum.accumulate(residual_autocorrelation(basis, COEFFICIENTS))
     return np.interp(measured, shown, COEFFICIENTS)
 
@@ -168,12 +174,14 @@ def run_noise(residuals: Floats, design: Floats, repetition_time: float) -> RunN
     n_scans = len(residuals)
     power = np.einsum("ij,ij->j", residuals, residuals)
     lagged = np.einsum("ij,ij->j", residuals[1:], residuals[:-1])
+    # n - 1 products of neighbours over n squares
     rho = np.divide(lagged * n_scans, power * (n_scans - 1), out=np.zeros_like(power), where=power > 0)
     spectrum = np.fft.rfft(residuals, axis=0).astype(np.complex64)
     basis = factors(design).left
     return RunNoise(
         n_scans,
         repetition_time,
+        # unbiased for white noise: over the residual degrees of freedom
         np.sqrt(power / (n_scans - basis.shape[1])),
         _unshrunk(rho, basis),
         restored(spectrum, kept_power(design)),
@@ -199,6 +207,7 @@ def ar1(run: RunNoise, rng: Generator) -> Floats:
     """
     rho = run.autocorrelation
     noise = rng.standard_normal((run.n_scans, rho.size))
+    # innovations of variance 1 - rho² keep the variance at 1 from the first scan on
     noise[1:] *= np.sqrt(1 - rho**2)
     for scan in range(1, run.n_scans):
         noise[scan] += rho * noise[scan - 1]
@@ -213,6 +222,7 @@ def surrogate(run: RunNoise, rng: Generator) -> Floats:
     ...                  np.abs(run.spectrum), atol=1e-4))
     True
     """
+    # one phase for all voxels keeps what they have in common (Prichard and Theiler 1994)
     turned = np.exp(2j * np.pi * rng.random(len(run.spectrum)))
     if run.n_scans % 2 == 0:
         # The Nyquist frequency of a real series has a sign in place of a phase.
@@ -231,6 +241,7 @@ def physiological(run: RunNoise, rng: Generator) -> Floats:
     """
     n_voxels = run.deviation.size
     noise = rng.standard_normal((run.n_scans, n_voxels))
+    # voxels differ: their shares are uniform around the mean share
     weight = rng.uniform(0, 2, n_voxels) * SLOW_VARIANCE
     slow, variance = _slow(run, rng)
     noise += slow * np.sqrt(weight)
@@ -238,8 +249,10 @@ def physiological(run: RunNoise, rng: Generator) -> Floats:
     for frequency, wandering, share in OSCILLATIONS:
         weight = rng.uniform(0, 2, n_voxels) * share
         phase = _phase(run, (frequency, wandering), rng)
+        # the pulse reaches every voxel at another time: cos(phase + lag) by the sum formula
         lag = rng.uniform(0, 2 * np.pi, n_voxels)
         wave = np.outer(np.cos(phase), np.cos(lag)) - np.outer(np.sin(phase), np.sin(lag))
+        # a cosine has variance 1/2
         noise += wave * np.sqrt(2 * weight)
         total += weight
     return np.asarray(noise * (run.deviation / np.sqrt(total)))
@@ -247,6 +260,7 @@ def physiological(run: RunNoise, rng: Generator) -> Floats:
 
 def _slow(run: RunNoise, rng: Generator) -> tuple[Floats, float]:
     """Fluctuations of variance 1 in the band, and their whole variance; half of a series twice as long."""
+    # of a series as long as the run, the ends would meet
     length = 2 * run.n_scans
     frequency = np.fft.rfftfreq(length, run.repetition_time)[1:]
     # Variance of each frequency: its width times 1/f, over the integral of 1/f in the band.
@@ -254,6 +268,7 @@ def _slow(run: RunNoise, rng: Generator) -> tuple[Floats, float]:
     size = (frequency.size, run.deviation.size)
     parts = rng.standard_normal((2, *size), dtype=np.float32)
     spectrum = np.zeros((size[0] + 1, size[1]), dtype=np.complex64)
+    # irfft divides by the length, and each frequency stands for two
     spectrum[1:] = (parts[0] + 1j * parts[1]) * (np.sqrt(variance) * length / 2)[:, None]
     series = np.fft.irfft(spectrum, length, axis=0)[: run.n_scans]
     return np.asarray(series, dtype=np.float64), float(variance.sum())
@@ -263,10 +278,13 @@ def _phase(run: RunNoise, oscillation: tuple[float, float], rng: Generator) -> F
     """Phase of an oscillation at each scan; its frequency wanders around its mean."""
     frequency, wandering = oscillation
     n_fine = int(np.ceil(run.n_scans * run.repetition_time / FINE_STEP)) + 1
+    # an Ornstein-Uhlenbeck process: a rate that wanders and comes back
     keep = np.exp(-FINE_STEP / WANDERING)
     steps = rng.standard_normal(n_fine) * np.sqrt(1 - keep**2)
+    # it starts in its stationary distribution, not at 0
     steps[0] /= np.sqrt(1 - keep**2)
     deviation = lfilter([1.0], [1.0, -keep], steps) * wandering
+    # phase is the integral of the frequency
     phase = 2 * np.pi * np.cumsum(frequency + deviation) * FINE_STEP
     scans = np.arange(run.n_scans) * run.repetition_time
     start = rng.uniform(0, 2 * np.pi)

@@ -92,12 +92,15 @@ def record(
     >>> outcome.below[0, 0, 0, np.searchsorted(GRID, 0.05)], outcome.effects.item()
     (np.int64(1), 1.5)
     """
+    # strictly below each point: with p equal to it, a threshold is not passed
     outcome.below[*place, level] = np.searchsorted(np.sort(p), GRID, side="left")
+    # at p = 1 all voxels count, those with p = 1 too
     outcome.below[*place, level, -1] = p.size
     if ratios is not None:
         outcome.effects[*place, level] = ratios.mean()
         outcome.squares[*place, level] = (ratios**2).mean()
     else:
+        # Bonferroni over the sampled voxels
         outcome.familywise[place] = bool((p < FAMILYWISE / p.size).any())
 
 
@@ -126,6 +129,7 @@ def area_under_curve(false: Floats, true: Floats) -> float:
     >>> area_under_curve(np.array([0.0, 0.5, 1.0]), np.array([0.0, 0.5, 1.0]))
     0.5
     """
+    # the grid begins above p = 0, where both rates are 0
     return float(np.trapezoid([0.0, *true], [0.0, *false]))
 
 
@@ -178,6 +182,7 @@ def _null_rows(simulations: Simulations, place: tuple[int, int]) -> Iterator[dic
         if row["p_threshold"] == FAMILYWISE:
             made = _made(simulations.null, place[0])
             any_voxel = np.array([outcome.familywise[place] for outcome in made], dtype=np.int64)
+            # a data set is one trial: any voxel, or none
             row |= _named(clustered_rate(any_voxel, 1), "fwe_rate", "fwe_")
         yield {"effect_size": 0.0, **row}
 
@@ -196,8 +201,10 @@ def _about_effects(simulations: Simulations, place: tuple[int, int], level: int)
     made = _made(simulations.signal, place[0])
     false, true = _curve(simulations.null, place, 0), _curve(simulations.signal, place, level)
     means = np.array([outcome.effects[*place, level] for outcome in made])
+    # effects over the true one: 1 is no bias, and data sets are the independent units
     bias = mean_interval(means - 1) if made else UNKNOWN
     squares = np.array([outcome.squares[*place, level] for outcome in made])
+    # E x² - (E x)² over voxels and data sets together
     variance = float(squares.mean() - means.mean() ** 2) if made else float("nan")
     spread = EFFECT_SIZES[level] * np.sqrt(max(variance, 0.0)) if made else float("nan")
     area = area_under_curve(false, true)
@@ -210,6 +217,7 @@ def _curve(outcomes: Sequence[SimulationOutcome], place: tuple[int, int], level:
     if not made or not made[0].sizes[place[1], level]:
         return np.full(GRID.size, np.nan)
     hits = _hits(made, place, level).sum(axis=0)
+    # voxels of all data sets, which have as many of the level each
     return np.asarray(hits / (len(made) * made[0].sizes[place[1], level]))
 
 

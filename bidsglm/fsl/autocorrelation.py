@@ -6,7 +6,10 @@ n; after smoothing over voxels a Tukey taper brings them down to 0 (M. Woolrich 
 14:1370-1386, 2001).
 """
 
+from functools import lru_cache
+
 import numpy as np
+from scipy.fft import rfft
 
 from bidsglm.model import Floats, Mask
 
@@ -65,16 +68,23 @@ def autocorrelations(residuals: Floats) -> Floats:
     >>> autocorrelations(np.tile([[1.0], [-1.0]], (10, 1))).round(3)[:, 0].tolist()
     [1.0, -1.003, 1.006, -1.009]
     """
-    n_scans, n_voxels = residuals.shape
+    n_scans = len(residuals)
     M = n_lags(n_scans)
-    # behind the zeros that fill the circle the series starts again: lags that reach there are circular
-    circle = np.zeros((padded_length(n_scans) + M, n_voxels))
-    circle[:n_scans] = residuals
-    circle[-M:] = residuals[:M]
-    products = np.stack([np.einsum("ij,ij->j", residuals, circle[lag : lag + n_scans]) for lag in range(M)])
+    Z = padded_length(n_scans)
+    spectrum = rfft(residuals, Z, axis=0)
+    products = _sums_of_products(Z, M) @ (spectrum.real**2 + spectrum.imag**2)
     # the divisor is n - 1 - k, not n - k: the mean has taken one
     counts = n_scans - 1 - np.arange(M)
     return np.asarray(products / (counts[:, np.newaxis] * products[0] / (n_scans - 1)))
+
+
+@lru_cache(maxsize=4)
+def _sums_of_products(Z: int, M: int) -> Floats:
+    """From the power spectrum to the circular sums of products at M lags."""
+    frequencies = np.arange(Z // 2 + 1)
+    # frequencies but the first and the last stand for two
+    weights = np.where(frequencies % (Z // 2) > 0, 2.0, 1.0) / Z
+    return np.asarray(np.cos(2 * np.pi * np.outer(np.arange(M), frequencies) / Z) * weights)
 
 
 def tapered(autocorrelation: Floats) -> Floats:

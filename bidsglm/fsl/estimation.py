@@ -10,15 +10,15 @@ smoothing has made neighbours alike; A is a quadratic form in the coordinates th
 many voxels.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bidsglm.fsl.whitening import gains, whitened
 from bidsglm.model import Floats, Mask
 
-BLOCK = 128
-"""Voxels of one pass: their series and spectra stay in the processor's cache."""
 GREATEST_RANK = 64
 """Dimensions beyond which voxels are better whitened one by one."""
 SAMPLE = 1_000
@@ -143,19 +143,28 @@ def information(factors: Floats, design: Design, shared: SharedGains) -> Floats:
     True
     """
     coordinates = shared.basis.T @ factors
-    first, second = np.triu_indices(len(coordinates))
+    first, second = _pairs(len(coordinates))
     pairs = coordinates[first] * coordinates[second]
-    rank = design.left.shape[1]
-    place = np.zeros((rank, rank), dtype=np.intp)
-    place[np.triu_indices(rank)] = np.arange(rank * (rank + 1) // 2)
-    place = np.maximum(place, place.T)
     left, right = shared.products
-    A = np.asarray(((pairs.T @ left) @ right)[:, place])
+    A = np.asarray(((pairs.T @ left) @ right)[:, _places(design.left.shape[1])])
     distance = np.abs(factors - shared.basis @ coordinates).max(axis=0)
     for voxel in np.flatnonzero(distance > ACCURACY * factors.max(axis=0)):
         columns_whitened = whitened(design.left, factors[:, [voxel]])
         A[voxel] = columns_whitened.T @ columns_whitened
     return A
+
+
+@lru_cache(maxsize=4)
+def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    return np.triu_indices(n)
+
+
+@lru_cache(maxsize=4)
+def _places(n: int) -> NDArray[np.intp]:
+    """Where the entries of a symmetric matrix stand in its upper triangle."""
+    place = np.zeros((n, n), dtype=np.intp)
+    place[np.triu_indices(n)] = np.arange(n * (n + 1) // 2)
+    return np.maximum(place, place.T)
 
 
 class Fit(NamedTuple):
@@ -203,7 +212,7 @@ def generalised(Y: Floats, tapered: Floats, design: Design, shared: SharedGains,
     Parameters
     ----------
     Y
-        (n_scans, n_voxels) without their means
+        (n_scans, n_voxels) without their means; a hundred voxels at a time are fastest
     tapered
         (n_lags, n_voxels) autocorrelations
     shared
@@ -218,13 +227,6 @@ def generalised(Y: Floats, tapered: Floats, design: Design, shared: SharedGains,
     >>> fit.betas.round(9).tolist()
     [[1.0]]
     """
-    starts = range(0, max(Y.shape[1], 1), BLOCK)
-    blocks = (slice(start, start + BLOCK) for start in starts)
-    parts = [_block(Y[:, part], tapered[:, part], design, shared, rows) for part in blocks]
-    return Fit(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
-
-
-def _block(Y: Floats, tapered: Floats, design: Design, shared: SharedGains, rows: Floats) -> Fit:
     factors = gains(tapered, len(Y))
     A = information(factors, design, shared)
     white = whitened(Y, factors)

@@ -4,6 +4,7 @@ The first pass estimates the autocorrelations of the residuals; these are smooth
 pass whitens with them and fits. Data come in chunks of voxels, so that no array of the data's size is held.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from bidsglm.fsl.estimation import Design, Fit, decomposed, generalised, ordinar
 from bidsglm.fsl.scaling import Chunks, Singles
 from bidsglm.fsl.smoothing import reference_scan, smoothed
 from bidsglm.model import Floats, Mask, Volume
+
+BLOCK = 128
+"""Voxels of one pass: their series and spectra stay in the processor's cache."""
 
 
 class Film(NamedTuple):
@@ -60,7 +64,7 @@ def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None) -> Film:
     if dof < 1:
         raise ValueError(f"{X.shape[1]} columns leave no degrees of freedom of {len(X)} scans")
     if grid is None:
-        mask = np.concatenate([fitted_voxels(*_centred(Y)) for Y in chunks()])
+        mask = np.concatenate([fitted_voxels(*_centred(Y)) for Y in _blocks(chunks)])
         tapers = None
     else:
         mask, tapers = noise(chunks, design, grid)
@@ -80,7 +84,7 @@ def noise(chunks: Chunks, design: Design, grid: Volume) -> tuple[Mask, Floats]:
     """
     n_scans = len(design.left)
     masks, estimates, middles = [], [np.empty((n_lags(n_scans), 0))], []
-    for part in chunks():
+    for part in _blocks(chunks):
         middles.append(part[reference_scan(n_scans)])
         mean, Y = _centred(part)
         masks.append(fitted_voxels(mean, Y))
@@ -99,6 +103,12 @@ def noise(chunks: Chunks, design: Design, grid: Volume) -> tuple[Mask, Floats]:
     return mask, tapered(raw)
 
 
+def _blocks(chunks: Chunks) -> Iterator[Singles]:
+    for part in chunks():
+        for start in range(0, part.shape[1], BLOCK):
+            yield part[:, start : start + BLOCK]
+
+
 def _centred(Y: Singles) -> tuple[Floats, Floats]:
     values = Y.astype(np.float64)
     mean = values.mean(axis=0)
@@ -112,7 +122,7 @@ def _fitted(chunks: Chunks, mask: Mask, design: Design, tapers: Floats | None, r
     shared = None if tapers is None else shared_gains(tapers, design)
     whole = _empty(len(design.coefficients), len(rows), int(mask.sum()))
     column, start = 0, 0
-    for part in chunks():
+    for part in _blocks(chunks):
         inside = mask[column : column + part.shape[1]]
         column += part.shape[1]
         _, Y = _centred(part[:, inside])

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.fsl.scaling import Singles
 from bidsglm.model import Floats, Mask
 
 SIGMA = 5.0
@@ -23,9 +24,9 @@ REACH = 2
 LEVELS = 16384
 """Steps of the intensity range: differences are whole numbers of them."""
 VOXELS_PER_BIN = 200
-TILE = (2, 2, 4)
+TILE = (2, 2, 2)
 """Voxels smoothed at once: enough for BLAS, few enough that their neighbourhoods are nearly the same."""
-LEAST_LOG = -600.0
+LEAST_LOG = -70.0
 """Logarithm of the least weight."""
 NOWHERE = -1e12
 """Intensity, in steps, beyond the edge of the grid: without weight anywhere."""
@@ -99,13 +100,13 @@ class Neighbourhood:
         return x, y, z
 
     @cached_property
-    def weights(self) -> Floats:
+    def weights(self) -> Singles:
         """(n_tile, n_box) spatial weights, 0 beyond the reach."""
         targets = np.indices(TILE).reshape(3, -1, 1) + np.reshape(self.reach, (3, 1, 1))
         offsets = np.indices(self.box).reshape(3, 1, -1) - targets
         near = (np.abs(offsets) <= np.reshape(self.reach, (3, 1, 1))).all(axis=0)
         squares = ((offsets * np.reshape(self.zooms, (3, 1, 1))) ** 2).sum(axis=0)
-        return np.where(near, np.exp(-squares / (2 * SIGMA**2)), 0.0)
+        return np.where(near, np.exp(-squares / (2 * SIGMA**2)), 0.0).astype(np.float32)
 
 
 def neighbourhood(zooms: tuple[float, float, float]) -> Neighbourhood:
@@ -134,11 +135,11 @@ def smoothed(
 
     Returns
     -------
-    (n_maps, n_voxels in the mask)
+    (n_maps, n_voxels in the mask) with the precision of float32, as of film_gls' images
 
     >>> flat = np.full((9, 9, 9), 1e4)
     >>> mask = np.ones((9, 9, 9), dtype=bool)
-    >>> smoothed(np.ones((1, 729)), flat, mask, (3.0, 3.0, 3.0)).round(9).max()
+    >>> smoothed(np.ones((1, 729)), flat, mask, (3.0, 3.0, 3.0)).round(6).max()
     np.float64(1.0)
     """
     tissue = contrast(intensity, mask)
@@ -151,7 +152,7 @@ def smoothed(
     grid[mask] = np.arange(1, maps.shape[1] + 1)
     place = np.pad(grid, _margins(mask.shape, near.reach))
     # voxel 0 stands for all outside the mask
-    values = np.vstack([np.zeros(len(maps)), maps.T])
+    values = np.vstack([np.zeros(len(maps)), maps.T]).astype(np.float32)
     result = np.zeros_like(values)
     for x, corners in groupby(_corners(mask), key=lambda corner: corner[0]):
         # neighbours are gathered once for a slab of tiles
@@ -162,16 +163,17 @@ def smoothed(
             weights = _weights(steps[around], steps[tile], near.weights, spread)
             sums = weights @ slab[:, *around[1:]].reshape(-1, len(maps))
             result[place[tile].ravel()] = sums / weights.sum(axis=1, keepdims=True)
-    return np.ascontiguousarray(result[1:].T)
+    return np.asarray(result[1:].T, dtype=np.float64, order="C")
 
 
-def _weights(around: Floats, tile: Floats, spatial: Floats, spread: float) -> Floats:
-    weights = np.subtract(around.reshape(1, -1), tile.reshape(-1, 1))
+def _weights(around: Floats, tile: Floats, spatial: Singles, spread: float) -> Singles:
+    steps = np.subtract(around.reshape(1, -1), tile.reshape(-1, 1))
     # differences are cut to whole steps, as SUSAN looks weights up in a table
-    np.trunc(weights, out=weights)
-    np.square(weights, out=weights)
-    weights *= spread
-    # 1e-261 is no weight, and takes a tenth of the time of a number too small to be one
+    np.trunc(steps, out=steps)
+    np.square(steps, out=steps)
+    steps *= spread
+    weights = steps.astype(np.float32)
+    # 1e-31 is no weight, and takes a tenth of the time of a number too small to be one
     np.maximum(weights, LEAST_LOG, out=weights)
     np.exp(weights, out=weights)
     weights *= spatial

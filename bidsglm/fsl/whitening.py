@@ -6,6 +6,8 @@ FFT(y))``, padded with zeros to Z and cut back to n (M. Woolrich et al., NeuroIm
 is a symmetric Toeplitz matrix.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.fft import irfft, rfft
 
@@ -29,10 +31,7 @@ def gains(tapered: Floats, n_scans: int) -> Floats:
     [[0.0], [1.155], [1.155]]
     """
     Z = padded_length(n_scans)
-    lags, frequencies = np.arange(len(tapered)), np.arange(Z // 2 + 1)
-    # two sides of an even function; lag 0 is there once
-    cosines = np.where(lags > 0, 2.0, 1.0) * np.cos(2 * np.pi * np.outer(frequencies, lags) / Z)
-    inverse = np.abs(cosines @ tapered)
+    inverse = np.abs(_cosines(Z, len(tapered)) @ tapered)
     # a spectrum with a zero cannot be whitened, and gives NaN
     with np.errstate(divide="ignore", invalid="ignore"):
         np.divide(1, inverse, out=inverse)
@@ -40,6 +39,13 @@ def gains(tapered: Floats, n_scans: int) -> Floats:
         # frequencies but the first and the last stand for two
         inverse *= Z / (2 * inverse.sum(axis=0) - inverse[-1])
     return np.sqrt(inverse, out=inverse)
+
+
+@lru_cache(maxsize=4)
+def _cosines(Z: int, n_lags: int) -> Floats:
+    lags, frequencies = np.arange(n_lags), np.arange(Z // 2 + 1)
+    # two sides of an even function; lag 0 is there once
+    return np.where(lags > 0, 2.0, 1.0) * np.cos(2 * np.pi * np.outer(frequencies, lags) / Z)
 
 
 def whitened(Y: Floats, factors: Floats) -> Floats:

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bidsglm.errors import DataError, NoInputError, UsageError
 from bidsglm.inputs import Kind, read_json
@@ -26,14 +26,7 @@ ONLY_PRINT = ("--help", "--version", "--bids-exec-spec")
 """Options with which the program prints something and ends: no task for brainlife."""
 
 
-class Config(NamedTuple):
-    """What is to be run."""
-
-    bids_dir: str
-    options: tuple[str, ...]
-
-
-def read_config(path: Path) -> Config:
+def read_config(path: Path) -> tuple[str, tuple[str, ...]]:
     """Read a configuration.
 
     Raises
@@ -44,8 +37,8 @@ def read_config(path: Path) -> Config:
     return config(read_json(path, CONFIG), str(path))
 
 
-def config(content: Mapping[str, Any], origin: str) -> Config:
-    """The configuration as a command line.
+def config(content: Mapping[str, Any], origin: str) -> tuple[str, tuple[str, ...]]:
+    """The configuration as a command line: BIDS_DIR, and the options.
 
     Parameters
     ----------
@@ -63,7 +56,7 @@ def config(content: Mapping[str, Any], origin: str) -> Config:
     Examples
     --------
     >>> config({"bids": "in", "fmriprep": "prep", "smoothing_fwhm": 6, "_tid": 3, "hrf": ""}, "config.json")
-    Config(bids_dir='in', options=('--derivatives', 'prep', '--smoothing-fwhm', '6'))
+    ('in', ('--derivatives', 'prep', '--smoothing-fwhm', '6'))
     """
     if not content.get(BIDS):
         raise UsageError(f"{origin}: lacks {BIDS}, the folder of the raw data set; add it")
@@ -81,7 +74,7 @@ def config(content: Mapping[str, Any], origin: str) -> Config:
                 f"{origin}: unknown key {key!r}; the keys are {BIDS}, {FMRIPREP} and long options"
             )
         options += _words(known[name], name, value)
-    return Config(str(content[BIDS]), tuple(options))
+    return str(content[BIDS]), tuple(options)
 
 
 def _is_plain(value: object) -> bool:

@@ -63,13 +63,13 @@ def run(folder: Path | None = None) -> int:
 
 def _analyse(folder: Path, output_dir: Path) -> int:
     try:
-        asked = read_config(folder / "config.json")
+        bids_dir, options = read_config(folder / "config.json")
     except BidsglmError as error:
         print(f"{PREFIX}{error}", file=sys.stderr)
         return error.exit_code
-    code = _level("participant", asked.bids_dir, output_dir, asked.options)
+    code = _level("participant", bids_dir, output_dir, options)
     if code == 0 and len({path.name.partition("_")[0] for path in summary_paths(output_dir)}) > 1:
-        code = _level("group", asked.bids_dir, output_dir, asked.options)
+        code = _level("group", bids_dir, output_dir, options)
     return code
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +13,9 @@ from bidsglm.packages import base_of
 from bidsglm.unit.fit import prepare
 
 
-class Measured(NamedTuple):
-    """A unit in memory again."""
-
-    source: Source
-    columns: NDArray[np.intp]
-    """Voxels that every backend analysed"""
-
-
-def measured(unit: Unit, model: ModelSpecification, masks: Mapping[str, Path]) -> Measured:
+def measured(
+    unit: Unit, model: ModelSpecification, masks: Mapping[str, Path]
+) -> tuple[Source, NDArray[np.intp]]:
     """Read a fitted unit's tables and images.
 
     Parameters
@@ -31,6 +24,10 @@ def measured(unit: Unit, model: ModelSpecification, masks: Mapping[str, Path]) -
         As fitted.
     masks
         Backend -> its analysis mask, as the fit wrote it.
+
+    Returns
+    -------
+    What simulations are made from, and the voxels that every backend analysed.
 
     Raises
     ------
@@ -51,4 +48,4 @@ def measured(unit: Unit, model: ModelSpecification, masks: Mapping[str, Path]) -
         series,
         tuple(run.repetition_time for run in unit.runs),
     )
-    return Measured(source, np.flatnonzero(inside[data.volume.voxels]))
+    return source, np.flatnonzero(inside[data.volume.voxels])

@@ -134,12 +134,12 @@ def test_key_that_is_no_option_is_refused() -> None:
     ],
 )
 def test_value_of_the_form_becomes_words(key: str, value: object, words: list[str]) -> None:
-    assert list(config({"bids": "b", key: value}, "config.json").options) == words
+    assert list(config({"bids": "b", key: value}, "config.json")[1]) == words
 
 
 def test_sample_is_a_configuration() -> None:
     content = json.loads((PROJECT / "config.json.sample").read_text())
-    assert config(content, "config.json.sample").bids_dir == content["bids"]
+    assert config(content, "config.json.sample")[0] == content["bids"]
 
 
 def test_picture_gives_way_to_messages() -> None:

@@ -176,13 +176,16 @@ def remaining_factor(level: float) -> str:
     """Say what one scale for all voxels leaves between the packages.
 
     >>> print(remaining_factor(1.4729))
-    A factor of 1.47 remains then (SPM's effects over nilearn's): SPM's 100 is not the mean within the brain \
-    mask. Divide SPM's effects by it.
+    A factor of 1.47 remains then (SPM's effects over nilearn's, median over participants): SPM's 100 is not \
+    the mean within the brain mask. Divide SPM's effects by it; the table desc-scale has each \
+    participant's own.
     """
     return (
-        f"A factor of {digits(level)} remains then (SPM's effects over nilearn's): SPM's 100 is not the mean"
-        " within"
-        " the brain mask. Divide SPM's effects by it."
+        f"A factor of {digits(level)} remains then (SPM's effects over nilearn's, median over participants):"
+        " SPM's"
+        " 100 is not the mean within the brain mask. Divide SPM's effects by it; the table desc-scale has"
+        " each"
+        " participant's own."
     )
 
 

@@ -57,7 +57,7 @@ def headline(decisions: Sequence[Decision], n_datasets: int) -> tuple[str, ...]:
 
     >>> one = Decision("spm-fast", "kept", 20, IntervalEstimate(0.001, 0.0008, 0.0012))
     >>> headline([one, one._replace(analysis="spm-ar1", judgement="unsure", needed=57)], 20)
-    ('SPM FAST controls false positives.', 'SPM AR(1): not decided with 20 data sets; about 60 would.')
+    ('SPM FAST controls false positives.', 'SPM AR(1): not decided with 20 data sets. About 60 would.')
     """
     if not any(math.isfinite(each.strict.lower) for each in decisions):
         return (f"A single simulated data set decides nothing: calibrate with {USUAL} or more.",)
@@ -74,14 +74,14 @@ def _headline(decisions: Sequence[Decision], n_datasets: int) -> Iterator[str]:
     undecided = [each for each in decisions if each.judgement == "unsure"]
     for needed in dict.fromkeys(each.needed for each in undecided):
         group = [each.analysis for each in undecided if each.needed == needed]
-        yield f"{names(group)}: not decided with {n_datasets} data sets; {_would(needed)}."
+        yield f"{names(group)}: not decided with {n_datasets} data sets. {_would(needed)}."
 
 
 def _would(needed: int | None) -> str:
     if needed is None:
-        return "the rate lies at the edge of what is tolerated, so that even many more would not"
+        return "The rate lies at the edge of what is tolerated, so that even many more would not"
     step = 10 ** max(1, math.floor(math.log10(needed)) - 1) if needed >= USUAL else 1
-    return f"about {math.ceil(needed / step) * step:,} would"
+    return f"About {math.ceil(needed / step) * step:,} would"
 
 
 def multiples(decisions: Sequence[Decision]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from bidsglm.group.analyses import Analysis
 from bidsglm.group.effects import FirstLevel, Taken, take
 from bidsglm.group.inference import AskedInference, write_inference
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, over
-from bidsglm.group.map_summary import Origin, Told, summaries
+from bidsglm.group.map_summary import GroupRecord, Origin, summaries
 from bidsglm.group.members import Summary, named, participants_of
 from bidsglm.group.reasons import Reasons, notes_of, reasons
 from bidsglm.group.stability import write_stability
@@ -40,7 +40,7 @@ class DatasetNode(NamedTuple):
     people: Participants
     writer: GroupWriter
     settings: Settings
-    told: Told
+    record: GroupRecord
 
 
 class Inputs(NamedTuple):
@@ -91,7 +91,7 @@ def units_in(units: Sequence[Summary], session: str) -> list[Summary]:
 
 def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: DatasetNode) -> None:
     """Fit and write one model of the effects of a group."""
-    told, settings = node.told, node.settings
+    record, settings = node.record, node.settings
     left_out = _left_out(inputs, analysis, node)
     wanted = [p for p in analysis.members if p not in left_out]
     with ExitStack() as open_stacks:
@@ -99,37 +99,37 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         taken = Taken(inputs.rows(wanted), {}, {})
         if len(wanted) >= FEWEST:
             taken = take(inputs.contrasts, inputs.rows(wanted), settings.output_dir, stacks)
-        told.failures.update(taken.failures)
+        record.failures.update(taken.failures)
         left_out |= {p: str(error) for p, error in taken.failures.items()}
         where = f" of {analysis.words}" if analysis.words else ""
         _note_left_out(f"{inputs.name}{where}", left_out, node)
         if len(taken.participants) < FEWEST:
-            told.note(_too_few(f"{inputs.name}{where}", taken.participants))
+            record.note(_too_few(f"{inputs.name}{where}", taken.participants))
             return
         designed = group_design(node.model, node.people, taken.rows, inputs.told_apart)
         for fault in designed.faults:
-            told.add(DataError(fault))
+            record.add(DataError(fault))
         _check_enough(designed.design, inputs.name)
         possible = _estimable(designed, f"{inputs.name}{where}", node)
         if not possible:
             return
         fitted = _fitted(inputs, designed.design, possible, stacks, taken)
-        _check_labels(fitted, part.name, told)
-        _note_smoothness(fitted, f"{inputs.name}{where}", told)
+        _check_labels(fitted, part.name, record)
+        _note_smoothness(fitted, f"{inputs.name}{where}", record)
         part.contrast(fitted)
-        write_inference(fitted, AskedInference(settings, told, stacks), part)
-        write_stability(fitted, stacks, settings, told, part)
+        write_inference(fitted, AskedInference(settings, record, stacks), part)
+        write_stability(fitted, stacks, settings, record, part)
         units = next(iter(inputs.contrasts.values())).units[0].get("effect_units")
         origin = Origin(part.name, analysis.words, node.name, units)
         found = reasons(fitted, stacks) if settings.attribution else Reasons()
         part.attribution += found.rows
         for note in notes_of(found, f"{inputs.name}{where}"):
-            told.note(note)
-        told.contrasts.extend(summaries(fitted, left_out, origin, found.why))
+            record.note(note)
+        record.contrasts.extend(summaries(fitted, left_out, origin, found.why))
     by_participant = [c.by_participant().values() for c in inputs.contrasts.values()]
     averaged = inputs.sessions == ("",)
     if averaged and any(len(units) > 1 for each in by_participant for units in each):
-        told.note(f"{inputs.name}: sessions fitted apart are averaged within participants first.")
+        record.note(f"{inputs.name}: sessions fitted apart are averaged within participants first.")
 
 
 def _left_out(inputs: Inputs, analysis: Analysis, node: DatasetNode) -> dict[str, str]:
@@ -202,11 +202,11 @@ def _estimable(designed: Designed, name: str, node: DatasetNode) -> list[Contras
         # beside an effect of each participant, no session or contrast can be told by itself
         within = any(name.startswith(PARTICIPANTS) for name in design.names)
         if contrast.name in asked or not (designed.faults or within):
-            node.told.add(
+            node.record.add(
                 DataError(f"{why}; correct participants.tsv or the Dataset node {node.model.name!r}")
             )
         else:
-            node.told.note(f"{why}.")
+            node.record.note(f"{why}.")
     return possible
 
 
@@ -239,11 +239,11 @@ def _fitted(
     return FittedGroup(inputs.label, name, label, taken.rows, design, volume, moved, taken.sources)
 
 
-def _check_labels(fitted: FittedGroup, prefix: str, told: Told) -> None:
+def _check_labels(fitted: FittedGroup, prefix: str, record: GroupRecord) -> None:
     """Refuse contrasts that would write over each other's files."""
     taken = {
         entry["label"]: f"{entry['name']!r} ({entry['group_contrast']})"
-        for entry in told.contrasts
+        for entry in record.contrasts
         if entry["prefix"] == prefix
     }
     for maps in next(iter(fitted.levels.values())).maps:
@@ -256,11 +256,11 @@ def _check_labels(fitted: FittedGroup, prefix: str, told: Told) -> None:
         taken[label] = this
 
 
-def _note_smoothness(fitted: FittedGroup, name: str, told: Told) -> None:
+def _note_smoothness(fitted: FittedGroup, name: str, record: GroupRecord) -> None:
     """Say where SPM's inference lacks the smoothness that random field theory needs."""
     level = fitted.levels.get("spm")
     if level is not None and level.inference.fwhm_mm is None:
-        told.note(
+        record.note(
             f"{name}: the smoothness of the field cannot be estimated from {len(fitted.rows)} maps: SPM's "
             "familywise threshold is Bonferroni's, and its clusters have no p."
         )
@@ -270,4 +270,4 @@ def _note_left_out(name: str, left_out: Mapping[str, str], node: DatasetNode) ->
     """Say who is not in the maps of a contrast, beside those whom participants.tsv leaves out of all."""
     for label, why in left_out.items():
         if label not in node.people.left_out:
-            node.told.note(f"{name}: sub-{label} is left out of the group maps: {why}.")
+            node.record.note(f"{name}: sub-{label} is left out of the group maps: {why}.")

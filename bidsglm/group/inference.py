@@ -14,7 +14,7 @@ from bidsglm.backends.nilearn_permutations import KINDS, PermutationPlan, permut
 from bidsglm.backends.records import ALPHA, FORMING_P, Corrected, contrast_weights, tails
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.group.map_files import AboutMap, FittedGroup, GroupWriter, group_label
-from bidsglm.group.map_summary import Told
+from bidsglm.group.map_summary import GroupRecord
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import ContrastMaps, Floats, Mask, Settings
 from bidsglm.unit.memory import machine_memory
@@ -38,7 +38,7 @@ class AskedInference(NamedTuple):
     """What is wanted beyond the packages' own corrections."""
 
     settings: Settings
-    told: Told
+    record: GroupRecord
     stacks: Mapping[str, MapStack]
 
 
@@ -121,14 +121,14 @@ def _permuted(
     fitted: FittedGroup, backend: str, maps: ContrastMaps, asked: AskedInference
 ) -> list[Corrected]:
     """Corrections by permutations, where they are asked for and make a test."""
-    settings, told = asked.settings, asked.told
+    settings, record = asked.settings, asked.record
     if not settings.permutations:
         return []
     weights = contrast_weights(maps.specification, fitted.design)
     name = f"{fitted.name}: " if fitted.name else ""
     reason = _unpermuted(fitted, maps) or reason_against(fitted.design, weights)
     if reason:
-        told.note(f"{name}no permutations of {maps.specification.name!r}: {reason}.")
+        record.note(f"{name}no permutations of {maps.specification.name!r}: {reason}.")
         return []
     stack = asked.stacks[backend]
     place = stack.volume.voxels[fitted.volume.voxels]
@@ -141,7 +141,7 @@ def _permuted(
         where = fitted.levels[backend].mask[place], stack.volume
         found = permuted(stack, fitted.design, weights, where, plan, advance)
     if found.left_out:
-        told.note(
+        record.note(
             f"{name}only voxels by permutations of {packages.title(backend)}'s effects, no clusters: "
             f"{found.left_out}; give more by --mem."
         )

@@ -58,7 +58,7 @@ def methods(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
     return [METHODS.format(weight=weight, errors=errors), *behind]
 
 
-class Told(NamedTuple):
+class GroupRecord(NamedTuple):
     """What the summary of the group's maps says."""
 
     contrasts: list[dict[str, Any]]
@@ -145,7 +145,7 @@ def summaries(
         }
 
 
-def finish(writer: GroupWriter, told: Told) -> None:
+def finish(writer: GroupWriter, record: GroupRecord) -> None:
     """Write the table of agreement and the summary; remove what only an earlier run had.
 
     After an error the maps of an earlier run stay, and are removed by the next run that has none.
@@ -154,17 +154,17 @@ def finish(writer: GroupWriter, told: Told) -> None:
         part.tables()
     path = writer.output_dir / "group" / f"{writer.name}_desc-group_summary.json"
     stale = [name for name in _earlier_files(path) if name not in writer.files]
-    kept = stale if told.errors else []
-    for note in told.notes:
+    kept = stale if record.errors else []
+    for note in record.notes:
         LOG.warning("%s: %s", writer.name, note)
     write_summary(
         path,
         {
             "name": writer.name,
-            "notes": told.notes,
-            "errors": [str(error) for error in told.errors],
-            "methods": methods(told.contrasts),
-            "contrasts": told.contrasts,
+            "notes": record.notes,
+            "errors": [str(error) for error in record.errors],
+            "methods": methods(record.contrasts),
+            "contrasts": record.contrasts,
             "files": [*writer.files, *kept],
         },
     )

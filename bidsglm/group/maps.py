@@ -14,7 +14,7 @@ from bidsglm.group.analyses import Analysis, analyses, units_of
 from bidsglm.group.contrast_maps import FEWEST, DatasetNode, Inputs, write_model
 from bidsglm.group.effects import FirstLevel, first_levels
 from bidsglm.group.map_files import GroupWriter
-from bidsglm.group.map_summary import Told, finish
+from bidsglm.group.map_summary import GroupRecord, finish
 from bidsglm.group.members import Members, Summary, by_name, named, participants_of
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import Tables
@@ -52,18 +52,20 @@ def write_group_maps(members: Members, settings: Settings, tables: Tables, numbe
         space = str(units[0]["entities"].get("space", ""))
         agreed = tables.agreement.get(name)
         writer = GroupWriter(numbers, name, space, agreed.rows if agreed else ())
-        told = Told([], [], [], {})
+        record = GroupRecord([], [], [], {})
         try:
-            nodes = _group_models(settings, units, told.notes)
+            nodes = _group_models(settings, units, record.notes)
             for model in nodes:
-                _one_model(model, len(nodes) == 1, units, writer, settings, told)
+                _one_model(model, len(nodes) == 1, units, writer, settings, record)
         except BidsglmError as error:
-            told.add(error)
-        finish(writer, told)
-        for participant, failure in told.failures.items():
+            record.add(error)
+        finish(writer, record)
+        for participant, failure in record.failures.items():
             members = members.with_failure(participant, failure)
-        said = [*told.notes, *(f"{name}: {error}" for error in told.errors)]
-        members = members._replace(failures=(*members.failures, *told.errors), notes=(*members.notes, *said))
+        said = [*record.notes, *(f"{name}: {error}" for error in record.errors)]
+        members = members._replace(
+            failures=(*members.failures, *record.errors), notes=(*members.notes, *said)
+        )
     return members
 
 
@@ -90,7 +92,7 @@ def _one_model(
     units: Sequence[Summary],
     writer: GroupWriter,
     settings: Settings,
-    told: Told,
+    record: GroupRecord,
 ) -> None:
     """All groups of a Dataset node; what is wrong with the node as a whole does not hinder the others."""
     everybody = participants_of(units)
@@ -99,30 +101,30 @@ def _one_model(
             f"No group maps: there is only {named(everybody)}, and of one participant no variance"
             " between them."
         )
-        told.note(note)
+        record.note(note)
         return
     try:
         chosen = units_of(model, units)
-        everything = _reaching(model, first_levels(chosen), told)
+        everything = _reaching(model, first_levels(chosen), record)
         plain = replace(model, x=_columns_of_x(model, everything))
         people = read_participants(settings.bids_dir, plain, participants_of(chosen))
         for label, why in people.left_out.items():
-            told.note(f"sub-{label} is left out of the group maps: {why}.")
+            record.note(f"sub-{label} is left out of the group maps: {why}.")
         for column in model.columns:
             for slip in people.slips(column, [p for p in people.cells[column]]):
-                told.add(DataError(slip))
-        node = DatasetNode(model, "" if only else model.name, people, writer, settings, told)
+                record.add(DataError(slip))
+        node = DatasetNode(model, "" if only else model.name, people, writer, settings, record)
         for analysis in analyses(model, chosen, people, writer.name):
             _one_group(analysis, node)
     except BidsglmError as error:
-        told.add(error)
+        record.add(error)
 
 
-def _reaching(model: GroupModel, found: Sequence[FirstLevel], told: Told) -> tuple[FirstLevel, ...]:
+def _reaching(model: GroupModel, found: Sequence[FirstLevel], record: GroupRecord) -> tuple[FirstLevel, ...]:
     """Contrasts of the participants' models that reach a Dataset node."""
     for name in model.first_level or ():
         if not any(stands_for(name, own) for contrast in found for own in (contrast.name, contrast.label)):
-            told.note(f"{model.name} is to have {name!r}, a contrast that no participant has.")
+            record.note(f"{model.name} is to have {name!r}, a contrast that no participant has.")
     return tuple(contrast for contrast in found if _reaches(contrast, model))
 
 
@@ -147,7 +149,7 @@ def _columns_of_x(model: GroupModel, contrasts: Sequence[FirstLevel]) -> tuple[s
 def _one_group(analysis: Analysis, node: DatasetNode) -> None:
     """All contrasts of a group of participants."""
     if len(analysis.members) < FEWEST:
-        node.told.add(
+        node.record.add(
             DataError(
                 f"{node.people.path}: the group {analysis.words} is one participant, "
                 f"{named(analysis.members)}: of one there is no variance, so it has no maps"
@@ -159,19 +161,19 @@ def _one_group(analysis: Analysis, node: DatasetNode) -> None:
         try:
             write_model(inputs, analysis, part, node)
         except BidsglmError as error:
-            node.told.add(error)
+            node.record.add(error)
 
 
 def _models(analysis: Analysis, node: DatasetNode) -> Iterator[Inputs]:
     """What goes into one model each: a contrast, or all that X names."""
-    model, told = node.model, node.told
+    model, record = node.model, node.record
     found = []
-    for contrast in _reaching(model, first_levels(analysis.units), Told([], [], [], {})):
+    for contrast in _reaching(model, first_levels(analysis.units), GroupRecord([], [], [], {})):
         if contrast.test == "t":
             found.append(contrast)
         else:
             note = f"{contrast.name} is an F contrast: it has no effect map, so no group maps."
-            told.note(note)
+            record.note(note)
     sessions = _sessions(model, analysis.units)
     if not model.by_contrast:
         meant = [c for c in found if _is_in_x(c.name, model.x)]
@@ -203,8 +205,8 @@ def _sessions(model: GroupModel, units: Sequence[Summary]) -> tuple[str, ...]:
     (('a', 'b'), ('',))
     """
     there = sorted({str(unit["entities"]["session"]) for unit in units if unit["entities"].get("session")})
-    told = [name for name in row_variables(model) if name.partition(".")[0] == "session"]
-    if not told or not there or model.by_session:
+    record = [name for name in row_variables(model) if name.partition(".")[0] == "session"]
+    if not record or not there or model.by_session:
         return ("",)
     meant = tuple(s for s in there if any(matching(name, [f"session.{s}"]) for name in model.x))
     # a single level beside a mean is one of all sessions

@@ -18,7 +18,7 @@ from bidsglm.agreement.stability import Compared, Rule, Tally, heights, spread
 from bidsglm.backends.records import contrast_weights
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label
-from bidsglm.group.map_summary import Told
+from bidsglm.group.map_summary import GroupRecord
 from bidsglm.model import ContrastMaps, Floats, Settings
 from bidsglm.report.judgements import FEWEST_VOXELS, SAME_EXTENT, SAME_SHAPE
 from bidsglm.unit.comparison import voxel_coordinates
@@ -62,7 +62,11 @@ class _Resamples(NamedTuple):
 
 
 def write_stability(
-    fitted: FittedGroup, stacks: Mapping[str, MapStack], settings: Settings, told: Told, part: GroupWriter
+    fitted: FittedGroup,
+    stacks: Mapping[str, MapStack],
+    settings: Settings,
+    record: GroupRecord,
+    part: GroupWriter,
 ) -> None:
     """Note rows on how far each contrast's maps change from resample to resample."""
     for index, maps in enumerate(fitted.maps):
@@ -70,7 +74,7 @@ def write_stability(
         model = resampling.contrast_model(fitted.design.matrix, weights)
         if model.dof < FEWEST_FREE:
             name = fitted.name or maps.specification.name
-            told.note(f"{name}: too few participants to leave one out, so nothing is said of stability.")
+            record.note(f"{name}: too few participants to leave one out, so nothing is said of stability.")
             continue
         resamples = _resamples(fitted, model, settings.random_seed)
         found = {b: _package(fitted, index, stacks[b], b, resamples, settings) for b in fitted.levels}

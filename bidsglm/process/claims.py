@@ -25,7 +25,7 @@ from bidsglm.errors import CannotCreateError, HeldError
 from bidsglm.outputs.temporary import temporary_path
 from bidsglm.outputs.writes import create_folder
 from bidsglm.process.holders import Holder, holder_text, lives, read_holder, this_process
-from bidsglm.process.signals import DOOMED
+from bidsglm.process.signals import REMOVED_AT_END
 
 FOLDER = ("logs", "claims")
 """Below the output folder: one folder, so that one look finds all jobs at work."""
@@ -122,7 +122,7 @@ def claimed(output_dir: Path, wanted: Mapping[str, str], tell: Tell) -> Iterator
         for name in sorted(wanted):  # the same order in all jobs, so that no two wait for each other
             claim = Claim(folder / f"{name}.json", wanted[name])
             _take(claim, tell)
-            DOOMED.add(str(claim.path))
+            REMOVED_AT_END.add(str(claim.path))
             held.callback(_let_go, claim)
             claims[name] = claim
         held.enter_context(_heartbeat(tuple(claims.values())))
@@ -131,7 +131,7 @@ def claimed(output_dir: Path, wanted: Mapping[str, str], tell: Tell) -> Iterator
 
 def _let_go(claim: Claim) -> None:
     claim.release()
-    DOOMED.discard(str(claim.path))
+    REMOVED_AT_END.discard(str(claim.path))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ BY_SIGNAL = 128
 SHOW_CURSOR = "\x1b[?25h"
 """A progress bar has hidden it."""
 
-DOOMED: set[str] = set()
+REMOVED_AT_END: set[str] = set()
 """Folders and files that go with the process."""
 
 
@@ -59,7 +59,7 @@ def _end(number: int, _: FrameType | None) -> None:
 
 def end_at_once(code: int) -> NoReturn:
     """End this process whatever it is doing, and remove its temporary folders and its claims."""
-    for path in tuple(DOOMED):
+    for path in tuple(REMOVED_AT_END):
         try:
             os.unlink(path)
         except OSError:  # a folder, or gone

@@ -12,7 +12,7 @@ from multiprocessing import connection, resource_tracker
 from typing import Any, ParamSpec, TypeVar
 
 from bidsglm.errors import EXIT_FAILED
-from bidsglm.process.signals import DOOMED, end_at_once, signals_held_back
+from bidsglm.process.signals import REMOVED_AT_END, end_at_once, signals_held_back
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def worker_pool(
         Called in each process first.
     """
     _start_tracker()
-    arguments = (frozenset(DOOMED), initializer, initargs)
+    arguments = (frozenset(REMOVED_AT_END), initializer, initargs)
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_set_up, initargs=arguments)
 
@@ -45,10 +45,10 @@ def hand_over(
 
 
 def _set_up(
-    doomed: frozenset[str], initializer: Callable[..., None] | None, initargs: tuple[Any, ...]
+    paths: frozenset[str], initializer: Callable[..., None] | None, initargs: tuple[Any, ...]
 ) -> None:
     """Let a worker end with its parent, whose temporary folders it removes where the parent cannot."""
-    DOOMED.update(doomed)
+    REMOVED_AT_END.update(paths)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if initializer is not None:
         initializer(*initargs)

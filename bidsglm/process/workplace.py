@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bidsglm.errors import CannotCreateError, UsageError
 from bidsglm.outputs.temporary import is_left_over, place, temporary_path
-from bidsglm.process.signals import DOOMED
+from bidsglm.process.signals import REMOVED_AT_END
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 CACHES = {"MPLCONFIGDIR": "matplotlib", "JOBLIB_TEMP_FOLDER": "joblib", "NUMBA_CACHE_DIR": "numba"}
@@ -78,14 +78,14 @@ def _environment_of(folder: Path, fresh: bool) -> Iterator[None]:
 def _folder_of_the_run(output_dir: Path | None) -> Iterator[Path]:
     """A new folder for temporary files, gone afterwards."""
     folder = _new_folder(output_dir)
-    DOOMED.add(str(folder))
+    REMOVED_AT_END.add(str(folder))
     try:
         for part in CACHES.values():
             (folder / part).mkdir()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        DOOMED.discard(str(folder))
+        REMOVED_AT_END.discard(str(folder))
 
 
 def _new_folder(output_dir: Path | None) -> Path:

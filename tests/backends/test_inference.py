@@ -20,6 +20,7 @@ from bidsglm.model import (
     TimeSeries,
     Volume,
 )
+from bidsglm.packages import PACKAGES
 from tests.backends.second_levels import design_of, second_level
 
 N_SCANS, TR = 60, 2.0
@@ -81,6 +82,13 @@ def test_nothing_above_the_threshold_is_a_table_without_rows(backend):
     assert maps.stat.max() < found.contrasts[0].thresholds.p001
     assert table(found) == []
     assert found.contrasts[0].thresholds.fdr05 == np.inf
+
+
+@BOTH
+def test_table_says_which_voxels_are_neighbours(backend):
+    found, _ = inference(backend, np.ones((6, 6, 6), dtype=bool), response=5.0)
+    neighbours = 18 if PACKAGES[backend.NAME].edges_touch else 6
+    assert found.contrasts[0].facts["Connectivity"] == neighbours
 
 
 @BOTH

@@ -111,12 +111,11 @@ def _stability(place: _Place, summary: Summary) -> GroupStability | None:
     rows: list[Row] = []
     links: list[str] = []
     for prefix in dict.fromkeys(entry.get("prefix", place.name) for entry in summary.get("contrasts", ())):
-        name = f"{prefix}_desc-groupStability_metrics.tsv"
-        path = place.folder / name
+        own = place._replace(name=prefix)
         titles = {e["label"]: title(e) for e in summary["contrasts"] if e.get("prefix", place.name) == prefix}
-        found = GROUP_STABILITY.read(path) if path.exists() else []
+        found = own.rows(GROUP_STABILITY)
         rows += [{**row, "contrast_name": titles.get(str(row["label"]), "")} for row in found]
-        links += [f"group/{name}"] * bool(found)
+        links += [f"group/{own.numbers.path(GROUP_STABILITY, prefix).name}"] * bool(found)
     return GroupStability(tuple(rows), links[0]) if rows else None
 
 

@@ -22,7 +22,7 @@ from bidsglm.report.drawing import Figure
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import ContrastImages, maps_figure
 from bidsglm.report.story import StoryContrast, StoryModel, StoryReport
-from bidsglm.report.story_figures import StoryPanel, story_figure
+from bidsglm.report.story_figures import story_figure
 
 TITLES = {
     "asposted": "movement + rest, nilearn unfiltered",
@@ -179,7 +179,7 @@ def _picture(images: Mapping[str, Mapping[str, ContrastImages]], truth: Floats, 
     """Effects of movement in the first and in the last model, and the truth."""
     first, last = images["asposted"][MOVEMENT], images["movementonly"][MOVEMENT]
     panels = [
-        StoryPanel([(f"{when}\n{packages.title(b)}", shown.maps["effect"][b]) for b in ("nilearn", "spm")])
+        [(f"{when}\n{packages.title(b)}", shown.maps["effect"][b]) for b in ("nilearn", "spm")]
         for when, shown in (("before", first), ("after", last))
     ]
-    return story_figure([*panels, StoryPanel([("truth", truth)])], inside, last.background, last.affine)
+    return story_figure([*panels, [("truth", truth)]], inside, last.background, last.affine)

@@ -1,7 +1,6 @@
 """The picture of the story: effects before and after, and the truth."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,15 +13,11 @@ from bidsglm.report.slices import view
 TITLES_WIDTH = 44.0
 """Width of titles of two lines"""
 
-
-class StoryPanel(NamedTuple):
-    """Effect maps that share a colour scale."""
-
-    maps: Sequence[tuple[str, Floats]]
-    """Title and (x, y, z)"""
+Panel = Sequence[tuple[str, Floats]]
+"""Effect maps that share a colour scale: title and (x, y, z)."""
 
 
-def story_figure(panels: Sequence[StoryPanel], inside: Mask, background: Floats, affine: Floats) -> Figure:
+def story_figure(panels: Sequence[Panel], inside: Mask, background: Floats, affine: Floats) -> Figure:
     """Maps in rows of the same slices, each panel with a scale of its own.
 
     Parameters
@@ -38,7 +33,7 @@ def story_figure(panels: Sequence[StoryPanel], inside: Mask, background: Floats,
     """
     layers = []
     for panel in panels:
-        shown = [(title, np.where(inside, values, np.nan)) for title, values in panel.maps]
+        shown = [(title, np.where(inside, values, np.nan)) for title, values in panel]
         limit = colour_limit([values for _, values in shown])
         layers += [Layer(title, values, limit) for title, values in shown]
     titles = ", ".join(layer.title.replace("\n", " ") for layer in layers)

@@ -178,9 +178,8 @@ PARTICIPANT = (
     " and"
     " {autocorrelation:lag=1.share_below_spm%} % of them are below SPM's {autocorrelation:lag=1.spm}.",
     "SPM's comes from the {summary.pooled} voxels that pass an F test .*",
-    "SPM's noise model .* t of {contrast} .*: it (lowers|raises) the slope on nilearn's by {slope:noise},"
-    " and with all"
-    " steps the slope is {slope:all};",
+    "SPM's noise model .* t of {contrast} .*: it (lowers|raises) the slope on nilearn's by {slope:noise} .*,"
+    " and with all steps the slope is {slope:all};",
     "it makes {shapley} % of the RMSD.",
     "Here the mean effect of {contrast} over .* is {scale.mean_spm} in SPM and {scale.mean_nilearn} in"
     " nilearn.",

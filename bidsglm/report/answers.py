@@ -15,6 +15,8 @@ from bidsglm.report.wording import Row, digits
 
 GLOBAL_SIGNAL = "global_signal"
 """fMRIPrep's name of it; its powers and derivatives begin alike."""
+WITHOUT_EFFECT = "option-without-effect"
+"""Code of the finding on a setting that a package ignores."""
 BEFORE_THE_FIT = ("smoother", "scaling", "regressors", "response", "events", "sampling")
 """Steps that prepare data and design; the others belong to the fit."""
 
@@ -103,6 +105,12 @@ def _code(facts: Facts) -> Answer:
             " matter"
             " of the design, not of the code."
         )
+    texts += [
+        "A setting does not do what it seems to, which is easily taken for a fault of a package:"
+        f" {_lower(each.title)}."
+        for each in facts.findings
+        if each.code == WITHOUT_EFFECT
+    ]
     texts.append(
         "If your own maps look otherwise, compare your code with the batch and the script that --export-code"
         " writes: they give the maps of this page."

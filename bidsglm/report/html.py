@@ -27,7 +27,7 @@ from bidsglm.report.participant_verdict import (
 from bidsglm.report.references import cited
 from bidsglm.report.rendering import About, Links, environment, is_worth_a_search, slug
 from bidsglm.report.rois import ParticipantRegions
-from bidsglm.report.standing import FILLED, StandingTable, is_arbitrary, standing, standing_table
+from bidsglm.report.standing import FILLED, StandingTable, standing, standing_table
 from bidsglm.report.standing import kind as kind_of
 from bidsglm.report.trust import TITLES as ANALYSIS_TITLES
 from bidsglm.report.units import Units
@@ -184,10 +184,14 @@ class UnitReport:
         """What the page has to say to the questions that are really asked; nothing with a single package."""
         if len(self.backends) < 2:
             return ()
-        told = sorted(self.contrasts, key=lambda each: is_arbitrary(each.weights, self.findings))
+        told = {each.name for each in self.evidence.told}
         return answers(
             Facts(
-                [Asked(c.name, c.label, c.test, c.agreement, c.breakdowns) for c in told],
+                [
+                    Asked(c.name, c.label, c.test, c.agreement, c.breakdowns)
+                    for c in self.contrasts
+                    if c.name in told
+                ],
                 self.units,
                 self.noise,
                 self.noise_figure,

@@ -111,8 +111,8 @@ def effect_on_t(breakdowns: Sequence[Breakdown], name: str, test: str = "t") -> 
     >>> from bidsglm.report.attribution import StepShare
     >>> steps = StepShare("noise", "a", "b", -0.206, -0.206), StepShare("filter", "a", "b", 0, 0.0)
     >>> print(effect_on_t([Breakdown("t", "slope-1", -0.206, steps)], "go"))
-    SPM's noise model makes its t of go smaller: it lowers the slope on nilearn's by 0.206, and with all \
-    steps the slope is 0.794.
+    SPM's noise model makes its t of go smaller: it lowers the slope on nilearn's by 0.206 (mean over the \
+    settings of the other steps), and with all steps the slope is 0.794.
     """
     slope, size = found(breakdowns, test, SLOPE), found(breakdowns, test, RMSD)
     step = next((s for s in slope.coarse if s.step == STEP), None) if slope else None
@@ -128,7 +128,9 @@ def effect_on_t(breakdowns: Sequence[Breakdown], name: str, test: str = "t") -> 
     direction, verb = ("smaller", "lowers") if smaller else ("larger", "raises")
     return (
         f"SPM's noise model makes its {test} of {name} {direction}: it {verb} the slope on nilearn's by"
-        f" {digits(abs(step.shapley))}, and with all steps the slope is {digits(1 + slope.total)}{rest}."
+        f" {digits(abs(step.shapley))} (mean over the settings of the other steps), and with all steps the"
+        " slope is"
+        f" {digits(1 + slope.total)}{rest}."
     )
 
 

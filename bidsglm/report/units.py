@@ -85,7 +85,8 @@ def _global(levels: Sequence[Row], scans_apart: bool) -> str:
     )
     if voxels > MORE * brain:
         return (
-            f"{text}, where the brain mask has {count(brain)}; skull, scalp and noise in air are among them."
+            f"{text}, where the brain mask has {count(brain)}; what lies outside the brain, such as scalp and"
+            " noise in air, is among them."
         )
     return f"{text}, about as many as the {count(brain)} of the brain mask."
 

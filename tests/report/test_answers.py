@@ -10,6 +10,7 @@ from bidsglm.report.noise import NoiseReport, effect_on_t, noise_figure, noise_s
 from bidsglm.report.units import Units, f_sentence, spread_sentences
 
 from .reasons import FILLED
+from .records import contrast_report, unit_report
 
 LEVELS = (
     {
@@ -88,7 +89,7 @@ def test_variability_is_told_with_the_numbers_of_the_run(number: str) -> None:
 def test_brain_without_anything_around_it_is_not_said_to_have_skull() -> None:
     bare = replace_level(n_global_voxels=22700.0, scaled_mask_mean=100.2)
     told = " ".join(spread_sentences(bare, "go", "go"))
-    assert "skull" not in told
+    assert "outside the brain" not in told
     assert "about as many" in told
 
 
@@ -148,9 +149,26 @@ def test_global_signal_is_said_to_be_regressed_out_only_where_the_model_has_it()
     assert "takes out global changes" in text(scaled, "global-signal").replace("\n", " ")
 
 
+def test_shares_are_those_of_contrasts_that_the_design_determines() -> None:
+    alone = replace(contrast_report(), name="go alone", label="goalone", weights={"trial_type.go": 1.0})
+    moved = tuple(replace(b, steps=tuple(s._replace(shapley=9.0) for s in b.steps)) for b in alone.breakdowns)
+    pair = replace(contrast_report(), weights={"trial_type.go": 1.0, "trial_type.rest": -1.0})
+    unit = replace(unit_report((replace(alone, breakdowns=moved), pair)), findings=(FILLED,))
+    told = next(each for each in unit.answers(()) if each.key == "technique").sentences
+    assert not any("median of" in sentence for sentence in told)
+    assert "85 %" in " ".join(told)
+
+
 def test_code_is_not_at_fault_but_a_design_may_be() -> None:
     assert "fault" not in text(FACTS, "code")
     assert "matter of the design, not of the code" in text(replace(FACTS, findings=(FILLED,)), "code")
+
+
+def test_setting_without_effect_is_told_before_code_is_blamed() -> None:
+    idle = replace(FILLED, code="option-without-effect", severity="warning", title="nilearn filters nothing")
+    assert "taken for a fault of a package: nilearn filters nothing" in text(
+        replace(FACTS, findings=(idle,)), "code"
+    )
 
 
 def test_equal_scale_gives_the_factor_that_remains() -> None:

@@ -188,7 +188,6 @@ MAY = {
     "diagnosis/rank_checks": RULES,
     "diagnosis/setting_checks": RULES,
     "diagnosis/timing_checks": RULES,
-    "group/contrast_maps": RULES,
     "group/inference": PERMUTED,
     "group/map_files": PERMUTED,
     "group/map_summary": VARIANCES,

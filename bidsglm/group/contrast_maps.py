@@ -24,6 +24,7 @@ from bidsglm.group.reasons import Reasons, notes_of, reasons
 from bidsglm.group.stability import write_stability
 from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
 from bidsglm.outputs.names import contrast_entities
+from bidsglm.packages import PACKAGES, title
 from bidsglm.spm.second_level import dependent, is_estimable
 from bidsglm.statsmodel.group_contrasts import PARTICIPANTS
 
@@ -257,13 +258,13 @@ def _check_labels(fitted: FittedGroup, prefix: str, record: GroupRecord) -> None
 
 
 def _note_smoothness(fitted: FittedGroup, name: str, record: GroupRecord) -> None:
-    """Say where SPM's inference lacks the smoothness that random field theory needs."""
-    level = fitted.levels.get("spm")
-    if level is not None and level.inference.fwhm_mm is None:
-        record.note(
-            f"{name}: the smoothness of the field cannot be estimated from {len(fitted.rows)} maps: SPM's "
-            "familywise threshold is Bonferroni's, and its clusters have no p."
-        )
+    """Say where a package's inference lacks the smoothness that random field theory needs."""
+    for package, level in fitted.levels.items():
+        if PACKAGES[package].random_fields and level.inference.fwhm_mm is None:
+            record.note(
+                f"{name}: the smoothness of the field cannot be estimated from {len(fitted.rows)} maps:"
+                f" {title(package)}'s familywise threshold is Bonferroni's, and its clusters have no p."
+            )
 
 
 def _note_left_out(name: str, left_out: Mapping[str, str], node: DatasetNode) -> None:

@@ -6,7 +6,7 @@ from bidsglm.outputs import scale_tables
 from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.fit_tables import REGRESSOR
 from bidsglm.outputs.schema import Column, Schema, Type
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, title
+from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, title
 
 AGAIN = "run the group level again"
 OUTLIER_RULE = (
@@ -206,16 +206,16 @@ GROUP_ATTRIBUTION = Schema(
                 "mask": "voxels in which the groups' variances are estimated",
             },
         ),
-        *(unit.ATTRIBUTION[name] for name in ("nilearn", "spm", "ladder", "shapley", "total")),
+        *(unit.ATTRIBUTION[name] for name in (*reversed(DEFAULT_PAIR), "ladder", "shapley", "total")),
         Column(
-            "closure_nilearn",
+            f"closure_{DEFAULT_PAIR.reference}",
             "number",
             "Largest difference of nilearn's statistic from that of its settings in SPM's equations, over "
             "its range",
             missing=_NOT_REFITTED,
         ),
         Column(
-            "closure_spm",
+            f"closure_{DEFAULT_PAIR.first}",
             "number",
             "Largest difference of SPM's statistic from that of its settings fitted again, over its range",
             missing=_NOT_REFITTED,

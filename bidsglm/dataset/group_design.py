@@ -11,14 +11,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.group_columns import PeopleColumn, group_columns
-from bidsglm.dataset.group_faults import alone, collinear, constant_column, groups_of_one, unknown
+from bidsglm.dataset.group_columns import PeopleColumn, Value, group_columns
+from bidsglm.dataset.group_faults import (
+    alone,
+    collinear,
+    constant_column,
+    groups_of_one,
+    uncrossed,
+    unknown,
+)
 from bidsglm.dataset.group_rows import GroupObservations, Row, observations
 from bidsglm.dataset.group_variances import variance_model
 from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.dataset.tsv import number
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, ContrastSpecification, Floats, GroupDesign, GroupModel
+from bidsglm.spm.contrasts import placed
+from bidsglm.spm.second_level import is_estimable
 from bidsglm.statsmodel.flow import stands_for
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.group_contrasts import MEAN, group_contrasts
@@ -49,8 +58,8 @@ class _Made(NamedTuple):
     faults: list[str]
     covariates: list[str]
     """Columns that are neither means nor groups"""
-    marks: list[str]
-    """Columns that mark participants of a group"""
+    marks: dict[str, str]
+    """Columns that mark participants of a group, each with the column of the table that has the groups"""
     asked: frozenset[str]
     """Names that contrasts are over"""
 
@@ -95,7 +104,7 @@ def group_design(
     seen = observations(model, people, rows)
     left_out = _left_out(model, seen)
     seen = seen.without(left_out)
-    made = _Made({}, [], [], [], [], _asked(model))
+    made = _Made({}, [], [], [], {}, _asked(model))
     found = group_columns(model, seen.people, seen.labels)
     for name in model.x:
         if name == CONSTANT:
@@ -116,7 +125,15 @@ def group_design(
     marks = {name: made.columns[name] for name in made.marks}
     design = GroupDesign(names, matrix, variance_model(model.variance, marks, seen.rows))
     over = group_contrasts(model, names, made.groups, people.path)
+    if any(len(each.conditions) > 1 and not _is_told(each, design) for each in over):
+        made.faults.extend(uncrossed(made.marks, made.columns, people))
     return Designed(design, over, left_out, tuple(dict.fromkeys(made.faults)))
+
+
+def _is_told(contrast: ContrastSpecification, design: GroupDesign) -> bool:
+    """Whether a design can estimate a contrast."""
+    weights = placed(contrast.weights, contrast.conditions, design.names)
+    return not design.matrix.size or is_estimable(design.matrix, weights)
 
 
 def _asked(model: GroupModel) -> frozenset[str]:
@@ -195,8 +212,12 @@ def _add(name: str, made: _Made, columns: Mapping[str, PeopleColumn], seen: Grou
     if not found:
         raise unknown(name, columns, seen.people)
     for own, column in found.items():
-        values = [column.values[key] for key in seen.keys]
-        by_name = is_row_variable(own) or any(f"{own}.{value}" in made.asked for value in values)
+        values: Sequence[Value] = [column.values[key] for key in seen.keys]
+        # contrasts over its levels make groups of a column of numbers too
+        named = any(asked.startswith(f"{own}.") and asked not in columns for asked in made.asked)
+        by_name = is_row_variable(own) or named
+        if by_name:
+            values = _as_written(own, values, seen)
         if column.factor:
             _add_marks({own: np.array(values, dtype=np.float64)}, made, column.factor, seen)
         elif column.is_text or by_name:
@@ -209,12 +230,20 @@ def _add(name: str, made: _Made, columns: Mapping[str, PeopleColumn], seen: Grou
             made.faults.extend(constant_column(own, np.array(values, dtype=np.float64), seen.people))
 
 
+def _as_written(name: str, values: Sequence[Value], seen: GroupObservations) -> Sequence[Value]:
+    """Numbers as the table writes them, where no transformation has changed them."""
+    cells = seen.people.cells.get(name, {})
+    written = [cells.get(key, "") for key in seen.keys]
+    is_same = all(number(cell) == value for cell, value in zip(written, values, strict=True))
+    return written if is_same else values
+
+
 def _add_marks(marks: Mapping[str, Floats], made: _Made, factor: str, seen: GroupObservations) -> None:
     """Add columns of ones for the participants of groups."""
     made.columns.update(marks)
     if is_row_variable(factor):
         return
-    made.marks.extend(marks)
+    made.marks.update(dict.fromkeys(marks, factor))
     made.faults.extend(groups_of_one(marks, seen))
     if factor in seen.people.cells:
         made.faults.extend(seen.people.slips(factor, seen.labels))
@@ -227,7 +256,10 @@ def _covariate(name: str, column: PeopleColumn, numbers: Floats, people: Partici
             f"{people.path}: column {name!r} is up to {np.abs(numbers).max():g}, beyond all measure; "
             "correct it, or give it in another unit"
         )
-    return numbers - numbers.mean() if column.as_measured and len(numbers) else numbers
+    if not len(numbers):
+        return numbers
+    # a column that is the same for all would take the place of the mean
+    return numbers - numbers.mean() if column.as_measured or not np.ptp(numbers) else numbers
 
 
 def _groups(name: str, people: Participants, values: Sequence[object], by_name: bool) -> dict[str, Floats]:

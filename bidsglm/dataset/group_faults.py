@@ -1,6 +1,7 @@
 """What is wrong with a group's design without hindering all of it: each named in one line with its remedy."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -73,6 +74,34 @@ def collinear(
             f"{people.path}: {listed(together)} depend on each other for the "
             "participants here: their effects cannot be told apart; take one out of X"
         )
+
+
+def uncrossed(marks: Mapping[str, str], columns: Mapping[str, Floats], people: Participants) -> Iterator[str]:
+    """Two columns of groups that go together: nobody links those of one within a group of the other.
+
+    >>> from pathlib import Path
+    >>> people = Participants(Path("participants.tsv"), {}, {})
+    >>> own = {"sex.F": np.array([1.0, 1, 0]), "sex.M": np.array([0.0, 0, 1])}
+    >>> other = {"site.a": np.array([1.0, 1, 0]), "site.b": np.array([0.0, 0, 1])}
+    >>> marks = dict.fromkeys(own, "sex") | dict.fromkeys(other, "site")
+    >>> print(*uncrossed(marks, {**own, **other}, people))
+    participants.tsv: columns 'sex' and 'site' go together for the participants here (sex.F only with \
+    site.a): the groups of one cannot be told from those of the other; take one out of X
+    """
+    for first, second in combinations(dict.fromkeys(marks.values()), 2):
+        own, other = ([name for name in marks if marks[name] == factor] for factor in (first, second))
+        met = np.array([[bool(np.any(columns[a] * columns[b])) for b in other] for a in own])
+        reached = met[0].copy()
+        # groups that are linked by participants, directly or over others
+        for _ in own:
+            reached = met[(met & reached).any(axis=1)].any(axis=0)
+        if len(own) > 1 and len(other) > 1 and reached.any() and not reached[met.any(axis=0)].all():
+            with_it = listed([name for name, is_met in zip(other, met[0], strict=True) if is_met])
+            yield (
+                f"{people.path}: columns {first!r} and {second!r} go together for the participants here "
+                f"({own[0]} only with {with_it}): the groups of one cannot be told from those of the "
+                "other; take one out of X"
+            )
 
 
 def listed(names: Sequence[str]) -> str:

@@ -26,7 +26,6 @@ from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settin
 from bidsglm.outputs.names import contrast_entities
 from bidsglm.packages import PACKAGES, title
 from bidsglm.spm.second_level import dependent, is_estimable
-from bidsglm.statsmodel.group_contrasts import PARTICIPANTS
 
 FEWEST = 2
 """Participants between whom there is a variance."""
@@ -183,31 +182,35 @@ def _check_enough(design: GroupDesign, name: str) -> None:
 
 
 def _estimable(designed: Designed, name: str, node: DatasetNode) -> list[ContrastSpecification]:
-    """Contrasts over participants that their design can estimate; the others are errors.
+    """Contrasts over participants that their design can estimate; others that the model names are errors.
 
-    Only the test of each column that a node asks for without naming it is noted: of groups beside a mean, no
-    column can be told by itself.
+    Only the test of each column that a node asks for without naming it is noted: of groups beside a mean, of
+    two columns of groups, or beside an effect of each participant, no column can be told by itself.
     """
     possible = []
     asked = {contrast.name for contrast in node.model.contrasts} | set(node.model.dummy_contrasts or ())
     design = designed.design
+    together = [design.names[i] for i in dependent(design.matrix)]
     for contrast in designed.contrasts:
         if is_estimable(design.matrix, contrast_weights(contrast, design)):
             possible.append(contrast)
             continue
-        together = [design.names[i] for i in dependent(design.matrix)]
         why = (
-            f"{name}: the group contrast {contrast.name!r} is left out: the participants' values of "
+            f"the group contrast {contrast.name!r} of {name} is left out: the participants' values of "
             f"{', '.join(contrast.conditions)} cannot tell it, because {_because(together)}"
         )
-        # beside an effect of each participant, no session or contrast can be told by itself
-        within = any(name.startswith(PARTICIPANTS) for name in design.names)
-        if contrast.name in asked or not (designed.faults or within):
-            node.record.add(
-                DataError(f"{why}; correct participants.tsv or the Dataset node {node.model.name!r}")
-            )
+        if contrast.name in asked:
+            remedy = f"correct it, or the Dataset node {node.model.name!r}"
+            node.record.add(DataError(f"{node.people.path}: {why}; {remedy}"))
         else:
             node.record.note(f"{why}.")
+    if not possible and not designed.faults and not asked:
+        node.record.add(
+            DataError(
+                f"{node.people.path}: no group contrast of {name} can be told, because {_because(together)}; "
+                f"name Contrasts in the Dataset node {node.model.name!r}"
+            )
+        )
     return possible
 
 

@@ -1,6 +1,7 @@
 """Group analyses of each session and level, of groups and several contrasts: numbers of scipy and nilearn."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -154,8 +155,8 @@ def test_each_group_stands_on_the_page(by_session: Path) -> None:
     for session in ("pre", "post"):
         for site in ("north side", "south"):
             assert f"<h3>go (ses-{session}, site {site})</h3>" in page
-    assert page.count('<article id="group-1-') == 8
-    assert len(set(page.split('<article id="')[1:])) == 8
+    assert page.count('<details class="card" id="group-1-') == 8
+    assert len(set(re.findall('class="card" id="(group-1-[^"]+)', page))) == 8
     assert "Mean over 3 participants of ses-pre, site north side (one-sample t test)" in page
 
 
@@ -391,7 +392,7 @@ def test_contrast_that_is_written_out_and_cannot_be_told_is_an_error(
     bids, out = study(tmp_path, every)
     assert group(bids, out) == 65
     said = capsys.readouterr().err
-    assert "the group contrast 'mean' is left out" in said
+    assert "participants.tsv: the group contrast 'mean' of go is left out" in said
     assert "mean, group.a, group.b and group.c depend on each other" in said
     assert [e["group_contrast"] for e in summary(out)["contrasts"]] == ["c - a", "c - a"]
 

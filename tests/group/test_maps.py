@@ -377,7 +377,7 @@ def test_covariate_that_does_not_vary_is_an_error_and_the_other_maps_stand(tmp_p
     assert group(bids, out, "-q") == 65
     assert [entry["label"] for entry in summary(out)["contrasts"]] == ["go"]
     assert "column 'age' is 30 for all participants here" in " ".join(summary(out)["errors"])
-    assert "the group contrast 'age' is left out" in " ".join(summary(out)["notes"])
+    assert "the group contrast 'age' of go is left out" in " ".join(summary(out)["notes"])
 
 
 def test_covariate_that_goes_with_the_groups_is_an_error_and_the_other_maps_stand(tmp_path: Path) -> None:
@@ -391,7 +391,7 @@ def test_covariate_that_goes_with_the_groups_is_an_error_and_the_other_maps_stan
     assert [entry["label"] for entry in summary(out)["contrasts"]] == ["go_groupcontrast-all"]
     together, left_out = summary(out)["errors"]
     assert "group.a, group.b and age depend on each other for the participants here" in together
-    assert "'a - b' is left out" in left_out
+    assert "'a - b' of go is left out" in left_out
 
 
 def test_contrasts_of_the_two_levels_are_never_confused_in_file_names(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.peaks import glass_figure, thumbnail
-from bidsglm.report.volumes import Scene, packed_contrast, scene
+from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 
 Summary = Mapping[str, Any]
 STATS = {"t": ("effect", "t", "p"), "F": ("F", "p")}
@@ -86,15 +86,17 @@ def group_maps(numbers: GroupNumbers, name: str) -> GroupMaps:
     path = output_dir / "group" / f"{name}_desc-group_summary.json"
     summary = read_group_summary(path) if path.exists() else {}
     place = _Place(numbers, name)
-    contrasts, behind = [], None
+    contrasts, behind, by = [], None, 0
     tables: dict[str, Sequence[Row]] = {}
     for entry in summary.get("contrasts", ()):
         own = place._replace(name=entry.get("prefix", name))
         if own.name not in tables:
             tables[own.name] = own.rows(GROUP_AGREEMENT)
         images = _images(own, entry, _background(output_dir, name))
-        behind = behind or scene(images)
-        contrasts.append(_contrast(own, entry, images, behind, _rows_of(tables[own.name], entry)))
+        by = by or stride(int(images.either.sum()), len(summary["contrasts"]))
+        behind = behind or scene(thinned(images, by))
+        shown = _Shown(images, behind, by)
+        contrasts.append(_contrast(own, entry, shown, _rows_of(tables[own.name], entry)))
     return GroupMaps(
         tuple(contrasts),
         behind,
@@ -187,9 +189,16 @@ def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
     return tuple({**row, "contrast": entry["label"], "contrast_name": title(entry)} for row in chosen)
 
 
-def _contrast(
-    place: _Place, entry: Summary, images: ContrastImages, behind: Scene, rows: tuple[Row, ...]
-) -> GroupContrast:
+class _Shown(NamedTuple):
+    """A contrast's volumes, and how the viewer has them."""
+
+    images: ContrastImages
+    behind: Scene
+    stride: int
+
+
+def _contrast(place: _Place, entry: Summary, shown: _Shown, rows: tuple[Row, ...]) -> GroupContrast:
+    images = shown.images
     drawn = (glass_figure(images, entry["thresholds"]), *contrast_figures(images))
     figures = tuple(written(f, place.folder / "figures", place.name) for f in drawn)
     left_out = entry.get("left_out", {})
@@ -203,7 +212,7 @@ def _contrast(
         figures,
         (*variances(entry), *(f"sub-{who} is not in these maps: {why}." for who, why in left_out.items())),
         tuple(_clusters(place, entry, backend) for backend in entry["dof"]),
-        packed_contrast(images, behind, entry["thresholds"]),
+        held(images, shown.behind, entry["thresholds"], shown.stride),
         f"{place.name}-{entry['label']}",
         _inference(place, entry),
         thumbnail(images),

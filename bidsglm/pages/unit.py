@@ -36,7 +36,7 @@ from bidsglm.report.methods import ESTIMATES, RunInput, SettingRow
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.rendering import Links
 from bidsglm.report.units import f_sentence
-from bidsglm.report.volumes import Scene, packed_contrast, scene
+from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.maps import UnitMaps
 
@@ -191,6 +191,8 @@ class _Shared(NamedTuple):
     figures_dir: Path
     agreement: Sequence[Mapping[str, str | float]]
     breakdowns: Mapping[str, tuple[Breakdown, ...]]
+    stride: int = 1
+    """See `volumes.stride`."""
 
 
 def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
@@ -213,14 +215,16 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     shared = _Shared(files, figures_dir, files.agreement(), read_breakdowns(files.folder, files.prefix))
     contrasts = []
     behind: Scene | None = None
+    by = 1
     data_figures: tuple[Figure, ...] = ()
     for contrast in summary["contrasts"]:
         images = files.contrast_images(contrast, masks)
         if behind is None:
-            behind = scene(images)
+            by = stride(int(images.either.sum()), len(summary["contrasts"]))
+            behind = scene(thinned(images, by))
             overlap = masks_figure(masks, images.background, images.affine)
             data_figures = (written(overlap, figures_dir, files.prefix),)
-        found = _contrast_report(contrast, images, behind, shared)
+        found = _contrast_report(contrast, images, behind, shared._replace(stride=by))
         approximate = f_sentence(units, found.label, len(found.runs)) if found.test == "F" else ""
         contrasts.append(replace(found, notes=(approximate,)) if approximate else found)
     return UnitReport(
@@ -288,7 +292,7 @@ def _contrast_report(
         effect_sd=_effect_sd(images),
         breakdowns=parts,
         why_figures=tuple(written(f, shared.figures_dir, files.prefix) for f in reasons),
-        volumes=packed_contrast(images, behind, contrast["thresholds"]),
+        volumes=held(images, behind, contrast["thresholds"], shared.stride),
         thumbnail=thumbnail(images),
         peak=written(peak_figure(images), shared.figures_dir, files.prefix),
     )

@@ -9,7 +9,8 @@ before high bytes, deflated.
 import base64
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,61 @@ GREYS = 63
 """Greys of the background; more are not told apart behind a map."""
 LEVEL = 6
 """Level of zlib; higher ones gain one per cent."""
+
+
+MOST_VALUES = 430_000
+"""Voxels times contrasts that a page holds as they are: about 2.5 MB."""
+LARGEST_STRIDE = 6
+
+
+def stride(n_voxels: int, n_contrasts: int) -> int:
+    """Voxels along each axis that become one in the viewer, so that a page of many contrasts stays small.
+
+    >>> stride(230_000, 1), stride(230_000, 12), stride(230_000, 40)
+    (1, 2, 3)
+    """
+    fitting = (k for k in range(1, LARGEST_STRIDE) if n_voxels * n_contrasts <= MOST_VALUES * k**3)
+    return next(fitting, LARGEST_STRIDE)
+
+
+def thinned(images: ContrastImages, by: int) -> ContrastImages:
+    """Volumes in which each block of voxels is the one of them with the largest statistic, either package's.
+
+    Parameters
+    ----------
+    images
+        Of a contrast.
+    by
+        Length of a block along each axis, in voxels
+    """
+    if by == 1:
+        return images
+    inside = {b: np.where(images.masks[b], images.maps[images.test][b], np.nan) for b in images.backends}
+    height = np.max([np.nan_to_num(np.abs(values), nan=-1.0) for values in inside.values()], axis=0)
+    chosen = _blocks(height, by, -1.0).argmax(axis=-1)[..., None]
+
+    def pick(volume: NDArray[Any], fill: float) -> NDArray[Any]:
+        return np.take_along_axis(_blocks(volume, by, fill), chosen, axis=-1)[..., 0]
+
+    names = [name for name in (images.test, "effect") if name in images.maps]
+    affine = images.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ np.full(3, (by - 1) / 2)
+    affine[:3, :3] *= by
+    return replace(
+        images,
+        maps={name: {b: pick(v, np.nan) for b, v in images.maps[name].items()} for name in names},
+        masks={b: pick(mask, False) for b, mask in images.masks.items()},
+        background=np.nan_to_num(_blocks(images.background, by, 0.0)).mean(axis=-1),
+        affine=affine,
+    )
+
+
+def _blocks(volume: NDArray[Any], by: int, fill: float) -> NDArray[Any]:
+    """Volume as (x, y, z, voxels of a block), filled up where it ends within one."""
+    padded = np.pad(volume, [(0, -n % by) for n in volume.shape], constant_values=fill)
+    x, y, z = (n // by for n in padded.shape)
+    apart = padded.reshape(x, by, y, by, z, by).transpose(0, 2, 4, 1, 3, 5)
+    return apart.reshape(x, y, z, by**3)
 
 
 @dataclass(frozen=True)
@@ -100,6 +156,13 @@ def packed_contrast(
         "titles": [packages.title(name) for name in images.backends],
         "maps": [{"name": name, **_packed_map(images, name, of)} for name in names],
     }
+
+
+def held(
+    images: ContrastImages, of: Scene, thresholds: Mapping[str, Mapping[str, float | None]], by: int
+) -> dict[str, object]:
+    """What the page holds of a contrast's maps, each block of voxels as one; the scene is of such blocks."""
+    return {**packed_contrast(thinned(images, by), of, thresholds), "stride": by}
 
 
 def _heights(

@@ -9,12 +9,12 @@ from bidsglm.model import Floats, Mask
 from bidsglm.report import colours, svg
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import ContrastImages, layers_of
-from bidsglm.report.plates import Layer, PlatePlace, scale_below, sides
+from bidsglm.report.plates import Layer, Place, scale_below, sides
 from bidsglm.report.slices import View, heights, montage, pixel_aspect, reoriented, reoriented_affine, view
 
 PANEL = 250.0
 """Width of a panel"""
-BRAIN = 200.0
+BRAIN = 165.0
 """Height of a glass brain"""
 SPACE = 16.0
 HEAD = 22.0
@@ -84,33 +84,41 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
     mm = [n * size for n, size in zip(brain.shape, sizes, strict=True)]
     widths = [mm[0], mm[0], mm[1]]
     unit = BRAIN / max(mm[1], mm[2])
-    parts, y = [], 0.0
+    parts, x = [], 0.0
     for layer, backend in zip(layers, images.backends, strict=True):
         height = thresholds.get(backend, {}).get("p001")
-        shown = _passing(layer, height)
-        x = 28.0
-        words = f"{layer.title} > {height:.2f}" if height is not None else f"{layer.title}: nothing passes"
-        turned = f"rotate(-90 14 {svg.number(y + BRAIN / 2)})"
-        look = {"text_anchor": "middle", "font_weight": "bold", "transform": turned}
-        parts.append(svg.text(14, y + BRAIN / 2, words, **look))
+        shown, left = reoriented(_passing(layer, height), images.affine), x
         for plane, axis in enumerate((2, 1, 0)):
             tall = (mm[1] if plane == 0 else mm[2]) * unit
-            place = PlatePlace(x, y + (BRAIN - tall) / 2, widths[plane] * unit, tall)
-            parts += _projection(reoriented(shown, images.affine), brain, axis, place, layer)
+            place = Place(x, HEAD + (BRAIN - tall) / 2, widths[plane] * unit, tall)
+            parts += _projection(
+                reoriented(_passing(layer, height), images.affine), brain, axis, place, layer
+            )
             x += widths[plane] * unit + SPACE
-        y += BRAIN + SPACE
+        middle = (left + x - SPACE) / 2
+        words = _height(layer, height)
+        parts.append(svg.text(middle, 14, words, text_anchor="middle", font_weight="bold"))
+        x += SPACE
     alt = f"Glass brains of {images.name}: voxels of p < 0.001 from above, from the front and from the side."
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-glass.svg",
-        content=svg.document(x, y - SPACE + 4, alt, parts),
+        content=svg.document(x - 2 * SPACE, HEAD + BRAIN + 4, alt, parts),
         alt=alt,
         caption=(
-            "Glass brains: the value farthest from zero along each line of sight, of the voxels that pass"
+            "Glass brains, side by side: the value farthest from zero along each line of sight, of the voxels that pass"
             " each package's own height of p < 0.001 (the same height in the lower tail); from above, from"
             " the front, from the right. The left of the picture is the left of the brain."
         ),
         title="glass brains",
     )
+
+
+def _height(layer: Layer, height: float | None) -> str:
+    """Title of a package's glass brains, with the height that its voxels pass."""
+    name, letter = layer.title.rsplit(" ", 1)
+    if height is None:
+        return f"{layer.title}: nothing passes"
+    return f"{name}: |{letter}| > {height:.2f}" if layer.signed else f"{name}: {letter} > {height:.2f}"
 
 
 def _passing(layer: Layer, height: float | None) -> Floats:
@@ -136,5 +144,5 @@ def _projection(values: Floats, brain: Mask, axis: int, place: PlatePlace, layer
     pixels[seen, 3] = 255
     return [
         svg.picture(pixels, *place),
-        svg.path(svg.outline(silhouette, *place), stroke=OUTLINE, stroke_width=1.2),
+        svg.outline(silhouette, place, stroke=OUTLINE, stroke_width=1.2),
     ]

@@ -69,7 +69,7 @@ def _row(layer: Layer, below: Floats, of: View, place: PlatePlace) -> list[str]:
     pixels = colours.painted(montage(layer.values, of), layer.limit, layer.signed, colours.greys(below))
     parts = [svg.picture(pixels, *place)]
     if layer.contour is not None and (lines := montage(layer.contour, of)).any():
-        parts.append(svg.path(svg.outline(lines, *place), stroke="#ffffff", stroke_width=1))
+        parts.append(svg.outline(lines, place, stroke="#ffffff", stroke_width=1))
     return [*parts, *sides(of, place)]
 
 

@@ -21,8 +21,8 @@ from bidsglm.report.maps import ContrastImages, colour_limit
 from bidsglm.report.slices import reoriented, reoriented_affine
 from bidsglm.report.wording import THRESHOLDS
 
-STEPS_PER_SD = 100
-"""Rounding to a hundredth of the spread: no one sees it, and it costs 9 bits a voxel."""
+STEPS_PER_SD = 50
+"""Rounding to a fiftieth of the spread: no one sees it, and it costs 8 bits a voxel."""
 LARGEST = 32_000
 ONLY_SECOND = -32_768
 """In the difference: the first backend does not analyse this voxel, the value is the second's."""
@@ -51,7 +51,7 @@ def stride(n_voxels: int, n_contrasts: int) -> int:
 
 
 def thinned(images: ContrastImages, by: int) -> ContrastImages:
-    """Volumes in which each block of voxels is the one of them with the largest statistic, either package's.
+    """Statistic in which each block of voxels is the one of them where either package's is largest.
 
     Parameters
     ----------
@@ -69,13 +69,12 @@ def thinned(images: ContrastImages, by: int) -> ContrastImages:
     def pick(volume: NDArray[Any], fill: float) -> NDArray[Any]:
         return np.take_along_axis(_blocks(volume, by, fill), chosen, axis=-1)[..., 0]
 
-    names = [name for name in (images.test, "effect") if name in images.maps]
     affine = images.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ np.full(3, (by - 1) / 2)
     affine[:3, :3] *= by
     return replace(
         images,
-        maps={name: {b: pick(v, np.nan) for b, v in images.maps[name].items()} for name in names},
+        maps={images.test: {b: pick(v, np.nan) for b, v in images.maps[images.test].items()}},
         masks={b: pick(mask, False) for b, mask in images.masks.items()},
         background=np.nan_to_num(_blocks(images.background, by, 0.0)).mean(axis=-1),
         affine=affine,

@@ -31,7 +31,7 @@ def pictures(figure: Figure) -> list[np.ndarray]:
     images = ET.fromstring(figure.content).iter("{http://www.w3.org/2000/svg}image")
     addresses = [image.attrib["href"].removeprefix("data:image/png;base64,") for image in images]
     return [
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB")).astype(int)
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGBA").convert("RGB")).astype(int)
         for text in addresses
     ]
 

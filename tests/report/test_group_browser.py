@@ -220,15 +220,36 @@ def test_a_threshold_hides_what_does_not_pass_in_each_package(opened):
     every = coloured()
     level.select_option("p < 0.001")
     some = coloured()
-    assert all(0 < few < many for few, many in zip(some, every, strict=True))
+    assert all(0 < few <= many for few, many in zip(some, every, strict=True))
+    assert sum(some) < sum(every)
     level.select_option("FWE 0.05")
     few = coloured()
     assert few[0] > 0
     assert few[1] < 0.1 * some[1], "nothing of nilearn's passes, but for the cross-hair"
+    titles = viewer.locator(".panel-title").all_text_contents()
+    assert titles == ["SPM: |t| > 5.00", "nilearn: nothing passes", "SPM − nilearn"]
     # the difference is shown where either passes
     assert few[2] > few[1]
     viewer.locator(".threshold").fill("10")
     assert level.input_value() == ""
+    assert viewer.locator(".panel-title").first.text_content() == "SPM"
+
+
+def test_a_threshold_shows_both_tails_of_t(opened):
+    opened.locator("details.card > summary").first.click()
+    viewer = opened.locator(".viewer").first
+    viewer.scroll_into_view_if_needed()
+    opened.wait_for_selector(".viewer[data-ready]")
+    viewer.get_by_role("combobox", name="Show").select_option("p < 0.001")
+    blue = viewer.locator(".panel canvas:first-child").first.evaluate(
+        """(c) => {
+          const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+          let n = 0;
+          for (let i = 0; i < data.length; i += 4) n += data[i + 2] - data[i] > 60;
+          return n;
+        }"""
+    )
+    assert blue > 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,7 +11,7 @@ from .records import volumes
 def test_every_block_has_the_values_of_one_of_its_voxels_and_the_peak_stays():
     images = volumes()
     small = thinned(images, 2)
-    for name in ("t", "effect"):
+    for name in ("t",):
         for backend in images.backends:
             inside = small.masks[backend]
             assert np.isin(

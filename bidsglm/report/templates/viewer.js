@@ -264,8 +264,18 @@ class Viewer {
   level(which) {
     const choice = this.figure.querySelector(".level");
     if (choice) choice.value = which;
-    this.passing = which === "" ? null : this.record.thresholds[which].heights.map((height, panel) =>
-      Uint8Array.from(this.unpacked[0][panel], (value) => height !== null && value > height));
+    // of signed maps both tails; the statistic is the first map
+    const heights = which === "" ? [] : this.record.thresholds[which].heights;
+    const { name, signed } = this.record.maps[0];
+    this.passing = which === "" ? null : heights.map((height, panel) =>
+      Uint8Array.from(this.unpacked[0][panel], (value) => height !== null && (signed ? Math.abs(value) : value) > height));
+    this.figure.querySelectorAll(".panel-title").forEach((title, panel) => {
+      title.dataset.name ??= title.textContent;
+      const height = heights[panel];
+      const words = height === undefined ? "" : height === null ? ": nothing passes"
+        : `: ${signed ? `|${name}|` : name} > ${height.toFixed(2)}`;
+      title.textContent = title.dataset.name + words;
+    });
   }
 
   // the difference is shown where either package passes

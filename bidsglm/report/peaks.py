@@ -9,7 +9,7 @@ from bidsglm.model import Floats, Mask
 from bidsglm.report import colours, svg
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import ContrastImages, layers_of
-from bidsglm.report.plates import Layer, Place, scale_below, sides
+from bidsglm.report.plates import Layer, PlatePlace, scale_below, sides
 from bidsglm.report.slices import View, heights, montage, pixel_aspect, reoriented, reoriented_affine, view
 
 PANEL = 250.0
@@ -90,10 +90,8 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
         shown, left = reoriented(_passing(layer, height), images.affine), x
         for plane, axis in enumerate((2, 1, 0)):
             tall = (mm[1] if plane == 0 else mm[2]) * unit
-            place = Place(x, HEAD + (BRAIN - tall) / 2, widths[plane] * unit, tall)
-            parts += _projection(
-                reoriented(_passing(layer, height), images.affine), brain, axis, place, layer
-            )
+            place = PlatePlace(x, HEAD + (BRAIN - tall) / 2, widths[plane] * unit, tall)
+            parts += _projection(shown, brain, axis, place, layer)
             x += widths[plane] * unit + SPACE
         middle = (left + x - SPACE) / 2
         words = _height(layer, height)
@@ -105,8 +103,8 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
         content=svg.document(x - 2 * SPACE, HEAD + BRAIN + 4, alt, parts),
         alt=alt,
         caption=(
-            "Glass brains, side by side: the value farthest from zero along each line of sight, of the voxels that pass"
-            " each package's own height of p < 0.001 (the same height in the lower tail); from above, from"
+            "Glass brains, side by side: the value farthest from zero along each line of sight, of the voxels"
+            " that pass each package's own height of p < 0.001 (the same height in the lower tail); from above, from"
             " the front, from the right. The left of the picture is the left of the brain."
         ),
         title="glass brains",

@@ -9,8 +9,9 @@ from xml.sax.saxutils import escape
 
 from bidsglm import packages
 from bidsglm.attribution.differences import CORRELATION, DICE, RMSD
+from bidsglm.report import svg
 from bidsglm.report.attribution import METRIC_TITLES, Breakdown, StepShare, found, percent, rounded
-from bidsglm.report.drawing import FAINT, INK, Figure
+from bidsglm.report.drawing import FAINT, Figure
 from bidsglm.report.steps import colour
 from bidsglm.report.wording import number
 
@@ -28,7 +29,6 @@ NUMBERS = 58.0
 """Room for a number beside the longest bar."""
 LEFTMOST = 0.02
 """Share of the width below which what lies left of zero needs no room of its own."""
-FONT = "font-family='DejaVu Sans, Verdana, Arial, sans-serif'"
 
 
 class Panel(NamedTuple):
@@ -98,13 +98,7 @@ def _line(x: float, y: float, x2: float, y2: float, look: str) -> str:
 
 
 def _document(title: str, n_rows: int, parts: Sequence[str]) -> bytes:
-    height = TOP + n_rows * ROW + BOTTOM
-    head = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH:.0f} {height:.0f}' width='{WIDTH:.0f}'"
-        f" height='{height:.0f}' {FONT} font-size='12.5' fill='{INK}'><title>{escape(title)}</title>"
-        f"<rect width='100%' height='100%' fill='white'/>"
-    )
-    return "\n".join([head, *parts, "</svg>"]).encode()
+    return svg.document(WIDTH, TOP + n_rows * ROW + BOTTOM, title, parts)
 
 
 def _middle(row: int) -> float:
@@ -178,7 +172,7 @@ def _total(panel: Panel, row: int) -> Iterator[str]:
     ends = sorted((panel.x(0), panel.x(panel.breakdown.total)))
     yield (
         f"<rect x='{ends[0]:.1f}' y='{_middle(row) - 8:.1f}' width='{ends[1] - ends[0]:.1f}' height='16'"
-        f" fill='{INK}'/>"
+        f" fill='currentColor'/>"
     )
     yield _text(ends[1] + 6, _middle(row) + 4, number(panel.breakdown.total), "font-weight='bold'")
 

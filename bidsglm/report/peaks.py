@@ -104,8 +104,8 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
         alt=alt,
         caption=(
             "Glass brains, side by side: the value farthest from zero along each line of sight, of the voxels"
-            " that pass each package's own height of p < 0.001 (the same height in the lower tail); from above, from"
-            " the front, from the right. The left of the picture is the left of the brain."
+            " that pass each package's own height of p < 0.001 (the same height in the lower tail); from"
+            " above, from the front, from the right. The left of the picture is the left of the brain."
         ),
         title="glass brains",
     )

@@ -27,6 +27,7 @@ from bidsglm.report.figures import (
 )
 from bidsglm.report.html import About, ContrastReport, ParticipantReport, RunInput, SettingRow, UnitReport
 from bidsglm.report.ladders import attribution_figures
+from bidsglm.report.peaks import peak_figure, thumbnail
 from bidsglm.report.volumes import packed_contrast, scene
 from bidsglm.unit.methods import paragraphs, setting_rows
 
@@ -96,6 +97,8 @@ def contrast_report(name: str = "go", test: str = "t") -> ContrastReport:
         breakdowns=parts,
         why_figures=(*attribution_figures(images.label, name, parts), _dominant(images)),
         volumes=packed_contrast(images, scene(images)),
+        thumbnail=thumbnail(images),
+        peak=peak_figure(images),
     )
 
 

@@ -1,0 +1,160 @@
+"""Pages in a browser at two widths, light, dark and on paper: accessible, short, nothing white on dark."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from bidsglm.report.group_html import group_page
+from bidsglm.report.html import participant_page
+from bidsglm.report.rendering import Links
+
+from .group_records import group_report, group_unit
+from .records import contrast_report, participant_report, unit_report
+
+SERIOUS = {"serious", "critical"}
+MANY = 12
+TALLEST = 12_000
+"""Pixels of a page of twelve contrasts before anything is opened"""
+
+
+def participant(n: int = 3) -> str:
+    named = [replace(contrast_report(), name=f"go {i}", label=f"go{i}") for i in range(n)]
+    return participant_page(replace(participant_report(), units=(unit_report(tuple(named)),)))
+
+
+PAGES = {
+    "participant": participant,
+    "group": lambda: group_page(group_report(group_unit(4, ("go", "stop")), n=4)),
+}
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("pages")
+    found = {}
+    for name, page in PAGES.items():
+        (folder / f"{name}.html").write_text(page(), encoding="utf-8")
+        found[name] = (folder / f"{name}.html").as_uri()
+    return found
+
+
+@pytest.fixture(scope="module")
+def open_browser(browser):
+    """axe is a script of its own, which the pages' policy rightly stops; it is let in for the test alone."""
+    context = browser.new_context(bypass_csp=True)
+    yield context
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(open_browser, addresses, name, scheme, width):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    page = open_browser.new_page()
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(addresses[name])
+    page.evaluate(
+        "document.querySelectorAll('details').forEach((d) => { d.removeAttribute('name'); d.open = true; })"
+    )
+    found = axe.Axe().run(page).response["violations"]
+    told = [(each["id"], each["nodes"][0]["html"][:120]) for each in found if each["impact"] in SERIOUS]
+    page.close()
+    assert told == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_white_on_a_dark_page(page, addresses, name):
+    page.emulate_media(color_scheme="dark")
+    page.goto(addresses[name])
+    white = page.evaluate(
+        """() => Array.from(document.querySelectorAll("main *"))
+        .filter((e) => getComputedStyle(e).backgroundColor === "rgb(255, 255, 255)"
+          || e.matches("rect[fill=white], rect[fill='#ffffff']"))
+        .map((e) => e.outerHTML.slice(0, 80))"""
+    )
+    assert white == []
+
+
+def test_twelve_contrasts_are_short_before_they_are_opened(page, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(participant(MANY), encoding="utf-8")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollHeight") < TALLEST
+    # verdict, a pair of maps with their difference and the leading step are on the first screen
+    for selector in (".answers .headline", ".first figure", ".leading"):
+        box = page.locator(selector).first.bounding_box()
+        assert box["y"] + box["height"] < 900, selector
+
+
+def test_one_card_is_open_at_a_time_and_print_opens_all(page, addresses):
+    page.goto(addresses["participant"])
+    cards = page.locator("details.card")
+    for i in range(2):
+        cards.nth(i).locator("summary").first.click()
+        assert page.locator("details.card[open]").count() == 1
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details.card[open]").count() == cards.count()
+    hidden = page.evaluate(
+        """() => Array.from(document.querySelectorAll("tbody tr"))
+        .filter((row) => getComputedStyle(row).display === "none").length"""
+    )
+    assert hidden == 0
+
+
+def test_navigation_marks_the_section_that_is_read(page, addresses):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(addresses["participant"])
+    marked = page.locator("nav a[aria-current]")
+    assert marked.text_content() == "Summary"
+    page.evaluate("document.getElementById('design').scrollIntoView({ behavior: 'instant' })")
+    page.locator("nav a[aria-current]", has_text="Design").wait_for()
+    assert marked.count() == 1
+
+
+def test_search_finds_contrasts_by_name(page, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(participant(MANY), encoding="utf-8")
+    page.goto(path.as_uri())
+    shown = page.locator("details.card:visible")
+    assert shown.count() == MANY
+    page.get_by_role("searchbox").fill("GO 11")
+    assert shown.count() == 1
+    assert page.locator(".find output").text_content() == "1 found"
+    page.get_by_role("searchbox").fill("")
+    assert shown.count() == MANY
+
+
+def test_long_tables_show_five_rows_and_all_on_demand(page, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(participant(MANY), encoding="utf-8")
+    page.goto(path.as_uri())
+    rows = page.locator("#summary table tbody tr:visible")
+    assert rows.count() == 5
+    page.locator("#summary button.more").click()
+    assert rows.count() == 2 * MANY
+    page.locator("#summary button.more").click()
+    page.locator("#summary table").get_by_role("button", name="RMSD").click()
+    assert rows.count() == 5
+
+
+def test_narrow_tables_keep_their_first_column_and_say_that_they_scroll(page, addresses):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(addresses["participant"])
+    box = page.locator("#summary .scroll.wide").first
+    assert "scrolls sideways" in box.evaluate("(e) => getComputedStyle(e, '::before').content")
+    box.evaluate("(e) => { e.scrollLeft = 200; }")
+    first = box.locator("tbody th").first.bounding_box()
+    assert first["x"] >= box.bounding_box()["x"] - 1
+
+
+def test_tables_lead_to_their_data():
+    text = participant_page(participant_report(contrast_report()))
+    assert "Download data" not in text.split('id="contrasts"')[1].split("</details>")[0]
+    linked = replace(unit_report((contrast_report(),)), links=Links("a_b.tsv", "c.tsv"))
+    text = participant_page(replace(participant_report(), units=(linked,)))
+    assert re.search(r'<a href="a_b\.tsv" download>Download data</a>', text)

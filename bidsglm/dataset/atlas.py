@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.dataset.atlas_labels import LARGEST_INDEX, find_labels, listed, read_labels
+from bidsglm.dataset.atlas_labels import LARGEST_INDEX, NAMES_SHOWN, find_labels, read_labels
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.inputs import Kind, file_size
 from bidsglm.model import Floats
+from bidsglm.statsmodel.nearest import listing
 
 WHOLE = 1e-4
 """Whole numbers that were stored scaled are off by the rounding of the scale."""
@@ -158,9 +159,10 @@ def _notes(path: Path, labels: Path | None, indices: Sequence[int], given: dict[
     absent = [f"{name} ({index})" for index, name in given.items() if index not in set(indices)]
     notes = []
     if nameless:
-        notes.append(f"{labels.name} has no name for {listed(nameless)} of {path.name}; these go by number")
+        unnamed = listing(nameless, NAMES_SHOWN)
+        notes.append(f"{labels.name} has no name for {unnamed} of {path.name}; these go by number")
     if absent:
-        notes.append(f"{labels.name} names regions that {path.name} lacks: {listed(absent)}")
+        notes.append(f"{labels.name} names regions that {path.name} lacks: {listing(absent, NAMES_SHOWN)}")
     return tuple(notes)
 
 

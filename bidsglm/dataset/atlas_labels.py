@@ -1,12 +1,13 @@
 """Names of an atlas' regions: BIDS' dseg.tsv and what other packages write for it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.inputs import Kind, file_size, read_text
+from bidsglm.statsmodel.nearest import listing
 
 INDEX_COLUMNS = ("index", "id", "value", "number", "roi_id", "roi")
 """BIDS has `index`; the others come from nilearn, CONN and lists made by hand."""
@@ -15,6 +16,8 @@ NAME_COLUMNS = ("name", "label", "region", "region_name", "roi_name", "structure
 ENTITIES_OF_THE_GRID = r"_(res|den)-[0-9A-Za-z]+"
 """One labels file may serve an atlas at several resolutions."""
 BACKGROUND = 0
+NAMES_SHOWN = 8
+"""Regions or columns in a message"""
 LONGEST_NAME = 1_000
 """Characters: a name stands in tables and on a page."""
 LARGEST_INDEX = 2**31 - 1
@@ -86,20 +89,9 @@ def _column(table: Table, wanted: Sequence[str], but: str = "") -> str:
         if name in found:
             return found[name]
     raise DataError(
-        f"{table.path}: line 1: has no column {wanted[0]}, only {listed(table.columns)}; "
+        f"{table.path}: line 1: has no column {wanted[0]}, only {listing(table.columns, NAMES_SHOWN)}; "
         "it must be tab-separated, with the columns index and name"
     )
-
-
-def listed(names: Iterable[str], shown: int = 8) -> str:
-    """Names for a message, the first of many.
-
-    >>> listed(["a", "b", "c"], shown=2)
-    'a, b and 1 more'
-    """
-    every = list(names)
-    text = ", ".join(every[:shown])
-    return f"{text} and {len(every) - shown:,} more" if len(every) > shown else text
 
 
 def _named(path: Path, rows: Sequence[tuple[int, str, str]]) -> dict[int, str]:

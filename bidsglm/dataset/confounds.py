@@ -103,7 +103,7 @@ def _with_automatic(
         return tuple(columns), ()
     verb = "repeats a column" if len(repeated) == 1 else "repeat columns"
     return tuple(columns), (
-        f"{table.path.name}: {listed(repeated)} {verb} of the model and"
+        f"{table.path.name}: {listing(repeated, NAMES_SHOWN)} {verb} of the model and"
         f" {'was' if len(repeated) == 1 else 'were'} not added again",
     )
 
@@ -215,7 +215,8 @@ def _refuse_cosines(path: Path, names: Sequence[str], high_pass: float) -> None:
     cosines = matching(COSINES, names)
     if cosines:
         raise DataError(
-            f"{path}: {listed(cosines)} together with the model's high-pass filter of {high_pass:g} s would "
+            f"{path}: {listing(cosines, NAMES_SHOWN)} together with the model's high-pass filter of "
+            f"{high_pass:g} s would "
             "filter twice; take the cosines out of the model or set HighPassFilterCutoffHz to 0"
         )
 
@@ -223,17 +224,7 @@ def _refuse_cosines(path: Path, names: Sequence[str], high_pass: float) -> None:
 def _notes(file: str, replaced: Sequence[str], constant: Sequence[str]) -> tuple[str, ...]:
     notes = []
     if replaced:
-        notes.append(f"{file}: n/a before the first value was set to 0 in {listed(replaced)}")
+        notes.append(f"{file}: n/a before the first value was set to 0 in {listing(replaced, NAMES_SHOWN)}")
     if constant:
-        notes.append(f"{file}: the same value in all scans in {listed(constant)}")
+        notes.append(f"{file}: the same value in all scans in {listing(constant, NAMES_SHOWN)}")
     return tuple(notes)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Name the first few of many.
-
-    >>> listed(["a", "b", "c", "d", "e"])
-    'a, b, c, d and 1 more'
-    """
-    rest = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

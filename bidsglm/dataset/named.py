@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.confounds import confound_values, listed, read_confounds_table
+from bidsglm.dataset.confounds import NAMES_SHOWN, confound_values, read_confounds_table
 from bidsglm.dataset.elsewhere import Elsewhere
 from bidsglm.dataset.events import events_of, moved, read_events, trial_types_of
 from bidsglm.dataset.sampling import held, scan_times, series
@@ -15,7 +15,7 @@ from bidsglm.dataset.variables import Transformed, stems, transform
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Condition, Floats, ModelSpecification, Run, Unit
 from bidsglm.statsmodel.globs import is_glob, matching
-from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.nearest import hint, listing
 
 
 class Variables(NamedTuple):
@@ -87,8 +87,8 @@ def resolved(unit: Unit, model: ModelSpecification, runs: Sequence[Variables], o
     notes = [f"{unit.prefix}: no events of {name} in any run; left out" for name in absent]
     if held:
         notes.append(
-            f"{unit.prefix}: the model does not convolve {listed(tuple(dict.fromkeys(held)))}, made of "
-            "events: the column is the event's value at each scan; name it in HRF.Variables (or Convolve) "
+            f"{unit.prefix}: the model does not convolve {listing(dict.fromkeys(held), NAMES_SHOWN)}, made "
+            "of events: the column is the event's value at each scan; name it in HRF.Variables (or Convolve) "
             "if it stands for a response"
         )
     return Resolved(

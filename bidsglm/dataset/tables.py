@@ -8,8 +8,8 @@ import numpy as np
 
 from bidsglm.dataset.confounds import (
     COSINES,
+    NAMES_SHOWN,
     Confounds,
-    listed,
     read_confounds,
 )
 from bidsglm.dataset.design_size import check_conditions, check_modulated
@@ -28,7 +28,7 @@ from bidsglm.dataset.tsv import Table
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Condition, ModelSpecification, Modulator, Paradigm, Unit
 from bidsglm.statsmodel.globs import matching
-from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.nearest import hint, listing
 
 __all__ = ["Paradigms", "paradigms", "trial_types"]
 
@@ -108,8 +108,8 @@ def _series_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[st
     """Say what is convolved although it is no events."""
     found = [name for name in conditions if any(name in variables.series for variables in runs)]
     return (
-        f"{unit.prefix}: {listed(found)}: no events but values over time, convolved on each package's own "
-        "fine grid after linear interpolation; missing values count 0",
+        f"{unit.prefix}: {listing(found, NAMES_SHOWN)}: no events but values over time, convolved on each "
+        "package's own fine grid after linear interpolation; missing values count 0",
     ) * bool(found)
 
 

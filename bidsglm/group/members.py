@@ -22,6 +22,7 @@ from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import failure_path
 from bidsglm.outputs.summary_form import summary_fault
 from bidsglm.outputs.summary_reading import misplaced
+from bidsglm.statsmodel.nearest import listing
 
 Summary = Mapping[str, Any]
 
@@ -225,5 +226,4 @@ def named(participants: Sequence[str], longest: int = 12) -> str:
     >>> named(("01", "02")), named(("01", "02", "03"), longest=2)
     ('sub-01, sub-02', 'sub-01, sub-02 and 1 more')
     """
-    shown = ", ".join(f"sub-{label}" for label in participants[:longest])
-    return f"{shown} and {len(participants) - longest} more" if len(participants) > longest else shown
+    return listing((f"sub-{label}" for label in participants), longest)

@@ -11,13 +11,14 @@ from bidsglm import packages
 from bidsglm.add_ons import AddOn, FinishedUnit, Written
 from bidsglm.agreement.rois import RegionMeans, region_means
 from bidsglm.dataset.atlas import Atlas, places_on, read_atlas
-from bidsglm.dataset.atlas_labels import listed
+from bidsglm.dataset.atlas_labels import NAMES_SHOWN
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.errors import UsageError
 from bidsglm.messages import LOG
 from bidsglm.model import Mask, Settings
 from bidsglm.outputs.names import GENERATED_BY, map_name
 from bidsglm.outputs.region_tables import REGIONS
+from bidsglm.statsmodel.nearest import listing
 from bidsglm.unit.maps import UnitMaps
 
 Summary = Mapping[str, Any]
@@ -168,7 +169,7 @@ def _empty(labelled: _Labelled, inside: Mapping[str, Mask]) -> list[str]:
     else:
         where = {f"{packages.title(backend)}'s mask": regions for backend, regions in none.items()}
     return [
-        f"no voxel inside {mask}: {listed(regions)}; n/a stands for them"
+        f"no voxel inside {mask}: {listing(regions, NAMES_SHOWN)}; n/a stands for them"
         for mask, regions in where.items()
         if regions
     ]

@@ -1,6 +1,7 @@
 """The group's tables hold what the participants' tables say, and its spread."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,33 @@ def test_table_cut_off_names_its_participant(
     assert str(path) in line
     assert "run the participant again" in line
     assert {row["participant_id"] for row in table(out / "group", "agreement")} == {"sub-01", "sub-03"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("\tslope\t", "\tslopes\t"), "it has a column 'slopes'"),
+        (lambda text: text.replace("\teffect\t", "\tguess\t", 1), "line 2, column 'map': 'guess' is none of"),
+        (lambda text: text.replace("\n", "\tluck\n"), "it has a column 'luck'"),
+        (lambda text: with_first_number(text, "inf"), "line 2, column 'n_both': 'inf' is no whole number"),
+        (lambda text: with_first_number(text, "many"), "line 2, column 'n_both': 'many' is no whole number"),
+    ],
+)
+def test_foreign_table_is_named_by_line_and_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[str], str], said: str
+) -> None:
+    bids, out = write_group(tmp_path, 3)
+    (path,) = out.glob("sub-02/func/*_desc-agreement_metrics.tsv")
+    path.write_text(change(path.read_text()))
+    assert main([str(bids), str(out), "group", "-q"]) == 74
+    line = next(line for line in capsys.readouterr().err.splitlines() if str(path) in line)
+    assert said in line
+    assert {row["participant_id"] for row in table(out / "group", "agreement")} == {"sub-01", "sub-03"}
+
+
+def with_first_number(text: str, cell: str) -> str:
+    """A table in whose first row another cell stands for n_both."""
+    header, first, *rest = text.split("\n")
+    cells = first.split("\t")
+    cells[header.split("\t").index("n_both")] = cell
+    return "\n".join([header, "\t".join(cells), *rest])

@@ -13,6 +13,11 @@ import scipy
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
+from bidsglm.spm.group_variance import pooled_images  # noqa: E402
+from bidsglm.spm.second_level import group_contrast  # noqa: E402
+from tests.spm.extras import find_extra  # noqa: E402
+from tests.spm.test_group_variance import CASES as GROUPS  # noqa: E402
+from tests.spm.test_group_variance import FOLDER, read_case  # noqa: E402
 from tests.spm12_reference import CASES, SHARED, case  # noqa: E402
 from tests.spm12_stages import QUANTITIES, exists  # noqa: E402
 
@@ -39,7 +44,8 @@ NOT_COVERED = {
     "images of one slice": "no first-level reference run",
     "missing values in confounds": "SPM has no rule; we replace or refuse them before the design is built",
     "ReML's restart after a wild step": "happened in none of the reference runs; tested without SPM",
-    "'no significant voxels'": "SPM stops with an error and so do we; no numbers to compare",
+    "'no significant voxels'": "SPM stops, and so do we; groups then have equal variances unless asked",
+    "dependence between measurements at the second level": "not offered: a paired test has one variance",
     "MATLAB": "the reference runs used GNU Octave; their last digits may differ from MATLAB's",
 }
 
@@ -59,6 +65,15 @@ around zero in SPM, enter as absolute differences.
 
 Computed with numpy {numpy}, scipy {scipy}, Python {python} on {machine}.
 """
+
+SECOND_LEVEL = """## Second level
+
+Effects of eleven synthetic participants, of two groups, fitted by SPM12 itself: one and two samples, with
+and without a covariate, with one variance and with SPM's default of one for each group. From the
+participants' images to the maps, with nothing of SPM's in between; `tests/spm/test_group_variance.py`
+asserts these differences, and `tests/group/test_variance.py` those of the files that the group level writes.
+
+{table}"""
 
 EXCEPTIONS = """## Where both packages give a number and we give none
 
@@ -121,6 +136,48 @@ def section(title: str, found: Differences) -> str:
     return f"### {title}\n\n" + "\n".join(rows)
 
 
+def second_level() -> str:
+    """All cases of the second level."""
+    columns = ("mask", "Cy", "h", "ResMS", "con", "variance", "spmT")
+    rows = [" | ".join(["| case", *columns]) + " |", "|---" * (len(columns) + 1) + "|"]
+    rows += [" | ".join([f"| {name}", *second_level_case(name)]) + " |" for name in GROUPS]
+    return "\n".join(rows)
+
+
+def second_level_case(name: str) -> list[str]:
+    """Differences of one case of the second level, in the order of the columns."""
+    reference = read_case(name)
+    fit = reference.fitted()
+    pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {
+        "ResMS": [],
+        "con": [],
+        "variance": [],
+        "spmT": [],
+    }
+    pairs["ResMS"].append((fit.residual_mean_square, reference.map("ResMS")))
+    Bcov = np.array(reference.summary["Bcov"], dtype=float, ndmin=2)
+    for i, contrast in enumerate(reference.about["cons"], start=1):
+        weights = np.array(contrast["w"], dtype=float)
+        maps = group_contrast(fit, weights)
+        pairs["con"].append((maps.effect, reference.map(f"con_{i:04d}")))
+        pairs["variance"].append((maps.variance, reference.map("ResMS") * (weights @ Bcov @ weights)))
+        pairs["spmT"].append((maps.stat, reference.map(f"spmT_{i:04d}")))
+    n_other = int(np.count_nonzero(fit.mask != (reference.map("mask") > 0)))
+    found = [number(n_other), "-", "-"]
+    if fit.variances is not None:
+        Cy = np.loadtxt(find_extra(f"{FOLDER}/{name}/Cy.tsv"))
+        ours = pooled_images([reference.images[:, fit.mask]], reference.design).covariance
+        h = np.array(reference.summary["h"])
+        found[1] = number(float(np.abs(ours - Cy).max() / np.abs(Cy).max()))
+        found[2] = number(float(np.abs(fit.variances.hyperparameters / h - 1).max()))
+    return found + [number(max(of_range(*pair) for pair in each)) for each in pairs.values()]
+
+
+def of_range(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Largest difference over the range."""
+    return float(np.nanmax(np.abs(ours - theirs)) / (np.nanmax(theirs) - np.nanmin(theirs)))
+
+
 def page(found: Differences) -> str:
     """Join all parts of the page."""
     introduction = INTRODUCTION.format(
@@ -137,6 +194,7 @@ def page(found: Differences) -> str:
     )
     parts = [introduction, "## Worst case of each quantity", summary(found), quantile, "## Every case"]
     parts += [section(title, found) for title in SECTIONS]
+    parts.append(SECOND_LEVEL.format(table=second_level()))
     fitlins = FITLINS.read_text(encoding="utf-8").strip()
     return "\n\n".join([*parts, EXCEPTIONS, "## Not covered, and why", not_covered, fitlins]) + "\n"
 

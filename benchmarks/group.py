@@ -2,12 +2,13 @@
 
 ``python benchmarks/group.py --work-dir DIR [--participants 10 100 1000] [--contrasts 12] [--large]``
 
-Writes output folders of so many finished participants without fitting anything (tables of agreement, attribution
-and of 100 regions, and for each contrast an effect map from each package), then runs ``bidsglm ... group`` on each
-in a process of its own with one BLAS thread. CPU time is user + system of the whole process, stability and page
-among it; memory its largest resident set. Maps are 8 x 9 x 7 voxels, or with ``--large`` 91 x 109 x 91 of which
-222,483 are in the mask. Twenty participants are made, the others link to their files. Scratch is what the maps of
-one contrast take on disk while they are fitted: 4 bytes for each participant, package and voxel in the mask.
+Writes output folders of so many finished participants without fitting anything (tables of agreement,
+attribution and of 100 regions, and for each contrast an effect map from each package), then runs
+``bidsglm ... group`` on each in a process of its own with one BLAS thread. CPU time is user + system of the
+whole process, stability and page among it; memory its largest resident set. Maps are 8 x 9 x 7 voxels, or
+with ``--large`` 91 x 109 x 91 of which 222,483 are in the mask. Twenty participants are made, the others link
+to their files. Scratch is what the maps of one contrast take on disk while they are fitted: 4 bytes for each
+participant, package and voxel in the mask.
 
 What came out is in docs/performance.md.
 """

@@ -288,6 +288,8 @@ class ModelSpecification:
     dummy_contrasts: tuple[str, ...] = ()
     """Regressor names and globs that get a t contrast each."""
     smoothing_fwhm: float = 0.0
+    two_sided: bool = False
+    """Whether each tail of t has half of a threshold's error."""
     group: tuple[GroupModel, ...] = ()
     """Dataset nodes; they change nothing of a participant's fit."""
     spm: SpmSettings = SpmSettings()
@@ -488,6 +490,8 @@ class GroupDesign(NamedTuple):
     """(n_participants, n_regressors)"""
     variance: "VarianceModel | None" = None
     """Variance of the errors, as far as a package can choose; None for one variance"""
+    two_sided: bool = False
+    """Whether each tail of t has half of a threshold's error"""
 
 
 class VarianceModel(NamedTuple):

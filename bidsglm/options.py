@@ -328,6 +328,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="beside each condition: each against the mean of the others and every pair, the former alone, "
         "or nothing (pairs of up to six conditions, others of more)",
     )
+    group.add_argument(
+        "--two-sided",
+        action="store_true",
+        help="thresholds of both tails, each with half of the error, as one test (each tail by itself)",
+    )
 
 
 def seed(text: str) -> int:
@@ -347,11 +352,6 @@ def _add_group(parser: argparse.ArgumentParser) -> None:
         "--allow-mixed",
         action="store_true",
         help="where participants were run with different settings or versions, go on with the largest set",
-    )
-    group.add_argument(
-        "--two-sided",
-        action="store_true",
-        help="thresholds of both tails, each with half of the error, as one test (each tail by itself)",
     )
     group.add_argument(
         "--permutations",

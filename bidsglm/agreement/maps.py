@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from bidsglm.agreement.coefficients import (
     MIN_VOXELS,
@@ -26,6 +27,9 @@ from bidsglm.model import ContrastMaps, Floats, Mask
 Row = dict[str, str | int | float]
 
 P_UNCORRECTED = 0.001
+FALSE_DISCOVERIES = 0.05
+LARGEST_DOF = 1e10
+"""As nilearn has it where it turns t into p"""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class FweThresholds(NamedTuple):
 
     spm: float
     nilearn: float
+    two_sided: bool = False
+    """Whether all thresholds give each tail of t half of the error"""
 
 
 def peak_distance(pair: MapPair, coordinates: Floats) -> float:
@@ -114,24 +120,35 @@ def map_agreement(pair: MapPair) -> Row:
     }
 
 
-def _suprathreshold(maps: ContrastMaps, mask: Mask, fwe: float | None) -> dict[str, Mask]:
-    """Voxels above each threshold by the package's own p and statistic."""
+def _suprathreshold(
+    maps: ContrastMaps, mask: Mask, fwe: float | None, tail: tuple[int, float]
+) -> dict[str, Mask]:
+    """Voxels of a tail beyond each threshold by the package's own p and statistic.
+
+    A tail is its sign, and its part of the error.
+    """
+    sign, share = tail
+    # the lower tail's p from t: 1 - p would lose the digits of small ones
+    p = maps.p if sign > 0 else stats.t.cdf(maps.stat, min(maps.dof[-1], LARGEST_DOF))
     sets = {
-        "p001": mask & (maps.p < P_UNCORRECTED),
-        "fdr05": mask & (maps.p <= false_discovery_threshold(maps.p[mask])),
+        "p001": mask & (p < P_UNCORRECTED * share),
+        "fdr05": mask & (p <= false_discovery_threshold(p[mask], FALSE_DISCOVERIES * share)),
     }
-    return sets if fwe is None else sets | {"fwe05": mask & (maps.stat > fwe)}
+    return sets if fwe is None else sets | {"fwe05": mask & (sign * maps.stat > fwe)}
 
 
 def _threshold_agreement(
     spm: ContrastMaps, nilearn: ContrastMaps, masks: tuple[Mask, Mask], fwe: FweThresholds | None
 ) -> Row:
-    first = _suprathreshold(spm, masks[0], fwe.spm if fwe else None)
-    second = _suprathreshold(nilearn, masks[1], fwe.nilearn if fwe else None)
+    is_t = spm.specification.test == "t"
+    share = 0.5 if is_t and fwe is not None and fwe.two_sided else 1.0
     row: Row = {}
-    for key in first:
-        sets = overlap(first[key], second[key], *masks)
-        row |= {f"{column}_{key}": value for column, value in sets._asdict().items()}
+    for name, sign in {"": 1, **({"lower_": -1} if is_t else {})}.items():
+        first = _suprathreshold(spm, masks[0], fwe.spm if fwe else None, (sign, share))
+        second = _suprathreshold(nilearn, masks[1], fwe.nilearn if fwe else None, (sign, share))
+        for key in first:
+            sets = overlap(first[key], second[key], *masks)
+            row |= {f"{column}_{name}{key}": value for column, value in sets._asdict().items()}
     return row
 
 
@@ -166,15 +183,18 @@ def agreement(
     pairs = {"effect": (spm.effect, nilearn.effect), test: (spm.stat, nilearn.stat), "z": (spm.z, nilearn.z)}
     masks = (spm_mask, nilearn_mask)
     thresholds = _threshold_agreement(spm, nilearn, masks, fwe)
+    distances = {"peak_distance_mm": MapPair(spm.stat, nilearn.stat, *masks)}
+    if test == "t":
+        distances["peak_distance_lower_mm"] = MapPair(-spm.stat, -nilearn.stat, *masks)
     rows = []
     for name, (first, second) in pairs.items():
         if first is None or second is None:
             continue
         pair = MapPair(first, second, *masks)
         row: Row = {"contrast": spm.specification.name, "map": name, **map_agreement(pair)}
-        row |= dict.fromkeys([*thresholds, "peak_distance_mm"], float("nan"))
+        row |= dict.fromkeys([*thresholds, *distances], float("nan"))
         if name == test:
-            row |= thresholds | {"peak_distance_mm": peak_distance(pair, coordinates)}
+            row |= thresholds | {key: peak_distance(two, coordinates) for key, two in distances.items()}
         if name == "F":
             row["sign_agreement"] = float("nan")
         rows.append(row)

@@ -485,11 +485,12 @@ def inference(
     Parameters
     ----------
     estimate : whose mask is searched
-    series, model : do not matter to nilearn, which estimates no smoothness
+    series : does not matter to nilearn, which estimates no smoothness
+    model : whether thresholds are two-sided
     maps : of its contrasts
     volume : the grid of the columns
     """
-    return infer(maps, estimate.mask, volume)
+    return infer(maps, estimate.mask, volume, model.two_sided)
 
 
 def one_percent(

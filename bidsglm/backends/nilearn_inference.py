@@ -17,8 +17,10 @@ from bidsglm.backends.records import (
     ContrastInference,
     Inference,
     SecondLevel,
+    TestedTail,
     cluster_id,
     contrast_weights,
+    tails,
     voxel_volume,
 )
 from bidsglm.errors import DataError
@@ -64,12 +66,13 @@ class Tested(NamedTuple):
     dof: float
 
 
-def z_thresholds(z: NDArray[np.floating]) -> Thresholds:
+def z_thresholds(z: NDArray[np.floating], share: float = 1.0) -> Thresholds:
     """Return nilearn's thresholds of a z map.
 
     Parameters
     ----------
     z : (n_voxels,) inside the mask
+    share : of the error that this tail may make
 
     Examples
     --------
@@ -79,9 +82,9 @@ def z_thresholds(z: NDArray[np.floating]) -> Thresholds:
     from nilearn.glm import fdr_threshold
 
     return Thresholds(
-        p001=_exceeded_with(P_UNCORRECTED),
-        fwe05=_exceeded_with(ALPHA / z.size),
-        fdr05=float(fdr_threshold(z, ALPHA)),
+        p001=_exceeded_with(P_UNCORRECTED * share),
+        fwe05=_exceeded_with(ALPHA * share / z.size),
+        fdr05=float(fdr_threshold(z, ALPHA * share)),
     )
 
 
@@ -92,7 +95,7 @@ def _exceeded_with(alpha: float) -> float:
     return float(threshold_stats_img(alpha=alpha, height_control="fpr", two_sided=False)[1])
 
 
-def infer(maps: Sequence[ContrastMaps], mask: Mask, volume: Volume) -> Inference:
+def infer(maps: Sequence[ContrastMaps], mask: Mask, volume: Volume, two_sided: bool = False) -> Inference:
     """Return thresholds and cluster tables of some contrasts.
 
     Parameters
@@ -100,21 +103,29 @@ def infer(maps: Sequence[ContrastMaps], mask: Mask, volume: Volume) -> Inference
     maps : over the columns of the volume
     mask : (n_voxels,)
     volume : the grid
+    two_sided : whether each tail of t has half of a threshold's error
     """
-    return Inference(None, tuple(_contrast_inference(m, mask, volume) for m in maps))
+    return Inference(None, tuple(_contrast_inference(m, mask, volume, two_sided) for m in maps))
 
 
-def _contrast_inference(maps: ContrastMaps, mask: Mask, volume: Volume) -> ContrastInference:
+def _contrast_inference(maps: ContrastMaps, mask: Mask, volume: Volume, two_sided: bool) -> ContrastInference:
     # What is written and what a masker of nilearn reads: float32, and 0 for what is not finite.
     z = np.nan_to_num(maps.z.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    found = z_thresholds(z[mask])
+    both = tails(maps.specification.test, two_sided)
+    by_tail = {tail: z_thresholds(tail.sign * z[mask], tail.share) for tail in both}
+    found = by_tail[both[0]]
     of_stat = stat_thresholds(found, maps.dof)
     grid = np.zeros(volume.shape, dtype=np.float32)
     grid[volume.voxels] = z
-    peaks = cluster_peaks(grid, volume.affine, found.p001)
+    listed: list[dict[str, Cell]] = []
+    n_before = 0
+    for tail, heights in by_tail.items():
+        peaks = cluster_peaks(tail.sign * grid, volume.affine, heights.p001)
+        listed += _clusters(peaks, maps, volume, (tail, heights, n_before))
+        n_before += max((peak.cluster for peak in peaks), default=0)
     facts = {
         "HeightThreshold": found.p001,
-        "HeightControl": "p < 0.001, uncorrected, on z",
+        "HeightControl": f"p < 0.001, uncorrected, on z{', two-sided' if both[0].share < 1 else ''}",
         "ExtentThreshold": 0,
         "PeaksPerCluster": PEAKS_PER_CLUSTER,
         "PeakDistance": PEAK_DISTANCE,
@@ -123,7 +134,7 @@ def _contrast_inference(maps: ContrastMaps, mask: Mask, volume: Volume) -> Contr
         "Thresholds": of_stat._asdict(),
         "SearchVolumeVoxels": int(np.count_nonzero(mask)),
     }
-    return ContrastInference(of_stat, _clusters(peaks, maps, volume, found), facts)
+    return ContrastInference(of_stat, tuple(listed), facts)
 
 
 def stat_thresholds(thresholds: Thresholds, dof: tuple[float, ...]) -> Thresholds:
@@ -146,11 +157,15 @@ def stat_thresholds(thresholds: Thresholds, dof: tuple[float, ...]) -> Threshold
 
 
 def _clusters(
-    peaks: Sequence[Peak], maps: ContrastMaps, volume: Volume, thresholds: Thresholds
-) -> tuple[dict[str, Cell], ...]:
+    peaks: Sequence[Peak], maps: ContrastMaps, volume: Volume, place: tuple[TestedTail, Thresholds, int]
+) -> list[dict[str, Cell]]:
+    """Rows of a tail; numbers of its clusters go on from the other's."""
     mm3 = voxel_volume(volume.affine)
     column = np.zeros(volume.shape, dtype=np.intp)
     column[volume.voxels] = np.arange(np.count_nonzero(volume.voxels))
+    tail, thresholds, n_before = place
+    # the lower tail's p from t: 1 - p would lose the digits of small ones
+    p = maps.p if tail.sign > 0 else stats.t.cdf(maps.stat, min(maps.dof[-1], LARGEST_DOF))
     rows: list[dict[str, Cell]] = []
     rank = 0
     for i, peak in enumerate(peaks):
@@ -159,20 +174,21 @@ def _clusters(
         at = column[peak.voxel]
         rows.append(
             {
-                "cluster_id": cluster_id(peak.cluster, rank),
+                "cluster_id": cluster_id(n_before + peak.cluster, rank),
                 "x_mm": x,
                 "y_mm": y,
                 "z_mm": z,
                 "stat": float(maps.stat[at]),
-                "z": peak.height,
-                "peak_p": float(maps.p[at]),
+                "z": tail.sign * peak.height,
+                "peak_p": float(p[at]),
                 "cluster_voxels": peak.cluster_voxels,
                 "cluster_mm3": peak.cluster_voxels * mm3,
                 "survives_fdr05": peak.height >= thresholds.fdr05,
                 "survives_fwe05": peak.height > thresholds.fwe05,
+                "tail": tail.name,
             }
         )
-    return tuple(rows)
+    return rows
 
 
 def second_level(
@@ -235,7 +251,7 @@ def second_level(
         raise DataError("the group model cannot be fitted: no voxel has data in all subjects")
     by_contrast = zip(contrasts, zip(*tested, strict=True), strict=True)
     maps = tuple(_group_maps(contrast, results, inside) for contrast, results in by_contrast)
-    return SecondLevel(inside, maps, infer(maps, inside, volume))
+    return SecondLevel(inside, maps, infer(maps, inside, volume, design.two_sided))
 
 
 def _group_maps(contrast: ContrastSpecification, parts: Sequence[Tested], inside: Mask) -> ContrastMaps:

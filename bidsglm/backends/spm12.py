@@ -354,7 +354,7 @@ def inference(
     mask = np.zeros(volume.shape, dtype=np.bool_)
     mask[volume.voxels] = estimate.mask
     search = search_volume(residuals, mask, n_scans, estimate.model.decomposition.rank)
-    return infer(maps, search, volume)
+    return infer(maps, search, volume, model.two_sided)
 
 
 def standardised_residuals(

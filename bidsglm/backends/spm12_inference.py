@@ -13,8 +13,10 @@ from bidsglm.backends.records import (
     ContrastInference,
     Inference,
     SecondLevel,
+    TestedTail,
     cluster_id,
     contrast_weights,
+    tails,
     voxel_volume,
 )
 from bidsglm.errors import DataError
@@ -139,7 +141,9 @@ def search_volume(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: i
         return SearchVolume(int(np.count_nonzero(mask)), (UNKNOWN,) * 4, (UNKNOWN,) * 3)
 
 
-def infer(maps: Sequence[ContrastMaps], search: SearchVolume, volume: Volume) -> Inference:
+def infer(
+    maps: Sequence[ContrastMaps], search: SearchVolume, volume: Volume, two_sided: bool = False
+) -> Inference:
     """Return thresholds and results tables of some contrasts.
 
     Parameters
@@ -147,25 +151,34 @@ def infer(maps: Sequence[ContrastMaps], search: SearchVolume, volume: Volume) ->
     maps : over the columns of the volume
     search : of the analysis mask
     volume : the grid
+    two_sided : whether each tail of t has half of a threshold's error
     """
+    fwhm = _fwhm_mm(search, volume)
+    return Inference(fwhm, tuple(_contrast_inference(m, search, volume, two_sided) for m in maps))
+
+
+def _fwhm_mm(search: SearchVolume, volume: Volume) -> tuple[float, float, float] | None:
     voxel_sizes = np.linalg.norm(volume.affine[:3, :3], axis=0)
     x, y, z = (float(width * size) for width, size in zip(search.fwhm_voxels, voxel_sizes, strict=True))
-    fwhm = None if np.isnan(x) else (x, y, z)
-    return Inference(fwhm, tuple(_contrast_inference(m, search, volume, fwhm) for m in maps))
+    return None if np.isnan(x) else (x, y, z)
 
 
 def _contrast_inference(
-    maps: ContrastMaps, search: SearchVolume, volume: Volume, fwhm: tuple[float, float, float] | None
+    maps: ContrastMaps, search: SearchVolume, volume: Volume, two_sided: bool
 ) -> ContrastInference:
     field = Field(maps.specification.test, maps.dof)
-    found = thresholds(field, search, maps.stat)
+    both = tails(maps.specification.test, two_sided)
+    found = thresholds(field, search, maps.stat, both[0].share)
     grid = np.zeros(volume.shape)
     grid[volume.voxels] = maps.stat
     statistic_map = StatisticMap(grid, volume.affine, field, search)
-    rows = results_table(statistic_map, found.p001)
+    by_tail = {
+        tail: results_table(statistic_map._replace(volume=tail.sign * grid), found.p001) for tail in both
+    }
+    rows = by_tail[both[0]]
     facts = {
         "HeightThreshold": found.p001,
-        "HeightControl": "p < 0.001, uncorrected",
+        "HeightControl": f"p < 0.001, uncorrected{', two-sided' if both[0].share < 1 else ''}",
         "ExtentThreshold": 0,
         "PeaksPerCluster": PEAKS_PER_CLUSTER,
         "PeakDistance": PEAK_DISTANCE,
@@ -173,11 +186,16 @@ def _contrast_inference(
         "Thresholds": found._asdict(),
         "SearchVolumeVoxels": search.n_voxels,
         "Resels": search.resels,
-        "FWHM": fwhm,
+        "FWHM": _fwhm_mm(search, volume),
         "SetLevel": {"Clusters": rows[0].set_clusters, "p": rows[0].set_p} if rows else {"Clusters": 0},
         "SmallestSurviving": _surviving(survivors(statistic_map, found.p001)),
     }
-    return ContrastInference(found, _clusters(rows, volume.affine, found.fwe05), facts)
+    listed: list[dict[str, Cell]] = []
+    n_before = 0
+    for tail, own in by_tail.items():
+        listed += _clusters(own, volume.affine, found.fwe05, (tail, n_before))
+        n_before += max((row.cluster for row in own), default=0)
+    return ContrastInference(found, tuple(listed), facts)
 
 
 def _surviving(smallest: Survivors) -> dict[str, float]:
@@ -186,21 +204,27 @@ def _surviving(smallest: Survivors) -> dict[str, float]:
     return dict(zip(names, smallest, strict=True))
 
 
-def _clusters(rows: Sequence[PeakRow], affine: Floats, fwe: float) -> tuple[dict[str, Cell], ...]:
+def _clusters(
+    rows: Sequence[PeakRow], affine: Floats, fwe: float, place: tuple[TestedTail, int]
+) -> list[dict[str, Cell]]:
+    """Rows of a tail; numbers of its clusters go on from the other's."""
     ranks = [0] * len(rows)
     for i in range(1, len(rows)):
         ranks[i] = ranks[i - 1] + 1 if rows[i].cluster == rows[i - 1].cluster else 0
     mm3 = voxel_volume(affine)
-    return tuple(_cells(row, rank, mm3, fwe) for row, rank in zip(rows, ranks, strict=True))
-
-
-def _cells(row: PeakRow, rank: int, mm3: float, fwe: float) -> dict[str, Cell]:
-    found = row._asdict() | {
-        "cluster_id": cluster_id(row.cluster, rank),
-        "cluster_mm3": row.cluster_voxels * mm3,
-        "survives_fwe05": row.stat > fwe,
-    }
-    return {name: found[name] for name in CLUSTERS.names}
+    tail, n_before = place
+    found = []
+    for row, rank in zip(rows, ranks, strict=True):
+        cells: dict[str, Cell] = row._asdict() | {
+            "cluster_id": cluster_id(n_before + row.cluster, rank),
+            "cluster_mm3": row.cluster_voxels * mm3,
+            "survives_fwe05": row.stat > fwe,
+            "stat": tail.sign * row.stat,
+            "z": tail.sign * row.z,
+            "tail": tail.name,
+        }
+        found.append({name: cells[name] for name in CLUSTERS.names})
+    return found
 
 
 def second_level(
@@ -246,7 +270,7 @@ def second_level(
     grid[volume.voxels] = fit.mask
     n_subjects = len(design.matrix)
     search = search_volume(standardised_residuals(images, fit), grid, n_subjects, n_subjects - round(fit.dof))
-    return SecondLevel(fit.mask, maps, infer(maps, search, volume), facts)
+    return SecondLevel(fit.mask, maps, infer(maps, search, volume, design.two_sided), facts)
 
 
 def _group_fit(

@@ -15,7 +15,7 @@ from bidsglm.group.members import BOTH, Members, Summary, by_name, named, partic
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.statsmodel.specification import read_model
-from bidsglm.unit.configuration import Configuration, differences, model_entries
+from bidsglm.unit.configuration import TWO_SIDED, Configuration, differences, model_entries
 
 
 class RunAlike(NamedTuple):
@@ -159,6 +159,11 @@ def _unlike_model(alike: RunAlike, path: Path, settings: Settings) -> list[str]:
     recorded = alike.configuration
     if recorded is None:
         return []
-    own = replace(settings, matching=recorded["settings"], smoothing_fwhm=recorded["smoothing (mm)"])
+    own = replace(
+        settings,
+        matching=recorded["settings"],
+        smoothing_fwhm=recorded["smoothing (mm)"],
+        two_sided=recorded.get("thresholds") == TWO_SIDED,
+    )
     wanted = model_entries(read_model(path, own))
     return [str(d) for d in differences({key: recorded.get(key) for key in wanted}, wanted)]

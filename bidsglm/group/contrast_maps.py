@@ -113,7 +113,8 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         possible = _estimable(designed, f"{inputs.name}{where}", node)
         if not possible:
             return
-        fitted = _fitted(inputs, designed.design, possible, stacks, taken)
+        design = designed.design._replace(two_sided=settings.two_sided)
+        fitted = _fitted(inputs, design, possible, stacks, taken)
         _check_labels(fitted, part.name, record)
         _note_smoothness(fitted, f"{inputs.name}{where}", record)
         part.contrast(fitted)

@@ -213,7 +213,8 @@ class GroupWriter:
                     name = map_name(self.name, stat, pair.label, label)
                     told = {"StatisticType": stat, **facts}
                     self.image(name, difference, fitted.volume, OUTSIDE[stat], told)
-            fwe = FweThresholds(*(level.inference.contrasts[index].thresholds.fwe05 for level in (one, base)))
+            heights = [level.inference.contrasts[index].thresholds.fwe05 for level in (one, base)]
+            fwe = FweThresholds(heights[0], heights[1], fitted.design.two_sided)
             for row in agreement(first, second, one.mask, base.mask, coordinates, fwe):
                 named = {
                     "contrast": fitted.first_level or None,

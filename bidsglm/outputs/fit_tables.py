@@ -68,6 +68,15 @@ DOMINANT_STEPS = Schema(
 """Without a sidecar of its own: that of the map beside it has the same name."""
 
 
+TAIL = Column(
+    "tail",
+    "label",
+    "which tail of the statistic the cluster is in; each is tested by itself",
+    levels={"upper": "effects above 0", "lower": "effects below 0, as with the weights turned round"},
+    optional=True,
+)
+
+
 def clusters(backend: str, *columns: Column) -> Schema:
     """Clusters and peaks of a map as a package lists them.
 
@@ -82,5 +91,5 @@ def clusters(backend: str, *columns: Column) -> Schema:
     places = (Column(f"{axis}_mm", "number", "coordinate of the peak (mm)", "mm") for axis in "xyz")
     return Schema(
         f"<p>_contrast-<c>_desc-{backend}_clusters",
-        (Column("cluster_id", "label", number), *places, *columns),
+        (Column("cluster_id", "label", number), *places, *columns, TAIL),
     )

@@ -11,6 +11,7 @@ CONTRAST_NAME = Column("contrast_name", "text", "the contrast's name in the mode
 UNDEFINED = "where a map is constant or both masks share fewer than three voxels"
 LIMIT = "95% limit of agreement: mean difference"
 NO_OVERLAP = "for maps other than t and F, and where no voxel passes"
+NO_LOWER = "for maps other than t, and where no voxel passes"
 MAPS = {"effect": "effect of a t contrast", "t": "its t", "F": "F of an F contrast", "z": "z of t or F"}
 THRESHOLDS = {
     "p001": "p < 0.001 uncorrected",
@@ -19,8 +20,8 @@ THRESHOLDS = {
 }
 
 
-def _suprathreshold(key: str, threshold: str, pair: Pair) -> tuple[Column, ...]:
-    """Columns on the voxels that pass a threshold."""
+def _suprathreshold(key: str, threshold: str, pair: Pair, lower: bool = False) -> tuple[Column, ...]:
+    """Columns on the voxels that pass a threshold, in the upper tail or in the lower one of t."""
     texts = {
         "dice": "Dice overlap of the suprathreshold voxels inside both masks (Bowring 2019)",
         "jaccard": "Jaccard overlap of the suprathreshold voxels inside both masks",
@@ -30,11 +31,16 @@ def _suprathreshold(key: str, threshold: str, pair: Pair) -> tuple[Column, ...]:
             f"Share of {title(one)}'s suprathreshold voxels outside {title(other)}'s mask (Bowring 2019)"
         )
     counts = {f"n_{name}": f"{title(name)}'s suprathreshold voxels in its own mask" for name in pair}
-    upper = f"; {threshold}, upper tail"
+    tail = f"; {threshold}, {'lower' if lower else 'upper'} tail"
+    end = f"lower_{key}" if lower else key
+    of, none = (NO_LOWER, "for maps other than t") if lower else (NO_OVERLAP, "for maps other than t and F")
     return (
-        *(Column(f"{c}_{key}", "number", text + upper, missing=NO_OVERLAP) for c, text in texts.items()),
         *(
-            Column(f"{c}_{key}", "integer", text + upper, missing="for maps other than t and F")
+            Column(f"{c}_{end}", "number", text + tail, missing=of, optional=lower)
+            for c, text in texts.items()
+        ),
+        *(
+            Column(f"{c}_{end}", "integer", text + tail, missing=none, optional=lower)
             for c, text in counts.items()
         ),
     )
@@ -87,6 +93,15 @@ def agreement_schema(pair: Pair) -> Schema:
                 missing="for maps other than t and F",
             ),
             CONTRAST_NAME,
+            *(c for key, text in THRESHOLDS.items() for c in _suprathreshold(key, text, pair, lower=True)),
+            Column(
+                "peak_distance_lower_mm",
+                "number",
+                "Distance in mm between the lowest voxels of the t maps, each in its mask",
+                "mm",
+                missing="for maps other than t",
+                optional=True,
+            ),
         ),
     )
 

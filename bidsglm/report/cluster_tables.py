@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bidsglm.report.wording import THRESHOLDS, ShownColumn, number
@@ -44,8 +44,11 @@ class ClusterReport:
 
     @property
     def shown(self) -> tuple[Mapping[str, Any], ...]:
-        """First rows."""
-        return self.rows[:ROWS]
+        """First rows, of the lower tail a third at least where there are so many."""
+        lower = [row for row in self.rows if row.get("tail") == "lower"]
+        upper = [row for row in self.rows if row.get("tail") != "lower"]
+        n_lower = min(len(lower), max(ROWS // 3, ROWS - len(upper)))
+        return tuple([*upper[: ROWS - n_lower], *lower[:n_lower]])
 
     @property
     def titles(self) -> tuple[ShownColumn, ...]:
@@ -56,6 +59,12 @@ class ClusterReport:
     def n_clusters(self) -> int:
         """Number of clusters in the whole table."""
         return len({row["cluster_id"].rstrip("abcdefghijklmnopqrstuvwxyz") for row in self.rows})
+
+    @property
+    def n_below(self) -> int:
+        """Clusters of effects below 0."""
+        lower = tuple(row for row in self.rows if row.get("tail") == "lower")
+        return replace(self, rows=lower).n_clusters
 
 
 def cell(value: str | float | bool, key: str) -> str:

@@ -150,12 +150,15 @@ def false_discovery_rates(p: ArrayLike) -> Floats:
     return np.asarray(stats.false_discovery_control(values))
 
 
-def thresholds(field: Field, search: SearchVolume, values: NDArray[np.floating]) -> Thresholds:
+def thresholds(
+    field: Field, search: SearchVolume, values: NDArray[np.floating], share: float = 1.0
+) -> Thresholds:
     """Return the thresholds of one map.
 
     Parameters
     ----------
     values : map in any shape; NaN and 0 are outside the mask
+    share : of the error that the upper tail may make, a half where both tails are one test
 
     Examples
     --------
@@ -164,5 +167,7 @@ def thresholds(field: Field, search: SearchVolume, values: NDArray[np.floating])
     3.0
     """
     return Thresholds(
-        uncorrected_threshold(field, 0.001), fwe_threshold(field, search), fdr_threshold(field, values)
+        uncorrected_threshold(field, 0.001 * share),
+        fwe_threshold(field, search, 0.05 * share),
+        fdr_threshold(field, values, 0.05 * share),
     )

@@ -150,6 +150,7 @@ def parse_model(
             level.run.DummyContrasts, _made(signal), level.place.at("DummyContrasts")
         ),
         smoothing_fwhm=settings.smoothing_fwhm or 0.0,
+        two_sided=settings.two_sided,
         spm=package.spm,
         nilearn=package.nilearn,
         group=level.group,

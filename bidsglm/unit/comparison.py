@@ -64,7 +64,8 @@ def write_agreement(writer: UnitWriter) -> None:
     coordinates = voxel_coordinates(writer.volume)
     rows = []
     for index, (first, second) in enumerate(zip(one.maps, base.maps, strict=True)):
-        fwe = FweThresholds(*(fit.inference.contrasts[index].thresholds.fwe05 for fit in (one, base)))
+        heights = [fit.inference.contrasts[index].thresholds.fwe05 for fit in (one, base)]
+        fwe = FweThresholds(heights[0], heights[1], writer.fitted.prepared.model.two_sided)
         for row in agreement(first, second, one.mask, base.mask, coordinates, fwe):
             label = {"contrast": first.specification.label}
             rows.append({**row, **label, "contrast_name": first.specification.name})

@@ -46,6 +46,9 @@ class SettingDifference(NamedTuple):
         return f"{self.name}: {_shown(self.value)} instead of {_shown(self.reference)}"
 
 
+TWO_SIDED = "two-sided"
+
+
 def configuration(model: ModelSpecification, matching: str, backends: Sequence[str]) -> dict[str, Any]:
     """Named settings and versions that make the numbers of a fit, as JSON holds them.
 
@@ -90,6 +93,8 @@ def model_entries(model: ModelSpecification, backends: Sequence[str] = DEFAULT_P
     entries = {name: fields[key] for key, name in MODEL_ENTRIES.items()}
     if fields["above"]["contrasts"]:
         entries["contrasts over contrasts"] = fields["above"]["contrasts"]
+    if model.two_sided:
+        entries["thresholds"] = TWO_SIDED
     if model.both_ways:
         entries["sessions fitted apart"] = "both apart and together"
     entries["input"] = {key: labels for key, labels in fields["inputs"].items() if key != "subject"}

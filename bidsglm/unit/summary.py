@@ -145,12 +145,15 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
     files = [f for run in unit.runs for f in (run.bold, run.events, run.confounds, run.mask) if f is not None]
     stamps = [(_name(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     timing = [(run.repetition_time, run.start_time, run.dropped) for run in unit.runs]
+    fields = asdict(replace(model, group=(), origin="", above=Above(model.above.contrasts)))
+    if not model.two_sided:  # as before there was a choice
+        del fields["two_sided"]
     facts = [
         bidsglm.__version__,
         settings.backends,
         settings.matching,
         settings.attribution,
-        asdict(replace(model, group=(), origin="", above=Above(model.above.contrasts))),
+        fields,
         stamps,
         timing,
     ]

@@ -192,13 +192,17 @@ def agreement(
             continue
         pair = MapPair(first, second, *masks)
         row: Row = {"contrast": spm.specification.name, "map": name, **map_agreement(pair)}
-        row |= dict.fromkeys([*thresholds, *distances], float("nan"))
+        row |= dict.fromkeys(sorted([*thresholds, *distances], key=_is_lower), float("nan"))
         if name == test:
             row |= thresholds | {key: peak_distance(two, coordinates) for key, two in distances.items()}
         if name == "F":
             row["sign_agreement"] = float("nan")
         rows.append(row)
     return tuple(rows)
+
+
+def _is_lower(column: str) -> bool:
+    return "_lower_" in column
 
 
 def metric_names(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:

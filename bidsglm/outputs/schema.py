@@ -6,14 +6,14 @@ not is named by file, line and column, so that a foreign or damaged table never 
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.confinement import OWN_NAME
-from bidsglm.outputs.names import NOT_AVAILABLE, cell_text, read_text, write_json, write_text
+from bidsglm.outputs.names import NOT_AVAILABLE, cell_text, read_text, write_bytes, write_json
 
 Type = Literal["number", "integer", "truth", "text", "label"]
 """A label is text that may stand in a file's name."""
@@ -211,14 +211,18 @@ class Schema:
             rows = list(rows)
             header = self.header(rows)
         self._check_header(header)
-        lines = ["\t".join(map(cell_text, header))]
-        for row in rows:
-            if strange := row.keys() - set(header):
-                raise ValueError(f"{self.file} has no column {sorted(strange)}")
-            lines.append("\t".join([cell_text(row.get(name)) for name in header]))
-        write_text(path, "\n".join(lines) + "\n")
+        write_bytes(path, self._lines(header, rows))
         if facts is not None:
             write_json(path.with_suffix(".json"), {**self.sidecar(header), **facts})
+
+    def _lines(self, header: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
+        """Lines of the file, each made as it is written."""
+        yield ("\t".join(map(cell_text, header)) + "\n").encode()
+        known = set(header)
+        for row in rows:
+            if strange := row.keys() - known:
+                raise ValueError(f"{self.file} has no column {sorted(strange)}")
+            yield ("\t".join([cell_text(row.get(name)) for name in header]) + "\n").encode()
 
     def read(self, path: Path) -> list[Row]:
         """Read a table.

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -32,13 +32,17 @@ def create_folder(path: Path) -> None:
         ) from error
 
 
+Content = bytes | Iterable[bytes]
+"""Of a file; in pieces, so that a long one need not be in memory"""
+
+
 class Batch:
     """Files that stand under temporary names until `commit` renames them all."""
 
     def __init__(self) -> None:
         self._staged: dict[Path, Path] = {}
 
-    def add(self, path: Path, content: bytes) -> None:
+    def add(self, path: Path, content: Content) -> None:
         """Write a file's content under a temporary name.
 
         Raises
@@ -100,10 +104,11 @@ def together() -> Iterator[Batch]:
         _batch.reset(token)
 
 
-def _write_temporary(temporary: Path, path: Path, content: bytes) -> None:
+def _write_temporary(temporary: Path, path: Path, content: Content) -> None:
     create_folder(path.parent)
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            file.writelines([content] if isinstance(content, bytes) else content)
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -130,8 +135,8 @@ def _unwritable(path: Path, error: OSError) -> CannotCreateError | ReadWriteErro
     return ReadWriteError(f"{path}: cannot be written ({error.strerror}); free space or check permissions")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside its final one, then rename it.
+def write_bytes(path: Path, content: Content) -> None:
+    """Write a file, at once or piece by piece, under a temporary name beside its final one, then rename it.
 
     Inside `together` the renaming waits for the other files.
 

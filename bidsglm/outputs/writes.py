@@ -107,8 +107,11 @@ def together() -> Iterator[Batch]:
 def _write_temporary(temporary: Path, path: Path, content: Content) -> None:
     create_folder(path.parent)
     try:
-        with temporary.open("wb") as file:
-            file.writelines([content] if isinstance(content, bytes) else content)
+        if isinstance(content, bytes):
+            temporary.write_bytes(content)
+        else:
+            with temporary.open("wb") as file:
+                file.writelines(content)
     except OSError as error:
         raise _unwritable(path, error) from error
 

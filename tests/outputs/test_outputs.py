@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,21 @@ def test_failed_write_leaves_the_earlier_file_and_nothing_else(
         outputs.write_bytes(path, b"later")
     assert path.read_bytes() == b"earlier"
     assert [p.name for p in tmp_path.iterdir()] == ["map.nii.gz"]
+
+
+def test_a_file_in_pieces_that_fails_in_between_leaves_the_earlier_one(tmp_path: Path) -> None:
+    path = tmp_path / "table.tsv"
+    outputs.write_bytes(path, iter([b"a\n", b"b\n"]))
+    assert path.read_bytes() == b"a\nb\n"
+
+    def pieces() -> Iterator[bytes]:
+        yield b"later"
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        outputs.write_bytes(path, pieces())
+    assert path.read_bytes() == b"a\nb\n"
+    assert [p.name for p in tmp_path.iterdir()] == ["table.tsv"]
 
 
 def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

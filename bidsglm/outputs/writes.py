@@ -33,7 +33,7 @@ def create_folder(path: Path) -> None:
 
 
 Content = bytes | Iterable[bytes]
-"""Of a file; in pieces, so that a long one need not be in memory"""
+"""What a file holds; in pieces, so that a long one need not be in memory"""
 
 
 class Batch:

@@ -151,7 +151,7 @@ def findings(simulated: Cells, real: Cells) -> Iterator[str]:
     listed = "; ".join(by_tr(name) for name in names)
     yield (
         f"Under 1/f noise with heart beat and breathing, false positives at p < {STRICT:g} are this many "
-        f"times what the threshold promises: {listed}."
+        f"times what the threshold allows: {listed}."
     )
     yield _order(simulated, trs)
     ar1 = {name: fmean(_inflation(simulated, name, "ar1", tr, LOOSE) for tr in trs) * LOOSE for name in names}
@@ -163,7 +163,7 @@ def findings(simulated: Cells, real: Cells) -> Iterator[str]:
     shortest = _inflation(simulated, "spm-ar1", "ar1", trs[0])
     if shortest > TOLERANCE:
         yield (
-            f"Even so SPM's AR(1) finds {times(shortest)} times what p < {STRICT:g} promises under AR(1) "
+            f"Even so SPM's AR(1) finds {times(shortest)} times what p < {STRICT:g} allows under AR(1) "
             f"noise at TR {trs[0]:g} s: its two components are linear about a coefficient of 0.2 and the "
             "same for all voxels, and at such a TR coefficients are larger and vary."
         )
@@ -192,7 +192,7 @@ def short(cells: Cells, real: Cells) -> str:
     best, others = ranked[0], ranked[1:]
     advice = (
         f"where single participants are thresholded, prefer {TITLES[best]}: at its worst TR it finds "
-        f"{times(worst[best])} times what p < {STRICT:g} promises, the others "
+        f"{times(worst[best])} times what p < {STRICT:g} allows, the others "
         f"{' to '.join(sorted({times(worst[n]) for n in (others[0], others[-1])}, key=float))} times. Read "
         "their maps as more significant than they are, the more so the shorter the TR and the longer the "
         "blocks."
@@ -214,7 +214,7 @@ def _doubt(real: Cells, best: str, second: str) -> str:
         return ""
     return (
         f" The real run (TR 2 s) does not bear this out: there {TITLES[best]} finds {times(found[best])} "
-        f"times what is promised, {TITLES[second]} {times(found[second])} times. Calibrate your own design."
+        f"times what is allowed, {TITLES[second]} {times(found[second])} times. Calibrate your own design."
     )
 
 
@@ -244,7 +244,7 @@ def _lengths(cells: Cells, tr: float) -> str:
     text = ", ".join(f"{design} {times(value)}" for design, value in found.items())
     return (
         f"The design matters as much as the package. SPM's AR(1) at TR {tr:g} s under the same noise, times "
-        f"the promised rate: {text}."
+        f"the allowed rate: {text}."
     )
 
 

@@ -128,6 +128,25 @@ def share(out: Path, kind: str, step: str) -> Numbers:
     return spread(rows["shapley"] / rows["total"])
 
 
+def sizes(out: Path) -> Numbers:
+    """Why SPM's effects vary more, over participants and t contrasts: the ratio of the SDs and its parts."""
+    tables = [pd.read_csv(path, sep="\t") for path in sorted(out.glob("sub-*/func/*desc-scale_metrics.tsv"))]
+    rows = pd.concat(tables)
+    rows = rows[rows["map"] == "effect"]
+    levels = [pd.read_csv(p, sep="\t") for p in sorted(out.glob("sub-*/func/*desc-intensity_metrics.tsv"))]
+    names = ("sd_ratio", "by_level", "by_brightness", "by_rest", "slope_converted", "pearson_r_converted")
+    found = {name: spread(rows[name]) for name in (*names, "mean_spm", "mean_nilearn")}
+    return found | {"inside": spread(pd.concat(levels)["scaled_mask_mean"])}
+
+
+def assumed_noise(out: Path) -> Numbers:
+    """Autocorrelation from one scan to the next that each package assumes, over participants and runs."""
+    paths = sorted(out.glob("sub-*/func/*desc-autocorrelation_metrics.tsv"))
+    rows = pd.concat([pd.read_csv(path, sep="\t") for path in paths])
+    rows = rows[rows["lag"] == 1]
+    return {name: spread(rows[name]) for name in ("spm", "nilearn_median", "share_below_spm")}
+
+
 def responses() -> Numbers:
     """Peak, undershoot and size of the canonical responses, and their correlation with SPM's."""
     from nilearn.glm.first_level import glover_hrf, spm_hrf
@@ -255,6 +274,8 @@ def variants(real: Path, work: Path) -> Iterator[tuple[str, Numbers]]:
         | {
             "scaling": share(base, "effect", "scaling"),
             "noise": share(base, "t", "noise"),
+            "sizes": sizes(base),
+            "assumed": assumed_noise(base),
             "cosines": len(next(base.rglob("*nilearn_design.tsv")).read_text().split("\n")[0].split("drift_"))
             - 1,
         },
@@ -311,6 +332,8 @@ def demo_numbers(demo: Path, work: Path) -> Numbers:
         "good": overall(good, "movement"),
         "scaling": share(good, "effect", "scaling"),
         "noise": share(good, "t", "noise"),
+        "sizes": sizes(good),
+        "assumed": assumed_noise(good),
         "both": int(row["n_both"]),
         "nilearn_only": int(row["n_nilearn_only"]),
         "filled_ratio": next(f["size"] for f in summary(over)["findings"] if f["code"] == "filled-run"),

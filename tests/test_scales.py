@@ -94,3 +94,10 @@ def test_noise_is_that_of_both_packages_fits(fitted: Path) -> None:
         at_one = lags[lags["lag"] == 1].iloc[0]
         assert at_one["nilearn_median"] == pytest.approx(np.median(each), abs=0.011)
         assert at_one["share_below_spm"] == pytest.approx(np.mean(each < at_one["spm"]))
+
+
+def test_page_is_written_without_a_high_pass_filter(tmp_path: Path) -> None:
+    study, out = tiny.write_study(tmp_path, ("01",)), tmp_path / "out"
+    words = ["--high-pass", "0", "--no-attribution", "-qq"]
+    assert main([str(study), str(out), "participant", *words]) == 0
+    assert "filter" in (out / "sub-01.html").read_text()

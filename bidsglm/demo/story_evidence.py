@@ -14,12 +14,12 @@ from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import unit_summaries
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.participant import about
-from bidsglm.pages.reasons import findings, read_breakdowns
+from bidsglm.pages.reasons import findings, reach, read_breakdowns
 from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.pages.unit import UnitFiles
 from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.drawing import Figure
-from bidsglm.report.ladders import attribution_figures
+from bidsglm.report.ladders import attribution_figures, on_sample
 from bidsglm.report.maps import ContrastImages, maps_figure
 from bidsglm.report.story import StoryContrast, StoryModel, StoryReport
 from bidsglm.report.story_figures import story_figure
@@ -101,7 +101,7 @@ def _answers(fit: FittedStory) -> tuple[Answer, ...]:
     noise, picture = read_noise(files.folder, summary)
     calibration = read_calibration(files.output_dir, summary)
     labels = {contrast["name"]: contrast["label"] for contrast in summary["contrasts"]}
-    asked = [Asked(name, labels[name], "t", (), c.breakdowns) for name, c in fit.model.contrasts.items()]
+    asked = [Asked(name, labels[name], "t", c.breakdowns) for name, c in fit.model.contrasts.items()]
     trust = calibration.contrasts[0].headline if calibration else ()
     facts = Facts(asked, read_units(files.folder, summary), noise, picture, fit.model.findings, (), trust)
     return answers(replace(facts, head=f"{fit.model.page}#summary"))
@@ -115,9 +115,13 @@ def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedSto
     images = {c["name"]: files.contrast_images(c, masks) for c in summary["contrasts"]}
     contrasts = _contrasts(files, images, truth)
     movement = next(c for c in summary["contrasts"] if c["name"] == MOVEMENT)
+    known = reach(summary)
+    sample = known.sample if known else ""
     drawn = {
         figure.name.rsplit("-", 1)[1].split(".")[0]: figure
-        for figure in attribution_figures(movement["label"], MOVEMENT, contrasts[MOVEMENT].breakdowns)
+        for figure in on_sample(
+            attribution_figures(movement["label"], MOVEMENT, contrasts[MOVEMENT].breakdowns), sample
+        )
     }
     columns = read_json(root / model_file(name))["Nodes"][0]["Model"]["X"]
     model = StoryModel(

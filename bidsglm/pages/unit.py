@@ -30,7 +30,7 @@ from bidsglm.report.figures import (
     masks_figure,
 )
 from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, UnitReport
-from bidsglm.report.ladders import attribution_figures
+from bidsglm.report.ladders import attribution_figures, on_sample
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import ESTIMATES, RunInput, SettingRow
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
@@ -51,7 +51,7 @@ class UnitFiles(UnitMaps):
         rows = DESIGN.read(self.folder / f"{run['prefix']}_desc-{backend}_design.tsv")
         names = tuple(rows[0])
         matrix = np.array([list(row.values()) for row in rows])
-        time, cutoff = run["repetition_time"], run["high_pass"] or np.inf
+        time, cutoff = run["repetition_time"], float(run["high_pass"] or np.inf)
         basis = dct_basis(len(rows), time, cutoff if PACKAGES[backend].projects_filter else np.inf)
         return DesignMatrix(names, matrix, basis, time)
 
@@ -277,7 +277,11 @@ def _contrast_report(
     drawn = (glass_figure(images, contrast["thresholds"]), *contrast_figures(images))
     parts = shared.breakdowns.get(label, ())
     dominant = read_dominant(files.folder, files.prefix, images)
-    reasons = (*attribution_figures(label, contrast["name"], parts), *((dominant,) if dominant else ()))
+    known = reach(files.summary)
+    drawn_reasons = on_sample(
+        attribution_figures(label, contrast["name"], parts), known.sample if known else ""
+    )
+    reasons = (*drawn_reasons, *((dominant,) if dominant else ()))
     return ContrastReport(
         contrast["name"],
         label,

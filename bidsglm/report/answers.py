@@ -11,7 +11,7 @@ from bidsglm.report.drawing import Figure
 from bidsglm.report.noise import NoiseReport, effect_on_t, noise_sentences
 from bidsglm.report.steps import title
 from bidsglm.report.units import Units, mean_sentence, scale_factor, spread_sentences
-from bidsglm.report.wording import Row, digits
+from bidsglm.report.wording import digits
 
 GLOBAL_SIGNAL = "global_signal"
 """fMRIPrep's name of it; its powers and derivatives begin alike."""
@@ -41,7 +41,6 @@ class Asked(NamedTuple):
     name: str
     label: str
     test: str
-    agreement: Sequence[Row] = ()
     breakdowns: Sequence[Breakdown] = ()
 
 

@@ -187,11 +187,7 @@ class UnitReport:
         told = {each.name for each in self.evidence.told}
         return answers(
             Facts(
-                [
-                    Asked(c.name, c.label, c.test, c.agreement, c.breakdowns)
-                    for c in self.contrasts
-                    if c.name in told
-                ],
+                [Asked(c.name, c.label, c.test, c.breakdowns) for c in self.contrasts if c.name in told],
                 self.units,
                 self.noise,
                 self.noise_figure,

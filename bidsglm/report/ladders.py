@@ -65,6 +65,16 @@ def attribution_figures(label: str, name: str, breakdown: Sequence[Breakdown]) -
     return _shapley(label, name, shown), _ladder(label, name, shown)
 
 
+def on_sample(figures: Sequence[Figure], sample: str) -> tuple[Figure, ...]:
+    """The same figures, whose captions say which voxels they are of where these are not all.
+
+    >>> on_sample([Figure("a.svg", b"", "", "A ladder.")], "on a random sample of 2 of 3 voxels")[0].caption
+    'A ladder. Its numbers are on a random sample of 2 of 3 voxels.'
+    """
+    note = f" Its numbers are {sample}." if sample else ""
+    return tuple(figure._replace(caption=figure.caption + note) for figure in figures)
+
+
 def _rows(shown: Sequence[Breakdown]) -> list[str]:
     return [step.step for step in shown[0].fine]
 

@@ -72,7 +72,7 @@ def parts(noise: float) -> tuple[Breakdown, ...]:
     return Breakdown("t", "slope-1", noise, steps), Breakdown("t", "rmsd", 0.4, size)
 
 
-FACTS = Facts([Asked("go", "go", "t", (), parts(-0.2))], UNITS, NOISE)
+FACTS = Facts([Asked("go", "go", "t", parts(-0.2))], UNITS, NOISE)
 
 
 def text(facts: Facts, key: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from bidsglm.outputs.group_tables import of_participants
 from bidsglm.outputs.schema import Column, Schema
 from bidsglm.outputs.unit_tables import CONTRAST_NAME
-from bidsglm.packages import DEFAULT_PAIR, REFERENCE, title
+from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, REFERENCE, title
 
 REMEDY = "make it again with --atlas"
 _EMPTY = "in a region without such voxels"
@@ -18,7 +18,7 @@ REGIONS = Schema(
         _CONTRAST,
         _REGION,
         Column("label", "text", "Name of the region in the labels file; its number where it has none"),
-        Column("backend", "label", "spm or nilearn"),
+        Column("backend", "label", " or ".join(DEFAULT_PACKAGES)),
         Column(
             "n_voxels",
             "integer",

@@ -196,7 +196,6 @@ MAY = {
     "outputs/calibration_tables": "describes the names of the analyses",
     "outputs/group_tables": VARIANCES,
     "outputs/names": "README and name of the data set that is written",
-    "outputs/region_tables": RULES,
     "outputs/scale_tables": ACCOUNT,
     "pages/group_maps": PERMUTED,
     "pages/group_words": VARIANCES,

@@ -9,6 +9,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ from PIL import Image
 
 import bidsglm
 from bidsglm.errors import BidsglmError
-from bidsglm.outputs.names import read_json
 from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.summaries import failure_path, summary_paths
-from bidsglm.outputs.summary_form import summary_fault
+from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
 
 Item = dict[str, Any]
@@ -90,12 +90,8 @@ def _read(paths: Iterable[Path]) -> list[Item]:
     """Those summaries that can be read and are in form."""
     found = []
     for path in paths:
-        try:
-            summary = read_json(path)
-        except BidsglmError:
-            continue
-        if summary.get("status") != "finished" or not summary_fault(summary):
-            found.append(summary)
+        with suppress(BidsglmError):
+            found.append(read_summary(path))
     return found
 
 

@@ -5,23 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import bidsglm
 from bidsglm.dataset.instead import participant_folders
 from bidsglm.dataset.roots import find_participants
 from bidsglm.errors import (
     BidsglmError,
     NoInputError,
     NothingMatchedError,
-    ReadWriteError,
     UsageError,
     one_line,
 )
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
-from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import failure_path
-from bidsglm.outputs.summary_form import summary_fault
-from bidsglm.outputs.summary_reading import misplaced
+from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.statsmodel.nearest import listing
 
 Summary = Mapping[str, Any]
@@ -156,28 +152,19 @@ def _found(output_dir: Path, participant: str) -> Found:
     failures: list[BidsglmError] = []
     for path in [*([marker] if marker.exists() else []), *sorted(paths)]:
         try:
-            unit = read_json(path)
+            unit = read_summary(path)
             if unit.get("status") == "finished":
-                finished.append(_whole(unit, path))
+                finished.append(_kept(unit))
             elif str(unit.get("exit_code")) not in map(str, OF_THE_COMMAND):
-                said = unit.get("errors")
-                errors += map(one_line, map(str, said if isinstance(said, list) else ()))
-                errors += [] if said else [f"{path}: is not finished"]
+                errors += map(one_line, unit.get("errors", []))
+                errors += [] if unit.get("errors") else [f"{path}: is not finished"]
         except BidsglmError as error:
             failures.append(error)
     return Found(tuple(finished), tuple(errors), tuple(failures))
 
 
-def _whole(unit: Summary, path: Path) -> Summary:
-    missing = [key for key in NEEDED if key not in unit]
-    if missing:
-        raise ReadWriteError(f"{path}: has no {missing[0]!r}; run the participant again (--overwrite)")
-    fault = summary_fault(unit) or misplaced(unit, path)
-    if fault:
-        raise ReadWriteError(
-            f"{path}: is not as bidsglm {bidsglm.__version__} writes it ({fault}); run the participant again "
-            "(--overwrite)"
-        )
+def _kept(unit: Summary) -> Summary:
+    """What stays in memory of a summary."""
     kept = {key: unit[key] for key in (*NEEDED, *KEPT) if key in unit}
     return {**kept, "runs": len(unit.get("runs", ()))}
 

@@ -189,17 +189,3 @@ def typed(content: Mapping[str, Any], form: type[BaseModel]) -> dict[str, Any]:
         if first["type"] == "missing":
             raise ValueError(f"has no {place!r}") from error
         raise ValueError(f"{place} is {str(first['input'])[:40]!r}") from error
-
-
-def summary_fault(summary: Mapping[str, Any]) -> str:
-    """What is not as it should be in the summary of a finished unit; empty where all is well.
-
-    >>> summary_fault({"participant": "01", "entities": {}, "prefix": "sub-01", "folder": "sub-01/func",
-    ...                "backends": ["spm"], "contrasts": 5})
-    "contrasts is '5'"
-    """
-    try:
-        typed(summary, SummaryForm)
-    except ValueError as error:
-        return str(error)
-    return ""

@@ -182,6 +182,7 @@ ACCOUNT = "accounts for SPM's units and noise against nilearn's: numbers that no
 VARIANCES = "SPM alone has a variance for each group of participants"
 PERMUTED = "permutations are nilearn's, whosever maps they permute"
 MAY = {
+    "authoring/words": VARIANCES,
     "dataset/group_variances": VARIANCES,
     "diagnosis/data_checks": RULES,
     "diagnosis/event_checks": RULES,

@@ -142,4 +142,7 @@ def _upper_lines(node: NodePart, document: Document) -> Iterator[str]:
         yield "  transformations: " + "; ".join(map(_instruction, node.Transformations.Instructions))
     means = "the mean" if node.Model.X == [CONSTANT] else ", ".join(node.Model.X)
     yield f"  X: {means}"
+    variance = node.Model.Software.SPM.Variance if node.Model.Software is not None else None
+    if variance is not None and node.Level == "Dataset":
+        yield f"  errors of the SPM backend: {variance} variances of groups"
     yield from _contrast_lines(node, ["the mean" if name == CONSTANT else name for name in node.Model.X])

@@ -68,7 +68,7 @@ def reasons(fitted: FittedGroup, stacks: Mapping[str, MapStack]) -> Reasons:
     try:
         found = corners(steps, ends, refit)
         own = [end.nilearn for end in ends]
-        one_variance = refit(True, False, True) if unequal else []
+        one_variance = found.get((1, 0, *(0,) * (len(steps) - 2)), [])
         closures = float("nan"), float("nan")
         if unequal:
             theirs = [end.spm for end in ends]

@@ -126,6 +126,13 @@ def test_check_says_every_level_in_words(tmp_path: Path, capsys: Said) -> None:
         assert words in said, words
 
 
+def test_check_says_which_variances_groups_have(tmp_path: Path, capsys: Said) -> None:
+    document = json.loads(json.dumps(whole_model()))
+    document["Nodes"][-1]["Model"]["Software"] = {"SPM": {"Variance": "equal"}}
+    assert main(["model", "--check", str(write(tmp_path, document))]) == 0
+    assert "errors of the SPM backend: equal variances of groups" in capsys.readouterr().out
+
+
 def test_check_passes_over_keys_of_other_programs(tmp_path: Path, capsys: Said) -> None:
     document = json.loads(json.dumps(whole_model()))
     document["Nodes"][-1]["Model"]["Software"] = {"bidspm": {"Results": []}}

@@ -206,15 +206,6 @@ def missing_confounds(real: Path) -> Numbers:
     return {"tables": len(paths), "first_low": min(first), "first_high": max(first), "later": sum(later)}
 
 
-def brightness(real: Path) -> float:
-    """Mean within the brain mask over SPM's global: of the voxels above an eighth of the image's mean."""
-    folder = next(real.glob("derivatives/fmriprep/sub-*/func"))
-    series = nib.load(next(folder.glob("*_desc-preproc_bold.nii.gz"))).get_fdata()
-    brain = nib.load(next(folder.glob("*_desc-brain_mask.nii.gz"))).get_fdata() > 0
-    spm_global = np.mean([scan[scan > scan.mean() / 8].mean() for scan in np.moveaxis(series, -1, 0)])
-    return float(series[brain].mean() / spm_global)
-
-
 def masks(real: Path, work: Path) -> Numbers:
     """Voxels that SPM's threshold takes away from nilearn's mask."""
     result: Numbers = {}

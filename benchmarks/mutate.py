@@ -13,8 +13,8 @@ tests that everybody has. The test that notices a mistake is run once without an
 mistake is not counted. Tests of one mistake that take longer than ``--timeout`` seconds count as noticed,
 since an endless loop is.
 
-Mistakes that change nothing anybody could see are listed in ``benchmarks/equivalent_mistakes.txt``, a line
-each as it is printed, with the reason behind a ``#``: they are not made again, and not counted.
+Mistakes that change nothing anybody could see are listed in ``benchmarks/equivalent_mistakes.txt``: file,
+line and change, with the reason behind a ``#``. They are not made again, and not counted.
 
 Exit code: 0, or 1 if a test fails without any mistake. The last lines are the shares noticed of each
 room.
@@ -79,6 +79,8 @@ class Mistake(NamedTuple):
     stop: int
     before: str
     after: str
+    text: str
+    """The line that it begins in"""
 
     def __str__(self) -> str:
         """Return place and change in one line."""
@@ -86,8 +88,8 @@ class Mistake(NamedTuple):
 
     @property
     def change(self) -> str:
-        """The same without the line, which moves."""
-        return f"{self.path} {' '.join(self.before.split())} -> {self.after}"
+        """Its line in words, since numbers of lines move."""
+        return f"{self.path} | {self.text} | {' '.join(self.before.split())} -> {self.after}"
 
 
 def rewritten(node: ast.expr) -> Iterator[ast.expr]:
@@ -145,8 +147,8 @@ def expressions(node: ast.AST) -> Iterator[ast.expr]:
 def mistakes(path: Path) -> Iterator[Mistake]:
     """Yield every mistake that can be made in a file, given from the project's folder."""
     source = (PROJECT / path).read_bytes()
-    starts = [0]
-    for line in source.splitlines(keepends=True):
+    starts, lines = [0], source.splitlines(keepends=True)
+    for line in lines:
         starts.append(starts[-1] + len(line))
     for node in expressions(ast.parse(source)):
         start = starts[node.lineno - 1] + node.col_offset
@@ -154,7 +156,9 @@ def mistakes(path: Path) -> Iterator[Mistake]:
         before = source[start:stop].decode()
         for other in rewritten(node):
             after = ast.unparse(other)
-            yield Mistake(path, node.lineno, start, stop, before, after if after.isalnum() else f"({after})")
+            text = lines[node.lineno - 1].decode().strip()
+            instead = after if after.isalnum() else f"({after})"
+            yield Mistake(path, node.lineno, start, stop, before, instead, text)
 
 
 def room_of(path: Path) -> str:
@@ -178,10 +182,9 @@ def tests_of(tree: Path, path: Path) -> list[str]:
 
 
 def equivalent() -> frozenset[str]:
-    """Mistakes that change nothing, without their reasons and lines, which move."""
+    """Mistakes that change nothing, without their reasons."""
     lines = EQUIVALENT.read_text(encoding="utf-8").splitlines() if EQUIVALENT.exists() else []
-    texts = (line.partition("#")[0].strip() for line in lines)
-    return frozenset(" ".join(text.split()) for text in texts if text)
+    return frozenset(line.rpartition("  # ")[0].strip() for line in lines if not line.startswith("#"))
 
 
 def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:

@@ -67,3 +67,12 @@ def test_mistakes_that_change_nothing_are_not_made(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(mutate, "EQUIVALENT", tmp_path / "equivalent.txt")
     assert mutate.equivalent() == {known.change}
     assert known.change not in {found.change for found in mutate.drawn(path, 10_000, 5)}
+
+
+def test_each_mistake_that_changes_nothing_can_still_be_made_and_has_its_reason() -> None:
+    lines = mutate.EQUIVALENT.read_text(encoding="utf-8").splitlines()
+    listed = [line.rpartition("  # ") for line in lines if not line.startswith("#")]
+    assert all(change and reason for change, _, reason in listed)
+    files = {Path(change.partition(" | ")[0]) for change, _, _ in listed}
+    possible = {mistake.change for path in files for mistake in mutate.mistakes(path)}
+    assert [change for change, _, _ in listed if change not in possible] == []

@@ -23,7 +23,6 @@ from bidsglm.attribution.steps import Step
 from bidsglm.model import Floats, Images, Mask
 from bidsglm.spm.second_level import group_contrast, group_estimate
 
-GROUP_STEPS = ("effects", "design", "variance", "mask")
 Row = dict[str, str | float]
 
 

@@ -18,7 +18,6 @@ BRAIN = 165.0
 """Height of a glass brain"""
 SPACE = 16.0
 HEAD = 22.0
-PLANES = ("axial", "coronal", "sagittal")
 OUTLINE = "#8d99a6"
 """Told apart from white and from black"""
 GLASS_SHADE = 0.10

@@ -63,14 +63,8 @@ def paragraphs(
 
     Parameters
     ----------
-    model
-        The model that was fitted.
-    paradigms
-        One for each run.
-    backends
-        Those that fitted it.
-    voxel_sizes
-        (3,) mm; empty where no image has been looked at.
+    model, paradigms, backends, voxel_sizes
+        As of `setting_rows`.
 
     Examples
     --------

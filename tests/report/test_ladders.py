@@ -21,7 +21,7 @@ PIXEL = 0.11
 def test_figures_are_drawn_with_words(test):
     for figure in attribution_figures("go", NAME, broken_down(test)):
         root = ET.fromstring(figure.content)
-        assert root.find("{*}title").text.endswith(NAME)
+        assert root.attrib["aria-label"].endswith(NAME)
         assert NAME in figure.alt
         assert figure.caption.endswith(".")
         texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}

@@ -87,6 +87,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         atlas=arguments.atlas,
         atlas_labels=arguments.atlas_labels,
         calibrate=arguments.calibrate,
+        underlay=arguments.underlay,
         skip_bids_validation=arguments.skip_bids_validation,
         reports_only=arguments.reports_only,
         boilerplate_only=arguments.boilerplate_only,

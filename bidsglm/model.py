@@ -78,6 +78,8 @@ class Settings:
     """Labelled image whose regions get values of their own."""
     atlas_labels: Path | None = None
     """Names of its regions; None: a file beside the atlas where there is one."""
+    underlay: Literal["bold", "t1w"] = "bold"
+    """What pages lay the maps on."""
     calibrate: int | None = None
     """Simulated data sets without and with signal, for each noise model; None for no calibration."""
     skip_bids_validation: bool = False

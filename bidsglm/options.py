@@ -90,6 +90,7 @@ ONLY_AT = {
     "scheduler": "participant",
     "calibrate": "participant",
     "export_code": "participant",
+    "underlay": "participant",
 }
 """Options that do nothing at the other level."""
 
@@ -381,6 +382,12 @@ def _add_add_on_options(parser: argparse.ArgumentParser) -> None:
         "--export-code",
         action="store_true",
         help="write a runnable SPM batch and a runnable nilearn script that give each backend's maps",
+    )
+    group.add_argument(
+        "--underlay",
+        choices=("bold", "t1w"),
+        default="bold",
+        help="what pages lay the maps on: the mean bold image, or fMRIPrep's T1w in its space (bold)",
     )
     group.add_argument(
         "--calibrate",

@@ -6,12 +6,14 @@ from bidsglm.add_ons import AddOn
 from bidsglm.calibration.add_on import calibration_request
 from bidsglm.export.add_on import code_add_on
 from bidsglm.model import Settings
+from bidsglm.regions.anatomy import underlay_add_on
 from bidsglm.regions.values import region_add_on
 
 REQUESTS: tuple[Callable[[Settings], AddOn | None], ...] = (
     region_add_on,
     code_add_on,
     calibration_request,
+    underlay_add_on,
 )
 """Each makes its add-on from the command line, or None where its option is not given."""
 

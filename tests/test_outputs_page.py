@@ -106,10 +106,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model["Nodes"].append({**group, **over})  # type: ignore[attr-defined]
     tiny.write_json(root / "smdl.json", model)
     tiny.write_image(root / "atlas.nii.gz", tiny.brain())
+    for label in ("01", "02", "03"):
+        anat = study / "derivatives" / "fmriprep" / f"sub-{label}" / "anat"
+        tiny.write_image(anat / f"sub-{label}_space-{tiny.SPACE}_desc-preproc_T1w.nii.gz", tiny.brain())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
         options = ["participant", "-q", "--export-code", "--model", str(root / "smdl.json")]
-        options += ["--atlas", str(root / "atlas.nii.gz")]
+        options += ["--atlas", str(root / "atlas.nii.gz"), "--underlay", "t1w"]
         assert main([str(study), str(out), *options]) == 0
         assert main([str(study), str(out), *options, "--participant-label", "01", "--calibrate", "1"]) == 0
     assert main([str(study), str(out), "group", "-q", "--permutations", "8"]) == 0

@@ -54,6 +54,7 @@ code
 figures
 group
 *_boldref.*
+*_desc-underlay_T1w.*
 *_clusters.*
 *_statmap.*
 *_desc-dominantstep_dseg.*

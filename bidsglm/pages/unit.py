@@ -58,13 +58,17 @@ class UnitFiles(UnitMaps):
     def contrast_images(self, contrast: Summary, masks: Mapping[str, Mask]) -> ContrastImages:
         """The maps of a contrast with their background."""
         background, affine = self.map(f"{self.prefix}_desc-mean_boldref")
+        t1w = f"{self.prefix}_desc-underlay_T1w"
+        underlay = "mean bold image"
+        if (self.folder / f"{t1w}.nii.gz").exists():
+            background, underlay = self.map(t1w)[0], "T1w image"
         stats = ("effect", "t", "p") if contrast["test"] == "t" else ("F", "p")
         maps = {
             stat: {b: self.map(map_name(self.prefix, stat, b, contrast["label"]))[0] for b in masks}
             for stat in stats
         }
         name, units = contrast["name"], self.summary.get("effect_units", EFFECT_UNITS)
-        return ContrastImages(name, contrast["label"], maps, masks, background, affine, units)
+        return ContrastImages(name, contrast["label"], maps, masks, background, affine, units, underlay)
 
     def clusters(self, contrast: Summary) -> tuple[ClusterReport, ...]:
         """Clusters of a contrast, of each backend."""

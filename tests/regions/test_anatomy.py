@@ -1,0 +1,55 @@
+"""fMRIPrep's T1w image behind the maps: in the same space, on their grid, and only where it is asked for."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from bidsglm.cli import main
+from bidsglm.dataset.masks import Grid
+from bidsglm.regions.anatomy import resampled
+from tests import tiny
+
+PREFIX = f"sub-01_task-{tiny.TASK}_space-{tiny.SPACE}"
+UNDERLAY = f"sub-01/func/{PREFIX}_desc-underlay_T1w.nii.gz"
+
+
+def test_a_resampled_image_has_the_values_of_its_places():
+    values = np.indices((30, 30, 30))[0].astype(float)
+    coarse = np.diag([3.0, 3, 3, 1])
+    coarse[:3, 3] = [1, 4, 4]
+    found = resampled(values, np.eye(4), Grid((5, 4, 4), coarse))
+    np.testing.assert_allclose(found[1:, 1, 1], 1 + 3 * np.arange(1, 5), atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.write_study(tmp_path_factory.mktemp("anatomy"), ("01",))
+
+
+def run(study: Path, *options: str) -> Path:
+    out = study.parent / "out"
+    assert main([str(study), str(out), "participant", "-q", "--no-attribution", *options]) == 0
+    return out
+
+
+def test_without_an_image_in_the_space_of_the_maps_pages_show_the_mean_bold(study: Path) -> None:
+    anat = study / "derivatives" / "fmriprep" / "sub-01" / "anat"
+    tiny.write_image(anat / "sub-01_space-MNI152NLin6Asym_desc-preproc_T1w.nii.gz", tiny.brain())
+    out = run(study, "--underlay", "t1w")
+    assert not (out / UNDERLAY).exists()
+    assert "over the mean bold image" in (out / "sub-01.html").read_text()
+
+
+def test_the_image_is_put_on_the_grid_of_the_maps_and_pages_lay_them_on_it(study: Path) -> None:
+    anat = study / "derivatives" / "fmriprep" / "sub-01" / "anat"
+    fine = tiny.AFFINE @ np.diag([1 / 3, 1 / 3, 1 / 3, 1])
+    values = np.kron(tiny.brain(), np.ones((3, 3, 3))) * 500
+    tiny.write_image(anat / f"sub-01_space-{tiny.SPACE}_desc-preproc_T1w.nii.gz", values, fine)
+    out = run(study, "--underlay", "t1w", "--overwrite")
+    image = nib.load(out / UNDERLAY)
+    assert image.shape == tiny.SHAPE
+    np.testing.assert_allclose(image.affine, tiny.AFFINE, atol=1e-6)
+    assert image.get_fdata()[4, 5, 4] == pytest.approx(500)
+    assert "over the T1w image" in (out / "sub-01.html").read_text()

@@ -46,6 +46,7 @@ def distances(reference: Floats, maps: Floats) -> dict[str, Floats]:
     x = reference - reference.mean()
     y = maps - maps.mean(axis=1, keepdims=True)
     sxx, sxy, syy = x @ x, y @ x, np.einsum("mv,mv->m", y, y)
+    # first principal axis: tan 2θ = 2 s_xy / (s_xx - s_yy)
     excess, twice = sxx - syy, 2 * sxy
     length = np.hypot(excess, twice)
     with np.errstate(divide="ignore", invalid="ignore"):

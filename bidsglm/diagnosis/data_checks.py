@@ -118,6 +118,7 @@ def explained_voxels(data: DataReview, model: ModelSpecification) -> Iterator[Fi
     found = {name: n for name, n in data.n_explained.items() if n}
     if not found and not data.n_not_pooled:
         return
+    # packages count in their own masks; the largest count is what the user looks for
     n = max((*found.values(), data.n_not_pooled))
     pooled = (
         f" {data.n_not_pooled:,} of them would enter the pooled covariance: they were left out, since SPM's"
@@ -231,6 +232,7 @@ def low_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
 
 def bright_volumes(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     """Find volumes that take the scaling of a whole run."""
+    # SPM scales a run by the mean of its globals, so one volume can carry it
     worst = max(data.runs, key=lambda run: run.bright, default=None)
     if "spm" not in data.backends or worst is None or not worst.bright > BRIGHT_VOLUME:
         return
@@ -299,6 +301,7 @@ def without_unit(runs: Sequence[RunData], model: ModelSpecification) -> dict[str
     if any(not run.has_mean for run in runs):
         why = "arbitrary units (the images have no mean)"
         found = {"spm": why, **({"nilearn": why} if scaled else {})}
+    # nilearn divides by no less than 1: there its effects are in the images' unit times 100
     elif scaled and any(run.n_low >= SOME * run.n_voxels and run.n_low for run in runs):
         found = {"nilearn": "arbitrary units (means below 1)"}
     return found

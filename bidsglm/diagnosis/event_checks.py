@@ -30,6 +30,7 @@ class Heights(NamedTuple):
 def present(condition: Condition, paradigm: Paradigm) -> Condition:
     """A condition's events that lie at least in part within the run."""
     end = paradigm.n_scans * paradigm.repetition_time
+    # an event that began before the run and lasts into it has a response in it
     inside = (condition.onsets < end) & (condition.onsets + condition.durations >= 0)
     return Condition(condition.name, condition.onsets[inside], condition.durations[inside])
 
@@ -74,6 +75,7 @@ def zero_lengths(runs: Sequence[RunReview], model: ModelSpecification) -> Iterat
             name = condition.prefix + condition.name
             kinds.setdefault(name, set()).add(kind)
             labels.setdefault(name, []).extend([run.label] * (kind != "none"))
+    # SPM takes durations of a condition as impulses only where all in the run are zero
     impulses = tuple(name for name, kind in kinds.items() if kind == {"all"})
     mixed = tuple(name for name, kind in kinds.items() if "some" in kind)
     unequal = tuple(name for name, kind in kinds.items() if "all" in kind and len(kind) > 1)
@@ -164,6 +166,7 @@ def heights(runs: Sequence[RunReview]) -> list[Heights]:
         for condition in run.paradigm.of_events:
             name = condition.prefix + condition.name
             sizes = [
+                # length of the column: its height, whatever its sign
                 float(np.linalg.norm(columns.matrix[:, function_columns(columns.names, name)]))
                 for columns in (spm, nilearn)
             ]
@@ -175,6 +178,7 @@ def heights(runs: Sequence[RunReview]) -> list[Heights]:
 
 def longer_events(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:
     """Find events so short that SPM's one microtime bin more is visible in the effects."""
+    # with other response functions the heights differ for other reasons too
     if not _same_response(model):
         return
     conditions = [(run.label, c) for run in runs for c in run.paradigm.of_events]

@@ -28,6 +28,7 @@ def events_outside(runs: Sequence[RunReview], model: ModelSpecification) -> Iter
     pad = 0.0
     for run in runs:
         time = run.paradigm.repetition_time
+        # SPM pads its microtime grid before the run; what is earlier falls into its first bin
         pad = PAD_BINS * time / model.spm.microtime_resolution
         for condition in run.paradigm.of_events:
             name = condition.prefix + condition.name
@@ -56,6 +57,7 @@ def unit_hint(last: float, runs: Sequence[RunReview]) -> str:
     """
     paradigm = max((run.paradigm for run in runs), key=lambda p: p.n_scans * p.repetition_time)
     length, tr = paradigm.n_scans * paradigm.repetition_time, paradigm.repetition_time
+    # only a unit in which the times would fill the run is worth naming
     if FILLS * length < last / 1000 <= length:
         return f" Divided by 1000 they would end at {last / 1000:.4g} s: they look like milliseconds."
     if FILLS * length < last * tr <= length * (1 + END_SLACK) and abs(tr - 1) > END_SLACK:
@@ -76,6 +78,7 @@ def early_end(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[
     for run in runs:
         length = run.paradigm.n_scans * run.paradigm.repetition_time
         last = _last(run.paradigm)
+        # both a share and a time: short runs end with a fixation, long ones with a break
         if 0 < last < (1 - EMPTY_END) * length and length - last > EMPTY_SECONDS:
             found.append((last / length, last, length, run))
     if not found:
@@ -103,6 +106,7 @@ def implausible_durations(runs: Sequence[RunReview], model: ModelSpecification) 
         whole = run.paradigm.n_scans * run.paradigm.repetition_time
         for condition in run.paradigm.of_events:
             n = int((condition.durations > whole).sum())
+            # events of one condition that do not overlap fill the run at most once
             filled = float(condition.durations.sum()) / whole
             if not n and not filled > OVERFULL:
                 continue

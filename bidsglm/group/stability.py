@@ -77,6 +77,13 @@ def write_stability(
             record.note(f"{name}: too few participants to leave one out, so nothing is said of stability.")
             continue
         resamples = _resamples(fitted, model, settings.random_seed)
+        if not resamples.names:
+            name = fitted.name or maps.specification.name
+            record.note(
+                f"{name}: the design has columns that single participants make, so that nobody can be left "
+                "out, and nothing is said of stability."
+            )
+            continue
         found = {b: _package(fitted, index, stacks[b], b, resamples, settings) for b in fitted.levels}
         front = {
             "contrast": fitted.first_level or None,

@@ -126,6 +126,11 @@ def test_page_says_that_each_participant_has_an_effect(visits: Path) -> None:
     assert "18 maps, taken as independent" in page
 
 
+def test_nobody_can_be_left_out_of_a_paired_test_and_that_is_said(visits: Path) -> None:
+    notes = " ".join(summary(visits)["notes"])
+    assert "go: the design has columns that single participants make" in notes
+
+
 def test_variances_are_equal_for_maps_that_depend_on_each_other(visits: Path) -> None:
     found = {e["node"]: e["variance"]["spm"] for e in summary(visits)["contrasts"]}
     assert {kind["VarianceModel"] for kind in found.values()} == {"equal"}

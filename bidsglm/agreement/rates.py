@@ -6,7 +6,7 @@ exact interval with the number of trials that independent ones would need for th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ LEVEL = 0.95
 TOLERANCE = 1.5
 """Factor by which a rate may differ from its p and still count as kept."""
 KNOWN = 3.0
-"""Factor beyond which the interval of a rate must not reach to say so."""
+"""Factor beyond which the interval of a rate must not reach for it to count as kept."""
 
 MOST = 10_000
 """Data sets beyond which nobody simulates."""
@@ -130,8 +130,8 @@ def judgement(found: IntervalEstimate, nominal: float) -> Judgement:
 
     Returns
     -------
-    too many, too few: the whole interval lies beyond the tolerance; unsure: the interval, or its lack, leaves
-    it open
+    too many, too few: the whole interval lies beyond `TOLERANCE`; kept: the rate lies within it, and the
+    interval ends within `KNOWN`; unsure: all else, such as a rate without interval
 
     >>> rates = (0.05, 0.04, 0.06), (0.1, 0.09, 0.11), (0.1, 0.02, 0.3)
     >>> [judgement(IntervalEstimate(*rate), 0.05) for rate in rates]
@@ -172,19 +172,31 @@ def pooled(estimates: Sequence[IntervalEstimate]) -> IntervalEstimate:
     return IntervalEstimate(mean, mean - below, mean + above)
 
 
-def enough(found: IntervalEstimate, nominal: float, n_datasets: int) -> int | None:
-    """Data sets with which a rate that stays as it is would be judged; None where even many would not do.
+def enough(rates: Mapping[float, IntervalEstimate], n_datasets: int) -> int | None:
+    """Data sets with which rates that stay as they are would be judged; None where even many would not do.
 
-    Its limits come nearer to it, as ratios, with the square root of the number of data sets.
+    Their limits come nearer to them, as ratios, with the square root of the number of data sets.
 
-    >>> enough(IntervalEstimate(0.05, 0.01, 0.25), 0.05, 5)
+    Parameters
+    ----------
+    rates
+        Threshold -> rate. One that becomes too many decides over all, see `overall`.
+    n_datasets
+        That the rates are of.
+
+    >>> enough({0.05: IntervalEstimate(0.05, 0.01, 0.25)}, 5)
     11
-    >>> enough(IntervalEstimate(0.0751, 0.05, 0.1125), 0.05, 20) is None
+    >>> edge = IntervalEstimate(0.0751, 0.05, 0.1125)
+    >>> enough({0.05: edge}, 20) is None
     True
+    >>> enough({0.05: edge, 0.001: IntervalEstimate(0.003, 0.001, 0.009)}, 5)
+    13
     """
     number: float = n_datasets
     while number <= MOST:
-        if judgement(_narrowed(found, math.sqrt(n_datasets / number)), nominal) != "unsure":
+        share = math.sqrt(n_datasets / number)
+        found = overall([judgement(_narrowed(rate, share), nominal) for nominal, rate in rates.items()])
+        if found != "unsure":
             return math.ceil(number)
         number = max(number * GROWTH, number + 1)
     return None

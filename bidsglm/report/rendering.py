@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bidsglm import packages
 from bidsglm.outputs.unit_tables import AGREEMENT
-from bidsglm.report import attribution, cluster_tables, diagnosis_tables, judgements, sparks, steps, wording
+from bidsglm.report import (
+    attribution,
+    cluster_tables,
+    diagnosis_tables,
+    judgements,
+    sparks,
+    steps,
+    trust,
+    wording,
+)
 from bidsglm.report.drawing import FAINT, INK, Figure
 from bidsglm.report.steps import STEP_TEXTS
 
@@ -140,6 +149,7 @@ def environment() -> "Environment":
         "clusters": cluster_tables,
         "diagnosis_cell": diagnosis_tables.cell,
         "judgements": judgements,
+        "rate_rule": trust.RATE_RULE,
         "regressor_titles": diagnosis_tables.REGRESSOR_TITLES,
     }
     return environment

@@ -4,7 +4,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from bidsglm.agreement.rates import IntervalEstimate, Judgement, enough, judgement, overall
+from bidsglm.agreement.rates import (
+    KNOWN,
+    TOLERANCE,
+    IntervalEstimate,
+    Judgement,
+    enough,
+    judgement,
+    overall,
+)
 from bidsglm.packages import every_analysis
 from bidsglm.report.judgements import listed
 
@@ -14,6 +22,12 @@ JUDGED = (0.05, 0.001)
 STRICT = 0.001
 USUAL = 20
 """Data sets that are advised where one says nothing."""
+RATE_RULE = (
+    f"A rate is called too many when its whole interval lies above {TOLERANCE:g} times the threshold's p, and"
+    f" too few when it lies below p divided by {TOLERANCE:g}. It counts as right when it is at most"
+    f" {TOLERANCE:g} times p and its interval ends at {KNOWN:g} times p or below. All else is unsure."
+)
+"""How `judgement` decides, for the pages"""
 CONTROLS: tuple[Judgement, ...] = ("kept", "too few")
 
 
@@ -44,12 +58,8 @@ def decision(analysis: str, rates: Mapping[float, IntervalEstimate], n_datasets:
     >>> decision("spm-ar1", rates, 5)[1:3]
     ('unsure', 9)
     """
-    found = {p: judgement(rate, p) for p, rate in rates.items()}
-    needed: list[int | None] = [
-        enough(rates[p], p, n_datasets) for p, each in found.items() if each == "unsure"
-    ]
-    most = None if None in needed else max((n for n in needed if n), default=n_datasets)
-    return Decision(analysis, overall(list(found.values())), most, rates[STRICT])
+    found = overall([judgement(rate, p) for p, rate in rates.items()])
+    return Decision(analysis, found, enough(rates, n_datasets), rates[STRICT])
 
 
 def headline(decisions: Sequence[Decision], n_datasets: int) -> tuple[str, ...]:

@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from bidsglm.agreement.rates import KNOWN, TOLERANCE, IntervalEstimate, judgement
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
 from bidsglm.report.calibration_figures import calibration_figures
+from bidsglm.report.rendering import TEMPLATES
+from bidsglm.report.trust import RATE_RULE, decision
 from bidsglm.simulation.outcomes import EFFECT_SIZES, GRID, THRESHOLDS
 
 NAMES = ("ols", "nilearn-ar1", "spm-ar1", "spm-fast")
@@ -85,6 +88,28 @@ def test_verdict_leaves_open_what_the_intervals_leave_open_and_says_how_many_wou
     decided = {each.analysis: each for each in made.decisions()}
     assert decided["ols"].judgement == "unsure"
     assert 20 < (decided["ols"].needed or 0) < 1000
+
+
+def test_one_threshold_that_would_become_too_many_decides_how_many_data_sets_would_do() -> None:
+    edge = IntervalEstimate(0.07, 0.008, 0.6)
+    clear = IntervalEstimate(0.0032, 0.0012, 0.0085)
+    strict = decision("ols", {0.001: clear}, 5).needed
+    both = decision("ols", {0.05: edge, 0.001: clear}, 5)
+    assert both.judgement == "unsure"
+    assert both.needed == strict
+    assert (decision("ols", {0.05: edge, 0.001: IntervalEstimate(0.001, 0.0008, 0.001)}, 5).needed or 0) > (
+        strict or 0
+    )
+
+
+@pytest.mark.parametrize("times", [TOLERANCE, KNOWN])
+def test_page_states_the_rule_that_rates_are_judged_by(times: float) -> None:
+    assert f"{times:g} times" in RATE_RULE
+    rate = 0.05 * TOLERANCE
+    within, beyond = (IntervalEstimate(rate, 0.04, 0.05 * limit) for limit in (KNOWN, KNOWN + 0.01))
+    assert [judgement(each, 0.05) for each in (within, beyond)] == ["kept", "unsure"]
+    for name in ("calibration", "group_calibration"):
+        assert "{{ rate_rule }}" in (TEMPLATES / f"{name}.html").read_text()
 
 
 def test_single_data_set_decides_nothing() -> None:

@@ -10,7 +10,16 @@ from bidsglm.report import colours, svg
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import ContrastImages, layers_of
 from bidsglm.report.plates import Layer, PlatePlace, scale_below, sides
-from bidsglm.report.slices import View, heights, montage, pixel_aspect, reoriented, reoriented_affine, view
+from bidsglm.report.slices import (
+    View,
+    cropped,
+    heights,
+    montage,
+    pixel_aspect,
+    reoriented,
+    reoriented_affine,
+    view,
+)
 
 PANEL = 250.0
 """Width of a panel"""
@@ -27,7 +36,7 @@ def _through_the_peak(images: ContrastImages) -> View:
     """The axial slice that holds the largest value of the first package."""
     first = images.maps[images.test][images.backends[0]]
     peak = np.where(images.masks[images.backends[0]], np.nan_to_num(first), np.nan)
-    return view(images.either, images.affine, [peak], n_slices=1)
+    return cropped(view(images.either, images.affine, [peak], n_slices=1), images.either)
 
 
 def _pixels(layer: Layer, background: Floats, of: View) -> NDArray[np.uint8]:

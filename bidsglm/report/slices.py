@@ -114,6 +114,13 @@ def view(mask: Mask, affine: Floats, peaks: Iterable[NDArray[np.floating]] = (),
     )
 
 
+def cropped(of: View, mask: Mask) -> View:
+    """The same slices without what no slice of the mask (x, y, z) reaches."""
+    shown = reoriented(mask, of.affine)[:, :, list(of.slices)]
+    rows, columns = (_extent(np.asarray(shown.any(axis=others))) for others in ((0, 2), (1, 2)))
+    return of._replace(rows=rows, columns=columns)
+
+
 def montage(volume: NDArray[Number], of: View) -> NDArray[Number]:
     """Slices of a view in a row, (height, width of all): row 0 is posterior, column 0 is left.
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from bidsglm.report.volumes import packed_contrast, scene, stride, thinned, unpacked
+from bidsglm.report.volumes import packed_contrast, scene, stride, thinned
 
 from .records import volumes
+from .unpacking import unpacked
 
 
 def test_every_block_has_the_values_of_one_of_its_voxels_and_the_peak_stays():

@@ -147,6 +147,8 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
         bool(unit.shares),
         unit.regions.atlas if unit.regions else "",
         unit.fitted_by,
+        _tails(maps),
+        maps.stability is not None,
     )
     return replace(
         unit,
@@ -157,6 +159,14 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
         notes=maps.notes,
         maps_table=maps.table,
     )
+
+
+def _tails(maps: GroupMaps) -> str:
+    """Which tails corrections look at, in words; empty where nothing was corrected."""
+    corrected = [contrast.inference for contrast in maps.contrasts if contrast.inference is not None]
+    if not corrected:
+        return ""
+    return "two-sided" if any(each.two_sided for each in corrected) else "in each tail by itself"
 
 
 def _places(members: Members, pages: Mapping[str, str]) -> list[UnitPlace]:

@@ -26,6 +26,10 @@ class GroupFacts:
     """File name of the atlas; empty without regions"""
     fitted_by: str = ""
     """The only backend that fitted it; empty where both did"""
+    corrected: str = ""
+    """The tails that corrections look at; empty where nothing was corrected"""
+    stable: bool = False
+    """Whether participants were left out and drawn anew"""
 
 
 def group_paragraphs(facts: GroupFacts) -> tuple[str, ...]:
@@ -84,6 +88,10 @@ def _spread(facts: GroupFacts) -> str:
 def _maps(facts: GroupFacts) -> str:
     fitted = "; ".join(f"{name}: {_lower(what)}" for name, what in facts.contrasts)
     text = f"{' '.join(facts.maps)} Fitted were: {fitted}."
+    if facts.corrected and not facts.fitted_by:
+        text += f" {CORRECTED_TEXT.format(tails=facts.corrected)}"
+    if facts.stable:
+        text += f" {STABILITY_TEXT}"
     if facts.permutations:
         text += f" In addition, {facts.permutations}."
     if facts.fitted_by:
@@ -95,6 +103,16 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
+CORRECTED_TEXT = (
+    "Voxels were counted at a corrected p < 0.05, {tails}, by each package's own rules: in SPM by random"
+    " field theory or Bonferroni, in nilearn by Bonferroni; by the false discovery rate (Benjamini &"
+    " Hochberg, 1995) in both; clusters formed at p < 0.001 by random field theory in SPM and by all-resolution inference"
+    " (Rosenblatt et al., 2018) in nilearn."
+)
+STABILITY_TEXT = (
+    "Stability over participants was judged by leaving out each of them (Cook & Weisberg, 1982) and by 100"
+    " bootstrap samples of the participants (Efron & Tibshirani, 1993), in each package and between them."
+)
 ATTRIBUTION_TEXT = (
     "The difference between the two packages' maps of a participant was divided among the modelling steps"
     " that each does in its own way: the maps of every combination of their settings were computed, and from"

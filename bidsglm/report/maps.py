@@ -77,6 +77,12 @@ def colour_limit(volumes: Iterable[Floats]) -> float:
     return float(np.quantile(values, DISPLAY_QUANTILE)) or 1.0 if len(values) else 1.0
 
 
+def _passing(p: Floats, test: str) -> Mask:
+    """Voxels of p < 0.001, of t in each tail."""
+    upper = p < P_CONTOUR
+    return np.asarray(upper if test == "F" else upper | (p > 1 - P_CONTOUR))
+
+
 def layers_of(images: ContrastImages, name: str = "") -> list[Layer]:
     """Maps of all packages, of the statistic or another, and with two of them their difference."""
     name = name or images.test
@@ -89,7 +95,7 @@ def layers_of(images: ContrastImages, name: str = "") -> list[Layer]:
             inside[backend],
             limit,
             name != "F",
-            images.masks[backend] & (p[backend] < P_CONTOUR) if backend in p else None,
+            images.masks[backend] & _passing(p[backend], name) if backend in p else None,
         )
         for backend in images.backends
     ]
@@ -117,7 +123,8 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
     of = view(images.either, images.affine, [layer.values for layer in layers[:2]] + [abs(layers[-1].values)])
     shown, two = packages.titles(images.backends), len(images.backends) == 2
     difference = f", below their difference {images.pair.minus} on a scale of its own" * two
-    contour = " White lines enclose p < 0.001 uncorrected, one-sided." * (layers[0].contour is not None)
+    tails = "" if name == "F" else ", in each tail"
+    contour = f" White lines enclose p < 0.001 uncorrected{tails}." * (layers[0].contour is not None)
     alt = f"{name} maps of {images.name} from {shown} on {len(of.slices)} axial slices{difference}."
     return Figure(
         name=f"contrast-{images.label}_stat-{name}_desc-maps.svg",

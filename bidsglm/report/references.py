@@ -36,6 +36,13 @@ REFERENCES: Mapping[str, str] = MappingProxyType(
         " correlation coefficients. Psychological Methods 1: 30-46. doi:10.1037/1082-989X.1.1.30",
         "Shapley, 1953": "Shapley LS (1953). A value for n-person games. In: Kuhn HW, Tucker AW, editors."
         " Contributions to the Theory of Games II. Princeton University Press: 307-317.",
+        "Cook & Weisberg, 1982": "Cook RD, Weisberg S (1982). Residuals and Influence in Regression. Chapman"
+        " and Hall, New York.",
+        "Efron & Tibshirani, 1993": "Efron B, Tibshirani RJ (1993). An Introduction to the Bootstrap. Chapman"
+        " and Hall, New York.",
+        "Rosenblatt et al., 2018": "Rosenblatt JD, Finos L, Weeda WD, Solari A, Goeman JJ (2018)."
+        " All-Resolutions Inference for brain imaging. NeuroImage 181: 786-796."
+        " doi:10.1016/j.neuroimage.2018.07.060",
         "Bowring et al., 2019": "Bowring A, Maumet C, Nichols TE (2019). Exploring the impact of analysis"
         " software on task fMRI results. Human Brain Mapping 40: 3362-3384. doi:10.1002/hbm.24603",
     }

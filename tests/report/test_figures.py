@@ -22,6 +22,7 @@ from bidsglm.report.figures import (
     masks_figure,
     scatter_figure,
 )
+from bidsglm.report.maps import layers_of
 
 from .records import AFFINE, SHAPE, ball, designs, volumes
 
@@ -158,3 +159,19 @@ def test_drawing_leaves_no_trace_in_matplotlib():
     assert settings() == before
     if "matplotlib.pyplot" in sys.modules:
         assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+
+
+def test_lines_enclose_both_tails_of_t():
+    images = volumes()
+    p = {b: np.full(SHAPE, 0.5) for b in images.backends}
+    inside = np.argwhere(images.both)
+    low, high = tuple(inside[0]), tuple(inside[-1])
+    for values in p.values():
+        values[low], values[high] = 0.9995, 0.0005
+    layers = layers_of(replace(images, maps={**images.maps, "p": p}))
+    contour = layers[0].contour
+    assert contour is not None
+    assert contour[low]
+    assert contour[high]
+    assert contour.sum() == 2
+    assert "in each tail" in maps_figure(replace(images, maps={**images.maps, "p": p})).caption

@@ -11,6 +11,8 @@ ALL = GroupFacts(
     "familywise p by 500 permutations",
     True,
     "atlas.nii.gz",
+    corrected="two-sided",
+    stable=True,
 )
 
 
@@ -21,11 +23,23 @@ def test_everything_done_is_told_with_its_references():
         "Second levels by ordinary least squares. Fitted were: go: mean over 12 participants",
         "familywise p by 500 permutations",
         "Shapley value",
+        "corrected p < 0.05, two-sided",
+        "leaving out each of them",
         "each region of atlas.nii.gz",
     ):
         assert words in text
     names = " ".join(cited([text]))
-    for author in ("Shapley", "McGraw", "Iglewicz", "Bowring", "Abraham", "Penny"):
+    for author in (
+        "Shapley",
+        "McGraw",
+        "Iglewicz",
+        "Rosenblatt",
+        "Cook RD",
+        "Efron",
+        "Bowring",
+        "Abraham",
+        "Penny",
+    ):
         assert author in names
 
 

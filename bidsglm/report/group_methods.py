@@ -104,10 +104,10 @@ def _lower(text: str) -> str:
 
 
 CORRECTED_TEXT = (
-    "Voxels were counted at a corrected p < 0.05, {tails}, by each package's own rules: in SPM by random"
-    " field theory or Bonferroni, in nilearn by Bonferroni; by the false discovery rate (Benjamini &"
-    " Hochberg, 1995) in both; clusters formed at p < 0.001 by random field theory in SPM and by"
-    " all-resolution inference (Rosenblatt et al., 2018) in nilearn."
+    "Voxels were counted at a corrected p < 0.05, {tails}, by each package's own rules, which the table of"
+    " what survives names: by the familywise error and the false discovery rate (Benjamini & Hochberg,"
+    " 1995) of voxels, and by clusters formed at p < 0.001 (random field theory; all-resolution inference,"
+    " Rosenblatt et al., 2018)."
 )
 STABILITY_TEXT = (
     "Stability over participants was judged by leaving out each of them (Cook & Weisberg, 1982) and by 100"

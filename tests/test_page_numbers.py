@@ -21,8 +21,8 @@ from bidsglm.demo.data_set import Recording, write_demo
 
 SHORT = Recording(n_runs=2, n_scans=60)
 PREFIX = "task-tapping_space-MNI152NLin2009cAsym"
-NUMBER = re.compile(r"(?<![\w.\-])[−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
-"""Not what belongs to a name: sub-01, SPM12, run-1."""
+NUMBER = re.compile(r"(?<!AR\()(?<![\w.\-])[−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+"""Not what belongs to a name: sub-01, SPM12, run-1, AR(1)."""
 TOKEN = r"([−+]?\\d[\\d,]*(?:\\.\\d+)?(?:e[-+]?\\d+)?)"
 READ = ("p", "dd", "li")
 SILENT = ("script", "style", "pre", "svg", "table")
@@ -133,20 +133,18 @@ class Tables:
 PARTICIPANT = (
     "{summary.runs} runs of .*, {summary.contrasts} contrasts, .*",
     "{contrast}: the two maps correlate at r = {agreement:map=z.pearson_r}.",
-    "At p < 0.001, SPM has {agreement:map=<stat>.n_spm_p001} voxels?.",
-    "At FDR 0.05, SPM has {agreement:map=<stat>.n_spm_fdr05} voxels?.",
-    "At FWE 0.05, SPM has {agreement:map=<stat>.n_spm_fwe05} voxels?.",
-    "nilearn has {agreement:map=<stat>.n_nilearn_<level>}, and they overlap with a Dice of"
-    " {agreement:map=<stat>.dice_<level>}.",
-    "nilearn has {agreement:map=<stat>.n_nilearn_<level>}.",
+    "At .*, they overlap with a Dice of {agreement:map=<stat>.dice_<level>}.",
+    "SPM finds {agreement:map=<stat>.n_spm_<level>} voxels?, and nilearn"
+    " {agreement:map=<stat>.n_nilearn_<level>}.",
+    "At .*, SPM finds {agreement:map=<stat>.n_spm_<level>} voxels?, and nilearn none.",
+    "At .*, nilearn finds {agreement:map=<stat>.n_nilearn_<level>} voxels?, and SPM none.",
     "Make equal: .* \\({shapley:t} % of the t difference and {shapley:F} % of the F difference\\)",
     "Make equal: .* \\({shapley:t} % of the t difference and {shapley:effect} % of the effect difference\\)",
     "Make equal: .* \\({shapley:t} % of the t difference\\)",
     "Make equal: .* \\({shapley:effect} % of the effect difference\\)",
     "Make equal: .* \\({shapley:F} % of the F difference\\)",
     "Make equal: .* \\({agreement:map=t.n_nilearn_only} voxels? analysed by one package alone\\)",
-    "At .*, none passes in either.",
-    "At .*, SPM has no voxel.",
+    "At .*, no voxel passes in either.",
     "SPM's effects are {agreement:map=effect.slope} times nilearn's .*",
     "The .* makes {shapley} % of the difference between the (t|effect|F) maps.*",
     "Of the difference between the (t|effect|F) maps, {shapley} % comes from the .*, which .*",
@@ -280,8 +278,8 @@ def has_number(text: str) -> bool:
 
 PLACES = ("summary", "questions")
 RULES = re.compile(
-    r"the same when|other conclusions when|The same holds|fewer voxels|Sets of fewer|The marks|Whole|"
-    r"Both are from|About|So what all voxels share|--run-label|SignalScaling|SPM's 100|.* not decided with|"
+    r"the same when|other conclusions when|The same holds|fewer voxels|Sets of fewer|The bounds|Whole|"
+    r"Both are from|[Aa]bout|So what all voxels share|--run-label|SignalScaling|SPM's 100|Not decided with|"
     r"A single simulated|--calibrate"
 )
 """Rules of the verdict, options, and what another test looks up."""
@@ -320,7 +318,7 @@ def test_changed_number_is_noticed(results: Path) -> None:
 def test_undecided_analyses_are_those_of_the_calibration(results: Path) -> None:
     rows = Tables(results / "sub-01/func", f"sub-01_{PREFIX}").read("calibration")
     texts = [s.text for s in Reader(results / "sub-01.html").texts if s.section == "questions"]
-    undecided = [text for text in texts if "not decided with" in text]
+    undecided = [text for text in texts if "Not decided with" in text]
     assert {NUMBER.findall(text.split("with")[1])[0] for text in undecided} == {
         f"{rows['n_datasets'].max():g}"
     }
@@ -328,7 +326,7 @@ def test_undecided_analyses_are_those_of_the_calibration(results: Path) -> None:
     for title, name in TITLES.items():
         own = judged[judged["analysis"] == name]
         inside = (own["ci_lower"] <= 1.5 * own["p_threshold"]) & (own["ci_upper"] >= own["p_threshold"] / 1.5)
-        is_told = any(title.lower() in text.lower() for text in undecided)
+        is_told = any(title.lower() in text.lower() or "any of the" in text for text in undecided)
         assert is_told <= bool(inside.any()), title
     assert LEVEL == 0.95
 

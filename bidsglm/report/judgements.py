@@ -1,7 +1,7 @@
 """Does it matter? A contrast's two group maps, and the regions, judged by stated rules.
 
 Two group maps of a contrast are judged by their correlation and by the overlap of what passes each
-threshold. The marks on the scale are those of the literature: within one package, parametric and
+threshold. The bounds lie between those of the literature: within one package, parametric and
 permutation inference overlap with a Dice of 0.83 to 0.97, whole pipelines of different packages with
 0.28 to 0.68 (Bowring et al., 2019). Regions are judged by their one-sample conclusions.
 """
@@ -96,8 +96,8 @@ def judged(rows: Sequence[Row]) -> Judgement:
     >>> row = {"contrast": "go", "map": "t", "pearson_r": 0.99, "dice_p001": 0.7, "n_spm_p001": 90,
     ...        "n_nilearn_p001": 100}
     >>> judged([row])
-    Judgement(grade=<Grade.EXTENT: 1>, text='correlate at r = 0.990. At p < 0.001, SPM has 90 voxels. \
-nilearn has 100, and they overlap with a Dice of 0.70')
+    Judgement(grade=<Grade.EXTENT: 1>, text='correlate at r = 0.990. At p < 0.001, they overlap with \
+a Dice of 0.70. SPM finds 90 voxels, and nilearn 100')
     """
     row, r = headline_rows(rows)[0], shape(rows)
     overlaps = {key: _overlap(row, key) for key in THRESHOLDS}
@@ -150,15 +150,21 @@ def _passing(row: Row, alone: Sequence[str]) -> str:
 
 
 def _told(row: Row, key: str) -> str:
+    """What passes a threshold, in sentences of two numbers at most."""
     one, base = _counts(row, key)
     first, reference = DEFAULT_PAIR.titles
     if one == base == 0:
-        return f"At {THRESHOLDS[key]}, none passes in either"
+        return f"At {THRESHOLDS[key]}, no voxel passes in either"
+    if not one or not base:
+        finder, other = (first, reference) if one else (reference, first)
+        return f"At {THRESHOLDS[key]}, {finder} finds {_voxels(one or base)}, and {other} none"
     dice = _defined(row, f"dice_{key}")
-    shared = f", and they overlap with a Dice of {overlap(dice)}" if math.isfinite(dice) else ""
-    voxels = f"{one:,} voxel{'s' * (one != 1)}" if one else "no voxel"
-    others = f"{base:,}" if base else "none"
-    return f"At {THRESHOLDS[key]}, {first} has {voxels}. {reference} has {others}{shared}"
+    shared = f"overlap with a Dice of {overlap(dice)}" if math.isfinite(dice) else "do not overlap"
+    return f"At {THRESHOLDS[key]}, they {shared}. {first} finds {_voxels(one)}, and {reference} {base:,}"
+
+
+def _voxels(n: int) -> str:
+    return f"{n:,} voxel{'s' * (n != 1)}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -67,7 +67,8 @@ def headline(decisions: Sequence[Decision], n_datasets: int) -> tuple[str, ...]:
 
     >>> one = Decision("spm-fast", "kept", 20, IntervalEstimate(0.001, 0.0008, 0.0012))
     >>> headline([one, one._replace(analysis="spm-ar1", judgement="unsure", needed=57)], 20)
-    ('SPM FAST controls false positives.', 'SPM AR(1): not decided with 20 data sets. About 60 would.')
+    ('SPM FAST controls false positives.', 'Not decided with 20 data sets for SPM AR(1); about 60 would \
+decide.')
     """
     if not any(math.isfinite(each.strict.lower) for each in decisions):
         return (f"A single simulated data set decides nothing: calibrate with {USUAL} or more.",)
@@ -82,16 +83,26 @@ def _headline(decisions: Sequence[Decision], n_datasets: int) -> Iterator[str]:
     if inflated:
         yield f"{names(inflated)} {verb(inflated, 'finds', 'find')} too many."
     undecided = [each for each in decisions if each.judgement == "unsure"]
-    for needed in dict.fromkeys(each.needed for each in undecided):
-        group = [each.analysis for each in undecided if each.needed == needed]
-        yield f"{names(group)}: not decided with {n_datasets} data sets. {_would(needed)}."
+    if undecided:
+        everyone = len(undecided) == len(decisions) > 1
+        whom = "any of the analyses" if everyone else _plain(undecided)
+        yield f"Not decided with {n_datasets} data sets for {whom}; {_would(undecided)}."
 
 
-def _would(needed: int | None) -> str:
-    if needed is None:
-        return "The rate lies at the edge of what is tolerated, so that even many more would not"
-    step = 10 ** max(1, math.floor(math.log10(needed)) - 1) if needed >= USUAL else 1
-    return f"About {math.ceil(needed / step) * step:,} would"
+def _would(undecided: Sequence[Decision]) -> str:
+    """How many data sets would decide, the most that any analysis needs."""
+    known = [each.needed for each in undecided if each.needed is not None]
+    edge = [each for each in undecided if each.needed is None]
+    if not known:
+        return "even many more would not decide, as the rate lies at the edge of what is tolerated"
+    most = max(known)
+    step = 10 ** max(1, math.floor(math.log10(most)) - 1) if most >= USUAL else 1
+    but = f", but not {_plain(edge)}, at the edge of what is tolerated" if edge else ""
+    return f"about {math.ceil(most / step) * step:,} would decide{but}"
+
+
+def _plain(decisions: Sequence[Decision]) -> str:
+    return listed([TITLES[each.analysis] for each in decisions])
 
 
 def multiples(decisions: Sequence[Decision]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def test_shape_is_that_of_z_where_t_has_long_tails():
 
 def test_a_threshold_passed_in_one_package_alone_is_named():
     text = judged([row(spm=(100, 80, 0), nilearn=(100, 80, 7), dice=(0.9, 0.9, 0.0))]).text
-    assert "At FWE 0.05, SPM has no voxel. nilearn has 7" in text
+    assert "At FWE 0.05, nilearn finds 7 voxels, and SPM none" in text
 
 
 def test_nothing_significant_in_either_is_said():

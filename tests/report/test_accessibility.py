@@ -14,6 +14,9 @@ from .records import contrast_report, participant_report, unit_report
 
 SERIOUS = {"serious", "critical"}
 MANY = 12
+NARROWEST = 100
+"""Pixels of a table's first column: a word of the field"""
+OPEN_ALL = "document.querySelectorAll('details').forEach((d) => { d.removeAttribute('name'); d.open = true; })"
 TALLEST = 12_000
 """Pixels of a page of twelve contrasts before anything is opened"""
 
@@ -56,9 +59,7 @@ def test_axe_finds_nothing_serious(open_browser, addresses, name, scheme, width)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(addresses[name])
-    page.evaluate(
-        "document.querySelectorAll('details').forEach((d) => { d.removeAttribute('name'); d.open = true; })"
-    )
+    page.evaluate(OPEN_ALL)
     found = axe.Axe().run(page).response["violations"]
     told = [(each["id"], each["nodes"][0]["html"][:120]) for each in found if each["impact"] in SERIOUS]
     page.close()
@@ -150,6 +151,19 @@ def test_narrow_tables_keep_their_first_column_and_say_that_they_scroll(page, ad
     box.evaluate("(e) => { e.scrollLeft = 200; }")
     first = box.locator("tbody th").first.bounding_box()
     assert first["x"] >= box.bounding_box()["x"] - 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_first_columns_of_narrow_tables_are_wide_enough_to_read(page, addresses, name):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(addresses[name])
+    page.evaluate(OPEN_ALL)
+    widths = page.locator(".scroll.wide tbody tr:first-child > th:first-child").evaluate_all(
+        "(all) => all.filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect().width)"
+    )
+    assert len(widths) > 3
+    assert min(widths) >= NARROWEST
+    assert max(widths) <= 390 / 2, "and the numbers have a place beside them"
 
 
 def test_tables_lead_to_their_data():

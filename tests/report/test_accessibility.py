@@ -172,3 +172,34 @@ def test_tables_lead_to_their_data():
     linked = replace(unit_report((contrast_report(),)), links=Links("a_b.tsv", "c.tsv"))
     text = participant_page(replace(participant_report(), units=(linked,)))
     assert re.search(r'<a href="a_b\.tsv" download>Download data</a>', text)
+
+
+def test_a_narrow_card_has_its_title_on_a_line_of_its_own(page, addresses):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(addresses["participant"])
+    summary = page.locator("details.card > summary").first
+    title, agreement = (summary.locator(part).bounding_box() for part in ("h3", ".agreement"))
+    assert title["height"] < 2 * 1.3 * 16, "one line of a short name"
+    assert agreement["y"] >= title["y"] + title["height"] - 1
+
+
+def test_panels_of_a_narrow_viewer_stand_at_one_height(page, addresses):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(addresses["participant"])
+    page.locator("details.card > summary").first.click()
+    page.locator(".viewer").first.scroll_into_view_if_needed()
+    page.wait_for_selector(".viewer[data-ready]")
+    viewer = page.locator(".viewer").first
+    viewer.locator(".panel-title").nth(2).evaluate("(e) => { e.textContent = 'a title that wraps here'; }")
+    tops = viewer.locator(".planes").evaluate_all("(all) => all.map((e) => e.getBoundingClientRect().top)")
+    assert len(tops) == 3
+    assert max(tops) - min(tops) < 1
+
+
+def test_narrow_figures_say_that_they_scroll(page, addresses):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(addresses["participant"])
+    page.locator("details.card > summary").first.click()
+    frame = page.locator("details.card .frame.wide").first
+    frame.wait_for()
+    assert "scrolls sideways" in frame.evaluate("(e) => getComputedStyle(e, '::before').content")

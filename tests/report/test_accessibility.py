@@ -16,7 +16,9 @@ SERIOUS = {"serious", "critical"}
 MANY = 12
 NARROWEST = 100
 """Pixels of a table's first column: a word of the field"""
-OPEN_ALL = "document.querySelectorAll('details').forEach((d) => { d.removeAttribute('name'); d.open = true; })"
+OPEN_ALL = (
+    "document.querySelectorAll('details').forEach((d) => { d.removeAttribute('name'); d.open = true; })"
+)
 TALLEST = 12_000
 """Pixels of a page of twelve contrasts before anything is opened"""
 
@@ -203,3 +205,45 @@ def test_narrow_figures_say_that_they_scroll(page, addresses):
     frame = page.locator("details.card .frame.wide").first
     frame.wait_for()
     assert "scrolls sideways" in frame.evaluate("(e) => getComputedStyle(e, '::before').content")
+
+
+def test_every_section_is_in_sight_in_the_navigation(page, addresses):
+    page.set_viewport_size({"width": 900, "height": 900})
+    page.goto(addresses["participant"])
+    for link in page.locator("nav a").all():
+        box = link.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 900
+
+
+def test_data_to_download_stand_on_the_line_of_the_copy_button(page, tmp_path):
+    linked = replace(unit_report((contrast_report(),)), links=Links("a_b.tsv", "c.tsv"))
+    path = tmp_path / "page.html"
+    path.write_text(participant_page(replace(participant_report(), units=(linked,))), encoding="utf-8")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(path.as_uri())
+    page.evaluate(OPEN_ALL)
+    lines = page.locator(".download").evaluate_all(
+        """(all) => all.filter((e) => e.previousElementSibling.matches(".copy")).map((e) => {
+          const parts = [e.querySelector("a"), e.previousElementSibling];
+          const [own, copy] = parts.map((part) => part.getBoundingClientRect());
+          return Math.abs(own.top + own.bottom - copy.top - copy.bottom) / 2;
+        })"""
+    )
+    assert len(lines) >= 3
+    assert max(lines) <= 3
+
+
+def test_lines_of_a_recipe_are_not_cut(page, addresses):
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto(addresses["participant"])
+    page.evaluate(OPEN_ALL)
+    boxes = page.locator(".recipe div.code")
+    assert boxes.count() >= 2
+    assert boxes.evaluate_all("(all) => all.filter((e) => e.scrollWidth > e.clientWidth + 1).length") == 0
+
+
+def test_tables_of_overlap_lead_to_their_data():
+    linked = replace(unit_report((contrast_report(),)), links=Links("a_b.tsv", "c.tsv"))
+    text = participant_page(replace(participant_report(), units=(linked,)))
+    assert re.search(r'"Overlap of the.*?</table>\s*</div>\s*<p class="download"><a href="a_b', text, re.S)

@@ -12,12 +12,13 @@ from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import GroupAgreement, Tables
 from bidsglm.model import Settings
 from bidsglm.outputs.names import read_json, write_bytes, write_text
+from bidsglm.outputs.region_tables import REGION_AGREEMENT
 from bidsglm.outputs.summaries import unit_summaries
 from bidsglm.pages.calibration import group_calibration
 from bidsglm.pages.group_maps import GroupMaps, group_maps
 from bidsglm.pages.group_tables import outlying, step_shares
 from bidsglm.pages.participant import about
-from bidsglm.pages.regions import group_regions
+from bidsglm.pages.regions import group_regions, scene_with_regions
 from bidsglm.pages.unit import is_native
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_methods import GroupFacts, group_paragraphs
@@ -93,7 +94,7 @@ def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) 
             maps = group_maps(numbers, name)
         except BidsglmError as error:
             errors.append(error)
-        unit = _with_maps(unit, maps)
+        unit = _with_maps(unit, maps, numbers.path(REGION_AGREEMENT, name))
         _write_plots(output_dir / "group" / "figures", name, unit)
         units.append(unit)
     page, dataset = output_dir / "group.html", _dataset_name(settings.bids_dir)
@@ -136,7 +137,7 @@ def _single(numbers: GroupNumbers, name: str, units: Sequence[Summary]) -> Group
     )
 
 
-def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
+def _with_maps(unit: GroupUnit, maps: GroupMaps, regions: Path) -> GroupUnit:
     """The same with the group's maps, where there are any, and with what was done in words."""
     facts = GroupFacts(
         unit.title,
@@ -153,7 +154,7 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
     return replace(
         unit,
         contrasts=maps.contrasts,
-        scene=maps.scene.packed() if maps.scene else None,
+        scene=scene_with_regions(maps.scene, regions) if maps.scene else None,
         methods=group_paragraphs(facts),
         stability=maps.stability,
         notes=maps.notes,

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+from bidsglm.dataset.atlas import places_on, read_atlas
+from bidsglm.dataset.masks import Grid
+from bidsglm.errors import BidsglmError
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.region_tables import GROUP_REGIONS, REGION_AGREEMENT, REGIONS
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
+from bidsglm.report.volumes import Scene, packed_regions
 
 
 def participant_regions(folder: Path, prefix: str, page_dir: Path) -> ParticipantRegions | None:
@@ -50,3 +54,31 @@ def group_regions(numbers: GroupNumbers, name: str) -> GroupRegions | None:
         sidecar.get("EffectUnits", {}),
         "session_id" in read_json(values.with_suffix(".json")),
     )
+
+
+def scene_with_regions(behind: Scene, table: Path) -> dict[str, object]:
+    """What the page holds of a scene, with the regions that the slice viewer names.
+
+    Parameters
+    ----------
+    behind
+        Shared by the maps of a unit.
+    table
+        Of the regions' values; its sidecar names the atlas. The viewer names nothing where there is no such
+        table, or where the atlas is gone or has changed since.
+    """
+    return {**behind.packed(), **_atlas_in(behind, table.with_suffix(".json"))}
+
+
+def _atlas_in(behind: Scene, sidecar: Path) -> dict[str, object]:
+    try:
+        facts = read_json(sidecar) if sidecar.exists() else {}
+        labels = facts.get("AtlasLabels")
+        atlas = (
+            read_atlas(Path(facts["Atlas"]), Path(labels) if labels else None) if "Atlas" in facts else None
+        )
+    except BidsglmError:  # the table stands without it
+        return {}
+    if atlas is None or atlas.digest != facts.get("AtlasDigest"):
+        return {}
+    return packed_regions(places_on(atlas, Grid(behind.shape, behind.affine)), atlas.names)

@@ -17,7 +17,7 @@ from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
-from bidsglm.pages.regions import participant_regions
+from bidsglm.pages.regions import participant_regions, scene_with_regions
 from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import CalibrationReport
@@ -247,7 +247,9 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         findings=findings(summary),
         diagnoses=tuple(_drawn(found, summary, figures_dir) for found in diagnoses(summary)),
         reach=reach(summary),
-        scene=behind.packed() if behind else None,
+        scene=scene_with_regions(behind, files.folder / f"{files.prefix}_desc-rois_metrics.tsv")
+        if behind
+        else None,
         regions=participant_regions(files.folder, files.prefix, files.output_dir),
         code=files.code(),
         calibration=_calibration(files, figures_dir),

@@ -8,7 +8,7 @@ before high bytes, deflated.
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -125,6 +125,25 @@ def scene(images: ContrastImages) -> Scene:
     grey = np.clip(behind / (brightest or 1.0) * GREYS, 0, GREYS).round().astype(np.uint8)
     x, y, z = mask[box].shape
     return Scene((box[0], box[1], box[2]), (x, y, z), affine, mask[box], grey)
+
+
+def packed_regions(places: NDArray[np.integer[Any]], names: Sequence[str]) -> dict[str, object]:
+    """What the page holds of an atlas beside a scene; nothing where no voxel of it is in a region.
+
+    Parameters
+    ----------
+    places
+        (x, y, z) of the scene's box: 0 for the background, else one more than the region's place
+    names
+        Name of each region by its place
+    """
+    present = np.unique(places[places > 0])
+    if not present.size:
+        return {}
+    numbers = np.zeros(len(names) + 1, dtype=np.int16)
+    numbers[present] = np.arange(1, present.size + 1)
+    named = [names[int(place) - 1] for place in present]
+    return {"regions": _shuffled(numbers[places].ravel(order="F")), "region_names": named}
 
 
 def _extent(occupied: Mask) -> slice:

@@ -7,11 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bidsglm.report.html import participant_page
+from bidsglm.report.html import ParticipantReport, participant_page
 from bidsglm.report.slices import reoriented
-from bidsglm.report.volumes import scene
+from bidsglm.report.volumes import packed_regions, scene
 
-from .records import NILEARN_CODE, SPM_CODE, contrast_report, participant_report, volumes
+from .records import (
+    ABOUT,
+    NILEARN_CODE,
+    SPM_CODE,
+    contrast_report,
+    participant_report,
+    unit_report,
+    volumes,
+)
 
 HOSTILE = 'go > <script>alert("x")</script> & "rest"'
 WIDTHS = (1280, 390)
@@ -135,6 +143,35 @@ def test_values_are_those_of_the_maps_at_the_coordinates(viewed):
     np.testing.assert_allclose(expected[0], peak)
     found = [spm, nilearn, difference]
     np.testing.assert_allclose(found, [*expected, expected[0] - expected[1]], rtol=0, atol=ROUNDING)
+
+
+def test_the_region_at_the_cross_hair_has_its_name(page, tmp_path):
+    of = scene(volumes())
+    places = np.zeros(of.shape, dtype=np.int64)
+    half = of.shape[0] // 2
+    places[half:] = 2
+    places[0] = 1
+    name = 'Precentral <b>gyrus</b> "right"'
+    record = {**of.packed(), **packed_regions(places, ["Insula left", name])}
+    unit = replace(unit_report((contrast_report(),)), scene=record)
+    page.goto(written(tmp_path / "sub-01.html", participant_page(ParticipantReport("01", ABOUT, (unit,)))))
+    page.locator("details.card > summary").first.click()
+    viewer = page.locator(".viewer").first
+    viewer.scroll_into_view_if_needed()
+    page.wait_for_selector(".viewer[data-ready]")
+    told = {}
+    stage = viewer.locator(".stage")
+    for _ in range(of.shape[0]):
+        stage.press("ArrowRight")
+    for i in reversed(range(of.shape[0])):
+        told[i] = place(viewer).split(". Region: ")[1]
+        stage.press("ArrowLeft")
+    expected = {i: name if i >= half else "Insula left" if i == 0 else "none" for i in range(of.shape[0])}
+    assert told == expected
+
+
+def test_without_an_atlas_no_region_is_spoken_of(viewed):
+    assert "Region" not in place(viewed)
 
 
 def picture(viewed, panel: int) -> str:

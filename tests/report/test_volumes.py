@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bidsglm.report.slices import reoriented
-from bidsglm.report.volumes import STEPS_PER_SD, packed_contrast, scene
-from tests.report.unpacking import unpacked
+from bidsglm.report.volumes import STEPS_PER_SD, packed_contrast, packed_regions, scene
+from tests.report.unpacking import unpacked, unpacked_numbers
 
 from .records import SHAPE, ball, volumes
 
@@ -77,3 +77,21 @@ def test_peak_is_the_largest_value_of_the_first_backend():
     start = packed_contrast(images, of)["maps"][0]["start"]
     values = np.where(images.masks["spm"], images.maps["t"]["spm"], np.nan)
     assert reoriented(values, images.affine)[of.box][tuple(start)] == np.nanmax(values)
+
+
+def test_regions_on_the_grid_come_back_by_name_however_many_the_atlas_has():
+    names = [f"region {i}" for i in range(1, 20_001)]
+    places = np.zeros((3, 4, 5), dtype=np.int64)
+    places[0, 1, 2], places[2, 3, 4], places[1, 1, 1] = 7, 20_000, 300
+    packed = packed_regions(places, names)
+    found = unpacked_numbers(packed["regions"]).reshape(places.shape, order="F")
+    assert np.array_equal(found > 0, places > 0)
+    told = {
+        voxel: packed["region_names"][found[voxel] - 1] for voxel in zip(*np.nonzero(places), strict=True)
+    }
+    expected = {(0, 1, 2): "region 7", (2, 3, 4): "region 20000", (1, 1, 1): "region 300"}
+    assert told == expected
+
+
+def test_an_atlas_without_a_voxel_in_the_scene_takes_no_room():
+    assert packed_regions(np.zeros((2, 2, 2), dtype=np.int64), ["V1"]) == {}

@@ -5,9 +5,16 @@ import zlib
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bidsglm.model import Floats
 from bidsglm.report.volumes import ONLY_FIRST, ONLY_SECOND
+
+
+def unpacked_numbers(text: str) -> NDArray[np.int16]:
+    """Whole numbers of two bytes as a page holds them."""
+    content = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+    return content.reshape(2, -1).T.ravel().view("<i2")
 
 
 def unpacked(codes: Mapping[str, object]) -> list[Floats]:
@@ -21,10 +28,7 @@ def unpacked(codes: Mapping[str, object]) -> list[Floats]:
     steps, texts = codes["steps"], codes["codes"]
     assert isinstance(steps, list)
     assert isinstance(texts, list)
-    found = []
-    for text in texts:
-        content = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
-        found.append(content.reshape(2, -1).T.ravel().view("<i2"))
+    found = [unpacked_numbers(text) for text in texts]
     first = found[0] * float(steps[0])
     if len(found) == 1:
         return [first]

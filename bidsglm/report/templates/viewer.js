@@ -48,7 +48,9 @@ function sceneOf(id) {
 }
 
 async function unpackedScene(record) {
-  const [bits, background] = await Promise.all([inflated(record.mask), inflated(record.background)]);
+  const [bits, background, regions] = await Promise.all(
+    [inflated(record.mask), inflated(record.background), record.regions ? codes(record.regions) : null],
+  );
   const [nx, ny, nz] = record.shape;
   const index = new Int32Array(nx * ny * nz).fill(-1);
   let n = 0;
@@ -58,7 +60,7 @@ async function unpackedScene(record) {
       n += 1;
     }
   }
-  return { ...record, background, index, strides: [1, nx, nx * ny] };
+  return { ...record, background, regions, index, strides: [1, nx, nx * ny] };
 }
 
 // values of each panel: the packages, and behind them their difference
@@ -303,19 +305,26 @@ class Viewer {
     context.fillText(SIDES[plane][1], canvas.width - 16, canvas.height - 6);
   }
 
+  region(voxel) {
+    if (!this.scene.regions) return "";
+    const number = this.scene.regions[voxel];
+    return `. Region: ${number ? this.scene.region_names[number - 1] : "none"}`;
+  }
+
   tell() {
     const mm = [0, 1, 2].map((row) => {
       const [a, b, c, d] = this.scene.affine[row];
       return (a * this.voxel[0] + b * this.voxel[1] + c * this.voxel[2] + d).toFixed(1).replace(/\.0$/, "").replace(/^-0$/, "0").replace("-", "−");
     });
     const [i, j, k] = this.voxel;
-    const place = this.scene.index[i + this.scene.strides[1] * j + this.scene.strides[2] * k];
+    const voxel = i + this.scene.strides[1] * j + this.scene.strides[2] * k;
+    const place = this.scene.index[voxel];
     const titles = [...this.record.titles, "difference"];
     const words = this.values.map((values, panel) => {
       const step = this.map.steps[panel === 2 ? 1 : 0];
       return `${titles[panel]} ${place < 0 ? "not analysed" : shown(values[place], step)}`;
     });
-    this.figure.querySelector(".place").textContent = `x ${mm[0]}, y ${mm[1]}, z ${mm[2]} mm: ${this.map.name} ${words.join(", ")}`;
+    this.figure.querySelector(".place").textContent = `x ${mm[0]}, y ${mm[1]}, z ${mm[2]} mm: ${this.map.name} ${words.join(", ")}${this.region(voxel)}`;
   }
 }
 

@@ -7,7 +7,7 @@ permutation inference overlap with a Dice of 0.83 to 0.97, whole pipelines of di
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -27,7 +27,10 @@ NAMED = 5
 EDGE = 0.5
 """Standard errors (z) that a region's test moves from package to package, below which a conclusion that
 changes lay at the threshold in both: p of 0.05 is crossed by a move from 0.03 to 0.09."""
-CORRECTED = ("fdr05", "fwe05")
+UNCORRECTED = "p001"
+"""Threshold whose Dice alone can make another conclusion."""
+TAILS: Mapping[str, str] = {"": "above 0", "lower_": "below 0"}
+"""Start of a threshold's columns -> which effects pass it; F has no lower tail."""
 
 
 class Grade(IntEnum):
@@ -68,11 +71,60 @@ def _defined(row: Row, key: str) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def _counts(row: Row, threshold: str) -> tuple[int, int]:
-    """Voxels of both packages that pass; -1 where it is not known."""
-    found = (_defined(row, f"n_{backend}_{threshold}") for backend in DEFAULT_PAIR)
-    one, base = (int(n) if math.isfinite(n) else -1 for n in found)
-    return one, base
+class _Passing(NamedTuple):
+    """What passes a threshold in a tail."""
+
+    threshold: str
+    where: str
+    """Threshold in words, with the tail where there are two"""
+    spm: int
+    """Voxels"""
+    nilearn: int
+    dice: float
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the sets are large enough for their Dice to say something."""
+        return max(self.spm, self.nilearn) >= FEWEST_VOXELS and math.isfinite(self.dice)
+
+    @property
+    def one_alone(self) -> bool:
+        """Whether a corrected threshold is passed in one package alone."""
+        none_in_one = min(self.spm, self.nilearn) == 0 < max(self.spm, self.nilearn)
+        return self.threshold != UNCORRECTED and none_in_one
+
+    @property
+    def words(self) -> str:
+        """The overlap and both counts, in sentences of two numbers at most."""
+        first, reference = DEFAULT_PAIR.titles
+        if not max(self.spm, self.nilearn):
+            return f"At {self.where}, no voxel passes in either"
+        if not min(self.spm, self.nilearn):
+            finder, other = (first, reference) if self.spm else (reference, first)
+            return f"At {self.where}, {finder} finds {_voxels(self.spm or self.nilearn)}, and {other} none"
+        shared = (
+            f"overlap with a Dice of {overlap(self.dice)}" if math.isfinite(self.dice) else "do not overlap"
+        )
+        counts = f"{first} finds {_voxels(self.spm)}, and {reference} {self.nilearn:,}"
+        return f"At {self.where}, they {shared}. {counts}"
+
+
+def _voxels(n: int) -> str:
+    return f"{n:,} voxel{'s' * (n != 1)}"
+
+
+def _known(row: Row) -> list[_Passing]:
+    """What passes each threshold whose counts are known, in both tails where the row has both."""
+    tails = [tail for tail in TAILS if any(f"dice_{tail}{key}" in row for key in THRESHOLDS)]
+    found = []
+    for key in THRESHOLDS:
+        for tail in tails:
+            counts = [_defined(row, f"n_{backend}_{tail}{key}") for backend in DEFAULT_PAIR]
+            if all(map(math.isfinite, counts)):
+                where = f"{THRESHOLDS[key]} {TAILS[tail]}" if len(tails) > 1 else THRESHOLDS[key]
+                dice = _defined(row, f"dice_{tail}{key}")
+                found.append(_Passing(key, where, int(counts[0]), int(counts[1]), dice))
+    return found
 
 
 def judged(rows: Sequence[Row]) -> Judgement:
@@ -85,31 +137,34 @@ def judged(rows: Sequence[Row]) -> Judgement:
 
     Notes
     -----
-    The correlation falls short of `SAME_SHAPE`, the Dice of p < 0.001 falls below `OTHER_EXTENT`, or a
-    corrected threshold is passed in one package alone by `FEWEST_VOXELS` or more: other conclusions. Else
-    any Dice below `SAME_EXTENT`, or a few voxels that pass in one alone: another extent. Else none. The
-    correlation is that of the z maps where there is one: t of few participants has long tails, and a
-    correlation follows its few largest values.
+    The correlation falls short of `SAME_SHAPE`, the Dice of p < 0.001 falls below `OTHER_EXTENT` in a tail,
+    or a corrected threshold is passed in one package alone by `FEWEST_VOXELS` or more: other conclusions.
+    Else any Dice below `SAME_EXTENT`, or a few voxels that pass in one alone: another extent. Else none. Each
+    tail of t is judged, so that a contrast and its negative get one verdict. The correlation is that of the
+    z maps where there is one: t of few participants has long tails, and a correlation follows its few
+    largest values.
 
     Examples
     --------
     >>> row = {"contrast": "go", "map": "t", "pearson_r": 0.99, "dice_p001": 0.7, "n_spm_p001": 90,
     ...        "n_nilearn_p001": 100}
     >>> judged([row])
-    Judgement(grade=<Grade.EXTENT: 1>, text='correlate at r = 0.990. At p < 0.001, they overlap with \
+    Judgement(grade=<Grade.EXTENT: 1>, text='t maps correlate at r = 0.990. At p < 0.001, they overlap with \
 a Dice of 0.70. SPM finds 90 voxels, and nilearn 100')
     """
-    row, r = headline_rows(rows)[0], shape(rows)
-    overlaps = {key: _overlap(row, key) for key in THRESHOLDS}
-    alone = [key for key in CORRECTED if _one_alone(row, key)]
-    dice = {key: value for key, value in overlaps.items() if math.isfinite(value)}
+    r, known = shape(rows), _known(headline_rows(rows)[0])
+    alone = [each for each in known if each.one_alone]
     grade = Grade.NONE
-    many = [key for key in alone if max(_counts(row, key)) >= FEWEST_VOXELS]
-    if r < SAME_SHAPE or many or dice.get("p001", 1.0) < OTHER_EXTENT:
+    many = any(max(each.spm, each.nilearn) >= FEWEST_VOXELS for each in alone)
+    compared = [each for each in known if each.is_judged]
+    apart = any(each.dice < OTHER_EXTENT for each in compared if each.threshold == UNCORRECTED)
+    if r < SAME_SHAPE or many or apart:
         grade = Grade.CONCLUSIONS
-    elif alone or any(value < SAME_EXTENT for value in dice.values()):
+    elif alone or any(each.dice < SAME_EXTENT for each in compared):
         grade = Grade.EXTENT
-    return Judgement(grade, f"correlate at r = {number(r)}. {_passing(row, alone)}")
+    return Judgement(
+        grade, f"{_shape_rows(rows)[0]['map']} maps correlate at r = {number(r)}. {_passing(known)}"
+    )
 
 
 def shape(rows: Sequence[Row]) -> float:
@@ -118,53 +173,25 @@ def shape(rows: Sequence[Row]) -> float:
     >>> shape([{"map": "t", "pearson_r": 0.5}, {"map": "z", "pearson_r": 0.9}])
     0.9
     """
-    z = [row for row in rows if row["map"] == "z"]
-    return median(z or headline_rows(rows), "pearson_r")
+    return median(_shape_rows(rows), "pearson_r")
 
 
-def _overlap(row: Row, threshold: str) -> float:
-    """Dice, where the sets are large enough to judge it."""
-    enough = max(_counts(row, threshold)) >= FEWEST_VOXELS
-    return _defined(row, f"dice_{threshold}") if enough else math.nan
+def _shape_rows(rows: Sequence[Row]) -> Sequence[Row]:
+    return [row for row in rows if row["map"] == "z"] or headline_rows(rows)
 
 
-def _one_alone(row: Row, threshold: str) -> bool:
-    spm, nilearn = _counts(row, threshold)
-    return min(spm, nilearn) == 0 and max(spm, nilearn) > 0
-
-
-def _passing(row: Row, alone: Sequence[str]) -> str:
-    """What passes in words: p < 0.001, and the corrected threshold that tells most."""
-    known = [key for key in THRESHOLDS if min(_counts(row, key)) >= 0]
+def _passing(known: Sequence[_Passing]) -> str:
+    """What passes in words: p < 0.001 in each tail, and the corrected thresholds that tell most."""
     if not known:
         return "No threshold is known"
-    if not any(max(_counts(row, key)) > 0 for key in known):
+    passed = [each for each in known if max(each.spm, each.nilearn) > 0]
+    if not passed:
         return "No voxel passes any threshold in either package"
-    told = list(dict.fromkeys([key for key in known if key == "p001"] + list(alone)))
-    worst = min(
-        (k for k in known if math.isfinite(_overlap(row, k))), key=lambda k: _overlap(row, k), default=""
-    )
+    told = [each for each in passed if each.threshold == UNCORRECTED or each.one_alone]
+    worst = min((each for each in passed if each.is_judged), key=lambda each: each.dice, default=None)
     if worst and worst not in told:
         told.append(worst)
-    return ". ".join(_told(row, key) for key in told or known[:1])
-
-
-def _told(row: Row, key: str) -> str:
-    """What passes a threshold, in sentences of two numbers at most."""
-    one, base = _counts(row, key)
-    first, reference = DEFAULT_PAIR.titles
-    if one == base == 0:
-        return f"At {THRESHOLDS[key]}, no voxel passes in either"
-    if not one or not base:
-        finder, other = (first, reference) if one else (reference, first)
-        return f"At {THRESHOLDS[key]}, {finder} finds {_voxels(one or base)}, and {other} none"
-    dice = _defined(row, f"dice_{key}")
-    shared = f"overlap with a Dice of {overlap(dice)}" if math.isfinite(dice) else "do not overlap"
-    return f"At {THRESHOLDS[key]}, they {shared}. {first} finds {_voxels(one)}, and {reference} {base:,}"
-
-
-def _voxels(n: int) -> str:
-    return f"{n:,} voxel{'s' * (n != 1)}"
+    return ". ".join(each.words for each in told or passed[:1])
 
 
 def listed(names: Sequence[str]) -> str:

@@ -108,7 +108,7 @@ def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: Par
 
 def _map_facts(found: Mapping[str, Judgement]) -> list[str]:
     ranked = sorted(found.items(), key=lambda item: -item[1].grade)
-    told = [f"{name}: the two maps {each.text}." for name, each in ranked[:NAMED]]
+    told = [f"{name}: the two {each.text}." for name, each in ranked[:NAMED]]
     rest = ranked[NAMED:]
     if rest:
         same = sum(each.grade == Grade.NONE for _, each in rest)

@@ -157,3 +157,32 @@ def test_f_contrast_whose_voxels_do_not_overlap_is_in_the_summary():
 def test_share_of_more_than_the_whole_is_explained():
     found = verdict(evidence(leads=(Lead("t", "noise", 1.3, 18, 20),)))
     assert any("another step works against it" in text for _, text in found.facts)
+
+
+def both_tails(upper: tuple[float, int, int], lower: tuple[float, int, int]) -> dict:
+    """Dice at p < 0.001 and voxels of both packages, of each tail."""
+    found = row(dice=(upper[0], NAN, NAN), spm=(upper[1], 0, 0), nilearn=(upper[2], 0, 0))
+    for key, (d, s, n) in zip(("p001", "fdr05", "fwe05"), (lower, (NAN, 0, 0), (NAN, 0, 0)), strict=True):
+        found |= {f"dice_lower_{key}": d, f"n_spm_lower_{key}": s, f"n_nilearn_lower_{key}": n}
+    return found
+
+
+def test_lower_tail_decides_as_the_upper_does_and_is_named():
+    agreed, apart = (0.9, 100, 100), (0.47, 46, 103)
+    found = judged([both_tails(agreed, apart)])
+    assert found.grade == judged([both_tails(apart, agreed)]).grade == Grade.CONCLUSIONS
+    assert (
+        "At p < 0.001 below 0, they overlap with a Dice of 0.47. SPM finds 46 voxels, and nilearn 103"
+        in found.text
+    )
+    assert "At p < 0.001 above 0, they overlap with a Dice of 0.90" in found.text
+
+
+def test_corrected_threshold_passed_below_0_in_one_package_alone_is_another_conclusion():
+    found = both_tails((0.9, 100, 100), (0.9, 100, 100)) | {"n_nilearn_lower_fdr05": 17}
+    assert judged([found | {"dice_lower_fdr05": 0.0}]).grade == Grade.CONCLUSIONS
+
+
+def test_correlation_is_named_by_its_map():
+    assert judged([row(), row(r=0.987, name="z")]).text.startswith("z maps correlate at r = 0.987")
+    assert judged([row(r=0.913)]).text.startswith("t maps correlate at r = 0.913")

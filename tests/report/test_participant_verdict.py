@@ -15,7 +15,7 @@ from .reasons import FILLED, NOTE, broken_down
 from .records import contrast_report, participant_report
 
 MOST_NUMBERS = 2
-THRESHOLDS = re.compile(r"p < 0\.001|FDR 0\.05|FWE 0\.05|95 %")
+THRESHOLDS = re.compile(r"(above|below) 0(?![.\d])|p < 0\.001|FDR 0\.05|FWE 0\.05|95 %")
 
 
 def text_of(markup: str) -> str:

@@ -21,8 +21,10 @@ from bidsglm.demo.data_set import Recording, write_demo
 
 SHORT = Recording(n_runs=2, n_scans=60)
 PREFIX = "task-tapping_space-MNI152NLin2009cAsym"
-NUMBER = re.compile(r"(?<!AR\()(?<![\w.\-])[−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
-"""Not what belongs to a name: sub-01, SPM12, run-1, AR(1)."""
+NUMBER = re.compile(
+    r"(?!(?<=above |below )0(?![.\d]))(?<!AR\()(?<![\w.\-])[−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
+)
+"""Not what belongs to a name: sub-01, SPM12, run-1, AR(1), above 0."""
 TOKEN = r"([−+]?\\d[\\d,]*(?:\\.\\d+)?(?:e[-+]?\\d+)?)"
 READ = ("p", "dd", "li")
 SILENT = ("script", "style", "pre", "svg", "table")
@@ -132,7 +134,7 @@ class Tables:
 
 PARTICIPANT = (
     "{summary.runs} runs of .*, {summary.contrasts} contrasts, .*",
-    "{contrast}: the two maps correlate at r = {agreement:map=z.pearson_r}.",
+    "{contrast}: the two z maps correlate at r = {agreement:map=z.pearson_r}.",
     "At .*, they overlap with a Dice of {agreement:map=<stat>.dice_<level>}.",
     "SPM finds {agreement:map=<stat>.n_spm_<level>} voxels?, and nilearn"
     " {agreement:map=<stat>.n_nilearn_<level>}.",
@@ -219,7 +221,7 @@ class Checker:
             return list(100 * rows["shapley"] / rows["total"])
         name = place.removesuffix("%").replace("<stat>", self.stat).replace("<level>", self.level)
         contrast = self.contrast if name.split(".")[0].split(":")[0] in ("agreement", "scale") else ""
-        if "map=F" in name:
+        if "map=F" in name or re.match(r"agreement:map=(t|effect)\.", place):
             contrast = ""
         found = self.tables.values(name, contrast)
         return [100 * value for value in found] if place.endswith("%") else found
@@ -255,7 +257,8 @@ class Checker:
             self.contrast = group if group in self.contrasts else self.contrast
             self.map = group if group in ("t", "effect", "F") else self.map
         said = re.match(r"At (p|FDR|FWE)", text)
-        self.level = LEVELS[said[1]] if said else self.level
+        if said:
+            self.level = "lower_" * ("below 0" in text) + LEVELS[said[1]]
         if "RMSD." in text:
             self.map = "t"
         numbers = [group for group in groups if NUMBER.fullmatch(group)]

@@ -87,7 +87,7 @@ def write_participant(
         "model": "tap",
         "runs": [{"prefix": prefix}],
         "methods": ["A first level."],
-        "effect_units": {"spm": "% of grand mean", "nilearn": "% of voxel mean"},
+        "effect_units": {"spm": "% of spm_global", "nilearn": "% of voxel mean"},
         "contrasts": [{"name": name, "label": name, "test": "t"} for name in contrasts],
         "attribution": {"closes": True},
         "errors": [],

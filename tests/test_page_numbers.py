@@ -168,8 +168,7 @@ PARTICIPANT = (
     "Once SPM's effects are in nilearn's unit, their standard deviation is {scale.sd_spm_converted} beside"
     " nilearn's"
     " {scale.sd_nilearn}.",
-    "What remains of the difference is r = {scale.pearson_r_converted} with a slope of"
-    " {scale.slope_converted}.",
+    "Then the two maps correlate at r = {scale.pearson_r_converted} with a slope of {scale.slope_converted}.",
     "SPM takes the noise of every voxel .*: {autocorrelation:lag=1.spm} after 2 s and"
     " {autocorrelation:lag=2.spm}"
     " after 4 s .*",

@@ -63,9 +63,9 @@ def effect_unit(model: ModelSpecification) -> str:
     """Unit of the effect maps.
 
     >>> effect_unit(ModelSpecification("m", ()))
-    '% of grand mean'
+    '% of spm_global'
     """
-    return "% of scan mean" if model.spm.global_normalization == "Scaling" else "% of grand mean"
+    return "% of scan mean" if model.spm.global_normalization == "Scaling" else "% of spm_global"
 
 
 def software() -> dict[str, str]:

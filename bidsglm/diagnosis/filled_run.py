@@ -301,7 +301,7 @@ def _remedy(found: StandardErrors) -> str:
         else f" and its standard error falls to {times(found.after)} of what it is now"
     )
     return (
-        f"Drop one of them from X: without {listed([found.dropped])}, the effect of"
-        f" {listed([found.single])} is measured against it{falls}. Or keep them and test only their"
+        f"Drop one of the conditions that fill the run from X: without {listed([found.dropped])}, the effect"
+        f" of {listed([found.single])} is measured against it{falls}. Or keep them and test only their"
         f" differences, such as {found.difference}."
     )

@@ -129,7 +129,7 @@ REGION_AGREEMENT = Schema(
         _number(
             "icc_a1",
             "ICC(A,1), absolute agreement (McGraw & Wong 1996). Effects in different units (percent of the "
-            "grand mean, percent of the voxel's mean) make it low by their scale alone",
+            "run's global, percent of the voxel's mean) make it low by their scale alone",
         ),
         _number("icc_a1_lower", "Lower 95% confidence limit of ICC(A,1)"),
         _number("icc_a1_upper", "Upper 95% confidence limit of ICC(A,1)"),

@@ -1,11 +1,13 @@
 """From a calibration's tables on disk to what the page shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bidsglm.calibration.experiment import MOST_CONTRASTS
 from bidsglm.calibration.tables import read_rows, table_path
 from bidsglm.group.numbers import GroupNumbers
+from bidsglm.model import CONSTANT
 from bidsglm.outputs.calibration_tables import CALIBRATIONS, CURVES
 from bidsglm.outputs.names import read_json
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
@@ -44,8 +46,27 @@ def read_calibration(output_dir: Path, summary: Summary) -> CalibrationReport | 
         facts["RandomSeed"],
         tuple(contrasts),
         path.relative_to(output_dir).as_posix(),
-        tuple(names.get(label, label) for label in facts["ContrastsLeftOut"]),
+        tuple(_left_out(summary, label, facts["ContrastsLeftOut"]) for label in facts["ContrastsLeftOut"]),
     )
+
+
+def _left_out(summary: Summary, label: str, left_out: Sequence[str]) -> str:
+    """Name of a contrast that was not calibrated, with the reason.
+
+    >>> contrasts = [{"label": "go", "name": "go"}, {"label": "m", "name": "motion", "conditions": ["rot_x"]}]
+    >>> _left_out({"contrasts": contrasts, "runs": [{"confounds": ["rot_x"]}]}, "m", ["m"])
+    'motion (a contrast of confounds, whose effects are in every simulated data set)'
+    """
+    contrast = next((each for each in summary["contrasts"] if each["label"] == label), None)
+    if contrast is None:
+        return label
+    ours = {CONSTANT, *(name for run in summary["runs"] for name in run["confounds"])}
+    if ours & set(contrast["conditions"]):
+        return f"{contrast['name']} (a contrast of confounds, whose effects are in every simulated data set)"
+    before = [each["label"] for each in summary["contrasts"]]
+    done = [each for each in before[: before.index(label)] if each not in left_out]
+    why = f"beyond the first {MOST_CONTRASTS}" if len(done) == MOST_CONTRASTS else "not estimable"
+    return f"{contrast['name']} ({why})"
 
 
 def group_calibration(numbers: GroupNumbers, name: str) -> GroupCalibration | None:

@@ -32,11 +32,12 @@ from bidsglm.report.figures import (
 from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, UnitReport
 from bidsglm.report.ladders import attribution_figures, on_sample
 from bidsglm.report.maps import EFFECT_UNITS
-from bidsglm.report.methods import ESTIMATES, RunInput, SettingRow
+from bidsglm.report.methods import ESTIMATES, NOISE_MODELS, RunInput, SettingRow
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.rendering import Links
 from bidsglm.report.units import f_sentence
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned
+from bidsglm.report.wording import MINUS
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.maps import UnitMaps
 
@@ -174,11 +175,15 @@ def _setting(row: Sequence[str], backends: Sequence[str]) -> SettingRow:
 def _words(value: object) -> str:
     """A fact of a summary, for people to read.
 
-    >>> _words([[0.38215, 0.6702]]), _words("AR(1)")
-    ('(0.382, 0.67)', 'AR(1)')
+    >>> _words([[-0.38215, 0.6702]]), _words("ar1"), _words(1803)
+    ('(−0.382, 0.67)', 'AR(1)', '1,803')
     """
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:.3g}".replace("-", MINUS)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, str):
+        return NOISE_MODELS.get(value, value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
     if isinstance(value, list):

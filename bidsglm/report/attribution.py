@@ -400,3 +400,20 @@ def explained_steps(breakdown: Sequence[Breakdown]) -> tuple[StepShare, ...]:
     """
     steps = {step.step: step for b in breakdown for step in b.steps if step.step in STEP_TEXTS}
     return tuple(steps[name] for name in STEP_TEXTS if name in steps)
+
+
+def steps_in_words(steps: Sequence[StepShare]) -> str:
+    """How many modelling steps lie between the packages' maps; parts of a step are no steps of their own.
+
+    >>> whole = StepShare("noise", "AR(1)", "FAST", 0.0, 0.0)
+    >>> part = StepShare("events", "TR/50", "TR/16", 0.0, 0.0, "regressors")
+    >>> print(steps_in_words([whole, whole._replace(step="filter", other="AR(1)"), part]))
+    between their maps lie 2 modelling steps (the regressors have 1 part: events), of which both packages \
+take 1 in the same way.
+    """
+    whole, parts = [s for s in steps if not s.part_of], [s.step for s in steps if s.part_of]
+    text = f"between their maps lie {len(whole)} modelling step{'s' * (len(whole) != 1)}"
+    if parts:
+        text += f" (the regressors have {len(parts)} part{'s' * (len(parts) != 1)}: {', '.join(parts)})"
+    same = sum(step.same for step in whole)
+    return f"{text}{f', of which both packages take {same} in the same way' if same else ''}."

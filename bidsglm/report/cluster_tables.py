@@ -22,6 +22,8 @@ COLUMNS = (
     ShownColumn("y_mm", "y"),
     ShownColumn("z_mm", "z (mm)"),
 )
+FALSE_DISCOVERY = "fdr05"
+"""Its height is that of the smallest value that passes; the others are passed by larger ones."""
 ROWS = 20
 """As many as one looks at; the rest is in the file."""
 
@@ -86,16 +88,26 @@ def heights(report: ClusterReport) -> str:
     >>> t = ClusterReport("spm", "t", {"p001": 3.13, "fwe05": None}, (), (), "")
     >>> print(heights(t))
     p < 0.001: t > 3.13; FWE 0.05: none
+    >>> print(heights(replace(t, thresholds={"fdr05": 7.0796, "fwe05": 6.61})))
+    FDR 0.05: t ≥ 7.080, the smallest value that passes, as of few voxels FDR can be the stricter one; \
+FWE 0.05: t > 6.61
     """
     return "; ".join(
-        f"{title}: {_height(report.test, report.thresholds[key])}"
-        for key, title in THRESHOLDS.items()
-        if key in report.thresholds
+        f"{title}: {_height(report, key)}" for key, title in THRESHOLDS.items() if key in report.thresholds
     )
 
 
-def _height(test: str, value: float | None) -> str:
-    return "none" if value is None or not math.isfinite(value) else f"{test} > {value:.2f}"
+def _height(report: ClusterReport, key: str) -> str:
+    value = report.thresholds[key]
+    if value is None or not math.isfinite(value):
+        return "none"
+    if key != FALSE_DISCOVERY:
+        return f"{report.test} > {value:.2f}"
+    text = f"{report.test} ≥ {number(value)}"
+    other = report.thresholds.get("fwe05")
+    if other is None or not value > other:
+        return text
+    return f"{text}, the smallest value that passes, as of few voxels FDR can be the stricter one"
 
 
 def smoothness(report: ClusterReport) -> str:

@@ -180,6 +180,12 @@ class UnitReport:
         found = attribution.explained_steps([b for c in self.contrasts for b in c.breakdowns])
         return tuple(step.step for step in found if not step.same)
 
+    @property
+    def steps_in_words(self) -> str:
+        """How many steps there are, counted as the table has them."""
+        found = attribution.explained_steps([b for c in self.contrasts for b in c.breakdowns])
+        return attribution.steps_in_words(found)
+
     def answers(self, sections: Sequence[str]) -> tuple[Answer, ...]:
         """What the page has to say to the questions that are really asked; nothing with a single package."""
         if len(self.backends) < 2:

@@ -8,6 +8,8 @@ from bidsglm.packages import DEFAULT_PAIR, Pair, title, titles
 
 ESTIMATES = {
     "serial_correlation": "noise model",
+    "n_voxels_without_residual": "voxels that the design fits without a residual",
+    "n_voxels_not_pooled": "voxels left out of the pool, as the design fits them exactly",
     "model": "noise model",
     "rank": "rank of the design without the filter's cosines",
     "n_cosines": "cosines of the high-pass filter, each run",
@@ -20,6 +22,8 @@ ESTIMATES = {
     "autocorrelation_quartiles": "quartiles of the voxels' autocorrelation, each run",
 }
 """What a backend reports of a fit -> name of the row on the page."""
+NOISE_MODELS = {"ols": "independent", **{f"ar{order}": f"AR({order})" for order in range(1, 10)}}
+"""nilearn's keyword -> the model's usual name."""
 
 
 @dataclass(frozen=True)

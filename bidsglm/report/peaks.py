@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats, Mask
+from bidsglm.packages import title
 from bidsglm.report import colours, svg
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import ContrastImages, layers_of
@@ -60,18 +61,19 @@ def peak_figure(images: ContrastImages) -> Figure:
     parts = []
     for i, layer in enumerate(layers):
         place = PlatePlace(i * (PANEL + SPACE), HEAD, PANEL, height)
-        title = svg.text(place.x + PANEL / 2, 15, layer.title, text_anchor="middle", font_weight="bold")
+        words = svg.text(place.x + PANEL / 2, 15, layer.title, text_anchor="middle", font_weight="bold")
         picture = svg.picture(_pixels(layer, images.background, of), *place)
-        parts += [title, picture, *sides(of, place), *scale_below(layer, place)]
+        parts += [words, picture, *sides(of, place), *scale_below(layer, place)]
     z = f"{heights(of)[0]:.0f}".replace("-", "−")
     of_what = " and ".join(layer.title for layer in layers[:2])
     alt = f"{images.name}: {of_what} on the axial slice z = {z} mm"
     alt += ", and their difference." if len(layers) > 2 else "."
+    first = title(images.backends[0])
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-peak.svg",
         content=svg.document(len(layers) * (PANEL + SPACE) - SPACE, HEAD + height + 34, alt, parts),
         alt=alt,
-        caption=f"The {images.test} maps of {images.name} at z = {z} mm, where the first one is largest.",
+        caption=f"The {images.test} maps of {images.name} at z = {z} mm, where {first}'s is largest.",
         title="peak",
     )
 

@@ -132,7 +132,7 @@ def _remainder(row: Row) -> str:
     return (
         f"Once SPM's effects are in nilearn's unit, their standard deviation is {digits(spm)} beside"
         " nilearn's"
-        f" {digits(nilearn)}. What remains of the difference is r = {digits(r)} with a slope of"
+        f" {digits(nilearn)}. Then the two maps correlate at r = {digits(r)} with a slope of"
         f" {digits(slope)}."
     )
 

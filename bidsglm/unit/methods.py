@@ -48,7 +48,7 @@ def effect_units(model: ModelSpecification, backends: Sequence[str] = DEFAULT_PA
     """Return the unit of each backend's effect map.
 
     >>> effect_units(ModelSpecification("m", ()))
-    {'spm': '% of grand mean', 'nilearn': '% of voxel mean'}
+    {'spm': '% of spm_global', 'nilearn': '% of voxel mean'}
     """
     return {name: BACKENDS[name].effect_unit(model) for name in backends}
 

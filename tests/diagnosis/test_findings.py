@@ -130,6 +130,7 @@ def test_overparameterised_demo_is_found_out(demo):
     assert "movement and rest together cover 100 % of the run" in finding.text
     assert "effect maps: movement and rest. Contrasts not concerned: movement - rest." in finding.text
     assert "without rest" in finding.remedy
+    assert "one of the conditions that fill the run" in finding.remedy
 
 
 def test_good_demo_is_not(demo):

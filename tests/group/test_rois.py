@@ -99,7 +99,7 @@ def test_group_reads_regions_from_the_maps(study: Path) -> None:
     assert {key: sidecar[key]["Description"] for key in REGION_AGREEMENT.names} == {
         column.name: column.text for column in REGION_AGREEMENT.columns
     }
-    assert sidecar["EffectUnits"]["spm"] == "% of grand mean"
+    assert sidecar["EffectUnits"]["spm"] == "% of spm_global"
     assert sidecar["Atlas"].endswith("atlas.nii.gz")
 
 

@@ -59,7 +59,7 @@ def test_regions_of_a_unit_are_those_of_its_table_with_its_packages(tmp_path: Pa
     row = {"contrast": "go", "region": 7, "label": "V1", "n_voxels": 3, "n_atlas_voxels": 4}
     row |= {"fraction": 0.75, "contrast_name": "go"}
     REGIONS.write(path, [{**row, "backend": name, "effect": 0.5, "t": 2.0} for name in ("nilearn", "spm")])
-    units = {"spm": "% of grand mean"}
+    units = {"spm": "% of spm_global"}
     write_json(path.with_suffix(".json"), {"Atlas": "/somewhere/a.nii.gz", "EffectUnits": units})
     found = participant_regions(folder, prefix, tmp_path)
     assert found is not None

@@ -82,7 +82,7 @@ def test_first_columns_are_the_contract_and_all_are_described(out: Path) -> None
     assert header == list(REGIONS.names)
     assert {key: sidecar[key]["Description"] for key in header} == {c.name: c.text for c in REGIONS.columns}
     assert sidecar["Atlas"].endswith("atlas.nii.gz")
-    assert sidecar["EffectUnits"] == {"spm": "% of grand mean", "nilearn": "% of voxel mean"}
+    assert sidecar["EffectUnits"] == {"spm": "% of spm_global", "nilearn": "% of voxel mean"}
 
 
 def test_there_is_one_row_for_each_contrast_region_and_backend(out: Path) -> None:

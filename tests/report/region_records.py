@@ -7,7 +7,7 @@ from bidsglm.outputs.region_tables import REGIONS
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
 
-UNITS = {"spm": "% of grand mean", "nilearn": "% of voxel mean"}
+UNITS = {"spm": "% of spm_global", "nilearn": "% of voxel mean"}
 EFFECTS = {
     "left insula": ([1.0, 0.8, 1.2, 0.9, 1.1], [1.0, -0.8, 1.2, 0.2, 0.5]),
     "cuneus": ([1.0, 1.3, 1.2, 0.9, 1.1], [1.1, 1.4, 1.3, 1.0, 1.1]),

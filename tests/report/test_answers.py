@@ -45,7 +45,7 @@ SCALES = (
         "rmsd_converted": 0.0166,
     },
 )
-UNITS = Units(LEVELS, SCALES, {"spm": "% of grand mean", "nilearn": "% of voxel mean"})
+UNITS = Units(LEVELS, SCALES, {"spm": "% of spm_global", "nilearn": "% of voxel mean"})
 NOISE = NoiseReport(
     tuple(
         {
@@ -103,7 +103,7 @@ def test_nilearn_that_varies_more_is_said_to() -> None:
 
 
 def test_one_scale_for_all_voxels_is_not_said_to_divide_by_the_voxel() -> None:
-    grand = UNITS._replace(effect_units={"spm": "% of grand mean", "nilearn": "% of grand mean"})
+    grand = UNITS._replace(effect_units={"spm": "% of spm_global", "nilearn": "% of grand mean"})
     told = " ".join(spread_sentences(grand, "go", "go"))
     assert "each voxel by its own mean" not in told
 

@@ -23,6 +23,7 @@ from bidsglm.report.figures import (
     scatter_figure,
 )
 from bidsglm.report.maps import layers_of
+from bidsglm.report.peaks import peak_figure
 
 from .records import AFFINE, SHAPE, ball, designs, volumes
 
@@ -56,6 +57,11 @@ def test_contrast_has_maps_scatter_bland_altman_and_histogram():
         "contrast-go_desc-blandaltman.svg",
         "contrast-go_stat-t_desc-histogram.svg",
     ]
+
+
+def test_slice_of_the_peak_names_the_package_whose_peak_it_is():
+    assert "where SPM's is largest" in peak_figure(volumes()).caption
+    assert "where nilearn's is largest" in peak_figure(volumes(backends=("nilearn",))).caption
 
 
 def test_f_contrast_is_drawn_without_effects():

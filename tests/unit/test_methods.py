@@ -94,7 +94,7 @@ def test_runs_are_mentioned_only_when_there_are_several():
 )
 def test_effect_unit_follows_nilearns_scaling(scaling, unit):
     model = replace(MODEL, nilearn=NilearnSettings(signal_scaling=scaling))
-    assert effect_units(model) == {"spm": "% of grand mean", "nilearn": unit}
+    assert effect_units(model) == {"spm": "% of spm_global", "nilearn": unit}
 
 
 def test_methods_name_data_conditions_and_confounds():

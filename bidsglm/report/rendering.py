@@ -59,8 +59,8 @@ class About:
 def data_uri(figure: Figure) -> str:
     """Put the image inside its own address, so that the page needs no file beside it.
 
-    >>> data_uri(Figure("a.svg", b"<svg/>", "", ""))
-    'data:image/svg+xml;base64,PHN2Zy8+'
+    >>> data_uri(Figure("a.png", b"png", "", ""))
+    'data:image/png;base64,cG5n'
     """
     kind = MEDIA_TYPES[Path(figure.name).suffix]
     content = _on_any_ground(figure.content) if kind == MEDIA_TYPES[".svg"] else figure.content

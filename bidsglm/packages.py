@@ -20,6 +20,8 @@ class NoiseAnalysis(NamedTuple):
     line: str
     """Style as matplotlib writes it; it tells analyses apart without colour, as the marker does"""
     marker: str
+    on_dark: str = ""
+    """On dark pages; empty where the colour itself will do"""
 
 
 class Package(NamedTuple):
@@ -89,7 +91,7 @@ PACKAGES: dict[str, Package] = {
             analyses=(
                 NoiseAnalysis("spm-none", "least squares (SPM)", "none", NEUTRAL, ":", "o"),
                 NoiseAnalysis("spm-ar1", "SPM AR(1)", "AR(1)", "#c8553d", "-", "^"),
-                NoiseAnalysis("spm-fast", "SPM FAST", "FAST", "#6d2112", "--", "D"),
+                NoiseAnalysis("spm-fast", "SPM FAST", "FAST", "#6d2112", "--", "D", "#f7cabd"),
             ),
             fitted="as SPM12 does",
             reference="a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python",

@@ -80,8 +80,8 @@ def _pp_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figure:
     axes[0].set_ylabel("share of voxels with a smaller p")
     axes[0].legend(frameon=False, fontsize=8, loc="lower right")
     return Figure(
-        name=f"contrast-{contrast.label}_desc-calibrationpp.png",
-        content=encoded(drawing, "png"),
+        name=f"contrast-{contrast.label}_desc-calibrationpp.svg",
+        content=encoded(drawing, "svg"),
         alt=f"p-p plots of {contrast.name} without signal under {len(contrast.noises)} kinds of noise.",
         caption=(
             "False positives without signal: the share of voxels that have a smaller p value than the one on"
@@ -111,8 +111,8 @@ def _power_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figur
     roc.set_xticks([0, 0.05, 0.1, 0.15, 0.2], ["0", "0.05", "0.1", "0.15", "0.2"])
     roc.set_title(f"ROC, signal of {TYPICAL_EFFECT:g} %")
     return Figure(
-        name=f"contrast-{contrast.label}_desc-calibrationpower.png",
-        content=encoded(drawing, "png"),
+        name=f"contrast-{contrast.label}_desc-calibrationpower.svg",
+        content=encoded(drawing, "svg"),
         alt=f"Sensitivity, ROC curves and effect estimates of {contrast.name} by analysis.",
         caption=(
             "True positives under noise with each voxel's own spectrum. Left: how much of a signal is found"

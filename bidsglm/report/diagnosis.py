@@ -11,6 +11,7 @@ from bidsglm.model import TRIAL_TYPE, Floats
 from bidsglm.report.drawing import (
     FAINT,
     INK,
+    ON_CELLS,
     PAGE_WIDTH,
     Figure,
     canvas,
@@ -126,7 +127,7 @@ def _write_numbers(axes: "Axes", matrix: Floats) -> None:
     for (i, j), value in np.ndenumerate(matrix):
         if np.isfinite(value):
             text = f"{value:.2f}".replace("-", "\N{MINUS SIGN}").replace("0.", ".")
-            colour = "white" if abs(value) > 0.6 else INK
+            colour = "white" if abs(value) > 0.6 else ON_CELLS
             axes.text(j, i, text, ha="center", va="center", fontsize=6, color=colour)
 
 

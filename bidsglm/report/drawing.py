@@ -1,7 +1,8 @@
 """What all figures share: colours, type, and the way from a canvas to the bytes of a file.
 
-Figures stand on white, in light pages and in dark ones. They are drawn without pyplot, so nothing
-stays behind in a global state, and two runs give the same bytes.
+An SVG has no ground of its own and takes lighter ink where its reader prefers dark pages; a PNG stands on
+white. They are drawn without pyplot, so nothing stays behind in a global state, and two runs give the same
+bytes.
 """
 
 import io
@@ -24,6 +25,14 @@ HIGHLIGHT = "#c8553d"
 BOTH_COLOUR = packages.NEUTRAL
 INK = "#1f2933"
 FAINT = "#6b7785"
+ON_CELLS = "#111820"
+"""Ink on light cells, which are as light on a dark page"""
+ON_DARK = {
+    INK: "#e6e9ed",
+    FAINT: "#a3adb8",
+    **{each.colour: each.on_dark for each in packages.every_analysis() if each.on_dark},
+}
+"""Colour of a figure -> the one that it has on a dark page"""
 
 PAGE_WIDTH = 10.0
 """Inches; the page shows figures at most that wide."""
@@ -46,8 +55,9 @@ STYLE: Any = {
     "ytick.color": FAINT,
     "text.color": INK,
     "text.parse_math": False,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
     "svg.hashsalt": "bidsglm",
     "svg.fonttype": "none",
 }
@@ -100,9 +110,20 @@ def encoded(drawing: "Canvas", kind: str) -> bytes:
     buffer = io.BytesIO()
     if kind == "svg":
         drawing.savefig(buffer, format=kind, metadata={"Date": None})
-        return buffer.getvalue()
+        return buffer.getvalue().replace(b"<defs>", f"<style>{_dark_rules()}</style>\n <defs>".encode(), 1)
+    drawing.set_facecolor("white")
     _pixels(drawing).save(buffer, "png", compress_level=COMPRESSION)
     return buffer.getvalue()
+
+
+def _dark_rules() -> str:
+    """Style sheet by which a picture, which cannot see its page, follows the reader's preference."""
+    rules = [
+        f'[style*="{what}: {colour}"]{{{what}:{on_dark} !important}}'
+        for colour, on_dark in ON_DARK.items()
+        for what in ("fill", "stroke")
+    ]
+    return f":root{{color-scheme:light dark}}@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
 
 
 def _pixels(drawing: "Canvas") -> "Image":

@@ -87,7 +87,7 @@ def design_figure(designs: Mapping[str, DesignMatrix], run: str = "") -> Figure:
         alt=f"Design matrices{' of ' + run if run else ''} as grey-scale images: {facts}.",
         caption=(
             "Time runs downward, one column is one regressor; white is each column's largest value, black its"
-            " negative. Conditions are named in black, without their prefix. nilearn's drift terms are"
+            " negative. Names of conditions stand out and lack their prefix. nilearn's drift terms are"
             " regressors of its model; SPM's high-pass filter is no part of the design: it projects the"
             " cosines shown beside it out of data and design. SPM centres confounds,"
             " nilearn takes them as they are."
@@ -109,6 +109,7 @@ def _draw_design(axes: "Axes", names: Sequence[str], matrix: Floats, faint: bool
     largest = np.abs(matrix).max(axis=0)
     scaled = matrix / np.where(largest > 0, largest, 1)
     alpha = 0.45 if faint else 1.0
+    axes.set_facecolor("white")
     axes.imshow(scaled, cmap="gray", vmin=-1, vmax=1, aspect="auto", interpolation="nearest", alpha=alpha)
     every = max(1, len(names) // 60)
     shown = range(0, len(names), every)

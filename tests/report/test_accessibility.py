@@ -1,9 +1,12 @@
 """Pages in a browser at two widths, light, dark and on paper: accessible, short, nothing white on dark."""
 
+import io
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from bidsglm.report.group_html import group_page
 from bidsglm.report.html import participant_page
@@ -247,3 +250,20 @@ def test_tables_of_overlap_lead_to_their_data():
     linked = replace(unit_report((contrast_report(),)), links=Links("a_b.tsv", "c.tsv"))
     text = participant_page(replace(participant_report(), units=(linked,)))
     assert re.search(r'"Overlap of the.*?</table>\s*</div>\s*<p class="download"><a href="a_b', text, re.S)
+
+
+def test_figures_in_files_have_no_ground_and_light_ink_on_dark_pages(page, tmp_path):
+    """By the pixels of a picture that cannot see its page: a dark corner, and something light in it."""
+    (tmp_path / "page.html").write_text(participant(1), encoding="utf-8")
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.goto((tmp_path / "page.html").as_uri())
+    page.evaluate(OPEN_ALL)
+    images = page.locator("figure .frame img")
+    assert images.count() >= 2
+    for image in images.all():
+        image.scroll_into_view_if_needed()
+        pixels = np.asarray(Image.open(io.BytesIO(image.screenshot())).convert("L"))
+        assert pixels[1, 1] < 60
+        assert np.mean(pixels < 60) > 0.1
+        assert np.mean(pixels > 140) > 0.001

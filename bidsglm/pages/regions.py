@@ -73,12 +73,12 @@ def scene_with_regions(behind: Scene, table: Path) -> dict[str, object]:
 def _atlas_in(behind: Scene, sidecar: Path) -> dict[str, object]:
     try:
         facts = read_json(sidecar) if sidecar.exists() else {}
+        if "Atlas" not in facts:
+            return {}
         labels = facts.get("AtlasLabels")
-        atlas = (
-            read_atlas(Path(facts["Atlas"]), Path(labels) if labels else None) if "Atlas" in facts else None
-        )
+        atlas = read_atlas(Path(facts["Atlas"]), Path(labels) if labels else None)
     except BidsglmError:  # the table stands without it
         return {}
-    if atlas is None or atlas.digest != facts.get("AtlasDigest"):
+    if atlas.digest != facts.get("AtlasDigest"):
         return {}
     return packed_regions(places_on(atlas, Grid(behind.shape, behind.affine)), atlas.names)

@@ -18,6 +18,7 @@ from bidsglm.pages.calibration import group_calibration
 from bidsglm.pages.group_maps import GroupMaps, group_maps
 from bidsglm.pages.group_tables import outlying, step_shares
 from bidsglm.pages.participant import about
+from bidsglm.pages.reasons import left_out
 from bidsglm.pages.regions import group_regions, scene_with_regions
 from bidsglm.pages.unit import is_native
 from bidsglm.report.group_html import group_page
@@ -82,9 +83,11 @@ def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) 
         agreed = tables.agreement.get(name)
         if agreed is not None:
             shares = step_shares(tables.steps.get(name, ()))
-            level = median([row for row in tables.scales.get(name, ()) if row["map"] == "effect"], "by_level")
+            out = left_out(of_group)
+            scales = [row for row in tables.scales.get(name, ()) if row["map"] == "effect"]
+            level = median([r for r in scales if r["contrast"] not in out.contrasts] or scales, "by_level")
             unit = replace(_unit(numbers, name, agreed, places), shares=shares, level=level)
-            unit = replace(unit, native=any(map(is_native, of_group)))
+            unit = replace(unit, native=any(map(is_native, of_group)), left_out=out)
         elif len(of_group[0]["backends"]) == 1:
             unit = _single(numbers, name, of_group)
         else:

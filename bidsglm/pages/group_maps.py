@@ -217,6 +217,7 @@ def _contrast(place: _Place, entry: Summary, shown: _Shown, rows: tuple[Row, ...
         _inference(place, entry),
         thumbnail(images),
         _reasons(place, entry),
+        str(entry["contrast"] or ""),
     )
 
 

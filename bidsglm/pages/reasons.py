@@ -16,7 +16,9 @@ from bidsglm.report.diagnosis import correlation_figure, inflation_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import dominant_figure
+from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.maps import ContrastImages
+from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import STEP_COLOURS
 
 Summary = Mapping[str, Any]
@@ -57,6 +59,26 @@ def reach(summary: Summary) -> Reach | None:
 def findings(summary: Summary) -> tuple[Finding, ...]:
     """What there is to say about the designs and the data."""
     return tuple(map(_finding, summary.get("findings", ())))
+
+
+def left_out(summaries: Sequence[Summary]) -> ArbitraryContrasts:
+    """Contrasts that the designs of at least half of the units that have them make arbitrary."""
+    votes: dict[str, list[bool]] = {}
+    names: dict[str, str] = {}
+    for summary in summaries:
+        found = findings(summary)
+        for contrast in summary["contrasts"]:
+            names[contrast["label"]] = str(contrast["name"])
+            votes.setdefault(contrast["label"], []).append(is_arbitrary(weights_of(contrast), found))
+    chosen = {label: names[label] for label, each in votes.items() if 2 * sum(each) >= len(each)}
+    return ArbitraryContrasts(chosen, len(names))
+
+
+def weights_of(contrast: Summary) -> dict[str, float]:
+    """Weights of a t contrast by regressor; none of F."""
+    if contrast["test"] != "t":
+        return {}
+    return dict(zip(contrast["conditions"], contrast["weights"], strict=True))
 
 
 def _finding(found: Summary) -> Finding:

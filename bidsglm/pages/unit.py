@@ -16,7 +16,7 @@ from bidsglm.outputs.summaries import warnings_of
 from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
 from bidsglm.pages.calibration import read_calibration
-from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant
+from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant, weights_of
 from bidsglm.pages.regions import participant_regions, scene_with_regions
 from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.report.attribution import Breakdown
@@ -303,7 +303,7 @@ def _contrast_report(
         tuple(row for row in shared.agreement if row["contrast"] == label),
         tuple(written(f, shared.figures_dir, files.prefix) for f in drawn),
         clusters=files.clusters(contrast),
-        weights=_weights(contrast),
+        weights=weights_of(contrast),
         effect_sd=_effect_sd(images),
         breakdowns=parts,
         why_figures=tuple(written(f, shared.figures_dir, files.prefix) for f in reasons),
@@ -328,13 +328,6 @@ def _drawn(found: DiagnosisReport, summary: Summary, figures_dir: Path) -> Diagn
     for figure in found.figures:
         written(figure, figures_dir, prefixes[found.run])
     return found
-
-
-def _weights(contrast: Summary) -> dict[str, float]:
-    """Weights of a t contrast by regressor."""
-    if contrast["test"] != "t":
-        return {}
-    return dict(zip(contrast["conditions"], contrast["weights"], strict=True))
 
 
 def _effect_sd(images: ContrastImages) -> dict[str, float]:

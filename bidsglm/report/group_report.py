@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import median as middle
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
+from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.rendering import About, Links, is_worth_a_search
 from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
 from bidsglm.report.wording import UNDEFINED, Row, contrast_name, headline_rows, median, number
@@ -72,6 +73,8 @@ class GroupContrast:
     """Address of a small picture, see `peaks.thumbnail`."""
     reasons: GroupReasons | None = None
     """None where only one package was fitted, or nothing was attributed"""
+    of: str = ""
+    """Label of the participants' contrast; empty where it is of several"""
 
 
 class StepShares(NamedTuple):
@@ -96,6 +99,15 @@ class StepCount(NamedTuple):
     """Lower quartile of the share"""
     upper: float
     """Upper quartile"""
+
+
+class Told(NamedTuple):
+    """What a verdict over participants is about."""
+
+    rows: tuple[Row, ...]
+    """Agreement of the participants' maps"""
+    contrasts: tuple[GroupContrast, ...]
+    regions: GroupRegions | None
 
 
 @dataclass(frozen=True)
@@ -138,6 +150,8 @@ class GroupUnit:
     """The only backend that fitted it; empty where both did"""
     fitted: tuple[str, ...] = ()
     """Participants, with prefix, where there is only one backend and so no rows"""
+    left_out: ArbitraryContrasts = field(default_factory=ArbitraryContrasts)
+    """Contrasts that the verdict and its medians leave out"""
 
     @property
     def links(self) -> Links:
@@ -177,17 +191,36 @@ class GroupUnit:
     @cached_property
     def leads(self) -> tuple[Lead, ...]:
         """Leading step of the effect and of the statistic over all contrasts."""
-        return leads(self.shares, self.per_session)
+        names = self.left_out.contrasts.values()
+        told = tuple(each for each in self.shares if each.contrast not in names)
+        return leads(told or self.shares, self.per_session)
+
+    @cached_property
+    def told(self) -> "Told":
+        """What the verdict is about: where the design determines no contrast, all."""
+        out = self.left_out.contrasts
+        rows = tuple(row for row in self.rows if row["contrast"] not in out)
+        contrasts = tuple(each for each in self.contrasts if each.of not in out)
+        regions = self.regions
+        if regions:
+            own = tuple(row for row in regions.rows if row["contrast"] not in out)
+            regions = replace(regions, rows=own) if own else None
+        if self.left_out.is_all or not (rows or contrasts):
+            return Told(self.rows, self.contrasts, self.regions)
+        return Told(rows, contrasts, regions)
 
     @cached_property
     def verdict(self) -> Verdict:
         """What the page says first."""
-        group_rows = {contrast.name: contrast.agreement for contrast in self.contrasts}
+        rows, contrasts, of_regions = self.told
+        group_rows = {contrast.name: contrast.agreement for contrast in contrasts}
         flagged = tuple(dict.fromkeys(name for name, _, _ in self.outlying))
-        regions = self.regions.facts if self.regions else None
+        regions = of_regions.facts if of_regions else None
         stable = self.stability.sentence if self.stability else ""
         return verdict(
-            Evidence(self.people, self.rows, group_rows, regions, self.leads, flagged, self.level, stable)
+            Evidence(
+                self.people, rows, group_rows, regions, self.leads, flagged, self.level, stable, self.left_out
+            )
         )
 
     def link(self, row: Row) -> str:
@@ -315,8 +348,8 @@ def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
     >>> tiles(GroupUnit("rest", ({"participant_id": "sub-01", "contrast": "go", "map": "t", "slope": 1.0},)))
     (('1', 'participant'),)
     """
-    group = [row for contrast in unit.contrasts for row in contrast.agreement]
-    rows = group or list(unit.rows)
+    group = [row for contrast in unit.told.contrasts for row in contrast.agreement]
+    rows = group or list(unit.told.rows)
     stats, whose = headline_rows(rows), "group" if group else "participants'"
     name = stats[0]["map"] if stats else ""
     shaped = [row for row in group if row["map"] == "z"] or stats
@@ -331,7 +364,8 @@ def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
     ]
     n = len(unit.people)
     people = (str(n), "participant" + "s" * (n != 1))
-    if unit.regions and unit.regions.facts.n_tests:
-        same = unit.regions.facts.n_tests - unit.regions.facts.n_changed
-        found.append((f"{same} of {unit.regions.facts.n_tests}", "region tests with the same conclusion"))
+    facts = unit.told.regions.facts if unit.told.regions else None
+    if facts and facts.n_tests:
+        same = facts.n_tests - facts.n_changed
+        found.append((f"{same} of {facts.n_tests}", "region tests with the same conclusion"))
     return (people, *(tile for tile in found if tile[0] != UNDEFINED))

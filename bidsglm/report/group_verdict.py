@@ -15,6 +15,7 @@ from bidsglm.report.judgements import (
     listed,
     regions_judged,
 )
+from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.steps import title
 from bidsglm.report.wording import Row, contrast_name, digits, headline_rows, median, number, overlap
 
@@ -83,6 +84,8 @@ class Evidence:
     " known"""
     stability: str = ""
     """What leaving out one participant changes, and whether the package changes more"""
+    left_out: ArbitraryContrasts = field(default_factory=ArbitraryContrasts)
+    """Contrasts that the design makes arbitrary"""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def verdict(evidence: Evidence) -> Verdict:
     regions = regions_judged(evidence.regions) if evidence.regions and evidence.regions.n_tests else None
     grades = [found.grade for found in (*maps.values(), *((regions,) if regions else ()))]
     grade = max(grades, default=None)
-    if len(evidence.participants) < 2:
+    if len(evidence.participants) < 2 or evidence.left_out.is_all:
         grade = None
     facts = [
         *(("Group maps", text) for text in _map_facts(maps)),
@@ -117,6 +120,7 @@ def verdict(evidence: Evidence) -> Verdict:
         *_size_facts(evidence),
         *_participant_facts(evidence),
         *(("Which step", lead_sentence(lead)) for lead in evidence.leads),
+        *((("Left out", evidence.left_out.sentence),) if evidence.left_out.contrasts else ()),
     ]
     return Verdict(_headline(evidence, grade, maps), grade, tuple(facts), _actions(evidence, grade, maps))
 
@@ -128,6 +132,8 @@ def _upper(text: str) -> str:
 def _headline(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgement]) -> str:
     if len(evidence.participants) == 1:
         return f"One participant makes no group: what follows is about {evidence.participants[0]} alone."
+    if evidence.left_out.is_all:
+        return "Not to be said: the design determines none of the contrasts."
     if grade is None:
         return "Not known: no group maps and no regions to compare; what follows is about participants."
     worst = [name for name, found in maps.items() if found.grade == grade]
@@ -236,7 +242,7 @@ def lead_sentence(lead: Lead) -> str:
 def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgement]) -> tuple[str, ...]:
     """What to do, by what was found."""
     found = []
-    if grade is None and len(evidence.participants) > 1:
+    if grade is None and len(evidence.participants) > 1 and not evidence.left_out.is_all:
         found.append("For an answer, run the group level for its maps (not --reports-only), or with --atlas.")
     if grade == Grade.NONE and len(evidence.participants) >= FEW:
         found.append("Use either package, and name it with its version and settings (Methods).")

@@ -8,7 +8,9 @@ import pytest
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.summary_reading import read_summary, write_summary
-from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns
+from bidsglm.pages.reasons import diagnoses, findings, left_out, reach, read_breakdowns
+from bidsglm.report.left_out import ArbitraryContrasts
+from bidsglm.report.standing import FILLED
 
 
 def part(run: str, inflation: float | None, backend: str = "spm") -> dict[str, object]:
@@ -77,3 +79,37 @@ def test_table_is_read_by_contrast(tmp_path):
     (breakdown,) = read_breakdowns(tmp_path, "p")["go"]
     assert breakdown.total == 0.5
     assert np.isnan(breakdown.closures[0])
+
+
+def summary_of(filled: bool) -> dict:
+    """Two conditions, alone and their difference; with or without time between them."""
+    found = asdict(Finding("serious", FILLED, "", "", "", ("go", "rest")))
+    go = {"label": "go", "name": "go!", "test": "t", "conditions": ["go"], "weights": [1.0]}
+    pair = {
+        "label": "pair",
+        "name": "go - rest",
+        "test": "t",
+        "conditions": ["go", "rest"],
+        "weights": [1.0, -1.0],
+    }
+    both = {
+        "label": "any",
+        "name": "any",
+        "test": "F",
+        "conditions": ["go", "rest"],
+        "weights": [[1, 0], [0, 1]],
+    }
+    return {"findings": [found] * filled, "contrasts": [go, pair, both]}
+
+
+@pytest.mark.parametrize(
+    ("filled", "expected"),
+    [
+        ([True, True], {"go": "go!"}),
+        ([True, False], {"go": "go!"}),
+        ([True, False, False], {}),
+        ([False], {}),
+    ],
+)
+def test_contrasts_arbitrary_in_half_of_the_participants_are_left_out(filled, expected):
+    assert left_out([summary_of(each) for each in filled]) == ArbitraryContrasts(expected, 3)

@@ -2,8 +2,14 @@
 
 import pytest
 
+from bidsglm.report.group_html import group_page
+from bidsglm.report.group_report import GroupContrast, GroupUnit, StepCount, StepShares, tiles
+from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_verdict import Evidence, Lead, verdict
 from bidsglm.report.judgements import Grade, RegionFacts, judged, regions_judged
+from bidsglm.report.left_out import ArbitraryContrasts
+
+from .group_records import group_report, group_unit
 
 
 def row(r=0.99, dice=(0.9, 0.9, 0.9), spm=(100, 80, 60), nilearn=(100, 80, 60), name="t") -> dict:
@@ -186,3 +192,64 @@ def test_corrected_threshold_passed_below_0_in_one_package_alone_is_another_conc
 def test_correlation_is_named_by_its_map():
     assert judged([row(), row(r=0.987, name="z")]).text.startswith("z maps correlate at r = 0.987")
     assert judged([row(r=0.913)]).text.startswith("t maps correlate at r = 0.913")
+
+
+def unit_of(out: ArbitraryContrasts) -> GroupUnit:
+    """Two contrasts: go, in which the packages agree, and rest, in which they do not."""
+    rows = tuple(
+        {**row(r=r, name=name), "participant_id": f"sub-{i:02d}", "contrast": label, "slope": slope}
+        for i in range(12)
+        for label, r, slope in (("go", 0.99, 1.0), ("rest", 0.1, 9.0))
+        for name in ("t", "effect")
+    )
+    contrasts = tuple(
+        GroupContrast(f"{label}: age", f"{label}Age", "", agreement=rows[place : place + 2], of=label)
+        for label, place in (("go", 0), ("rest", 2))
+    )
+    region = {"label": "V1", "region": 1, "n": 12, "spm_conclusion": "positive", "z_shift": 3.0}
+    tests = tuple(
+        {**region, "contrast": label, "contrast_name": label, "same_conclusion": label == "go"}
+        for label in ("go", "rest")
+    )
+    regions = GroupRegions("a.nii.gz", tests, "", "", {"spm": "", "nilearn": ""})
+    steps = {"go": "noise", "rest": "filter"}
+    shares = tuple(
+        StepShares(label, "t", 12, (StepCount(step, 12, 0.9, 0.8, 1.0),)) for label, step in steps.items()
+    )
+    return GroupUnit("x", rows, contrasts=contrasts, shares=shares, regions=regions, left_out=out)
+
+
+def test_contrasts_that_no_data_determine_enter_neither_verdict_nor_medians():
+    both, one = unit_of(ArbitraryContrasts()), unit_of(ArbitraryContrasts({"rest": "rest"}, 2))
+    assert both.verdict.grade == Grade.CONCLUSIONS
+    assert one.verdict.grade == Grade.NONE
+    told = [text for _, text in one.verdict.facts]
+    assert dict(one.verdict.facts)["Left out"].startswith("1 of 2 contrasts (rest) is left out")
+    assert "The t maps of single participants correlate at r = 0.990 (median)." in told
+    assert any("correlate at r = 0.545 (median)" in text for _, text in both.verdict.facts)
+    assert [lead.step for lead in one.leads] == ["noise"]
+    assert shown_tiles(one) == {"r": "0.990", "size": "1.000", "regions": "1 of 1"}
+    assert shown_tiles(both) == {"r": "0.545", "size": "5.000", "regions": "1 of 2"}
+
+
+def shown_tiles(unit: GroupUnit) -> dict[str, str]:
+    found = {label: value for value, label in tiles(unit)}
+    starts = {"Pearson": "r", "size": "size", "region": "regions"}
+    return {
+        word: v for start, word in starts.items() for label, v in found.items() if label.startswith(start)
+    }
+
+
+def test_where_no_data_determine_any_contrast_the_verdict_decides_nothing():
+    unit = unit_of(ArbitraryContrasts({"go": "go", "rest": "rest"}, 2))
+    assert unit.verdict.grade is None
+    assert "the design determines none of the contrasts" in unit.verdict.headline
+    assert not any("run the group level" in text for text in unit.verdict.actions)
+    assert len(unit.told.rows) == len(unit.rows)
+    assert "Left out" in dict(unit.verdict.facts)
+
+
+def test_the_page_says_how_many_contrasts_are_left_out():
+    text = group_page(group_report(group_unit(left_out=ArbitraryContrasts({"rest": "rest"}, 2))))
+    assert "1 of 2 contrasts (rest) is left out of the verdict and its medians" in text
+    assert "left out of the verdict" not in group_page(group_report(group_unit()))

@@ -28,7 +28,7 @@ from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.maps import EFFECT_UNITS
-from bidsglm.report.peaks import glass_figure, thumbnail
+from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 
 Summary = Mapping[str, Any]
@@ -218,6 +218,7 @@ def _contrast(place: _Place, entry: Summary, shown: _Shown, rows: tuple[Row, ...
         thumbnail(images),
         _reasons(place, entry),
         str(entry["contrast"] or ""),
+        written(peak_figure(images), place.folder / "figures", place.name),
     )
 
 

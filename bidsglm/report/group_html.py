@@ -2,10 +2,11 @@
 
 from bidsglm.report import wording
 from bidsglm.report.calibration import NOISE_TITLES
+from bidsglm.report.group_answers import group_answers, group_recipes
 from bidsglm.report.group_report import GroupReport, plots, tiles
 from bidsglm.report.group_verdict import lead_sentence
 from bidsglm.report.references import cited
-from bidsglm.report.rendering import environment
+from bidsglm.report.rendering import environment, slug
 from bidsglm.report.rows_table import rows_table
 from bidsglm.report.step_bars import leading_svg
 from bidsglm.report.trust import TITLES as ANALYSIS_TITLES
@@ -23,12 +24,16 @@ def group_page(report: GroupReport) -> str:
     """
     units, compared = report.units, report.compared
     texts = [text for unit in units for text in unit.methods]
+    sections = _sections(report)
+    places = {slug(name): name for name in sections}
     return (
         environment()
         .get_template("group.html")
         .render(
             report=report,
-            sections=_sections(report),
+            sections=sections,
+            recipes={unit.title: group_recipes(unit) for unit in compared},
+            answers={unit.title: group_answers(unit, places) for unit in compared},
             spreads={unit.title: wording.spreads(unit.spread) for unit in compared},
             plots=plots(compared),
             tables={unit.title: rows_table(unit) for unit in compared},
@@ -53,6 +58,7 @@ def _sections(report: GroupReport) -> list[str]:
         "Regions": any(unit.regions for unit in units),
         "Why they differ": any(unit.shares for unit in units),
         "Which to trust": any(unit.calibration for unit in units),
+        "Questions": bool(report.compared),
         "Methods": any(unit.methods for unit in units),
         "Left out": any(entry.error for entry in report.participants),
     }

@@ -16,6 +16,7 @@ from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
+from bidsglm.report.judgements import judged
 from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.rendering import About, Links, is_worth_a_search
 from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
@@ -75,6 +76,8 @@ class GroupContrast:
     """None where only one package was fitted, or nothing was attributed"""
     of: str = ""
     """Label of the participants' contrast; empty where it is of several"""
+    peak: Figure | None = None
+    """Both maps on one slice, for the first screen"""
 
 
 class StepShares(NamedTuple):
@@ -222,6 +225,12 @@ class GroupUnit:
                 self.people, rows, group_rows, regions, self.leads, flagged, self.level, stable, self.left_out
             )
         )
+
+    @cached_property
+    def lead(self) -> GroupContrast | None:
+        """The contrast that the verdict rests on, which the first screen shows; the first of several."""
+        known = [each for each in self.told.contrasts if headline_rows(each.agreement)]
+        return max(known, key=lambda each: judged(each.agreement).grade, default=None)
 
     def link(self, row: Row) -> str:
         """Link to the row's contrast on the participant's page; empty when there is no page."""

@@ -62,6 +62,7 @@ def group_contrast(name: str = "go") -> GroupContrast:
         first.figures,
         ("A note on the maps.",),
         volumes=packed_contrast(images, scene(images), HEIGHTS),
+        peak=first.peak,
     )
 
 

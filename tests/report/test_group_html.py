@@ -39,6 +39,7 @@ def test_sections_stand_in_the_order_of_the_questions(page):
         "Group maps",
         "Regions",
         "Why they differ",
+        "Questions",
         "Methods",
         "Left out",
         "Errors",

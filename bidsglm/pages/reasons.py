@@ -75,8 +75,8 @@ def left_out(summaries: Sequence[Summary]) -> ArbitraryContrasts:
 
 
 def weights_of(contrast: Summary) -> dict[str, float]:
-    """Weights of a t contrast by regressor; none of F."""
-    if contrast["test"] != "t":
+    """Weights of a t contrast by regressor; none of F, and where an earlier version wrote none."""
+    if contrast["test"] != "t" or "conditions" not in contrast:
         return {}
     return dict(zip(contrast["conditions"], contrast["weights"], strict=True))
 

@@ -1,16 +1,20 @@
 """Who is in the group, and what is said of the others."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from bidsglm.cli import main
+from bidsglm.diagnosis.advice import Finding
+from bidsglm.report.standing import FILLED
 from tests.finished import (
     CONFIGURATION,
     NAME,
     change_summary,
     effects,
     read_rows,
+    write_dataset,
     write_group,
     write_participant,
 )
@@ -195,3 +199,25 @@ def test_sessions_fitted_apart_have_a_column(tmp_path: Path) -> None:
         ("sub-02", "ses-a"),
         ("sub-02", "ses-b"),
     ]
+
+
+@pytest.mark.parametrize("n_filled", [1, 2])
+def test_page_leaves_out_what_the_designs_of_half_of_the_participants_make_arbitrary(
+    tmp_path: Path, n_filled: int
+) -> None:
+    bids = write_dataset(tmp_path, ["01", "02", "03", "04"])
+    out = tmp_path / "out"
+    fills = asdict(Finding("serious", FILLED, "", "", "", ("go", "rest")))
+    both = {"test": "t", "conditions": ["go", "rest"]}
+    weights = {"go": [1.0, 0.0], "pair": [1.0, -1.0]}
+    contrasts = [{**both, "name": name, "label": name, "weights": each} for name, each in weights.items()]
+    for i in range(4):
+        maps = {name: effects(10 * i + j) for j, name in enumerate(weights)}
+        found = [fills] * (i < n_filled)
+        write_participant(out, f"{i + 1:02d}", maps, findings=found)
+        change_summary(out, f"{i + 1:02d}", contrasts=contrasts)
+    assert group(bids, out) == 0
+    said = (
+        "1 of 2 contrasts (go) is left out of the verdict and its medians" in (out / "group.html").read_text()
+    )
+    assert said == (n_filled == 2)

@@ -152,9 +152,9 @@ PARTICIPANT = (
     "Of the difference between the (t|effect|F) maps, {shapley} % comes from the .*, which .*",
     "Both packages analyse {agreement:map=t.n_both} voxels.",
     "SPM alone analyses .*, nilearn alone {agreement:map=t.n_nilearn_only}.",
-    "Over the voxels of both masks, the effects of {contrast} have a standard deviation of {scale.sd_spm} in"
-    " SPM and"
-    " of {scale.sd_nilearn} in nilearn: SPM's vary {scale.sd_ratio} times as much.",
+    "Over the voxels of both masks, the effects of {contrast} have a standard deviation of"
+    " {scale.sd_spm} % of spm_global in SPM and"
+    " of {scale.sd_nilearn} % of voxel mean in nilearn: SPM's vary {scale.sd_ratio} times as much.",
     "SPM multiplies each run so that spm_global becomes 100: .*, {mean:intensity.n_global_voxels} here,"
     " where the"
     " brain mask has {intensity.n_mask_voxels};",
@@ -167,7 +167,7 @@ PARTICIPANT = (
     " voxels .* × {scale.by_rest} for all other steps.",
     "Once SPM's effects are in nilearn's unit, their standard deviation is {scale.sd_spm_converted} beside"
     " nilearn's"
-    " {scale.sd_nilearn}.",
+    " {scale.sd_nilearn} % of voxel mean.",
     "Then the two maps correlate at r = {scale.pearson_r_converted} with a slope of {scale.slope_converted}.",
     "SPM takes the noise of every voxel .*: {autocorrelation:lag=1.spm} after 2 s and"
     " {autocorrelation:lag=2.spm}"
@@ -180,8 +180,8 @@ PARTICIPANT = (
     "SPM's noise model .* t of {contrast} .*: it (lowers|raises) the slope on nilearn's by {slope:noise} .*,"
     " and with all steps the slope is {slope:all};",
     "it makes {shapley} % of the RMSD.",
-    "Here the mean effect of {contrast} over .* is {scale.mean_spm} in SPM and {scale.mean_nilearn} in"
-    " nilearn.",
+    "Here the mean effect of {contrast} over .* is {scale.mean_spm} % of spm_global in SPM and"
+    " {scale.mean_nilearn} % of voxel mean in nilearn.",
     "One scale for all voxels .* leaves a factor of {scale.by_level} between .*",
     "nilearn's F over {summary.runs} runs is approximate: .*",
     "Where nothing happens F is {scale:map=F.null_mean} on average;",

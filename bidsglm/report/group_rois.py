@@ -32,13 +32,13 @@ GROUP_NUMBERS = (
     ("z_shift", "z shift"),
     ("{first}_t", "{First} t"),
     ("{reference}_t", "{Reference} t"),
-    ("{first}_mean", "{First} effect"),
-    ("{reference}_mean", "{Reference} effect"),
-    ("bias", "{First} − {Reference}"),
+    ("{first}_mean", "{First} effect [95 % CI]"),
+    ("{reference}_mean", "{Reference} effect [95 % CI]"),
+    ("bias", "{First} − {Reference} [95 % CI of the mean]"),
     ("bias_p", "paired p"),
     ("pearson_r", "Pearson r"),
-    ("icc_a1", "ICC(A,1)"),
-    ("icc_c1", "ICC(C,1)"),
+    ("icc_a1", "ICC(A,1) [95 % CI]"),
+    ("icc_c1", "ICC(C,1) [95 % CI]"),
     ("n", "n"),
 )
 """Columns of the page's table for a pair, and their headings; those with limits are shown with them."""
@@ -146,7 +146,7 @@ class GroupRegions:
         bias, lower, upper = (value_of(row, key) for key in ("bias", "loa_lower", "loa_upper"))
         words = (
             f"{self.names[row['region']]}: mean {number(mean)}, {self.pair.difference} {number(bias)} "
-            f"[{number(lower)}, {number(upper)}]"
+            f"(limits of agreement {number(lower)} to {number(upper)})"
         )
         return RegionDifference(mean, bias, lower, upper, words, row["same_conclusion"] is False)
 

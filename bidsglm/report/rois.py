@@ -134,10 +134,14 @@ class ParticipantRegions:
                 found.append(RegionPlot(contrast, svg, len(chosen), len(pairs)))
         return tuple(found)
 
+    def _heading(self, key: str, title: str, backend: str) -> str:
+        """Title of a package's column; that of effects has the unit."""
+        unit = self.effect_units.get(backend, "") if key == "effect" else ""
+        return f"{packages.title(backend)} {title}{f' ({unit})' if unit else ''}"
+
     @cached_property
     def table(self) -> RegionsTable:
         """A line for each contrast and region."""
-        titles = [packages.title(b) for b in self.backends]
         numbers = [
             ("n_voxels", "voxels"),
             *(("effect", "effect"), ("t", "mean t")),
@@ -146,7 +150,11 @@ class ParticipantRegions:
         headings = (
             Heading("contrast", numeric=False),
             Heading("region", numeric=False),
-            *(Heading(f"{t} {title}", REGIONS[key].text) for key, title in numbers for t in titles),
+            *(
+                Heading(self._heading(key, title, b), REGIONS[key].text)
+                for key, title in numbers
+                for b in self.backends
+            ),
         )
         lines = tuple(
             RegionLine(

@@ -45,11 +45,11 @@ def spread_sentences(units: Units, label: str, name: str) -> tuple[str, ...]:
     if row is None or row["map"] != "effect" or not _known(row, "sd_ratio") or not units.levels:
         return ()
     return (
-        _spread(row, name),
+        _spread(units, row, name),
         _global(units.levels, units.scans_apart),
         *_factors(units, row),
         _product(row),
-        _remainder(row),
+        _remainder(units, row),
     )
 
 
@@ -58,11 +58,21 @@ def _known(row: Row, key: str) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _spread(row: Row, name: str) -> str:
-    spm, nilearn, ratio = (float(row[key]) for key in ("sd_spm", "sd_nilearn", "sd_ratio"))
+def _with_unit(units: Units, package: str, value: float) -> str:
+    """Write a size of effects, with its unit where that is known.
+
+    >>> _with_unit(Units(effect_units={"spm": "% of spm_global"}), "spm", 0.31494)
+    '0.315 % of spm_global'
+    """
+    return f"{digits(value)} {units.effect_units.get(package, '')}".rstrip()
+
+
+def _spread(units: Units, row: Row, name: str) -> str:
+    ratio = float(row["sd_ratio"])
+    spm, nilearn = (_with_unit(units, each, float(row[f"sd_{each}"])) for each in ("spm", "nilearn"))
     text = (
-        f"Over the voxels of both masks, the effects of {name} have a standard deviation of {digits(spm)} in"
-        f" SPM and of {digits(nilearn)} in nilearn"
+        f"Over the voxels of both masks, the effects of {name} have a standard deviation of {spm} in"
+        f" SPM and of {nilearn} in nilearn"
     )
     if abs(ratio - 1) <= ALIKE:
         return f"{text}: they vary alike."
@@ -126,13 +136,13 @@ def _product(row: Row) -> str:
     )
 
 
-def _remainder(row: Row) -> str:
-    spm, nilearn = float(row["sd_spm_converted"]), float(row["sd_nilearn"])
+def _remainder(units: Units, row: Row) -> str:
+    spm, nilearn = float(row["sd_spm_converted"]), _with_unit(units, "nilearn", float(row["sd_nilearn"]))
     slope, r = float(row["slope_converted"]), float(row["pearson_r_converted"])
     return (
         f"Once SPM's effects are in nilearn's unit, their standard deviation is {digits(spm)} beside"
         " nilearn's"
-        f" {digits(nilearn)}. Then the two maps correlate at r = {digits(r)} with a slope of"
+        f" {nilearn}. Then the two maps correlate at r = {digits(r)} with a slope of"
         f" {digits(slope)}."
     )
 
@@ -153,10 +163,10 @@ def mean_sentence(units: Units, label: str, name: str) -> str:
     row = units.of(label)
     if row is None or row["map"] != "effect":
         return ""
-    spm, nilearn = float(row["mean_spm"]), float(row["mean_nilearn"])
+    spm, nilearn = (_with_unit(units, each, float(row[f"mean_{each}"])) for each in ("spm", "nilearn"))
     return (
-        f"Here the mean effect of {name} over the voxels of both masks is {digits(spm)} in SPM and"
-        f" {digits(nilearn)} in nilearn."
+        f"Here the mean effect of {name} over the voxels of both masks is {spm} in SPM and"
+        f" {nilearn} in nilearn."
     )
 
 

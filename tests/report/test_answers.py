@@ -80,7 +80,18 @@ def text(facts: Facts, key: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "number", ["0.315", "0.198", "1.59", "41,618", "22,742", "147", "0.679", "1.47", "1.08"]
+    "number",
+    [
+        "0.315 % of spm_global",
+        "0.198 % of voxel mean",
+        "1.59",
+        "41,618",
+        "22,742",
+        "147",
+        "0.679",
+        "1.47",
+        "1.08",
+    ],
 )
 def test_variability_is_told_with_the_numbers_of_the_run(number: str) -> None:
     assert number in text(FACTS, "variability")

@@ -22,8 +22,8 @@ def test_regions_whose_conclusion_changes_come_first_and_are_marked() -> None:
 def test_numbers_stand_with_their_intervals() -> None:
     table = group_regions().table
     row = dict(zip([h.title for h in table.headings], table.lines[2].cells, strict=True))
-    assert row["SPM effect"].startswith("1.100 [0.904, 1.296]")
-    assert row["ICC(A,1)"].count("[") == 1
+    assert row["SPM effect [95 % CI]"].startswith("1.100 [0.904, 1.296]")
+    assert row["ICC(A,1) [95 % CI]"].count("[") == 1
     assert row["n"] == "5"
     assert row["Pearson r"].startswith("0.9")
 
@@ -51,6 +51,7 @@ def test_plots_name_region_and_numbers_and_escape_them() -> None:
     assert "n/a" in plot.dots, "a region without participants keeps its line"
     assert plot.differences.count("<title>") == 3, "it has no difference to draw"
     assert "mean effect of both (each in its own unit)" in plot.differences
+    assert plot.differences.count("limits of agreement") == 3, "a table's brackets are another interval"
 
 
 def test_many_contrasts_and_regions_are_bounded() -> None:

@@ -15,8 +15,8 @@ def test_table_has_a_line_for_each_contrast_and_region_with_both_packages() -> N
         "region",
         "SPM voxels",
         "nilearn voxels",
-        "SPM effect",
-        "nilearn effect",
+        "SPM effect (% of spm_global)",
+        "nilearn effect (% of voxel mean)",
     ]
     assert [line.cells[:4] for line in table.lines][:2] == [
         ("go", "area 1", "9", "9"),
@@ -27,7 +27,11 @@ def test_table_has_a_line_for_each_contrast_and_region_with_both_packages() -> N
     shown = dict(zip(titles, first, strict=True))
     assert (shown["SPM mean t"], shown["nilearn mean t"], shown["SPM mean F"]) == ("1.000", "1.100", "n/a")
     shown = dict(zip(titles, last, strict=True))
-    assert (shown["SPM mean t"], shown["SPM effect"], shown["SPM mean F"]) == ("n/a", "n/a", "7.000")
+    assert (shown["SPM mean t"], shown["SPM effect (% of spm_global)"], shown["SPM mean F"]) == (
+        "n/a",
+        "n/a",
+        "7.000",
+    )
 
 
 def test_there_is_no_column_of_f_where_there_is_no_f_contrast() -> None:

@@ -51,8 +51,18 @@ def methods_text(model: ModelSpecification, n_runs: int) -> str:
     )
     return (
         "The nilearn model (Abraham et al., 2014) was fitted with nilearn itself."
-        f" Scaling: {_scaling(model)[0]}. {words}. High-pass filter: {_filter(model)}.{runs * (n_runs > 1)}"
+        f" Scaling: {_scaling(model)[0]}. {words}. High-pass filter: {_filter(model)}.{_own_response(model)}"
+        " Analysed were the voxels of the mask files, or of nilearn's EPI mask where there are none."
+        f"{runs * (n_runs > 1)}"
     )
+
+
+def _own_response(model: ModelSpecification) -> str:
+    """A response function that the model gives nilearn alone."""
+    own = model.nilearn.hrf
+    if own is None or own == model.hrf:
+        return ""
+    return f" Its events were convolved with {phrases.response_function(own)}."
 
 
 def effect_unit(model: ModelSpecification) -> str:

@@ -27,6 +27,23 @@ def response(hrf: Hrf) -> str:
     return f"{name}, {hrf.length:g} s, order {hrf.order}" if hrf.length else name
 
 
+def response_function(hrf: Hrf) -> str:
+    """Say in a sentence what events are convolved with.
+
+    >>> response_function(Hrf("spm", derivative=True))
+    "SPM's canonical response function and its time derivative"
+    >>> response_function(Hrf("fir", length=6, order=3))
+    'a set of response functions (FIR, 6 s, order 3)'
+    """
+    whose = {"spm": "SPM's canonical", "glover": "Glover's"}.get(hrf.model)
+    if whose is None:
+        return f"a set of response functions ({response(hrf)})"
+    more = [name for name, asked in (("time", hrf.derivative), ("dispersion", hrf.dispersion)) if asked]
+    if not more:
+        return f"{whose} response function"
+    return f"{whose} response function and its {' and '.join(more)} derivative{'s' * (len(more) > 1)}"
+
+
 def smoothing(model: ModelSpecification) -> str:
     """Width of the kernel that the data are smoothed with.
 

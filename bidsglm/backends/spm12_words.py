@@ -15,8 +15,8 @@ _SHORT = {
 }
 _LONG = {
     "AR(1)": "Serial correlations were modelled as AR(1) plus white noise with one covariance for all"
-    " voxels of a run, estimated by restricted maximum likelihood from the voxels pooled that respond"
-    " (Friston et al., 2002), and data and design were whitened with it",
+    " voxels of a run, estimated by restricted maximum likelihood (Friston et al., 2002) from the pooled"
+    " voxels that pass an F test of all regressors (p < 0.001), and data and design were whitened with it",
     "FAST": "Serial correlations were modelled by SPM's FAST set of covariance components, one covariance"
     " for all voxels of a run, estimated by restricted maximum likelihood (Friston et al., 2002), and"
     " data and design were whitened with it",
@@ -52,9 +52,9 @@ def methods_text(model: ModelSpecification, n_runs: int) -> str:
     return (
         f"The SPM12-equivalent model scaled the data ({_scaling(model)})."
         f" {_LONG[model.spm.serial_correlation]}. High-pass filter: {_filter(model)}."
-        f" Analysis mask: {_mask(model)}."
+        f" {_masked(model)}"
         f"{' Runs were fitted in one model with separate columns for each run.' * (n_runs > 1)} Degrees of"
-        " freedom are Satterthwaite's. The algorithm follows SPM12 (r7771; Penny et al., 2007),"
+        " freedom were Satterthwaite's. The algorithm follows SPM12 (r7771; Penny et al., 2007),"
         " reimplemented in Python."
     )
 
@@ -99,3 +99,11 @@ def _mask(model: ModelSpecification) -> str:
     if math.isinf(model.spm.mask_threshold):
         return "mask files if any, no threshold"
     return f"mask files if any, and above {model.spm.mask_threshold:g} of the global in every scan"
+
+
+def _masked(model: ModelSpecification) -> str:
+    """Which voxels are analysed, in a sentence."""
+    text = "Analysed were the voxels of the mask files, where there are any"
+    if math.isinf(model.spm.mask_threshold):
+        return f"{text}."
+    return f"{text}, above {model.spm.mask_threshold:g} of the image's global (spm_global) in every scan."

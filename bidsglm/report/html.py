@@ -16,7 +16,7 @@ from bidsglm.report.code import CodeReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import EFFECT_UNITS
-from bidsglm.report.methods import RunInput, SettingRow
+from bidsglm.report.methods import RunInput, SettingRow, attribution_text, calibration_text, mask_text
 from bidsglm.report.noise import NoiseReport
 from bidsglm.report.participant_verdict import (
     ComparedContrast,
@@ -146,6 +146,18 @@ class UnitReport:
     def in_usual_units(self) -> bool:
         """Whether effects are in percent, each package's in its own."""
         return all(unit == PACKAGES[name].unit for name, unit in self.effect_units.items())
+
+    @property
+    def paragraphs(self) -> tuple[str, ...]:
+        """Methods, with what was done beside the fits."""
+        found = list(self.methods)
+        if found and self.runs:
+            found.append(mask_text(self.runs))
+        if self.steps and self.reach:
+            found.append(attribution_text(self.reach.sample))
+        if made := self.calibration:
+            found.append(calibration_text(made.n_datasets, made.n_voxels, made.seed))
+        return tuple(found)
 
     @cached_property
     def evidence(self) -> ParticipantEvidence:
@@ -278,6 +290,6 @@ def participant_page(report: ParticipantReport) -> str:
             sections=[*sections, "Errors", "About"],
             analysis_titles=ANALYSIS_TITLES,
             noise_titles=NOISE_TITLES,
-            references=cited([text for unit in report.units for text in unit.methods]),
+            references=cited([text for unit in report.units for text in unit.paragraphs]),
         )
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR, Pair, title, titles
+from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, title, titles
 
 ESTIMATES = {
     "serial_correlation": "noise model",
@@ -78,4 +78,64 @@ def agreement_text(pairs: Sequence[Pair] = (DEFAULT_PAIR,)) -> str:
         " and Jaccard overlap within both masks and by the share of suprathreshold voxels outside the other"
         " package's mask (Bowring et al., 2019). Differences are"
         f" {', '.join(pair.minus for pair in pairs)}."
+    )
+
+
+def thresholds_text(backends: Sequence[str], two_sided: bool) -> str:
+    """Paragraph on what counts as significant.
+
+    >>> print(thresholds_text(["spm"], False))
+    Voxels were tested at p < 0.001 uncorrected, at a false discovery rate of 0.05 (Benjamini & Hochberg, \
+1995) and at a familywise error of 0.05 (in SPM by the lower of the thresholds of random field theory and \
+Bonferroni). Tests of t were one-sided, each tail by itself.
+    """
+    ways = {True: "the lower of the thresholds of random field theory and Bonferroni", False: "Bonferroni"}
+    rules = " and ".join(f"in {title(name)} by {ways[PACKAGES[name].random_fields]}" for name in backends)
+    sides = (
+        "two-sided, with half of the error in each tail" if two_sided else "one-sided, each tail by itself"
+    )
+    return (
+        "Voxels were tested at p < 0.001 uncorrected, at a false discovery rate of 0.05 (Benjamini &"
+        f" Hochberg, 1995) and at a familywise error of 0.05 ({rules}). Tests of t were {sides}."
+    )
+
+
+def mask_text(runs: Sequence[RunInput]) -> str:
+    """Say which mask files there were.
+
+    >>> run = RunInput("run-1", {"mask": "a/sub-01_run-1_desc-brain_mask.nii.gz"}, 100, 2.0)
+    >>> mask_text([run]), mask_text([])
+    ('The mask files were those that end in desc-brain_mask.nii.gz.', 'There was no mask file.')
+    """
+    names = [run.files["mask"].rsplit("/", 1)[-1] for run in runs if run.files.get("mask")]
+    ends = dict.fromkeys("_".join(name.split("_")[-2:]) for name in names)
+    return (
+        f"The mask files were those that end in {' or '.join(ends)}." if ends else "There was no mask file."
+    )
+
+
+def attribution_text(sample: str) -> str:
+    """Paragraph on how the difference is divided.
+
+    >>> attribution_text("on a random sample of 5 of 9 voxels").partition("step's ")[2]
+    'Shapley value (Shapley, 1953), on a random sample of 5 of 9 voxels.'
+    """
+    return (
+        "The difference between the packages' maps was divided among the modelling steps that each does in"
+        " its own way: the maps of every combination of their settings were computed, and from them each"
+        f" step's Shapley value (Shapley, 1953){f', {sample}' if sample else ''}."
+    )
+
+
+def calibration_text(n_datasets: int, n_voxels: int, seed: int) -> str:
+    """Paragraph on the simulations.
+
+    >>> calibration_text(5, 5000, 0)[:67]
+    'False positives were measured on 5 simulated data sets without sign'
+    """
+    return (
+        f"False positives were measured on {n_datasets} simulated data set{'s' * (n_datasets != 1)} without"
+        f" signal, and true positives on as many with a known one, for each of four kinds of noise, on this"
+        f" participant's design and {n_voxels:,} of its voxels (random seed {seed}). Rates are shares of"
+        " voxels; the data set is the unit of their 95 % intervals."
     )

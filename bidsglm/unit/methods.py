@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from bidsglm.backends import BACKENDS
-from bidsglm.backends.phrases import SETTINGS, SMOOTHING, response
+from bidsglm.backends.phrases import CONFOUNDS, SETTINGS, SMOOTHING, response_function
 from bidsglm.model import ModelSpecification, Paradigm
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, pairs_of
-from bidsglm.report.methods import SettingRow, agreement_text
+from bidsglm.report.methods import SettingRow, agreement_text, thresholds_text
 from bidsglm.unit.kernels import effective_widths, grid_in_words, smoothing_in_words
 
 _COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
@@ -68,13 +68,24 @@ def paragraphs(
 
     Examples
     --------
-    >>> print(paragraphs(ModelSpecification("m", ()), (), ("spm",))[-1][:42])
+    >>> print(paragraphs(ModelSpecification("m", ()), (), ("spm",))[1][:42])
     The SPM12-equivalent model scaled the data
     """
     own = [BACKENDS[name].methods_text(model, len(paradigms)) for name in backends]
     pairs = pairs_of(backends)
     smoothing = _smoothing(model, backends, voxel_sizes)
-    return (_design_text(model, paradigms, smoothing), *own, *((agreement_text(pairs),) if pairs else ()))
+    design = _design_text(model, paradigms, smoothing) + _treatment(model, paradigms, backends)
+    tested = thresholds_text(backends, model.two_sided)
+    return (design, *own, tested, *((agreement_text(pairs),) if pairs else ()))
+
+
+def _treatment(model: ModelSpecification, paradigms: Sequence[Paradigm], backends: Sequence[str]) -> str:
+    """What each package does with confounds before the fit."""
+    words = {name: BACKENDS[name].settings_in_words(model, paradigms)[CONFOUNDS] for name in backends}
+    told = [
+        f"{text.partition(', ')[2]} in {PACKAGES[name].title}" for name, text in words.items() if ", " in text
+    ]
+    return f" The confounds were taken {' and '.join(told)}." if told else ""
 
 
 def _smoothing(model: ModelSpecification, backends: Sequence[str], voxel_sizes: Sequence[float]) -> str:
@@ -93,16 +104,29 @@ def _design_text(model: ModelSpecification, paradigms: Sequence[Paradigm], smoot
     n_runs = len(paradigms)
     runs = f"{_COUNTED.get(n_runs, n_runs)} run{'s' * (n_runs != 1)}" if n_runs else "runs"
     scans = ", ".join(dict.fromkeys(f"{p.n_scans} scans, TR {p.repetition_time:g} s" for p in paradigms))
-    conditions = ", ".join(dict.fromkeys(c.name for p in paradigms for c in p.conditions))
+    conditions = list(dict.fromkeys(c.name for p in paradigms for c in p.conditions))
     confounds = list(dict.fromkeys(name for p in paradigms for name in p.confound_names))
     return (
         "Data and design were taken from a BIDS data set (Gorgolewski et al., 2016) and from preprocessed"
         f" derivatives in the layout of fMRIPrep (Esteban et al., 2019): {runs}"
         f"{f' ({scans})' if scans else ''}. The preprocessed images {smoothing}. A general linear model"
-        f" (Friston et al., 1994) had regressors for the conditions {conditions or 'none'}, convolved with"
-        f" the response function {response(model.hrf)}, and {len(confounds) or 'no'} confound regressors"
+        f" (Friston et al., 1994) had {_of_conditions(conditions, model)} and"
+        f" {len(confounds) or 'no'} confound regressors"
         f"{f' ({_shortened(confounds)})' if confounds else ''}."
     )
+
+
+def _of_conditions(names: Sequence[str], model: ModelSpecification) -> str:
+    """Say which conditions have regressors, and what they are convolved with.
+
+    >>> _of_conditions(["go"], ModelSpecification("m", ()))
+    "regressors for the condition go, convolved with SPM's canonical response function,"
+    """
+    if not names:
+        return "no regressors of conditions"
+    plural = "s" * (len(names) > 1)
+    response = response_function(model.hrf)
+    return f"regressors for the condition{plural} {', '.join(names)}, convolved with {response},"
 
 
 def _shortened(names: Sequence[str], longest: int = 12) -> str:

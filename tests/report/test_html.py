@@ -259,3 +259,13 @@ def test_own_defaults_stand_in_title_and_lead():
     assert "compared, each with its own defaults</title>" in text
     assert "--settings native" in text.split('class="lead"')[1].split("</p>")[0]
     assert "own defaults" not in participant_page(report).split("</header>")[0]
+
+
+def test_methods_name_the_masks_and_how_differences_are_divided():
+    unit = participant_report(contrast_report()).units[0]
+    run = replace(unit.runs[0], files={"mask": "x/sub-01_run-1_desc-brain_mask.nii.gz"})
+    report = replace(participant_report(), units=(replace(unit, runs=(run,)),))
+    text = participant_page(report)
+    assert "those that end in desc-brain_mask.nii.gz" in text
+    assert "value (Shapley, 1953), on a random sample of 300 of 400 voxels." in text
+    assert "A value for n-person games" in text, "what Methods cite is a reference"

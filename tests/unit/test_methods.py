@@ -101,17 +101,31 @@ def test_methods_name_data_conditions_and_confounds():
     text = paragraphs(MODEL, (paradigm(), paradigm()))[0]
     for words in (
         "two runs (30 scans, TR 2 s)",
-        "the conditions go,",
+        "the condition go, convolved with SPM's canonical response function,",
         "2 confound regressors (trans_x, trans_y)",
+        "taken mean-centred in SPM and as they are in nilearn",
     ):
         assert words in text
 
 
 def test_methods_describe_only_the_backends_that_ran():
-    assert len(paragraphs(MODEL, (paradigm(),))) == 4
+    assert len(paragraphs(MODEL, (paradigm(),))) == 5
     only = " ".join(paragraphs(MODEL, (paradigm(),), ("spm",)))
     assert "nilearn" not in only
     assert "Bowring" not in only
+
+
+def test_methods_say_how_errors_are_controlled_and_on_which_side():
+    text = paragraphs(MODEL, (paradigm(),))[3]
+    assert "in SPM by the lower of the thresholds of random field theory and Bonferroni" in text
+    assert "in nilearn by Bonferroni" in text
+    assert "one-sided" in text
+    assert "two-sided" in paragraphs(replace(MODEL, two_sided=True), (paradigm(),))[3]
+
+
+def test_response_of_one_package_alone_is_told_in_its_methods():
+    own = paragraphs(replace(MODEL, nilearn=NilearnSettings(hrf=Hrf("glover"))), (paradigm(),))
+    assert [text.count("Glover's response function") for text in own[:3]] == [0, 0, 1]
 
 
 def test_everything_cited_is_referenced_and_the_reverse():

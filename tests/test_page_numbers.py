@@ -227,8 +227,10 @@ class Checker:
 
     def _attribution(self, map_name: str, metric: str) -> pd.DataFrame:
         rows = self.tables.read("attribution")
-        chosen = (rows["map"] == map_name) & (rows["metric"] == metric)
-        return rows[chosen & ((rows["contrast_name"] == self.contrast) | (map_name == "F"))]
+        rows = rows[(rows["map"] == map_name) & (rows["metric"] == metric)]
+        own = rows[rows["contrast_name"] == self.contrast]
+        # a recipe names no contrast: its share is that of those that have such a map
+        return own if len(own) else rows
 
     def _of_steps(self, place: str) -> Iterator[float]:
         if place == "rmsd":

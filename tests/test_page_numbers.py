@@ -284,7 +284,7 @@ PLACES = ("summary", "questions")
 RULES = re.compile(
     r"the same when|other conclusions when|The same holds|fewer voxels|Sets of fewer|The bounds|Whole|"
     r"Both are from|[Aa]bout|So what all voxels share|--run-label|SignalScaling|SPM's 100|Not decided with|"
-    r"A single simulated|--calibrate"
+    r"A single simulated|--calibrate|.* tests confounds|Both tails of a t"
 )
 """Rules of the verdict, options, and what another test looks up."""
 

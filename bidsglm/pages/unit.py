@@ -304,6 +304,7 @@ def _contrast_report(
         tuple(written(f, shared.figures_dir, files.prefix) for f in drawn),
         clusters=files.clusters(contrast),
         weights=weights_of(contrast),
+        tested=tuple(contrast["conditions"]),
         effect_sd=_effect_sd(images),
         breakdowns=parts,
         why_figures=tuple(written(f, shared.figures_dir, files.prefix) for f in reasons),

@@ -23,6 +23,7 @@ from bidsglm.report.participant_verdict import (
     ParticipantEvidence,
     ParticipantVerdict,
     participant_verdict,
+    worst_confound,
 )
 from bidsglm.report.references import cited
 from bidsglm.report.rendering import About, Links, environment, is_worth_a_search, slug
@@ -71,6 +72,8 @@ class ContrastReport:
     """One for each backend."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """Regressor -> weight; empty for F."""
+    tested: tuple[str, ...] = ()
+    """Regressors that it weighs, of t and of F."""
     effect_sd: Mapping[str, float] = field(default_factory=dict)
     """Backend -> standard deviation of its effect over the voxels of both masks; empty for F."""
     breakdowns: tuple[Breakdown, ...] = ()
@@ -163,7 +166,9 @@ class UnitReport:
     def evidence(self) -> ParticipantEvidence:
         """What the verdict rests on."""
         contrasts = [ComparedContrast(c.name, c.agreement, c.weights, c.breakdowns) for c in self.contrasts]
-        return ParticipantEvidence(contrasts, self.findings, [run.tables for run in self.runs])
+        regressors = [row for each in self.diagnoses for rows in each.regressors.values() for row in rows]
+        affected = [each for c in self.contrasts if (each := worst_confound(c.name, c.tested, regressors))]
+        return ParticipantEvidence(contrasts, self.findings, [run.tables for run in self.runs], affected)
 
     @cached_property
     def judged(self) -> ParticipantVerdict:

@@ -9,12 +9,13 @@ from bidsglm.diagnosis.advice import Finding
 from bidsglm.packages import DEFAULT_PAIR, titles
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown
+from bidsglm.report.diagnosis import USUAL_LIMIT, WITH
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
 from bidsglm.report.judgements import Grade, Judgement, judged, listed
 from bidsglm.report.recipes import Recipe, recipes
 from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import title
-from bidsglm.report.wording import Row, headline_rows, median
+from bidsglm.report.wording import Row, digits, headline_rows, median
 
 HEADLINES: Mapping[Grade, str] = {
     Grade.NONE: f"No: for this participant, {titles(DEFAULT_PAIR)} lead to the same conclusions",
@@ -38,6 +39,53 @@ class ComparedContrast(NamedTuple):
     breakdowns: Sequence[Breakdown] = ()
 
 
+class TestedConfound(NamedTuple):
+    """A confound that a contrast tests, and how little of it the design leaves to be told."""
+
+    contrast: str
+    confound: str
+    inflation: float
+    """How many times its variance grows by all other regressors, the constant and the drifts"""
+    removed: float
+    """Share of it that the high-pass filter removes"""
+
+    @property
+    def sentence(self) -> str:
+        """What it does to the contrast.
+
+        >>> print(TestedConfound("motion", "rot_x", 54.1, 0.961).sentence)
+        motion tests confounds, and is affected: beside the other regressors and the drifts, the variance of \
+        rot_x's effect is 54.1 times as large, and the high-pass filter removes 96 % of rot_x.
+        """
+        larger = f"{digits(self.inflation)} times as large" if math.isfinite(self.inflation) else "infinite"
+        return (
+            f"{self.contrast} tests confounds, and is affected: beside the other regressors and the drifts,"
+            f" the variance of {self.confound}'s effect is {larger}, and the high-pass filter removes"
+            f" {100 * self.removed:.0f} % of {self.confound}."
+        )
+
+
+def worst_confound(contrast: str, tested: Sequence[str], regressors: Sequence[Row]) -> TestedConfound | None:
+    """The most inflated of the confounds that a contrast tests; none where all stay below the usual limit.
+
+    Parameters
+    ----------
+    contrast
+        Its name.
+    tested
+        Regressors that it weighs
+    regressors
+        Rows of the tables of all runs and packages
+    """
+    found = [
+        TestedConfound(contrast, str(row["regressor"]), float(row[WITH]), float(row["removed_by_filter"]))
+        for row in regressors
+        if row["kind"] == "confound" and row["regressor"] in tested
+    ]
+    collinear = [each for each in found if each.inflation >= USUAL_LIMIT]
+    return max(collinear, key=lambda each: each.inflation, default=None)
+
+
 @dataclass(frozen=True)
 class ParticipantEvidence:
     """What the verdict on a unit rests on."""
@@ -46,6 +94,8 @@ class ParticipantEvidence:
     findings: Sequence[Finding] = ()
     runs: Sequence[str] = ()
     """Start of the names of each run's design tables."""
+    affected: Sequence[TestedConfound] = ()
+    """The worst confound of each contrast that tests confounds of which the design leaves little."""
 
     @property
     def determined(self) -> tuple[ComparedContrast, ...]:
@@ -173,8 +223,10 @@ def _actions(grade: Grade | None, found: Mapping[str, Judgement], rows: Sequence
 def _design(evidence: ParticipantEvidence) -> Verdict:
     """Whether the design is sound, by the worst finding."""
     found = [each for each in evidence.findings if each.severity in SEVERITY_GRADES]
+    affected = [("Confounds", each.sentence) for each in evidence.affected]
     if not found:
-        return Verdict("Yes: nothing in the design calls for attention.", Grade.NONE, (), ())
+        headline = "Yes, for the conditions: nothing in the design calls for attention."
+        return Verdict(headline, Grade.NONE, tuple(affected), ())
     grade = SEVERITY_GRADES[found[0].severity]
     worst = [each for each in found if each.severity == found[0].severity]
     start = "No" if grade == Grade.CONCLUSIONS else "Look at it"
@@ -182,7 +234,7 @@ def _design(evidence: ParticipantEvidence) -> Verdict:
     if len(found) > 1:
         headline += f", and {len(found) - 1} more"
     facts = [("Arbitrary", _arbitrary(evidence.arbitrary))] if evidence.arbitrary else []
-    return Verdict(f"{headline}.", grade, tuple(facts), tuple(each.remedy for each in worst))
+    return Verdict(f"{headline}.", grade, (*facts, *affected), tuple(each.remedy for each in worst))
 
 
 def _arbitrary(names: Sequence[str]) -> str:

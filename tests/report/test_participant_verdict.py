@@ -8,7 +8,12 @@ import pytest
 
 from bidsglm.report.html import participant_page
 from bidsglm.report.judgements import Grade
-from bidsglm.report.participant_verdict import ComparedContrast, ParticipantEvidence, participant_verdict
+from bidsglm.report.participant_verdict import (
+    ComparedContrast,
+    ParticipantEvidence,
+    participant_verdict,
+    worst_confound,
+)
 from bidsglm.report.recipes import MASK
 
 from .reasons import FILLED, NOTE, broken_down
@@ -96,3 +101,24 @@ def test_a_sentence_of_the_summary_has_at_most_two_numbers():
         for sentence in re.split(r"[.:;] ", THRESHOLDS.sub("", text_of(paragraph))):
             numbers = re.findall(r"(?<![\w.])\d[\d,.]*", sentence)
             assert len(numbers) <= MOST_NUMBERS, sentence
+
+
+def regressor(name: str, inflation: float, kind: str = "confound") -> dict:
+    found = {"regressor": name, "kind": kind, "vif": 1.0}
+    return found | {"vif_with_constant_and_drifts": inflation, "removed_by_filter": 0.96}
+
+
+def test_contrast_of_confounds_that_the_design_leaves_little_of_is_said_to_be_affected():
+    rows = [regressor("rot_x", 9.61), regressor("rot_x", 54.1), regressor("rot_y", 30.6)]
+    worst = worst_confound("motion", ("rot_x", "rot_y"), [*rows, regressor("csf", 99.0)])
+    found = participant_verdict(ParticipantEvidence((compared(),), affected=[worst])).design
+    assert found.headline == "Yes, for the conditions: nothing in the design calls for attention."
+    ((_, text),) = found.facts
+    assert text.startswith("motion tests confounds")
+    assert "54.1 times" in text
+    assert "removes 96 % of rot_x" in text
+
+
+def test_conditions_and_confounds_below_the_usual_limit_are_not_said_to_be_affected():
+    rows = [regressor("rot_x", 4.9), regressor("trial_type.go", 70.0, "condition")]
+    assert worst_confound("motion", ("rot_x", "trial_type.go"), rows) is None

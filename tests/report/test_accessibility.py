@@ -169,6 +169,21 @@ def test_first_columns_of_narrow_tables_are_wide_enough_to_read(page, addresses,
     assert len(widths) > 3
     assert min(widths) >= NARROWEST
     assert max(widths) <= 390 / 2, "and the numbers have a place beside them"
+    page.locator("table.regions tbody th").evaluate_all(
+        "(all) => all.forEach((e) => { e.textContent = 'supplementary motor area'; })"
+    )
+    over = page.locator(".scroll.wide tbody th").evaluate_all(
+        "(all) => all.filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).length"
+    )
+    assert over == 0, "no name runs into the next column"
+
+
+def test_agreement_in_a_card_is_seen_on_its_ground(page, addresses):
+    """The bars are in the page's colour, not in that of a figure by itself."""
+    page.emulate_media(color_scheme="dark")
+    page.goto(addresses["participant"])
+    colour = page.locator("svg.spark rect").first.evaluate("(e) => getComputedStyle(e).fill")
+    assert sum(map(int, re.findall(r"\d+", colour)[:3])) > 400
 
 
 def test_tables_lead_to_their_data():

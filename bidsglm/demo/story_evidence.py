@@ -18,9 +18,11 @@ from bidsglm.pages.reasons import findings, reach, read_breakdowns
 from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.pages.unit import UnitFiles
 from bidsglm.report.answers import Answer, Asked, Facts, answers
+from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.ladders import attribution_figures, on_sample
 from bidsglm.report.maps import ContrastImages, maps_figure
+from bidsglm.report.rendering import Links
 from bidsglm.report.story import StoryContrast, StoryModel, StoryReport
 from bidsglm.report.story_figures import story_figure
 
@@ -91,8 +93,14 @@ def story(root: Path, participant: str) -> StoryReport:
         truth_sd=float(truth[inside].std()),
         picture=_picture(images, truth, inside),
         answers=_answers(fits[LAST]),
-        calibration=read_calibration(fits[LAST].files.output_dir, fits[LAST].files.summary),
+        calibration=_calibration(fits[LAST].files),
     )
+
+
+def _calibration(files: UnitFiles) -> CalibrationReport | None:
+    """That of the last model, linked from the story's page."""
+    found = read_calibration(files.output_dir, files.summary)
+    return replace(found, table=f"{results_folder(LAST)}/{found.table}") if found else None
 
 
 def _answers(fit: FittedStory) -> tuple[Answer, ...]:
@@ -134,6 +142,7 @@ def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedSto
         contrasts=contrasts,
         findings=findings(summary),
         figures={"effect": maps_figure(images[MOVEMENT], "effect"), **drawn},
+        links=Links(*(f"{results_folder(name)}/{link}" if link else "" for link in files.links())),
     )
     return FittedStory(model, files, images)
 

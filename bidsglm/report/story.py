@@ -10,7 +10,7 @@ from bidsglm.report.answers import Answer
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import NOISE_TITLES, CalibrationReport
 from bidsglm.report.drawing import Figure
-from bidsglm.report.rendering import About, environment
+from bidsglm.report.rendering import About, Links, environment
 from bidsglm.report.steps import STEP_TEXTS, title
 from bidsglm.report.trust import TITLES
 
@@ -94,6 +94,8 @@ class StoryModel:
     findings: tuple[Finding, ...] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """By what they show: effect, shapley"""
+    links: Links = field(default_factory=Links)
+    """Its tables"""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class StoryReport:
     answers: tuple[Answer, ...] = ()
     """To the questions of the thread, by the last model"""
     calibration: CalibrationReport | None = None
-    """False positives of the last model, by simulation"""
+    """False positives of the last model, by simulation; its link is relative to the story's page"""
 
 
 def story_page(report: StoryReport) -> str:

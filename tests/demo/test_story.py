@@ -76,6 +76,13 @@ def test_every_link_leads_to_its_place_on_a_full_page(root, page):
     assert {x[1:] for x in addresses.links if x.startswith("#")} <= addresses.ids
 
 
+def test_every_table_that_is_linked_is_there(root, page):
+    linked = {link for link in Addresses(page).links if link.endswith(".tsv")}
+    kinds = sorted(link.split("_desc-")[1].split("_")[0] for link in linked)
+    assert kinds == [*["agreement"] * 4, *["attribution"] * 2, "calibration"]
+    assert [link for link in linked if not (root / link).is_file()] == []
+
+
 def test_page_is_one_file(page):
     addresses = Addresses(page)
     assert all(source.startswith("data:") for source in addresses.sources)

@@ -11,9 +11,11 @@ from PIL import Image
 from bidsglm.report.group_html import group_page
 from bidsglm.report.html import participant_page
 from bidsglm.report.rendering import Links
+from bidsglm.report.story import story_page
 
 from .group_records import group_report, group_unit
 from .records import contrast_report, participant_report, unit_report
+from .story_records import MODELS, story_report
 
 SERIOUS = {"serious", "critical"}
 MANY = 12
@@ -34,6 +36,7 @@ def participant(n: int = 3) -> str:
 PAGES = {
     "participant": participant,
     "group": lambda: group_page(group_report(group_unit(4, ("go", "stop")), n=4)),
+    "story": lambda: story_page(story_report()),
 }
 
 
@@ -282,3 +285,17 @@ def test_figures_in_files_have_no_ground_and_light_ink_on_dark_pages(page, tmp_p
         assert pixels[1, 1] < 60
         assert np.mean(pixels < 60) > 0.1
         assert np.mean(pixels > 140) > 0.001
+
+
+def test_every_table_of_the_story_leads_to_the_data_of_its_models():
+    behind = story_page(story_report()).split('<div class="scroll"')[1:]
+    led = [re.findall(r'<a href="([^"]+)" download>Download data</a>', text) for text in behind]
+    one, two, three, four = (f"derivatives/{name}" for name in MODELS)
+    assert led == [
+        [f"{one}/attribution.tsv"],
+        [f"{one}/agreement.tsv", f"{two}/agreement.tsv"],
+        [f"{two}/agreement.tsv", f"{four}/agreement.tsv"],
+        [f"{four}/attribution.tsv"],
+        [f"{folder}/agreement.tsv" for folder in (one, two, three, four)],
+        ["derivatives/calibration.tsv"],
+    ]

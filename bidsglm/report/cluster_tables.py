@@ -89,7 +89,7 @@ def heights(report: ClusterReport) -> str:
     >>> print(heights(t))
     p < 0.001: t > 3.13; FWE 0.05: none
     >>> print(heights(replace(t, thresholds={"fdr05": 7.0796, "fwe05": 6.61})))
-    FDR 0.05: t ≥ 7.080, the smallest value that passes, as of few voxels FDR can be the stricter one; \
+    FDR 0.05: t ≥ 7.080, the smallest value that passes: FDR is stricter than FWE where so few voxels pass; \
 FWE 0.05: t > 6.61
     """
     return "; ".join(
@@ -107,7 +107,7 @@ def _height(report: ClusterReport, key: str) -> str:
     other = report.thresholds.get("fwe05")
     if other is None or not value > other:
         return text
-    return f"{text}, the smallest value that passes, as of few voxels FDR can be the stricter one"
+    return f"{text}, the smallest value that passes: FDR is stricter than FWE where so few voxels pass"
 
 
 def smoothness(report: ClusterReport) -> str:

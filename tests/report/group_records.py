@@ -17,8 +17,8 @@ from .records import ABOUT, contrast_report, volumes
 from .region_records import group_regions
 
 HEIGHTS = {
-    "spm": {"p001": 3.0, "fwe05": 5.0},
-    "nilearn": {"p001": 3.0, "fwe05": None},
+    "spm": {"p001": 3.0, "fdr05": float(np.nanmax(volumes().maps["t"]["spm"])), "fwe05": 5.0},
+    "nilearn": {"p001": 3.0, "fdr05": None, "fwe05": None},
 }
 """nilearn finds nothing at the familywise threshold."""
 FAR = ("sub-02", "go", "t")

@@ -230,6 +230,10 @@ def test_a_threshold_hides_what_does_not_pass_in_each_package(opened):
     assert titles == ["SPM: |t| > 5.00", "nilearn: nothing passes", "SPM − nilearn"]
     # the difference is shown where either passes
     assert few[2] > few[1]
+    level.select_option("FDR 0.05")
+    smallest = coloured()
+    assert smallest[0] > smallest[1], "the voxel that has FDR's height passes it"
+    assert viewer.locator(".panel-title").first.text_content().startswith("SPM: |t| ≥ ")
     viewer.locator(".threshold").fill("10")
     assert level.input_value() == ""
     assert viewer.locator(".panel-title").first.text_content() == "SPM"

@@ -268,14 +268,17 @@ class Viewer {
     if (choice) choice.value = which;
     // of signed maps both tails; the statistic is the first map
     const heights = which === "" ? [] : this.record.thresholds[which].heights;
-    const { name, signed } = this.record.maps[0];
+    const { name, signed, steps } = this.record.maps[0];
+    // FDR's height is the smallest value that passes, which here is rounded to a step
+    const reached = which !== "" && this.record.thresholds[which].title.startsWith("FDR");
+    const sign = reached ? "≥" : ">", slack = reached ? steps[0] / 2 : 0;
     this.passing = which === "" ? null : heights.map((height, panel) =>
-      Uint8Array.from(this.unpacked[0][panel], (value) => height !== null && (signed ? Math.abs(value) : value) > height));
+      Uint8Array.from(this.unpacked[0][panel], (value) => height !== null && (signed ? Math.abs(value) : value) > height - slack));
     this.figure.querySelectorAll(".panel-title").forEach((title, panel) => {
       title.dataset.name ??= title.textContent;
       const height = heights[panel];
       const words = height === undefined ? "" : height === null ? ": nothing passes"
-        : `: ${signed ? `|${name}|` : name} > ${height.toFixed(2)}`;
+        : `: ${signed ? `|${name}|` : name} ${sign} ${height.toFixed(2)}`;
       title.textContent = title.dataset.name + words;
     });
   }

@@ -2,9 +2,11 @@
 
 Sums over voxels are kept for every resample while voxels go by, so that memory does not grow with them.
 What counts as above a threshold has a sign: voxels above it in either tail, in the same one in both maps.
+Maps are correlated as z: t of few participants has long tails, and its correlation follows a few voxels.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,27 +25,37 @@ class Rule(NamedTuple):
     """Dice at each threshold from which it is the same"""
     fewest: int
     """Voxels from which a Dice is judged"""
+    corrected: frozenset[str] = frozenset()
+    """Thresholds that both maps pass, or neither does"""
 
 
 class Compared(NamedTuple):
     """Pairs of maps of every resample compared."""
 
     r: Floats
-    """(n_resamples,) correlation of the statistic"""
+    """(n_resamples,) correlation of the z maps"""
     dice: dict[str, Floats]
-    """Threshold -> (n_resamples,)"""
-    n_voxels: dict[str, NDArray[np.intp]]
-    """Threshold -> (n_resamples, 2) voxels above it in either map"""
+    """Threshold -> (n_resamples,), of both tails together"""
+    passing: dict[str, NDArray[np.intp]]
+    """Threshold -> (2, 3, n_resamples): in each tail, the voxels beyond it in either map and in both"""
     peaks: NDArray[np.intp]
     """(n_resamples, 2) columns of the highest voxels"""
 
     def same(self, rule: Rule) -> NDArray[np.bool_]:
-        """Resamples whose two maps lead to the same conclusion (n_resamples,)."""
+        """Resamples whose two maps lead to the same conclusion, in each tail (n_resamples,)."""
         found = self.r >= rule.shape
-        for key, dice in self.dice.items():
-            judged = self.n_voxels[key].max(axis=1) >= rule.fewest
-            found = found & (~judged | (dice >= rule.extent))
+        for key, tails in self.passing.items():
+            for one, other, common in tails:
+                many = np.maximum(one, other) >= rule.fewest
+                found = found & (~many | (_dice(one, other, common) >= rule.extent))
+                if key in rule.corrected:
+                    found = found & ((one > 0) == (other > 0))
         return np.asarray(found)
+
+
+def _dice(one: NDArray[np.intp], other: NDArray[np.intp], common: NDArray[np.intp]) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(2 * common / (one + other))
 
 
 class Tally:
@@ -52,7 +64,7 @@ class Tally:
     def __init__(self, n_resamples: int, levels: Sequence[str]) -> None:
         self._n = 0
         self._sums = np.zeros((5, n_resamples))
-        self._above = {key: np.zeros((3, n_resamples), dtype=np.intp) for key in levels}
+        self._above = {key: np.zeros((2, 3, n_resamples), dtype=np.intp) for key in levels}
         self._heights = np.full((2, n_resamples), -np.inf)
         self._peaks = np.zeros((2, n_resamples), dtype=np.intp)
 
@@ -61,6 +73,7 @@ class Tally:
         pair: tuple[Floats, Floats],
         thresholds: tuple[dict[str, Floats], dict[str, Floats]],
         columns: NDArray[np.intp],
+        shapes: tuple[Floats, Floats] | None = None,
     ) -> None:
         """Take some voxels.
 
@@ -72,19 +85,20 @@ class Tally:
             Of each: name -> (n_resamples,) or (1,)
         columns
             (n_voxels,) where they stand among all
+        shapes
+            Maps to correlate, where they are not those that thresholds are of
         """
         if not columns.size:
             return
         a, b = (np.nan_to_num(each, nan=0.0, posinf=0.0, neginf=0.0) for each in pair)
         self._n += columns.size
-        each = (a.sum(axis=1), b.sum(axis=1), _squares(a), _squares(b), np.einsum("kv,kv->k", *_alike(a, b)))
-        for place, values in enumerate(each):
-            self._sums[place] += values
+        self._correlate(*(np.nan_to_num(each, nan=0.0) for each in shapes or (a, b)))
         for key, counts in self._above.items():
             first, second = (_signed(x, t[key]) for x, t in zip((a, b), thresholds, strict=True))
-            counts[0] += np.count_nonzero(first, axis=1)
-            counts[1] += np.count_nonzero(second, axis=1)
-            counts[2] += np.count_nonzero((first == second) & (first != 0), axis=1)
+            for tail, sign in enumerate((1, -1)):
+                one, other = first == sign, second == sign
+                for place, passed in enumerate((one, other, one & other)):
+                    counts[tail, place] += np.count_nonzero(passed, axis=1)
         for place, x in enumerate((a, b)):
             highest = x.argmax(axis=1)
             height = np.broadcast_to(x[np.arange(len(x)), highest], self._heights[place].shape)
@@ -92,6 +106,11 @@ class Tally:
             self._heights[place][better] = height[better]
             at = np.broadcast_to(columns[highest], self._peaks[place].shape)
             self._peaks[place][better] = at[better]
+
+    def _correlate(self, a: Floats, b: Floats) -> None:
+        each = (a.sum(axis=1), b.sum(axis=1), _squares(a), _squares(b), np.einsum("kv,kv->k", *_alike(a, b)))
+        for place, values in enumerate(each):
+            self._sums[place] += values
 
     def compared(self) -> Compared:
         """What all voxels together say."""
@@ -101,9 +120,8 @@ class Tally:
             # Pearson's r from sums, so that no resample's map is kept
             variances = (aa - sum_a**2 / n) * (bb - sum_b**2 / n)
             r = (ab - sum_a * sum_b / n) / np.sqrt(np.maximum(variances, 0))
-            dice = {key: 2 * common / (one + other) for key, (one, other, common) in self._above.items()}
-        counts = {key: above[:2].T for key, above in self._above.items()}
-        return Compared(np.clip(r, -1, 1), dice, counts, self._peaks.T)
+        dice = {key: _dice(*above.sum(axis=0)) for key, above in self._above.items()}
+        return Compared(np.clip(r, -1, 1), dice, self._above, self._peaks.T)
 
 
 def _squares(values: Floats) -> Floats:
@@ -121,7 +139,7 @@ def _signed(values: Floats, threshold: Floats) -> NDArray[np.int8]:
     return (values > height).astype(np.int8) - (values < -height).astype(np.int8)
 
 
-def heights(p: float, dof: Floats, test: str, n_tested: int) -> Floats:
+def heights(p: float | Floats, dof: Floats, test: str, n_tested: int) -> Floats:
     """Heights of a statistic with an upper tail of p, (n_resamples,).
 
     >>> heights(0.001, np.array([10.0]), "t", 1).round(4)
@@ -130,6 +148,50 @@ def heights(p: float, dof: Floats, test: str, n_tested: int) -> Floats:
     if test == "t":
         return np.asarray(stats.t.isf(p, dof))
     return np.asarray(stats.f.isf(p, n_tested, dof))
+
+
+GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e6, 8000)])
+"""Heights between which z is interpolated: a third of a percent apart."""
+TINIEST = 1e-300
+"""Smallest p that z is taken of, as in nilearn."""
+
+
+def z_scores(values: Floats, dof: Floats, test: str, n_tested: int) -> Floats:
+    """Turn a statistic into z of the same tail, interpolated between those of a fine grid.
+
+    Parameters
+    ----------
+    values
+        (n_resamples, n_voxels)
+    dof
+        (n_resamples,) residual
+    test, n_tested
+        t or F, and the degrees of freedom that F tests
+
+    >>> z_scores(np.array([[4.1437, 0.0, -4.1437]]), np.array([10.0]), "t", 1).round(3)
+    array([[ 3.09,  0.  , -3.09]])
+    """
+    found = np.empty(values.shape)
+    for free in np.unique(dof):
+        rows = dof == free
+        z = _z_of_grid(float(free), test, n_tested)
+        height = values[rows]
+        found[rows] = (
+            np.sign(height) * np.interp(np.abs(height), GRID, z)
+            if test == "t"
+            else np.interp(height, GRID, z)
+        )
+    return found
+
+
+@lru_cache(maxsize=16)
+def _z_of_grid(dof: float, test: str, n_tested: int) -> Floats:
+    if test == "t":
+        return np.asarray(stats.norm.isf(np.maximum(stats.t.sf(GRID, dof), TINIEST)))
+    upper = stats.norm.isf(np.maximum(stats.f.sf(GRID, n_tested, dof), TINIEST))
+    # of p near 1 the other tail has the digits
+    lower = stats.norm.ppf(np.maximum(stats.f.cdf(GRID, n_tested, dof), TINIEST))
+    return np.asarray(np.where(lower < 0, lower, upper))
 
 
 def spread(values: Floats) -> dict[str, float]:

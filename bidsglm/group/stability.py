@@ -14,7 +14,7 @@ from scipy import stats
 
 from bidsglm import packages
 from bidsglm.agreement import resampling
-from bidsglm.agreement.stability import Compared, Rule, Tally, heights, spread
+from bidsglm.agreement.stability import Compared, Rule, Tally, heights, spread, z_scores
 from bidsglm.backends.records import contrast_weights
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label
@@ -27,7 +27,8 @@ DRAWS = 100
 """Draws of the bootstrap: quartiles of a Dice are known to a few hundredths with these."""
 CHUNK_VALUES = 500_000
 """In float64 at a time, 4 MB; some twenty arrays of that size are held."""
-SAME = Rule(SAME_SHAPE, SAME_EXTENT, FEWEST_VOXELS)
+SAME = Rule(SAME_SHAPE, SAME_EXTENT, FEWEST_VOXELS, frozenset({"fwe05"}))
+"""The rule of the verdict without FDR, whose threshold takes all voxels of a resample at once"""
 EVERYBODY, LEFT_OUT, BOOTSTRAP = "everybody", "leave-one-out", "bootstrap"
 BOTH = "packages"
 """Name of the comparison of two packages"""
@@ -44,6 +45,8 @@ class _Package(NamedTuple):
     """Resampling -> what is drawn; leaving out single rows has a closed form"""
     thresholds: Mapping[str, Mapping[str, Floats]]
     """Resampling -> threshold -> (n_resamples,)"""
+    dof: Mapping[str, Floats]
+    """Resampling -> (n_resamples,) residual degrees of freedom"""
     place: NDArray[np.bool_]
     """(n_voxels,) of the group's volume, where the stack has a column"""
     mask: NDArray[np.bool_]
@@ -133,7 +136,7 @@ def _package(
         for name, free in dof.items()
     }
     place = stack.volume.voxels[fitted.volume.voxels]
-    return _Package(stack, model, prepared, thresholds, place, level.mask)
+    return _Package(stack, model, prepared, thresholds, dof, place, level.mask)
 
 
 def _scale(fitted: FittedGroup, backend: str) -> Floats | None:
@@ -160,14 +163,25 @@ def _tallies(found: Mapping[str, _Package], resamples: _Resamples) -> dict[tuple
         for what in ([*found] if name != EVERYBODY else []) + ([BOTH] if len(found) > 1 else [])
     }
     for columns, statistics in _statistics(found, max(map(len, resamples.weights.values()))):
+        scores = {b: _scores(found[b], of_package) for b, of_package in statistics.items()}
         for (name, what), tally in tallies.items():
             names = packages.pair_of(found) if what == BOTH else (what, what)
             inside = np.logical_and(*(found[b].mask[columns] for b in names))
             other = name if what == BOTH else EVERYBODY
             pair = statistics[names[0]][name][:, inside], statistics[names[1]][other][:, inside]
             heights_of = dict(found[names[0]].thresholds[name]), dict(found[names[1]].thresholds[other])
-            tally.add(pair, heights_of, columns[inside])
+            shapes = scores[names[0]][name][:, inside], scores[names[1]][other][:, inside]
+            tally.add(pair, heights_of, columns[inside], shapes)
     return tallies
+
+
+def _scores(package: _Package, statistics: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Resampling -> z of its statistic."""
+    model = package.model
+    n_tested = model.directions.shape[1]
+    return {
+        name: z_scores(values, package.dof[name], model.test, n_tested) for name, values in statistics.items()
+    }
 
 
 def _statistics(

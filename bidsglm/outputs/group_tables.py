@@ -305,11 +305,12 @@ GROUP_STABILITY = Schema(
         Column(
             "n_same",
             "integer",
-            "Resamples with the same conclusion: a correlation of 0.95 or more, and a Dice of 0.8 or more at "
-            "p < 0.001 and at the familywise threshold, where 10 voxels or more pass in one of the maps",
+            "Resamples with the same conclusion: a correlation of 0.95 or more, and in each tail a Dice of "
+            "0.8 or more at p < 0.001 and at the familywise threshold, where 10 voxels or more pass in one "
+            "of the maps; the familywise threshold is passed in both or in neither",
         ),
         Column("n_dice_p001", "integer", "Resamples in which a voxel passes p < 0.001 in either map"),
-        *_of_resamples("r", "Correlation of the statistic", missing="where a map is constant"),
+        *_of_resamples("r", "Correlation of the z maps", missing="where a map is constant"),
         *_of_resamples("dice_p001", "Dice of the voxels at p < 0.001, both tails", missing=_UNJUDGED),
         *_of_resamples(
             "dice_fwe05",

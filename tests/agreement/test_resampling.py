@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 
 from bidsglm.agreement import resampling
-from bidsglm.agreement.stability import Rule, Tally
+from bidsglm.agreement.stability import Rule, Tally, z_scores
 
 rng = np.random.default_rng(0)
 N, M = 12, 5
@@ -107,3 +108,35 @@ def test_same_conclusion_takes_the_shape_and_every_extent_that_is_large_enough()
         tally = Tally(1, ("p001",))
         tally.add((other, base), ({"p001": np.array([3.2])},) * 2, np.arange(1000))
         assert tally.compared().same(rule).tolist() == [expected]
+
+
+def test_same_conclusion_is_asked_of_each_tail_and_of_corrected_thresholds_passed_by_few() -> None:
+    rule = Rule(0.5, 0.8, 10, frozenset({"fwe05"}))
+    base = np.zeros((1, 1000))
+    base[0, :200], base[0, 500:510] = 5.0, -5.0
+    moved = base.copy()
+    moved[0, 500:510], moved[0, 510:520] = 0.0, -5.0
+    single = base.copy()
+    single[0, 600] = -9.0
+    heights = {"p001": np.array([3.2]), "fwe05": np.array([8.0])}
+    for other, expected in ((base, True), (moved, False), (single, False)):
+        tally = Tally(1, tuple(heights))
+        tally.add((other, base), (heights, heights), np.arange(1000))
+        assert tally.compared().same(rule).tolist() == [expected]
+
+
+def test_correlation_is_of_the_maps_that_are_given_for_it() -> None:
+    a, b = rng.standard_normal((2, 1, 300))
+    tally = Tally(1, ())
+    tally.add((a, b), ({}, {}), np.arange(300), (a**3, b))
+    np.testing.assert_allclose(tally.compared().r, np.corrcoef(a[0] ** 3, b[0])[0, 1])
+
+
+@pytest.mark.parametrize("dof", [2.0, 3.0, 30.0, 500.0])
+def test_z_has_the_tail_of_the_statistic(dof: float) -> None:
+    t = np.concatenate([-np.geomspace(0.01, 30, 60)[::-1], np.geomspace(0.01, 30, 60)])[None]
+    exact = np.sign(t) * stats.norm.isf(stats.t.sf(np.abs(t), dof))
+    np.testing.assert_allclose(z_scores(t, np.array([dof]), "t", 1), exact, atol=1e-3)
+    f = np.geomspace(0.05, 20, 60)[None]
+    exact = stats.norm.isf(stats.f.sf(f, 3, dof))
+    np.testing.assert_allclose(z_scores(f, np.array([dof]), "F", 3), exact, atol=1e-3)

@@ -10,7 +10,7 @@ KEYS = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
 
 
 def row(
-    contrast: str, resampling: str, compared: str, median: float, lowest: float, n: int = 9
+    contrast: str, resampling: str, compared: str, median: float, lowest: float, n: int = 12
 ) -> dict[str, Any]:
     values = dict(zip(KEYS, (lowest, (lowest + median) / 2, median, median, median), strict=True))
     cells = {
@@ -41,7 +41,7 @@ def found(contrast: str, between: float) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("between", "said"),
     [
-        (0.95, "no more than leaving out a typical participant does"),
+        (0.95, "less than leaving out a typical participant does"),
         (0.85, "more than a typical participant, but less than the most influential one"),
         (0.6, "more than leaving out any one participant does"),
     ],
@@ -51,21 +51,21 @@ def test_packages_stand_beside_one_participant_in_the_package_that_changes_less(
 ) -> None:
     sentence = GroupStability(tuple(found("go", between)), "t.tsv").sentence
     assert sentence.endswith(f"{said}.")
-    assert "a Dice (p < 0.001) of 0.90 (median; lowest 0.70, without sub-03)" in sentence
+    assert "a Dice (p < 0.001, both tails) of 0.90 (median; lowest 0.70, without sub-03)" in sentence
     assert f"at {between:.2f}" in sentence
 
 
 def test_several_contrasts_are_counted() -> None:
     rows = [*found("a", 0.95), *found("b", 0.99), *found("c", 0.1)]
     sentence = GroupStability(tuple(rows), "t.tsv").sentence
-    assert "in 2 of 3 contrasts the choice of package changes no more" in sentence
+    assert "in 2 of 3 contrasts the choice of package changes less" in sentence
     assert "in 1 of 3 contrasts the choice of package changes more than leaving out any one" in sentence
 
 
 def test_correlation_speaks_where_no_voxel_passes() -> None:
     rows = [{**each, "n_dice_p001": 1} for each in found("go", 0.95)]
     stable = GroupStability(tuple(rows), "t.tsv")
-    assert "a correlation of 0.90" in stable.sentence
+    assert "a correlation (z maps) of 0.90" in stable.sentence
     assert stable.svg == ""
 
 
@@ -88,3 +88,14 @@ def test_page_stays_small_with_many_contrasts() -> None:
     stable = GroupStability(tuple(rows), "t.tsv")
     assert len(stable.lines) == 60
     assert stable.svg.count('class="between"') == 12
+
+
+def test_correlation_speaks_where_one_of_few_participants_is_a_large_share_of_the_degrees_of_freedom() -> (
+    None
+):
+    rows = found("go", 0.95)
+    few = GroupStability(tuple(each | {"n": 4, "n_dice_p001": 4} for each in rows), "t.tsv")
+    assert few.few
+    assert "a correlation (z maps) of 0.90" in few.sentence
+    many = GroupStability(tuple(each | {"n": 10, "n_dice_p001": 10} for each in rows), "t.tsv")
+    assert "a Dice (p < 0.001, both tails) of" in many.sentence

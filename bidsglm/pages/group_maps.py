@@ -225,7 +225,8 @@ def _contrast(place: _Place, entry: Summary, shown: _Shown, rows: tuple[Row, ...
 def _inference(place: _Place, entry: Summary) -> GroupInference | None:
     """What survives correction; None where an earlier version wrote no such table."""
     path = place.numbers.path(GROUP_INFERENCE, place.name)
-    return of_contrast(place.rows(GROUP_INFERENCE), entry["label"], f"group/{path.name}")
+    dof = min(each[-1] for each in entry["dof"].values())
+    return of_contrast(place.rows(GROUP_INFERENCE), entry["label"], f"group/{path.name}", dof)
 
 
 def _reasons(place: _Place, entry: Summary) -> GroupReasons | None:

@@ -7,9 +7,18 @@ from typing import NamedTuple
 
 from bidsglm import packages
 from bidsglm.outputs.group_tables import INFERENCES
-from bidsglm.report.wording import UNDEFINED, Row, number
+from bidsglm.report.wording import UNDEFINED, Row, degrees, number
 
 TAILS: Mapping[str, str] = {"upper": "above 0", "lower": "below 0"}
+
+CELL_NOTES: Mapping[tuple[str, str], str] = {
+    ("clusterExtent", "spm"): "random field theory",
+    ("clusterExtent", "nilearn"): "all-resolution inference, no test of extents",
+}
+"""Correction and package -> what the count is by, where the packages' methods differ in kind"""
+FEW_DOF = 20
+"""Residual degrees of freedom below which p of extents by random field theory is told to be unreliable: the
+theory holds for fields that are nearly Gaussian and smooth, and t of few degrees of freedom is neither."""
 
 
 class InferenceLine(NamedTuple):
@@ -24,6 +33,8 @@ class InferenceLine(NamedTuple):
     dice: str
     rules: str
     """What each package does, for a tooltip"""
+    notes: tuple[str, ...] = ()
+    """What must be known beside each count, in its cell; empty where nothing"""
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,28 @@ class GroupInference:
     """Rows of the table, of this contrast"""
     table: str
     """Link to the TSV, relative to the page"""
+    dof: float = math.inf
+    """Residual degrees of freedom, the fewest of both packages"""
+
+    @property
+    def caution(self) -> str:
+        """What is to be said of SPM's extents where the degrees of freedom are few; else empty.
+
+        >>> row = {"inference": "clusterExtent", "n_spm": 31}
+        >>> print(GroupInference((row,), "t.tsv", 3.0).caution)
+        SPM's p of cluster extents cannot be relied on here: with 3 degrees of freedom a t map is too rough \
+        for random field theory, and even clusters of one voxel get a tiny p. Use voxels, or --permutations.
+        >>> GroupInference((row,), "t.tsv", 40.0).caution
+        ''
+        """
+        shown = any(row["inference"] == "clusterExtent" and row.get("n_spm") is not None for row in self.rows)
+        if not shown or self.dof >= FEW_DOF:
+            return ""
+        return (
+            f"SPM's p of cluster extents cannot be relied on here: with {degrees([self.dof])} degrees of"
+            " freedom a t map is too rough for random field theory, and even clusters of one voxel get a tiny"
+            " p. Use voxels, or --permutations."
+        )
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -61,6 +94,7 @@ class GroupInference:
             _count(row.get("n_both")),
             _dice(row.get("dice")),
             "; ".join(rules),
+            tuple(CELL_NOTES.get((str(row["inference"]), b), "") for b in self.backends),
         )
 
 
@@ -73,7 +107,7 @@ def _dice(value: object) -> str:
     return number(value, "dice_p001") if known and isinstance(value, float) else UNDEFINED
 
 
-def of_contrast(rows: Sequence[Row], label: str, table: str) -> GroupInference | None:
+def of_contrast(rows: Sequence[Row], label: str, table: str, dof: float = math.inf) -> GroupInference | None:
     """Rows of the contrast with a label; None where there are none."""
     own = tuple(row for row in rows if row["label"] == label)
-    return GroupInference(own, table) if own else None
+    return GroupInference(own, table, dof) if own else None

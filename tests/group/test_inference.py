@@ -209,3 +209,13 @@ def test_one_package_has_its_own_counts(tmp_path: Path) -> None:
     assert {row["n_spm"] for row in found} == {"n/a"}
     assert {row["dice"] for row in found} == {"n/a"}
     assert "What survives correction" in (out / "group.html").read_text()
+
+
+def test_page_says_in_the_cell_by_which_method_clusters_are_corrected_and_where_not_to_rely_on_it(
+    study: tuple[Path, Path],
+) -> None:
+    page = (study[1] / "group.html").read_text()
+    assert "<small>all-resolution inference, no test of extents</small>" in page
+    assert "<small>random field theory</small>" in page
+    assert "p of cluster extents cannot be relied on here: with 8 degrees of freedom" in page
+    assert "Corrected clusters are not judged" in page

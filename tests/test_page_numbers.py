@@ -22,7 +22,7 @@ from bidsglm.demo.data_set import Recording, write_demo
 SHORT = Recording(n_runs=2, n_scans=60)
 PREFIX = "task-tapping_space-MNI152NLin2009cAsym"
 NUMBER = re.compile(
-    r"(?!(?<=above |below )0(?![.\d]))(?<!AR\()(?<![\w.\-])[−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
+    r"(?!(?<=above |below )0(?!\.?\d))(?<!AR\()(?<![\w.\-])[−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
 )
 """Not what belongs to a name: sub-01, SPM12, run-1, AR(1), above 0."""
 TOKEN = r"([−+]?\\d[\\d,]*(?:\\.\\d+)?(?:e[-+]?\\d+)?)"
@@ -134,7 +134,8 @@ class Tables:
 
 PARTICIPANT = (
     "{summary.runs} runs of .*, {summary.contrasts} contrasts, .*",
-    "{contrast}: the two z maps correlate at r = {agreement:map=z.pearson_r}.",
+    "{contrast} \\((?:the same|of another extent|other conclusions)\\): the two z maps"
+    " correlate at r = {agreement:map=z.pearson_r}.",
     "At .*, they overlap with a Dice of {agreement:map=<stat>.dice_<level>}.",
     "SPM finds {agreement:map=<stat>.n_spm_<level>} voxels?, and nilearn"
     " {agreement:map=<stat>.n_nilearn_<level>}.",
@@ -148,7 +149,8 @@ PARTICIPANT = (
     "Make equal: .* \\({agreement:map=t.n_nilearn_only} voxels? analysed by one package alone\\)",
     "At .*, no voxel passes in either.",
     "SPM's effects are {agreement:map=effect.slope} times nilearn's .*",
-    "The .* makes {shapley} % of the difference between the (t|effect|F) maps.*",
+    "The .* makes {shapley} % of the difference between the (t|effect|F) maps, the .* {shapley} %\\.",
+    "The [^,]* makes {shapley} % of the difference between the (t|effect|F) maps[^,]*",
     "Of the difference between the (t|effect|F) maps, {shapley} % comes from the .*, which .*",
     "Both packages analyse {agreement:map=t.n_both} voxels.",
     "SPM alone analyses .*, nilearn alone {agreement:map=t.n_nilearn_only}.",
@@ -183,9 +185,9 @@ PARTICIPANT = (
     "Here the mean effect of {contrast} over .* is {scale.mean_spm} % of spm_global in SPM and"
     " {scale.mean_nilearn} % of voxel mean in nilearn.",
     "One scale for all voxels .* leaves a factor of {scale.by_level} between .*",
-    "nilearn's F over {summary.runs} runs is approximate: .*",
-    "Where nothing happens F is {scale:map=F.null_mean} on average;",
-    "here its map has a mean of {scale:map=F.mean_nilearn}, and SPM's one of {scale:map=F.mean_spm}.",
+    "nilearn's F over {summary.runs} runs is approximate, .*",
+    "Where nothing happens F is {scale:map=F.null_mean} on average.",
+    "Here its map has a mean of {scale:map=F.mean_nilearn}, and SPM's one of {scale:map=F.mean_spm}.",
     "Of the difference between the (t|effect|F) maps \\(RMSD {rmsd}\\), {shapley} % comes from .*",
 )
 """Sentences of a participant's page."""

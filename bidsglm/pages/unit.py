@@ -35,7 +35,7 @@ from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import ESTIMATES, NOISE_MODELS, RunInput, SettingRow
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.rendering import Links
-from bidsglm.report.units import f_sentence
+from bidsglm.report.units import f_mark, f_sentence
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 from bidsglm.report.wording import MINUS
 from bidsglm.spm.highpass import dct_basis
@@ -235,7 +235,9 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
             data_figures = (written(overlap, figures_dir, files.prefix),)
         found = _contrast_report(contrast, images, behind, shared._replace(stride=by))
         approximate = f_sentence(units, found.label, len(found.runs)) if found.test == "F" else ""
-        contrasts.append(replace(found, notes=(approximate,)) if approximate else found)
+        if approximate:
+            found = replace(found, notes=(approximate,), approximate=f_mark(units, found.label))
+        contrasts.append(found)
     return UnitReport(
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
         backends=tuple(summary["backends"]),
@@ -264,6 +266,19 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         links=files.links(),
         noise_figure=written(noise_figure, figures_dir, files.prefix) if noise_figure else None,
     )
+
+
+def is_of_confounds(contrast: Summary, runs: Sequence[Summary]) -> bool:
+    """Whether a contrast is of confounds alone, and of no condition.
+
+    >>> runs = [{"confounds": ["trans_x", "rot_x"]}]
+    >>> is_of_confounds({"conditions": ["trans_x", "rot_x"]}, runs)
+    True
+    >>> is_of_confounds({"conditions": ["trans_x", "trial_type.go"]}, runs)
+    False
+    """
+    confounds = {name for run in runs for name in run["confounds"]}
+    return bool(contrast["conditions"]) and confounds.issuperset(contrast["conditions"])
 
 
 def is_native(summary: Summary) -> bool:
@@ -305,6 +320,7 @@ def _contrast_report(
         clusters=files.clusters(contrast),
         weights=weights_of(contrast),
         tested=tuple(contrast["conditions"]),
+        of_confounds=is_of_confounds(contrast, files.summary["runs"]),
         effect_sd=_effect_sd(images),
         breakdowns=parts,
         why_figures=tuple(written(f, shared.figures_dir, files.prefix) for f in reasons),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bidsglm.packages import DEFAULT_PAIR, titles
 from bidsglm.report.attribution import percent
 from bidsglm.report.judgements import (
+    GRADE_WORDS,
     Grade,
     Judgement,
     RegionFacts,
@@ -147,7 +148,7 @@ def _headline(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgem
 def _map_facts(maps: Mapping[str, Judgement]) -> list[str]:
     """Sentences on the contrasts, the worst first; those that agree together where there are many."""
     ranked = sorted(maps.items(), key=lambda item: -item[1].grade)
-    told = [f"{name}: the two group {found.text}." for name, found in ranked[:3]]
+    told = [f"{name} ({GRADE_WORDS[found.grade]}): the two group {found.text}." for name, found in ranked[:3]]
     rest = [found for _, found in ranked[3:]]
     if rest:
         same = sum(found.grade == Grade.NONE for found in rest)

@@ -74,6 +74,10 @@ class ContrastReport:
     """Regressor -> weight; empty for F."""
     tested: tuple[str, ...] = ()
     """Regressors that it weighs, of t and of F."""
+    of_confounds: bool = False
+    """Whether it weighs confounds alone."""
+    approximate: str = ""
+    """Where nilearn approximates its F, how far that is off, for tables."""
     effect_sd: Mapping[str, float] = field(default_factory=dict)
     """Backend -> standard deviation of its effect over the voxels of both masks; empty for F."""
     breakdowns: tuple[Breakdown, ...] = ()
@@ -165,7 +169,12 @@ class UnitReport:
     @cached_property
     def evidence(self) -> ParticipantEvidence:
         """What the verdict rests on."""
-        contrasts = [ComparedContrast(c.name, c.agreement, c.weights, c.breakdowns) for c in self.contrasts]
+        contrasts = [
+            ComparedContrast(
+                c.name, c.agreement, c.weights, c.breakdowns, c.of_confounds, c.notes if c.approximate else ()
+            )
+            for c in self.contrasts
+        ]
         regressors = [row for each in self.diagnoses for rows in each.regressors.values() for row in rows]
         affected = [each for c in self.contrasts if (each := worst_confound(c.name, c.tested, regressors))]
         return ParticipantEvidence(contrasts, self.findings, [run.tables for run in self.runs], affected)

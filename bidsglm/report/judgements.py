@@ -44,6 +44,14 @@ class Grade(IntEnum):
     """Other conclusions."""
 
 
+GRADE_WORDS: Mapping[Grade, str] = {
+    Grade.NONE: "the same",
+    Grade.EXTENT: "of another extent",
+    Grade.CONCLUSIONS: "other conclusions",
+}
+"""As the rules on the page call them"""
+
+
 class Judgement(NamedTuple):
     """What is said of one contrast's group maps, or of its regions."""
 

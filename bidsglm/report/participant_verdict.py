@@ -11,7 +11,7 @@ from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.diagnosis import USUAL_LIMIT, WITH
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
-from bidsglm.report.judgements import Grade, Judgement, judged, listed
+from bidsglm.report.judgements import GRADE_WORDS, Grade, Judgement, judged, listed
 from bidsglm.report.recipes import Recipe, recipes
 from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import title
@@ -37,6 +37,15 @@ class ComparedContrast(NamedTuple):
     weights: Mapping[str, float]
     """Regressor -> weight; empty for F"""
     breakdowns: Sequence[Breakdown] = ()
+    of_confounds: bool = False
+    """Whether it weighs confounds alone"""
+    approximate: Sequence[str] = ()
+    """What to say of nilearn's F where it is an approximation"""
+
+    @property
+    def stat(self) -> str:
+        """Map that is judged, t or F; empty without agreement."""
+        return str(next((row["map"] for row in headline_rows(self.rows)), ""))
 
 
 class TestedConfound(NamedTuple):
@@ -110,6 +119,17 @@ class ParticipantEvidence:
         return self.determined or tuple(each for each in self.contrasts if each.rows)
 
     @property
+    def judged(self) -> tuple[ComparedContrast, ...]:
+        """Contrasts that the verdict rests on: of confounds alone only where there are no others."""
+        of_conditions = tuple(each for each in self.contrasts if each.rows and not each.of_confounds)
+        return tuple(each for each in of_conditions if each in self.told) or of_conditions or self.told
+
+    @property
+    def aside(self) -> tuple[ComparedContrast, ...]:
+        """Contrasts of confounds that the verdict does not rest on."""
+        return tuple(each for each in self.told if each not in self.judged)
+
+    @property
     def arbitrary(self) -> tuple[str, ...]:
         """Names of the others."""
         return tuple(each.name for each in self.contrasts if is_arbitrary(each.weights, self.findings))
@@ -129,19 +149,28 @@ class ParticipantVerdict(NamedTuple):
 
 def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
     """Judge by the worst contrast that the design determines, by the rules for group maps."""
-    found = {each.name: judged(each.rows) for each in evidence.told if headline_rows(each.rows)}
-    grade = max((each.grade for each in found.values()), default=None) if evidence.determined else None
+    found = _judgements(evidence.judged)
+    grade = max((each.grade for each in found.values()), default=None)
+    if not any(each in evidence.determined for each in evidence.judged):
+        grade = None
     rows = [row for each in evidence.told for row in each.rows]
     facts = [
         *(("Maps", text) for text in _map_facts(found)),
+        *(("F over runs", text) for each in evidence.judged for text in each.approximate),
+        *(("Confounds", text) for text in _confound_facts(evidence.aside)),
         *(("Size", text) for text in _size_facts(rows)),
         *(("Voxels", text) for text in _mask_facts(rows)),
     ]
-    answer = Verdict(_headline(grade, found, evidence), grade, tuple(facts), _actions(grade, found, rows))
+    answer = Verdict(_headline(grade, found, evidence), grade, tuple(facts), _actions(grade, found, evidence))
     made = recipes([each.breakdowns for each in evidence.told], evidence.runs, sum(_alone(rows)))
     worst = max(found, key=lambda name: found[name].grade, default="")
-    why = tuple(_step_facts([each.breakdowns for each in evidence.told]))
+    stat = next((each.stat for each in evidence.judged if each.name == worst), "t")
+    why = tuple(_step_facts([each.breakdowns for each in evidence.judged], (stat, "effect")))
     return ParticipantVerdict(answer, _design(evidence), made, why, worst)
+
+
+def _judgements(contrasts: Sequence[ComparedContrast]) -> dict[str, Judgement]:
+    return {each.name: judged(each.rows) for each in contrasts if each.stat}
 
 
 def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: ParticipantEvidence) -> str:
@@ -158,7 +187,7 @@ def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: Par
 
 def _map_facts(found: Mapping[str, Judgement]) -> list[str]:
     ranked = sorted(found.items(), key=lambda item: -item[1].grade)
-    told = [f"{name}: the two {each.text}." for name, each in ranked[:NAMED]]
+    told = [f"{name} ({GRADE_WORDS[each.grade]}): the two {each.text}." for name, each in ranked[:NAMED]]
     rest = ranked[NAMED:]
     if rest:
         same = sum(each.grade == Grade.NONE for _, each in rest)
@@ -174,14 +203,39 @@ def _size_facts(rows: Sequence[Row]) -> list[str]:
     return [f"SPM's effects are {size} nilearn's (slope over voxels)."]
 
 
-def _step_facts(contrasts: Sequence[Sequence[Breakdown]]) -> list[str]:
-    leads = [(name, lead) for name in ("t", "F", "effect") if (lead := attribution.leading(contrasts, name))]
-    if leads and leads[0][0] == "t":
-        leads = [each for each in leads if each[0] != "F"]
+def _confound_facts(contrasts: Sequence[ComparedContrast]) -> list[str]:
+    """What contrasts of confounds show, which say nothing of the brain's response."""
+    found = _judgements(contrasts)
+    told = [text for each in contrasts[:NAMED] for text in _confound_fact(each, found[each.name])]
+    return [*told, f"{listed(list(found))} {'is' if len(found) == 1 else 'are'} not in the verdict."] * bool(
+        found
+    )
+
+
+def _confound_fact(contrast: ComparedContrast, found: Judgement) -> list[str]:
+    told = [f"{contrast.name} ({GRADE_WORDS[found.grade]}): the two {found.text}.", *contrast.approximate]
+    return [*told, *_step_facts([contrast.breakdowns], (contrast.stat,))]
+
+
+def _step_facts(contrasts: Sequence[Sequence[Breakdown]], maps: Sequence[str]) -> list[str]:
+    leads = [(name, lead) for name in maps if (lead := attribution.leading(contrasts, name))]
     return [
-        f"The {title(lead.step)} makes {lead.qualified} of the difference between the {name} maps."
+        f"The {title(lead.step)} makes {lead.qualified} of the difference between the {name}"
+        f" maps{_second(contrasts, name, lead)}."
         for name, lead in leads
     ]
+
+
+def _second(contrasts: Sequence[Sequence[Breakdown]], name: str, lead: attribution.Leading) -> str:
+    """The step that follows, where one contrast is spoken of and it makes a part worth naming."""
+    if lead.n_contrasts > 1:
+        return ""
+    found = next(b for each in contrasts if (b := attribution.found(each, name)) and not b.equal)
+    first, *others = found.ranked
+    second = next((step for step in others if found.share(step) >= attribution.WORTH_NAMING), None)
+    if second is None or found.share(first) > 1:
+        return ""
+    return f", the {title(second.step)} {attribution.percent(found.share(second))}"
 
 
 def _mask_facts(rows: Sequence[Row]) -> list[str]:
@@ -199,21 +253,33 @@ def _alone(rows: Sequence[Row]) -> tuple[int, int]:
     return spm, nilearn
 
 
-def _actions(grade: Grade | None, found: Mapping[str, Judgement], rows: Sequence[Row]) -> tuple[str, ...]:
+def _actions(
+    grade: Grade | None, found: Mapping[str, Judgement], evidence: ParticipantEvidence
+) -> tuple[str, ...]:
     told = []
+    approximate = [each.name for each in evidence.told if each.approximate]
     if grade == Grade.NONE:
         told.append("Use either package, and name it with its version and settings (Methods).")
-    if grade == Grade.EXTENT:
+    of_grade = {
+        each: [name for name in found if found[name].grade == each and name not in approximate]
+        for each in Grade
+    }
+    if of_grade[Grade.CONCLUSIONS] and grade is not None:
         told.append(
-            "Name the package and the threshold, and build no conclusion on voxels near the threshold or on"
-            " the size of a cluster."
+            f"{listed(of_grade[Grade.CONCLUSIONS])}: report the results of both packages, or say why the one"
+            " you chose is the right one."
         )
-    if grade == Grade.CONCLUSIONS:
-        worst = [name for name, each in found.items() if each.grade == Grade.CONCLUSIONS]
+    if of_grade[Grade.EXTENT] and grade is not None:
         told.append(
-            f"{listed(worst)}: report the results of both packages, or say why the one you chose is the right"
-            " one."
+            f"{listed(of_grade[Grade.EXTENT])}: name the package and the threshold, and build no conclusion"
+            " on voxels near the threshold or on the size of a cluster."
         )
+    if approximate:
+        told.append(
+            f"{listed(approximate)}: do not use nilearn's F over runs, which is approximate. Test each run by"
+            " itself, or use SPM's F."
+        )
+    rows = [row for each in evidence.told for row in each.rows]
     slope = median([row for row in rows if row["map"] == "effect"], "slope")
     if abs(slope - 1) > SAME_SIZE:
         told.append("Never pool or compare effect sizes across the packages: each has its own unit.")

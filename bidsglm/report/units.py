@@ -175,20 +175,31 @@ def f_sentence(units: Units, label: str, n_runs: int) -> str:
 
     >>> row = {"contrast": "m", "map": "F", "mean_spm": 0.957, "mean_nilearn": 1.451, "null_mean": 1.0102}
     >>> print(f_sentence(Units(scales=[row]), "m", 2))
-    nilearn's F over 2 runs is approximate: it adds the runs' whitened effects, and says so itself. Where \
-    nothing happens F is 1.01 on average; here its map has a mean of 1.45, and SPM's one of 0.957.
+    nilearn's F over 2 runs is approximate, and nilearn warns of it. Where nothing happens F is 1.01 on \
+average. Here its map has a mean of 1.45, and SPM's one of 0.957.
     """
     row = units.of(label)
     if n_runs < 2 or (row is not None and row["map"] != "F"):
         return ""
-    text = (
-        f"nilearn's F over {n_runs} runs is approximate: it adds the runs' whitened effects, and says so"
-        " itself."
-    )
+    text = f"nilearn's F over {n_runs} runs is approximate, and nilearn warns of it."
     if row is None or not _known(row, "null_mean"):
         return text
     null, spm, nilearn = (float(row[key]) for key in ("null_mean", "mean_spm", "mean_nilearn"))
     return (
-        f"{text} Where nothing happens F is {digits(null)} on average; here its map has a mean of"
+        f"{text} Where nothing happens F is {digits(null)} on average. Here its map has a mean of"
         f" {digits(nilearn)}, and SPM's one of {digits(spm)}."
     )
+
+
+def f_mark(units: Units, label: str) -> str:
+    """Say in a table how far nilearn's approximate F is from what it is where nothing happens.
+
+    >>> row = {"contrast": "m", "map": "F", "mean_spm": 0.957, "mean_nilearn": 1.451, "null_mean": 1.0102}
+    >>> f_mark(Units(scales=[row]), "m"), f_mark(Units(), "m")
+    ("nilearn's approximate: mean 1.45, 1.01 where nothing happens", "nilearn's approximate")
+    """
+    row = units.of(label)
+    if row is None or not _known(row, "null_mean"):
+        return "nilearn's approximate"
+    null, nilearn = float(row["null_mean"]), float(row["mean_nilearn"])
+    return f"nilearn's approximate: mean {digits(nilearn)}, {digits(null)} where nothing happens"

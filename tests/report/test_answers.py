@@ -211,4 +211,4 @@ def test_approximate_f_says_what_its_null_mean_is() -> None:
     assert f_sentence(units, "m", 1) == ""
     assert "approximate" in f_sentence(units, "m", 2)
     assert "1.01 on average" in f_sentence(units, "m", 2)
-    assert f_sentence(Units(), "m", 2).endswith("says so itself.")
+    assert f_sentence(Units(), "m", 2).endswith("nilearn warns of it.")

@@ -90,7 +90,7 @@ def test_the_worst_contrast_decides_and_is_named():
     found = verdict(evidence(group_rows={"go": (row(),), "stop": (row(r=0.8),)}))
     assert found.grade == Grade.CONCLUSIONS
     assert found.headline.endswith("in stop.")
-    assert found.facts[0][1].startswith("stop:")
+    assert found.facts[0][1].startswith("stop (other conclusions):")
     assert any(text.startswith("stop: report the results of both") for text in found.actions)
 
 

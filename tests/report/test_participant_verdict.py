@@ -122,3 +122,59 @@ def test_contrast_of_confounds_that_the_design_leaves_little_of_is_said_to_be_af
 def test_conditions_and_confounds_below_the_usual_limit_are_not_said_to_be_affected():
     rows = [regressor("rot_x", 4.9), regressor("trial_type.go", 70.0, "condition")]
     assert worst_confound("motion", ("rot_x", "trial_type.go"), rows) is None
+
+
+def motion(**changes: object) -> ComparedContrast:
+    """An F contrast of confounds over runs, whose maps lead to other conclusions."""
+    rows = (row("F", r=0.3, dice=0.005), row("z", r=0.31))
+    known: dict = {"of_confounds": True, "approximate": ("nilearn's F over 2 runs is approximate.",)}
+    return ComparedContrast("head motion", rows, {}, broken_down("F"), **(known | changes))
+
+
+def test_contrast_of_confounds_does_not_lead_the_verdict_and_has_its_own_sentences():
+    found = participant_verdict(ParticipantEvidence((motion(), compared(dice=0.76))))
+    assert found.agreement.grade == Grade.EXTENT
+    assert found.worst == "go"
+    assert "head motion" not in found.agreement.headline
+    assert not any("F maps" in text for text in found.why)
+    aside = [text for name, text in found.agreement.facts if name == "Confounds"]
+    assert aside[0].startswith("head motion (other conclusions): the two z maps correlate at r = 0.310.")
+    assert "nilearn's F over 2 runs is approximate." in aside
+    assert any("of the difference between the F maps" in text for text in aside)
+
+
+def test_contrasts_of_confounds_are_judged_where_there_are_no_others():
+    found = participant_verdict(ParticipantEvidence((motion(),)))
+    assert found.agreement.grade == Grade.CONCLUSIONS
+    assert found.worst == "head motion"
+    assert "of the difference between the F maps" in found.why[0]
+
+
+def test_contrasts_of_confounds_do_not_stand_for_conditions_that_the_design_does_not_determine():
+    found = participant_verdict(ParticipantEvidence((BAD, motion()), (FILLED,)))
+    assert found.agreement.grade is None
+    assert found.worst == "rest"
+
+
+def test_step_that_is_told_is_of_the_map_that_is_judged():
+    f = motion(of_confounds=False, approximate=())
+    found = participant_verdict(ParticipantEvidence((compared(), f)))
+    assert found.worst == "head motion"
+    assert "between the F maps" in found.why[0]
+    assert not any("between the t maps" in text for text in found.why)
+
+
+@pytest.mark.parametrize("of_confounds", [True, False])
+def test_approximate_f_is_not_to_be_used_rather_than_reported_beside_the_other(of_confounds: bool):
+    found = participant_verdict(ParticipantEvidence((compared(), motion(of_confounds=of_confounds))))
+    assert not any("report the results of both" in text for text in found.agreement.actions)
+    action = next(text for text in found.agreement.actions if "head motion" in text)
+    assert "do not use nilearn's F over runs" in action
+    assert "Test each run by itself, or use SPM's F" in action
+    assert any("approximate" in text for _, text in found.agreement.facts)
+
+
+def test_contrast_of_another_extent_says_so_and_has_its_action_beside_a_worse_one():
+    found = participant_verdict(ParticipantEvidence((compared(dice=0.76), compared("stop", r=0.5))))
+    assert any(text.startswith("go (of another extent): ") for _, text in found.agreement.facts)
+    assert any(text.startswith("go: name the package and the threshold") for text in found.agreement.actions)

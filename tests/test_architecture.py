@@ -203,6 +203,7 @@ MAY = {
     "pages/scales": ACCOUNT,
     "report/answers": RULES,
     "report/figures": RULES,
+    "report/group_inference": RULES,
     "report/group_verdict": RULES,
     "report/noise": ACCOUNT,
     "report/participant_verdict": RULES,

@@ -123,7 +123,11 @@ def _voxels(n: int) -> str:
 
 def _known(row: Row) -> list[_Passing]:
     """What passes each threshold whose counts are known, in both tails where the row has both."""
-    tails = [tail for tail in TAILS if any(f"dice_{tail}{key}" in row for key in THRESHOLDS)]
+    first = DEFAULT_PAIR.first
+    # a table that is read has the columns of both tails, without numbers where F has one
+    tails = [
+        t for t in TAILS if any(math.isfinite(_defined(row, f"n_{first}_{t}{key}")) for key in THRESHOLDS)
+    ]
     found = []
     for key in THRESHOLDS:
         for tail in tails:

@@ -253,3 +253,10 @@ def test_the_page_says_how_many_contrasts_are_left_out():
     text = group_page(group_report(group_unit(left_out=ArbitraryContrasts({"rest": "rest"}, 2))))
     assert "1 of 2 contrasts (rest) is left out of the verdict and its medians" in text
     assert "left out of the verdict" not in group_page(group_report(group_unit()))
+
+
+def test_f_has_one_tail_though_its_table_has_columns_of_both():
+    found = both_tails((0.9, 100, 100), (NAN, 0, 0)) | {"map": "F"}
+    text = judged([found | {key: NAN for key in found if "_lower_" in key}]).text
+    assert "At p < 0.001, they overlap" in text
+    assert "above 0" not in text

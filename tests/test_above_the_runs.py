@@ -164,19 +164,21 @@ def test_runs_of_a_session_are_not_compared_with_those_of_all(results: Path) -> 
 def test_each_dataset_node_takes_what_its_edges_bring(results: Path) -> None:
     space = next((results / "group").glob("*_stat-t_desc-spm*")).name.split("space-")[1].split("_")[0]
     assert group_files(results) == {
-        *(f"{space}_ses-{session}_contrast-goSessions" for session in stop_signal.SESSIONS),
-        f"{space}_contrast-overTwoPeople",
-        f"{space}_contrast-goTurnedSigns",
+        *(f"{space}_ses-{session}_contrast-go_node-sessions" for session in stop_signal.SESSIONS),
+        f"{space}_contrast-overTwo_node-people",
+        f"{space}_contrast-goTurned_node-signs",
     }
 
 
 @pytest.mark.parametrize("desc", ["spm", "nilearn"])
 def test_group_maps_are_means_of_their_branch(results: Path, desc: str) -> None:
     for session in stop_signal.SESSIONS:
-        (path,) = (results / "group").glob(f"*_ses-{session}_contrast-goSessions_stat-effect_desc-{desc}*.gz")
+        (path,) = (results / "group").glob(
+            f"*_ses-{session}_contrast-go_node-sessions_stat-effect_desc-{desc}*.gz"
+        )
         expected = np.mean([maps(results, one, "go", "effect", desc, session) for one in LABELS], axis=0)
         np.testing.assert_allclose(read(path), expected, rtol=1e-5, atol=1e-6)
-    (path,) = (results / "group").glob(f"*_contrast-overTwoPeople_stat-effect_desc-{desc}*.gz")
+    (path,) = (results / "group").glob(f"*_contrast-overTwo_node-people_stat-effect_desc-{desc}*.gz")
     expected = np.mean([maps(results, one, "inOne", "effect", desc) for one in LABELS], axis=0)
     np.testing.assert_allclose(read(path), expected, rtol=1e-5, atol=1e-6)
 

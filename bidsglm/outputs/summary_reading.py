@@ -46,7 +46,8 @@ def read_summary(path: Path) -> dict[str, Any]:
         When it is none, or that of another place.
     """
     content = read_json(path)
-    form = SummaryForm if content.get("status") == "finished" else PartForm
+    # A fit that failed leaves what an earlier one found, and its error beside it.
+    form = SummaryForm if content.get("status") == "finished" or "estimates" in content else PartForm
     try:
         content = typed(content, form)
         if fault := misplaced(content, path):

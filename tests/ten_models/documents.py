@@ -94,12 +94,12 @@ def contrast_of_contrasts() -> Document:
 
 
 def f_at_group() -> Document:
-    """Do three cohorts differ?"""
+    """Do three cohorts differ? With one variance, as scipy has it."""
     cohorts = [f"cohort.{name}" for name in ("young", "middle", "old")]
     rows = {"Name": "cohorts", "ConditionList": cohorts, "Weights": [[1, -1, 0], [0, 1, -1]], "Test": "F"}
     last = dataset(
         **instructions({"Name": "Factor", "Input": ["cohort"]}),
-        Model={"Type": "glm", "X": cohorts},
+        Model={"Type": "glm", "X": cohorts, "Software": {"SPM": {"Variance": "equal"}}},
         Contrasts=[rows],
     )
     return model(run([FACE, HOUSE, 1], [FACE_HOUSE], [FACE, HOUSE]), subject(), last)

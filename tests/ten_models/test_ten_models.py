@@ -80,7 +80,7 @@ def check_mean(
 ) -> None:
     """Compare the group's t with that of scipy on the participants' effects.
 
-    One of several Dataset nodes has its name behind the contrast's.
+    One of several Dataset nodes is an entity behind the contrast's.
     """
     session = entities if entities.startswith("ses-") else ""
     for backend in BACKENDS:
@@ -136,14 +136,14 @@ def test_each_site_has_a_group_of_its_own_and_age_one_of_all(fit: Fit, study: Pa
     check_effects(study, out, {"faceMinusHouse": DIFFERENCE}, ALL)
     for site in ("north", "south"):
         there = [label for label, (_, where, _) in PARTICIPANTS.items() if where == site]
-        check_mean(out, "faceMinusHouse", f"site-{site}", there, "Sites")
+        check_mean(out, "faceMinusHouse", f"site-{site}", there, "_node-sites")
     ages = np.array([age for _, _, age in PARTICIPANTS.values()], dtype=float)
     for backend in BACKENDS:
         effects = maps(out, "faceMinusHouse", "effect", backend)
         stack = np.array([effects[label] for label in ALL])
         slopes = [stats.linregress(ages, voxel) for voxel in stack.T]
         expected = np.array([found.slope / found.stderr for found in slopes])
-        assert_close(group_map(out, "faceMinusHouseAgesAge", "t", backend), expected)
+        assert_close(group_map(out, "faceMinusHouse_node-ages_groupcontrast-age", "t", backend), expected)
 
 
 def test_weights_over_contrasts_are_exact(fit: Fit, study: Path) -> None:
@@ -161,8 +161,8 @@ def test_f_of_three_cohorts_is_that_of_least_squares(fit: Fit, study: Path) -> N
     for backend in BACKENDS:
         effects = maps(out, "faceMinusHouse", "effect", backend)
         f, p = regression(np.array([effects[label] for label in ALL]), design, rows)
-        assert_close(group_map(out, "faceMinusHouseCohorts", "F", backend), f)
-        assert_close(group_map(out, "faceMinusHouseCohorts", "p", backend), p)
+        assert_close(group_map(out, "faceMinusHouse_groupcontrast-cohorts", "F", backend), f)
+        assert_close(group_map(out, "faceMinusHouse_groupcontrast-cohorts", "p", backend), p)
     of_scipy = stats.f_oneway(
         *(np.array([effects[label] for label in ALL])[design[:, i] > 0] for i in range(3))
     )

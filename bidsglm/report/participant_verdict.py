@@ -289,7 +289,7 @@ def _actions(
 def _design(evidence: ParticipantEvidence) -> Verdict:
     """Whether the design is sound, by the worst finding."""
     found = [each for each in evidence.findings if each.severity in SEVERITY_GRADES]
-    affected = [("Confounds", each.sentence) for each in evidence.affected]
+    affected = [("Design", each.sentence) for each in evidence.affected]
     if not found:
         headline = "Yes, for the conditions: nothing in the design calls for attention."
         return Verdict(headline, Grade.NONE, tuple(affected), ())
@@ -298,7 +298,7 @@ def _design(evidence: ParticipantEvidence) -> Verdict:
     start = "No" if grade == Grade.CONCLUSIONS else "Look at it"
     headline = f"{start}: {worst[0].title}"
     if len(found) > 1:
-        headline += f", and {len(found) - 1} more"
+        headline += f" ({len(found) - 1} more {'finding' if len(found) == 2 else 'findings'})"
     facts = [("Arbitrary", _arbitrary(evidence.arbitrary))] if evidence.arbitrary else []
     return Verdict(f"{headline}.", grade, (*facts, *affected), tuple(each.remedy for each in worst))
 

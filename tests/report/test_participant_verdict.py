@@ -85,6 +85,12 @@ def test_the_design_is_judged_by_its_worst_finding(findings, grade):
     assert (FILLED.title in found.headline) == (FILLED in findings)
 
 
+def test_headline_of_the_design_counts_the_other_findings_and_notes_not_among_them():
+    for others, said in (((FILLED, NOTE), "(1 more finding)"), ((FILLED, FILLED), "(2 more findings)")):
+        found = participant_verdict(ParticipantEvidence((compared(),), (FILLED, *others))).design
+        assert found.headline == f"No: {FILLED.title} {said}."
+
+
 def test_steps_that_matter_have_a_recipe_the_largest_first():
     made = participant_verdict(ParticipantEvidence((compared(alone=3),), (), ("sub-01/func/a",))).recipes
     assert [each.step for each in made] == ["noise", "scaling", "regressors", MASK]

@@ -17,7 +17,7 @@ from bidsglm.report.judgements import (
     regions_judged,
 )
 from bidsglm.report.left_out import ArbitraryContrasts
-from bidsglm.report.steps import title
+from bidsglm.report.steps import PLURALS, makes
 from bidsglm.report.wording import Row, contrast_name, digits, headline_rows, median, number, overlap
 
 FEW = 10
@@ -234,9 +234,10 @@ def lead_sentence(lead: Lead) -> str:
     of = whose if lead.n_contrasts == 1 else f"maps of {whose}"
     behind = ", which group maps and regions rest on" if lead.map == "effect" else ""
     over = " More than the whole, as another step works against it." if round(100 * lead.share) > 100 else ""
+    leads = "They lead" if lead.step in PLURALS else "It leads"
     return (
-        f"The {title(lead.step)} makes {percent(lead.share)} of the difference between the {lead.map}"
-        f" maps{behind}.{over} It leads in {lead.n_leading} of {lead.n} {of}."
+        f"{makes(lead.step)} {percent(lead.share)} of the difference between the {lead.map}"
+        f" maps{behind}.{over} {leads} in {lead.n_leading} of {lead.n} {of}."
     )
 
 

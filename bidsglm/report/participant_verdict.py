@@ -14,7 +14,7 @@ from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
 from bidsglm.report.judgements import GRADE_WORDS, Grade, Judgement, judged, listed
 from bidsglm.report.recipes import Recipe, recipes
 from bidsglm.report.standing import is_arbitrary
-from bidsglm.report.steps import title
+from bidsglm.report.steps import makes, title
 from bidsglm.report.wording import Row, digits, headline_rows, median
 
 HEADLINES: Mapping[Grade, str] = {
@@ -220,7 +220,7 @@ def _confound_fact(contrast: ComparedContrast, found: Judgement) -> list[str]:
 def _step_facts(contrasts: Sequence[Sequence[Breakdown]], maps: Sequence[str]) -> list[str]:
     leads = [(name, lead) for name in maps if (lead := attribution.leading(contrasts, name))]
     return [
-        f"The {title(lead.step)} makes {lead.qualified} of the difference between the {name}"
+        f"{makes(lead.step)} {lead.qualified} of the difference between the {name}"
         f" maps{_second(contrasts, name, lead)}."
         for name, lead in leads
     ]
@@ -300,7 +300,8 @@ def _design(evidence: ParticipantEvidence) -> Verdict:
     if len(found) > 1:
         headline += f" ({len(found) - 1} more {'finding' if len(found) == 2 else 'findings'})"
     facts = [("Arbitrary", _arbitrary(evidence.arbitrary))] if evidence.arbitrary else []
-    return Verdict(f"{headline}.", grade, (*facts, *affected), tuple(each.remedy for each in worst))
+    remedies = tuple(f"{each.title}: {each.remedy}" for each in worst)
+    return Verdict(f"{headline}.", grade, (*facts, *affected), remedies)
 
 
 def _arbitrary(names: Sequence[str]) -> str:

@@ -138,6 +138,19 @@ def colour(step: str) -> str:
     return STEP_COLOURS.get(REGRESSORS if step in PARTS_OF_REGRESSORS else step, STEP_COLOURS["none"])
 
 
+PLURALS = frozenset({REGRESSORS, "effects"})
+"""Steps whose name is a plural."""
+
+
+def makes(step: str) -> str:
+    """Begin a sentence on what a step makes.
+
+    >>> makes("noise"), makes("regressors")
+    ('The noise model makes', 'The task regressors make')
+    """
+    return f"The {title(step)} {'make' if step in PLURALS else 'makes'}"
+
+
 def title(step: str) -> str:
     """Name a step in a sentence.
 

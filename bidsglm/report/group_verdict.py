@@ -219,6 +219,10 @@ def _agreement(rows: Sequence[Row], name: str) -> list[str]:
     found = [f"The {name} maps{of} of single participants correlate at r = {number(r)}{typical}."]
     if math.isfinite(dice):
         found.append(f"What passes p < 0.001 in them overlaps with a Dice of {overlap(dice)}{typical}.")
+    if name == "F":
+        found.append(
+            "Over several runs nilearn's F is approximate; each participant's page says by how much."
+        )
     return found
 
 

@@ -157,6 +157,7 @@ def test_f_contrast_whose_voxels_do_not_overlap_is_in_the_summary():
     f = row(name="F", dice=(0.005, 0.0, 0.0)) | {"contrast": "motion", "contrast_name": "head motion"}
     facts = [text for _, text in verdict(evidence(rows=(row(), f))).facts]
     assert "The F maps of head motion of single participants correlate at r = 0.990." in facts
+    assert any("nilearn's F is approximate" in fact for fact in facts)
     assert "What passes p < 0.001 in them overlaps with a Dice of 0.005." in facts
 
 

@@ -254,7 +254,8 @@ def test_group_has_every_participant_and_their_medians(results: Path) -> None:
 
 
 def test_links_of_the_group_page_lead_to_pages_and_places_that_are_there(results: Path) -> None:
-    links = set(re.findall(r'href="([^"#][^"]*)"', (results / "group.html").read_text())) - {"data:,"}
+    found = set(re.findall(r'href="([^"#][^"]*)"', (results / "group.html").read_text()))
+    links = {link for link in found if not link.startswith("data:")}  # pixels within figures are none
     assert len([link for link in links if link.startswith("sub-02.html#")]) > 1
     for link in links:
         file, _, anchor = link.partition("#")

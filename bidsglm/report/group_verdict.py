@@ -153,7 +153,7 @@ def _map_facts(maps: Mapping[str, Judgement]) -> list[str]:
     if rest:
         same = sum(found.grade == Grade.NONE for found in rest)
         told.append(
-            f"Of the {len(rest)} other contrasts, {same} lead to the same conclusions; see Group maps below."
+            f"Other contrasts that lead to the same conclusions: {same} of {len(rest)}; see Group maps below."
         )
     return told
 

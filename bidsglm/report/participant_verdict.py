@@ -191,7 +191,7 @@ def _map_facts(found: Mapping[str, Judgement]) -> list[str]:
     rest = ranked[NAMED:]
     if rest:
         same = sum(each.grade == Grade.NONE for _, each in rest)
-        told.append(f"Of the {len(rest)} other contrasts, {same or 'none'} lead to the same conclusions.")
+        told.append(f"Other contrasts that lead to the same conclusions: {same} of {len(rest)}.")
     return told
 
 

@@ -184,3 +184,9 @@ def test_contrast_of_another_extent_says_so_and_has_its_action_beside_a_worse_on
     found = participant_verdict(ParticipantEvidence((compared(dice=0.76), compared("stop", r=0.5))))
     assert any(text.startswith("go (of another extent): ") for _, text in found.agreement.facts)
     assert any(text.startswith("go: name the package and the threshold") for text in found.agreement.actions)
+
+
+def test_contrasts_beyond_the_first_are_counted_by_their_conclusion():
+    found = participant_verdict(ParticipantEvidence((BAD, *(compared(f"c{i}") for i in range(4)))))
+    (said,) = [text for _, text in found.agreement.facts if text.startswith("Other contrasts")]
+    assert re.fullmatch(r"Other contrasts that lead to the same conclusions: (\d) of \1\.", said)

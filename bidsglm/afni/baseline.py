@@ -25,6 +25,7 @@ def automatic_degree(timeline: Timeline) -> int:
     >>> automatic_degree(Timeline(2.0, (150,))), automatic_degree(Timeline(1.0, (299, 90)))
     (3, 2)
     """
+    # one degree for all runs, by the longest: 3dDeconvolve has a single -polort
     seconds = timeline.repetition_time * max(timeline.n_scans)
     return 1 + int(np.floor(round(seconds / SECONDS_PER_DEGREE, DIGITS)))
 
@@ -89,5 +90,6 @@ def demeaned(confounds: Sequence[Floats], per_run: bool = True) -> Floats:
     >>> demeaned([np.array([[1.0], [3.0]]), np.array([[4.0], [8.0]])]).tolist()
     [[-1.0, 0.0], [1.0, 0.0], [0.0, -2.0], [0.0, 2.0]]
     """
+    # 1d_tool.py -demean, before censoring: afni_proc.py takes the mean over all scans of the run
     centred = [run - run.mean(axis=0) for run in confounds]
     return run_blocks(centred) if per_run else np.vstack(centred)

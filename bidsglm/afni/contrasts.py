@@ -46,6 +46,7 @@ def row_test(weights: Floats, found: VoxelFits, grid: Sequence[NoisePair]) -> Ro
     """
     spread = np.empty(len(found.pairs))
     for pair, members in by_pair(found.pairs, grid):
+        # c (W'W)^-1 c' = |c T^-1|^2 with W = Q T
         spread[members] = ((weights @ pair.inverse) ** 2).sum()
     effect = _combined(weights[None], found.betas)[0]
     variance = found.mean_square * spread
@@ -84,6 +85,7 @@ def joint_test(weights: Floats, found: VoxelFits, grid: Sequence[NoisePair]) -> 
     effects = _combined(weights, found.betas)
     squares = np.empty(len(found.pairs))
     for pair, members in by_pair(found.pairs, grid):
+        # C (W'W)^-1 C' = (C T^-1)(C T^-1)'
         half = weights @ pair.inverse
         some = effects[:, members]
         squares[members] = (some * np.linalg.solve(half @ half.T, some)).sum(axis=0)

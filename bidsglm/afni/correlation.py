@@ -60,6 +60,7 @@ def longest_lag(a: float, correlation: float) -> int:
     """
     if a == 0:
         return 1
+    # r_k = lambda a^(k - 1) falls below the cut-off at k = 1 + ln(c / |lambda|) / ln|a|
     fading = min(abs(a), STEEPEST)
     return 1 + max(int(np.ceil(np.log(CUTOFF / abs(correlation)) / np.log(fading))), 0)
 

@@ -112,6 +112,7 @@ def joint_design(stimuli: Sequence[Stimulus], baseline: Baseline, timeline: Time
     >>> [column.label for column in found.columns], found.matrix.shape, found.places("go")
     (['Run#1Pol#0', 'Run#1Pol#1', 'go#0'], (20, 3), (2,))
     """
+    # the order of the columns is that of an .xmat.1D: baseline, stimuli, then -stim_base
     degree = automatic_degree(timeline) if baseline.degree is None else baseline.degree
     drifts = run_blocks([legendre_columns(n, degree) for n in timeline.n_scans])
     names = [

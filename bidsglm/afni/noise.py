@@ -128,6 +128,7 @@ def noise_pair(X: Floats, times: Whole, place: tuple[int, int] = WHITE) -> Noise
     """
     a, b = _values(place)
     root = banded_root(correlation_band(a, b, times))
+    # T of L^-1 X = Q T; Q itself is never needed, as P = R^-1 X T^-1
     triangle = qr(root.whitened(X), mode="r")[0][: X.shape[1]]
     inverse = solve_triangular(triangle, np.eye(X.shape[1]))
     # det(X' R^-1 X) = det(T)^2

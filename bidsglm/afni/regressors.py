@@ -111,6 +111,7 @@ def _summed(response: Response, train: EventTrain, means: Floats, rows: slice, T
     heights = np.ones(len(onsets)) if train.heights is None else train.heights
     weights = np.column_stack([np.ones(len(onsets)), train.modulation - means]) * heights[:, None]
     values = [function(t, durations) for function in response.functions]
+    # AM2: the plain columns come first, then those of each modulator less its mean
     return np.column_stack([h @ weight for weight in weights.T for h in values])
 
 

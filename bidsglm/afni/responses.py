@@ -112,6 +112,7 @@ def block_peak(duration: Floats, power: int = 4) -> Floats:
     >>> block_peak(np.array([1e-6, 99.9])).round(4).tolist()
     [0.0, 5.1186]
     """
+    # f' = g(t) - g(t - d) is 0 where (t / (t - d))^power = exp(d), which is t = d / (1 - exp(-d / power))
     return block(duration / -np.expm1(-duration / power), duration, power)
 
 
@@ -186,6 +187,7 @@ def boxed(shape: Callable[[Floats], Floats], end: float, duration: float) -> Cal
     """
     n_taps = 1 + round(duration / GRID)
     narrow = shape(np.arange(int(end / GRID) + 1, dtype=np.float64) * GRID)
+    # a running sum less itself n taps ago is the convolution with a box
     summed = np.cumsum(np.concatenate([narrow, np.zeros(n_taps)]))
     summed[n_taps:] -= summed[:-n_taps].copy()
     summed /= np.abs(summed).max()

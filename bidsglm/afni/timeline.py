@@ -66,5 +66,6 @@ class Timeline:
     def times(self) -> Whole:
         """(n_kept,) time index of each kept scan."""
         within = [start + np.arange(n) for start, n in zip(self.starts, self.n_scans, strict=True)]
+        # lags of time decide what correlates, and no band reaches over the gap: R is block diagonal in runs
         apart = [run * RUN_GAP + scans for run, scans in enumerate(within)]
         return np.concatenate(apart)[self.kept_rows]

@@ -69,6 +69,7 @@ def of_autoregression(coefficients: Floats, n_lags: int) -> Floats:
                 known[k - 1] += a
     found = [1.0, *(np.linalg.solve(equations, known).tolist() if order else [])]
     while len(found) <= n_lags:
+        # beyond the order the equations are a recursion in the lags before
         found.append(float(np.dot(coefficients, found[: -order - 1 : -1])) if order else 0.0)
     return np.array(found[: n_lags + 1])
 

@@ -84,6 +84,7 @@ def level(raw_means: Floats, factor: float, spm_global: float, n_global_voxels: 
     """
     scaled = raw_means * factor
     brain = float(scaled.mean())
+    # 100 / m(v): a voxel's own factor, which has no meaning where there is no signal
     quartiles = np.quantile(PERCENT / scaled[scaled > 0], [0.25, 0.5, 0.75])
     return Level(
         spm_global,
@@ -118,6 +119,7 @@ def spread(spm: Floats, nilearn: Floats, unit: NilearnUnit) -> EffectSpread:
     >>> bool(np.isclose(found.by_level * found.by_brightness * found.by_rest, found.sd_ratio))
     True
     """
+    # e(v) / u(v), so that what is left of the ratio is neither level nor brightness
     converted = spm / unit.voxels
     sd_spm, sd_nilearn, sd_converted = (float(x.std()) for x in (spm, nilearn, converted))
     return EffectSpread(

@@ -101,6 +101,7 @@ def map_agreement(pair: MapPair) -> Row:
     # a voxel that one package could not estimate has nothing to be compared with
     usable = pair.both & np.isfinite(pair.spm) & np.isfinite(pair.nilearn)
     x, y = (values[usable].astype(np.float64) for values in (pair.nilearn, pair.spm))
+    # both maps carry error, so total least squares instead of a regression of one on the other
     line, limits = principal_axis(x, y), limits_of_agreement(x, y)
     enough = len(x) >= MIN_VOXELS
     return {
@@ -183,6 +184,7 @@ def agreement(
     pairs = {"effect": (spm.effect, nilearn.effect), test: (spm.stat, nilearn.stat), "z": (spm.z, nilearn.z)}
     masks = (spm_mask, nilearn_mask)
     thresholds = _threshold_agreement(spm, nilearn, masks, fwe)
+    # papers report the peaks of the statistic, not of the effect
     distances = {"peak_distance_mm": MapPair(spm.stat, nilearn.stat, *masks)}
     if test == "t":
         distances["peak_distance_lower_mm"] = MapPair(-spm.stat, -nilearn.stat, *masks)

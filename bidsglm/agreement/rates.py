@@ -194,6 +194,7 @@ def enough(rates: Mapping[float, IntervalEstimate], n_datasets: int) -> int | No
     """
     number: float = n_datasets
     while number <= MOST:
+        # standard errors fall with the root of the number of independent data sets
         share = math.sqrt(n_datasets / number)
         found = overall([judgement(_narrowed(rate, share), nominal) for nominal, rate in rates.items()])
         if found != "unsure":

@@ -47,6 +47,7 @@ def region_means(values: Floats, places: NDArray[np.intp], mask: Mask, n_regions
     count = np.bincount(here, minlength=n_regions + 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(here, inside, n_regions + 1) / count
+        # in two passes: E x^2 - (E x)^2 would lose the digits of a flat region
         squares = np.bincount(here, (inside - mean[here]) ** 2, n_regions + 1)
         sd = np.sqrt(np.where(count > 1, squares / (count - 1), np.nan))
     return RegionMeans(np.bincount(places[mask], minlength=n_regions + 1)[1:], mean[1:], sd[1:])

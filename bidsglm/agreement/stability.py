@@ -90,6 +90,7 @@ class Tally:
         """
         if not columns.size:
             return
+        # a voxel that a resample cannot test is no peak and passes no threshold
         a, b = (np.nan_to_num(each, nan=0.0, posinf=0.0, neginf=0.0) for each in pair)
         self._n += columns.size
         self._correlate(*(np.nan_to_num(each, nan=0.0) for each in shapes or (a, b)))

@@ -64,6 +64,7 @@ def explained(columns: Parts, target: int, others: Sequence[int]) -> Explained:
 def _inflated(run: RunReview, backend: str, places: Sequence[int], share: float) -> list[int]:
     """Places of columns of which others can explain such a share: the inflation says so at no cost."""
     regressors = run.diagnoses[backend].regressors
+    # VIF = 1 / (1 - R^2) over all columns, which bounds R^2 of some of them from above
     return [i for i in places if regressors[i].vif_with_constant_and_drifts >= 1 / (1 - share) - ROUNDING]
 
 
@@ -108,6 +109,7 @@ def recommended_cutoff(regressor: Floats, repetition_time: float) -> float:
     >>> recommended_cutoff(block, 2.0)
     100.0
     """
+    # the filter's cosines are the DCT's: each coefficient's square is what one of them takes
     power = dct(regressor, norm="ortho")[1:] ** 2
     lost = np.cumsum(power) / max(power.sum(), np.finfo(float).tiny)
     first = int(np.argmax(lost > 1 - KEPT)) + 1
@@ -132,6 +134,7 @@ def confounded_conditions(run: RunReview) -> Iterator[Finding]:
     for backend, columns in run.parts.items():
         confounds = np.flatnonzero(~columns.is_condition).tolist()
         free = len(columns.matrix) - 1 - columns.drifts.shape[1]
+        # k random columns explain k / n of any other on average
         chance = basis(columns.directions[:, confounds]).shape[1] / max(free, 1)
         for name, places in primary_columns(columns, run.paradigm).items():
             suspects = _inflated(run, backend, places, CONFOUNDED)

@@ -48,6 +48,7 @@ def surplus(run: RunReview, backend: str = "nilearn") -> Surplus:
     rank = int(np.linalg.matrix_rank(X, np.abs(X).sum() * np.finfo(float).eps))
     if not rank < n_columns < n_scans:
         return NO_SURPLUS
+    # t is over the root of the residual variance, so a divisor that is too small makes t too small
     factor = float(np.sqrt((n_scans - n_columns) / (n_scans - rank)))
     extra = n_columns - rank
     same = " SPM's t do not change." if "spm" in run.designs else ""
@@ -71,6 +72,7 @@ def dependencies(X: Floats, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     columns = scaled(X)
     Q = np.zeros((len(X), 0))
     for i in np.flatnonzero(columns.any(axis=0)):
+        # Gram and Schmidt, twice: the second pass takes out what rounding left of the first
         residual = remove(remove(columns[:, [i]], Q), Q)
         length = np.linalg.norm(residual)
         if length**2 > NOTHING_LEFT:

@@ -35,6 +35,7 @@ def idle_filters(runs: Sequence[RunReview], model: ModelSpecification) -> Iterat
             ("DriftModel",),
             ("nilearn",),
         )
+    # the slowest cosine has the period 2 n TR
     idle = [r for r in runs if 2 * r.paradigm.n_scans * r.paradigm.repetition_time < model.high_pass]
     if idle:
         seconds = max(r.paradigm.n_scans * r.paradigm.repetition_time for r in idle)
@@ -103,6 +104,7 @@ def idle_weights(condition: Condition) -> tuple[int, ...]:
     """
     if not condition.orthogonalize or not len(condition.onsets):
         return ()
+    # spm_orth removes what stands before: of a weight that adds no rank it leaves rounding alone
     weights = scaled(event_weights(replace(condition, orthogonalize=False), 1.0))
     ranks = [np.linalg.matrix_rank(weights[:, : i + 1], tol=SAME_VALUES) for i in range(weights.shape[1])]
     return tuple(i for i in range(1, len(ranks)) if ranks[i] == ranks[i - 1])

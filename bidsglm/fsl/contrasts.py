@@ -67,6 +67,7 @@ def f_map(weights: Floats, effects: Floats, covariance: Floats, variance: Floats
     [9.0]
     """
     rows = (weights @ effects).T
+    # C (X'X)^+ C' is each voxel's own, for each has whitened the design its own way
     within = np.einsum("ai,ijv,bj->vab", weights, covariance, weights)
     solved = np.linalg.solve(within, rows[..., np.newaxis])[..., 0]
     squares = np.einsum("va,va->v", rows, solved) / len(weights)

@@ -62,6 +62,7 @@ def decomposed(X: Floats) -> Design:
     >>> decomposed(np.array([[1.0, 2.0], [0.0, 0.0], [2.0, 4.0]])).left.shape
     (3, 1)
     """
+    # FEAT fits no constant: data and columns lose their means instead
     centred = X - X.mean(axis=0)
     norms = np.linalg.norm(centred, axis=0)
     norms[norms <= ROUNDING * np.linalg.norm(X, axis=0)] = 0
@@ -118,6 +119,7 @@ def _condensed(products: Floats, coordinates: Floats) -> tuple[Floats, Floats]:
     first, second = np.triu_indices(len(coordinates))
     size = np.sqrt((coordinates**2).mean(axis=1))
     scale = (size[first] * size[second])[:, np.newaxis]
+    # weighed by how large the products are in the sample, else rare pairs would decide what is kept
     U, S, V = np.linalg.svd(scale * products, full_matrices=False)
     kept = S.max(initial=0) * SINGULAR < S
     return U[:, kept] * S[kept] / scale, V[kept]
@@ -201,6 +203,7 @@ def ordinary(Y: Floats, design: Design, rows: Floats) -> Fit:
     R = rows @ design.coefficients
     covariance = np.repeat((R @ R.T)[:, :, np.newaxis], Y.shape[1], axis=2)
     squares = np.einsum("ij,ij->j", Y, Y)
+    # by Pythagoras, as U is orthonormal: |y|^2 - |U'y|^2
     residual = squares - np.einsum("ij,ij->j", b, b)
     variance, settled = _variance(residual, squares, design)
     return Fit(design.coefficients @ b, R @ b, variance, covariance, settled)
@@ -233,6 +236,7 @@ def generalised(Y: Floats, tapered: Floats, design: Design, shared: SharedGains,
     # T is symmetric: (T U)' T y = U' T (T y), which spares the whitened design
     b = design.left.T @ whitened(white, factors)
     R = rows @ design.coefficients
+    # one factorisation of A serves the betas and the covariance
     sides = np.empty((len(A), b.shape[0], 1 + len(R)))
     sides[..., 0], sides[..., 1:] = b.T, R.T
     solved = np.linalg.solve(A, sides)

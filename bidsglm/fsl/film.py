@@ -60,6 +60,7 @@ def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None) -> Film:
     (38, (1, 27), (6, 27))
     """
     design = decomposed(X)
+    # columns count, not their rank, and one more for the mean that was taken out
     dof = len(X) - X.shape[1] - 1
     if dof < 1:
         raise ValueError(f"{X.shape[1]} columns leave no degrees of freedom of {len(X)} scans")
@@ -98,6 +99,7 @@ def noise(chunks: Chunks, design: Design, grid: Volume) -> tuple[Mask, Floats]:
     intensity[grid.voxels] = np.where(np.isfinite(middle), middle, 0)
     where = np.zeros(grid.shape, dtype=np.bool_)
     where[grid.voxels] = mask
+    # lag 0 is 1 everywhere: only the lags behind it are smoothed
     x, y, z = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0))
     raw[1:] = smoothed(raw[1:], intensity, where, (float(x), float(y), float(z)))
     return mask, tapered(raw)

@@ -21,6 +21,7 @@ def fixed_effects(effects: Floats, variances: Floats) -> TMaps:
     >>> fixed_effects(np.array([[1.0], [4.0]]), np.array([[1.0], [2.0]])).effect.tolist()
     [2.0]
     """
+    # flameo takes the runs' variances as known: nothing is estimated between runs
     precision = (1 / variances).sum(axis=0)
     effect = (effects / variances).sum(axis=0) / precision
     return TMaps(effect, 1 / precision, effect * np.sqrt(precision))

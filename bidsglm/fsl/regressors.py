@@ -95,6 +95,7 @@ def convolved(grid: Floats, kernel: Floats) -> Floats:
     [0.0, 1.0, 1.0, 1.0]
     """
     response = fftconvolve(grid, kernel)[: grid.size]
+    # feat_model divides by the taps that lie on the grid, so that its first seconds are no ramp
     used = np.full(grid.size, kernel.sum())
     n_taps = min(kernel.size, grid.size)
     used[:n_taps] = np.cumsum(kernel)[:n_taps]
@@ -152,6 +153,7 @@ def columns(x: Floats, L: Floats | None, derivative: bool = False) -> Floats:
     filtered = filtered_columns(x[:, np.newaxis], L)[:, 0]
     if not derivative:
         return filtered[:, np.newaxis]
+    # feat_model makes it orthogonal, so that what both could explain counts for the response
     slope = np.gradient(filtered)
     slope -= slope.mean()
     squares = filtered @ filtered

@@ -26,6 +26,7 @@ def gamma_density(t: Floats, mean: float, deviation: float) -> Floats:
     >>> gamma_density(np.array([0.0, 1.0]), 1.0, 1.0).round(4).tolist()
     [0.0, 0.3679]
     """
+    # FEAT gives mean lag and standard deviation: m = a / b and s^2 = a / b^2
     shape, rate = (mean / deviation) ** 2, mean / deviation**2
     density = np.zeros_like(t)
     after = t > 0

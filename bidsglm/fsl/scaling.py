@@ -66,6 +66,7 @@ def percentiles(chunks: Chunks, shares: Sequence[float], n_zeros: int = 0) -> li
     total = int(upper.sum())
     if not total:
         raise ValueError("no value is finite")
+    # fslstats takes the value at place floor(q N), with no interpolation
     places = np.minimum(np.floor(np.multiply(shares, total)).astype(np.int64), total - 1)
     halves = np.searchsorted(np.cumsum(upper), places, side="right")
     within = places - (np.cumsum(upper) - upper)[halves]

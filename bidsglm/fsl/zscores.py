@@ -40,6 +40,7 @@ def z_of_t(t: Floats, dof: float) -> Floats:
     """
     size = np.abs(t)
     exact = np.minimum(size, EXACT_BELOW) if dof >= SERIES_DOF else size
+    # through the lower tail, whose logarithm keeps its digits where 1 - p has none
     z = -ndtri_exp(np.log(stdtr(dof, -exact)))
     if dof >= SERIES_DOF:
         large = size >= EXACT_BELOW

@@ -126,4 +126,5 @@ class Diagonal:
 
     def traces(self, P: Floats, S: Floats) -> tuple[Floats, Floats]:
         """Diagonals pick entries of S, and of the squares of P's entries."""
+        # tr(P Q_i P Q_j) = sum_ab q_i(a) P[a, b]^2 q_j(b)
         return self.diagonals @ np.diag(S), np.asarray(self.diagonals @ P**2 @ self.diagonals.T)

@@ -91,6 +91,7 @@ def pooled_images(parts: Iterable[NDArray[np.generic]], design: Floats) -> Poole
     for part in parts:
         y = part.astype(np.float64)
         weights = _weights(y, space)
+        # sum_v w_v y_v y_v' as one product of the scaled images
         root = y * np.sqrt(weights)
         total += root @ root.T
         n_found += int(np.count_nonzero(weights))

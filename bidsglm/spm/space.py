@@ -97,6 +97,7 @@ def estimable(weights: Sequence[Floats], design: Decomposition) -> bool:
     (True, False)
     """
     return all(
+        # spm_SpUtil's isCon: V V' c = c, entry by entry
         bool(np.all(np.abs(f.right @ (f.right.T @ c) - c) <= design.tolerance))
         for f, c in zip(design.runs, weights, strict=True)
     )

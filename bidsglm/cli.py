@@ -16,9 +16,9 @@ from bidsglm.errors import (
     one_line,
 )
 from bidsglm.model import Settings
-from bidsglm.options import FILTER_KEYS, LEVELS, build_parser, check_level, hyphenated
+from bidsglm.options import ALL, FILTER_KEYS, LEVELS, build_parser, check_level, hyphenated
 from bidsglm.outputs.confinement import confined_to
-from bidsglm.packages import in_order
+from bidsglm.packages import PACKAGES, REFERENCE, in_order
 from bidsglm.process.signals import ended_by_signals
 from bidsglm.process.streams import say, with_streams
 from bidsglm.process.workplace import work_dir_in_use
@@ -50,6 +50,24 @@ def _scheduler(arguments: argparse.Namespace) -> str | None:
     return secured_address(address)
 
 
+def _backends(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Packages to fit, in the order of the table.
+
+    Raises
+    ------
+    UsageError
+        The reference is not among them.
+    """
+    asked = PACKAGES if ALL in arguments.backends else arguments.backends
+    found = in_order(asked)
+    # the default is what is compared with where it is there; a single package has nothing to be compared with
+    if arguments.reference not in found and arguments.reference != REFERENCE and len(found) > 1:
+        raise UsageError(
+            f"--reference {arguments.reference} is not among --backends {' '.join(found)}; add it there"
+        )
+    return found
+
+
 def _settings(arguments: argparse.Namespace) -> Settings:
     """The parsed command line as a record."""
     return Settings(
@@ -66,7 +84,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         bids_filters=_filters(arguments.bids_filter_file),
         derivatives=tuple(arguments.derivatives),
         model=arguments.model,
-        backends=in_order(arguments.backends),
+        backends=_backends(arguments),
+        reference=arguments.reference,
         matching=arguments.matching,
         hrf=arguments.hrf,
         high_pass=arguments.high_pass,

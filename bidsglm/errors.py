@@ -64,6 +64,10 @@ class DataError(BidsglmError):
     exit_code = 65
 
 
+class UnsupportedModelError(DataError):
+    """A package cannot express a model with the events at hand; others may."""
+
+
 class NoInputError(BidsglmError):
     """An input file or folder does not exist."""
 

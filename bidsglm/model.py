@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.packages import DEFAULT_PACKAGES
+from bidsglm.packages import DEFAULT_PACKAGES, REFERENCE
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -51,6 +51,8 @@ class Settings:
     derivatives: tuple[Path, ...] = ()
     model: Path | None = None
     backends: tuple[str, ...] = DEFAULT_PACKAGES
+    reference: str = REFERENCE
+    """Package that the others are compared with."""
     matching: Literal["matched", "native"] = "matched"
     hrf: str | None = None
     """Overrides of the automatic model; None leaves its default."""
@@ -181,6 +183,39 @@ class NilearnSettings:
 
 
 @dataclass(frozen=True)
+class AfniSettings:
+    """Model.Software.AFNI."""
+
+    response_model: str | Mapping[str, str] | None = None
+    """3dDeconvolve's notation, for all conditions or for each by its name; None: after the model's HRF."""
+    by_duration: bool = False
+    """Without a response model: whether durations choose it, not the model's HRF (settings native)."""
+    polort: int | None = None
+    """Degree of the polynomials; None for the rule of ``-polort A``."""
+    scale: bool = True
+    """Divide by each voxel's mean over the run, so that effects are in percent."""
+    motion_per_run: bool = True
+    """Whether each run has confound columns of its own; else one set runs through all runs."""
+    censor: tuple[str, ...] = ()
+    """Names and globs of scan-wise confounds: the scans where one is not 0 are left out."""
+    noise_model: Literal["ARMA(1,1)", "none"] = "ARMA(1,1)"
+
+
+@dataclass(frozen=True)
+class FslSettings:
+    """Model.Software.FSL."""
+
+    hrf: Literal["double-gamma", "gamma", "gaussian"] | None = None
+    """FEAT's convolution; None: after the model's HRF."""
+    temporal_derivative: bool | None = None
+    """None: after the model's HRF."""
+    prewhitening: bool = True
+    """FILM's; else ordinary least squares."""
+    high_pass: float | None = None
+    """Seconds; only where it differs from the model's (settings native)."""
+
+
+@dataclass(frozen=True)
 class ContrastSpecification:
     """A contrast at run level, over regressor names."""
 
@@ -296,6 +331,8 @@ class ModelSpecification:
     """Dataset nodes; they change nothing of a participant's fit."""
     spm: SpmSettings = SpmSettings()
     nilearn: NilearnSettings = NilearnSettings()
+    afni: AfniSettings = AfniSettings()
+    fsl: FslSettings = FslSettings()
     notes: tuple[str, ...] = ()
     """What the reader of the report should know: defaults taken, options without effect."""
     automatic: bool = False
@@ -416,6 +453,8 @@ class Paradigm:
     confound_names: tuple[str, ...]
     confounds: Floats
     """(n_scans, n_confounds)"""
+    censored: tuple[int, ...] = ()
+    """Scans, from 0, that AfniSettings.censor leaves out"""
 
     @property
     def of_events(self) -> tuple[Condition, ...]:
@@ -434,6 +473,11 @@ class DesignMatrix:
     """(n_scans, n_cosines) removed by projection (SPM); no columns where the drifts are regressors."""
     repetition_time: float = float("nan")
     """s; SPM's FAST covariance components depend on it"""
+    joint: tuple[str, ...] = ()
+    """Columns with one parameter for all runs together; others have one in each run, as do all where every
+    run is a model of its own"""
+    censored: tuple[int, ...] = ()
+    """Scans, from 0, that the fit leaves out; the matrix has their rows"""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import bidsglm
 from bidsglm.errors import UsageError
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE
 from bidsglm.resources import memory_size, scheduler_address
 from bidsglm.statsmodel.nearest import hint
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 LEVELS = {"participant": "participant", "subject": "participant", "group": "group", "dataset": "group"}
+ALL = "all"
+"""Word of --backends for every package."""
 FILTER_KEYS = ("bold", "mask", "events", "confounds")
 
 
@@ -284,9 +286,15 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--backends",
         nargs="+",
-        choices=tuple(PACKAGES),
+        choices=(*PACKAGES, ALL),
         default=list(DEFAULT_PACKAGES),
-        help="whose model to fit (both)",
+        help=f"whose model to fit ({' '.join(DEFAULT_PACKAGES)})",
+    )
+    group.add_argument(
+        "--reference",
+        choices=tuple(PACKAGES),
+        default=REFERENCE,
+        help=f"package that the others are compared with ({REFERENCE})",
     )
     group.add_argument(
         "--settings",

@@ -58,7 +58,7 @@ def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
     started = datetime.now(UTC)
     unit, model = work.unit, work.model
     LOG.info("%s: fitting %d run%s", unit.prefix, len(unit.runs), "s" * (len(unit.runs) > 1))
-    prepared = prepare(unit, model.specification, settings.backends)
+    prepared = prepare(unit, model.specification, model.backends)
     check_memory(unit, model.specification, settings)
     fitted = fit(prepared)
     LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
@@ -274,8 +274,8 @@ def participant_methods(settings: Settings, participant: str) -> dict[str, tuple
     """
     methods = {}
     for unit, model in units_with_models(settings, participant):
-        prepared = prepare(unit, model.specification, settings.backends)
-        methods[unit.prefix] = paragraphs(model.specification, prepared.paradigms, settings.backends)
+        prepared = prepare(unit, model.specification, model.backends)
+        methods[unit.prefix] = paragraphs(model.specification, prepared.paradigms, tuple(prepared.designs))
     return methods
 
 
@@ -289,8 +289,8 @@ def describe_participant(settings: Settings, participant: str) -> str:
     """
     lines = [f"sub-{participant}"]
     for unit, model in units_with_models(settings, participant):
-        prepared = prepare(unit, model.specification, settings.backends)
-        lines.append(f"  {unit.prefix}: model {model.specification.name}, {' and '.join(settings.backends)}")
+        prepared = prepare(unit, model.specification, model.backends)
+        lines.append(f"  {unit.prefix}: model {model.specification.name}, {' and '.join(prepared.designs)}")
         for prefix, run in zip(unit.run_prefixes, unit.runs, strict=True):
             lines.append(
                 f"    {run_label(prefix)}: {run.bold.name}, {run.n_scans} scans, TR {run.repetition_time:g} s"

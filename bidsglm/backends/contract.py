@@ -1,6 +1,6 @@
 """What every package's module has, so that the rest of the program need not know which one it is.
 
-The functions are called in this order: `check` when the model is read, `design` and `check_designs` when the
+The functions are called in this order: `check` when the model is read, `designs` and `check_designs` when the
 tables are, then `mask_from`, `estimate`, `usable_runs`, `contrast` and `inference` with the images in memory.
 """
 
@@ -93,15 +93,21 @@ class Backend(Protocol):
         """Return the model with another noise model for this package."""
         ...
 
-    def design(self, paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
-        """Make the design matrix of one run."""
+    def designs(self, paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:
+        """Make the design matrix of every run."""
         ...
 
     def check_designs(self, designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:
         """Refuse designs that leave no degrees of freedom (DataError)."""
         ...
 
-    def mask_from(self, series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecification) -> Mask:
+    def mask_from(
+        self,
+        series: Sequence[TimeSeries],
+        candidates: Mask,
+        model: ModelSpecification,
+        volume: Volume | None = None,
+    ) -> Mask:
         """Find the voxels that the package would analyse, (n_voxels,)."""
         ...
 
@@ -111,8 +117,15 @@ class Backend(Protocol):
         series: Sequence[TimeSeries],
         mask: Mask,
         model: ModelSpecification,
+        volume: Volume | None = None,
+        contrasts: Sequence[ContrastSpecification] = (),
     ) -> Any:
-        """Fit all runs; what comes back is a `FittedRuns`, and goes into the functions below."""
+        """Fit all runs; what comes back is a `FittedRuns`, and goes into the functions below.
+
+        The volume says where the columns stand, for packages that smooth among voxels; None where they are no
+        neighbours. The contrasts are those that may be asked of the estimate, for packages that need them
+        while the data are in memory.
+        """
         ...
 
     def usable_runs(self, estimate: Any, contrast: ContrastSpecification) -> tuple[int, ...]:

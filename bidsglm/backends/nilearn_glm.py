@@ -55,6 +55,7 @@ __all__ = [
     "contrast",
     "corrected",
     "design",
+    "designs",
     "effect_unit",
     "estimate",
     "inference",
@@ -169,6 +170,11 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     return DesignMatrix(names[:n_columns], matrix[:, :n_columns], np.empty((paradigm.n_scans, 0)))
 
 
+def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:
+    """Make the design matrix of every run; errors as `design`."""
+    return tuple(design(paradigm, model) for paradigm in paradigms)
+
+
 @contextlib.contextmanager
 def _own_names_in_warnings(paradigm: Paradigm) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
@@ -192,12 +198,17 @@ def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) ->
     check_freedom([freedom(design) for design in designs], divides_by_columns="nilearn")
 
 
-def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecification) -> Mask:
+def mask_from(
+    series: Sequence[TimeSeries],
+    candidates: Mask,
+    model: ModelSpecification,
+    volume: Volume | None = None,
+) -> Mask:
     """Voxels that nilearn fits: all of its mask, whatever they hold.
 
     Parameters
     ----------
-    series, model : do not matter to nilearn
+    series, model, volume : do not matter to nilearn
     candidates : (n_voxels,) columns within its mask
 
     Examples
@@ -209,7 +220,12 @@ def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecif
 
 
 def estimate(
-    designs: Sequence[DesignMatrix], series: Sequence[TimeSeries], mask: Mask, model: ModelSpecification
+    designs: Sequence[DesignMatrix],
+    series: Sequence[TimeSeries],
+    mask: Mask,
+    model: ModelSpecification,
+    volume: Volume | None = None,
+    contrasts: Sequence[ContrastSpecification] = (),
 ) -> NilearnEstimate:
     """Fit every run.
 
@@ -218,6 +234,7 @@ def estimate(
     designs, series : of each run
     mask : (n_voxels,)
     model : with nilearn's noise model and signal scaling
+    volume, contrasts : do not matter to nilearn
 
     Raises
     ------

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.records import Inference
 from bidsglm.backends.spm12_corrected import corrected
-from bidsglm.backends.spm12_design import check, design, with_noise_model
+from bidsglm.backends.spm12_design import check, design, designs, with_noise_model
 from bidsglm.backends.spm12_inference import CLUSTERS, infer, search_volume, second_level, significance
 from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.errors import DataError
@@ -39,6 +39,7 @@ __all__ = [
     "contrast",
     "corrected",
     "design",
+    "designs",
     "effect_unit",
     "estimate",
     "inference",
@@ -98,7 +99,12 @@ def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) ->
     check_freedom(used)
 
 
-def mask_from(series: Sequence[TimeSeries], candidates: Mask, model: ModelSpecification) -> Mask:
+def mask_from(
+    series: Sequence[TimeSeries],
+    candidates: Mask,
+    model: ModelSpecification,
+    volume: Volume | None = None,
+) -> Mask:
     """Voxels above SPM's threshold in every scan and not constant, within the candidates.
 
     Raises
@@ -161,9 +167,14 @@ def _scaled(series: TimeSeries, factors: Floats, columns: Columns) -> Floats:
 
 
 def estimate(
-    designs: Sequence[DesignMatrix], series: Sequence[TimeSeries], mask: Mask, model: ModelSpecification
+    designs: Sequence[DesignMatrix],
+    series: Sequence[TimeSeries],
+    mask: Mask,
+    model: ModelSpecification,
+    volume: Volume | None = None,
+    contrasts: Sequence[ContrastSpecification] = (),
 ) -> SpmEstimate:
-    """Fit all runs as one SPM model.
+    """Fit all runs as one SPM model, voxel by voxel and without regard to the contrasts.
 
     Raises
     ------

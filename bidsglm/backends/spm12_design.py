@@ -1,5 +1,6 @@
 """Which models SPM12 has, and the design matrix that it makes of one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -88,6 +89,11 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     names = [weight + suffix for c in paradigm.conditions for weight in c.weight_names for suffix in suffixes]
     matrix = np.hstack([*blocks, centred, np.ones((timing.n_scans, 1))])
     return DesignMatrix((*names, *paradigm.confound_names, CONSTANT), matrix, X0, timing.repetition_time)
+
+
+def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:
+    """Make the design matrix of every run; errors as `design`."""
+    return tuple(design(paradigm, model) for paradigm in paradigms)
 
 
 def _in_seconds(request: Hrf, repetition_time: float) -> Hrf:

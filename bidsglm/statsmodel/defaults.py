@@ -3,13 +3,22 @@
 import math
 from dataclasses import replace
 
-from bidsglm.model import DEFAULT_HIGH_PASS, NO_FILTER, Hrf, ModelSpecification, NilearnSettings
+from bidsglm.model import (
+    DEFAULT_HIGH_PASS,
+    NO_FILTER,
+    FslSettings,
+    Hrf,
+    ModelSpecification,
+    NilearnSettings,
+)
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.responses import is_condition
 
 NILEARN_HRF = Hrf("glover")
 NILEARN_HIGH_PASS = 100.0
 """Seconds: nilearn's default high_pass is 0.01 Hz."""
+FSL_HIGH_PASS = 100.0
+"""Seconds: FEAT's default."""
 
 COSINE = "cosine"
 """How fMRIPrep's high-pass regressors begin."""
@@ -41,8 +50,29 @@ def with_hrf(model: ModelSpecification, hrf: Hrf | None, matched: bool) -> Model
         return model
     if not matched:
         note = "The model names no HRF: each package's own default, spm in SPM and glover in nilearn."
-        return replace(model, nilearn=replace(model.nilearn, hrf=NILEARN_HRF), notes=(*model.notes, note))
+        return replace(
+            model,
+            nilearn=replace(model.nilearn, hrf=NILEARN_HRF),
+            afni=replace(model.afni, by_duration=True),
+            fsl=_with_derivative(model.fsl),
+            notes=(*model.notes, note),
+        )
     return replace(model, notes=(*model.notes, "The model names no HRF: SPM's canonical one (spm)."))
+
+
+def _with_derivative(fsl: FslSettings) -> FslSettings:
+    """FEAT's own choice, the temporal derivative, where the model says nothing of it."""
+    return replace(fsl, temporal_derivative=True) if fsl.temporal_derivative is None else fsl
+
+
+def without_polynomials(model: ModelSpecification) -> ModelSpecification:
+    """Leave AFNI the constant alone where the model asks for no high-pass filter.
+
+    >>> without_polynomials(ModelSpecification("m", (), high_pass=NO_FILTER)).afni.polort
+    0
+    """
+    unfiltered = model.high_pass == NO_FILTER
+    return replace(model, afni=replace(model.afni, polort=0)) if unfiltered else model
 
 
 def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool) -> ModelSpecification:
@@ -77,8 +107,13 @@ def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool
             "HighPassFilterCutoffHz is not given: each package's own default, "
             f"{DEFAULT_HIGH_PASS:.0f} s in SPM and {NILEARN_HIGH_PASS:.0f} s in nilearn."
         )
-        nilearn = replace(model.nilearn, high_pass=NILEARN_HIGH_PASS)
-        complete = replace(model, high_pass=DEFAULT_HIGH_PASS, nilearn=nilearn, notes=(*model.notes, note))
+        complete = replace(
+            model,
+            high_pass=DEFAULT_HIGH_PASS,
+            nilearn=replace(model.nilearn, high_pass=NILEARN_HIGH_PASS),
+            fsl=replace(model.fsl, high_pass=FSL_HIGH_PASS),
+            notes=(*model.notes, note),
+        )
     if complete.high_pass == NO_FILTER:
         return complete
     return replace(complete, notes=(*complete.notes, *_drift_notes(complete.nilearn)))

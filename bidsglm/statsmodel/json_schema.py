@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from bidsglm.statsmodel import values
+from bidsglm.statsmodel.limits import HIGHEST_POLORT
 from bidsglm.statsmodel.responses import FAMILIES
 from bidsglm.statsmodel.schema import ADDRESS_KEY, Document
 from bidsglm.statsmodel.transformations import ARGUMENTS
@@ -61,6 +62,10 @@ WRITTEN: Mapping[Callable[..., Any], JsonSchemaValue] = {
     values.signal_scaling: {"enum": [0, 1, False, [0, 1]]},
     values.drift_model: {"anyOf": [any_spelling("cosine", "polynomial"), {"type": "null"}]},
     values.orthogonalize: {"type": ["boolean", "object"], "additionalProperties": {"type": "boolean"}},
+    values.polort: {
+        "anyOf": [any_spelling("A"), {"type": "integer", "minimum": 0, "maximum": HIGHEST_POLORT}]
+    },
+    values.response_model: {"type": ["string", "object"], "additionalProperties": {"type": "string"}},
     values.one_column: {
         "anyOf": [
             {"type": "string", "minLength": 1},
@@ -97,6 +102,13 @@ MEANINGS: Mapping[tuple[str, str], str] = {
         "InclusiveMaskingThreshold",
     ): 'Share of the global that a voxel must exceed; "-Inf" for none.',
     ("SpmPart", "Variance"): "Of groups of participants; unequal where it is absent, as in SPM.",
+    (
+        "AfniPart",
+        "ResponseModel",
+    ): 'In the notation of 3dDeconvolve: "BLOCK(20,1)", or one for each condition.',
+    ("AfniPart", "Polort"): 'Degree of the polynomials, or "A" for the rule of afni_proc.py.',
+    ("AfniPart", "Censor"): "Names and globs of confounds; scans where one is not 0 are left out.",
+    ("FslPart", "HRF"): "Convolution of FEAT; after the model's HRF where it is absent.",
     ("ContrastPart", "ConditionList"): "Columns of X, or contrasts of the node below.",
     ("ContrastPart", "Weights"): 'One for each condition, or rows of them for F; fractions as text, "1/3".',
     ("DummyPart", "Contrasts"): "Columns that get a t contrast each; all conditions where it is absent.",

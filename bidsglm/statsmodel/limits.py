@@ -37,6 +37,8 @@ FINEST_RESOLUTION = 1_000
 """Bins of a TR: milliseconds, finer than events are timed."""
 HIGHEST_AR_ORDER = 30
 """Scans that noise remembers: a minute at usual repetition times."""
+HIGHEST_POLORT = 50
+"""Degree of AFNI's polynomials: the rule of ``-polort A`` gives 49 for a run of two hours."""
 
 HIGHEST_HERTZ = 1e6
 """Cut-off of a filter; what is above 1 Hz is refused with a better reason."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import TypeVar
 
 from bidsglm.model import TRIAL_TYPE, ParametricModulation, TimeModulation
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.responses import is_condition
-from bidsglm.statsmodel.schema import SpmPart
+from bidsglm.statsmodel.schema import AfniPart, SpmPart
+
+Choice = TypeVar("Choice")
 
 TIME = "time"
 """Name of the time modulation in regressor names."""
@@ -70,13 +73,21 @@ def orthogonalization(spm: SpmPart, x: Sequence[str], place: Place) -> bool | Ma
     What the object does not name is orthogonalised, as is SPM's default.
     """
     choice = spm.Orthogonalize
-    if isinstance(choice, bool):
-        return choice
-    where = place.at("Orthogonalize")
-    result = {name: flag for key, flag in choice.items() for name in _trial_types([key], x, where)}
+    return choice if isinstance(choice, bool) else _by_trial_type(choice, x, place.at("Orthogonalize"))
+
+
+def response_models(afni: AfniPart, x: Sequence[str], place: Place) -> str | Mapping[str, str] | None:
+    """Software.AFNI.ResponseModel, by trial type where it is an object."""
+    choice = afni.ResponseModel
+    return _by_trial_type(choice, x, place.at("ResponseModel")) if isinstance(choice, dict) else choice
+
+
+def _by_trial_type(choices: Mapping[str, Choice], x: Sequence[str], place: Place) -> dict[str, Choice]:
+    """What an object says of each condition; the keys are trial types without prefix."""
+    result = {name: value for key, value in choices.items() for name in _trial_types([key], x, place)}
     globs = [name for name in result if is_glob(name)]
     if globs:
-        raise where.fault(f"{TRIAL_TYPE + globs[0]!r} could be any condition: name each one here")
+        raise place.fault(f"{TRIAL_TYPE + globs[0]!r} could be any condition: name each one here")
     return result
 
 

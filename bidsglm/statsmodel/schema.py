@@ -52,6 +52,8 @@ from bidsglm.statsmodel.values import (
     noise_model,
     one_column,
     orthogonalize,
+    polort,
+    response_model,
     shown,
     signal_scaling,
     variable,
@@ -176,11 +178,40 @@ class NilearnPart(Part):
     DriftModel: Annotated[Literal["cosine", "polynomial"] | None, PlainValidator(drift_model)] = "cosine"
 
 
+class AfniPart(Part):
+    """Model.Software.AFNI."""
+
+    ResponseModel: Annotated[str | dict[str, str], PlainValidator(response_model)] | None = None
+    Polort: Annotated[int | Literal["A"], PlainValidator(polort)] | None = None
+    Scale: bool = True
+    MotionPerRun: bool = True
+    Censor: Names = []
+    NoiseModel: (
+        Annotated[Literal["ARMA(1,1)", "none"], BeforeValidator(any_case("ARMA(1,1)", "none"))] | None
+    ) = None
+
+
+class FslPart(Part):
+    """Model.Software.FSL."""
+
+    HRF: (
+        Annotated[
+            Literal["double-gamma", "gamma", "gaussian"],
+            BeforeValidator(any_case("double-gamma", "gamma", "gaussian")),
+        ]
+        | None
+    ) = None
+    TemporalDerivative: bool | None = None
+    Prewhitening: bool | None = None
+
+
 class SoftwarePart(Part):
     """Model.Software."""
 
     SPM: SpmPart = SpmPart()
     Nilearn: NilearnPart = NilearnPart()
+    AFNI: AfniPart = AfniPart()
+    FSL: FslPart = FslPart()
 
 
 class ModelPart(Part):

@@ -1,11 +1,17 @@
-"""Software.SPM and Software.Nilearn, completed by the defaults that --settings calls for."""
+"""Model.Software of each package, completed by the defaults that --settings calls for."""
 
 import math
 from typing import Literal, NamedTuple
 
-from bidsglm.model import DEFAULT_MICROTIME_ONSET, NilearnSettings, SpmSettings
+from bidsglm.model import (
+    DEFAULT_MICROTIME_ONSET,
+    AfniSettings,
+    FslSettings,
+    NilearnSettings,
+    SpmSettings,
+)
 from bidsglm.statsmodel.place import Place
-from bidsglm.statsmodel.schema import NilearnPart, SoftwarePart, SpmPart
+from bidsglm.statsmodel.schema import AfniPart, FslPart, NilearnPart, SoftwarePart, SpmPart
 
 SerialCorrelation = Literal["AR(1)", "FAST", "none"]
 
@@ -20,10 +26,12 @@ REPEATED = 1e-6
 
 
 class Packages(NamedTuple):
-    """Settings of both packages."""
+    """Settings of all packages."""
 
     spm: SpmSettings
     nilearn: NilearnSettings
+    afni: AfniSettings
+    fsl: FslSettings
     notes: tuple[str, ...]
 
 
@@ -33,6 +41,11 @@ class Noise(NamedTuple):
     spm: SerialCorrelation
     nilearn: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def independent(self) -> bool:
+        """Whether both take the errors as independent."""
+        return self.spm == "none" and self.nilearn == "ols"
 
 
 class Sampling(NamedTuple):
@@ -44,7 +57,7 @@ class Sampling(NamedTuple):
 
 
 def packages(software: SoftwarePart, matched: bool, place: Place) -> Packages:
-    """Complete the settings of both packages.
+    """Complete the settings of all packages.
 
     Parameters
     ----------
@@ -83,6 +96,8 @@ def packages(software: SoftwarePart, matched: bool, place: Place) -> Packages:
             slice_time_ref=sampling.slice_time_ref,
             drift_model=nilearn.DriftModel,
         ),
+        _afni(software.AFNI, independent=matched and noise.independent),
+        _fsl(software.FSL, independent=matched and noise.independent),
         (*noise.notes, *sampling.notes, *threshold_note),
     )
 
@@ -152,3 +167,20 @@ def _mask_threshold(spm: SpmPart) -> tuple[float, tuple[str, ...]]:
         return spm.InclusiveMaskingThreshold, ()
     default = SpmSettings().mask_threshold
     return default, (f"InclusiveMaskingThreshold is not given: SPM's default {default:g}.",)
+
+
+def _afni(given: AfniPart, independent: bool) -> AfniSettings:
+    polort = given.Polort if isinstance(given.Polort, int) else None
+    return AfniSettings(
+        response_model=given.ResponseModel,
+        polort=polort,
+        scale=given.Scale,
+        motion_per_run=given.MotionPerRun,
+        censor=tuple(given.Censor),
+        noise_model=given.NoiseModel or ("none" if independent else "ARMA(1,1)"),
+    )
+
+
+def _fsl(given: FslPart, independent: bool) -> FslSettings:
+    prewhitening = not independent if given.Prewhitening is None else given.Prewhitening
+    return FslSettings(given.HRF, given.TemporalDerivative, prewhitening)

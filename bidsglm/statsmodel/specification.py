@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +10,14 @@ from bidsglm.errors import DataError, NoInputError, UsageError
 from bidsglm.inputs import Kind, read_json
 from bidsglm.model import CONSTANT, Hrf, ModelSpecification, Settings
 from bidsglm.statsmodel.contrasts import dummy_names, parsed_contrasts
-from bidsglm.statsmodel.defaults import with_high_pass, with_hrf
+from bidsglm.statsmodel.defaults import with_high_pass, with_hrf, without_polynomials
 from bidsglm.statsmodel.dialects import translated
-from bidsglm.statsmodel.modulations import orthogonalization, parametric_modulations, time_modulations
+from bidsglm.statsmodel.modulations import (
+    orthogonalization,
+    parametric_modulations,
+    response_models,
+    time_modulations,
+)
 from bidsglm.statsmodel.nodes import levels
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.responses import (
@@ -153,14 +159,20 @@ def parse_model(
         two_sided=settings.two_sided,
         spm=package.spm,
         nilearn=package.nilearn,
+        afni=replace(
+            package.afni,
+            response_model=response_models(software.AFNI, signal.x, place.at("Software", "AFNI")),
+        ),
+        fsl=package.fsl,
         group=level.group,
         notes=(*translation.notes, *signal.notes, *package.notes, *level.notes),
         automatic=automatic,
         origin=origin,
     )
-    return with_high_pass(
+    filtered = with_high_pass(
         with_hrf(specification, signal.hrf, matched), options.HighPassFilterCutoffHz, matched
     )
+    return without_polynomials(filtered) if matched and software.AFNI.Polort is None else filtered
 
 
 def read_document(path: Path) -> Mapping[str, object]:

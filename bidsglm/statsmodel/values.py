@@ -14,6 +14,7 @@ from bidsglm.model import CONSTANT
 from bidsglm.statsmodel.globs import is_glob
 from bidsglm.statsmodel.limits import (
     HIGHEST_AR_ORDER,
+    HIGHEST_POLORT,
     HIGHEST_THRESHOLD,
     LARGEST_WEIGHT,
     LONGEST_NUMBER,
@@ -25,6 +26,7 @@ from bidsglm.statsmodel.limits import (
 )
 from bidsglm.statsmodel.nearest import hint
 
+AUTOMATIC_POLORT = "A"
 SHORT_ENTITIES = {
     "sub": "subject",
     "ses": "session",
@@ -341,3 +343,38 @@ def one_column(value: object) -> object:
     'reaction_time'
     """
     return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def polort(value: object) -> object:
+    """Degree of AFNI's polynomials, or A for the rule of ``-polort A``.
+
+    Examples
+    --------
+    >>> polort("a"), polort(2)
+    ('A', 2)
+    """
+    if isinstance(value, str) and value.strip().upper() == AUTOMATIC_POLORT:
+        return AUTOMATIC_POLORT
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST_POLORT:
+        return value
+    raise ValueError(f'must be "A" or a whole number from 0 to {HIGHEST_POLORT}, not {shown(value)}')
+
+
+def response_model(value: object) -> str | dict[str, str]:
+    """AFNI's notation of a response model, or one for each condition.
+
+    Examples
+    --------
+    >>> response_model("BLOCK(20,1)"), response_model({"go": "GAM"})
+    ('BLOCK(20,1)', {'go': 'GAM'})
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and all(isinstance(notation, str) for notation in value.values()):
+        if len(value) > MOST_NAMES:
+            raise ValueError(f"lists more than {MOST_NAMES} entries")
+        return {str(variable(name)): notation for name, notation in value.items()}
+    raise ValueError(
+        'must be a response model such as "BLOCK(20,1)", or an object of conditions and models, not '
+        f"{shown(value)}"
+    )

@@ -13,7 +13,7 @@ from bidsglm.backends.records import Inference
 from bidsglm.dataset.images import Data, read_data
 from bidsglm.dataset.tables import paradigms
 from bidsglm.diagnosis.data_checks import BRIGHT_VOLUME, DataReview, bright_text, no_mean_text
-from bidsglm.errors import DataError
+from bidsglm.errors import DataError, UnsupportedModelError
 from bidsglm.model import (
     ContrastMaps,
     ContrastSpecification,
@@ -29,6 +29,7 @@ from bidsglm.packages import in_order
 from bidsglm.statsmodel.combined import with_combined
 from bidsglm.statsmodel.contrasts import LeftOut, resolve_contrasts
 from bidsglm.unit.data_review import data_review
+from bidsglm.unit.expressible import able
 
 LONGEST_NAME = 255 - len(".nii.gz")
 """Bytes that file systems leave to the name of a map."""
@@ -158,10 +159,12 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
     with _noted_warnings(notes):
         tables = paradigms(unit, model)
         with _named(_origin(model)):
-            designs = {
-                name: tuple(BACKENDS[name].design(paradigm, model) for paradigm in tables.paradigms)
-                for name in backends
-            }
+            designs: dict[str, tuple[DesignMatrix, ...]] = {}
+
+            def make(name: str) -> None:
+                designs[name] = BACKENDS[name].designs(tables.paradigms, model)
+
+            backends, unable = able(backends, make, UnsupportedModelError)
     for name, made in designs.items():
         _check_sizes(unit, made)
         with _named(_images(unit)):
@@ -170,7 +173,7 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
     resolved = resolve_contrasts(model, columns, tables.elsewhere)
     contrasts, left_out, contrast_notes = with_combined(model, resolved)
     _check_file_names(unit, model, contrasts)
-    notes = [*tables.notes, *contrast_notes, *notes]
+    notes = [*tables.notes, *contrast_notes, *unable, *notes]
     return Prepared(unit, model, tables.paradigms, designs, contrasts, tuple(notes), left_out)
 
 
@@ -197,8 +200,10 @@ def fit(prepared: Prepared) -> Fitted:
         for name in backends:
             backend, series = BACKENDS[name], data.series[name]
             with _named(_images(prepared.unit)), _explained_by_images(prepared, data):
-                mask = backend.mask_from(series, data.candidates[name], model)
-                estimates[name] = backend.estimate(prepared.designs[name], series, mask, model)
+                mask = backend.mask_from(series, data.candidates[name], model, data.volume)
+                estimates[name] = backend.estimate(
+                    prepared.designs[name], series, mask, model, data.volume, prepared.contrasts
+                )
         usable = {contrast.label: contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
         fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
     notes.extend(_partly_estimable(prepared, usable))

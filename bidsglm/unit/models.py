@@ -17,6 +17,7 @@ from bidsglm.statsmodel.automatic import automatic_model
 from bidsglm.statsmodel.comparisons import in_words
 from bidsglm.statsmodel.presets import expanded
 from bidsglm.statsmodel.specification import parse_model, read_document, read_model
+from bidsglm.unit.expressible import able
 
 LONGEST_MODEL_LABEL = 200
 """Characters; a file name has room for 255 bytes, those of a temporary name too."""
@@ -27,6 +28,8 @@ class Model(NamedTuple):
 
     specification: ModelSpecification
     document: Mapping[str, Any]
+    backends: tuple[str, ...]
+    """Packages of the command line that can express it"""
 
 
 def model_from_file(settings: Settings) -> ModelSpecification | None:
@@ -47,17 +50,16 @@ def model_from_file(settings: Settings) -> ModelSpecification | None:
 def _model_of_file(settings: Settings) -> Model:
     assert settings.model is not None
     model = read_model(settings.model, settings)
-    _check_expressible(model, settings.backends)
-    return Model(model, read_document(settings.model))
+    return _expressible(model, read_document(settings.model), settings.backends)
 
 
-def _check_expressible(model: ModelSpecification, backends: Sequence[str]) -> None:
+def _expressible(model: ModelSpecification, document: Mapping[str, Any], backends: Sequence[str]) -> Model:
     """Ask every backend whether it can express a model; a refusal names the model's file."""
-    for name in backends:
-        try:
-            BACKENDS[name].check(model)
-        except DataError as error:
-            raise DataError(f"{model.origin}: {error}") from error
+    try:
+        found = able(backends, lambda name: BACKENDS[name].check(model))
+    except DataError as error:
+        raise DataError(f"{model.origin}: {error}") from error
+    return Model(replace(model, notes=(*model.notes, *found.notes)), document, found.names)
 
 
 @lru_cache
@@ -92,8 +94,7 @@ def _automatic_model(settings: Settings, task: str, types: Sequence[str]) -> Mod
     document = automatic_model(task, types, settings)
     model = parse_model(document, "the automatic model", settings, automatic=True)
     model = replace(model, notes=(in_words(types, settings.contrasts), *model.notes))
-    _check_expressible(model, settings.backends)
-    return Model(model, document)
+    return _expressible(model, document, settings.backends)
 
 
 def units_with_models(settings: Settings, participant: str) -> Iterator[tuple[Unit, Model]]:

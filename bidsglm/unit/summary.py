@@ -15,6 +15,7 @@ from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.messages import LOG
 from bidsglm.model import Above, ModelSpecification, Settings, Unit
 from bidsglm.outputs.summaries import earlier_summary
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
 from bidsglm.unit.files import contrast_facts
 from bidsglm.unit.fit import Fitted, run_label
 from bidsglm.unit.methods import effect_units, paragraphs, setting_rows
@@ -148,6 +149,8 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
     fields = asdict(replace(model, group=(), origin="", above=Above(model.above.contrasts)))
     if not model.two_sided:  # as before there was a choice
         del fields["two_sided"]
+    for name in PACKAGES.keys() - {*DEFAULT_PACKAGES, *settings.backends}:
+        fields.pop(name, None)
     facts = [
         bidsglm.__version__,
         settings.backends,

@@ -11,6 +11,8 @@ from bidsglm.errors import DataError, UsageError
 from bidsglm.model import (
     MOTION_PARAMETERS,
     NO_FILTER,
+    AfniSettings,
+    FslSettings,
     Hrf,
     ModelSpecification,
     NilearnSettings,
@@ -149,18 +151,26 @@ def test_written_model_means_the_same_when_read_back(
         assert replace(one, weights=other.weights) == other
 
 
+INDEPENDENT = {
+    "spm": SpmSettings("none"),
+    "nilearn": NilearnSettings("ols"),
+    "afni": AfniSettings(noise_model="none"),
+    "fsl": FslSettings(prewhitening=False),
+}
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
         ({"hrf": "SPM + Derivative"}, {"hrf": Hrf("spm", derivative=True)}),
         ({"hrf": "glover"}, {"hrf": Hrf("glover")}),
         ({"high_pass": 49.0}, {"high_pass": 49.0}),
-        ({"high_pass": 0.0}, {"high_pass": NO_FILTER}),
-        ({"high_pass": NO_FILTER}, {"high_pass": NO_FILTER}),
+        ({"high_pass": 0.0}, {"high_pass": NO_FILTER, "afni": AfniSettings(polort=0)}),
+        ({"high_pass": NO_FILTER}, {"high_pass": NO_FILTER, "afni": AfniSettings(polort=0)}),
         ({"noise_model": "fast"}, {"spm": SpmSettings("FAST")}),
         ({"noise_model": "AR(1)"}, {}),
-        ({"noise_model": "none"}, {"spm": SpmSettings("none"), "nilearn": NilearnSettings("ols")}),
-        ({"noise_model": "ols"}, {"spm": SpmSettings("none"), "nilearn": NilearnSettings("ols")}),
+        ({"noise_model": "none"}, INDEPENDENT),
+        ({"noise_model": "ols"}, INDEPENDENT),
         ({"noise_model": "ar2"}, {"nilearn": NilearnSettings("ar2")}),
         ({"mask_threshold": -NO_FILTER}, {"spm": SpmSettings(mask_threshold=-NO_FILTER)}),
         ({"mask_threshold": 0.5}, {"spm": SpmSettings(mask_threshold=0.5)}),

@@ -62,18 +62,14 @@ class AddOn(NamedTuple):
     write: Callable[[FinishedUnit], Written]
 
 
-class Added(NamedTuple):
-    """How it went."""
-
-    changed: bool
-    """Whether the unit's summary is another one now"""
-    failures: tuple[Failure, ...]
-
-
 def write_add_ons(
     settings: Settings, unit: Unit, model: ModelSpecification, wanted: Sequence[AddOn]
-) -> Added:
+) -> tuple[bool, list[Failure]]:
     """Write those of the wanted add-ons of a finished unit that are missing or stale.
+
+    Returns
+    -------
+    Whether the unit's summary is another one now, and what failed
 
     Raises
     ------
@@ -96,7 +92,7 @@ def write_add_ons(
         entries = {**entries, add_on.name: entry}
         write_summary(path, {**summary, "supplements": entries})
         remove_own(settings.output_dir, f"sub-{unit.participant}", stale)
-    return Added(entries != earlier or bool(missing), tuple(failures))
+    return entries != earlier or bool(missing), failures
 
 
 def _without_old_errors(

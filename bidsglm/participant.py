@@ -116,10 +116,9 @@ def _add(
 ) -> tuple[bool, list[Failure]]:
     """Add what is missing to a finished unit; whether anything changed, and what failed."""
     try:
-        added = write_add_ons(settings, unit, model.specification, add_ons)
+        return write_add_ons(settings, unit, model.specification, add_ons)
     except Exception as error:  # the fit itself stands
         return True, [failure_of(unit.prefix, error)]
-    return added.changed, list(added.failures)
 
 
 def _unit_failure(unit: Unit, settings: Settings, error: Exception) -> Failure:

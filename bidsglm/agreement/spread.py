@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +30,6 @@ ROUNDING = 1e-6
 """Spread, relative to the largest value, that float32 maps have by rounding alone."""
 
 
-class Interval(NamedTuple):
-    """Ends of a confidence interval."""
-
-    lower: float
-    upper: float
-
-
 @lru_cache(maxsize=64)
 def _middle_ranks(n: int, seed: int) -> NDArray[np.intp]:
     """Ranks of the two middle values of resamples of n sorted values (RESAMPLES, 2).
@@ -56,8 +48,8 @@ def _middle_ranks(n: int, seed: int) -> NDArray[np.intp]:
     return np.concatenate(parts)
 
 
-def median_interval(values: Floats, seed: int = 0) -> Interval:
-    """Bootstrap percentile interval of the median; NaN of a single value, which says nothing of the others.
+def median_interval(values: Floats, seed: int = 0) -> tuple[float, float]:
+    """Ends of the bootstrap percentile interval of the median; NaN of a single value, which says nothing.
 
     Parameters
     ----------
@@ -69,17 +61,16 @@ def median_interval(values: Floats, seed: int = 0) -> Interval:
     Examples
     --------
     >>> median_interval(np.array([2.0, 2.0, 2.0]))
-    Interval(lower=2.0, upper=2.0)
+    (2.0, 2.0)
     """
     if len(values) < MIN_RESAMPLED:
-        return Interval(np.nan, np.nan)
+        return float("nan"), float("nan")
     # a resample's median is the mean of the values at its middle ranks
     medians = np.sort(values)[_middle_ranks(len(values), seed)].mean(axis=1)
-    tail = (1 - CONFIDENCE) / 2
-    return Interval(*(float(end) for end in np.quantile(medians, (tail, 1 - tail))))
+    return _ends(medians)
 
 
-def clustered_median_interval(values: Floats, owners: Sequence[str], seed: int = 0) -> Interval:
+def clustered_median_interval(values: Floats, owners: Sequence[str], seed: int = 0) -> tuple[float, float]:
     """Bootstrap percentile interval of the median of values of which several may be one participant's.
 
     Participants are drawn, each with all of their values: sessions of one are no independent sample.
@@ -96,21 +87,26 @@ def clustered_median_interval(values: Floats, owners: Sequence[str], seed: int =
     Examples
     --------
     >>> clustered_median_interval(np.array([1.0, 3.0]), ["sub-01", "sub-01"])
-    Interval(lower=nan, upper=nan)
+    (nan, nan)
     """
     names, whose = np.unique(np.asarray(owners), return_inverse=True)
     if len(names) == len(values):
         return median_interval(values, seed)
     if len(names) < MIN_RESAMPLED:
-        return Interval(np.nan, np.nan)
+        return float("nan"), float("nan")
     order = np.argsort(values, kind="stable")
     ranked, whose = values[order], whose[order]
     times = _times_drawn(len(names), seed)
     size = max(1, DRAWN_AT_ONCE // len(values))
     parts = [times[start : start + size] for start in range(0, len(times), size)]
     medians = np.concatenate([_medians_of_drawn(ranked, part[:, whose]) for part in parts])
+    return _ends(medians)
+
+
+def _ends(medians: Floats) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
-    return Interval(*(float(end) for end in np.quantile(medians, (tail, 1 - tail))))
+    lower, upper = np.quantile(medians, (tail, 1 - tail))
+    return float(lower), float(upper)
 
 
 @lru_cache(maxsize=4)
@@ -244,7 +240,7 @@ def _column(rows: Sequence[Mapping[str, str | int | float]], metric: str) -> Flo
 
 def _spread(values: Floats, owners: Sequence[str], seed: int) -> Row:
     lowest, lower, median, upper, highest = (float(q) for q in np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
-    interval = clustered_median_interval(values, owners, seed)
+    below, above = clustered_median_interval(values, owners, seed)
     return {
         "n": len(values),
         "median": median,
@@ -252,6 +248,6 @@ def _spread(values: Floats, owners: Sequence[str], seed: int) -> Row:
         "lower_quartile": lower,
         "upper_quartile": upper,
         "maximum": highest,
-        "ci_lower": interval.lower,
-        "ci_upper": interval.upper,
+        "ci_lower": below,
+        "ci_upper": above,
     }

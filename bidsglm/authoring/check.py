@@ -41,7 +41,8 @@ def explain_model(settings: Settings, with_data: bool, figure: Path | None) -> s
     assert model is not None
     if figure is not None and figure.suffix.lower() != ".svg":
         raise UsageError(f"{figure}: the picture is SVG; name it so: {figure.with_suffix('.svg')}")
-    document = parsed_document(translated(read_document(path), Place(str(path))).document, str(path))
+    strict, _ = translated(read_document(path), Place(str(path)))
+    document = parsed_document(strict, str(path))
     lines = [f"{path}: model {model.name}, can be fitted with {' and '.join(settings.backends)}"]
     lines += document_lines(document, model)
     if with_data:

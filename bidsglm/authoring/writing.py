@@ -75,15 +75,15 @@ def write_upgraded(old: Path, new: Path | None, overwrite: bool) -> str:
     CannotCreateError, ReadWriteError
         The new file is there, or cannot be written.
     """
-    made = upgraded(read_document(old), str(old))
+    document, notes = upgraded(read_document(old), str(old))
     nowhere = Settings(Path(), Path(), "participant")
     try:
-        specification = parse_model(made.document, str(old), nowhere)
+        specification = parse_model(document, str(old), nowhere)
     except DataError as error:
         raise DataError(f"{error} (in its 1.0 form; correct the old file, or write the new one)") from None
-    for note in (*made.notes, *specification.notes):
+    for note in (*notes, *specification.notes):
         print(f"note: {note}", file=sys.stderr)
-    text = model_text(made.document) + "\n"
+    text = model_text(document) + "\n"
     if new is None:
         return text
     _check_free(new, overwrite)

@@ -64,11 +64,11 @@ def read_data(
     grid = common_grid(headers)
     splined = smoothing_fwhm and "spline" in kernels(backends)
     smoother = SpmSmoother(*grid, smoothing_fwhm) if splined else None
-    explicit, notes = read_mask(runs), _mask_notes(runs)
-    if explicit.voxels is None:
+    (explicit, losses), notes = read_mask(runs), _mask_notes(runs)
+    if explicit is None:
         masks = own_masks(headers, backends, mask_threshold, smoother)
     else:
-        masks = dict.fromkeys(backends, explicit.voxels)
+        masks = dict.fromkeys(backends, explicit)
     volume = Volume(*grid, np.logical_or.reduce(list(masks.values())))
     by_run = [
         _read_smoothed(header, volume, backends, smoothing_fwhm)
@@ -76,9 +76,9 @@ def read_data(
         else _read_plain(header, volume, backends)
         for header in headers
     ]
-    series = {name: tuple(run.series[name] for run in by_run) for name in backends}
+    series = {name: tuple(run[name] for run, _ in by_run) for name in backends}
     candidates = {name: mask[volume.voxels] for name, mask in masks.items()}
-    return Data(volume, series, candidates, notes, tuple(run.facts for run in by_run), explicit.losses)
+    return Data(volume, series, candidates, notes, tuple(facts for _, facts in by_run), losses)
 
 
 def _bold_header(run: Run) -> Header:
@@ -95,12 +95,8 @@ def _mask_notes(runs: Sequence[Run]) -> tuple[str, ...]:
     return (f"No mask file for {', '.join(without)}: the other runs' masks were used.",) if without else ()
 
 
-class _Read(NamedTuple):
-    """One run, read."""
-
-    series: Mapping[str, TimeSeries]
-    """By backend"""
-    facts: VoxelFacts
+_Read = tuple[Mapping[str, TimeSeries], VoxelFacts]
+"""One run: its series by backend, and what was counted in them"""
 
 
 def _read_plain(header: Header, volume: Volume, backends: Sequence[str]) -> _Read:
@@ -116,7 +112,7 @@ def _read_plain(header: Header, volume: Volume, backends: Sequence[str]) -> _Rea
     facts = counter.facts(header.slope, header.intercept)
     own = header.slope, header.intercept
     series = TimeSeries(values, *own, levels[:, 0], facts.constant, float(levels[:, 1].mean()))
-    return _Read(dict.fromkeys(backends, series), facts)
+    return dict.fromkeys(backends, series), facts
 
 
 def kernels(backends: Iterable[str]) -> tuple[str, ...]:
@@ -155,19 +151,12 @@ def _read_smoothed(header: Header, volume: Volume, backends: Sequence[str], fwhm
     still = facts.constant | np.logical_or.reduce([c.facts(1.0, 0.0).constant for c in after.values()])
     rest = levels[:, 0], still, float(levels[:, 1].mean())
     series = {kernel: TimeSeries(each, 1.0, 0.0, *rest) for kernel, each in values.items()}
-    return _Read({name: series[PACKAGES[name].smoother] for name in backends}, facts)
+    return {name: series[PACKAGES[name].smoother] for name in backends}, facts
 
 
-class GlobalLevel(NamedTuple):
-    """SPM's global of a volume."""
-
-    mean: float
-    """NaN if there is no voxel to average"""
-    n_voxels: int
-    """Voxels above an eighth of the volume's mean, which it averages"""
-
-
-def global_level(stored: NDArray[np.generic], slope: float = 1.0, intercept: float = 0.0) -> GlobalLevel:
+def global_level(
+    stored: NDArray[np.generic], slope: float = 1.0, intercept: float = 0.0
+) -> tuple[float, int]:
     """SPM's global of a volume, from the values in its file, and how many voxels it averages.
 
     Parameters
@@ -187,14 +176,14 @@ def global_level(stored: NDArray[np.generic], slope: float = 1.0, intercept: flo
     Examples
     --------
     >>> global_level(np.array([0, 0, 8, 12], dtype=np.int16), 2.0, 0.0)
-    GlobalLevel(mean=20.0, n_voxels=2)
+    (20.0, 2)
     """
     sums = [(values.sum(), values.size) for values in _finite_blocks(stored, slope, intercept)]
     total, n_voxels = np.sum(sums, axis=0)
     level = total / max(n_voxels, 1) * BRAIN_SHARE
     brains = (values[values > level] for values in _finite_blocks(stored, slope, intercept))
     total, n_brain = np.sum([(values.sum(), values.size) for values in brains], axis=0)
-    return GlobalLevel(float(total / n_brain) if n_brain else float("nan"), int(n_brain))
+    return float(total / n_brain) if n_brain else float("nan"), int(n_brain)
 
 
 def _finite_blocks(stored: NDArray[np.generic], slope: float, intercept: float) -> Iterator[Floats]:

@@ -78,21 +78,16 @@ class VoxelsLost(NamedTuple):
     """What is lost is lost to the masks of the other runs, not to the grid"""
 
 
-class ExplicitMask(NamedTuple):
-    """The mask files of a unit on the grid of its images."""
-
-    voxels: Mask | None
-    """(x, y, z), or None if no run has a mask file"""
-    losses: tuple[VoxelsLost, ...]
-    """Losses of each file"""
-
-
-def read_mask(runs: Sequence[Run]) -> ExplicitMask:
+def read_mask(runs: Sequence[Run]) -> tuple[Mask | None, tuple[VoxelsLost, ...]]:
     """Read the intersection of the runs' mask files, on the grid of the first bold.
 
     Parameters
     ----------
     runs : those without a mask file do not count
+
+    Returns
+    -------
+    (x, y, z), or None if no run has a mask file; and the losses of each file
 
     Raises
     ------
@@ -103,7 +98,7 @@ def read_mask(runs: Sequence[Run]) -> ExplicitMask:
     """
     paths = list(dict.fromkeys(run.mask for run in runs if run.mask is not None))
     if not paths:
-        return ExplicitMask(None, ())
+        return None, ()
     grid = grid_of(read_header(runs[0].bold))
     masks, losses = [], []
     for path in paths:
@@ -120,7 +115,7 @@ def read_mask(runs: Sequence[Run]) -> ExplicitMask:
         raise DataError(f"{paths[0]}: has no voxel in common with {names}; check the masks of these runs")
     n_common = np.count_nonzero(mask)
     common = [VoxelsLost(p, n_common / np.count_nonzero(m), True) for p, m in zip(paths, masks, strict=True)]
-    return ExplicitMask(np.asarray(mask), (*losses, *common))
+    return np.asarray(mask), (*losses, *common)
 
 
 def _is_inside(values: Floats) -> Mask:

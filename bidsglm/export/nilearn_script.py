@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import NamedTuple
 
 import bidsglm
 from bidsglm.backends.nilearn_design import design_arguments, slice_time_ref
@@ -28,14 +27,6 @@ SCALING = {
     "False": "none; SPM divides a run by one number",
     "(0, 1)": "of the mean over the mask in percent, close to SPM's division by one number",
 }
-
-
-class ScriptSource(NamedTuple):
-    """A table of a run, as the script finds it."""
-
-    place: str
-    """root or here"""
-    name: str
 
 
 def nilearn_script(exported: Exported) -> dict[str, bytes]:
@@ -79,24 +70,24 @@ def _run(
     prepared = exported.prepared
     run, paradigm = prepared.unit.runs[index], prepared.paradigms[index]
     if plain and run.events is not None:
-        events = ScriptSource(ROOT, exported.root.below(run.events))
+        events_place, events = ROOT, exported.root.below(run.events)
     else:
-        events = ScriptSource(HERE, exported.beside(index, "events.tsv"))
+        events_place, events = HERE, exported.beside(index, "events.tsv")
         frame_times = design_arguments(paradigm, prepared.model)["frame_times"]
-        files[events.name] = events_table(paradigm.conditions, names, frame_times)
+        files[events] = events_table(paradigm.conditions, names, frame_times)
     if run.confounds is not None and confounds_suffice(run.confounds, paradigm):
-        confounds = ScriptSource(ROOT, exported.root.below(run.confounds))
+        confounds_place, confounds = ROOT, exported.root.below(run.confounds)
     else:
-        confounds = ScriptSource(HERE, exported.beside(index, "confounds.tsv"))
+        confounds_place, confounds = HERE, exported.beside(index, "confounds.tsv")
         if paradigm.confound_names:
-            files[confounds.name] = confounds_table(paradigm)
+            files[confounds] = confounds_table(paradigm)
     return {
         "label": exported.run_labels[index],
         "bold": exported.root.below(run.bold),
-        "events_place": events.place,
-        "events": events.name,
-        "confounds_place": confounds.place,
-        "confounds": confounds.name,
+        "events_place": events_place,
+        "events": events,
+        "confounds_place": confounds_place,
+        "confounds": confounds,
         "nuisance": paradigm.confound_names,
         "repetition_time": repr(paradigm.repetition_time),
         "slice_time_ref": repr(slice_time_ref(paradigm, prepared.model)),

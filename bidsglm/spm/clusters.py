@@ -150,7 +150,7 @@ def excursion(statistic_map: StatisticMap, height: float) -> Excursion:
     # all clusters above the height, of any size: the rates are over what was tested, not what is listed
     p = cluster_probability(field, search.resels, height, sizes * search.resels_per_voxel)
     # the height goes with the peaks, for the ratio Ec(t) / Ec(u) of one call
-    expected = expectation(field, search.resels, np.append(peaks.heights, height)).clusters
+    expected, _ = expectation(field, search.resels, np.append(peaks.heights, height))
     return Excursion(
         peaks,
         false_discovery_rates(expected[:-1] / expected[-1]),

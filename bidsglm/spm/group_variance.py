@@ -33,15 +33,6 @@ class NoSignificantVoxelError(ValueError):
     """No voxel passes the F test: there is nothing to estimate the variances from, and SPM stops."""
 
 
-class PooledImages(NamedTuple):
-    """Covariance of the images over the voxels that pass."""
-
-    covariance: Floats
-    """(n_images, n_images)"""
-    n_voxels: int
-    """That were pooled"""
-
-
 class GroupVariances(NamedTuple):
     """Variances of groups of images."""
 
@@ -65,13 +56,17 @@ def can_differ(groups: Sequence[int] | NDArray[np.intp]) -> bool:
     return sizes.size >= FEWEST and int(sizes.min()) >= FEWEST
 
 
-def pooled_images(parts: Iterable[NDArray[np.generic]], design: Floats) -> PooledImages:
+def pooled_images(parts: Iterable[NDArray[np.generic]], design: Floats) -> tuple[Floats, int]:
     """Average of the scaled data's outer products over the voxels that pass the F test.
 
     Parameters
     ----------
     parts : the images in some voxels of the mask after the other, (n_images, n_voxels)
     design : (n_images, n_regressors)
+
+    Returns
+    -------
+    (n_images, n_images) covariance, and how many voxels were pooled
 
     Raises
     ------
@@ -83,7 +78,7 @@ def pooled_images(parts: Iterable[NDArray[np.generic]], design: Floats) -> Poole
     Examples
     --------
     >>> images = np.array([[5.0, 0.1], [5.1, -0.2], [4.9, 0.2], [5.0, -0.1]])
-    >>> pooled_images([images], np.ones((4, 1))).n_voxels
+    >>> pooled_images([images], np.ones((4, 1)))[1]
     1
     """
     space = factors(design)
@@ -103,7 +98,7 @@ def pooled_images(parts: Iterable[NDArray[np.generic]], design: Floats) -> Poole
             f"no voxel passes the F test of the design at p < {SELECTION_P:g}, from which SPM estimates the "
             "groups' variances"
         )
-    return PooledImages(total / n_found, n_found)
+    return total / n_found, n_found
 
 
 def _weights(y: Floats, space: Factors) -> Floats:
@@ -120,7 +115,7 @@ def _weights(y: Floats, space: Factors) -> Floats:
     return weights
 
 
-def group_variances(pooled: PooledImages, design: Floats, groups: NDArray[np.intp]) -> GroupVariances:
+def group_variances(pooled: tuple[Floats, int], design: Floats, groups: NDArray[np.intp]) -> GroupVariances:
     """Fit the groups' variances to the pooled covariance, as far as SPM does.
 
     Parameters
@@ -143,12 +138,12 @@ def group_variances(pooled: PooledImages, design: Floats, groups: NDArray[np.int
     >>> bool(5 < found.variances[1] / found.variances[0] < 13), round(float(found.variances.mean()), 9)
     (True, 1.0)
     """
-    n_groups = int(groups.max()) + 1
-    h = reml(pooled.covariance, design, Diagonal.of_groups(groups, n_groups)).hyperparameters
+    (covariance, n_pooled), n_groups = pooled, int(groups.max()) + 1
+    h = reml(covariance, design, Diagonal.of_groups(groups, n_groups)).hyperparameters
     if not np.all(h > 0):
         raise ValueError("the estimated variance of a group is not positive")
     variances = h * len(groups) / float(h[groups].sum())
     own = variances[groups]
     # spm_inv's trace of ridge; a diagonal V has the rows' sums as its diagonal
     weights = 1 / np.sqrt(own + ridge(float(own.max()), len(own)))
-    return GroupVariances(h, variances, weights, pooled.n_voxels)
+    return GroupVariances(h, variances, weights, n_pooled)

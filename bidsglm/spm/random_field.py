@@ -66,15 +66,6 @@ class Probability(NamedTuple):
     """At least k resels in one cluster."""
 
 
-class Expectation(NamedTuple):
-    """What a field without effect shows above a threshold."""
-
-    clusters: Floats
-    """Expected number of clusters (or maxima)."""
-    cluster_resels: Floats
-    """Expected size of one of them."""
-
-
 def upper_tail(field: Field, height: ArrayLike) -> Floats:
     """Probability that one voxel exceeds a height, the density of dimension 0.
 
@@ -143,8 +134,8 @@ def _f_densities(f: Floats, k: float, v: float) -> tuple[Floats, ...]:
     )
 
 
-def expectation(field: Field, resels: tuple[float, ...], height: ArrayLike) -> Expectation:
-    """Return the expected number of clusters above a height and their expected size.
+def expectation(field: Field, resels: tuple[float, ...], height: ArrayLike) -> tuple[Floats, Floats]:
+    """Return the expected number of clusters (or maxima) above a height, and of the resels of one of them.
 
     The size comes from the term of the highest dimension alone, as in SPM.
 
@@ -164,7 +155,7 @@ def expectation(field: Field, resels: tuple[float, ...], height: ArrayLike) -> E
     densities = np.maximum(ec_densities(field, height)[: len(counts)], DENSITY_FLOOR)
     maxima = counts.reshape((-1,) + (1,) * np.ndim(height)) * densities
     # EN / EM_d: the expected volume above the height over the highest term of the expected number
-    return Expectation(maxima.sum(axis=0), densities[0] * counts[-1] / maxima[-1])
+    return np.asarray(maxima.sum(axis=0)), np.asarray(densities[0] * counts[-1] / maxima[-1])
 
 
 def _dimensioned(resels: tuple[float, ...]) -> Floats:
@@ -191,17 +182,17 @@ def cluster_probability(
     >>> round(float(p.corrected), 6), round(float(p.uncorrected), 6)
     (0.025034, 0.007624)
     """
-    expected = expectation(field, resels, height)
+    clusters, cluster_resels = expectation(field, resels, height)
     dimension = len(_dimensioned(resels)) - 1
     k = np.asarray(size, dtype=np.float64)
     # K. Friston et al. (1994), equation for P(n > k): sizes to the power 2/d are exponential
     if dimension:
-        beta = (gamma(dimension / 2 + 1) / expected.cluster_resels) ** (2 / dimension)
+        beta = (gamma(dimension / 2 + 1) / cluster_resels) ** (2 / dimension)
         uncorrected = np.exp(-beta * k ** (2 / dimension))
     else:
-        uncorrected = np.ones(np.broadcast_shapes(k.shape, expected.clusters.shape))
+        uncorrected = np.ones(np.broadcast_shapes(k.shape, clusters.shape))
     # clusters of at least k come as a Poisson process too, thinned by the probability of their size
-    rate = np.maximum((expected.clusters + DENSITY_FLOOR) * uncorrected, 0)
+    rate = np.maximum((clusters + DENSITY_FLOOR) * uncorrected, 0)
     return Probability(np.asarray(pdtrc(n_clusters - 1, rate)), np.asarray(uncorrected))
 
 

@@ -34,13 +34,7 @@ class Smoothness(NamedTuple):
     """(n_voxels,) SPM's RPV; NaN where a voxel's cell leaves the mask"""
 
 
-class VoxelCells(NamedTuple):
-    """Columns of the voxels whose 2 x 2 x 2 cell lies in the mask, and of their neighbours."""
-
-    voxel: NDArray[np.intp]
-    """(n_cells,)"""
-    neighbours: tuple[NDArray[np.intp], ...]
-    """One (n_cells,) for each axis longer than one voxel; the voxel itself at the grid's upper border."""
+Places = NDArray[np.intp]
 
 
 def residual_scans(n_scans: int) -> NDArray[np.intp]:
@@ -58,17 +52,22 @@ def residual_scans(n_scans: int) -> NDArray[np.intp]:
     return np.asarray(np.floor(positions + 0.5) - 1, dtype=np.intp)
 
 
-def cells(mask: Mask) -> VoxelCells:
+def cells(mask: Mask) -> tuple[Places, tuple[Places, ...]]:
     """Find the voxels that have forward neighbours, as columns of arrays under the mask.
 
     Parameters
     ----------
     mask : (x, y, z)
 
+    Returns
+    -------
+    (n_cells,) of the voxels whose 2 x 2 x 2 cell lies in the mask, and one (n_cells,) of their neighbours for
+    each axis longer than one voxel: the voxel itself at the grid's upper border
+
     Examples
     --------
     >>> cells(np.array([[[True, True]], [[True, True]]]))
-    VoxelCells(voxel=array([0, 1, 2, 3]), neighbours=(array([2, 3, 2, 3]), array([1, 1, 3, 3])))
+    (array([0, 1, 2, 3]), (array([2, 3, 2, 3]), array([1, 1, 3, 3])))
     """
     column = np.full(mask.shape, -1, dtype=np.intp)
     column[mask] = np.arange(np.count_nonzero(mask))
@@ -79,7 +78,7 @@ def cells(mask: Mask) -> VoxelCells:
     # a single slice has no difference across it: the field is of two dimensions
     axes = [axis for axis in range(3) if mask.shape[axis] > 1]
     steps = [tuple(other == axis for other in range(3)) for axis in axes]
-    return VoxelCells(column[complete], tuple(_forward(column, step)[complete] for step in steps))
+    return column[complete], tuple(_forward(column, step)[complete] for step in steps)
 
 
 def _forward(volume: NDArray[Kind], step: tuple[bool, ...]) -> NDArray[Kind]:
@@ -113,32 +112,31 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
     >>> smoothness(noise, np.ones((10, 10, 10), bool), 64, 0).search.resels[0]
     1.0
     """
-    places = cells(mask)
-    if not (len(places.voxel) and places.neighbours):
+    voxels, neighbours = cells(mask)
+    if not (len(voxels) and neighbours):
         raise ValueError("No voxel has all its neighbours in the mask: the smoothness cannot be estimated")
-    n_axes = len(places.neighbours)
+    n_axes = len(neighbours)
     if n_scans - rank < n_axes:
         # the gradients of so few independent images span no volume: the determinant is 0 but for rounding
         raise ValueError(f"{n_scans - rank} residual degrees of freedom are too few for {n_axes} dimensions")
-    products = np.zeros((n_axes, n_axes, len(places.voxel)))
+    products = np.zeros((n_axes, n_axes, len(voxels)))
     n_images = 0
     for n_images, image in enumerate(residuals, start=1):  # noqa: B007
-        _add_products(products, image, places)
+        here = image[voxels]
+        _add_products(products, [image[places] - here for places in neighbours])
     # residuals vary less than the errors, by the share of the degrees of freedom that the design took
     covariance = products / max(n_images, 1) * (n_scans / (n_scans - rank))
     determinant = np.linalg.det(covariance.transpose(2, 0, 1))
     # rounding can make the determinant of a nearly flat cell negative
     resels = np.sqrt(np.maximum(determinant, 0) / FOUR_LN_2**n_axes)
     resels_per_voxel = np.full(np.count_nonzero(mask), np.nan)
-    resels_per_voxel[places.voxel] = resels
+    resels_per_voxel[voxels] = resels
     fwhm = _fwhm(resels, covariance, mask.shape)
     return Smoothness(SearchVolume(len(resels_per_voxel), resel_counts(mask, fwhm), fwhm), resels_per_voxel)
 
 
-def _add_products(products: Floats, image: Floats, places: VoxelCells) -> None:
+def _add_products(products: Floats, differences: list[Floats]) -> None:
     """Add the products of an image's forward differences, the lower triangle mirrored."""
-    here = image[places.voxel]
-    differences = [image[neighbour] - here for neighbour in places.neighbours]
     for a, along_a in enumerate(differences):
         for b in range(a + 1):
             products[a, b] += along_a * differences[b]

@@ -8,7 +8,7 @@ there), and names of earlier drafts.
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from difflib import SequenceMatcher
-from typing import Any, NamedTuple
+from typing import Any
 
 from bidsglm.statsmodel.place import Place
 
@@ -25,15 +25,7 @@ ALLOWED_EMPTY = ("Contrasts", "Input")
 VERSION = "1.0.0"
 
 
-class Translated(NamedTuple):
-    """A model document in the strict language."""
-
-    document: Json
-    notes: tuple[str, ...]
-    """What was left out, or taken to mean something else."""
-
-
-def translated(document: Mapping[str, object], top: Place) -> Translated:
+def translated(document: Mapping[str, object], top: Place) -> tuple[Json, tuple[str, ...]]:
     """Rewrite a model document in the strict language, as far as that keeps its meaning.
 
     Parameters
@@ -42,6 +34,10 @@ def translated(document: Mapping[str, object], top: Place) -> Translated:
         The content of a ``*_smdl.json`` file; left as it is.
     top
         Of the document.
+
+    Returns
+    -------
+    The document, and notes on what was left out or taken to mean something else
 
     Raises
     ------
@@ -52,17 +48,17 @@ def translated(document: Mapping[str, object], top: Place) -> Translated:
     Examples
     --------
     >>> node = {"Level": "Run", "Name": "run", "GroupBy": ["run"], "Model": {"X": ["go"], "Software": []}}
-    >>> new = translated({"Name": "m", "Nodes": [node], "Input": {"task": [""]}}, Place("m.json"))
-    >>> new.document["Nodes"][0]["Model"], "Input" in new.document
+    >>> new, _ = translated({"Name": "m", "Nodes": [node], "Input": {"task": [""]}}, Place("m.json"))
+    >>> new["Nodes"][0]["Model"], "Input" in new
     ({'X': ['go'], 'Type': 'glm'}, False)
     """
     copy: Json = deepcopy(dict(document))
     _refuse(copy, top)
     if not all(isinstance(node, dict) for node in _listed(copy.get("Nodes"))):
-        return Translated(copy, ())
+        return copy, ()
     _masks(copy)
     notes = [*_whole(copy), *_empty(copy), *_software(copy, top), *_dummies(copy, top)]
-    return Translated(copy, tuple(notes))
+    return copy, tuple(notes)
 
 
 def _nodes(document: Json) -> Iterator[tuple[int, Json]]:

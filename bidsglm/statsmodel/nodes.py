@@ -39,11 +39,8 @@ class Levels(NamedTuple):
     notes: tuple[str, ...]
 
 
-class _Link(NamedTuple):
-    """An edge, written out or implied by the order of the nodes."""
-
-    edge: EdgePart
-    place: Place
+_Link = tuple[EdgePart, Place]
+"""An edge, written out or implied by the order of the nodes"""
 
 
 def levels(document: Document, top: Place) -> Levels:
@@ -110,7 +107,7 @@ def _links(document: Document, top: Place) -> tuple[_Link, ...]:
     """Edges of a model; without any, each node follows the one before it."""
     if document.Edges:
         _check_edges(document, top)
-        return tuple(_Link(edge, top.at("Edges", i)) for i, edge in enumerate(document.Edges))
+        return tuple((edge, top.at("Edges", i)) for i, edge in enumerate(document.Edges))
     nodes = document.Nodes
     for i in range(1, len(nodes)):
         if RANK[nodes[i].Level] <= RANK[nodes[i - 1].Level]:
@@ -119,7 +116,7 @@ def _links(document: Document, top: Place) -> tuple[_Link, ...]:
                 "put nodes in the order Run, Session, Subject, Dataset, or join them by Edges"
             )
     return tuple(
-        _Link(EdgePart(Source=nodes[i].Name, Destination=nodes[i + 1].Name), top.at("Nodes", i + 1))
+        (EdgePart(Source=nodes[i].Name, Destination=nodes[i + 1].Name), top.at("Nodes", i + 1))
         for i in range(len(nodes) - 1)
     )
 
@@ -152,9 +149,9 @@ def _walk(
     outcomes: dict[str, NodeOutcome] = {}
     for node in sorted(nodes, key=lambda node: RANK[node.Level]):
         flows = [
-            along(leaving[link.edge.Source], link.edge, link.place, is_dataset(node))
-            for link in links
-            if link.edge.Destination == node.Name
+            along(leaving[edge.Source], edge, place, is_dataset(node))
+            for edge, place in links
+            if edge.Destination == node.Name
         ]
         flow = joined(flows, places[node.Name]) if flows else Flow()
         if node.Level in ("Session", "Subject"):
@@ -203,8 +200,8 @@ def _above(
     places: Mapping[str, Place],
 ) -> Above:
     contrasts: list[CombinedContrast] = []
-    filtered = named([link.edge for link in links])
-    asked = [(links[i].place.at("Filter", "contrast").where, name) for i, name in filtered]
+    filtered = named([edge for edge, _ in links])
+    asked = [(links[i][1].at("Filter", "contrast").where, name) for i, name in filtered]
     single = []
     for name, found in outcomes.items():
         contrasts += found.contrasts

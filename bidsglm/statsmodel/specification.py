@@ -126,8 +126,8 @@ def parse_model(
         As `read_model`.
     """
     top = Place(origin)
-    translation = translated(document, top)
-    parsed = parsed_document(translation.document, origin)
+    strict, rewritten = translated(document, top)
+    parsed = parsed_document(strict, origin)
     level = levels(parsed, top)
     model, place = level.run.Model, level.place.at("Model")
     _check_supported(model, place)
@@ -165,7 +165,7 @@ def parse_model(
         ),
         fsl=package.fsl,
         group=level.group,
-        notes=(*translation.notes, *signal.notes, *package.notes, *level.notes),
+        notes=(*rewritten, *signal.notes, *package.notes, *level.notes),
         automatic=automatic,
         origin=origin,
     )

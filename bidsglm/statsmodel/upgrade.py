@@ -19,14 +19,6 @@ KEPT = ("Options", "Software", "Formula")
 Node = dict[str, Any]
 
 
-class Upgraded(NamedTuple):
-    """A model in the form of 1.0."""
-
-    document: dict[str, Any]
-    notes: tuple[str, ...]
-    """What was added or taken otherwise, for the person who goes on with it."""
-
-
 class _Reach(NamedTuple):
     """Contrasts that leave a node."""
 
@@ -35,7 +27,7 @@ class _Reach(NamedTuple):
     """Whether there are no others; DummyContrasts without names make more"""
 
 
-def upgraded(document: Mapping[str, object], origin: str) -> Upgraded:
+def upgraded(document: Mapping[str, object], origin: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Model of the old form in that of 1.0.
 
     Fixed effects over the runs of a participant, which the old form left out between Run and Dataset, get a
@@ -49,6 +41,10 @@ def upgraded(document: Mapping[str, object], origin: str) -> Upgraded:
     origin
         Its name, for messages.
 
+    Returns
+    -------
+    The model, and notes on what was added or taken otherwise, for the person who goes on with it
+
     Raises
     ------
     DataError
@@ -58,7 +54,7 @@ def upgraded(document: Mapping[str, object], origin: str) -> Upgraded:
     --------
     >>> run = {"Level": "run", "Model": {"X": ["trial_type.go"]}, "AutoContrasts": True}
     >>> old = {"Name": "go", "Steps": [run, {"Level": "dataset", "AutoContrasts": True}]}
-    >>> nodes = upgraded(old, "go.json").document["Nodes"]
+    >>> nodes = upgraded(old, "go.json")[0]["Nodes"]
     >>> [node["Name"] for node in nodes], nodes[0]["Model"]["X"]
     (['run', 'subject', 'dataset'], ['trial_type.go', 1])
     """
@@ -80,7 +76,7 @@ def upgraded(document: Mapping[str, object], origin: str) -> Upgraded:
     }
     dropped = sorted(set(old) - {"Steps", "Description", "Input", "Name", "Bidsmodelversion"})
     notes += [f"{key} is left out: it has no place in 1.0." for key in dropped]
-    return Upgraded(made, tuple(notes))
+    return made, tuple(notes)
 
 
 def _inputs(value: object, top: Place) -> dict[str, list[str]]:

@@ -10,7 +10,6 @@ import pytest
 
 from bidsglm.spm.group_variance import (
     NoSignificantVoxelError,
-    PooledImages,
     can_differ,
     group_variances,
     pooled_images,
@@ -105,10 +104,10 @@ def test_effect_variance_and_t_are_spms(name):
 def test_pooled_covariance_hyperparameters_and_weights_are_spms(name):
     case = read_case(name)
     fit = case.fitted()
-    pooled = pooled_images([case.images[:, fit.mask]], case.design)
+    pooled, n_pooled = pooled_images([case.images[:, fit.mask]], case.design)
     Cy = np.loadtxt(find_extra(f"{FOLDER}/{name}/Cy.tsv"))
-    np.testing.assert_allclose(pooled.covariance, Cy, rtol=0, atol=1e-12 * np.abs(Cy).max())
-    found = group_variances(PooledImages(Cy, pooled.n_voxels), case.design, case.groups)
+    np.testing.assert_allclose(pooled, Cy, rtol=0, atol=1e-12 * np.abs(Cy).max())
+    found = group_variances((Cy, n_pooled), case.design, case.groups)
     for each in (found, fit.variances):
         np.testing.assert_allclose(each.hyperparameters, case.summary["h"], rtol=H_RTOL)
         np.testing.assert_allclose(each.variances[case.groups], case.summary["V_diag"], rtol=H_RTOL)

@@ -16,7 +16,7 @@ RUN = {
 
 
 def made(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return upgraded({"Name": "m", "Steps": list(steps), **more}, "m.json").document
+    return upgraded({"Name": "m", "Steps": list(steps), **more}, "m.json")[0]
 
 
 def nodes(*steps: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -118,7 +118,7 @@ def test_sessions_stay_apart_from_runs() -> None:
 
 def test_what_is_left_out_or_added_is_said() -> None:
     old = {"Name": "m", "Steps": [{**RUN, "Model": {**RUN["Model"], "Smoothing": 5}}], "Notes": "x"}  # type: ignore[dict-item]
-    notes = upgraded(old, "m.json").notes
+    _, notes = upgraded(old, "m.json")
     assert any("intercept (1) was added" in note for note in notes)
     assert any("Smoothing of the Run step's Model is left out" in note for note in notes)
     assert any("Notes is left out" in note for note in notes)

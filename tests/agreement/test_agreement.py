@@ -196,3 +196,17 @@ def test_undefined_metrics_are_nan_without_a_warning(spm, nilearn, n_inside):
     columns = ("pearson_r", "spearman_rho", "concordance", "slope", "intercept")
     assert np.isnan([float(row[column]) for column in columns]).all()
     assert row["n_both"] == n_inside
+
+
+def test_columns_of_thresholds_count_at_the_error_that_their_names_say(rng: np.random.Generator):
+    mask = np.ones(N_VOXELS, bool)
+    t = np.abs(rng.normal(size=N_VOXELS)) + 3 * rng.random(N_VOXELS) * (np.arange(N_VOXELS) < 150)
+    p = stats.t.sf(t, 50)
+    maps = contrast_maps(t, mask)
+    row = agreement(maps, maps, mask, mask, grid(), FweThresholds(4.0, 4.0))[1]
+    counts = {"p001": p < 0.001, "fdr05": stats.false_discovery_control(p) <= 0.05, "fwe05": t > 4}
+    # another error would give another count: the map is no test of the names else
+    assert np.sum(p < 0.0015) > counts["p001"].sum()
+    assert np.sum(stats.false_discovery_control(p) <= 0.075) > counts["fdr05"].sum()
+    for name, above in counts.items():
+        assert row[f"n_spm_{name}"] == row[f"n_nilearn_{name}"] == above.sum() > 0, name

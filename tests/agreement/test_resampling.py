@@ -140,3 +140,12 @@ def test_z_has_the_tail_of_the_statistic(dof: float) -> None:
     f = np.geomspace(0.05, 20, 60)[None]
     exact = stats.norm.isf(stats.f.sf(f, 3, dof))
     np.testing.assert_allclose(z_scores(f, np.array([dof]), "F", 3), exact, atol=1e-3)
+
+
+def test_maps_that_correlate_as_the_rule_asks_are_the_same() -> None:
+    a, b = rng.standard_normal((2, 1, 300))
+    tally = Tally(1, ())
+    tally.add((a, a + b), ({}, {}), np.arange(300))
+    r = float(tally.compared().r[0])
+    for shape, expected in ((r, True), (np.nextafter(r, 1), False)):
+        assert tally.compared().same(Rule(shape, 0.8, 10)).tolist() == [expected]

@@ -257,3 +257,17 @@ def test_upgraded_model_alone_goes_to_the_standard_output(tmp_path: Path, capsys
         "Dataset",
     ]
     assert json.loads(old.read_text()) == OLD
+
+
+def test_check_says_transformations_with_what_they_are_told(tmp_path: Path, capsys: Said) -> None:
+    document = json.loads(json.dumps(tiny.model()))
+    document["Nodes"][0]["Transformations"] = {
+        "Transformer": "pybids-transforms-v1",
+        "Instructions": [
+            {"Name": "Threshold", "Input": ["rot_x"], "Threshold": 0.5, "Description": "spikes"},
+            {"Name": "Delete", "Input": ["rot_y"]},
+        ],
+    }
+    assert main(["model", "--check", str(write(tmp_path, document))]) == 0
+    said = capsys.readouterr().out
+    assert "transformations: Threshold of rot_x (Threshold 0.5); Delete of rot_y" in said

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bidsglm.brainlife import run as run_module
 from bidsglm.brainlife.config import config
 from bidsglm.brainlife.product import MAX_BYTES, failures, with_room
-from bidsglm.errors import UsageError
+from bidsglm.errors import EXIT_FAILED, UsageError
 from tests import tiny
 from tests.conftest import PROJECT
 
@@ -145,3 +146,18 @@ def test_sample_is_a_configuration() -> None:
 def test_picture_gives_way_to_messages() -> None:
     picture, message = {"base64": "x" * 100}, {"msg": "y"}
     assert with_room({}, [message, picture], 60)["brainlife"] == [message]
+
+
+@pytest.mark.parametrize(("ended", "code"), [(0, EXIT_FAILED), (65, 65)])
+def test_results_that_cannot_be_shown_are_a_message_and_an_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: int, code: int
+) -> None:
+    def broken(*given: object) -> None:
+        raise ValueError("no such figure")
+
+    monkeypatch.setattr(run_module, "_analyse", lambda *given: ended)
+    monkeypatch.setattr(run_module, "write_product", broken)
+    assert run_module.run(tmp_path) == code
+    (shown,) = product(tmp_path)["brainlife"]
+    assert shown["type"] == "error"
+    assert "no such figure" in shown["msg"]

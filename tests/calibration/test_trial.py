@@ -172,3 +172,10 @@ def test_stopped_analysis_is_counted_and_the_others_go_on() -> None:
     outcomes = [trial(still, TrialRequest("white", False, i)) for i in range(4)]
     assert any(outcome.stopped[1] for outcome in outcomes), "20 voxels of white noise: none passes p < 0.001"
     assert not any(outcome.stopped[0] for outcome in outcomes)
+
+
+def test_six_contrasts_are_calibrated_and_no_confounds_among_them() -> None:
+    motion = replace(MAIN, name="m", label="m", conditions=(CONFOUNDS[0],))
+    many = tuple(replace(MAIN, name=f"c{i}", label=f"c{i}") for i in range(8))
+    made = small(n_scans=(80,), n_voxels=60, contrasts=(motion, *many))
+    assert [contrast.name for contrast in made.contrasts] == [f"c{i}" for i in range(6)]

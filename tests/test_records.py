@@ -1,0 +1,35 @@
+"""Records of the shared vocabulary: what they hold where nothing is said."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bidsglm import cli
+from bidsglm.model import ModelSpecification, Settings
+from bidsglm.statsmodel.specification import parse_model
+
+BARE = Settings(Path("bids"), Path("out"), "participant")
+
+
+def test_settings_by_themselves_are_those_of_a_command_line_without_options(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[Settings] = []
+    monkeypatch.setattr(cli, "_run", lambda settings: given.append(settings) or 0)
+    cli.main(["bids", "out", "participant"])
+    for field in fields(Settings):
+        assert getattr(given[0], field.name) == getattr(BARE, field.name), field.name
+
+
+def test_specification_by_itself_is_that_of_a_model_which_says_nothing() -> None:
+    run = {"Level": "Run", "Name": "run", "GroupBy": ["run", "session", "subject"]}
+    document = {
+        "Name": "m",
+        "BIDSModelVersion": "1.0.0",
+        "Nodes": [{**run, "Model": {"Type": "glm", "X": ["rot_x"]}}],
+    }
+    made, bare = parse_model(document, "m.json", BARE), ModelSpecification("m", ("rot_x",))
+    for field in fields(ModelSpecification):
+        if field.name not in ("notes", "origin"):
+            assert getattr(made, field.name) == getattr(bare, field.name), field.name

@@ -1,0 +1,1 @@
+"""First-level models with nilearn's interface and another package's numbers."""

@@ -238,10 +238,12 @@ class SPMFirstLevelModel(FirstLevelModel):  # type: ignore[misc]
         shown = sorted(
             {c.name for table in per_run(events, len(images), "events") for c in conditions(table, "")}
         )
+        noise = NOISE_MODELS[self.noise_model.lower()]
         cutoff = f"{1 / self.high_pass:g} s" if self.high_pass else "none"
         self._reporting_data = {
             "trial_types": shown,
-            "noise_model": NOISE_MODELS[self.noise_model.lower()],
+            # as nilearn's report names least squares
+            "noise_model": "ols" if noise == "none" else f"SPM {noise}",
             "hrf_model": self.hrf_model,
             "drift_model": f"and SPM's high-pass filter ({cutoff})",
             "run_imgs": {number: {} for number in range(len(images))},

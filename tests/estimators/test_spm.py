@@ -156,7 +156,7 @@ def test_parameters_keep_the_conventions_of_scikit_learn(fitted: SPMFirstLevelMo
 
 def test_nilearns_report_and_second_level_take_it(fitted: SPMFirstLevelModel) -> None:
     page = fitted.generate_report(contrasts={"go": "go"}, bg_img=None)
-    assert "SPM&#x27;s high-pass filter (128 s)" in page.get_standalone()
+    assert "SPM's high-pass filter (128 s)" in page.get_standalone()
     maps = [fitted.compute_contrast("go", output_type="effect_size")] * 3
     noisy = [nib.Nifti1Image(m.get_fdata() + i * 0.01, m.affine) for i, m in enumerate(maps)]
     second = SecondLevelModel(mask_img=fitted.masker_.mask_img_)

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from bidsglm.attribution.crossing import OVERSAMPLING
 from bidsglm.attribution.designs import Designs
-from bidsglm.attribution.differences import DICE, SLOPE, distances, threshold, unlikeness
+from bidsglm.attribution.differences import SLOPE
 from bidsglm.attribution.maps import CombinationMaps
 from bidsglm.attribution.models import (
     ContrastPair,
-    Masks,
     Models,
     Observations,
     StepSettings,
@@ -32,12 +31,11 @@ from bidsglm.attribution.shapley import (
     combination_of,
     dominant_steps,
     effective_steps,
-    ladder,
-    shapley_values,
 )
-from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
-from bidsglm.model import Floats, Mask
-from bidsglm.spm.probability import f_tail, t_tail
+from bidsglm.attribution.step_rows import Row, StepMaps, map_names, metrics, step_rows, unmodelled_rows
+from bidsglm.attribution.steps import COARSE_STEPS, Step
+from bidsglm.model import Mask
+from bidsglm.packages import DEFAULT_PAIR
 
 POOL = 5000
 """Voxels of the sample that show how V changes with the settings: their mean is known to 1 or 2 %, and the
@@ -47,8 +45,6 @@ CLOSURE_SPM = 5e-7
 """Largest difference of the map with one package's settings in all steps from its own, over its range."""
 RESIZED = 2.0
 """Factor of the effects that only the height of events of zero length can make."""
-
-Row = dict[str, str | float]
 
 
 class Closure(NamedTuple):
@@ -135,36 +131,21 @@ def _table(designs: Designs, steps: Sequence[Step], evidence: Observations) -> _
     uncertain = own.uncertain_bins()
     table = _Table([], [], {}, int(uncertain.sum()))
     for index, pair in enumerate(evidence.pairs):
-        for name in _map_names(pair):
+        for name in map_names(pair.other):
             changes = _step_maps(combinations, steps, index, name)
             # each end has its package's rounding, else float32 would look like an error of the method
             pure = own.maps(StepSettings(), index), combinations.spm_maps(index)
             closure = _closure(pure, name, pair, sample.columns, ~uncertain)
             table.closures.append(closure)
-            table.rows.extend(_rows(changes, steps, pair, closure))
+            table.rows.extend(step_rows(changes, steps, pair.other.specification.name, DEFAULT_PAIR, closure))
             # t and F do not depend on the height of a regressor, so only effects show it
             if name == "effect":
-                table.factors[pair.spm.specification.name] = _factor_of_events(changes)
-        table.rows.extend(_unmodelled_rows(pair, evidence.masks, sample.columns))
+                table.factors[pair.other.specification.name] = _factor_of_events(changes)
+        table.rows.extend(unmodelled_rows(pair, DEFAULT_PAIR, evidence.masks, sample.columns))
     return table
 
 
-def _map_names(pair: ContrastPair) -> tuple[str, ...]:
-    test = pair.spm.specification.test
-    return (test,) if test == "F" else ("effect", test)
-
-
-class _StepMaps(NamedTuple):
-    """Maps of all combinations of the steps that matter for one kind of map."""
-
-    kind: str
-    steps: tuple[str, ...]
-    maps: Floats
-    """(2 ** n_steps, n_voxels) in binary order of the steps"""
-    dofs: tuple[tuple[float, ...], ...]
-
-
-def _step_maps(combinations: CombinationMaps, steps: Sequence[Step], contrast: int, kind: str) -> _StepMaps:
+def _step_maps(combinations: CombinationMaps, steps: Sequence[Step], contrast: int, kind: str) -> StepMaps:
     models = combinations.designs.models
     active = effective_steps(steps, kind, len(models.runs), bool(combinations.block.scans))
     found = [
@@ -172,7 +153,7 @@ def _step_maps(combinations: CombinationMaps, steps: Sequence[Step], contrast: i
         for taken in product((0, 1), repeat=len(active))
     ]
     maps = [m.effect if kind == "effect" else m.stat for m in found]
-    return _StepMaps(kind, active, np.stack([m for m in maps if m is not None]), tuple(m.dof for m in found))
+    return StepMaps(kind, active, np.stack([m for m in maps if m is not None]), tuple(m.dof for m in found))
 
 
 def _closure(
@@ -191,29 +172,13 @@ def _closure(
     return Closure(*distances)
 
 
-def _metrics(changes: _StepMaps) -> dict[str, Floats]:
-    """Value of every combination in every metric, each (2,) * n_steps."""
-    values = distances(changes.maps[0], changes.maps)
-    if changes.kind != "effect":
-        # p < 0.001 by the degrees of freedom of each combination, which noise and runs change
-        limits = np.array([threshold(dof) for dof in changes.dofs])
-        above = changes.maps > limits[:, None]
-        # against nilearn's set of voxels, as all metrics are against nilearn's map
-        values[DICE] = unlikeness(above[0], above)
-    shape = (2,) * len(changes.steps)
-    for value in values.values():
-        # nilearn's setting in every step is the reference itself: rounding must not show as a difference
-        value[0] = 0.0
-    return {name: value.reshape(shape) for name, value in values.items()}
-
-
-def _factor_of_events(changes: _StepMaps) -> float:
+def _factor_of_events(changes: StepMaps) -> float:
     """How much larger nilearn's effects are than SPM's by the drawing of events alone."""
     if "events" not in changes.steps:
         return 1.0
     # the slope minus 1 after this step alone: SPM's effects over nilearn's, the other steps equal
     alone = tuple(int(name == "events") for name in changes.steps)
-    return 1 / (1 + float(_metrics(changes)[SLOPE][alone]))
+    return 1 / (1 + float(metrics(changes)[SLOPE][alone]))
 
 
 def _words_on_events(factors: Mapping[str, float], repetition_time: float) -> list[str]:
@@ -228,83 +193,3 @@ def _words_on_events(factors: Mapping[str, float], repetition_time: float) -> li
         f"second; nilearn draws them 1 high and one step of TR/{OVERSAMPLING} long. The ratio is "
         f"{OVERSAMPLING}/TR = {OVERSAMPLING / repetition_time:.3g} but for rounding to the grids."
     ]
-
-
-def _rows(changes: _StepMaps, steps: Sequence[Step], pair: ContrastPair, closure: Closure) -> list[Row]:
-    rows = []
-    for metric, values in _metrics(changes).items():
-        n = len(changes.steps)
-        shares = dict(zip(changes.steps, shapley_values(values, n).tolist(), strict=True))
-        climbed = dict(zip(changes.steps, ladder(values, n).tolist(), strict=True))
-        shared: Row = {"contrast": pair.spm.specification.name, "map": changes.kind, "metric": metric}
-        ends: Row = {
-            "total": float(values[(-1,) * n]),
-            "closure_nilearn": closure.nilearn,
-            "closure_spm": closure.spm,
-        }
-        rows += [shared | row | ends | _membership(row) for row in _step_rows(steps, shares, climbed)]
-    return rows
-
-
-def _membership(row: Row) -> Row:
-    return {"part_of": REGRESSORS if row["step"] in PARTS_OF_REGRESSORS else ""}
-
-
-def _step_rows(steps: Sequence[Step], shares: Mapping[str, float], climbed: Mapping[str, float]) -> list[Row]:
-    """One row for each step, the regressors before their parts."""
-    rows: list[Row] = []
-    height = 0.0
-    for step in steps:
-        # a step that changes nothing leaves the ladder where it was
-        height = climbed.get(step.name, height)
-        share = shares.get(step.name, 0.0)
-        words = {"step": step.name, "nilearn": step.nilearn, "spm": step.spm}
-        rows.append({**words, "ladder": height, "shapley": share})
-    # Shapley values of parts add up; the ladder stands where the last of them left it
-    parts = [row for row in rows if row["step"] in PARTS_OF_REGRESSORS]
-    if parts:
-        together: Row = {
-            "step": REGRESSORS,
-            "nilearn": "nilearn's design",
-            "spm": "SPM's design",
-            "ladder": parts[-1]["ladder"],
-            "shapley": sum(float(part["shapley"]) for part in parts),
-        }
-        rows.insert(rows.index(parts[0]), together)
-    return rows
-
-
-def _unmodelled_rows(pair: ContrastPair, masks: Masks, columns: NDArray[np.intp]) -> list[Row]:
-    """What degrees of freedom do to z, and in how many voxels only one package has a result."""
-    stat = pair.spm.stat[columns]
-    # the same statistic with either package's degrees of freedom: nothing else may move z
-    own, other = (_z(stat, maps.dof) for maps in (pair.spm, pair.nilearn))
-    moved = float(np.sqrt(np.mean((own - other) ** 2)))
-    n_one = float((masks.nilearn ^ masks.spm).sum())
-    dofs = [" and ".join(f"{value:.4g}" for value in maps.dof) for maps in (pair.nilearn, pair.spm)]
-    counts = [f"{int(mask.sum())} voxels" for mask in (masks.nilearn, masks.spm)]
-    nothing = float("nan")
-    return [
-        {
-            "contrast": pair.spm.specification.name,
-            "map": map_name,
-            "metric": metric,
-            "step": step,
-            "nilearn": words[0],
-            "spm": words[1],
-            "ladder": value,
-            "shapley": value,
-            "total": value,
-            "closure_nilearn": nothing,
-            "closure_spm": nothing,
-            "part_of": "",
-        }
-        for map_name, metric, step, words, value in (
-            ("z", "rmsd", "degrees of freedom", dofs, moved),
-            ("mask", "voxels in one mask only", "mask", counts, n_one),
-        )
-    ]
-
-
-def _z(stat: Floats, dof: tuple[float, ...]) -> Floats:
-    return t_tail(stat, dof[0]).z if len(dof) == 1 else f_tail(np.maximum(stat, 0), dof[0], dof[1]).z

@@ -177,7 +177,7 @@ def _rows(settings: Sequence[Step], steps: Sequence[str], values: Floats) -> lis
     for step in settings:
         # a step that changes nothing leaves the ladder where it was
         height = climbed.get(step.name, height)
-        row: Row = {"step": step.name, "nilearn": step.nilearn, "spm": step.spm, "ladder": height}
+        row: Row = {"step": step.name, "nilearn": step.reference, "spm": step.other, "ladder": height}
         share = shares.get(step.name, 0.0)
         rows.append(row | {"shapley": share, "total": float(values[(-1,) * len(steps)])})
     return rows

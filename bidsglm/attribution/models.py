@@ -101,20 +101,20 @@ class Block(NamedTuple):
 class ContrastPair(NamedTuple):
     """A contrast's maps of both packages."""
 
-    nilearn: ContrastMaps
-    spm: ContrastMaps
+    reference: ContrastMaps
+    other: ContrastMaps
 
 
 class Masks(NamedTuple):
     """Analysis masks, (n_voxels,) over the columns of the maps."""
 
-    nilearn: Mask
-    spm: Mask
+    reference: Mask
+    other: Mask
 
     @property
     def both(self) -> Mask:
         """Voxels of both."""
-        return self.nilearn & self.spm
+        return self.reference & self.other
 
 
 class Observations(NamedTuple):

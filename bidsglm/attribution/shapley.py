@@ -141,13 +141,13 @@ def dominant_steps(
     `COARSE_STEPS`
     """
     maps = {
-        pair.spm.specification.label: np.zeros(evidence.masks.both.size, np.int8) for pair in evidence.pairs
+        pair.other.specification.label: np.zeros(evidence.masks.both.size, np.int8) for pair in evidence.pairs
     }
     together = coarse(steps)
     for chunk in evidence.chunks:
         combinations = CombinationMaps(designs, chunk, every_rule=False)
         for index, pair in enumerate(evidence.pairs):
-            label = pair.spm.specification.label
+            label = pair.other.specification.label
             maps[label][chunk.columns] = _dominant(combinations, together, index, pair)
     return maps
 
@@ -161,9 +161,9 @@ def _dominant(
     )
     if not active:
         return np.zeros(columns.size, np.int8)
-    first = pair.nilearn.stat[columns]
+    first = pair.reference.stat[columns]
     # the two ends are the packages' own maps, and need no fit
-    ends = {0: np.zeros(columns.size), len(active): np.abs(pair.spm.stat[columns] - first)}
+    ends = {0: np.zeros(columns.size), len(active): np.abs(pair.other.stat[columns] - first)}
     moved = [
         ends[sum(taken)]
         if sum(taken) in ends

@@ -56,9 +56,9 @@ class Step:
     """One modelling step and what each package does in it."""
 
     name: str
-    nilearn: str
+    reference: str
     """In a few words."""
-    spm: str
+    other: str
     same: bool
     """Both settings give the same numbers, so the step costs nothing."""
 

@@ -118,7 +118,7 @@ def _models(fitted: Fitted, runs: tuple[RunDesigns, ...], pairs: Sequence[Contra
     kind = model.spm.serial_correlation
     return Models(
         runs,
-        tuple(plan(pair.spm.specification, pair.spm.runs) for pair in pairs),
+        tuple(plan(pair.other.specification, pair.other.runs) for pair in pairs),
         model.nilearn.noise_model != "ols",
         kind,
         () if kind == "none" else _error_covariances(fitted, runs),

@@ -10,7 +10,7 @@ from bidsglm.agreement.coefficients import principal_axis
 from bidsglm.attribution.crossing import Columns, Rules
 from bidsglm.attribution.designs import Designs
 from bidsglm.attribution.differences import threshold
-from bidsglm.attribution.engine import Explanation, _metrics, _StepMaps, _unmodelled_rows, explanation
+from bidsglm.attribution.engine import Explanation, explanation
 from bidsglm.attribution.maps import CombinationMaps
 from bidsglm.attribution.models import (
     Block,
@@ -24,8 +24,10 @@ from bidsglm.attribution.models import (
 from bidsglm.attribution.pooled import RunColumns, error_covariances
 from bidsglm.attribution.runs import plan
 from bidsglm.attribution.shapley import combination_of
+from bidsglm.attribution.step_rows import StepMaps, metrics, unmodelled_rows
 from bidsglm.attribution.steps import STEPS, Step
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats
+from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.spm.whitening import normalised, whitening
 
@@ -241,9 +243,8 @@ def test_mask_row_counts_the_voxels_of_one_package_alone() -> None:
     wide: Floats = np.zeros(N_VOXELS + 8)
     maps = ContrastMaps(T, (0,), wide, wide, wide, wide, wide, (80.0,))
     pair = ContrastPair(maps, maps)
-    (row,) = [
-        row for row in _unmodelled_rows(pair, Masks(nilearn, spm), block.columns) if row["map"] == "mask"
-    ]
+    rows = unmodelled_rows(pair, DEFAULT_PAIR, Masks(nilearn, spm), block.columns)
+    (row,) = [row for row in rows if row["map"] == "mask"]
     assert row["total"] == row["shapley"] == row["ladder"] == 8.0
     assert (row["nilearn"], row["spm"]) == (f"{N_VOXELS + 3} voxels", f"{N_VOXELS + 5} voxels")
 
@@ -288,9 +289,9 @@ def against_the_first(metric: str, maps: list[Floats], limits: list[float], inde
 
 def test_overlap_is_with_nilearns_voxels_each_map_by_its_own_degrees_of_freedom() -> None:
     maps = np.array([[9.0, 9.0, 0.0, 0.0], [9.0, 0.0, 9.0, 9.0], [4.0, 4.0, 4.0, 0.0], [0.0, 0.0, 0.0, 9.0]])
-    changes = _StepMaps("t", ("noise", "runs"), maps, ((50.0,), (50.0,), (5.0,), (50.0,)))
+    changes = StepMaps("t", ("noise", "runs"), maps, ((50.0,), (50.0,), (5.0,), (50.0,)))
     # a t of 4 passes p < 0.001 with 50 degrees of freedom and not with 5
-    np.testing.assert_allclose(_metrics(changes)["1-dice"], [[0, 1 - 2 / 5], [1, 1]])
+    np.testing.assert_allclose(metrics(changes)["1-dice"], [[0, 1 - 2 / 5], [1, 1]])
 
 
 def test_without_settings_every_step_is_the_reference_packages() -> None:

@@ -64,8 +64,8 @@ def same_steps(model: ModelSpecification) -> set[str]:
 def test_sampling_is_said_in_the_time_of_spms_bin(onset: int, resolution: int, moment: str) -> None:
     model = ModelSpecification("m", (), spm=SpmSettings(microtime_resolution=resolution))
     (step,) = (s for s in modelling_steps(model, mixed(model), 0.25, onset) if s.name == "sampling")
-    assert step.spm == f"bin {onset} of {resolution}, {moment} after the scan's start"
-    assert step.nilearn == "interpolated 0.25 TR after the scan's start"
+    assert step.other == f"bin {onset} of {resolution}, {moment} after the scan's start"
+    assert step.reference == "interpolated 0.25 TR after the scan's start"
 
 
 def test_what_the_packages_do_alike_is_known() -> None:

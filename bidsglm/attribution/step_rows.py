@@ -1,0 +1,157 @@
+"""Rows of the table of steps: from the maps of all mixtures of a contrast to shares and rungs."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.attribution.differences import DICE, distances, threshold, unlikeness
+from bidsglm.attribution.models import ContrastPair, Masks
+from bidsglm.attribution.shapley import ladder, shapley_values
+from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, Step
+from bidsglm.model import ContrastMaps, Floats
+from bidsglm.packages import Pair, title
+from bidsglm.spm.probability import f_tail, t_tail
+
+Row = dict[str, str | float]
+
+
+def map_names(maps: ContrastMaps) -> tuple[str, ...]:
+    """Maps of a contrast that are explained; an F has no effect.
+
+    >>> from bidsglm.model import ContrastSpecification
+    >>> nothing = np.zeros(1)
+    >>> go = ContrastSpecification("go", "go", ("go",), np.eye(1))
+    >>> map_names(ContrastMaps(go, (0,), nothing, nothing, nothing, nothing, nothing, (9.0,)))
+    ('effect', 't')
+    """
+    test = maps.specification.test
+    return (test,) if test == "F" else ("effect", test)
+
+
+class StepMaps(NamedTuple):
+    """Maps of all combinations of the steps that matter for one kind of map."""
+
+    kind: str
+    steps: tuple[str, ...]
+    maps: Floats
+    """(2 ** n_steps, n_voxels) in binary order of the steps"""
+    dofs: tuple[tuple[float, ...], ...]
+
+
+def metrics(changes: StepMaps) -> dict[str, Floats]:
+    """Value of every combination in every metric, each (2,) * n_steps."""
+    values = distances(changes.maps[0], changes.maps)
+    if changes.kind != "effect":
+        # p < 0.001 by the degrees of freedom of each combination, which noise and runs change
+        limits = np.array([threshold(dof) for dof in changes.dofs])
+        above = changes.maps > limits[:, None]
+        # against the reference's set of voxels, as all metrics are against its map
+        values[DICE] = unlikeness(above[0], above)
+    shape = (2,) * len(changes.steps)
+    for value in values.values():
+        # the reference's setting in every step is its own map: rounding must not show as a difference
+        value[0] = 0.0
+    return {name: value.reshape(shape) for name, value in values.items()}
+
+
+def step_rows(
+    changes: StepMaps, steps: Sequence[Step], contrast: str, pair: Pair, closure: tuple[float, float]
+) -> list[Row]:
+    """Rows of one kind of map of a contrast.
+
+    Parameters
+    ----------
+    changes
+        Maps of all mixtures.
+    steps
+        All steps of the analysis.
+    contrast
+        Its name.
+    pair
+        Names of the packages' columns.
+    closure
+        How closely the reference's and the other package's own maps are met.
+    """
+    rows = []
+    for metric, values in metrics(changes).items():
+        n = len(changes.steps)
+        shares = dict(zip(changes.steps, shapley_values(values, n).tolist(), strict=True))
+        climbed = dict(zip(changes.steps, ladder(values, n).tolist(), strict=True))
+        shared: Row = {"contrast": contrast, "map": changes.kind, "metric": metric}
+        ends: Row = {
+            "total": float(values[(-1,) * n]),
+            f"closure_{pair.reference}": closure[0],
+            f"closure_{pair.first}": closure[1],
+        }
+        rows += [shared | row | ends | _membership(row) for row in _each_step(steps, pair, shares, climbed)]
+    return rows
+
+
+def _membership(row: Row) -> Row:
+    return {"part_of": REGRESSORS if row["step"] in PARTS_OF_REGRESSORS else ""}
+
+
+def _each_step(
+    steps: Sequence[Step], pair: Pair, shares: Mapping[str, float], climbed: Mapping[str, float]
+) -> list[Row]:
+    """One row for each step, the regressors before their parts."""
+    rows: list[Row] = []
+    height = 0.0
+    for step in steps:
+        # a step that changes nothing leaves the ladder where it was
+        height = climbed.get(step.name, height)
+        share = shares.get(step.name, 0.0)
+        words = {"step": step.name, pair.reference: step.reference, pair.first: step.other}
+        rows.append({**words, "ladder": height, "shapley": share})
+    # Shapley values of parts add up; the ladder stands where the last of them left it
+    parts = [row for row in rows if row["step"] in PARTS_OF_REGRESSORS]
+    if parts:
+        together: Row = {
+            "step": REGRESSORS,
+            pair.reference: f"{title(pair.reference)}'s design",
+            pair.first: f"{title(pair.first)}'s design",
+            "ladder": parts[-1]["ladder"],
+            "shapley": sum(float(part["shapley"]) for part in parts),
+        }
+        rows.insert(rows.index(parts[0]), together)
+    return rows
+
+
+def unmodelled_rows(contrast: ContrastPair, pair: Pair, masks: Masks, columns: NDArray[np.intp]) -> list[Row]:
+    """What degrees of freedom do to z, and in how many voxels only one package has a result."""
+    stat = contrast.other.stat[columns]
+    # the same statistic with either package's degrees of freedom: nothing else may move z
+    own, other = (_z(stat, maps.dof) for maps in (contrast.other, contrast.reference))
+    moved = float(np.sqrt(np.mean((own - other) ** 2)))
+    n_one = float((masks.reference ^ masks.other).sum())
+    dofs = [
+        " and ".join(f"{value:.4g}" for value in maps.dof) for maps in (contrast.reference, contrast.other)
+    ]
+    counts = [f"{int(mask.sum())} voxels" for mask in (masks.reference, masks.other)]
+    nothing = float("nan")
+    return [
+        {
+            "contrast": contrast.other.specification.name,
+            "map": map_name,
+            "metric": metric,
+            "step": step,
+            pair.reference: words[0],
+            pair.first: words[1],
+            "ladder": value,
+            "shapley": value,
+            "total": value,
+            f"closure_{pair.reference}": nothing,
+            f"closure_{pair.first}": nothing,
+            "part_of": "",
+        }
+        for map_name, metric, step, words, value in (
+            ("z", "rmsd", "degrees of freedom", dofs, moved),
+            ("mask", "voxels in one mask only", "mask", counts, n_one),
+        )
+    ]
+
+
+def _z(stat: Floats, dof: tuple[float, ...]) -> Floats:
+    return t_tail(stat, dof[0]).z if len(dof) == 1 else f_tail(np.maximum(stat, 0), dof[0], dof[1]).z

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from bidsglm.dataset.index import Index, inherited_metadata, uri
+from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.dataset.nifti import nifti_header
 from bidsglm.dataset.nifti import read_header as read_image_header
 from bidsglm.errors import DataError
@@ -22,8 +21,6 @@ HEADER_TOLERANCE = 0.01
 """Share by which header and JSON may differ before the reader should know."""
 SAME_REPETITION_TIME = 1e-3
 """Share; what rounding in JSON files can do."""
-SAME_AFFINE = 1e-3
-"""Millimetres; resampling onto one template grid leaves less."""
 SECONDS_PER_UNIT = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 
 
@@ -50,6 +47,12 @@ class RunHeader(NamedTuple):
     """s; None where the header has no plausible one"""
     offset: float = 0.0
     """s; when the series begins (NIfTI's toffset)"""
+
+    @property
+    def grid(self) -> Grid:
+        """Places of its voxels."""
+        x, y, z = self.shape[:3]
+        return Grid((x, y, z), self.affine)
 
 
 def read_header(path: Path) -> RunHeader:
@@ -146,7 +149,7 @@ def check_alike(runs: list[tuple[Run, RunHeader]]) -> None:
             raise DataError(
                 f"{pair}: different grids, {header.shape[:3]} and {other.shape[:3]} voxels; {remedy}"
             )
-        if not np.allclose(header.affine, other.affine, rtol=0, atol=SAME_AFFINE):
+        if not is_same_grid(header.grid, other.grid):
             raise DataError(f"{pair}: different grids, their affines differ; {remedy}")
         if not math.isclose(first.repetition_time, run.repetition_time, rel_tol=SAME_REPETITION_TIME):
             raise DataError(

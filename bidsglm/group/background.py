@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from bidsglm.dataset.images import map_bytes, read_map
+from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.errors import BidsglmError
 from bidsglm.group.members import Summary
 from bidsglm.model import Floats, Volume
@@ -31,28 +32,28 @@ def write_background(output_dir: Path, name: str, units: Sequence[Summary]) -> N
         When it cannot be written.
     """
     total: Floats | None = None
-    affine: Floats | None = None
+    grid: Grid | None = None
     used: list[str] = []
     for unit in units:
         relative = f"{unit['folder']}/{unit['prefix']}_desc-mean_boldref.nii.gz"
         try:
-            values, own = read_map(output_dir / relative)
+            values, affine = read_map(output_dir / relative)
         except BidsglmError:  # a picture's ground is no reason to fail
             continue
-        if affine is None:
-            total, affine = np.zeros(values.shape), own
-        if total is None or values.shape != total.shape or not np.allclose(own, affine, atol=1e-3):
+        if grid is None or total is None:
+            total, grid = np.zeros(values.shape), Grid(values.shape, affine)
+        if not is_same_grid(Grid(values.shape, affine), grid):
             continue
         values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
         total += values / (values.mean() or 1.0)
         used.append(f"bids::{relative}")
         if len(used) == ENOUGH:
             break
-    if total is None or affine is None or not used:
+    if total is None or grid is None or not used:
         return
     path = background_path(output_dir, name)
     space = str(units[0]["entities"].get("space", ""))
-    everywhere = Volume(total.shape, affine, np.ones(total.shape, dtype=np.bool_))
+    everywhere = Volume(*grid, np.ones(total.shape, dtype=np.bool_))
     write_bytes(path, map_bytes((total / len(used)).ravel(), everywhere, 0.0, space=space))
     text = f"mean over {len(used)} participants' mean bold images, each scaled to a mean of 1"
     write_json(path.with_suffix("").with_suffix(".json"), {"Description": text, "Sources": used})

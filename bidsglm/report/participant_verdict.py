@@ -48,7 +48,7 @@ class ComparedContrast(NamedTuple):
         return str(next((row["map"] for row in headline_rows(self.rows)), ""))
 
 
-class TestedConfound(NamedTuple):
+class ConfoundShare(NamedTuple):
     """A confound that a contrast tests, and how little of it the design leaves to be told."""
 
     contrast: str
@@ -62,7 +62,7 @@ class TestedConfound(NamedTuple):
     def sentence(self) -> str:
         """What it does to the contrast.
 
-        >>> print(TestedConfound("motion", "rot_x", 54.1, 0.961).sentence)
+        >>> print(ConfoundShare("motion", "rot_x", 54.1, 0.961).sentence)
         motion tests confounds, and is affected: beside the other regressors and the drifts, the variance of \
         rot_x's effect is 54.1 times as large, and the high-pass filter removes 96 % of rot_x.
         """
@@ -74,7 +74,7 @@ class TestedConfound(NamedTuple):
         )
 
 
-def worst_confound(contrast: str, tested: Sequence[str], regressors: Sequence[Row]) -> TestedConfound | None:
+def worst_confound(contrast: str, tested: Sequence[str], regressors: Sequence[Row]) -> ConfoundShare | None:
     """The most inflated of the confounds that a contrast tests; none where all stay below the usual limit.
 
     Parameters
@@ -87,7 +87,7 @@ def worst_confound(contrast: str, tested: Sequence[str], regressors: Sequence[Ro
         Rows of the tables of all runs and packages
     """
     found = [
-        TestedConfound(contrast, str(row["regressor"]), float(row[WITH]), float(row["removed_by_filter"]))
+        ConfoundShare(contrast, str(row["regressor"]), float(row[WITH]), float(row["removed_by_filter"]))
         for row in regressors
         if row["kind"] == "confound" and row["regressor"] in tested
     ]
@@ -103,7 +103,7 @@ class ParticipantEvidence:
     findings: Sequence[Finding] = ()
     runs: Sequence[str] = ()
     """Start of the names of each run's design tables."""
-    affected: Sequence[TestedConfound] = ()
+    affected: Sequence[ConfoundShare] = ()
     """The worst confound of each contrast that tests confounds of which the design leaves little."""
 
     @property

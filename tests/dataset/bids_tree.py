@@ -25,13 +25,15 @@ def new_data_set(root: Path) -> Path:
     return root
 
 
-def write_image(path: Path, n_scans: int = 6, size: int = 3, step: float = 2.0, shift: float = 0.0) -> None:
-    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+def write_image(
+    path: Path, n_scans: int = 6, size: int = 3, step: float = 2.0, shift: float = 0.0, zoom: float = 3.0
+) -> None:
+    affine = np.diag([zoom, 3.0, 3.0, 1.0])
     affine[0, 3] = shift
     shape = (size, size, size, n_scans) if n_scans else (size, size, size)
     image = nib.Nifti1Image(np.zeros(shape, np.int16), affine)
     if n_scans:
-        image.header.set_zooms((3.0, 3.0, 3.0, step))
+        image.header.set_zooms((zoom, 3.0, 3.0, step))
         image.header.set_xyzt_units("mm", "sec")
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(image, path)

@@ -246,6 +246,7 @@ def test_impossible_run_is_named(
     [
         ({"size": 4}, "different grids"),
         ({"shift": 0.01}, "affines differ"),
+        ({"zoom": 3.0009}, "affines differ"),
         ({"bold_json": {"RepetitionTime": 2.1}, "step": 2.1}, "repetition times"),
     ],
 )

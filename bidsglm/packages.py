@@ -153,6 +153,15 @@ class Pair(NamedTuple):
         return "difference" if self.is_default else f"{self.first}VS{self.reference}"
 
     @property
+    def suffix(self) -> str:
+        """Behind the columns of the pair in a table that several pairs share.
+
+        >>> Pair("spm", "nilearn").suffix, Pair("afni", "nilearn").suffix
+        ('', '_afniVSnilearn')
+        """
+        return "" if self.is_default else f"_{self.label}"
+
+    @property
     def titles(self) -> tuple[str, str]:
         """Return both as sentences name them."""
         return title(self.first), title(self.reference)
@@ -227,6 +236,16 @@ def base_of(names: Iterable[str], reference: str = REFERENCE) -> str:
     return reference if reference in found else "".join(found[-1:])
 
 
+def paired(name: str, base: str) -> Pair:
+    """Compare two packages; the default pair always runs the same way, whichever of them is the reference.
+
+    >>> paired("nilearn", "spm"), paired("afni", "spm")
+    (Pair(first='spm', reference='nilearn'), Pair(first='afni', reference='spm'))
+    """
+    found = Pair(name, base)
+    return DEFAULT_PAIR if found.is_default else found
+
+
 def pairs_of(names: Iterable[str], reference: str = REFERENCE) -> tuple[Pair, ...]:
     """Each package with the reference, in the order of the table.
 
@@ -237,7 +256,20 @@ def pairs_of(names: Iterable[str], reference: str = REFERENCE) -> tuple[Pair, ..
     """
     found = in_order(names)
     base = base_of(found, reference)
-    return tuple(Pair(name, base) for name in found if name != base)
+    return tuple(paired(name, base) for name in found if name != base)
+
+
+def every_pair(names: Iterable[str], reference: str = REFERENCE) -> tuple[Pair, ...]:
+    """Each package with each other: first those with the reference, then those of the rest by the same rule.
+
+    >>> every_pair(["nilearn", "spm"])
+    (Pair(first='spm', reference='nilearn'),)
+    """
+    found = in_order(names)
+    if len(found) < 2:
+        return ()
+    base = base_of(found, reference)
+    return pairs_of(found, base) + every_pair((name for name in found if name != base), reference)
 
 
 def pair_of(names: Iterable[str], reference: str = REFERENCE) -> Pair:

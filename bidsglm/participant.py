@@ -67,7 +67,7 @@ def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
     explanation = explain(fitted) if settings.attribution and len(fitted.fits) == 2 else None
     LOG.debug("%s: explained after %.1f s", unit.prefix, _seconds_since(started))
     configured = configuration(model.specification, settings.matching, tuple(fitted.fits))
-    stamp = Stamp(work.digest, configured, started)
+    stamp = Stamp(work.digest, configured, started, settings.reference)
     write_unit(fitted, explanation, settings.output_dir, stamp, claim.confirm)
     LOG.debug("%s: written after %.1f s", unit.prefix, _seconds_since(started))
 

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 
 import bidsglm
-from bidsglm.agreement.maps import agreement
+from bidsglm.agreement.maps import BothMaps, agreement
 from bidsglm.model import ContrastMaps, ContrastSpecification
 from bidsglm.outputs.names import map_name, write_json
 from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
@@ -115,7 +115,7 @@ def _agreement(name: str, maps: Maps) -> list[dict[str, Any]]:
         found.append(ContrastMaps(specification, (0,), effect, effect**2, t, t, p, (60.0,)))
     masks = [np.isfinite(values).ravel() for values in maps.values()]
     coordinates = np.argwhere(np.ones(next(iter(maps.values())).shape)).astype(float)
-    rows = agreement(found[0], found[1], masks[0], masks[1], coordinates)
+    rows = agreement(BothMaps(found[0], found[1], (masks[0], masks[1])), coordinates)
     return [{**row, "contrast_name": name} for row in rows]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bidsglm.backends import BACKENDS, backend
 from bidsglm.model import ModelSpecification
-from bidsglm.outputs.unit_tables import agreement_schema
+from bidsglm.outputs.unit_tables import AGREEMENT, agreement_schema
 from bidsglm.packages import PACKAGES, Package, Pair, colour, in_order, pairs_of, title, titles
 from bidsglm.report.attribution import breakdowns, settings
 from bidsglm.report.ladders import attribution_figures
@@ -70,7 +70,12 @@ def test_figures_and_sentences_of_a_further_package_come_through(third: str) -> 
 
 def test_pages_columns_and_words_of_a_further_package_come_through(third: str) -> None:
     names = [column.name for column in agreement_schema(Pair(third, "nilearn")).columns]
-    assert {"n_third_only", "dark_dice_third_p001", "n_third_fwe05"} <= set(names)
+    suffix = "_thirdVSnilearn"
+    wanted = ("pearson_r", "n_third_only", "dark_dice_third_p001", "n_third_fwe05", "dice_lower_fdr05")
+    assert {f"{name}{suffix}" for name in wanted} <= set(names)
+    both = [c.name for c in agreement_schema(Pair("spm", "nilearn"), Pair(third, "nilearn")).columns]
+    assert tuple(both[: len(AGREEMENT.names)]) == AGREEMENT.names
+    assert all(name.endswith(suffix) for name in both[len(AGREEMENT.names) :])
     rows = setting_rows(ModelSpecification("m", ()), (), ("spm", "nilearn", third))
     assert all(row.cell(third) == row.cell("spm") for row in rows)
     two, three = (

@@ -39,10 +39,11 @@ class MapOverlap(NamedTuple):
 
     dice: float
     jaccard: float
-    dark_dice_spm: float
-    dark_dice_nilearn: float
-    n_spm: int
-    n_nilearn: int
+    dark_first: float
+    """Share of the first set outside the mask of the other"""
+    dark_reference: float
+    n_first: int
+    n_reference: int
 
 
 def _ratio(numerator: float, denominator: float) -> float:
@@ -140,7 +141,7 @@ def false_discovery_threshold(p: Floats, rate: float = FALSE_DISCOVERY_RATE) -> 
     return float(rejected.max(initial=-1.0))
 
 
-def overlap(spm: Mask, nilearn: Mask, spm_mask: Mask, nilearn_mask: Mask) -> MapOverlap:
+def overlap(first: Mask, reference: Mask, first_mask: Mask, reference_mask: Mask) -> MapOverlap:
     """Overlap of two sets of voxels, each taken in its own mask; all arguments (n_voxels,).
 
     Dice (twice the common voxels over the sum of both sets) and Jaccard (the common over the united)
@@ -152,15 +153,15 @@ def overlap(spm: Mask, nilearn: Mask, spm_mask: Mask, nilearn_mask: Mask) -> Map
     >>> overlap(here, there, np.ones(3, bool), np.ones(3, bool)).dice
     0.5
     """
-    a, b, both = spm & spm_mask, nilearn & nilearn_mask, spm_mask & nilearn_mask
-    n_spm, n_nilearn = int(a.sum()), int(b.sum())
+    a, b, both = first & first_mask, reference & reference_mask, first_mask & reference_mask
+    n_first, n_reference = int(a.sum()), int(b.sum())
     # Bowring 2019: overlap inside both masks, what lies outside is counted apart
     common, n_a, n_b = int((a & b).sum()), int((a & both).sum()), int((b & both).sum())
     return MapOverlap(
         dice=_ratio(2 * common, n_a + n_b),
         jaccard=_ratio(common, n_a + n_b - common),
-        dark_dice_spm=_ratio(n_spm - n_a, n_spm),
-        dark_dice_nilearn=_ratio(n_nilearn - n_b, n_nilearn),
-        n_spm=n_spm,
-        n_nilearn=n_nilearn,
+        dark_first=_ratio(n_first - n_a, n_first),
+        dark_reference=_ratio(n_reference - n_b, n_reference),
+        n_first=n_first,
+        n_reference=n_reference,
     )

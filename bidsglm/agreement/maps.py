@@ -1,6 +1,6 @@
 """How well two packages' maps of one contrast agree.
 
-Differences are SPM minus nilearn throughout; of the two maps x is nilearn's and y is SPM's.
+Differences are the first package minus the reference; of the two maps x is the reference's.
 The choice of metrics follows Bowring, Maumet & Nichols (2019, Human Brain Mapping 40: 3362-3384).
 What is undefined (a constant map, fewer than three voxels, an empty set) is NaN, never an exception.
 """
@@ -14,6 +14,7 @@ from scipy import stats
 
 from bidsglm.agreement.coefficients import (
     MIN_VOXELS,
+    MapOverlap,
     concordance,
     false_discovery_threshold,
     limits_of_agreement,
@@ -23,6 +24,7 @@ from bidsglm.agreement.coefficients import (
     spearman_rho,
 )
 from bidsglm.model import ContrastMaps, Floats, Mask
+from bidsglm.packages import DEFAULT_PAIR, Pair
 
 Row = dict[str, str | int | float]
 
@@ -36,28 +38,52 @@ LARGEST_DOF = 1e10
 class MapPair:
     """The same map from both packages, over the same columns of voxels."""
 
-    spm: Floats
+    first: Floats
     """(n_voxels,)"""
-    nilearn: Floats
+    reference: Floats
     """(n_voxels,)"""
-    spm_mask: Mask
+    first_mask: Mask
     """(n_voxels,)"""
-    nilearn_mask: Mask
+    reference_mask: Mask
     """(n_voxels,)"""
 
     @property
     def both(self) -> Mask:
         """Voxels of both masks (n_voxels,)."""
-        return self.spm_mask & self.nilearn_mask
+        return self.first_mask & self.reference_mask
 
 
 class FweThresholds(NamedTuple):
     """Each package's own statistic threshold for a familywise error of 0.05."""
 
-    spm: float
-    nilearn: float
+    first: float
+    reference: float
     two_sided: bool = False
     """Whether all thresholds give each tail of t half of the error"""
+
+
+class BothMaps(NamedTuple):
+    """One contrast in two packages."""
+
+    first: ContrastMaps
+    reference: ContrastMaps
+    masks: tuple[Mask, Mask]
+    """(n_voxels,) analysis mask of each package"""
+    pair: Pair = DEFAULT_PAIR
+
+    def maps(self) -> dict[str, MapPair]:
+        """Pairs of maps by name: effect (not of F), t or F, and z."""
+        one, other = self.first, self.reference
+        found = {
+            "effect": (one.effect, other.effect),
+            one.specification.test: (one.stat, other.stat),
+            "z": (one.z, other.z),
+        }
+        return {
+            name: MapPair(a, b, *self.masks)
+            for name, (a, b) in found.items()
+            if a is not None and b is not None
+        }
 
 
 def peak_distance(pair: MapPair, coordinates: Floats) -> float:
@@ -78,7 +104,7 @@ def peak_distance(pair: MapPair, coordinates: Floats) -> float:
     5.0
     """
     peaks = []
-    for values, mask in ((pair.spm, pair.spm_mask), (pair.nilearn, pair.nilearn_mask)):
+    for values, mask in ((pair.first, pair.first_mask), (pair.reference, pair.reference_mask)):
         usable = mask & np.isfinite(values)
         # a flat map has no peak
         if not usable.any() or np.ptp(values[usable]) == 0:
@@ -87,8 +113,8 @@ def peak_distance(pair: MapPair, coordinates: Floats) -> float:
     return float(np.linalg.norm(coordinates[peaks[0]] - coordinates[peaks[1]]))
 
 
-def map_agreement(pair: MapPair) -> Row:
-    """Columns n_both to sign_agreement of one pair of maps.
+def map_agreement(pair: MapPair, names: Pair = DEFAULT_PAIR) -> Row:
+    """Columns n_both to sign_agreement of one pair of maps, by whose names those of the masks are called.
 
     Voxels where either map is not finite count in n_both and are left out of the metrics.
 
@@ -99,15 +125,15 @@ def map_agreement(pair: MapPair) -> Row:
     (4, 1.0, 0.0, 1.0)
     """
     # a voxel that one package could not estimate has nothing to be compared with
-    usable = pair.both & np.isfinite(pair.spm) & np.isfinite(pair.nilearn)
-    x, y = (values[usable].astype(np.float64) for values in (pair.nilearn, pair.spm))
+    usable = pair.both & np.isfinite(pair.first) & np.isfinite(pair.reference)
+    x, y = (values[usable].astype(np.float64) for values in (pair.reference, pair.first))
     # both maps carry error, so total least squares instead of a regression of one on the other
     line, limits = principal_axis(x, y), limits_of_agreement(x, y)
     enough = len(x) >= MIN_VOXELS
     return {
         "n_both": int(pair.both.sum()),
-        "n_spm_only": int((pair.spm_mask & ~pair.nilearn_mask).sum()),
-        "n_nilearn_only": int((pair.nilearn_mask & ~pair.spm_mask).sum()),
+        f"n_{names.first}_only": int((pair.first_mask & ~pair.reference_mask).sum()),
+        f"n_{names.reference}_only": int((pair.reference_mask & ~pair.first_mask).sum()),
         "pearson_r": pearson_r(x, y),
         "spearman_rho": spearman_rho(x, y),
         "concordance": concordance(x, y),
@@ -138,37 +164,49 @@ def _suprathreshold(
     return sets if fwe is None else sets | {"fwe05": mask & (sign * maps.stat > fwe)}
 
 
-def _threshold_agreement(
-    spm: ContrastMaps, nilearn: ContrastMaps, masks: tuple[Mask, Mask], fwe: FweThresholds | None
-) -> Row:
-    is_t = spm.specification.test == "t"
+def _threshold_agreement(both: BothMaps, fwe: FweThresholds | None) -> Row:
+    is_t = both.first.specification.test == "t"
     share = 0.5 if is_t and fwe is not None and fwe.two_sided else 1.0
     row: Row = {}
-    for name, sign in {"": 1, **({"lower_": -1} if is_t else {})}.items():
-        first = _suprathreshold(spm, masks[0], fwe.spm if fwe else None, (sign, share))
-        second = _suprathreshold(nilearn, masks[1], fwe.nilearn if fwe else None, (sign, share))
-        for key in first:
-            sets = overlap(first[key], second[key], *masks)
-            row |= {f"{column}_{name}{key}": value for column, value in sets._asdict().items()}
+    for tail, sign in {"": 1, **({"lower_": -1} if is_t else {})}.items():
+        one, other = (
+            _suprathreshold(maps, mask, height, (sign, share))
+            for maps, mask, height in zip(
+                both[:2], both.masks, (fwe.first, fwe.reference) if fwe else (None, None), strict=True
+            )
+        )
+        for key in one:
+            sets = overlap(one[key], other[key], *both.masks)
+            row |= {f"{c}_{tail}{key}": value for c, value in _columns(sets, both.pair).items()}
     return row
 
 
-def agreement(
-    spm: ContrastMaps,
-    nilearn: ContrastMaps,
-    spm_mask: Mask,
-    nilearn_mask: Mask,
-    coordinates: Floats,
-    fwe: FweThresholds | None = None,
-) -> tuple[Row, ...]:
+def dice_p001(both: BothMaps, two_sided: bool = False) -> float:
+    """Dice of the voxels of p < 0.001 in the upper tail, as the agreement table has it."""
+    share = 0.5 if two_sided and both.first.specification.test == "t" else 1.0
+    one, other = (maps.p < P_UNCORRECTED * share for maps in (both.first, both.reference))
+    return overlap(one, other, *both.masks).dice
+
+
+def _columns(sets: MapOverlap, pair: Pair) -> Row:
+    """An overlap by the columns of the table."""
+    return {
+        "dice": sets.dice,
+        "jaccard": sets.jaccard,
+        f"dark_dice_{pair.first}": sets.dark_first,
+        f"dark_dice_{pair.reference}": sets.dark_reference,
+        f"n_{pair.first}": sets.n_first,
+        f"n_{pair.reference}": sets.n_reference,
+    }
+
+
+def agreement(both: BothMaps, coordinates: Floats, fwe: FweThresholds | None = None) -> tuple[Row, ...]:
     """Rows of the agreement table for one contrast: effect, t (or F) and z.
 
     Parameters
     ----------
-    spm, nilearn
-        Maps over the same columns of voxels.
-    spm_mask, nilearn_mask
-        (n_voxels,) analysis mask of each package
+    both
+        Maps over the same columns of voxels
     coordinates
         (n_voxels, 3) mm
     fwe
@@ -180,20 +218,16 @@ def agreement(
         Keys in the order of the table's columns, the same in every row. What has no meaning for a map
         is NaN: overlap and peaks outside the t (or F) row, the sign of F.
     """
-    test = spm.specification.test
-    pairs = {"effect": (spm.effect, nilearn.effect), test: (spm.stat, nilearn.stat), "z": (spm.z, nilearn.z)}
-    masks = (spm_mask, nilearn_mask)
-    thresholds = _threshold_agreement(spm, nilearn, masks, fwe)
+    first, reference, masks = both.first, both.reference, both.masks
+    test = first.specification.test
+    thresholds = _threshold_agreement(both, fwe)
     # papers report the peaks of the statistic, not of the effect
-    distances = {"peak_distance_mm": MapPair(spm.stat, nilearn.stat, *masks)}
+    distances = {"peak_distance_mm": MapPair(first.stat, reference.stat, *masks)}
     if test == "t":
-        distances["peak_distance_lower_mm"] = MapPair(-spm.stat, -nilearn.stat, *masks)
+        distances["peak_distance_lower_mm"] = MapPair(-first.stat, -reference.stat, *masks)
     rows = []
-    for name, (first, second) in pairs.items():
-        if first is None or second is None:
-            continue
-        pair = MapPair(first, second, *masks)
-        row: Row = {"contrast": spm.specification.name, "map": name, **map_agreement(pair)}
+    for name, pair in both.maps().items():
+        row: Row = {"contrast": first.specification.name, "map": name, **map_agreement(pair, both.pair)}
         row |= dict.fromkeys(sorted([*thresholds, *distances], key=_is_lower), float("nan"))
         if name == test:
             row |= thresholds | {key: peak_distance(two, coordinates) for key, two in distances.items()}

@@ -18,9 +18,9 @@ from PIL import Image
 import bidsglm
 from bidsglm.errors import BidsglmError
 from bidsglm.outputs.schema import Row, Schema
-from bidsglm.outputs.summaries import failure_path, summary_paths
+from bidsglm.outputs.summaries import compared, failure_path, summary_paths
 from bidsglm.outputs.summary_reading import read_summary
-from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
+from bidsglm.outputs.unit_tables import ATTRIBUTION, agreement_schema, of_pair
 
 Item = dict[str, Any]
 
@@ -110,8 +110,10 @@ def _table(output_dir: Path, summary: Item, schema: Schema) -> list[Row]:
 
 
 def _agreement(output_dir: Path, summary: Item) -> list[Row]:
-    """Rows of the t (or F) maps."""
-    return [row for row in _table(output_dir, summary, AGREEMENT) if row["map"] in ("t", "F")]
+    """Rows of the t (or F) maps, of the first pair."""
+    pairs = compared(summary)
+    rows = _table(output_dir, summary, agreement_schema(*pairs))
+    return [of_pair(row, pairs[0]) for row in rows if row["map"] in ("t", "F")]
 
 
 def _message(summary: Item, rows: Sequence[Row]) -> Item:

@@ -12,6 +12,7 @@ from bidsglm.dataset.images import read_map
 from bidsglm.model import TRIAL_TYPE, Floats, Mask
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import unit_summaries
+from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.participant import about
 from bidsglm.pages.reasons import findings, reach, read_breakdowns
@@ -165,7 +166,7 @@ def _contrasts(
     parts = read_breakdowns(files.folder, files.prefix)
     found = {}
     for name, image in images.items():
-        rows = {row["map"]: row for row in files.agreement() if row["contrast"] == image.label}
+        rows = {row["map"]: row for row in files.agreement()[DEFAULT_PAIR] if row["contrast"] == image.label}
         effects = image.maps["effect"]
         found[name] = StoryContrast(
             name=name,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bidsglm.agreement.maps import FweThresholds, agreement
+from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import SecondLevel
 from bidsglm.dataset.group_rows import Row as DesignRow
@@ -215,7 +215,7 @@ class GroupWriter:
                     self.image(name, difference, fitted.volume, OUTSIDE[stat], told)
             heights = [level.inference.contrasts[index].thresholds.fwe05 for level in (one, base)]
             fwe = FweThresholds(heights[0], heights[1], fitted.design.two_sided)
-            for row in agreement(first, second, one.mask, base.mask, coordinates, fwe):
+            for row in agreement(BothMaps(first, second, (one.mask, base.mask), pair), coordinates, fwe):
                 named = {
                     "contrast": fitted.first_level or None,
                     "group_contrast": first.specification.name,

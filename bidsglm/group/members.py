@@ -26,7 +26,7 @@ NEEDED = ("participant", "entities", "prefix", "folder", "backends", "contrasts"
 """What the summary of a finished unit must have."""
 KEPT = (
     *("status", "bidsglm_version", "configuration", "model", "automatic", "effect_units"),
-    *("attribution", "supplements", "left_out", "findings"),
+    *("attribution", "supplements", "left_out", "findings", "reference"),
 )
 """What else stays in memory of it: not the diagnosis of every design nor the list of files."""
 OF_THE_COMMAND = (UsageError.exit_code, NothingMatchedError.exit_code)

@@ -6,6 +6,16 @@ from typing import Any
 
 from bidsglm.errors import BidsglmError
 from bidsglm.outputs.summary_reading import SUMMARY, read_summary
+from bidsglm.packages import REFERENCE, Pair, pairs_of
+
+
+def compared(summary: Mapping[str, Any]) -> tuple[Pair, ...]:
+    """Pairs of packages that a unit's tables compare; none with a single package.
+
+    >>> compared({"backends": ["spm", "nilearn"]})
+    (Pair(first='spm', reference='nilearn'),)
+    """
+    return pairs_of(summary["backends"], str(summary.get("reference") or REFERENCE))
 
 
 def failure_path(output_dir: Path, participant: str) -> Path:

@@ -112,6 +112,7 @@ class SummaryForm(Form):
     prefix: Annotated[str, Field(min_length=1, max_length=255)]
     folder: Text
     backends: Annotated[list[Label], Field(min_length=1)]
+    reference: Label = ""
     contrasts: list[ContrastForm]
     status: Text = "finished"
     bidsglm_version: Text = ""

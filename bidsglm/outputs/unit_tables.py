@@ -1,8 +1,11 @@
 """The tables of a unit, each with its columns."""
 
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import permutations
 
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.schema import Cell, Column, Row, Schema
 from bidsglm.packages import DEFAULT_PAIR, REFERENCE, Pair, title
 
 CONTRAST = Column("contrast", "label", "Name of the contrast in file names")
@@ -50,63 +53,153 @@ def _metric(name: str, text: str, missing: str = UNDEFINED) -> Column:
     return Column(name, "number", text, missing=missing)
 
 
-def agreement_schema(pair: Pair) -> Schema:
-    """Return the table on how well the maps of two packages agree."""
+MAP = Column("map", "label", "Map compared: effect, t or F, z", levels=MAPS)
+
+
+def _agreement_columns(pair: Pair) -> tuple[Column, ...]:
+    """Columns of a pair in front of the contrast's name, without a suffix."""
     first, reference = pair.titles
+    return (
+        Column(
+            "n_both",
+            "integer",
+            "Voxels in the masks of both packages; the metrics up to sign_agreement are over these",
+        ),
+        *(
+            Column(f"n_{name}_only", "integer", f"Voxels in {title(name)}'s analysis mask only")
+            for name in pair
+        ),
+        _metric("pearson_r", "Pearson correlation of the two maps"),
+        _metric("spearman_rho", "Spearman rank correlation of the two maps"),
+        _metric(
+            "concordance",
+            "Lin's concordance correlation coefficient: 1 only for identical maps (Lin 1989)",
+        ),
+        _metric("slope", f"Slope of the total least squares line, {first} (y) against {reference} (x)"),
+        _metric("intercept", "Intercept of the total least squares line, in the unit of the map"),
+        _metric("rmsd", "Root mean square difference, in the unit of the map"),
+        _metric("mean_difference", f"Mean of {pair.minus}, in the unit of the map"),
+        _metric("loa_lower", "Lower 95% limit of agreement: mean difference - 1.96 SD (Bland & Altman 1986)"),
+        _metric("loa_upper", "Upper 95% limit of agreement: mean difference + 1.96 SD (Bland & Altman 1986)"),
+        _metric("sign_agreement", "Share of voxels where both maps have the same sign", "for F"),
+        *(column for key, text in THRESHOLDS.items() for column in _suprathreshold(key, text, pair)),
+        Column(
+            "peak_distance_mm",
+            "number",
+            "Distance in mm between the highest voxels of the t (or F) maps, each in its mask",
+            "mm",
+            missing="for maps other than t and F",
+        ),
+    )
+
+
+def _lower_columns(pair: Pair) -> tuple[Column, ...]:
+    """Columns of a pair on the lower tail of t, behind the contrast's name."""
+    return (
+        *(c for key, text in THRESHOLDS.items() for c in _suprathreshold(key, text, pair, lower=True)),
+        Column(
+            "peak_distance_lower_mm",
+            "number",
+            "Distance in mm between the lowest voxels of the t maps, each in its mask",
+            "mm",
+            missing="for maps other than t",
+            optional=True,
+        ),
+    )
+
+
+def suffixed(columns: Iterable[Column], pair: Pair) -> tuple[Column, ...]:
+    """Columns of a pair as a table that several pairs share has them."""
+    if pair.is_default:
+        return tuple(columns)
+    return tuple(
+        replace(c, name=f"{c.name}{pair.suffix}", description=f"{' and '.join(pair.titles)}: {c.description}")
+        for c in columns
+    )
+
+
+def agreement_schema(*pairs: Pair) -> Schema:
+    """Return the table on how well the maps of two packages agree, of one or more pairs.
+
+    The columns of SPM and nilearn come first and name no pair; those of others have its suffix.
+
+    >>> [name for name in agreement_schema(Pair("spm", "nilearn"), Pair("spm", "x")).names if "rho" in name]
+    ['spearman_rho', 'spearman_rho_spmVSx']
+    """
+    plain = [pair for pair in pairs if pair.is_default]
+    further = [pair for pair in pairs if not pair.is_default]
     return Schema(
         "<p>_desc-agreement_metrics",
         (
             CONTRAST,
-            Column("map", "label", "Map compared: effect, t or F, z", levels=MAPS),
-            Column(
-                "n_both",
-                "integer",
-                "Voxels in the masks of both packages; the metrics up to sign_agreement are over these",
-            ),
-            *(
-                Column(f"n_{name}_only", "integer", f"Voxels in {title(name)}'s analysis mask only")
-                for name in pair
-            ),
-            _metric("pearson_r", "Pearson correlation of the two maps"),
-            _metric("spearman_rho", "Spearman rank correlation of the two maps"),
-            _metric(
-                "concordance",
-                "Lin's concordance correlation coefficient: 1 only for identical maps (Lin 1989)",
-            ),
-            _metric("slope", f"Slope of the total least squares line, {first} (y) against {reference} (x)"),
-            _metric("intercept", "Intercept of the total least squares line, in the unit of the map"),
-            _metric("rmsd", "Root mean square difference, in the unit of the map"),
-            _metric("mean_difference", f"Mean of {pair.minus}, in the unit of the map"),
-            _metric(
-                "loa_lower", "Lower 95% limit of agreement: mean difference - 1.96 SD (Bland & Altman 1986)"
-            ),
-            _metric(
-                "loa_upper", "Upper 95% limit of agreement: mean difference + 1.96 SD (Bland & Altman 1986)"
-            ),
-            _metric("sign_agreement", "Share of voxels where both maps have the same sign", "for F"),
-            *(column for key, text in THRESHOLDS.items() for column in _suprathreshold(key, text, pair)),
-            Column(
-                "peak_distance_mm",
-                "number",
-                "Distance in mm between the highest voxels of the t (or F) maps, each in its mask",
-                "mm",
-                missing="for maps other than t and F",
-            ),
+            MAP,
+            *(column for pair in plain for column in _agreement_columns(pair)),
             CONTRAST_NAME,
-            *(c for key, text in THRESHOLDS.items() for c in _suprathreshold(key, text, pair, lower=True)),
-            Column(
-                "peak_distance_lower_mm",
-                "number",
-                "Distance in mm between the lowest voxels of the t maps, each in its mask",
-                "mm",
-                missing="for maps other than t",
-                optional=True,
+            *(column for pair in plain for column in _lower_columns(pair)),
+            *(
+                column
+                for pair in further
+                for column in suffixed((*_agreement_columns(pair), *_lower_columns(pair)), pair)
             ),
         ),
     )
 
 
+def with_suffix(row: Mapping[str, Cell], pair: Pair) -> dict[str, Cell]:
+    """A pair's row by the columns of a table that several pairs share.
+
+    >>> with_suffix({"contrast": "go", "slope": 1.0}, Pair("spm", "x"))
+    {'contrast': 'go', 'slope_spmVSx': 1.0}
+    """
+    return {key if key in KEYS else f"{key}{pair.suffix}": value for key, value in row.items()}
+
+
+def of_pair(row: Mapping[str, Cell], pair: Pair) -> Row:
+    """What a row of a table of several pairs says of one of them, by columns without a suffix.
+
+    >>> of_pair({"contrast": "go", "slope": 2.0, "slope_spmVSx": 1.0}, Pair("spm", "x"))
+    {'contrast': 'go', 'slope': 1.0}
+    """
+    if pair.is_default:
+        return {key: value for key, value in row.items() if not OTHER_PAIR.search(key)}
+    return {
+        key.removesuffix(pair.suffix): value
+        for key, value in row.items()
+        if key in KEYS or key.endswith(pair.suffix)
+    }
+
+
+KEYS = (CONTRAST.name, MAP.name, CONTRAST_NAME.name, "participant_id", "session_id")
+"""Columns that all pairs share"""
+OTHER_PAIR = re.compile(r"_[a-z0-9]+VS[a-z0-9]+$")
 AGREEMENT = agreement_schema(DEFAULT_PAIR)
+
+PAIRS = Schema(
+    "<p>_desc-pairs_metrics",
+    (
+        CONTRAST,
+        Column(
+            "map", "label", "Map compared: effect, t or F", levels={k: MAPS[k] for k in ("effect", "t", "F")}
+        ),
+        Column("package", "label", "The one that has the y axis"),
+        Column("reference", "label", "The one that it is compared with, on the x axis"),
+        Column("n_both", "integer", "Voxels in the masks of both"),
+        _metric("pearson_r", "Pearson correlation of the two maps over these voxels"),
+        _metric("slope", "Slope of the total least squares line; of effects each in its own unit"),
+        _metric(
+            "slope_percent",
+            "The same once the effects of both are in percent of each voxel's own mean",
+            "for t and F, where a map is constant, and where images have no mean to be a percentage of",
+        ),
+        _metric(
+            "dice_p001",
+            "Dice overlap of the voxels of p < 0.001 inside both masks, upper tail",
+            "for effects, and where no voxel passes",
+        ),
+        CONTRAST_NAME,
+    ),
+)
+"""Every package with every other, where there are more than two"""
 
 STEP_COLUMNS = (
     CONTRAST,

@@ -12,9 +12,9 @@ from bidsglm.model import DesignMatrix, Mask
 from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import clusters_name, map_name, read_text, write_bytes
 from bidsglm.outputs.schema import Row
-from bidsglm.outputs.summaries import warnings_of
-from bidsglm.outputs.unit_tables import AGREEMENT
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
+from bidsglm.outputs.summaries import compared, warnings_of
+from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, of_pair
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, Pair
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant, weights_of
 from bidsglm.pages.regions import participant_regions, scene_with_regions
@@ -103,12 +103,21 @@ class UnitFiles(UnitMaps):
         names = (f"{self.prefix}_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution"))
         return Links(*(f"{self.summary['folder']}/{n}" if (self.folder / n).exists() else "" for n in names))
 
-    def agreement(self) -> list[Row]:
-        """Rows of the agreement table; none with a single backend."""
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """What is compared with the reference; nothing with a single backend."""
+        return compared(self.summary)
+
+    def agreement(self) -> dict[Pair, list[Row]]:
+        """Rows of the agreement table by pair; none with a single backend."""
         path = self.folder / f"{self.prefix}_desc-agreement_metrics.tsv"
-        if not path.exists():
-            return []
-        return AGREEMENT.read(path)
+        rows = agreement_schema(*self.pairs).read(path) if path.exists() else []
+        return {pair: [of_pair(row, pair) for row in rows] for pair in self.pairs}
+
+    def every_pair(self) -> list[Row]:
+        """Rows of the table of all pairs; none with two backends or fewer."""
+        path = PAIRS.path(self.folder, self.prefix)
+        return PAIRS.read(path) if path.exists() else []
 
 
 def _definition(contrast: Summary) -> str:
@@ -221,7 +230,12 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     """
     summary, masks = files.summary, files.masks()
     units, (noise, noise_figure) = read_units(files.folder, summary), read_noise(files.folder, summary)
-    shared = _Shared(files, figures_dir, files.agreement(), read_breakdowns(files.folder, files.prefix))
+    shared = _Shared(
+        files,
+        figures_dir,
+        next(iter(files.agreement().values()), []),
+        read_breakdowns(files.folder, files.prefix),
+    )
     contrasts = []
     behind: Scene | None = None
     by = 1

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, median, number, overlap
 
 SAME_SHAPE = 0.95
@@ -85,35 +85,39 @@ class _Passing(NamedTuple):
     threshold: str
     where: str
     """Threshold in words, with the tail where there are two"""
-    spm: int
-    """Voxels"""
-    nilearn: int
+    counts: tuple[int, int]
+    """Voxels of the first package and of the reference"""
     dice: float
+    pair: Pair
+
+    @property
+    def any(self) -> bool:
+        """Whether a voxel passes in either."""
+        return max(self.counts) > 0
 
     @property
     def is_judged(self) -> bool:
         """Whether the sets are large enough for their Dice to say something."""
-        return max(self.spm, self.nilearn) >= FEWEST_VOXELS and math.isfinite(self.dice)
+        return max(self.counts) >= FEWEST_VOXELS and math.isfinite(self.dice)
 
     @property
     def one_alone(self) -> bool:
         """Whether a corrected threshold is passed in one package alone."""
-        none_in_one = min(self.spm, self.nilearn) == 0 < max(self.spm, self.nilearn)
-        return self.threshold != UNCORRECTED and none_in_one
+        return self.threshold != UNCORRECTED and self.any and min(self.counts) == 0
 
     @property
     def words(self) -> str:
         """The overlap and both counts, in sentences of two numbers at most."""
-        first, reference = DEFAULT_PAIR.titles
-        if not max(self.spm, self.nilearn):
+        if not self.any:
             return f"At {self.where}, no voxel passes in either"
-        if not min(self.spm, self.nilearn):
-            finder, other = (first, reference) if self.spm else (reference, first)
-            return f"At {self.where}, {finder} finds {_voxels(self.spm or self.nilearn)}, and {other} none"
+        first, reference = self.pair.titles
+        if not min(self.counts):
+            finder, other = (first, reference) if self.counts[0] else (reference, first)
+            return f"At {self.where}, {finder} finds {_voxels(max(self.counts))}, and {other} none"
         shared = (
             f"overlap with a Dice of {overlap(self.dice)}" if math.isfinite(self.dice) else "do not overlap"
         )
-        counts = f"{first} finds {_voxels(self.spm)}, and {reference} {self.nilearn:,}"
+        counts = f"{first} finds {_voxels(self.counts[0])}, and {reference} {self.counts[1]:,}"
         return f"At {self.where}, they {shared}. {counts}"
 
 
@@ -121,31 +125,34 @@ def _voxels(n: int) -> str:
     return f"{n:,} voxel{'s' * (n != 1)}"
 
 
-def _known(row: Row) -> list[_Passing]:
+def _known(row: Row, pair: Pair) -> list[_Passing]:
     """What passes each threshold whose counts are known, in both tails where the row has both."""
-    first = DEFAULT_PAIR.first
     # a table that is read has the columns of both tails, without numbers where F has one
     tails = [
-        t for t in TAILS if any(math.isfinite(_defined(row, f"n_{first}_{t}{key}")) for key in THRESHOLDS)
+        t
+        for t in TAILS
+        if any(math.isfinite(_defined(row, f"n_{pair.first}_{t}{key}")) for key in THRESHOLDS)
     ]
     found = []
     for key in THRESHOLDS:
         for tail in tails:
-            counts = [_defined(row, f"n_{backend}_{tail}{key}") for backend in DEFAULT_PAIR]
+            counts = [_defined(row, f"n_{backend}_{tail}{key}") for backend in pair]
             if all(map(math.isfinite, counts)):
                 where = f"{THRESHOLDS[key]} {TAILS[tail]}" if len(tails) > 1 else THRESHOLDS[key]
                 dice = _defined(row, f"dice_{tail}{key}")
-                found.append(_Passing(key, where, int(counts[0]), int(counts[1]), dice))
+                found.append(_Passing(key, where, (int(counts[0]), int(counts[1])), dice, pair))
     return found
 
 
-def judged(rows: Sequence[Row]) -> Judgement:
+def judged(rows: Sequence[Row], pair: Pair = DEFAULT_PAIR) -> Judgement:
     """Judge the group maps of a contrast from their rows of the agreement table.
 
     Parameters
     ----------
     rows
-        Of the statistic, t or F, and of z.
+        Of the statistic, t or F, and of z; of the pair's columns, without a suffix.
+    pair
+        Whose maps they are.
 
     Notes
     -----
@@ -164,10 +171,10 @@ def judged(rows: Sequence[Row]) -> Judgement:
     Judgement(grade=<Grade.EXTENT: 1>, text='t maps correlate at r = 0.990. At p < 0.001, they overlap with \
 a Dice of 0.70. SPM finds 90 voxels, and nilearn 100')
     """
-    r, known = shape(rows), _known(headline_rows(rows)[0])
+    r, known = shape(rows), _known(headline_rows(rows)[0], pair)
     alone = [each for each in known if each.one_alone]
     grade = Grade.NONE
-    many = any(max(each.spm, each.nilearn) >= FEWEST_VOXELS for each in alone)
+    many = any(max(each.counts) >= FEWEST_VOXELS for each in alone)
     compared = [each for each in known if each.is_judged]
     apart = any(each.dice < OTHER_EXTENT for each in compared if each.threshold == UNCORRECTED)
     if r < SAME_SHAPE or many or apart:
@@ -196,7 +203,7 @@ def _passing(known: Sequence[_Passing]) -> str:
     """What passes in words: p < 0.001 in each tail, and the corrected thresholds that tell most."""
     if not known:
         return "No threshold is known"
-    passed = [each for each in known if max(each.spm, each.nilearn) > 0]
+    passed = [each for each in known if each.any]
     if not passed:
         return "No voxel passes any threshold in either package"
     told = [each for each in passed if each.threshold == UNCORRECTED or each.one_alone]

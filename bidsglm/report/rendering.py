@@ -16,6 +16,7 @@ from bidsglm.report import (
     cluster_tables,
     diagnosis_tables,
     judgements,
+    pair_matrix,
     sparks,
     steps,
     trust,
@@ -149,6 +150,7 @@ def environment() -> "Environment":
         "clusters": cluster_tables,
         "diagnosis_cell": diagnosis_tables.cell,
         "judgements": judgements,
+        "matrix_key": pair_matrix.KEY,
         "rate_rule": trust.RATE_RULE,
         "regressor_titles": diagnosis_tables.REGRESSOR_TITLES,
     }

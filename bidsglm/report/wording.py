@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR, title
+from bidsglm.packages import DEFAULT_PAIR, Pair, title
 
 UNDEFINED = "n/a"
 """What a table shows where a number is not defined."""
@@ -35,15 +35,25 @@ MAP_COLUMNS = (
     ShownColumn("loa_upper", "upper limit"),
     ShownColumn("sign_agreement", "same sign"),
 )
-OVERLAP_COLUMNS = (
-    ShownColumn("dice", "Dice"),
-    ShownColumn("jaccard", "Jaccard"),
-    *(ShownColumn(f"n_{name}", f"{title(name)} voxels") for name in DEFAULT_PAIR),
-    *(
-        ShownColumn(f"dark_dice_{one}", f"{title(one)} outside {title(other)}'s mask")
-        for one, other in permutations(DEFAULT_PAIR)
-    ),
-)
+
+
+def overlap_columns(pair: Pair = DEFAULT_PAIR) -> tuple[ShownColumn, ...]:
+    """Columns on the overlap of a pair's thresholded maps.
+
+    >>> [column.title for column in overlap_columns()][2]
+    'SPM voxels'
+    """
+    return (
+        ShownColumn("dice", "Dice"),
+        ShownColumn("jaccard", "Jaccard"),
+        *(ShownColumn(f"n_{name}", f"{title(name)} voxels") for name in pair),
+        *(
+            ShownColumn(f"dark_dice_{one}", f"{title(one)} outside {title(other)}'s mask")
+            for one, other in permutations(pair)
+        ),
+    )
+
+
 THRESHOLDS = {"p001": "p < 0.001", "fdr05": "FDR 0.05", "fwe05": "FWE 0.05"}
 OVERVIEW_COLUMNS = (
     ShownColumn("pearson_r", "Pearson r"),
@@ -166,7 +176,7 @@ def median(rows: Sequence[Row], column: str) -> float:
     return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
 
 
-def verdict(rows: Sequence[Row], over: str = "the contrasts") -> str:
+def verdict(rows: Sequence[Row], over: str = "the contrasts", pair: Pair = DEFAULT_PAIR) -> str:
     """Sum up agreement rows in a sentence with the numbers that carry them: medians over several.
 
     >>> print(verdict([{"map": "t", "pearson_r": 0.991, "slope": 0.95, "dice_p001": 0.9}]))
@@ -186,22 +196,22 @@ def verdict(rows: Sequence[Row], over: str = "the contrasts") -> str:
         if math.isfinite(dice)
         else "no voxel passes p < 0.001 in either"
     )
-    first, base = DEFAULT_PAIR.titles
+    first, base = pair.titles
     subject = f"{stat} maps of {first} correlate" if several else f"{stat} map of {first} correlates"
     typical = f" (medians over {over})" if several else ""
     return (
         f"The {subject} with {base}'s at r = {r:.3f}; {first}'s {stat} is {slope:.2f} times {base}'s (slope),"
-        f" and {overlap}{_effect_verdict(rows)}{typical}."
+        f" and {overlap}{_effect_verdict(rows, pair)}{typical}."
     )
 
 
-def _effect_verdict(rows: Iterable[Row]) -> str:
+def _effect_verdict(rows: Iterable[Row], pair: Pair) -> str:
     effects = [row for row in rows if row["map"] == "effect"]
     r, slope = median(effects, "pearson_r"), median(effects, "slope")
     if not math.isfinite(slope):
         return ""
     times = f"{slope:.2f}" if abs(slope) >= 0.1 else f"{slope:.2g}"
-    first, base = DEFAULT_PAIR.titles
+    first, base = pair.titles
     return f"; {first}'s effects are {times} times {base}'s (r = {r:.3f})"
 
 

@@ -1,12 +1,13 @@
 """Writes what compares the packages: differences, agreement, why they differ, and the designs' diagnosis."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.agreement.maps import FweThresholds, agreement
+from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
+from bidsglm.agreement.pairs import pair_rows
 from bidsglm.attribution import engine as attribution
 from bidsglm.dataset.images import map_bytes
 from bidsglm.diagnosis.collinearity import (
@@ -16,19 +17,20 @@ from bidsglm.diagnosis.collinearity import (
 )
 from bidsglm.diagnosis.findings import RunReview, findings, is_told
 from bidsglm.messages import LOG
-from bidsglm.model import Floats, Volume
+from bidsglm.model import ContrastMaps, Floats, Volume
 from bidsglm.outputs.fit_tables import CONTRASTS, DOMINANT_STEPS, REGRESSORS
 from bidsglm.outputs.names import map_name, write_bytes, write_json
-from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
-from bidsglm.packages import Pair, pair_of, pairs_of
+from bidsglm.outputs.unit_tables import ATTRIBUTION, PAIRS, agreement_schema, with_suffix
+from bidsglm.packages import Pair, every_pair
 from bidsglm.report.steps import colour
 from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
 from bidsglm.unit.fit import Fitted, run_label
+from bidsglm.unit.percent import percent_units
 
 
 def write_differences(writer: UnitWriter) -> None:
     """Maps of each package minus the reference, in the voxels of both masks."""
-    for pair in pairs_of(writer.fitted.fits):
+    for pair in writer.pairs:
         _write_difference(writer, pair)
 
 
@@ -57,19 +59,54 @@ def voxel_coordinates(volume: Volume) -> Floats:
     return np.asarray(indices @ volume.affine[:3, :3].T + volume.affine[:3, 3])
 
 
-def write_agreement(writer: UnitWriter) -> None:
-    """One row for each contrast and map."""
-    pair = pair_of(writer.fitted.fits)
+def _compared(writer: UnitWriter, pair: Pair) -> list[BothMaps]:
+    """Both packages' maps of each contrast."""
     one, base = (writer.fitted.fits[name] for name in pair)
+    masks = one.mask, base.mask
+    return [BothMaps(*maps, masks, pair) for maps in zip(one.maps, base.maps, strict=True)]
+
+
+def _names(maps: ContrastMaps) -> dict[str, str]:
+    return {"contrast": maps.specification.label, "contrast_name": maps.specification.name}
+
+
+def write_agreement(writer: UnitWriter) -> None:
+    """One row for each contrast and map, with the columns of every pair."""
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    for pair in writer.pairs:
+        for found in _agreement(writer, pair):
+            row = rows.setdefault((str(found["contrast"]), str(found["map"])), {})
+            row |= with_suffix(found, pair)
+    writer.table(
+        agreement_schema(*writer.pairs), f"{writer.unit.prefix}_desc-agreement_metrics", rows.values()
+    )
+
+
+def _agreement(writer: UnitWriter, pair: Pair) -> Iterator[dict[str, str | int | float]]:
+    """Rows of one pair."""
     coordinates = voxel_coordinates(writer.volume)
-    rows = []
-    for index, (first, second) in enumerate(zip(one.maps, base.maps, strict=True)):
-        heights = [fit.inference.contrasts[index].thresholds.fwe05 for fit in (one, base)]
+    fits = [writer.fitted.fits[name] for name in pair]
+    for index, both in enumerate(_compared(writer, pair)):
+        heights = [fit.inference.contrasts[index].thresholds.fwe05 for fit in fits]
         fwe = FweThresholds(heights[0], heights[1], writer.fitted.prepared.model.two_sided)
-        for row in agreement(first, second, one.mask, base.mask, coordinates, fwe):
-            label = {"contrast": first.specification.label}
-            rows.append({**row, **label, "contrast_name": first.specification.name})
-    writer.table(AGREEMENT, f"{writer.unit.prefix}_desc-agreement_metrics", rows)
+        for row in agreement(both, coordinates, fwe):
+            yield {**row, **_names(both.first)}
+
+
+def write_pairs(writer: UnitWriter) -> None:
+    """Every package with every other, where there are more than two."""
+    units = percent_units(writer.fitted)
+    rows: list[dict[str, object]] = []
+    for pair in every_pair(writer.fitted.fits, writer.reference):
+        for both in _compared(writer, pair):
+            percent = {
+                name: np.mean([found[i] for i in both.first.runs], axis=0) for name, found in units.items()
+            }
+            two_sided = writer.fitted.prepared.model.two_sided
+            rows += [{**_names(both.first), **row} for row in pair_rows(both, percent, two_sided)]
+    order = {label: i for i, label in enumerate(dict.fromkeys(str(row["contrast"]) for row in rows))}
+    rows.sort(key=lambda row: (order[str(row["contrast"])], str(row["map"]) != "effect"))
+    writer.table(PAIRS, f"{writer.unit.prefix}_desc-pairs_metrics", rows)
 
 
 def write_attribution(writer: UnitWriter, explanation: attribution.Explanation) -> dict[str, object]:

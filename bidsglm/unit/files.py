@@ -9,6 +9,7 @@ from bidsglm.dataset.images import map_bytes
 from bidsglm.model import ContrastMaps, Floats, Unit, Volume
 from bidsglm.outputs.names import GENERATED_BY, write_bytes, write_json
 from bidsglm.outputs.schema import Schema
+from bidsglm.packages import REFERENCE, base_of, pairs_of
 from bidsglm.unit.fit import Fitted, run_label
 
 OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.0, "p": 1.0}
@@ -18,8 +19,10 @@ OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.
 class UnitWriter:
     """Writes files of one unit and remembers their names."""
 
-    def __init__(self, fitted: Fitted, output_dir: Path) -> None:
+    def __init__(self, fitted: Fitted, output_dir: Path, reference: str = REFERENCE) -> None:
         self.fitted = fitted
+        self.reference = base_of(fitted.fits, reference)
+        self.pairs = pairs_of(fitted.fits, reference)
         self.unit: Unit = fitted.prepared.unit
         self.volume: Volume = fitted.data.volume
         self.output_dir = output_dir

@@ -9,19 +9,18 @@ from bidsglm.agreement.autocorrelation import of_autoregression, of_components, 
 from bidsglm.agreement.intensity import Level, NilearnUnit, level, spread
 from bidsglm.backends.nilearn_signals import mean_signal
 from bidsglm.diagnosis.data_checks import without_unit
-from bidsglm.model import Floats, TimeSeries
+from bidsglm.model import Floats
 from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
 from bidsglm.outputs.schema import Schema
 from bidsglm.spm import covariance, scaling
 from bidsglm.unit.files import UnitWriter
 from bidsglm.unit.fit import Fitted, run_label
+from bidsglm.unit.percent import voxel_means
 
 LONGEST_LAG = 10.0
 """s; a response is slower, and so are the differences that matter to it."""
 FEWEST_LAGS, MOST_LAGS = 5, 40
 OVER_VOXELS = ("nilearn_lower_quartile", "nilearn_median", "nilearn_upper_quartile", "share_below_spm")
-AT_ONCE = 20_000
-"""Columns of which a float64 copy is made."""
 
 
 def write_scales(writer: UnitWriter) -> None:
@@ -42,7 +41,7 @@ def _write(writer: UnitWriter, schema: Schema, rows: Iterable[Mapping[str, objec
 def _write_units(writer: UnitWriter) -> None:
     fitted = writer.fitted
     series, mask = fitted.data.series["spm"], fitted.data.candidates["nilearn"]
-    means = [_means(run) for run in series]
+    means = [voxel_means(run) for run in series]
     factors = _factors(fitted)
     levels = [
         level(raw[mask], factor, float(run.global_means.mean()), run.n_global_voxels)
@@ -56,14 +55,6 @@ def _write_units(writer: UnitWriter) -> None:
     text = "mean over the scans of all runs after SPM's scaling; 100 times SPM's effect over it is percent of"
     facts = {"Description": f"{text} the voxel's own mean"}
     writer.image(f"{writer.unit.prefix}_desc-spmscaled_boldref", scaled, 0.0, facts)
-
-
-def _means(run: TimeSeries) -> Floats:
-    """Mean over the scans of every column, as SPM fits it."""
-    parts = [
-        run.values(slice(start, start + AT_ONCE)).mean(axis=0) for start in range(0, run.n_voxels, AT_ONCE)
-    ]
-    return np.asarray(np.nan_to_num(np.concatenate(parts), nan=0.0, posinf=0.0, neginf=0.0))
 
 
 def _factors(fitted: Fitted) -> list[float]:

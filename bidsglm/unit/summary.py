@@ -15,7 +15,7 @@ from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.messages import LOG
 from bidsglm.model import Above, ModelSpecification, Settings, Unit
 from bidsglm.outputs.summaries import earlier_summary
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, pairs_of
 from bidsglm.unit.files import contrast_facts
 from bidsglm.unit.fit import Fitted, run_label
 from bidsglm.unit.methods import effect_units, paragraphs, setting_rows
@@ -76,6 +76,8 @@ class Stamp(NamedTuple):
     configuration: Mapping[str, Any]
     """See `bidsglm.unit.configuration`."""
     started: datetime
+    reference: str = REFERENCE
+    """Package that the others are compared with, as asked for"""
 
 
 def _in_units(text: str, no_units: Mapping[str, str]) -> str:
@@ -113,6 +115,7 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
         "prefix": prepared.unit.prefix,
         "folder": prepared.unit.folder,
         "backends": backends,
+        "reference": base_of(backends, stamp.reference),
         "model": prepared.model.name,
         "automatic": prepared.model.automatic,
         "runs": [_run_facts(fitted, i) for i in range(len(prepared.unit.runs))],
@@ -160,6 +163,8 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
         stamps,
         timing,
     ]
+    if pairs_of(settings.backends, settings.reference) != pairs_of(settings.backends):
+        facts.append(settings.reference)
     text = json.dumps(facts, default=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
     return hashlib.sha256(text.encode()).hexdigest()
 

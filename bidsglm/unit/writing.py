@@ -22,7 +22,14 @@ from bidsglm.outputs.names import (
 from bidsglm.outputs.summaries import all_files, earlier_summary
 from bidsglm.outputs.summary_reading import write_summary
 from bidsglm.outputs.writes import together
-from bidsglm.unit.comparison import write_agreement, write_attribution, write_diagnosis, write_differences
+from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.unit.comparison import (
+    write_agreement,
+    write_attribution,
+    write_diagnosis,
+    write_differences,
+    write_pairs,
+)
 from bidsglm.unit.files import (
     OUTSIDE,
     UnitWriter,
@@ -104,9 +111,12 @@ def _write_results(writer: UnitWriter, explanation: Explanation | None) -> dict[
         _write_backend(writer, backend, fit)
         _write_contrasts(writer, backend, fit)
         _write_clusters(writer, backend, fit)
-    if len(writer.fitted.fits) == 2:
+    if writer.pairs:
         write_differences(writer)
         write_agreement(writer)
+    if len(writer.pairs) > 1:
+        write_pairs(writer)
+    if DEFAULT_PAIR in writer.pairs:
         write_scales(writer)
     reasons = write_diagnosis(writer)
     if explanation is not None:
@@ -168,7 +178,7 @@ def write_unit(
     CannotCreateError, ReadWriteError
         When a file cannot be written; nothing half-written stands under a final name.
     """
-    writer = UnitWriter(fitted, output_dir)
+    writer = UnitWriter(fitted, output_dir, stamp.reference)
     path = summary_path(output_dir, writer.unit)
     digest = stamp.digest
     with together() as batch:

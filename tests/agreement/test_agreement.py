@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from bidsglm.agreement.maps import (
+    BothMaps,
     FweThresholds,
     MapPair,
     agreement,
@@ -73,7 +74,7 @@ def test_identical_maps_agree_perfectly(rng):
     t = active(rng)[0]
     mask = masked(rng)
     maps = contrast_maps(t, mask)
-    rows = agreement(maps, maps, mask, mask, grid(), FweThresholds(4.5, 4.5))
+    rows = agreement(BothMaps(maps, maps, (mask, mask)), grid(), FweThresholds(4.5, 4.5))
     for row in rows:
         for column in ("pearson_r", "spearman_rho", "concordance", "slope", "sign_agreement"):
             np.testing.assert_allclose(row[column], 1.0, rtol=RTOL, err_msg=column)
@@ -91,7 +92,7 @@ def test_identical_maps_agree_perfectly(rng):
 def test_difference_is_spm_minus_nilearn():
     x = np.arange(10.0)
     inside = np.ones(10, bool)
-    row = map_agreement(MapPair(spm=2 * x + 1, nilearn=x, spm_mask=inside, nilearn_mask=inside))
+    row = map_agreement(MapPair(first=2 * x + 1, reference=x, first_mask=inside, reference_mask=inside))
     np.testing.assert_allclose([row["slope"], row["intercept"]], [2, 1], rtol=RTOL)
     np.testing.assert_allclose(row["mean_difference"], np.mean(x + 1), rtol=RTOL)
 
@@ -133,7 +134,7 @@ def test_thresholds_use_each_packages_own_p(rng):
     mask = np.ones(N_VOXELS, bool)
     spm = contrast_maps(t, mask)
     nilearn = replace(spm, p=np.ones(N_VOXELS))
-    row = agreement(spm, nilearn, mask, mask, grid())[1]
+    row = agreement(BothMaps(spm, nilearn, (mask, mask)), grid())[1]
     assert row["n_spm_p001"] == np.sum(spm.p < 0.001)
     assert (row["n_nilearn_p001"], row["n_nilearn_fdr05"], row["dice_p001"]) == (0, 0, 0.0)
 
@@ -142,7 +143,7 @@ def test_thresholds_take_the_positive_tail_only(rng):
     t = -np.abs(active(rng)[0])
     mask = np.ones(N_VOXELS, bool)
     maps = contrast_maps(t, mask)
-    row = agreement(maps, maps, mask, mask, grid())[1]
+    row = agreement(BothMaps(maps, maps, (mask, mask)), grid())[1]
     assert (row["n_spm_p001"], row["n_spm_fdr05"]) == (0, 0)
     assert np.isnan(row["dice_p001"])
 
@@ -151,18 +152,18 @@ def test_rows_have_the_documented_columns_in_order(rng):
     a, b = active(rng)
     masks = masked(rng), masked(rng)
     maps = contrast_maps(a, masks[0]), contrast_maps(b, masks[1])
-    full = agreement(*maps, *masks, grid(), FweThresholds(4.5, 4.6))
+    full = agreement(BothMaps(*maps, masks), grid(), FweThresholds(4.5, 4.6))
     names = [name for name in AGREEMENT.names if name != "contrast_name"]
     assert [list(row) for row in full] == [names] * 3
     assert [row["map"] for row in full] == ["effect", "t", "z"]
-    without = agreement(*maps, *masks, grid())
+    without = agreement(BothMaps(*maps, masks), grid())
     assert list(without[0]) == [column for column in names if not column.endswith("_fwe05")]
 
 
 def test_overlap_and_peak_belong_to_the_t_row(rng):
     a, b = active(rng)
     mask = np.ones(N_VOXELS, bool)
-    effect, t, z = agreement(contrast_maps(a, mask), contrast_maps(b, mask), mask, mask, grid())
+    effect, t, z = agreement(BothMaps(contrast_maps(a, mask), contrast_maps(b, mask), (mask, mask)), grid())
     for row in (effect, z):
         assert np.isnan([row["dice_p001"], row["n_spm_fdr05"], row["peak_distance_mm"]]).all()
     assert np.isfinite([t["dice_p001"], t["n_spm_fdr05"], t["peak_distance_mm"]]).all()
@@ -171,7 +172,7 @@ def test_overlap_and_peak_belong_to_the_t_row(rng):
 def test_f_contrast_has_no_effect_row_and_no_sign(rng):
     a, b = (np.abs(t) for t in active(rng))
     mask = np.ones(N_VOXELS, bool)
-    rows = agreement(contrast_maps(a, mask, "F"), contrast_maps(b, mask, "F"), mask, mask, grid())
+    rows = agreement(BothMaps(contrast_maps(a, mask, "F"), contrast_maps(b, mask, "F"), (mask, mask)), grid())
     assert [row["map"] for row in rows] == ["F", "z"]
     assert np.isnan(rows[0]["sign_agreement"])
     assert np.isfinite([rows[0]["dice_p001"], rows[0]["pearson_r"]]).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bidsglm.agreement.maps import FweThresholds, agreement
+from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
 from bidsglm.backends import nilearn_inference, spm12_inference
 from bidsglm.model import ContrastMaps, ContrastSpecification, Volume
 from bidsglm.spm.random_field import SearchVolume
@@ -31,7 +31,9 @@ def maps(seed: int, test: str = "t") -> ContrastMaps:
 def rows(one: ContrastMaps, other: ContrastMaps, fwe: FweThresholds) -> dict[str, dict[str, object]]:
     inside = np.ones(one.stat.size, bool)
     coordinates = np.argwhere(np.ones(SHAPE)).astype(float)
-    return {str(row["map"]): row for row in agreement(one, other, inside, inside, coordinates, fwe)}
+    return {
+        str(row["map"]): row for row in agreement(BothMaps(one, other, (inside, inside)), coordinates, fwe)
+    }
 
 
 def test_lower_tail_is_the_upper_tail_of_the_map_turned_round() -> None:

@@ -90,9 +90,9 @@ def test_overlap_counts_like_sets(rng):
     cut_a, cut_b = own_a & inside_b, own_b & inside_a
     np.testing.assert_allclose(result.dice, 2 * len(cut_a & cut_b) / (len(cut_a) + len(cut_b)), rtol=RTOL)
     np.testing.assert_allclose(result.jaccard, len(cut_a & cut_b) / len(cut_a | cut_b), rtol=RTOL)
-    np.testing.assert_allclose(result.dark_dice_spm, len(own_a - inside_b) / len(own_a), rtol=RTOL)
-    np.testing.assert_allclose(result.dark_dice_nilearn, len(own_b - inside_a) / len(own_b), rtol=RTOL)
-    assert (result.n_spm, result.n_nilearn) == (len(own_a), len(own_b))
+    np.testing.assert_allclose(result.dark_first, len(own_a - inside_b) / len(own_a), rtol=RTOL)
+    np.testing.assert_allclose(result.dark_reference, len(own_b - inside_a) / len(own_b), rtol=RTOL)
+    assert (result.n_first, result.n_reference) == (len(own_a), len(own_b))
 
 
 def test_jaccard_follows_from_dice(rng):
@@ -104,8 +104,8 @@ def test_jaccard_follows_from_dice(rng):
 def test_empty_sets_have_no_dice_but_counts():
     nowhere, everywhere = np.zeros(5, bool), np.ones(5, bool)
     result = overlap(nowhere, nowhere, everywhere, everywhere)
-    assert np.isnan([result.dice, result.jaccard, result.dark_dice_spm, result.dark_dice_nilearn]).all()
-    assert (result.n_spm, result.n_nilearn) == (0, 0)
+    assert np.isnan([result.dice, result.jaccard, result.dark_first, result.dark_reference]).all()
+    assert (result.n_first, result.n_reference) == (0, 0)
 
 
 def test_one_empty_set_gives_dice_zero():

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from bidsglm.agreement.maps import agreement
+from bidsglm.agreement.maps import BothMaps, agreement
 from bidsglm.model import (
     Condition,
     ContrastMaps,
@@ -75,10 +75,11 @@ def contrast_report(name: str = "go", test: str = "t") -> ContrastReport:
     images = volumes(name, test)
     columns = images.either
     rows = agreement(
-        maps_of(images, "spm", test),
-        maps_of(images, "nilearn", test),
-        images.masks["spm"][columns],
-        images.masks["nilearn"][columns],
+        BothMaps(
+            maps_of(images, "spm", test),
+            maps_of(images, "nilearn", test),
+            (images.masks["spm"][columns], images.masks["nilearn"][columns]),
+        ),
         np.argwhere(columns) * 3.0,
     )
     dof = {"spm": (206.97,), "nilearn": (224.0,)}

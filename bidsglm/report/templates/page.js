@@ -133,6 +133,61 @@ document.querySelectorAll(".scroll > table:not(.whole):not(.rows)").forEach((tab
   table.parentElement.after(button);
 });
 
+// one panel of several at a time; without this script, and on paper, all of them stand below each other
+const tabLists = [];
+function chooseTab(key, at) {
+  const before = at?.getBoundingClientRect().top;
+  tabLists.forEach((list) => {
+    if (!list.tabs.has(key)) return;
+    list.tabs.forEach(({ tab, panel }, each) => {
+      const chosen = each === key;
+      tab.setAttribute("aria-selected", chosen);
+      tab.tabIndex = chosen ? 0 : -1;
+      panel.classList.toggle("chosen", chosen);
+    });
+  });
+  markScrollers();
+  // all lists of a page change together, so that what is looked at must be held in its place
+  if (at) window.scrollBy({ top: at.getBoundingClientRect().top - before, behavior: "instant" });
+}
+function moveAmongTabs(event, list) {
+  const keys = Array.from(list.tabs.keys());
+  const here = keys.indexOf(event.target.dataset.key);
+  const to = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: keys.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  const key = keys[(to + keys.length) % keys.length];
+  const { tab } = list.tabs.get(key);
+  chooseTab(key, tab);
+  tab.focus({ preventScroll: true });
+}
+document.querySelectorAll(".tabs").forEach((box) => {
+  const bar = document.createElement("div");
+  bar.className = "tab-bar";
+  bar.setAttribute("role", "tablist");
+  bar.setAttribute("aria-label", box.dataset.label);
+  const list = { tabs: new Map() };
+  Array.from(box.children).forEach((panel) => {
+    const tab = document.createElement("button");
+    tab.type = "button";
+    tab.id = `${panel.id}-tab`;
+    tab.dataset.key = panel.dataset.key;
+    tab.textContent = panel.querySelector(".tab-title").textContent;
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", panel.id);
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-labelledby", tab.id);
+    tab.addEventListener("click", () => chooseTab(tab.dataset.key, tab));
+    bar.append(tab);
+    list.tabs.set(panel.dataset.key, { tab, panel });
+  });
+  bar.addEventListener("keydown", (event) => moveAmongTabs(event, list));
+  box.prepend(bar);
+  box.classList.add("live");
+  tabLists.push(list);
+});
+if (tabLists.length) chooseTab(tabLists[0].tabs.keys().next().value);
+
 // contrasts and regions by name
 let finding = "";
 function found(part) {
@@ -183,7 +238,10 @@ window.addEventListener("load", markPlace);
 // a link to something in a closed part of the page opens that part
 function openTarget() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
+  for (let part = target; part; part = part.parentElement) {
+    if (part.tagName === "DETAILS") part.open = true;
+    if (part.classList.contains("tab") && !part.classList.contains("chosen")) chooseTab(part.dataset.key);
+  }
   if (target) target.scrollIntoView();
 }
 // and so does a click on a link to where one already is

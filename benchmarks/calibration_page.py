@@ -319,7 +319,7 @@ def _pooled_curve(cells: Cells, analysis: str, tr: float) -> tuple[list[float], 
     sums: dict[float, list[float]] = {}
     for cell in cells:
         if (cell["cell"]["noise"], cell["cell"]["repetition_time"]) == ("physiological", tr):
-            for name, _, _, _, p, rate in cell["curves"]:
+            for name, p, rate in cell["curves"]:
                 if name == analysis:
                     sums.setdefault(p, []).append(rate)
     points = sorted(sums)

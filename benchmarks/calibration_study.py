@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,10 +26,9 @@ import numpy as np  # noqa: E402
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from bidsglm.backends import BACKENDS  # noqa: E402
+from bidsglm.backends import backend  # noqa: E402
 from bidsglm.calibration.experiment import Experiment, Source, experiment, sampled_voxels  # noqa: E402
 from bidsglm.calibration.simulation import simulations  # noqa: E402
-from bidsglm.calibration.trial import analyses  # noqa: E402
 from bidsglm.dataset.events import trial_types  # noqa: E402
 from bidsglm.dataset.layout import find_units  # noqa: E402
 from bidsglm.model import (  # noqa: E402
@@ -41,6 +40,7 @@ from bidsglm.model import (  # noqa: E402
     Settings,
     TimeSeries,
 )
+from bidsglm.packages import PACKAGES, analyses  # noqa: E402
 from bidsglm.simulation.outcomes import curve_rows, metric_rows  # noqa: E402
 from bidsglm.statsmodel.automatic import automatic_model  # noqa: E402
 from bidsglm.statsmodel.specification import parse_model  # noqa: E402
@@ -64,7 +64,8 @@ TARGET = PROJECT / "docs"
 CONTRAST = ContrastSpecification("task", "task", ("trial_type.task",), np.array([[1.0]]))
 NUMERICS = (
     *(f"bidsglm/calibration/{name}.py" for name in ("experiment", "responses", "trial")),
-    *(f"bidsglm/compare/{name}.py" for name in ("noise", "rates", "calibration")),
+    "bidsglm/simulation/noise.py",
+    "bidsglm/simulation/outcomes.py",
 )
 """Files that a cell in the cache is of."""
 SHARED = Path(os.environ.get("BIDSGLM_SHARED", PROJECT.parent / "shared"))
@@ -118,7 +119,7 @@ def paradigm(design: str, tr: float, n_scans: int, motion: np.ndarray) -> Paradi
 def source(made: Paradigm, series: TimeSeries) -> Source:
     """Both packages' designs on a run."""
     model = ModelSpecification("study", (*CONTRAST.conditions, *MOTION_PARAMETERS), contrasts=(CONTRAST,))
-    designs = {name: (backend.design(made, model),) for name, backend in BACKENDS.items()}
+    designs = {name: backend(name).designs((made,), model) for name in PACKAGES}
     return Source(
         model, designs, (CONTRAST,), frozenset(MOTION_PARAMETERS), (series,), (made.repetition_time,)
     )
@@ -181,31 +182,45 @@ def digest() -> str:
     return hashlib.sha256(text + repr((N_VOXELS, N_DATASETS, SEED)).encode()).hexdigest()[:12]
 
 
-def computed(cell: Cell, processes: int) -> dict[str, Any]:
-    """Numbers of one cell."""
+def computed(cell: Cell, package: str, processes: int) -> dict[str, Any]:
+    """Numbers of one cell and package; its data sets are the same for all packages."""
     made = simulated(cell) if cell.data == "simulated" else real(cell)
-    found = simulations(made, N_DATASETS[cell.noise], (cell.noise,), processes)
-    ways = [analysis.name for analysis in analyses(("spm", "nilearn"))]
+    alone = replace(made, designs={package: made.designs[package]})
+    found = simulations(alone, N_DATASETS[cell.noise], (cell.noise,), processes)
     labels = [contrast.label for contrast in made.contrasts][:1]
+    compared, ways = analyses(PACKAGES), list(analyses([package]))
     return {
         "cell": cell._asdict(),
         "n_scans": made.runs[0].noise.n_scans,
-        "rows": metric_rows(found, ways, labels),
-        "curves": [list(row) for row in curve_rows(found, ways, labels) if row[3] == 0],
+        "rows": [row for row in metric_rows(found, ways, labels) if row["analysis"] in compared],
+        "curves": [
+            [row["analysis"], row["p"], row["rate"]]
+            for row in curve_rows(found, ways, labels)
+            if row["effect_size"] == 0 and row["analysis"] in compared
+        ],
     }
 
 
-def cached(cell: Cell, cache: Path, processes: int) -> dict[str, Any]:
-    """Numbers of a cell, computed where the cache does not have them."""
-    path = cache / f"{digest()}_{cell.name}.json"
+def cached(cell: Cell, package: str, cache: Path, processes: int) -> dict[str, Any]:
+    """Numbers of a cell and package, computed where the cache does not have them."""
+    path = cache / f"{digest()}_{cell.name}_{package}.json"
     if not path.exists():
-        started = time.monotonic()
-        content = json.dumps(computed(cell, processes))
+        started = time.process_time()
+        content = json.dumps(computed(cell, package, processes))
         path.with_suffix(".part").write_text(content, encoding="utf-8")
         path.with_suffix(".part").rename(path)
-        print(f"{cell.name}: {time.monotonic() - started:.0f} s", flush=True)
+        print(f"{cell.name} {package}: {time.process_time() - started:.0f} s", flush=True)
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Numbers of a cell with all packages, in the order of the table of analyses."""
+    order = list(analyses(PACKAGES))
+    rows = sorted(
+        (row for part in parts for row in part["rows"]), key=lambda row: order.index(row["analysis"])
+    )
+    return {**parts[0], "rows": rows, "curves": [curve for part in parts for curve in part["curves"]]}
 
 
 def main() -> None:
@@ -218,7 +233,10 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    found = [cached(cell, arguments.cache, arguments.processes) for cell in cells()]
+    found = [
+        joined([cached(cell, package, arguments.cache, arguments.processes) for package in PACKAGES])
+        for cell in cells()
+    ]
     if not REAL.is_dir():
         print(f"{REAL} is not there: the page has no section on real data", file=sys.stderr)
     print(write_page(found, TARGET, {"voxels": N_VOXELS, **N_DATASETS}))

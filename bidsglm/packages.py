@@ -64,6 +64,10 @@ class Package(NamedTuple):
     """How a sentence says that a model was fitted by it"""
     reference: str
     """What tells a reader which program is meant, with its publication"""
+    own_least_squares: bool = False
+    """Whether a calibration has its least squares beside another package's: drifts of another kind"""
+    filters_columns: bool = False
+    """Whether the high-pass filter passes through the columns too, which then rise from no baseline"""
 
 
 NEUTRAL = "#8d99ae"
@@ -281,8 +285,8 @@ def pair_of(names: Iterable[str], reference: str = REFERENCE) -> Pair:
 def analyses(names: Iterable[str]) -> dict[str, tuple[str, NoiseAnalysis]]:
     """Return what a calibration of some packages compares: name -> package and analysis.
 
-    Least squares are the same in all, and are made once: by the reference where it is there. Its analyses
-    come first.
+    Least squares are nearly the same in all, and are made once: by the reference where it is there, whose
+    analyses come first. Packages whose drifts are of another kind have theirs beside it.
 
     >>> list(analyses(["spm", "nilearn"]))
     ['ols', 'nilearn-ar1', 'spm-ar1', 'spm-fast']
@@ -290,7 +294,11 @@ def analyses(names: Iterable[str]) -> dict[str, tuple[str, NoiseAnalysis]]:
     ['spm-none', 'spm-ar1', 'spm-fast']
     """
     order = sorted(in_order(names), key=lambda name: name != REFERENCE)
-    found = [(name, each) for i, name in enumerate(order) for each in PACKAGES[name].analyses[i > 0 :]]
+    found = [
+        (name, each)
+        for i, name in enumerate(order)
+        for each in PACKAGES[name].analyses[i > 0 and not PACKAGES[name].own_least_squares :]
+    ]
     return {each.name: (name, each) for name, each in found}
 
 

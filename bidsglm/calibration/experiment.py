@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.backends import BACKENDS, backend
-from bidsglm.calibration.responses import height, response
+from bidsglm.backends import backend
+from bidsglm.calibration.responses import Designs, height, response
 from bidsglm.errors import DataError
 from bidsglm.model import (
     CONSTANT,
@@ -18,8 +18,9 @@ from bidsglm.model import (
     ModelSpecification,
     TimeSeries,
 )
-from bidsglm.packages import base_of
-from bidsglm.simulation.noise import RunNoise, run_noise
+from bidsglm.packages import PACKAGES, base_of
+from bidsglm.simulation.noise import RunNoise, run_noise, white
+from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.fit import contrast_runs
 
 SAMPLE = 5_000
@@ -135,46 +136,94 @@ def experiment(source: Source, columns: NDArray[np.intp], seed: int) -> Experime
     ]
     estimates = _ordinary(source, sample)
     contrasts, usable = _calibrated(source, estimates)
-    used = [i for i, c in enumerate(contrasts) if c.test == "t"]
-    heights = {
-        i: {name: height(contrasts[i], made, usable[i]) for name, made in source.designs.items()}
-        for i in used
+    responses = _responses(source, contrasts, usable)
+    runs = tuple(_simulated_run(source, r, run, responses[r]) for r, run in enumerate(sample))
+    bare = Experiment(source.model, source.designs, contrasts, usable, runs, {}, seed)
+    return replace(bare, expected=_expected(bare))
+
+
+def _responses(
+    source: Source, contrasts: Sequence[ContrastSpecification], usable: Sequence[tuple[int, ...]]
+) -> list[Floats]:
+    """Signals of each run, (n_contrasts, n_scans)."""
+    shapes = _with_heights(source.designs)
+    found = [np.zeros((len(contrasts), len(run.stored))) for run in source.series]
+    for i, contrast in enumerate(contrasts):
+        if contrast.test != "t":
+            continue
+        heights = {name: height(contrast, made, usable[i]) for name, made in shapes.items()}
+        for run in usable[i]:
+            found[run][i] = response(contrast, shapes, run, heights)
+    return found
+
+
+def _with_heights(designs: Designs) -> Designs:
+    """Designs whose columns rise from a baseline; where none do, all, shifted so that they do."""
+    found = {name: made for name, made in designs.items() if not PACKAGES[name].filters_columns}
+    return found or {
+        name: [replace(run, matrix=run.matrix - run.matrix.min(axis=0)) for run in made]
+        for name, made in designs.items()
     }
-    runs = []
-    for r, run in enumerate(sample):
-        responses = np.zeros((len(contrasts), len(run.stored)))
-        for i in used:
-            if r in usable[i]:
-                responses[i] = response(contrasts[i], source.designs, r, heights[i])
-        runs.append(_simulated_run(source, r, run, responses))
-    expected = {}
-    for name in source.designs:
-        of_runs = np.array(backend(name).one_percent(sample, [run.mean for run in runs], source.model))
-        expected[name] = np.full((len(contrasts), columns.size), np.nan)
-        for i in used:
-            expected[name][i] = of_runs[list(usable[i])].mean(axis=0) / heights[i][name]
-    return Experiment(source.model, source.designs, contrasts, usable, tuple(runs), expected, seed)
+
+
+def _least_squares(model: ModelSpecification, name: str) -> ModelSpecification:
+    return backend(name).with_noise_model(model, PACKAGES[name].analyses[0].noise_model)
 
 
 def _ordinary(source: Source, sample: Sequence[TimeSeries]) -> dict[str, Any]:
     """Least-squares estimate of each backend."""
-    model = replace(
-        source.model,
-        nilearn=replace(source.model.nilearn, noise_model="ols"),
-        spm=replace(source.model.spm, serial_correlation="none"),
-    )
     mask = np.ones(sample[0].n_voxels, dtype=bool)
-    estimates = {
-        name: BACKENDS[name].estimate(designs, sample, mask, model)
-        for name, designs in source.designs.items()
-    }
-    for name, estimate in estimates.items():
-        if estimate.dof < LEAST_DOF:
+    estimates = {}
+    for name, designs in source.designs.items():
+        model = _least_squares(source.model, name)
+        estimates[name] = backend(name).estimate(designs, sample, mask, model, None, source.contrasts)
+        if estimates[name].dof < LEAST_DOF:
             raise DataError(
-                f"the {name} design leaves {estimate.dof:.0f} residual degrees of freedom and a calibration "
-                f"needs at least {LEAST_DOF}; use fewer confounds or leave --calibrate out"
+                f"the {name} design leaves {estimates[name].dof:.0f} residual degrees of freedom and a "
+                f"calibration needs at least {LEAST_DOF}; use fewer confounds or leave --calibrate out"
             )
     return estimates
+
+
+def _expected(bare: Experiment) -> dict[str, Floats]:
+    """What the least squares of each backend find of a signal of 1 %.
+
+    Heights and units of columns differ from package to package, and those that a filter has passed have lost
+    a part of theirs. Least squares are linear: the noise goes out with the fit of the data without signal.
+    """
+    rng = np.random.default_rng(bare.seed)
+    plain = [_still(run, rng) for run in bare.runs]
+    without = {name: _least_squares_effects(bare, name, plain) for name in bare.designs}
+    expected = {name: np.full((len(bare.contrasts), bare.n_voxels), np.nan) for name in bare.designs}
+    for i, contrast in enumerate(bare.contrasts):
+        if contrast.test != "t":
+            continue
+        series = [
+            replace(still, stored=still.stored + np.outer(run.responses[i], run.mean / 100))
+            for still, run in zip(plain, bare.runs, strict=True)
+        ]
+        for name in bare.designs:
+            expected[name][i] = _least_squares_effects(bare, name, series)[i] - without[name][i]
+    return expected
+
+
+def _still(run: SimulatedRun, rng: np.random.Generator) -> TimeSeries:
+    """A run with noise that leaves the mean, by which packages scale, where it is."""
+    noise = white(run.noise, rng)
+    return TimeSeries(run.steady + (noise - noise.mean(axis=0)), 1.0, 0.0, run.global_means)
+
+
+def _least_squares_effects(bare: Experiment, name: str, series: Sequence[TimeSeries]) -> Floats:
+    """Effect maps of all contrasts, (n_contrasts, n_voxels), NaN for F."""
+    package, model = backend(name), _least_squares(bare.model, name)
+    mask = np.ones(bare.n_voxels, dtype=bool)
+    found = package.estimate(bare.designs[name], series, mask, model, None, bare.contrasts)
+    effects = np.full((len(bare.contrasts), bare.n_voxels), np.nan)
+    for i, (contrast, runs) in enumerate(zip(bare.contrasts, bare.usable, strict=True)):
+        effect = package.contrast(found, contrast, runs).effect
+        if effect is not None:
+            effects[i] = effect
+    return effects
 
 
 def _calibrated(
@@ -197,15 +246,24 @@ def _calibrated(
 
 def _simulated_run(source: Source, index: int, run: TimeSeries, responses: Floats) -> SimulatedRun:
     """Fit a run by least squares and keep its mean, confounds and noise."""
-    design = source.designs[base_of(source.designs)][index]
-    ones = np.ones((len(run.stored), 1))
-    X = np.hstack([design.matrix, design.high_pass_basis, ones])
+    base = base_of(_with_heights(source.designs))
+    design = source.designs[base][index]
+    drifts = _drifts(source, index) if PACKAGES[base].filters_columns else design.high_pass_basis
+    X = np.hstack([design.matrix, drifts, np.ones((len(run.stored), 1))])
     Y = run.stored.astype(np.float64)
     scale = np.linalg.norm(X, axis=0)
     scale[scale == 0] = 1
     betas = np.linalg.lstsq(X / scale, Y, rcond=None)[0]
-    kept = [i for i, name in enumerate(design.names) if name in source.confounds or name == CONSTANT]
+    # polynomials begin with a constant of their own
+    constant = np.ptp(X, axis=0) == 0
+    kept = [i for i, name in enumerate(design.names) if name in source.confounds or constant[i]]
     kept.append(X.shape[1] - 1)
     steady = (X / scale)[:, kept] @ betas[kept]
     noise = run_noise(Y - (X / scale) @ betas, X, source.repetition_times[index])
     return SimulatedRun(steady.astype(np.float32), steady.mean(axis=0), noise, run.global_means, responses)
+
+
+def _drifts(source: Source, index: int) -> Floats:
+    """Cosines in place of a filter that passes through data and columns alike."""
+    n_scans, cutoff = len(source.series[index].stored), source.model.high_pass
+    return dct_basis(n_scans, source.repetition_times[index], cutoff)

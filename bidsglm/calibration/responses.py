@@ -1,8 +1,8 @@
-"""What a known signal looks like in the data, and what effect each package should then report.
+"""What a known signal looks like in the data.
 
-The packages' regressors differ a little, and neither is the truth: the simulated response is the mean of the
-two, each divided by its height. An effect of x % of a contrast is a change of x % of the voxel's mean at the
-height of its conditions' responses, divided among the conditions as the contrast weighs them.
+The packages' regressors differ, and none is the truth: the simulated response is their mean, each divided by
+its height. An effect of x % of a contrast is a change of x % of the voxel's mean at the height of its
+conditions' responses, divided among the conditions as the contrast weighs them.
 """
 
 from collections.abc import Mapping, Sequence

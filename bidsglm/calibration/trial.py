@@ -108,7 +108,9 @@ def _analyse(experiment: Experiment, made: DataSet, way: Way, outcome: Simulatio
     package = backend(way.package)
     model = package.with_noise_model(experiment.model, way.analysis.noise_model)
     mask = np.ones(experiment.n_voxels, dtype=bool)
-    estimate = package.estimate(experiment.designs[way.package], made.series, mask, model)
+    designs = experiment.designs[way.package]
+    # without a volume: the sampled voxels are no neighbours
+    estimate = package.estimate(designs, made.series, mask, model, None, experiment.contrasts)
     for j, (contrast, runs) in enumerate(zip(experiment.contrasts, experiment.usable, strict=True)):
         maps = package.contrast(estimate, contrast, runs)
         expected = experiment.expected[way.package][j]
@@ -118,4 +120,6 @@ def _analyse(experiment: Experiment, made: DataSet, way: Way, outcome: Simulatio
             ratios: Floats | None = None
             if len(made.levels[j]) > 1 and maps.effect is not None:
                 ratios = maps.effect[voxels] / (expected[voxels] * EFFECT_SIZES[level])
+                # a voxel that the package left out has no effect, and counts as not found
+                ratios = ratios[np.isfinite(ratios)]
             record(outcome, (way.place, j), level, maps.p[voxels], ratios)

@@ -86,7 +86,8 @@ CALIBRATION = Schema(
         Column(
             "bias",
             "number",
-            "mean of the estimated effects over the true one, minus 1",
+            "mean of the estimated effects over the true one, minus 1; true is what the package's "
+            "least squares find of the signal without noise",
             missing=_WITHOUT_SIGNAL,
         ),
         Column(

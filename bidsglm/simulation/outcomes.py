@@ -85,7 +85,7 @@ def record(
     p
         (n_voxels,) p values
     ratios
-        (n_voxels,) estimated effects over the true one; None without signal
+        Estimated effects over the true one, of the voxels that have one; None without signal
 
     >>> outcome = empty_outcome(1, [[np.arange(2)]])
     >>> record(outcome, (0, 0), 0, np.array([0.02, 1.0]), np.array([1.0, 2.0]))
@@ -97,8 +97,9 @@ def record(
     # at p = 1 all voxels count, those with p = 1 too
     outcome.below[*place, level, -1] = p.size
     if ratios is not None:
-        outcome.effects[*place, level] = ratios.mean()
-        outcome.squares[*place, level] = (ratios**2).mean()
+        if ratios.size:
+            outcome.effects[*place, level] = ratios.mean()
+            outcome.squares[*place, level] = (ratios**2).mean()
     else:
         # Bonferroni over the sampled voxels
         outcome.familywise[place] = bool((p < FAMILYWISE / p.size).any())

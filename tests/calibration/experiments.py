@@ -71,9 +71,7 @@ def source(
         values = level + moved + 10 * autoregressive(p.n_scans, coefficients, rng)
         globals_ = np.full(p.n_scans, 1000.0) + np.arange(p.n_scans) / 10
         series.append(TimeSeries(values.astype(np.float32), 1.0, 0.0, globals_))
-    designs: dict[str, Any] = {
-        name: tuple(BACKENDS[name].design(p, model) for p in paradigms) for name in backends
-    }
+    designs: dict[str, Any] = {name: BACKENDS[name].designs(paradigms, model) for name in backends}
     return Source(
         model, designs, contrasts, frozenset(CONFOUNDS), tuple(series), (repetition_time,) * len(series)
     )

@@ -19,8 +19,6 @@ from tests.calibration.experiments import BOTH_F, CONFOUNDS, DIFFERENCE, MAIN, s
 
 FLOAT32 = 2e-3
 """Relative: signals of 1 % in data stored as float32 are known to about this."""
-SHAPES = 0.03
-"""Relative: what the packages' different responses make of the mean of both."""
 
 SETTINGS = {
     "spm-ar1": ("spm", {"spm": SpmSettings(serial_correlation="AR(1)")}),
@@ -107,8 +105,7 @@ def test_expected_effect_is_what_least_squares_finds_without_noise(
                     made.designs[name], _quiet(made, j, size), np.ones(40, bool), ways[name](made)
                 )
                 effects.append(BACKENDS[name].contrast(estimate, contrast, (0, 1)).effect)
-            tolerance = SHAPES if len(backends) == 2 else FLOAT32
-            np.testing.assert_allclose(effects[1] - effects[0], made.expected[name][j], rtol=tolerance)
+            np.testing.assert_allclose(effects[1] - effects[0], made.expected[name][j], rtol=FLOAT32)
 
 
 def _quiet(made: Experiment, contrast: int, size: float) -> list[TimeSeries]:

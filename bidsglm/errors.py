@@ -68,6 +68,10 @@ class UnsupportedModelError(DataError):
     """A package cannot express a model with the events at hand; others may."""
 
 
+class FaultyModelError(DataError):
+    """A package's own setting is wrong as it stands: nobody goes on without it."""
+
+
 class NoInputError(BidsglmError):
     """An input file or folder does not exist."""
 

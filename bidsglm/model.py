@@ -455,6 +455,8 @@ class Paradigm:
     """(n_scans, n_confounds)"""
     censored: tuple[int, ...] = ()
     """Scans, from 0, that AfniSettings.censor leaves out"""
+    source: str = ""
+    """Name of the events file, for messages"""
 
     @property
     def of_events(self) -> tuple[Condition, ...]:

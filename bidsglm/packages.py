@@ -123,6 +123,30 @@ PACKAGES: dict[str, Package] = {
             fitted="with nilearn",
             reference="nilearn (Abraham et al., 2014)",
         ),
+        Package(
+            name="afni",
+            title="AFNI",
+            module="bidsglm.backends.afni_glm",
+            colour="#7a5195",
+            on_dark="#c3a1dc",
+            in_print="#444444",
+            mark="square",
+            smoother="sampled",
+            unit="% of voxel mean",
+            projects_filter=False,
+            random_fields=False,
+            edges_touch=False,
+            own_mask="epi",
+            language="tcsh",
+            runs_in="AFNI, in tcsh",
+            analyses=(
+                NoiseAnalysis("afni-ols", "least squares (AFNI)", "none", "#b9a3c9", ":", "v"),
+                NoiseAnalysis("afni-arma11", "AFNI ARMA(1,1)", "ARMA(1,1)", "#7a5195", "-", "P", "#c3a1dc"),
+            ),
+            fitted="as AFNI's 3dDeconvolve and 3dREMLfit do",
+            reference="a model that follows AFNI (26.2.03: 3dDeconvolve, 3dREMLfit; Chen et al., 2012), "
+            "reimplemented in Python",
+        ),
     )
 }
 """Name -> row, in the order in which packages stand in tables and on pages."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bidsglm.afni.correlation import Whole
 from bidsglm.afni.noise import NoisePair
@@ -35,8 +36,18 @@ class VoxelFits(NamedTuple):
     settled: Mask
     """(n_voxels,) whether the residual is more than rounding; else the other numbers mean nothing"""
 
+    def within(self, mask: Mask) -> "VoxelFits":
+        """Some of the voxels, (n_voxels,)."""
+        return VoxelFits(
+            self.pairs[mask],
+            self.betas[:, mask],
+            self.mean_square[mask],
+            self.criterion[mask],
+            self.settled[mask],
+        )
 
-def fits(Y: Floats, grid: Sequence[NoisePair]) -> VoxelFits:
+
+def fits(Y: NDArray[np.floating], grid: Sequence[NoisePair]) -> VoxelFits:
     """Fit series, some at a time.
 
     Parameters

@@ -52,6 +52,11 @@ class FittedRuns(Protocol):
         """Facts about the noise model for the report."""
         ...
 
+    @property
+    def noise_maps(self) -> Mapping[str, Floats]:
+        """Label in names of files -> (n_voxels,) a parameter of each voxel's noise, NaN outside the mask."""
+        ...
+
 
 class Backend(Protocol):
     """A package's module."""

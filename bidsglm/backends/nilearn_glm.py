@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,6 +111,8 @@ class NilearnEstimate:
     """Facts for the report."""
     designs: tuple[DesignMatrix, ...]
     fits: tuple[RunFit, ...]
+    noise_maps: Mapping[str, Floats] = MappingProxyType({})
+    """None: the coefficients stand among the facts"""
 
 
 def check(model: ModelSpecification) -> None:

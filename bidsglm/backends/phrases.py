@@ -9,7 +9,11 @@ NOTHING = "none"
 RESPONSE, FILTER, NOISE = "Response function", "High-pass filter", "Noise model"
 SCALING, SAMPLING, MASK = "Intensity scaling", "Response sampled at", "Analysis mask"
 SMOOTHING, CONFOUNDS, RUNS, MODULATORS = "Smoothing", "Confounds", "Runs", "Modulators"
-SETTINGS = (RESPONSE, FILTER, NOISE, SCALING, SAMPLING, MASK, SMOOTHING, CONFOUNDS, RUNS, MODULATORS)
+CENSORING = "Censoring"
+SETTINGS = (
+    *(RESPONSE, FILTER, NOISE, SCALING, SAMPLING, MASK, SMOOTHING),
+    *(CONFOUNDS, CENSORING, RUNS, MODULATORS),
+)
 """Settings that move numbers, in the order of the page; a package's words are by these names."""
 
 

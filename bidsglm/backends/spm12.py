@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -80,6 +81,8 @@ class SpmEstimate:
     model: estimation.JointModel
     """Whitened and filtered design."""
     dispersion: estimation.Dispersion
+    noise_maps: Mapping[str, Floats] = MappingProxyType({})
+    """None: all voxels have one covariance"""
 
 
 def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:

@@ -143,7 +143,9 @@ def read_confounds_table(run: Run) -> Table:
     return table
 
 
-def confound_values(table: Table, name: str, missing: float | None = None) -> Floats:
+def confound_values(
+    table: Table, name: str, missing: float | None = None, first_missing: bool = False
+) -> Floats:
     """Convert one column to numbers, (n_scans,); n/a in the first rows of a difference becomes 0.
 
     Parameters
@@ -154,6 +156,8 @@ def confound_values(table: Table, name: str, missing: float | None = None) -> Fl
         Column.
     missing
         What n/a stands for in all rows; None where it is an error.
+    first_missing
+        Whether n/a in the first row is 0 in a column that is no difference either.
 
     Raises
     ------
@@ -161,7 +165,7 @@ def confound_values(table: Table, name: str, missing: float | None = None) -> Fl
         Naming file, line and column of a value that is missing, infinite or no number.
     """
     cells = table.columns[name]
-    n_leading = leading_missing(name, cells)
+    n_leading = leading_missing(name, cells) or int(first_missing and cells[0] in MISSING)
     values = np.zeros(len(cells))
     for row, cell in enumerate(cells[n_leading:], start=n_leading):
         values[row] = missing if missing is not None and cell in MISSING else number(cell)
@@ -182,6 +186,41 @@ def leading_missing(name: str, cells: Sequence[str]) -> int:
     if DIFFERENCES.search(name) is None:
         return 0
     return next((i for i, cell in enumerate(cells) if cell not in MISSING), 0)
+
+
+def censored_scans(run: Run, patterns: Sequence[str]) -> tuple[int, ...]:
+    """Scans where one of some columns is not 0, from 0; n/a in the first row is 0.
+
+    Parameters
+    ----------
+    run
+        Whose confounds have the columns.
+    patterns
+        Names, which must exist, and globs, which take what there is.
+
+    Raises
+    ------
+    ReadWriteError
+        The file cannot be read.
+    DataError
+        A name does not exist, or a value is missing, infinite or no number.
+    """
+    if not patterns:
+        return ()
+    table = read_confounds_table(run) if run.confounds else Table(run.bold, {}, ())
+    known = sorted(table.columns)
+    names: list[str] = []
+    for pattern in patterns:
+        names += (found := matching(pattern, known))
+        if not found and not is_glob(pattern):
+            raise DataError(
+                f"{table.path}: no confound {pattern} to censor by{hint(pattern, known)}; there are "
+                f"{listing(known, COLUMNS_SHOWN) or 'none'}; correct Software.AFNI.Censor in the model"
+            )
+    out = np.zeros(run.n_scans, dtype=np.bool_)
+    for name in names:
+        out |= confound_values(table, name, first_missing=True) != 0
+    return tuple(int(scan) for scan in np.flatnonzero(out))
 
 
 def _selected(

@@ -10,6 +10,7 @@ from bidsglm.dataset.confounds import (
     COSINES,
     NAMES_SHOWN,
     Confounds,
+    censored_scans,
     read_confounds,
 )
 from bidsglm.dataset.design_size import check_conditions, check_modulated
@@ -139,6 +140,8 @@ def _paradigm(
         ),
         confound_names=confounds.names,
         confounds=confounds.values,
+        censored=censored_scans(variables.run, model.afni.censor),
+        source=variables.run.events.name if variables.run.events else "",
     )
 
 

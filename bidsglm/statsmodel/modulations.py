@@ -77,9 +77,13 @@ def orthogonalization(spm: SpmPart, x: Sequence[str], place: Place) -> bool | Ma
 
 
 def response_models(afni: AfniPart, x: Sequence[str], place: Place) -> str | Mapping[str, str] | None:
-    """Software.AFNI.ResponseModel, by trial type where it is an object."""
+    """Software.AFNI.ResponseModel, by trial type where it is an object; the prefix may be left out."""
     choice = afni.ResponseModel
-    return _by_trial_type(choice, x, place.at("ResponseModel")) if isinstance(choice, dict) else choice
+    if not isinstance(choice, dict):
+        return choice
+    known = {name.removeprefix(TRIAL_TYPE): name for name in x if is_condition(name)}
+    full = {known.get(name, name): notation for name, notation in choice.items()}
+    return _by_trial_type(full, x, place.at("ResponseModel"))
 
 
 def _by_trial_type(choices: Mapping[str, Choice], x: Sequence[str], place: Place) -> dict[str, Choice]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bidsglm.errors import DataError
+from bidsglm.errors import DataError, FaultyModelError
 from bidsglm.packages import title
 
 COMPARED = 2
@@ -28,7 +28,8 @@ def able(
     names
         Packages that were asked for.
     attempt
-        Called with each of them; it raises the refusal where a package cannot express the model.
+        Called with each of them; it raises the refusal where a package cannot express the model. A setting
+        that is wrong as it stands ends it always.
     refusal
         Other errors end it.
 
@@ -48,6 +49,8 @@ def able(
         try:
             attempt(name)
             kept.append(name)
+        except FaultyModelError:
+            raise
         except refusal as error:
             refused[name] = error
     if refused and len(kept) < COMPARED:

@@ -25,7 +25,7 @@ from bidsglm.model import (
     Unit,
 )
 from bidsglm.outputs.names import map_name
-from bidsglm.packages import in_order
+from bidsglm.packages import DEFAULT_PACKAGES, in_order, titles
 from bidsglm.statsmodel.combined import with_combined
 from bidsglm.statsmodel.contrasts import LeftOut, resolve_contrasts
 from bidsglm.unit.data_review import data_review
@@ -67,6 +67,8 @@ class PackageFit(NamedTuple):
     maps: tuple[ContrastMaps, ...]
     inference: Inference
     """One for each contrast of the maps"""
+    noise_maps: Mapping[str, Floats]
+    """Label in names of files -> (n_voxels,) a parameter of each voxel's noise"""
 
 
 class Fitted(NamedTuple):
@@ -146,6 +148,29 @@ def _check_one_run(unit: Unit, model: ModelSpecification) -> None:
         )
 
 
+def _check_columns(
+    name: str, designs: Sequence[DesignMatrix], contrasts: Sequence[ContrastSpecification]
+) -> None:
+    """Refuse contrasts over regressors that another package's design has, and this one's has not."""
+    known = {column for design in designs for column in design.names}
+    for contrast in contrasts:
+        missing = [condition for condition in contrast.conditions if condition not in known]
+        if missing:
+            raise UnsupportedModelError(
+                f"contrast {contrast.name!r}: its response functions give no regressor {missing[0]!r}"
+            )
+
+
+def _censoring(designs: Mapping[str, Sequence[DesignMatrix]]) -> Iterator[str]:
+    """Say that some packages leave out scans that others keep."""
+    counts = {name: sum(len(design.censored) for design in made) for name, made in designs.items()}
+    those, others = ([name for name in counts if bool(counts[name]) is leaves] for leaves in (True, False))
+    if those and others:
+        verb = "keeps" if len(others) == 1 else "keep"
+        n_scans = max(counts.values())
+        yield f"{n_scans} scans are left out (Censor) by {titles(those)} only; {titles(others)} {verb} them"
+
+
 def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> Prepared:
     """Read a unit's tables and make its designs.
 
@@ -172,16 +197,25 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
     columns = [design.names for design in designs[backends[0]]]
     resolved = resolve_contrasts(model, columns, tables.elsewhere)
     contrasts, left_out, contrast_notes = with_combined(model, resolved)
+    with _named(_origin(model)):
+        able_too = able(
+            backends, lambda name: _check_columns(name, designs[name], contrasts), UnsupportedModelError
+        )
+    designs = {name: designs[name] for name in able_too.names}
     _check_file_names(unit, model, contrasts)
-    notes = [*tables.notes, *contrast_notes, *unable, *notes]
+    notes = [*tables.notes, *contrast_notes, *unable, *able_too.notes, *_censoring(designs), *notes]
     return Prepared(unit, model, tables.paradigms, designs, contrasts, tuple(notes), left_out)
 
 
 def contrast_runs(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tuple[int, ...]:
-    """Runs that a contrast averages: by the rule of the first package of the table, for all alike."""
-    judge = in_order(estimates)[0]
+    """Runs that a contrast averages: by the rule of the first package of the table, for all alike.
+
+    None where a package cannot estimate it at all, as after the scans of a condition have been censored.
+    """
+    judge, *others = in_order(estimates)
     runs: tuple[int, ...] = BACKENDS[judge].usable_runs(estimates[judge], contrast)
-    return runs
+    further = (name for name in others if name not in DEFAULT_PACKAGES)
+    return runs if all(BACKENDS[name].usable_runs(estimates[name], contrast) for name in further) else ()
 
 
 def fit(prepared: Prepared) -> Fitted:
@@ -268,6 +302,7 @@ def _fit(
         estimate.noise,
         maps,
         inference,
+        estimate.noise_maps,
     )
 
 

@@ -60,6 +60,9 @@ def _write_backend(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
     write_json(writer.path(f"{name}.json"), writer.sidecar(Type="Brain", **facts))
     resms = map_name(writer.unit.prefix, "resms", backend)
     writer.image(resms, fit.residual_mean_square, math.nan, {"DegreesOfFreedom": fit.dof, **facts})
+    for label, values in fit.noise_maps.items():
+        about = {"Description": f"{label.upper()} parameter of each voxel's noise", **facts}
+        writer.image(map_name(writer.unit.prefix, label, backend), values, math.nan, about)
     designs = writer.fitted.prepared.designs[backend]
     for prefix, design, betas in zip(writer.unit.run_prefixes, designs, fit.betas, strict=True):
         _write_design(writer, f"{prefix}_desc-{backend}_design", design, facts)

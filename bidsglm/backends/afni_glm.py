@@ -1,0 +1,259 @@
+"""The first-level model of AFNI (3dDeconvolve, 3dREMLfit), composed of the functions in ``bidsglm.afni``."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.afni.contrasts import joint_test, noise_maps, row_test
+from bidsglm.afni.estimation import VoxelFits, fits, joined
+from bidsglm.afni.noise import NoisePair, noise_grid, white_noise
+from bidsglm.afni.scaling import percent_of_mean
+from bidsglm.backends.afni_design import check, designs, with_noise_model
+from bidsglm.backends.afni_inference import CLUSTERS, corrected, infer, second_level
+from bidsglm.backends.afni_joint import JointRuns
+from bidsglm.backends.afni_words import effect_unit, methods_text, settings_in_words, software
+from bidsglm.backends.records import Inference
+from bidsglm.backends.spm12_inference import significance
+from bidsglm.errors import DataError
+from bidsglm.model import (
+    ContrastMaps,
+    ContrastSpecification,
+    DesignMatrix,
+    Floats,
+    Mask,
+    ModelSpecification,
+    TimeSeries,
+    Volume,
+    measured,
+)
+from bidsglm.spm.space import independent_rows
+
+__all__ = [
+    "CLUSTERS",
+    "NAME",
+    "AfniEstimate",
+    "check",
+    "check_designs",
+    "contrast",
+    "corrected",
+    "designs",
+    "effect_unit",
+    "estimate",
+    "inference",
+    "mask_from",
+    "methods_text",
+    "one_percent",
+    "second_level",
+    "settings_in_words",
+    "software",
+    "usable_runs",
+    "with_noise_model",
+]
+
+NAME = "afni"
+CHUNK_VALUES = 2_000_000
+"""Values scaled at once, 16 MB in float64."""
+QUARTILES = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class AfniEstimate:
+    """A fitted model: all runs of a unit as one regression."""
+
+    mask: Mask
+    """(n_voxels,)"""
+    betas: tuple[NDArray[np.float32], ...]
+    """(n_regressors, n_voxels) of every run, NaN outside the mask; what runs share is the same in each"""
+    residual_mean_square: Floats
+    """(n_voxels,) NaN outside the mask"""
+    dof: float
+    """Scans that are kept less columns"""
+    noise: Mapping[str, object]
+    """Facts about the noise model for the report."""
+    noise_maps: Mapping[str, Floats]
+    """ar and ma: a and b of each voxel, (n_voxels,) NaN outside the mask; empty for ordinary least squares"""
+    runs: JointRuns
+    fitted: VoxelFits
+    """Voxels of the mask"""
+    grid: tuple[NoisePair, ...]
+
+
+def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:
+    """Refuse designs that leave no residual degrees of freedom in the scans that are kept.
+
+    Raises
+    ------
+    DataError
+        Naming how many there are.
+    """
+    runs = JointRuns(designs)
+    n_scans, n_columns = len(runs.matrix), runs.independent.size
+    n_censored = sum(len(design.censored) for design in designs)
+    if n_scans > n_columns:
+        return
+    kept = f" that {n_censored} censored ones leave" * bool(n_censored)
+    raise DataError(
+        f"AFNI's {n_columns} independent columns for the {n_scans} scans{kept} leave no residual degrees of"
+        " freedom; use fewer confounds, a lower Software.AFNI.Polort, or censor less (Software.AFNI.Censor)"
+    )
+
+
+def mask_from(
+    series: Sequence[TimeSeries],
+    candidates: Mask,
+    model: ModelSpecification,
+    volume: Volume | None = None,
+) -> Mask:
+    """Return the voxels that AFNI fits: all of its mask, whatever they hold.
+
+    >>> mask_from([], np.array([True, False]), ModelSpecification("m", ()))
+    array([ True, False])
+    """
+    return candidates
+
+
+def estimate(
+    designs: Sequence[DesignMatrix],
+    series: Sequence[TimeSeries],
+    mask: Mask,
+    model: ModelSpecification,
+    volume: Volume | None = None,
+    contrasts: Sequence[ContrastSpecification] = (),
+) -> AfniEstimate:
+    """Fit all runs as one regression, voxel by voxel and without regard to the contrasts.
+
+    Raises
+    ------
+    DataError
+        The design leaves no residual degrees of freedom, or no voxel can be fitted.
+    """
+    check_designs(designs, model)
+    inside = np.flatnonzero(mask & measured(series))
+    if not inside.size:
+        raise DataError("no voxel of the mask varies over the scans of every run; look at the images")
+    runs = JointRuns(designs)
+    X, times = runs.matrix[:, runs.independent], runs.timeline.times
+    grid = white_noise(X, times) if model.afni.noise_model == "none" else noise_grid(X, times)
+    kept_rows = runs.timeline.kept_rows
+    fitted = joined([fits(Y[kept_rows], grid) for Y in _chunks(series, inside, model.afni.scale)])
+    if not fitted.settled.any():
+        raise DataError(
+            "the design explains every voxel up to rounding: no noise is left; look at the images"
+        )
+    return _estimate(runs, fitted, grid, inside, mask.size)
+
+
+def _chunks(
+    series: Sequence[TimeSeries], inside: NDArray[np.intp], scaled: bool
+) -> Iterator[NDArray[np.float32]]:
+    """All runs' scans, scaled and one behind the other, of some voxels at a time."""
+    step = max(1, CHUNK_VALUES // sum(len(run.stored) for run in series))
+    for start in range(0, inside.size, step):
+        values = [run.values(inside[start : start + step]) for run in series]
+        yield np.vstack([percent_of_mean(Y) if scaled else Y.astype(np.float32) for Y in values])
+
+
+def _estimate(
+    runs: JointRuns, found: VoxelFits, grid: tuple[NoisePair, ...], inside: NDArray[np.intp], n_voxels: int
+) -> AfniEstimate:
+    """Lay what was fitted out over all voxels; those without a residual are not of the mask."""
+    kept = inside[found.settled]
+    fitted = found.within(found.settled)
+    mask = np.zeros(n_voxels, dtype=np.bool_)
+    mask[kept] = True
+    parameters = np.zeros((len(runs.columns), kept.size), dtype=np.float32)
+    parameters[runs.independent] = fitted.betas
+    betas = []
+    for run, design in enumerate(runs.designs):
+        betas.append(np.full((len(design.names), n_voxels), np.nan, dtype=np.float32))
+        betas[-1][:, kept] = parameters[runs.of_run(run)]
+    maps = dict(zip(("ar", "ma", "lambda"), noise_maps(grid, fitted.pairs), strict=True))
+    facts = {
+        "model": "ARMA(1,1)" if len(grid) > 1 else "independent",
+        "n_columns": len(runs.independent),
+        "n_censored": [len(design.censored) for design in runs.designs],
+        "n_voxels_without_residual": int(np.count_nonzero(~found.settled)),
+    }
+    if len(grid) > 1:
+        facts |= {
+            f"{name}_quartiles": np.quantile(values, QUARTILES).tolist() for name, values in maps.items()
+        }
+    return AfniEstimate(
+        mask,
+        tuple(betas),
+        _over(fitted.mean_square, mask, np.nan),
+        float(grid[0].dof),
+        facts,
+        {name: _over(maps[name], mask, np.nan) for name in ("ar", "ma") if len(grid) > 1},
+        runs,
+        fitted,
+        grid,
+    )
+
+
+def _over(values: Floats, mask: Mask, outside: float) -> Floats:
+    spread = np.full(mask.size, outside)
+    spread[mask] = values
+    return spread
+
+
+def usable_runs(estimate: AfniEstimate, contrast: ContrastSpecification) -> tuple[int, ...]:
+    """Find the runs that a contrast averages; all of them where it is over columns through all runs."""
+    return estimate.runs.usable(contrast)
+
+
+def contrast(estimate: AfniEstimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
+    """Compute the maps of a contrast: one effect over all runs, and the mean over some where runs differ.
+
+    Redundant rows of an F contrast are left out.
+    """
+    weights = estimate.runs.weights(contrast, runs)[:, estimate.runs.independent]
+    if contrast.test == "F":
+        weights = weights[independent_rows(weights)]
+        dof: tuple[float, ...] = (float(len(weights)), estimate.dof)
+        F = _over(joint_test(weights, estimate.fitted, estimate.grid), estimate.mask, np.nan)
+        return ContrastMaps(contrast, runs, None, None, *significance(F, estimate.mask, dof), dof)
+    found = row_test(weights[0], estimate.fitted, estimate.grid)
+    effect, variance, t = (_over(values, estimate.mask, np.nan) for values in found)
+    dof = (estimate.dof,)
+    return ContrastMaps(contrast, runs, effect, variance, *significance(t, estimate.mask, dof), dof)
+
+
+def inference(
+    estimate: AfniEstimate,
+    series: Sequence[TimeSeries],
+    maps: Sequence[ContrastMaps],
+    volume: Volume,
+    model: ModelSpecification,
+) -> Inference:
+    """Return thresholds and cluster tables of the contrasts.
+
+    Parameters
+    ----------
+    estimate
+        Whose mask is searched.
+    series
+        Does not matter, as no smoothness is estimated.
+    maps
+        Of its contrasts.
+    volume
+        The grid of the columns.
+    model
+        Whether thresholds are two-sided.
+    """
+    return infer(maps, estimate.mask, volume, model.two_sided)
+
+
+def one_percent(
+    series: Sequence[TimeSeries], means: Sequence[Floats], model: ModelSpecification
+) -> list[Floats]:
+    """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run.
+
+    >>> one_percent([], [np.array([200.0])], ModelSpecification("m", ()))
+    [array([1.])]
+    """
+    if model.afni.scale:
+        return [(mean > 0).astype(np.float64) for mean in means]
+    return [mean / 100 for mean in means]

@@ -1,0 +1,120 @@
+"""What AFNI calls significant in fitted contrasts, and its second level, on arrays.
+
+Voxels with p < 0.001 form clusters that touch by faces (``3dClusterize -NN 1``), one row each. The false
+discovery rate is that of Benjamini and Hochberg, as in ``3dFDR``. AFNI corrects clusters by simulating noise
+(3dClustSim), which is not made here: the familywise threshold is Bonferroni's.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from bidsglm.backends import nilearn_corrected, nilearn_inference
+from bidsglm.backends.records import ContrastInference, Corrected, Inference, SecondLevel
+from bidsglm.model import (
+    ContrastMaps,
+    ContrastSpecification,
+    GroupDesign,
+    Images,
+    Mask,
+    Volume,
+)
+from bidsglm.outputs.fit_tables import clusters
+from bidsglm.outputs.schema import Column
+
+CLUSTERS = clusters(
+    "afni",
+    Column("stat", "number", "t (F of an F contrast) at the peak"),
+    Column("z", "number", "standard normal quantile that belongs to peak_p"),
+    Column("peak_p", "number", "p of the peak's voxel, uncorrected"),
+    Column("cluster_voxels", "integer", "voxels of the cluster; clusters touch by face (NN1)"),
+    Column("cluster_mm3", "number", "volume of the cluster (mm³)", "mm^3"),
+    Column(
+        "survives_fdr05",
+        "truth",
+        "whether the peak's q (Benjamini and Hochberg) is at most 0.05",
+    ),
+    Column("survives_fwe05", "truth", "whether the peak exceeds Bonferroni's familywise threshold of 0.05"),
+)
+NO_SIMULATION = "Extents are not corrected: 3dClustSim's simulations are not made"
+RULES: Mapping[str, str] = {
+    "voxelFWE": "Bonferroni over the voxels",
+    "voxelFDR": "Benjamini-Hochberg over the voxels",
+}
+"""What each correction is."""
+
+
+def infer(maps: Sequence[ContrastMaps], mask: Mask, volume: Volume, two_sided: bool = False) -> Inference:
+    """Return thresholds and cluster tables of some contrasts.
+
+    Parameters
+    ----------
+    maps
+        Over the columns of the volume.
+    mask
+        (n_voxels,)
+    volume
+        The grid.
+    two_sided
+        Whether each tail of t has half of a threshold's error.
+    """
+    # Heights of z, Bonferroni's, Benjamini's and clusters by faces are the same in nilearn: only peaks differ
+    found = nilearn_inference.infer(maps, mask, volume, two_sided)
+    return found._replace(contrasts=tuple(map(_one_peak_each, found.contrasts)))
+
+
+def _one_peak_each(found: ContrastInference) -> ContrastInference:
+    """Keep the highest peak of each cluster, as 3dClusterize's table does."""
+    rows = tuple(row for row in found.clusters if str(row["cluster_id"]).isdigit())
+    left = {key: fact for key, fact in found.facts.items() if key != "PeakDistance"}
+    facts = {**left, "PeaksPerCluster": 1, "ExtentControl": NO_SIMULATION}
+    return ContrastInference(found.thresholds, rows, facts)
+
+
+def second_level(
+    images: Images,
+    design: GroupDesign,
+    contrasts: Sequence[ContrastSpecification],
+    volume: Volume,
+    mask: Mask | None = None,
+) -> SecondLevel:
+    """Test contrasts over subjects by ordinary least squares with one variance, as 3dttest++ does.
+
+    Parameters
+    ----------
+    images
+        (n_subjects, n_voxels) effects of one first-level contrast.
+    design, contrasts
+        Of the subjects.
+    volume
+        The grid.
+    mask
+        (n_voxels,) where to look at all
+
+    Raises
+    ------
+    DataError
+        There are too few subjects, or no voxel has data in all of them.
+    """
+    found = nilearn_inference.second_level(images, design, contrasts, volume, mask)
+    return found._replace(inference=infer(found.maps, found.mask, volume, design.two_sided))
+
+
+def corrected(
+    maps: ContrastMaps, found: ContrastInference, mask: Mask, volume: Volume, two_sided: bool
+) -> tuple[Corrected, ...]:
+    """Find what survives Bonferroni's and Benjamini's corrections in the map of a contrast.
+
+    Parameters
+    ----------
+    maps
+        Over the columns of the volume.
+    found
+        Its inference.
+    mask
+        (n_voxels,)
+    volume
+        The grid.
+    two_sided
+        Whether each tail has half of the error.
+    """
+    same = nilearn_corrected.corrected(maps, found, mask, volume, two_sided)
+    return tuple(each._replace(rule=RULES[each.inference]) for each in same if each.inference in RULES)

@@ -44,7 +44,7 @@ def test_a_further_package_is_a_row_and_a_module(third: str) -> None:
         "#123456",
         "SPM, nilearn and Third",
     )
-    assert pairs_of(PACKAGES) == (Pair("spm", "nilearn"), Pair(third, "nilearn"))
+    assert pairs_of(("spm", "nilearn", third)) == (Pair("spm", "nilearn"), Pair(third, "nilearn"))
     assert Pair(third, "nilearn").label == "thirdVSnilearn"
     assert third in BACKENDS
     assert backend(third) is backend("spm")

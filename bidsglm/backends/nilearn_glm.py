@@ -10,8 +10,8 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType, SimpleNamespace
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,7 +111,7 @@ class NilearnEstimate:
     """Facts for the report."""
     designs: tuple[DesignMatrix, ...]
     fits: tuple[RunFit, ...]
-    noise_maps: Mapping[str, Floats] = MappingProxyType({})
+    noise_maps: Mapping[str, Floats] = field(default_factory=dict)
     """None: the coefficients stand among the facts"""
 
 

@@ -1,9 +1,8 @@
 """The first-level model of SPM12, composed of the functions in ``bidsglm.spm``."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -81,7 +80,7 @@ class SpmEstimate:
     model: estimation.JointModel
     """Whitened and filtered design."""
     dispersion: estimation.Dispersion
-    noise_maps: Mapping[str, Floats] = MappingProxyType({})
+    noise_maps: Mapping[str, Floats] = field(default_factory=dict)
     """None: all voxels have one covariance"""
 
 

@@ -215,7 +215,7 @@ def censored_scans(run: Run, patterns: Sequence[str]) -> tuple[int, ...]:
         if not found and not is_glob(pattern):
             raise DataError(
                 f"{table.path}: no confound {pattern} to censor by{hint(pattern, known)}; there are "
-                f"{listing(known, COLUMNS_SHOWN) or 'none'}; correct Software.AFNI.Censor in the model"
+                f"{listing(known, COLUMNS_SHOWN) or 'none'}; correct the model's Censor"
             )
     out = np.zeros(run.n_scans, dtype=np.bool_)
     for name in names:

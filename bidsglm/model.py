@@ -480,6 +480,8 @@ class DesignMatrix:
     run is a model of its own"""
     censored: tuple[int, ...] = ()
     """Scans, from 0, that the fit leaves out; the matrix has their rows"""
+    filtered: str = ""
+    """High-pass filter of data and columns alike, in words; empty where it is columns or projected out"""
 
 
 @dataclass(frozen=True)
@@ -496,6 +498,10 @@ class TimeSeries:
     """(n_voxels,) the same in every scan, before or after smoothing; None where nobody looked"""
     n_global_voxels: float = math.nan
     """Voxels that the global averages, mean over the scans; NaN where nobody counted"""
+    brain: Mask | None = None
+    """(n_voxels,) FSL's brain of the run before its dilation; None where nobody looked"""
+    median: float = math.nan
+    """Median of all values in it, which FSL scales to 10,000; NaN where nobody looked"""
 
     @property
     def n_voxels(self) -> int:

@@ -52,8 +52,9 @@ class Package(NamedTuple):
     """Whether its inference rests on the smoothness of the residuals"""
     edges_touch: bool
     """Whether voxels that share an edge only are of one cluster"""
-    own_mask: Literal["threshold", "epi"]
-    """Without mask files: what exceeds a share of the global in every scan, or nilearn's of mean images"""
+    own_mask: Literal["threshold", "epi", "robust"]
+    """Without mask files: what exceeds a share of the global in every scan, nilearn's of mean images, or what
+    exceeds a tenth of the robust range in every scan"""
     language: str
     """Language of its exported script, as pygments calls it"""
     runs_in: str
@@ -145,6 +146,30 @@ PACKAGES: dict[str, Package] = {
             ),
             fitted="as AFNI's 3dDeconvolve and 3dREMLfit do",
             reference="a model that follows AFNI (26.2.03: 3dDeconvolve, 3dREMLfit; Chen et al., 2012), "
+            "reimplemented in Python",
+        ),
+        Package(
+            name="fsl",
+            title="FSL",
+            module="bidsglm.backends.fsl_glm",
+            colour="#4f772d",
+            on_dark="#9cc46b",
+            in_print="#aaaaaa",
+            mark="triangle",
+            smoother="sampled",
+            unit="0.01 % of the run's median",
+            projects_filter=False,
+            random_fields=False,
+            edges_touch=True,
+            own_mask="robust",
+            language="tcl",
+            runs_in="FSL, as a design of FEAT",
+            analyses=(
+                NoiseAnalysis("fsl-ols", "least squares (FSL)", "none", "#a3b899", ":", "<"),
+                NoiseAnalysis("fsl-film", "FSL FILM", "FILM", "#4f772d", "-", "X", "#9cc46b"),
+            ),
+            fitted="as FSL's FEAT does",
+            reference="a model that follows FSL (6.0.0: FEAT's GLM and FILM; Woolrich et al., 2001), "
             "reimplemented in Python",
         ),
     )

@@ -65,7 +65,11 @@ class Maxima(NamedTuple):
 
 
 def cluster_peaks(
-    volume: NDArray[np.floating], affine: Floats, height: float, peak_distance: float = PEAK_DISTANCE
+    volume: NDArray[np.floating],
+    affine: Floats,
+    height: float,
+    peak_distance: float = PEAK_DISTANCE,
+    structure: NDArray[np.bool_] = FACES,
 ) -> tuple[Peak, ...]:
     """List what nilearn's table lists: clusters by their highest peak, peaks by height inside each.
 
@@ -75,6 +79,7 @@ def cluster_peaks(
     affine : (4, 4) from voxels to mm
     height : positive threshold that voxels exceed
     peak_distance : mm between a peak and the one listed before it
+    structure : (3, 3, 3) a voxel and those that it touches; others than faces for other packages
 
     Examples
     --------
@@ -83,7 +88,7 @@ def cluster_peaks(
     >>> [(p.cluster, p.voxel[0], p.height) for p in cluster_peaks(volume, np.diag([3.0, 3, 3, 1]), 3.1)]
     [(1, 2, 5.0), (1, 6, 4.5)]
     """
-    above = excursion(volume, height)
+    above = excursion(volume, height, structure)
     peaks = maxima(volume, above)
     # distances need no origin
     mm = peaks.voxels @ affine[:3, :3].T
@@ -96,7 +101,9 @@ def cluster_peaks(
     return tuple(listed)
 
 
-def excursion(volume: NDArray[np.floating], height: float) -> VoxelsAbove:
+def excursion(
+    volume: NDArray[np.floating], height: float, structure: NDArray[np.bool_] = FACES
+) -> VoxelsAbove:
     """Find the clusters of voxels above a height.
 
     Examples
@@ -104,7 +111,7 @@ def excursion(volume: NDArray[np.floating], height: float) -> VoxelsAbove:
     >>> excursion(np.array([[[4.0, 3.0], [0.0, 4.0]], [[0.0, 0.0], [4.0, 0.0]]]), 2.0).sizes
     array([3, 1])
     """
-    labels, number = ndimage.label(volume > height, structure=FACES)
+    labels, number = ndimage.label(volume > height, structure=structure)
     # few voxels pass a threshold: all that follows is of them, not of the volume
     voxels = np.argwhere(labels)
     clusters = labels[tuple(voxels.T)].astype(np.intp)

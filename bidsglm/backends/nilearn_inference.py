@@ -9,20 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from bidsglm.backends.freedom import without_redundancy
-from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER, Peak, cluster_peaks
-from bidsglm.backends.records import (
-    ContrastInference,
-    Inference,
-    SecondLevel,
-    TestedTail,
-    cluster_id,
-    contrast_weights,
-    tails,
-    voxel_volume,
-)
+from bidsglm.backends.records import ALPHA, FORMING_P, Inference, SecondLevel, contrast_weights
+from bidsglm.backends.z_inference import ZRules, contrast_inference
 from bidsglm.errors import DataError
 from bidsglm.model import (
     ContrastMaps,
@@ -34,7 +24,7 @@ from bidsglm.model import (
     Volume,
 )
 from bidsglm.outputs.fit_tables import clusters
-from bidsglm.outputs.schema import Cell, Column
+from bidsglm.outputs.schema import Column
 from bidsglm.spm.thresholds import Thresholds
 
 CLUSTERS = clusters(
@@ -47,12 +37,8 @@ CLUSTERS = clusters(
     Column("survives_fdr05", "truth", "whether the peak is kept at a false discovery rate of 0.05"),
     Column("survives_fwe05", "truth", "whether the peak exceeds Bonferroni's familywise threshold of 0.05"),
 )
-P_UNCORRECTED = 0.001
-ALPHA = 0.05
 CHUNK_VALUES = 2_000_000
 """Values of one call of run_glm, which keeps several copies of them, 16 MB each."""
-LARGEST_DOF = 1e10
-"""nilearn's own limit where it turns t and F into p."""
 
 
 class Tested(NamedTuple):
@@ -82,7 +68,7 @@ def z_thresholds(z: NDArray[np.floating], share: float = 1.0) -> Thresholds:
     from nilearn.glm import fdr_threshold
 
     return Thresholds(
-        p001=_exceeded_with(P_UNCORRECTED * share),
+        p001=_exceeded_with(FORMING_P * share),
         fwe05=_exceeded_with(ALPHA * share / z.size),
         fdr05=float(fdr_threshold(z, ALPHA * share)),
     )
@@ -105,90 +91,8 @@ def infer(maps: Sequence[ContrastMaps], mask: Mask, volume: Volume, two_sided: b
     volume : the grid
     two_sided : whether each tail of t has half of a threshold's error
     """
-    return Inference(None, tuple(_contrast_inference(m, mask, volume, two_sided) for m in maps))
-
-
-def _contrast_inference(maps: ContrastMaps, mask: Mask, volume: Volume, two_sided: bool) -> ContrastInference:
-    # What is written and what a masker of nilearn reads: float32, and 0 for what is not finite.
-    z = np.nan_to_num(maps.z.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    both = tails(maps.specification.test, two_sided)
-    by_tail = {tail: z_thresholds(tail.sign * z[mask], tail.share) for tail in both}
-    found = by_tail[both[0]]
-    of_stat = stat_thresholds(found, maps.dof)
-    grid = np.zeros(volume.shape, dtype=np.float32)
-    grid[volume.voxels] = z
-    listed: list[dict[str, Cell]] = []
-    n_before = 0
-    for tail, heights in by_tail.items():
-        peaks = cluster_peaks(tail.sign * grid, volume.affine, heights.p001)
-        listed += _clusters(peaks, maps, volume, (tail, heights, n_before))
-        n_before += max((peak.cluster for peak in peaks), default=0)
-    facts = {
-        "HeightThreshold": found.p001,
-        "HeightControl": f"p < 0.001, uncorrected, on z{', two-sided' if both[0].share < 1 else ''}",
-        "ExtentThreshold": 0,
-        "PeaksPerCluster": PEAKS_PER_CLUSTER,
-        "PeakDistance": PEAK_DISTANCE,
-        "Connectivity": 6,
-        "ThresholdsOfZ": found._asdict(),
-        "Thresholds": of_stat._asdict(),
-        "SearchVolumeVoxels": int(np.count_nonzero(mask)),
-    }
-    return ContrastInference(of_stat, tuple(listed), facts)
-
-
-def stat_thresholds(thresholds: Thresholds, dof: tuple[float, ...]) -> Thresholds:
-    """Return thresholds of t or F with the upper tails of thresholds of z.
-
-    Parameters
-    ----------
-    thresholds : of z
-    dof : (residual,) of t, (numerator, residual) of F
-
-    Examples
-    --------
-    >>> round(stat_thresholds(Thresholds(3.09, 5.0, float("inf")), (20.0,)).p001, 3)
-    3.551
-    """
-    p = stats.norm.sf(thresholds)
-    residual = min(dof[-1], LARGEST_DOF)
-    heights = stats.t.isf(p, residual) if len(dof) == 1 else stats.f.isf(p, dof[0], residual)
-    return Thresholds(*(float(height) for height in heights))
-
-
-def _clusters(
-    peaks: Sequence[Peak], maps: ContrastMaps, volume: Volume, place: tuple[TestedTail, Thresholds, int]
-) -> list[dict[str, Cell]]:
-    """Rows of a tail; numbers of its clusters go on from the other's."""
-    mm3 = voxel_volume(volume.affine)
-    column = np.zeros(volume.shape, dtype=np.intp)
-    column[volume.voxels] = np.arange(np.count_nonzero(volume.voxels))
-    tail, thresholds, n_before = place
-    # the lower tail's p from t: 1 - p would lose the digits of small ones
-    p = maps.p if tail.sign > 0 else stats.t.cdf(maps.stat, min(maps.dof[-1], LARGEST_DOF))
-    rows: list[dict[str, Cell]] = []
-    rank = 0
-    for i, peak in enumerate(peaks):
-        rank = rank + 1 if i and peak.cluster == peaks[i - 1].cluster else 0
-        x, y, z = (float(mm) for mm in volume.affine[:3] @ (*peak.voxel, 1))
-        at = column[peak.voxel]
-        rows.append(
-            {
-                "cluster_id": cluster_id(n_before + peak.cluster, rank),
-                "x_mm": x,
-                "y_mm": y,
-                "z_mm": z,
-                "stat": float(maps.stat[at]),
-                "z": tail.sign * peak.height,
-                "peak_p": float(p[at]),
-                "cluster_voxels": peak.cluster_voxels,
-                "cluster_mm3": peak.cluster_voxels * mm3,
-                "survives_fdr05": peak.height >= thresholds.fdr05,
-                "survives_fwe05": peak.height > thresholds.fwe05,
-                "tail": tail.name,
-            }
-        )
-    return rows
+    rules = ZRules(z_thresholds, connectivity=6)
+    return Inference(None, tuple(contrast_inference(m, mask, volume, two_sided, rules) for m in maps))
 
 
 def second_level(

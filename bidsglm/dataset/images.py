@@ -6,16 +6,19 @@ mask file and the packages' own masks have to be found first.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.dataset.brain import Brain, brain_of, in_memory, median_of, read_brain
 from bidsglm.dataset.masks import VoxelsLost, common_grid, own_masks, read_mask
 from bidsglm.dataset.nifti import Header, fortran_positions, map_bytes, read_header, read_map, volumes
 from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother, nilearn_precision
 from bidsglm.dataset.voxels import VoxelCounter, VoxelFacts
 from bidsglm.errors import DataError
+from bidsglm.fsl.scaling import dilated
 from bidsglm.model import Floats, Mask, Run, TimeSeries, Volume
 from bidsglm.packages import PACKAGES
 from bidsglm.spm.scaling import BRAIN_SHARE
@@ -65,10 +68,16 @@ def read_data(
     splined = smoothing_fwhm and "spline" in kernels(backends)
     smoother = SpmSmoother(*grid, smoothing_fwhm) if splined else None
     (explicit, losses), notes = read_mask(runs), _mask_notes(runs)
-    if explicit is None:
-        masks = own_masks(headers, backends, mask_threshold, smoother)
+    robust = [name for name in backends if PACKAGES[name].own_mask == "robust"]
+    others = [name for name in backends if name not in robust]
+    brains: list[Brain] = []
+    if robust and (explicit is None or smoothing_fwhm):
+        brains = [read_brain(header, explicit, with_median=smoothing_fwhm > 0) for header in headers]
+    if explicit is not None:
+        masks = dict.fromkeys(others, explicit) | dict.fromkeys(robust, dilated(explicit))
     else:
-        masks = dict.fromkeys(backends, explicit)
+        masks = own_masks(headers, others, mask_threshold, smoother) if others else {}
+        masks |= {name: _own_brain(headers, brains, name) for name in robust}
     volume = Volume(*grid, np.logical_or.reduce(list(masks.values())))
     by_run = [
         _read_smoothed(header, volume, backends, smoothing_fwhm)
@@ -77,8 +86,37 @@ def read_data(
         for header in headers
     ]
     series = {name: tuple(run[name] for run, _ in by_run) for name in backends}
+    for name in robust:
+        series[name] = _with_brains(series[name], brains, explicit, volume)
     candidates = {name: mask[volume.voxels] for name, mask in masks.items()}
     return Data(volume, series, candidates, notes, tuple(facts for _, facts in by_run), losses)
+
+
+def _own_brain(headers: Sequence[Header], brains: Sequence[Brain], name: str) -> Mask:
+    """Voxels that a package without mask file fits in any run: the brain and its neighbours."""
+    for header, brain in zip(headers, brains, strict=True):
+        if not brain.voxels.any():
+            raise DataError(f"{header.path}: {name} finds no voxel for its mask; give a mask file")
+    return np.asarray(np.logical_or.reduce([dilated(brain.voxels) for brain in brains]))
+
+
+def _with_brains(
+    runs: Sequence[TimeSeries], brains: Sequence[Brain], explicit: Mask | None, volume: Volume
+) -> tuple[TimeSeries, ...]:
+    """Runs with what they are scaled by: as read from the files, else found in memory."""
+    if brains:
+        found = []
+        for run, (voxels, median) in zip(runs, brains, strict=True):
+            inside = voxels[volume.voxels]
+            known = np.isfinite(median) or not inside.any()
+            found.append((inside, median if known else median_of(in_memory(run), np.flatnonzero(inside))))
+    else:
+        assert explicit is not None, "without a mask file the files were read"
+        inside, n_beyond = explicit[volume.voxels], explicit.size - int(np.count_nonzero(explicit))
+        found = [brain_of(run, inside, n_beyond) for run in runs]
+    return tuple(
+        replace(run, brain=brain, median=median) for run, (brain, median) in zip(runs, found, strict=True)
+    )
 
 
 def _bold_header(run: Run) -> Header:

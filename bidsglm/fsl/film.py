@@ -33,7 +33,7 @@ class Film(NamedTuple):
     """n - p - 1 with p the number of columns"""
 
 
-def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None) -> Film:
+def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None, *, prewhitening: bool = True) -> Film:
     """Fit a run.
 
     Parameters
@@ -46,7 +46,10 @@ def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None) -> Film:
     rows
         (n_rows, n_columns) combinations of betas that contrasts are made of
     grid
-        Where the columns stand, for smoothing; what stands elsewhere counts as 0. None: no whitening.
+        Where the columns stand, for smoothing; what stands elsewhere counts as 0. None where they are no
+        neighbours: each voxel keeps the autocorrelations of its own residuals.
+    prewhitening
+        Else ordinary least squares, ``film_gls --noest``.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None) -> Film:
     dof = len(X) - X.shape[1] - 1
     if dof < 1:
         raise ValueError(f"{X.shape[1]} columns leave no degrees of freedom of {len(X)} scans")
-    if grid is None:
+    if not prewhitening:
         mask = np.concatenate([fitted_voxels(*_centred(Y)) for Y in _blocks(chunks)])
         tapers = None
     else:
@@ -74,8 +77,10 @@ def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None) -> Film:
     return Film(mask, tapers, _fitted(chunks, mask, design, tapers, rows), design.left.shape[1], dof)
 
 
-def noise(chunks: Chunks, design: Design, grid: Volume) -> tuple[Mask, Floats]:
+def noise(chunks: Chunks, design: Design, grid: Volume | None) -> tuple[Mask, Floats]:
     """Find FILM's mask (n_voxels,) and the tapered autocorrelations (n_lags, n_masked).
+
+    Without a grid they are not smoothed, which FSL never does: it is for voxels taken out of their places.
 
     >>> Y = (1e4 + 9 * np.random.default_rng(0).standard_normal((40, 27))).astype(np.float32)
     >>> grid = Volume((3, 3, 3), np.diag([3.0, 3.0, 3.0, 1.0]), np.ones((3, 3, 3), dtype=bool))
@@ -93,6 +98,8 @@ def noise(chunks: Chunks, design: Design, grid: Volume) -> tuple[Mask, Floats]:
     mask, raw = np.concatenate(masks), np.concatenate(estimates, axis=1)
     if not mask.any():
         return mask, raw
+    if grid is None:
+        return mask, tapered(raw)
     intensity = np.zeros(grid.shape)
     # what is not finite is fitted nowhere, and must not stretch the scale of intensities
     middle = np.concatenate(middles)

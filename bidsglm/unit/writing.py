@@ -79,9 +79,8 @@ def _write_design(writer: UnitWriter, name: str, design: DesignMatrix, facts: Ma
     filtered = f"{drifts} drift terms among the columns" if drifts else "none"
     about = {
         "Description": "design matrix of a run, one column for each regressor, one row for each scan",
-        "HighPassFilter": f"{projected} cosines removed by projection, not among the columns"
-        if projected
-        else filtered,
+        "HighPassFilter": design.filtered
+        or (f"{projected} cosines removed by projection, not among the columns" if projected else filtered),
     }
     rows = (dict(zip(design.names, row, strict=True)) for row in design.matrix)
     writer.table(DESIGN, name, rows, {**about, **facts}, design.names)

@@ -9,7 +9,8 @@ from nilearn.glm.second_level import SecondLevelModel
 from scipy import stats
 
 from bidsglm.backends import nilearn_glm, nilearn_inference
-from bidsglm.backends.nilearn_inference import infer, stat_thresholds, z_thresholds
+from bidsglm.backends.nilearn_inference import infer, z_thresholds
+from bidsglm.backends.z_inference import stat_thresholds
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, Volume
 from tests.backends.second_levels import design_of, second_level

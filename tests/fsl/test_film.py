@@ -190,7 +190,7 @@ def test_constant_column_has_no_effect(volume) -> None:
 
 def test_without_whitening_it_is_least_squares(volume) -> None:
     Y, _, X = volume
-    fit = film(lambda: [Y[:, :99], Y[:, 99:]], X, np.eye(3), None)
+    fit = film(lambda: [Y[:, :99], Y[:, 99:]], X, np.eye(3), None, prewhitening=False)
     centred = X - X.mean(axis=0)
     y = Y[:, fit.mask].astype(np.float64)
     np.testing.assert_allclose(fit.fit.betas, np.linalg.pinv(centred) @ (y - y.mean(axis=0)), rtol=1e-9)
@@ -200,7 +200,7 @@ def test_without_whitening_it_is_least_squares(volume) -> None:
 def test_series_that_the_design_explains_are_not_settled(volume) -> None:
     _, grid, X = volume
     Y = (5000 + 64 * np.rint(8 * X[:, :1])).astype(np.float32) + np.zeros(grid.voxels.sum(), np.float32)
-    fit = film(lambda: [Y], Y[:, :1].astype(np.float64), np.eye(1), None)
+    fit = film(lambda: [Y], Y[:, :1].astype(np.float64), np.eye(1), None, prewhitening=False)
     assert not fit.fit.settled.any()
 
 

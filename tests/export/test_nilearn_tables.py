@@ -39,3 +39,12 @@ def test_modulated_or_changed_events_need_a_table_of_their_own(events: Path) -> 
     names = naming([paradigm("x")], [""])
     assert not events_suffice(events, [modulated], names, ["go"])
     assert not events_suffice(events, [moved], names, ["go"])
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "None", "nan"])
+def test_condition_may_be_named_as_other_programs_write_a_missing_value(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "events.tsv"
+    path.write_text(EVENTS.replace("go", name), encoding="utf-8")
+    condition = Condition(name, GO.onsets, GO.durations)
+    names = naming([Paradigm(2.0, 10, None, (condition,), (), np.zeros((10, 0)))], [""])
+    assert events_suffice(path, [condition], names, [name])

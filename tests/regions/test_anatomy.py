@@ -8,7 +8,8 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.dataset.masks import Grid
-from bidsglm.regions.anatomy import resampled
+from bidsglm.model import Run, Unit
+from bidsglm.regions.anatomy import resampled, t1w_of
 from tests import tiny
 
 PREFIX = f"sub-01_task-{tiny.TASK}_space-{tiny.SPACE}"
@@ -53,3 +54,29 @@ def test_the_image_is_put_on_the_grid_of_the_maps_and_pages_lay_them_on_it(study
     np.testing.assert_allclose(image.affine, tiny.AFFINE, atol=1e-6)
     assert image.get_fdata()[4, 5, 4] == pytest.approx(500)
     assert "over the T1w image" in (out / "sub-01.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        ("T1w", "sub-01_desc-preproc_T1w.nii.gz"),
+        (tiny.SPACE, f"sub-01_space-{tiny.SPACE}_desc-preproc_T1w.nii.gz"),
+        ("MNI152NLin6Asym", None),
+        ("", "sub-01_desc-preproc_T1w.nii.gz"),
+    ],
+)
+@pytest.mark.parametrize("session", ["", "ses-a"])
+def test_the_image_is_fmripreps_in_the_space_of_the_maps(
+    tmp_path: Path, space: str, expected: str | None, session: str
+) -> None:
+    person = tmp_path / "sub-01"
+    anat, func = person / "anat", person / session / "func"
+    for folder in (anat, func):
+        folder.mkdir(parents=True)
+    for name in ("_desc-preproc_T1w", f"_space-{tiny.SPACE}_desc-preproc_T1w", "_desc-other_T1w", "_T1w"):
+        (anat / f"sub-01{name}.nii.gz").touch()
+    (anat / f"sub-01_space-{tiny.SPACE}_desc-preproc_T1w.json").touch()
+    run = Run({}, func / "sub-01_bold.nii.gz", None, None, None, 10, 2.0, None)
+    entities = {"space": space} if space else {}
+    found = t1w_of(Unit("01", entities, "sub-01", "sub-01/func", (run,), ("sub-01",)))
+    assert found == (expected and anat / expected)

@@ -13,6 +13,7 @@ from bidsglm.report.ladders import attribution_figures
 from .reasons import broken_down
 
 NAME = 'a > <b> & "c"'
+SVG = "{http://www.w3.org/2000/svg}"
 PIXEL = 0.11
 """Places are rounded to tenths."""
 
@@ -24,7 +25,7 @@ def test_figures_are_drawn_with_words(test):
         assert root.attrib["aria-label"].endswith(NAME)
         assert NAME in figure.alt
         assert figure.caption.endswith(".")
-        texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+        texts = {element.text for element in root.iter(f"{SVG}text")}
         assert {f"{test}: RMSD", f"{test}: 1 − Dice"} <= texts
 
 
@@ -46,3 +47,24 @@ def test_bars_follow_each_other_and_reach_the_total():
 def test_nothing_is_drawn_where_nothing_differs():
     assert attribution_figures("go", "go", ()) == ()
     assert attribution_figures("go", "go", [replace(b, total=0.0) for b in broken_down()]) == ()
+
+
+def test_numbers_stand_behind_bars_and_marks_and_names_in_front() -> None:
+    for figure in attribution_figures("go", "go", broken_down()):
+        root = ET.fromstring(figure.content)
+        marks = [
+            (float(bar.attrib["y"]) + 8, float(bar.attrib["x"]), float(bar.attrib["width"]))
+            for bar in root.iter(f"{SVG}rect")
+        ]
+        marks += [
+            (float(dot.attrib["cy"]), float(dot.attrib["cx"]), float(dot.attrib["r"]))
+            for dot in root.iter(f"{SVG}circle")
+        ]
+        assert marks
+        for text in root.iter(f"{SVG}text"):
+            x, middle = float(text.attrib["x"]), float(text.attrib["y"]) - 4
+            # of the drawings beside each other, those of the text's own row that reach to where it stands
+            near = [
+                (start, size) for y, start, size in marks if abs(y - middle) < 1 and start <= x < start + size
+            ]
+            assert not near, text.text

@@ -1,0 +1,59 @@
+"""What the fit says beside its results: warnings of libraries, and whose images an error is about."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bidsglm.dataset.layout import find_units
+from bidsglm.errors import DataError
+from bidsglm.model import ModelSpecification, Settings
+from bidsglm.unit import fit as unit_fit
+from tests import tiny
+
+MODEL = ModelSpecification("m", ("trial_type.*",), dummy_contrasts=("trial_type.*",))
+
+
+def test_warnings_of_libraries_are_notes_but_those_of_rounding_and_of_old_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tiny.write_study(tmp_path, participants=("01",))
+    settings = Settings(study, tmp_path / "out", "participant")
+    (unit,) = find_units(settings, {}, {}, "01", by_session=True)
+    tables = unit_fit.paradigms
+
+    def warn(*given: object) -> object:
+        warnings.warn("Matrix is singular", UserWarning, stacklevel=1)
+        warnings.warn("the fit did not converge", RuntimeWarning, stacklevel=1)
+        warnings.warn("the fit did not converge", RuntimeWarning, stacklevel=1)
+        warnings.warn("use another name", DeprecationWarning, stacklevel=1)
+        warnings.warn("use another name", FutureWarning, stacklevel=1)
+        np.array([1.0]) / np.array([0.0])
+        return tables(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(unit_fit, "paradigms", warn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        notes = unit_fit.prepare(unit, MODEL, ("spm", "nilearn")).notes
+    told = [note for note in notes if "singular" in note or "converge" in note]
+    assert told == ["Matrix is singular", "the fit did not converge"]
+    assert not any("name" in note or "encountered" in note for note in notes)
+
+
+def test_error_of_a_package_names_the_images_of_all_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tiny.write_study(tmp_path, ("01",), ("run-1", "run-2"))
+    settings = Settings(study, tmp_path / "out", "participant")
+    (unit,) = find_units(settings, {}, {}, "01", by_session=True)
+
+    def refuse(*given: object) -> None:
+        raise DataError("no voxel is left")
+
+    prepared = unit_fit.prepare(unit, MODEL, ("nilearn",))
+    monkeypatch.setattr(unit_fit.BACKENDS["nilearn"], "estimate", refuse)
+    with pytest.raises(DataError) as caught:
+        unit_fit.fit(prepared)
+    for run in unit.runs:
+        assert run.bold.name in str(caught.value)

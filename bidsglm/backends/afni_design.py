@@ -6,7 +6,7 @@ have. Onsets count from the moment that a scan stands for: fMRIPrep's StartTime 
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -104,22 +104,34 @@ def _joint(
             f"AFNI's Polort {degree} needs runs of more than {degree} scans, and one has"
             f" {min(timeline.n_scans)}; lower Software.AFNI.Polort"
         )
-    stimuli = [
-        Stimulus(weight, responses[stem].response, tuple(trains))
-        for stem in responses
-        for weight, trains in _trains(stem, paradigms)
-    ]
-    confounds = tuple(RunConfounds(p.confound_names, p.confounds) for p in paradigms)
+    baseline = baseline_of(paradigms, model)
+    confounds = baseline.confounds
     if not model.afni.motion_per_run and len({run.names for run in confounds}) > 1:
         raise UnsupportedModelError(
             "AFNI's MotionPerRun false puts confounds in columns through all runs, and these runs differ in"
             " theirs"
         )
-    baseline = Baseline(degree, confounds, model.afni.motion_per_run)
     try:
-        return joint_design(stimuli, baseline, timeline)
+        return joint_design(stimuli(paradigms, responses), baseline, timeline)
     except ValueError as error:
         raise UnsupportedModelError(f"AFNI cannot make this design: {error}") from error
+
+
+def stimuli(
+    paradigms: Sequence[Paradigm], responses: Mapping[str, ConditionResponse]
+) -> tuple[Stimulus, ...]:
+    """Say what 3dDeconvolve convolves: conditions in all runs, with their response models."""
+    return tuple(
+        Stimulus(weight, responses[stem].response, tuple(trains))
+        for stem in responses
+        for weight, trains in _trains(stem, paradigms)
+    )
+
+
+def baseline_of(paradigms: Sequence[Paradigm], model: ModelSpecification) -> Baseline:
+    """Say what is in the design beside stimuli."""
+    confounds = tuple(RunConfounds(p.confound_names, p.confounds) for p in paradigms)
+    return Baseline(model.afni.polort, confounds, model.afni.motion_per_run)
 
 
 def _trains(stem: str, paradigms: Sequence[Paradigm]) -> Iterator[tuple[str, list[EventTrain]]]:

@@ -1,1 +1,1 @@
-"""Code to take away: an SPM12 batch and a nilearn script that give a unit's maps without bidsglm."""
+"""Code to take away: scripts of each package that give a unit's maps without bidsglm."""

@@ -1,7 +1,8 @@
-"""Text and numbers as MATLAB and Python write them, whatever is in a name."""
+"""Text and numbers as the languages of the scripts write them, whatever is in a name."""
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 
 CONTROL = re.compile(r"([\x00-\x1f\x7f\x85\u2028\u2029])")
@@ -63,6 +64,34 @@ def python_texts(texts: Sequence[str], indent: int) -> str:
     if indent + len(line) <= 92:
         return line
     return "[\n" + "".join(f"{' ' * (indent + 4)}{item},\n" for item in items) + " " * indent + "]"
+
+
+def sh_text(text: str) -> str:
+    """A word of sh.
+
+    >>> print(sh_text("a"), sh_text("don't; $HOME"))
+    a 'don'"'"'t; $HOME'
+    """
+    return shlex.quote(text)
+
+
+def tcsh_text(text: str) -> str:
+    r"""A word of tcsh, where ! recalls commands even between quotes, and a line may not end there.
+
+    >>> print(tcsh_text("don't!"))
+    'don'\''t'\!''
+    """
+    quoted = text.replace("'", r"'\''").replace("!", r"'\!'").replace("\n", "\\\n")
+    return f"'{quoted}'"
+
+
+def tcl_text(text: str) -> str:
+    r"""Text between double quotes of Tcl.
+
+    >>> print(tcl_text("a[b] $c"))
+    a\[b\] \$c
+    """
+    return re.sub(r'([\\"$\[\]{}])', r"\\\1", text).replace("\n", r"\n")
 
 
 def comment(text: str) -> str:

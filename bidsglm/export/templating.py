@@ -23,5 +23,8 @@ def rendered(template: str, **values: object) -> str:
         "matlab": literals.matlab_text,
         "python": literals.python_text,
         "python_list": literals.python_texts,
+        "sh": literals.sh_text,
+        "tcl": literals.tcl_text,
+        "tcsh": literals.tcsh_text,
     }
     return environment.get_template(template).render(**values)

@@ -6,6 +6,7 @@ import pytest
 from bidsglm.simulation.noise import (
     NOISES,
     RunNoise,
+    _phase,
     kept_power,
     physiological,
     residual_autocorrelation,
@@ -126,3 +127,21 @@ def test_heart_beat_lands_where_it_aliases() -> None:
     smooth = np.convolve(made, np.ones(9) / 9, "same")
     between = smooth[np.abs(frequency - 0.15).argmin()]
     assert smooth[np.abs(frequency - 0.2).argmin()] > 1.1 * between
+
+
+def test_first_scans_have_the_size_and_the_memory_of_the_others() -> None:
+    n, rho = 20_000, 0.6
+    run = RunNoise(5, 2.0, np.ones(n), np.full(n, rho), np.ones((3, n), np.complex64))
+    made = NOISES["ar1"](run, np.random.default_rng(1))
+    # some three standard errors of 20,000 voxels
+    np.testing.assert_allclose(made.var(axis=1), 1, atol=0.03)
+    neighbours = [np.corrcoef(made[i], made[i + 1])[0, 1] for i in range(4)]
+    np.testing.assert_allclose(neighbours, rho, atol=0.02)
+
+
+def test_rate_of_an_oscillation_wanders_from_the_first_moment_on() -> None:
+    run = RunNoise(60, 0.1, np.ones(1), np.zeros(1), np.ones((31, 1), np.complex64))
+    phases = np.array([_phase(run, (1.1, 0.04), np.random.default_rng(i)) for i in range(2000)])
+    rates = np.diff(phases, axis=1) / (2 * np.pi * 0.1)
+    np.testing.assert_allclose(rates.mean(axis=0), 1.1, atol=0.004)
+    np.testing.assert_allclose(rates[:, [0, 30, 58]].std(axis=0), 0.04, rtol=0.08)

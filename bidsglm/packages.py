@@ -65,6 +65,8 @@ class Package(NamedTuple):
     """How a sentence says that a model was fitted by it"""
     reference: str
     """What tells a reader which program is meant, with its publication"""
+    noise_models: int = 1
+    """Whitened designs of all runs that a fit holds at once"""
     own_least_squares: bool = False
     """Whether a calibration has its least squares beside another package's: drifts of another kind"""
     filters_columns: bool = False
@@ -147,6 +149,7 @@ PACKAGES: dict[str, Package] = {
             fitted="as AFNI's 3dDeconvolve and 3dREMLfit do",
             reference="a model that follows AFNI (26.2.03: 3dDeconvolve, 3dREMLfit; Chen et al., 2012), "
             "reimplemented in Python",
+            noise_models=110,
         ),
         Package(
             name="fsl",

@@ -17,6 +17,7 @@ from bidsglm.outputs.names import json_text
 from bidsglm.outputs.summaries import failure_path, unit_summaries
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
+from bidsglm.packages import DEFAULT_PAIR, pairs_of
 from bidsglm.pages.participant import page_is_current, write_participant_page
 from bidsglm.process.claims import Claim, claimed
 from bidsglm.requested import requested_add_ons
@@ -64,7 +65,8 @@ def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
     LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
     for note in fitted.notes:
         LOG.warning("%s: %s", unit.prefix, note)
-    explanation = explain(fitted) if settings.attribution and len(fitted.fits) == 2 else None
+    explained = settings.attribution and pairs_of(fitted.fits) == (DEFAULT_PAIR,)
+    explanation = explain(fitted) if explained else None
     LOG.debug("%s: explained after %.1f s", unit.prefix, _seconds_since(started))
     configured = configuration(model.specification, settings.matching, tuple(fitted.fits))
     stamp = Stamp(work.digest, configured, started, settings.reference)

@@ -186,6 +186,7 @@ PERMUTED = "permutations are nilearn's, whosever maps they permute"
 MAY = {
     "authoring/words": VARIANCES,
     "dataset/group_variances": VARIANCES,
+    "diagnosis/afni_checks": RULES,
     "diagnosis/data_checks": RULES,
     "diagnosis/event_checks": RULES,
     "diagnosis/rank_checks": RULES,

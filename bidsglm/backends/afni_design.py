@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 
 from bidsglm.afni.baseline import automatic_degree
-from bidsglm.afni.design import Baseline, JointDesign, RunConfounds, Stimulus, joint_design
-from bidsglm.afni.regressors import EventTrain
-from bidsglm.afni.timeline import Timeline
-from bidsglm.backends.afni_joint import DRIFT, JointRuns
-from bidsglm.backends.afni_responses import (
+from bidsglm.afni.conditions import (
     ConditionResponse,
     check_responses,
     condition_responses,
     counted_events,
-    deviations,
 )
+from bidsglm.afni.design import Baseline, JointDesign, RunConfounds, Stimulus, joint_design
+from bidsglm.afni.regressors import EventTrain
+from bidsglm.afni.timeline import Timeline
+from bidsglm.backends.afni_joint import DRIFT, JointRuns
 from bidsglm.errors import DataError, UnsupportedModelError
 from bidsglm.model import (
     CONSTANT,
@@ -87,7 +86,7 @@ def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[D
         _run_design(paradigm, responses, (made, degree), (run, part), model.afni.motion_per_run)
         for run, (paradigm, part) in enumerate(rows)
     )
-    for text in (*_event_notes(paradigms), *deviations(responses), *_column_notes(found)):
+    for text in (*_event_notes(paradigms), *_column_notes(found)):
         warnings.warn(f"AFNI: {text}", stacklevel=2)
     return found
 

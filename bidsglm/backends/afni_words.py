@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import bidsglm
+from bidsglm.afni.conditions import ConditionResponse, condition_responses
 from bidsglm.backends import phrases
 from bidsglm.backends.afni_design import polynomial_degree
-from bidsglm.backends.afni_responses import ConditionResponse, condition_responses
 from bidsglm.model import ModelSpecification, Paradigm
 
 SHOWN = 6

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bidsglm.diagnosis import column_checks, event_checks, rank_checks, setting_checks, timing_checks
+from bidsglm.diagnosis import (
+    afni_checks,
+    column_checks,
+    event_checks,
+    rank_checks,
+    setting_checks,
+    timing_checks,
+)
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, merged, place
 from bidsglm.diagnosis.data_checks import DataReview, data_findings
 from bidsglm.diagnosis.filled_run import filled_run
@@ -62,7 +69,7 @@ def findings(
     checks = (*column_checks.CHECKS, *rank_checks.CHECKS)
     columns = [finding for run in runs for check in checks for finding in check(run)]
     columns = [finding for finding in columns if not _follows_from(finding, filled)]
-    over_runs = (*setting_checks.CHECKS, *event_checks.CHECKS, *timing_checks.CHECKS)
+    over_runs = (*setting_checks.CHECKS, *event_checks.CHECKS, *timing_checks.CHECKS, *afni_checks.CHECKS)
     events = [finding for check in over_runs for finding in check(runs, model)]
     of_data = data_findings(data, model) if data is not None else []
     found = merged([*of_data, *filled, *events, *column_checks.task_motion(runs), *columns])

@@ -8,8 +8,11 @@ import numpy as np
 
 from bidsglm.dataset.masks import grid_of, is_same_grid
 from bidsglm.dataset.nifti import Header, read_header, volumes
+from bidsglm.dataset.tsv import read_tsv
 from bidsglm.errors import TryLaterError
 from bidsglm.model import ModelSpecification, Run, Settings, Unit
+from bidsglm.packages import PACKAGES
+from bidsglm.statsmodel.globs import matching
 from bidsglm.unit.explanation import SAMPLE
 
 BASE = 350e6
@@ -32,6 +35,11 @@ PER_SIMULATED_VALUE = 60.0
 """Bytes of a scan of a voxel in such a process; these three were fitted to peaks of 200 and 600 scans."""
 CALIBRATED = 5_000
 """Voxels that a calibration simulates."""
+ROOT = 66
+"""Numbers of each scan that the root of a noise model's correlation takes."""
+BASELINE = 5
+"""Columns of a run for its drifts, about."""
+FLOAT64 = 8
 BRAIN = 0.5
 """Share of an image taken for brain where no mask file says."""
 
@@ -73,7 +81,7 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
     explained = settings.attribution and len(settings.backends) == 2
     working = max(PER_SCAN, min(n_voxels, SAMPLE) * PER_SAMPLED_VALUE if explained else 0.0)
     maps = grid * PER_GRID_VOXEL + n_voxels * PER_VOXEL
-    fitted = n_scans * (n_voxels * per_scan + working)
+    fitted = n_scans * (n_voxels * per_scan + working) + _whitened(unit, model, settings, n_scans)
     if settings.calibrate:
         values = n_scans * min(n_voxels, CALIBRATED)
         simulated = n_scans * n_voxels * per_scan + values * PER_CALIBRATED_VALUE
@@ -84,6 +92,22 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
         int(BASE + maps + fitted),
         f"{headers[0].path} is {size_in_header} by its header, {n_scans} scans are fitted together",
     )
+
+
+def _whitened(unit: Unit, model: ModelSpecification, settings: Settings, n_scans: int) -> float:
+    """Bytes of the noise models that a package lets voxels choose from, each with its whitened design."""
+    held = max((PACKAGES[name].noise_models for name in settings.backends), default=1)
+    return held * n_scans * (_n_columns(unit, model) + ROOT) * FLOAT64 if held > 1 else 0.0
+
+
+def _n_columns(unit: Unit, model: ModelSpecification) -> int:
+    """Columns of one regression over all runs, by the headers of the confounds."""
+    found = len(model.x) * len(model.hrf.suffixes)
+    for run in unit.runs:
+        names = read_tsv(run.confounds).columns if run.confounds else {}
+        confounds = {name for pattern in model.x for name in matching(pattern, names)}
+        found += len(confounds) + BASELINE
+    return found
 
 
 def _mask_size(run: Run, header: Header) -> int:

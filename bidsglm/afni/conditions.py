@@ -199,7 +199,7 @@ def _after_hrf(hrf: Hrf, events: Floats, paradigms: Sequence[Paradigm]) -> Condi
         raise UnsupportedModelError(f"{family} has one duration for all events, and its events differ")
     if not (events[:, 1] > 0).all():
         raise UnsupportedModelError("some of its events have a duration and some have none")
-    words = "SPMG1 has one duration for all events, and they differ here: dmUBLOCK in its place"
+    words = "SPMG1 has one duration for all events, and theirs differ: dmUBLOCK in its place"
     return _with_names(_response("dmUBLOCK"), words)
 
 

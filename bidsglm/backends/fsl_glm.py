@@ -4,7 +4,7 @@ Each run is scaled, filtered and fitted by itself; runs are combined by fixed ef
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -95,6 +95,8 @@ class FslEstimate:
     """Facts for the report."""
     designs: tuple[DesignMatrix, ...]
     runs: tuple[FilmRun, ...]
+    noise_maps: Mapping[str, Floats] = field(default_factory=dict)
+    """None: FILM has a whole function of lags in each voxel"""
 
 
 def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:

@@ -210,12 +210,17 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
 def contrast_runs(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tuple[int, ...]:
     """Runs that a contrast averages: by the rule of the first package of the table, for all alike.
 
-    None where a package cannot estimate it at all, as after the scans of a condition have been censored.
+    None where a package cannot estimate it at all.
     """
-    judge, *others = in_order(estimates)
+    judge = in_order(estimates)[0]
     runs: tuple[int, ...] = BACKENDS[judge].usable_runs(estimates[judge], contrast)
-    further = (name for name in others if name not in DEFAULT_PACKAGES)
-    return runs if all(BACKENDS[name].usable_runs(estimates[name], contrast) for name in further) else ()
+    return () if _unable(estimates, contrast) else runs
+
+
+def _unable(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tuple[str, ...]:
+    """Packages with rules of their own that cannot estimate it, as where a condition's scans are censored."""
+    others = (name for name in in_order(estimates)[1:] if name not in DEFAULT_PACKAGES)
+    return tuple(name for name in others if not BACKENDS[name].usable_runs(estimates[name], contrast))
 
 
 def fit(prepared: Prepared) -> Fitted:
@@ -240,9 +245,14 @@ def fit(prepared: Prepared) -> Fitted:
                 )
         usable = {contrast.label: contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
         fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
-    notes.extend(_partly_estimable(prepared, usable))
+        reasons = {
+            contrast.label: f"not estimable in any run{_by(_unable(estimates, contrast))}"
+            for contrast in prepared.contrasts
+            if not usable[contrast.label]
+        }
+    notes.extend(_partly_estimable(prepared, usable, reasons))
     unusable = (
-        LeftOut(contrast.name, contrast.label, contrast.test, "it is not estimable in any run")
+        LeftOut(contrast.name, contrast.label, contrast.test, f"it is {reasons[contrast.label]}")
         for contrast in prepared.contrasts
         if not usable[contrast.label]
     )
@@ -306,13 +316,19 @@ def _fit(
     )
 
 
-def _partly_estimable(prepared: Prepared, usable: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+def _by(packages: Sequence[str]) -> str:
+    return f" by {titles(packages)}" if packages else ""
+
+
+def _partly_estimable(
+    prepared: Prepared, usable: Mapping[str, tuple[int, ...]], reasons: Mapping[str, str]
+) -> Iterator[str]:
     """What to say of contrasts that not every run could give."""
     labels = _labels(prepared.unit)
     for contrast in prepared.contrasts:
         runs = usable[contrast.label]
         if not runs:
-            yield f"contrast {contrast.name!r} is not estimable in any run and was left out"
+            yield f"contrast {contrast.name!r} is {reasons[contrast.label]} and was left out"
         elif len(runs) < len(labels):
             missing = ", ".join(label for i, label in enumerate(labels) if i not in runs)
             used = f"averages {len(runs)} of {len(labels)} runs"

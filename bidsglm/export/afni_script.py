@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 import bidsglm
+from bidsglm.afni.conditions import ConditionResponse, condition_responses
 from bidsglm.afni.design import Baseline, RunConfounds, Stimulus
 from bidsglm.backends.afni_design import baseline_of, polynomial_degree, stimuli
 from bidsglm.backends.afni_joint import DRIFT, ColumnPlace, JointRuns
-from bidsglm.backends.afni_responses import ConditionResponse, condition_responses
 from bidsglm.export.afni_files import (
     TimingFile,
     censor_file,

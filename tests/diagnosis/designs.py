@@ -55,7 +55,7 @@ def review(
     with warnings.catch_warnings():
         # nilearn warns of what the tests are about
         warnings.simplefilter("ignore")
-        designs = {name: BACKENDS[name].design(run, model) for name in backends}
+        designs = {name: BACKENDS[name].designs([run], model)[0] for name in backends}
     return RunReview(label, run, designs, contrasts)
 
 

@@ -12,6 +12,7 @@ from bidsglm.diagnosis.advice import RunReview
 from bidsglm.diagnosis.findings import findings
 from bidsglm.diagnosis.rank_checks import surplus
 from bidsglm.model import Condition, ModelSpecification, Paradigm
+from bidsglm.packages import DEFAULT_PACKAGES
 
 N_SCANS, TR = 70, 2.2
 MODEL = ModelSpecification("m", ("trial_type.go",), high_pass=float("inf"))
@@ -22,7 +23,8 @@ def with_confounds(columns: np.ndarray) -> RunReview:
     go = Condition("go", onsets, np.full(onsets.shape, 8.0))
     names = tuple(f"c{i}" for i in range(columns.shape[1]))
     paradigm = Paradigm(TR, N_SCANS, None, (go,), names, columns)
-    return RunReview("run-1", paradigm, {b: m.design(paradigm, MODEL) for b, m in BACKENDS.items()})
+    designs = {name: BACKENDS[name].designs([paradigm], MODEL)[0] for name in DEFAULT_PACKAGES}
+    return RunReview("run-1", paradigm, designs)
 
 
 def nilearn_t(review: RunReview) -> float:

@@ -1,7 +1,6 @@
 """What a page shows of a unit, from its files on disk; its figures are written on the way."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +13,12 @@ from bidsglm.outputs.names import clusters_name, map_name, read_text, write_byte
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import compared, warnings_of
 from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, of_pair
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, Pair
+from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, REFERENCE, Pair, base_of
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant, weights_of
 from bidsglm.pages.regions import participant_regions, scene_with_regions
 from bidsglm.pages.scales import read_noise, read_units
-from bidsglm.report.attribution import Breakdown
+from bidsglm.report.attribution import Breakdown, Reach
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.figures import (
@@ -28,14 +27,16 @@ from bidsglm.report.figures import (
     contrast_figures,
     design_figure,
     masks_figure,
+    pair_figures,
 )
-from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, UnitReport
+from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, PairReport, UnitReport
 from bidsglm.report.ladders import attribution_figures, on_sample
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import ESTIMATES, NOISE_MODELS, RunInput, SettingRow
+from bidsglm.report.pair_matrix import pair_matrices
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.rendering import Links
-from bidsglm.report.units import f_mark, f_sentence
+from bidsglm.report.units import Units, f_mark, f_sentence
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 from bidsglm.report.wording import MINUS
 from bidsglm.spm.highpass import dct_basis
@@ -69,7 +70,10 @@ class UnitFiles(UnitMaps):
             for stat in stats
         }
         name, units = contrast["name"], self.summary.get("effect_units", EFFECT_UNITS)
-        return ContrastImages(name, contrast["label"], maps, masks, background, affine, units, underlay)
+        reference = base_of(masks, str(self.summary.get("reference") or REFERENCE))
+        return ContrastImages(
+            name, contrast["label"], maps, masks, background, affine, units, underlay, reference
+        )
 
     def clusters(self, contrast: Summary) -> tuple[ClusterReport, ...]:
         """Clusters of a contrast, of each backend."""
@@ -100,7 +104,7 @@ class UnitFiles(UnitMaps):
 
     def links(self) -> Links:
         """Tables that there are, relative to the page."""
-        names = (f"{self.prefix}_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution"))
+        names = (f"{self.prefix}_desc-{kind}_metrics.tsv" for kind in Links._fields)
         return Links(*(f"{self.summary['folder']}/{n}" if (self.folder / n).exists() else "" for n in names))
 
     @property
@@ -114,10 +118,19 @@ class UnitFiles(UnitMaps):
         rows = agreement_schema(*self.pairs).read(path) if path.exists() else []
         return {pair: [of_pair(row, pair) for row in rows] for pair in self.pairs}
 
-    def every_pair(self) -> list[Row]:
+    def breakdowns(self) -> dict[Pair, dict[str, tuple[Breakdown, ...]]]:
+        """Pair -> contrast's label -> why its maps differ."""
+        return {DEFAULT_PAIR: read_breakdowns(self.folder, self.prefix)}
+
+    def reaches(self) -> dict[Pair, Reach]:
+        """How far the attribution of each pair can be trusted; nothing where there is none."""
+        found = reach(self.summary)
+        return {DEFAULT_PAIR: found} if found else {}
+
+    def every_pair(self) -> tuple[Row, ...]:
         """Rows of the table of all pairs; none with two backends or fewer."""
         path = PAIRS.path(self.folder, self.prefix)
-        return PAIRS.read(path) if path.exists() else []
+        return tuple(PAIRS.read(path)) if path.exists() else ()
 
 
 def _definition(contrast: Summary) -> str:
@@ -207,8 +220,10 @@ class _Shared(NamedTuple):
 
     files: UnitFiles
     figures_dir: Path
-    agreement: Sequence[Mapping[str, str | float]]
-    breakdowns: Mapping[str, tuple[Breakdown, ...]]
+    agreement: Mapping[Pair, Sequence[Mapping[str, str | float]]]
+    breakdowns: Mapping[Pair, Mapping[str, tuple[Breakdown, ...]]]
+    pair_rows: tuple[Row, ...]
+    units: Units
     stride: int = 1
     """See `volumes.stride`."""
 
@@ -230,12 +245,8 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     """
     summary, masks = files.summary, files.masks()
     units, (noise, noise_figure) = read_units(files.folder, summary), read_noise(files.folder, summary)
-    shared = _Shared(
-        files,
-        figures_dir,
-        next(iter(files.agreement().values()), []),
-        read_breakdowns(files.folder, files.prefix),
-    )
+    shared = _Shared(files, figures_dir, files.agreement(), files.breakdowns(), files.every_pair(), units)
+    first, reaches = next(iter(files.pairs), DEFAULT_PAIR), files.reaches()
     contrasts = []
     behind: Scene | None = None
     by = 1
@@ -243,15 +254,11 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     for contrast in summary["contrasts"]:
         images = files.contrast_images(contrast, masks)
         if behind is None:
-            by = stride(int(images.either.sum()), len(summary["contrasts"]))
+            by = stride(int(images.either.sum()), len(summary["contrasts"]), len(masks))
             behind = scene(thinned(images, by))
             overlap = masks_figure(masks, images.background, images.affine)
             data_figures = (written(overlap, figures_dir, files.prefix),)
-        found = _contrast_report(contrast, images, behind, shared._replace(stride=by))
-        approximate = f_sentence(units, found.label, len(found.runs)) if found.test == "F" else ""
-        if approximate:
-            found = replace(found, notes=(approximate,), approximate=f_mark(units, found.label))
-        contrasts.append(found)
+        contrasts.append(_contrast_report(contrast, images, behind, shared._replace(stride=by)))
     return UnitReport(
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
         backends=tuple(summary["backends"]),
@@ -267,7 +274,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         warnings=warnings_of(summary),
         findings=findings(summary),
         diagnoses=tuple(_drawn(found, summary, figures_dir) for found in diagnoses(summary)),
-        reach=reach(summary),
+        reach=reaches.get(first),
         scene=scene_with_regions(behind, files.folder / f"{files.prefix}_desc-rois_metrics.tsv")
         if behind
         else None,
@@ -279,6 +286,10 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         noise=noise,
         links=files.links(),
         noise_figure=written(noise_figure, figures_dir, files.prefix) if noise_figure else None,
+        pair=first,
+        pairs=files.pairs,
+        pair_rows=shared.pair_rows,
+        reaches=reaches,
     )
 
 
@@ -315,13 +326,9 @@ def _contrast_report(
 ) -> ContrastReport:
     label, files = contrast["label"], shared.files
     drawn = (glass_figure(images, contrast["thresholds"]), *contrast_figures(images))
-    parts = shared.breakdowns.get(label, ())
-    dominant = read_dominant(files.folder, files.prefix, images)
-    known = reach(files.summary)
-    drawn_reasons = on_sample(
-        attribution_figures(label, contrast["name"], parts), known.sample if known else ""
-    )
-    reasons = (*drawn_reasons, *((dominant,) if dominant else ()))
+    first, *others = [_pair_report(pair, contrast, images, shared) for pair in files.pairs] or [
+        PairReport(DEFAULT_PAIR)
+    ]
     return ContrastReport(
         contrast["name"],
         label,
@@ -329,19 +336,65 @@ def _contrast_report(
         contrast["test"],
         tuple(contrast["runs"]),
         {b: tuple(dof) for b, dof in contrast["dof"].items()},
-        tuple(row for row in shared.agreement if row["contrast"] == label),
+        first.agreement,
         tuple(written(f, shared.figures_dir, files.prefix) for f in drawn),
+        notes=first.notes,
+        approximate=first.approximate,
         clusters=files.clusters(contrast),
         weights=weights_of(contrast),
         tested=tuple(contrast["conditions"]),
         of_confounds=is_of_confounds(contrast, files.summary["runs"]),
         effect_sd=_effect_sd(images),
-        breakdowns=parts,
-        why_figures=tuple(written(f, shared.figures_dir, files.prefix) for f in reasons),
+        breakdowns=first.breakdowns,
+        why_figures=first.why_figures,
         volumes=held(images, behind, contrast["thresholds"], shared.stride),
         thumbnail=thumbnail(images),
         peak=written(peak_figure(images), shared.figures_dir, files.prefix),
+        pair=first.pair,
+        pair_figures=first.figures,
+        others=tuple(others),
+        matrices=pair_matrices(
+            [row for row in shared.pair_rows if row["contrast"] == label], images.effect_units
+        )
+        if others
+        else (),
     )
+
+
+def _pair_report(pair: Pair, contrast: Summary, images: ContrastImages, shared: _Shared) -> PairReport:
+    """What two packages show of a contrast; figures of the two alone where there are more."""
+    files, label = shared.files, contrast["label"]
+    parts = shared.breakdowns.get(pair, {}).get(label, ())
+    of_two = pair_figures(images.of_pair(pair)) if len(files.pairs) > 1 else ()
+    mark, notes = _approximate(pair, contrast, shared.units)
+    return PairReport(
+        pair,
+        tuple(row for row in shared.agreement.get(pair, ()) if row["contrast"] == label),
+        tuple(written(f, shared.figures_dir, files.prefix) for f in of_two),
+        parts,
+        tuple(written(f, shared.figures_dir, files.prefix) for f in _reasons(parts, images, pair, files)),
+        mark,
+        notes,
+    )
+
+
+def _reasons(
+    parts: Sequence[Breakdown], images: ContrastImages, pair: Pair, files: UnitFiles
+) -> tuple[Figure, ...]:
+    """Why a pair's maps differ, drawn."""
+    known = files.reaches().get(pair)
+    drawn = on_sample(attribution_figures(images.label, images.name, parts), known.sample if known else "")
+    dominant = read_dominant(files.folder, files.prefix, images) if pair.is_default else None
+    return (*drawn, *((dominant,) if dominant else ()))
+
+
+def _approximate(pair: Pair, contrast: Summary, units: Units) -> tuple[str, tuple[str, ...]]:
+    """A mark for tables and a note on nilearn's F over runs; its means are known of one pair."""
+    if contrast["test"] != "F" or REFERENCE not in pair:
+        return "", ()
+    known = units if pair.is_default else Units()
+    text = f_sentence(known, contrast["label"], len(contrast["runs"]))
+    return (f_mark(known, contrast["label"]), (text,)) if text else ("", ())
 
 
 def _calibration(files: UnitFiles, figures_dir: Path) -> CalibrationReport | None:

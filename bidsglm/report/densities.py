@@ -37,7 +37,7 @@ def scatter_figure(images: ContrastImages) -> Figure:
         parts += _scatter(_inside(images, name), PANEL * i, labels)
     alt = f"Density scatter of {' and '.join(names)} of {images.name}, {first} against {reference}."
     return Figure(
-        name=f"contrast-{images.label}_desc-scatter.svg",
+        name=f"contrast-{images.label}_desc-scatter{images.pair.suffix}.svg",
         content=svg.document(PANEL * len(names), SQUARE + 85, alt, parts),
         alt=alt,
         title="scatter",
@@ -107,7 +107,7 @@ def bland_altman_figure(images: ContrastImages) -> Figure:
         parts += _bland_altman(_inside(images, name), PANEL * i, labels)
     alt = f"Bland-Altman plot of {' and '.join(names)} of {images.name}."
     return Figure(
-        name=f"contrast-{images.label}_desc-blandaltman.svg",
+        name=f"contrast-{images.label}_desc-blandaltman{images.pair.suffix}.svg",
         content=svg.document(PANEL * len(names), FLAT + 85, alt, parts),
         alt=alt,
         title="Bland-Altman plot",
@@ -139,15 +139,13 @@ def _bland_altman(values: tuple[Floats, Floats], left: float, labels: tuple[str,
 
 
 def histogram_figure(images: ContrastImages) -> Figure:
-    """How often each value of the statistic occurs in either package's map, on a logarithmic scale."""
-    x, y = _inside(images, images.test)
-    first, reference = images.pair.titles
-    ends = _padded(np.concatenate([x, y]))
+    """How often each value of the statistic occurs in each package's map, on a logarithmic scale."""
+    stat = images.maps[images.test]
+    known = images.both & np.logical_and.reduce([np.isfinite(stat[name]) for name in images.backends])
+    inside = {name: stat[name][known].astype(np.float64) for name in reversed(images.backends)}
+    ends = _padded(np.concatenate(list(inside.values())))
     edges = np.linspace(*ends, BINS + 1)
-    counts = {
-        name: np.histogram(values, edges)[0]
-        for name, values in zip(reversed(images.pair), (x, y), strict=True)
-    }
+    counts = {name: np.histogram(values, edges)[0] for name, values in inside.items()}
     largest = max(int(each.max(initial=0)) for each in counts.values())
     axes = Axes(Extent(75, 30, 2 * PANEL - 100, 200), ends, (0.0, float(np.log10(1 + max(largest, 9)))))
     decades = [0, *(10**k for k in range(int(axes.up[1]) + 1))]
@@ -158,7 +156,9 @@ def histogram_figure(images: ContrastImages) -> Figure:
         steps = axes.stairs(edges, np.log10(1 + each))
         parts.append(svg.path(steps, stroke=colour, stroke_width=1.6, fill=colour, fill_opacity=0.12))
     parts += axes.legend([(packages.colour(name), "", packages.title(name)) for name in counts], right=True)
-    whose = f"{first}'s and {reference}'s {images.test} values of {images.name}"
+    owners = " and ".join(f"{packages.title(name)}'s" for name in images.backends)
+    whose = f"{owners} {images.test} values of {images.name}"
+    which = "both" if len(images.backends) == 2 else "all"
     alt = f"Histograms of {whose} over the same voxels."
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-histogram.svg",
@@ -166,7 +166,7 @@ def histogram_figure(images: ContrastImages) -> Figure:
         alt=alt,
         title="histogram",
         caption=(
-            f"How many voxels have which {images.test}, over the voxels of both masks; the height is"
+            f"How many voxels have which {images.test}, over the voxels of {which} masks; the height is"
             " logarithmic, so that the few voxels of the tails show. A wider histogram means larger values"
             " throughout: a difference of the noise model or of its degrees of freedom."
             f" {SPREADS[images.test]}"

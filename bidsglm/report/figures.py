@@ -31,6 +31,7 @@ __all__ = [
     "histogram_figure",
     "maps_figure",
     "masks_figure",
+    "pair_figures",
     "scatter_figure",
 ]
 
@@ -40,11 +41,20 @@ LETTER = 0.065
 
 
 def contrast_figures(images: ContrastImages) -> tuple[Figure, ...]:
-    """All figures of a contrast: maps, and with two backends scatter, Bland-Altman plot and histogram."""
+    """All figures of a contrast: maps, and with two backends scatter, Bland-Altman plot and histogram.
+
+    With more than two, `pair_figures` are those of a pair.
+    """
     maps = tuple(maps_figure(images, stat) for stat in (images.test, "effect") if stat in images.maps)
     if len(images.backends) < 2:
         return maps
-    return (*maps, scatter_figure(images), bland_altman_figure(images), histogram_figure(images))
+    of_two = pair_figures(images) if len(images.backends) == 2 else ()
+    return (*maps, *of_two, histogram_figure(images))
+
+
+def pair_figures(images: ContrastImages) -> tuple[Figure, ...]:
+    """Figures of two packages: scatter and Bland-Altman plot."""
+    return scatter_figure(images), bland_altman_figure(images)
 
 
 def design_figure(designs: Mapping[str, DesignMatrix], run: str = "") -> Figure:

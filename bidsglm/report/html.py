@@ -1,12 +1,14 @@
 """Self-contained HTML page of a participant, from records and figures."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from bidsglm import packages
 from bidsglm.diagnosis.advice import Finding, place
-from bidsglm.packages import PACKAGES
+from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
 from bidsglm.report import attribution
 from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.attribution import Breakdown
@@ -15,9 +17,12 @@ from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
+from bidsglm.report.group_verdict import Verdict
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import RunInput, SettingRow, attribution_text, calibration_text, mask_text
 from bidsglm.report.noise import NoiseReport
+from bidsglm.report.overall import overall
+from bidsglm.report.pair_matrix import PairMatrix, pair_matrices
 from bidsglm.report.participant_verdict import (
     ComparedContrast,
     ParticipantEvidence,
@@ -32,7 +37,7 @@ from bidsglm.report.standing import FILLED, StandingTable, standing, standing_ta
 from bidsglm.report.standing import kind as kind_of
 from bidsglm.report.trust import TITLES as ANALYSIS_TITLES
 from bidsglm.report.units import Units
-from bidsglm.report.wording import Row
+from bidsglm.report.wording import Row, contrast_name, headline_rows, median
 
 __all__ = [
     "About",
@@ -48,9 +53,23 @@ __all__ = [
 ]
 
 
+class PairReport(NamedTuple):
+    """What a pair shows of a contrast."""
+
+    pair: Pair
+    agreement: tuple[Row, ...] = ()
+    """One row for each map, by columns without a suffix"""
+    figures: tuple[Figure, ...] = ()
+    """Of the two alone; none where the contrast's own are of them"""
+    breakdowns: tuple[Breakdown, ...] = ()
+    why_figures: tuple[Figure, ...] = ()
+    approximate: str = ""
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class ContrastReport:
-    """One contrast of one unit."""
+    """One contrast of one unit, as one pair of packages has it."""
 
     name: str
     """As the model has it."""
@@ -89,6 +108,40 @@ class ContrastReport:
     """Address of a small picture, see `peaks.thumbnail`."""
     peak: Figure | None = None
     """Both maps on one slice, for the first screen."""
+    pair: Pair = DEFAULT_PAIR
+    """What is compared"""
+    pair_figures: tuple[Figure, ...] = ()
+    """Of these two alone, where there are more"""
+    others: tuple[PairReport, ...] = ()
+    """Further pairs"""
+    matrices: tuple[PairMatrix, ...] = ()
+    """Every package beside every other, where there are more than two"""
+
+    def of(self, pair: Pair) -> "ContrastReport":
+        """The same with another pair compared."""
+        found = next((each for each in self.others if each.pair == pair), None)
+        if found is None:
+            return self
+        return replace(
+            self,
+            pair=pair,
+            agreement=found.agreement,
+            pair_figures=found.figures,
+            breakdowns=found.breakdowns,
+            why_figures=found.why_figures,
+            approximate=found.approximate,
+            notes=found.notes,
+        )
+
+    @property
+    def views(self) -> tuple["ContrastReport", ...]:
+        """The contrast as each pair has it; once, where there is nothing to compare."""
+        return (self, *(self.of(each.pair) for each in self.others))
+
+    @property
+    def farthest(self) -> "ContrastReport":
+        """As the pair has it whose statistic correlates least."""
+        return min(self.views, key=lambda view: _least(view.agreement))
 
     @property
     def facts(self) -> str:
@@ -101,6 +154,11 @@ class ContrastReport:
         """Which steps make the differences of the statistic and of the effect, in sentences."""
         rmsd = {str(row["map"]): float(row["rmsd"]) for row in self.agreement}
         return attribution.reasons(self.breakdowns, (self.test, "effect"), rmsd)
+
+
+def _least(rows: Sequence[Row]) -> float:
+    """Correlation of the statistic; 1 where there is none."""
+    return min((r for row in headline_rows(rows) if math.isfinite(r := float(row["pearson_r"]))), default=1.0)
 
 
 @dataclass(frozen=True)
@@ -148,11 +206,49 @@ class UnitReport:
     links: Links = field(default_factory=Links)
     scene: Mapping[str, object] | None = None
     """What the slice viewers of the unit share, see `volumes.Scene`."""
+    pair: Pair = DEFAULT_PAIR
+    """What is compared"""
+    pairs: tuple[Pair, ...] = (DEFAULT_PAIR,)
+    """All that is compared with the reference"""
+    pair_rows: tuple[Row, ...] = ()
+    """Rows of the table of all pairs"""
+    reaches: Mapping[Pair, attribution.Reach] = field(default_factory=dict)
+    """How far the attribution of further pairs can be trusted"""
 
     @property
     def in_usual_units(self) -> bool:
-        """Whether effects are in percent, each package's in its own."""
-        return all(unit == PACKAGES[name].unit for name, unit in self.effect_units.items())
+        """Whether effects are in percent, each package's in its own; said of the default pair alone."""
+        usual = all(unit == PACKAGES[name].unit for name, unit in self.effect_units.items())
+        return usual and set(self.effect_units) <= set(DEFAULT_PAIR)
+
+    def of(self, pair: Pair) -> "UnitReport":
+        """The same with another pair compared."""
+        if pair == self.pair:
+            return self
+        contrasts = tuple(each.of(pair) for each in self.contrasts)
+        return replace(self, pair=pair, contrasts=contrasts, reach=self.reaches.get(pair))
+
+    @cached_property
+    def views(self) -> tuple["UnitReport", ...]:
+        """The unit as each pair has it."""
+        return tuple(self.of(pair) for pair in self.pairs)
+
+    @property
+    def explained(self) -> tuple["UnitReport", ...]:
+        """Views of the pairs whose differences are attributed, or that have a note on why not."""
+        return tuple(view for view in self.views if view.reach)
+
+    @property
+    def matrices(self) -> tuple[PairMatrix, ...]:
+        """Medians of every package beside every other, of the contrasts that the design determines."""
+        told = {each.name for each in self.evidence.told}
+        rows = [row for row in self.pair_rows if contrast_name(row) in told]
+        return pair_matrices(rows, self.effect_units) if len(self.pairs) > 1 else ()
+
+    @cached_property
+    def overall(self) -> Verdict:
+        """Does it matter which package: the answer for all pairs."""
+        return overall({view.pair: view.judged for view in self.views})
 
     @property
     def paragraphs(self) -> tuple[str, ...]:
@@ -177,7 +273,15 @@ class UnitReport:
         ]
         regressors = [row for each in self.diagnoses for rows in each.regressors.values() for row in rows]
         affected = [each for c in self.contrasts if (each := worst_confound(c.name, c.tested, regressors))]
-        return ParticipantEvidence(contrasts, self.findings, [run.tables for run in self.runs], affected)
+        told = [row for row in self.pair_rows if (row["package"], row["reference"]) == tuple(self.pair)]
+        return ParticipantEvidence(
+            contrasts,
+            self.findings,
+            [run.tables for run in self.runs],
+            affected,
+            self.pair,
+            median(told, "slope_percent"),
+        )
 
     @cached_property
     def judged(self) -> ParticipantVerdict:
@@ -187,7 +291,8 @@ class UnitReport:
     @property
     def lead(self) -> ContrastReport | None:
         """The contrast that the verdict rests on, else the first."""
-        worst = self.judged.worst
+        judged = [view.judged for view in self.views if view.judged.agreement.grade == self.overall.grade]
+        worst = judged[0].worst if judged else self.judged.worst
         return next((c for c in self.contrasts if c.name == worst), next(iter(self.contrasts), None))
 
     @property
@@ -213,8 +318,8 @@ class UnitReport:
         return attribution.steps_in_words(found)
 
     def answers(self, sections: Sequence[str]) -> tuple[Answer, ...]:
-        """What the page has to say to the questions that are really asked; nothing with a single package."""
-        if len(self.backends) < 2:
+        """What the page has to say to the questions that are really asked, which are of the default pair."""
+        if DEFAULT_PAIR not in self.pairs:
             return ()
         told = {each.name for each in self.evidence.told}
         return answers(
@@ -235,11 +340,11 @@ class UnitReport:
         if finding.code != FILLED:
             return None
         rows = [
-            standing((c.name, c.label), kind, c.agreement, c.effect_sd, c.breakdowns)
+            standing((c.name, c.label), kind, c.agreement, c.effect_sd, c.breakdowns, self.pair)
             for c in self.contrasts
             if c.agreement and (kind := kind_of(c.weights, finding.columns))
         ]
-        return standing_table(rows)
+        return standing_table(rows, self.pair)
 
     def diagnosis_tables(self, found: DiagnosisReport) -> dict[str, dict[str, str]]:
         """Kind -> package's title -> link to a run's table."""
@@ -270,6 +375,11 @@ class ParticipantReport:
     errors: tuple[str, ...] = ()
 
     @property
+    def backends(self) -> tuple[str, ...]:
+        """Those that were fitted; the usual ones where nothing was."""
+        return packages.in_order(b for unit in self.units for b in unit.backends) or packages.DEFAULT_PACKAGES
+
+    @property
     def many_names(self) -> bool:
         """Whether contrasts and regions are worth a search."""
         return is_worth_a_search(self.units)
@@ -285,11 +395,11 @@ def participant_page(report: ParticipantReport) -> str:
     """
     sections = ["Summary"]
     if report.units:
-        if any(unit.findings or unit.reach for unit in report.units):
+        if any(unit.findings or unit.explained for unit in report.units):
             sections.append("Why they differ")
         if any(unit.calibration for unit in report.units):
             sections.append("Which to trust")
-        if any(len(unit.backends) > 1 for unit in report.units):
+        if any(DEFAULT_PAIR in unit.pairs for unit in report.units):
             sections.append("Questions")
         sections += ["Contrasts", "Design", "Data and masks", "Methods"]
         if any(unit.regions for unit in report.units):

@@ -1,7 +1,7 @@
 """Maps on axial slices over the mean bold image: both packages, their difference, their masks."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -18,6 +18,8 @@ EFFECT_UNITS: Mapping[str, str] = MappingProxyType({name: PACKAGES[name].unit fo
 DISPLAY_QUANTILE = 0.998
 """Colours saturate for the most extreme 0.2 % of voxels, so that a few do not bleach all others."""
 P_CONTOUR = 0.001
+OTHER_SCALE = 5.0
+"""Ratio of two packages' maps from which they cannot share a scale: their effects have other units."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class ContrastImages:
     """Backend -> unit of its effect map."""
     underlay: str = "mean bold image"
     """What the background is."""
+    reference: str = packages.REFERENCE
+    """What the others are compared with, where it is among them"""
 
     @property
     def test(self) -> str:
@@ -53,8 +57,20 @@ class ContrastImages:
 
     @property
     def pair(self) -> packages.Pair:
-        """What is compared."""
-        return packages.pair_of(self.backends)
+        """What is compared: of several pairs the first."""
+        return packages.pair_of(self.backends, self.reference)
+
+    @property
+    def pairs(self) -> tuple[packages.Pair, ...]:
+        """Each package with the reference; none with a single package."""
+        return packages.pairs_of(self.backends, self.reference)
+
+    def of_pair(self, pair: packages.Pair) -> "ContrastImages":
+        """The same of two packages alone."""
+        if set(pair) == set(self.backends):
+            return self
+        maps = {stat: {b: found[b] for b in pair if b in found} for stat, found in self.maps.items()}
+        return replace(self, maps=maps, masks={b: self.masks[b] for b in pair})
 
     @property
     def both(self) -> Mask:
@@ -83,31 +99,50 @@ def _passing(p: Floats, test: str) -> Mask:
     return np.asarray(upper if test == "F" else upper | (p > 1 - P_CONTOUR))
 
 
+def limits_of(inside: Mapping[str, Floats]) -> dict[str, float]:
+    """Package -> value at which its colours saturate: one for all whose maps are of about one size.
+
+    >>> limits_of({"spm": np.array([2.0]), "nilearn": np.array([1.0])})
+    {'spm': 2.0, 'nilearn': 2.0}
+    >>> limits_of({"spm": np.array([100.0]), "nilearn": np.array([1.0])})
+    {'spm': 100.0, 'nilearn': 1.0}
+    """
+    own = {name: colour_limit([values]) for name, values in inside.items()}
+    least = min(own.values(), default=1.0)
+    alike = [name for name in own if own[name] < OTHER_SCALE * least]
+    shared = colour_limit([inside[name] for name in alike]) if len(alike) > 1 else 0.0
+    return {name: shared if shared and name in alike else limit for name, limit in own.items()}
+
+
 def layers_of(images: ContrastImages, name: str = "") -> list[Layer]:
-    """Maps of all packages, of the statistic or another, and with two of them their difference."""
+    """Maps of all packages, of the statistic or another, and behind them each pair's difference.
+
+    Effects whose units are too far apart have no difference to look at.
+    """
     name = name or images.test
     stat, p = images.maps[name], images.maps.get("p", {}) if name == images.test else {}
     inside = {b: np.where(images.masks[b], stat[b], np.nan) for b in images.backends}
-    limit = colour_limit(inside.values())
+    limits = limits_of(inside)
     layers = [
         Layer(
             f"{packages.title(backend)} {name}",
             inside[backend],
-            limit,
+            limits[backend],
             name != "F",
             images.masks[backend] & _passing(p[backend], name) if backend in p else None,
         )
         for backend in images.backends
     ]
-    if len(layers) == 2:
-        one, base = (stat[name] for name in images.pair)
-        difference = np.where(images.both, one - base, np.nan)
-        layers.append(Layer(images.pair.difference, difference, colour_limit([difference])))
+    for pair in images.pairs:
+        if limits[pair.first] == limits[pair.reference] or len(images.pairs) == 1:
+            both = images.masks[pair.first] & images.masks[pair.reference]
+            difference = np.where(both, stat[pair.first] - stat[pair.reference], np.nan)
+            layers.append(Layer(pair.difference, difference, colour_limit([difference])))
     return layers
 
 
 def maps_figure(images: ContrastImages, name: str = "") -> Figure:
-    """Both maps and their difference on the same slices, on the mean bold image.
+    """Maps of all packages and their differences on the same slices, on the mean bold image.
 
     The slices hold the highest voxel of each row. Colours fade out around zero; nothing is cut.
 
@@ -119,25 +154,41 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
         Which maps: effect, or the statistic, which it is if empty.
     """
     name = name or images.test
-    layers = layers_of(images, name)
-    of = view(images.either, images.affine, [layer.values for layer in layers[:2]] + [abs(layers[-1].values)])
-    shown, two = packages.titles(images.backends), len(images.backends) == 2
-    difference = f", below their difference {images.pair.minus} on a scale of its own" * two
+    layers, n = layers_of(images, name), len(images.backends)
+    shown = packages.titles(images.backends)
+    of = view(
+        images.either,
+        images.affine,
+        [layer.values for layer in layers[:n]] + [abs(layer.values) for layer in layers[n:]],
+    )
     tails = "" if name == "F" else ", in each tail"
     contour = f" White lines enclose p < 0.001 uncorrected{tails}." * (layers[0].contour is not None)
-    alt = f"{name} maps of {images.name} from {shown} on {len(of.slices)} axial slices{difference}."
+    alt = (
+        f"{name} maps of {images.name} from {shown} on {len(of.slices)} axial slices{_below(images, layers)}."
+    )
+    one_scale = len({layer.limit for layer in layers[:n]}) == 1
+    scale = "one colour scale" if one_scale else "colour scales of their own where their units are far apart"
     return Figure(
         name=f"contrast-{images.label}_stat-{name}_desc-maps.svg",
         content=slice_rows(layers, images.background, of, alt),
         alt=alt,
         title=f"{name} maps",
         caption=(
-            f"The {name} maps of {shown} on the same axial slices and one colour"
-            f" scale{difference}, over the {images.underlay}. {_units(images, name)}No threshold: colours"
+            f"The {name} maps of {shown} on the same axial slices and {scale}{_below(images, layers)}, over"
+            f" the {images.underlay}. {_units(images, name)}No threshold: colours"
             f" fade out towards zero.{contour} The left of the picture (L) is the left of the brain; numbers"
             " are heights z in mm."
         ),
     )
+
+
+def _below(images: ContrastImages, layers: Sequence[Layer]) -> str:
+    """Which differences stand below the maps."""
+    if len(images.pairs) == 1:
+        return f", below their difference {images.pair.minus} on a scale of its own"
+    drawn = {layer.title for layer in layers}
+    told = [pair.minus for pair in images.pairs if pair.difference in drawn]
+    return f", below the differences {', '.join(told)}, each on a scale of its own" if told else ""
 
 
 def _units(images: ContrastImages, name: str) -> str:
@@ -165,13 +216,14 @@ def masks_figure(masks: Mapping[str, Mask], background: Floats, affine: Floats) 
     sizes = {name: f"{int(part.sum()):,}" for name, (part, _) in parts.items()}
     alt = "Analysis masks on axial slices; " + ", ".join(f"{n}: {k} voxels" for n, k in sizes.items())
     of = view(np.logical_or.reduce([part for part, _ in parts.values()]), affine)
+    of_a_pair = " of a pair" * (len(masks) > 2)
     return Figure(
         name="desc-masks.svg",
         content=region_row(parts, background, of, alt, sizes),
         alt=alt,
         title="masks",
         caption=(
-            "The voxels that each package analyses, on anatomy. Agreement is measured where both"
+            f"The voxels that each package analyses, on anatomy. Agreement is measured where both{of_a_pair}"
             " have a result; a coloured rim is where only one package looks."
         ),
     )

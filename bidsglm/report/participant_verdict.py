@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.packages import DEFAULT_PAIR, titles
+from bidsglm.packages import DEFAULT_PAIR, Pair, titles
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.diagnosis import USUAL_LIMIT, WITH
@@ -18,7 +18,7 @@ from bidsglm.report.steps import makes, title
 from bidsglm.report.wording import Row, digits, headline_rows, median
 
 HEADLINES: Mapping[Grade, str] = {
-    Grade.NONE: f"No: for this participant, {titles(DEFAULT_PAIR)} lead to the same conclusions",
+    Grade.NONE: "No: for this participant, {} lead to the same conclusions",
     Grade.EXTENT: "A little: both packages find the same places; what lies near the threshold depends on the"
     " package",
     Grade.CONCLUSIONS: "Yes: conclusions about this participant depend on the package",
@@ -105,6 +105,10 @@ class ParticipantEvidence:
     """Start of the names of each run's design tables."""
     affected: Sequence[ConfoundShare] = ()
     """The worst confound of each contrast that tests confounds of which the design leaves little."""
+    pair: Pair = DEFAULT_PAIR
+    """Whose maps are compared"""
+    slope_percent: float = math.nan
+    """Median slope of the effects once both are in percent of each voxel's mean; NaN where nobody counted"""
 
     @property
     def determined(self) -> tuple[ComparedContrast, ...]:
@@ -145,11 +149,13 @@ class ParticipantVerdict(NamedTuple):
     """The leading step of each map, in sentences"""
     worst: str = ""
     """The contrast that decides; the first of several"""
+    where: str = ""
+    """Contrasts that decide, in words, where these are not all"""
 
 
 def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
     """Judge by the worst contrast that the design determines, by the rules for group maps."""
-    found = _judgements(evidence.judged)
+    found = _judgements(evidence.judged, evidence.pair)
     grade = max((each.grade for each in found.values()), default=None)
     if not any(each in evidence.determined for each in evidence.judged):
         grade = None
@@ -157,20 +163,30 @@ def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
     facts = [
         *(("Maps", text) for text in _map_facts(found)),
         *(("F over runs", text) for each in evidence.judged for text in each.approximate),
-        *(("Confounds", text) for text in _confound_facts(evidence.aside)),
-        *(("Size", text) for text in _size_facts(rows)),
-        *(("Voxels", text) for text in _mask_facts(rows)),
+        *(("Confounds", text) for text in _confound_facts(evidence.aside, evidence.pair)),
+        *(("Size", text) for text in _size_facts(rows, evidence)),
+        *(("Voxels", text) for text in _mask_facts(rows, evidence.pair)),
     ]
     answer = Verdict(_headline(grade, found, evidence), grade, tuple(facts), _actions(grade, found, evidence))
-    made = recipes([each.breakdowns for each in evidence.told], evidence.runs, sum(_alone(rows)))
     worst = max(found, key=lambda name: found[name].grade, default="")
     stat = next((each.stat for each in evidence.judged if each.name == worst), "t")
     why = tuple(_step_facts([each.breakdowns for each in evidence.judged], (stat, "effect")))
-    return ParticipantVerdict(answer, _design(evidence), made, why, worst)
+    return ParticipantVerdict(
+        answer, _design(evidence), _recipes(evidence, rows), why, worst, _where(grade, found)
+    )
 
 
-def _judgements(contrasts: Sequence[ComparedContrast]) -> dict[str, Judgement]:
-    return {each.name: judged(each.rows) for each in contrasts if each.stat}
+def _recipes(evidence: ParticipantEvidence, rows: Sequence[Row]) -> tuple[Recipe, ...]:
+    """What makes the steps equal; the ways are known of the default pair."""
+    if not evidence.pair.is_default:
+        return ()
+    return recipes(
+        [each.breakdowns for each in evidence.told], evidence.runs, sum(_alone(rows, evidence.pair))
+    )
+
+
+def _judgements(contrasts: Sequence[ComparedContrast], pair: Pair) -> dict[str, Judgement]:
+    return {each.name: judged(each.rows, pair) for each in contrasts if each.stat}
 
 
 def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: ParticipantEvidence) -> str:
@@ -180,9 +196,13 @@ def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: Par
             if evidence.arbitrary
             else "Not to be said: no contrast could be compared."
         )
+    return f"{HEADLINES[grade].format(titles(evidence.pair))}{_where(grade, found)}."
+
+
+def _where(grade: Grade | None, found: Mapping[str, Judgement]) -> str:
+    """In which contrasts, where it is not in all."""
     worst = [name for name, each in found.items() if each.grade == grade]
-    where = f", in {listed(worst)}" if grade and 0 < len(worst) < len(found) else ""
-    return f"{HEADLINES[grade]}{where}."
+    return f", in {listed(worst)}" if grade and 0 < len(worst) < len(found) else ""
 
 
 def _map_facts(found: Mapping[str, Judgement]) -> list[str]:
@@ -195,17 +215,24 @@ def _map_facts(found: Mapping[str, Judgement]) -> list[str]:
     return told
 
 
-def _size_facts(rows: Sequence[Row]) -> list[str]:
+def _size_facts(rows: Sequence[Row], evidence: ParticipantEvidence) -> list[str]:
     slope = median([row for row in rows if row["map"] == "effect"], "slope")
     if not math.isfinite(slope):
         return []
+    first, reference = evidence.pair.titles
     size = "as large as" if abs(slope - 1) <= SAME_SIZE else f"{times(slope)} times"
-    return [f"SPM's effects are {size} nilearn's (slope over voxels)."]
+    told = [f"{first}'s effects are {size} {reference}'s (slope over voxels)."]
+    if math.isfinite(evidence.slope_percent) and not evidence.pair.is_default:
+        told.append(
+            "In percent of each voxel's own mean, so that units do not count, they are"
+            f" {digits(evidence.slope_percent)} times as large."
+        )
+    return told
 
 
-def _confound_facts(contrasts: Sequence[ComparedContrast]) -> list[str]:
+def _confound_facts(contrasts: Sequence[ComparedContrast], pair: Pair) -> list[str]:
     """What contrasts of confounds show, which say nothing of the brain's response."""
-    found = _judgements(contrasts)
+    found = _judgements(contrasts, pair)
     told = [text for each in contrasts[:NAMED] for text in _confound_fact(each, found[each.name])]
     return [*told, f"{listed(list(found))} {'is' if len(found) == 1 else 'are'} not in the verdict."] * bool(
         found
@@ -238,19 +265,23 @@ def _second(contrasts: Sequence[Sequence[Breakdown]], name: str, lead: attributi
     return f", the {title(second.step)} {attribution.percent(found.share(second))}"
 
 
-def _mask_facts(rows: Sequence[Row]) -> list[str]:
+def _mask_facts(rows: Sequence[Row], pair: Pair) -> list[str]:
     both = median(headline_rows(rows), "n_both")
     if not math.isfinite(both):
         return []
-    spm, nilearn = (f"{n:,}" if n else "none" for n in _alone(rows))
-    return [f"Both packages analyse {both:,.0f} voxels. SPM alone analyses {spm}, nilearn alone {nilearn}."]
+    first, reference = (f"{n:,}" if n else "none" for n in _alone(rows, pair))
+    names = pair.titles
+    return [
+        f"Both packages analyse {both:,.0f} voxels. {names[0]} alone analyses {first}, {names[1]} alone"
+        f" {reference}."
+    ]
 
 
-def _alone(rows: Sequence[Row]) -> tuple[int, int]:
-    """Voxels that only SPM and that only nilearn analyses."""
-    found = (median(headline_rows(rows), f"n_{name}_only") for name in DEFAULT_PAIR)
-    spm, nilearn = (int(n) if math.isfinite(n) else 0 for n in found)
-    return spm, nilearn
+def _alone(rows: Sequence[Row], pair: Pair) -> tuple[int, int]:
+    """Voxels that only the first package and that only the reference analyses."""
+    found = (median(headline_rows(rows), f"n_{name}_only") for name in pair)
+    first, reference = (int(n) if math.isfinite(n) else 0 for n in found)
+    return first, reference
 
 
 def _actions(
@@ -277,7 +308,7 @@ def _actions(
     if approximate:
         told.append(
             f"{listed(approximate)}: do not use nilearn's F over runs, which is approximate. Test each run by"
-            " itself, or use SPM's F."
+            f" itself, or use {evidence.pair.titles[0]}'s F."
         )
     rows = [row for each in evidence.told for row in each.rows]
     slope = median([row for row in rows if row["map"] == "effect"], "slope")

@@ -28,6 +28,10 @@ BRAIN = 165.0
 """Height of a glass brain"""
 SPACE = 16.0
 HEAD = 22.0
+FOOT = 34.0
+"""Room for a scale"""
+IN_A_ROW = 2
+"""Packages beside each other"""
 OUTLINE = "#8d99a6"
 """Told apart from white and from black"""
 GLASS_SHADE = 0.10
@@ -46,32 +50,39 @@ def _pixels(layer: Layer, background: Floats, of: View) -> NDArray[np.uint8]:
 
 
 def thumbnail(images: ContrastImages) -> str:
-    """The slice of the peak in both packages and their difference, as the address of a picture."""
-    of = _through_the_peak(images)
-    return svg.png_address(
-        np.concatenate([_pixels(each, images.background, of) for each in layers_of(images)], axis=1)
-    )
+    """The slice of the peak in both packages and their difference (of many, all packages), as an address."""
+    of, layers = _through_the_peak(images), layers_of(images)
+    shown = layers if len(images.backends) <= IN_A_ROW else layers[: len(images.backends)]
+    return svg.png_address(np.concatenate([_pixels(each, images.background, of) for each in shown], axis=1))
 
 
 def peak_figure(images: ContrastImages) -> Figure:
-    """Both maps and their difference on the slice of the peak, large enough to be the first thing seen."""
+    """Both maps and their difference on the slice of the peak, large enough to be the first thing seen.
+
+    Of more than two packages the maps alone, two in a row.
+    """
     of, layers = _through_the_peak(images), layers_of(images)
-    below = montage(images.background, of)
+    below, n = montage(images.background, of), len(images.backends)
     height = PANEL * below.shape[0] * pixel_aspect(of) / below.shape[1]
-    parts = []
+    across = len(layers) if n <= IN_A_ROW else IN_A_ROW
+    layers = layers if n <= IN_A_ROW else layers[:n]
+    parts, tall = [], HEAD + height + FOOT
     for i, layer in enumerate(layers):
-        place = PlatePlace(i * (PANEL + SPACE), HEAD, PANEL, height)
-        words = svg.text(place.x + PANEL / 2, 15, layer.title, text_anchor="middle", font_weight="bold")
+        row, column = divmod(i, across)
+        place = PlatePlace(column * (PANEL + SPACE), row * tall + HEAD, PANEL, height)
+        words = svg.text(
+            place.x + PANEL / 2, place.y - 7, layer.title, text_anchor="middle", font_weight="bold"
+        )
         picture = svg.picture(_pixels(layer, images.background, of), *place)
         parts += [words, picture, *sides(of, place), *scale_below(layer, place)]
     z = f"{heights(of)[0]:.0f}".replace("-", "−")
-    of_what = " and ".join(layer.title for layer in layers[:2])
+    of_what = " and ".join(layer.title for layer in layers[:n])
     alt = f"{images.name}: {of_what} on the axial slice z = {z} mm"
-    alt += ", and their difference." if len(layers) > 2 else "."
-    first = title(images.backends[0])
+    alt += ", and their difference." if len(layers) > n else "."
+    first, rows = title(images.backends[0]), -(-len(layers) // across)
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-peak.svg",
-        content=svg.document(len(layers) * (PANEL + SPACE) - SPACE, HEAD + height + 34, alt, parts),
+        content=svg.document(across * (PANEL + SPACE) - SPACE, rows * tall, alt, parts),
         alt=alt,
         caption=f"The {images.test} maps of {images.name} at z = {z} mm, where {first}'s is largest.",
         title="peak",
@@ -94,23 +105,26 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
     mm = [n * size for n, size in zip(brain.shape, sizes, strict=True)]
     widths = [mm[0], mm[0], mm[1]]
     unit = BRAIN / max(mm[1], mm[2])
-    parts, x = [], 0.0
-    for layer, backend in zip(layers, images.backends, strict=True):
+    parts, x, y, widest = [], 0.0, 0.0, 0.0
+    for i, (layer, backend) in enumerate(zip(layers, images.backends, strict=True)):
+        if i and i % IN_A_ROW == 0:
+            x, y = 0.0, y + HEAD + BRAIN + SPACE
         height = thresholds.get(backend, {}).get("p001")
         shown, left = reoriented(_passing(layer, height), images.affine), x
         for plane, axis in enumerate((2, 1, 0)):
             tall = (mm[1] if plane == 0 else mm[2]) * unit
-            place = PlatePlace(x, HEAD + (BRAIN - tall) / 2, widths[plane] * unit, tall)
+            place = PlatePlace(x, y + HEAD + (BRAIN - tall) / 2, widths[plane] * unit, tall)
             parts += _projection(shown, brain, axis, place, layer)
             x += widths[plane] * unit + SPACE
         middle = (left + x - SPACE) / 2
         words = _height(layer, height)
-        parts.append(svg.text(middle, 14, words, text_anchor="middle", font_weight="bold"))
+        parts.append(svg.text(middle, y + 14, words, text_anchor="middle", font_weight="bold"))
         x += SPACE
+        widest = max(widest, x)
     alt = f"Glass brains of {images.name}: voxels of p < 0.001 from above, from the front and from the side."
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-glass.svg",
-        content=svg.document(x - 2 * SPACE, HEAD + BRAIN + 4, alt, parts),
+        content=svg.document(widest - 2 * SPACE, y + HEAD + BRAIN + 4, alt, parts),
         alt=alt,
         caption=(
             "Glass brains, side by side: the value farthest from zero along each line of sight, of the voxels"

@@ -20,6 +20,7 @@ from bidsglm.report import (
     sparks,
     steps,
     trust,
+    volumes,
     wording,
 )
 from bidsglm.report.drawing import FAINT, INK, Figure
@@ -41,6 +42,7 @@ class Links(NamedTuple):
 
     agreement: str = ""
     attribution: str = ""
+    pairs: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,14 @@ def is_worth_a_search(units: Iterable[Any]) -> bool:
 
 
 def captions(contrasts: Iterable[Any]) -> dict[str, str]:
-    """Title -> caption of the figures of some contrasts, each once."""
-    figures = [f for each in contrasts for f in (*each.figures, *getattr(each, "why_figures", ()))]
+    """Title -> caption of the figures of some contrasts, each once; not of one of several pairs."""
+    figures = [f for each in contrasts for f in (*each.figures, *_of_one_pair(each))]
     return {figure.title: figure.caption for figure in figures if figure.title}
+
+
+def _of_one_pair(contrast: Any) -> tuple[Figure, ...]:
+    several = getattr(contrast, "others", ())
+    return () if several else tuple(getattr(contrast, "why_figures", ()))
 
 
 def inline(figure: Figure) -> str:
@@ -150,6 +157,7 @@ def environment() -> "Environment":
         "clusters": cluster_tables,
         "diagnosis_cell": diagnosis_tables.cell,
         "judgements": judgements,
+        "viewer_names": volumes.shown_first,
         "matrix_key": pair_matrix.KEY,
         "rate_rule": trust.RATE_RULE,
         "regressor_titles": diagnosis_tables.REGRESSOR_TITLES,

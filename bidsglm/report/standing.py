@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import Breakdown, found
 from bidsglm.report.wording import Row, number
 
@@ -50,14 +50,9 @@ class StandingTable:
     """What the reader should see in it."""
 
 
-COLUMNS = (
-    "effect r",
-    "effect RMSD",
-    f"effect SD, {DEFAULT_PAIR.titles[0]}",
-    f"effect SD, {DEFAULT_PAIR.titles[1]}",
-    "t r",
-    "RMSD made by the filter",
-)
+def _columns(pair: Pair) -> tuple[str, ...]:
+    spreads = (f"effect SD, {name}" for name in pair.titles)
+    return "effect r", "effect RMSD", *spreads, "t r", "RMSD made by the filter"
 
 
 def kind(weights: Mapping[str, float], conditions: Sequence[str]) -> str:
@@ -96,6 +91,7 @@ def standing(
     agreement: Sequence[Row],
     spreads: Mapping[str, float],
     breakdown: Sequence[Breakdown],
+    pair: Pair = DEFAULT_PAIR,
 ) -> Standing:
     """Gather the numbers of one contrast.
 
@@ -111,6 +107,8 @@ def standing(
         Backend -> standard deviation of its effect over the voxels of both masks
     breakdown
         Of its attribution.
+    pair
+        What is compared.
     """
     rows = {row["map"]: row for row in agreement}
     effects = found(breakdown, "effect")
@@ -120,8 +118,8 @@ def standing(
         of_kind,
         _number(rows, "effect", "pearson_r"),
         _number(rows, "effect", "rmsd"),
-        spreads.get(DEFAULT_PAIR.first, math.nan),
-        spreads.get(DEFAULT_PAIR.reference, math.nan),
+        spreads.get(pair.first, math.nan),
+        spreads.get(pair.reference, math.nan),
         _number(rows, "t", "pearson_r"),
         shares.get("filter", math.nan),
     )
@@ -131,7 +129,7 @@ def _number(rows: Mapping[str | int | float, Row], map_name: str, column: str) -
     return float(rows.get(map_name, {}).get(column, math.nan))
 
 
-def standing_table(rows: Sequence[Standing]) -> StandingTable | None:
+def standing_table(rows: Sequence[Standing], pair: Pair = DEFAULT_PAIR) -> StandingTable | None:
     """Table and words of the contrasts of a filled run; none unless there are both kinds to compare.
 
     Examples
@@ -147,9 +145,9 @@ def standing_table(rows: Sequence[Standing]) -> StandingTable | None:
     differences = [row for row in rows if row.kind == DIFFERENCE]
     if not alone or not differences:
         return None
-    text = _words(max(alone, key=lambda row: row.sd_first), differences[0])
+    text = _words(max(alone, key=lambda row: row.sd_first), differences[0], pair)
     attributed = any(math.isfinite(row.by_filter) for row in rows)
-    columns = COLUMNS if attributed else COLUMNS[:-1]
+    columns = _columns(pair) if attributed else _columns(pair)[:-1]
     title = "Conditions alone beside their differences: agreement of the packages, and spread over voxels"
     return StandingTable(title, columns, tuple(rows), text)
 
@@ -159,9 +157,9 @@ def _digits(value: float) -> str:
     return f"{value:#.3g}"
 
 
-def _words(one: Standing, other: Standing) -> str:
+def _words(one: Standing, other: Standing, pair: Pair) -> str:
     wider, farther = one.sd_first / other.sd_first, one.effect_rmsd / other.effect_rmsd
-    first, reference = DEFAULT_PAIR.titles
+    first, reference = pair.titles
     text = (
         f"The effect of {one.name} alone spreads {wider:.2g} times as widely over the voxels as that of"
         f" {other.name} (SD {_digits(one.sd_first)} against {_digits(other.sd_first)} in {first},"

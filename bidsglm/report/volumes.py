@@ -1,8 +1,9 @@
 """Maps packed small enough to travel inside a page: what the slice viewer unpacks.
 
-A map of two backends is stored as the first and its difference from the second, both rounded to a fraction
-of their own spread, so that the difference keeps its digits however alike the maps are. Values stand in the
-order of the mask, first axis fastest, in the orientation nearest to right, anterior, superior; low bytes
+Of several backends the reference is stored as it is, and each other as its difference from the reference, all
+rounded to a fraction of their own spread, so that the difference keeps its digits however alike the maps are.
+One whose values are of another size, as effects in other units are, is stored as it is too. Values stand in
+the order of the mask, first axis fastest, in the orientation nearest to right, anterior, superior; low bytes
 before high bytes, deflated.
 """
 
@@ -10,23 +11,24 @@ import base64
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm import packages
 from bidsglm.model import Floats, Mask
-from bidsglm.report.maps import ContrastImages, colour_limit
+from bidsglm.report.maps import ContrastImages, colour_limit, limits_of
 from bidsglm.report.slices import reoriented, reoriented_affine
 from bidsglm.report.wording import THRESHOLDS
 
 STEPS_PER_SD = 50
 """Rounding to a fiftieth of the spread: no one sees it, and it costs 8 bits a voxel."""
 LARGEST = 32_000
-ONLY_SECOND = -32_768
-"""In the difference: the first backend does not analyse this voxel, the value is the second's."""
-ONLY_FIRST = -32_767
+NOTHING = -32_768
+"""The backend does not analyse this voxel."""
+ALONE = -32_767
+"""In the difference: the reference does not analyse this voxel; the value is in a list of its own."""
 MARGIN = 1
 """Voxels around the mask that stay visible."""
 GREYS = 63
@@ -36,17 +38,18 @@ LEVEL = 6
 
 
 MOST_VALUES = 430_000
-"""Voxels times contrasts that a page holds as they are: about 2.5 MB."""
+"""Voxels times contrasts that a page holds of two packages as they are: about 2.5 MB."""
 LARGEST_STRIDE = 6
 
 
-def stride(n_voxels: int, n_contrasts: int) -> int:
+def stride(n_voxels: int, n_contrasts: int, n_packages: int = 2) -> int:
     """Voxels along each axis that become one in the viewer, so that a page of many contrasts stays small.
 
     >>> stride(230_000, 1), stride(230_000, 12), stride(230_000, 40)
     (1, 2, 3)
     """
-    fitting = (k for k in range(1, LARGEST_STRIDE) if n_voxels * n_contrasts <= MOST_VALUES * k**3)
+    n_values = n_voxels * n_contrasts * max(n_packages, 2) / 2
+    fitting = (k for k in range(1, LARGEST_STRIDE) if n_values <= MOST_VALUES * k**3)
     return next(fitting, LARGEST_STRIDE)
 
 
@@ -172,6 +175,10 @@ def packed_contrast(
     return {
         "thresholds": _heights(images, thresholds or {}),
         "titles": [packages.title(name) for name in images.backends],
+        "pairs": [
+            {"title": pair.difference, "places": [images.backends.index(name) for name in pair]}
+            for pair in packages.every_pair(images.backends, images.reference)
+        ],
         "maps": [{"name": name, **_packed_map(images, name, of)} for name in names],
     }
 
@@ -199,29 +206,64 @@ def _finite(height: float | None) -> float | None:
     return height if height is not None and np.isfinite(height) else None
 
 
+def shown_first(volumes: Mapping[str, Any]) -> list[str]:
+    """Titles of the panels that the viewer has at first: a pair and its difference, or a single map.
+
+    >>> shown_first({"titles": ["A", "B"], "pairs": [{"title": "B − A", "places": [1, 0]}]})
+    ['B', 'A', 'B − A']
+    """
+    if not volumes["pairs"]:
+        return [str(volumes["titles"][0])]
+    first = volumes["pairs"][0]
+    return [*(str(volumes["titles"][place]) for place in first["places"]), str(first["title"])]
+
+
+class PackedBackend(NamedTuple):
+    """One backend's map of those of a contrast."""
+
+    step: float
+    codes: str
+    whole: bool = True
+    """Values themselves, not their difference from the reference"""
+    alone: str = ""
+    """Values of the voxels that the reference does not analyse, in steps of the reference"""
+
+
 def _packed_map(images: ContrastImages, name: str, of: Scene) -> dict[str, object]:
-    values = [_in_scene(images, name, backend, of) for backend in images.backends]
-    inside = [value[np.isfinite(value)] for value in values]
-    shared = {"limit": colour_limit(inside), "signed": name != "F"}
-    first, start = values[0], _peak(values[0], of)
-    if len(values) == 1:
-        codes, step = _rounded(first)
-        return {**shared, "steps": [step], "codes": [_shuffled(codes)], "start": start}
-    difference = values[0] - values[1]
-    alone = np.isfinite(values[1]) & ~np.isfinite(first)
-    codes, step = _rounded(np.where(alone, values[1], first))
-    coded, fine = _rounded(difference)
-    coded[alone] = ONLY_SECOND
-    coded[np.isfinite(first) & ~np.isfinite(values[1])] = ONLY_FIRST
+    values = {backend: _in_scene(images, name, backend, of) for backend in images.backends}
+    limits = limits_of(values)
+    base = packages.base_of(images.backends, images.reference)
+    codes, step = _rounded(values[base])
+    packed = {base: PackedBackend(step, _shuffled(np.where(np.isfinite(values[base]), codes, NOTHING)))}
+    for backend in images.backends:
+        if backend != base:
+            alike = limits[backend] == limits[base]
+            packed[backend] = _beside(values[backend], values[base] if alike else None, step)
+    pairs = packages.every_pair(images.backends, images.reference)
+    differences = [values[pair.first] - values[pair.reference] for pair in pairs]
     return {
-        **shared,
-        "difference_limit": colour_limit([difference[np.isfinite(difference)]]),
-        "steps": [step, fine],
-        "codes": [_shuffled(codes), _shuffled(coded)],
-        "start": start,
-        "second": _peak(values[1], of),
-        "farthest": _peak(np.abs(difference), of),
+        "signed": name != "F",
+        "base": images.backends.index(base),
+        "backends": [packed[backend]._asdict() for backend in images.backends],
+        "limits": [limits[backend] for backend in images.backends],
+        "peaks": [_peak(values[backend], of) for backend in images.backends],
+        "differences": [
+            {"limit": colour_limit([each]), "farthest": _peak(np.abs(each), of)} for each in differences
+        ],
     }
+
+
+def _beside(values: Floats, base: Floats | None, step: float) -> PackedBackend:
+    """A backend by its difference from the reference; by itself where there is none to compare it with."""
+    if base is None:
+        codes, own = _rounded(values)
+        return PackedBackend(own, _shuffled(np.where(np.isfinite(values), codes, NOTHING)))
+    known, alone = np.isfinite(values), np.isfinite(values) & ~np.isfinite(base)
+    codes, fine = _rounded(values - base)
+    codes[alone] = ALONE
+    codes[~known] = NOTHING
+    apart = (values[alone] / step).round().clip(-LARGEST, LARGEST).astype(np.int16)
+    return PackedBackend(fine, _shuffled(codes), False, _shuffled(apart))
 
 
 def _in_scene(images: ContrastImages, name: str, backend: str, of: Scene) -> Floats:

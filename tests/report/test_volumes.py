@@ -57,7 +57,7 @@ def test_single_backend_and_f_are_packed_without_effect_or_difference():
     (packed,) = packed_contrast(images, scene(images))["maps"]
     assert packed["name"] == "F"
     assert not packed["signed"]
-    assert len(packed["codes"]) == 1
+    assert len(packed["backends"]) == 1
 
 
 def test_scene_is_cropped_to_the_masks_and_knows_where_it_is():
@@ -74,7 +74,7 @@ def test_scene_is_cropped_to_the_masks_and_knows_where_it_is():
 def test_peak_is_the_largest_value_of_the_first_backend():
     images = volumes()
     of = scene(images)
-    start = packed_contrast(images, of)["maps"][0]["start"]
+    start = packed_contrast(images, of)["maps"][0]["peaks"][0]
     values = np.where(images.masks["spm"], images.maps["t"]["spm"], np.nan)
     assert reoriented(values, images.affine)[of.box][tuple(start)] == np.nanmax(values)
 

@@ -3,12 +3,13 @@
 import base64
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats
-from bidsglm.report.volumes import ONLY_FIRST, ONLY_SECOND
+from bidsglm.report.volumes import ALONE, NOTHING
 
 
 def unpacked_numbers(text: str) -> NDArray[np.int16]:
@@ -17,22 +18,29 @@ def unpacked_numbers(text: str) -> NDArray[np.int16]:
     return content.reshape(2, -1).T.ravel().view("<i2")
 
 
-def unpacked(codes: Mapping[str, object]) -> list[Floats]:
-    """Maps of both backends from what a page holds; NaN where there is none.
+def unpacked(codes: Mapping[str, Any]) -> list[Floats]:
+    """Maps of all backends from what a page holds; NaN where there is none.
 
     Parameters
     ----------
     codes
         An element of the maps of `packed_contrast`.
     """
-    steps, texts = codes["steps"], codes["codes"]
-    assert isinstance(steps, list)
-    assert isinstance(texts, list)
-    found = [unpacked_numbers(text) for text in texts]
-    first = found[0] * float(steps[0])
-    if len(found) == 1:
-        return [first]
-    second = np.select(
-        [found[1] == ONLY_SECOND, found[1] == ONLY_FIRST], [first, np.nan], first - found[1] * float(steps[1])
-    )
-    return [np.where(found[1] == ONLY_SECOND, np.nan, first), second]
+    packed = codes["backends"]
+    base_step = float(packed[codes["base"]]["step"])
+    base = _whole(packed[codes["base"]])
+    found = []
+    for each in packed:
+        if each["whole"]:
+            found.append(_whole(each))
+            continue
+        numbers = unpacked_numbers(each["codes"])
+        values = np.where(numbers == NOTHING, np.nan, base + numbers * float(each["step"]))
+        values[numbers == ALONE] = unpacked_numbers(each["alone"]) * base_step
+        found.append(values)
+    return found
+
+
+def _whole(each: Mapping[str, Any]) -> Floats:
+    numbers = unpacked_numbers(each["codes"])
+    return np.where(numbers == NOTHING, np.nan, numbers * float(each["step"]))

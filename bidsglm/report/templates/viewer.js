@@ -1,5 +1,5 @@
-const ONLY_SECOND = -32768;
-const ONLY_FIRST = -32767;
+const NOTHING = -32768;
+const ALONE = -32767;
 const STOPS = ["b8f3ff", "3fb4f5", "1f5fd0", "1b2a6b", "6b1b1b", "d9381e", "f9a11b", "fff3a6"];
 const PIXELS = 380;
 // plane -> axes that run across and up in its picture
@@ -63,22 +63,43 @@ async function unpackedScene(record) {
   return { ...record, background, regions, index, strides: [1, nx, nx * ny] };
 }
 
-// values of each panel: the packages, and behind them their difference
+async function whole(packed) {
+  return Float32Array.from(await codes(packed.codes), (code) => (code === NOTHING ? NaN : code * packed.step));
+}
+
+// values of every package; those of others than the reference are packed as differences, which keep their digits
 async function unpackedMap(map) {
-  const [first, coded] = await Promise.all(map.codes.map(codes));
-  const one = Float32Array.from(first, (code) => code * map.steps[0]);
-  if (!coded) return [one];
-  const two = one.slice();
-  const difference = new Float32Array(one.length).fill(NaN);
-  coded.forEach((code, i) => {
-    if (code === ONLY_SECOND) one[i] = NaN;
-    else if (code === ONLY_FIRST) two[i] = NaN;
-    else {
-      difference[i] = code * map.steps[1];
-      two[i] -= difference[i];
-    }
-  });
-  return [one, two, difference];
+  const base = await whole(map.backends[map.base]);
+  const packages = await Promise.all(map.backends.map(async (packed, i) => {
+    if (i === map.base) return { values: base };
+    if (packed.whole) return { values: await whole(packed) };
+    const [coded, alone] = await Promise.all([codes(packed.codes), codes(packed.alone)]);
+    const values = base.slice();
+    const difference = new Float32Array(base.length).fill(NaN);
+    let n = 0;
+    coded.forEach((code, place) => {
+      if (code === NOTHING) values[place] = NaN;
+      else if (code === ALONE) {
+        values[place] = alone[n] * map.backends[map.base].step;
+        n += 1;
+      } else {
+        difference[place] = code * packed.step;
+        values[place] += difference[place];
+      }
+    });
+    return { values, difference };
+  }));
+  return packages;
+}
+
+// values of each panel: the packages of a pair, and behind them their difference
+function panelValues(packages, places, base) {
+  if (!places) return [packages[0].values];
+  const [one, two] = places.map((place) => packages[place]);
+  const kept = places[1] === base ? one.difference : places[0] === base ? two.difference : null;
+  const sign = places[1] === base ? 1 : -1;
+  const difference = kept ? kept.map((value) => sign * value) : one.values.map((value, i) => value - two.values[i]);
+  return [one.values, two.values, difference];
 }
 
 function shown(value, step) {
@@ -93,9 +114,10 @@ class Viewer {
     this.record = JSON.parse(figure.querySelector(".volumes").textContent);
     this.canvases = Array.from(figure.querySelectorAll(".panel"), (panel) => Array.from(panel.querySelectorAll("canvas")));
     this.unpacked = [];
-    this.threshold = 0;
+    this.thresholds = [0];
     this.passing = null;
     this.which = 0;
+    this.pair = 0;
     this.found = sceneOf(figure.dataset.scene);
     // its place is kept from the start, so that nothing moves when the slices come
     this.scene = this.found.record;
@@ -107,7 +129,7 @@ class Viewer {
   async start() {
     this.found.unpacked ??= unpackedScene(this.found.record);
     this.scene = await this.found.unpacked;
-    this.voxel = this.record.maps[0].start.slice();
+    this.voxel = this.record.maps[0].peaks[this.places[0]].slice();
     await this.choose(0);
     this.listen();
     this.draw();
@@ -118,10 +140,19 @@ class Viewer {
     return this.record.maps[this.which];
   }
 
-  async choose(which) {
-    if (!this.unpacked[which]) this.unpacked[which] = await unpackedMap(this.record.maps[which]);
+  // places of the packages that are shown, in the lists of all of them
+  get places() {
+    return this.record.pairs.length ? this.record.pairs[this.pair].places : [0];
+  }
+
+  async choose(which, pair = this.pair) {
+    for (const each of new Set([0, which])) {
+      if (!this.unpacked[each]) this.unpacked[each] = await unpackedMap(this.record.maps[each]);
+    }
     this.which = which;
-    this.values = this.unpacked[which];
+    this.pair = pair;
+    const places = this.record.pairs.length ? this.places : null;
+    this.values = panelValues(this.unpacked[which], places, this.map.base);
     const slider = this.figure.querySelector(".threshold");
     slider.value = 0;
     this.cut();
@@ -129,7 +160,31 @@ class Viewer {
   }
 
   limit(panel) {
-    return panel === 2 ? this.map.difference_limit : this.map.limit;
+    return panel === 2 ? this.map.differences[this.pair].limit : this.map.limits[this.places[panel]];
+  }
+
+  target(name) {
+    if (name === "farthest") return this.map.differences[this.pair].farthest;
+    return this.map.peaks[this.places[name === "second" ? 1 : 0]];
+  }
+
+  name() {
+    const titles = this.names();
+    this.figure.querySelectorAll(".panel-title").forEach((title, panel) => {
+      title.dataset.name = titles[panel];
+      title.textContent = titles[panel];
+    });
+    this.canvases.forEach((planes, panel) => planes.forEach((canvas) => {
+      canvas.setAttribute("aria-label", `${titles[panel]}, ${["sagittal", "coronal", "axial"][canvas.dataset.plane]} slice`);
+    }));
+    this.figure.querySelectorAll("[data-to]").forEach((button) => {
+      if (button.dataset.to !== "farthest") button.textContent = `${titles[button.dataset.to === "second" ? 1 : 0]}'s peak`;
+    });
+  }
+
+  names() {
+    const titles = this.places.map((place) => this.record.titles[place]);
+    return this.record.pairs.length ? [...titles, this.record.pairs[this.pair].title] : titles;
   }
 
   signed(panel) {
@@ -149,9 +204,10 @@ class Viewer {
 
   cut() {
     const share = Number(this.figure.querySelector(".threshold").value) / 100;
-    this.threshold = share * this.map.limit;
+    this.thresholds = this.places.map((_, panel) => share * this.limit(panel));
     const letter = this.map.signed ? `|${this.map.name}|` : this.map.name;
-    this.figure.querySelector(".cut").textContent = `${letter} = ${this.threshold.toPrecision(2)}`;
+    const words = Array.from(new Set(this.thresholds), (value) => value.toPrecision(2)).join(" and ");
+    this.figure.querySelector(".cut").textContent = `${letter} = ${words}`;
   }
 
   size(canvas) {
@@ -192,9 +248,15 @@ class Viewer {
       await this.choose(Number(event.target.value));
       this.draw();
     });
+    find(".pair")?.addEventListener("change", async (event) => {
+      await this.choose(this.which, Number(event.target.value));
+      this.level("");
+      this.name();
+      this.draw();
+    });
     this.figure.querySelectorAll("[data-to]").forEach((button) =>
       button.addEventListener("click", () => {
-        this.voxel = this.map[button.dataset.to].slice();
+        this.voxel = this.target(button.dataset.to).slice();
         this.draw();
       }),
     );
@@ -267,13 +329,17 @@ class Viewer {
     const choice = this.figure.querySelector(".level");
     if (choice) choice.value = which;
     // of signed maps both tails; the statistic is the first map
-    const heights = which === "" ? [] : this.record.thresholds[which].heights;
-    const { name, signed, steps } = this.record.maps[0];
+    const heights = which === "" ? [] : this.places.map((place) => this.record.thresholds[which].heights[place]);
+    const { name, signed, backends, base } = this.record.maps[0];
     // FDR's height is the smallest value that passes, which here is rounded to a step
     const reached = which !== "" && this.record.thresholds[which].title.startsWith("FDR");
-    const sign = reached ? "≥" : ">", slack = reached ? steps[0] / 2 : 0;
-    this.passing = which === "" ? null : heights.map((height, panel) =>
-      Uint8Array.from(this.unpacked[0][panel], (value) => height !== null && (signed ? Math.abs(value) : value) > height - slack));
+    const sign = reached ? "≥" : ">";
+    this.passing = which === "" ? null : heights.map((height, panel) => {
+      const { step, whole: own } = backends[this.places[panel]];
+      const slack = reached ? (own ? step : step + backends[base].step) / 2 : 0;
+      const { values } = this.unpacked[0][this.places[panel]];
+      return Uint8Array.from(values, (value) => height !== null && (signed ? Math.abs(value) : value) > height - slack);
+    });
     this.figure.querySelectorAll(".panel-title").forEach((title, panel) => {
       title.dataset.name ??= title.textContent;
       const height = heights[panel];
@@ -286,8 +352,20 @@ class Viewer {
   // the difference is shown where either package passes
   passes(place, panel) {
     if (this.passing) return panel < 2 ? this.passing[panel][place] : this.passing.some((passed) => passed[place]);
-    if (!this.threshold) return true;
-    return this.values.slice(0, 2).some((values) => (this.map.signed ? Math.abs(values[place]) : values[place]) >= this.threshold);
+    if (!this.thresholds.some((threshold) => threshold > 0)) return true;
+    return this.thresholds.some((threshold, i) => {
+      const value = this.values[i][place];
+      return (this.map.signed ? Math.abs(value) : value) >= threshold;
+    });
+  }
+
+  // to how many digits a panel's values are known
+  step(panel) {
+    const { backends, base } = this.map;
+    const own = this.places.map((place) => (backends[place].whole ? backends[place].step : backends[base].step));
+    if (panel < 2) return own[panel];
+    const beside = this.places.find((place) => !backends[place].whole);
+    return this.places.includes(base) && beside !== undefined ? backends[beside].step : Math.max(...own);
   }
 
   cross(context, canvas, plane) {
@@ -322,9 +400,9 @@ class Viewer {
     const [i, j, k] = this.voxel;
     const voxel = i + this.scene.strides[1] * j + this.scene.strides[2] * k;
     const place = this.scene.index[voxel];
-    const titles = [...this.record.titles, "difference"];
+    const titles = [...this.names().slice(0, 2), "difference"].slice(0, this.values.length === 1 ? 1 : 3);
     const words = this.values.map((values, panel) => {
-      const step = this.map.steps[panel === 2 ? 1 : 0];
+      const step = this.step(panel);
       return `${titles[panel]} ${place < 0 ? "not analysed" : shown(values[place], step)}`;
     });
     this.figure.querySelector(".place").textContent = `x ${mm[0]}, y ${mm[1]}, z ${mm[2]} mm: ${this.map.name} ${words.join(", ")}${this.region(voxel)}`;

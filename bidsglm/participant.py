@@ -65,7 +65,7 @@ def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
     LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
     for note in fitted.notes:
         LOG.warning("%s: %s", unit.prefix, note)
-    explained = settings.attribution and pairs_of(fitted.fits) == (DEFAULT_PAIR,)
+    explained = settings.attribution and DEFAULT_PAIR in pairs_of(fitted.fits, settings.reference)
     explanation = explain(fitted) if explained else None
     LOG.debug("%s: explained after %.1f s", unit.prefix, _seconds_since(started))
     configured = configuration(model.specification, settings.matching, tuple(fitted.fits))

@@ -60,7 +60,7 @@ class PairReport(NamedTuple):
     agreement: tuple[Row, ...] = ()
     """One row for each map, by columns without a suffix"""
     figures: tuple[Figure, ...] = ()
-    """Of the two alone; none where the contrast's own are of them"""
+    """Those of the two alone; none where the contrast's own are of them"""
     breakdowns: tuple[Breakdown, ...] = ()
     why_figures: tuple[Figure, ...] = ()
     approximate: str = ""
@@ -111,7 +111,7 @@ class ContrastReport:
     pair: Pair = DEFAULT_PAIR
     """What is compared"""
     pair_figures: tuple[Figure, ...] = ()
-    """Of these two alone, where there are more"""
+    """Those of these two alone, where there are more"""
     others: tuple[PairReport, ...] = ()
     """Further pairs"""
     matrices: tuple[PairMatrix, ...] = ()

@@ -502,6 +502,8 @@ class TimeSeries:
     """(n_voxels,) FSL's brain of the run before its dilation; None where nobody looked"""
     median: float = math.nan
     """Median of all values in it, which FSL scales to 10,000; NaN where nobody looked"""
+    rim: Mask | None = None
+    """(n_voxels,) columns that are there for other packages alone; None for none"""
 
     @property
     def n_voxels(self) -> int:

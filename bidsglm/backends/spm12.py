@@ -151,17 +151,38 @@ def _chunks(
 ) -> Iterator[tuple[Columns, list[Floats]]]:
     """Scaled data of all runs, some of the mask's voxels at a time."""
     inside = np.flatnonzero(mask)
+    places = _places(series[0].rim, inside)
     step = max(1, CHUNK_VALUES // sum(len(s.stored) for s in series))
     for start in range(0, inside.size, step):
-        part = inside[start : start + step]
-        whole = part[-1] - part[0] + 1 == part.size
-        columns: Columns = slice(int(part[0]), int(part[-1]) + 1) if whole else part
-        yield columns, [_scaled(s, f, columns) for s, f in zip(series, factors, strict=True)]
+        part, own = inside[start : start + step], places[start : start + step]
+        whole = bool(own[-1] - own[0] + 1 == own.size)
+        columns: Columns = part
+        if part[-1] - part[0] + 1 == part.size:
+            columns = slice(int(part[0]), int(part[-1]) + 1)
+        yield (
+            columns,
+            [_scaled(_stored(s, columns, whole), s, f) for s, f in zip(series, factors, strict=True)],
+        )
 
 
-def _scaled(series: TimeSeries, factors: Floats, columns: Columns) -> Floats:
+def _places(rim: Mask | None, columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where columns would stand without those of other packages alone."""
+    return columns if rim is None else (np.cumsum(~rim) - 1)[columns]
+
+
+def _stored(series: TimeSeries, columns: Columns, whole: bool) -> NDArray[np.generic]:
+    """Stored values of some columns, with the memory order that they have without other packages' columns.
+
+    The order of a sum's terms, and so its last bit, goes by it: what is fitted beside SPM must not move its
+    numbers.
+    """
+    if whole and not isinstance(columns, slice):
+        return series.stored.take(columns, axis=1)
+    return series.stored[:, columns]
+
+
+def _scaled(stored: NDArray[np.generic], series: TimeSeries, factors: Floats) -> Floats:
     """Factors enter slope and intercept, as in SPM, so that the values are touched once."""
-    stored = series.stored[:, columns]
     values: Floats = np.multiply(stored, (series.slope * factors)[:, None], dtype=np.float64)
     if series.intercept:
         values += (series.intercept * factors)[:, None]

@@ -86,6 +86,9 @@ def read_data(
         for header in headers
     ]
     series = {name: tuple(run[name] for run, _ in by_run) for name in backends}
+    if robust and others:
+        rim = ~np.logical_or.reduce([masks[name] for name in others])[volume.voxels]
+        series |= {name: tuple(replace(run, rim=rim) for run in series[name]) for name in others}
     for name in robust:
         series[name] = _with_brains(series[name], brains, explicit, volume)
     candidates = {name: mask[volume.voxels] for name, mask in masks.items()}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bidsglm.fsl.autocorrelation import autocorrelations, fitted_voxels, n_lags, tapered
 from bidsglm.fsl.estimation import Design, Fit, decomposed, generalised, ordinary, shared_gains
@@ -15,6 +16,7 @@ from bidsglm.fsl.scaling import Chunks, Singles
 from bidsglm.fsl.smoothing import reference_scan, smoothed
 from bidsglm.model import Floats, Mask, Volume
 
+Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 BLOCK = 128
 """Voxels of one pass: their series and spectra stay in the processor's cache."""
 
@@ -33,7 +35,15 @@ class Film(NamedTuple):
     """n - p - 1 with p the number of columns"""
 
 
-def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None, *, prewhitening: bool = True) -> Film:
+def film(
+    chunks: Chunks,
+    X: Floats,
+    rows: Floats,
+    grid: Volume | None,
+    *,
+    prewhitening: bool = True,
+    pairs: Pairs | None = None,
+) -> Film:
     """Fit a run.
 
     Parameters
@@ -50,6 +60,8 @@ def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None, *, prewhi
         neighbours: each voxel keeps the autocorrelations of its own residuals.
     prewhitening
         Else ordinary least squares, ``film_gls --noest``.
+    pairs
+        Rows whose covariances are wanted, (n_pairs, n_voxels) then; None: those of all rows with all.
 
     Raises
     ------
@@ -74,7 +86,8 @@ def film(chunks: Chunks, X: Floats, rows: Floats, grid: Volume | None, *, prewhi
         mask, tapers = noise(chunks, design, grid)
     if not mask.any():
         raise ValueError("no voxel has a mean of more than a tenth of the grand mean, and varies")
-    return Film(mask, tapers, _fitted(chunks, mask, design, tapers, rows), design.left.shape[1], dof)
+    fit = _fitted(chunks, design, (mask, tapers), rows, pairs)
+    return Film(mask, tapers, fit, design.left.shape[1], dof)
 
 
 def noise(chunks: Chunks, design: Design, grid: Volume | None) -> tuple[Mask, Floats]:
@@ -127,30 +140,36 @@ def _centred(Y: Singles) -> tuple[Floats, Floats]:
     return mean, values
 
 
-def _fitted(chunks: Chunks, mask: Mask, design: Design, tapers: Floats | None, rows: Floats) -> Fit:
+def _fitted(
+    chunks: Chunks, design: Design, voxels: tuple[Mask, Floats | None], rows: Floats, pairs: Pairs | None
+) -> Fit:
+    mask, tapers = voxels
     shared = None if tapers is None else shared_gains(tapers, design)
-    whole = _empty(len(design.coefficients), len(rows), int(mask.sum()))
+    whole = _empty(len(design.coefficients), len(rows), int(mask.sum()), pairs)
     column, start = 0, 0
     for part in _blocks(chunks):
         inside = mask[column : column + part.shape[1]]
         column += part.shape[1]
         _, Y = _centred(part[:, inside])
-        voxels = slice(start, start + Y.shape[1])
-        start = voxels.stop
+        part_of = slice(start, start + Y.shape[1])
+        start = part_of.stop
         if tapers is None or shared is None:
             found = ordinary(Y, design, rows)
         else:
-            found = generalised(Y, tapers[:, voxels], design, shared, rows)
+            found = generalised(Y, tapers[:, part_of], design, shared, rows)
+        if pairs is not None:
+            found = found._replace(covariance=found.covariance[pairs])
         for target, values in zip(whole, found, strict=True):
-            target[..., voxels] = values
+            target[..., part_of] = values
     return whole
 
 
-def _empty(n_columns: int, n_rows: int, n_voxels: int) -> Fit:
+def _empty(n_columns: int, n_rows: int, n_voxels: int, pairs: Pairs | None) -> Fit:
+    of_rows = (n_rows, n_rows) if pairs is None else (len(pairs[0]),)
     return Fit(
         betas=np.empty((n_columns, n_voxels)),
         effects=np.empty((n_rows, n_voxels)),
         variance=np.empty(n_voxels),
-        covariance=np.empty((n_rows, n_rows, n_voxels)),
+        covariance=np.empty((*of_rows, n_voxels)),
         settled=np.empty(n_voxels, dtype=np.bool_),
     )

@@ -52,6 +52,8 @@ def _write_units(writer: UnitWriter) -> None:
     _write(writer, INTENSITY, rows)
     _write(writer, SCALE, _scale_rows(fitted, means, factors, levels))
     scaled = np.mean([raw * factor for raw, factor in zip(means, factors, strict=True)], axis=0)
+    if series[0].rim is not None:
+        scaled[series[0].rim] = 0
     text = "mean over the scans of all runs after SPM's scaling; 100 times SPM's effect over it is percent of"
     facts = {"Description": f"{text} the voxel's own mean"}
     writer.image(f"{writer.unit.prefix}_desc-spmscaled_boldref", scaled, 0.0, facts)

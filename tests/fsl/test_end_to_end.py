@@ -11,7 +11,7 @@ import pytest
 from bidsglm.cli import main
 
 from .bids import SPACE, TASK, lay_out
-from .reference import BOLD, Case, shared_case
+from .reference import BOLD, Case, committed_case, committed_values, shared_case
 
 IMAGE = 5e-6
 """Of the image's largest value"""
@@ -77,6 +77,45 @@ def second_run(first: Case, shared: Path, folder: Path) -> Case:
     values = np.loadtxt(source / session["confounds"], skiprows=1)
     np.savetxt(folder / "confoundevs.txt", values, fmt="%.10g")
     return Case("second", folder, source / session["bold"])
+
+
+# committed
+
+
+@pytest.mark.parametrize("name", ["14_run1_n64", "14_run2_n95_deriv"])
+def test_committed_voxels_agree_from_files_to_maps(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, theirs = committed_case(name), committed_values(name)
+    out = run([case], tmp_path, monkeypatch)
+    assert (written(out, "desc-fsl_mask") > 0).sum() == theirs["n_fitted"]
+    places = tuple(np.transpose(theirs["voxels"]))
+    for stat, key in NAMES.items():
+        ours = written(out, f"contrast-task_stat-{stat}_desc-fsl_statmap")[places]
+        expected = np.array(theirs[f"{key}1"])
+        assert np.abs(ours - expected).max() <= IMAGE * np.abs(expected).max(), stat
+
+
+def test_what_is_fitted_beside_them_moves_no_file_of_spm_and_nilearn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = committed_case("14_run1_n64")
+    bright = plain.data.min(axis=0) > 0.5 * plain.median
+    mask = tmp_path / "mask.nii.gz"
+    image = nib.Nifti1Image(bright.reshape(plain.grid.shape).astype(np.uint8), plain.grid.affine)
+    nib.save(image, mask)
+    case = Case(plain.name, plain.folder, plain.bold, mask)
+    options = ["--no-attribution", "--backends", "spm", "nilearn"]
+    alone = run([case], tmp_path / "alone", monkeypatch, *options)
+    beside = run([case], tmp_path / "beside", monkeypatch, *options, "fsl")
+    names = [path.name for path in alone.iterdir() if "desc-spm" in path.name or "desc-nilearn" in path.name]
+    assert len(names) > 20
+    assert [name for name in names if (alone / name).read_bytes() != (beside / name).read_bytes()] == []
+    ours, brain = written(beside, "desc-fsl_mask") > 0, written(beside, "desc-nilearn_mask") > 0
+    assert (ours & ~brain).any()
+
+
+# beside the checkout
 
 
 @pytest.fixture

@@ -205,7 +205,9 @@ def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:
 def failure(tree: Path, tests: Sequence[str], shared: str, timeout: float) -> str:
     """Return which test of a tree fails first; empty if all pass."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
-    own = {SHARED: shared, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    # compiled files are told apart by their time in seconds, which no run of tests is shorter than
+    cache = str(tree.parent / "compiled")
+    own = {SHARED: shared, "PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": cache, "OMP_NUM_THREADS": "1"}
     try:
         ended = subprocess.run(
             command,

@@ -389,7 +389,7 @@ def _add_add_on_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--export-code",
         action="store_true",
-        help="write a runnable SPM batch and a runnable nilearn script that give each backend's maps",
+        help="write scripts that give each backend's maps in the package itself, without bidsglm",
     )
     group.add_argument(
         "--underlay",

@@ -165,8 +165,8 @@ PACKAGES: dict[str, Package] = {
             random_fields=False,
             edges_touch=True,
             own_mask="robust",
-            language="tcl",
-            runs_in="FSL, as a design of FEAT",
+            language="bash",
+            runs_in="FSL, in sh",
             analyses=(
                 NoiseAnalysis("fsl-ols", "least squares (FSL)", "none", "#a3b899", ":", "<"),
                 NoiseAnalysis("fsl-film", "FSL FILM", "FILM", "#4f772d", "-", "X", "#9cc46b"),

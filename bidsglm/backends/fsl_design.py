@@ -161,6 +161,15 @@ def moment(paradigm: Paradigm) -> float:
     return paradigm.start_time / paradigm.repetition_time
 
 
+def shift(paradigm: Paradigm) -> float:
+    """Seconds by which events are moved, as FEAT knows no other moment than the middle of a scan.
+
+    >>> shift(Paradigm(2.0, 10, 0.5, (), (), np.empty((10, 0))))
+    0.5
+    """
+    return (MIDDLE - moment(paradigm)) * paradigm.repetition_time
+
+
 def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     """Design matrix of one run as it enters FILM: conditions, their derivatives, then confounds; no constant.
 
@@ -175,13 +184,13 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     >>> made.names, bool(abs(made.matrix.mean()) < 1e-9)
     (('trial_type.go',), True)
     """
-    timing = regressors.Timing(paradigm.repetition_time, paradigm.n_scans, moment(paradigm))
+    timing, later = regressors.Timing(paradigm.repetition_time, paradigm.n_scans), shift(paradigm)
     L = line_filter(model, timing.n_scans, timing.repetition_time)
     kernel, derivative = response(response_name(model)), has_derivative(model)
     names: list[str] = []
     blocks = [np.empty((timing.n_scans, 0))]
     for condition in paradigm.conditions:
-        for name, grid in zip(condition.weight_names, _grids(condition, timing), strict=True):
+        for name, grid in zip(condition.weight_names, _grids(condition, timing, later), strict=True):
             x = regressors.regressor(grid, kernel, timing)
             blocks.append(regressors.columns(x, L, derivative))
             names += [name, name + DERIVATIVE] if derivative else [name]
@@ -196,12 +205,12 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     )
 
 
-def _grids(condition: Condition, timing: regressors.Timing) -> list[Floats]:
-    """Stimulus functions of a condition's main effect and of each of its modulators."""
+def _grids(condition: Condition, timing: regressors.Timing, later: float) -> list[Floats]:
+    """Stimulus functions of a condition's main effect and of each of its modulators, moved."""
     if condition.continuous:
-        return [condition.at(timing.times)]
+        return [condition.at(timing.times - later)]
     return [
-        regressors.stimulus(condition.onsets, condition.durations, heights, timing)
+        regressors.stimulus(condition.onsets + later, condition.durations, heights, timing)
         for heights in event_weights(condition).T
     ]
 

@@ -4,6 +4,8 @@ from bidsglm.add_ons import AddOn, FinishedUnit, Written
 from bidsglm.dataset.masks import masks_share_grid
 from bidsglm.export.afni_script import SCRIPT as AFNI_SCRIPT
 from bidsglm.export.afni_script import afni_script
+from bidsglm.export.feat_design import SCRIPT as FSL_SCRIPT
+from bidsglm.export.feat_design import feat_designs
 from bidsglm.export.locations import data_root
 from bidsglm.export.nilearn_script import SCRIPT as NILEARN_SCRIPT
 from bidsglm.export.nilearn_script import nilearn_script
@@ -15,8 +17,8 @@ from bidsglm.outputs.names import write_bytes
 from bidsglm.unit.fit import Prepared, prepare
 
 NAME = "code"
-EXPORTS = {"spm": spm_batch, "nilearn": nilearn_script, "afni": afni_script}
-SCRIPTS = {"spm": SPM_SCRIPT, "nilearn": NILEARN_SCRIPT, "afni": AFNI_SCRIPT}
+EXPORTS = {"spm": spm_batch, "nilearn": nilearn_script, "afni": afni_script, "fsl": feat_designs}
+SCRIPTS = {"spm": SPM_SCRIPT, "nilearn": NILEARN_SCRIPT, "afni": AFNI_SCRIPT, "fsl": FSL_SCRIPT}
 
 
 def code_add_on(settings: Settings) -> AddOn | None:

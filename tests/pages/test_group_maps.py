@@ -124,6 +124,7 @@ def test_thresholds_agreement_and_clusters_belong_to_the_contrast(shown):
     assert contrast.clusters[1].fwhm_mm == ()
     assert "sub-05" in contrast.notes[0]
     assert (found.methods, found.notes) == (("How.",), ("A note.",))
+    assert (contrast.name, contrast.label, contrast.of) == ("go!", "go", "go")
 
 
 def test_figures_are_written_beside_the_maps(shown):

@@ -66,3 +66,11 @@ def test_inverse_of_a_singular_matrix_is_finite():
 def test_product_covers_an_incomplete_last_block():
     W = banded(np.diag(np.arange(1.0, 131.0)))
     assert_allclose(W.product(np.ones((130, 1)))[:, 0], np.arange(1, 131), rtol=0)
+
+
+def test_whitening_is_the_root_of_the_inverse_with_its_ridge():
+    # a variance as small as the ridge shows whether it is there, and with which sign
+    V = np.diag([1.0, 2.0, 1e-15])
+    (found,) = whitening([V])
+    np.testing.assert_allclose(found.matrix @ found.matrix, regularised_inverse(V), rtol=1e-9)
+    assert found.matrix[2, 2] < 0.9e-15**-0.5

@@ -4,6 +4,7 @@ import pytest
 
 from bidsglm.errors import DataError
 from bidsglm.model import Hrf
+from bidsglm.statsmodel.arguments import RULES
 from bidsglm.statsmodel.transformations import ARGUMENTS, COMMON
 from tests.statsmodel.model_documents import (
     Change,
@@ -171,3 +172,28 @@ def test_every_instruction_takes_the_common_arguments() -> None:
     ).transformations
     assert kept[0]["Output"] == "c"
     assert "output" in COMMON
+
+
+CHOICES = {
+    ("Assign", "input_attr"): ("amplitude", "onset", "duration"),
+    ("Assign", "target_attr"): ("amplitude", "onset", "duration"),
+    ("Factor", "constraint"): ("none", "drop_one", "mean_zero"),
+    ("Lag", "mode"): ("nearest", "reflect", "constant"),
+    ("Replace", "attribute"): ("value", "onset", "duration"),
+    ("Scale", "replace_na"): ("before", "after", "off"),
+}
+
+
+@pytest.mark.parametrize(("name", "key"), CHOICES)
+def test_argument_that_is_one_of_some_words_takes_these_and_no_others(name: str, key: str) -> None:
+    rule = RULES[name][key]
+    for word in CHOICES[name, key]:
+        assert rule(word) == ""
+        assert word in rule("sideways"), "the message lists what may stand there"
+    for wrong in ("sideways", "", 1, True, ["value"]):
+        assert rule(wrong).startswith("must be one of "), wrong
+
+
+@pytest.mark.parametrize(("name", "key"), [(name, key) for name, rules in RULES.items() for key in rules])
+def test_no_argument_takes_what_is_neither_word_number_nor_list(name: str, key: str) -> None:
+    assert RULES[name][key]({"a": {"b": []}})

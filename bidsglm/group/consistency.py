@@ -1,19 +1,29 @@
-"""Whether the members of a group were run alike: with the same settings, by the same versions.
+"""Whether the members of a group were run alike: by the same packages and versions, with the same settings.
 
-Units are grouped into sets of equal configuration (`bidsglm.unit.configuration`), each task and space apart.
-Results without that record, written by an older version, are a set of their own for each version.
+A group is of the packages that most of its participants were fitted by; what others were fitted by beside
+these does not count, and who lacks one of them is left out. Then units are grouped into sets of equal
+configuration (`bidsglm.unit.configuration`), each task and space apart. Results without that record, written
+by an older version, are a set of their own for each version.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bidsglm.errors import DataError, NothingMatchedError
-from bidsglm.group.members import BOTH, Members, Summary, by_name, named, participants_of
+from bidsglm.group.members import (
+    FEWEST_COMPARED,
+    Members,
+    Summary,
+    by_name,
+    named,
+    participants_of,
+)
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, in_order, title, titles
 from bidsglm.statsmodel.specification import read_model
 from bidsglm.unit.configuration import TWO_SIDED, Configuration, differences, model_entries
 
@@ -46,7 +56,7 @@ class RunAlike(NamedTuple):
 
 
 def run_alike(units: Sequence[Summary]) -> tuple[RunAlike, ...]:
-    """Sets of equal configuration, the largest first; sets that can be compared before others.
+    """Sets of equal configuration, the largest first.
 
     >>> unit = {"participant": "01", "backends": ["spm", "nilearn"], "configuration": {"settings": "native"}}
     >>> other = unit | {"participant": "02", "configuration": {"settings": "matched"}}
@@ -57,7 +67,63 @@ def run_alike(units: Sequence[Summary]) -> tuple[RunAlike, ...]:
     for unit in units:
         sets.setdefault(_key(unit), []).append(unit)
     found = [RunAlike(tuple(members)) for members in sets.values()]
-    return tuple(sorted(found, key=lambda s: (len(s.units[0]["backends"]) < BOTH, -len(s.participants))))
+    return tuple(sorted(found, key=lambda alike: -len(alike.participants)))
+
+
+def packages_of(units: Sequence[Summary]) -> tuple[str, ...]:
+    """Packages that a group is of: those of most participants, of two or more where anybody has so many.
+
+    Among equals it is the larger set.
+
+    >>> both = {"participant": "01", "backends": ["spm", "nilearn"]}
+    >>> alone = {"participant": "03", "backends": ["spm"]}
+    >>> packages_of([both, both | {"participant": "02"}, alone]), packages_of([alone])
+    (('spm', 'nilearn'), ('spm',))
+    """
+    owners: dict[tuple[str, ...], set[str]] = {}
+    for unit in units:
+        owners.setdefault(in_order(unit["backends"]), set()).add(unit["participant"])
+    return max(owners, key=lambda names: (len(names) >= FEWEST_COMPARED, len(owners[names]), len(names)))
+
+
+def of_packages(unit: Summary, packages: Sequence[str]) -> Summary:
+    """A unit's summary as if only some of its packages had fitted it: their numbers are the same then.
+
+    >>> unit = {"backends": ["spm", "nilearn"], "configuration": {"backends": ["spm", "nilearn"]}}
+    >>> of_packages(unit, ["nilearn"])["configuration"]
+    {'backends': ['nilearn']}
+    """
+    if list(unit["backends"]) == list(packages):
+        return unit
+    units = {name: text for name, text in (unit.get("effect_units") or {}).items() if name in packages}
+    restricted: dict[str, Any] = {**unit, "backends": list(packages)}
+    if unit.get("effect_units"):
+        restricted["effect_units"] = units
+    if recorded := unit.get("configuration"):
+        others = [title(name) for name in PACKAGES if name not in (*DEFAULT_PACKAGES, *packages)]
+        kept = {key: value for key, value in recorded.items() if key.partition(": ")[0] not in others}
+        restricted["configuration"] = {**kept, "backends": list(packages)}
+    return restricted
+
+
+class _Fitted(NamedTuple):
+    """Units of a group's packages, and who lacks one of these."""
+
+    units: tuple[Summary, ...]
+    lacking: Mapping[str, str]
+    """Participant -> what they were not fitted by, in words"""
+
+
+def _fitted_by(units: Sequence[Summary], packages: Sequence[str]) -> _Fitted:
+    lacking: dict[str, str] = {}
+    found = []
+    for unit in units:
+        absent = [name for name in packages if name not in unit["backends"]]
+        if absent:
+            lacking[unit["participant"]] = f"not fitted by {titles(absent)}"
+        else:
+            found.append(of_packages(unit, packages))
+    return _Fitted(tuple(found), lacking)
 
 
 def _key(unit: Summary) -> str:
@@ -77,8 +143,13 @@ def consistent_members(members: Members, settings: Settings) -> Members:
     kept: list[Summary] = []
     others: list[tuple[str, RunAlike, str]] = []
     notes: list[str] = []
+    lacking: list[tuple[str, Mapping[str, str]]] = []
     for name, units in _of_the_model(members, settings).items():
-        reference, *different = _ordered(run_alike(units), settings, name)
+        chosen = _fitted_by(units, packages := packages_of(units))
+        if chosen.lacking:
+            lacking.append((name, chosen.lacking))
+            notes.append(_without(name, packages, chosen.lacking))
+        reference, *different = _ordered(run_alike(chosen.units), settings, name)
         kept += reference.units
         notes += _remarks(name, reference)
         others += [(name, alike, alike.against(reference) or "another model") for alike in different]
@@ -93,10 +164,28 @@ def consistent_members(members: Members, settings: Settings) -> Members:
         LOG.warning("%s", note)
     notes += [f"Left out, because they were run with other settings: {text}." for text in said]
     found = members._replace(finished=tuple(kept), notes=(*members.notes, *notes))
-    for name, alike, why in others:
-        for participant in alike.participants:
-            found = found.with_problem(participant, f"left out of {name}, run with other settings: {why}")
+    problems = [(p, f"left out of {name}, {why}") for name, absent in lacking for p, why in absent.items()]
+    problems += [
+        (p, f"left out of {name}, run with other settings: {why}")
+        for name, alike, why in others
+        for p in alike.participants
+    ]
+    for participant, problem in problems:
+        found = found.with_problem(participant, problem)
     return found
+
+
+def _without(name: str, packages: Sequence[str], lacking: Mapping[str, str]) -> str:
+    """Who is left out for lack of a package, in one line.
+
+    >>> _without("task-x", ["spm", "nilearn"], {"03": "not fitted by nilearn"})
+    'task-x is of the participants whom SPM and nilearn fitted. Left out: sub-03 (not fitted by nilearn).'
+    """
+    people: dict[str, list[str]] = {}
+    for participant, why in lacking.items():
+        people.setdefault(why, []).append(participant)
+    said = "; ".join(f"{named(tuple(who))} ({why})" for why, who in people.items())
+    return f"{name} is of the participants whom {titles(packages)} fitted. Left out: {said}."
 
 
 def _of_the_model(members: Members, settings: Settings) -> dict[str, list[Summary]]:

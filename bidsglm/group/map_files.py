@@ -13,7 +13,7 @@ from bidsglm.backends.records import SecondLevel
 from bidsglm.dataset.group_rows import Row as DesignRow
 from bidsglm.dataset.images import map_bytes
 from bidsglm.group.analyses import Analysis
-from bidsglm.group.members import BOTH, identity
+from bidsglm.group.members import FEWEST_COMPARED, identity
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import write_part
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
@@ -172,7 +172,7 @@ class GroupWriter:
                     found.clusters,
                     self.described({**facts, **found.facts}),
                 )
-        if len(fitted.levels) == BOTH:
+        if len(fitted.levels) >= FEWEST_COMPARED:
             self._write_comparison(fitted)
 
     def _write_design(self, fitted: FittedGroup) -> None:

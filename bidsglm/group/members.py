@@ -31,8 +31,8 @@ KEPT = (
 """What else stays in memory of it: not the diagnosis of every design nor the list of files."""
 OF_THE_COMMAND = (UsageError.exit_code, NothingMatchedError.exit_code)
 """Codes of failures that say nothing of a participant's data, but of a command that was given once."""
-BOTH = 2
-"""Backends that are compared."""
+FEWEST_COMPARED = 2
+"""Packages that make a comparison."""
 
 
 class Members(NamedTuple):
@@ -52,8 +52,8 @@ class Members(NamedTuple):
 
     @property
     def compared(self) -> tuple[Summary, ...]:
-        """Finished units that both backends fitted."""
-        return tuple(unit for unit in self.finished if len(unit["backends"]) == BOTH)
+        """Finished units that two packages or more fitted."""
+        return tuple(unit for unit in self.finished if len(unit["backends"]) >= FEWEST_COMPARED)
 
     def with_problem(self, participant: str, problem: str) -> "Members":
         """The same with one more thing said of a participant."""

@@ -28,7 +28,7 @@ from bidsglm.report.strips import AXES
 from bidsglm.report.wording import median
 
 UP_FROM_FIGURES = "../../"
-KINDS = {"not run yet": "not run", "other settings": "other settings"}
+KINDS = {"not run yet": "not run", "other settings": "other settings", "not fitted by": "other packages"}
 """What a problem says -> its kind; all others are failures."""
 
 

@@ -1,13 +1,13 @@
 """Whether the choice of package matters for a group's results in a region of interest.
 
-A region has two effects from every participant, one of each package. They are compared as two raters of the
+A region has an effect of each package from every participant. Two packages are compared as two raters of the
 same participants (`reliability`), as two measurements of one quantity (Bland & Altman 1986), and by the
-conclusion that a one-sample t test draws from each. Differences are SPM minus nilearn. What is undefined (one
-participant, no variance) is NaN or None, never an exception or a warning.
+conclusion that a one-sample t test draws from each. Differences are the first package minus the reference.
+What is undefined (one participant, no variance) is NaN or None, never an exception or a warning.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from bidsglm.agreement.reliability import (
     mean_squares,
 )
 from bidsglm.model import Floats
+from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.spm.probability import t_tail
 
 Cell = str | int | float | bool | None
@@ -83,34 +84,47 @@ def conclusion(test: OneSample) -> str | None:
     return ("positive" if test.t > 0 else "negative") if test.p < SIGNIFICANCE else "none"
 
 
-def region_agreement(spm: Floats, nilearn: Floats) -> Row:
-    """Columns n to nilearn_z of the group's table for one region.
+def region_agreement(effects: Mapping[str, Floats], pairs: Sequence[Pair] = (DEFAULT_PAIR,)) -> Row:
+    """Columns of the group's table for one region, from n on.
 
     Parameters
     ----------
-    spm, nilearn
-        (n_participants,) effects of the region; participants who lack one of them do not count
+    effects
+        Package -> (n_participants,) effects of the region; participants who lack one of them do not count
+    pairs
+        Packages that are compared.
 
     Examples
     --------
-    >>> row = region_agreement(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 6.0]))
+    >>> row = region_agreement({"spm": np.array([1.0, 2.0, 3.0]), "nilearn": np.array([2.0, 4.0, 6.0])})
     >>> row["n"], row["bias"], row["same_conclusion"], round(row["z_shift"], 12), round(row["pearson_r"], 12)
     (3, -2.0, True, 0.0, 1.0)
+    >>> row = region_agreement({"spm": np.array([1.0, 2.0, 3.0, np.nan])}, ())
+    >>> row["n"], row["spm_mean"], row["spm_conclusion"], "bias" in row
+    (3, 2.0, 'none', False)
     """
-    both = np.isfinite(spm) & np.isfinite(nilearn)
-    y, x = spm[both].astype(np.float64), nilearn[both].astype(np.float64)
+    there = np.logical_and.reduce([np.isfinite(values) for values in effects.values()])
+    known = {name: values[there].astype(np.float64) for name, values in effects.items()}
+    tests = {name: one_sample(values) for name, values in known.items()}
+    row: Row = {"n": int(there.sum())}
+    row |= {f"{name}_conclusion": conclusion(test) for name, test in tests.items()}
+    for pair in pairs:
+        own = _of_pair(known[pair.first], known[pair.reference], (tests[pair.first], tests[pair.reference]))
+        row |= {f"{key}{pair.suffix}": value for key, value in own.items()}
+    return row | {f"{name}_{key}": v for name, test in tests.items() for key, v in test._asdict().items()}
+
+
+def _of_pair(y: Floats, x: Floats, tests: tuple[OneSample, OneSample]) -> Row:
+    """Columns of two packages, the reference's effects being x."""
     # the paired t test is the one-sample test of the differences
-    first, second, paired = one_sample(y), one_sample(x), one_sample(y - x)
-    ends = conclusion(first), conclusion(second)
+    paired = one_sample(y - x)
+    ends = conclusion(tests[0]), conclusion(tests[1])
     absolute, consistency = _intraclass(y, x)
     sd = float((y - x).std(ddof=1)) if len(x) >= MIN_RATED else math.nan
     return {
-        "n": len(x),
         "same_conclusion": None if None in ends else ends[0] == ends[1],
-        "spm_conclusion": ends[0],
-        "nilearn_conclusion": ends[1],
         # on the scale of z, which neither units nor degrees of freedom change
-        "z_shift": first.z - second.z,
+        "z_shift": tests[0].z - tests[1].z,
         "pearson_r": pearson_r(x, y),
         **_spread("icc_a1", absolute),
         **_spread("icc_c1", consistency),
@@ -122,42 +136,14 @@ def region_agreement(spm: Floats, nilearn: Floats) -> Row:
         "difference_sd": sd,
         "loa_lower": paired.mean - LIMITS_OF_AGREEMENT * sd,
         "loa_upper": paired.mean + LIMITS_OF_AGREEMENT * sd,
-        **{f"spm_{key}": value for key, value in first._asdict().items()},
-        **{f"nilearn_{key}": value for key, value in second._asdict().items()},
     }
 
 
-def region_test(values: Floats, backend: str) -> Row:
-    """Columns of the group's table for one region that only one package has.
-
-    Parameters
-    ----------
-    values
-        (n_participants,) effects of the region; NaN does not count
-    backend
-        Whose they are.
-
-    Examples
-    --------
-    >>> row = region_test(np.array([1.0, 2.0, 3.0, np.nan]), "spm")
-    >>> row["n"], row["spm_mean"], row["spm_conclusion"], row["same_conclusion"]
-    (3, 2.0, 'none', None)
-    """
-    known = values[np.isfinite(values)].astype(np.float64)
-    test = one_sample(known)
-    return {
-        "n": len(known),
-        "same_conclusion": None,
-        f"{backend}_conclusion": conclusion(test),
-        **{f"{backend}_{key}": value for key, value in test._asdict().items()},
-    }
-
-
-def _intraclass(spm: Floats, nilearn: Floats) -> tuple[IntervalEstimate, IntervalEstimate]:
+def _intraclass(first: Floats, reference: Floats) -> tuple[IntervalEstimate, IntervalEstimate]:
     """ICC(A,1) and ICC(C,1) of two packages."""
-    if len(spm) < MIN_RATED:
+    if len(first) < MIN_RATED:
         return UNKNOWN, UNKNOWN
-    squares = mean_squares(np.column_stack((spm, nilearn)))
+    squares = mean_squares(np.column_stack((first, reference)))
     return icc_agreement(squares), icc_consistency(squares)
 
 

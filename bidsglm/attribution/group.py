@@ -1,6 +1,6 @@
 """Which step of a group analysis makes which part of the difference between two packages' group maps.
 
-The steps on the way from nilearn's group map to SPM's, in the order of the ladder:
+The steps on the way from the reference's group map to the other's, in the order of the ladder:
 
 - *effects*: whose effect maps of the participants are fitted. All differences of the first level are in it.
 - *design*: the matrix over participants; both packages get the same one.
@@ -10,7 +10,7 @@ The steps on the way from nilearn's group map to SPM's, in the order of the ladd
 Where errors have one variance in both, the effects make all of the difference and nothing is fitted again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from bidsglm.attribution.differences import DICE, distances, threshold, unlikeness
 from bidsglm.attribution.shapley import ladder, shapley_values
-from bidsglm.attribution.steps import Step
 from bidsglm.model import Floats, Images, Mask
+from bidsglm.packages import Pair
 from bidsglm.spm.second_level import group_contrast, group_estimate
 
 Row = dict[str, str | float]
@@ -68,23 +68,36 @@ class GroupRefit(NamedTuple):
 class Ends(NamedTuple):
     """Both packages' own maps of a contrast."""
 
-    nilearn: GroupMap
-    spm: GroupMap
+    reference: GroupMap
+    first: GroupMap
 
 
-def active_steps(unequal: bool, masks_differ: bool) -> tuple[str, ...]:
+class GroupStep(NamedTuple):
+    """A step of a group analysis and what each package does in it."""
+
+    name: str
+    reference: str
+    """In a few words"""
+    first: str
+
+
+def active_steps(variances_differ: bool, masks_differ: bool) -> tuple[str, ...]:
     """Steps that can move a value.
 
     >>> active_steps(False, True), active_steps(True, False)
     (('effects',), ('effects', 'variance'))
     """
-    return ("effects", *(("variance",) if unequal else ()), *(("mask",) if unequal and masks_differ else ()))
+    moved = ("variance", *(("mask",) if masks_differ else ())) if variances_differ else ()
+    return ("effects", *moved)
 
 
 def corners(
-    steps: Sequence[str], ends: Sequence[Ends], refit: Callable[[bool, bool, bool], list[GroupMap]]
+    steps: Sequence[str],
+    ends: Sequence[Ends],
+    unequal: tuple[bool, bool],
+    refit: Callable[[bool, bool, bool], list[GroupMap]],
 ) -> dict[tuple[int, ...], list[GroupMap]]:
-    """Maps of every combination of the active steps: nilearn's setting 0, SPM's 1.
+    """Maps of every combination of the active steps: the reference's setting 0, the other's 1.
 
     Parameters
     ----------
@@ -92,8 +105,11 @@ def corners(
         From `active_steps`.
     ends
         Own maps of each contrast.
+    unequal
+        Whether errors have a variance for each group in the reference, and in the other.
     refit
-        Fits all contrasts again, given whether effects, variance and mask are SPM's.
+        Fits all contrasts again, given whether effects are the other's, whether each group has a variance,
+        and whether the mask is the other's.
 
     Raises
     ------
@@ -103,22 +119,24 @@ def corners(
     found: dict[tuple[int, ...], list[GroupMap]] = {}
     for taken in product((0, 1), repeat=len(steps)):
         on = dict(zip(steps, map(bool, taken), strict=True))
-        effects, variance = on["effects"], on.get("variance", False)
-        if all(taken):
-            found[taken] = [end.spm for end in ends]
-        elif not effects and not variance:
-            found[taken] = [end.nilearn for end in ends]
-        elif not variance and on.get("mask", False):
-            # with one variance the mask moves nothing
+        effects = on["effects"]
+        variance = on.get("variance", effects)
+        mask = on.get("mask", effects)
+        # with one variance the mask moves nothing
+        one = not unequal[variance]
+        if effects == variance and (one or mask == effects):
+            found[taken] = [end.first if effects else end.reference for end in ends]
+        elif one and "mask" in on and mask:
             found[taken] = found[(*taken[:-1], 0)]
         else:
-            found[taken] = refit(effects, variance, on.get("mask", True))
+            found[taken] = refit(effects, not one, mask if "mask" in on else True)
     return found
 
 
 def group_rows(
-    settings: Sequence[Step],
+    settings: Sequence[GroupStep],
     steps: Sequence[str],
+    pair: Pair,
     maps: Mapping[tuple[int, ...], GroupMap],
     closures: tuple[float, float],
 ) -> list[Row]:
@@ -130,14 +148,17 @@ def group_rows(
         All steps with what each package does in them.
     steps
         Those that are active.
+    pair
+        Whose they are.
     maps
         Of each combination, in binary order.
     closures
-        Largest distance of nilearn's and SPM's own map from that of all their settings, over its range; NaN
-        where nothing was fitted again.
+        Largest distance of the reference's and the other's own map from that of all their settings, over its
+        range; NaN where nothing was fitted again.
 
     >>> far = {(0,): GroupMap(None, np.zeros(2), (9.0,)), (1,): GroupMap(None, np.ones(2), (9.0,))}
-    >>> rows = group_rows([Step("effects", "a", "b", False)], ("effects",), far, (0.0, 0.0))
+    >>> pair, step = Pair("spm", "nilearn"), GroupStep("effects", "a", "b")
+    >>> rows = group_rows([step], ("effects",), pair, far, (0.0, 0.0))
     >>> [(row["map"], row["metric"], row["shapley"]) for row in rows][0]
     ('t', 'rmsd', 1.0)
     """
@@ -151,36 +172,37 @@ def group_rows(
             continue
         values = np.stack(found)
         for metric, moved in _metrics(values, first.dof if kind == stat else ()).items():
-            ends: Row = {"closure_nilearn": closures[0], "closure_spm": closures[1]}
-            found_rows = _rows(settings, steps, moved.reshape((2,) * len(steps)))
-            rows += [{"map": kind, "metric": metric, **row, **ends} for row in found_rows]
+            ends: Row = {f"closure_{name}": far for name, far in zip(reversed(pair), closures, strict=True)}
+            for step, row in zip(
+                settings, _rows(settings, steps, moved.reshape((2,) * len(steps))), strict=True
+            ):
+                said: Row = {"step": step.name, pair.reference: step.reference, pair.first: step.first}
+                rows.append({"map": kind, "metric": metric, **said, **row, **ends})
     return rows
 
 
 def _metrics(maps: Floats, dof: tuple[float, ...]) -> dict[str, Floats]:
-    """How far the maps of all combinations are from nilearn's."""
+    """How far the maps of all combinations are from the reference's."""
     found = distances(maps[0], maps)
     if dof:
         above = maps > threshold(dof)
         found[DICE] = unlikeness(above[0], above)
     for value in found.values():
-        # nilearn's map is the reference itself: rounding must not show as a difference
+        # of the reference's own map itself: rounding must not show as a difference
         value[0] = 0.0
     return found
 
 
-def _rows(settings: Sequence[Step], steps: Sequence[str], values: Floats) -> list[Row]:
+def _rows(settings: Sequence[GroupStep], steps: Sequence[str], values: Floats) -> Iterator[Row]:
+    """Numbers of each step."""
     shares = dict(zip(steps, shapley_values(values, len(steps)).tolist(), strict=True))
     climbed = dict(zip(steps, ladder(values, len(steps)).tolist(), strict=True))
     height = 0.0
-    rows: list[Row] = []
     for step in settings:
         # a step that changes nothing leaves the ladder where it was
         height = climbed.get(step.name, height)
-        row: Row = {"step": step.name, "nilearn": step.reference, "spm": step.other, "ladder": height}
-        share = shares.get(step.name, 0.0)
-        rows.append(row | {"shapley": share, "total": float(values[(-1,) * len(steps)])})
-    return rows
+        total = float(values[(-1,) * len(steps)])
+        yield {"ladder": height, "shapley": shares.get(step.name, 0.0), "total": total}
 
 
 def closure_of(refitted: Sequence[GroupMap], own: Sequence[GroupMap]) -> float:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bidsglm.errors import DataError, NothingMatchedError
+from bidsglm.errors import DataError, NothingMatchedError, UsageError
 from bidsglm.group.members import (
     FEWEST_COMPARED,
     Members,
@@ -23,7 +23,8 @@ from bidsglm.group.members import (
 )
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, in_order, title, titles
+from bidsglm.outputs.summaries import compared
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, in_order, title, titles
 from bidsglm.statsmodel.specification import read_model
 from bidsglm.unit.configuration import TWO_SIDED, Configuration, differences, model_entries
 
@@ -122,7 +123,7 @@ def _fitted_by(units: Sequence[Summary], packages: Sequence[str]) -> _Fitted:
         if absent:
             lacking[unit["participant"]] = f"not fitted by {titles(absent)}"
         else:
-            found.append(of_packages(unit, packages))
+            found.append(_of_reference(of_packages(unit, packages)))
     return _Fitted(tuple(found), lacking)
 
 
@@ -132,6 +133,28 @@ def _key(unit: Summary) -> str:
     return json.dumps(facts, sort_keys=True)
 
 
+def _of_reference(unit: Summary) -> Summary:
+    """The same with what the packages were compared with among its settings, where it makes a difference."""
+    pairs = compared(unit)
+    if len(pairs) < 2 or not unit.get("configuration"):
+        return unit
+    return {**unit, "configuration": {**unit["configuration"], "reference": _reference(unit)}}
+
+
+def _reference(unit: Summary) -> str:
+    return base_of(unit["backends"], str(unit.get("reference") or REFERENCE))
+
+
+def _check_reference(name: str, units: Sequence[Summary], settings: Settings) -> None:
+    """Refuse a reference that the participants' packages were not compared with."""
+    own = _reference(units[0])
+    if settings.reference not in (REFERENCE, own) and len(compared(units[0])) > 1:
+        raise UsageError(
+            f"--reference {settings.reference}: {name} was compared with {own} in each participant; leave it "
+            f"out, or run the participants again with --reference {settings.reference}"
+        )
+
+
 def consistent_members(members: Members, settings: Settings) -> Members:
     """Members that were run alike; the others are named.
 
@@ -139,6 +162,8 @@ def consistent_members(members: Members, settings: Settings) -> Members:
     ------
     DataError
         When there are others and ``--allow-mixed`` is not given, or none was run with the model file given.
+    UsageError
+        When the packages were compared with another reference than the command line's.
     """
     kept: list[Summary] = []
     others: list[tuple[str, RunAlike, str]] = []
@@ -150,6 +175,7 @@ def consistent_members(members: Members, settings: Settings) -> Members:
             lacking.append((name, chosen.lacking))
             notes.append(_without(name, packages, chosen.lacking))
         reference, *different = _ordered(run_alike(chosen.units), settings, name)
+        _check_reference(name, reference.units, settings)
         kept += reference.units
         notes += _remarks(name, reference)
         others += [(name, alike, alike.against(reference) or "another model") for alike in different]

@@ -24,7 +24,7 @@ from bidsglm.group.reasons import Reasons, notes_of, reasons
 from bidsglm.group.stability import write_stability
 from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
 from bidsglm.outputs.names import contrast_entities
-from bidsglm.packages import PACKAGES, title
+from bidsglm.packages import PACKAGES, REFERENCE, title
 from bidsglm.spm.second_level import dependent, is_estimable
 
 FEWEST = 2
@@ -73,6 +73,10 @@ class Inputs(NamedTuple):
         """Packages that fitted all that take part, in the order of their table."""
         units = [unit for contrast in self.contrasts.values() for unit in contrast.units]
         return tuple(name for name in BACKENDS if all(name in unit["backends"] for unit in units))
+
+    def reference(self) -> str:
+        """Package that the others are compared with."""
+        return str(next(iter(self.contrasts.values())).units[0].get("reference") or REFERENCE)
 
     def having(self) -> frozenset[str]:
         """Participants who have all of the contrasts, in all of the sessions."""
@@ -241,7 +245,9 @@ def _fitted(
     moved = {b: over(volume, levels[b], stacks[b].volume) for b in stacks}
     alone = inputs.contrasts.get("")
     name, label = (alone.name, alone.label) if alone else ("", "")
-    return FittedGroup(inputs.label, name, label, taken.rows, design, volume, moved, taken.sources)
+    return FittedGroup(
+        inputs.label, name, label, taken.rows, design, volume, moved, taken.sources, inputs.reference()
+    )
 
 
 def _check_labels(fitted: FittedGroup, prefix: str, record: GroupRecord) -> None:

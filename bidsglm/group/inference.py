@@ -17,6 +17,7 @@ from bidsglm.group.map_files import AboutMap, FittedGroup, GroupWriter, group_la
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import ContrastMaps, Floats, Mask, Settings
+from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.unit.memory import machine_memory
 
 SUFFIXES: Mapping[str, str] = {
@@ -61,14 +62,11 @@ def write_inference(fitted: FittedGroup, asked: AskedInference, part: GroupWrite
             "group_contrast": maps.specification.name,
             "two_sided": asked.settings.two_sided and maps.specification.test == "t",
         }
-        masks = {backend: level.mask for backend, level in fitted.levels.items()}
         label = group_label(fitted.label, maps)
-        part.inference += [{**front, **row, "label": label} for row in _rows(corrected, masks)]
+        part.inference += [{**front, **row, "label": label} for row in _rows(corrected, fitted)]
 
 
-def _rows(
-    corrected: Mapping[str, Sequence[Corrected]], masks: Mapping[str, Mask]
-) -> Iterator[dict[str, Any]]:
+def _rows(corrected: Mapping[str, Sequence[Corrected]], fitted: FittedGroup) -> Iterator[dict[str, Any]]:
     """One row for each correction and tail."""
     kinds = dict.fromkeys(one.inference for found in corrected.values() for one in found)
     for inference in kinds:
@@ -77,15 +75,17 @@ def _rows(
             sets = {b: one.significant[tail] for b, one in there.items() if tail in one.significant}
             row: dict[str, Any] = {"inference": inference, "tail": tail}
             row |= {f"n_{b}": int(voxels.sum()) for b, voxels in sets.items()}
-            if len(sets) > 1:
-                first, reference = packages.pair_of(sets)
-                shared = overlap(sets[first], sets[reference], masks[first], masks[reference])
-                row |= {
-                    "n_both": int((sets[first] & sets[reference]).sum()),
-                    "dice": shared.dice,
-                    "jaccard": shared.jaccard,
-                }
+            for pair in fitted.pairs:
+                if set(pair) <= set(sets):
+                    row |= with_suffix(_overlap(pair, sets, fitted), pair)
             yield row | {f"rule_{b}": one.rule for b, one in there.items()}
+
+
+def _overlap(pair: packages.Pair, sets: Mapping[str, Mask], fitted: FittedGroup) -> dict[str, Any]:
+    """How far two packages find the same voxels."""
+    one, base = (sets[name] for name in pair)
+    shared = overlap(one, base, *(fitted.levels[name].mask for name in pair))
+    return {"n_both": int((one & base).sum()), "dice": shared.dice, "jaccard": shared.jaccard}
 
 
 def _write_map(

@@ -8,21 +8,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
+from bidsglm.agreement.pairs import pair_rows
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import SecondLevel
 from bidsglm.dataset.group_rows import Row as DesignRow
 from bidsglm.dataset.images import map_bytes
 from bidsglm.group.analyses import Analysis
-from bidsglm.group.members import FEWEST_COMPARED, identity
+from bidsglm.group.members import identity
 from bidsglm.group.numbers import GroupNumbers
-from bidsglm.group.tables import write_part
+from bidsglm.group.tables import GroupAgreement, write_part
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
 from bidsglm.outputs.group_tables import (
     DESIGN,
-    GROUP_AGREEMENT,
-    GROUP_ATTRIBUTION,
-    GROUP_INFERENCE,
+    GROUP_PAIRS,
     GROUP_STABILITY,
+    group_agreement_schema,
+    group_attribution_schema,
+    group_inference_schema,
 )
 from bidsglm.outputs.names import (
     GENERATED_BY,
@@ -32,8 +34,9 @@ from bidsglm.outputs.names import (
     write_bytes,
     write_json,
 )
-from bidsglm.outputs.schema import Row, Schema
-from bidsglm.packages import pair_of
+from bidsglm.outputs.schema import Schema
+from bidsglm.outputs.unit_tables import with_suffix
+from bidsglm.packages import DEFAULT_PAIR, REFERENCE, Pair, every_pair, pairs_of
 from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
 
@@ -57,6 +60,13 @@ class FittedGroup(NamedTuple):
     """Backend -> maps over the volume"""
     sources: Mapping[str, Sequence[str]]
     """Backend -> BIDS URIs of the effect maps"""
+    reference: str = REFERENCE
+    """Package that the others are compared with"""
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """What is compared; nothing with one package."""
+        return pairs_of(self.levels, self.reference)
 
     @property
     def maps(self) -> tuple[ContrastMaps, ...]:
@@ -87,14 +97,20 @@ def group_label(first_level: str, contrast: ContrastMaps) -> str:
 class GroupWriter:
     """Writes the group's files of one task and space and remembers their names."""
 
-    def __init__(self, numbers: GroupNumbers, name: str, space: str, rows: Sequence[Row] = ()) -> None:
+    def __init__(
+        self, numbers: GroupNumbers, name: str, space: str, agreed: GroupAgreement | None = None
+    ) -> None:
         self.numbers, self.name, self.space = numbers, name, space
         self.output_dir = numbers.output_dir
-        self.participants = rows
-        """On the agreement of all participants' maps"""
+        self.participants = agreed
+        """Agreement of all participants' maps"""
         self.files: list[str] = []
         self.rows: list[Mapping[str, Any]] = []
         """Rows of the table of agreement of the group's maps"""
+        self.matrix: list[Mapping[str, Any]] = []
+        """Rows of the table of every package with every other, where there are more than two"""
+        self.pairs: tuple[Pair, ...] = ()
+        """What is compared"""
         self.inference: list[Mapping[str, Any]] = []
         """Rows of the table of what survives correction"""
         self.stability: list[Mapping[str, Any]] = []
@@ -172,8 +188,9 @@ class GroupWriter:
                     found.clusters,
                     self.described({**facts, **found.facts}),
                 )
-        if len(fitted.levels) >= FEWEST_COMPARED:
-            self._write_comparison(fitted)
+        for pair in fitted.pairs:
+            self._write_differences(fitted, pair)
+        self._note_agreement(fitted)
 
     def _write_design(self, fitted: FittedGroup) -> None:
         name = f"{_stem(self.name, fitted.label)}_design"
@@ -196,41 +213,54 @@ class GroupWriter:
         )
         self.write_table(DESIGN, name, rows, {"Description": text}, tuple(rows[0]))
 
-    def _write_comparison(self, fitted: FittedGroup) -> None:
-        """Differences of the packages' maps, and the rows on how well they agree."""
-        pair = pair_of(fitted.levels)
+    def _write_differences(self, fitted: FittedGroup, pair: Pair) -> None:
+        """Maps of one package less those of another."""
         one, base = (fitted.levels[name] for name in pair)
         both = one.mask & base.mask
-        coordinates = voxel_coordinates(fitted.volume)
-        for index, (first, second) in enumerate(zip(one.maps, base.maps, strict=True)):
-            label = group_label(fitted.label, first)
+        for first, second in zip(one.maps, base.maps, strict=True):
             text = f"{pair.first} minus {pair.reference}, in the voxels of both"
             facts = {**_facts(fitted, first), "Description": text}
             others = dict(stats_of(second))
             for stat, values in stats_of(first):
                 if stat in ("effect", "t", "F"):
                     difference = np.where(both, values - others[stat], OUTSIDE[stat])
-                    name = map_name(self.name, stat, pair.label, label)
+                    name = map_name(self.name, stat, pair.label, group_label(fitted.label, first))
                     told = {"StatisticType": stat, **facts}
                     self.image(name, difference, fitted.volume, OUTSIDE[stat], told)
-            heights = [level.inference.contrasts[index].thresholds.fwe05 for level in (one, base)]
-            fwe = FweThresholds(heights[0], heights[1], fitted.design.two_sided)
-            for row in agreement(BothMaps(first, second, (one.mask, base.mask), pair), coordinates, fwe):
-                named = {
-                    "contrast": fitted.first_level or None,
-                    "group_contrast": first.specification.name,
-                }
-                behind = {"contrast_name": fitted.name, "label": label}
-                variance = {f"variance_{pair.first}": str(one.variance["VarianceModel"])}
-                self.rows.append({**named, **row, **named, **behind, **variance})
+
+    def _note_agreement(self, fitted: FittedGroup) -> None:
+        """Rows on how well the packages' maps agree: with the columns of all pairs, and of every two."""
+        coordinates = voxel_coordinates(fitted.volume)
+        self.pairs = fitted.pairs
+        for index, maps in enumerate(fitted.maps):
+            shared = {
+                "contrast": fitted.first_level or None,
+                "group_contrast": maps.specification.name,
+                "contrast_name": fitted.name,
+                "label": group_label(fitted.label, maps),
+            }
+            if level := fitted.levels.get(DEFAULT_PAIR.first):
+                shared[f"variance_{DEFAULT_PAIR.first}"] = str(level.variance["VarianceModel"])
+            rows: dict[str, dict[str, Any]] = {}
+            for pair in fitted.pairs:
+                both, fwe = _compared(fitted, index, pair), _heights(fitted, index, pair)
+                for row in agreement(both, coordinates, fwe):
+                    rows.setdefault(str(row["map"]), {}).update(with_suffix(row, pair))
+            self.rows += [{**row, **shared} for row in rows.values()]
+            if len(fitted.pairs) > 1:
+                for pair in every_pair(fitted.levels, fitted.reference):
+                    both = _compared(fitted, index, pair)
+                    found = pair_rows(both, None, fitted.design.two_sided)
+                    self.matrix += [{**row, **shared} for row in found]
 
     def tables(self) -> None:
         """Write the tables: agreement of the group's maps, what survives correction, why they differ."""
         wanted = (
-            (GROUP_AGREEMENT, self.rows, "groupAgreement"),
-            (GROUP_INFERENCE, self.inference, "groupInference"),
+            (group_agreement_schema(*self.pairs), self.rows, "groupAgreement"),
+            (GROUP_PAIRS, self.matrix, "groupPairs"),
+            (group_inference_schema(*self.pairs), self.inference, "groupInference"),
             (GROUP_STABILITY, self.stability, "groupStability"),
-            (GROUP_ATTRIBUTION, self.attribution, "groupAttribution"),
+            (group_attribution_schema(*self.pairs), self.attribution, "groupAttribution"),
         )
         for schema, rows, kind in wanted:
             if rows:
@@ -258,6 +288,18 @@ class AboutMap(NamedTuple):
     by_nilearn: bool
     """Whether nilearn computed it, whosever the effects are"""
     facts: Mapping[str, object]
+
+
+def _compared(fitted: FittedGroup, index: int, pair: Pair) -> BothMaps:
+    """Two packages' maps of a contrast."""
+    one, base = (fitted.levels[name] for name in pair)
+    return BothMaps(one.maps[index], base.maps[index], (one.mask, base.mask), pair)
+
+
+def _heights(fitted: FittedGroup, index: int, pair: Pair) -> FweThresholds:
+    """Each package's own familywise threshold."""
+    first, second = (fitted.levels[b].inference.contrasts[index].thresholds.fwe05 for b in pair)
+    return FweThresholds(first, second, fitted.design.two_sided)
 
 
 def _stem(name: str, label: str) -> str:

@@ -50,8 +50,7 @@ def write_group_maps(members: Members, settings: Settings, tables: Tables, numbe
         create_folder(settings.work_dir)
     for name, units in by_name(members.finished).items():
         space = str(units[0]["entities"].get("space", ""))
-        agreed = tables.agreement.get(name)
-        writer = GroupWriter(numbers, name, space, agreed.rows if agreed else ())
+        writer = GroupWriter(numbers, name, space, tables.agreement.get(name))
         record = GroupRecord([], [], [], {})
         try:
             nodes = _group_models(settings, units, record.notes)

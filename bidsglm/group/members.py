@@ -16,7 +16,7 @@ from bidsglm.errors import (
 )
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
-from bidsglm.outputs.summaries import failure_path
+from bidsglm.outputs.summaries import compared, failure_path
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.statsmodel.nearest import listing
 
@@ -164,9 +164,9 @@ def _found(output_dir: Path, participant: str) -> Found:
 
 
 def _kept(unit: Summary) -> Summary:
-    """What stays in memory of a summary."""
+    """What stays in memory of a summary, and which pairs its tables are of."""
     kept = {key: unit[key] for key in (*NEEDED, *KEPT) if key in unit}
-    return {**kept, "runs": len(unit.get("runs", ()))}
+    return {**kept, "runs": len(unit.get("runs", ())), "pairs": compared(unit)}
 
 
 def _problem(participant: str, found: Found) -> str:

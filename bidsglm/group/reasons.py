@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +12,33 @@ from bidsglm.attribution.group import (
     Ends,
     GroupMap,
     GroupRefit,
+    GroupStep,
     active_steps,
     closure_of,
     corners,
     group_rows,
 )
-from bidsglm.attribution.steps import Step
-from bidsglm.backends.records import contrast_weights
+from bidsglm.backends.records import SecondLevel, contrast_weights
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.group.map_files import FittedGroup, group_label
 from bidsglm.group.map_summary import Why
 from bidsglm.model import ContrastMaps, Mask
-from bidsglm.packages import DEFAULT_PACKAGES
+from bidsglm.outputs.unit_tables import with_suffix
+from bidsglm.packages import Pair, title
 
-SPM, NILEARN = DEFAULT_PACKAGES
+STEPS = ("effects", "design", "variance", "mask")
+SHARED = ("contrast", "group_contrast", "map", "metric", "step", "label")
+"""Columns that all pairs share"""
 
 
 class Reasons(NamedTuple):
     """Why the maps of a model's contrasts differ."""
 
     rows: tuple[Mapping[str, Any], ...] = ()
-    """Rows of the table"""
+    """Rows of the table, with the columns of every pair"""
     findings: Mapping[str, Finding] = {}
-    """Label of a contrast -> what nilearn's one variance makes of it"""
+    """Label of a contrast -> what one variance makes of it"""
     note: str = ""
     """Why nothing is attributed"""
 
@@ -46,52 +49,75 @@ class Reasons(NamedTuple):
 
 
 def reasons(fitted: FittedGroup, stacks: Mapping[str, MapStack]) -> Reasons:
-    """Attribute the difference between SPM's and nilearn's group maps to the steps of a group analysis.
+    """Attribute the difference between each package's group maps and the reference's.
 
     Parameters
     ----------
     fitted
-        Maps of both packages; without both there is nothing to attribute.
+        Maps of the packages; of a single one there is nothing to attribute.
     stacks
         The participants' maps that they were fitted to.
     """
-    if set(fitted.levels) != set(DEFAULT_PACKAGES):
-        return Reasons()
-    spm, nilearn = fitted.levels[SPM], fitted.levels[NILEARN]
-    both = spm.mask & nilearn.mask
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    findings: dict[str, Finding] = {}
+    for pair in fitted.pairs:
+        found = _of_pair(fitted, stacks, pair)
+        if found.note:
+            return found
+        for row in found.rows:
+            key = tuple(str(row[name]) for name in ("label", "map", "metric", "step"))
+            own = {name: row[name] for name in SHARED}
+            rows.setdefault(key, own).update(
+                with_suffix({k: v for k, v in row.items() if k not in SHARED}, pair)
+            )
+        findings = {**found.findings, **findings}
+    return Reasons(tuple(rows.values()), findings)
+
+
+def _of_pair(fitted: FittedGroup, stacks: Mapping[str, MapStack], pair: Pair) -> Reasons:
+    """Divide the difference of two packages among the steps of a group analysis."""
+    first, base = (fitted.levels[name] for name in pair)
+    both = first.mask & base.mask
     if not both.any():
         return Reasons(note="the group maps are not attributed: no voxel is in both masks")
-    ends = [Ends(_inside(b, both), _inside(a, both)) for a, b in zip(spm.maps, nilearn.maps, strict=True)]
-    unequal = spm.variance["VarianceModel"] == "unequal"
-    steps = active_steps(unequal, bool(np.any(spm.mask ^ nilearn.mask)))
-    refit = partial(_refit, fitted, stacks, both)
+    ends = [Ends(_inside(b, both), _inside(a, both)) for a, b in zip(first.maps, base.maps, strict=True)]
+    unequal = _is_unequal(base), _is_unequal(first)
+    differ = unequal[0] != unequal[1]
+    steps = active_steps(differ, bool(np.any(first.mask ^ base.mask)))
+    refit = partial(_refit, fitted, stacks, pair, both)
     try:
-        found = corners(steps, ends, refit)
-        own = [end.nilearn for end in ends]
-        one_variance = found.get((1, 0, *(0,) * (len(steps) - 2)), [])
+        found = corners(steps, ends, unequal, refit)
         closures = float("nan"), float("nan")
-        if unequal:
-            theirs = [end.spm for end in ends]
+        if differ:
             closures = (
-                closure_of(refit(False, False, True), own),
-                closure_of(refit(True, True, True), theirs),
+                closure_of(refit(False, unequal[0], False), [end.reference for end in ends]),
+                closure_of(refit(True, unequal[1], True), [end.first for end in ends]),
             )
     except ValueError as error:
         return Reasons(note=f"the group maps are not attributed: with the other package's settings, {error}")
-    settings = _settings(fitted, unequal)
+    settings = _settings(fitted, pair)
     rows: list[Mapping[str, Any]] = []
     findings = {}
     for i, maps in enumerate(fitted.maps):
+        label = group_label(fitted.label, maps)
         front = {
             "contrast": fitted.first_level or None,
             "group_contrast": maps.specification.name,
+            "label": label,
         }
-        label = group_label(fitted.label, maps)
         parts = {taken: each[i] for taken, each in found.items()}
-        rows += [{**front, **row, "label": label} for row in group_rows(settings, steps, parts, closures)]
-        if unequal:
-            findings[label] = _finding(spm.variance, maps, ends[i].spm, one_variance[i])
+        rows += [{**front, **row} for row in group_rows(settings, steps, pair, parts, closures)]
+        if differ:
+            # the maps of the package with unequal variances, with one variance
+            own, one = (ends[i].first, (1, 0)) if unequal[1] else (ends[i].reference, (0, 1))
+            one_variance = found[(*one, *(0,) * (len(steps) - 2))][i]
+            whose = (pair.first, pair.reference) if unequal[1] else (pair.reference, pair.first)
+            findings[label] = _finding(whose, fitted, maps, (own, one_variance))
     return Reasons(tuple(rows), findings)
+
+
+def _is_unequal(level: SecondLevel) -> bool:
+    return level.variance["VarianceModel"] == "unequal"
 
 
 def _inside(maps: ContrastMaps, both: Mask) -> GroupMap:
@@ -100,56 +126,73 @@ def _inside(maps: ContrastMaps, both: Mask) -> GroupMap:
 
 
 def _refit(
-    fitted: FittedGroup, stacks: Mapping[str, MapStack], both: Mask, effects: bool, variance: bool, mask: bool
+    fitted: FittedGroup,
+    stacks: Mapping[str, MapStack],
+    pair: Pair,
+    both: Mask,
+    *taken: bool,
 ) -> list[GroupMap]:
-    """Maps with SPM's participants, variances and mask, or nilearn's."""
-    stack = stacks[SPM if effects else NILEARN]
+    """Maps of one package's participants, of one variance or several, in one package's mask.
+
+    Parameters
+    ----------
+    taken
+        Whether effects are the first package's, whether each group has a variance, and whether the mask is
+        the first package's.
+    """
+    effects, unequal, mask = taken
+    stack = stacks[pair.first if effects else pair.reference]
     place = stack.volume.voxels[fitted.volume.voxels]
-    inside = fitted.levels[SPM if mask else NILEARN].mask[place]
+    inside = fitted.levels[pair.first if mask else pair.reference].mask[place]
     columns: NDArray[np.intp] = np.flatnonzero(both[place])
     assert fitted.design.variance is not None, "a group's design says whose variances may differ"
     members = np.array(fitted.design.variance.members, dtype=np.intp)
     weights = [contrast_weights(maps.specification, fitted.design) for maps in fitted.maps]
-    return GroupRefit(stack, fitted.design.matrix, members, columns).maps(weights, inside, variance)
+    return GroupRefit(stack, fitted.design.matrix, members, columns).maps(weights, inside, unequal)
 
 
-def _settings(fitted: FittedGroup, unequal: bool) -> list[Step]:
+def _settings(fitted: FittedGroup, pair: Pair) -> list[GroupStep]:
     """What each package does in each step."""
     n_columns = len(fitted.design.names)
     design = f"{n_columns} column{'s' * (n_columns != 1)}, the same"
-    own, other = (f"{int(fitted.levels[name].mask.sum())} voxels" for name in (NILEARN, SPM))
-    variance = "one for each group" if unequal else "one"
-    return [
-        Step("effects", "nilearn's first level", "SPM's first level", False),
-        Step("design", design, design, True),
-        Step("variance", "one", variance, not unequal),
-        Step("mask", own, other, not unequal),
+    words = [
+        (
+            f"{title(name)}'s first level",
+            design,
+            "one for each group" if _is_unequal(fitted.levels[name]) else "one",
+            f"{int(fitted.levels[name].mask.sum())} voxels",
+        )
+        for name in (pair.reference, pair.first)
     ]
+    return [GroupStep(step, *each) for step, *each in zip(STEPS, *words, strict=True)]
 
 
 def _finding(
-    variance: Mapping[str, Any], maps: ContrastMaps, own: GroupMap, one_variance: GroupMap
+    names: tuple[str, str], fitted: FittedGroup, maps: ContrastMaps, ends: tuple[GroupMap, GroupMap]
 ) -> Finding:
-    """What one variance for all groups, which is nilearn's, makes of SPM's own map."""
+    """What one variance for all groups, which is a package's, makes of another's own map."""
+    whose, other = (title(name) for name in names)
+    own, one_variance = ends
     moved = np.abs(own.stat - one_variance.stat)
     worst, usual = float(moved.max()), float(np.sqrt(np.mean(moved**2)))
     limit = threshold(own.dof)
     n_own, n_one = (int(np.count_nonzero(each.stat > limit)) for each in (own, one_variance))
     test = maps.specification.test
-    parts = ", ".join(f"{name} {value:.3g}" for name, value in variance["GroupVariances"].items())
+    variances = cast(Mapping[str, float], fitted.levels[names[0]].variance["GroupVariances"])
+    parts = ", ".join(f"{name} {value:.3g}" for name, value in variances.items())
     name = maps.specification.name
     return Finding(
         "note",
         "group-variance",
-        "nilearn has one variance for all groups",
-        f"SPM estimates the groups' variances, {parts} of their mean, and weighs participants by them; "
-        f"nilearn has one variance. On the same maps, one variance moves {test} of {name!r} by up to "
+        f"{other} has one variance for all groups",
+        f"{whose} estimates the groups' variances, {parts} of their mean, and weighs participants by them; "
+        f"{other} has one variance. On the same maps, one variance moves {test} of {name!r} by up to "
         f"{worst:.3g} (root mean square {usual:.3g}), and {_voxels(n_one)} instead of {n_own:,} "
         f"pass{'es' * (n_one == 1)} p < 0.001.",
-        'For one variance in both packages, say "Variance": "equal" under Software.SPM of the Dataset node. '
-        "With groups of unequal size, the smaller one having the larger variance, one variance makes "
-        "differences look surer than they are; SPM's variances are the same in all voxels, and its degrees "
-        "of freedom are not corrected for them.",
+        f'For one variance in both packages, say "Variance": "equal" under Software.{whose} of the Dataset '
+        "node. With groups of unequal size, the smaller one having the larger variance, one variance makes "
+        f"differences look surer than they are; {whose}'s variances are the same in all voxels, and its "
+        "degrees of freedom are not corrected for them.",
         columns=(name,),
         size=worst,
     )

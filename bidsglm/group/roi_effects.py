@@ -1,4 +1,4 @@
-"""Effects of regions over participants, kept small: three numbers for each participant and region."""
+"""Effects of regions over participants, kept small: a number a package for each participant and region."""
 
 import math
 from array import array
@@ -7,20 +7,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from bidsglm.agreement.roi_agreement import Row as AgreementRow
-from bidsglm.agreement.roi_agreement import region_agreement, region_test
+from bidsglm.agreement.roi_agreement import region_agreement
 from bidsglm.model import Floats
-from bidsglm.packages import DEFAULT_PACKAGES
+from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, Pair
 from bidsglm.regions.values import Row
 
 
 class RegionEffects:
     """The packages' effects in every region, participant by participant."""
 
-    def __init__(self, contrasts: Mapping[str, str], backends: Sequence[str] = DEFAULT_PACKAGES) -> None:
+    def __init__(
+        self,
+        contrasts: Mapping[str, str],
+        backends: Sequence[str] = DEFAULT_PACKAGES,
+        pairs: Sequence[Pair] = (DEFAULT_PAIR,),
+    ) -> None:
         self.contrasts = contrasts
         """Label -> name of those that have effects"""
         self.backends = backends
-        """Both, or the only one that was fitted"""
+        """Those that fitted"""
+        self.pairs = pairs
+        """What is compared"""
         self._labels: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
         self._values: dict[tuple[str, int], array[float]] = {}
@@ -50,17 +57,20 @@ class RegionEffects:
                     yield {**front, **self._row(contrast, region), "contrast_name": name}
 
     def _row(self, contrast: str, region: int) -> AgreementRow:
-        found = self._averaged(contrast, region)
-        if len(self.backends) < 2:
-            return region_test(found[0], self.backends[0])
-        return region_agreement(found[0], found[1])
+        return region_agreement(self._averaged(contrast, region), self.pairs)
 
-    def _averaged(self, contrast: str, region: int) -> list[Floats]:
-        """Effects of each package (n_participants,), each the mean over a participant's sessions."""
+    def _averaged(self, contrast: str, region: int) -> dict[str, Floats]:
+        """Effects of each package (n_participants,), each the mean over a participant's sessions.
+
+        Participants who lack one of any package do not count, so that all are of the same ones.
+        """
         n_backends = len(self.backends)
         table = np.array(self._values[contrast, region]).reshape(-1, 1 + n_backends)
         table = table[np.isfinite(table).all(axis=1)]
         who = table[:, 0].astype(np.intp)
         count = np.bincount(who)
         there = count > 0
-        return [np.bincount(who, table[:, 1 + i])[there] / count[there] for i in range(n_backends)]
+        return {
+            name: np.bincount(who, table[:, 1 + i])[there] / count[there]
+            for i, name in enumerate(self.backends)
+        }

@@ -23,7 +23,13 @@ from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.roi_effects import RegionEffects
 from bidsglm.messages import LOG
 from bidsglm.outputs.names import GENERATED_BY, read_json
-from bidsglm.outputs.region_tables import GROUP_REGIONS, REGION_AGREEMENT, REGIONS
+from bidsglm.outputs.region_tables import (
+    GROUP_REGIONS,
+    REGION_AGREEMENT,
+    REGIONS,
+    region_agreement_schema,
+)
+from bidsglm.outputs.summaries import compared
 from bidsglm.regions.values import (
     ADD_ON,
     RegionReader,
@@ -128,7 +134,9 @@ class _Gathering:
         self.members = members
         self.units = units
         self.source = source
-        self.effects = RegionEffects(_t_contrasts(units), tuple(units[0]["backends"]))
+        self.backends = tuple(units[0]["backends"])
+        self.pairs = compared(units[0])
+        self.effects = RegionEffects(_t_contrasts(units), self.backends, self.pairs)
         self.said: dict[str, list[str]] = {}
 
     def rows(self) -> Iterator[Row]:
@@ -141,6 +149,7 @@ class _Gathering:
             except BidsglmError as error:
                 self.members = self.members.with_failure(unit["participant"], error)
                 continue
+            found = [row for row in found if row["backend"] in self.backends]
             self.effects.add(unit["participant"], found)
             for text in warnings:
                 self.said.setdefault(text, []).append(unit["participant"])
@@ -157,8 +166,9 @@ def _write(
     gathering = _Gathering(members, units, source)
     # all participants' rows may be many, and only the file needs them
     GROUP_REGIONS.write(numbers.path(GROUP_REGIONS, name), gathering.rows(), facts, header)
-    path = numbers.path(REGION_AGREEMENT, name)
-    numbers.write(REGION_AGREEMENT, path, gathering.effects.agreement(), facts)
+    schema = region_agreement_schema(gathering.backends, gathering.pairs)
+    path = numbers.path(schema, name)
+    numbers.write(schema, path, gathering.effects.agreement(), facts)
     notes = (*source.notes, *_notes(gathering.said, len(units)))
     for note in notes:
         LOG.warning("%s", note)

@@ -1,7 +1,7 @@
 """Whether a group's conclusion holds without one participant, and for others drawn from the same.
 
 Every map of a resample is compared with the map of everybody from the same package, and with the map of the
-same participants from the other package: so a difference between packages stands beside that which one
+same participants from the reference: so a difference between packages stands beside that which one
 participant makes. Masks, the resels of the field and the variances of groups stay those of everybody.
 """
 
@@ -20,6 +20,7 @@ from bidsglm.dataset.stacks import MapStack
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.model import ContrastMaps, Floats, Settings
+from bidsglm.outputs.group_tables import between_packages
 from bidsglm.report.judgements import FEWEST_VOXELS, SAME_EXTENT, SAME_SHAPE
 from bidsglm.unit.comparison import voxel_coordinates
 
@@ -30,8 +31,6 @@ CHUNK_VALUES = 500_000
 SAME = Rule(SAME_SHAPE, SAME_EXTENT, FEWEST_VOXELS, frozenset({"fwe05"}))
 """The rule of the verdict without FDR, whose threshold takes all voxels of a resample at once"""
 EVERYBODY, LEFT_OUT, BOOTSTRAP = "everybody", "leave-one-out", "bootstrap"
-BOTH = "packages"
-"""Name of the comparison of two packages"""
 FEWEST_FREE = 2
 """Residual degrees of freedom from which one can be spared."""
 
@@ -94,7 +93,7 @@ def write_stability(
             "label": group_label(fitted.label, maps),
         }
         coordinates = voxel_coordinates(fitted.volume)
-        for (resampling_name, what), tally in _tallies(found, resamples).items():
+        for (resampling_name, what), tally in _tallies(found, resamples, fitted.pairs).items():
             whom = resamples.names if resampling_name == LEFT_OUT else ()
             row = _row(tally.compared(), coordinates, whom)
             part.stability.append({**front, "resampling": resampling_name, "compared": what, **row})
@@ -153,21 +152,24 @@ def _tail(maps: ContrastMaps, height: float) -> float:
     return float(stats.t.sf(height, *maps.dof) if len(maps.dof) == 1 else stats.f.sf(height, *maps.dof))
 
 
-def _tallies(found: Mapping[str, _Package], resamples: _Resamples) -> dict[tuple[str, str], Tally]:
+def _tallies(
+    found: Mapping[str, _Package], resamples: _Resamples, pairs: Sequence[packages.Pair]
+) -> dict[tuple[str, str], Tally]:
     """Compare all maps, some voxels at a time."""
     levels = ("p001", "fwe05")
     sizes = {EVERYBODY: 1, **{name: len(each) for name, each in resamples.weights.items()}}
+    between = {between_packages(pair): pair for pair in pairs}
     tallies = {
         (name, what): Tally(size, levels)
         for name, size in sizes.items()
-        for what in ([*found] if name != EVERYBODY else []) + ([BOTH] if len(found) > 1 else [])
+        for what in ([*found] if name != EVERYBODY else []) + [*between]
     }
     for columns, statistics in _statistics(found, max(map(len, resamples.weights.values()))):
         scores = {b: _scores(found[b], of_package) for b, of_package in statistics.items()}
         for (name, what), tally in tallies.items():
-            names = packages.pair_of(found) if what == BOTH else (what, what)
+            names = between.get(what, (what, what))
             inside = np.logical_and(*(found[b].mask[columns] for b in names))
-            other = name if what == BOTH else EVERYBODY
+            other = name if what in between else EVERYBODY
             pair = statistics[names[0]][name][:, inside], statistics[names[1]][other][:, inside]
             heights_of = dict(found[names[0]].thresholds[name]), dict(found[names[1]].thresholds[other])
             shapes = scores[names[0]][name][:, inside], scores[names[1]][other][:, inside]

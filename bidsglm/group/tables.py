@@ -1,18 +1,20 @@
 """Tables of all participants: agreement and attribution, how they spread, and who lies apart."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.agreement import spread
 from bidsglm.attribution.spread import attribution_summary
-from bidsglm.errors import ReadWriteError
-from bidsglm.group.members import Members, Summary, by_name, identity
+from bidsglm.errors import DataError, ReadWriteError
+from bidsglm.group.members import FEWEST_COMPARED, Members, Summary, by_name, identity
 from bidsglm.model import Settings
 from bidsglm.outputs import group_tables as group
 from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.scale_tables import SCALE
 from bidsglm.outputs.schema import Row, Schema
+from bidsglm.outputs.summaries import compared
+from bidsglm.packages import Pair, titles
 
 
 class GroupAgreement(NamedTuple):
@@ -20,11 +22,31 @@ class GroupAgreement(NamedTuple):
 
     path: Path
     """Path of the table of all rows"""
+    pairs: tuple[Pair, ...]
+    """What is compared"""
     rows: tuple[Row, ...]
+    """With the columns of every pair"""
     summary: tuple[Row, ...]
-    """Medians, quartiles and intervals of each metric"""
+    """Medians, quartiles and intervals of each metric of every pair"""
     outliers: tuple[Row, ...]
     """Who lies apart, and in what"""
+
+    def of(self, pair: Pair) -> "GroupAgreement":
+        """What it says of one pair, by columns and metrics without a suffix."""
+        return GroupAgreement(
+            self.path,
+            (pair,),
+            tuple(unit.of_pair(row, pair) for row in self.rows),
+            tuple(_of_metric(self.summary, pair)),
+            tuple(_of_metric(self.outliers, pair)),
+        )
+
+
+def _of_metric(rows: Iterable[Row], pair: Pair) -> Iterator[Row]:
+    """Rows on metrics of a pair, the metric named without its suffix."""
+    for row in rows:
+        own = unit.of_pair({str(row["metric"]): True}, pair)
+        yield from ({**row, "metric": name} for name in own)
 
 
 class Tables(NamedTuple):
@@ -37,6 +59,8 @@ class Tables(NamedTuple):
     """Start of the file names -> rows on which step matters in how many"""
     scales: Mapping[str, tuple[Row, ...]] = {}
     """Start of the file names -> all participants' rows on the size of their effects"""
+    matrix: Mapping[str, tuple[Row, ...]] = {}
+    """Start of the file names -> all participants' rows on every package with every other"""
 
 
 def write_tables(members: Members, settings: Settings) -> Tables:
@@ -44,7 +68,7 @@ def write_tables(members: Members, settings: Settings) -> Tables:
 
     A participant whose table is missing or damaged is named in the members' failures and left out.
     """
-    members, agreed = _collect(members, unit.AGREEMENT, lambda summary: True)
+    members, agreed = _collect(members, unit.AGREEMENT, lambda summary: True, _agreement)
     members, attributed = _collect(members, unit.ATTRIBUTION, lambda summary: "attribution" in summary)
     root, folder = members.output_dir, members.output_dir / "group"
     # results of an earlier version have none
@@ -53,39 +77,82 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     )
     for name, rows in scaled.items():
         group.SCALE.write(group.SCALE.path(folder, name), rows, {})
+    members, paired = _collect(members, unit.PAIRS, lambda each: len(each["backends"]) > FEWEST_COMPARED)
+    for name, rows in paired.items():
+        group.PAIRS.write(group.PAIRS.path(folder, name), rows, {})
+    pairs = {name: compared(units[0]) for name, units in by_name(members.compared).items()}
     return Tables(
         members,
-        {name: _write_agreement(folder, name, rows, settings) for name, rows in agreed.items()},
+        {
+            name: _write_agreement(folder, name, (pairs[name], rows), settings)
+            for name, rows in agreed.items()
+        },
         {name: _write_attribution(folder, name, rows) for name, rows in attributed.items()},
         {name: tuple(rows) for name, rows in scaled.items()},
+        {name: tuple(rows) for name, rows in paired.items()},
     )
 
 
+def _agreement(summary: Summary, path: Path) -> list[Row]:
+    """Rows of a participant's agreement, with the columns of the group's pairs.
+
+    Raises
+    ------
+    DataError
+        When the participant's packages were compared with another.
+    """
+    rows, wanted = unit.agreement_schema(*summary["pairs"]).read(path), compared(summary)
+    if absent := [pair for pair in wanted if pair not in summary["pairs"]]:
+        raise DataError(
+            f"{path}: does not compare {titles(absent[0])}; run the participant again with "
+            f"--reference {absent[0].reference}"
+        )
+    return [
+        {
+            name: cell
+            for pair in wanted
+            for name, cell in unit.with_suffix(unit.of_pair(row, pair), pair).items()
+        }
+        for row in rows
+    ]
+
+
 def _collect(
-    members: Members, schema: Schema, has_table: Callable[[Summary], bool]
+    members: Members,
+    schema: Schema,
+    has_table: Callable[[Summary], bool],
+    read: Callable[[Summary, Path], list[Row]] | None = None,
 ) -> tuple[Members, dict[str, list[Row]]]:
-    """Rows of all participants, who they are of in front, by the start of the group's file names."""
+    """Rows of all participants, who they are of in front, by the start of the group's file names.
+
+    Tables are read as the schema says, or by a function of the summary and the path.
+    """
     collected: dict[str, list[Row]] = {}
     for name, units in by_name(members.compared).items():
         for summary in filter(has_table, units):
             path = schema.path(members.output_dir / summary["folder"], summary["prefix"])
             front = identity(summary)
             try:
-                rows = [{**front, **row} for row in schema.read(path)]
-            except ReadWriteError as error:
+                found = read(summary, path) if read else schema.read(path)
+                rows = [{**front, **row} for row in found]
+            except (DataError, ReadWriteError) as error:
                 members = members.with_failure(summary["participant"], error)
                 continue
             collected.setdefault(name, []).extend(rows)
     return members, collected
 
 
-def _write_agreement(folder: Path, name: str, rows: Sequence[Row], settings: Settings) -> GroupAgreement:
+def _write_agreement(
+    folder: Path, name: str, of_pairs: tuple[tuple[Pair, ...], Sequence[Row]], settings: Settings
+) -> GroupAgreement:
     """All participants' agreement; medians, quartiles and intervals; who lies apart."""
-    path = group.AGREEMENT.path(folder, name)
+    pairs, rows = of_pairs
+    schema = group.agreement_schema(*pairs)
+    path = schema.path(folder, name)
     found = GroupAgreement(
-        path, tuple(rows), spread.summary(rows, settings.random_seed), spread.outliers(rows)
+        path, pairs, tuple(rows), spread.summary(rows, settings.random_seed), spread.outliers(rows)
     )
-    group.AGREEMENT.write(path, rows, {})
+    schema.write(path, rows, {})
     group.AGREEMENT_SUMMARY.write(group.AGREEMENT_SUMMARY.path(folder, name), found.summary, {})
     # with or without sessions as the rows have them, also where nobody lies apart
     header = group.AGREEMENT_OUTLIERS.header(rows)
@@ -94,13 +161,13 @@ def _write_agreement(folder: Path, name: str, rows: Sequence[Row], settings: Set
 
 
 def write_part(
-    rows: Sequence[Row], path: Callable[[str], Path], prefix: str, units: Sequence[Mapping[str, str]]
+    agreed: GroupAgreement, path: Callable[[str], Path], prefix: str, units: Sequence[Mapping[str, str]]
 ) -> None:
     """Write the agreement of some of the participants, for a group of a session or level.
 
     Parameters
     ----------
-    rows
+    agreed
         Of all participants.
     path
         Full path of a file's name, noted as written.
@@ -110,10 +177,10 @@ def write_part(
         Who is in it: cells of the columns that name participant and session.
     """
     keys = [column.name for column in group.IDENTITIES]
-    own = [row for row in rows if {key: row[key] for key in keys if key in row} in units]
+    own = [row for row in agreed.rows if {key: row[key] for key in keys if key in row} in units]
     name = f"{prefix}_desc-agreement_metrics"
     path(f"{name}.json")
-    group.AGREEMENT.write(path(f"{name}.tsv"), own, {})
+    group.agreement_schema(*agreed.pairs).write(path(f"{name}.tsv"), own, {})
 
 
 def _write_attribution(folder: Path, name: str, rows: Sequence[Row]) -> tuple[Row, ...]:

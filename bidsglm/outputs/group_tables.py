@@ -6,7 +6,7 @@ from bidsglm.outputs import scale_tables
 from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.fit_tables import REGRESSOR
 from bidsglm.outputs.schema import Column, Schema, Type
-from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, title
+from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, Pair, title
 
 AGAIN = "run the group level again"
 OUTLIER_RULE = (
@@ -28,7 +28,13 @@ def of_participants(name: str, schema: Schema) -> Schema:
     return Schema(f"group/<g>_desc-{name}_metrics", (*IDENTITIES, *schema.columns), remedy=AGAIN)
 
 
-AGREEMENT = of_participants("agreement", unit.AGREEMENT)
+def agreement_schema(*pairs: Pair) -> Schema:
+    """Return the table on how well the maps of every participant agree."""
+    return of_participants("agreement", unit.agreement_schema(*pairs))
+
+
+AGREEMENT = agreement_schema(DEFAULT_PAIR)
+PAIRS = of_participants("pairs", unit.PAIRS)
 ATTRIBUTION = of_participants("attribution", unit.ATTRIBUTION)
 SCALE = of_participants("scale", scale_tables.SCALE)
 
@@ -122,28 +128,49 @@ ATTRIBUTION_SUMMARY = Schema(
     remedy=AGAIN,
 )
 
-GROUP_AGREEMENT = Schema(
-    "group/<g>_desc-groupAgreement_metrics",
+_GROUP_KEYS = (
+    Column(
+        "contrast",
+        "label",
+        "Label of the contrast of the participants' models",
+        missing="where several stand in one model",
+    ),
+    Column("group_contrast", "text", "Name of the contrast over participants; mean for their mean"),
+)
+_MAPS_LABEL = Column("label", "label", "Label of both in the names of the maps' files")
+
+
+def group_agreement_schema(*pairs: Pair) -> Schema:
+    """Return the table on how well the group maps agree."""
+    return Schema(
+        "group/<g>_desc-groupAgreement_metrics",
+        (
+            *_GROUP_KEYS,
+            *unit.agreement_schema(*pairs).columns[1:],
+            _MAPS_LABEL,
+            Column(
+                f"variance_{DEFAULT_PAIR.first}",
+                "text",
+                f"Variance of the errors in {DEFAULT_PAIR.titles[0]}; in other packages it is one",
+                levels={"equal": "one for all", "unequal": "one for each group of participants"},
+                optional=True,
+            ),
+        ),
+        remedy=AGAIN,
+    )
+
+
+GROUP_AGREEMENT = group_agreement_schema(DEFAULT_PAIR)
+GROUP_PAIRS = Schema(
+    "group/<g>_desc-groupPairs_metrics",
     (
-        Column(
-            "contrast",
-            "label",
-            "Label of the contrast of the participants' models",
-            missing="where several stand in one model",
-        ),
-        Column("group_contrast", "text", "Name of the contrast over participants; mean for their mean"),
-        *unit.AGREEMENT.columns[1:],
-        Column("label", "label", "Label of both in the names of the maps' files"),
-        Column(
-            "variance_spm",
-            "text",
-            "Variance of the errors in SPM; in nilearn it is one",
-            levels={"equal": "one for all", "unequal": "one for each group of participants"},
-            optional=True,
-        ),
+        *_GROUP_KEYS,
+        *(column for column in unit.PAIRS.columns[1:] if column.name != "slope_percent"),
+        _MAPS_LABEL,
     ),
     remedy=AGAIN,
 )
+"""Every package's group maps with every other's"""
 
 DESIGN = Schema(
     "group/<g>_contrast-<c>_design",
@@ -188,61 +215,64 @@ def _of_packages(prefix: str, kind: Type, text: str) -> tuple[Column, ...]:
 
 
 _NOT_REFITTED = "where errors have one variance in both: nothing is fitted again"
-GROUP_ATTRIBUTION = Schema(
-    "group/<g>_desc-groupAttribution_metrics",
-    (
-        GROUP_AGREEMENT["contrast"],
-        GROUP_AGREEMENT["group_contrast"],
-        Column("map", "label", "effect, t or F", levels=unit.MAPS),
-        unit.ATTRIBUTION["metric"],
-        Column(
-            "step",
-            "text",
-            "Step of the group analysis",
-            levels={
-                "effects": "whose effect maps of the participants are fitted: the first level",
-                "design": "the matrix over participants",
-                "variance": "of the errors: one, or one for each group",
-                "mask": "voxels in which the groups' variances are estimated",
-            },
-        ),
-        *(unit.ATTRIBUTION[name] for name in (*reversed(DEFAULT_PAIR), "ladder", "shapley", "total")),
-        Column(
-            f"closure_{DEFAULT_PAIR.reference}",
-            "number",
-            "Largest difference of nilearn's statistic from that of its settings in SPM's equations, over "
-            "its range",
-            missing=_NOT_REFITTED,
-        ),
-        Column(
-            f"closure_{DEFAULT_PAIR.first}",
-            "number",
-            "Largest difference of SPM's statistic from that of its settings fitted again, over its range",
-            missing=_NOT_REFITTED,
-        ),
-        GROUP_AGREEMENT["label"],
-    ),
-    remedy=AGAIN,
-)
 
-GROUP_INFERENCE = Schema(
-    "group/<g>_desc-groupInference_metrics",
-    (
-        GROUP_AGREEMENT["contrast"],
-        GROUP_AGREEMENT["group_contrast"],
-        Column("inference", "text", "What is corrected, and for what", levels=INFERENCES),
+
+def _reason_columns(pair: Pair) -> tuple[Column, ...]:
+    """Columns of two packages on a step of the group analysis."""
+    first, reference = pair.titles
+    columns = unit.attribution_schema(pair)
+    found = (
+        *(columns[name] for name in (*reversed(pair), "ladder", "shapley", "total")),
         Column(
-            "tail",
-            "text",
-            "Which tail of the statistic",
-            levels={"upper": "effects above 0", "lower": "effects below 0, as with the weights turned round"},
+            f"closure_{pair.reference}",
+            "number",
+            f"Largest difference of {reference}'s statistic from that of its settings in SPM's equations, "
+            "over its range",
+            missing=_NOT_REFITTED,
         ),
         Column(
-            "two_sided",
-            "truth",
-            "Whether each tail has half of the error (--two-sided); else each is a test by itself",
+            f"closure_{pair.first}",
+            "number",
+            f"Largest difference of {first}'s statistic from that of its settings fitted again, over its "
+            "range",
+            missing=_NOT_REFITTED,
         ),
-        *_of_packages("n", "integer", "Voxels of {} at corrected p < 0.05, in its own mask"),
+    )
+    return unit.suffixed(found, pair)
+
+
+def group_attribution_schema(*pairs: Pair) -> Schema:
+    """Return the table on which step of the group analysis makes how much of a difference."""
+    return Schema(
+        "group/<g>_desc-groupAttribution_metrics",
+        (
+            *_GROUP_KEYS,
+            Column("map", "label", "effect, t or F", levels=unit.MAPS),
+            unit.ATTRIBUTION["metric"],
+            Column(
+                "step",
+                "text",
+                "Step of the group analysis",
+                levels={
+                    "effects": "whose effect maps of the participants are fitted: the first level",
+                    "design": "the matrix over participants",
+                    "variance": "of the errors: one, or one for each group",
+                    "mask": "voxels in which the groups' variances are estimated",
+                },
+            ),
+            *(column for pair in pairs for column in _reason_columns(pair)),
+            _MAPS_LABEL,
+        ),
+        remedy=AGAIN,
+    )
+
+
+GROUP_ATTRIBUTION = group_attribution_schema(DEFAULT_PAIR)
+
+
+def _overlap_columns(pair: Pair) -> tuple[Column, ...]:
+    """Columns of the voxels that two packages find."""
+    found = (
         Column("n_both", "integer", "Voxels of both", missing=_ONE_FITTED),
         Column(
             "dice",
@@ -256,11 +286,44 @@ GROUP_INFERENCE = Schema(
             "Jaccard overlap of them inside both masks",
             missing=f"where no voxel passes in either, or {_ONE_FITTED}",
         ),
-        *_of_packages("rule", "text", "By which rule {} corrects"),
-        GROUP_AGREEMENT["label"],
-    ),
-    remedy=AGAIN,
-)
+    )
+    return unit.suffixed(found, pair)
+
+
+def group_inference_schema(*pairs: Pair) -> Schema:
+    """Return the table of what survives correction in the group maps, and how well that agrees.
+
+    Without pairs it has the columns of the default one, all n/a.
+    """
+    return Schema(
+        "group/<g>_desc-groupInference_metrics",
+        (
+            *_GROUP_KEYS,
+            Column("inference", "text", "What is corrected, and for what", levels=INFERENCES),
+            Column(
+                "tail",
+                "text",
+                "Which tail of the statistic",
+                levels={
+                    "upper": "effects above 0",
+                    "lower": "effects below 0, as with the weights turned round",
+                },
+            ),
+            Column(
+                "two_sided",
+                "truth",
+                "Whether each tail has half of the error (--two-sided); else each is a test by itself",
+            ),
+            *_of_packages("n", "integer", "Voxels of {} at corrected p < 0.05, in its own mask"),
+            *(column for pair in pairs or (DEFAULT_PAIR,) for column in _overlap_columns(pair)),
+            *_of_packages("rule", "text", "By which rule {} corrects"),
+            _MAPS_LABEL,
+        ),
+        remedy=AGAIN,
+    )
+
+
+GROUP_INFERENCE = group_inference_schema(DEFAULT_PAIR)
 
 _UNJUDGED = "where no voxel passes in either map of any resample"
 
@@ -278,6 +341,15 @@ def _of_resamples(name: str, text: str, missing: str, unit: str = "") -> tuple[C
         Column(f"{name}_{key}", "number", f"{text}: {word}", unit, missing=missing)
         for key, word in words.items()
     )
+
+
+def between_packages(pair: Pair) -> str:
+    """Name a comparison of two packages in the table of stability.
+
+    >>> between_packages(Pair("spm", "nilearn")), between_packages(Pair("x", "nilearn"))
+    ('packages', 'xVSnilearn')
+    """
+    return "packages" if pair.is_default else pair.label
 
 
 GROUP_STABILITY = Schema(
@@ -298,8 +370,9 @@ GROUP_STABILITY = Schema(
         Column(
             "compared",
             "text",
-            "Which two maps: a package's with its map of everybody (the package's name), or the two "
-            "packages' of the same participants (packages)",
+            "Which two maps: a package's with its map of everybody (the package's name), or two packages' "
+            f"of the same participants (packages: {DEFAULT_PAIR.first} and {DEFAULT_PAIR.reference}; of "
+            "others as in <a>VS<b>)",
         ),
         Column("n", "integer", "Resamples in which the contrast can be told"),
         Column(

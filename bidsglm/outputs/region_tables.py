@@ -1,11 +1,12 @@
 """The tables of regions: values of a unit, those of all participants, and how the packages agree on them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bidsglm.outputs.group_tables import of_participants
-from bidsglm.outputs.schema import Column, Schema
-from bidsglm.outputs.unit_tables import CONTRAST_NAME
-from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, REFERENCE, title
+from bidsglm.outputs.schema import Column, Row, Schema
+from bidsglm.outputs.unit_tables import CONTRAST_NAME, suffixed
+from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, Pair, in_order, title
 
 REMEDY = "make it again with --atlas"
 _EMPTY = "in a region without such voxels"
@@ -18,7 +19,7 @@ REGIONS = Schema(
         _CONTRAST,
         _REGION,
         Column("label", "text", "Name of the region in the labels file; its number where it has none"),
-        Column("backend", "label", " or ".join(DEFAULT_PACKAGES)),
+        Column("backend", "label", "Package: spm, nilearn or another"),
         Column(
             "n_voxels",
             "integer",
@@ -101,29 +102,20 @@ def _conclusion(package: str, title: str) -> Column:
     return Column(f"{package}_conclusion", "text", text, levels=_CONCLUSIONS, missing=_TOO_FEW)
 
 
-REGION_AGREEMENT = Schema(
-    "group/<g>_desc-roiAgreement_metrics",
-    (
-        _CONTRAST,
-        _REGION,
-        Column("label", "text", "Name of the region"),
-        Column(
-            "n",
-            "integer",
-            "Participants with an effect of both packages in this region; a participant with several "
-            "sessions counts once, with their mean",
-        ),
+def _pair_columns(pair: Pair) -> tuple[Column, ...]:
+    """Columns of two packages, without a suffix."""
+    first, reference = pair.titles
+    return (
         Column(
             "same_conclusion",
             "truth",
             "Whether the one-sample tests of both packages come to the same conclusion",
             missing=_TOO_FEW,
         ),
-        *(_conclusion(name, title(name)) for name in DEFAULT_PAIR),
         _number(
             "z_shift",
-            f"How much the choice of package matters: {title(DEFAULT_PAIR.first)}'s one-sample t as a "
-            f"standard normal z, minus {title(REFERENCE)}'s. It does not depend on the units of the effects",
+            f"How much the choice of package matters: {first}'s one-sample t as a "
+            f"standard normal z, minus {reference}'s. It does not depend on the units of the effects",
         ),
         _number("pearson_r", "Pearson correlation over participants; neither offset nor scale counts"),
         _number(
@@ -142,18 +134,59 @@ REGION_AGREEMENT = Schema(
         _number("icc_c1_upper", "Upper 95% confidence limit of ICC(C,1)"),
         _number(
             "bias",
-            f"Mean of {DEFAULT_PAIR.minus} over participants (Bland & Altman 1986)",
+            f"Mean of {pair.minus} over participants (Bland & Altman 1986)",
             "without participants, and without the package",
         ),
         _number("bias_lower", "Lower 95% confidence limit of the bias (paired t)"),
         _number("bias_upper", "Upper 95% confidence limit of the bias"),
-        _number("bias_t", f"Paired t of {DEFAULT_PAIR.minus}, n - 1 degrees of freedom"),
+        _number("bias_t", f"Paired t of {pair.minus}, n - 1 degrees of freedom"),
         _number("bias_p", "Its two-sided p"),
-        _number("difference_sd", f"Standard deviation (n - 1) over participants of {DEFAULT_PAIR.minus}"),
+        _number("difference_sd", f"Standard deviation (n - 1) over participants of {pair.minus}"),
         _number("loa_lower", "Lower 95% limit of agreement: bias - 1.96 SD"),
         _number("loa_upper", "Upper 95% limit of agreement: bias + 1.96 SD"),
-        *(column for name in DEFAULT_PAIR for column in _one_sample(name, title(name))),
-        CONTRAST_NAME,
-    ),
-    remedy=REMEDY,
-)
+    )
+
+
+PAIR_COLUMNS = tuple(column.name for column in _pair_columns(DEFAULT_PAIR))
+"""Columns that are of two packages"""
+
+
+def region_agreement_schema(backends: Sequence[str], pairs: Sequence[Pair]) -> Schema:
+    """Return the table on how the packages agree on regions over participants.
+
+    The usual packages have columns whether they were fitted or not, and so has their pair where no other is
+    compared.
+    """
+    packages = in_order({*DEFAULT_PACKAGES, *backends}) if DEFAULT_PAIR in pairs or not pairs else backends
+    plain = () if pairs and DEFAULT_PAIR not in pairs else _pair_columns(DEFAULT_PAIR)
+    further = (c for pair in pairs if not pair.is_default for c in suffixed(_pair_columns(pair), pair))
+    return Schema(
+        "group/<g>_desc-roiAgreement_metrics",
+        (
+            _CONTRAST,
+            _REGION,
+            Column("label", "text", "Name of the region"),
+            Column(
+                "n",
+                "integer",
+                "Participants with an effect of every package in this region; a participant with several "
+                "sessions counts once, with their mean",
+            ),
+            *plain[:1],
+            *(_conclusion(name, title(name)) for name in packages),
+            *plain[1:],
+            *(column for name in packages for column in _one_sample(name, title(name))),
+            CONTRAST_NAME,
+            *further,
+        ),
+        remedy=REMEDY,
+    )
+
+
+REGION_AGREEMENT = region_agreement_schema(DEFAULT_PACKAGES, (DEFAULT_PAIR,))
+
+
+def of_pair(row: Row, pair: Pair) -> Row:
+    """What a row of the table says of one pair: its columns without a suffix, and those of all packages."""
+    shared = {key: value for key, value in row.items() if key not in PAIR_COLUMNS and "VS" not in key}
+    return {**shared, **{key: row[f"{key}{pair.suffix}"] for key in PAIR_COLUMNS}}

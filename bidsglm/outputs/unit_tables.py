@@ -169,7 +169,10 @@ def of_pair(row: Mapping[str, Cell], pair: Pair) -> Row:
     }
 
 
-KEYS = (CONTRAST.name, MAP.name, CONTRAST_NAME.name, "participant_id", "session_id")
+KEYS = (
+    *(CONTRAST.name, MAP.name, CONTRAST_NAME.name),
+    *("participant_id", "session_id", "group_contrast", "label"),
+)
 """Columns that all pairs share"""
 OTHER_PAIR = re.compile(r"_[a-z0-9]+VS[a-z0-9]+$")
 AGREEMENT = agreement_schema(DEFAULT_PAIR)

@@ -31,7 +31,7 @@ def test_agreement_equals_independent_libraries() -> None:
     rng = np.random.default_rng(2)
     nilearn = rng.normal(0.5, 1, 15)
     spm = 1.3 * nilearn + rng.normal(0.1, 0.3, 15)
-    row = region_agreement(spm, nilearn)
+    row = region_agreement({"spm": spm, "nilearn": nilearn})
     paired = stats.ttest_rel(spm, nilearn)
     limits = paired.confidence_interval(0.95)
     difference = spm - nilearn
@@ -54,13 +54,15 @@ def test_agreement_equals_independent_libraries() -> None:
 
 def test_participants_who_lack_a_value_do_not_count() -> None:
     spm, nilearn = np.array([1.0, 2.0, 4.0, np.nan, 9.0]), np.array([1.5, 2.0, 5.0, 1.0, np.nan])
-    assert region_agreement(spm, nilearn) == region_agreement(spm[:3], nilearn[:3])
-    assert region_agreement(spm, nilearn)["n"] == 3
+    assert region_agreement({"spm": spm, "nilearn": nilearn}) == region_agreement(
+        {"spm": spm[:3], "nilearn": nilearn[:3]}
+    )
+    assert region_agreement({"spm": spm, "nilearn": nilearn})["n"] == 3
 
 
 def test_units_move_neither_the_shift_nor_the_conclusion() -> None:
     nilearn = np.random.default_rng(3).normal(0.6, 1, 10)
-    row = region_agreement(2.5 * nilearn, nilearn)
+    row = region_agreement({"spm": 2.5 * nilearn, "nilearn": nilearn})
     np.testing.assert_allclose([row["z_shift"], row["pearson_r"]], [0, 1], atol=ROUNDING)
     assert row["same_conclusion"] is True
     assert isinstance(row["icc_a1"], float)
@@ -81,7 +83,7 @@ def test_units_move_neither_the_shift_nor_the_conclusion() -> None:
 def test_conclusion_is_the_same_where_significance_and_direction_are(
     spm: list[float], nilearn: list[float], ends: tuple[str | None, str | None], same: bool | None
 ) -> None:
-    row = region_agreement(np.array(spm), np.array(nilearn))
+    row = region_agreement({"spm": np.array(spm), "nilearn": np.array(nilearn)})
     assert (row["spm_conclusion"], row["nilearn_conclusion"]) == ends
     assert row["same_conclusion"] is same
 
@@ -111,7 +113,7 @@ def test_undefined_numbers_are_nan_without_a_warning(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        row = region_agreement(np.array(spm), np.array(nilearn))
+        row = region_agreement({"spm": np.array(spm), "nilearn": np.array(nilearn)})
     assert {key for key in undefined if not math.isnan(float(row[key] or 0.0))} == set()
     assert {"contrast", "region", "label", *row, "contrast_name"} == set(REGION_AGREEMENT.names)
 

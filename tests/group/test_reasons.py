@@ -7,9 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bidsglm.attribution.group import GroupMap, GroupRefit, active_steps, closure_of, corners, group_rows
-from bidsglm.attribution.steps import Step
+from bidsglm.attribution.group import (
+    Ends,
+    GroupMap,
+    GroupRefit,
+    GroupStep,
+    active_steps,
+    closure_of,
+    corners,
+    group_rows,
+)
 from bidsglm.outputs.group_tables import GROUP_ATTRIBUTION
+from bidsglm.packages import DEFAULT_PAIR
 from tests.finished import NAME, effects, read_rows, write_participant
 from tests.group.test_variance import dataset_node, group, study, summary, values
 
@@ -149,8 +158,8 @@ def far(stat: float) -> GroupMap:
 
 def test_steps_that_interact_share_evenly() -> None:
     maps = {(0, 0): far(0), (0, 1): far(0), (1, 0): far(0), (1, 1): far(2)}
-    settings = [Step(name, "a", "b", False) for name in STEPS]
-    rows = group_rows(settings, ("effects", "variance"), maps, (0.0, 0.0))
+    settings = [GroupStep(name, "a", "b") for name in STEPS]
+    rows = group_rows(settings, ("effects", "variance"), DEFAULT_PAIR, maps, (0.0, 0.0))
     shares = {row["step"]: row["shapley"] for row in rows if (row["map"], row["metric"]) == ("t", "rmsd")}
     assert shares["effects"] == shares["variance"] == pytest.approx(np.sqrt(2) / 2)
 
@@ -167,12 +176,24 @@ def test_without_the_variances_the_mask_fits_nothing_again() -> None:
         asked.append((effects, variance, mask))
         return [far(1)]
 
-    from bidsglm.attribution.group import Ends
-
-    found = corners(("effects", "variance", "mask"), [Ends(far(0), far(3))], refit)
+    found = corners(("effects", "variance", "mask"), [Ends(far(0), far(3))], (False, True), refit)
     assert len(found) == 8
     assert asked == [(False, True, False), (False, True, True), (True, False, False), (True, True, False)]
     assert found[1, 0, 1] is found[1, 0, 0]
+
+
+def test_variances_of_the_reference_are_what_the_other_package_lacks() -> None:
+    asked: list[tuple[bool, bool, bool]] = []
+
+    def refit(effects: bool, variance: bool, mask: bool) -> list[GroupMap]:
+        asked.append((effects, variance, mask))
+        return [far(1)]
+
+    own, others = far(0), far(3)
+    found = corners(("effects", "variance", "mask"), [Ends(own, others)], (True, False), refit)
+    assert found[0, 0, 0] == [own]
+    assert found[1, 1, 0] == found[1, 1, 1] == [others]
+    assert asked == [(False, True, True), (False, False, False), (True, True, False), (True, True, True)]
 
 
 def test_refit_with_equal_variances_is_least_squares() -> None:

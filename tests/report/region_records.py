@@ -24,7 +24,7 @@ def group_regions(contrasts: tuple[str, ...] = ("go",), **changes: object) -> Gr
             "contrast": contrast,
             "region": number,
             "label": label,
-            **region_agreement(np.array(spm), np.array(nilearn)),
+            **region_agreement({"spm": np.array(spm), "nilearn": np.array(nilearn)}),
             "contrast_name": contrast,
         }
         for contrast in contrasts

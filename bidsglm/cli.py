@@ -60,8 +60,8 @@ def _backends(arguments: argparse.Namespace) -> tuple[str, ...]:
     """
     asked = PACKAGES if ALL in arguments.backends else arguments.backends
     found = in_order(asked)
-    # the default is what is compared with where it is there; a single package has nothing to be compared with,
-    # and a group's packages are those of its participants
+    # the default is what is compared with where it is there; a single package has nothing to be compared
+    # with, and a group's packages are those of its participants
     fits = LEVELS[arguments.analysis_level] == "participant" and len(found) > 1
     if fits and arguments.reference not in found and arguments.reference != REFERENCE:
         raise UsageError(

@@ -71,6 +71,8 @@ class Package(NamedTuple):
     """Whether a calibration has its least squares beside another package's: drifts of another kind"""
     filters_columns: bool = False
     """Whether the high-pass filter passes through the columns too, which then rise from no baseline"""
+    second_level: str = "least squares (errors of one variance)"
+    """How a sentence names what tests effects over participants"""
 
 
 NEUTRAL = "#8d99ae"
@@ -102,6 +104,7 @@ PACKAGES: dict[str, Package] = {
             ),
             fitted="as SPM12 does",
             reference="a model that follows SPM12 (r7771; Penny et al., 2007), reimplemented in Python",
+            second_level="SPM12's equations ({errors})",
         ),
         Package(
             name="nilearn",
@@ -125,6 +128,7 @@ PACKAGES: dict[str, Package] = {
             ),
             fitted="with nilearn",
             reference="nilearn (Abraham et al., 2014)",
+            second_level="nilearn's SecondLevelModel (errors of one variance)",
         ),
         Package(
             name="afni",
@@ -150,6 +154,7 @@ PACKAGES: dict[str, Package] = {
             reference="a model that follows AFNI (26.2.03: 3dDeconvolve, 3dREMLfit; Chen et al., 2012), "
             "reimplemented in Python",
             noise_models=110,
+            second_level="AFNI's test of 3dttest++ without options (errors of one variance)",
         ),
         Package(
             name="fsl",

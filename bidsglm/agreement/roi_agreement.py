@@ -158,6 +158,6 @@ def by_importance(row: Mapping[str, Cell]) -> tuple[bool, float]:
     >>> [row["z_shift"] for row in sorted(rows, key=by_importance)]
     [0.2, -3.0]
     """
-    shift = row["z_shift"]
+    shift = row.get("z_shift")
     size = abs(shift) if isinstance(shift, int | float) and not math.isnan(shift) else -1.0
-    return row["same_conclusion"] is not False, -size
+    return row.get("same_conclusion") is not False, -size

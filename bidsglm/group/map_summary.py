@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bidsglm.backends.records import contrast_weights
+from bidsglm.dataset.group_faults import listed
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.errors import BidsglmError
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, mask_name
 from bidsglm.messages import LOG
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.summary_reading import read_group_summary, write_summary
-from bidsglm.packages import PACKAGES
+from bidsglm.packages import PACKAGES, in_order, title, titles
 
 EQUAL_METHODS = "reimplemented; errors independent, of one variance in all groups"
 UNEQUAL_METHODS = (
@@ -24,13 +25,14 @@ UNEQUAL_METHODS = (
 )
 METHODS = (
     "At the group level, the effect maps of each package were fitted with the package's own second level by"
-    " least squares, every participant {weight}: SPM12's equations ({errors}), and nilearn's"
-    " SecondLevelModel (errors of one variance). Covariates were centred on their mean,"
-    " unless a transformation of the model had made them. Each package's map is thresholded"
-    " its own way: SPM's familywise threshold by random field theory or Bonferroni, whichever is lower,"
-    " nilearn's by Bonferroni; p < 0.001 uncorrected and a false discovery rate of 0.05 in both."
+    " least squares, every participant {weight}: {levels}. Covariates were centred on their mean,"
+    " unless a transformation of the model had made them. {thresholds}"
 )
-
+NO_FLAME = (
+    "These are one-sample and two-sample tests, and regressions, by ordinary least squares: the variances of"
+    " the participants' own effects are not used. FSL's FLAME (flame1), which weighs by these, is not made."
+)
+"""Where FSL is among the packages, whose usual second level is another"""
 
 ATTRIBUTION_METHODS = (
     "The difference between the packages' group maps was divided among the participants' maps, the design,"
@@ -41,21 +43,46 @@ ATTRIBUTION_METHODS = (
 def methods(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
     """What was done, in citable words, and which contrasts have variances for groups, where some have none.
 
-    >>> "one variance in all groups" in methods([{"name": "go", "variance": {}}])[0], methods([])
+    >>> one = {"name": "go", "variance": {}, "dof": {"spm": [9], "nilearn": [9]}}
+    >>> "one variance in all groups" in methods([one])[0], methods([])
     (True, [])
     """
     if not contrasts:
         return []
+    fitted = in_order({name for each in contrasts for name in each["dof"]})
     kinds = [each["variance"].get("spm", {}).get("VarianceModel") == "unequal" for each in contrasts]
-    behind = [ATTRIBUTION_METHODS] if any(each.get("attributed") for each in contrasts) else []
-    if not any(kinds):
-        return [METHODS.format(weight="with the same weight", errors=EQUAL_METHODS), *behind]
-    errors = UNEQUAL_METHODS
-    if not all(kinds):
+    errors, weight = EQUAL_METHODS, "with the same weight"
+    if any(kinds):
+        errors = UNEQUAL_METHODS
+        others = titles([name for name in fitted if name != "spm"] or fitted)
+        weight = f"with the same weight in {others}, and in SPM with that of the variance of their group"
+    if any(kinds) and not all(kinds):
         own = dict.fromkeys(each["label"] for each, kind in zip(contrasts, kinds, strict=True) if kind)
         errors += f"; so in {', '.join(own)}, else with one variance"
-    weight = "with the same weight in nilearn, and in SPM with that of the variance of their group"
-    return [METHODS.format(weight=weight, errors=errors), *behind]
+    levels = [PACKAGES[name].second_level.format(errors=errors) for name in fitted]
+    whole = ", and ".join(filter(None, (", ".join(levels[:-1]), levels[-1])))
+    text = METHODS.format(weight=weight, levels=whole, thresholds=_thresholds(fitted))
+    behind = [ATTRIBUTION_METHODS] if any(each.get("attributed") for each in contrasts) else []
+    return [text, *([NO_FLAME] if "fsl" in fitted else []), *behind]
+
+
+def _thresholds(fitted: Sequence[str]) -> str:
+    """How each package's map is thresholded."""
+    by_fields = [f"{title(name)}'s" for name in fitted if PACKAGES[name].random_fields]
+    by_number = [f"{title(name)}'s" for name in fitted if not PACKAGES[name].random_fields]
+    told = []
+    if by_fields:
+        told.append(
+            f"{listed(by_fields)} familywise threshold by random field theory or Bonferroni,"
+            " whichever is lower"
+        )
+    if by_number:
+        told.append(f"{listed(by_number)}{'' if by_fields else ' familywise threshold'} by Bonferroni")
+    where = {1: "", 2: " in both"}.get(len(fitted), " in all")
+    ways = (
+        "Each package's map is thresholded its own way: " if len(fitted) > 1 else "The map is thresholded by "
+    )
+    return f"{ways}{', '.join(told)}; p < 0.001 uncorrected and a false discovery rate of 0.05{where}."
 
 
 class GroupRecord(NamedTuple):

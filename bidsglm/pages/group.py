@@ -1,5 +1,6 @@
 """From the group's results on disk to group.html, which can so be written again at any time."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from bidsglm.group.tables import GroupAgreement, Tables
 from bidsglm.model import Settings
 from bidsglm.outputs.names import read_json, write_bytes, write_text
 from bidsglm.outputs.region_tables import REGION_AGREEMENT
-from bidsglm.outputs.summaries import unit_summaries
+from bidsglm.outputs.schema import Row
+from bidsglm.outputs.summaries import compared, unit_summaries
+from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.pages.calibration import group_calibration
 from bidsglm.pages.group_maps import GroupMaps, group_maps
-from bidsglm.pages.group_tables import outlying, step_shares
+from bidsglm.pages.group_tables import medians_of_pairs, outlying, slope_in_percent, step_shares
 from bidsglm.pages.participant import about
 from bidsglm.pages.reasons import left_out
 from bidsglm.pages.regions import group_regions, scene_with_regions
@@ -24,7 +27,9 @@ from bidsglm.pages.unit import is_native
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_methods import GroupFacts, group_paragraphs
 from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry, plots
-from bidsglm.report.strips import AXES
+from bidsglm.report.group_verdict import Sizes
+from bidsglm.report.left_out import ArbitraryContrasts
+from bidsglm.report.strips import axes
 from bidsglm.report.wording import median
 
 UP_FROM_FIGURES = "../../"
@@ -80,21 +85,16 @@ def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) 
     units: list[GroupUnit] = []
     errors: list[BidsglmError] = []
     for name, of_group in named.items():
-        agreed = tables.agreement.get(name)
+        agreed, pairs = tables.agreement.get(name), compared(of_group[0])
         if agreed is not None:
-            shares = step_shares(tables.steps.get(name, ()))
-            out = left_out(of_group)
-            scales = [row for row in tables.scales.get(name, ()) if row["map"] == "effect"]
-            level = median([r for r in scales if r["contrast"] not in out.contrasts] or scales, "by_level")
-            unit = replace(_unit(numbers, name, agreed, places), shares=shares, level=level)
-            unit = replace(unit, native=any(map(is_native, of_group)), left_out=out)
+            unit = _compared(numbers, name, tables, (of_group, places))
         elif len(of_group[0]["backends"]) == 1:
             unit = _single(numbers, name, of_group)
         else:
             continue
         maps = GroupMaps()
         try:
-            maps = group_maps(numbers, name)
+            maps = group_maps(numbers, name, pairs)
         except BidsglmError as error:
             errors.append(error)
         unit = _with_maps(unit, maps, numbers.path(REGION_AGREEMENT, name))
@@ -113,8 +113,48 @@ def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry
     return ParticipantEntry(participant, page if (output_dir / page).exists() else "", said, kind)
 
 
+def _compared(
+    numbers: GroupNumbers,
+    name: str,
+    tables: Tables,
+    members: tuple[Sequence[Summary], list[UnitPlace]],
+) -> GroupUnit:
+    """What the page says of one task and space, of every pair, without its maps."""
+    of_group, places = members
+    agreed, matrix = tables.agreement[name], medians_of_pairs(tables.matrix.get(name, ()))
+    out = left_out(of_group)
+    scales = [row for row in tables.scales.get(name, ()) if row["map"] == "effect"]
+    level = median([r for r in scales if r["contrast"] not in out.contrasts] or scales, "by_level")
+    regions, steps = group_regions(numbers, name, agreed.pairs), tables.steps.get(name, ())
+    units = of_group[0].get("effect_units") or {}
+    first, *further = (
+        replace(
+            _unit(numbers, name, agreed.of(pair), places),
+            shares=step_shares(steps, pair),
+            level=level if pair.is_default else math.nan,
+            native=any(map(is_native, of_group)),
+            left_out=out,
+            regions=regions.of(pair) if regions else None,
+            pair=pair,
+            packages=tuple(of_group[0]["backends"]),
+            sizes=Sizes({}, math.nan)
+            if agreed.pairs == (DEFAULT_PAIR,)
+            else _sizes(pair, units, (matrix, out)),
+        )
+        for pair in agreed.pairs
+    )
+    return replace(first, further=tuple(further), matrix=matrix, calibration=group_calibration(numbers, name))
+
+
+def _sizes(pair: Pair, units: Mapping[str, str], found: tuple[Sequence[Row], ArbitraryContrasts]) -> Sizes:
+    """Units of the effects, and how they compare without them."""
+    matrix, out = found
+    own = [row for row in matrix if row["contrast"] not in out.contrasts] or matrix
+    return Sizes(units, slope_in_percent(own, pair))
+
+
 def _unit(numbers: GroupNumbers, name: str, agreed: GroupAgreement, places: list[UnitPlace]) -> GroupUnit:
-    """What the page says of one task and space, without its maps."""
+    """What the page says of one pair in one task and space."""
     return GroupUnit(
         name.replace("_", " "),
         agreed.rows,
@@ -122,8 +162,6 @@ def _unit(numbers: GroupNumbers, name: str, agreed: GroupAgreement, places: list
         places={place.who: (place.page, place.number) for place in places if place.unit == name},
         spread=agreed.summary,
         outlying=outlying(agreed.outliers),
-        regions=group_regions(numbers, name),
-        calibration=group_calibration(numbers, name),
     )
 
 
@@ -135,8 +173,9 @@ def _single(numbers: GroupNumbers, name: str, units: Sequence[Summary]) -> Group
         (),
         fitted_by=units[0]["backends"][0],
         fitted=people,
-        regions=group_regions(numbers, name),
+        regions=group_regions(numbers, name, ()),
         calibration=group_calibration(numbers, name),
+        packages=tuple(units[0]["backends"]),
     )
 
 
@@ -153,8 +192,10 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps, regions: Path) -> GroupUnit:
         unit.fitted_by,
         _tails(maps),
         maps.stability is not None,
+        unit.packages,
+        tuple(view.pair for view in unit.pairs),
     )
-    return replace(
+    whole = replace(
         unit,
         contrasts=maps.contrasts,
         scene=scene_with_regions(maps.scene, regions) if maps.scene else None,
@@ -162,6 +203,20 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps, regions: Path) -> GroupUnit:
         stability=maps.stability,
         notes=maps.notes,
         maps_table=maps.table,
+        maps_matrix=maps.matrix,
+    )
+    if unit.fitted_by:
+        return whole
+    first, *further = (_of_pair(each, maps) for each in (whole, *unit.further))
+    return replace(first, further=tuple(further), stability=maps.stability)
+
+
+def _of_pair(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
+    """What a pair's verdict rests on of the group's maps."""
+    return replace(
+        unit,
+        contrasts=tuple(contrast.of_pair(unit.pair) for contrast in maps.contrasts),
+        stability=maps.stability.of(unit.pair) if maps.stability else None,
     )
 
 
@@ -190,7 +245,10 @@ def _places(members: Members, pages: Mapping[str, str]) -> list[UnitPlace]:
 
 def _write_plots(folder: Path, name: str, unit: GroupUnit) -> None:
     """Strip plots as files of their own; their links lead to the pages from there."""
-    for plot in plots((unit,))[unit.title]:
-        for metric, drawing in plot.drawings.items():
-            text = drawing.replace('href="sub-', f'href="{UP_FROM_FIGURES}sub-')
-            write_bytes(folder / f"{name}_stat-{plot.map}_desc-{AXES[metric].stem}.svg", text.encode())
+    for view in unit.pairs:
+        known = axes(view.pair)
+        for plot in plots((replace(view.content, further=()),))[unit.title, view.key]:
+            for metric, drawing in plot.drawings.items():
+                text = drawing.replace('href="sub-', f'href="{UP_FROM_FIGURES}sub-')
+                path = folder / f"{name}_stat-{plot.map}_desc-{known[metric].stem}.svg"
+                write_bytes(path, text.encode())

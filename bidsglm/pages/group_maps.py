@@ -1,6 +1,7 @@
 """What the page of the group shows of its maps, from the files on disk; figures are written on the way."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +13,18 @@ from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Floats
-from bidsglm.outputs.group_tables import GROUP_AGREEMENT, GROUP_ATTRIBUTION, GROUP_INFERENCE, GROUP_STABILITY
+from bidsglm.outputs.group_tables import (
+    GROUP_PAIRS,
+    GROUP_STABILITY,
+    group_agreement_schema,
+    group_attribution_schema,
+    group_inference_schema,
+)
 from bidsglm.outputs.names import clusters_name, map_name, read_json
 from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.summary_reading import read_group_summary
-from bidsglm.packages import PACKAGES
+from bidsglm.outputs.unit_tables import of_pair
+from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
 from bidsglm.pages.group_words import definition, variances
 from bidsglm.pages.reasons import findings
 from bidsglm.pages.unit import written
@@ -51,6 +59,8 @@ class GroupMaps(NamedTuple):
     """What single participants change"""
     table: str = ""
     """Link to the table of their agreement"""
+    matrix: tuple[Row, ...] = ()
+    """Every package with every other; empty with two"""
 
 
 class _Place(NamedTuple):
@@ -58,6 +68,8 @@ class _Place(NamedTuple):
 
     numbers: GroupNumbers
     name: str
+    pairs: tuple[Pair, ...]
+    """What is compared"""
 
     @property
     def folder(self) -> Path:
@@ -74,8 +86,17 @@ class _Place(NamedTuple):
         return read_map(self.folder / f"{map_name(self.name, stat, backend, label)}.nii.gz")
 
 
-def group_maps(numbers: GroupNumbers, name: str) -> GroupMaps:
+def group_maps(numbers: GroupNumbers, name: str, pairs: tuple[Pair, ...]) -> GroupMaps:
     """Everything that there is of a group's maps; nothing where there are none.
+
+    Parameters
+    ----------
+    numbers
+        Of the group.
+    name
+        Start of the file names.
+    pairs
+        What is compared.
 
     Raises
     ------
@@ -85,13 +106,15 @@ def group_maps(numbers: GroupNumbers, name: str) -> GroupMaps:
     output_dir = numbers.output_dir
     path = output_dir / "group" / f"{name}_desc-group_summary.json"
     summary = read_group_summary(path) if path.exists() else {}
-    place = _Place(numbers, name)
+    place = _Place(numbers, name, pairs)
     contrasts, behind, by = [], None, 0
     tables: dict[str, Sequence[Row]] = {}
+    matrix: list[Row] = []
     for entry in summary.get("contrasts", ()):
         own = place._replace(name=entry.get("prefix", name))
         if own.name not in tables:
-            tables[own.name] = own.rows(GROUP_AGREEMENT)
+            tables[own.name] = own.rows(group_agreement_schema(*pairs))
+            matrix += own.rows(GROUP_PAIRS)
         images = _images(own, entry, _background(output_dir, name))
         by = by or stride(int(images.either.sum()), len(summary["contrasts"]))
         behind = behind or scene(thinned(images, by))
@@ -105,6 +128,7 @@ def group_maps(numbers: GroupNumbers, name: str) -> GroupMaps:
         _permutations(output_dir, summary),
         _stability(place, summary),
         f"group/{_table(place).name}" if _table(place).exists() else "",
+        tuple(matrix),
     )
 
 
@@ -118,7 +142,7 @@ def _stability(place: _Place, summary: Summary) -> GroupStability | None:
         found = own.rows(GROUP_STABILITY)
         rows += [{**row, "contrast_name": titles.get(str(row["label"]), "")} for row in found]
         links += [f"group/{own.numbers.path(GROUP_STABILITY, prefix).name}"] * bool(found)
-    return GroupStability(tuple(rows), links[0]) if rows else None
+    return GroupStability(tuple(rows), links[0], place.pairs or (DEFAULT_PAIR,)) if rows else None
 
 
 def _permutations(output_dir: Path, summary: Summary) -> str:
@@ -202,13 +226,14 @@ def _contrast(place: _Place, entry: Summary, shown: _Shown, rows: tuple[Row, ...
     drawn = (glass_figure(images, entry["thresholds"]), *contrast_figures(images))
     figures = tuple(written(f, place.folder / "figures", place.name) for f in drawn)
     left_out = entry.get("left_out", {})
-    return GroupContrast(
+    pairs = place.pairs or (DEFAULT_PAIR,)
+    found = GroupContrast(
         images.name,
         images.label,
         definition(entry),
         entry.get("test", "t"),
         {backend: tuple(dof) for backend, dof in entry["dof"].items()},
-        rows,
+        tuple(of_pair(row, pairs[0]) for row in rows),
         figures,
         (*variances(entry), *(f"sub-{who} is not in these maps: {why}." for who, why in left_out.items())),
         tuple(_clusters(place, entry, backend) for backend in entry["dof"]),
@@ -216,25 +241,43 @@ def _contrast(place: _Place, entry: Summary, shown: _Shown, rows: tuple[Row, ...
         f"{place.name}-{entry['label']}",
         _inference(place, entry),
         thumbnail(images),
-        _reasons(place, entry),
+        _reasons(place, entry, pairs[0]),
         str(entry["contrast"] or ""),
         written(peak_figure(images), place.folder / "figures", place.name),
+        pairs[0],
     )
+    further = (
+        replace(
+            found,
+            agreement=tuple(of_pair(row, pair) for row in rows),
+            reasons=_reasons(place, entry, pair),
+            pair=pair,
+        )
+        for pair in pairs[1:]
+    )
+    return replace(found, further=tuple(further))
 
 
 def _inference(place: _Place, entry: Summary) -> GroupInference | None:
     """What survives correction; None where an earlier version wrote no such table."""
-    path = place.numbers.path(GROUP_INFERENCE, place.name)
+    schema = group_inference_schema(*place.pairs)
+    path = place.numbers.path(schema, place.name)
     dof = min(each[-1] for each in entry["dof"].values())
-    return of_contrast(place.rows(GROUP_INFERENCE), entry["label"], f"group/{path.name}", dof)
+    pairs = place.pairs or (DEFAULT_PAIR,)
+    return of_contrast(place.rows(schema), entry["label"], f"group/{path.name}", dof, pairs)
 
 
-def _reasons(place: _Place, entry: Summary) -> GroupReasons | None:
-    """Why the maps of a contrast differ; None where nothing was attributed."""
-    rows = [row for row in place.rows(GROUP_ATTRIBUTION) if row["label"] == entry["label"]]
-    path = place.numbers.path(GROUP_ATTRIBUTION, place.name)
+def _reasons(place: _Place, entry: Summary, pair: Pair) -> GroupReasons | None:
+    """Why the maps of a contrast differ between two packages; None where nothing was attributed."""
+    schema = group_attribution_schema(*(place.pairs or (DEFAULT_PAIR,)))
+    rows = [_of_step(row, pair) for row in place.rows(schema) if row["label"] == entry["label"]]
+    path = place.numbers.path(schema, place.name)
     found = next(iter(findings(entry)), None)
-    return GroupReasons(breakdowns(rows), f"group/{path.name}", found) if rows else None
+    return GroupReasons(breakdowns(rows, pair), f"group/{path.name}", found) if rows else None
+
+
+def _of_step(row: Row, pair: Pair) -> Row:
+    return {**of_pair(row, pair), "metric": row["metric"], "step": row["step"]}
 
 
 def _clusters(place: _Place, entry: Summary, backend: str) -> ClusterReport:

@@ -1,5 +1,6 @@
 """From tables of regions on disk to what the pages show of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bidsglm.dataset.atlas import places_on, read_atlas
@@ -7,7 +8,13 @@ from bidsglm.dataset.masks import Grid
 from bidsglm.errors import BidsglmError
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.outputs.names import read_json
-from bidsglm.outputs.region_tables import GROUP_REGIONS, REGION_AGREEMENT, REGIONS
+from bidsglm.outputs.region_tables import (
+    GROUP_REGIONS,
+    REGION_AGREEMENT,
+    REGIONS,
+    region_agreement_schema,
+)
+from bidsglm.packages import DEFAULT_PACKAGES, Pair
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
 from bidsglm.report.volumes import Scene, packed_regions
@@ -34,8 +41,10 @@ def participant_regions(folder: Path, prefix: str, page_dir: Path) -> Participan
     )
 
 
-def group_regions(numbers: GroupNumbers, name: str) -> GroupRegions | None:
+def group_regions(numbers: GroupNumbers, name: str, pairs: Sequence[Pair]) -> GroupRegions | None:
     """Regions over the group under one start of file names; None where there is no table of them.
+
+    Its rows have the columns of all pairs; it is of the first.
 
     Raises
     ------
@@ -46,12 +55,14 @@ def group_regions(numbers: GroupNumbers, name: str) -> GroupRegions | None:
     if not numbers.there(agreement):
         return None
     sidecar = read_json(agreement.with_suffix(".json"))
+    units = sidecar.get("EffectUnits", {})
+    schema = region_agreement_schema(tuple(units) or DEFAULT_PACKAGES, pairs)
     return GroupRegions(
         Path(str(sidecar.get("Atlas", ""))).name,
-        numbers.rows(REGION_AGREEMENT, agreement),
+        numbers.rows(schema, agreement),
         agreement.relative_to(numbers.output_dir).as_posix(),
         values.relative_to(numbers.output_dir).as_posix(),
-        sidecar.get("EffectUnits", {}),
+        units,
         "session_id" in read_json(values.with_suffix(".json")),
     )
 

@@ -6,6 +6,7 @@ from bidsglm.attribution.steps import REGRESSORS
 from bidsglm.packages import DEFAULT_PAIR, titles
 from bidsglm.report.answers import Answer
 from bidsglm.report.attribution import WORTH_NAMING, percent
+from bidsglm.report.group_overall import group_overall
 from bidsglm.report.group_report import GroupUnit
 from bidsglm.report.recipes import Recipe, recipe
 from bidsglm.report.steps import title
@@ -74,12 +75,18 @@ def _facts(unit: GroupUnit, *about: str) -> list[str]:
 
 
 def _of_the_group(unit: GroupUnit) -> tuple[str, ...]:
+    if unit.further:
+        found = group_overall(unit)
+        return (found.headline, *(f"{pair}: {text}" for pair, text in found.facts))
     return (unit.verdict.headline, *_facts(unit, "Group maps", "Stability"))
 
 
 def _of_regions(unit: GroupUnit) -> tuple[str, ...]:
-    if told := _facts(unit, "Regions"):
-        return tuple(told)
+    of_pairs = [(view.title, text) for view in unit.pairs for text in _facts(view.content, "Regions")]
+    if unit.further and of_pairs:
+        return tuple(f"{pair}: {text[:1].lower()}{text[1:]}" for pair, text in of_pairs)
+    if of_pairs:
+        return tuple(text for _, text in of_pairs)
     return (
         "This page has no regions that both packages could test. --atlas, at both levels, adds the values"
         " of an atlas' regions and the tests of both packages.",
@@ -105,6 +112,6 @@ def _trust(unit: GroupUnit) -> tuple[str, ...]:
     if found and found.contrasts:
         return found.verdict(found.contrasts[0])
     return (
-        f"That the maps of {titles(DEFAULT_PAIR)} agree or not says nothing of it. --calibrate 20 at the"
+        f"That the maps of {titles(unit.packages)} agree or not says nothing of it. --calibrate 20 at the"
         " participant level simulates data without activation on each one's design, and adds the rates.",
     )

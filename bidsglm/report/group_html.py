@@ -1,16 +1,22 @@
 """Self-contained HTML page of a data set, from its records."""
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
 from bidsglm.report import wording
 from bidsglm.report.calibration import NOISE_TITLES
 from bidsglm.report.group_answers import group_answers, group_recipes
-from bidsglm.report.group_report import GroupReport, plots, tiles
+from bidsglm.report.group_overall import group_overall
+from bidsglm.report.group_report import GroupReport, GroupUnit, plots, tiles
 from bidsglm.report.group_verdict import lead_sentence
+from bidsglm.report.pair_matrix import PairMatrix, pair_matrices
 from bidsglm.report.references import cited
 from bidsglm.report.rendering import environment, slug
 from bidsglm.report.rows_table import rows_table
 from bidsglm.report.step_bars import leading_svg
 from bidsglm.report.trust import TITLES as ANALYSIS_TITLES
 
+T = TypeVar("T")
 REFERENCES_OF_THE_VERDICT = ("Bowring et al., 2019",)
 
 
@@ -32,12 +38,15 @@ def group_page(report: GroupReport) -> str:
         .render(
             report=report,
             sections=sections,
-            recipes={unit.title: group_recipes(unit) for unit in compared},
+            overall={unit.title: group_overall(unit) for unit in compared},
+            matrices={unit.title: _matrices(unit) for unit in compared if unit.further},
+            explained=[view.content for unit in units for view in unit.explained],
+            recipes=_each(compared, group_recipes),
             answers={unit.title: group_answers(unit, places) for unit in compared},
-            spreads={unit.title: wording.spreads(unit.spread) for unit in compared},
+            spreads=_each(compared, lambda unit: wording.spreads(unit.spread)),
             plots=plots(compared),
-            tables={unit.title: rows_table(unit) for unit in compared},
-            numbers={unit.title: tiles(unit) for unit in compared},
+            tables=_each(compared, rows_table),
+            numbers=_each(compared, tiles),
             lead_sentence=lead_sentence,
             leading_svg=leading_svg,
             analysis_titles=ANALYSIS_TITLES,
@@ -45,6 +54,28 @@ def group_page(report: GroupReport) -> str:
             references=cited([*texts, *(REFERENCES_OF_THE_VERDICT if units else ())]),
         )
     )
+
+
+def _each(units: Sequence[GroupUnit], made: Callable[[GroupUnit], T]) -> dict[tuple[str, str], T]:
+    """Title and key of a pair -> what is made of it."""
+    return {(unit.title, view.key): made(view.content) for unit in units for view in unit.pairs}
+
+
+class _Matrices(NamedTuple):
+    """Every package beside every other."""
+
+    participants: tuple[PairMatrix, ...]
+    group: tuple[PairMatrix, ...]
+
+
+def _matrices(unit: GroupUnit) -> _Matrices:
+    """Medians of the contrasts that the verdict is about."""
+    out, units = unit.left_out.contrasts, unit.sizes.units
+    found = (
+        [row for row in rows if row["contrast"] not in out] or rows
+        for rows in (unit.matrix, unit.maps_matrix)
+    )
+    return _Matrices(*(pair_matrices(rows, units) if rows else () for rows in found))
 
 
 def _sections(report: GroupReport) -> list[str]:
@@ -56,7 +87,7 @@ def _sections(report: GroupReport) -> list[str]:
         "Group maps": any(unit.contrasts for unit in units),
         "Stability": any(unit.stability for unit in units),
         "Regions": any(unit.regions for unit in units),
-        "Why they differ": any(unit.shares for unit in units),
+        "Why they differ": any(unit.explained for unit in units),
         "Which to trust": any(unit.calibration for unit in units),
         "Questions": bool(report.compared),
         "Methods": any(unit.methods for unit in units),

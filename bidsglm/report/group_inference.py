@@ -29,8 +29,8 @@ class InferenceLine(NamedTuple):
     tail: str
     counts: tuple[str, ...]
     """Voxels of each package"""
-    both: str
-    dice: str
+    overlaps: tuple[str, ...]
+    """Voxels of both and their Dice, of each pair"""
     rules: str
     """What each package does, for a tooltip"""
     notes: tuple[str, ...] = ()
@@ -46,7 +46,23 @@ class GroupInference:
     table: str
     """Link to the TSV, relative to the page"""
     dof: float = math.inf
-    """Residual degrees of freedom, the fewest of both packages"""
+    """Residual degrees of freedom, the fewest of all packages"""
+    pairs: tuple[packages.Pair, ...] = (packages.DEFAULT_PAIR,)
+    """What is compared"""
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Columns on the overlap of each pair; none with one package.
+
+        >>> pairs = packages.Pair("spm", "nilearn"), packages.Pair("x", "nilearn")
+        >>> GroupInference(({"n_spm": 3, "n_nilearn": 2},), "t.tsv", 40.0, pairs).headings[1::2]
+        ('Dice, SPM and nilearn', 'Dice, x and nilearn')
+        """
+        if len(self.backends) < 2:
+            return ()
+        if len(self.pairs) == 1:
+            return "both", "Dice"
+        return tuple(f"{what}, {packages.titles(pair)}" for pair in self.pairs for what in ("both", "Dice"))
 
     @property
     def caution(self) -> str:
@@ -91,11 +107,14 @@ class GroupInference:
             INFERENCES.get(str(row["inference"]), str(row["inference"])),
             TAILS.get(str(row["tail"]), str(row["tail"])),
             tuple(_count(row.get(f"n_{b}")) for b in self.backends),
-            _count(row.get("n_both")),
-            _dice(row.get("dice")),
+            tuple(text for pair in self.pairs for text in _overlap(row, pair)) if self.headings else (),
             "; ".join(rules),
             tuple(CELL_NOTES.get((str(row["inference"]), b), "") for b in self.backends),
         )
+
+
+def _overlap(row: Row, pair: packages.Pair) -> tuple[str, str]:
+    return _count(row.get(f"n_both{pair.suffix}")), _dice(row.get(f"dice{pair.suffix}"))
 
 
 def _count(value: object) -> str:
@@ -107,7 +126,13 @@ def _dice(value: object) -> str:
     return number(value, "dice_p001") if known and isinstance(value, float) else UNDEFINED
 
 
-def of_contrast(rows: Sequence[Row], label: str, table: str, dof: float = math.inf) -> GroupInference | None:
+def of_contrast(
+    rows: Sequence[Row],
+    label: str,
+    table: str,
+    dof: float = math.inf,
+    pairs: tuple[packages.Pair, ...] = (packages.DEFAULT_PAIR,),
+) -> GroupInference | None:
     """Rows of the contrast with a label; None where there are none."""
     own = tuple(row for row in rows if row["label"] == label)
-    return GroupInference(own, table, dof) if own else None
+    return GroupInference(own, table, dof, pairs) if own else None

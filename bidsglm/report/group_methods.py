@@ -1,11 +1,14 @@
 """What the group level did, in citable sentences made from what was done."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bidsglm.agreement.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPLES
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES
+from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
 from bidsglm.report.judgements import listed
 from bidsglm.report.methods import agreement_text
+
+COUNTED: Mapping[int, str] = {2: "two", 3: "three", 4: "four"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class GroupFacts:
     """The tails that corrections look at; empty where nothing was corrected"""
     stable: bool = False
     """Whether participants were left out and drawn anew"""
+    packages: tuple[str, ...] = tuple(DEFAULT_PAIR)
+    """That fitted it"""
+    pairs: tuple[Pair, ...] = (DEFAULT_PAIR,)
+    """What is compared"""
 
 
 def group_paragraphs(facts: GroupFacts) -> tuple[str, ...]:
@@ -46,7 +53,7 @@ def group_paragraphs(facts: GroupFacts) -> tuple[str, ...]:
     texts = (
         [_participants(facts)]
         if facts.fitted_by
-        else [_participants(facts), agreement_text(), _spread(facts)]
+        else [_participants(facts), agreement_text(facts.pairs), _spread(facts)]
     )
     if facts.maps:
         texts.append(_maps(facts))
@@ -67,8 +74,9 @@ def _participants(facts: GroupFacts) -> str:
             " participant."
         )
     return (
-        f"First-level results of {n} participant{'s' * (n != 1)} ({who}{facts.title}) from two packages were"
-        f" compared: {', and '.join(PACKAGES[name].reference for name in DEFAULT_PAIR)}."
+        f"First-level results of {n} participant{'s' * (n != 1)} ({who}{facts.title}) from"
+        f" {COUNTED[len(facts.packages)]} packages were compared:"
+        f" {_joined([PACKAGES[name].reference for name in facts.packages])}."
         " The first level is described in the report of each participant."
     )
 
@@ -96,7 +104,19 @@ def _maps(facts: GroupFacts) -> str:
         text += f" In addition, {facts.permutations}."
     if facts.fitted_by:
         return text
-    return f"{text} The group maps of both packages were compared by the same metrics as the participants'."
+    whose = "both" if len(facts.packages) == 2 else "all"
+    return (
+        f"{text} The group maps of {whose} packages were compared by the same metrics as the participants'."
+    )
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Join what has commas of its own.
+
+    >>> _joined(["a", "b"]), _joined(["a", "b", "c"])
+    ('a, and b', 'a; b; and c')
+    """
+    return ", and ".join(texts) if len(texts) < 3 else f"{'; '.join(texts[:-1])}; and {texts[-1]}"
 
 
 def _lower(text: str) -> str:

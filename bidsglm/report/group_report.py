@@ -7,7 +7,7 @@ from functools import cached_property
 from statistics import median as middle
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.packages import DEFAULT_PAIR, Pair, in_order, title
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.group_calibration import GroupCalibration
@@ -15,11 +15,12 @@ from bidsglm.report.group_inference import GroupInference
 from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_stability import GroupStability
-from bidsglm.report.group_verdict import Evidence, Lead, Verdict, verdict
+from bidsglm.report.group_verdict import Evidence, Lead, Sizes, Verdict, verdict
 from bidsglm.report.judgements import judged
 from bidsglm.report.left_out import ArbitraryContrasts
+from bidsglm.report.pair_views import PairView
 from bidsglm.report.rendering import About, Links, is_worth_a_search
-from bidsglm.report.strips import AXES, Point, Strip, marks_each, n_drawn, strips_svg
+from bidsglm.report.strips import Point, Strip, axes, marks_each, n_drawn, strips_svg
 from bidsglm.report.wording import UNDEFINED, Row, contrast_name, headline_rows, median, number
 
 Flag = tuple[str, str, str]
@@ -78,6 +79,19 @@ class GroupContrast:
     """Label of the participants' contrast; empty where it is of several"""
     peak: Figure | None = None
     """Both maps on one slice, for the first screen"""
+    pair: Pair = DEFAULT_PAIR
+    """Whose maps the agreement and the reasons are of"""
+    further: tuple["GroupContrast", ...] = ()
+    """The same with what is said of other pairs"""
+
+    @property
+    def pairs(self) -> tuple["PairView[GroupContrast]", ...]:
+        """Everything that is compared, each by itself."""
+        return tuple(PairView(each.pair, each) for each in (self, *self.further))
+
+    def of_pair(self, pair: Pair) -> "GroupContrast":
+        """What is said of one pair."""
+        return next((view.content for view in self.pairs if view.pair == pair), self)
 
 
 class StepShares(NamedTuple):
@@ -150,11 +164,33 @@ class GroupUnit:
     maps_table: str = ""
     """Link to the agreement of the group maps, relative to the page"""
     fitted_by: str = ""
-    """The only backend that fitted it; empty where both did"""
+    """The only backend that fitted it; empty where there are several"""
     fitted: tuple[str, ...] = ()
     """Participants, with prefix, where there is only one backend and so no rows"""
     left_out: ArbitraryContrasts = field(default_factory=ArbitraryContrasts)
     """Contrasts that the verdict and its medians leave out"""
+    packages: tuple[str, ...] = DEFAULT_PAIR
+    """That fitted it, in the order of their table"""
+    pair: Pair = DEFAULT_PAIR
+    """What is compared here"""
+    sizes: Sizes = field(default_factory=Sizes)
+    """How the effects compare where units differ"""
+    matrix: tuple[Row, ...] = ()
+    """Every package with every other in the participants' maps, medians over them; with three or more"""
+    maps_matrix: tuple[Row, ...] = ()
+    """The same of the group's maps, by contrast"""
+    further: tuple["GroupUnit", ...] = ()
+    """The same with what other pairs are compared"""
+
+    @property
+    def pairs(self) -> tuple["PairView[GroupUnit]", ...]:
+        """Everything that is compared, each by itself."""
+        return tuple(PairView(unit.pair, unit) for unit in (self, *self.further))
+
+    @property
+    def explained(self) -> tuple["PairView[GroupUnit]", ...]:
+        """Those whose difference is divided among steps."""
+        return tuple(view for view in self.pairs if view.content.shares)
 
     @property
     def links(self) -> Links:
@@ -222,7 +258,17 @@ class GroupUnit:
         stable = self.stability.sentence if self.stability else ""
         return verdict(
             Evidence(
-                self.people, rows, group_rows, regions, self.leads, flagged, self.level, stable, self.left_out
+                self.people,
+                rows,
+                group_rows,
+                regions,
+                self.leads,
+                flagged,
+                self.level,
+                stable,
+                self.left_out,
+                self.pair,
+                self.sizes,
             )
         )
 
@@ -230,7 +276,7 @@ class GroupUnit:
     def lead(self) -> GroupContrast | None:
         """The contrast that the verdict rests on, which the first screen shows; the first of several."""
         known = [each for each in self.told.contrasts if headline_rows(each.agreement)]
-        return max(known, key=lambda each: judged(each.agreement).grade, default=None)
+        return max(known, key=lambda each: judged(each.agreement, self.pair).grade, default=None)
 
     def link(self, row: Row) -> str:
         """Link to the row's contrast on the participant's page; empty when there is no page."""
@@ -267,8 +313,19 @@ class GroupReport:
     errors: tuple[str, ...] = ()
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        """Compared anywhere on the page, in the order of their table; the usual ones where none is."""
+        return in_order({name for unit in self.compared for name in unit.packages}) or tuple(DEFAULT_PAIR)
+
+    @property
+    def or_titles(self) -> str:
+        """Its packages as alternatives."""
+        *others, last = map(title, self.packages)
+        return f"{', '.join(others)} or {last}"
+
+    @property
     def compared(self) -> tuple[GroupUnit, ...]:
-        """Units that both packages fitted."""
+        """Units that two packages or more fitted."""
         return tuple(unit for unit in self.units if not unit.fitted_by)
 
     @property
@@ -331,19 +388,27 @@ def leads(shares: tuple[StepShares, ...], per_session: bool = False) -> tuple[Le
     return tuple(found)
 
 
-def plots(units: tuple[GroupUnit, ...]) -> dict[str, tuple[Plots, ...]]:
-    """Strip plots of every unit by its title; they share the marks that a page can hold."""
-    wanted = [(u, m, k, u.strips(m, k)) for u in units for m in _plotted(u) for k in STRIP_METRICS[m]]
+def plots(units: tuple[GroupUnit, ...]) -> dict[tuple[str, str], tuple[Plots, ...]]:
+    """Strip plots of every unit and pair by title and key; they share the marks that a page can hold."""
+    views = [view for unit in units for view in unit.pairs]
+    wanted = [
+        (view, m, k, view.content.strips(m, k))
+        for view in views
+        for m in _plotted(view.content)
+        for k in STRIP_METRICS[m]
+    ]
     most = marks_each(sum(len(strips) for *_, strips in wanted))
-    found: dict[str, list[Plots]] = {unit.title: [] for unit in units}
-    for unit in units:
-        for name in _plotted(unit):
-            each = {key: strips for u, m, key, strips in wanted if u is unit and m == name}
-            drawings = {k: svg for k, strips in each.items() if (svg := strips_svg(AXES[k], strips, most))}
+    found: dict[tuple[str, str], list[Plots]] = {(view.content.title, view.key): [] for view in views}
+    for view in views:
+        known = axes(view.pair)
+        for name in _plotted(view.content):
+            each = {key: strips for v, m, key, strips in wanted if v is view and m == name}
+            drawings = {k: svg for k, strips in each.items() if (svg := strips_svg(known[k], strips, most))}
             drawn = [n_drawn(strip, most) for strips in each.values() for strip in strips]
             if drawings:
-                found[unit.title].append(Plots(name, drawings, any(some < every for some, every in drawn)))
-    return {title: tuple(each) for title, each in found.items()}
+                thinned = any(some < every for some, every in drawn)
+                found[view.content.title, view.key].append(Plots(name, drawings, thinned))
+    return {place: tuple(each) for place, each in found.items()}
 
 
 def _plotted(unit: GroupUnit) -> tuple[str, ...]:
@@ -365,7 +430,7 @@ def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
     effects = [row for row in rows if row["map"] == "effect"]
     found = [
         (number(median(shaped, "pearson_r")), f"Pearson r of the {whose} {'z' if group else name} maps"),
-        (number(median(effects, "slope")), "size of {}'s effects over {}'s".format(*DEFAULT_PAIR.titles)),
+        _size_tile(unit, median(effects, "slope")),
         (
             number(median(stats, "dice_p001")),
             "Dice of what passes p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001",
@@ -378,3 +443,13 @@ def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
         same = facts.n_tests - facts.n_changed
         found.append((f"{same} of {facts.n_tests}", "region tests with the same conclusion"))
     return (people, *(tile for tile in found if tile[0] != UNDEFINED))
+
+
+def _size_tile(unit: GroupUnit, slope: float) -> tuple[str, str]:
+    """How the sizes of the effects compare: in percent where that is known, else with their units."""
+    first, reference = (f"{title(name)}'s" for name in unit.pair)
+    if math.isfinite(unit.sizes.percent):
+        return number(unit.sizes.percent), f"size of {first} effects over {reference}, both in percent"
+    units = unit.sizes.units
+    own, other = (f" ({units[name]})" if name in units else "" for name in unit.pair)
+    return number(slope), f"size of {first} effects{own} over {reference}{other}"

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 
 from bidsglm import packages
 from bidsglm.agreement.roi_agreement import Cell, by_importance
-from bidsglm.outputs.region_tables import REGION_AGREEMENT
+from bidsglm.outputs.region_tables import PAIR_COLUMNS, of_pair, region_agreement_schema
 from bidsglm.report.judgements import EDGE, RegionFacts
 from bidsglm.report.roi_plots import RegionDifference, RegionPair, differences_svg, dots_svg
 from bidsglm.report.rois import (
@@ -58,6 +58,12 @@ class GroupRegions:
     effect_units: Mapping[str, str]
     several_sessions: bool = False
     """Whether a participant's effect is a mean over sessions"""
+    pair: packages.Pair = packages.DEFAULT_PAIR
+    """What is compared"""
+
+    def of(self, pair: packages.Pair) -> "GroupRegions":
+        """What it says of two packages."""
+        return replace(self, rows=tuple(of_pair(dict(row), pair) for row in self.rows), pair=pair)
 
     @cached_property
     def ranked(self) -> tuple[Row, ...]:
@@ -65,18 +71,19 @@ class GroupRegions:
         return tuple(sorted(self.rows, key=by_importance))
 
     @property
-    def pair(self) -> packages.Pair:
-        """What is compared."""
-        return packages.pair_of(self.effect_units)
-
-    @property
     def numbers(self) -> tuple[tuple[str, str], ...]:
         """Columns and headings of the table's numbers."""
-        first, reference = self.pair.titles
-        words = {**self.pair._asdict(), "First": first, "Reference": reference}
-        found = tuple((key.format(**words), heading.format(**words)) for key, heading in GROUP_NUMBERS)
+        pair = self.pair if self.is_pair else packages.Pair(self.backends[0], self.backends[0])
+        first, reference = pair.titles
+        words = {**pair._asdict(), "First": first, "Reference": reference}
+        found = {key.format(**words): heading.format(**words) for key, heading in GROUP_NUMBERS}
         own = (*(f"{b}_{key}" for b in self.backends for key in ("t", "mean")), "n")
-        return found if self.is_pair else tuple((key, title) for key, title in found if key in own)
+        return tuple((key, title) for key, title in found.items() if self.is_pair or key in own)
+
+    def _text(self, key: str) -> str:
+        """What a column of the table holds."""
+        schema = region_agreement_schema(self.backends, (self.pair,))
+        return schema[f"{key}{self.pair.suffix}" if key in PAIR_COLUMNS else key].text
 
     @cached_property
     def names(self) -> dict[Cell, str]:
@@ -86,8 +93,9 @@ class GroupRegions:
     @cached_property
     def backends(self) -> tuple[str, ...]:
         """Packages that have a value anywhere: both, or the only one that was fitted."""
-        there = [b for b in self.pair if any(math.isfinite(value_of(row, f"{b}_mean")) for row in self.rows)]
-        return tuple(there or self.pair)
+        fitted = self.pair if len(self.effect_units) != 1 else tuple(self.effect_units)
+        there = [b for b in fitted if any(math.isfinite(value_of(row, f"{b}_mean")) for row in self.rows)]
+        return tuple(there or fitted)
 
     @property
     def is_pair(self) -> bool:
@@ -97,7 +105,7 @@ class GroupRegions:
     @property
     def same_unit(self) -> bool:
         """Whether both packages' effects are in the same unit."""
-        return len(set(self.effect_units.values())) <= 1
+        return len({self.effect_units[b] for b in self.pair if b in self.effect_units}) <= 1
 
     @property
     def n_participants(self) -> int:
@@ -107,8 +115,8 @@ class GroupRegions:
     @cached_property
     def facts(self) -> RegionFacts:
         """For the page's verdict; without the ICC where only the units would make it low."""
-        tested = [row for row in self.ranked if row["same_conclusion"] is not None]
-        changed = [row for row in tested if row["same_conclusion"] is False]
+        tested = [row for row in self.ranked if row.get("same_conclusion") is not None]
+        changed = [row for row in tested if row.get("same_conclusion") is False]
         known = [icc for row in tested if math.isfinite(icc := value_of(row, "icc_a1"))]
         icc = median(known) if known and self.same_unit else math.nan
         words = tuple(f"{self.names[row['region']]} ({row['contrast_name']})" for row in changed)
@@ -125,7 +133,7 @@ class GroupRegions:
         rows = [row for row in self.ranked if row["contrast_name"] == contrast]
         pairs = [self._tested(row) for row in rows[:MOST_LINES]]
         dots = dots_svg(pairs, "one-sample test over participants (z)", CRITICAL_Z)
-        unit = next(iter(self.effect_units.values()), "") if self.same_unit else "each in its own unit"
+        unit = self.effect_units.get(self.pair.first, "") if self.same_unit else "each in its own unit"
         differences = ""
         if self.is_pair:
             marks = [self._difference(row) for row in rows]
@@ -139,7 +147,7 @@ class GroupRegions:
             ends.append(
                 f"{packages.title(backend)} z {number(values[backend])} ({_conclusion(row, backend)})"
             )
-        return RegionPair(name, values, f"{name}: {', '.join(ends)}", row["same_conclusion"] is False)
+        return RegionPair(name, values, f"{name}: {', '.join(ends)}", row.get("same_conclusion") is False)
 
     def _difference(self, row: Row) -> RegionDifference:
         mean = (value_of(row, f"{self.pair.first}_mean") + value_of(row, f"{self.pair.reference}_mean")) / 2
@@ -148,7 +156,7 @@ class GroupRegions:
             f"{self.names[row['region']]}: mean {number(mean)}, {self.pair.difference} {number(bias)} "
             f"(limits of agreement {number(lower)} to {number(upper)})"
         )
-        return RegionDifference(mean, bias, lower, upper, words, row["same_conclusion"] is False)
+        return RegionDifference(mean, bias, lower, upper, words, row.get("same_conclusion") is False)
 
     @cached_property
     def table(self) -> RegionsTable:
@@ -157,26 +165,22 @@ class GroupRegions:
             Heading("region", numeric=False),
             Heading("contrast", numeric=False),
             *(
-                [Heading("conclusion", REGION_AGREEMENT["same_conclusion"].text, numeric=False)]
+                [Heading("conclusion", self._text("same_conclusion") if self.is_pair else "", numeric=False)]
                 * self.is_pair
             ),
-            *(
-                Heading(packages.title(b), REGION_AGREEMENT[f"{b}_conclusion"].text, False)
-                for b in self.backends
-            ),
-            *(Heading(title, REGION_AGREEMENT[key].text) for key, title in self.numbers),
+            *(Heading(packages.title(b), self._text(f"{b}_conclusion"), False) for b in self.backends),
+            *(Heading(title, self._text(key)) for key, title in self.numbers),
         )
         lines = tuple(self._line(row) for row in self.ranked[:MOST_ROWS])
         return RegionsTable(headings, lines, len(self.ranked))
 
     def _line(self, row: Row) -> RegionLine:
-        same = {True: "same", False: "differs", None: UNDEFINED}[
-            row["same_conclusion"] if isinstance(row["same_conclusion"], bool) else None
-        ]
+        said = row.get("same_conclusion")
+        same = {True: "same", False: "differs", None: UNDEFINED}[said if isinstance(said, bool) else None]
         texts = (self.names[row["region"]], str(row["contrast_name"]), *([same] * self.is_pair))
         ends = tuple(_conclusion(row, backend) for backend in self.backends)
         numbers = tuple(_with_limits(row, key) for key, _ in self.numbers)
-        return RegionLine((*texts, *ends, *numbers), row["same_conclusion"] is False)
+        return RegionLine((*texts, *ends, *numbers), row.get("same_conclusion") is False)
 
 
 def _with_limits(row: Row, key: str) -> str:

@@ -7,9 +7,10 @@ from html import escape
 from typing import NamedTuple
 
 from bidsglm import packages
+from bidsglm.outputs.group_tables import between_packages
 from bidsglm.report.wording import UNDEFINED, Row, number
 
-LEFT_OUT, BOOTSTRAP, EVERYBODY, BOTH = "leave-one-out", "bootstrap", "everybody", "packages"
+LEFT_OUT, BOOTSTRAP, EVERYBODY = "leave-one-out", "bootstrap", "everybody"
 RESAMPLINGS: Mapping[str, str] = {
     EVERYBODY: "everybody",
     LEFT_OUT: "without one participant",
@@ -90,6 +91,22 @@ class GroupStability:
     """Rows of the table; `contrast_name` is the name on the page"""
     table: str
     """Link to the TSV, relative to the page"""
+    pairs: tuple[packages.Pair, ...] = (packages.DEFAULT_PAIR,)
+    """What is compared"""
+
+    def of(self, pair: packages.Pair) -> "GroupStability":
+        """What it says of two packages."""
+        kept = {*pair, between_packages(pair)}
+        rows = tuple(row for row in self.rows if row["compared"] in kept)
+        return GroupStability(rows, self.table, (pair,))
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is said of each pair, by its name where there are several."""
+        told = [(pair, self.of(pair).sentence) for pair in self.pairs]
+        if len(told) < 2:
+            return tuple(text for _, text in told if text) or (self.sentence,)
+        return tuple(f"{packages.titles(pair)}: {text[:1].lower()}{text[1:]}" for pair, text in told if text)
 
     def _row(self, contrast: str, resampling: str, compared: str) -> Row | None:
         wanted = contrast, resampling, compared
@@ -155,8 +172,12 @@ class GroupStability:
             _number(least, f"{metric}_median"),
             _number(least, f"{metric}_lowest"),
             str(least["farthest"] or ""),
-            _number(self._row(contrast, EVERYBODY, BOTH), f"{metric}_median"),
+            _number(self._between(contrast), f"{metric}_median"),
         )
+
+    def _between(self, contrast: str, pair: packages.Pair | None = None) -> Row | None:
+        """How two packages' maps of everybody agree: those of the only pair, or of one of several."""
+        return self._row(contrast, EVERYBODY, between_packages(pair or self.pairs[0]))
 
     @property
     def lines(self) -> tuple[StabilityLine, ...]:
@@ -165,7 +186,10 @@ class GroupStability:
 
     def _line(self, row: Row) -> StabilityLine:
         compared = str(row["compared"])
-        what = "the packages" if compared == BOTH else f"{packages.title(compared)} with its map of everybody"
+        between = {between_packages(pair): packages.titles(pair) for pair in self.pairs}
+        what = between.get(compared, f"{packages.title(compared)} with its map of everybody")
+        if compared in between and len(between) == 1:
+            what = "the packages"
         cells = tuple(
             _pair(row, name, end)
             for name, end in (
@@ -229,12 +253,12 @@ def figure(found: GroupStability) -> str:
         for b in found.backends:
             y += LINE
             body.append(_bars(found, name, b, y))
-        body.append(_between(found, name, top + LINE / 2, y + LINE / 2))
+        body += [_between(found, name, pair, (top + LINE / 2, y + LINE / 2)) for pair in found.pairs]
         y += GAP + LINE / 2
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="dots stability" viewBox="0 0 {WIDTH} {y + AXIS:g}" '
         f'role="img" aria-label="Overlap of the voxels at p &lt; 0.001 over resamples of the participants">'
-        f"{_legend(found.backends)}{_axis(y)}{''.join(body)}</svg>"
+        f"{_legend(found)}{_axis(y)}{''.join(body)}</svg>"
     )
 
 
@@ -268,15 +292,22 @@ def _bars(found: GroupStability, name: str, backend: str, y: float) -> str:
 ENDS = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
 
 
-def _between(found: GroupStability, name: str, top: float, bottom: float) -> str:
-    dice = _number(found._row(name, EVERYBODY, BOTH), "dice_p001_median")
+def _between(found: GroupStability, name: str, pair: packages.Pair, ends: tuple[float, float]) -> str:
+    """Upright line at the overlap of two packages."""
+    dice = _number(found._between(name, pair), "dice_p001_median")
     if not math.isfinite(dice):
         return ""
+    whose = "the two packages" if len(found.pairs) == 1 else packages.titles(pair)
     return (
-        f'<g class="between"><title>{escape(name)}: Dice of the two packages {dice:.2f}</title>'
-        f'<line x1="{_x(dice):.1f}" x2="{_x(dice):.1f}" y1="{top:g}" y2="{bottom:g}" stroke="currentColor" '
-        f'stroke-width="2.5"/></g>'
+        f'<g class="between"><title>{escape(name)}: Dice of {whose} {dice:.2f}</title>'
+        f'<line x1="{_x(dice):.1f}" x2="{_x(dice):.1f}" y1="{ends[0]:g}" y2="{ends[1]:g}" '
+        f'stroke="{_colour(found, pair)}" stroke-width="2.5"/></g>'
     )
+
+
+def _colour(found: GroupStability, pair: packages.Pair) -> str:
+    """Colour of a pair's line: of the package that is not the reference, where there are several."""
+    return "currentColor" if len(found.pairs) == 1 else packages.colour(pair.first)
 
 
 def _axis(y: float) -> str:
@@ -290,20 +321,26 @@ def _axis(y: float) -> str:
     return f'{marks}<text x="{_x(0.5):.1f}" y="{y + 30:g}" text-anchor="middle">{title}</text>'
 
 
-def _legend(backends: Sequence[str]) -> str:
-    found, x = [], float(LABEL)
-    for b in backends:
-        found.append(
+def _legend(found: GroupStability) -> str:
+    parts, x = [], float(LABEL)
+    for b in found.backends:
+        parts.append(
             f'<circle cx="{x:g}" cy="12" r="4" fill="{packages.colour(b)}"/>'
             f'<text x="{x + 8:g}" y="16">{escape(packages.title(b))}</text>'
         )
         x += 90
-    if len(backends) > 1:
-        found.append(
+    if len(found.backends) > 1:
+        words = "the two packages, everybody" if len(found.pairs) == 1 else f"with {_base(found)}, everybody"
+        parts.append(
             f'<line x1="{x:g}" x2="{x:g}" y1="5" y2="19" stroke="currentColor" stroke-width="2.5"/>'
-            f'<text x="{x + 8:g}" y="16">the two packages, everybody</text>'
+            f'<text x="{x + 8:g}" y="16">{escape(words)}</text>'
         )
-    return "".join(found)
+    return "".join(parts)
+
+
+def _base(found: GroupStability) -> str:
+    """The package that all pairs have."""
+    return packages.titles(set.intersection(*(set(pair) for pair in found.pairs)))
 
 
 def _short(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR, titles
+from bidsglm.packages import DEFAULT_PAIR, Pair, title, titles
 from bidsglm.report.attribution import percent
 from bidsglm.report.judgements import (
     GRADE_WORDS,
@@ -25,7 +25,7 @@ FEW = 10
 SAME_SIZE = 0.05
 """Distance of a slope from 1 up to which sizes are called equal."""
 HEADLINES: Mapping[Grade, str] = {
-    Grade.NONE: f"No: for these data, {titles(DEFAULT_PAIR)} lead to the same conclusions about the group.",
+    Grade.NONE: "No: for these data, {packages} lead to the same conclusions about the group.",
     Grade.EXTENT: "A little: both packages find the same places; what lies near the threshold depends on the"
     " package.",
     Grade.CONCLUSIONS: "Yes: conclusions about the group depend on the package.",
@@ -46,6 +46,7 @@ STEP_ACTIONS: Mapping[str, str] = {
     " each run by its own",
     "regressors": "look at the durations of events: very short ones get other heights in each package",
 }
+"""Of SPM and nilearn, whose settings they name"""
 
 
 class Lead(NamedTuple):
@@ -64,6 +65,15 @@ class Lead(NamedTuple):
     """Contrasts that they are of"""
     per_session: bool = False
     """Whether sessions of a participant count each"""
+
+
+class Sizes(NamedTuple):
+    """What tells effects in different units apart."""
+
+    units: Mapping[str, str] = {}
+    """Package -> unit of its effects; empty where that is the usual one of each"""
+    percent: float = math.nan
+    """Slope of the participants' effects, both in percent of each voxel's mean: median; NaN where unknown"""
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,10 @@ class Evidence:
     """What leaving out one participant changes, and whether the package changes more"""
     left_out: ArbitraryContrasts = field(default_factory=ArbitraryContrasts)
     """Contrasts that the design makes arbitrary"""
+    pair: Pair = DEFAULT_PAIR
+    """What is compared"""
+    sizes: Sizes = field(default_factory=Sizes)
+    """How the sizes of the effects compare beyond their maps"""
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,8 @@ class Verdict:
     facts: tuple[tuple[str, str], ...]
     """What about, and a sentence with the numbers that carry the headline"""
     actions: tuple[str, ...]
+    where: str = ""
+    """Contrasts that decide, where these are not all"""
 
 
 def verdict(evidence: Evidence) -> Verdict:
@@ -108,7 +124,8 @@ def verdict(evidence: Evidence) -> Verdict:
     >>> verdict(Evidence(("sub-01",), (row,))).headline
     'One participant makes no group: what follows is about sub-01 alone.'
     """
-    maps = {name: judged(rows) for name, rows in evidence.group_rows.items() if headline_rows(rows)}
+    pair = evidence.pair
+    maps = {name: judged(rows, pair) for name, rows in evidence.group_rows.items() if headline_rows(rows)}
     regions = regions_judged(evidence.regions) if evidence.regions and evidence.regions.n_tests else None
     grades = [found.grade for found in (*maps.values(), *((regions,) if regions else ()))]
     grade = max(grades, default=None)
@@ -123,26 +140,31 @@ def verdict(evidence: Evidence) -> Verdict:
         *(("Which step", lead_sentence(lead)) for lead in evidence.leads),
         *((("Left out", evidence.left_out.sentence),) if evidence.left_out.contrasts else ()),
     ]
-    return Verdict(_headline(evidence, grade, maps), grade, tuple(facts), _actions(evidence, grade, maps))
+    where = _where(grade, maps)
+    headline = _headline(evidence, grade, where)
+    return Verdict(headline, grade, tuple(facts), _actions(evidence, grade, maps), where)
 
 
 def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _headline(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgement]) -> str:
+def _where(grade: Grade | None, maps: Mapping[str, Judgement]) -> str:
+    worst = [name for name, found in maps.items() if found.grade == grade]
+    return f", in {listed(worst)}" if grade and len(maps) > 1 and 0 < len(worst) < len(maps) else ""
+
+
+def _headline(evidence: Evidence, grade: Grade | None, where: str) -> str:
     if len(evidence.participants) == 1:
         return f"One participant makes no group: what follows is about {evidence.participants[0]} alone."
     if evidence.left_out.is_all:
         return "Not to be said: the design determines none of the contrasts."
     if grade is None:
         return "Not known: no group maps and no regions to compare; what follows is about participants."
-    worst = [name for name, found in maps.items() if found.grade == grade]
-    where = f", in {listed(worst)}" if grade and len(maps) > 1 and 0 < len(worst) < len(maps) else ""
     n = len(evidence.participants)
     if n < FEW:
         return f"With {n} participants this is a trial, not an answer. So far, {SO_FAR[grade]}{where}."
-    return f"{HEADLINES[grade][:-1]}{where}."
+    return f"{HEADLINES[grade].format(packages=titles(evidence.pair))[:-1]}{where}."
 
 
 def _map_facts(maps: Mapping[str, Judgement]) -> list[str]:
@@ -164,10 +186,30 @@ def _size_facts(evidence: Evidence) -> list[tuple[str, str]]:
     slope = median(_maps(group or evidence.rows, "effect"), "slope")
     if not math.isfinite(slope):
         return []
-    size = "as large as" if abs(slope - 1) <= SAME_SIZE else f"{times(slope)} times"
-    first, reference = DEFAULT_PAIR.titles
-    whose = "group maps" if group else "participants' maps"
-    return [("Size", f"{first}'s effects are {size} {reference}'s (slope over voxels of the {whose}).")]
+    first, reference = (f"{title(name)}'s" for name in evidence.pair)
+    units = [evidence.sizes.units.get(name, "") for name in evidence.pair]
+    if not math.isfinite(evidence.sizes.percent):
+        whose = "group maps" if group else "participants' maps"
+        own, other = (f" (in {unit})" if all(units) else "" for unit in units)
+        return [
+            (
+                "Size",
+                f"{first} effects{own} are {_size(slope)} {reference}{other} (slope over voxels of the"
+                f" {whose}).",
+            )
+        ]
+    told = f"{first} effect maps are in {units[0]}, {reference} in {units[1]}. " if all(units) else ""
+    return [
+        (
+            "Size",
+            f"{told}In percent of each voxel's own mean, {first} effects are {_size(evidence.sizes.percent)}"
+            f" {reference} (slope over voxels, median over participants).",
+        )
+    ]
+
+
+def _size(slope: float) -> str:
+    return "as large as" if abs(slope - 1) <= SAME_SIZE else f"{times(slope)} times"
 
 
 def times(ratio: float) -> str:
@@ -202,15 +244,16 @@ def _maps(rows: Sequence[Row], name: str) -> list[Row]:
 
 def _participant_facts(evidence: Evidence) -> list[tuple[str, str]]:
     about = "Participants" if len(evidence.participants) > 1 else "Participant"
-    found = [(about, text) for name in ("t", "F") for text in _agreement(_maps(evidence.rows, name), name)]
+    found = [(about, text) for name in ("t", "F") for text in _agreement(evidence, name)]
     if evidence.outlying:
         verb = "lies" if len(evidence.outlying) == 1 else "lie"
         found.append((about, f"{listed(evidence.outlying)} {verb} far from the others."))
     return found
 
 
-def _agreement(rows: Sequence[Row], name: str) -> list[str]:
+def _agreement(evidence: Evidence, name: str) -> list[str]:
     """How the participants' maps agree: of t, and of F contrasts each that no group map shows."""
+    rows = _maps(evidence.rows, name)
     r, dice = median(rows, "pearson_r"), median(rows, "dice_p001")
     if not math.isfinite(r):
         return []
@@ -219,7 +262,7 @@ def _agreement(rows: Sequence[Row], name: str) -> list[str]:
     found = [f"The {name} maps{of} of single participants correlate at r = {number(r)}{typical}."]
     if math.isfinite(dice):
         found.append(f"What passes p < 0.001 in them overlaps with a Dice of {overlap(dice)}{typical}.")
-    if name == "F":
+    if name == "F" and "nilearn" in evidence.pair:
         found.append(
             "Over several runs nilearn's F is approximate; each participant's page says by how much."
         )
@@ -268,7 +311,12 @@ def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgeme
     if other_size:
         found.append("Never pool or compare effect sizes across the packages: each has its own unit.")
     effect = next((lead for lead in evidence.leads if lead.map == "effect"), None)
-    if effect and effect.step in STEP_ACTIONS and (grade != Grade.NONE or other_size):
+    if (
+        effect
+        and evidence.pair.is_default
+        and effect.step in STEP_ACTIONS
+        and (grade != Grade.NONE or other_size)
+    ):
         which = "effect" if grade is None else "group"
         found.append(f"To bring the {which} maps together, {STEP_ACTIONS[effect.step]}.")
         if effect.step == "scaling" and math.isfinite(evidence.level):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.model import Floats
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.drawing import FAINT, HIGHLIGHT, INK, MARK
 from bidsglm.report.swarm import BAND, swarm
 from bidsglm.report.wording import number
@@ -68,15 +68,23 @@ class Axis(NamedTuple):
     """Value of identical maps; always in the plot"""
 
 
-AXES: Mapping[str, Axis] = {
-    axis.key: axis
-    for axis in (
-        Axis("pearson_r", "pearson", "Pearson r", 1.0),
-        Axis("slope", "slope", "slope, {} on {}".format(*DEFAULT_PAIR.titles), 1.0),
-        Axis("dice_p001", "dice", "Dice at p < 0.001", 1.0),
-        Axis("rmsd", "rmsd", "RMSD", 0.0),
+def axes(pair: Pair = DEFAULT_PAIR) -> dict[str, Axis]:
+    """What is plotted of two packages, by the column of the agreement table.
+
+    >>> axes()["slope"].title, axes(Pair("spm", "x"))["slope"].stem
+    ('slope, SPM on nilearn', 'slopespmVSx')
+    """
+    end = "" if pair.is_default else pair.label
+    found = (
+        Axis("pearson_r", f"pearson{end}", "Pearson r", 1.0),
+        Axis("slope", f"slope{end}", "slope, {} on {}".format(*pair.titles), 1.0),
+        Axis("dice_p001", f"dice{end}", "Dice at p < 0.001", 1.0),
+        Axis("rmsd", f"rmsd{end}", "RMSD", 0.0),
     )
-}
+    return {axis.key: axis for axis in found}
+
+
+AXES: Mapping[str, Axis] = axes()
 
 
 def marks_each(n_strips: int) -> int:

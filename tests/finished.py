@@ -10,9 +10,11 @@ import numpy as np
 
 import bidsglm
 from bidsglm.agreement.maps import BothMaps, agreement
+from bidsglm.agreement.pairs import pair_rows
 from bidsglm.model import ContrastMaps, ContrastSpecification
 from bidsglm.outputs.names import map_name, write_json
-from bidsglm.outputs.unit_tables import AGREEMENT, ATTRIBUTION
+from bidsglm.outputs.unit_tables import ATTRIBUTION, PAIRS, agreement_schema, with_suffix
+from bidsglm.packages import PACKAGES, REFERENCE, Pair, every_pair, in_order, pairs_of
 
 TASK, SPACE = "tap", "MNI152NLin2009cAsym"
 NAME = f"task-{TASK}_space-{SPACE}"
@@ -73,21 +75,23 @@ def write_participant(
         for backend, values in maps.items():
             name = map_name(prefix, "effect", backend, contrast)
             write_image(out / folder / f"{name}.nii.gz", values, affine)
-    _write_tables(out / folder / prefix, contrasts)
+    backends = in_order(next(iter(contrasts.values())))
+    reference = str(changes.get("reference") or REFERENCE)
+    _write_tables(out / folder / prefix, contrasts, (backends, reference))
     session_entity = {"session": session} if session else {}
     summary = {
         "status": "finished",
         "bidsglm_version": bidsglm.__version__,
-        "configuration": dict(CONFIGURATION),
+        "configuration": {**CONFIGURATION, "backends": list(backends)},
         "participant": label,
         "entities": {"subject": label, "task": TASK, "space": SPACE, **session_entity},
         "prefix": prefix,
         "folder": folder,
-        "backends": ["spm", "nilearn"],
+        "backends": list(backends),
         "model": "tap",
         "runs": [{"prefix": prefix}],
         "methods": ["A first level."],
-        "effect_units": {"spm": "% of spm_global", "nilearn": "% of voxel mean"},
+        "effect_units": {name: PACKAGES[name].unit for name in backends},
         "contrasts": [{"name": name, "label": name, "test": "t"} for name in contrasts],
         "attribution": {"closes": True},
         "errors": [],
@@ -97,26 +101,45 @@ def write_participant(
     return out / folder
 
 
-def _write_tables(stem: Path, contrasts: Mapping[str, Maps]) -> None:
-    agreed = [row for name, maps in contrasts.items() for row in _agreement(name, maps)]
-    AGREEMENT.write(Path(f"{stem}_desc-agreement_metrics.tsv"), agreed)
+def _write_tables(stem: Path, contrasts: Mapping[str, Maps], compared: tuple[Sequence[str], str]) -> None:
+    pairs = pairs_of(*compared)
+    agreed = [row for name, maps in contrasts.items() for row in _agreement(name, maps, pairs)]
+    agreement_schema(*pairs).write(Path(f"{stem}_desc-agreement_metrics.tsv"), agreed)
     attributed = [row for name, maps in contrasts.items() for row in _attribution(name, maps)]
     ATTRIBUTION.write(Path(f"{stem}_desc-attribution_metrics.tsv"), attributed)
+    if len(pairs) > 1:
+        every = every_pair(*compared)
+        rows = [row for name, maps in contrasts.items() for row in _every(name, maps, every)]
+        PAIRS.write(Path(f"{stem}_desc-pairs_metrics.tsv"), rows)
 
 
-def _agreement(name: str, maps: Maps) -> list[dict[str, Any]]:
+def _both(name: str, maps: Maps, pair: Pair) -> BothMaps:
+    """Two packages' maps, of a t that is three times the effect."""
     specification = ContrastSpecification(name, name, (name,), np.ones((1, 1)))
     found = []
-    for values in maps.values():
+    for values in (maps[package] for package in pair):
         inside = np.isfinite(values).ravel()
         t = np.where(inside, 3 * values.ravel(), 0).astype(float)
         p = np.where(inside, np.exp(-np.abs(t)), 1.0)
         effect = values.ravel().astype(float)
         found.append(ContrastMaps(specification, (0,), effect, effect**2, t, t, p, (60.0,)))
-    masks = [np.isfinite(values).ravel() for values in maps.values()]
+    one, other = (np.isfinite(maps[package]).ravel() for package in pair)
+    return BothMaps(*found, (one, other), pair)
+
+
+def _agreement(name: str, maps: Maps, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     coordinates = np.argwhere(np.ones(next(iter(maps.values())).shape)).astype(float)
-    rows = agreement(BothMaps(found[0], found[1], (masks[0], masks[1])), coordinates)
-    return [{**row, "contrast_name": name} for row in rows]
+    rows: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        for row in agreement(_both(name, maps, pair), coordinates):
+            rows.setdefault(str(row["map"]), {"contrast_name": name}).update(with_suffix(row, pair))
+    return list(rows.values())
+
+
+def _every(name: str, maps: Maps, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    percent = {package: np.ones(values.size) for package, values in maps.items()}
+    front = {"contrast": name, "contrast_name": name}
+    return [{**row, **front} for pair in pairs for row in pair_rows(_both(name, maps, pair), percent)]
 
 
 def _attribution(name: str, maps: Maps) -> list[dict[str, Any]]:

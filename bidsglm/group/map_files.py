@@ -1,6 +1,6 @@
 """Writes the group's maps and tables of one task and space, each with what its sidecar must say."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -239,19 +239,18 @@ class GroupWriter:
                 "contrast_name": fitted.name,
                 "label": group_label(fitted.label, maps),
             }
-            if level := fitted.levels.get(DEFAULT_PAIR.first):
-                shared[f"variance_{DEFAULT_PAIR.first}"] = str(level.variance["VarianceModel"])
+            variance = {
+                f"variance_{name}": str(level.variance["VarianceModel"])
+                for name, level in fitted.levels.items()
+                if name == DEFAULT_PAIR.first
+            }
             rows: dict[str, dict[str, Any]] = {}
             for pair in fitted.pairs:
                 both, fwe = _compared(fitted, index, pair), _heights(fitted, index, pair)
                 for row in agreement(both, coordinates, fwe):
                     rows.setdefault(str(row["map"]), {}).update(with_suffix(row, pair))
-            self.rows += [{**row, **shared} for row in rows.values()]
-            if len(fitted.pairs) > 1:
-                for pair in every_pair(fitted.levels, fitted.reference):
-                    both = _compared(fitted, index, pair)
-                    found = pair_rows(both, None, fitted.design.two_sided)
-                    self.matrix += [{**row, **shared} for row in found]
+            self.rows += [{**row, **shared, **variance} for row in rows.values()]
+            self.matrix += [{**row, **shared} for row in _every_pair(fitted, index)]
 
     def tables(self) -> None:
         """Write the tables: agreement of the group's maps, what survives correction, why they differ."""
@@ -294,6 +293,15 @@ def _compared(fitted: FittedGroup, index: int, pair: Pair) -> BothMaps:
     """Two packages' maps of a contrast."""
     one, base = (fitted.levels[name] for name in pair)
     return BothMaps(one.maps[index], base.maps[index], (one.mask, base.mask), pair)
+
+
+def _every_pair(fitted: FittedGroup, index: int) -> Iterator[Mapping[str, Any]]:
+    """Every package's map of a contrast beside every other's, where there are more than two."""
+    if len(fitted.pairs) < 2:
+        return
+    for pair in every_pair(fitted.levels, fitted.reference):
+        for row in pair_rows(_compared(fitted, index, pair), None, fitted.design.two_sided):
+            yield {name: cell for name, cell in row.items() if name in GROUP_PAIRS.names}
 
 
 def _heights(fitted: FittedGroup, index: int, pair: Pair) -> FweThresholds:

@@ -86,7 +86,7 @@ class _Place(NamedTuple):
         return read_map(self.folder / f"{map_name(self.name, stat, backend, label)}.nii.gz")
 
 
-def group_maps(numbers: GroupNumbers, name: str, pairs: tuple[Pair, ...]) -> GroupMaps:
+def group_maps(numbers: GroupNumbers, name: str, pairs: tuple[Pair, ...] = (DEFAULT_PAIR,)) -> GroupMaps:
     """Everything that there is of a group's maps; nothing where there are none.
 
     Parameters

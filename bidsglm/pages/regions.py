@@ -14,7 +14,7 @@ from bidsglm.outputs.region_tables import (
     REGIONS,
     region_agreement_schema,
 )
-from bidsglm.packages import DEFAULT_PACKAGES, Pair
+from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, Pair
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
 from bidsglm.report.volumes import Scene, packed_regions
@@ -41,7 +41,9 @@ def participant_regions(folder: Path, prefix: str, page_dir: Path) -> Participan
     )
 
 
-def group_regions(numbers: GroupNumbers, name: str, pairs: Sequence[Pair]) -> GroupRegions | None:
+def group_regions(
+    numbers: GroupNumbers, name: str, pairs: Sequence[Pair] = (DEFAULT_PAIR,)
+) -> GroupRegions | None:
     """Regions over the group under one start of file names; None where there is no table of them.
 
     Its rows have the columns of all pairs; it is of the first.

@@ -179,6 +179,7 @@ PACKAGES: dict[str, Package] = {
             fitted="as FSL's FEAT does",
             reference="a model that follows FSL (6.0.0: FEAT's GLM and FILM; Woolrich et al., 2001), "
             "reimplemented in Python",
+            second_level="FSL's mixed effects with simple OLS (errors of one variance)",
         ),
     )
 }

@@ -195,7 +195,6 @@ MAY = {
     "group/inference": PERMUTED,
     "group/map_files": PERMUTED,
     "group/map_summary": VARIANCES,
-    "group/reasons": VARIANCES,
     "options": "help of options that one package has",
     "outputs/calibration_tables": "describes the names of the analyses",
     "outputs/group_tables": VARIANCES,

@@ -107,7 +107,7 @@ def of_packages(unit: Summary, packages: Sequence[str]) -> Summary:
     return restricted
 
 
-class _Fitted(NamedTuple):
+class _WithAll(NamedTuple):
     """Units of a group's packages, and who lacks one of these."""
 
     units: tuple[Summary, ...]
@@ -115,7 +115,7 @@ class _Fitted(NamedTuple):
     """Participant -> what they were not fitted by, in words"""
 
 
-def _fitted_by(units: Sequence[Summary], packages: Sequence[str]) -> _Fitted:
+def _fitted_by(units: Sequence[Summary], packages: Sequence[str]) -> _WithAll:
     lacking: dict[str, str] = {}
     found = []
     for unit in units:
@@ -124,7 +124,7 @@ def _fitted_by(units: Sequence[Summary], packages: Sequence[str]) -> _Fitted:
             lacking[unit["participant"]] = f"not fitted by {titles(absent)}"
         else:
             found.append(_of_reference(of_packages(unit, packages)))
-    return _Fitted(tuple(found), lacking)
+    return _WithAll(tuple(found), lacking)
 
 
 def _key(unit: Summary) -> str:

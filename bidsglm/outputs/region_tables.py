@@ -6,7 +6,7 @@ from dataclasses import replace
 from bidsglm.outputs.group_tables import of_participants
 from bidsglm.outputs.schema import Column, Row, Schema
 from bidsglm.outputs.unit_tables import CONTRAST_NAME, suffixed
-from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, Pair, in_order, title
+from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, Pair, in_order, title
 
 REMEDY = "make it again with --atlas"
 _EMPTY = "in a region without such voxels"
@@ -19,7 +19,7 @@ REGIONS = Schema(
         _CONTRAST,
         _REGION,
         Column("label", "text", "Name of the region in the labels file; its number where it has none"),
-        Column("backend", "label", "Package: spm, nilearn or another"),
+        Column("backend", "label", f"Package: {', '.join(PACKAGES)}"),
         Column(
             "n_voxels",
             "integer",

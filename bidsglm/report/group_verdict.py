@@ -46,7 +46,7 @@ STEP_ACTIONS: Mapping[str, str] = {
     " each run by its own",
     "regressors": "look at the durations of events: very short ones get other heights in each package",
 }
-"""Of SPM and nilearn, whose settings they name"""
+"""Named are the settings of SPM and nilearn"""
 
 
 class Lead(NamedTuple):

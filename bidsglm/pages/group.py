@@ -143,7 +143,7 @@ def _compared(
         )
         for pair in agreed.pairs
     )
-    return replace(first, further=tuple(further), matrix=matrix, calibration=group_calibration(numbers, name))
+    return replace(first, others=tuple(further), matrix=matrix, calibration=group_calibration(numbers, name))
 
 
 def _sizes(pair: Pair, units: Mapping[str, str], found: tuple[Sequence[Row], ArbitraryContrasts]) -> Sizes:
@@ -193,7 +193,7 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps, regions: Path) -> GroupUnit:
         _tails(maps),
         maps.stability is not None,
         unit.packages,
-        tuple(view.pair for view in unit.pairs),
+        tuple(view.pair for view in unit.views),
     )
     whole = replace(
         unit,
@@ -207,8 +207,8 @@ def _with_maps(unit: GroupUnit, maps: GroupMaps, regions: Path) -> GroupUnit:
     )
     if unit.fitted_by:
         return whole
-    first, *further = (_of_pair(each, maps) for each in (whole, *unit.further))
-    return replace(first, further=tuple(further), stability=maps.stability)
+    first, *further = (_of_pair(each, maps) for each in (whole, *unit.others))
+    return replace(first, others=tuple(further), stability=maps.stability)
 
 
 def _of_pair(unit: GroupUnit, maps: GroupMaps) -> GroupUnit:
@@ -245,9 +245,9 @@ def _places(members: Members, pages: Mapping[str, str]) -> list[UnitPlace]:
 
 def _write_plots(folder: Path, name: str, unit: GroupUnit) -> None:
     """Strip plots as files of their own; their links lead to the pages from there."""
-    for view in unit.pairs:
+    for view in unit.views:
         known = axes(view.pair)
-        for plot in plots((replace(view.content, further=()),))[unit.title, view.key]:
+        for plot in plots((replace(view, others=()),))[unit.title, view.pair]:
             for metric, drawing in plot.drawings.items():
                 text = drawing.replace('href="sub-', f'href="{UP_FROM_FIGURES}sub-')
                 path = folder / f"{name}_stat-{plot.map}_desc-{known[metric].stem}.svg"

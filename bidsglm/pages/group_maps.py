@@ -30,12 +30,13 @@ from bidsglm.pages.reasons import findings
 from bidsglm.pages.unit import written
 from bidsglm.report.attribution import breakdowns
 from bidsglm.report.cluster_tables import ClusterReport
-from bidsglm.report.figures import ContrastImages, contrast_figures
+from bidsglm.report.figures import ContrastImages, contrast_figures, pair_figures
 from bidsglm.report.group_inference import GroupInference, of_contrast
 from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.maps import EFFECT_UNITS
+from bidsglm.report.pair_matrix import pair_matrices
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 
@@ -184,7 +185,8 @@ def _images(place: _Place, entry: Summary, behind: tuple[Floats, Floats] | None)
     fits = behind is not None and behind[0].shape == everywhere.shape
     ground = behind[0] if behind is not None and fits else everywhere.astype(float)
     units = entry.get("effect_units") or EFFECT_UNITS
-    return ContrastImages(title(entry), entry["label"], maps, masks, ground, affine, units)
+    images = ContrastImages(title(entry), entry["label"], maps, masks, ground, affine, units)
+    return replace(images, reference=place.pairs[0].reference) if place.pairs else images
 
 
 def title(entry: Summary) -> str:
@@ -246,16 +248,22 @@ def _contrast(place: _Place, entry: Summary, shown: _Shown, rows: tuple[Row, ...
         written(peak_figure(images), place.folder / "figures", place.name),
         pairs[0],
     )
-    further = (
+    if len(pairs) < 2:
+        return found
+    views = [
         replace(
             found,
             agreement=tuple(of_pair(row, pair) for row in rows),
             reasons=_reasons(place, entry, pair),
             pair=pair,
+            pair_figures=tuple(
+                written(f, place.folder / "figures", place.name) for f in pair_figures(images.of_pair(pair))
+            ),
         )
-        for pair in pairs[1:]
-    )
-    return replace(found, further=tuple(further))
+        for pair in pairs
+    ]
+    matrix = [row for row in place.rows(GROUP_PAIRS) if row["label"] == entry["label"]]
+    return replace(views[0], others=tuple(views[1:]), matrices=pair_matrices(matrix, images.effect_units))
 
 
 def _inference(place: _Place, entry: Summary) -> GroupInference | None:
@@ -272,7 +280,8 @@ def _reasons(place: _Place, entry: Summary, pair: Pair) -> GroupReasons | None:
     schema = group_attribution_schema(*(place.pairs or (DEFAULT_PAIR,)))
     rows = [_of_step(row, pair) for row in place.rows(schema) if row["label"] == entry["label"]]
     path = place.numbers.path(schema, place.name)
-    found = next(iter(findings(entry)), None)
+    differ = any(row[pair.first] != row[pair.reference] for row in rows if row["step"] == "variance")
+    found = next(iter(findings(entry)), None) if differ else None
     return GroupReasons(breakdowns(rows, pair), f"group/{path.name}", found) if rows else None
 
 

@@ -75,15 +75,15 @@ def _facts(unit: GroupUnit, *about: str) -> list[str]:
 
 
 def _of_the_group(unit: GroupUnit) -> tuple[str, ...]:
-    if unit.further:
+    if unit.others:
         found = group_overall(unit)
         return (found.headline, *(f"{pair}: {text}" for pair, text in found.facts))
     return (unit.verdict.headline, *_facts(unit, "Group maps", "Stability"))
 
 
 def _of_regions(unit: GroupUnit) -> tuple[str, ...]:
-    of_pairs = [(view.title, text) for view in unit.pairs for text in _facts(view.content, "Regions")]
-    if unit.further and of_pairs:
+    of_pairs = [(titles(view.pair), text) for view in unit.views for text in _facts(view, "Regions")]
+    if unit.others and of_pairs:
         return tuple(f"{pair}: {text[:1].lower()}{text[1:]}" for pair, text in of_pairs)
     if of_pairs:
         return tuple(text for _, text in of_pairs)

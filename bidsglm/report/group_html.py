@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
+from bidsglm.packages import Pair
 from bidsglm.report import wording
 from bidsglm.report.calibration import NOISE_TITLES
 from bidsglm.report.group_answers import group_answers, group_recipes
@@ -39,8 +40,8 @@ def group_page(report: GroupReport) -> str:
             report=report,
             sections=sections,
             overall={unit.title: group_overall(unit) for unit in compared},
-            matrices={unit.title: _matrices(unit) for unit in compared if unit.further},
-            explained=[view.content for unit in units for view in unit.explained],
+            matrices={unit.title: _matrices(unit) for unit in compared if unit.others},
+            explained=[view for unit in units for view in unit.explained],
             recipes=_each(compared, group_recipes),
             answers={unit.title: group_answers(unit, places) for unit in compared},
             spreads=_each(compared, lambda unit: wording.spreads(unit.spread)),
@@ -56,9 +57,9 @@ def group_page(report: GroupReport) -> str:
     )
 
 
-def _each(units: Sequence[GroupUnit], made: Callable[[GroupUnit], T]) -> dict[tuple[str, str], T]:
-    """Title and key of a pair -> what is made of it."""
-    return {(unit.title, view.key): made(view.content) for unit in units for view in unit.pairs}
+def _each(units: Sequence[GroupUnit], made: Callable[[GroupUnit], T]) -> dict[tuple[str, Pair], T]:
+    """Title and pair -> what is made of them."""
+    return {(unit.title, view.pair): made(view) for unit in units for view in unit.views}
 
 
 class _Matrices(NamedTuple):

@@ -17,7 +17,7 @@ CONCLUSIONS: Mapping[Grade | None, str] = {
 
 def group_overall(unit: GroupUnit) -> Verdict:
     """Answer for all pairs; its facts are a line for each, and with one pair the answer is that pair's."""
-    found = {view.pair: view.content.verdict for view in unit.pairs}
+    found = {view.pair: view.verdict for view in unit.views}
     if len(found) == 1:
         return unit.verdict
     grades = {pair: each.grade for pair, each in found.items()}

@@ -18,10 +18,18 @@ from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.group_verdict import Evidence, Lead, Sizes, Verdict, verdict
 from bidsglm.report.judgements import judged
 from bidsglm.report.left_out import ArbitraryContrasts
-from bidsglm.report.pair_views import PairView
+from bidsglm.report.pair_matrix import PairMatrix
 from bidsglm.report.rendering import About, Links, is_worth_a_search
 from bidsglm.report.strips import Point, Strip, axes, marks_each, n_drawn, strips_svg
-from bidsglm.report.wording import UNDEFINED, Row, contrast_name, headline_rows, median, number
+from bidsglm.report.wording import (
+    UNDEFINED,
+    Row,
+    contrast_name,
+    headline_rows,
+    least_correlation,
+    median,
+    number,
+)
 
 Flag = tuple[str, str, str]
 """Participant (and session, as `shown_name`), contrast, map."""
@@ -81,17 +89,26 @@ class GroupContrast:
     """Both maps on one slice, for the first screen"""
     pair: Pair = DEFAULT_PAIR
     """Whose maps the agreement and the reasons are of"""
-    further: tuple["GroupContrast", ...] = ()
-    """The same with what is said of other pairs"""
+    pair_figures: tuple[Figure, ...] = ()
+    """Those of these two alone, where there are more"""
+    others: tuple["GroupContrast", ...] = ()
+    """The same with what is said of further pairs"""
+    matrices: tuple[PairMatrix, ...] = ()
+    """Every package beside every other, where there are more than two"""
 
     @property
-    def pairs(self) -> tuple["PairView[GroupContrast]", ...]:
-        """Everything that is compared, each by itself."""
-        return tuple(PairView(each.pair, each) for each in (self, *self.further))
+    def views(self) -> tuple["GroupContrast", ...]:
+        """The contrast as each pair has it."""
+        return (self, *self.others)
+
+    @property
+    def farthest(self) -> "GroupContrast":
+        """As the pair has it whose statistic correlates least."""
+        return min(self.views, key=lambda view: least_correlation(view.agreement))
 
     def of_pair(self, pair: Pair) -> "GroupContrast":
         """What is said of one pair."""
-        return next((view.content for view in self.pairs if view.pair == pair), self)
+        return next((view for view in self.views if view.pair == pair), self)
 
 
 class StepShares(NamedTuple):
@@ -179,18 +196,18 @@ class GroupUnit:
     """Every package with every other in the participants' maps, medians over them; with three or more"""
     maps_matrix: tuple[Row, ...] = ()
     """The same of the group's maps, by contrast"""
-    further: tuple["GroupUnit", ...] = ()
-    """The same with what other pairs are compared"""
+    others: tuple["GroupUnit", ...] = ()
+    """The same with what is said of further pairs"""
 
     @property
-    def pairs(self) -> tuple["PairView[GroupUnit]", ...]:
-        """Everything that is compared, each by itself."""
-        return tuple(PairView(unit.pair, unit) for unit in (self, *self.further))
+    def views(self) -> tuple["GroupUnit", ...]:
+        """What is said of each pair."""
+        return (self, *self.others)
 
     @property
-    def explained(self) -> tuple["PairView[GroupUnit]", ...]:
-        """Those whose difference is divided among steps."""
-        return tuple(view for view in self.pairs if view.content.shares)
+    def explained(self) -> tuple["GroupUnit", ...]:
+        """Views of the pairs whose differences are divided among steps."""
+        return tuple(view for view in self.views if view.shares)
 
     @property
     def links(self) -> Links:
@@ -388,26 +405,21 @@ def leads(shares: tuple[StepShares, ...], per_session: bool = False) -> tuple[Le
     return tuple(found)
 
 
-def plots(units: tuple[GroupUnit, ...]) -> dict[tuple[str, str], tuple[Plots, ...]]:
-    """Strip plots of every unit and pair by title and key; they share the marks that a page can hold."""
-    views = [view for unit in units for view in unit.pairs]
-    wanted = [
-        (view, m, k, view.content.strips(m, k))
-        for view in views
-        for m in _plotted(view.content)
-        for k in STRIP_METRICS[m]
-    ]
+def plots(units: tuple[GroupUnit, ...]) -> dict[tuple[str, Pair], tuple[Plots, ...]]:
+    """Strip plots of every unit and pair; they share the marks that a page can hold."""
+    views = [view for unit in units for view in unit.views]
+    wanted = [(v, m, k, v.strips(m, k)) for v in views for m in _plotted(v) for k in STRIP_METRICS[m]]
     most = marks_each(sum(len(strips) for *_, strips in wanted))
-    found: dict[tuple[str, str], list[Plots]] = {(view.content.title, view.key): [] for view in views}
+    found: dict[tuple[str, Pair], list[Plots]] = {(view.title, view.pair): [] for view in views}
     for view in views:
         known = axes(view.pair)
-        for name in _plotted(view.content):
+        for name in _plotted(view):
             each = {key: strips for v, m, key, strips in wanted if v is view and m == name}
             drawings = {k: svg for k, strips in each.items() if (svg := strips_svg(known[k], strips, most))}
             drawn = [n_drawn(strip, most) for strips in each.values() for strip in strips]
             if drawings:
                 thinned = any(some < every for some, every in drawn)
-                found[view.content.title, view.key].append(Plots(name, drawings, thinned))
+                found[view.title, view.pair].append(Plots(name, drawings, thinned))
     return {place: tuple(each) for place, each in found.items()}
 
 

@@ -1,6 +1,5 @@
 """Self-contained HTML page of a participant, from records and figures."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,7 +36,7 @@ from bidsglm.report.standing import FILLED, StandingTable, standing, standing_ta
 from bidsglm.report.standing import kind as kind_of
 from bidsglm.report.trust import TITLES as ANALYSIS_TITLES
 from bidsglm.report.units import Units
-from bidsglm.report.wording import Row, contrast_name, headline_rows, median
+from bidsglm.report.wording import Row, contrast_name, least_correlation, median
 
 __all__ = [
     "About",
@@ -141,7 +140,7 @@ class ContrastReport:
     @property
     def farthest(self) -> "ContrastReport":
         """As the pair has it whose statistic correlates least."""
-        return min(self.views, key=lambda view: _least(view.agreement))
+        return min(self.views, key=lambda view: least_correlation(view.agreement))
 
     @property
     def facts(self) -> str:
@@ -154,11 +153,6 @@ class ContrastReport:
         """Which steps make the differences of the statistic and of the effect, in sentences."""
         rmsd = {str(row["map"]): float(row["rmsd"]) for row in self.agreement}
         return attribution.reasons(self.breakdowns, (self.test, "effect"), rmsd)
-
-
-def _least(rows: Sequence[Row]) -> float:
-    """Correlation of the statistic; 1 where there is none."""
-    return min((r for row in headline_rows(rows) if math.isfinite(r := float(row["pearson_r"]))), default=1.0)
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,16 @@ def headline_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(row for row in found if row["map"] == "t") or found
 
 
+def least_correlation(rows: Iterable[Row]) -> float:
+    """Lowest correlation of the statistic; 1 where there is none.
+
+    >>> least_correlation([{"map": "t", "pearson_r": 0.9}, {"map": "effect", "pearson_r": 0.1}])
+    0.9
+    """
+    known = (float(row["pearson_r"]) for row in headline_rows(rows))
+    return min((r for r in known if math.isfinite(r)), default=1.0)
+
+
 def main_rows(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Rows of effect and statistic; z says the same as the statistic.
 

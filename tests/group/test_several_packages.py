@@ -105,7 +105,7 @@ def test_page_has_a_tab_for_each_pair_and_each_packages_tables_once(made: Path) 
     page = (made / "group.html").read_text()
     assert 'id="summary-1-difference"' in page
     assert f'id="summary-1-{PAIR}"' in page
-    assert page.count('class="matrix whole"') == 4
+    assert page.count('class="matrix whole"') == 6
     assert page.count('<section id="group-maps"') == 1
     assert page.count("Voxels at corrected p") == 1
     assert "3dttest++ without options" in page

@@ -321,6 +321,17 @@ def pairs_of(names: Iterable[str], reference: str = REFERENCE) -> tuple[Pair, ..
     return tuple(paired(name, base) for name in found if name != base)
 
 
+def reimplemented(names: Iterable[str]) -> tuple[str, ...]:
+    """Packages whose results come from equations of theirs, and not from themselves.
+
+    >>> reimplemented(["nilearn", "spm"])
+    ('spm',)
+    """
+    return tuple(
+        name for name in in_order(names) if PACKAGES[name].reference.endswith("reimplemented in Python")
+    )
+
+
 def every_pair(names: Iterable[str], reference: str = REFERENCE) -> tuple[Pair, ...]:
     """Each package with each other: first those with the reference, then those of the rest by the same rule.
 

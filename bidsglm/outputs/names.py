@@ -69,12 +69,13 @@ Folders stand without a slash behind them: the validator matches none that has o
 README = """\
 # bidsglm derivatives
 
-First-level general linear models of the same data in SPM12's way (`desc-spm`) and in nilearn's
-(`desc-nilearn`), their differences (`desc-difference`, spm minus nilearn) and how well they agree
+First-level general linear models of the same data in several packages: in SPM12's way (`desc-spm`), in
+nilearn's (`desc-nilearn`) and, where they were asked for, in AFNI's (`desc-afni`) and in FSL's (`desc-fsl`);
+their differences (`desc-difference`, spm minus nilearn; `desc-<a>VS<b>`, a minus b) and how well they agree
 (`desc-agreement_metrics.tsv`).
 Open `sub-*.html` for a participant and `group.html` for the data set; `bidsglm.toml` holds the settings,
-`model-*_smdl.json` the statistical model. After `--export-code`, `sub-*/code/` holds a batch of SPM12
-(`spm_batch.m`) and a nilearn script (`nilearn_script.py`) that give the maps without bidsglm.
+`model-*_smdl.json` the statistical model. After `--export-code`, `sub-*/code/` holds scripts that give the
+maps without bidsglm: for SPM12 a batch (`spm_batch.m`), for nilearn `nilearn_script.py`.
 """
 
 
@@ -214,7 +215,7 @@ def write_dataset_files(output_dir: Path, links: Mapping[str, Path]) -> None:
     place = container(os.environ)
     made = {"Name": "bidsglm", "Version": bidsglm.__version__, **({"Container": place} if place else {})}
     description = {
-        "Name": "bidsglm: SPM12 and nilearn first-level models compared",
+        "Name": "bidsglm: first-level models of several packages compared",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [made],

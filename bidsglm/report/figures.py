@@ -36,6 +36,14 @@ __all__ = [
 ]
 
 
+DRAWN: Mapping[str, str] = {
+    "nilearn": "nilearn's drift terms are regressors of its model, and it takes confounds as they are.",
+    "spm": "SPM's high-pass filter is no part of the design: it projects the cosines shown beside it out of"
+    " data and design. SPM centres confounds.",
+    "afni": "AFNI's drift terms are Legendre polynomials among its regressors.",
+    "fsl": "FSL's columns are shown as they are fitted, filtered as the data are; it needs no constant.",
+}
+"""What is to be seen in each package's design"""
 LETTER = 0.065
 """Inches that a letter of the columns' names takes at most."""
 
@@ -97,10 +105,8 @@ def design_figure(designs: Mapping[str, DesignMatrix], run: str = "") -> Figure:
         alt=f"Design matrices{' of ' + run if run else ''} as grey-scale images: {facts}.",
         caption=(
             "Time runs downward, one column is one regressor; white is each column's largest value, black its"
-            " negative. Names of conditions stand out and lack their prefix. nilearn's drift terms are"
-            " regressors of its model; SPM's high-pass filter is no part of the design: it projects the"
-            " cosines shown beside it out of data and design. SPM centres confounds,"
-            " nilearn takes them as they are."
+            " negative. Names of conditions stand out and lack their prefix."
+            f" {' '.join(text for name, text in DRAWN.items() if name in designs)}"
         ),
     )
 

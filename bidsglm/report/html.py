@@ -275,6 +275,7 @@ class UnitReport:
             affected,
             self.pair,
             median(told, "slope_percent"),
+            self.effect_units,
         )
 
     @cached_property

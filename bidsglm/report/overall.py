@@ -45,8 +45,9 @@ def _headline(grade: Grade | None, grades: Mapping[Pair, Grade | None], whom: st
         return "Not to be said: no contrast could be compared, or the design determines none."
     if grade == Grade.NONE:
         (base,) = set.intersection(*(set(pair) for pair in grades))
-        others = titles(name for pair in grades for name in pair if name != base)
-        return f"No: for {whom}, {others} lead to the same conclusions as {title(base)}."
+        others = [n for pair, each in grades.items() if each is not None for n in pair if n != base]
+        lead = "lead" if len(others) > 1 else "leads"
+        return f"No: for {whom}, {titles(others)} {lead} to the same conclusions as {title(base)}."
     worst = [pair for pair, each in grades.items() if each == grade]
     if grade == Grade.EXTENT:
         return (

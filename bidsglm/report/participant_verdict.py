@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
@@ -109,6 +109,8 @@ class ParticipantEvidence:
     """Whose maps are compared"""
     slope_percent: float = math.nan
     """Median slope of the effects once both are in percent of each voxel's mean; NaN where nobody counted"""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Package -> unit of its effects"""
 
     @property
     def determined(self) -> tuple[ComparedContrast, ...]:
@@ -313,8 +315,16 @@ def _actions(
     rows = [row for each in evidence.told for row in each.rows]
     slope = median([row for row in rows if row["map"] == "effect"], "slope")
     if abs(slope - 1) > SAME_SIZE:
-        told.append("Never pool or compare effect sizes across the packages: each has its own unit.")
+        told.append(_never_pool(evidence))
     return tuple(told)
+
+
+def _never_pool(evidence: ParticipantEvidence) -> str:
+    units = [evidence.units.get(name, name) for name in evidence.pair]
+    why = (
+        "each has its own unit" if len(set(units)) > 1 else f"both are in {units[0]}, and yet not of one size"
+    )
+    return f"Never pool or compare effect sizes across the packages: {why}."
 
 
 def _design(evidence: ParticipantEvidence) -> Verdict:

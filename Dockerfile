@@ -12,7 +12,7 @@ WORKDIR /build
 RUN python -m venv --without-pip /opt/bidsglm
 COPY requirements.lock ./
 RUN python -m pip --python /opt/bidsglm install --no-compile --require-hashes --requirement requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY bidsglm ./bidsglm
 RUN python -m pip --python /opt/bidsglm install --no-compile --no-deps --no-build-isolation .
 COPY container/prune.sh container/compile.py ./
@@ -25,7 +25,7 @@ ARG BASE
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="bidsglm" \
-      org.opencontainers.image.description="Fits the same GLM as SPM12 and as nilearn, and says where and why they differ" \
+      org.opencontainers.image.description="Fits the same GLM as SPM12, nilearn, AFNI and FSL, and says where and why they differ" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="${BASE}" \

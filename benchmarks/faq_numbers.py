@@ -22,9 +22,14 @@ from scipy import stats
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from bidsglm.backends import nilearn_glm, spm12  # noqa: E402
+from bidsglm.afni.baseline import automatic_degree  # noqa: E402
+from bidsglm.afni.responses import response  # noqa: E402
+from bidsglm.afni.timeline import Timeline  # noqa: E402
+from bidsglm.backends import fsl_glm, nilearn_glm, spm12  # noqa: E402
 from bidsglm.cli import main  # noqa: E402
-from bidsglm.model import Condition, Hrf, ModelSpecification, Paradigm  # noqa: E402
+from bidsglm.fsl.highpass import line_filter  # noqa: E402
+from bidsglm.model import NO_FILTER, Condition, Hrf, ModelSpecification, Paradigm  # noqa: E402
+from bidsglm.spm.highpass import dct_basis  # noqa: E402
 from bidsglm.spm.hrf import canonical_hrf  # noqa: E402
 from tests.conftest import find_shared  # noqa: E402
 
@@ -195,6 +200,51 @@ def regressors() -> Numbers:
     return result
 
 
+def heights() -> Numbers:
+    """Height of the regressor of one event over its baseline, which is what a beta of 1 means."""
+    found: Numbers = {}
+    for name, duration in (("block", 20.0), ("zero", 0.0)):
+        condition = Condition("a", np.array([40.0]), np.array([duration]))
+        run = Paradigm(2.0, 100, None, (condition,), (), np.zeros((100, 0)))
+        model = ModelSpecification("m", ("trial_type.a",), high_pass=NO_FILTER)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The following conditions contain events with null duration")
+            columns = {b.NAME: b.designs([run], model)[0].matrix[:, 0] for b in (spm12, nilearn_glm, fsl_glm)}
+        found[name] = {package: float(x.max() - np.median(x)) for package, x in columns.items()}
+    seconds = np.arange(0, 40, 0.001)
+    for notation in ("GAM", "SPMG1", "BLOCK(20,1)", "BLOCK(20)"):
+        h = response(notation).functions[0](seconds, np.zeros(seconds.size))
+        found[notation.replace("(", "_").replace(")", "").replace(",", "_")] = float(h.max())
+    return found
+
+
+def passed() -> Numbers:
+    """What FSL's filter of 100 s and SPM's leave of sinusoids, in the middle half of a run of 20 minutes."""
+    n_scans, repetition_time, cutoff = 600, 2.0, 100.0
+    L = line_filter(n_scans, repetition_time, cutoff)
+    X = dct_basis(n_scans, repetition_time, cutoff)
+    times = np.arange(n_scans) * repetition_time
+    middle = slice(n_scans // 4, 3 * n_scans // 4)
+    found: Numbers = {"fsl": {}, "spm": {}}
+    for period in (100, 150, 200, 400):
+        waves = np.column_stack([f(2 * np.pi * times / period) for f in (np.sin, np.cos)])
+        for package, left in (("fsl", waves - L @ waves), ("spm", waves - X @ (X.T @ waves))):
+            share = np.sqrt((left[middle] ** 2).sum() / (waves[middle] ** 2).sum())
+            found[package][f"period_{period}"] = float(share)
+    return found
+
+
+def drifts() -> Numbers:
+    """Polynomials of AFNI's automatic rule and cosines of 128 s, for the localizer's run and 20 min."""
+    return {
+        f"scans_{n}": {
+            "polynomials": automatic_degree(Timeline(2.0, (n,))),
+            "cosines": int(dct_basis(n, 2.0, 128.0).shape[1]),
+        }
+        for n in (156, 600)
+    }
+
+
 def missing_confounds(real: Path) -> Numbers:
     """Where fMRIPrep's tables hold n/a."""
     paths = sorted((real / "confounds").rglob("*desc-confounds_*.tsv"))
@@ -355,7 +405,13 @@ def pooled(demo: Path) -> Numbers:
 
 def cheap() -> Numbers:
     """What needs no data."""
-    return {"hrf": responses(), "regressor": regressors()}
+    return {
+        "hrf": responses(),
+        "regressor": regressors(),
+        "height": heights(),
+        "passed": passed(),
+        "drifts": drifts(),
+    }
 
 
 def numbers(demo: Path, work: Path) -> Numbers:

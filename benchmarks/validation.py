@@ -23,6 +23,8 @@ from tests.spm12_stages import QUANTITIES, exists  # noqa: E402
 
 Differences = dict[str, dict[str, float]]
 
+PACKAGES = PROJECT / "benchmarks" / "packages.md"
+"""Made by ``benchmarks/packages.py``."""
 FITLINS = PROJECT / "benchmarks" / "fitlins.md"
 """Made by ``benchmarks/fitlins.py``, which needs FitLins in an environment of its own."""
 
@@ -50,6 +52,8 @@ NOT_COVERED = {
 }
 
 INTRODUCTION = """# Agreement with SPM12
+
+[AFNI](#agreement-with-afni) and [FSL](#agreement-with-fsl) have their parts below.
 
 Made by `python benchmarks/validation.py`; do not edit. The reference is SPM12 r7771 (git 03ac947) under
 GNU Octave 7.3 on synthetic data: {n_cases} analyses that vary basis set, modulators, filter, noise model,
@@ -195,8 +199,8 @@ def page(found: Differences) -> str:
     parts = [introduction, "## Worst case of each quantity", summary(found), quantile, "## Every case"]
     parts += [section(title, found) for title in SECTIONS]
     parts.append(SECOND_LEVEL.format(table=second_level()))
-    fitlins = FITLINS.read_text(encoding="utf-8").strip()
-    return "\n\n".join([*parts, EXCEPTIONS, "## Not covered, and why", not_covered, fitlins]) + "\n"
+    others = [path.read_text(encoding="utf-8").strip() for path in (PACKAGES, FITLINS)]
+    return "\n\n".join([*parts, EXCEPTIONS, "## Not covered, and why", not_covered, *others]) + "\n"
 
 
 def main() -> None:

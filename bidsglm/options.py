@@ -476,7 +476,7 @@ def build_parser() -> argparse.ArgumentParser:
         "       %(prog)s model bids_dir out.json | --check model.json [bids_dir] | --upgrade old.json",
         formatter_class=Formatter,
         allow_abbrev=False,
-        description="Fit the same first-level model as SPM12 and with nilearn, and compare the two.",
+        description="Fit the same first-level model as SPM12, nilearn, AFNI and FSL do, and compare them.",
         epilog="What stands in brackets is what happens without the option. bidsglm demo output_dir writes "
         "a small synthetic data set and runs everything on it. Exit codes: 0 done; 64 wrong command line; "
         "65 data or model cannot be used; 66 no such input; 18 the filters match nothing.",

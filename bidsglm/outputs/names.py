@@ -75,7 +75,8 @@ their differences (`desc-difference`, spm minus nilearn; `desc-<a>VS<b>`, a minu
 (`desc-agreement_metrics.tsv`).
 Open `sub-*.html` for a participant and `group.html` for the data set; `bidsglm.toml` holds the settings,
 `model-*_smdl.json` the statistical model. After `--export-code`, `sub-*/code/` holds scripts that give the
-maps without bidsglm: for SPM12 a batch (`spm_batch.m`), for nilearn `nilearn_script.py`.
+maps without bidsglm: `spm_batch.m`, `nilearn_script.py`, `afni_script.tcsh`, `fsl_script.sh` with FEAT's
+`design.fsf`.
 """
 
 

@@ -26,12 +26,16 @@ import os
 import random
 import re
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
+
+import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = "bidsglm"
@@ -63,6 +67,18 @@ COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.NotIn: (ast.In,),
 }
 ENDLESS = "no end"
+POLL = 0.2
+"""s between two looks whether tests have ended"""
+LIBRARIES = (
+    "matplotlib.figure",
+    "nilearn.glm",
+    "nilearn.image",
+    "pandas",
+    "pydantic",
+    "scipy.signal",
+    "scipy.stats",
+)
+"""What takes longest to import: done once, before any mistake is made."""
 EQUIVALENT = PROJECT / "benchmarks" / "equivalent_mistakes.txt"
 SHARED = "BIDSGLM_SHARED"
 """Variable in which tests find the reference outside the tree."""
@@ -204,26 +220,42 @@ def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:
 
 def failure(tree: Path, tests: Sequence[str], shared: str, timeout: float) -> str:
     """Return which test of a tree fails first; empty if all pass."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
-    # compiled files are told apart by their time in seconds, which no run of tests is shorter than
-    cache = str(tree.parent / "compiled")
-    own = {SHARED: shared, "PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": cache, "OMP_NUM_THREADS": "1"}
-    try:
-        ended = subprocess.run(
-            command,
-            cwd=tree,
-            env={**os.environ, **own},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return ENDLESS
-    if not ended.returncode:
+    output = tree.parent / "output"
+    child = os.fork()
+    if not child:
+        _run_tests(tree, tests, shared, output)
+    end = time.monotonic() + timeout
+    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+        if time.monotonic() > end:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return ENDLESS
+        time.sleep(POLL)
+    code = os.waitstatus_to_exitcode(ended[1])
+    if not code:
         return ""
-    lines = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return lines[0].partition(" ")[2].split(" - ")[0] if lines else f"pytest ended with {ended.returncode}"
+    lines = [line for line in output.read_text().splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return lines[0].partition(" ")[2].split(" - ")[0] if lines else f"pytest ended with {code}"
+
+
+def _run_tests(tree: Path, tests: Sequence[str], shared: str, output: Path) -> NoReturn:
+    """Run tests in a child of this process, which has the libraries already and nothing of the tree."""
+    code = 70
+    try:
+        os.setsid()
+        file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        # compiled files are told apart by their time in seconds, which no run of tests is shorter than
+        sys.pycache_prefix = str(tree.parent / "compiled")
+        own = {SHARED: shared, "PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
+        os.environ.update(own)
+        os.chdir(tree)
+        sys.path.insert(0, str(tree))
+        code = int(pytest.main(["-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]))
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
 
 
 def noticed_by(tree: Path, mistake: Mistake, shared: str, timeout: float) -> str:
@@ -270,6 +302,9 @@ def parsed() -> argparse.Namespace:
 def main() -> int:
     """Make the mistakes and say which of them no test noticed."""
     options = parsed()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    for name in LIBRARIES:
+        import_module(name)
     found = drawn(chosen_files(options.places), options.number, options.seed)
     # a folder that is not there keeps tests from the reference beside the checkout
     with tempfile.TemporaryDirectory() as folder:

@@ -52,6 +52,12 @@ def test_images_of_other_voxels_are_left_out(
     assert len(sidecar["Sources"]) == 1 + is_same
 
 
-def test_without_any_image_there_is_none(tmp_path: Path) -> None:
-    write_background(tmp_path, "g", [{"folder": "sub-01/func", "prefix": "sub-01", "entities": {}}])
-    assert not (tmp_path / "group").exists()
+def test_images_of_another_size_and_absent_ones_are_left_out(tmp_path: Path) -> None:
+    ones = np.ones(SHAPE, dtype=np.float32)
+    absent: dict[str, object] = {"folder": "sub-09/func", "prefix": "sub-09", "entities": {}}
+    made = [unit(tmp_path, "01", ones), unit(tmp_path, "02", ones[:-1]), unit(tmp_path, "03", ones)]
+    write_background(tmp_path, "g", [absent, *made])
+    sidecar = json.loads((tmp_path / "group" / "g_desc-mean_boldref.json").read_text())
+    assert [Path(source).name.partition("_")[0] for source in sidecar["Sources"]] == ["sub-01", "sub-03"]
+    write_background(tmp_path, "h", [absent])
+    assert not background_path(tmp_path, "h").exists()

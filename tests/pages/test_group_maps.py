@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import BACKENDS
-from bidsglm.dataset.images import map_bytes, read_map
+from bidsglm.dataset.images import map_bytes
 from bidsglm.errors import NoInputError
-from bidsglm.group.background import background_path, write_background
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Volume
 from bidsglm.outputs.group_tables import GROUP_AGREEMENT
@@ -153,40 +152,3 @@ def test_contrasts_over_participants_are_told_apart():
     age = ENTRY | {"group_contrast": "age", "design": {"columns": ["mean", "age"], "weights": [0.0, 1.0]}}
     assert (title(ENTRY), title(age)) == ("go!", "go!: age")
     assert definition(age) == "1 × age, in a model of mean and age over 4 participants"
-
-
-def units(output_dir: Path, values: list[float], shape=SHAPE) -> list[dict]:
-    """Units whose mean images are flat but for one bright voxel."""
-    found = []
-    for i, value in enumerate(values):
-        unit = {"folder": f"sub-{i}/func", "prefix": f"sub-{i}_task-x", "entities": {"space": "MNI"}}
-        image = np.full(shape, value)
-        image[i, 0, 0] = 2 * value
-        volume = Volume(shape, AFFINE, np.ones(shape, bool))
-        path = output_dir / unit["folder"] / f"{unit['prefix']}_desc-mean_boldref.nii.gz"
-        write_bytes(path, map_bytes(image.ravel(), volume, 0.0))
-        found.append(unit)
-    return found
-
-
-def test_ground_is_the_mean_of_images_of_equal_weight(tmp_path):
-    write_background(tmp_path, NAME, units(tmp_path, [10.0, 1000.0]))
-    found, affine = read_map(background_path(tmp_path, NAME))
-    np.testing.assert_allclose(found[0, 0, 0], found[1, 0, 0])
-    np.testing.assert_allclose(found.mean(), 1.0, rtol=1e-5)
-    np.testing.assert_allclose(affine, AFFINE)
-
-
-def test_ground_leaves_out_images_of_another_grid_and_absent_ones(tmp_path):
-    first, second = units(tmp_path, [10.0, 20.0])
-    (other,) = units(tmp_path / "other", [1.0], (5, 5, 5))
-    other["folder"] = f"other/{other['folder']}"
-    absent = {**second, "prefix": "sub-9_task-x"}
-    write_background(tmp_path, NAME, [absent, first, other, second])
-    sidecar = json.loads(background_path(tmp_path, NAME).with_suffix("").with_suffix(".json").read_text())
-    assert len(sidecar["Sources"]) == 2
-
-
-def test_without_images_there_is_no_ground_and_no_error(tmp_path):
-    write_background(tmp_path, NAME, [])
-    assert not background_path(tmp_path, NAME).exists()

@@ -482,6 +482,8 @@ class DesignMatrix:
     """Scans, from 0, that the fit leaves out; the matrix has their rows"""
     filtered: str = ""
     """High-pass filter of data and columns alike, in words; empty where it is columns or projected out"""
+    unfiltered: Floats | None = None
+    """(n_scans, n_regressors) what such a filter went over; None for no such filter"""
 
 
 @dataclass(frozen=True)

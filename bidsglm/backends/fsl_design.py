@@ -184,25 +184,42 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     >>> made.names, bool(abs(made.matrix.mean()) < 1e-9)
     (('trial_type.go',), True)
     """
-    timing, later = regressors.Timing(paradigm.repetition_time, paradigm.n_scans), shift(paradigm)
+    timing = regressors.Timing(paradigm.repetition_time, paradigm.n_scans)
     L = line_filter(model, timing.n_scans, timing.repetition_time)
-    kernel, derivative = response(response_name(model)), has_derivative(model)
-    names: list[str] = []
-    blocks = [np.empty((timing.n_scans, 0))]
-    for condition in paradigm.conditions:
-        for name, grid in zip(condition.weight_names, _grids(condition, timing, later), strict=True):
-            x = regressors.regressor(grid, kernel, timing)
-            blocks.append(regressors.columns(x, L, derivative))
-            names += [name, name + DERIVATIVE] if derivative else [name]
-    if paradigm.confound_names:
-        blocks.append(regressors.confounds(paradigm.confounds, L))
+    suffixes = ("", DERIVATIVE) if has_derivative(model) else ("",)
+    names = [
+        weight + suffix
+        for condition in paradigm.conditions
+        for weight in condition.weight_names
+        for suffix in suffixes
+    ]
+    plain = _plain(paradigm, model, timing)
     return DesignMatrix(
         (*names, *paradigm.confound_names),
-        np.hstack(blocks),
+        _columns(plain, paradigm, L, has_derivative(model)),
         np.empty((timing.n_scans, 0)),
         timing.repetition_time,
         filtered=filter_words(model),
+        unfiltered=None if L is None else _columns(plain, paradigm, None, has_derivative(model)),
     )
+
+
+def _plain(paradigm: Paradigm, model: ModelSpecification, timing: regressors.Timing) -> list[Floats]:
+    """Convolved columns before the filter, each (n_scans,)."""
+    kernel, later = response(response_name(model)), shift(paradigm)
+    return [
+        regressors.regressor(grid, kernel, timing)
+        for condition in paradigm.conditions
+        for grid in _grids(condition, timing, later)
+    ]
+
+
+def _columns(plain: Sequence[Floats], paradigm: Paradigm, L: Floats | None, derivative: bool) -> Floats:
+    """All columns of a design, filtered or not."""
+    blocks = [np.empty((paradigm.n_scans, 0)), *(regressors.columns(x, L, derivative) for x in plain)]
+    if paradigm.confound_names:
+        blocks.append(regressors.confounds(paradigm.confounds, L))
+    return np.hstack(blocks)
 
 
 def _grids(condition: Condition, timing: regressors.Timing, later: float) -> list[Floats]:

@@ -123,6 +123,21 @@ def removed_share(X: Floats, drifts: Floats) -> Floats:
     return np.minimum(share, 1.0)
 
 
+def lost_share(before: Floats, after: Floats) -> Floats:
+    """Share of the variance of each column that a filter of the columns themselves took, (n_columns,).
+
+    >>> column = np.array([[0.0], [2.0], [0.0], [2.0]])
+    >>> lost_share(column, column / 2)
+    array([0.75])
+    """
+    varied = squares(before - before.mean(axis=0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = 1 - squares(after - after.mean(axis=0)) / varied
+    share[varied <= NOTHING_LEFT**2 * squares(before)] = np.nan
+    # what a local line does at the ends of a run may add a little
+    return np.clip(share, 0.0, 1.0)
+
+
 def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
     """Variances of effects for independent errors of variance 1, beside constant and filter, (n_rows,).
 
@@ -201,7 +216,9 @@ def diagnosis(
                 columns.is_condition,
                 variance_inflation(columns.matrix, n, about_mean=False),
                 variance_inflation(columns.whole, n, about_mean=columns.constant.size > 0),
-                removed_share(columns.matrix, columns.drifts),
+                removed_share(columns.matrix, columns.drifts)
+                if columns.before is None
+                else lost_share(columns.before, columns.matrix),
                 strict=True,
             )
         ),

@@ -83,7 +83,7 @@ def slow_regressors(run: RunReview) -> Iterator[Finding]:
             worst = max(places, key=lambda i: np.nan_to_num(removed[i]))
             if not removed[worst] > MUCH_REMOVED:
                 continue
-            cutoff = recommended_cutoff(columns.matrix[:, worst], run.paradigm.repetition_time)
+            cutoff = recommended_cutoff(columns.unfiltered[:, worst], run.paradigm.repetition_time)
             length = run.paradigm.n_scans * run.paradigm.repetition_time
             who, lost = listed([name]), removed[worst]
             severity: Severity = "serious" if lost > NEARLY_ALL else "warning"

@@ -33,6 +33,13 @@ class Parts:
     """(n_scans, 1), or no column"""
     drifts: Floats
     """(n_scans, n_drifts) drift terms or cosines of the high-pass filter"""
+    before: Floats | None = None
+    """(n_scans, n_names) before a filter that went over the columns themselves; None where none did"""
+
+    @property
+    def unfiltered(self) -> Floats:
+        """(n_scans, n_names) with all that is slow in them."""
+        return self.matrix if self.before is None else self.before
 
     @cached_property
     def filtered(self) -> Floats:
@@ -84,6 +91,9 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
         design.matrix[:, is_constant],
         # nilearn's drifts are columns, SPM's cosines a projection: both take the same space
         np.hstack([design.matrix[:, is_drift], design.high_pass_basis]),
+        None
+        if design.unfiltered is None
+        else np.hstack([design.unfiltered[:, is_condition], design.unfiltered[:, is_confound]]),
     )
 
 

@@ -170,7 +170,8 @@ def _all_columns(names: Sequence[str], condition: str) -> list[int]:
 
 def _without(design: DesignMatrix, *columns: int) -> DesignMatrix:
     names = tuple(name for i, name in enumerate(design.names) if i not in columns)
-    return replace(design, names=names, matrix=np.delete(design.matrix, columns, axis=1))
+    matrix = np.delete(design.matrix, columns, axis=1)
+    return replace(design, names=names, matrix=matrix, unfiltered=None)
 
 
 def _mean_weights(design: DesignMatrix, condition: str) -> Floats:

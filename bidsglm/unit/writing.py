@@ -44,11 +44,13 @@ from bidsglm.unit.summary import Stamp, summary_path, unit_summary
 
 
 def _write_contrasts(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
+    unit = {"Units": BACKENDS[backend].effect_unit(writer.fitted.prepared.model)}
     for maps in fit.maps:
         facts = {**contrast_facts(maps, writer.unit), **degrees_of_freedom(maps), **backend_facts(backend)}
         for stat, values in stats_of(maps):
             name = map_name(writer.unit.prefix, stat, backend, maps.specification.label)
-            writer.image(name, values, OUTSIDE[stat], {"StatisticType": stat, **facts})
+            own = unit if stat == "effect" else {}
+            writer.image(name, values, OUTSIDE[stat], {"StatisticType": stat, **own, **facts})
 
 
 def _write_backend(writer: UnitWriter, backend: str, fit: PackageFit) -> None:

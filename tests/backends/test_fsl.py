@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import fsl_contrasts, fsl_design, fsl_glm, spm12
+from bidsglm.diagnosis.collinearity import diagnosis
 from bidsglm.errors import DataError, UnsupportedModelError
 from bidsglm.fsl import regressors
 from bidsglm.fsl.fixed_effects import fixed_effects
@@ -317,3 +318,12 @@ def test_columns_of_another_package_move_no_bit_of_spm() -> None:
     np.testing.assert_array_equal(one.residual_mean_square, other.residual_mean_square[~rim])
     unmarked = spm12.estimate([design], [replace(wide, rim=None)], ~rim, model)
     assert (unmarked.residual_mean_square[~rim] != one.residual_mean_square).any(), "the order of sums shows"
+
+
+def test_share_that_the_filter_takes_of_a_column_is_told_though_columns_are_filtered() -> None:
+    slow = replace(GO, onsets=np.array([20.0]), durations=np.array([60.0]))
+    run = paradigm(slow)
+    found = diagnosis(made(run, replace(MODEL, high_pass=40.0)), run)
+    unfiltered = diagnosis(made(run, replace(MODEL, high_pass=NO_FILTER)), run)
+    assert found.regressors[0].removed_by_filter > 0.7
+    assert unfiltered.regressors[0].removed_by_filter == 0

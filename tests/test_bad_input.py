@@ -208,6 +208,27 @@ def test_bad_participant_is_named_and_harms_nobody(
     assert not list(out.glob("sub-01/func/*statmap*"))
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bold of zeros", "a tenth of the robust range"),
+        ("a volume of NaN", "a tenth of the robust range"),
+        ("constant bold", "varies over the scans"),
+        ("fewer scans than regressors", "leave FSL no residual degrees of freedom"),
+        ("mask beside the brain", "no voxel"),
+    ],
+)
+def test_fsl_says_what_is_wrong_with_images_in_one_line(
+    name: str, said: str, place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    PARTICIPANT[name].spoil(place)
+    options = ["--participant-label", "01", "--backends", "fsl", "-q"]
+    assert main([str(place.study), str(tmp_path / "out"), "participant", *options]) == 65
+    (line,) = error_lines(capsys.readouterr().err)
+    assert said in line
+    assert ".nii.gz: " in line
+
+
 def failing(place: Place, out: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
     """Exit code and the one line of a run that stops before any participant."""
     code = main([str(place.study), str(out), "participant", *options])

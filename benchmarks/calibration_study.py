@@ -1,9 +1,11 @@
-"""Write docs/calibration.md and its figures: ``python benchmarks/calibration_study.py``.
+"""Compute the calibration study and write docs/calibration.md: ``python benchmarks/calibration_study.py``.
 
 Simulated runs of 5 minutes at four repetition times, with boxcars of 10 to 40 s and single events, under
 noise of three models, and the same designs on surrogates of real data's residuals (``../shared/real-data``,
-or the folder that BIDSGLM_SHARED names); each analysed in four ways by bidsglm's backends. Finished cells are
-kept in ``--cache`` and not computed again; ``--processes 2`` shares the data sets of a cell.
+or the folder that BIDSGLM_SHARED names); each analysed in seven ways by bidsglm's backends. The numbers go to
+calibration_rates.tsv and calibration_curves.tsv beside this file, and from there into the page and its
+figures (``python benchmarks/calibration_page.py`` writes these alone). Finished cells are kept in ``--cache``
+and not computed again; ``--processes 2`` shares the data sets of a cell.
 """
 
 import argparse
@@ -13,9 +15,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 for variable in ("OMP", "OPENBLAS", "MKL"):
@@ -26,9 +30,21 @@ import numpy as np  # noqa: E402
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
+from benchmarks.calibration_results import (  # noqa: E402
+    COLUMNS,
+    CURVE_COLUMNS,
+    CURVES,
+    NUMBERS,
+    RATES,
+    told,
+    write,
+)
+from benchmarks.calibration_sentences import HARD, SMOOTHED  # noqa: E402
+from bidsglm.agreement.rates import clustered_rate  # noqa: E402
 from bidsglm.backends import backend  # noqa: E402
 from bidsglm.calibration.experiment import Experiment, Source, experiment, sampled_voxels  # noqa: E402
 from bidsglm.calibration.simulation import simulations  # noqa: E402
+from bidsglm.calibration.trial import TrialRequest, data_set  # noqa: E402
 from bidsglm.dataset.events import trial_types  # noqa: E402
 from bidsglm.dataset.layout import find_units  # noqa: E402
 from bidsglm.model import (  # noqa: E402
@@ -39,8 +55,10 @@ from bidsglm.model import (  # noqa: E402
     Paradigm,
     Settings,
     TimeSeries,
+    Volume,
 )
 from bidsglm.packages import PACKAGES, analyses  # noqa: E402
+from bidsglm.report.trust import STRICT  # noqa: E402
 from bidsglm.simulation.outcomes import curve_rows, metric_rows  # noqa: E402
 from bidsglm.statsmodel.automatic import automatic_model  # noqa: E402
 from bidsglm.statsmodel.specification import parse_model  # noqa: E402
@@ -51,7 +69,7 @@ DESIGNS = ("boxcar 10 s", "boxcar 20 s", "boxcar 30 s", "boxcar 40 s", "events")
 NOISES = ("white", "ar1", "physiological")
 MINUTES = 5
 N_VOXELS = 1_000
-N_DATASETS = {"white": 6, "ar1": 6, "physiological": 10, "surrogate": 30}
+N_DATASETS = {"white": 4, "ar1": 4, "physiological": 10, "surrogate": 30}
 """Without signal, and again with it; surrogates share phases over voxels, so more of them are needed."""
 SEED = 20_190_320
 NOISE_SD = 1.0
@@ -60,7 +78,8 @@ RHO_AT_2_S = (0.1, 0.6)
 """Range of the voxels' autocorrelation between scans 2 s apart; at other TRs it decays as rho^(TR / 2 s)."""
 MOTION_EFFECT = 0.3
 """% of the voxel's mean for each SD of each motion parameter (SD over voxels)."""
-TARGET = PROJECT / "docs"
+EDGE, MARGIN, VOXEL_MM = 10, 4, 3.0
+"""Voxels of the cube that FILM smooths in, the empty ones around it, and their size."""
 CONTRAST = ContrastSpecification("task", "task", ("trial_type.task",), np.array([[1.0]]))
 NUMERICS = (
     *(f"bidsglm/calibration/{name}.py" for name in ("experiment", "responses", "trial")),
@@ -144,27 +163,28 @@ def simulated(cell: Cell) -> Experiment:
     return experiment(source(made, series), np.arange(N_VOXELS), SEED)
 
 
+@lru_cache(maxsize=1)
+def real_run() -> tuple[Source, np.ndarray, Paradigm]:
+    """The real run as all packages fit it, a sample of the voxels that all analyse, and its tables."""
+    settings = Settings(REAL, Path(tempfile.gettempdir()), "participant")
+    unit = next(iter(find_units(settings, {}, {}, "02", by_session=True)))
+    document = automatic_model(unit.entities["task"], trial_types(unit.runs), settings)
+    model = parse_model(document, "the automatic model", settings, automatic=True)
+    fitted = fit(prepare(unit, model, tuple(PACKAGES)))
+    prepared, run = fitted.prepared, fitted.prepared.paradigms[0]
+    confounds = frozenset(run.confound_names)
+    series = fitted.data.series["nilearn"]
+    given = Source(model, prepared.designs, prepared.contrasts, confounds, series, (run.repetition_time,))
+    inside = np.logical_and.reduce([found.mask for found in fitted.fits.values()])
+    return given, sampled_voxels(given, np.flatnonzero(inside), SEED)[:N_VOXELS], run
+
+
 def real(cell: Cell) -> Experiment:
     """The real run, with its own design or with one of the study's.
 
     The noise is always what its own fit leaves, so that no response to its stimuli is taken for noise.
     """
-    settings = Settings(REAL, Path(tempfile.gettempdir()), "participant")
-    unit = next(iter(find_units(settings, {}, {}, "02", by_session=True)))
-    document = automatic_model(unit.entities["task"], trial_types(unit.runs), settings)
-    model = parse_model(document, "the automatic model", settings, automatic=True)
-    fitted = fit(prepare(unit, model, ("spm", "nilearn")))
-    prepared, given_run = fitted.prepared, fitted.prepared.paradigms[0]
-    given = Source(
-        model,
-        prepared.designs,
-        prepared.contrasts,
-        frozenset(given_run.confound_names),
-        fitted.data.series["nilearn"],
-        (given_run.repetition_time,),
-    )
-    inside = np.logical_and.reduce([found.mask for found in fitted.fits.values()])
-    voxels = sampled_voxels(given, np.flatnonzero(inside), SEED)[:N_VOXELS]
+    given, voxels, given_run = real_run()
     own = experiment(given, voxels, SEED)
     if cell.design == OWN_DESIGN:
         return own
@@ -184,6 +204,10 @@ def digest() -> str:
 
 def computed(cell: Cell, package: str, processes: int) -> dict[str, Any]:
     """Numbers of one cell and package; its data sets are the same for all packages."""
+    if package == SMOOTHED:
+        rows = film_among_neighbours(cell)
+        n_scans = round(MINUTES * 60 / cell.repetition_time)
+        return {"cell": cell._asdict(), "n_scans": n_scans, "rows": rows, "curves": []}
     made = simulated(cell) if cell.data == "simulated" else real(cell)
     alone = replace(made, designs={package: made.designs[package]})
     found = simulations(alone, N_DATASETS[cell.noise], (cell.noise,), processes)
@@ -214,18 +238,47 @@ def cached(cell: Cell, package: str, cache: Path, processes: int) -> dict[str, A
     return found
 
 
-def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Numbers of a cell with all packages, in the order of the table of analyses."""
-    order = list(analyses(PACKAGES))
-    rows = sorted(
-        (row for part in parts for row in part["rows"]), key=lambda row: order.index(row["analysis"])
-    )
-    return {**parts[0], "rows": rows, "curves": [curve for part in parts for curve in part["curves"]]}
+def film_among_neighbours(cell: Cell) -> list[dict[str, Any]]:
+    """Rates of FILM on a cell's data sets without signal, their voxels laid side by side in a cube."""
+    made = simulated(cell)
+    inside = np.zeros([EDGE + 2 * MARGIN] * 3, dtype=bool)
+    inside[MARGIN:-MARGIN, MARGIN:-MARGIN, MARGIN:-MARGIN] = True
+    volume = Volume(inside.shape, np.diag([*[VOXEL_MM] * 3, 1.0]), inside)
+    fsl, everywhere = backend("fsl"), np.ones(made.n_voxels, dtype=bool)
+    model = fsl.with_noise_model(made.model, analyses(["fsl"])["fsl-film"][1].noise_model)
+    hits = []
+    for number in range(N_DATASETS[cell.noise]):
+        series = data_set(made, TrialRequest(cell.noise, False, number)).series
+        estimate = fsl.estimate(made.designs["fsl"], series, everywhere, model, volume, made.contrasts)
+        hits.append(np.count_nonzero(fsl.contrast(estimate, made.contrasts[0], (0,)).p < STRICT))
+    rate, lower, upper = clustered_rate(np.array(hits), made.n_voxels)
+    blank = dict.fromkeys(NUMBERS, float("nan"))
+    counts = {"n_datasets": len(hits), "n_voxels": made.n_voxels}
+    found = {**blank, "rate": rate, "ci_lower": lower, "ci_upper": upper, **counts}
+    return [{"analysis": SMOOTHED, "effect_size": 0.0, "p_threshold": STRICT, **found}]
+
+
+def results(parts: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of both tables, the analyses in the order in which they are compared."""
+    order = [*analyses(PACKAGES), SMOOTHED]
+    rates, curves = [], {}
+    for part in parts:
+        front = {**part["cell"], "n_scans": part["n_scans"]}
+        rates += [{**front, **row} for row in part["rows"] if told(row)]
+        if front["noise"] == HARD:
+            for name, p, value in part["curves"]:
+                curves.setdefault((front["repetition_time"], name, p), []).append(value)
+    rates.sort(key=lambda row: order.index(row["analysis"]))
+    names = ("repetition_time", "analysis", "p")
+    means = [
+        {**dict(zip(names, place, strict=True)), "rate": fmean(values)} for place, values in curves.items()
+    ]
+    return rates, sorted(means, key=lambda row: (order.index(row["analysis"]), row["repetition_time"]))
 
 
 def main() -> None:
-    """Compute what is missing and write the page."""
-    from benchmarks.calibration_page import write_page
+    """Compute what is missing, and write tables, figures and page."""
+    from benchmarks import calibration_page
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     default = Path(tempfile.gettempdir()) / "bidsglm-calibration-study"
@@ -233,13 +286,17 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    found = [
-        joined([cached(cell, package, arguments.cache, arguments.processes) for package in PACKAGES])
-        for cell in cells()
-    ]
     if not REAL.is_dir():
-        print(f"{REAL} is not there: the page has no section on real data", file=sys.stderr)
-    print(write_page(found, TARGET, {"voxels": N_VOXELS, **N_DATASETS}))
+        sys.exit(f"{REAL} is not there, and the page has a section on real data")
+    parts = [
+        cached(cell, part, arguments.cache, arguments.processes)
+        for cell in cells()
+        for part in (*PACKAGES, *([SMOOTHED] if cell.noise == HARD else []))
+    ]
+    rates, curves = results(parts)
+    write(rates, RATES, COLUMNS)
+    write(curves, CURVES, CURVE_COLUMNS)
+    calibration_page.main()
 
 
 if __name__ == "__main__":

@@ -155,6 +155,7 @@ PACKAGES: dict[str, Package] = {
             "reimplemented in Python",
             noise_models=110,
             second_level="AFNI's test of 3dttest++ without options (errors of one variance)",
+            own_least_squares=True,
         ),
         Package(
             name="fsl",
@@ -180,6 +181,7 @@ PACKAGES: dict[str, Package] = {
             reference="a model that follows FSL (6.0.0: FEAT's GLM and FILM; Woolrich et al., 2001), "
             "reimplemented in Python",
             second_level="FSL's mixed effects with simple OLS (errors of one variance)",
+            filters_columns=True,
         ),
     )
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +136,10 @@ def estimate(
         raise DataError("no voxel of the mask varies over the scans of every run; look at the images")
     runs = JointRuns(designs)
     X, times = runs.matrix[:, runs.independent], runs.timeline.times
-    grid = white_noise(X, times) if model.afni.noise_model == "none" else noise_grid(X, times)
+    if model.afni.noise_model == "none":
+        grid = white_noise(X, times)
+    else:
+        grid = _grid(X.tobytes(), X.shape, times.tobytes())
     kept_rows = runs.timeline.kept_rows
     fitted = joined([fits(Y[kept_rows], grid) for Y in _chunks(series, inside, model.afni.scale)])
     if not fitted.settled.any():
@@ -143,6 +147,12 @@ def estimate(
             "the design explains every voxel up to rounding: no noise is left; look at the images"
         )
     return _estimate(runs, fitted, grid, inside, mask.size)
+
+
+@lru_cache(maxsize=1)
+def _grid(design: bytes, shape: tuple[int, int], times: bytes) -> tuple[NoisePair, ...]:
+    """Grid of the last design, which a calibration fits again and again."""
+    return noise_grid(np.frombuffer(design).reshape(shape), np.frombuffer(times, dtype=np.intp))
 
 
 def _chunks(

@@ -1,0 +1,229 @@
+"""What the calibration study says, in sentences that hold for its numbers."""
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from types import MappingProxyType
+
+from benchmarks.calibration_results import EFFECT, LOOSE, Rows, mean, rate, values_of
+from bidsglm.agreement.rates import IntervalEstimate
+from bidsglm.report.calibration import TITLES, percent
+from bidsglm.report.judgements import listed
+from bidsglm.report.trust import STRICT
+
+HARD = "physiological"
+PUBLISHED: Mapping[str, int] = MappingProxyType(
+    {"afni-arma11": 34, "spm-fast": 42, "fsl-film": 59, "spm-ar1": 61}
+)
+"""% of rest scans with a significant cluster (Olszowy et al. 2019, 4 mm smoothing), fewest first."""
+SMOOTHED = "fsl-film-smoothed"
+"""FILM as FSL has it, on the same voxels laid side by side."""
+LEAST_SQUARES = ("ols", "afni-ols")
+
+
+def times(value: float) -> str:
+    """How many times a nominal rate."""
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
+
+
+def inflation(found: IntervalEstimate, p: float = STRICT) -> str:
+    """Write a rate as a multiple of the nominal one, with its interval."""
+    value, lower, upper = (times(each / p) for each in found)
+    return f"{value} ({lower} to {upper})"
+
+
+def analyses(rows: Rows) -> list[str]:
+    """Names of the analyses that a calibration compares."""
+    return [name for name in values_of(rows, "analysis") if name in TITLES]
+
+
+def repetition_times(rows: Rows) -> list[float]:
+    """TRs, shortest first."""
+    return sorted(values_of(rows, "repetition_time"))
+
+
+def at(rows: Rows, tr: float, noise: str = HARD, p: float = STRICT) -> dict[str, IntervalEstimate]:
+    """Rates of all analyses at a TR."""
+    return {name: rate(rows, p, analysis=name, noise=noise, repetition_time=tr) for name in analyses(rows)}
+
+
+def overall(rows: Rows, noise: str = HARD, p: float = STRICT) -> dict[str, IntervalEstimate]:
+    """Rates of all analyses over all TRs, each TR alike."""
+    return {name: rate(rows, p, analysis=name, noise=noise) for name in analyses(rows)}
+
+
+def statements(simulated: Rows) -> Iterator[str]:
+    """Five short ones."""
+    yield _shortest(simulated)
+    yield _order(simulated)
+    yield _longer(simulated)
+    yield _simple_noises(simulated)
+    yield _effects(simulated)
+
+
+def _shortest(rows: Rows) -> str:
+    tr = repetition_times(rows)[0]
+    found = at(rows, tr)
+    ranked = sorted(found, key=lambda name: found[name].value)
+    told = ", ".join(f"{TITLES[name]} {times(found[name].value / STRICT)}" for name in ranked)
+    return (
+        f"**At a short TR ({tr:g} s), no noise model is harmless, and they differ much.** False positives at "
+        f"p < {STRICT:g}, as multiples of what is nominal: {told}."
+    )
+
+
+def _order(rows: Rows) -> str:
+    found = overall(rows)
+    ours = sorted(PUBLISHED, key=lambda name: found[name].value)
+    theirs = list(PUBLISHED)
+    told = ", ".join(f"{TITLES[name]} {inflation(found[name])}" for name in ours)
+    open_ = [f"{TITLES[a]} and {TITLES[b]}" for a, b in pairwise(ours) if found[a].upper >= found[b].lower]
+    doubt = f" Not told apart by their intervals: {'; '.join(open_)}." if open_ else ""
+    return (
+        f"**{_heading(ours, theirs)}** In rest data the order was, fewest first, "
+        f"{listed([TITLES[name] for name in theirs])} (Olszowy et al. 2019). Here it is, over all TRs, "
+        f"{told}.{doubt}"
+    )
+
+
+def _heading(ours: list[str], theirs: list[str]) -> str:
+    if ours == theirs:
+        return "The published order comes out."
+    swapped = [(a, b) for a, b in pairwise(theirs) if ours.index(a) > ours.index(b)]
+    if len(swapped) == 1 and _turned(theirs, swapped[0]) == ours:
+        a, b = (TITLES[name] for name in swapped[0])
+        return f"The published order comes out but for {a} and {b}, which change places."
+    return "The published order does not come out."
+
+
+def _turned(names: list[str], pair: tuple[str, str]) -> list[str]:
+    """Names with two neighbours in each other's place."""
+    turned = {pair[0]: pair[1], pair[1]: pair[0]}
+    return [turned.get(name, name) for name in names]
+
+
+def _longer(rows: Rows) -> str:
+    shortest, *_, longest = repetition_times(rows)
+    before, after = at(rows, shortest), at(rows, longest)
+    fallen = [name for name in analyses(rows) if after[name].upper < before[name].lower]
+    others = [name for name in analyses(rows) if name not in fallen]
+    right = [name for name in analyses(rows) if after[name].lower <= STRICT <= after[name].upper]
+    text = (
+        f"**A longer TR helps.** False positives are fewer at {longest:g} s than at {shortest:g} s with "
+        f"{listed([TITLES[name] for name in fallen])}"
+    )
+    text += f" (not clearly so with {listed([TITLES[n] for n in others])})" if others else ""
+    if not right:
+        return f"{text}; none is at the nominal rate."
+    return f"{text}; the nominal rate is within the interval of {listed([TITLES[n] for n in right])}."
+
+
+def _simple_noises(rows: Rows) -> str:
+    hard, ar1 = overall(rows), overall(rows, "ar1")
+    noise_models = [name for name in analyses(rows) if name not in LEAST_SQUARES]
+    flattered = [name for name in noise_models if ar1[name].upper < hard[name].lower]
+    told = ", ".join(
+        f"{TITLES[n]} {times(ar1[n].value / STRICT)} against {times(hard[n].value / STRICT)}"
+        for n in flattered
+    )
+    return (
+        "**Simulated AR(1) noise flatters.** Multiples under AR(1) noise against those under 1/f noise with "
+        f"heart beat and breathing, over all TRs: {told}."
+        if flattered
+        else "**Simulated AR(1) noise flatters none here.** No analysis finds clearly fewer under it."
+    )
+
+
+def _effects(rows: Rows) -> str:
+    place = {"noise": HARD, "effect_size": EFFECT, "p_threshold": STRICT}
+    biases = [abs(mean(rows, "bias", analysis=name, **place)) for name in analyses(rows)]
+    spreads = [mean(rows, "spread", analysis=name, **place) for name in analyses(rows)]
+    return (
+        "**The effects agree; their p values do not.** No analysis is more than "
+        f"{percent(max(biases))} off the true effect on average, and their standard deviations are "
+        f"{min(spreads):.2f} to {max(spreads):.2f} % signal. Group analyses of effects lose little by the "
+        "choice."
+    )
+
+
+def in_short(simulated: Rows, real: Rows) -> str:
+    """What to do, and whether the real run says so too."""
+    trs = repetition_times(simulated)
+    worst = {name: max(at(simulated, tr)[name].value for tr in trs) / STRICT for name in analyses(simulated)}
+    ranked = sorted(worst, key=lambda name: worst[name])
+    told = ", ".join(f"{TITLES[name]} {times(worst[name])}" for name in ranked[:2])
+    text = (
+        f"In short: where single participants are thresholded, the risk is least with {TITLES[ranked[0]]}, "
+        f"then {TITLES[ranked[1]]} (at the worst TR, times nominal: {told}). Read the others' maps as more "
+        "significant than they are, the more so the shorter the TR and the longer the blocks."
+    )
+    return f"{text}{_real(real)} Calibrate your own design."
+
+
+def _real(rows: Rows) -> str:
+    if not rows:
+        return ""
+    found = overall(rows, "surrogate")
+    noise_models = [name for name in found if name not in LEAST_SQUARES]
+    told = ", ".join(f"{TITLES[name]} {inflation(found[name])}" for name in noise_models)
+    least, *_, most = sorted(noise_models, key=lambda name: found[name].value)
+    apart = found[least].upper < found[most].lower
+    return (
+        f" On surrogates of one real run (TR 2 s) the multiples are {told}: its intervals "
+        f"{'tell the first from the last' if apart else 'are too wide to tell these apart'}."
+    )
+
+
+def film(rows: Rows) -> str:
+    """What FILM's spatial smoothing of autocorrelations, which the study leaves out, would change."""
+    parts, lower = [], 0
+    for tr in repetition_times(rows):
+        place = {"noise": HARD, "repetition_time": tr}
+        with_it, without = (rate(rows, analysis=name, **place) for name in (SMOOTHED, "fsl-film"))
+        lower += with_it.value < without.value
+        ratio = f"{times(with_it.value / STRICT)} in place of {times(without.value / STRICT)}"
+        parts.append(f"{ratio} at TR {tr:g} s")
+    n = len(parts)
+    direction = "fewer" if lower == n else "more" if not lower else "at some TRs fewer, at others more"
+    return (
+        "Laid side by side as voxels of 3 mm and smoothed as FSL does, the same voxels have "
+        f"{', '.join(parts)} times the nominal rate at p < {STRICT:g}: {direction} false positives."
+    )
+
+
+def lengths(rows: Rows) -> str:
+    """How the design matters, for the analysis that is most and the one that is least used for it."""
+    tr = repetition_times(rows)[0]
+    parts = []
+    for name in ("spm-ar1", "afni-arma11"):
+        found = {
+            design: rate(rows, analysis=name, noise=HARD, repetition_time=tr, design=design).value / STRICT
+            for design in values_of(rows, "design")
+        }
+        parts.append(f"{TITLES[name]}: " + ", ".join(f"{d} {times(v)}" for d, v in found.items()))
+    return (
+        f"The design matters as much as the package. At TR {tr:g} s, under the same noise, times nominal: "
+        f"{'; '.join(parts)}."
+    )
+
+
+def under_white(rows: Rows) -> str:
+    """Rates under white noise, which every noise model knows."""
+    found = overall(rows, "white", LOOSE)
+    told = ", ".join(f"{TITLES[name]} {percent(value.value)}" for name, value in found.items())
+    return (
+        f"Under white noise the rates at p < {LOOSE:g}, over all TRs, are: {told}. nilearn's AR(1), AFNI's "
+        "ARMA(1,1) and FILM take their coefficients from each voxel by itself, and pay for what chance puts "
+        "there; SPM's are the same for all voxels."
+    )
+
+
+def power(rows: Rows) -> str:
+    """Area under the ROC curve."""
+    place = {"noise": HARD, "effect_size": EFFECT, "p_threshold": STRICT}
+    told = ", ".join(
+        f"{TITLES[name]} {mean(rows, 'auc', analysis=name, **place):.3f}" for name in analyses(rows)
+    )
+    return (
+        "What an inflated analysis finds more of a true signal it pays for with false positives. The area "
+        f"under the ROC curve for a signal of {EFFECT:g} % is {told}."
+    )

@@ -22,6 +22,8 @@ class NoiseAnalysis(NamedTuple):
     marker: str
     on_dark: str = ""
     """On dark pages; empty where the colour itself will do"""
+    deviation: str = ""
+    """How a calibration's differs from the package's own, and which way that moves false positives"""
 
 
 class Package(NamedTuple):
@@ -175,7 +177,17 @@ PACKAGES: dict[str, Package] = {
             runs_in="FSL, in sh",
             analyses=(
                 NoiseAnalysis("fsl-ols", "least squares (FSL)", "none", "#a3b899", ":", "<"),
-                NoiseAnalysis("fsl-film", "FSL FILM", "FILM", "#4f772d", "-", "X", "#9cc46b"),
+                NoiseAnalysis(
+                    "fsl-film",
+                    "FSL FILM",
+                    "FILM",
+                    "#4f772d",
+                    "-",
+                    "X",
+                    "#9cc46b",
+                    "without FILM's smoothing of autocorrelations among neighbours, for simulated voxels are "
+                    "a sample and no neighbours; with it FSL finds fewer false positives",
+                ),
             ),
             fitted="as FSL's FEAT does",
             reference="a model that follows FSL (6.0.0: FEAT's GLM and FILM; Woolrich et al., 2001), "
@@ -363,6 +375,10 @@ def analyses(names: Iterable[str]) -> dict[str, tuple[str, NoiseAnalysis]]:
     ['ols', 'nilearn-ar1', 'spm-ar1', 'spm-fast']
     >>> list(analyses(["spm"]))
     ['spm-none', 'spm-ar1', 'spm-fast']
+    >>> list(analyses(PACKAGES))
+    ['ols', 'nilearn-ar1', 'spm-ar1', 'spm-fast', 'afni-ols', 'afni-arma11', 'fsl-film']
+    >>> list(analyses(["fsl"])), list(analyses(["afni", "fsl"]))
+    (['fsl-ols', 'fsl-film'], ['afni-ols', 'afni-arma11', 'fsl-film'])
     """
     order = sorted(in_order(names), key=lambda name: name != REFERENCE)
     found = [

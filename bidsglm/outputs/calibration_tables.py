@@ -13,8 +13,10 @@ _CONDITIONS = (
     Column(
         "analysis",
         "label",
-        "ols, nilearn-ar1: nilearn without and with AR(1); spm-ar1, spm-fast: SPM12 (spm-none: SPM12 without "
-        "serial correlation, in place of ols where nilearn was not fitted)",
+        "ols, nilearn-ar1: nilearn without and with AR(1); spm-ar1, spm-fast: SPM12; afni-ols, afni-arma11: "
+        "AFNI without and with ARMA(1,1); fsl-film: FSL with FILM, without its spatial smoothing of "
+        "autocorrelations (spm-none, fsl-ols: without serial correlation, in place of ols and afni-ols where "
+        "neither nilearn nor AFNI was fitted)",
     ),
     Column(
         "noise",
@@ -66,8 +68,8 @@ CALIBRATION = Schema(
         Column(
             "n_stopped",
             "integer",
-            "data sets of which the analysis could not be made: SPM found no voxel to estimate the serial "
-            "correlation from",
+            "data sets of which the analysis could not be made, as where SPM finds no voxel to estimate the "
+            "serial correlation from",
         ),
         Column(
             "fwe_rate",

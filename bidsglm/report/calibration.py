@@ -14,6 +14,7 @@ from bidsglm.report.trust import (
     TITLES,
     Decision,
     decision,
+    deviations,
     headline,
     multiples,
     names,
@@ -134,6 +135,11 @@ class CalibrationReport:
     """Link to the TSV, relative to the page"""
     left_out: tuple[str, ...] = ()
     """Contrasts that were not calibrated"""
+
+    @property
+    def deviations(self) -> Mapping[str, str]:
+        """How analyses differ from their packages' own, by title."""
+        return deviations(self.contrasts[0].analyses)
 
     @property
     def n_stopped(self) -> Mapping[str, int]:

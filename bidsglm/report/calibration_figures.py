@@ -17,6 +17,7 @@ from bidsglm.report.drawing import (
     Figure,
     canvas,
     encoded,
+    legend_below,
     style,
 )
 from bidsglm.report.trust import STRICT, TITLES
@@ -62,7 +63,7 @@ def _curve(curves: Sequence[Row], analysis: str, noise: str, size: float) -> tup
 
 
 def _pp_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figure:
-    drawing = canvas(11.0, 3.5)
+    drawing = canvas(11.0, 3.9)
     axes = drawing.subplots(1, len(contrast.noises), sharey=True, squeeze=False)[0]
     for panel, noise in zip(axes, contrast.noises, strict=True):
         panel.plot([SMALLEST, 1], [SMALLEST, 1], color=FAINT, linewidth=0.8)
@@ -78,7 +79,7 @@ def _pp_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figure:
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter("")
     axes[0].set_ylabel("share of voxels with a smaller p")
-    axes[0].legend(frameon=False, fontsize=8, loc="lower right")
+    legend_below(drawing, axes[0])
     return Figure(
         name=f"contrast-{contrast.label}_desc-calibrationpp.svg",
         content=encoded(drawing, "svg"),
@@ -93,7 +94,7 @@ def _pp_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figure:
 
 
 def _power_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figure:
-    drawing = canvas(11.0, 3.6)
+    drawing = canvas(11.0, 4.0)
     found, roc, estimates = drawing.subplots(1, 3)
     for analysis in contrast.analyses:
         look: dict[str, Any] = {**LOOKS[analysis], "markersize": 4, "linewidth": 1.5}
@@ -106,7 +107,7 @@ def _power_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figur
     found.set(
         xlabel="signal (%)", ylabel=f"share found at p < {STRICT:g}", ylim=(0, 1.02), title="Sensitivity"
     )
-    found.legend(frameon=False, fontsize=8)
+    legend_below(drawing, found)
     roc.set(xlabel="false positives", ylabel="true positives", xlim=(0, 0.2), ylim=(0, 1.02))
     roc.set_xticks([0, 0.05, 0.1, 0.15, 0.2], ["0", "0.05", "0.1", "0.15", "0.2"])
     roc.set_title(f"ROC, signal of {TYPICAL_EFFECT:g} %")

@@ -15,6 +15,7 @@ import numpy as np
 from bidsglm import packages
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
     from PIL.Image import Image
 
@@ -103,6 +104,13 @@ def canvas(width: float, height: float, layout: str | None = "constrained") -> "
     from matplotlib.figure import Figure as Canvas
 
     return Canvas(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
+
+
+def legend_below(drawing: "Canvas", panel: "Axes") -> None:
+    """One legend for all panels, under them, where it hides no line."""
+    drawing.legend(
+        *panel.get_legend_handles_labels(), ncols=4, loc="outside lower center", frameon=False, fontsize=8
+    )
 
 
 def encoded(drawing: "Canvas", kind: str) -> bytes:

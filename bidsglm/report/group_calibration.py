@@ -16,7 +16,7 @@ from bidsglm.report.calibration import (
     percent,
     rate,
 )
-from bidsglm.report.trust import CONTROLS, JUDGED, TITLES, Decision, decision, headline, multiples
+from bidsglm.report.trust import CONTROLS, JUDGED, TITLES, Decision, decision, deviations, headline, multiples
 from bidsglm.report.wording import Row
 from bidsglm.simulation.outcomes import THRESHOLDS
 
@@ -64,6 +64,11 @@ class GroupCalibration:
     def analyses(self) -> tuple[str, ...]:
         """Names of the analyses, in order."""
         return tuple(dict.fromkeys(str(row["analysis"]) for row in self.rows))
+
+    @property
+    def deviations(self) -> Mapping[str, str]:
+        """How analyses differ from their packages' own, by title."""
+        return deviations(self.analyses)
 
     @property
     def contrasts(self) -> tuple[str, ...]:

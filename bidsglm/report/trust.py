@@ -13,7 +13,7 @@ from bidsglm.agreement.rates import (
     judgement,
     overall,
 )
-from bidsglm.packages import every_analysis
+from bidsglm.packages import analysis, every_analysis
 from bidsglm.report.judgements import listed
 
 TITLES: Mapping[str, str] = {each.name: each.title for each in every_analysis()}
@@ -133,6 +133,15 @@ def multiples(decisions: Sequence[Decision]) -> tuple[str, ...]:
 def _times(rate: float) -> str:
     times = rate / STRICT
     return f"{times:.0f}" if times >= 9.95 else f"{times:.1f}"
+
+
+def deviations(analyses: Sequence[str]) -> Mapping[str, str]:
+    """Say how analyses differ from their packages' own, by title; those that do not are left out.
+
+    >>> deviations(["ols"])
+    {}
+    """
+    return {each.title: each.deviation for each in map(analysis, analyses) if each.deviation}
 
 
 def names(analyses: Sequence[str]) -> str:

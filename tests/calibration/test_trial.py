@@ -11,8 +11,8 @@ from bidsglm.calibration.experiment import LEAST_DOF, Experiment, experiment, sa
 from bidsglm.calibration.simulation import simulations
 from bidsglm.calibration.trial import TrialRequest, data_set, trial
 from bidsglm.errors import DataError
-from bidsglm.model import NilearnSettings, SpmSettings, TimeSeries
-from bidsglm.packages import analyses
+from bidsglm.model import AfniSettings, FslSettings, NilearnSettings, SpmSettings, TimeSeries
+from bidsglm.packages import PACKAGES, analyses
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import EFFECT_SIZES, GRID
 from tests.calibration.experiments import BOTH_F, CONFOUNDS, DIFFERENCE, MAIN, small, source
@@ -20,17 +20,25 @@ from tests.calibration.experiments import BOTH_F, CONFOUNDS, DIFFERENCE, MAIN, s
 FLOAT32 = 2e-3
 """Relative: signals of 1 % in data stored as float32 are known to about this."""
 
+WEIGHED = 1e-2
+"""Relative: FSL weighs runs by their noise, and the effect of a run is that of its own median and filter."""
+
 SETTINGS = {
     "spm-ar1": ("spm", {"spm": SpmSettings(serial_correlation="AR(1)")}),
     "spm-fast": ("spm", {"spm": SpmSettings(serial_correlation="FAST")}),
     "nilearn-ar1": ("nilearn", {"nilearn": NilearnSettings(noise_model="ar1")}),
     "ols": ("nilearn", {"nilearn": NilearnSettings(noise_model="ols")}),
+    "afni-ols": ("afni", {"afni": AfniSettings(noise_model="none")}),
+    "afni-arma11": ("afni", {"afni": AfniSettings(noise_model="ARMA(1,1)")}),
+    "fsl-film": ("fsl", {"fsl": FslSettings(prewhitening=True)}),
 }
 
 
 @pytest.fixture(scope="module")
 def made() -> Experiment:
-    return small(n_scans=(120, 90), n_voxels=300, rho=0.3, contrasts=(DIFFERENCE, BOTH_F))
+    return small(
+        n_scans=(120, 90), n_voxels=300, rho=0.3, contrasts=(DIFFERENCE, BOTH_F), backends=tuple(PACKAGES)
+    )
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -39,8 +47,9 @@ def test_numbers_are_those_of_the_backend_on_the_same_data(made: Experiment, nam
     backend_name, settings = SETTINGS[name]
     backend, model = BACKENDS[backend_name], replace(made.model, **settings)
     series = data_set(made, request).series
-    estimate: Any = backend.estimate(made.designs[backend_name], series, np.ones(300, bool), model)
-    place = list(analyses(("spm", "nilearn"))).index(name)
+    designs, mask = made.designs[backend_name], np.ones(300, bool)
+    estimate: Any = backend.estimate(designs, series, mask, model, None, made.contrasts)
+    place = list(analyses(PACKAGES)).index(name)
     outcome = trial(made, request)
     for j, contrast in enumerate((DIFFERENCE, BOTH_F)):
         p = backend.contrast(estimate, contrast, (0, 1)).p
@@ -50,8 +59,8 @@ def test_numbers_are_those_of_the_backend_on_the_same_data(made: Experiment, nam
 
 def test_analyses_differ_from_one_another(made: Experiment) -> None:
     outcome = trial(made, TrialRequest("ar1", False, 1))
-    curves = {outcome.below[i, 0, 0].tobytes() for i in range(4)}
-    assert len(curves) == 4
+    curves = {outcome.below[i, 0, 0].tobytes() for i in range(len(SETTINGS))}
+    assert len(curves) == len(SETTINGS)
 
 
 def test_same_request_gives_the_same_data_and_another_one_other_data(made: Experiment) -> None:
@@ -90,7 +99,9 @@ def test_signal_is_in_a_fifth_of_the_voxels_each_once(made: Experiment) -> None:
     ],
     ids=["default", "unscaled", "grand mean", "proportional"],
 )
-@pytest.mark.parametrize("backends", [("spm",), ("nilearn",), ("spm", "nilearn")])
+@pytest.mark.parametrize(
+    "backends", [("spm",), ("nilearn",), ("spm", "nilearn"), ("afni",), ("fsl",), ("spm", "afni", "fsl")]
+)
 def test_expected_effect_is_what_least_squares_finds_without_noise(
     settings: dict[str, Any], backends: tuple[str, ...]
 ) -> None:
@@ -98,14 +109,15 @@ def test_expected_effect_is_what_least_squares_finds_without_noise(
     made = small(n_scans=(120, 90), n_voxels=40, backends=backends, contrasts=contrasts, **settings)
     for j, contrast in enumerate(contrasts):
         for name in backends:
-            ways = {"spm": SPM_PLAIN, "nilearn": OLS}
+            plain = BACKENDS[name].with_noise_model(made.model, PACKAGES[name].analyses[0].noise_model)
             effects = []
             for size in (0.0, 1.0):
                 estimate: Any = BACKENDS[name].estimate(
-                    made.designs[name], _quiet(made, j, size), np.ones(40, bool), ways[name](made)
+                    made.designs[name], _quiet(made, j, size), np.ones(40, bool), plain, None, contrasts
                 )
                 effects.append(BACKENDS[name].contrast(estimate, contrast, (0, 1)).effect)
-            np.testing.assert_allclose(effects[1] - effects[0], made.expected[name][j], rtol=FLOAT32)
+            tolerance = WEIGHED if name == "fsl" else FLOAT32
+            np.testing.assert_allclose(effects[1] - effects[0], made.expected[name][j], rtol=tolerance)
 
 
 def _quiet(made: Experiment, contrast: int, size: float) -> list[TimeSeries]:
@@ -115,21 +127,13 @@ def _quiet(made: Experiment, contrast: int, size: float) -> list[TimeSeries]:
         TimeSeries(
             run.mean
             + np.outer(run.responses[contrast], size * run.mean / 100)
-            + 1e-5 * ripple(run.steady.shape),
+            + 1e-2 * ripple(run.steady.shape),
             1.0,
             0.0,
             run.global_means,
         )
         for run in made.runs
     ]
-
-
-def SPM_PLAIN(made: Experiment) -> Any:  # noqa: N802
-    return replace(made.model, spm=replace(made.model.spm, serial_correlation="none"))
-
-
-def OLS(made: Experiment) -> Any:  # noqa: N802
-    return replace(made.model, nilearn=replace(made.model.nilearn, noise_model="ols"))
 
 
 def test_steady_part_keeps_mean_and_confounds_and_no_task() -> None:

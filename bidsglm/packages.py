@@ -73,6 +73,8 @@ class Package(NamedTuple):
     """Whether a calibration has its least squares beside another package's: drifts of another kind"""
     filters_columns: bool = False
     """Whether the high-pass filter passes through the columns too, which then rise from no baseline"""
+    corners_touch: bool = False
+    """Whether voxels that share a corner only are of one cluster too"""
     second_level: str = "least squares (errors of one variance)"
     """How a sentence names what tests effects over participants"""
 
@@ -192,6 +194,7 @@ PACKAGES: dict[str, Package] = {
             fitted="as FSL's FEAT does",
             reference="a model that follows FSL (6.0.0: FEAT's GLM and FILM; Woolrich et al., 2001), "
             "reimplemented in Python",
+            corners_touch=True,
             second_level="FSL's mixed effects with simple OLS (errors of one variance)",
             filters_columns=True,
         ),

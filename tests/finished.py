@@ -139,7 +139,8 @@ def _agreement(name: str, maps: Maps, pairs: Sequence[Pair]) -> list[dict[str, A
 def _every(name: str, maps: Maps, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     percent = {package: np.ones(values.size) for package, values in maps.items()}
     front = {"contrast": name, "contrast_name": name}
-    return [{**row, **front} for pair in pairs for row in pair_rows(_both(name, maps, pair), percent)]
+    rows = (row for pair in pairs for row in pair_rows(_both(name, maps, pair), percent))
+    return [{**row, **front} for row in rows if row["map"] != "z"]
 
 
 def _attribution(name: str, maps: Maps) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ NOT_DEFINED = float("nan")
 def pair_rows(
     both: BothMaps, percent: Mapping[str, Floats] | None = None, two_sided: bool = False
 ) -> Iterator[Row]:
-    """Rows of the table of all pairs for one contrast: effect, and t or F.
+    """Rows of the table of all pairs for one contrast: effect, t or F, and z.
 
     Parameters
     ----------
@@ -36,8 +36,6 @@ def pair_rows(
     """
     units = [(percent or {}).get(name) for name in both.pair]
     for name, maps in both.maps().items():
-        if name == "z":
-            continue
         row: Row = {"map": name, "package": both.pair.first, "reference": both.pair.reference}
         row |= {"n_both": int((both.masks[0] & both.masks[1]).sum()), **_shape(maps)}
         in_percent = NOT_DEFINED

@@ -6,18 +6,23 @@ import numpy as np
 
 from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM
 from bidsglm.model import Floats
+from bidsglm.packages import DEFAULT_PAIR, Pair
 
+CLOSURES = dict(zip(DEFAULT_PAIR, (CLOSURE_SPM, CLOSURE_NILEARN), strict=True))
+"""Largest distance from a package's own map that counts as none; of further packages as of the reference"""
 Row = dict[str, str | int | float]
 Given = Mapping[str, str | int | float]
 
 
-def attribution_summary(rows: Sequence[Given]) -> tuple[Row, ...]:
+def attribution_summary(rows: Sequence[Given], pair: Pair = DEFAULT_PAIR) -> tuple[Row, ...]:
     """Spread over participants of every step, for each contrast, map and metric.
 
     Parameters
     ----------
     rows
         Rows of all participants' attribution tables, each with participant_id (and session_id).
+    pair
+        Whose maps they are of.
 
     Examples
     --------
@@ -34,7 +39,9 @@ def attribution_summary(rows: Sequence[Given]) -> tuple[Row, ...]:
         groups.setdefault(key, []).append(row)
     largest = _largest(rows)
     names = ("contrast", "map", "metric", "step", "part_of")
-    return tuple({**dict(zip(names, key, strict=True)), **_step(m, largest)} for key, m in groups.items())
+    return tuple(
+        {**dict(zip(names, key, strict=True)), **_step(m, largest, pair)} for key, m in groups.items()
+    )
 
 
 def _difference(row: Given) -> tuple[str, ...]:
@@ -53,16 +60,14 @@ def _largest(rows: Sequence[Given]) -> dict[tuple[str, ...], str]:
     return {difference: step for difference, (_, step) in best.items()}
 
 
-def _step(rows: Sequence[Given], largest: Mapping[tuple[str, ...], str]) -> Row:
+def _step(rows: Sequence[Given], largest: Mapping[tuple[str, ...], str], pair: Pair) -> Row:
     shapley = np.array([float(row["shapley"]) for row in rows])
     total = np.array([float(row["total"]) for row in rows])
     share = np.full(len(rows), np.nan)
     np.divide(shapley, total, out=share, where=total != 0)
     ranked = [row for row in rows if not row.get("part_of")]
-    closing = [
-        float(row["closure_nilearn"]) <= CLOSURE_NILEARN and float(row["closure_spm"]) <= CLOSURE_SPM
-        for row in rows
-    ]
+    limits = {f"closure_{name}": CLOSURES.get(name, CLOSURE_NILEARN) for name in pair}
+    closing = [all(float(row[name]) <= limit for name, limit in limits.items()) for row in rows]
     return {
         "n": int(np.isfinite(shapley).sum()),
         **_quartiles("shapley", shapley),

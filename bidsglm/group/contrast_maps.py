@@ -74,10 +74,6 @@ class Inputs(NamedTuple):
         units = [unit for contrast in self.contrasts.values() for unit in contrast.units]
         return tuple(name for name in BACKENDS if all(name in unit["backends"] for unit in units))
 
-    def reference(self) -> str:
-        """Package that the others are compared with."""
-        return str(next(iter(self.contrasts.values())).units[0].get("reference") or REFERENCE)
-
     def having(self) -> frozenset[str]:
         """Participants who have all of the contrasts, in all of the sessions."""
         owners = [
@@ -245,8 +241,18 @@ def _fitted(
     moved = {b: over(volume, levels[b], stacks[b].volume) for b in stacks}
     alone = inputs.contrasts.get("")
     name, label = (alone.name, alone.label) if alone else ("", "")
+    first = next(iter(inputs.contrasts.values())).units[0]
     return FittedGroup(
-        inputs.label, name, label, taken.rows, design, volume, moved, taken.sources, inputs.reference()
+        inputs.label,
+        name,
+        label,
+        taken.rows,
+        design,
+        volume,
+        moved,
+        taken.sources,
+        str(first.get("reference") or REFERENCE),
+        first.get("effect_units") or {},
     )
 
 

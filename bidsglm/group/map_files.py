@@ -62,6 +62,8 @@ class FittedGroup(NamedTuple):
     """Backend -> BIDS URIs of the effect maps"""
     reference: str = REFERENCE
     """Package that the others are compared with"""
+    units: Mapping[str, str] = {}
+    """Backend -> unit of its effects"""
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -179,7 +181,8 @@ class GroupWriter:
                 label = group_label(fitted.label, maps)
                 for stat, values in stats_of(maps):
                     image = map_name(self.name, stat, backend, label)
-                    told = {"StatisticType": stat, **facts}
+                    unit = fitted.units.get(backend) if stat == "effect" else None
+                    told = {"StatisticType": stat, **facts, **({"Units": unit} if unit else {})}
                     self.image(image, values, fitted.volume, OUTSIDE[stat], told)
                 table = clusters_name(self.name, backend, label)
                 self.write_table(

@@ -55,8 +55,8 @@ class Tables(NamedTuple):
     members: Members
     agreement: Mapping[str, GroupAgreement]
     """Start of the file names -> numbers"""
-    steps: Mapping[str, tuple[Row, ...]]
-    """Start of the file names -> rows on which step matters in how many"""
+    steps: Mapping[tuple[str, Pair], tuple[Row, ...]]
+    """Start of the file names, and the pair -> rows on which step matters in how many"""
     scales: Mapping[str, tuple[Row, ...]] = {}
     """Start of the file names -> all participants' rows on the size of their effects"""
     matrix: Mapping[str, tuple[Row, ...]] = {}
@@ -69,7 +69,12 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     A participant whose table is missing or damaged is named in the members' failures and left out.
     """
     members, agreed = _collect(members, unit.AGREEMENT, lambda summary: True, _agreement)
-    members, attributed = _collect(members, unit.ATTRIBUTION, lambda summary: "attribution" in summary)
+    pairs = {name: compared(units[0]) for name, units in by_name(members.compared).items()}
+    steps: dict[tuple[str, Pair], tuple[Row, ...]] = {}
+    for pair in dict.fromkeys(pair for own in pairs.values() for pair in own):
+        members, attributed = _attributed(members, pair)
+        for name, rows in attributed.items():
+            steps[name, pair] = _write_attribution(members.output_dir / "group", name, rows, pair)
     root, folder = members.output_dir, members.output_dir / "group"
     # results of an earlier version have none
     members, scaled = _collect(
@@ -80,17 +85,29 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     members, paired = _collect(members, unit.PAIRS, lambda each: len(each["backends"]) > FEWEST_COMPARED)
     for name, rows in paired.items():
         group.PAIRS.write(group.PAIRS.path(folder, name), rows, {})
-    pairs = {name: compared(units[0]) for name, units in by_name(members.compared).items()}
     return Tables(
         members,
         {
             name: _write_agreement(folder, name, (pairs[name], rows), settings)
             for name, rows in agreed.items()
         },
-        {name: _write_attribution(folder, name, rows) for name, rows in attributed.items()},
+        steps,
         {name: tuple(rows) for name, rows in scaled.items()},
         {name: tuple(rows) for name, rows in paired.items()},
     )
+
+
+def _attributed(members: Members, pair: Pair) -> tuple[Members, dict[str, list[Row]]]:
+    """Rows on the steps of a pair, of all participants in whom it is attributed."""
+    schema, root = unit.attribution_schema(pair), members.output_dir
+
+    def has_table(summary: Summary) -> bool:
+        if pair.is_default:
+            return pair in compared(summary) and "attribution" in summary
+        path = schema.path(root / summary["folder"], summary["prefix"])
+        return schema.file != unit.ATTRIBUTION.file and pair in compared(summary) and path.exists()
+
+    return _collect(members, schema, has_table)
 
 
 def _agreement(summary: Summary, path: Path) -> list[Row]:
@@ -183,9 +200,10 @@ def write_part(
     group.agreement_schema(*agreed.pairs).write(path(f"{name}.tsv"), own, {})
 
 
-def _write_attribution(folder: Path, name: str, rows: Sequence[Row]) -> tuple[Row, ...]:
-    """All participants' attribution, and which step matters in how many."""
-    found = attribution_summary(rows)
-    group.ATTRIBUTION.write(group.ATTRIBUTION.path(folder, name), rows, {})
-    group.ATTRIBUTION_SUMMARY.write(group.ATTRIBUTION_SUMMARY.path(folder, name), found, {})
+def _write_attribution(folder: Path, name: str, rows: Sequence[Row], pair: Pair) -> tuple[Row, ...]:
+    """All participants' attribution of a pair, and which step matters in how many."""
+    found = attribution_summary(rows, pair)
+    whole, summary = group.attribution_schema(pair), group.attribution_summary_schema(pair)
+    whole.write(whole.path(folder, name), rows, {})
+    summary.write(summary.path(folder, name), found, {})
     return found

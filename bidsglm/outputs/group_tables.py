@@ -36,6 +36,19 @@ def agreement_schema(*pairs: Pair) -> Schema:
 AGREEMENT = agreement_schema(DEFAULT_PAIR)
 PAIRS = of_participants("pairs", unit.PAIRS)
 ATTRIBUTION = of_participants("attribution", unit.ATTRIBUTION)
+
+
+def attribution_schema(pair: Pair) -> Schema:
+    """Return the table of every participant's steps."""
+    schema = unit.attribution_schema(pair)
+    return of_participants(_kind(schema), schema)
+
+
+def _kind(schema: Schema) -> str:
+    """What a unit's table is called behind desc-."""
+    return schema.file.partition("desc-")[2].removesuffix("_metrics")
+
+
 SCALE = of_participants("scale", scale_tables.SCALE)
 
 _LABEL = replace(unit.CONTRAST, description="Label of the contrast")
@@ -93,40 +106,47 @@ def _quartile(name: str, text: str) -> Column:
     return Column(name, "number", text, missing="where it is defined for nobody")
 
 
-ATTRIBUTION_SUMMARY = Schema(
-    "group/<g>_desc-attributionSummary_metrics",
-    (
-        _LABEL,
-        *unit.STEP_COLUMNS[1:],
-        unit.PART_OF,
-        Column(
-            "n", "integer", "Participants (sessions fitted apart count each) whose difference is attributed"
+def attribution_summary_schema(pair: Pair) -> Schema:
+    """Return the table on which step matters in how many participants."""
+    return Schema(
+        f"group/<g>_desc-{_kind(unit.attribution_schema(pair))}Summary_metrics",
+        (
+            _LABEL,
+            *unit.STEP_COLUMNS[1:],
+            unit.PART_OF,
+            Column(
+                "n",
+                "integer",
+                "Participants (sessions fitted apart count each) whose difference is attributed",
+            ),
+            _quartile("shapley_median", "Median of the step's Shapley value, in the unit of the metric"),
+            _quartile("shapley_lower_quartile", "Its lower quartile"),
+            _quartile("shapley_upper_quartile", "Its upper quartile"),
+            _quartile(
+                "share_median",
+                "Median of the Shapley value over the whole difference; the steps of one participant add up "
+                "to 1, and a step that makes the packages more alike is negative",
+            ),
+            _quartile("share_lower_quartile", "Its lower quartile"),
+            _quartile("share_upper_quartile", "Its upper quartile"),
+            Column(
+                "n_largest",
+                "integer",
+                "Participants in whom the step has the largest Shapley value in size; parts are not ranked",
+            ),
+            Column(
+                "n_closing",
+                "integer",
+                "Participants in whom one package's settings in every step give its own map (within 1e-06 of "
+                "nilearn's range and 5e-07 of SPM's)",
+            ),
+            unit.CONTRAST_NAME,
         ),
-        _quartile("shapley_median", "Median of the step's Shapley value, in the unit of the metric"),
-        _quartile("shapley_lower_quartile", "Its lower quartile"),
-        _quartile("shapley_upper_quartile", "Its upper quartile"),
-        _quartile(
-            "share_median",
-            "Median of the Shapley value over the whole difference; the steps of one participant add up to "
-            "1, and a step that makes the packages more alike is negative",
-        ),
-        _quartile("share_lower_quartile", "Its lower quartile"),
-        _quartile("share_upper_quartile", "Its upper quartile"),
-        Column(
-            "n_largest",
-            "integer",
-            "Participants in whom the step has the largest Shapley value in size; parts are not ranked",
-        ),
-        Column(
-            "n_closing",
-            "integer",
-            "Participants in whom one package's settings in every step give its own map (within 1e-06 of "
-            "nilearn's range and 5e-07 of SPM's)",
-        ),
-        unit.CONTRAST_NAME,
-    ),
-    remedy=AGAIN,
-)
+        remedy=AGAIN,
+    )
+
+
+ATTRIBUTION_SUMMARY = attribution_summary_schema(DEFAULT_PAIR)
 
 _GROUP_KEYS = (
     Column(
@@ -165,7 +185,8 @@ GROUP_PAIRS = Schema(
     "group/<g>_desc-groupPairs_metrics",
     (
         *_GROUP_KEYS,
-        *(column for column in unit.PAIRS.columns[1:] if column.name != "slope_percent"),
+        unit.MAP,
+        *(column for column in unit.PAIRS.columns[2:] if column.name != "slope_percent"),
         _MAPS_LABEL,
     ),
     remedy=AGAIN,

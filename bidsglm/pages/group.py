@@ -125,12 +125,12 @@ def _compared(
     out = left_out(of_group)
     scales = [row for row in tables.scales.get(name, ()) if row["map"] == "effect"]
     level = median([r for r in scales if r["contrast"] not in out.contrasts] or scales, "by_level")
-    regions, steps = group_regions(numbers, name, agreed.pairs), tables.steps.get(name, ())
+    regions = group_regions(numbers, name, agreed.pairs)
     units = of_group[0].get("effect_units") or {}
     first, *further = (
         replace(
             _unit(numbers, name, agreed.of(pair), places),
-            shares=step_shares(steps, pair),
+            shares=step_shares(tables.steps.get((name, pair), ())),
             level=level if pair.is_default else math.nan,
             native=any(map(is_native, of_group)),
             left_out=out,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bidsglm.outputs.schema import Row
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.packages import Pair
 from bidsglm.report.group_report import Flag, StepCount, StepShares, shown_name
 from bidsglm.report.wording import OVERVIEW_COLUMNS, contrast_name, median
 
@@ -26,13 +26,8 @@ def outlying(rows: Iterable[Row]) -> dict[Flag, tuple[str, ...]]:
     return found
 
 
-def step_shares(rows: Iterable[Row], pair: Pair = DEFAULT_PAIR) -> tuple[StepShares, ...]:
-    """Which step leads in how many participants, for each contrast and map; without steps that do nothing.
-
-    Of other pairs than the default one nothing is attributed.
-    """
-    if not pair.is_default:
-        return ()
+def step_shares(rows: Iterable[Row]) -> tuple[StepShares, ...]:
+    """Which step leads in how many participants, for each contrast and map; without steps that do nothing."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row["metric"] == PLOTTED and row["map"] in MAPS and not row["part_of"]:

@@ -246,7 +246,7 @@ def reasons(
         text = sentence(part, rmsd.get(name, math.nan))
         if not part.equal and (first := part.ranked[0]).step not in said:
             said.add(first.step)
-            text += f" {settings(_sharpest(part, first))}"
+            text += f" {settings(_sharpest(part, first), part.pair)}"
         texts.append(text)
     return tuple(texts)
 

@@ -16,6 +16,8 @@ CELL_NOTES: Mapping[tuple[str, str], str] = {
     ("clusterExtent", "nilearn"): "all-resolution inference, no test of extents",
 }
 """Correction and package -> what the count is by, where the packages' methods differ in kind"""
+NOT_MADE = {"clusterExtent": "extents are not corrected here"}
+"""Correction -> what stands where a package has none"""
 FEW_DOF = 20
 """Residual degrees of freedom below which p of extents by random field theory is told to be unreliable: the
 theory holds for fields that are nearly Gaussian and smooth, and t of few degrees of freedom is neither."""
@@ -109,8 +111,16 @@ class GroupInference:
             tuple(_count(row.get(f"n_{b}")) for b in self.backends),
             tuple(text for pair in self.pairs for text in _overlap(row, pair)) if self.headings else (),
             "; ".join(rules),
-            tuple(CELL_NOTES.get((str(row["inference"]), b), "") for b in self.backends),
+            tuple(_cell_note(row, b) for b in self.backends),
         )
+
+
+def _cell_note(row: Row, backend: str) -> str:
+    """What must be known beside a count."""
+    kind = str(row["inference"])
+    if row.get(f"n_{backend}") is None:
+        return NOT_MADE.get(kind, "")
+    return CELL_NOTES.get((kind, backend), "")
 
 
 def _overlap(row: Row, pair: packages.Pair) -> tuple[str, str]:

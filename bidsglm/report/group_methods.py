@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bidsglm.agreement.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPLES
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
+from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, titles
 from bidsglm.report.judgements import listed
 from bidsglm.report.methods import agreement_text
 
@@ -97,7 +97,8 @@ def _maps(facts: GroupFacts) -> str:
     fitted = "; ".join(f"{name}: {_lower(what)}" for name, what in facts.contrasts)
     text = f"{' '.join(facts.maps)} Fitted were: {fitted}."
     if facts.corrected and not facts.fitted_by:
-        text += f" {CORRECTED_TEXT.format(tails=facts.corrected)}"
+        whose = "" if len(facts.packages) == 2 else f"in {titles(DEFAULT_PAIR)} "
+        text += f" {CORRECTED_TEXT.format(tails=facts.corrected, whose=whose)}"
     if facts.stable:
         text += f" {STABILITY_TEXT}"
     if facts.permutations:
@@ -126,8 +127,8 @@ def _lower(text: str) -> str:
 CORRECTED_TEXT = (
     "Voxels were counted at a corrected p < 0.05, {tails}, by each package's own rules, which the table of"
     " what survives names: by the familywise error and the false discovery rate (Benjamini & Hochberg,"
-    " 1995) of voxels, and by clusters formed at p < 0.001 (random field theory; all-resolution inference,"
-    " Rosenblatt et al., 2018)."
+    " 1995) of voxels, and {whose}by clusters formed at p < 0.001 (random field theory; all-resolution"
+    " inference, Rosenblatt et al., 2018)."
 )
 STABILITY_TEXT = (
     "Stability over participants was judged by leaving out each of them (Cook & Weisberg, 1982) and by 100"

@@ -218,6 +218,26 @@ class GroupUnit:
         """Link to another table of the same participants."""
         return self.table.replace("desc-agreement_", f"desc-{kind}_")
 
+    @property
+    def steps_table(self) -> str:
+        """Link to the table of which step matters in how many participants."""
+        whose = "attribution" if self.pair.is_default else f"{self.pair.label}Attribution"
+        return self.table_of(f"{whose}Summary")
+
+    @property
+    def units_note(self) -> str:
+        """What must be known of comparisons of effects; empty where both are in one unit, or in the usual."""
+        units = self.sizes.units
+        own, other = (units.get(name, "") for name in self.pair)
+        if not own or not other or own == other:
+            return ""
+        first, reference = (f"{title(name)}'s" for name in self.pair)
+        return (
+            f"Effects are compared each in its own unit, {first} in {own} and {reference} in {other}: slope,"
+            " RMSD, concordance and differences of the effect maps hold the ratio of the units."
+            " r, t and z do not depend on it."
+        )
+
     @cached_property
     def names(self) -> dict[str, str]:
         """Label of a contrast -> its name in the model."""

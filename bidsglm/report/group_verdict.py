@@ -199,6 +199,8 @@ def _size_facts(evidence: Evidence) -> list[tuple[str, str]]:
             )
         ]
     told = f"{first} effect maps are in {units[0]}, {reference} in {units[1]}. " if all(units) else ""
+    if all(units) and units[0] == units[1]:
+        told = f"Both packages' effect maps are in {units[0]}. "
     return [
         (
             "Size",
@@ -206,6 +208,14 @@ def _size_facts(evidence: Evidence) -> list[tuple[str, str]]:
             f" {reference} (slope over voxels, median over participants).",
         )
     ]
+
+
+def _why_not(evidence: Evidence) -> str:
+    """Why sizes of effects do not go together."""
+    units = [evidence.sizes.units.get(name, "") for name in evidence.pair]
+    if all(units) and units[0] == units[1]:
+        return "in the same unit they are of another size"
+    return "each has its own unit"
 
 
 def _size(slope: float) -> str:
@@ -309,7 +319,7 @@ def _actions(evidence: Evidence, grade: Grade | None, maps: Mapping[str, Judgeme
     )
     other_size = abs(median(effects, "slope") - 1) > SAME_SIZE
     if other_size:
-        found.append("Never pool or compare effect sizes across the packages: each has its own unit.")
+        found.append(f"Never pool or compare effect sizes across the packages: {_why_not(evidence)}.")
     effect = next((lead for lead in evidence.leads if lead.map == "effect"), None)
     if (
         effect

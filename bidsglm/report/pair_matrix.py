@@ -55,11 +55,13 @@ def pair_matrices(
 
     Returns
     -------
-    t (or F where there is no t) with r below the diagonal and Dice above it; effects with r below and the
-    slope above. Nothing with fewer than two packages.
+    z (else t, or F where there is no t) with r below the diagonal and Dice above it; effects with r below and
+    the slope above. Nothing with fewer than two packages.
     """
     names = packages.in_order(str(row[key]) for row in rows for key in ("package", "reference"))
-    stats, effects = headline_rows(rows), [row for row in rows if row["map"] == "effect"]
+    # z where it is there, as in the verdict: a correlation of t follows its few largest values
+    stats = [row for row in rows if row["map"] == "z"] or headline_rows(rows)
+    effects = [row for row in rows if row["map"] == "effect"]
     found = []
     if stats:
         letter = str(stats[0]["map"])

@@ -103,7 +103,8 @@ def write_pairs(writer: UnitWriter) -> None:
                 name: np.mean([found[i] for i in both.first.runs], axis=0) for name, found in units.items()
             }
             two_sided = writer.fitted.prepared.model.two_sided
-            rows += [{**_names(both.first), **row} for row in pair_rows(both, percent, two_sided)]
+            found = pair_rows(both, percent, two_sided)
+            rows += [{**_names(both.first), **row} for row in found if row["map"] != "z"]
     order = {label: i for i, label in enumerate(dict.fromkeys(str(row["contrast"]) for row in rows))}
     rows.sort(key=lambda row: (order[str(row["contrast"])], str(row["map"]) != "effect"))
     writer.table(PAIRS, f"{writer.unit.prefix}_desc-pairs_metrics", rows)

@@ -1,5 +1,6 @@
 """A group that three packages fitted: each with the reference, and every one with every other."""
 
+import html
 from pathlib import Path
 
 import nibabel as nib
@@ -8,6 +9,7 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.outputs.names import map_name, read_json
+from bidsglm.packages import PACKAGES
 from tests.finished import (
     CONFIGURATION,
     NAME,
@@ -159,3 +161,34 @@ def test_reference_is_that_of_the_participants_and_another_is_refused(
     assert (out / "group" / f"{map_name(NAME, 't', 'afniVSspm', 'go')}.nii.gz").exists()
     assert group(bids, out, "--reference", "afni") == 64
     assert "was compared with spm in each participant" in capsys.readouterr().err
+
+
+def test_matrix_of_the_group_maps_is_of_z_as_the_verdict(made: Path) -> None:
+    rows = {(r["map"], r["package"], r["reference"]): r for r in table(made, "groupPairs")}
+    of_pair = next(row for row in table(made, "groupAgreement") if row["map"] == "z")
+    assert rows["z", "afni", "nilearn"]["pearson_r"] == of_pair[f"pearson_r_{PAIR}"]
+    assert "z maps, group maps" in (made / "group.html").read_text()
+
+
+def test_effects_keep_their_units_and_the_page_names_them(tmp_path: Path) -> None:
+    bids, out = write_dataset(tmp_path, ["01", "02", "03"]), tmp_path / "out"
+    for seed, label in enumerate(("01", "02", "03")):
+        maps = effects(seed)
+        other = (100 * maps["nilearn"]).astype(np.float32)
+        write_participant(out, label, {"go": {**maps, "fsl": other}})
+    assert group(bids, out) == 0
+    sidecar = read_json(out / "group" / f"{map_name(NAME, 'effect', 'fsl', 'go')}.json")
+    assert sidecar["Units"] == PACKAGES["fsl"].unit
+    page = html.unescape((out / "group.html").read_text())
+    for text in (
+        "FSL's effect maps are in 0.01 % of the run's median, nilearn's in % of voxel mean.",
+        "Effects are compared each in its own unit, FSL's in 0.01 % of the run's median",
+        "FSL's FLAME (flame1), which weighs by these, is not made.",
+        "bidsglm's results of SPM and FSL come from a reimplementation in Python",
+    ):
+        assert text in page
+
+
+def test_sentences_on_the_group_maps_name_their_packages(made: Path) -> None:
+    page = html.unescape((made / "group.html").read_text())
+    assert "Participants' maps: in nilearn, nilearn's first level; in AFNI, AFNI's first level." in page

@@ -35,7 +35,7 @@ def row(package: str, reference: str, name: str = "t", **values: float) -> dict[
 
 def test_numbers_of_a_pair_are_those_of_the_agreement_table() -> None:
     found = both(np.random.default_rng(1))
-    rows = {str(r["map"]): r for r in pair_rows(found)}
+    rows = {str(r["map"]): r for r in pair_rows(found) if r["map"] != "z"}
     for full in agreement(found, np.zeros((60, 3))):
         if full["map"] in rows:
             short = rows[str(full["map"])]

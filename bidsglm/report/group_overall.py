@@ -1,18 +1,12 @@
 """One answer for a group that several packages fitted, by the pair that agrees least."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from bidsglm.packages import Pair, title, titles
 from bidsglm.report.group_report import GroupUnit
 from bidsglm.report.group_verdict import FEW, Verdict
 from bidsglm.report.judgements import Grade
-
-CONCLUSIONS: Mapping[Grade | None, str] = {
-    None: "not to be said",
-    Grade.NONE: "the same conclusions",
-    Grade.EXTENT: "the same places, but what lies near the threshold depends on the package",
-    Grade.CONCLUSIONS: "other conclusions",
-}
+from bidsglm.report.overall import CONCLUSIONS, between
 
 
 def group_overall(unit: GroupUnit) -> Verdict:
@@ -32,13 +26,12 @@ def _headline(grade: Grade | None, grades: Mapping[Pair, Grade | None], n: int) 
         return "Not known: each comparison below says why."
     (base,) = set.intersection(*(set(pair) for pair in grades))
     others = titles(name for pair in grades for name in pair if name != base)
-    worst = [pair for pair, each in grades.items() if each == grade]
-    between = _between(worst) if len(worst) < len(grades) else ""
+    where = between([pair for pair, each in grades.items() if each == grade], grades)
     said = {
         Grade.NONE: f"{others} lead to the same conclusions about the group as {title(base)}",
         Grade.EXTENT: "the packages find the same places; what lies near the threshold depends on the package"
-        + between,
-        Grade.CONCLUSIONS: f"conclusions about the group depend on the package{between}",
+        + where,
+        Grade.CONCLUSIONS: f"conclusions about the group depend on the package{where}",
     }[grade]
     if n < FEW:
         return f"With {n} participants this is a trial, not an answer. So far, {said}."
@@ -46,12 +39,3 @@ def _headline(grade: Grade | None, grades: Mapping[Pair, Grade | None], n: int) 
         grade
     ]
     return f"{start}{said}."
-
-
-def _between(worst: Sequence[Pair]) -> str:
-    """Which packages differ most.
-
-    >>> _between([Pair("spm", "nilearn"), Pair("x", "nilearn")])
-    ', between SPM and nilearn, and between x and nilearn'
-    """
-    return f", between {', and between '.join(titles(pair) for pair in worst)}"

@@ -52,16 +52,16 @@ def _headline(grade: Grade | None, grades: Mapping[Pair, Grade | None], whom: st
     if grade == Grade.EXTENT:
         return (
             "A little: the packages find the same places; what lies near the threshold depends on the"
-            f" package{_between(worst, grades)}."
+            f" package{between(worst, grades)}."
         )
-    return f"Yes: conclusions about {whom} depend on the package{_between(worst, grades)}."
+    return f"Yes: conclusions about {whom} depend on the package{between(worst, grades)}."
 
 
-def _between(worst: Sequence[Pair], grades: Mapping[Pair, Grade | None]) -> str:
+def between(worst: Sequence[Pair], grades: Mapping[Pair, Grade | None]) -> str:
     """Which packages, where it is not all.
 
     >>> pairs = [Pair("spm", "nilearn"), Pair("x", "nilearn")]
-    >>> _between(pairs[:1], {pairs[0]: Grade.EXTENT, pairs[1]: Grade.NONE})
+    >>> between(pairs[:1], {pairs[0]: Grade.EXTENT, pairs[1]: Grade.NONE})
     ', between SPM and nilearn'
     """
     if len(worst) == len(grades):

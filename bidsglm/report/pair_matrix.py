@@ -70,7 +70,8 @@ def pair_matrices(
         in_percent = any(math.isfinite(float(row.get(IN_PERCENT, math.nan))) for row in effects)
         slope = IN_PERCENT if in_percent else SLOPE
         made = _matrix("effects", names, effects, (CORRELATION, slope))
-        found.append(made._replace(note=_note(names, in_percent, effect_units or {})))
+        above = made.above if in_percent else f"{made.above}, each in its own unit"
+        found.append(made._replace(above=above, note=_note(names, in_percent, effect_units or {})))
     return tuple(found)
 
 

@@ -276,7 +276,10 @@ def participant_methods(settings: Settings, participant: str) -> dict[str, tuple
     methods = {}
     for unit, model in units_with_models(settings, participant):
         prepared = prepare(unit, model.specification, model.backends)
-        methods[unit.prefix] = paragraphs(model.specification, prepared.paradigms, tuple(prepared.designs))
+        backends, reference = tuple(prepared.designs), settings.reference
+        methods[unit.prefix] = paragraphs(
+            model.specification, prepared.paradigms, backends, reference=reference
+        )
     return methods
 
 

@@ -1,6 +1,7 @@
 """Four packages end to end: each against the reference, all pairs beside each other; files and page."""
 
 import csv
+import html
 import json
 import math
 import re
@@ -16,8 +17,10 @@ from bidsglm.outputs.summaries import compared
 from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
 
 from . import tiny
-from .test_outputs_page import documented_columns, documented_files, regex
+from .test_outputs_page import PAGE, documented_columns, documented_files, expanded, regex, with_folder
 
+NOISE = "<p>_stat-{ar,ma}_desc-afni_statmap.{nii.gz,json}"
+"""Files that only AFNI has"""
 FOUR = ("spm", "nilearn", "afni", "fsl")
 
 pytestmark = pytest.mark.skipif(set(PACKAGES) < set(FOUR), reason="not all packages are there")
@@ -166,22 +169,29 @@ def test_the_reference_can_be_another_and_spm_minus_nilearn_stays(study: Path) -
 
 
 def test_every_file_and_column_of_four_packages_is_documented(four: Path) -> None:
-    patterns = [regex(name) for name in documented_files()]
+    assert f"`{NOISE}`" in PAGE
+    patterns = [regex(name) for name in (*documented_files(), *map(with_folder, expanded(NOISE)))]
     names = [path.relative_to(four).as_posix() for path in four.rglob("*") if path.is_file()]
     as_usual = {
         name: re.sub(r"desc-(afni|fsl)VSnilearn_", "desc-difference_", name)
+        .replace("desc-afniVSnilearnAttribution", "desc-attribution")
+        .replace("desc-fslVSnilearnAttribution", "desc-attribution")
         .replace("desc-afni", "desc-nilearn")
         .replace("desc-fsl", "desc-nilearn")
         for name in names
     }
-    strange = [name for name, usual in as_usual.items() if not any(p.fullmatch(usual) for p in patterns)]
+    strange = [
+        name
+        for name, usual in as_usual.items()
+        if not any(p.fullmatch(n) for p in patterns for n in (name, usual))
+    ]
     assert strange == []
     header = list(rows(four, "pairs")[0])
     assert documented_columns()["sub-01/func/<p>_desc-pairs_metrics.tsv"] == header
 
 
 def visible(page: str) -> str:
-    return re.sub(r"<(script|style|svg).*?</\1>", "", page, flags=re.DOTALL)
+    return html.unescape(re.sub(r"<(script|style|svg).*?</\1>", "", page, flags=re.DOTALL))
 
 
 def test_the_page_has_a_tab_for_each_pair_and_one_viewer_of_any_two(four: Path) -> None:
@@ -204,6 +214,9 @@ def test_two_others_alone_carry_their_suffix_and_are_all_that_the_page_speaks_of
     assert "SPM's effects" not in text
     assert 'role="tablist"' not in text
     assert 'class="tabs"' not in text
+    assert "In percent of each voxel's own mean, so that units do not count" in text
+    (row, *_) = rows(two, "pairs")
+    assert (row["package"], row["reference"]) == ("afni", "nilearn")
     assert 'id="questions"' not in text
 
 
@@ -234,3 +247,23 @@ def test_a_single_further_package_has_a_page_that_compares_nothing(study: Path) 
     assert "nothing is compared" in text
     assert "Does it matter" not in text
     assert not list(out.rglob("*agreement*"))
+
+
+def test_a_package_that_cannot_express_the_model_is_named_and_the_others_are_compared(study: Path) -> None:
+    document = json.loads((study / "smdl.json").read_text(encoding="utf-8"))
+    document["Nodes"][0]["Model"]["HRF"] = {
+        "Variables": ["trial_type.*"],
+        "Model": "spm + derivative + dispersion",
+    }
+    document["Name"] = "dispersion"
+    tiny.write_json(study / "dispersion.json", document)
+    out = run(
+        study, "fewer", "--backends", "all", "--model", str(study / "dispersion.json"), "--no-attribution"
+    )
+    summary = json.loads(Path(f"{prefix(out)}_desc-bidsglm_summary.json").read_text(encoding="utf-8"))
+    left = set(FOUR) - set(summary["backends"])
+    assert left == {"fsl"}
+    page = visible((out / "sub-01.html").read_text(encoding="utf-8"))
+    for name in left:
+        assert f"{PACKAGES[name].title} is left out" in page
+    assert not any(name in column for column in rows(out, "agreement")[0] for name in left)

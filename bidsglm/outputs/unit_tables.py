@@ -202,7 +202,7 @@ PAIRS = Schema(
         CONTRAST_NAME,
     ),
 )
-"""Every package with every other, where there are more than two"""
+"""Every package with every other, unless SPM and nilearn are the only ones"""
 
 STEP_COLUMNS = (
     CONTRAST,

@@ -67,12 +67,18 @@ def agreement_text(pairs: Sequence[Pair] = (DEFAULT_PAIR,)) -> str:
 
     >>> agreement_text()[-34:]
     'Differences are SPM minus nilearn.'
+    >>> agreement_text([DEFAULT_PAIR, Pair("x", "spm")]).split("squares line ")[1][:34]
+    'of SPM on nilearn and of x on SPM,'
     """
-    others, reference = titles(pair.first for pair in pairs), title(pairs[0].reference)
+    bases = dict.fromkeys(pair.reference for pair in pairs)
+    lines = " and ".join(
+        f"of {titles(pair.first for pair in pairs if pair.reference == base)} on {title(base)}"
+        for base in bases
+    )
     return (
         f"Agreement of the {'two ' * (len(pairs) == 1)}packages' maps was measured over the voxels of both"
         " analysis masks by Pearson and Spearman correlation, the concordance correlation coefficient (Lin,"
-        f" 1989), the slope of the total least squares line of {others} on {reference}, the root mean square"
+        f" 1989), the slope of the total least squares line {lines}, the root mean square"
         " difference and the limits of agreement (Bland & Altman, 1986). Thresholded maps (p < 0.001"
         " uncorrected, and a false discovery rate of 0.05; Benjamini & Hochberg, 1995) were compared by Dice"
         " and Jaccard overlap within both masks and by the share of suprathreshold voxels outside the other"

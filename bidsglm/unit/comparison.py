@@ -94,7 +94,7 @@ def _agreement(writer: UnitWriter, pair: Pair) -> Iterator[dict[str, str | int |
 
 
 def write_pairs(writer: UnitWriter) -> None:
-    """Every package with every other, where there are more than two."""
+    """Every package with every other."""
     units = percent_units(writer.fitted)
     rows: list[dict[str, object]] = []
     for pair in every_pair(writer.fitted.fits, writer.reference):

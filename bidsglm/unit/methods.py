@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.phrases import CONFOUNDS, SETTINGS, SMOOTHING, response_function
 from bidsglm.model import ModelSpecification, Paradigm
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, pairs_of
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, pairs_of
 from bidsglm.report.methods import SettingRow, agreement_text, thresholds_text
 from bidsglm.unit.kernels import effective_widths, grid_in_words, smoothing_in_words
 
@@ -58,6 +58,7 @@ def paragraphs(
     paradigms: Sequence[Paradigm],
     backends: Sequence[str] = DEFAULT_PACKAGES,
     voxel_sizes: Sequence[float] = (),
+    reference: str = REFERENCE,
 ) -> tuple[str, ...]:
     """Citable description of what was done, in plain sentences from the actual settings.
 
@@ -65,6 +66,8 @@ def paragraphs(
     ----------
     model, paradigms, backends, voxel_sizes
         As of `setting_rows`.
+    reference
+        Package that the others are compared with.
 
     Examples
     --------
@@ -72,7 +75,7 @@ def paragraphs(
     The SPM12-equivalent model scaled the data
     """
     own = [BACKENDS[name].methods_text(model, len(paradigms)) for name in backends]
-    pairs = pairs_of(backends)
+    pairs = pairs_of(backends, reference)
     smoothing = _smoothing(model, backends, voxel_sizes)
     design = _design_text(model, paradigms, smoothing) + _treatment(model, paradigms, backends)
     tested = thresholds_text(backends, model.two_sided)

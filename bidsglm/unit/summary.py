@@ -123,7 +123,7 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
             [row.name, *(_in_units(row.cell(name), no_units) for name in backends)]
             for row in setting_rows(*fitted_by)
         ],
-        "methods": tuple(_in_units(text, no_units) for text in paragraphs(*fitted_by)),
+        "methods": tuple(_in_units(text, no_units) for text in paragraphs(*fitted_by, stamp.reference)),
         "effect_units": {**effect_units(prepared.model, backends), **no_units},
         "contrasts": [_contrast_summary(fitted, i) for i in range(len(first.maps))],
         "left_out": [each._asdict() for each in fitted.left_out],

@@ -118,7 +118,7 @@ def _write_results(writer: UnitWriter, explanation: Explanation | None) -> dict[
     if writer.pairs:
         write_differences(writer)
         write_agreement(writer)
-    if len(writer.pairs) > 1:
+    if writer.pairs not in ((), (DEFAULT_PAIR,)):  # whose units have tables of their own
         write_pairs(writer)
     if DEFAULT_PAIR in writer.pairs:
         write_scales(writer)

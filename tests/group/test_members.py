@@ -7,6 +7,7 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.diagnosis.advice import Finding
+from bidsglm.group.members import named
 from bidsglm.report.standing import FILLED
 from tests.finished import (
     CONFIGURATION,
@@ -221,3 +222,9 @@ def test_page_leaves_out_what_the_designs_of_half_of_the_participants_make_arbit
         "1 of 2 contrasts (go) is left out of the verdict and its medians" in (out / "group.html").read_text()
     )
     assert said == (n_filled == 2)
+
+
+def test_participants_are_named_up_to_a_dozen() -> None:
+    labels = [f"{i:02d}" for i in range(1, 15)]
+    assert named(labels[:12]).endswith("sub-11, sub-12")
+    assert named(labels).endswith("sub-11, sub-12 and 2 more")

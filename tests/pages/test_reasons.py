@@ -7,10 +7,15 @@ import pytest
 
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.errors import ReadWriteError
+from bidsglm.outputs.fit_tables import DOMINANT_STEPS
+from bidsglm.outputs.names import map_name
 from bidsglm.outputs.summary_reading import read_summary, write_summary
-from bidsglm.pages.reasons import diagnoses, findings, left_out, reach, read_breakdowns
+from bidsglm.packages import DEFAULT_PACKAGES
+from bidsglm.pages.reasons import diagnoses, findings, left_out, reach, read_breakdowns, read_dominant
+from bidsglm.pages.unit import UnitFiles
 from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.standing import FILLED
+from tests.finished import SHAPE, brain, write_image
 
 
 def part(run: str, inflation: float | None, backend: str = "spm") -> dict[str, object]:
@@ -113,3 +118,26 @@ def summary_of(filled: bool) -> dict:
 )
 def test_contrasts_arbitrary_in_half_of_the_participants_are_left_out(filled, expected):
     assert left_out([summary_of(each) for each in filled]) == ArbitraryContrasts(expected, 3)
+
+
+@pytest.mark.parametrize(("highest", "is_drawn"), [(2, True), (0, False)])
+def test_map_of_the_leading_steps_is_drawn_where_a_step_leads(tmp_path, highest: int, is_drawn: bool):
+    prefix, folder = "sub-01_task-x", tmp_path / "sub-01/func"
+    stats = ("effect", "t", "p")
+    for name in [f"{prefix}_desc-mean_boldref"] + [
+        map_name(prefix, stat, package, "go") for stat in stats for package in DEFAULT_PACKAGES
+    ]:
+        write_image(folder / f"{name}.nii.gz", np.ones(SHAPE))
+    unit = {"folder": "sub-01/func", "prefix": prefix, "backends": list(DEFAULT_PACKAGES)}
+    contrast = {"name": "go", "label": "go", "test": "t"}
+    images = UnitFiles(tmp_path, unit).contrast_images(contrast, dict.fromkeys(DEFAULT_PACKAGES, brain()))
+    assert read_dominant(folder, prefix, images) is None
+    steps = np.zeros(SHAPE)
+    steps[4:] = highest
+    stem = f"{prefix}_contrast-go_desc-dominantstep_dseg"
+    write_image(folder / f"{stem}.nii.gz", steps)
+    rows = [{"index": i, "name": name} for i, name in enumerate(("none", "scaling", "noise"))]
+    DOMINANT_STEPS.write(folder / f"{stem}.tsv", rows)
+    found = read_dominant(folder, prefix, images)
+    assert (found is not None) == is_drawn
+    assert found is None or "noise" in found.alt

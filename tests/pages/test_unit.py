@@ -10,7 +10,7 @@ import pytest
 from bidsglm.outputs.names import map_name
 from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.pages import group
-from bidsglm.pages.unit import UnitFiles
+from bidsglm.pages.unit import UnitFiles, unit_report
 from tests.finished import AFFINE, SHAPE, brain, write_image, write_participant
 
 PREFIX = "sub-01_task-tap"
@@ -52,3 +52,14 @@ def test_places_of_a_participants_sessions_are_counted_from_one(tmp_path: Path) 
     members: Any = SimpleNamespace(output_dir=tmp_path)
     found = group._places(members, {"01": "sub-01.html"})
     assert [(place.who, place.number) for place in found] == [("sub-01 ses-a", 1), ("sub-01 ses-b", 2)]
+
+
+def test_title_of_a_unit_leaves_out_whose_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "sub-01" / "ses-a" / "func"
+    prefix = "sub-01_ses-a_task-tap_space-MNI"
+    for package in DEFAULT_PACKAGES:
+        write_image(folder / f"{prefix}_desc-{package}_mask.nii.gz", brain().astype(float))
+    nothing: dict[str, Any] = {key: [] for key in ("runs", "settings", "methods", "contrasts", "warnings")}
+    summary = {**SUMMARY, **nothing, "folder": "sub-01/ses-a/func", "prefix": prefix, "estimates": {}}
+    found = unit_report(UnitFiles(tmp_path, summary), tmp_path / "sub-01" / "figures")
+    assert found.title == "ses-a task-tap space-MNI"

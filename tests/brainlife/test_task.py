@@ -15,7 +15,7 @@ from PIL import Image
 
 from bidsglm.brainlife import run as run_module
 from bidsglm.brainlife.config import config
-from bidsglm.brainlife.product import MAX_BYTES, failures, with_room
+from bidsglm.brainlife.product import MAX_BYTES, _thumbnail, failures, with_room
 from bidsglm.errors import EXIT_FAILED, UsageError
 from tests import tiny
 from tests.conftest import PROJECT
@@ -161,3 +161,17 @@ def test_results_that_cannot_be_shown_are_a_message_and_an_exit_code(
     (shown,) = product(tmp_path)["brainlife"]
     assert shown["type"] == "error"
     assert "no such figure" in shown["msg"]
+
+
+def test_picture_has_the_rows_of_a_drawing_one_below_the_other(tmp_path: Path) -> None:
+    drawing = "<svg>"
+    for colour in ("red", "blue", "lime"):
+        buffer = io.BytesIO()
+        Image.new("RGB", (200, 40), colour).save(buffer, "PNG")
+        drawing += f'<image href="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"/>'
+    (tmp_path / "a.svg").write_text(drawing)
+    item = _thumbnail(tmp_path / "a.svg", "a")
+    image = Image.open(io.BytesIO(base64.b64decode(item["base64"]))).convert("RGB")
+    height = image.height // 3
+    found = [image.getpixel((5, place * height + 2)) for place in range(3)]
+    assert found == [(255, 0, 0), (0, 0, 255), (0, 255, 0)]

@@ -180,3 +180,10 @@ def test_six_contrasts_are_calibrated_and_no_confounds_among_them() -> None:
     many = tuple(replace(MAIN, name=f"c{i}", label=f"c{i}") for i in range(8))
     made = small(n_scans=(80,), n_voxels=60, contrasts=(motion, *many))
     assert [contrast.name for contrast in made.contrasts] == [f"c{i}" for i in range(6)]
+
+
+def test_data_without_signal_have_no_effects_but_familywise_errors(made: Experiment) -> None:
+    outcomes = [trial(made, TrialRequest("ar1", False, i)) for i in range(2)]
+    assert all(np.isnan(outcome.effects).all() for outcome in outcomes)
+    with_signal = trial(made, TrialRequest("ar1", True, 0))
+    assert np.isfinite(with_signal.effects[:, 0]).all()

@@ -231,3 +231,7 @@ def test_wrong_atlas_is_one_line_before_anything_is_fitted(
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
     assert not new.exists()
+
+
+def test_sidecar_says_which_space_the_regions_are_in(out: Path) -> None:
+    assert json.loads((out / TABLE).with_suffix(".json").read_text())["SpatialReference"] == tiny.SPACE

@@ -17,12 +17,11 @@ from bidsglm.outputs.names import json_text
 from bidsglm.outputs.summaries import failure_path, unit_summaries
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
-from bidsglm.packages import DEFAULT_PAIR, pairs_of
 from bidsglm.pages.participant import page_is_current, write_participant_page
 from bidsglm.process.claims import Claim, claimed
 from bidsglm.requested import requested_add_ons
 from bidsglm.unit.configuration import configuration
-from bidsglm.unit.explanation import explain
+from bidsglm.unit.explanations import explanations
 from bidsglm.unit.fit import fit, prepare, run_label
 from bidsglm.unit.memory import check_memory
 from bidsglm.unit.methods import paragraphs
@@ -65,12 +64,11 @@ def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
     LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
     for note in fitted.notes:
         LOG.warning("%s: %s", unit.prefix, note)
-    explained = settings.attribution and DEFAULT_PAIR in pairs_of(fitted.fits, settings.reference)
-    explanation = explain(fitted) if explained else None
+    found = tuple(explanations(fitted, settings.reference)) if settings.attribution else ()
     LOG.debug("%s: explained after %.1f s", unit.prefix, _seconds_since(started))
     configured = configuration(model.specification, settings.matching, tuple(fitted.fits))
     stamp = Stamp(work.digest, configured, started, settings.reference)
-    write_unit(fitted, explanation, settings.output_dir, stamp, claim.confirm)
+    write_unit(fitted, found, settings.output_dir, stamp, claim.confirm)
     LOG.debug("%s: written after %.1f s", unit.prefix, _seconds_since(started))
 
 

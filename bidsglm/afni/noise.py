@@ -126,8 +126,29 @@ def noise_pair(X: Floats, times: Whole, place: tuple[int, int] = WHITE) -> Noise
     >>> pair.parameters(np.array([[1.0], [2.0], [3.0], [6.0]])).round(9).tolist(), pair.dof
     ([[3.0]], 3)
     """
+    return _paired(X, root_at(place, times), place)
+
+
+def root_at(place: tuple[int, int], times: Whole) -> BandedRoot:
+    """Cholesky root of the correlation at a place of the grid.
+
+    Parameters
+    ----------
+    place
+        Indices of a and b in the grid.
+    times
+        (n_rows,) time index of each row
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        The cut correlation is not positive definite.
+    """
+    return banded_root(correlation_band(*_values(place), times))
+
+
+def _paired(X: Floats, root: BandedRoot, place: tuple[int, int]) -> NoisePair:
     a, b = _values(place)
-    root = banded_root(correlation_band(a, b, times))
     # T of L^-1 X = Q T; Q itself is never needed, as P = R^-1 X T^-1
     triangle = qr(root.whitened(X), mode="r")[0][: X.shape[1]]
     inverse = solve_triangular(triangle, np.eye(X.shape[1]))
@@ -188,17 +209,50 @@ def noise_grid(X: Floats, times: Whole) -> tuple[NoisePair, ...]:
     >>> len(noise_grid(np.ones((40, 1)), np.arange(40)))
     109
     """
-    pairs = [*white_noise(X, times)]
+    return grid_of(X, times, roots(times))
+
+
+Roots = tuple[tuple[tuple[int, int], BandedRoot], ...]
+"""Place of each pair that counts but white noise, and its root"""
+
+
+def roots(times: Whole) -> Roots:
+    """Roots of the pairs that count, which designs of the same rows share.
+
+    Parameters
+    ----------
+    times
+        (n_rows,) time index of each row
+
+    >>> len(roots(np.arange(40)))
+    108
+    """
+    found = []
     for place in ((i, j) for j in range(B_STEPS + 1) for i in range(A_STEPS + 1)):
         # 3dREMLfit leaves out negative correlations unless it is told to keep them (-NEGcor)
         if first_correlation(*_values(place)) < CUTOFF:
             continue
         try:
-            pairs.append(noise_pair(X, times, place))
+            found.append((place, root_at(place, times)))
         except np.linalg.LinAlgError:
             # a band that was cut too steeply is no correlation; 3dREMLfit skips the pair as well
             continue
-    return tuple(pairs)
+    return tuple(found)
+
+
+def grid_of(X: Floats, times: Whole, shared: Roots) -> tuple[NoisePair, ...]:
+    """Prepare the pairs of a design, as `noise_grid` does, with roots that are there already.
+
+    Raises
+    ------
+    ValueError
+        As for white noise.
+
+    >>> times = np.arange(40)
+    >>> len(grid_of(np.ones((40, 1)), times, roots(times)))
+    109
+    """
+    return (*white_noise(X, times), *(_paired(X, root, place) for place, root in shared))
 
 
 def _values(place: tuple[int, int]) -> tuple[float, float]:

@@ -187,19 +187,24 @@ def _sampled(grid: EventGrid, functions: Floats, clock: Clock, by_spm: bool) -> 
         for stimulus in grid.stimuli.T
     ]
     if by_spm:
-        nearest = _nearest(grid.times, clock.bin_times)
-        return [columns[nearest] for columns in convolved]
+        places = nearest(grid.times, clock.bin_times)
+        return [columns[places] for columns in convolved]
     frames = clock.frame_times
     return [np.column_stack([np.interp(frames, grid.times, c) for c in columns.T]) for columns in convolved]
 
 
-def _nearest(times: Floats, wanted: Floats) -> NDArray[np.intp]:
+def nearest(times: Floats, wanted: Floats) -> NDArray[np.intp]:
+    """Places of the times that are nearest to those wanted; both ascend.
+
+    >>> nearest(np.array([0.0, 1.0, 2.0]), np.array([0.4, 0.5, 1.9])).tolist()
+    [0, 0, 2]
+    """
     after = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
     # the earlier one where both are equally near
     return np.asarray(after - (wanted - times[after - 1] <= times[after] - wanted))
 
 
-def _successively_orthogonal(columns: Floats) -> Floats:
+def successively_orthogonal(columns: Floats) -> Floats:
     """Every column minus its projection on those before it, as nilearn does."""
     result = columns.copy()
     for i in range(1, result.shape[1]):
@@ -216,7 +221,7 @@ def _condition_columns(
     functions = basis_functions(hrf, grid.dt) if rules.response else gamma_set(hrf, grid.dt)
     blocks = _sampled(grid, functions, clock, rules.sampling)
     if not rules.response:
-        return np.hstack([_successively_orthogonal(block) for block in blocks])
+        return np.hstack([successively_orthogonal(block) for block in blocks])
     if condition.orthogonalize:
         return orthogonalise(np.hstack(blocks))
     return np.hstack([orthogonalise(block) for block in blocks])

@@ -39,7 +39,7 @@ class Designs:
         self.pool = pool
         self.notes: list[str] = []
         self._shared = shared_rules([run.regressors for run in models.runs])
-        self.same_drifts = all(_same_span(*run.drifts) for run in models.runs)
+        self.same_drifts = all(same_span(*run.drifts) for run in models.runs)
         self._autoregressions: dict[tuple[Rules, bool, int], Autoregression] = {}
         self._pooled: dict[CovarianceKey, tuple[PooledDesign, ...]] = {}
         self._sampled: dict[CovarianceKey, tuple[Floats, ...]] = {}
@@ -163,14 +163,20 @@ def shared_rules(runs: Sequence[Mapping[Rules, Columns]]) -> dict[Rules, Rules]:
     distinct = [HOME]
     found = {HOME: HOME}
     for rules in runs[0]:
-        near = [s for s in distinct if all(_nearly_same(run[rules], run[s]) for run in runs)]
+        near = [s for s in distinct if all(nearly_same(run[rules], run[s]) for run in runs)]
         if not near:
             distinct.append(rules)
         found[rules] = near[0] if near else rules
     return found
 
 
-def _nearly_same(first: Columns, second: Columns) -> bool:
+def nearly_same(first: Columns, second: Columns) -> bool:
+    """Whether regressors are so near that V hardly tells them apart.
+
+    >>> one, other = (Columns(("x",), np.array([[h], [0.0]])) for h in (1.0, 2.0))
+    >>> nearly_same(one, other)
+    True
+    """
     if first.names != second.names:
         return False
     # heights do not matter to V, as residuals do not depend on them
@@ -182,7 +188,12 @@ def _orthonormal(columns: Floats) -> Floats:
     return np.asarray(np.linalg.qr(columns)[0])
 
 
-def _same_span(first: Floats, second: Floats) -> bool:
+def same_span(first: Floats, second: Floats) -> bool:
+    """Whether two sets of columns span the same space.
+
+    >>> same_span(np.array([[1.0], [1.0]]), np.array([[-3.0], [-3.0]]))
+    True
+    """
     if first.shape != second.shape:
         return False
     a, b = _orthonormal(first), _orthonormal(second)

@@ -35,7 +35,7 @@ from bidsglm.attribution.shapley import (
 from bidsglm.attribution.step_rows import Row, StepMaps, map_names, metrics, step_rows, unmodelled_rows
 from bidsglm.attribution.steps import COARSE_STEPS, Step
 from bidsglm.model import Mask
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.packages import DEFAULT_PAIR, Pair
 
 POOL = 5000
 """Voxels of the sample that show how V changes with the settings: their mean is known to 1 or 2 %, and the
@@ -79,6 +79,9 @@ class Explanation:
     n_uncertain: int
     """Voxels of the sample whose AR(1) bin depends on rounding; left out of closure_nilearn."""
     notes: tuple[str, ...] = ()
+    pair: Pair = DEFAULT_PAIR
+    in_blocks: bool = False
+    """Whether the sample is of compact blocks of voxels; else of voxels at random"""
 
 
 def explanation(

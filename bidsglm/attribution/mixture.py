@@ -60,7 +60,7 @@ def mixtures(
         With both packages' settings.
     """
     parts = list(zip(paradigms, designs, slice_time_refs, strict=True))
-    own = [{NILEARN: _regressors(p, d.nilearn), SPM: _regressors(p, d.spm)} for p, d, _ in parts]
+    own = [{NILEARN: regressors_of(p, d.nilearn), SPM: regressors_of(p, d.spm)} for p, d, _ in parts]
     crossed = [_crossed(paradigm, model, reference) for paradigm, _, reference in parts]
     # response, events and sampling are told apart only where the reproduction meets both designs
     apart = all(
@@ -92,7 +92,7 @@ def _crossed(paradigm: Paradigm, model: ModelSpecification, slice_time_ref: floa
     return crossed_regressors(paradigm.conditions, Clock(timing, slice_time_ref), (own, other))
 
 
-def _regressors(paradigm: Paradigm, design: DesignMatrix) -> Columns:
+def regressors_of(paradigm: Paradigm, design: DesignMatrix) -> Columns:
     """Columns of a design that belong to conditions."""
     others = {*paradigm.confound_names, CONSTANT}
     places = [
@@ -104,12 +104,15 @@ def _regressors(paradigm: Paradigm, design: DesignMatrix) -> Columns:
     return Columns(tuple(design.names[i] for i in places), design.matrix[:, places])
 
 
+def drifts_of(paradigm: Paradigm, design: DesignMatrix) -> Floats:
+    """Columns of a design that are neither regressors nor confounds nor the constant, (n_scans, m)."""
+    known = {*regressors_of(paradigm, design).names, *paradigm.confound_names, CONSTANT}
+    return design.matrix[:, [i for i, name in enumerate(design.names) if name not in known]]
+
+
 def _filters(paradigm: Paradigm, designs: PureDesigns) -> tuple[Floats, Floats]:
-    """Columns of nilearn's design that are nothing else, SPM's cosines."""
-    own = designs.nilearn
-    known = {*_regressors(paradigm, own).names, *paradigm.confound_names, CONSTANT}
-    drifts = [i for i, name in enumerate(own.names) if name not in known]
-    return own.matrix[:, drifts], designs.spm.high_pass_basis
+    """Nilearn's drift terms, SPM's cosines."""
+    return drifts_of(paradigm, designs.nilearn), designs.spm.high_pass_basis
 
 
 def _confounds(paradigm: Paradigm) -> Columns:

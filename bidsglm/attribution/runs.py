@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.attribution.crossproducts import Values
+from bidsglm.fsl.fixed_effects import fixed_effects
 from bidsglm.model import ContrastSpecification, Floats
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.space import independent_rows
@@ -133,6 +134,32 @@ def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, poole
     # a mean of R effects: the sum of their variances over R²
     variance = np.sum([v * u for v, u in zip(variances, unit, strict=True)], axis=0) / len(used) ** 2
     return StatMaps(effect, _over_root(effect, variance), (dof,))
+
+
+def weighted(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int) -> StatMaps:
+    """Combine the runs of a contrast, each weighted by its precision, as FSL's fixed effects do.
+
+    The degrees of freedom are the runs' sum less one where there are several.
+    """
+    chosen, rows = plans[contrast], rows_of(plans, contrast)
+    used = [sums[run] for run in chosen.runs]
+    dof = sum(s.fit.traces[0] for s in used) - (len(used) > 1)
+    variances = [s.residual / s.fit.divisor for s in used]
+    if chosen.specification.test == "F":
+        precision = np.zeros((1, 1, 1))
+        right = np.zeros((1, 1))
+        for s, variance in zip(used, variances, strict=True):
+            inverse = np.linalg.inv(s.fit.covariances[:, rows, rows])[s.fit.group]
+            inverse = inverse / np.maximum(variance, TINY)[:, None, None]
+            precision = precision + inverse
+            right = right + np.einsum("vij,jv->vi", inverse, s.effects[rows])
+        solved = np.linalg.solve(precision, right[:, :, None])[:, :, 0]
+        stat = np.einsum("vi,vi->v", right, solved) / len(chosen.weights)
+        return StatMaps(None, stat, (float(len(chosen.weights)), dof))
+    unit = [s.fit.covariances[:, rows.start, rows.start][s.fit.group] for s in used]
+    of_effects = np.stack([np.maximum(v * u, TINY) for v, u in zip(variances, unit, strict=True)])
+    found = fixed_effects(np.stack([s.effects[rows.start] for s in used]), of_effects)
+    return StatMaps(found.effect, found.t, (dof,))
 
 
 def _dof(fits: Sequence[UnscaledFit]) -> float:

@@ -44,6 +44,8 @@ STEPS = ("smoother", "scaling", "response", "events", "sampling", "filter", "noi
 """In the order of the ladder."""
 REGRESSORS = "regressors"
 """Response, events and sampling together."""
+CENSORING = "censoring"
+"""Only where a package leaves scans out; behind the regressors"""
 PARTS_OF_REGRESSORS = ("response", "events", "sampling")
 COARSE_STEPS = ("smoother", "scaling", REGRESSORS, "filter", "noise", "runs")
 """The steps of the dominant-step map; label i + 1 stands for step i, 0 for none."""

@@ -152,14 +152,14 @@ def _trains(stem: str, paradigms: Sequence[Paradigm]) -> Iterator[tuple[str, lis
 def _train(condition: Condition | None, start: float, number: int = 0, modulated: bool = False) -> EventTrain:
     if condition is None:
         return EventTrain(np.empty(0))
-    modulators = _modulators(condition)
+    modulators = modulator_values(condition)
     heights = condition.heights * (modulators[:, number - 1] if number else 1.0)
     return EventTrain(
         condition.onsets - start, condition.durations, heights, modulators if modulated else None
     )
 
 
-def _modulators(condition: Condition) -> Floats:
+def modulator_values(condition: Condition) -> Floats:
     """Values that modulate the events: powers of time in minutes, then of the modulators."""
     minutes = condition.onsets / SECONDS_PER_MINUTE
     columns = [minutes**k for k in range(1, condition.time_modulation + 1)]

@@ -193,7 +193,7 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
         for weight in condition.weight_names
         for suffix in suffixes
     ]
-    plain = _plain(paradigm, model, timing)
+    plain = plain_columns(paradigm, model, timing)
     return DesignMatrix(
         (*names, *paradigm.confound_names),
         _columns(plain, paradigm, L, has_derivative(model)),
@@ -204,7 +204,7 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     )
 
 
-def _plain(paradigm: Paradigm, model: ModelSpecification, timing: regressors.Timing) -> list[Floats]:
+def plain_columns(paradigm: Paradigm, model: ModelSpecification, timing: regressors.Timing) -> list[Floats]:
     """Convolved columns before the filter, each (n_scans,)."""
     kernel, later = response(response_name(model)), shift(paradigm)
     return [

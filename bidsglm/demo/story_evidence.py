@@ -143,9 +143,15 @@ def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedSto
         contrasts=contrasts,
         findings=findings(summary),
         figures={"effect": maps_figure(images[MOVEMENT], "effect"), **drawn},
-        links=Links(*(f"{results_folder(name)}/{link}" if link else "" for link in files.links())),
+        links=_links(files.links(), results_folder(name)),
     )
     return FittedStory(model, files, images)
+
+
+def _links(found: Links, folder: str) -> Links:
+    """Tables of the two packages, relative to the story's page."""
+    agreement, steps = (f"{folder}/{link}" if link else "" for link in (found.agreement, found.attribution))
+    return Links(agreement, steps)
 
 
 def _filters(summary: Mapping[str, Any]) -> dict[str, str]:

@@ -151,8 +151,15 @@ def columns(x: Floats, L: Floats | None, derivative: bool = False) -> Floats:
     ((20, 2), True, True)
     """
     filtered = filtered_columns(x[:, np.newaxis], L)[:, 0]
-    if not derivative:
-        return filtered[:, np.newaxis]
+    return with_derivative(filtered) if derivative else filtered[:, np.newaxis]
+
+
+def with_derivative(filtered: Floats) -> Floats:
+    """Add the temporal derivative of a filtered column, (n_scans, 2).
+
+    >>> with_derivative(np.array([-1.0, 1.0, 1.0, -1.0])).round(9).tolist()
+    [[-1.0, 2.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -2.0]]
+    """
     # feat_model makes it orthogonal, so that what both could explain counts for the response
     slope = np.gradient(filtered)
     slope -= slope.mean()

@@ -121,6 +121,7 @@ class SummaryForm(Form):
     configuration: ConfigurationForm | None = None
     effect_units: dict[Text, Text] = {}
     attribution: dict[str, Any] = {}
+    attributions: dict[Label, dict[str, Any]] = {}
     findings: list[FindingForm] = []
     diagnosis: list[DiagnosisForm] = []
     supplements: dict[Text, AddOnForm] = {}

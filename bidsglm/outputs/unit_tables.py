@@ -240,10 +240,15 @@ def _share(name: str, text: str) -> Column:
 
 
 def attribution_schema(pair: Pair) -> Schema:
-    """Return the table on what makes the difference between two packages."""
+    """Return the table on what makes the difference between two packages.
+
+    >>> attribution_schema(Pair("afni", "nilearn")).file
+    '<p>_desc-afniVSnilearnAttribution_metrics'
+    """
     first, reference = pair.titles
+    label = "attribution" if pair.is_default else f"{pair.label}Attribution"
     return Schema(
-        "<p>_desc-attribution_metrics",
+        f"<p>_desc-{label}_metrics",
         (
             *STEP_COLUMNS,
             *(Column(name, "text", f"What {title(name)} does in it") for name in reversed(pair)),

@@ -10,7 +10,8 @@ from bidsglm.dataset.images import read_map
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.model import TRIAL_TYPE
 from bidsglm.outputs.fit_tables import DOMINANT_STEPS
-from bidsglm.outputs.unit_tables import ATTRIBUTION
+from bidsglm.outputs.unit_tables import attribution_schema
+from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import Breakdown, Reach, breakdowns
 from bidsglm.report.diagnosis import correlation_figure, inflation_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
@@ -24,14 +25,15 @@ from bidsglm.report.steps import STEP_COLOURS
 Summary = Mapping[str, Any]
 
 
-def read_breakdowns(folder: Path, prefix: str) -> dict[str, tuple[Breakdown, ...]]:
-    """Contrast label -> why its maps differ; empty where nothing was attributed."""
-    path = folder / f"{prefix}_desc-attribution_metrics.tsv"
+def read_breakdowns(folder: Path, prefix: str, pair: Pair = DEFAULT_PAIR) -> dict[str, tuple[Breakdown, ...]]:
+    """Contrast label -> why the maps of two packages differ; empty where nothing was attributed."""
+    schema = attribution_schema(pair)
+    path = schema.path(folder, prefix)
     if not path.exists():
         return {}
-    rows = ATTRIBUTION.read(path)
+    rows = schema.read(path)
     labels = dict.fromkeys(str(row["contrast"]) for row in rows)
-    return {label: breakdowns([row for row in rows if row["contrast"] == label]) for label in labels}
+    return {label: breakdowns([row for row in rows if row["contrast"] == label], pair) for label in labels}
 
 
 def read_dominant(folder: Path, prefix: str, images: ContrastImages) -> Figure | None:
@@ -47,13 +49,20 @@ def read_dominant(folder: Path, prefix: str, images: ContrastImages) -> Figure |
     return dominant_figure(images, steps, names) if (steps[images.both] > 0).any() else None
 
 
-def reach(summary: Summary) -> Reach | None:
-    """How far the attribution of a unit can be trusted."""
-    found = summary.get("attribution")
+def reach(summary: Summary, pair: Pair = DEFAULT_PAIR) -> Reach | None:
+    """How far the attribution of two packages' differences can be trusted."""
+    others = summary.get("attributions", {})
+    found = summary.get("attribution") if pair.is_default else others.get(pair.label)
     if not found:
         return None
     n_sample, n_voxels = (int(found.get(key, 0)) for key in ("n_sample", "n_voxels"))
-    return Reach(bool(found.get("closes")), n_sample, n_voxels, tuple(found.get("notes", ())))
+    return Reach(
+        bool(found.get("closes")),
+        n_sample,
+        n_voxels,
+        tuple(found.get("notes", ())),
+        bool(found.get("in_blocks")),
+    )
 
 
 def findings(summary: Summary) -> tuple[Finding, ...]:

@@ -12,7 +12,7 @@ from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import clusters_name, map_name, read_text, write_bytes
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import compared, warnings_of
-from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, of_pair
+from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_schema, of_pair
 from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, REFERENCE, Pair, base_of
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant, weights_of
@@ -104,8 +104,20 @@ class UnitFiles(UnitMaps):
 
     def links(self) -> Links:
         """Tables that there are, relative to the page."""
-        names = (f"{self.prefix}_desc-{kind}_metrics.tsv" for kind in Links._fields)
-        return Links(*(f"{self.summary['folder']}/{n}" if (self.folder / n).exists() else "" for n in names))
+        agreement, steps, pairs = (
+            self._link(f"{self.prefix}_desc-{kind}_metrics.tsv")
+            for kind in ("agreement", "attribution", "pairs")
+        )
+        tables = {
+            pair: attribution_schema(pair).path(self.folder, self.prefix).name
+            for pair in self.pairs
+            if not pair.is_default
+        }
+        return Links(agreement, steps, pairs, {pair: self._link(name) for pair, name in tables.items()})
+
+    def _link(self, name: str) -> str:
+        """A file relative to the page; empty where there is none."""
+        return f"{self.summary['folder']}/{name}" if (self.folder / name).exists() else ""
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -120,12 +132,11 @@ class UnitFiles(UnitMaps):
 
     def breakdowns(self) -> dict[Pair, dict[str, tuple[Breakdown, ...]]]:
         """Pair -> contrast's label -> why its maps differ."""
-        return {DEFAULT_PAIR: read_breakdowns(self.folder, self.prefix)}
+        return {pair: read_breakdowns(self.folder, self.prefix, pair) for pair in self.pairs}
 
     def reaches(self) -> dict[Pair, Reach]:
         """How far the attribution of each pair can be trusted; nothing where there is none."""
-        found = reach(self.summary)
-        return {DEFAULT_PAIR: found} if found else {}
+        return {pair: found for pair in self.pairs if (found := reach(self.summary, pair))}
 
     def every_pair(self) -> tuple[Row, ...]:
         """Rows of the table of all pairs; none with two backends or fewer."""

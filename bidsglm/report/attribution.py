@@ -108,6 +108,8 @@ class Reach:
     n_voxels: int
     """Voxels of both masks."""
     notes: tuple[str, ...] = ()
+    in_blocks: bool = False
+    """Whether the sample is of compact blocks of voxels"""
 
     @property
     def sample(self) -> str:
@@ -118,6 +120,8 @@ class Reach:
         """
         if self.n_sample >= self.n_voxels:
             return ""
+        if self.in_blocks:
+            return f"on {self.n_sample:,} of {self.n_voxels:,} voxels, in blocks chosen at random"
         return f"on a random sample of {self.n_sample:,} of {self.n_voxels:,} voxels"
 
 

@@ -220,7 +220,8 @@ class UnitReport:
         if pair == self.pair:
             return self
         contrasts = tuple(each.of(pair) for each in self.contrasts)
-        return replace(self, pair=pair, contrasts=contrasts, reach=self.reaches.get(pair))
+        reach, links = self.reaches.get(pair), self.links.of(pair)
+        return replace(self, pair=pair, contrasts=contrasts, reach=reach, links=links)
 
     @cached_property
     def views(self) -> tuple["UnitReport", ...]:

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from bidsglm.attribution.differences import RMSD
 from bidsglm.attribution.steps import REGRESSORS
+from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, median_shares, percent
+from bidsglm.report.further_recipes import remedy
 from bidsglm.report.steps import title
 
 MASK = "mask"
@@ -84,10 +86,13 @@ def recipes(
     }
     ranked = sorted((s for s in largest if largest[s] >= WORTH_NAMING), key=lambda s: -largest[s])
     settings = {step.step: (step.reference, step.other) for b in parts for step in b.coarse}
-    chosen = [recipe(step, settings[step], runs)._replace(share=_share(step, shares)) for step in ranked]
+    pair = next((b.pair for b in parts), DEFAULT_PAIR)
+    chosen = [
+        recipe(step, settings[step], runs, pair)._replace(share=_share(step, shares)) for step in ranked
+    ]
     if n_alone:
         voxels = f"{n_alone:,} voxel{'s' * (n_alone != 1)} analysed by one package alone"
-        chosen.append(recipe(MASK, ("", ""), runs)._replace(share=voxels))
+        chosen.append(recipe(MASK, ("", ""), runs, pair)._replace(share=voxels))
     return tuple(chosen)
 
 
@@ -100,8 +105,11 @@ def _share(step: str, shares: Mapping[str, Mapping[str, float]]) -> str:
     return " and ".join(told)
 
 
-def recipe(step: str, settings: tuple[str, str], runs: Sequence[str]) -> Recipe:
-    """What makes a step equal, by nilearn's and SPM's settings of it, in the attribution's words."""
+def recipe(step: str, settings: tuple[str, str], runs: Sequence[str], pair: Pair = DEFAULT_PAIR) -> Recipe:
+    """What makes a step equal, by the reference's and the other's settings, in the attribution's words."""
+    if not pair.is_default:
+        found = remedy(step, pair)
+        return Recipe(step, found.model, found.option, remains=found.remains)
     if step == "filter":
         cutoff = re.search(r"\(([\d.]+) s\)", settings[1])
         return _filter_on(cutoff[1]) if settings[0] == NO_DRIFTS and cutoff else _same_cosines()

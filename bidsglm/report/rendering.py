@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bidsglm import packages
 from bidsglm.outputs.unit_tables import AGREEMENT
+from bidsglm.packages import Pair
 from bidsglm.report import (
     attribution,
     cluster_tables,
@@ -43,6 +45,16 @@ class Links(NamedTuple):
     agreement: str = ""
     attribution: str = ""
     pairs: str = ""
+    further: Mapping[Pair, str] = MappingProxyType({})
+    """Tables of the steps of further pairs"""
+
+    def of(self, pair: Pair) -> "Links":
+        """The same with the table of another pair's steps.
+
+        >>> Links(attribution="a.tsv").of(Pair("afni", "nilearn")).attribution
+        ''
+        """
+        return self if pair.is_default else self._replace(attribution=self.further.get(pair, ""))
 
 
 @dataclass(frozen=True)

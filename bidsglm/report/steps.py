@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.attribution.steps import CENSORING, PARTS_OF_REGRESSORS, REGRESSORS
 
 
 class StepText(NamedTuple):
@@ -13,97 +12,160 @@ class StepText(NamedTuple):
 
     title: str
     """As in "comes from the ..."."""
-    reference: str
-    """What the reference package does."""
-    other: str
-    """What the package does that is compared with it."""
+    does: Mapping[str, str]
+    """Package -> what it does"""
     consequence: str
-    """What the difference does to maps."""
-
-    @property
-    def does(self) -> Mapping[str, str]:
-        """Package -> what it does."""
-        return dict(zip(DEFAULT_PAIR, (self.other, self.reference), strict=True))
+    """What the difference does to maps"""
 
 
+SAMPLED = (
+    "convolves with a Gaussian sampled at the voxels, cut at four standard deviations; at the edge of the"
+    " image the data are mirrored"
+)
+ALL_COUNT = "fits every scan"
 STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
     {
         "smoother": StepText(
             "smoothing kernel",
-            "convolves with a Gaussian sampled at the voxels, cut at four standard deviations; at the edge of"
-            " the image the data are mirrored",
-            "convolves with a Gaussian that is averaged over the voxels, which makes it wider: by a tenth"
-            " where the"
-            " FWHM is twice the voxel's size, by two fifths where it is the voxel's size; outside the image"
-            " there"
-            " is nothing",
+            {
+                "spm": "convolves with a Gaussian that is averaged over the voxels, which makes it wider:"
+                " by a tenth where the FWHM is twice the voxel's size, by two fifths where it is the"
+                " voxel's size; outside the image there is nothing",
+                "nilearn": SAMPLED,
+                "afni": f"{SAMPLED} (nilearn's kernel is used for it)",
+                "fsl": f"{SAMPLED} (nilearn's kernel is used for it, not SUSAN)",
+            },
             "The narrower the kernel beside the voxels, the more effects and t change; most at the edge of"
-            " the"
-            " image. Settings and Methods give both widths in effect.",
+            " the image. Settings and Methods give both widths in effect.",
         ),
         "scaling": StepText(
             "intensity scaling",
-            "expresses each voxel relative to its own mean over time",
-            "multiplies the whole run by one number that brings spm_global to 100: the mean of all voxels"
-            " above an"
-            " eighth of the image's mean, so that the mean within the brain lies above 100 where air and"
-            " skull"
-            " are darker",
-            "Effects have other units: SPM's are larger by one factor for the whole brain, and in each voxel"
-            " by its"
-            " brightness. In a single run no t value changes; over several runs the weight of a run may.",
+            {
+                "spm": "multiplies the whole run by one number that brings spm_global to 100: the mean of"
+                " all voxels above an eighth of the image's mean, so that the mean within the brain lies"
+                " above 100 where air and skull are darker",
+                "nilearn": "expresses each voxel relative to its own mean over time",
+                "afni": "divides each voxel by its own mean over the run and multiplies by 100, with 200 as"
+                " the greatest value",
+                "fsl": "multiplies the whole run by one number that brings the median of the brain to 10,000",
+            },
+            "Effects have other units: those of a package with one number for the whole brain are larger or"
+            " smaller by one factor, and in each voxel by its brightness. In a single run no t value"
+            " changes; over several runs the weight of a run may.",
         ),
         REGRESSORS: StepText(
             "task regressors",
-            "builds each regressor on its own fine grid with its own response function, and interpolates",
-            "builds each regressor from microtime bins with its own response function, and takes one bin of"
-            " each scan",
+            {
+                "spm": "builds each regressor from microtime bins with its own response function, and takes"
+                " one bin of each scan",
+                "nilearn": "builds each regressor on its own fine grid with its own response function, and"
+                " interpolates",
+                "afni": "adds up responses to the events at their own times, without a grid",
+                "fsl": "builds each regressor on a grid of 0.05 s with its own response function, and takes"
+                " one bin of each scan",
+            },
             "Response function, event timing and sampling together; a constant factor moves effects only, a"
             " shift in time moves t as well.",
         ),
         "response": StepText(
             "response function",
-            "has a canonical response with slightly other constants, which starts one bin of its grid later",
-            "takes the difference of two gamma densities, normalised to the sum of one",
-            "The regressors have slightly another shape and height.",
+            {
+                "spm": "takes the difference of two gamma densities, normalised to the sum of one",
+                "nilearn": "has a canonical response with slightly other constants, which starts one bin of"
+                " its grid later",
+                "afni": "gives the response a height: GAM and BLOCK(d,1) have the peak 1, so that an effect"
+                " is the change at the peak; SPMG1 has 0.18 for an impulse and the peak 1 with a duration",
+                "fsl": "takes the difference of two gamma densities (means 6 and 16 s), divided by its sum;"
+                " with a temporal derivative, the difference between neighbouring scans of the filtered"
+                " regressor",
+            },
+            "The regressors have another shape and height. Effects change by the inverse ratio of the"
+            " heights; t moves by the shape alone, and by a derivative that only one package has.",
         ),
         "events": StepText(
             "placing of events",
-            "draws events on a grid of TR/50 with height 1; an event of no duration fills one bin",
-            "rounds onset and duration to microtime bins and adds one; when all durations are zero, the"
-            " height is 1/dt, so that each event has an area of one second",
-            "Short events get other heights, and effects change by their inverse ratio; t hardly moves.",
+            {
+                "spm": "rounds onset and duration to microtime bins and adds one; when all durations are"
+                " zero, the height is 1/dt, so that each event has an area of one second",
+                "nilearn": "draws events on a grid of TR/50 with height 1; an event of no duration fills"
+                " one bin",
+                "afni": "takes each event at its own time and as long as the response's notation says;"
+                " events before the first scan, or after the start of the last one, are left out",
+                "fsl": "draws events on a grid of 0.05 s with height 1; an event of no duration fills one"
+                " bin, and where two overlap the later one holds",
+            },
+            "Short events get other heights, and effects change by their inverse ratio; t hardly moves"
+            " unless events are left out, or overlap.",
         ),
         "sampling": StepText(
             "sampling of the response",
-            "interpolates the response at the slice-time reference of each scan",
-            "takes the microtime bin of the reference slice",
+            {
+                "spm": "takes the microtime bin of the reference slice",
+                "nilearn": "interpolates the response at the slice-time reference of each scan",
+                "afni": "evaluates the response at the start of each scan, onsets less fMRIPrep's StartTime",
+                "fsl": "takes the bin of 0.05 s in the middle of the scan; events are moved so that this is"
+                " fMRIPrep's StartTime",
+            },
             "A shift of the regressor by a fraction of a scan.",
+        ),
+        CENSORING: StepText(
+            "censoring of scans",
+            {
+                "spm": ALL_COUNT,
+                "nilearn": ALL_COUNT,
+                "afni": "leaves out the scans that Software.AFNI.Censor names, with their true gaps in time",
+                "fsl": ALL_COUNT,
+            },
+            "Effects and t move where the scans left out were unlike the others, as with movement; each one"
+            " costs a degree of freedom. A confound that is 1 at one such scan and 0 elsewhere"
+            " (motion_outlier in fMRIPrep) does the same in any package.",
         ),
         "filter": StepText(
             "high-pass filter",
-            "adds slow cosines (or other drift terms) to the design, as columns like any other",
-            "projects its cosines out of data and design after whitening",
-            "With the same cut-off a small change. When one package has no filter, slow noise stays in the"
-            " data and moves effects of slow or badly estimable regressors most.",
+            {
+                "spm": "projects its cosines out of data and design after whitening",
+                "nilearn": "adds slow cosines (or other drift terms) to the design, as columns like any"
+                " other",
+                "afni": "adds Legendre polynomials to the design of each run, one degree more for every 150"
+                " s (-polort A): they have no cut-off",
+                "fsl": "takes a straight line fitted around each scan off data and regressors before the"
+                " fit; with 100 s half the power of a wave of 200 s passes, and no degrees of freedom go"
+                " with it",
+            },
+            "With the same cut-off a small change. Polynomials take out less than cosines in long runs,"
+            " FSL's line less than SPM's cosines of the same number of seconds. Where one package filters"
+            " less, slow noise stays in the data and moves effects of slow or badly estimable regressors"
+            " most.",
         ),
         "noise": StepText(
             "noise model",
-            "fits one AR(1) coefficient to each voxel, truncated to two decimals",
-            "estimates one covariance of the scans for the whole brain from the voxels that respond (pooled"
-            " ReML), and whitens every voxel with it",
-            "For a response that is slow beside the scans, t is smaller the more autocorrelated the noise is"
-            " taken"
-            " to be: SPM's is smaller than nilearn's where a voxel's own coefficient lies below SPM's one"
-            " value,"
-            " and larger where it lies above. Effects move little.",
+            {
+                "spm": "estimates one covariance of the scans for the whole brain from the voxels that"
+                " respond (pooled ReML), and whitens every voxel with it",
+                "nilearn": "fits one AR(1) coefficient to each voxel, truncated to two decimals",
+                "afni": "fits ARMA(1,1) to each voxel by restricted likelihood on a grid of steps of 0.1",
+                "fsl": "takes each voxel's autocorrelations at many lags, smooths them among voxels of like"
+                " brightness and brings them down to zero (FILM)",
+            },
+            "For a response that is slow beside the scans, t is smaller the more autocorrelated the noise"
+            " is taken to be: SPM's is smaller than a voxelwise model's where a voxel's own coefficient"
+            " lies below SPM's one value, and larger where it lies above. ARMA(1,1) follows noise that"
+            " fades slowly, which AR(1) takes to fade fast; FILM sees more lags and shares them with the"
+            " neighbours. Effects move little.",
         ),
         "runs": StepText(
             "combination of runs",
-            "fits each run apart and combines them by fixed effects, each with its own residual variance",
-            "fits all runs in one model with one residual variance for all",
-            "The t of voxels whose noise differs between runs changes; with the same columns in each run,"
-            " effects do not.",
+            {
+                "spm": "fits all runs in one model with one residual variance for all",
+                "nilearn": "fits each run apart and combines them by fixed effects, each with its own"
+                " residual variance",
+                "afni": "fits all runs as one regression, with the same parameters for a condition in all"
+                " runs",
+                "fsl": "fits each run apart and weights it by the inverse of its variance",
+            },
+            "The t of voxels whose noise differs between runs changes. Effects do too where runs are"
+            " weighted: a plain mean counts each run alike, FSL a quiet run more, AFNI a run with more or"
+            " clearer events more.",
         ),
     }
 )
@@ -115,6 +177,7 @@ STEP_COLOURS: Mapping[str, str] = MappingProxyType(
         "smoother": "#8c6d31",
         "scaling": "#e0a800",
         REGRESSORS: "#1b9e77",
+        CENSORING: "#e377c2",
         "filter": "#2f6fb7",
         "noise": "#d1495b",
         "runs": "#7b5ea7",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,8 @@ from bidsglm.messages import LOG
 from bidsglm.model import ContrastMaps, Floats, Volume
 from bidsglm.outputs.fit_tables import CONTRASTS, DOMINANT_STEPS, REGRESSORS
 from bidsglm.outputs.names import map_name, write_bytes, write_json
-from bidsglm.outputs.unit_tables import ATTRIBUTION, PAIRS, agreement_schema, with_suffix
-from bidsglm.packages import Pair, every_pair
+from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_schema, with_suffix
+from bidsglm.packages import DEFAULT_PAIR, Pair, every_pair
 from bidsglm.report.steps import colour
 from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
 from bidsglm.unit.fit import Fitted, run_label
@@ -110,21 +111,33 @@ def write_pairs(writer: UnitWriter) -> None:
     writer.table(PAIRS, f"{writer.unit.prefix}_desc-pairs_metrics", rows)
 
 
-def write_attribution(writer: UnitWriter, explanation: attribution.Explanation) -> dict[str, object]:
-    """Write the table of steps and the dominant-step maps; returns what the summary says of them."""
+def write_attributions(
+    writer: UnitWriter, explanations: Sequence[attribution.Explanation]
+) -> dict[str, object]:
+    """Write a table of steps for each pair, and dominant-step maps; returns what the summary says of them."""
+    found = {each.pair: _write_attribution(writer, each) for each in explanations}
+    told: dict[str, object] = {}
+    if DEFAULT_PAIR in found:
+        told["attribution"] = found.pop(DEFAULT_PAIR)
+    if found:
+        told["attributions"] = {pair.label: facts for pair, facts in found.items()}
+    return told
+
+
+def _write_attribution(writer: UnitWriter, explanation: attribution.Explanation) -> dict[str, object]:
+    """Files of one pair."""
     maps = next(iter(writer.fitted.fits.values())).maps
     labels = {each.specification.name: each.specification.label for each in maps}
     rows = [
         {**row, "contrast": labels[str(row["contrast"])], "contrast_name": row["contrast"]}
         for row in explanation.rows
     ]
-    writer.table(ATTRIBUTION, f"{writer.unit.prefix}_desc-attribution_metrics", rows)
+    schema = attribution_schema(explanation.pair)
+    writer.table(schema, schema.path(Path(), writer.unit.prefix).stem, rows)
     for label, steps in explanation.dominant.items():
         _write_dominant(writer, label, steps, explanation.labels)
-    facts = {
-        key: getattr(explanation, key) for key in ("closes", "n_sample", "n_voxels", "n_uncertain", "notes")
-    }
-    return {"attribution": facts}
+    told = ("closes", "n_sample", "n_voxels", "n_uncertain", "in_blocks", "notes")
+    return {key: getattr(explanation, key) for key in told}
 
 
 def _write_dominant(writer: UnitWriter, label: str, steps: NDArray[np.int8], names: Sequence[str]) -> None:

@@ -78,7 +78,7 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
     copies = len(settings.backends) if smoothed else 1
     per_scan = max(4 * copies if smoothed else header.dtype.itemsize for header in headers)
     n_scans = sum(header.n_volumes for header in headers)
-    explained = settings.attribution and len(settings.backends) == 2
+    explained = settings.attribution and len(settings.backends) > 1
     working = max(PER_SCAN, min(n_voxels, SAMPLE) * PER_SAMPLED_VALUE if explained else 0.0)
     maps = grid * PER_GRID_VOXEL + n_voxels * PER_VOXEL
     fitted = n_scans * (n_voxels * per_scan + working) + _whitened(unit, model, settings, n_scans)

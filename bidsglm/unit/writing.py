@@ -1,7 +1,7 @@
 """A fitted unit -> its files: maps, designs, tables, and the summary that makes it finished."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from bidsglm.outputs.writes import together
 from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.unit.comparison import (
     write_agreement,
-    write_attribution,
+    write_attributions,
     write_diagnosis,
     write_differences,
     write_pairs,
@@ -109,7 +109,7 @@ def _write_background(writer: UnitWriter) -> None:
     writer.image(name, np.concatenate(parts), 0.0, {"Description": "mean over the scans of the first run"})
 
 
-def _write_results(writer: UnitWriter, explanation: Explanation | None) -> dict[str, object]:
+def _write_results(writer: UnitWriter, explanations: Sequence[Explanation]) -> dict[str, object]:
     """Write all files but the summary; returns what the summary says of the reasons."""
     for backend, fit in writer.fitted.fits.items():
         _write_backend(writer, backend, fit)
@@ -123,8 +123,7 @@ def _write_results(writer: UnitWriter, explanation: Explanation | None) -> dict[
     if DEFAULT_PAIR in writer.pairs:
         write_scales(writer)
     reasons = write_diagnosis(writer)
-    if explanation is not None:
-        reasons |= write_attribution(writer, explanation)
+    reasons |= write_attributions(writer, explanations)
     _write_background(writer)
     return reasons
 
@@ -156,7 +155,7 @@ def check_alone(path: Path, digest: str) -> None:
 
 def write_unit(
     fitted: Fitted,
-    explanation: Explanation | None,
+    explanations: Sequence[Explanation],
     output_dir: Path,
     stamp: Stamp,
     confirm: Callable[[], None] = lambda: None,
@@ -168,7 +167,7 @@ def write_unit(
 
     Parameters
     ----------
-    fitted, explanation
+    fitted, explanations
         What is written.
     output_dir
         Where to.
@@ -186,7 +185,7 @@ def write_unit(
     path = summary_path(output_dir, writer.unit)
     digest = stamp.digest
     with together() as batch:
-        reasons = _write_results(writer, explanation)
+        reasons = _write_results(writer, explanations)
         earlier = all_files(earlier_summary(path)) | set(writer.files)
         write_summary(path, _unfinished(writer.unit, digest, earlier))
         confirm()

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bidsglm.attribution.steps import COARSE_STEPS
+from bidsglm.attribution.steps import CENSORING, COARSE_STEPS
+from bidsglm.packages import PACKAGES
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown, StepShare, found, verdict
 from bidsglm.report.steps import STEP_COLOURS, STEP_TEXTS
@@ -24,8 +25,9 @@ def test_parts_add_up_to_the_total_with_the_regressors_whole_or_in_parts(test):
 
 
 def test_every_step_has_words_and_a_colour():
-    assert set(SETTINGS) == set(STEP_TEXTS)
-    assert set(STEP_COLOURS) == {"none", *COARSE_STEPS}
+    assert {*SETTINGS, CENSORING} == set(STEP_TEXTS)
+    assert all(set(text.does) == set(PACKAGES) for text in STEP_TEXTS.values())
+    assert set(STEP_COLOURS) == {"none", CENSORING, *COARSE_STEPS}
     assert len(set(STEP_COLOURS.values())) == len(STEP_COLOURS)
 
 

@@ -1,0 +1,160 @@
+"""Which modelling step makes which part of the difference between the maps of any two packages.
+
+`bidsglm.attribution.engine` does the same for SPM and nilearn from cross-products of all voxels; here each
+mixture of settings is fitted anew, on a sample of voxels.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.attribution.corners import CornerFits
+from bidsglm.attribution.engine import Explanation
+from bidsglm.attribution.models import ContrastPair, Masks
+from bidsglm.attribution.runs import StatMaps
+from bidsglm.attribution.sides import Corner, PairModels
+from bidsglm.attribution.step_rows import Row, StepMaps, map_names, step_rows, unmodelled_rows
+from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
+from bidsglm.model import ContrastMaps, Floats
+from bidsglm.packages import Pair
+
+CLOSES: Mapping[str, float] = {"nilearn": 1e-6, "spm": 5e-6, "afni": 2e-6, "fsl": 5e-6}
+"""Largest distance of the map with one package's settings in all steps from its own, over its range; maps are
+float32 images in SPM, AFNI and FSL"""
+KEEP_EFFECTS = frozenset({"averaged", "pooled"})
+"""Ways to combine runs that give the same effects"""
+
+
+class PairEvidence(NamedTuple):
+    """Maps of both packages to be explained."""
+
+    pair: Pair
+    contrasts: tuple[ContrastPair, ...]
+    """One for each plan of the models"""
+    masks: Masks
+    columns: NDArray[np.intp]
+    """(n_voxels,) places of the models' voxels in the maps"""
+    in_blocks: bool = False
+
+
+def active_steps(models: PairModels, steps: Sequence[Step], kind: str = "") -> tuple[str, ...]:
+    """Steps that can change a map, in their order.
+
+    Parameters
+    ----------
+    models
+        Of both packages.
+    steps
+        All steps of the analysis.
+    kind
+        effect, t or F; empty for any of them
+    """
+    idle = set()
+    apart = len(models.runs) == 1 and not models.scanwise
+    ways = {side.combination for side in models.sides}
+    if apart and kind not in ("effect", ""):
+        # a factor of a single run's data moves no t
+        idle.add("scaling")
+    if kind == "effect" and ways <= KEEP_EFFECTS:
+        idle.add("runs")
+    return tuple(step.name for step in steps if not step.same and step.name not in idle)
+
+
+def corner_of(names: Sequence[str], taken: Sequence[int]) -> Corner:
+    """Corner with some steps at given settings, all others at the other package's.
+
+    >>> corner_of(("noise", "filter"), (0, 1)).noise, corner_of(("regressors",), (0,)).events
+    (0, 0)
+    """
+    settings = dict.fromkeys(Corner._fields, 1)
+    for name, setting in zip(names, taken, strict=True):
+        for part in PARTS_OF_REGRESSORS if name == REGRESSORS else (name,):
+            settings[part] = setting
+    return Corner(**settings)
+
+
+def mixtures_to_fit(models: PairModels, steps: Sequence[Step]) -> int:
+    """Number of fits that the steps need; factors and the way to combine runs mostly need none."""
+    fits = CornerFits(models)
+    names = active_steps(models, steps)
+    return len({fits.key(corner_of(names, taken)) for taken in product((0, 1), repeat=len(names))})
+
+
+def pair_explanation(
+    models: PairModels, steps: Sequence[Step], evidence: PairEvidence, notes: Sequence[str] = ()
+) -> Explanation:
+    """Attribute the difference of two packages' maps to modelling steps.
+
+    Parameters
+    ----------
+    models
+        Both packages' models, with the sample's data.
+    steps
+        With regressors in place of its parts where they cannot be told apart.
+    evidence
+        Both packages' maps.
+    notes
+        What the reader should know besides.
+    """
+    fits = CornerFits(models)
+    every = _every_corner(fits, active_steps(models, steps))
+    ends = [fits.own_maps(side) for side in (0, 1)]
+    rows: list[Row] = []
+    closes = True
+    for index, contrast in enumerate(evidence.contrasts):
+        for kind in map_names(contrast.other):
+            closure = [
+                _distance(end[index], target, kind, evidence.columns)
+                for end, target in zip(ends, contrast, strict=True)
+            ]
+            tolerances = [CLOSES[evidence.pair.reference], CLOSES[evidence.pair.first]]
+            closes &= all(value <= limit for value, limit in zip(closure, tolerances, strict=True))
+            changes = _changes(models, steps, kind, {corner: maps[index] for corner, maps in every.items()})
+            name = contrast.other.specification.name
+            rows += step_rows(changes, steps, name, evidence.pair, (closure[0], closure[1]))
+        rows += unmodelled_rows(contrast, evidence.pair, evidence.masks, evidence.columns)
+    return Explanation(
+        tuple(rows),
+        tuple(steps),
+        {},
+        ("none", *COARSE_STEPS),
+        closes,
+        models.n_voxels,
+        int(evidence.masks.both.sum()),
+        0,
+        (*notes, *(fits.errors.notes if fits.errors else ())),
+        evidence.pair,
+        evidence.in_blocks,
+    )
+
+
+def _every_corner(fits: CornerFits, names: Sequence[str]) -> dict[Corner, tuple[StatMaps, ...]]:
+    corners = {corner_of(names, taken) for taken in product((0, 1), repeat=len(names))}
+    # those that share a fit follow each other
+    return {corner: fits.maps(corner) for corner in sorted(corners, key=lambda c: str(fits.key(c)))}
+
+
+def _changes(
+    models: PairModels, steps: Sequence[Step], kind: str, found: Mapping[Corner, StatMaps]
+) -> StepMaps:
+    names = active_steps(models, steps, kind)
+    maps = [found[corner_of(names, taken)] for taken in product((0, 1), repeat=len(names))]
+    values = [_map(each, kind) for each in maps]
+    return StepMaps(kind, names, np.stack(values), tuple(each.dof for each in maps))
+
+
+def _map(maps: StatMaps | ContrastMaps, kind: str) -> Floats:
+    found = maps.effect if kind == "effect" else maps.stat
+    assert found is not None
+    return np.asarray(found, dtype=np.float64)
+
+
+def _distance(own: StatMaps, target: ContrastMaps, kind: str, columns: NDArray[np.intp]) -> float:
+    """Largest difference from a package's own map, over its range."""
+    values = _map(target, kind)
+    extent = float(np.nanmax(values) - np.nanmin(values))
+    worst = float(np.abs(_map(own, kind) - values[columns]).max(initial=0.0))
+    return worst / extent if extent else worst

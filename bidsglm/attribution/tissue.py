@@ -1,0 +1,140 @@
+"""Smoothing of FILM's autocorrelations for some voxels only: their neighbours, and the weights of these.
+
+A voxel's autocorrelations are a mean over the box around it (`bidsglm.fsl.smoothing`). A sample is therefore
+either of FILM's voxels at random, with all as neighbours, or of compact blocks, whose neighbours are few.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
+from scipy.sparse import csr_array
+
+from bidsglm.fsl.smoothing import LEAST_LOG, NOWHERE, SIGMA, contrast, neighbourhood
+from bidsglm.model import Floats, Mask, Volume
+
+BLOCK_SIDE = 6
+"""Voxels along a side of a block of the sample"""
+AT_ONCE = 256
+"""Voxels whose weights are made at once"""
+
+Whole = NDArray[np.intp]
+
+
+class Tissue(NamedTuple):
+    """What FILM tells tissues of a run by."""
+
+    intensity: Floats
+    """(n_columns,) the filtered scan from the middle of the run, with its mean"""
+    mask: Mask
+    """(n_columns,) the voxels that FILM fits"""
+
+
+def zooms(volume: Volume) -> tuple[float, float, float]:
+    """Voxel size in mm.
+
+    >>> [float(size) for size in zooms(Volume((1, 1, 1), np.diag([2.0, 2, 3, 1]), np.ones((1, 1, 1), bool)))]
+    [2.0, 2.0, 3.0]
+    """
+    x, y, z = np.sqrt((volume.affine[:3, :3] ** 2).sum(axis=0))
+    return x, y, z
+
+
+def blocks(inside: Mask, volume: Volume, n_voxels: int, seed: int) -> Whole:
+    """Choose voxels in compact blocks around seeded ones, whole blocks until there are enough.
+
+    Parameters
+    ----------
+    inside
+        (n_columns,) voxels to choose from
+    volume
+        Where the columns stand.
+    n_voxels
+        Number at least, all where there are fewer.
+    seed
+        Of the random order.
+
+    >>> whole = Volume((9, 9, 9), np.eye(4), np.ones((9, 9, 9), dtype=bool))
+    >>> blocks(np.ones(729, dtype=bool), whole, 10, 0).size > 100
+    True
+    """
+    places = np.argwhere(volume.voxels)
+    corner = places // BLOCK_SIDE
+    block = np.unique(corner, axis=0, return_inverse=True)[1].reshape(-1)
+    chosen: list[Whole] = []
+    for number in np.random.default_rng(seed).permutation(np.unique(block[inside])):
+        chosen.append(np.flatnonzero((block == number) & inside))
+        if sum(map(len, chosen)) >= n_voxels:
+            break
+    return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.intp)
+
+
+def around(wanted: Whole, volume: Volume) -> Mask:
+    """Columns within the reach of the weights, the wanted ones among them, (n_columns,).
+
+    >>> whole = Volume((9, 1, 1), np.diag([5.0, 5, 5, 1]), np.ones((9, 1, 1), dtype=bool))
+    >>> around(np.array([4]), whole).nonzero()[0].tolist()
+    [2, 3, 4, 5, 6]
+    """
+    marked = np.zeros(volume.shape, dtype=np.bool_)
+    marked[tuple(np.argwhere(volume.voxels)[wanted].T)] = True
+    size = [2 * reach + 1 for reach in neighbourhood(zooms(volume)).reach]
+    return np.asarray(maximum_filter(marked, size=size, mode="constant", cval=0)[volume.voxels])
+
+
+def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) -> csr_array:
+    """Weights of the neighbours' autocorrelations in those of the wanted voxels.
+
+    Parameters
+    ----------
+    tissue
+        Of the run.
+    wanted
+        (n_wanted,) columns
+    neighbours
+        (n_neighbours,) columns, all of FILM's mask that the weights reach among them
+
+    Returns
+    -------
+    (n_wanted, n_neighbours); what lies outside FILM's mask counts as 0, so that a row may sum to less than 1
+
+    >>> whole = Volume((9, 9, 9), np.diag([3.0, 3, 3, 1]), np.ones((9, 9, 9), dtype=bool))
+    >>> flat = Tissue(np.full(729, 1e4), np.ones(729, dtype=bool))
+    >>> round(float(weights(flat, np.array([364]), np.arange(729), whole).sum()), 6)
+    1.0
+    """
+    intensity, mask = np.zeros(volume.shape), np.zeros(volume.shape, dtype=np.bool_)
+    intensity[volume.voxels] = tissue.intensity
+    mask[volume.voxels] = tissue.mask
+    kind = contrast(intensity, mask)
+    reach = neighbourhood(zooms(volume)).reach
+    offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij")).reshape(3, -1)
+    spatial = np.exp(-((offsets * np.array(zooms(volume))[:, np.newaxis]) ** 2).sum(axis=0) / (2 * SIGMA**2))
+    margins = [(r, r) for r in reach]
+    levels = intensity / kind.step if kind.step > 0 else np.zeros_like(intensity)
+    steps = np.pad(levels, margins, constant_values=NOWHERE)
+    spread = -((kind.step / kind.tau) ** 2) if kind.tau > 0 else NOWHERE
+    place = np.full(volume.shape, -1, dtype=np.intp)
+    numbered = np.full(len(tissue.mask), -1, dtype=np.intp)
+    numbered[neighbours] = np.arange(len(neighbours))
+    numbered[~tissue.mask] = -1
+    place[volume.voxels] = numbered
+    place = np.pad(place, margins, constant_values=-1)
+    centres = np.argwhere(volume.voxels)[wanted] + np.array(reach)
+    rows, columns, values = [], [], []
+    for start in range(0, len(centres), AT_ONCE):
+        centre = centres[start : start + AT_ONCE]
+        near = tuple(centre[:, axis, np.newaxis] + offsets[axis] for axis in range(3))
+        # differences are cut to whole steps, as SUSAN looks weights up in a table
+        different = np.trunc(steps[near] - steps[tuple(centre.T)][:, np.newaxis])
+        w = np.exp(np.maximum(different**2 * spread, LEAST_LOG)) * spatial
+        w /= w.sum(axis=1, keepdims=True)
+        inner, which = np.nonzero(place[near] >= 0)
+        rows.append(inner + start)
+        columns.append(place[near][inner, which])
+        values.append(w[inner, which])
+    return csr_array(
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
+        shape=(len(wanted), len(neighbours)),
+    )

@@ -1,0 +1,160 @@
+"""What SPM and nilearn do with a unit in every modelling step, gathered from a fit for some voxels."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import toeplitz
+
+from bidsglm.attribution.covariances import PooledNoise
+from bidsglm.attribution.crossing import SHAPES, Clock
+from bidsglm.attribution.crossproducts import Values
+from bidsglm.attribution.drawing_rules import Interpolated, NearestBin, NilearnEvents, SpmEvents
+from bidsglm.attribution.mixture import drifts_of, regressors_of, responses
+from bidsglm.attribution.response_rules import Drawing, NilearnResponse, SpmResponse
+from bidsglm.attribution.sides import DriftColumns, ProjectedOff, Side, SideRun
+from bidsglm.attribution.voxelnoise import IndependentErrors, TruncatedAR1
+from bidsglm.backends.nilearn_design import slice_time_ref
+from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
+from bidsglm.model import Floats, ModelSpecification, TimeSeries
+from bidsglm.spm import covariance, scaling
+from bidsglm.spm.regressors import Microtime, microtime_onset
+from bidsglm.spm.whitening import normalised
+from bidsglm.unit.fit import Fitted
+
+Whole = NDArray[np.intp]
+
+
+class SampleColumns(NamedTuple):
+    """Voxels of a sample among the columns of the data."""
+
+    columns: Whole
+    """The wanted ones, then those around them"""
+    n_wanted: int
+
+    def series(self, run: TimeSeries) -> Floats:
+        """Header-scaled values, (n_scans, n_voxels)."""
+        return run.values(self.columns)
+
+
+def clocks(fitted: Fitted) -> tuple[Clock, ...]:
+    """When the scans of each run are, in SPM's and nilearn's terms."""
+    model = fitted.prepared.model
+    return tuple(
+        Clock(
+            Microtime(
+                p.repetition_time, p.n_scans, model.spm.microtime_resolution, microtime_onset(p, model)
+            ),
+            slice_time_ref(p, model),
+        )
+        for p in fitted.prepared.paradigms
+    )
+
+
+def spm_side(fitted: Fitted, voxels: SampleColumns) -> Side:
+    """What SPM does."""
+    prepared, model = fitted.prepared, fitted.prepared.model
+    runs = []
+    for paradigm, design, run in zip(
+        prepared.paradigms, prepared.designs["spm"], fitted.data.series["spm"], strict=True
+    ):
+        Y = voxels.series(run)
+        factors = scaling.scale_factors(run.global_means, model.spm.global_normalization)
+        each = model.spm.global_normalization == "Scaling"
+        runs.append(
+            SideRun(
+                Y,
+                np.ones(1) if each else factors[:1],
+                _by_scan(factors) if each else None,
+                Y * factors[:, np.newaxis],
+                regressors_of(paradigm, design),
+                ProjectedOff(design.high_pass_basis),
+            )
+        )
+    times = clocks(fitted)
+    known = model.hrf.model == "spm"
+    drawing = Drawing(SpmResponse(model.hrf), SpmEvents(times), NearestBin(times)) if known else None
+    kind = model.spm.serial_correlation
+    noise = PooledNoise(kind, () if kind == "none" else error_covariances(fitted))
+    return Side("spm", tuple(runs), drawing, noise, "pooled")
+
+
+def _by_scan(factors: Floats) -> Callable[[Values], Values]:
+    return lambda Y: Y * factors[:, np.newaxis]
+
+
+def error_covariances(fitted: Fitted) -> tuple[Floats, ...]:
+    """V of every run from the hyperparameters that the SPM backend reports."""
+    kind = fitted.prepared.model.spm.serial_correlation
+    assert kind != "none"
+    found = []
+    for h, paradigm in zip(
+        fitted.fits["spm"].noise["hyperparameters"], fitted.prepared.paradigms, strict=True
+    ):
+        rows = covariance.components(kind, paradigm.n_scans, paradigm.repetition_time)
+        found.append(toeplitz(np.asarray(h) @ rows))
+    return normalised(found)
+
+
+def nilearn_side(fitted: Fitted, voxels: SampleColumns) -> Side:
+    """What nilearn does."""
+    prepared, model = fitted.prepared, fitted.prepared.model
+    runs = []
+    for paradigm, design, run in zip(
+        prepared.paradigms, prepared.designs["nilearn"], fitted.data.series["nilearn"], strict=True
+    ):
+        signals = masked_signals(run, voxels.columns)
+        mean = nilearn_means(run, signals, fitted.data.candidates["nilearn"], model)
+        stored = signals if mean is None else 100 * (signals / mean - 1)
+        runs.append(
+            SideRun(
+                voxels.series(run),
+                np.ones(1) if mean is None else 100 / np.atleast_1d(np.asarray(mean, dtype=np.float64)),
+                None,
+                np.asarray(stored, dtype=np.float64),
+                regressors_of(paradigm, design),
+                DriftColumns(drifts_of(paradigm, design)),
+                factors_of=_of_voxel_means if _by_voxel(model) else None,
+            )
+        )
+    times = clocks(fitted)
+    own, _ = responses(model)
+    moments = Interpolated(tuple(clock.frame_times for clock in times))
+    drawing = Drawing(NilearnResponse(own), NilearnEvents(times), moments) if own.model in SHAPES else None
+    ols = model.nilearn.noise_model == "ols"
+    noise = IndependentErrors("nilearn") if ols else TruncatedAR1()
+    return Side("nilearn", tuple(runs), drawing, noise, "averaged")
+
+
+def _by_voxel(model: ModelSpecification) -> bool:
+    """Whether each voxel is divided by its own mean; 0 and False are told apart."""
+    return model.nilearn.signal_scaling is not False and model.nilearn.signal_scaling == 0
+
+
+def _of_voxel_means(Y: Values) -> Floats:
+    return np.asarray(100 / np.maximum(Y.mean(axis=0), 1))
+
+
+def nilearn_means(
+    run: TimeSeries, signals: Values, mask: NDArray[np.bool_], model: ModelSpecification
+) -> Values | float | None:
+    """What nilearn divides some columns by, in its own precision; at least 1.
+
+    Parameters
+    ----------
+    run
+        Whole run.
+    signals
+        (n_scans, n_voxels) of the columns, as nilearn reads them
+    mask
+        nilearn's, with voxels without data among its own: its grand mean is over all of them
+    model
+        With nilearn's scaling.
+    """
+    choice = model.nilearn.signal_scaling
+    if choice is False:
+        return None
+    if choice == 0:
+        return np.asarray(np.maximum(signals.mean(axis=0), 1))
+    return max(mean_signal(run, mask), 1.0)

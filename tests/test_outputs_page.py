@@ -145,8 +145,13 @@ def test_every_file_is_documented(names: list[str]) -> None:
 def test_every_documented_file_is_written(names: list[str]) -> None:
     without = [name for name in documented_files() if not any(map(regex(name).fullmatch, names))]
     of_many = [f"{with_folder(table)}.{kind}" for table in OF_MANY for kind in ("tsv", "json")]
+    noise = [
+        f"{FOLDER}<p>_stat-{label}_desc-afni_statmap.{kind}"
+        for label in ("ar", "ma")
+        for kind in ("nii.gz", "json")
+    ]
     scripts = [f"sub-01/code/<p>/run-<n>_{table}.tsv" for table in ("events", "confounds")]
-    assert sorted(without) == sorted([*scripts, *of_many])
+    assert sorted(without) == sorted([*scripts, *of_many, *noise])
 
 
 @pytest.mark.parametrize("table", [n for n in documented_columns() if n not in GROUPED and not of_many(n)])

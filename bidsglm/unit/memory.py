@@ -18,11 +18,13 @@ from bidsglm.unit.explanation import SAMPLE
 BASE = 350e6
 """Bytes of Python, its libraries and a page with figures.
 
-This and the next four were fitted to the peaks of whole runs (docs/hpc.md), and err on the high side."""
+This and the next five were fitted to the peaks of whole runs (docs/hpc.md), and err on the high side."""
 PER_GRID_VOXEL = 60.0
 """Bytes of a voxel of the image, inside the brain or not: volumes being read, maps being drawn."""
 PER_VOXEL = 800.0
 """Bytes of a voxel that is fitted: its maps while they are made, compared and written."""
+PER_FURTHER_VOXEL = 400.0
+"""Bytes of a voxel for each package beyond two: its parameters and its maps."""
 PER_SCAN = 0.35e6
 """Bytes of a scan of the voxels that are fitted together, in float64."""
 PER_SAMPLED_VALUE = 45.0
@@ -80,7 +82,8 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
     n_scans = sum(header.n_volumes for header in headers)
     explained = settings.attribution and len(settings.backends) > 1
     working = max(PER_SCAN, min(n_voxels, SAMPLE) * PER_SAMPLED_VALUE if explained else 0.0)
-    maps = grid * PER_GRID_VOXEL + n_voxels * PER_VOXEL
+    further = PER_FURTHER_VOXEL * max(len(settings.backends) - 2, 0)
+    maps = grid * PER_GRID_VOXEL + n_voxels * (PER_VOXEL + further)
     fitted = n_scans * (n_voxels * per_scan + working) + _whitened(unit, model, settings, n_scans)
     if settings.calibrate:
         values = n_scans * min(n_voxels, CALIBRATED)

@@ -59,3 +59,30 @@ def test_manual_says_what_the_estimate_counts_and_what_was_measured() -> None:
         option = "" if attribution else "`--no-attribution`"
         start = f"| {x} × {y} × {z} | {n_voxels:,} | {n_scans} | {option} |".replace("|  |", "| |")
         assert any(line.startswith(start) and line.endswith(f" {peak} |") for line in lines), start
+
+
+def need(tmp_path: Path, backends: tuple[str, ...]) -> int:
+    study = tiny.write_study(tmp_path, participants=("01",), runs=("run-1", "run-2"))
+    settings = Settings(study, tmp_path / "out", "participant", attribution=False, backends=backends)
+    (unit,) = find_units(settings, {}, {}, "01", by_session=True)
+    return unit_need(unit, ModelSpecification("m", ("trial_type.*", "trans_*")), settings).n_bytes
+
+
+def test_grid_of_noise_models_counts_by_scans_and_columns_of_all_runs(tmp_path: Path) -> None:
+    plain, gridded = (need(tmp_path, names) for names in (("nilearn",), ("afni",)))
+    n_scans, n_columns = 2 * tiny.N_SCANS, 2 + 2 * (4 + memory.BASELINE)
+    assert gridded - plain == 110 * n_scans * (n_columns + 66) * 8
+
+
+def test_estimate_of_three_packages_is_above_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tiny.write_study(tmp_path, participants=("01",))
+    settings = Settings(
+        study, tmp_path, "participant", attribution=False, backends=("spm", "nilearn", "afni")
+    )
+    (unit,) = find_units(settings, {}, {}, "01", by_session=True)
+    large = read_header(unit.runs[0].bold)._replace(shape=(97, 115, 97, 100), dtype=np.dtype(np.int16))
+    monkeypatch.setattr("bidsglm.unit.memory.read_header", lambda path: large)
+    monkeypatch.setattr("bidsglm.unit.memory._mask_size", lambda run, header: 230_711)
+    assert 697 <= unit_need(unit, ModelSpecification("m", ()), settings).n_bytes / MIB <= TOO_HIGH * 697

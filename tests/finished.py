@@ -14,7 +14,7 @@ from bidsglm.agreement.pairs import pair_rows
 from bidsglm.model import ContrastMaps, ContrastSpecification
 from bidsglm.outputs.names import map_name, write_json
 from bidsglm.outputs.unit_tables import ATTRIBUTION, PAIRS, agreement_schema, with_suffix
-from bidsglm.packages import PACKAGES, REFERENCE, Pair, every_pair, in_order, pairs_of
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, Pair, every_pair, in_order, pairs_of
 
 TASK, SPACE = "tap", "MNI152NLin2009cAsym"
 NAME = f"task-{TASK}_space-{SPACE}"
@@ -75,7 +75,7 @@ def write_participant(
         for backend, values in maps.items():
             name = map_name(prefix, "effect", backend, contrast)
             write_image(out / folder / f"{name}.nii.gz", values, affine)
-    backends = in_order(next(iter(contrasts.values())))
+    backends = in_order(next(iter(contrasts.values()), DEFAULT_PACKAGES))
     reference = str(changes.get("reference") or REFERENCE)
     _write_tables(out / folder / prefix, contrasts, (backends, reference))
     session_entity = {"session": session} if session else {}

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM
+from bidsglm.attribution.pair_engine import CLOSES
 from bidsglm.model import Floats
 from bidsglm.packages import DEFAULT_PAIR, Pair
 
 CLOSURES = dict(zip(DEFAULT_PAIR, (CLOSURE_SPM, CLOSURE_NILEARN), strict=True))
-"""Largest distance from a package's own map that counts as none; of further packages as of the reference"""
+"""Largest distance from a package's own map that counts as none; in further pairs `pair_engine.CLOSES`"""
 Row = dict[str, str | int | float]
 Given = Mapping[str, str | int | float]
 
@@ -66,7 +67,8 @@ def _step(rows: Sequence[Given], largest: Mapping[tuple[str, ...], str], pair: P
     share = np.full(len(rows), np.nan)
     np.divide(shapley, total, out=share, where=total != 0)
     ranked = [row for row in rows if not row.get("part_of")]
-    limits = {f"closure_{name}": CLOSURES.get(name, CLOSURE_NILEARN) for name in pair}
+    tolerances = CLOSURES if pair.is_default else CLOSES
+    limits = {f"closure_{name}": tolerances[name] for name in pair}
     closing = [all(float(row[name]) <= limit for name, limit in limits.items()) for row in rows]
     return {
         "n": int(np.isfinite(shapley).sum()),

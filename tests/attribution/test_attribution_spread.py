@@ -4,6 +4,7 @@ import numpy as np
 
 from bidsglm.attribution.spread import attribution_summary
 from bidsglm.outputs.group_tables import ATTRIBUTION_SUMMARY
+from bidsglm.packages import Pair
 
 
 def rows(participant: str, shapley: dict[str, float], closure: float = 0.0) -> list[dict[str, str | float]]:
@@ -53,3 +54,12 @@ def test_shares_are_of_each_participants_own_total_and_undefined_without_one():
     np.testing.assert_allclose(noise["share_median"], np.median([0.25, 0.5]))
     np.testing.assert_allclose(noise["shapley_median"], 1.0)
     np.testing.assert_allclose(noise["share_lower_quartile"], np.quantile([0.25, 0.5], 0.25))
+
+
+def test_closing_goes_by_the_tolerances_of_the_pair() -> None:
+    row = {"contrast": "go", "map": "t", "metric": "rmsd", "part_of": "", "total": 1.0, "step": "noise"}
+    given = row | {"shapley": 1.0, "participant_id": "a", "closure_nilearn": 0.0, "closure_fsl": 4e-6}
+    (found,) = attribution_summary([given], Pair("fsl", "nilearn"))
+    assert found["n_closing"] == 1
+    (missed,) = attribution_summary([given | {"closure_fsl": 6e-6}], Pair("fsl", "nilearn"))
+    assert missed["n_closing"] == 0

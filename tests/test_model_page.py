@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,20 @@ def test_example_gives_the_columns_of_the_page(study: Path, path: Path) -> None:
     assert {backend for backend, _ in found} == {"spm", "nilearn"}
     for _, names in found:
         assert tuple(name for name in names if not name.startswith("drift_")) == expected
+
+
+def test_example_of_afni_and_fsl_gives_their_columns(study: Path) -> None:
+    path = DOCS / "examples" / "model-afniAndFsl_smdl.json"
+    chosen = replace(settings(study, path), backends=("spm", "nilearn", "afni", "fsl"))
+    expected = shown_columns(sections()[path.name])
+    for unit, model in units_with_models(chosen, "01"):
+        prepared = prepare(unit, model.specification, chosen.backends)
+        for design in prepared.designs["afni"]:
+            *columns, constant = expected
+            assert design.names == (*columns, *(f"drift_{d}" for d in (1, 2, 3)), constant)
+        for design in prepared.designs["fsl"]:
+            assert [n for n in design.names if not n.endswith("_derivative")] == [*expected[:-1]]
+            assert {"trial_type.go_derivative", "trial_type.stop_derivative"} <= set(design.names)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

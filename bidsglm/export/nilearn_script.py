@@ -18,6 +18,7 @@ from bidsglm.export.nilearn_tables import (
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.templating import rendered
 from bidsglm.model import ModelSpecification
+from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.spm.space import independent_rows
 
 SCRIPT = "nilearn_script.py"
@@ -100,7 +101,7 @@ def _data(exported: Exported) -> dict[str, object]:
     own = masks and not exported.one_mask_grid
     return {
         "title": unit.prefix,
-        "both": len(exported.prepared.designs) > 1,
+        "both": exported.prepared.designs.keys() >= set(DEFAULT_PACKAGES),
         "version": bidsglm.__version__,
         "nilearn_version": version("nilearn"),
         "relative": root.is_relative,

@@ -16,6 +16,7 @@ from bidsglm.export.spm_inputs import (
 )
 from bidsglm.export.templating import rendered
 from bidsglm.model import Hrf
+from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.spm.regressors import microtime_onset
 
 SCRIPT = "spm_batch.m"
@@ -61,7 +62,7 @@ def _data(exported: Exported) -> dict[str, object]:
     fwhm = model.smoothing_fwhm
     return {
         "title": unit.prefix,
-        "both": len(exported.prepared.designs) > 1,
+        "both": exported.prepared.designs.keys() >= set(DEFAULT_PACKAGES),
         "version": bidsglm.__version__,
         "relative": root.is_relative,
         "root": root.from_code,

@@ -11,6 +11,7 @@ import pytest
 from bidsglm import participant
 from bidsglm.cli import main
 from tests import tiny
+from tests.test_outputs_page import documented_files, regex
 
 PREFIX = f"sub-01_task-{tiny.TASK}_space-{tiny.SPACE}"
 CODE = f"sub-01/code/{PREFIX}"
@@ -57,6 +58,24 @@ def test_single_backend_exports_its_own_script_only(study, tmp_path):
     (script,) = (tmp_path / "out" / CODE).iterdir()
     assert script.name == "nilearn_script.py"
     assert "spm_batch.m" not in script.read_text()
+
+
+def test_every_package_exports_what_the_page_of_outputs_says(study, tmp_path):
+    model = tiny.model()
+    conditions = ["trial_type.move", "trial_type.look"]
+    either = {"Name": "either", "ConditionList": conditions, "Weights": [[1, 0], [0, 1]], "Test": "F"}
+    model["Nodes"][0]["Contrasts"].append(either)
+    tiny.write_json(tmp_path / "smdl.json", model)
+    out = tmp_path / "out"
+    assert export(study, out, "--backends", "all", "--model", str(tmp_path / "smdl.json")) == 0
+    scripts = {"spm_batch.m", "nilearn_script.py", "afni_script.tcsh", "fsl_script.sh"}
+    names = {path.name for path in (out / CODE).iterdir()}
+    assert scripts | {"design.fsf", "confoundevs.txt", "afni_stim_move.1D", "afni_con_either.txt"} <= names
+    known = [regex(name.replace("run-<n>_", "")) for name in documented_files()]
+    written = [path.relative_to(out).as_posix() for path in (out / CODE).iterdir()]
+    assert [name for name in written if not any(pattern.fullmatch(name) for pattern in known)] == []
+    page = (out / "sub-01.html").read_text()
+    assert all(f"{CODE}/{name}" in page for name in scripts)
 
 
 def test_code_that_cannot_be_written_costs_one_line_and_not_the_fit(study, results, capsys):

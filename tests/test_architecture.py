@@ -210,6 +210,7 @@ MAY = {
     "report/noise": ACCOUNT,
     "report/participant_verdict": RULES,
     "report/further_recipes": "keys of the model, in each package's own words",
+    "report/references": "titles of publications",
     "report/recipes": "lines for the model and for the scripts, in each package's own words",
     "report/steps": RULES,
     "report/trust": RULES,

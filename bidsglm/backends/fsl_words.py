@@ -48,7 +48,8 @@ def methods_text(model: ModelSpecification, n_runs: int) -> str:
         " (F over runs is not FSL's: it weighs each run's effects by the inverse of their covariance)."
     )
     return (
-        "The model equivalent to FSL 6.0.0 (FEAT's GLM and FILM, without spatial smoothing of data)"
+        "The model equivalent to FSL 6.0.0 (FEAT's GLM and FILM, without spatial smoothing of data;"
+        " Jenkinson et al., 2012)"
         f" scaled each run by the median of its brain, set to 10,000. {noise}."
         f" High-pass filter: {_filter(model)}.{_own_response(model)}"
         " Analysed were the voxels above a tenth of the robust range in every scan, within the mask files"

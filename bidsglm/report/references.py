@@ -16,6 +16,15 @@ REFERENCES: Mapping[str, str] = MappingProxyType(
         "Abraham et al., 2014": "Abraham A, Pedregosa F, Eickenberg M, Gervais P, Mueller A, Kossaifi J,"
         " Gramfort A, Thirion B, Varoquaux G (2014). Machine learning for neuroimaging with scikit-learn."
         " Frontiers in Neuroinformatics 8: 14. doi:10.3389/fninf.2014.00014",
+        "Cox, 1996": "Cox RW (1996). AFNI: software for analysis and visualization of functional magnetic"
+        " resonance neuroimages. Computers and Biomedical Research 29: 162-173. doi:10.1006/cbmr.1996.0014",
+        "Chen et al., 2012": "Chen G, Saad ZS, Nath AR, Beauchamp MS, Cox RW (2012). FMRI group analysis"
+        " combining effect estimates and their variances. NeuroImage 60: 747-765."
+        " doi:10.1016/j.neuroimage.2011.12.060",
+        "Jenkinson et al., 2012": "Jenkinson M, Beckmann CF, Behrens TEJ, Woolrich MW, Smith SM (2012). FSL."
+        " NeuroImage 62: 782-790. doi:10.1016/j.neuroimage.2011.09.015",
+        "Woolrich et al., 2001": "Woolrich MW, Ripley BD, Brady M, Smith SM (2001). Temporal autocorrelation"
+        " in univariate linear modeling of FMRI data. NeuroImage 14: 1370-1386. doi:10.1006/nimg.2001.0931",
         "Esteban et al., 2019": "Esteban O, Markiewicz CJ, Blair RW, et al. (2019). fMRIPrep: a robust"
         " preprocessing pipeline for functional MRI. Nature Methods 16: 111-116."
         " doi:10.1038/s41592-018-0235-4",

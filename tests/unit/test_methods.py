@@ -1,5 +1,6 @@
 """The model in words follows the settings."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from bidsglm.model import Hrf, ModelSpecification, NilearnSettings, SpmSettings
+from bidsglm.packages import PACKAGES
 from bidsglm.report.group_methods import group_paragraphs
 from bidsglm.report.references import REFERENCES, cited
 from bidsglm.spm.smoothing import FWHM_PER_SIGMA, smoothing_matrix
@@ -15,6 +17,7 @@ from bidsglm.unit.methods import effect_units, paragraphs, setting_rows
 from tests.report.records import paradigm
 from tests.report.test_group_methods import ALL
 
+CITATION = re.compile(r"[A-Z][a-z]+ et al., \d{4}")
 MODEL = ModelSpecification("auto", ("trial_type.go",))
 
 
@@ -129,7 +132,9 @@ def test_response_of_one_package_alone_is_told_in_its_methods():
 
 
 def test_everything_cited_is_referenced_and_the_reverse():
-    texts = (*paragraphs(MODEL, (paradigm(),)), *group_paragraphs(ALL))
+    texts = (*paragraphs(MODEL, (paradigm(),), tuple(PACKAGES)), *group_paragraphs(ALL))
+    named = {name for text in texts for name in CITATION.findall(text)}
+    assert named <= set(REFERENCES)
     assert set(cited(texts)) == set(REFERENCES.values())
     for key, text in REFERENCES.items():
         assert text.startswith(key.split()[0].rstrip(","))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from .units import (
     BOTH,
     CASES,
@@ -14,6 +16,7 @@ from .units import (
     derived,
     f_contrast,
     give_reaction_times,
+    lose_look_and_start_later,
     lose_masks,
     raw,
     tiny,
@@ -103,6 +106,19 @@ _CASES: Mapping[str, Case] = {
         change=give_reaction_times,
     ),
     "transformed": CASES["transformed"],
+    "not orthogonalised": CASES["modulators"],
+    "tents": Case(
+        afni(
+            with_contrasts(
+                tiny.model(X=["trial_type.*", 1]),
+                contrast("second tent", {f"{MOVE}_delay_1": 1}),
+                f_contrast("any", [f"{MOVE}_delay_{i}" for i in range(1, 7)], np.eye(6).tolist()),
+            ),
+            ResponseModel={MOVE: "TENT(0,12,7)", LOOK: "SPMG1(10)"},
+        ),
+        change=lose_look_and_start_later,
+    ),
+    "smoothed": Case(tiny.model(), runs=("",), options={"smoothing_fwhm": 5.0}),
     "censored": Case(
         afni(
             with_contrasts(

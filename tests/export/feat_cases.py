@@ -76,6 +76,7 @@ _CASES: Mapping[str, Case] = {
         change=give_reaction_times,
     ),
     "transformed": CASES["transformed"],
+    "not orthogonalised": CASES["modulators"],
     "variable over time": replace(CASES["variable over time"], runs=("",)),
     "names": replace(
         CASES["names"],

@@ -21,8 +21,8 @@ IMAGE = 1e-5
 """Of a map's range: a column moved by 1e-6 moves a map by some of it."""
 TCSH = shutil.which("tcsh")
 SCRIPT = "afni_script.tcsh"
-INSIDE = tuple(name for name in AFNI_CASES if "mask" not in name)
-"""Cases whose mask is in files that the script names"""
+INSIDE = tuple(name for name in AFNI_CASES if "mask" not in name and name != "smoothed")
+"""Cases whose mask is in files that the script names, and whose images are those of the data set"""
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +123,14 @@ def test_own_mask_stands_in_for_mask_files_that_do_not_fit(afni_unit):
         mask = (unit.folder / line[2].replace("$here/", "")).resolve()
         assert mask.name.endswith("_desc-afni_mask.nii.gz")
         assert mask.parent.name == "func"
+
+
+def test_smoothed_images_are_what_is_scaled(afni_unit):
+    lines = list(commands(afni_unit("smoothed").text(SCRIPT)))
+    (blur,) = (words for words in lines if words[0] == "3dmerge")
+    assert blur[1:3] == ["-1blur_fwhm", "5"]
+    (mean,) = (words for words in lines if words[0] == "3dTstat")
+    assert mean[-1] == blur[blur.index("-prefix") + 1]
 
 
 def test_script_is_for_a_reader(afni_unit):

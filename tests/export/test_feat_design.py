@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -279,6 +280,16 @@ def test_paths_that_a_shell_could_take_for_commands_are_files(tmp_path):
     assert (unit.folder / calls[0][1]).resolve() == Path(unit_bold(unit)).resolve()
     assert fits(unit.folder)[0].told.data[0].shape[0] == 70
     assert not list(tmp_path.rglob("harm"))
+
+
+def test_smoothing_is_a_gaussian_in_the_script_and_feats_own_in_the_design(tmp_path):
+    case = replace(FEAT_CASES["plain"], options={"smoothing_fwhm": 5.0})
+    unit = taken_away(tmp_path, case)
+    (blur,) = (call for call in run_in_sh(unit, tmp_path) if "-s" in call)
+    assert float(blur[blur.index("-s") + 1]) == pytest.approx(5 / 2.3548, rel=1e-4)
+    (path,) = designs(unit)
+    assert settings(path)["smooth"] == "5"
+    assert "FEAT smooths by SUSAN" in path.read_text()
 
 
 def test_script_is_for_a_reader(feat_unit):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.dataset.images import kernels
 from bidsglm.dataset.masks import grid_of, is_same_grid
 from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.dataset.tsv import read_tsv
@@ -37,6 +38,8 @@ PER_SIMULATED_VALUE = 60.0
 """Bytes of a scan of a voxel in such a process; these three were fitted to peaks of 200 and 600 scans."""
 CALIBRATED = 5_000
 """Voxels that a calibration simulates."""
+WITH_RIM = 1.2
+"""Voxels of a brain and a voxel around it, over those of the brain."""
 ROOT = 66
 """Numbers of each scan that the root of a noise model's correlation takes."""
 BASELINE = 5
@@ -76,8 +79,10 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
     headers = [read_header(run.bold) for run in unit.runs]
     grid = int(np.prod(headers[0].shape[:3]))
     n_voxels = min(_mask_size(run, header) for run, header in zip(unit.runs, headers, strict=True))
+    if any(PACKAGES[name].own_mask == "robust" for name in settings.backends):
+        n_voxels = min(int(n_voxels * WITH_RIM), grid)
     smoothed = model.smoothing_fwhm > 0
-    copies = len(settings.backends) if smoothed else 1
+    copies = len(kernels(settings.backends)) if smoothed else 1
     per_scan = max(4 * copies if smoothed else header.dtype.itemsize for header in headers)
     n_scans = sum(header.n_volumes for header in headers)
     explained = settings.attribution and len(settings.backends) > 1

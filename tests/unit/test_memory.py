@@ -1,5 +1,6 @@
 """How much memory a unit takes, by its headers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,26 @@ def test_estimate_is_above_what_was_measured_and_not_far(
     monkeypatch.setattr("bidsglm.unit.memory._mask_size", lambda run, header: n_voxels)
     estimate = unit_need(unit, ModelSpecification("m", ()), settings).n_bytes / MIB
     assert peak <= estimate <= TOO_HIGH * peak
+
+
+def test_further_packages_and_the_voxels_around_the_brain_count(tmp_path: Path) -> None:
+    study = tiny.write_study(tmp_path, participants=("01",))
+    settings = Settings(study, tmp_path / "out", "participant", attribution=False)
+    (unit,) = find_units(settings, {}, {}, "01", by_session=True)
+    model = ModelSpecification("m", ())
+    two, with_rim, three, smoothed = (
+        unit_need(unit, replace(model, smoothing_fwhm=fwhm), replace(settings, backends=backends)).n_bytes
+        for backends, fwhm in (
+            (("spm", "nilearn"), 0.0),
+            (("spm", "fsl"), 0.0),
+            (("spm", "nilearn", "fsl"), 0.0),
+            (("spm", "nilearn", "fsl"), 6.0),
+        )
+    )
+    assert two < with_rim < three
+    # two kernels, whatever the number of packages, each in float32
+    n_voxels = min(int(tiny.brain().sum() * memory.WITH_RIM), tiny.brain().size)
+    assert smoothed - three == tiny.N_SCANS * n_voxels * (2 * 4 - 4)
 
 
 def test_manual_says_what_the_estimate_counts_and_what_was_measured() -> None:

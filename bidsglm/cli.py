@@ -193,6 +193,10 @@ def _main(words: Sequence[str]) -> int:
             from bidsglm.authoring.command import main as model
 
             return model(words[1:], _settings)
+        if is_command("check", words):
+            from bidsglm.check.command import main as check
+
+            return check(words[1:])
         if asks_for_descriptor(words):
             from bidsglm.descriptor import descriptor_text
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bidsglm"
 FLOORS = (
     ("brainlife", "__main__"),
     ("cli",),
-    ("demo", "authoring", "descriptor", "group_level"),
+    ("demo", "authoring", "check", "descriptor", "group_level"),
     ("options", "execution"),
     ("participant", "resources"),
     ("pages", "requested"),
@@ -165,6 +165,7 @@ NAMED = re.compile(r"(?<![a-z])(spm|nilearn|afni|fsl)(?![a-z])", re.IGNORECASE)
 """As a word, as a part of a column's name, or in a sentence."""
 AT_HOME = {
     "backends": "the modules of the packages",
+    "check": "reads what users of two packages have",
     "export": "scripts in a package's own language",
     "estimators": "one package's numbers behind another's interface",
     "demo": "a story about two packages",
@@ -183,6 +184,7 @@ RULES = "tells a rule that one package has and the others have not"
 ACCOUNT = "accounts for SPM's units and noise against nilearn's: numbers that no other pair has"
 VARIANCES = "SPM alone has a variance for each group of participants"
 PERMUTED = "permutations are nilearn's, whosever maps they permute"
+OWN_ANALYSES = "the page of two analyses that a user has: one of SPM, one of nilearn"
 MAY = {
     "authoring/words": VARIANCES,
     "dataset/group_variances": VARIANCES,
@@ -215,6 +217,8 @@ MAY = {
     "report/steps": RULES,
     "report/trust": RULES,
     "report/units": ACCOUNT,
+    "outputs/check_tables": OWN_ANALYSES,
+    "report/templates/check.html": OWN_ANALYSES,
     "unit/explanation": "gathers what the attribution of this pair needs",
     "unit/pair_explanation": "gathers what the attribution of any pair needs",
     "unit/pair_sides": "gathers each package's settings for the attribution",

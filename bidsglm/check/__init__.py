@@ -1,0 +1,1 @@
+"""``bidsglm check``: analyses that a user already has, read, compared and computed again."""

@@ -1,0 +1,162 @@
+"""Contrasts of both analyses: the same weights or not."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bidsglm.check.columns import plain
+from bidsglm.check.nilearn_folder import NilearnAnalysis
+from bidsglm.check.reproduction import Reproduction, is_tidy
+from bidsglm.check.runs import ComparedRun
+from bidsglm.check.setting_pair import SettingPair
+from bidsglm.check.spm_folder import SpmAnalysis, SpmContrast
+from bidsglm.model import CONSTANT, Floats
+
+
+def contrast_differences(
+    spm: SpmAnalysis, made: Mapping[str, Reproduction], runs: Sequence[ComparedRun]
+) -> tuple[SettingPair, ...]:
+    """Compare each contrast of nilearn's with the one of SPM's that is most like it.
+
+    Parameters
+    ----------
+    spm
+        With its contrasts.
+    made
+        nilearn's contrasts, with the weights that give their maps.
+    runs
+        For the columns that belong together.
+    """
+    partners = {m.spm: m.nilearn for m in runs[0].columns.matches} if runs else {}
+    found = []
+    for label, reproduction in made.items():
+        if not reproduction.is_found:
+            continue
+        names = list(dict.fromkeys((*reproduction.weights, *partners.values())))
+        theirs = np.array([reproduction.weights.get(name, 0.0) for name in names])
+        nearest = _nearest(spm, theirs, names, partners, label)
+        if nearest is None:
+            continue
+        contrast, ours = nearest
+        if np.allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max()):
+            continue
+        shown = [i for i in range(len(names)) if ours[i] or theirs[i]]
+        columns = ", ".join(names[i] for i in shown)
+        found.append(
+            SettingPair(
+                f"contrast: weights of {contrast.name}",
+                f"{_weights(ours[shown])} over {columns}",
+                f"{_weights(theirs[shown])} ({label})",
+                _consequence(ours, theirs),
+                "give both the same weights",
+            )
+        )
+    return tuple(found)
+
+
+def candidate_contrasts(
+    spm: SpmAnalysis, nilearn: NilearnAnalysis, runs: Sequence[ComparedRun]
+) -> tuple[Mapping[str, float], ...]:
+    """Contrasts that nilearn may have been asked for: SPM's with either sign, and single columns.
+
+    Parameters
+    ----------
+    spm, nilearn
+        What was read.
+    runs
+        For the columns that belong together.
+    """
+    if not runs:
+        return ()
+    partners = {m.spm: m.nilearn for m in runs[0].columns.matches if m.spm != CONSTANT}
+    names = list(dict.fromkeys(partners.values()))
+    rows = [_averaged(spm, c, names, partners) for c in spm.contrasts if c.test == "T"]
+    rows += [np.eye(len(names))[i] for i in range(len(names))]
+    found = [
+        {name: sign * float(w) for name, w in zip(names, row, strict=True) if w}
+        for row in rows
+        for sign in (1, -1)
+    ]
+    return tuple(each for each in found if each)
+
+
+def nearest_contrast(
+    spm: SpmAnalysis, label: str, found: Reproduction | None, runs: Sequence[ComparedRun]
+) -> SpmContrast | None:
+    """Find SPM's contrast that one of nilearn's belongs to.
+
+    Parameters
+    ----------
+    spm
+        With its contrasts.
+    label
+        nilearn's name of the contrast.
+    found
+        Its weights, where its map could be computed.
+    runs
+        For the columns that belong together.
+    """
+    tested = [contrast for contrast in spm.contrasts if contrast.test == "T"]
+    if found is not None and found.is_found and runs:
+        partners = {m.spm: m.nilearn for m in runs[0].columns.matches}
+        names = list(dict.fromkeys((*found.weights, *partners.values())))
+        theirs = np.array([found.weights.get(name, 0.0) for name in names])
+        nearest = _nearest(spm, theirs, names, partners, label)
+        return nearest[0] if nearest else None
+    named = [c for c in tested if plain(c.name) and plain(c.name) in plain(label)]
+    if named:
+        return max(named, key=lambda c: len(c.name))
+    return tested[0] if len(tested) == 1 else None
+
+
+def _nearest(
+    spm: SpmAnalysis, theirs: Floats, names: Sequence[str], partners: Mapping[str, str], label: str
+) -> tuple[SpmContrast, Floats] | None:
+    """SPM's contrast of the most similar direction, summed over sessions and averaged as nilearn does."""
+    best, score = None, 0.0
+    for contrast in spm.contrasts:
+        if contrast.test != "T":
+            continue
+        ours = _averaged(spm, contrast, names, partners)
+        size = np.linalg.norm(ours) * np.linalg.norm(theirs)
+        cosine = float(abs(ours @ theirs) / size) if size else 0.0
+        # of equal directions, the one of the same name
+        cosine += 1e-9 * (plain(contrast.name) == plain(label))
+        if cosine > score:
+            best, score = (contrast, ours), cosine
+    return best
+
+
+def _averaged(
+    spm: SpmAnalysis, contrast: SpmContrast, names: Sequence[str], partners: Mapping[str, str]
+) -> Floats:
+    """Weights over nilearn's columns; SPM's, written for one session and repeated, count once."""
+    total = np.zeros(len(names))
+    used = np.zeros(len(names))
+    for number, session in enumerate(spm.sessions, start=1):
+        for column in session.columns:
+            name = spm.names[column].removeprefix(f"Sn({number}) ")
+            partner = partners.get(name)
+            if partner in names:
+                total[names.index(partner)] += contrast.weights[0, column]
+                used[names.index(partner)] += contrast.weights[0, column] != 0
+    sessions = max(int(used.max(initial=1)), 1)
+    averaged = total / sessions
+    # "replicate and scale" has divided by the number of sessions already
+    scaled = averaged * sessions
+    return scaled if is_tidy(scaled) and not is_tidy(averaged) else averaged
+
+
+def _weights(values: Floats) -> str:
+    return "[" + " ".join(f"{value:g}" for value in values) + "]"
+
+
+def _consequence(ours: Floats, theirs: Floats) -> str:
+    ratio = float(theirs @ ours / (ours @ ours))
+    if np.allclose(theirs, ratio * ours, atol=1e-4 * np.abs(theirs).max()):
+        if ratio < 0:
+            return "the opposite sign: effects and t are mirrored" + (
+                f", and {abs(ratio):g} times as large" if not np.isclose(ratio, -1) else ""
+            )
+        return f"effects are {ratio:g} times SPM's; t is the same"
+    return "another contrast: effects and t are of another question"

@@ -1,0 +1,154 @@
+"""Scans of an analysis that were found again, as series of voxels."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+
+from bidsglm.check.spm_folder import Scan
+from bidsglm.dataset.images import global_level
+from bidsglm.dataset.nifti import LARGEST_GRID, LONGEST_SERIES
+from bidsglm.errors import DataError, ReadWriteError
+from bidsglm.model import Floats, Mask, TimeSeries, Volume
+
+
+class ScanPlace(NamedTuple):
+    """A volume in a file that is there."""
+
+    path: Path
+    volume: int
+    """From 1"""
+
+
+class Grid3(NamedTuple):
+    """A grid of voxels."""
+
+    shape: tuple[int, int, int]
+    affine: Floats
+
+
+def places(scans: Sequence[Scan], found: dict[str, Path]) -> tuple[ScanPlace, ...]:
+    """Where the volumes of a session are now; empty where one is missing."""
+    made = [ScanPlace(found[s.path], s.volume) for s in scans if s.path in found]
+    return tuple(made) if len(made) == len(scans) else ()
+
+
+def load_image(path: Path) -> Any:
+    """Open an image without reading its values.
+
+    Raises
+    ------
+    ReadWriteError, DataError
+        It is damaged, or larger than any image of the brain.
+    """
+    try:
+        image: Any = nib.load(path)
+    except (ImageFileError, OSError, ValueError, EOFError) as error:
+        raise ReadWriteError(
+            f"{path}: cannot be read as an image ({str(error)[:80]}); copy it again"
+        ) from error
+    shape = image.shape
+    if (
+        len(shape) not in (3, 4)
+        or np.prod(shape[:3]) > LARGEST_GRID
+        or (len(shape) == 4 and shape[3] > LONGEST_SERIES)
+    ):
+        raise DataError(f"{path}: has the shape {shape}; give an image of three or four dimensions")
+    return image
+
+
+def grid_of(image: Any) -> Grid3:
+    """Grid of an image."""
+    x, y, z = (int(n) for n in image.shape[:3])
+    return Grid3((x, y, z), np.asarray(image.affine, dtype=np.float64))
+
+
+def values_of(path: Path) -> tuple[Floats, Grid3]:
+    """Values (x, y, z) of a map and its grid; NaN where there are none.
+
+    Raises
+    ------
+    ReadWriteError, DataError
+        It is damaged, or no map of three dimensions.
+    """
+    image = load_image(path)
+    if len(image.shape) == 4 and image.shape[3] > 1:
+        raise DataError(f"{path}: has {image.shape[3]} volumes; give a map of one contrast")
+    try:
+        values = np.asarray(image.dataobj, dtype=np.float64).reshape(image.shape[:3])
+    except (OSError, EOFError, ValueError) as error:
+        raise ReadWriteError(f"{path}: is damaged ({str(error)[:80]}); copy it again") from error
+    return values, grid_of(image)
+
+
+def volumes(scans: Sequence[ScanPlace]) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the volumes one after the other, (x, y, z) in the order of the scans."""
+    image, last = None, None
+    for place in scans:
+        if place.path != last:
+            image, last = load_image(place.path), place.path
+        assert image is not None
+        data = image.dataobj
+        if len(image.shape) == 3:
+            yield np.asanyarray(data)
+            continue
+        if place.volume > image.shape[3]:
+            raise DataError(
+                f"{place.path}: has {image.shape[3]} volumes, and SPM.mat names volume {place.volume}"
+            )
+        yield np.asanyarray(data[..., place.volume - 1])
+
+
+def read_series(scans: Sequence[ScanPlace], volume: Volume) -> TimeSeries:
+    """Read the voxels of a volume from all scans of a session.
+
+    Raises
+    ------
+    ReadWriteError, DataError
+        A file is damaged or on another grid.
+    """
+    stored, levels = None, np.empty((len(scans), 2))
+    try:
+        for i, values in enumerate(volumes(scans)):
+            if values.shape != volume.shape:
+                raise DataError(f"{scans[i].path}: has the grid {values.shape}, other scans {volume.shape}")
+            columns = values[volume.voxels]
+            if stored is None:
+                kind = (
+                    columns.dtype if columns.dtype.kind in "iu" and columns.dtype.itemsize < 4 else np.float32
+                )
+                stored = np.empty(
+                    (len(scans), columns.size), dtype=np.float64 if values.dtype == np.float64 else kind
+                )
+            if columns.dtype != stored.dtype:
+                stored = stored.astype(np.float64)
+            stored[i] = columns
+            levels[i] = global_level(values)
+    except (OSError, EOFError, ValueError) as error:
+        raise ReadWriteError(f"{scans[0].path}: is damaged ({str(error)[:80]}); copy it again") from error
+    assert stored is not None
+    finite = np.nan_to_num(stored.astype(np.float64)) if stored.dtype.kind == "f" else stored
+    still: Mask = np.asarray(finite.max(axis=0) == finite.min(axis=0))
+    return TimeSeries(stored, 1.0, 0.0, levels[:, 0], still, float(levels[:, 1].mean()))
+
+
+def smoothed_series(scans: Sequence[ScanPlace], volume: Volume, fwhm: float) -> TimeSeries:
+    """Read a session as nilearn smooths it; errors as `read_series`."""
+    from nilearn.image import smooth_img
+
+    rows = []
+    for values in volumes(scans):
+        # nilearn's own filter, a volume at a time: no array of the data's size is held
+        image = smooth_img(nib.Nifti1Image(_single(values), volume.affine), fwhm)
+        rows.append(np.asanyarray(image.dataobj)[volume.voxels])
+    stored = np.array(rows)
+    still: Mask = np.asarray(stored.max(axis=0) == stored.min(axis=0))
+    return TimeSeries(stored, 1.0, 0.0, np.full(len(rows), np.nan), still)
+
+
+def _single(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """As nilearn's masker loads it: single precision, unless the file holds doubles."""
+    return values if values.dtype == np.float64 else values.astype(np.float32)

@@ -1,0 +1,149 @@
+"""Settings that no design shows: scaling, noise model, smoothing, scans, mask."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bidsglm.check.nilearn_folder import NilearnAnalysis
+from bidsglm.check.reproduction import UNRELATED, Reproduction
+from bidsglm.check.setting_pair import SettingPair
+from bidsglm.check.spm_folder import SpmAnalysis
+from bidsglm.model import Floats
+
+SAME_NOISE = {"AR(1)": "ar1", "none": "ols"}
+
+
+def scaling(
+    spm: SpmAnalysis, nilearn: NilearnAnalysis, made: Sequence[Reproduction]
+) -> Iterator[SettingPair]:
+    """Units of the effects; without scaling, nilearn's differ by one factor a run, which is no difference."""
+    found = next((each.attempt.scaling for each in made if each.is_found), None)
+    if found is None:
+        stated = nilearn.stated.get("signal_scaling", False)
+        found = stated if stated is False or stated == 0 else "grand mean"
+    ours = (
+        "a factor for every scan: 100 / its global (Scaling)"
+        if spm.scaling == "Scaling"
+        else "grand mean: 100 / session mean, the same factor for all voxels"
+    )
+    if found == "unknown" or (found is False and spm.scaling != "Scaling"):
+        return
+    theirs = "all voxels in percent of the mean over time and voxels"
+    if found is False:
+        theirs = "none (signal_scaling=False)"
+    elif found == 0:
+        theirs = "each voxel in percent of its own mean (signal_scaling=0, the default)"
+    yield SettingPair(
+        "scaling",
+        ours,
+        theirs,
+        "effects are in other units, voxel by voxel; t of one run does not change",
+        "nilearn: signal_scaling=False, then effects differ by one factor a session; "
+        "SPM: Global normalisation None",
+    )
+
+
+def noise(spm: SpmAnalysis, nilearn: NilearnAnalysis, made: Sequence[Reproduction]) -> Iterator[SettingPair]:
+    """Serial correlations, as far as nilearn's are known."""
+    found = next((each.attempt.noise for each in made if each.is_found), nilearn.stated.get("noise_model"))
+    if found is None or SAME_NOISE.get(spm.noise) == found:
+        return
+    remedy = SAME_NOISE.get(spm.noise)
+    yield SettingPair(
+        "serial correlations",
+        spm.noise,
+        str(found),
+        "t differs everywhere; effects a little",
+        f"nilearn: noise_model={remedy!r}"
+        if remedy
+        else "SPM: serial correlations AR(1), nilearn: noise_model='ar1'",
+    )
+
+
+def data(spm: SpmAnalysis, nilearn: NilearnAnalysis, made: Sequence[Reproduction]) -> Iterator[SettingPair]:
+    """Scans and their smoothing, as the reproduction of nilearn's maps tells them."""
+    first = next((each for each in made if each.is_found), None)
+    if first is None:
+        return
+    attempt, own = first.attempt, spm.smoothed[0] if spm.smoothed else 0.0
+    name = spm.scans[0].path.replace("\\", "/").rsplit("/", 1)[-1] if spm.scans else "the scans"
+    if attempt.unsmoothed:
+        told = f"{name[1:]}" + (
+            f", smoothed_fwhm={attempt.smoothed_by:g} in nilearn" if attempt.smoothed_by else ", not smoothed"
+        )
+        equal = bool(attempt.smoothed_by) and (not own or abs(attempt.smoothed_by - own) < 0.01)
+        yield SettingPair(
+            "smoothing",
+            f"{name}, smoothed before the model" + (f" ({own:g} mm)" if own else ""),
+            told.replace("smoothed_fwhm", "smoothing_fwhm"),
+            "the same width, by other programs: maps differ at the edge of the volume"
+            if equal
+            else "the data are not equally smooth: everything differs",
+            "give nilearn the files that SPM was given, and no smoothing_fwhm",
+            matters=not equal,
+        )
+        yield SettingPair(
+            "scans",
+            name,
+            name[1:],
+            "the files differ by SPM's smoothing",
+            "give nilearn the files that SPM was given",
+            matters=not equal,
+        )
+    elif attempt.smoothed_by:
+        width = f"{own:g} mm, by SPM in the scans" if own else "as the scans are"
+        total = f": about {np.hypot(own, attempt.smoothed_by):.1f} mm" if own else ""
+        yield SettingPair(
+            "smoothing",
+            width,
+            f"smoothing_fwhm={attempt.smoothed_by:g} on the same scans{total}",
+            "nilearn smooths scans once more: everything differs",
+            "nilearn: no smoothing_fwhm",
+        )
+
+
+def other_scans(made: Sequence[Reproduction], related: float | None) -> SettingPair | None:
+    """Say that maps are not of SPM's scans: nothing that can be computed of these is like them.
+
+    Parameters
+    ----------
+    made
+        The best that could be computed.
+    related
+        Correlation of both programs' effect maps, where scans are not there; None where unknown.
+    """
+    tried = [abs(each.r) for each in made]
+    if any(each.is_found for each in made):
+        return None
+    r = max(tried) if tried else related
+    if r is None or abs(r) >= UNRELATED:
+        return None
+    return SettingPair(
+        "scans",
+        "those in SPM.mat",
+        f"others: the best that these give has r = {r:.2f} with nilearn's effect map",
+        "the maps are of other data; that the designs agree says nothing",
+        "give both the same files of the same participant",
+    )
+
+
+def masks_differ(spm: SpmAnalysis, masks: tuple[Floats, Floats] | None) -> Iterator[SettingPair]:
+    """Voxels that have a result."""
+    if masks is None:
+        return
+    ours, theirs = masks[0] > 0, masks[1] > 0
+    if np.array_equal(ours, theirs):
+        return
+    threshold = (
+        f"above {spm.mask_threshold:g} of the global in every scan"
+        if np.isfinite(spm.mask_threshold)
+        else "no threshold"
+    )
+    explicit = f"explicit mask {spm.explicit_mask}, " if spm.explicit_mask else ""
+    yield SettingPair(
+        "mask",
+        f"{explicit}{threshold}, {int(ours.sum())} voxels",
+        f"{int(theirs.sum())} voxels, {int((ours & theirs).sum())} of them in SPM's",
+        "voxels of one map are empty in the other; within both masks nothing changes",
+        "nilearn: mask_img=the mask.nii of SPM's folder; SPM: an explicit mask and threshold -Inf",
+    )

@@ -1,0 +1,153 @@
+"""The model of an SPM.mat in the records of the rest of the program."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from bidsglm.check.spm_folder import SpmAnalysis, SpmCondition, SpmSession
+from bidsglm.errors import DataError
+from bidsglm.model import (
+    CONSTANT,
+    Condition,
+    ContrastSpecification,
+    DesignMatrix,
+    Hrf,
+    ModelSpecification,
+    Modulator,
+    NilearnSettings,
+    Paradigm,
+    SpmSettings,
+)
+
+SETS = {
+    "hrf": Hrf("spm"),
+    "hrf (with time derivative)": Hrf("spm", derivative=True),
+    "hrf (with time and dispersion derivatives)": Hrf("spm", derivative=True, dispersion=True),
+}
+OTHER_SETS = {
+    "Finite Impulse Response": "fir",
+    "Fourier set": "fourier",
+    "Fourier set (Hanning)": "fourier hanning",
+    "Gamma functions": "gamma",
+}
+"""SPM's name -> the model language's."""
+
+
+def hrf_of(analysis: SpmAnalysis) -> Hrf:
+    """Response functions of an analysis.
+
+    Raises
+    ------
+    DataError
+        A set that SPM does not have.
+    """
+    if analysis.basis in SETS:
+        return SETS[analysis.basis]
+    if analysis.basis in OTHER_SETS:
+        order = analysis.basis_order
+        if analysis.basis.startswith("Fourier"):  # SPM.mat counts its functions, a sine and a cosine each
+            order = (order - 1) // 2 if order % 2 else order
+        kind = OTHER_SETS[analysis.basis]
+        return Hrf(kind, length=analysis.basis_length, order=order)  # type: ignore[arg-type]
+    raise DataError(f"{analysis.path}: the basis set {analysis.basis!r} is not known")
+
+
+def sampled_at(analysis: SpmAnalysis) -> float:
+    """Share of the TR after its start that a scan stands for.
+
+    SPM's bin T0 of T begins at (T0 - 1)/T.
+    """
+    return (analysis.microtime_onset - 1) / analysis.microtime_resolution
+
+
+def condition_of(given: SpmCondition) -> Condition:
+    """Make the condition with its modulators."""
+    return Condition(
+        given.name,
+        given.onsets,
+        given.durations,
+        tuple(Modulator(m.name, m.values, m.order) for m in given.modulators),
+        given.time_order,
+        given.orthogonalised,
+    )
+
+
+def paradigm_of(analysis: SpmAnalysis, session: SpmSession) -> Paradigm:
+    """Make the paradigm of a session."""
+    return Paradigm(
+        analysis.repetition_time,
+        session.n_scans,
+        None,
+        tuple(condition_of(each) for each in session.conditions),
+        session.regressors,
+        session.values,
+    )
+
+
+def specification_of(analysis: SpmAnalysis) -> ModelSpecification:
+    """Make the model, with the same settings for nilearn as far as it has them."""
+    cutoffs = [session.high_pass for session in analysis.sessions]
+    noise = {"AR(1)": "ar1", "none": "ols"}.get(analysis.noise, "ar1")
+    return ModelSpecification(
+        name="spm",
+        x=(),
+        hrf=hrf_of(analysis),
+        high_pass=cutoffs[0],
+        spm=SpmSettings(
+            serial_correlation=analysis.noise,  # type: ignore[arg-type]
+            mask_threshold=analysis.mask_threshold if np.isfinite(analysis.mask_threshold) else -np.inf,
+            microtime_resolution=analysis.microtime_resolution,
+            microtime_onset=analysis.microtime_onset,
+            global_normalization="Scaling" if analysis.scaling == "Scaling" else "None",
+        ),
+        nilearn=NilearnSettings(noise_model=noise, signal_scaling=False, slice_time_ref=sampled_at(analysis)),
+    )
+
+
+def designs_of(analysis: SpmAnalysis) -> tuple[DesignMatrix, ...]:
+    """Take the designs of the sessions out of SPM's own matrix."""
+    made = []
+    for number, session in enumerate(analysis.sessions, start=1):
+        start = f"Sn({number}) "
+        columns = list(session.columns)
+        constant = [i for i, name in enumerate(analysis.names) if name == f"{start}{CONSTANT}"]
+        chosen = columns + [i for i in constant if i not in columns]
+        names = tuple(analysis.names[i].removeprefix(start) for i in chosen)
+        matrix = analysis.matrix[session.rows][:, chosen]
+        made.append(DesignMatrix(names, matrix, session.filter_basis, analysis.repetition_time))
+    return tuple(made)
+
+
+def placed_columns(analysis: SpmAnalysis) -> tuple[tuple[int, ...], ...]:
+    """Columns of X, from 0, that `designs_of` puts into each session's design."""
+    made = []
+    for number, session in enumerate(analysis.sessions, start=1):
+        constant = [i for i, name in enumerate(analysis.names) if name == f"Sn({number}) {CONSTANT}"]
+        made.append((*session.columns, *(i for i in constant if i not in session.columns)))
+    return tuple(made)
+
+
+def contrasts_of(spm: SpmAnalysis, at: int, names: Sequence[str]) -> tuple[ContrastSpecification, ...]:
+    """Contrasts over the columns of one session, by names of ours for these columns."""
+    placed = list(placed_columns(spm)[at])
+    made = []
+    for contrast in spm.contrasts:
+        weights = contrast.weights[:, placed]
+        used = [int(i) for i in np.flatnonzero(weights.any(axis=0))]
+        if used and len(placed) == len(names):
+            test: Literal["t", "F"] = "F" if contrast.test == "F" else "t"
+            conditions = tuple(names[i] for i in used)
+            made.append(ContrastSpecification(contrast.name, "contrast", conditions, weights[:, used], test))
+    return tuple(made)
+
+
+def merged(names: Sequence[str]) -> str:
+    """Several names in a sentence.
+
+    >>> merged(["face", "house"])
+    'face and house'
+    """
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,288 @@
+"""An analysis by nilearn as it lies in a folder: maps, design matrices, what is stated beside them.
+
+A folder of ``save_glm_to_bids`` states settings; those of the constructor stand there although they were not
+used where a design matrix was given. A plain script states nothing: what it did is found by computing its
+maps again. Scripts are read as text for hints, and never run.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bidsglm.errors import BidsglmError, DataError, NoInputError
+from bidsglm.inputs import LARGEST_TEXT, Kind, file_size, read_json, read_text
+from bidsglm.model import Floats
+
+FOLDER = Kind(NoInputError, DataError, "there is no such file", "give the folder of nilearn's results")
+LARGEST_SCRIPT = 2**20
+MOST_FILES = 5_000
+"""Files of one analysis' folder."""
+MAPS = (".nii", ".nii.gz")
+BIDS = re.compile(r"_contrast-([0-9A-Za-z]+)_stat-(effect|variance|t|F|z|p)_statmap")
+EDGE = r"(?<![a-zA-Z])"
+KINDS = tuple(
+    (kind, re.compile(rf"{EDGE}(?:{words})(?![a-z])", re.IGNORECASE))
+    for kind, words in (
+        ("variance", "effect_?variance|variance|varcope|var"),
+        ("effect", "effect_?size|effects?|betas?|con|cope|eff"),
+        ("z", "z_?scores?|z_?maps?|z_?stat|z"),
+        ("p", "p_?values?|p_?maps?|p"),
+        ("t", "t_?stat|t_?maps?|t_?scores?|stat|t"),
+    )
+)
+"""Statistic -> how users and nilearn's output types call it in a file's name."""
+DRIFT = re.compile(r"(drift|cosine|poly)_?\d*", re.IGNORECASE)
+CONSTANT = re.compile(r"constant|intercept", re.IGNORECASE)
+
+
+class NilearnDesign(NamedTuple):
+    """The design matrix of one run."""
+
+    path: Path
+    names: tuple[str, ...]
+    matrix: Floats
+    """(n_scans, n_columns)"""
+    frame_times: Floats | None
+    """(n_scans,) s; None where the file does not hold them"""
+
+    @property
+    def drifts(self) -> tuple[int, ...]:
+        """Columns that are a high-pass filter."""
+        return tuple(i for i, name in enumerate(self.names) if DRIFT.fullmatch(name))
+
+    @property
+    def constants(self) -> tuple[int, ...]:
+        """Columns that are one value throughout."""
+        return tuple(i for i, column in enumerate(self.matrix.T) if np.ptp(column) == 0 and column[0] != 0)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Columns of conditions and confounds."""
+        aside = {*self.drifts, *self.constants}
+        return tuple(i for i in range(len(self.names)) if i not in aside)
+
+
+class NilearnMap(NamedTuple):
+    """A map of a contrast."""
+
+    path: Path
+    kind: str
+    """effect, variance, t, F, z or p"""
+    contrast: str
+    """As the file's name tells it"""
+
+
+class NilearnAnalysis(NamedTuple):
+    """What lies in a folder of nilearn's results."""
+
+    folder: Path
+    designs: tuple[NilearnDesign, ...]
+    """In the order of the runs"""
+    maps: tuple[NilearnMap, ...]
+    mask: Path | None
+    stated: Mapping[str, Any]
+    """What statmap.json says: parameters of the constructor"""
+    repetition_time: float | None
+    hints: Mapping[str, Any]
+    """Arguments of FirstLevelModel in a script that lies there, read as text"""
+    expressions: tuple[str, ...]
+    """Contrasts of compute_contrast in it"""
+    script: Path | None
+
+    def of_contrast(self, contrast: str, kind: str) -> Path | None:
+        """File of one map of a contrast."""
+        return next((m.path for m in self.maps if m.contrast == contrast and m.kind == kind), None)
+
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """All that there are maps of."""
+        return tuple(dict.fromkeys(m.contrast for m in self.maps))
+
+
+def read_nilearn(folder: Path, more: tuple[Path, ...] = ()) -> NilearnAnalysis:
+    """Read a folder of nilearn's results.
+
+    Parameters
+    ----------
+    folder
+        What a script or ``save_glm_to_bids`` left.
+    more
+        Files that the user names: maps and design matrices, in place of all that lies in the folder.
+
+    Raises
+    ------
+    NoInputError, DataError
+        There is no such folder, or neither map nor design matrix in it.
+    """
+    files = list(more) or list(_files(folder))
+    designs = tuple(_designs(files))
+    maps = tuple(_maps(files))
+    if not designs and not maps:
+        raise DataError(
+            f"{folder}: holds neither maps (*.nii, *.nii.gz) nor a design matrix (*.csv, *.tsv) of nilearn; "
+            "give the folder where your script wrote them"
+        )
+    stated, time = _stated(files)
+    script, hints, expressions = _script(files)
+    mask = next((f for f in files if _stem(f).endswith("mask")), None)
+    return NilearnAnalysis(folder, designs, maps, mask, stated, time, hints, expressions, script)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        raise NoInputError(f"{folder}: there is no such folder; give the folder of nilearn's results")
+    root, count = folder.resolve(), 0
+    for path in sorted(folder.rglob("*"), key=_natural):
+        if not path.is_file() or not path.resolve().is_relative_to(root):
+            continue
+        count += 1
+        if count > MOST_FILES:
+            raise DataError(
+                f"{folder}: holds more than {MOST_FILES:,} files; give the folder of one analysis"
+            )
+        yield path
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Order in which run 2 comes before run 10."""
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", str(path))]
+
+
+def _stem(path: Path) -> str:
+    """Name without what follows the first dot.
+
+    >>> _stem(Path("a/movement_stat.nii.gz"))
+    'movement_stat'
+    """
+    return re.sub(r"(\.nii)?(\.gz)?(\.\w+)?$", "", path.name) or path.name
+
+
+def _designs(files: list[Path]) -> Iterator[NilearnDesign]:
+    for path in files:
+        if path.suffix not in (".csv", ".tsv") or file_size(path, FOLDER) > LARGEST_TEXT:
+            continue
+        found = _design(path)
+        if found is not None:
+            yield found
+
+
+def _design(path: Path) -> NilearnDesign | None:
+    """A table of numbers with a constant; None for other tables, such as events or clusters."""
+    try:
+        table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t")
+    except (ValueError, UnicodeDecodeError):
+        return None
+    names = [str(name) for name in table.columns]
+    try:
+        values = table.to_numpy(dtype=np.float64)
+    except ValueError:
+        return None
+    if len(values) < 2 or not np.isfinite(values).all():
+        return None
+    times = None
+    if names and (names[0].startswith("Unnamed") or names[0].lower() in ("frame_times", "time", "index")):
+        steps = np.diff(values[:, 0])
+        # a plain row number is no time
+        if np.allclose(steps, steps[0]) and not np.array_equal(values[:, 0], np.arange(len(values))):
+            times = values[:, 0]
+        names, values = names[1:], values[:, 1:]
+    made = NilearnDesign(path, tuple(names), values, times)
+    named = any(CONSTANT.fullmatch(name) for name in names) or "design" in path.name.lower()
+    return made if named and made.names and (made.constants or "design" in path.name.lower()) else None
+
+
+def _maps(files: list[Path]) -> Iterator[NilearnMap]:
+    for path in files:
+        if not path.name.endswith(MAPS):
+            continue
+        bids = BIDS.search(path.name)
+        if bids:
+            yield NilearnMap(path, bids[2], bids[1])
+            continue
+        stem = _stem(path)
+        if stem.endswith("mask") or "rsquared" in stem or "residuals" in stem.lower():
+            continue
+        guessed = kind_of(stem)
+        if guessed is not None:
+            yield NilearnMap(path, *guessed)
+
+
+def kind_of(stem: str) -> tuple[str, str] | None:
+    """Guess the statistic and the contrast from a file's name.
+
+    >>> kind_of("movement_effect_size"), kind_of("tmap_movement-rest"), kind_of("face_vs_others_T")
+    (('effect', 'movement'), ('t', 'movement-rest'), ('t', 'face_vs_others'))
+    >>> kind_of("movement_effect_variance"), kind_of("anatomy")
+    (('variance', 'movement'), None)
+    >>> kind_of("movement_stat")
+    ('t', 'movement')
+    >>> kind_of("con_stat")
+    ('t', 'con')
+    """
+    # a statistic's name stands at one end of a file's name, more often at the last
+    for at_end in (True, False):
+        for kind, pattern in KINDS:
+            for match in pattern.finditer(stem):
+                if match.end() == len(stem) if at_end else match.start() == 0:
+                    rest = (stem[: match.start()] + stem[match.end() :]).strip("_-. ")
+                    return kind, rest or stem
+    return None
+
+
+def _stated(files: list[Path]) -> tuple[dict[str, Any], float | None]:
+    found: dict[str, Any] = {}
+    time = None
+    for path in files:
+        if path.name.endswith(("_statmap.json", "_design.json")):
+            try:
+                content = read_json(path)
+            except BidsglmError:
+                continue
+            found |= content.get("ModelParameters") or {}
+            given = content.get("RepetitionTime")
+            time = float(given) if isinstance(given, int | float) else time
+    given = found.get("t_r")
+    return found, time or (float(given) if isinstance(given, int | float) else None)
+
+
+def _script(files: list[Path]) -> tuple[Path | None, dict[str, Any], tuple[str, ...]]:
+    for path in files:
+        if path.suffix != ".py" or file_size(path, FOLDER) > LARGEST_SCRIPT:
+            continue
+        try:
+            tree = ast.parse(read_text(path))
+        except (SyntaxError, ValueError, RecursionError, BidsglmError, MemoryError):
+            continue
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        hints = {
+            keyword.arg: value
+            for call in calls
+            if _called(call) == "FirstLevelModel"
+            for keyword in call.keywords
+            if keyword.arg and (value := _literal(keyword.value)) is not ...
+        }
+        if any(_called(call) == "FirstLevelModel" for call in calls):
+            texts = [_literal(c.args[0]) for c in calls if _called(c) == "compute_contrast" and c.args]
+            return path, hints, tuple(text for text in texts if isinstance(text, str))
+    return None, {}, ()
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "id", getattr(call.func, "attr", ""))
+
+
+def _literal(node: ast.expr) -> Any:
+    """Value that a script writes out, also as a quotient; ... where it is computed."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        one, other = _literal(node.left), _literal(node.right)
+        numbers = isinstance(one, int | float) and isinstance(other, int | float) and other
+        return one / other if numbers else ...
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return ...

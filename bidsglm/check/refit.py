@@ -1,0 +1,117 @@
+"""SPM's own maps computed again from the scans: they come out, or what differs is said."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bidsglm.backends import backend
+from bidsglm.check.data import ScanPlace, read_series, values_of
+from bidsglm.check.models import designs_of, placed_columns, specification_of
+from bidsglm.check.spm_folder import SpmAnalysis, SpmContrast
+from bidsglm.model import (
+    ContrastSpecification,
+    Floats,
+    Mask,
+    Volume,
+)
+
+RANGE = 5e-7
+"""Share of a map's range by which float32 numbers of the same computation differ at most."""
+
+
+class RefittedMap(NamedTuple):
+    """A map of SPM's folder and the same computed again."""
+
+    contrast: str
+    what: str
+    """effect or t (F)"""
+    path: Path
+    r: float
+    difference: float
+    """Largest one, as a share of the map's range"""
+    same_voxels: bool
+    """Whether both have a result at the same voxels"""
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Whether it is the same map up to the rounding of its file."""
+        return self.same_voxels and self.difference <= RANGE
+
+
+def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> tuple[RefittedMap, ...]:
+    """Fit SPM's model to its scans as SPM12 does, and compare the maps in the folder.
+
+    Parameters
+    ----------
+    spm
+        An estimated analysis.
+    scans
+        Its scans, for every session.
+
+    Raises
+    ------
+    BidsglmError
+        A scan is damaged, or the model cannot be fitted.
+    """
+    mask_file = spm.folder / "mask.nii"
+    if not (spm.is_estimated and mask_file.is_file() and spm.contrasts):
+        return ()
+    mask, grid = values_of(mask_file)
+    voxels = np.nan_to_num(mask) > 0
+    volume = Volume(grid.shape, grid.affine, voxels)
+    model = specification_of(spm)
+    package = backend("spm")
+    designs = designs_of(spm)
+    series = [read_series(run, volume) for run in scans]
+    # the folder's own mask: that of the threshold is a matter of the settings
+    fitted = package.estimate(designs, series, np.ones(int(voxels.sum()), dtype=np.bool_), model, volume)
+    found = []
+    for contrast in spm.contrasts:
+        specification = _specification(spm, contrast)
+        if specification is None:
+            continue
+        maps = package.contrast(fitted, specification, tuple(range(len(designs))))
+        tested = (
+            ("effect", maps.effect, contrast.effect_map),
+            (specification.test, maps.stat, contrast.stat_map),
+        )
+        for what, values, name in tested:
+            path = spm.folder / name
+            if values is not None and name and path.is_file():
+                found.append(_compared(contrast.name, what, (values, fitted.mask), path, voxels))
+    return tuple(found)
+
+
+def _specification(spm: SpmAnalysis, contrast: SpmContrast) -> ContrastSpecification | None:
+    """SPM's weights as those of one session; None where the sessions' differ.
+
+    SPM sums over sessions what a contrast of ours averages.
+    """
+    designs, columns = designs_of(spm), placed_columns(spm)
+    blocks = [contrast.weights[:, list(placed)] for placed in columns]
+    names = [design.names for design in designs]
+    first = {name: blocks[0][:, i] for i, name in enumerate(names[0]) if blocks[0][:, i].any()}
+    for block, own in zip(blocks[1:], names[1:], strict=True):
+        other = {name: block[:, i] for i, name in enumerate(own) if block[:, i].any()}
+        if other.keys() != first.keys() or any(not np.array_equal(other[n], first[n]) for n in first):
+            return None
+    if not first:
+        return None
+    weights = np.column_stack(list(first.values())) * len(designs)
+    test = "F" if contrast.test == "F" else "t"
+    return ContrastSpecification(contrast.name, "contrast", tuple(first), weights, test)  # type: ignore[arg-type]
+
+
+def _compared(contrast: str, what: str, made: tuple[Floats, Mask], path: Path, voxels: Mask) -> RefittedMap:
+    theirs = values_of(path)[0][voxels]
+    values, fitted = made
+    inside = np.isfinite(theirs) & fitted
+    x, y = values[inside], theirs[inside]
+    size = max(float(np.ptp(y)), np.finfo(float).tiny) if y.size else 1.0
+    spread = float(np.std(x) * np.std(y)) if y.size else 0.0
+    r = float(np.mean((x - x.mean()) * (y - y.mean())) / spread) if spread else float("nan")
+    difference = float(np.abs(x - y).max()) / size if y.size else float("nan")
+    same = bool(np.array_equal(np.isfinite(theirs), fitted))
+    return RefittedMap(contrast, what, path, r, difference, same)

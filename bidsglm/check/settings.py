@@ -1,0 +1,82 @@
+"""Which settings of two analyses differ, all together."""
+
+from collections.abc import Sequence
+
+from bidsglm.check import data_settings, design_settings
+from bidsglm.check.models import merged
+from bidsglm.check.nilearn_folder import NilearnAnalysis
+from bidsglm.check.reproduction import Reproduction
+from bidsglm.check.runs import ComparedRun
+from bidsglm.check.setting_pair import SettingPair
+from bidsglm.check.spm_folder import SpmAnalysis
+from bidsglm.model import Floats
+
+
+def comparable(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None:
+    """Say that two analyses are of other scans; None where they may be of the same.
+
+    Without designs of equal length nothing else can be compared.
+    """
+    ours = [session.n_scans for session in spm.sessions]
+    theirs = [len(design.matrix) for design in nilearn.designs]
+    if not theirs or sorted(ours) == sorted(theirs):
+        return None
+    told = (
+        f"{len(ours)} session{'s' * (len(ours) > 1)} of {merged([str(n) for n in ours])} scans",
+        f"{len(theirs)} run{'s' * (len(theirs) > 1)} of {merged([str(n) for n in theirs])} scans",
+    )
+    contained = bool(set(theirs) & set(ours)) and len(theirs) != len(ours)
+    joined = len(theirs) == 1 and theirs[0] == sum(ours)
+    setting = "sessions" if contained or joined else "scans"
+    consequence = (
+        "nilearn fitted other runs than SPM, so their effects are of other data"
+        if contained
+        else "nilearn fitted all runs as if they were one: filter, noise and constant run through the breaks"
+        if joined
+        else "the analyses are of other scans; nothing in their maps can be compared"
+    )
+    remedy = (
+        "give both the same runs, one design matrix for each"
+        if setting == "sessions"
+        else "give SPM and nilearn the same files"
+    )
+    return SettingPair(setting, *told, consequence, remedy)
+
+
+def differences(
+    spm: SpmAnalysis,
+    nilearn: NilearnAnalysis,
+    runs: Sequence[ComparedRun],
+    made: Sequence[Reproduction],
+    masks: tuple[Floats, Floats] | None,
+) -> tuple[SettingPair, ...]:
+    """Find the settings in which two analyses differ.
+
+    Parameters
+    ----------
+    spm, nilearn
+        What was read.
+    runs
+        Columns of every run.
+    made
+        How nilearn's maps were computed, as far as scans are there.
+    masks
+        (x, y, z) of both, on one grid; None where one is not known.
+    """
+    times = list(design_settings.times(spm, runs))
+    if times:
+        return tuple(times)  # with another time scale every column differs, for this one reason
+    found = [
+        *design_settings.basis(spm, runs),
+        *design_settings.sampling(spm, runs),
+        *design_settings.events(spm, runs),
+        *design_settings.modulators(spm, runs),
+        *design_settings.extra_conditions(runs),
+        *design_settings.confounds(runs),
+        *design_settings.filters(spm, nilearn, runs),
+        *data_settings.scaling(spm, nilearn, made),
+        *data_settings.noise(spm, nilearn, made),
+        *data_settings.data(spm, nilearn, made),
+        *data_settings.masks_differ(spm, masks),
+    ]
+    return tuple(dict.fromkeys(found))

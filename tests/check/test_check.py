@@ -1,0 +1,362 @@
+"""`bidsglm check`: what differs is named, and nothing else; SPM's maps come out again."""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from bidsglm.cli import main
+from bidsglm.model import Hrf
+from tests.conftest import PROJECT
+
+from .nilearn_results import events_of, write_nilearn
+from .spm_mat import Study, condition, scans_of, write_spm
+
+GO = condition("go", [10, 50, 90, 130, 170], 12)
+STOP = condition("stop", [31, 72.5, 111, 152], 0)
+VALUES = np.array([0.4, 1.3, 0.7, 2.0, 1.1])
+
+
+class Analysed:
+    """A study with its scans, and SPM's analysis of it."""
+
+    def __init__(self, root: Path, study: Study) -> None:
+        self.root, self.study = root, study
+        (root / "func").mkdir(parents=True)
+        self.scans = scans_of(study, root / "func")
+        self.spm = write_spm(study, root / "spm", self.scans)
+
+    def nilearn(self, name: str, contrast: str = "go", **changed: Any) -> Path:
+        changed.setdefault("mask_img", str(self.spm / "mask.nii"))
+        scans = changed.pop("scans", self.scans)
+        return write_nilearn(self.study, self.root / name, scans, contrast, **changed)
+
+    def check(self, nilearn: Path, *words: str) -> dict[str, Any]:
+        out = self.root / f"check-{nilearn.name}"
+        command = ["check", str(out), "--spm", str(self.spm), "--nilearn", str(nilearn), *words]
+        assert main([*command, "--scans", str(self.root), "--overwrite"]) == 0
+        found: dict[str, Any] = json.loads((out / "check.json").read_text())
+        return found
+
+
+def settings(found: dict[str, Any]) -> list[str]:
+    return [each["setting"] for each in found["settings_that_differ"]]
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory: pytest.TempPathFactory) -> Analysed:
+    contrasts = {"go": {"trial_type.go": 1.0}, "go > stop": {"trial_type.go": 1.0, "trial_type.stop": -1.0}}
+    return Analysed(tmp_path_factory.mktemp("blocks"), Study([[GO, STOP]], [100], contrasts=contrasts))
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> Analysed:
+    rng = np.random.default_rng(3)
+    confounds = [rng.normal(size=(n, 3)).cumsum(axis=0) for n in (90, 80)]
+    second = [condition("go", [6, 47, 88, 121], 12), condition("stop", [25, 66, 105], 0)]
+    study = Study(
+        [[GO, STOP], second],
+        [90, 80],
+        confounds,
+        Hrf("spm", derivative=True),
+        units="scans",
+        contrasts={"go > stop": {"trial_type.go": 1.0, "trial_type.stop": -1.0}},
+    )
+    return Analysed(tmp_path_factory.mktemp("sessions"), study)
+
+
+def test_equal_models_are_the_same_and_spms_maps_come_out(blocks: Analysed) -> None:
+    found = blocks.check(blocks.nilearn("equal"))
+    assert found["same_model"]
+    assert settings(found) == []
+    (made,) = found["reproduced"].values()
+    assert made["is_reproduced"]
+    assert made["weights"] == {"go": 1.0}
+    assert (made["signal_scaling"], made["noise_model"], made["smoothing_fwhm"]) == (False, "ar1", 0.0)
+    assert len(found["spm_reproduced"]) == 4
+    assert all(
+        each["is_reproduced"] and each["largest_difference"] < 5e-7 for each in found["spm_reproduced"]
+    )
+    (columns,) = found["columns"]
+    assert [match["nilearn"] for match in columns["corresponding"]] == ["go", "stop", "constant"]
+    assert all(match["r"] > 0.999 for match in columns["corresponding"][:1])
+    assert columns["drift_functions"]["the_same"]
+    assert {pair["what"] for pair in found["maps"]} == {"effect", "t"}
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "expected"),
+    [
+        ("glover", {"hrf_model": "glover"}, ["basis functions"]),
+        ("sampling", {"slice_time_ref": 0.0}, ["sampling of the regressors"]),
+        ("unknown", {"slice_time_ref": 0.0, "index": False}, ["sampling of the regressors"]),
+        ("ols", {"noise_model": "ols"}, ["serial correlations"]),
+        ("percent", {"signal_scaling": 0}, ["scaling"]),
+        ("grand", {"signal_scaling": (0, 1)}, ["scaling"]),
+        ("filter", {"high_pass": 1 / 50}, ["high-pass"]),
+        ("unfiltered", {"drift_model": None}, ["high-pass"]),
+        ("polynomial", {"drift_model": "polynomial", "drift_order": 3}, ["high-pass"]),
+        ("later", {"events": [events_of([GO, STOP], shift=2.0)]}, ["onsets of go and stop (s)"]),
+        ("odd", {"events": [events_of([GO, STOP], shift=-1.3)]}, ["onsets of go and stop (s)"]),
+        ("long", {"events": [events_of([GO, STOP], duration=4.0)]}, ["durations of go and stop (s)"]),
+        ("short", {"events": [events_of([condition("go", [10, 50, 90], 12), STOP])]}, ["onsets of go (s)"]),
+        (
+            "third",
+            {"events": [events_of([GO, STOP, condition("cue", [5, 60, 140], 3)])]},
+            ["onsets of cue (s)"],
+        ),
+        ("smooth", {"smoothing_fwhm": 5.0}, ["smoothing"]),
+        ("minus", {"contrast": "-go"}, ["contrast: weights of go"]),
+        ("twice", {"contrast": "2*go"}, ["contrast: weights of go"]),
+        ("t", {"kinds": ("stat",)}, []),
+        ("z", {"kinds": ("z_score",), "noise_model": "ols"}, ["serial correlations"]),
+        ("mean", {"contrast": "0.5*go - 0.5*stop"}, ["contrast: weights of go > stop"]),
+        ("none", {"contrast": "go - stop"}, []),
+    ],
+)
+def test_each_difference_is_named_and_nothing_else(
+    blocks: Analysed, name: str, changed: dict[str, Any], expected: list[str]
+) -> None:
+    found = blocks.check(blocks.nilearn(name, **changed))
+    assert settings(found) == expected
+    assert found["same_model"] == (not expected)
+
+
+def test_the_values_of_a_difference_are_told(blocks: Analysed) -> None:
+    found = blocks.check(
+        blocks.nilearn("values", events=[events_of([GO, STOP], shift=2.0, duration=4.0)], drift_model=None)
+    )
+    told = {each["setting"]: each for each in found["settings_that_differ"]}
+    assert told["onsets of go and stop (s)"]["nilearn"] == "12, 52, 92, 132, 172"
+    assert told["durations of go and stop (s)"]["nilearn"] == "4"
+    assert told["high-pass"]["spm"] == "cosine filter, 128 s (3 functions)"
+    assert all(each["consequence"] and each["remedy"] for each in told.values())
+
+
+def test_masks_are_compared(blocks: Analysed, tmp_path: Path) -> None:
+    mask = nib.load(blocks.spm / "mask.nii").get_fdata().astype(np.uint8)
+    mask[:2] = 0
+    nib.Nifti1Image(mask, np.diag([3.0, 3.0, 3.0, 1.0])).to_filename(tmp_path / "half.nii")
+    found = blocks.check(blocks.nilearn("mask", mask_img=str(tmp_path / "half.nii")))
+    assert settings(found) == ["mask"]
+
+
+def test_scans_before_smoothing_are_found_beside_the_smoothed(blocks: Analysed) -> None:
+    bare = blocks.root / "func" / blocks.scans[0].name.removeprefix("s")
+    image = nib.load(blocks.scans[0])
+    noise = np.random.default_rng(5).normal(0, 3, image.shape)
+    nib.Nifti1Image((image.get_fdata() + noise).astype(np.float32), image.affine, image.header).to_filename(
+        bare
+    )
+    try:
+        found = blocks.check(blocks.nilearn("unsmoothed", scans=[bare]))
+        smoothed = blocks.check(blocks.nilearn("by-each", scans=[bare], smoothing_fwhm=6.0))
+    finally:
+        bare.unlink()
+    assert settings(found) == settings(smoothed) == ["smoothing", "scans"]
+    assert not found["same_model"]
+    # SPM's files say 6 mm themselves
+    assert smoothed["same_model"]
+
+
+def test_maps_of_other_scans_are_not_explained_by_the_design(blocks: Analysed, tmp_path: Path) -> None:
+    others = Study(blocks.study.events, blocks.study.n_scans, seed=9)
+    found = blocks.check(blocks.nilearn("others", scans=scans_of(others, tmp_path)))
+    assert "scans" in settings(found)
+    assert not found["same_model"]
+
+
+def test_two_sessions_in_scans_with_derivatives_and_confounds_are_the_same(sessions: Analysed) -> None:
+    found = sessions.check(sessions.nilearn("equal", "go - stop"))
+    assert settings(found) == []
+    assert all(each["is_reproduced"] for each in found["spm_reproduced"])
+    assert [len(each["corresponding"]) for each in found["columns"]] == [8, 8]
+
+
+def test_confounds_derivatives_and_missing_sessions_are_named(sessions: Analysed) -> None:
+    first = [sessions.study.confounds[0], sessions.study.confounds[0][:80]]
+    found = sessions.check(sessions.nilearn("other-run", "go - stop", confounds=first))
+    assert settings(found) == ["confounds of session 2"]
+    assert "session 1" in found["settings_that_differ"][0]["nilearn"]
+    fewer = [c[:, :2] for c in sessions.study.confounds]
+    found = sessions.check(sessions.nilearn("fewer", "go - stop", confounds=fewer))
+    assert settings(found) == ["confounds of session 1", "confounds of session 2"]
+    found = sessions.check(sessions.nilearn("bare", "go - stop", hrf_model="spm"))
+    assert settings(found) == ["basis functions"]
+    one = write_nilearn(
+        sessions.study,
+        sessions.root / "one",
+        sessions.scans[:1],
+        "go - stop",
+        [events_of(sessions.study.events[0])],
+        confounds=[sessions.study.confounds[0]],
+        mask_img=str(sessions.spm / "mask.nii"),
+    )
+    assert settings(sessions.check(one)) == ["sessions"]
+
+
+def test_a_modulator_that_nilearn_lacks_is_named(tmp_path: Path) -> None:
+    modulated = condition("go", GO.onsets.tolist(), 0, rt=VALUES)
+    study = Study([[modulated, STOP]], [100], contrasts={"go": {"trial_type.go": 1.0}})
+    analysed = Analysed(tmp_path / "study", study)
+    assert settings(analysed.check(analysed.nilearn("without"))) == ["modulators: go_x_rt^1"]
+    events = events_of([modulated, STOP]).assign(modulation=1.0)
+    rows = events_of([modulated]).assign(trial_type="goxrt", modulation=VALUES - VALUES.mean())
+    import pandas as pd
+
+    both = analysed.nilearn("with", events=[pd.concat([events, rows])])
+    assert settings(analysed.check(both)) == []
+
+
+def test_paths_of_windows_are_found_by_their_names(blocks: Analysed) -> None:
+    folder = write_spm(blocks.study, blocks.root / "windows", blocks.scans, "D:\\\\fMRI\\\\study")
+    out = blocks.root / "check-windows"
+    words = ["--spm", str(folder), "--nilearn", str(blocks.nilearn("equal2")), "--scans", str(blocks.root)]
+    assert main(["check", str(out), *words]) == 0
+    found = json.loads((out / "check.json").read_text())
+    assert all(each["is_reproduced"] for each in found["spm_reproduced"])
+    shutil.rmtree(folder)
+
+
+def test_without_scans_what_stands_nowhere_is_not_claimed(blocks: Analysed) -> None:
+    out = blocks.root / "check-no-scans"
+    words = [
+        "--spm",
+        str(blocks.spm / "SPM.mat"),
+        "--nilearn",
+        str(blocks.nilearn("percent2", signal_scaling=0)),
+    ]
+    assert main(["check", str(out), *words]) == 0
+    found = json.loads((out / "check.json").read_text())
+    assert settings(found) == []
+    assert "not known" in found["answer"]
+    assert found["reproduced"] == {}
+
+
+def test_page_and_tables_say_what_the_json_says(blocks: Analysed) -> None:
+    nilearn = blocks.nilearn("paged", events=[events_of([GO, STOP], shift=2.0)])
+    found = blocks.check(nilearn)
+    out = blocks.root / "check-paged"
+    page = re.sub(r"\s+", " ", (out / "check.html").read_text())
+    assert "onsets of go and stop (s)" in page
+    assert "12, 52, 92, 132, 172" in page
+    assert found["answer"] in page
+    assert page.count("<svg") >= 2
+    rows = (out / "settings.tsv").read_text().splitlines()
+    assert rows[0].split("\t") == ["setting", "spm", "nilearn", "consequence", "remedy"]
+    assert len(rows) == 2
+    assert len((out / "maps.tsv").read_text().splitlines()) == 3
+
+
+def test_a_script_beside_the_maps_is_never_run(blocks: Analysed) -> None:
+    nilearn = blocks.nilearn("script", drift_model=None)
+    mark = blocks.root / "was-run"
+    (nilearn / "glm.py").write_text(
+        f"open({str(mark)!r}, 'w')\nmodel = FirstLevelModel(t_r=2, drift_model=None, high_pass=0.01)\n"
+    )
+    found = blocks.check(nilearn)
+    assert not mark.exists()
+    (told,) = found["settings_that_differ"]
+    assert told["nilearn"] == "none: drift_model=None, so the high_pass=0.01 that was given has no effect"
+
+
+def bad(kind: str, analysed: Analysed, folder: Path) -> tuple[Path, Path, int, str]:
+    """SPM's and nilearn's part of an input that cannot be checked, its exit code and what is said."""
+    good = analysed.root / "equal"
+    spm = folder / "spm"
+    spm.mkdir()
+    content = (analysed.spm / "SPM.mat").read_bytes()
+    target = spm / "SPM.mat"
+    if kind == "empty folder":
+        return spm, good, 66, "holds no SPM.mat"
+    if kind == "cut":
+        target.write_bytes(content[: len(content) // 2])
+        return spm, good, 74, "damaged or cut short"
+    if kind == "text":
+        target.write_text("no MATLAB file")
+        return spm, good, 65, "is no MATLAB file"
+    if kind == "other variable":
+        savemat(target, {"jobs": np.eye(2)})
+        return spm, good, 65, "holds no variable SPM"
+    if kind == "second level":
+        savemat(target, {"SPM": {"xX": {"X": np.ones((9, 1))}, "xY": {"P": "con.nii"}}})
+        return spm, good, 65, "second level"
+    if kind == "no sessions":
+        savemat(target, {"SPM": {"xX": {"X": np.ones((9, 1))}, "xY": {"RT": 2.0}, "xBF": {"name": "hrf"}}})
+        return spm, good, 65, "no first-level fMRI design"
+    target.write_bytes(content)
+    empty = folder / "nilearn"
+    empty.mkdir()
+    if kind == "no nilearn":
+        return spm, folder / "gone", 66, "no such folder"
+    if kind == "4-D":
+        nib.Nifti1Image(np.zeros((6, 7, 4, 3), np.float32), np.eye(4)).to_filename(empty / "go_stat.nii")
+        return spm, empty, 65, "has 3 volumes"
+    if kind == "damaged map":
+        (empty / "go_stat.nii.gz").write_bytes(gzip.compress(b"none"))
+        return spm, empty, 74, "cannot be read as an image"
+    return spm, empty, 65, "neither maps"
+
+
+KINDS = (
+    "empty folder",
+    "cut",
+    "text",
+    "other variable",
+    "second level",
+    "no sessions",
+    "no nilearn",
+    "4-D",
+    "damaged map",
+    "empty nilearn",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_cannot_be_checked_is_one_line_with_its_exit_code(
+    kind: str, blocks: Analysed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not (blocks.root / "equal").is_dir():
+        blocks.nilearn("equal")
+    spm, nilearn, code, text = bad(kind, blocks, tmp_path)
+    found = main(["check", str(tmp_path / "out"), "--spm", str(spm), "--nilearn", str(nilearn)])
+    said = capsys.readouterr().err
+    assert (found, text in said, len(said.strip().splitlines())) == (code, True, 1), said
+
+
+def test_an_earlier_check_is_replaced_only_when_asked(blocks: Analysed, tmp_path: Path) -> None:
+    if not (blocks.root / "equal").is_dir():
+        blocks.nilearn("equal")
+    words = ["check", str(tmp_path), "--spm", str(blocks.spm), "--nilearn", str(blocks.root / "equal")]
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(words) == 73
+    assert main([*words, "--overwrite"]) == 73
+    (tmp_path / "mine.txt").unlink()
+    assert main(words) == 0
+    assert main(words) == 73
+    assert main([*words, "--overwrite"]) == 0
+
+
+def test_nothing_is_written_beside_the_analyses(blocks: Analysed) -> None:
+    nilearn = blocks.nilearn("untouched")
+    before = {p: p.stat().st_mtime_ns for folder in (blocks.spm, nilearn) for p in folder.rglob("*")}
+    blocks.check(nilearn)
+    assert before == {p: p.stat().st_mtime_ns for folder in (blocks.spm, nilearn) for p in folder.rglob("*")}
+
+
+def test_every_pair_of_the_users_analyses_gives_its_truth(shared_dir: Path) -> None:
+    root = shared_dir / "own-analyses"
+    if not (root / "check_pairs.py").is_file():
+        pytest.skip("the analyses of users are not there")
+    command = [sys.executable, "-B", str(root / "check_pairs.py"), str(PROJECT), sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert re.search(r"right (\d+) / \1$", done.stdout.strip()), done.stdout

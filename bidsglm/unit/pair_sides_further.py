@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bidsglm.afni.conditions import condition_responses
 from bidsglm.afni.regressors import within_run
@@ -48,6 +49,8 @@ from bidsglm.unit.pair_sides import SampleColumns
 
 CHUNK = 20_000
 """Voxels looked at at once where all of a mask matter"""
+EXTREMES = 5
+"""Voxels at each end of the intensities, of which rounding could make any the last"""
 CUT = 1e-4
 """Share of a value that rounding to float32 does not change, and AFNI's limits do"""
 SECONDS_PER_MINUTE = 60.0
@@ -200,6 +203,12 @@ def _feat_drawing(
     return Drawing(FslResponse(name), FslEvents(*when, trains), LastBin(*when))
 
 
+def _extremes(columns: NDArray[np.intp], values: Floats) -> NDArray[np.intp]:
+    """Columns of the smallest and of the largest values."""
+    order = columns[np.argsort(values)]
+    return np.unique(np.concatenate([order[:EXTREMES], order[-EXTREMES:]]))
+
+
 def _tissue(
     run: TimeSeries, line: Floats | None, volume: Volume, sample: tuple[SampleColumns, Values]
 ) -> Tissue:
@@ -223,4 +232,7 @@ def _tissue(
     # near the sample to the last digit, as the weights count whole steps of intensity
     within = np.isin(voxels.columns, inside)
     intensity[voxels.columns[within]] = highpass.filtered(stored[:, within], line)[scan]
+    # the length of a step hangs on the brightest and the darkest voxel of all
+    ends = _extremes(inside, intensity[inside])
+    intensity[ends] = highpass.filtered(run.values(ends).astype(np.float32) * factor, line)[scan]
     return Tissue(np.where(np.isfinite(intensity), intensity, 0.0), fitted)

@@ -13,12 +13,18 @@ import pytest
 from bidsglm.attribution.engine import Explanation
 from bidsglm.attribution.pair_engine import CLOSES
 from bidsglm.attribution.sizes import LEAST_VOXELS, work
+from bidsglm.backends.fsl_data import median_of, run_mask
+from bidsglm.backends.fsl_design import line_filter
+from bidsglm.fsl.highpass import filtered
+from bidsglm.fsl.smoothing import reference_scan
 from bidsglm.model import Settings
 from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, every_pair
 from bidsglm.unit.explanation import explain
 from bidsglm.unit.fit import Fitted, fit, prepare
 from bidsglm.unit.models import units_with_models
 from bidsglm.unit.pair_explanation import explain_pair
+from bidsglm.unit.pair_sides import SampleColumns
+from bidsglm.unit.pair_sides_further import _tissue
 from tests import tiny
 
 ADDS_UP = 1e-9
@@ -300,3 +306,15 @@ def test_samples_shrink_until_the_pair_is_refused(n_mixtures: int, n_scans: int)
     found = work(n_mixtures, n_scans, 100_000)
     assert bool(found.too_much) == (found.n_voxels < LEAST_VOXELS)
     assert found.n_mixtures * found.n_scans * found.n_voxels <= 400_000_000
+
+
+def test_ends_of_the_intensities_are_films_own_to_the_last_digit(one_run: Fitted) -> None:
+    run, volume = one_run.data.series["fsl"][0], one_run.data.volume
+    line = line_filter(one_run.prepared.model, len(run.stored), tiny.REPETITION_TIME)
+    factor = np.float32(10_000 / median_of(run))
+    inside = np.flatnonzero(run_mask(run, volume))
+    whole = filtered(run.values(inside).astype(np.float32) * factor, line)[reference_scan(len(run.stored))]
+    few = SampleColumns(inside[:3], 3)
+    found = _tissue(run, line, volume, (few, few.series(run).astype(np.float32) * factor)).intensity[inside]
+    assert (found.min(), found.max()) == (whole.min(), whole.max())
+    np.testing.assert_allclose(found, whole, rtol=1e-6)

@@ -21,7 +21,7 @@ from benchmarks.calibration_results import (
 from bidsglm.agreement.rates import IntervalEstimate, judgement
 from bidsglm.report.calibration import TITLES, percent
 from bidsglm.report.calibration_figures import LOOKS, SMALLEST
-from bidsglm.report.drawing import FAINT, canvas, encoded, style
+from bidsglm.report.drawing import FAINT, canvas, encoded, legend_below, style
 from bidsglm.report.trust import STRICT
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -44,7 +44,7 @@ def by_noise_and_tr(rows: Rows, cell: Callable[[Mapping[str, Any]], str]) -> str
     """A table with a line for each noise and TR, and a column for each analysis."""
     lines = []
     for noise in NOISE_TITLES:
-        for tr in sentences.repetition_times(rows):
+        for tr in sentences.repetition_times(select(rows, noise=noise)):
             places = [
                 {"noise": noise, "repetition_time": tr, "analysis": a} for a in sentences.analyses(rows)
             ]
@@ -142,19 +142,15 @@ def tr_figure(rows: Rows, path: Path) -> None:
         for panel, noise in zip(panels, NOISE_TITLES, strict=True):
             panel.axhline(1, color=FAINT, linewidth=0.8)
             for name in sentences.analyses(rows):
-                found = [sentences.at(rows, tr, noise)[name].value / STRICT for tr in trs]
-                panel.plot(trs, found, label=TITLES[name], markersize=5, **LOOKS[name])
+                own = sentences.repetition_times(select(rows, noise=noise))
+                found = [sentences.at(rows, tr, noise)[name].value / STRICT for tr in own]
+                panel.plot(own, found, label=TITLES[name], markersize=5, **LOOKS[name])
             panel.set(yscale="log", xlabel="TR (s)", title=NOISE_TITLES[noise])
             panel.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
             panel.set_xticks(trs, [f"{tr:g}" for tr in trs], fontsize=8)
         panels[0].set_ylabel(f"observed / nominal rate at p < {STRICT:g}")
-        below(drawing, panels[0])
+        legend_below(drawing, panels[0])
         path.write_bytes(encoded(drawing, "png"))
-
-
-def below(drawing: Any, panel: Any) -> None:
-    """One legend for all panels, under them."""
-    drawing.legend(*panel.get_legend_handles_labels(), ncols=4, loc="outside lower center", frameon=False)
 
 
 def pp_figure(curves: Rows, path: Path) -> None:
@@ -177,7 +173,7 @@ def pp_figure(curves: Rows, path: Path) -> None:
                 axis.set_major_formatter("{x:g}")
                 axis.set_minor_formatter("")
         panels[0].set_ylabel("share of voxels with a smaller p")
-        below(drawing, panels[0])
+        legend_below(drawing, panels[0])
         path.write_bytes(encoded(drawing, "png"))
 
 

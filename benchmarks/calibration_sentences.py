@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 
-from benchmarks.calibration_results import EFFECT, LOOSE, Rows, mean, rate, values_of
+from benchmarks.calibration_results import EFFECT, LOOSE, Rows, mean, rate, select, values_of
 from bidsglm.agreement.rates import IntervalEstimate
 from bidsglm.report.calibration import TITLES, percent
 from bidsglm.report.judgements import listed
@@ -17,6 +17,7 @@ PUBLISHED: Mapping[str, int] = MappingProxyType(
 """% of rest scans with a significant cluster (Olszowy et al. 2019, 4 mm smoothing), fewest first."""
 SMOOTHED = "fsl-film-smoothed"
 """FILM as FSL has it, on the same voxels laid side by side."""
+SMOOTHED_UNDER: Mapping[str, str] = MappingProxyType({"white": "white noise", HARD: "1/f noise"})
 LEAST_SQUARES = ("ols", "afni-ols")
 
 
@@ -54,7 +55,7 @@ def overall(rows: Rows, noise: str = HARD, p: float = STRICT) -> dict[str, Inter
 def statements(simulated: Rows) -> Iterator[str]:
     """Five short ones."""
     yield _shortest(simulated)
-    yield _order(simulated)
+    yield " ".join(order(simulated))
     yield _longer(simulated)
     yield _simple_noises(simulated)
     yield _effects(simulated)
@@ -71,18 +72,20 @@ def _shortest(rows: Rows) -> str:
     )
 
 
-def _order(rows: Rows) -> str:
+def order(rows: Rows) -> Iterator[str]:
+    """How the analyses follow each other, against what was published."""
     found = overall(rows)
     ours = sorted(PUBLISHED, key=lambda name: found[name].value)
     theirs = list(PUBLISHED)
-    told = ", ".join(f"{TITLES[name]} {inflation(found[name])}" for name in ours)
-    open_ = [f"{TITLES[a]} and {TITLES[b]}" for a, b in pairwise(ours) if found[a].upper >= found[b].lower]
-    doubt = f" Not told apart by their intervals: {'; '.join(open_)}." if open_ else ""
-    return (
-        f"**{_heading(ours, theirs)}** In rest data the order was, fewest first, "
-        f"{listed([TITLES[name] for name in theirs])} (Olszowy et al. 2019). Here it is, over all TRs, "
-        f"{told}.{doubt}"
+    yield f"**{_heading(ours, theirs)}**"
+    yield (
+        f"In rest data it was, fewest false positives first, {listed([TITLES[name] for name in theirs])} "
+        "(Olszowy et al. 2019)."
     )
+    yield f"Here it is, over all TRs, {listed([f'{TITLES[n]} {inflation(found[n])}' for n in ours])}."
+    unclear = [f"{TITLES[a]} and {TITLES[b]}" for a, b in pairwise(ours) if found[a].upper >= found[b].lower]
+    if unclear:
+        yield f"Not told apart by their intervals: {'; '.join(unclear)}."
 
 
 def _heading(ours: list[str], theirs: list[str]) -> str:
@@ -118,7 +121,9 @@ def _longer(rows: Rows) -> str:
 
 
 def _simple_noises(rows: Rows) -> str:
-    hard, ar1 = overall(rows), overall(rows, "ar1")
+    trs = repetition_times(select(rows, noise="ar1"))
+    both = [row for row in rows if row["repetition_time"] in trs]
+    hard, ar1 = overall(both), overall(both, "ar1")
     noise_models = [name for name in analyses(rows) if name not in LEAST_SQUARES]
     flattered = [name for name in noise_models if ar1[name].upper < hard[name].lower]
     told = ", ".join(
@@ -127,10 +132,19 @@ def _simple_noises(rows: Rows) -> str:
     )
     return (
         "**Simulated AR(1) noise flatters.** Multiples under AR(1) noise against those under 1/f noise with "
-        f"heart beat and breathing, over all TRs: {told}."
+        f"heart beat and breathing, at TR {seconds(trs)}: {told}."
         if flattered
         else "**Simulated AR(1) noise flatters none here.** No analysis finds clearly fewer under it."
     )
+
+
+def seconds(trs: list[float]) -> str:
+    """Repetition times in words.
+
+    >>> seconds([0.645, 3.0])
+    '0.645 and 3 s'
+    """
+    return f"{listed([f'{tr:g}' for tr in trs])} s"
 
 
 def _effects(rows: Rows) -> str:
@@ -175,18 +189,16 @@ def _real(rows: Rows) -> str:
 
 def film(rows: Rows) -> str:
     """What FILM's spatial smoothing of autocorrelations, which the study leaves out, would change."""
-    parts, lower = [], 0
-    for tr in repetition_times(rows):
-        place = {"noise": HARD, "repetition_time": tr}
-        with_it, without = (rate(rows, analysis=name, **place) for name in (SMOOTHED, "fsl-film"))
-        lower += with_it.value < without.value
-        ratio = f"{times(with_it.value / STRICT)} in place of {times(without.value / STRICT)}"
-        parts.append(f"{ratio} at TR {tr:g} s")
-    n = len(parts)
-    direction = "fewer" if lower == n else "more" if not lower else "at some TRs fewer, at others more"
+    parts = []
+    for noise, title in SMOOTHED_UNDER.items():
+        with_it, without = (rate(rows, analysis=name, noise=noise) for name in (SMOOTHED, "fsl-film"))
+        overlap = with_it.upper >= without.lower and without.upper >= with_it.lower
+        word = "more" if with_it.value > without.value else "fewer"
+        direction = "not clearly others" if overlap else word
+        parts.append(f"{inflation(with_it)} in place of {inflation(without)} under {title} ({direction})")
     return (
-        "Laid side by side as voxels of 3 mm and smoothed as FSL does, the same voxels have "
-        f"{', '.join(parts)} times the nominal rate at p < {STRICT:g}: {direction} false positives."
+        "Laid side by side as voxels of 3 mm and smoothed as FSL does, the same voxels have these multiples "
+        f"of the nominal rate at p < {STRICT:g}, mean over TRs: {'; '.join(parts)}."
     )
 
 
@@ -209,9 +221,10 @@ def lengths(rows: Rows) -> str:
 def under_white(rows: Rows) -> str:
     """Rates under white noise, which every noise model knows."""
     found = overall(rows, "white", LOOSE)
+    trs = seconds(repetition_times(select(rows, noise="white")))
     told = ", ".join(f"{TITLES[name]} {percent(value.value)}" for name, value in found.items())
     return (
-        f"Under white noise the rates at p < {LOOSE:g}, over all TRs, are: {told}. nilearn's AR(1), AFNI's "
+        f"Under white noise the rates at p < {LOOSE:g}, at TR {trs}, are: {told}. nilearn's AR(1), AFNI's "
         "ARMA(1,1) and FILM take their coefficients from each voxel by itself, and pay for what chance puts "
         "there; SPM's are the same for all voxels."
     )

@@ -1,6 +1,6 @@
-"""CPU time of a calibration: ``python benchmarks/calibration_speed.py [--datasets 20] [--processes 1]``.
+"""CPU time of a calibration: ``python benchmarks/calibration_speed.py [--datasets 20] [--packages spm ...]``.
 
-Data sets of 5,000 voxels and 300 scans (TR 2 s, two conditions, 24 confounds), analysed in all four ways. CPU
+Data sets of 5,000 voxels and 300 scans (TR 2 s, two conditions, 24 confounds), analysed in seven ways. CPU
 time is user + system of this process and its children, for one BLAS thread in each; wall time depends on what
 else the machine does. The target is 100 data sets in 3 minutes on 2 cores: 360 s of CPU time.
 """
@@ -9,13 +9,14 @@ import argparse
 import os
 import resource
 import time
+from collections.abc import Sequence
 
 for name in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{name}_NUM_THREADS"] = "1"
 
 import numpy as np  # noqa: E402
 
-from bidsglm.backends import BACKENDS  # noqa: E402
+from bidsglm.backends import backend  # noqa: E402
 from bidsglm.calibration import trial as trials  # noqa: E402
 from bidsglm.calibration.experiment import Experiment, Source, experiment  # noqa: E402
 from bidsglm.calibration.simulation import simulations  # noqa: E402
@@ -26,14 +27,16 @@ from bidsglm.model import (  # noqa: E402
     Paradigm,
     TimeSeries,
 )
+from bidsglm.packages import PACKAGES, analyses  # noqa: E402
 from bidsglm.simulation.noise import NOISES  # noqa: E402
+from bidsglm.simulation.outcomes import empty_outcome  # noqa: E402
 
 N_SCANS, TR, N_VOXELS, N_CONFOUNDS = 300, 2.0, 5_000, 24
 TARGET = 3.6
 """CPU seconds for each data set."""
 
 
-def made() -> Experiment:
+def made(packages: Sequence[str]) -> Experiment:
     """An experiment of the size that the target is for."""
     rng = np.random.default_rng(0)
     onsets = np.arange(10.0, N_SCANS * TR - 40, 40.0)
@@ -48,7 +51,7 @@ def made() -> Experiment:
         "a - b", "aMinusB", ("trial_type.a", "trial_type.b"), np.array([[1.0, -1.0]])
     )
     model = ModelSpecification("speed", (*contrast.conditions, *names), contrasts=(contrast,))
-    designs = {name: (backend.design(paradigm, model),) for name, backend in BACKENDS.items()}
+    designs = {name: backend(name).designs((paradigm,), model) for name in packages}
     noise = rng.standard_normal((N_SCANS, N_VOXELS))
     rho = rng.uniform(0, 0.6, N_VOXELS)
     for scan in range(1, N_SCANS):
@@ -69,13 +72,14 @@ def by_analysis(given: Experiment, n_datasets: int) -> None:
     """Print what each analysis takes."""
     for noise in NOISES:
         start = time.process_time()
-        sets = [trials.data_set(given, trials.Request(noise, True, i)) for i in range(n_datasets)]
+        sets = [trials.data_set(given, trials.TrialRequest(noise, True, i)) for i in range(n_datasets)]
         spent = {"simulation": time.process_time() - start}
-        for place, analysis in enumerate(trials.analyses(("spm", "nilearn"))):
+        ways = analyses(given.designs)
+        for place, (package, analysis) in enumerate(ways.values()):
             start = time.process_time()
             for each in sets:
-                outcome = trials.empty_outcome(4, each.levels)
-                trials._analyse(given, each, (place, analysis), outcome)
+                outcome = empty_outcome(len(ways), each.levels)
+                trials._analyse(given, each, trials.Way(place, package, analysis), outcome)
             spent[analysis.name] = time.process_time() - start
         parts = ", ".join(f"{name} {seconds / n_datasets:.3f}" for name, seconds in spent.items())
         print(f"{noise}: CPU seconds for each data set: {parts}")
@@ -86,8 +90,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--datasets", type=int, default=20)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--packages", nargs="+", default=list(PACKAGES), choices=list(PACKAGES))
     arguments = parser.parse_args()
-    given = made()
+    given = made(arguments.packages)
     by_analysis(given, 2)
     per_noise = max(1, arguments.datasets // (2 * len(NOISES)))
     before, clock = cpu(), time.perf_counter()

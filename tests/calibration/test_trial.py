@@ -20,8 +20,8 @@ from tests.calibration.experiments import BOTH_F, CONFOUNDS, DIFFERENCE, MAIN, s
 FLOAT32 = 2e-3
 """Relative: signals of 1 % in data stored as float32 are known to about this."""
 
-WEIGHED = 1e-2
-"""Relative: FSL weighs runs by their noise, and the effect of a run is that of its own median and filter."""
+WEIGHED = 2e-2
+"""Relative: FSL weighs runs by their noise, and runs differ in median and filter; one run meets FLOAT32."""
 
 SETTINGS = {
     "spm-ar1": ("spm", {"spm": SpmSettings(serial_correlation="AR(1)")}),

@@ -26,8 +26,8 @@ class Work(NamedTuple):
     def too_much(self) -> str:
         """Why the pair is not explained; empty where it is.
 
-        >>> Work(64, 300, 2000).too_much, Work(512, 20_000, 39).too_much[:25]
-        ('', '512 mixtures of settings w')
+        >>> Work(64, 300, 2000).too_much, Work(512, 20_000, 39).too_much[:24]
+        ('', '512 mixtures of settings')
         """
         if self.n_voxels >= LEAST_VOXELS:
             return ""

@@ -109,6 +109,7 @@ def sampled(mask: np.ndarray, n: int = SAMPLE) -> np.ndarray:
 def before_smoothing(scans: Sequence[ScanPlace]) -> tuple[ScanPlace, ...]:
     """Scans of the same names without SPM's prefix s, where they lie beside; empty where they do not.
 
+    >>> from pathlib import Path
     >>> before_smoothing([ScanPlace(Path("/nowhere/swa.nii"), 1)])
     ()
     """

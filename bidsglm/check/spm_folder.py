@@ -18,6 +18,8 @@ KERNEL = re.compile(r"conv\(([0-9.]+),([0-9.]+),([0-9.]+)\)")
 """How SPM's smoothing signs the images it writes."""
 VOLUME = re.compile(r",(\d+)$")
 MOST_SCANS = 200_000
+MOST_BINS = 10_000
+"""Bins of a TR"""
 
 
 class SpmModulator(NamedTuple):
@@ -171,6 +173,41 @@ def is_second_level(spm: Tree) -> bool:
 def analysis_of(spm: Tree, path: Path) -> SpmAnalysis:
     """Make the record of an SPM structure; errors as `read_spm`."""
     _check_kind(spm, path)
+    try:
+        made = _analysis(spm, path)
+    except (ValueError, TypeError, OverflowError, IndexError, KeyError) as error:
+        raise _malformed(path, str(error)) from error
+    _check_columns(made)
+    return made
+
+
+def _malformed(path: Path, what: str) -> DataError:
+    return DataError(f"{path}: its SPM is not as SPM writes it ({what[:80]}); give another SPM.mat")
+
+
+def _check_columns(made: SpmAnalysis) -> None:
+    """Refuse what would lead outside the design, or out of numbers."""
+    n_rows, n_columns = made.matrix.shape
+    columns = [column for session in made.sessions for column in session.columns]
+    events = [values for s in made.sessions for c in s.conditions for values in (c.onsets, c.durations)]
+    for what, wrong in (
+        ("as many names as columns of xX.X", len(made.names) != n_columns),
+        ("numbers in xX.X", not np.isfinite(made.matrix).all()),
+        ("columns of Sess that are in xX.X", any(not 0 <= column < n_columns for column in columns)),
+        ("onsets and durations that are numbers", any(not np.isfinite(each).all() for each in events)),
+        ("a bin T0 from 1 to T", not 1 <= made.microtime_onset <= made.microtime_resolution <= MOST_BINS),
+        ("a scan for each row of xX.X", len(made.scans) != n_rows),
+        (
+            "a name for each column of Sess.C",
+            any(len(s.regressors) != s.values.shape[1] for s in made.sessions),
+        ),
+        ("a filter with a cut-off", any(not s.high_pass > 0 for s in made.sessions)),
+    ):
+        if wrong:
+            raise _malformed(made.path, f"it lacks {what}")
+
+
+def _analysis(spm: Tree, path: Path) -> SpmAnalysis:
     matrix = _matrix(field(spm, "xX", "X"))
     time = _one(spm, path, "xY", "RT")
     units = text(field(spm, "xBF", "UNITS")) or "secs"

@@ -102,7 +102,7 @@ def _passing(p: Floats, test: str) -> Mask:
 def limits_of(inside: Mapping[str, Floats]) -> dict[str, float]:
     """Package -> value at which its colours saturate: one for all whose maps are of about one size.
 
-    >>> limits_of({"spm": np.array([2.0]), "nilearn": np.array([1.0])})
+    >>> limits_of({"spm": np.array([2.0, 2.0]), "nilearn": np.array([2.0])})
     {'spm': 2.0, 'nilearn': 2.0}
     >>> limits_of({"spm": np.array([100.0]), "nilearn": np.array([1.0])})
     {'spm': 100.0, 'nilearn': 1.0}

@@ -146,8 +146,8 @@ def expectation(field: Field, resels: tuple[float, ...], height: ArrayLike) -> t
 
     Examples
     --------
-    >>> expected = expectation(Field("t", (20.0,)), (1, 9.5, 40, 120), 3.1)
-    >>> round(float(expected.clusters), 6), round(float(expected.cluster_resels), 6)
+    >>> clusters, resels = expectation(Field("t", (20.0,)), (1, 9.5, 40, 120), 3.1)
+    >>> round(float(clusters), 6), round(float(resels), 6)
     (3.325531, 0.123445)
     """
     counts = _dimensioned(resels)

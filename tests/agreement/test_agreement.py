@@ -204,7 +204,7 @@ def test_columns_of_thresholds_count_at_the_error_that_their_names_say(rng: np.r
     t = np.abs(rng.normal(size=N_VOXELS)) + 3 * rng.random(N_VOXELS) * (np.arange(N_VOXELS) < 150)
     p = stats.t.sf(t, 50)
     maps = contrast_maps(t, mask)
-    row = agreement(maps, maps, mask, mask, grid(), FweThresholds(4.0, 4.0))[1]
+    row = agreement(BothMaps(maps, maps, (mask, mask)), grid(), FweThresholds(4.0, 4.0))[1]
     counts = {"p001": p < 0.001, "fdr05": stats.false_discovery_control(p) <= 0.05, "fwe05": t > 4}
     # another error would give another count: the map is no test of the names else
     assert np.sum(p < 0.0015) > counts["p001"].sum()

@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from bidsglm.check.matlab import read_mat
+from bidsglm.check.spm_folder import analysis_of
 from bidsglm.cli import main
+from bidsglm.errors import DataError
 from bidsglm.model import Hrf
 from tests.conftest import PROJECT
 
@@ -331,6 +334,33 @@ def test_what_cannot_be_checked_is_one_line_with_its_exit_code(
     found = main(["check", str(tmp_path / "out"), "--spm", str(spm), "--nilearn", str(nilearn)])
     said = capsys.readouterr().err
     assert (found, text in said, len(said.strip().splitlines())) == (code, True, 1), said
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("xX", "X"), "text"),
+        (("xX", "name"), ["one"]),
+        (("xBF", "T0"), np.float64(99)),
+        (("Sess", "row"), np.array([1e9, 2e9])),
+        (("Sess", "col"), np.array([np.nan])),
+        (("Sess", "col"), np.array([9e9])),
+        (("Sess", "C", "C"), np.ones(100)),
+        (("xY", "P"), "one.nii"),
+        (("xCon",), {"c": {}}),
+    ],
+)
+def test_an_spm_mat_that_is_not_spms_is_one_error(
+    blocks: Analysed, place: tuple[str, ...], value: Any
+) -> None:
+    path = blocks.spm / "SPM.mat"
+    content = read_mat(path, "SPM")
+    node = content
+    for name in place[:-1]:
+        node = node[name] if isinstance(node[name], dict) else node[name][0]
+    node[place[-1]] = value
+    with pytest.raises(DataError, match=re.escape(str(path))):
+        analysis_of(content, path)
 
 
 def test_an_earlier_check_is_replaced_only_when_asked(blocks: Analysed, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from bidsglm.check.runs import frame_offset
 from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_folder import SpmAnalysis
 from bidsglm.diagnosis.advice import Finding, RunReview
-from bidsglm.diagnosis.findings import findings, is_told
+from bidsglm.diagnosis.findings import findings
 from bidsglm.errors import BidsglmError
 from bidsglm.model import Floats
 from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
@@ -324,7 +324,7 @@ def _design_findings(spm: SpmAnalysis) -> tuple[Finding, ...]:
         label = f"session {number}" if len(spm.sessions) > 1 else "the run"
         contrasts = contrasts_of(spm, number - 1, design.names)
         reviews.append(RunReview(label, paradigm, {"spm": design}, contrasts))
-    return tuple(each for each in findings(reviews, model) if is_told(each))
+    return tuple(each for each in findings(reviews, model) if each.severity != "note")
 
 
 def _figures(found: Checked) -> dict[str, tuple[Figure, ...]]:

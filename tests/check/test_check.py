@@ -260,6 +260,17 @@ def test_page_and_tables_say_what_the_json_says(blocks: Analysed) -> None:
     assert len((out / "maps.tsv").read_text().splitlines()) == 3
 
 
+def test_conditions_that_fill_the_run_are_named_on_the_first_screen(tmp_path: Path) -> None:
+    move, rest = condition("move", range(12, 192, 24), 12), condition("rest", range(0, 180, 24), 12)
+    weights = {"trial_type.move": 1.0}
+    analysed = Analysed(tmp_path / "filled", Study([[move, rest]], [96], contrasts={"move": weights}))
+    analysed.check(analysed.nilearn("equal", "move"))
+    page = (analysed.root / "check-equal" / "check.html").read_text()
+    summary = page[page.index('id="summary"') : page.index('id="differences"')]
+    assert "move and rest together fill the run" in summary
+    assert "What to do:" in page
+
+
 def test_a_script_beside_the_maps_is_never_run(blocks: Analysed) -> None:
     nilearn = blocks.nilearn("script", drift_model=None)
     mark = blocks.root / "was-run"

@@ -24,6 +24,8 @@ class NoiseAnalysis(NamedTuple):
     """On dark pages; empty where the colour itself will do"""
     deviation: str = ""
     """How a calibration's differs from the package's own, and which way that moves false positives"""
+    qualifier: str = ""
+    """The same in brief, for verdicts that stand apart from it"""
 
 
 class Package(NamedTuple):
@@ -155,7 +157,7 @@ PACKAGES: dict[str, Package] = {
                 NoiseAnalysis("afni-arma11", "AFNI ARMA(1,1)", "ARMA(1,1)", "#7a5195", "-", "P", "#c3a1dc"),
             ),
             fitted="as AFNI's 3dDeconvolve and 3dREMLfit do",
-            reference="a model that follows AFNI (26.2.03: 3dDeconvolve, 3dREMLfit; Chen et al., 2012), "
+            reference="an AFNI 26.2.03-equivalent model (3dDeconvolve, 3dREMLfit; Chen et al., 2012), "
             "reimplemented in Python",
             noise_models=110,
             second_level="AFNI's test of 3dttest++ without options (errors of one variance)",
@@ -189,11 +191,12 @@ PACKAGES: dict[str, Package] = {
                     "#9cc46b",
                     "without FILM's smoothing of autocorrelations among neighbours, for simulated voxels are "
                     "a sample and no neighbours; with it FSL finds fewer false positives",
+                    "without its smoothing among neighbours",
                 ),
             ),
             fitted="as FSL's FEAT does",
-            reference="a model that follows FSL (6.0.0: FEAT's GLM and FILM; Woolrich et al., 2001), "
-            "reimplemented in Python",
+            reference="an FSL 6.0.0-equivalent model (FEAT's GLM and FILM, without spatial smoothing of "
+            "data; Woolrich et al., 2001), reimplemented in Python",
             corners_touch=True,
             second_level="FSL's mixed effects with simple OLS (errors of one variance)",
             filters_columns=True,

@@ -48,7 +48,8 @@ def methods_text(model: ModelSpecification, n_runs: int) -> str:
     )
     runs = " All runs were one regression with conditions in columns through all of them." * (n_runs > 1)
     return (
-        "The AFNI 26.2.03-equivalent model (3dDeconvolve, 3dREMLfit; Cox, 1996) was reimplemented in Python."
+        "The AFNI 26.2.03-equivalent model (3dDeconvolve, 3dREMLfit; Cox, 1996) was reimplemented in Python;"
+        " AFNI itself was not run."
         f" Scaling: {_scaling(model)}. Baseline: {_filter(model, ())}. {noise}."
         f" Analysed were the voxels of the mask files, or of nilearn's EPI mask where there are none.{runs}"
         " Degrees of freedom were scans that are kept less columns. Clusters were not corrected for their"

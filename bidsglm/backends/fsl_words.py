@@ -48,7 +48,7 @@ def methods_text(model: ModelSpecification, n_runs: int) -> str:
         " (F over runs is not FSL's: it weighs each run's effects by the inverse of their covariance)."
     )
     return (
-        "The model equivalent to FSL 6.0.0 (FEAT's GLM and FILM, without spatial smoothing of data;"
+        "The FSL 6.0.0-equivalent model (FEAT's GLM and FILM, without spatial smoothing of data;"
         " Jenkinson et al., 2012)"
         f" scaled each run by the median of its brain, set to 10,000. {noise}."
         f" High-pass filter: {_filter(model)}.{_own_response(model)}"
@@ -56,7 +56,7 @@ def methods_text(model: ModelSpecification, n_runs: int) -> str:
         " where there are any, dilated by one voxel, whose mean exceeds a tenth of the median."
         f"{runs * (n_runs > 1)} Thresholds are Bonferroni's and those of the false discovery rate: FSL's own"
         " inference on clusters by random field theory was not made. The algorithm follows published"
-        " equations, reimplemented in Python."
+        " equations, reimplemented in Python; FSL itself was not run."
     )
 
 
@@ -72,7 +72,7 @@ def effect_unit(model: ModelSpecification) -> str:
 def software() -> dict[str, str]:
     """What made the maps, as sidecars give it."""
     return {
-        "Package": "bidsglm (equivalent to FSL 6.0.0: FEAT's GLM and FILM)",
+        "Package": "bidsglm (FSL 6.0.0-equivalent: FEAT's GLM and FILM, without spatial smoothing of data)",
         "PackageVersion": bidsglm.__version__,
     }
 

@@ -63,13 +63,16 @@ def _noise(pair: Pair) -> Remedy:
 
 
 def _regressors(pair: Pair) -> Remedy:
+    of_afni = (
+        " AFNI's are of a given height and the others' of unit sum, so effects keep another size; for events"
+        " of a duration d write AFNI's as SPMG1(d)."
+    )
     model = {"HRF": {"Variables": ["trial_type.*"], "Model": "spm"}, "Software": _software(pair, NEAREST)}
     return Remedy(
         model,
         "",
-        "These are the nearest responses that both have. AFNI's are of a given height and the others' of"
-        " unit sum, so effects keep another size; events are placed by each package's own rule. For events"
-        " of a duration d write AFNI's as SPMG1(d).",
+        f"These are the nearest responses that both have.{of_afni * ('afni' in pair)} Events are"
+        " placed by each package's own rule.",
     )
 
 
@@ -81,8 +84,9 @@ def _filter(pair: Pair) -> Remedy:
         model,
         "",
         "Both packages then fit fMRIPrep's cosines (128 s) as columns of the design, and nothing of this"
-        " step remains. In X, ... stands for what your model has there. A polynomial has no cut-off, and"
-        " FSL's 100 s is not SPM's: no number of degrees or seconds makes them equal.",
+        " step remains. In X, ... stands for what your model has there. No other way makes the filters"
+        f" equal:{' a polynomial has no cut-off.' * ('afni' in pair)}"
+        f"{' FSL takes a local line off, not cosines.' * ('fsl' in pair)}",
     )
 
 

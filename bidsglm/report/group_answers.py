@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bidsglm.attribution.steps import REGRESSORS
-from bidsglm.packages import DEFAULT_PAIR, titles
+from bidsglm.packages import DEFAULT_PAIR, Pair, titles
 from bidsglm.report.answers import Answer
 from bidsglm.report.attribution import WORTH_NAMING, percent
 from bidsglm.report.group_overall import group_overall
@@ -22,13 +22,15 @@ def group_recipes(unit: GroupUnit) -> tuple[Recipe, ...]:
         if lead.share >= WORTH_NAMING:
             told.setdefault(lead.step, []).append(f"{percent(lead.share)} of the {lead.map} difference")
     typical = "" if len(unit.people) < 2 else ", median over participants"
-    return tuple(_of_all(step)._replace(share=" and ".join(s) + typical) for step, s in told.items())
+    return tuple(
+        _of_all(step, unit.pair)._replace(share=" and ".join(s) + typical) for step, s in told.items()
+    )
 
 
-def _of_all(step: str) -> Recipe:
+def _of_all(step: str, pair: Pair) -> Recipe:
     """Without what hangs on the runs of one participant."""
-    if step != REGRESSORS:
-        return recipe(step, ("", ""), ())
+    if step != REGRESSORS or not pair.is_default:
+        return recipe(step, ("", ""), (), pair)
     remains = (
         "No key of the model makes them equal: each package convolves in its own way. “What to do” on each"
         f" participant's page has lines that give {DEFAULT_PAIR.titles[1]} the regressors of"
@@ -94,11 +96,14 @@ def _of_regions(unit: GroupUnit) -> tuple[str, ...]:
 
 
 def _equal(unit: GroupUnit) -> tuple[str, ...]:
-    steps = [title(made.step) for made in group_recipes(unit)]
-    if not steps:
+    leads = {
+        titles(view.pair): _listed([title(made.step) for made in group_recipes(view)]) for view in unit.views
+    }
+    told = [f"{pair}: {steps}" if unit.others else steps for pair, steps in leads.items() if steps]
+    if not told:
         return ("Which step makes the difference is not known here: run the participants with attribution.",)
     return (
-        f"“What to do” in the summary has the recipe of what leads here: {_listed(steps)}. Set it at the"
+        f"“What to do” in the summary has the recipe of what leads here ({'; '.join(told)}). Set it at the"
         " first level, run the participants again, and then the group.",
     )
 

@@ -135,7 +135,7 @@ STABILITY_TEXT = (
     " bootstrap samples of the participants (Efron & Tibshirani, 1993), in each package and between them."
 )
 ATTRIBUTION_TEXT = (
-    "The difference between the two packages' maps of a participant was divided among the modelling steps"
+    "The difference between packages' maps of a participant was divided among the modelling steps"
     " that each does in its own way: the maps of every combination of their settings were computed, and from"
     " them each step's Shapley value (Shapley, 1953). Reported are the median and quartiles over participants"
     " of each step's share of the root mean square difference, and the number of participants in whom it is"

@@ -251,8 +251,8 @@ class UnitReport:
         found = list(self.methods)
         if found and self.runs:
             found.append(mask_text(self.runs))
-        if self.steps and self.reach:
-            found.append(attribution_text(self.reach.sample))
+        if divided := {view.pair: view.reach.sample for view in self.views if view.steps and view.reach}:
+            found.append(attribution_text(divided))
         if made := self.calibration:
             found.append(calibration_text(made.n_datasets, made.n_voxels, made.seed))
         return tuple(found)
@@ -266,7 +266,10 @@ class UnitReport:
             )
             for c in self.contrasts
         ]
-        regressors = [row for each in self.diagnoses for rows in each.regressors.values() for row in rows]
+        regressors: dict[str, list[Row]] = {}
+        for diagnosis in self.diagnoses:
+            for name, rows in diagnosis.regressors.items():
+                regressors.setdefault(name, []).extend(rows)
         affected = [each for c in self.contrasts if (each := worst_confound(c.name, c.tested, regressors))]
         told = [row for row in self.pair_rows if (row["package"], row["reference"]) == tuple(self.pair)]
         return ParticipantEvidence(

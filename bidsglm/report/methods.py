@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, title, titles
+from bidsglm.report.judgements import listed
 
 ESTIMATES = {
     "serial_correlation": "noise model",
@@ -20,6 +21,12 @@ ESTIMATES = {
     "f_threshold": "F above which a voxel is pooled",
     "f_dof": "degrees of freedom of this F",
     "autocorrelation_quartiles": "quartiles of the voxels' autocorrelation, each run",
+    "n_columns": "columns of the design, all runs",
+    "n_censored": "censored scans, each run",
+    "ar_quartiles": "quartiles of a, the AR parameter of the ARMA(1,1)",
+    "ma_quartiles": "quartiles of b, its MA parameter",
+    "lambda_quartiles": "quartiles of λ, its correlation at a lag of one scan",
+    "n_lags": "lags of the autocorrelations, before the taper ends them, each run",
 }
 """What a backend reports of a fit -> name of the row on the page."""
 NOISE_MODELS = {"ols": "independent", **{f"ar{order}": f"AR({order})" for order in range(1, 10)}}
@@ -77,13 +84,13 @@ def agreement_text(pairs: Sequence[Pair] = (DEFAULT_PAIR,)) -> str:
     )
     return (
         f"Agreement of the {'two ' * (len(pairs) == 1)}packages' maps was measured over the voxels of both"
-        " analysis masks by Pearson and Spearman correlation, the concordance correlation coefficient (Lin,"
-        f" 1989), the slope of the total least squares line {lines}, the root mean square"
+        f" analysis masks{' of a pair' * (len(pairs) > 1)} by Pearson and Spearman correlation,"
+        " the concordance correlation"
+        f" coefficient (Lin, 1989), the slope of the total least squares line {lines}, the root mean square"
         " difference and the limits of agreement (Bland & Altman, 1986). Thresholded maps (p < 0.001"
         " uncorrected, and a false discovery rate of 0.05; Benjamini & Hochberg, 1995) were compared by Dice"
         " and Jaccard overlap within both masks and by the share of suprathreshold voxels outside the other"
-        " package's mask (Bowring et al., 2019). Differences are"
-        f" {', '.join(pair.minus for pair in pairs)}."
+        f" package's mask (Bowring et al., 2019). Differences are {listed([pair.minus for pair in pairs])}."
     )
 
 
@@ -96,7 +103,8 @@ def thresholds_text(backends: Sequence[str], two_sided: bool) -> str:
 Bonferroni). Tests of t were one-sided, each tail by itself.
     """
     ways = {True: "the lower of the thresholds of random field theory and Bonferroni", False: "Bonferroni"}
-    rules = " and ".join(f"in {title(name)} by {ways[PACKAGES[name].random_fields]}" for name in backends)
+    of_rule = {rule: [name for name in backends if PACKAGES[name].random_fields == rule] for rule in ways}
+    rules = ", ".join(f"in {titles(names)} by {ways[rule]}" for rule, names in of_rule.items() if names)
     sides = (
         "two-sided, with half of the error in each tail" if two_sided else "one-sided, each tail by itself"
     )
@@ -120,12 +128,22 @@ def mask_text(runs: Sequence[RunInput]) -> str:
     )
 
 
-def attribution_text(sample: str) -> str:
+def attribution_text(samples: Mapping[Pair, str]) -> str:
     """Paragraph on how the difference is divided.
 
-    >>> attribution_text("on a random sample of 5 of 9 voxels").partition("step's ")[2]
+    Parameters
+    ----------
+    samples
+        Pair whose difference is divided -> on which voxels; empty for all of them.
+
+    >>> attribution_text({DEFAULT_PAIR: "on a random sample of 5 of 9 voxels"}).partition("step's ")[2]
     'Shapley value (Shapley, 1953), on a random sample of 5 of 9 voxels.'
+    >>> attribution_text({DEFAULT_PAIR: "", Pair("x", "spm"): "on 2 voxels"}).partition("1953)")[2]
+    ', x and SPM on 2 voxels.'
     """
+    several = len(samples) > 1
+    told = [f"{titles(pair)} {text}" if several else text for pair, text in samples.items() if text]
+    sample = "; ".join(told)
     return (
         "The difference between the packages' maps was divided among the modelling steps that each does in"
         " its own way: the maps of every combination of their settings were computed, and from them each"

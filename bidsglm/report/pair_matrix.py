@@ -133,6 +133,6 @@ def _note(names: Sequence[str], in_percent: bool, units: Mapping[str, str]) -> s
 KEY = (
     f"r of {SAME_SHAPE} or more, Dice of {SAME_EXTENT} or more and slopes within {100 * SAME_SIZE:.0f} % of 1"
     f" are green; Dice from {OTHER_EXTENT} to {SAME_EXTENT} is amber; lower ones are red, as is r below"
-    f" {SAME_SHAPE}"
+    f" {SAME_SHAPE}. Of t contrasts, Dice is that of effects above 0"
 )
 """Legend of the colours, which are the bounds of the verdict"""

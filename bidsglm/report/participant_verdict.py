@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.packages import DEFAULT_PAIR, Pair, titles
+from bidsglm.packages import title as title_of
 from bidsglm.report import attribution
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.diagnosis import USUAL_LIMIT, WITH
@@ -57,6 +58,8 @@ class ConfoundShare(NamedTuple):
     """How many times its variance grows by all other regressors, the constant and the drifts"""
     removed: float
     """Share of it that the high-pass filter removes"""
+    package: str = ""
+    """Title of the one in whose design it is so; empty where there is only one design"""
 
     @property
     def sentence(self) -> str:
@@ -65,16 +68,21 @@ class ConfoundShare(NamedTuple):
         >>> print(ConfoundShare("motion", "rot_x", 54.1, 0.961).sentence)
         motion tests confounds, and is affected: beside the other regressors and the drifts, the variance of \
         rot_x's effect is 54.1 times as large, and the high-pass filter removes 96 % of rot_x.
+        >>> print(ConfoundShare("motion", "rot_x", 54.1, 0.961, "SPM").sentence.partition(": ")[2][:32])
+        in SPM, beside the other regress
         """
         larger = f"{digits(self.inflation)} times as large" if math.isfinite(self.inflation) else "infinite"
+        where = f"in {self.package}, " * bool(self.package)
         return (
-            f"{self.contrast} tests confounds, and is affected: beside the other regressors and the drifts,"
-            f" the variance of {self.confound}'s effect is {larger}, and the high-pass filter removes"
+            f"{self.contrast} tests confounds, and is affected: {where}beside the other regressors and the"
+            f" drifts, the variance of {self.confound}'s effect is {larger}, and the high-pass filter removes"
             f" {100 * self.removed:.0f} % of {self.confound}."
         )
 
 
-def worst_confound(contrast: str, tested: Sequence[str], regressors: Sequence[Row]) -> ConfoundShare | None:
+def worst_confound(
+    contrast: str, tested: Sequence[str], regressors: Mapping[str, Sequence[Row]]
+) -> ConfoundShare | None:
     """The most inflated of the confounds that a contrast tests; none where all stay below the usual limit.
 
     Parameters
@@ -84,11 +92,19 @@ def worst_confound(contrast: str, tested: Sequence[str], regressors: Sequence[Ro
     tested
         Regressors that it weighs
     regressors
-        Rows of the tables of all runs and packages
+        Package -> rows of the tables of all runs
     """
+    several = len(regressors) > 1
     found = [
-        ConfoundShare(contrast, str(row["regressor"]), float(row[WITH]), float(row["removed_by_filter"]))
-        for row in regressors
+        ConfoundShare(
+            contrast,
+            str(row["regressor"]),
+            float(row[WITH]),
+            float(row["removed_by_filter"]),
+            title_of(name) if several else "",
+        )
+        for name, rows in regressors.items()
+        for row in rows
         if row["kind"] == "confound" and row["regressor"] in tested
     ]
     collinear = [each for each in found if each.inflation >= USUAL_LIMIT]
@@ -179,9 +195,7 @@ def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
 
 
 def _recipes(evidence: ParticipantEvidence, rows: Sequence[Row]) -> tuple[Recipe, ...]:
-    """What makes the steps equal; the ways are known of the default pair."""
-    if not evidence.pair.is_default:
-        return ()
+    """What makes the steps equal."""
     return recipes(
         [each.breakdowns for each in evidence.told], evidence.runs, sum(_alone(rows, evidence.pair))
     )
@@ -223,8 +237,11 @@ def _size_facts(rows: Sequence[Row], evidence: ParticipantEvidence) -> list[str]
         return []
     first, reference = evidence.pair.titles
     size = "as large as" if abs(slope - 1) <= SAME_SIZE else f"{times(slope)} times"
-    told = [f"{first}'s effects are {size} {reference}'s (slope over voxels)."]
-    if math.isfinite(evidence.slope_percent) and not evidence.pair.is_default:
+    units = [evidence.units[name] for name in evidence.pair if name in evidence.units]
+    same_unit = len(set(units)) == 1
+    its = "" if same_unit or not units else f", {first}'s in {units[0]} and {reference}'s in {units[-1]}"
+    told = [f"{first}'s effects are {size} {reference}'s (slope over voxels{its})."]
+    if math.isfinite(evidence.slope_percent) and not same_unit:
         told.append(
             "In percent of each voxel's own mean, so that units do not count, they are"
             f" {digits(evidence.slope_percent)} times as large."

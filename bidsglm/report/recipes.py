@@ -14,6 +14,7 @@ from bidsglm.attribution.steps import REGRESSORS
 from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, median_shares, percent
 from bidsglm.report.further_recipes import remedy
+from bidsglm.report.judgements import listed
 from bidsglm.report.steps import title
 
 MASK = "mask"
@@ -102,7 +103,7 @@ def _share(step: str, shares: Mapping[str, Mapping[str, float]]) -> str:
         for name, each in shares.items()
         if each.get(step, 0.0) >= WORTH_NAMING
     ]
-    return " and ".join(told)
+    return listed(told)
 
 
 def recipe(step: str, settings: tuple[str, str], runs: Sequence[str], pair: Pair = DEFAULT_PAIR) -> Recipe:

@@ -70,8 +70,9 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
         "response": StepText(
             "response function",
             {
-                "spm": "takes the difference of two gamma densities, normalised to the sum of one",
-                "nilearn": "has a canonical response with slightly other constants, which starts one bin of"
+                "spm": "takes the difference of two gamma densities (means 6 and 16 s), normalised to the"
+                " sum of one",
+                "nilearn": "takes SPM's response with slightly other constants, which starts one bin of"
                 " its grid later",
                 "afni": "gives the response a height: GAM and BLOCK(d,1) have the peak 1, so that an effect"
                 " is the change at the peak; SPMG1 has 0.18 for an impulse and the peak 1 with a duration",
@@ -132,10 +133,10 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 " fit; with 100 s half the power of a wave of 200 s passes, and no degrees of freedom go"
                 " with it",
             },
-            "With the same cut-off a small change. Polynomials take out less than cosines in long runs,"
-            " FSL's line less than SPM's cosines of the same number of seconds. Where one package filters"
-            " less, slow noise stays in the data and moves effects of slow or badly estimable regressors"
-            " most.",
+            "Between cosines of the same cut-off a small change. Polynomials take out less than cosines in"
+            " long runs, FSL's line less than SPM's cosines of the same number of seconds. Where one package"
+            " filters less, slow noise stays in the data and moves effects of slow or badly estimable"
+            " regressors most.",
         ),
         "noise": StepText(
             "noise model",

@@ -81,7 +81,7 @@ def _headline(decisions: Sequence[Decision], n_datasets: int) -> Iterator[str]:
     if controlled:
         yield f"{names(controlled)} {verb(controlled, 'controls', 'control')} false positives."
     if inflated:
-        yield f"{names(inflated)} {verb(inflated, 'finds', 'find')} too many."
+        yield f"{names(inflated, qualified=True)} {verb(inflated, 'finds', 'find')} too many."
     undecided = [each for each in decisions if each.judgement == "unsure"]
     if undecided:
         everyone = len(undecided) == len(decisions) > 1
@@ -144,13 +144,14 @@ def deviations(analyses: Sequence[str]) -> Mapping[str, str]:
     return {each.title: each.deviation for each in map(analysis, analyses) if each.deviation}
 
 
-def names(analyses: Sequence[str]) -> str:
-    """Analyses in words.
+def names(analyses: Sequence[str], qualified: bool = False) -> str:
+    """Analyses in words; where qualified, with what sets one apart from its package's own.
 
-    >>> names(["ols", "spm-ar1"])
-    'Least squares and SPM AR(1)'
+    >>> names(["ols", "spm-ar1"]), names(["fsl-film"], qualified=True)
+    ('Least squares and SPM AR(1)', 'FSL FILM (without its smoothing among neighbours)')
     """
-    text = listed([TITLES[name] for name in analyses])
+    found = map(analysis, analyses)
+    text = listed([a.title + f" ({a.qualifier})" * bool(qualified and a.qualifier) for a in found])
     return text if text.startswith("nilearn") else text[:1].upper() + text[1:]
 
 

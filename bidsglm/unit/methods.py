@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from bidsglm.backends import BACKENDS
-from bidsglm.backends.phrases import CONFOUNDS, SETTINGS, SMOOTHING, response_function
+from bidsglm.backends.phrases import CONFOUNDS, RESPONSE, SETTINGS, SMOOTHING, response_function
 from bidsglm.model import ModelSpecification, Paradigm
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, pairs_of
+from bidsglm.report.judgements import listed
 from bidsglm.report.methods import SettingRow, agreement_text, thresholds_text
 from bidsglm.unit.kernels import effective_widths, grid_in_words, smoothing_in_words
 
@@ -77,7 +78,7 @@ def paragraphs(
     own = [BACKENDS[name].methods_text(model, len(paradigms)) for name in backends]
     pairs = pairs_of(backends, reference)
     smoothing = _smoothing(model, backends, voxel_sizes)
-    design = _design_text(model, paradigms, smoothing) + _treatment(model, paradigms, backends)
+    design = _design_text(model, paradigms, backends, smoothing) + _treatment(model, paradigms, backends)
     tested = thresholds_text(backends, model.two_sided)
     return (design, *own, tested, *((agreement_text(pairs),) if pairs else ()))
 
@@ -88,7 +89,7 @@ def _treatment(model: ModelSpecification, paradigms: Sequence[Paradigm], backend
     told = [
         f"{text.partition(', ')[2]} in {PACKAGES[name].title}" for name, text in words.items() if ", " in text
     ]
-    return f" The confounds were taken {' and '.join(told)}." if told else ""
+    return f" The confounds were taken {listed(told)}." if told else ""
 
 
 def _smoothing(model: ModelSpecification, backends: Sequence[str], voxel_sizes: Sequence[float]) -> str:
@@ -103,33 +104,51 @@ def _smoothing(model: ModelSpecification, backends: Sequence[str], voxel_sizes: 
     return f"{text}; in effect, on voxels of {grid_in_words(voxel_sizes)}, {' and '.join(told)})"
 
 
-def _design_text(model: ModelSpecification, paradigms: Sequence[Paradigm], smoothing: str) -> str:
+def _design_text(
+    model: ModelSpecification, paradigms: Sequence[Paradigm], backends: Sequence[str], smoothing: str
+) -> str:
     n_runs = len(paradigms)
     runs = f"{_COUNTED.get(n_runs, n_runs)} run{'s' * (n_runs != 1)}" if n_runs else "runs"
     scans = ", ".join(dict.fromkeys(f"{p.n_scans} scans, TR {p.repetition_time:g} s" for p in paradigms))
     conditions = list(dict.fromkeys(c.name for p in paradigms for c in p.conditions))
     confounds = list(dict.fromkeys(name for p in paradigms for name in p.confound_names))
+    convolved = _convolved(model, paradigms, backends)
     return (
         "Data and design were taken from a BIDS data set (Gorgolewski et al., 2016) and from preprocessed"
         f" derivatives in the layout of fMRIPrep (Esteban et al., 2019): {runs}"
         f"{f' ({scans})' if scans else ''}. The preprocessed images {smoothing}. A general linear model"
-        f" (Friston et al., 1994) had {_of_conditions(conditions, model)} and"
+        f" (Friston et al., 1994) had {_of_conditions(conditions, convolved)} and"
         f" {len(confounds) or 'no'} confound regressors"
         f"{f' ({_shortened(confounds)})' if confounds else ''}."
     )
 
 
-def _of_conditions(names: Sequence[str], model: ModelSpecification) -> str:
+def _of_conditions(names: Sequence[str], convolved: str) -> str:
     """Say which conditions have regressors, and what they are convolved with.
 
-    >>> _of_conditions(["go"], ModelSpecification("m", ()))
-    "regressors for the condition go, convolved with SPM's canonical response function,"
+    >>> _of_conditions(["go"], "a gamma function")
+    'regressors for the condition go, convolved with a gamma function,'
     """
     if not names:
         return "no regressors of conditions"
     plural = "s" * (len(names) > 1)
-    response = response_function(model.hrf)
-    return f"regressors for the condition{plural} {', '.join(names)}, convolved with {response},"
+    return f"regressors for the condition{plural} {', '.join(names)}, convolved with {convolved},"
+
+
+def _convolved(model: ModelSpecification, paradigms: Sequence[Paradigm], backends: Sequence[str]) -> str:
+    """What events are convolved with; AFNI and FSL have response functions of their own.
+
+    >>> _convolved(ModelSpecification("m", ()), (), ("spm", "fsl"))
+    "SPM's canonical response function (double-gamma in FSL)"
+    """
+    own = [
+        f"{BACKENDS[name].settings_in_words(model, paradigms)[RESPONSE]} in {PACKAGES[name].title}"
+        for name in backends
+        if name not in DEFAULT_PACKAGES
+    ]
+    if own and len(own) == len(backends):
+        return listed(own)
+    return response_function(model.hrf) + f" ({listed(own)})" * bool(own)
 
 
 def _shortened(names: Sequence[str], longest: int = 12) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bidsglm.packages import Pair
 from bidsglm.report.group_answers import group_answers, group_recipes
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_report import StepCount, StepShares
@@ -36,6 +37,18 @@ def test_regressors_of_a_group_lead_to_the_participants_lines():
     (made,) = group_recipes(group_unit(shares=shares))
     assert not made.nilearn
     assert "each participant's page" in made.remains
+
+
+def test_recipes_of_a_further_pair_are_its_own():
+    leads = {"effect": "filter", "t": "regressors"}
+    shares = tuple(
+        StepShares("go", name, 5, (StepCount(step, 5, 0.6, 0.5, 0.7),)) for name, step in leads.items()
+    )
+    made = group_recipes(group_unit(shares=shares, pair=Pair("afni", "nilearn")))
+    assert [each.step for each in made] == ["filter", "regressors"]
+    assert not any(each.spm or each.nilearn for each in made)
+    assert '"Polort": 0' in made[0].keys
+    assert '"ResponseModel": "SPMG1"' in made[1].keys
 
 
 def test_without_attribution_there_is_no_recipe():

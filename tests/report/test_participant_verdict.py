@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from bidsglm.packages import Pair
 from bidsglm.report.html import participant_page
 from bidsglm.report.judgements import Grade
 from bidsglm.report.participant_verdict import (
     ComparedContrast,
     ParticipantEvidence,
+    _recipes,
     participant_verdict,
     worst_confound,
 )
@@ -99,6 +101,30 @@ def test_steps_that_matter_have_a_recipe_the_largest_first():
     assert '"sub-01/func/a"' in "\n".join(made[2].nilearn)
 
 
+def test_sizes_name_units_and_percent_only_where_units_differ():
+    evidence = ParticipantEvidence((compared(alone=3),), (), ("sub-01/func/a",), slope_percent=1.2)
+    units = {"spm": "% of spm_global", "nilearn": "% of voxel mean", "afni": "% of voxel mean"}
+    default = participant_verdict(replace(evidence, units=units))
+    size = [text for about, text in default.agreement.facts if about == "Size"]
+    assert "SPM's in % of spm_global and nilearn's in % of voxel mean" in size[0]
+    assert "1.20 times as large" in size[1]
+    alike = participant_verdict(replace(evidence, units=dict.fromkeys(units, "% of voxel mean")))
+    (size,) = [text for about, text in alike.agreement.facts if about == "Size"]
+    assert size.endswith("(slope over voxels).")
+
+
+def test_a_further_pair_has_recipes_of_its_own():
+    pair = Pair("afni", "nilearn")
+    found = [replace(each, pair=pair) for each in broken_down()]
+    rows = (row() | {"n_afni_only": 0}, row("effect"))
+    evidence = ParticipantEvidence(
+        (ComparedContrast("go", rows, {"trial_type.go": 1.0}, found),), (), ("sub-01/func/a",), pair=pair
+    )
+    made = _recipes(evidence, rows)
+    assert [each.step for each in made]
+    assert not any(each.spm or each.nilearn for each in made)
+
+
 def test_a_sentence_of_the_summary_has_at_most_two_numbers():
     page = participant_page(participant_report(contrast_report(), contrast_report("<b>stop</b> & 'go'", "F")))
     summary = page.split('<section id="summary"')[1].split("</section>")[0]
@@ -116,7 +142,7 @@ def regressor(name: str, inflation: float, kind: str = "confound") -> dict:
 
 def test_contrast_of_confounds_that_the_design_leaves_little_of_is_said_to_be_affected():
     rows = [regressor("rot_x", 9.61), regressor("rot_x", 54.1), regressor("rot_y", 30.6)]
-    worst = worst_confound("motion", ("rot_x", "rot_y"), [*rows, regressor("csf", 99.0)])
+    worst = worst_confound("motion", ("rot_x", "rot_y"), {"spm": [*rows, regressor("csf", 99.0)]})
     found = participant_verdict(ParticipantEvidence((compared(),), affected=[worst])).design
     assert found.headline == "Yes, for the conditions: nothing in the design calls for attention."
     ((_, text),) = found.facts
@@ -125,9 +151,16 @@ def test_contrast_of_confounds_that_the_design_leaves_little_of_is_said_to_be_af
     assert "removes 96 % of rot_x" in text
 
 
+def test_of_several_packages_the_one_whose_design_it_is_is_named():
+    rows = {"spm": [regressor("rot_x", 54.1)], "afni": [regressor("rot_x", 55.7)]}
+    worst = worst_confound("motion", ("rot_x",), rows)
+    assert "is affected: in AFNI, beside the other regressors" in worst.sentence
+    assert "55.7 times" in worst.sentence
+
+
 def test_conditions_and_confounds_below_the_usual_limit_are_not_said_to_be_affected():
     rows = [regressor("rot_x", 4.9), regressor("trial_type.go", 70.0, "condition")]
-    assert worst_confound("motion", ("rot_x", "trial_type.go"), rows) is None
+    assert worst_confound("motion", ("rot_x", "trial_type.go"), {"spm": rows}) is None
 
 
 def motion(**changes: object) -> ComparedContrast:

@@ -170,3 +170,24 @@ def test_effective_width_is_that_of_a_smoothed_point(fwhm: float, size: float) -
     for name, smooth in (("spm", by_spm), ("nilearn", by_nilearn)):
         spread = np.sqrt((smooth * x**2).sum() / smooth.sum())
         assert widths[name] == pytest.approx(FWHM_PER_SIGMA * spread * size, rel=1e-6)
+
+
+def test_each_package_is_said_to_convolve_with_its_own_response() -> None:
+    text = paragraphs(MODEL, (paradigm(),), tuple(PACKAGES))[0]
+    assert "convolved with SPM's canonical response function (SPMG1" in text
+    assert "in AFNI and double-gamma in FSL)" in text
+    assert "convolved with double-gamma in FSL," in paragraphs(MODEL, (paradigm(),), ("fsl",))[0]
+    assert "canonical response function, and" in paragraphs(MODEL, (paradigm(),))[0]
+
+
+def test_what_was_reimplemented_is_named_with_its_bounds_and_was_not_run() -> None:
+    text = " ".join(paragraphs(MODEL, (paradigm(),), tuple(PACKAGES)))
+    assert "The AFNI 26.2.03-equivalent model (3dDeconvolve, 3dREMLfit;" in text
+    assert "The FSL 6.0.0-equivalent model (FEAT's GLM and FILM, without spatial smoothing of data;" in text
+    assert all(f"{name} itself was not run" in text for name in ("AFNI", "FSL"))
+
+
+def test_packages_of_one_rule_are_named_together() -> None:
+    text = " ".join(paragraphs(MODEL, (paradigm(),), tuple(PACKAGES)))
+    assert "random field theory and Bonferroni, in nilearn, AFNI and FSL by Bonferroni)" in text
+    assert "both analysis masks of a pair by" in text

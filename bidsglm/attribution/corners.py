@@ -29,9 +29,10 @@ from bidsglm.attribution.sides import (
     RunFilter,
     settings_of_errors,
 )
+from bidsglm.attribution.voxelnoise import TruncatedAR1
 from bidsglm.fsl.highpass import filtered, filtered_columns
 from bidsglm.fsl.regressors import with_derivative
-from bidsglm.model import Floats
+from bidsglm.model import Floats, Mask
 
 
 @dataclass
@@ -104,6 +105,17 @@ class CornerFits:
         fits = self._fitted(corner, stored)
         return self._combined(corner, fits, True)
 
+    def uncertain(self, side: int) -> Mask:
+        """Voxels where rounding decides a package's own map: nilearn's at the edge of a bin, (n_voxels,)."""
+        found = np.zeros(self.models.n_voxels, dtype=np.bool_)
+        noise = self.models.sides[side].noise
+        if isinstance(noise, TruncatedAR1):
+            corner = Corner(*(side,) * len(Corner._fields))
+            groups, weights = self._groups(corner, [run.stored for run in self.models.sides[side].runs])
+            for parts, rows in zip(groups, weights, strict=True):
+                found |= noise.uncertain(regression(parts, rows), self.models.n_voxels)
+        return found
+
     def key(self, corner: Corner) -> tuple[object, ...]:
         """What the fit of a corner hangs on; the way runs come together and factors do not matter to most."""
         joint = self._is_joint(corner)
@@ -154,25 +166,31 @@ class CornerFits:
 
     def _fitted(self, corner: Corner, series: Sequence[Values]) -> tuple[UnscaledFit, ...]:
         noise, n = self.models.sides[corner.noise].noise, self.models.n_voxels
+        groups, weights = self._groups(corner, series)
+        if isinstance(noise, PooledNoise):
+            assert self.errors is not None
+            return self.errors.fits(self._settings_of_errors(corner), groups, weights, n)
+        return tuple(noise.fit(regression(p, w), n) for p, w in zip(groups, weights, strict=True))
+
+    def _groups(
+        self, corner: Corner, series: Sequence[Values]
+    ) -> tuple[list[tuple[RunPart, ...]], list[Floats]]:
+        """Runs of each regression, and its contrasts."""
         designs = [self.design(corner, run) for run in range(len(series))]
         data = [self._filtered(corner, Y, run) for run, Y in enumerate(series)]
         plans = self.models.plans
         if self._is_joint(corner):
             together, columns = stacked(designs, data, self._one_set(corner))
-            groups, weights = [together], [np.vstack([spread(plan, columns) for plan in plans])]
-        else:
-            groups = [
-                (RunPart(design.matrix, design.projected, Y, run),)
-                for run, (design, Y) in enumerate(zip(designs, data, strict=True))
-            ]
-            weights = [
-                np.vstack([plan.placed(design.all_names, run) for plan in plans])
-                for run, design in enumerate(designs)
-            ]
-        if isinstance(noise, PooledNoise):
-            assert self.errors is not None
-            return self.errors.fits(self._settings_of_errors(corner), groups, weights, n)
-        return tuple(noise.fit(regression(p, w), n) for p, w in zip(groups, weights, strict=True))
+            return [together], [np.vstack([spread(plan, columns) for plan in plans])]
+        groups: list[tuple[RunPart, ...]] = [
+            (RunPart(design.matrix, design.projected, Y, run),)
+            for run, (design, Y) in enumerate(zip(designs, data, strict=True))
+        ]
+        weights = [
+            np.vstack([plan.placed(design.all_names, run) for plan in plans])
+            for run, design in enumerate(designs)
+        ]
+        return groups, weights
 
     def _filtered(self, corner: Corner, Y: Values, run: int) -> Floats:
         """Data as they are whitened: without their means, and without the line where that is the filter."""

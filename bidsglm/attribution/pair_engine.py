@@ -18,7 +18,7 @@ from bidsglm.attribution.runs import StatMaps
 from bidsglm.attribution.sides import Corner, PairModels
 from bidsglm.attribution.step_rows import Row, StepMaps, map_names, step_rows, unmodelled_rows
 from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
-from bidsglm.model import ContrastMaps, Floats
+from bidsglm.model import ContrastMaps, Floats, Mask
 from bidsglm.packages import Pair
 
 CLOSES: Mapping[str, float] = {"nilearn": 1e-6, "spm": 5e-6, "afni": 2e-6, "fsl": 5e-6}
@@ -102,13 +102,15 @@ def pair_explanation(
     fits = CornerFits(models)
     every = _every_corner(fits, active_steps(models, steps))
     ends = [fits.own_maps(side) for side in (0, 1)]
+    # rounding decides the bin of such a coefficient, and another bin is another map
+    uncertain = [fits.uncertain(side) for side in (0, 1)]
     rows: list[Row] = []
     closes = True
     for index, contrast in enumerate(evidence.contrasts):
         for kind in map_names(contrast.other):
             closure = [
-                _distance(end[index], target, kind, evidence.columns)
-                for end, target in zip(ends, contrast, strict=True)
+                _distance(end[index], target, kind, evidence.columns, ~unsure)
+                for end, target, unsure in zip(ends, contrast, uncertain, strict=True)
             ]
             tolerances = [CLOSES[evidence.pair.reference], CLOSES[evidence.pair.first]]
             closes &= all(value <= limit for value, limit in zip(closure, tolerances, strict=True))
@@ -124,7 +126,7 @@ def pair_explanation(
         closes,
         models.n_voxels,
         int(evidence.masks.both.sum()),
-        0,
+        int((uncertain[0] | uncertain[1]).sum()),
         (*notes, *(fits.errors.notes if fits.errors else ())),
         evidence.pair,
         evidence.in_blocks,
@@ -152,9 +154,11 @@ def _map(maps: StatMaps | ContrastMaps, kind: str) -> Floats:
     return np.asarray(found, dtype=np.float64)
 
 
-def _distance(own: StatMaps, target: ContrastMaps, kind: str, columns: NDArray[np.intp]) -> float:
-    """Largest difference from a package's own map, over its range."""
+def _distance(
+    own: StatMaps, target: ContrastMaps, kind: str, columns: NDArray[np.intp], certain: Mask
+) -> float:
+    """Largest difference from a package's own map, over its range, where no rounding decides."""
     values = _map(target, kind)
     extent = float(np.nanmax(values) - np.nanmin(values))
-    worst = float(np.abs(_map(own, kind) - values[columns]).max(initial=0.0))
+    worst = float(np.abs(_map(own, kind) - values[columns])[certain].max(initial=0.0))
     return worst / extent if extent else worst

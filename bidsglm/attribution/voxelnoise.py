@@ -15,7 +15,7 @@ from bidsglm.afni.estimation import by_pair
 from bidsglm.afni.noise import NoisePair, Roots, grid_of, roots
 from bidsglm.afni.reml import best_pairs
 from bidsglm.afni.timeline import RUN_GAP
-from bidsglm.attribution.autoregression import BINS, truncated
+from bidsglm.attribution.autoregression import BINS, near_edge, truncated
 from bidsglm.attribution.regression import (
     Counting,
     NormalEquations,
@@ -28,7 +28,7 @@ from bidsglm.attribution.runs import UnscaledFit
 from bidsglm.fsl.autocorrelation import autocorrelations, tapered
 from bidsglm.fsl.estimation import decomposed, generalised, shared_gains
 from bidsglm.fsl.whitening import gains, whitened
-from bidsglm.model import Floats
+from bidsglm.model import Floats, Mask
 
 MOST_ROWS = 2_000
 """Scans of a regression whose roots are kept for the next design: some 200 MB"""
@@ -105,6 +105,10 @@ class TruncatedAR1:
             )
         ]
         return solved(normals, model.rows, _by_columns(model))
+
+    def uncertain(self, model: Regression, n_voxels: int) -> Mask:
+        """Voxels whose coefficient rounding could cut either way in any part, (n_voxels,)."""
+        return np.asarray(np.logical_or.reduce([near_edge(lag_one(E)) for E in model.residuals(n_voxels)]))
 
     def _normal(self, B: Floats, n_whitened: int, Y: Floats, E: Floats) -> NormalEquations:
         bins, group = np.unique(truncated(lag_one(E)), return_inverse=True)

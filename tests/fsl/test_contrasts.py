@@ -3,6 +3,10 @@ import pytest
 from scipy import stats
 
 from bidsglm.fsl import contrasts, fixed_effects, zscores
+from bidsglm.fsl.autocorrelation import autocorrelations, tapered
+from bidsglm.fsl.estimation import Fit, decomposed, generalised, ordinary, shared_gains
+
+N_ROWS, N_VOXELS = 6, 8000
 
 
 def fitted(n_rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -66,3 +70,45 @@ def test_one_run_is_its_own_fixed_effect() -> None:
 def test_runs_of_equal_variance_are_averaged() -> None:
     run = fixed_effects.fixed_effects(np.array([[1.0], [3.0]]), np.ones((2, 1)))
     assert (run.effect[0], run.variance[0]) == (2.0, 0.5)
+
+
+def white_noise_fit(rng: np.random.Generator, n_scans: int, slow: bool = False, film: bool = False) -> Fit:
+    """Six columns and one more, independent or random walks, fitted to white noise."""
+    X = rng.standard_normal((n_scans, N_ROWS + 1))
+    X = X.cumsum(axis=0) if slow else X
+    Y = rng.standard_normal((n_scans, N_VOXELS))
+    Y -= Y.mean(axis=0)
+    design, rows = decomposed((X - X.mean(axis=0)) / X.std(axis=0)), np.eye(N_ROWS, N_ROWS + 1)
+    if not film:
+        return ordinary(Y, design, rows)
+    # smoothed over all voxels, as noise of one tissue could be at best
+    mean = autocorrelations(design.residuals(Y)).mean(axis=1, keepdims=True)
+    tapers = tapered(np.repeat(mean, N_VOXELS, axis=1))
+    return generalised(Y, tapers, design, shared_gains(tapers, design), rows)
+
+
+def f_of(runs: list[Fit]) -> np.ndarray:
+    if len(runs) == 1:
+        return contrasts.f_map(np.eye(N_ROWS), runs[0].effects, runs[0].covariance, runs[0].variance)
+    covariances = np.stack([run.covariance * run.variance for run in runs])
+    return fixed_effects.f_over_runs(np.stack([run.effects for run in runs]), covariances)
+
+
+@pytest.mark.parametrize("n_runs", [1, 2, 3])
+def test_f_of_white_noise_has_its_distribution_over_any_number_of_runs(n_runs: int) -> None:
+    rng, n_scans = np.random.default_rng(n_runs), 300
+    F = f_of([white_noise_fit(rng, n_scans) for _ in range(n_runs)])
+    dof = n_runs * (n_scans - N_ROWS - 2) - (n_runs > 1)
+    # 8,000 voxels: one standard error of the mean is 0.7 %; that weights are estimated adds 1 %
+    assert F.mean() == pytest.approx(dof / (dof - 2), rel=0.03)
+    assert np.mean(stats.f.sf(F, N_ROWS, dof) < 0.05) == pytest.approx(0.05, abs=0.012)
+
+
+def test_film_finds_too_much_in_slow_columns_in_one_run_as_in_two() -> None:
+    rng = np.random.default_rng(0)
+    runs = [white_noise_fit(rng, 110, slow=True, film=True) for _ in range(2)]
+    one, two = np.mean([f_of([run]).mean() for run in runs]), f_of(runs).mean()
+    assert 1.25 < one < 1.6
+    assert two == pytest.approx(one, rel=0.15)
+    # columns as fast as the noise are not touched
+    assert f_of([white_noise_fit(rng, 110, film=True)]).mean() < 1.1

@@ -7,12 +7,15 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from bidsglm.attribution.engine import Explanation
 from bidsglm.attribution.pair_engine import CLOSES
 from bidsglm.attribution.sizes import LEAST_VOXELS, work
+from bidsglm.attribution.voxelnoise import lag_one
 from bidsglm.backends.fsl_data import median_of, run_mask
 from bidsglm.backends.fsl_design import line_filter
 from bidsglm.fsl.highpass import filtered
@@ -318,3 +321,51 @@ def test_ends_of_the_intensities_are_films_own_to_the_last_digit(one_run: Fitted
     found = _tissue(run, line, volume, (few, few.series(run).astype(np.float32) * factor)).intensity[inside]
     assert (found.min(), found.max()) == (whole.min(), whole.max())
     np.testing.assert_allclose(found, whole, rtol=0, atol=1e-7 * whole.max())
+
+
+def edge_of_a_bin(X: np.ndarray, off: float) -> np.ndarray:
+    """A series whose residuals on X have a lag-one coefficient of a whole hundredth and so much more."""
+    basis = np.linalg.qr(X)[0]
+    two = np.random.default_rng(5).standard_normal((len(X), 2))
+    two = two - basis @ (basis.T @ two)
+    two[:, 1] = two[:, 1].cumsum()
+    two = two - basis @ (basis.T @ two)
+    two /= np.linalg.norm(two, axis=0)
+
+    def mixed(share: float) -> np.ndarray:
+        return two @ np.array([1 - share, share])
+
+    def coefficient(share: float) -> float:
+        return float(lag_one(mixed(share)[:, np.newaxis])[0])
+
+    wanted = np.ceil(coefficient(0.0) * 100 + 1) / 100 + off
+    share = brentq(lambda s: coefficient(s) - wanted, 0.0, 1.0, xtol=1e-15)
+    assert abs(coefficient(share) - wanted) < 1e-12
+    return 1000 + 100 * mixed(share)
+
+
+def with_edge(unit: Fitted, pair: Pair, off: float) -> Fitted:
+    """The unit with such a series in one voxel, in double precision."""
+    prepared = unit.prepared
+    image = nib.load(prepared.unit.runs[0].bold)
+    values = image.get_fdata()
+    values[4, 5, 3] = edge_of_a_bin(prepared.designs["nilearn"][0].matrix, off)
+    nib.save(nib.Nifti1Image(values, image.affine, image.header, dtype=np.float64), image.get_filename())
+    few = {name: prepared.designs[name] for name in (pair.reference, pair.first)}
+    return fit(replace(prepared, designs=few))
+
+
+def test_a_voxel_whose_bin_rounding_decides_is_set_apart(tmp_path: Path) -> None:
+    pair = Pair("afni", "nilearn")
+    unit = fitted(tmp_path)
+    below, on = with_edge(unit, pair, -5e-8), with_edge(unit, pair, 2e-10)
+    for each in (below, on):
+        assert explain_pair(each, pair).closes
+    # nilearn's rounding may cut the coefficient on the edge to the hundredth below
+    cut = on._replace(fits={**on.fits, "nilearn": below.fits["nilearn"]})
+    found = explain_pair(cut, pair)
+    assert (found.closes, found.n_uncertain) == (True, 1)
+    # away from the edge another bin is an error
+    wrong = below._replace(fits={**below.fits, "nilearn": on.fits["nilearn"]})
+    found = explain_pair(wrong, pair)
+    assert (found.closes, found.n_uncertain) == (False, 0)

@@ -81,7 +81,7 @@ def correlation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Fi
         caption=(
             "Correlations of the regressors after the constant and slow drifts are removed, which is what"
             f" the fit sees of them, {sides}. Blue and red cells off the diagonal are regressors that share"
-            " variance: neither package can say to which of them it belongs. Grey: the diagonal,"
+            " variance: no package can say to which of them it belongs. Grey: the diagonal,"
             " and regressors of which nothing is left."
         ),
     )

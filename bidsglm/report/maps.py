@@ -11,6 +11,7 @@ from bidsglm import packages
 from bidsglm.model import Floats, Mask
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
 from bidsglm.report.drawing import BOTH_COLOUR, Figure
+from bidsglm.report.judgements import listed
 from bidsglm.report.plates import Layer, region_row, slice_rows
 from bidsglm.report.slices import view
 
@@ -188,7 +189,11 @@ def _below(images: ContrastImages, layers: Sequence[Layer]) -> str:
         return f", below their difference {images.pair.minus} on a scale of its own"
     drawn = {layer.title for layer in layers}
     told = [pair.minus for pair in images.pairs if pair.difference in drawn]
-    return f", below the differences {', '.join(told)}, each on a scale of its own" if told else ""
+    if not told:
+        return ""
+    whose = "differences" if len(told) > 1 else "difference"
+    rest = " (not of maps whose units are far apart)" * (len(told) < len(images.pairs))
+    return f", below the {whose} {listed(told)}{rest}, each on a scale of its own"
 
 
 def _units(images: ContrastImages, name: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.packages import DEFAULT_PAIR, Pair, titles
 from bidsglm.report.attribution import Breakdown, found
 from bidsglm.report.wording import Row, number
 
@@ -148,7 +148,7 @@ def standing_table(rows: Sequence[Standing], pair: Pair = DEFAULT_PAIR) -> Stand
     text = _words(max(alone, key=lambda row: row.sd_first), differences[0], pair)
     attributed = any(math.isfinite(row.by_filter) for row in rows)
     columns = _columns(pair) if attributed else _columns(pair)[:-1]
-    title = "Conditions alone beside their differences: agreement of the packages, and spread over voxels"
+    title = f"Conditions alone beside their differences: agreement of {titles(pair)}, and spread over voxels"
     return StandingTable(title, columns, tuple(rows), text)
 
 
@@ -174,7 +174,7 @@ def _words(one: Standing, other: Standing, pair: Pair) -> str:
             f" {number(other.by_filter)} of that of {other.name}."
         )
     return (
-        f"{text} Neither package computes wrongly: the betas of conditions that fill the run are hardly"
+        f"{text} No package computes wrongly: the betas of conditions that fill the run are hardly"
         f" determined by the data. Report {other.name}, and do not interpret, average over a region, or"
         f" compare between packages the beta of {one.name}."
     )

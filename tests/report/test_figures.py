@@ -46,6 +46,16 @@ def check(figure: Figure) -> None:
     assert figure.caption.endswith(".")
 
 
+def test_differences_that_are_not_drawn_are_said_to_be_of_units_far_apart():
+    usual = volumes(backends=("spm", "nilearn", "fsl"))
+    effects = usual.maps["effect"]
+    units = {**usual.effect_units, "fsl": "0.01 % of the run's median"}
+    maps = {**usual.maps, "effect": {**effects, "fsl": 100 * effects["fsl"]}}
+    images = replace(usual, maps=maps, effect_units=units)
+    caption = maps_figure(images, "effect").caption
+    assert "below the difference SPM minus nilearn (not of maps whose units are far apart)" in caption
+
+
 def test_contrast_has_maps_scatter_bland_altman_and_histogram():
     figures = contrast_figures(volumes())
     for figure in figures:

@@ -269,3 +269,13 @@ def test_methods_name_the_masks_and_how_differences_are_divided():
     assert "those that end in desc-brain_mask.nii.gz" in text
     assert "value (Shapley, 1953), on a random sample of 300 of 400 voxels." in text
     assert "A value for n-person games" in text, "what Methods cite is a reference"
+
+
+def test_effects_in_unlike_units_are_said_to_be_so_where_they_are_compared():
+    def text(units: dict[str, str]) -> str:
+        unit = replace(unit_report((contrast_report(),)), effect_units=units)
+        return participant_page(ParticipantReport("01", ABOUT, (unit,)))
+
+    said = "Slope and RMSD of effects hold the ratio of the units"
+    assert said in text({"spm": "% of spm_global", "nilearn": "% of voxel mean"})
+    assert said not in text(dict.fromkeys(("spm", "nilearn"), "image units"))

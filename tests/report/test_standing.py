@@ -30,6 +30,7 @@ def test_table_says_how_much_wider_and_farther_the_single_condition_is():
     assert "differ 3.5 times as much between the packages" in table.text
     assert "the t maps correlate at r = 0.990 and 0.990" in table.text
     assert len(table.rows[0].values) == len(table.columns)
+    assert "agreement of SPM and nilearn" in table.title
 
 
 def test_there_is_no_table_without_both_kinds():

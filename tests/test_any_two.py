@@ -214,7 +214,9 @@ def test_two_others_alone_carry_their_suffix_and_are_all_that_the_page_speaks_of
     assert "SPM's effects" not in text
     assert 'role="tablist"' not in text
     assert 'class="tabs"' not in text
-    assert "In percent of each voxel's own mean, so that units do not count" in text
+    # both effects are in percent of each voxel's mean as they are
+    assert "nilearn's (slope over voxels)." in text
+    assert "In percent of each voxel's own mean, so that units do not count" not in text
     (row, *_) = rows(two, "pairs")
     assert (row["package"], row["reference"]) == ("afni", "nilearn")
     assert 'id="questions"' not in text

@@ -67,7 +67,7 @@ def test_levels_have_aliases(settings_of, typed: str, level: str) -> None:
         (["bids", "out", "participant", "--calibrate", "0"], 64, "--calibrate"),
         (["bids", "out", "participant", "--n-procs", "0"], 64, "at least 1"),
         (["bids", "out", "participant", "--high-pass", "-5"], 64, "must not be negative"),
-        (["bids", "out", "participant", "--backends", "fsl"], 64, "fsl"),
+        (["bids", "out", "participant", "--backends", "ants"], 64, "ants"),
         (["bids", "bids", "participant"], 64, "raw data folder itself"),
         (["bids", "out", "participant", "--bids-filter-file", "none.json"], 66, "none.json"),
         (["none", "out", "participant"], 66, "none"),

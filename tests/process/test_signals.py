@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import sys, time
+import signal, sys, time
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)  # whoever started the tests may have switched them off
 from pathlib import Path
 from bidsglm.process.signals import REMOVED_AT_END, ended_by_signals
 folder, file = Path(sys.argv[1]), Path(sys.argv[2])
@@ -51,7 +53,10 @@ def test_signal_ends_a_program_with_its_workers_and_folders(
         assert process.stdout
         worker = int(process.stdout.readline())
         process.send_signal(number)
-        _, said = process.communicate(timeout=DEADLINE)
+        try:
+            _, said = process.communicate(timeout=DEADLINE)
+        finally:
+            process.kill()
     assert process.returncode == 128 + number
     assert said.count("\n") == 1
     assert f"({number.name}); finished participants are kept" in said

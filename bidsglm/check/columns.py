@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.nilearn_folder import NilearnDesign
 from bidsglm.model import CONSTANT, DesignMatrix, Floats
 
@@ -57,13 +58,6 @@ def filtered(columns: Floats, basis: Floats) -> Floats:
     """Columns (n_scans, n) without constant and filter."""
     aside = np.column_stack([np.ones(len(columns)), basis])
     return np.asarray(columns - aside @ np.linalg.lstsq(aside, columns, rcond=None)[0])
-
-
-def correlation(x: Floats, y: Floats) -> float:
-    """Pearson's r of two columns; NaN where one is constant."""
-    x, y = x - x.mean(), y - y.mean()
-    size = np.linalg.norm(x) * np.linalg.norm(y)
-    return float(x @ y / size) if size > 0 else float("nan")
 
 
 def correlations(X: Floats, Y: Floats) -> Floats:
@@ -142,7 +136,7 @@ def _match(names: tuple[str, str], x: Floats, y: Floats, flat_x: Floats, flat_y:
     centred = x - x.mean()
     size = centred @ centred
     ratio = float(centred @ (y - y.mean()) / size) if size else float("nan")
-    return Match(*names, correlation(x, y), correlation(flat_x, flat_y), ratio)
+    return Match(*names, pearson_r(x, y), pearson_r(flat_x, flat_y), ratio)
 
 
 def spans_agree(one: Floats, other: Floats) -> bool:

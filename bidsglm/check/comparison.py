@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differences, nearest_contrast
 from bidsglm.check.data import ScanPlace, places, values_of
 from bidsglm.check.data_settings import other_scans
@@ -18,6 +19,7 @@ from bidsglm.check.scans import Relocated, relocated
 from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.settings import comparable, differences
 from bidsglm.check.spm_folder import SpmAnalysis
+from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.model import Floats, Mask, Volume
 
 PLURAL = ("onsets", "durations", "scans", "confounds", "modulators", "sessions", "basis", "serial")
@@ -111,15 +113,20 @@ def _scan_notes(found: Relocated, folder: Path | None) -> list[str]:
 
 
 def _other_grid(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None:
-    if not nilearn.maps or not spm.shape:
+    if not nilearn.maps or len(spm.shape) != 3:
         return None
-    values, _ = values_of(nilearn.maps[0].path)
-    if values.shape == tuple(spm.shape):
+    _, theirs = values_of(nilearn.maps[0].path)
+    mask = spm.folder / "mask.nii"
+    # SPM.mat alone is read for the shape only: before estimation there is no map that could be compared
+    placed = values_of(mask)[1] if mask.is_file() else Grid(theirs.shape, theirs.affine)
+    ours = Grid((spm.shape[0], spm.shape[1], spm.shape[2]), placed.affine)
+    if is_same_grid(theirs, ours):
         return None
+    moved = ", in another place of space" if theirs.shape == ours.shape else ""
     return SettingPair(
         "scans",
-        f"a grid of {' x '.join(map(str, spm.shape))}",
-        f"a grid of {' x '.join(map(str, values.shape))}",
+        f"a grid of {' x '.join(map(str, ours.shape))}",
+        f"a grid of {' x '.join(map(str, theirs.shape))}{moved}",
         "the maps are of other images, or nilearn resampled them (target_affine)",
         "give both the same files, and nilearn no target_affine",
     )
@@ -139,8 +146,8 @@ def _masks(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> tuple[Floats, Floats] 
     path = path or next((m.path for m in nilearn.maps), None)
     if path is None:
         return None
-    (mine, _), (other, _) = values_of(ours), values_of(path)
-    if mine.shape != other.shape:
+    (mine, grid), (other, theirs) = values_of(ours), values_of(path)
+    if not is_same_grid(grid, theirs):
         return None
     return np.nan_to_num(mine), support(other).astype(np.float64)
 
@@ -196,18 +203,16 @@ def _map_pairs(
 
 
 def _map_pair(what: str, contrast: str, ours: Path, theirs: Path) -> CheckedPair:
-    (a, _), (b, _) = values_of(ours), values_of(theirs)
-    if a.shape != b.shape:
+    (a, grid), (b, other_grid) = values_of(ours), values_of(theirs)
+    if not is_same_grid(grid, other_grid):
         return CheckedPair(what, contrast, ours, theirs, math.nan, math.nan, 0, 0, 0, math.nan)
     one, other = support(a), support(b)
     both = one & other
     x, y = a[both], b[both]
-    spread = np.std(x) * np.std(y) if both.any() else 0.0
-    r = float(np.mean((x - x.mean()) * (y - y.mean())) / spread) if spread else float("nan")
     ratio = float(x @ y / (x @ x)) if both.any() else float("nan")
     n_one, n_other, n_both = (int(np.count_nonzero(m)) for m in (one, other, both))
     dice = 2 * n_both / (n_one + n_other) if n_one + n_other else float("nan")
-    return CheckedPair(what, contrast, ours, theirs, r, ratio, n_one, n_other, n_both, dice)
+    return CheckedPair(what, contrast, ours, theirs, pearson_r(x, y), ratio, n_one, n_other, n_both, dice)
 
 
 def answer(found: Checked) -> str:

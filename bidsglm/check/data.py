@@ -10,6 +10,7 @@ from nibabel.filebasedimages import ImageFileError
 
 from bidsglm.check.spm_folder import Scan
 from bidsglm.dataset.images import global_level
+from bidsglm.dataset.masks import Grid
 from bidsglm.dataset.nifti import LARGEST_GRID, LONGEST_SERIES
 from bidsglm.errors import DataError, ReadWriteError
 from bidsglm.model import Floats, Mask, TimeSeries, Volume
@@ -21,13 +22,6 @@ class ScanPlace(NamedTuple):
     path: Path
     volume: int
     """From 1"""
-
-
-class Grid3(NamedTuple):
-    """A grid of voxels."""
-
-    shape: tuple[int, int, int]
-    affine: Floats
 
 
 def places(scans: Sequence[Scan], found: dict[str, Path]) -> tuple[ScanPlace, ...]:
@@ -60,13 +54,13 @@ def load_image(path: Path) -> Any:
     return image
 
 
-def grid_of(image: Any) -> Grid3:
+def grid_of(image: Any) -> Grid:
     """Grid of an image."""
     x, y, z = (int(n) for n in image.shape[:3])
-    return Grid3((x, y, z), np.asarray(image.affine, dtype=np.float64))
+    return Grid((x, y, z), np.asarray(image.affine, dtype=np.float64))
 
 
-def values_of(path: Path) -> tuple[Floats, Grid3]:
+def values_of(path: Path) -> tuple[Floats, Grid]:
     """Values (x, y, z) of a map and its grid; NaN where there are none.
 
     Raises

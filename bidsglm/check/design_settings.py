@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bidsglm.check.columns import SAME, correlation, is_among, plain
+from bidsglm.agreement.coefficients import pearson_r
+from bidsglm.check.columns import SAME, is_among, plain
 from bidsglm.check.explaining import Changed, ColumnExplanation, modulator_is_there
 from bidsglm.check.models import condition_of, hrf_of, merged, sampled_at
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
@@ -249,7 +250,7 @@ def _is_condition(design: NilearnDesign, name: str) -> bool:
     column = design.matrix[:, design.names.index(name)]
     highest = float(column.max())
     begins = abs(column[0]) <= STARTS_LOW * highest
-    smooth = correlation(column[1:], column[:-1]) > SMOOTH
+    smooth = pearson_r(column[1:], column[:-1]) > SMOOTH
     return bool(highest > 0 and begins and column.min() > LOWEST * highest and smooth)
 
 

@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
-from bidsglm.check.columns import correlation, is_among
+from bidsglm.check.columns import is_among
 from bidsglm.model import Condition, Floats, Hrf, ModelSpecification, NilearnSettings, Paradigm
 
 REPRODUCED = 1 - 1e-7
@@ -169,7 +170,7 @@ def _tried(column: ExplainedColumn, changes: Iterable[Changed]) -> ColumnExplana
     """The first of some changes that gives the column, or the correlation of the best."""
     best = ColumnExplanation(None, -1.0)
     for changed in changes:
-        r = correlation(made_again(column, changed), column.values)
+        r = pearson_r(made_again(column, changed), column.values)
         if r > REPRODUCED:
             return ColumnExplanation(changed, r)
         best = max(best, ColumnExplanation(None, r), key=lambda each: each.r)
@@ -230,7 +231,7 @@ def _refined(column: ExplainedColumn, start: Changed) -> ColumnExplanation | Non
         found = _best(column, start, name, bounds)
         value = round(found * 1000) / 1000
         changed = _with(start, name, value)
-        r = correlation(made_again(column, changed), column.values)
+        r = pearson_r(made_again(column, changed), column.values)
         if r > REPRODUCED:
             return ColumnExplanation(changed, r)
     return None
@@ -243,7 +244,7 @@ def _with(start: Changed, name: str, value: float) -> Changed:
 
 def _best(column: ExplainedColumn, start: Changed, name: str, bounds: tuple[float, float]) -> float:
     def loss(value: float) -> float:
-        r = correlation(made_again(column, _with(start, name, value)), column.values)
+        r = pearson_r(made_again(column, _with(start, name, value)), column.values)
         return 1.0 if np.isnan(r) else 1 - r
 
     grid = np.linspace(*bounds, 4 * TENTH + 1)

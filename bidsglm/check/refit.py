@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
 from bidsglm.check.data import ScanPlace, read_series, values_of
 from bidsglm.check.models import designs_of, placed_columns, specification_of
@@ -110,8 +111,6 @@ def _compared(contrast: str, what: str, made: tuple[Floats, Mask], path: Path, v
     inside = np.isfinite(theirs) & fitted
     x, y = values[inside], theirs[inside]
     size = max(float(np.ptp(y)), np.finfo(float).tiny) if y.size else 1.0
-    spread = float(np.std(x) * np.std(y)) if y.size else 0.0
-    r = float(np.mean((x - x.mean()) * (y - y.mean())) / spread) if spread else float("nan")
     difference = float(np.abs(x - y).max()) / size if y.size else float("nan")
     same = bool(np.array_equal(np.isfinite(theirs), fitted))
-    return RefittedMap(contrast, what, path, r, difference, same)
+    return RefittedMap(contrast, what, path, pearson_r(x, y), difference, same)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
 from bidsglm.check.data import ScanPlace, read_series, smoothed_series
 from bidsglm.check.nilearn_folder import NilearnDesign
@@ -246,8 +247,7 @@ def _judged(attempt: Attempt, weights: Mapping[str, float], made: Floats, y: Flo
     if not y.size:
         return Reproduction(attempt, weights, float("inf"), False, 0.0)
     difference = float(np.abs(made - y).max() / max(float(np.ptp(y)), np.finfo(float).tiny))
-    spread = float(np.std(made) * np.std(y))
-    r = float(np.mean((made - made.mean()) * (y - y.mean())) / spread) if spread else 0.0
+    r = float(np.nan_to_num(pearson_r(made, y)))
     return Reproduction(attempt, weights, difference, difference < ACCURACY, r)
 
 

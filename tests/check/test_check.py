@@ -178,6 +178,17 @@ def test_maps_of_other_scans_are_not_explained_by_the_design(blocks: Analysed, t
     assert not found["same_model"]
 
 
+def test_maps_in_another_place_of_space_are_of_other_scans(blocks: Analysed) -> None:
+    nilearn = blocks.nilearn("moved")
+    for path in nilearn.glob("*.nii.gz"):
+        image = nib.load(path)
+        nib.Nifti1Image(image.get_fdata(), np.diag([-3.0, 3.0, 3.0, 1.0])).to_filename(path)
+    found = blocks.check(nilearn)
+    assert settings(found) == ["scans"]
+    assert "another place of space" in found["settings_that_differ"][0]["nilearn"]
+    assert found["maps"] == []
+
+
 def test_two_sessions_in_scans_with_derivatives_and_confounds_are_the_same(sessions: Analysed) -> None:
     found = sessions.check(sessions.nilearn("equal", "go - stop"))
     assert settings(found) == []

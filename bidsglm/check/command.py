@@ -10,7 +10,8 @@ from bidsglm.check.data import places
 from bidsglm.check.nilearn_folder import NilearnAnalysis, read_nilearn
 from bidsglm.check.page import write_check
 from bidsglm.check.refit import RefittedMap, refitted
-from bidsglm.check.spm_folder import SpmAnalysis, read_spm
+from bidsglm.check.spm_folder import read_spm
+from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.errors import BidsglmError, CannotCreateError, NoInputError
 from bidsglm.options import Formatter, Parser, hyphenated
 from bidsglm.outputs.writes import create_folder

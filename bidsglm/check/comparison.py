@@ -18,7 +18,7 @@ from bidsglm.check.runs import ComparedRun, compared_runs
 from bidsglm.check.scans import Relocated, relocated
 from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.settings import comparable, differences
-from bidsglm.check.spm_folder import SpmAnalysis
+from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.model import Floats, Mask, Volume
 

@@ -9,7 +9,7 @@ from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import Reproduction, is_tidy
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.setting_pair import SettingPair
-from bidsglm.check.spm_folder import SpmAnalysis, SpmContrast
+from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
 from bidsglm.model import CONSTANT, Floats
 
 

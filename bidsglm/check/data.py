@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
-from bidsglm.check.spm_folder import Scan
+from bidsglm.check.spm_records import Scan
 from bidsglm.dataset.images import global_level
 from bidsglm.dataset.masks import Grid
 from bidsglm.dataset.nifti import LARGEST_GRID, LONGEST_SERIES

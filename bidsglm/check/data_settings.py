@@ -7,7 +7,7 @@ import numpy as np
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import UNRELATED, Reproduction
 from bidsglm.check.setting_pair import SettingPair
-from bidsglm.check.spm_folder import SpmAnalysis
+from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.model import Floats
 
 SAME_NOISE = {"AR(1)": "ar1", "none": "ols"}

@@ -12,7 +12,7 @@ from bidsglm.check.models import condition_of, hrf_of, merged, sampled_at
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.setting_pair import SettingPair
-from bidsglm.check.spm_folder import SpmAnalysis, SpmSession
+from bidsglm.check.spm_records import SpmAnalysis, SpmSession
 from bidsglm.model import CONSTANT, Floats
 
 SHOWN = 6

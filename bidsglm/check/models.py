@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from bidsglm.check.spm_folder import SpmAnalysis, SpmCondition, SpmSession
+from bidsglm.check.spm_records import SpmAnalysis, SpmCondition, SpmSession
 from bidsglm.errors import DataError
 from bidsglm.model import (
     CONSTANT,

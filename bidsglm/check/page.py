@@ -15,7 +15,7 @@ from bidsglm.check.refit import RefittedMap
 from bidsglm.check.reproduction import Attempt, Reproduction
 from bidsglm.check.runs import frame_offset
 from bidsglm.check.setting_pair import SettingPair
-from bidsglm.check.spm_folder import SpmAnalysis
+from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.diagnosis.advice import Finding, RunReview
 from bidsglm.diagnosis.findings import findings
 from bidsglm.errors import BidsglmError

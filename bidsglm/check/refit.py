@@ -10,7 +10,7 @@ from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
 from bidsglm.check.data import ScanPlace, read_series, values_of
 from bidsglm.check.models import designs_of, placed_columns, specification_of
-from bidsglm.check.spm_folder import SpmAnalysis, SpmContrast
+from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
 from bidsglm.model import (
     ContrastSpecification,
     Floats,

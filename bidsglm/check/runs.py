@@ -9,7 +9,7 @@ from bidsglm.check.columns import MatchedRun, match_run
 from bidsglm.check.explaining import ColumnExplanation, ExplainedColumn, explained, nilearn_columns
 from bidsglm.check.models import condition_of, designs_of, hrf_of, sampled_at
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
-from bidsglm.check.spm_folder import SpmAnalysis, SpmSession
+from bidsglm.check.spm_records import SpmAnalysis, SpmSession
 from bidsglm.errors import DataError
 from bidsglm.model import Floats
 

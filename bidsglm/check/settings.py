@@ -8,7 +8,7 @@ from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.setting_pair import SettingPair
-from bidsglm.check.spm_folder import SpmAnalysis
+from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.model import Floats
 
 

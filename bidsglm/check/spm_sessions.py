@@ -1,0 +1,65 @@
+"""Sessions of a first-level SPM.mat: conditions, other regressors, filters."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bidsglm.check.matlab import field, listed, numbers, text, texts
+from bidsglm.check.matlab_hdf5 import Tree
+from bidsglm.check.spm_fields import matrix_of, number_or
+from bidsglm.check.spm_records import SpmCondition, SpmModulator, SpmSession
+from bidsglm.errors import DataError
+from bidsglm.model import Floats
+
+
+def sessions_of(spm: Tree, path: Path, unit: float) -> list[SpmSession]:
+    """Sessions with onsets and durations in seconds: those of the file times the unit."""
+    made = []
+    n_rows = len(matrix_of(field(spm, "xX", "X")))
+    filters = listed(field(spm, "xX", "K"))
+    for number, session in enumerate(listed(field(spm, "Sess"))):
+        rows = numbers(field(session, "row"))
+        if not rows.size or not np.array_equal(np.diff(rows), np.ones(rows.size - 1)):
+            raise DataError(f"{path}: SPM.Sess({number + 1}).row is no range of scans; give another SPM.mat")
+        place = slice(int(rows[0]) - 1, int(rows[-1]))
+        if place.start < 0 or place.stop > n_rows:
+            raise DataError(f"{path}: SPM.Sess({number + 1}).row is outside the design; give another SPM.mat")
+        own = filters[number] if number < len(filters) and isinstance(filters[number], dict) else {}
+        basis = field(own, "X0")
+        n_scans = place.stop - place.start
+        values = field(session, "C", "C")
+        made.append(
+            SpmSession(
+                conditions=tuple(_condition(each, unit) for each in listed(field(session, "U"))),
+                regressors=tuple(texts(field(session, "C", "name"))),
+                values=columns_of(values, n_scans),
+                rows=place,
+                columns=tuple(int(n) - 1 for n in numbers(field(session, "col"))),
+                high_pass=number_or(field(own, "HParam"), float("inf")),
+                filter_basis=columns_of(basis, n_scans),
+            )
+        )
+    return made
+
+
+def columns_of(value: Tree, n_scans: int) -> Floats:
+    """Columns (n_scans, n), none where there is nothing of that length."""
+    found = np.asarray(value, dtype=np.float64) if isinstance(value, np.ndarray) else np.empty(0)
+    return found.reshape(n_scans, -1) if found.size and found.shape[0] == n_scans else np.empty((n_scans, 0))
+
+
+def _condition(given: Tree, unit: float) -> SpmCondition:
+    names = texts(field(given, "name"))
+    onsets = numbers(field(given, "ons")) * unit
+    durations = np.broadcast_to(numbers(field(given, "dur")) * unit, onsets.shape)
+    modulators, time_order = [], 0
+    for each in listed(field(given, "P")):
+        name, order = text(field(each, "name")), int(number_or(field(each, "h"), 0))
+        if name == "time":
+            time_order = order
+        elif name not in ("", "none") and order:
+            modulators.append(SpmModulator(name, numbers(field(each, "P")), order))
+    orthogonalised = number_or(field(given, "orth"), 1.0) != 0
+    return SpmCondition(
+        names[0] if names else "", onsets, durations.copy(), tuple(modulators), time_order, orthogonalised
+    )

@@ -1,12 +1,21 @@
 """bidsglm: first-level GLMs of SPM12, nilearn and others compared on the same BIDS data."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["SPMFirstLevelModel", "__version__"]
+__all__ = ["AFNIFirstLevelModel", "FSLFirstLevelModel", "SPMFirstLevelModel", "__version__"]
 
 if TYPE_CHECKING:
+    from bidsglm.estimators.afni import AFNIFirstLevelModel
+    from bidsglm.estimators.fsl import FSLFirstLevelModel
     from bidsglm.estimators.spm import SPMFirstLevelModel
+
+_PLACES = {
+    "AFNIFirstLevelModel": "bidsglm.estimators.afni",
+    "FSLFirstLevelModel": "bidsglm.estimators.fsl",
+    "SPMFirstLevelModel": "bidsglm.estimators.spm",
+}
 
 
 def __dir__() -> list[str]:
@@ -15,8 +24,6 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for: nilearn takes seconds, and the command line does without it."""
-    if name == "SPMFirstLevelModel":
-        from bidsglm.estimators.spm import SPMFirstLevelModel
-
-        return SPMFirstLevelModel
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -186,6 +186,7 @@ VARIANCES = "SPM alone has a variance for each group of participants"
 PERMUTED = "permutations are nilearn's, whosever maps they permute"
 OWN_ANALYSES = "the page of two analyses that a user has: one of SPM, one of nilearn"
 MAY = {
+    "__init__": "where the public models of the packages stand",
     "authoring/words": VARIANCES,
     "dataset/group_variances": VARIANCES,
     "diagnosis/afni_checks": RULES,

@@ -1,115 +1,106 @@
-"""Parameters of nilearn's first level as a model of SPM."""
+"""Parameters of nilearn's first level that mean the same for every package, and what to say of the others."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
-from bidsglm.model import NO_FILTER, Hrf, ModelSpecification, SpmSettings
-from bidsglm.statsmodel.responses import hrf_family
+from bidsglm.model import NO_FILTER
+from bidsglm.statsmodel.defaults import cutoff_seconds
 
-HIGH_PASS = 1 / 128
-"""Hz; SPM's default cut-off is 128 s."""
-SLICE_TIME_REF = 7 / 16
-"""SPM's default bin, the eighth of sixteen."""
-NOISE_MODELS: Mapping[str, Any] = {"ar1": "AR(1)", "fast": "FAST", "ols": "none", "none": "none"}
 ON_ITS_GRID = "the images are analysed on their own grid"
 FIXED: Mapping[str, tuple[Any, str]] = {
-    "drift_order": (1, "SPM filters with cosines; there are no polynomials"),
     "target_affine": (None, ON_ITS_GRID),
     "target_shape": (None, ON_ITS_GRID),
-    "standardize": (False, "SPM scales a run to a grand mean of 100"),
-    "min_onset": (-24, "SPM has its own padding before the first scan"),
+    "standardize": (False, "the package scales the images in its own way"),
+    "min_onset": (-24, "the package has its own padding before the first scan"),
 }
-"""Parameters that SPM has no counterpart of: name -> the only value, and why."""
-CALLER = 4
+"""Parameters that no package has a counterpart of: name -> the only value, and why."""
+CALLER = 5
 """Frames from a warning here to the line that calls fit."""
 
 
-def specification_of(given: Mapping[str, Any], name: str) -> ModelSpecification:
-    """Make a model of the parameters.
+def check_common(given: Mapping[str, Any], fixed: Mapping[str, tuple[Any, str]]) -> None:
+    """Refuse what no package has, and times that are none.
 
     Parameters
     ----------
     given
-        By the names of nilearn's ``FirstLevelModel``, and mask_threshold.
-    name
-        What to call the model in messages.
+        By the names of nilearn's ``FirstLevelModel``.
+    fixed
+        What this package has no counterpart of, beside `FIXED`.
 
     Raises
     ------
     ValueError
-        SPM has no such setting; names the parameter.
+        Naming the parameter.
 
-    >>> from bidsglm.estimators.spm import SPMFirstLevelModel
-    >>> specification_of(SPMFirstLevelModel(t_r=2.0).get_params(), "m").spm.microtime_onset
-    8
+    >>> check_common({"t_r": 0}, {})
+    Traceback (most recent call last):
+    ValueError: t_r: must be the repetition time in s, not 0
     """
-    _check(given)
-    bins = SpmSettings().microtime_resolution
-    onset = min(int(np.floor(given["slice_time_ref"] * bins + 0.5)) + 1, bins)
-    return ModelSpecification(
-        name=name,
-        x=(),
-        hrf=_hrf(given["hrf_model"], given["fir_delays"]),
-        high_pass=_cutoff(given["high_pass"], given["drift_model"]),
-        smoothing_fwhm=float(given["smoothing_fwhm"] or 0),
-        spm=SpmSettings(
-            serial_correlation=NOISE_MODELS[given["noise_model"].lower()],
-            mask_threshold=float(given["mask_threshold"]),
-            microtime_onset=onset,
-            global_normalization="Scaling" if given["signal_scaling"] == "Scaling" else "None",
-        ),
-    )
-
-
-def _check(given: Mapping[str, Any]) -> None:
-    if not _is_number(given["t_r"]) or not given["t_r"] > 0:
+    if not is_number(given["t_r"]) or not given["t_r"] > 0:
         raise ValueError(f"t_r: must be the repetition time in s, not {given['t_r']!r}")
-    for name, (value, reason) in FIXED.items():
-        if np.ndim(given[name]) or given[name] != value:
+    for name, (value, reason) in {**FIXED, **fixed}.items():
+        if np.ndim(given[name]) or given[name] != value or isinstance(given[name], bool) != (value is False):
             raise ValueError(f"{name}: {reason}; leave it at {value!r}")
-    if given["drift_model"] not in ("cosine", None):
-        raise ValueError(f"drift_model: SPM filters with cosines, not {given['drift_model']!r}")
-    noise = given["noise_model"]
-    if not isinstance(noise, str) or noise.lower() not in NOISE_MODELS:
-        raise ValueError(f"noise_model: one of {', '.join(NOISE_MODELS)}, not {noise!r}")
-    if given["signal_scaling"] is False or given["signal_scaling"] not in (0, "None", "Scaling"):
-        raise ValueError(
-            "signal_scaling: SPM scales every run to a grand mean of 100 (0 or 'None'), or every scan "
-            f"('Scaling'); it has no {given['signal_scaling']!r}"
-        )
-    if not _is_number(given["slice_time_ref"]) or not 0 <= given["slice_time_ref"] <= 1:
+    if not is_number(given["slice_time_ref"]) or not 0 <= given["slice_time_ref"] <= 1:
         raise ValueError(f"slice_time_ref: a share of the TR from 0 to 1, not {given['slice_time_ref']!r}")
+    width = given["smoothing_fwhm"]
+    if width is not None and (not is_number(width) or not 0 <= width < np.inf):
+        raise ValueError(f"smoothing_fwhm: one width in mm, or None for none, not {width!r}")
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether something is a number, and no truth value.
+
+    >>> is_number(0.5), is_number(True), is_number("1")
+    (True, False, False)
+    """
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
-def _hrf(name: Any, delays: Any) -> Hrf:
-    found = hrf_family(name) if isinstance(name, str) else None
-    if found is None or found.model not in ("spm", "fir"):
-        raise ValueError(
-            f"hrf_model: 'spm', 'spm + derivative', 'spm + derivative + dispersion' or 'fir', not {name!r}"
-        )
-    scans = tuple(delays or (0,)) if found.model == "fir" else None
-    return Hrf(found.model, found.derivative, found.dispersion, fir_delays=scans)
+def one_of(name: str, value: Any, known: Collection[str]) -> str:
+    """A word of a parameter, in lower case.
+
+    Raises
+    ------
+    ValueError
+        It is none of those that the package knows.
+
+    >>> one_of("noise_model", "AR1", ("ar1", "ols"))
+    'ar1'
+    """
+    if not isinstance(value, str) or value.lower() not in known:
+        raise ValueError(f"{name}: one of {', '.join(known)}, not {value!r}")
+    return value.lower()
 
 
-def _cutoff(high_pass: Any, drift_model: Any) -> float:
-    """Seconds; infinite for no filter."""
-    if high_pass is None or (_is_number(high_pass) and high_pass == 0):
+def cutoff(high_pass: Any) -> float:
+    """High-pass cut-off in seconds; infinite for no filter.
+
+    Raises
+    ------
+    ValueError
+        It is no frequency.
+
+    >>> cutoff(1 / 128), cutoff(None)
+    (128.0, inf)
+    """
+    if high_pass is None:
         return NO_FILTER
-    if not _is_number(high_pass) or not high_pass > 0:
+    if not is_number(high_pass) or not 0 <= high_pass < np.inf:
         raise ValueError(f"high_pass: a frequency in Hz, or None for no filter, not {high_pass!r}")
-    if drift_model is None:
-        # who writes both believes to filter: nilearn does not, SPM does
+    return cutoff_seconds(float(high_pass))
+
+
+def warn_of_both(given: Mapping[str, Any], what_happens: str) -> None:
+    """Warn who gives a high_pass and no drift_model: nilearn filters nothing then, other packages do."""
+    if given["drift_model"] is None and given["high_pass"]:
         warnings.warn(
-            f"drift_model is None, with which nilearn ignores high_pass; SPM filters with {1 / high_pass:g} s"
-            " all the same. Give high_pass=None for no filter.",
+            f"drift_model is None, with which nilearn ignores high_pass; {what_happens} all the same. Give"
+            " high_pass=None for no filter.",
             UserWarning,
             stacklevel=CALLER,
         )
-    return float(1 / high_pass)

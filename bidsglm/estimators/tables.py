@@ -105,6 +105,32 @@ def confound_columns(given: Any, n_scans: int, name: str) -> ConfoundColumns:
     return ConfoundColumns(names, np.column_stack(columns) if columns else np.empty((n_scans, 0)))
 
 
+def kept_scans(given: Any, n_scans: int, name: str) -> Mask:
+    """Scans of a run that are kept, (n_scans,), from their numbers or from truth values.
+
+    Raises
+    ------
+    ValueError
+        They are neither, or not of this run.
+
+    >>> kept_scans(np.array([0, 2]), 3, "sample_masks")
+    array([ True, False,  True])
+    """
+    if given is None:
+        return np.ones(n_scans, dtype=np.bool_)
+    values = np.asarray(given)
+    if values.dtype == np.bool_ and values.shape == (n_scans,):
+        return values
+    if values.ndim != 1 or values.dtype.kind not in "iu":
+        raise ValueError(f"{name}: numbers of scans from 0, or one truth value for each of {n_scans} scans")
+    strange = values[(values < 0) | (values >= n_scans)]
+    if strange.size:
+        raise ValueError(f"{name}: scan {strange[0]} of {n_scans}, which count from 0")
+    kept = np.zeros(n_scans, dtype=np.bool_)
+    kept[values] = True
+    return kept
+
+
 def _frame(given: Any, name: str) -> pd.DataFrame:
     if isinstance(given, pd.DataFrame):
         return given

@@ -1,6 +1,5 @@
 """nilearn's interface with SPM12's numbers: maps against SPM's own, and the conventions of both libraries."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -275,14 +274,3 @@ def test_the_package_offers_it_without_importing_it() -> None:
     assert "SPMFirstLevelModel" in dir(bidsglm)
     with pytest.raises(AttributeError, match="Spm"):
         bidsglm.SpmFirstLevelModel  # noqa: B018
-
-
-def test_the_example_of_the_documentation_runs_and_prints_what_it_says(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    page = (PROJECT / "docs" / "python.md").read_text(encoding="utf-8")
-    (example,) = [part for part in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "rng" in part]
-    exec(example, {})
-    printed = re.search(r"It prints `(.*)`", page)
-    assert printed is not None
-    assert capsys.readouterr().out.strip() == printed[1]

@@ -62,7 +62,8 @@ from bidsglm.report.trust import STRICT  # noqa: E402
 from bidsglm.simulation.outcomes import curve_rows, metric_rows  # noqa: E402
 from bidsglm.statsmodel.automatic import automatic_model  # noqa: E402
 from bidsglm.statsmodel.specification import parse_model  # noqa: E402
-from bidsglm.unit.fit import fit, prepare  # noqa: E402
+from bidsglm.unit.fit import fit  # noqa: E402
+from bidsglm.unit.preparation import prepare  # noqa: E402
 
 TRS = (0.645, 1.4, 2.0, 3.0)
 DESIGNS = ("boxcar 10 s", "boxcar 20 s", "boxcar 30 s", "boxcar 40 s", "events")

@@ -8,7 +8,8 @@ An option that only adds files beside a fit (values of regions, a calibration, c
   add-ons;
 - its **write** gets a `FinishedUnit`, writes its files below the output folder (with the writers of
   `bidsglm.outputs.names`, which leave nothing half-written) and returns `Written`: their names and what the
-  page and the group level want to know of it. It reads maps from disk, or calls `bidsglm.unit.fit.prepare`
+  page and the group level want to know of it. It reads maps from disk, or calls
+  `bidsglm.unit.preparation.prepare`
   and `bidsglm.dataset.images.read_data` for what is not there.
 
 To plug one in, add a function from `Settings` to an add-on (None where its option is not given) to

@@ -77,6 +77,8 @@ class Package(NamedTuple):
     """Whether the high-pass filter passes through the columns too, which then rise from no baseline"""
     corners_touch: bool = False
     """Whether voxels that share a corner only are of one cluster too"""
+    censors: bool = False
+    """Whether it can leave out scans"""
     second_level: str = "least squares (errors of one variance)"
     """How a sentence names what tests effects over participants"""
 
@@ -160,6 +162,7 @@ PACKAGES: dict[str, Package] = {
             reference="an AFNI 26.2.03-equivalent model (3dDeconvolve, 3dREMLfit; Chen et al., 2012), "
             "reimplemented in Python",
             noise_models=110,
+            censors=True,
             second_level="AFNI's test of 3dttest++ without options (errors of one variance)",
             own_least_squares=True,
         ),

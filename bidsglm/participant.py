@@ -22,10 +22,11 @@ from bidsglm.process.claims import Claim, claimed
 from bidsglm.requested import requested_add_ons
 from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanations import explanations
-from bidsglm.unit.fit import fit, prepare, run_label
+from bidsglm.unit.fit import fit
 from bidsglm.unit.memory import check_memory
 from bidsglm.unit.methods import paragraphs
 from bidsglm.unit.models import Model, model_path, units_with_models
+from bidsglm.unit.preparation import prepare, run_label
 from bidsglm.unit.summary import Stamp, fit_digest, is_finished, summary_path
 from bidsglm.unit.writing import write_unit
 
@@ -300,7 +301,7 @@ def describe_participant(settings: Settings, participant: str) -> str:
         for backend, designs in prepared.designs.items():
             lines.append(f"    {backend} regressors: {_columns(designs[0].names)}")
         lines.extend(f"    contrast {c.name} ({c.test})" for c in prepared.contrasts)
-        lines.extend(f"    note: {note}" for note in prepared.notes)
+        lines.extend(f"    note: {note}" for note in prepared.all_notes)
     return "\n".join(lines)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.model import Settings
-from bidsglm.unit.fit import prepare
 from bidsglm.unit.models import units_with_models
+from bidsglm.unit.preparation import prepare
 from tests import stop_signal
 from tests.conftest import PROJECT
 

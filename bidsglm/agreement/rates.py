@@ -193,7 +193,7 @@ def enough(rates: Mapping[float, IntervalEstimate], n_datasets: int) -> int | No
     13
     """
     number: float = n_datasets
-    while number <= MOST:
+    while 0 < number <= MOST:
         # standard errors fall with the root of the number of independent data sets
         share = math.sqrt(n_datasets / number)
         found = overall([judgement(_narrowed(rate, share), nominal) for nominal, rate in rates.items()])

@@ -15,8 +15,8 @@ from bidsglm.statsmodel.dialects import translated
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import parsed_document
 from bidsglm.statsmodel.specification import read_document
-from bidsglm.unit.fit import Prepared, prepare, run_label
 from bidsglm.unit.models import model_from_file, units_with_models
+from bidsglm.unit.preparation import Prepared, prepare, run_label
 
 
 def explain_model(settings: Settings, with_data: bool, figure: Path | None) -> str:
@@ -60,7 +60,7 @@ def _data_lines(settings: Settings, figure: Path | None) -> Iterator[str]:
     drawn = False
     for label in chosen:
         for unit, model in units_with_models(settings, label):
-            prepared = prepare(unit, model.specification, settings.backends)
+            prepared = prepare(unit, model.specification, model.backends)
             if figure is not None and not drawn:
                 _draw(prepared, figure)
                 drawn = True
@@ -112,7 +112,7 @@ def _unit_lines(prepared: Prepared) -> Iterator[str]:
         having = [i for i, names in enumerate(_names(prepared)) if set(contrast.conditions) <= set(names)]
         runs = "" if len(having) == len(unit.runs) else f", in {len(having)} of {len(unit.runs)} runs"
         yield f"    contrast {contrast.name} ({contrast.test}){runs}"
-    yield from (f"    note: {note}" for note in prepared.notes)
+    yield from (f"    note: {note}" for note in prepared.all_notes)
 
 
 def _names(prepared: Prepared) -> list[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from bidsglm.calibration.experiment import Source
 from bidsglm.dataset.images import read_data, read_map
 from bidsglm.model import Mask, ModelSpecification, Unit
 from bidsglm.packages import base_of
-from bidsglm.unit.fit import prepare
+from bidsglm.unit.preparation import prepare
 
 
 def measured(

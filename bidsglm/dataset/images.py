@@ -43,6 +43,14 @@ class Data(NamedTuple):
     masks: tuple[VoxelsLost, ...] = ()
     """What arrived of each mask file"""
 
+    def restricted(self, backends: Iterable[str]) -> "Data":
+        """Return what some of the backends have of it."""
+        kept = tuple(backends)
+        return self._replace(
+            series={name: self.series[name] for name in kept},
+            candidates={name: self.candidates[name] for name in kept},
+        )
+
 
 def read_data(
     runs: Sequence[Run], backends: Sequence[str], mask_threshold: float, smoothing_fwhm: float
@@ -59,7 +67,7 @@ def read_data(
     Raises
     ------
     DataError
-        If the grids of the runs differ or no voxel is left.
+        If the grids of the runs differ or no package has a voxel left.
     NoInputError, ReadWriteError
         If a file is absent or damaged.
     """
@@ -77,7 +85,11 @@ def read_data(
         masks = dict.fromkeys(others, explicit) | dict.fromkeys(robust, dilated(explicit))
     else:
         masks = own_masks(headers, others, mask_threshold, smoother) if others else {}
-        masks |= {name: _own_brain(headers, brains, name) for name in robust}
+        masks |= {name: _own_brain(brains) for name in robust}
+        if not any(mask.any() for mask in masks.values()):
+            raise DataError(
+                f"{headers[0].path}: {next(iter(masks))} finds no voxel for its mask; give a mask file"
+            )
     volume = Volume(*grid, np.logical_or.reduce(list(masks.values())))
     by_run = [
         _read_smoothed(header, volume, backends, smoothing_fwhm)
@@ -95,11 +107,8 @@ def read_data(
     return Data(volume, series, candidates, notes, tuple(facts for _, facts in by_run), losses)
 
 
-def _own_brain(headers: Sequence[Header], brains: Sequence[Brain], name: str) -> Mask:
+def _own_brain(brains: Sequence[Brain]) -> Mask:
     """Voxels that a package without mask file fits in any run: the brain and its neighbours."""
-    for header, brain in zip(headers, brains, strict=True):
-        if not brain.voxels.any():
-            raise DataError(f"{header.path}: {name} finds no voxel for its mask; give a mask file")
     return np.asarray(np.logical_or.reduce([dilated(brain.voxels) for brain in brains]))
 
 

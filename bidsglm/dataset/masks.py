@@ -202,12 +202,10 @@ def own_masks(
 
     Returns
     -------
-    Backend -> (x, y, z)
+    Backend -> (x, y, z), which may hold no voxel
 
     Raises
     ------
-    DataError
-        If a package finds no voxel.
     ReadWriteError
         If a file is damaged.
     """
@@ -226,10 +224,7 @@ def own_masks(
     made = {"threshold": above}
     if "epi" in rules.values():
         made["epi"] = _nilearn_mask(means, grid.affine)
-    masks = {name: made[rule] for name, rule in rules.items()}
-    for name in (name for name, mask in masks.items() if not mask.any()):
-        raise DataError(f"{headers[0].path}: {name} finds no voxel for its mask; give a mask file")
-    return masks
+    return {name: made[rule] for name, rule in rules.items()}
 
 
 def _as_nilearn_loads(stored: NDArray[np.generic], header: Header) -> NDArray[np.generic]:

@@ -14,7 +14,7 @@ from bidsglm.export.spm_batch import SCRIPT as SPM_SCRIPT
 from bidsglm.export.spm_batch import spm_batch
 from bidsglm.model import Settings, Unit
 from bidsglm.outputs.names import write_bytes
-from bidsglm.unit.fit import Prepared, prepare
+from bidsglm.unit.preparation import Prepared, prepare
 
 NAME = "code"
 EXPORTS = {"spm": spm_batch, "nilearn": nilearn_script, "afni": afni_script, "fsl": feat_designs}
@@ -72,7 +72,7 @@ def exported_files(exported: Exported) -> dict[str, bytes]:
 
 def _write(finished: FinishedUnit) -> Written:
     unit, settings = finished.unit, finished.settings
-    prepared = prepare(unit, finished.model, settings.backends)
+    prepared = prepare(unit, finished.model, tuple(finished.summary["backends"]))
     exported = exported_unit(settings, prepared, averaged(prepared, finished.summary["contrasts"]))
     folder, files = code_folder(unit), exported_files(exported)
     for name, content in files.items():

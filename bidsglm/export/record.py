@@ -6,7 +6,7 @@ from typing import Any
 
 from bidsglm.export.locations import DataRoot
 from bidsglm.model import ContrastSpecification
-from bidsglm.unit.fit import Prepared, run_label
+from bidsglm.unit.preparation import Prepared, run_label
 
 
 @dataclass(frozen=True)

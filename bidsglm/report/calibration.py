@@ -83,7 +83,13 @@ class ContrastCalibration:
                 name, {p: rate(self.row(name, noise, 0.0, p)) for p in JUDGED}, self._datasets(name, noise)
             )
             for name in self.analyses
+            if self._datasets(name, noise)
         )
+
+    @property
+    def unmade(self) -> tuple[str, ...]:
+        """Analyses that no data set could be analysed with."""
+        return tuple(name for name in self.analyses if not self._datasets(name, OWN_NOISE))
 
     def _datasets(self, analysis: str, noise: str) -> int:
         return int(float(self.row(analysis, noise, 0.0, STRICT)["n_datasets"]))
@@ -96,7 +102,9 @@ class ContrastCalibration:
     @property
     def headline(self) -> tuple[str, ...]:
         """Which analysis can be trusted, without rates: those stand in the table, with their intervals."""
-        return headline(self.decisions(), self.n_datasets)
+        decided = headline(self.decisions(), self.n_datasets) if self.n_datasets else ()
+        lost = f"{names(self.unmade)} could fit no simulated data set." if self.unmade else ""
+        return (*decided, *filter(None, [lost]))
 
     @property
     def verdict(self) -> tuple[str, ...]:

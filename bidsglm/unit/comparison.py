@@ -25,8 +25,9 @@ from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_sch
 from bidsglm.packages import DEFAULT_PAIR, Pair, every_pair
 from bidsglm.report.steps import colour
 from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
-from bidsglm.unit.fit import Fitted, run_label
+from bidsglm.unit.fit import Fitted
 from bidsglm.unit.percent import percent_units
+from bidsglm.unit.preparation import run_label
 
 
 def write_differences(writer: UnitWriter) -> None:

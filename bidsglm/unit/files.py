@@ -10,7 +10,8 @@ from bidsglm.model import ContrastMaps, Floats, Unit, Volume
 from bidsglm.outputs.names import GENERATED_BY, write_bytes, write_json
 from bidsglm.outputs.schema import Schema
 from bidsglm.packages import REFERENCE, base_of, pairs_of
-from bidsglm.unit.fit import Fitted, run_label
+from bidsglm.unit.fit import Fitted
+from bidsglm.unit.preparation import run_label
 
 OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.0, "p": 1.0}
 """Value of a map outside its mask."""

@@ -1,57 +1,20 @@
-"""One unit of analysis: from files to fits, in memory."""
+"""One unit of analysis: from images and designs to fits, in memory."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import Inference
 from bidsglm.dataset.images import Data, read_data
-from bidsglm.dataset.tables import paradigms
 from bidsglm.diagnosis.data_checks import BRIGHT_VOLUME, DataReview, bright_text, no_mean_text
-from bidsglm.errors import DataError, UnsupportedModelError
-from bidsglm.model import (
-    ContrastMaps,
-    ContrastSpecification,
-    DesignMatrix,
-    Floats,
-    Mask,
-    ModelSpecification,
-    Paradigm,
-    Unit,
-)
-from bidsglm.outputs.names import map_name
-from bidsglm.packages import DEFAULT_PACKAGES, in_order, titles
-from bidsglm.statsmodel.combined import with_combined
-from bidsglm.statsmodel.contrasts import LeftOut, resolve_contrasts
+from bidsglm.errors import DataError
+from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask, Unit
+from bidsglm.packages import DEFAULT_PACKAGES, in_order, title, titles
+from bidsglm.statsmodel.contrasts import LeftOut
 from bidsglm.unit.data_review import data_review
 from bidsglm.unit.expressible import able
-
-LONGEST_NAME = 255 - len(".nii.gz")
-"""Bytes that file systems leave to the name of a map."""
-LARGEST_VALUE = 1e100
-SHOWN = 40
-"""Characters of a name that is too long."""
-NUMPY_WARNING = " encountered in "
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A unit whose tables are read and whose designs are made; no image has been touched."""
-
-    unit: Unit
-    model: ModelSpecification
-    paradigms: tuple[Paradigm, ...]
-    designs: Mapping[str, tuple[DesignMatrix, ...]]
-    """Backend -> one design for each run."""
-    contrasts: tuple[ContrastSpecification, ...]
-    notes: tuple[str, ...]
-    left_out: tuple[LeftOut, ...] = ()
-    """Contrasts over a condition that this participant never had."""
+from bidsglm.unit.preparation import Prepared, images_of, named, noted_warnings, run_label
 
 
 class PackageFit(NamedTuple):
@@ -84,129 +47,6 @@ class Fitted(NamedTuple):
     """Contrasts that this participant cannot have"""
 
 
-@contextmanager
-def _noted_warnings(notes: list[str]) -> Iterator[None]:
-    """Turn Python warnings of the libraries into notes, each text once."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        if issubclass(warning.category, DeprecationWarning | PendingDeprecationWarning | FutureWarning):
-            continue
-        text = " ".join(str(warning.message).split())
-        if issubclass(warning.category, RuntimeWarning) and NUMPY_WARNING in text:
-            # It tells a user nothing; the log file keeps it.
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-        elif text not in notes:
-            notes.append(text)
-
-
-@contextmanager
-def _named(place: str) -> Iterator[None]:
-    """Put the file that an error is about in front of it: backends know no paths."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(f"{place}: {error}") from error
-
-
-def _origin(model: ModelSpecification) -> str:
-    return model.origin or f"model {model.name!r}"
-
-
-def _check_sizes(unit: Unit, designs: Sequence[DesignMatrix]) -> None:
-    """Refuse columns whose squares no number can hold."""
-    for run, design in zip(unit.runs, designs, strict=True):
-        for name, column in zip(design.names, design.matrix.T, strict=True):
-            if not np.abs(column).max() < LARGEST_VALUE:
-                raise DataError(
-                    f"{run.events} or {run.confounds}: regressor {name} has values beyond {LARGEST_VALUE:g}; "
-                    "correct what it is made of"
-                )
-
-
-def _check_file_names(
-    unit: Unit, model: ModelSpecification, contrasts: Sequence[ContrastSpecification]
-) -> None:
-    """Refuse a contrast whose name makes file names that no file system takes."""
-    for contrast in contrasts:
-        longest = map_name(unit.prefix, "variance", "difference", contrast.label)
-        if len(longest.encode()) > LONGEST_NAME:
-            raise DataError(
-                f"{_origin(model)}: contrast {contrast.name[:SHOWN]!r}...: its maps would get longer "
-                "file names than file systems take; give it a shorter Name in a model file (--model)"
-            )
-
-
-def _check_one_run(unit: Unit, model: ModelSpecification) -> None:
-    """Refuse several runs where the model does not tell them apart: they would be strung together."""
-    groups = [tuple(run.entities.get(name) for name in model.above.run_by) for run in unit.runs]
-    if model.above.one_run and len(set(groups)) < len(groups):
-        raise DataError(
-            f"{_origin(model)}: {model.above.one_run}: the Run node does not group by 'run', but "
-            f"{unit.prefix} has {len(unit.runs)} runs: add 'run', so that each has its own regressors"
-        )
-
-
-def _check_columns(
-    name: str, designs: Sequence[DesignMatrix], contrasts: Sequence[ContrastSpecification]
-) -> None:
-    """Refuse contrasts over regressors that another package's design has, and this one's has not."""
-    known = {column for design in designs for column in design.names}
-    for contrast in contrasts:
-        missing = [condition for condition in contrast.conditions if condition not in known]
-        if missing:
-            raise UnsupportedModelError(
-                f"contrast {contrast.name!r}: its response functions give no regressor {missing[0]!r}"
-            )
-
-
-def _censoring(designs: Mapping[str, Sequence[DesignMatrix]]) -> Iterator[str]:
-    """Say that some packages leave out scans that others keep."""
-    counts = {name: sum(len(design.censored) for design in made) for name, made in designs.items()}
-    those, others = ([name for name in counts if bool(counts[name]) is leaves] for leaves in (True, False))
-    if those and others:
-        verb = "keeps" if len(others) == 1 else "keep"
-        n_scans = max(counts.values())
-        yield f"{n_scans} scans are left out (Censor) by {titles(those)} only; {titles(others)} {verb} them"
-
-
-def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> Prepared:
-    """Read a unit's tables and make its designs.
-
-    Raises
-    ------
-    DataError
-        When tables and model do not go together.
-    """
-    _check_one_run(unit, model)
-    notes: list[str] = []
-    with _noted_warnings(notes):
-        tables = paradigms(unit, model)
-        with _named(_origin(model)):
-            designs: dict[str, tuple[DesignMatrix, ...]] = {}
-
-            def make(name: str) -> None:
-                designs[name] = BACKENDS[name].designs(tables.paradigms, model)
-
-            backends, unable = able(backends, make, UnsupportedModelError)
-    for name, made in designs.items():
-        _check_sizes(unit, made)
-        with _named(_images(unit)):
-            BACKENDS[name].check_designs(made, model)
-    columns = [design.names for design in designs[backends[0]]]
-    resolved = resolve_contrasts(model, columns, tables.elsewhere)
-    contrasts, left_out, contrast_notes = with_combined(model, resolved)
-    with _named(_origin(model)):
-        able_too = able(
-            backends, lambda name: _check_columns(name, designs[name], contrasts), UnsupportedModelError
-        )
-    designs = {name: designs[name] for name in able_too.names}
-    _check_file_names(unit, model, contrasts)
-    notes = [*tables.notes, *contrast_notes, *unable, *able_too.notes, *_censoring(designs), *notes]
-    return Prepared(unit, model, tables.paradigms, designs, contrasts, tuple(notes), left_out)
-
-
 def contrast_runs(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tuple[int, ...]:
     """Runs that a contrast averages: by the rule of the first package of the table, for all alike.
 
@@ -224,25 +64,20 @@ def _unable(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tu
 
 
 def fit(prepared: Prepared) -> Fitted:
-    """Read the images of a unit once and fit it with every backend.
+    """Read the images of a unit once and fit it with every backend that can.
 
     Raises
     ------
     DataError, ReadWriteError
-        When an image cannot be read, or a backend finds nothing to fit.
+        When an image cannot be read, or less than two backends that are to be compared can fit it.
     """
-    model, notes = prepared.model, list(prepared.notes)
+    model, notes = prepared.model, list[str]()
     backends = tuple(prepared.designs)
-    with _noted_warnings(notes):
+    with noted_warnings(notes):
         data = read_data(prepared.unit.runs, backends, model.spm.mask_threshold, model.smoothing_fwhm)
-        estimates = {}
-        for name in backends:
-            backend, series = BACKENDS[name], data.series[name]
-            with _named(_images(prepared.unit)), _explained_by_images(prepared, data):
-                mask = backend.mask_from(series, data.candidates[name], model, data.volume)
-                estimates[name] = backend.estimate(
-                    prepared.designs[name], series, mask, model, data.volume, prepared.contrasts
-                )
+    estimates, unable, own = _estimates(prepared, data)
+    prepared, data = prepared.restricted(estimates), data.restricted(estimates)
+    with noted_warnings(notes):
         usable = {contrast.label: contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
         fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
         reasons = {
@@ -250,7 +85,7 @@ def fit(prepared: Prepared) -> Fitted:
             for contrast in prepared.contrasts
             if not usable[contrast.label]
         }
-    notes.extend(_partly_estimable(prepared, usable, reasons))
+    notes = [*prepared.all_notes, *unable, *own, *notes, *_partly_estimable(prepared, usable, reasons)]
     unusable = (
         LeftOut(contrast.name, contrast.label, contrast.test, f"it is {reasons[contrast.label]}")
         for contrast in prepared.contrasts
@@ -259,6 +94,27 @@ def fit(prepared: Prepared) -> Fitted:
     noise = {name: fit.noise for name, fit in fits.items()}
     review = data_review(data, model, _labels(prepared.unit), noise)
     return Fitted(prepared, data, fits, (*data.notes, *notes), review, (*prepared.left_out, *unusable))
+
+
+def _estimates(prepared: Prepared, data: Data) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
+    """Return the estimates, why packages have none, and what those that have one say."""
+    found: dict[str, Any] = {}
+    said: dict[str, list[str]] = {}
+
+    def estimate(name: str) -> None:
+        backend, series, candidates = BACKENDS[name], data.series[name], data.candidates[name]
+        with _explained_by_images(prepared, data), noted_warnings(said.setdefault(name, [])):
+            if not candidates.any():
+                raise DataError(f"{title(name)} finds no voxel for its mask; give a mask file")
+            mask = backend.mask_from(series, candidates, prepared.model, data.volume)
+            found[name] = backend.estimate(
+                prepared.designs[name], series, mask, prepared.model, data.volume, prepared.contrasts
+            )
+
+    with named(images_of(prepared.unit)):
+        backends, unable = able(tuple(prepared.designs), estimate)
+    own = dict.fromkeys(note for name in backends for note in said[name])
+    return {name: found[name] for name in backends}, unable, tuple(own)
 
 
 def _labels(unit: Unit) -> tuple[str, ...]:
@@ -285,12 +141,6 @@ def _explained_by_images(prepared: Prepared, data: Data) -> Iterator[None]:
                     " of that volume"
                 ) from error
         raise
-
-
-def _images(unit: Unit) -> str:
-    """What to call the images of a unit in an error."""
-    others = ", ".join(run.bold.name for run in unit.runs[1:])
-    return f"{unit.runs[0].bold}{others and ', '}{others}"
 
 
 def _fit(
@@ -333,15 +183,3 @@ def _partly_estimable(
             missing = ", ".join(label for i, label in enumerate(labels) if i not in runs)
             used = f"averages {len(runs)} of {len(labels)} runs"
             yield f"contrast {contrast.name!r} {used}; it is not estimable in {missing}"
-
-
-def run_label(prefix: str) -> str:
-    """What tells a run from the others of its unit, for people to read.
-
-    >>> run_label("sub-01_ses-a_task-x_run-2_space-MNI")
-    'ses-a run-2'
-    >>> run_label("sub-01_task-x")
-    'the run'
-    """
-    parts = [part for part in prefix.split("_") if part.partition("-")[0] in ("ses", "dir", "run")]
-    return " ".join(parts) or "the run"

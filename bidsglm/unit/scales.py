@@ -14,8 +14,9 @@ from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
 from bidsglm.outputs.schema import Schema
 from bidsglm.spm import covariance, scaling
 from bidsglm.unit.files import UnitWriter
-from bidsglm.unit.fit import Fitted, run_label
+from bidsglm.unit.fit import Fitted
 from bidsglm.unit.percent import voxel_means
+from bidsglm.unit.preparation import run_label
 
 LONGEST_LAG = 10.0
 """s; a response is slower, and so are the differences that matter to it."""

@@ -17,8 +17,9 @@ from bidsglm.model import Above, ModelSpecification, Settings, Unit
 from bidsglm.outputs.summaries import earlier_summary
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, pairs_of
 from bidsglm.unit.files import contrast_facts
-from bidsglm.unit.fit import Fitted, run_label
+from bidsglm.unit.fit import Fitted
 from bidsglm.unit.methods import effect_units, paragraphs, setting_rows
+from bidsglm.unit.preparation import run_label
 
 
 def summary_path(output_dir: Path, unit: Unit) -> Path:

@@ -12,7 +12,8 @@ from bidsglm.dataset.layout import find_units
 from bidsglm.demo.data_set import REPETITION_TIME, START_TIME, Recording, write_demo
 from bidsglm.model import MOTION_PARAMETERS, Floats, Run, Settings
 from bidsglm.statsmodel.specification import read_model
-from bidsglm.unit.fit import Fitted, fit, prepare
+from bidsglm.unit.fit import Fitted, fit
+from bidsglm.unit.preparation import prepare
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

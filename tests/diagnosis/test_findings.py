@@ -27,8 +27,8 @@ from bidsglm.model import (
     Settings,
 )
 from bidsglm.spm.highpass import dct_basis
-from bidsglm.unit.fit import Prepared, prepare
 from bidsglm.unit.models import model_from_file
+from bidsglm.unit.preparation import Prepared, prepare
 from tests.spm12_reference import MissingCaseError, case
 
 from .designs import (

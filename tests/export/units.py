@@ -14,7 +14,8 @@ from bidsglm.export.record import Averaged, Exported
 from bidsglm.model import Settings
 from bidsglm.outputs.names import write_bytes
 from bidsglm.statsmodel.specification import parse_model
-from bidsglm.unit.fit import Fitted, fit, prepare
+from bidsglm.unit.fit import Fitted, fit
+from bidsglm.unit.preparation import prepare
 from tests import tiny
 
 Change = Callable[[Path], None]

@@ -119,6 +119,19 @@ def test_single_data_set_decides_nothing() -> None:
     )
 
 
+def test_an_analysis_that_fits_no_data_set_is_named_and_the_others_are_judged() -> None:
+    lost = {"rate": NAN, "ci_lower": NAN, "ci_upper": NAN, "n_datasets": 0}
+    found = tuple({**row, **lost} if row["analysis"] == "spm-ar1" else row for row in contrast().rows)
+    some = ContrastCalibration("go", "go", found)
+    assert some.headline[-1] == "SPM AR(1) could fit no simulated data set."
+    assert not any("SPM AR(1)" in text for text in some.headline[:-1])
+    none = ContrastCalibration("go", "go", tuple({**row, **lost} for row in contrast().rows))
+    assert none.headline == (
+        "Least squares, nilearn AR(1), SPM AR(1) and SPM FAST could fit no simulated data set.",
+    )
+    assert none.verdict == none.headline
+
+
 def test_verdict_says_who_falls_under_harder_noise() -> None:
     inflation = {noise: INFLATION for noise in ("white", "ar1", "surrogate")}
     hard = {**INFLATION, "spm-ar1": 12.0}

@@ -10,6 +10,7 @@ from bidsglm.dataset.layout import find_units
 from bidsglm.errors import DataError
 from bidsglm.model import ModelSpecification, Settings
 from bidsglm.unit import fit as unit_fit
+from bidsglm.unit import preparation
 from tests import tiny
 
 MODEL = ModelSpecification("m", ("trial_type.*",), dummy_contrasts=("trial_type.*",))
@@ -21,7 +22,7 @@ def test_warnings_of_libraries_are_notes_but_those_of_rounding_and_of_old_names(
     study = tiny.write_study(tmp_path, participants=("01",))
     settings = Settings(study, tmp_path / "out", "participant")
     (unit,) = find_units(settings, {}, {}, "01", by_session=True)
-    tables = unit_fit.paradigms
+    tables = preparation.paradigms
 
     def warn(*given: object) -> object:
         warnings.warn("Matrix is singular", UserWarning, stacklevel=1)
@@ -32,10 +33,10 @@ def test_warnings_of_libraries_are_notes_but_those_of_rounding_and_of_old_names(
         np.array([1.0]) / np.array([0.0])
         return tables(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(unit_fit, "paradigms", warn)
+    monkeypatch.setattr(preparation, "paradigms", warn)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        notes = unit_fit.prepare(unit, MODEL, ("spm", "nilearn")).notes
+        notes = preparation.prepare(unit, MODEL, ("spm", "nilearn")).notes
     told = [note for note in notes if "singular" in note or "converge" in note]
     assert told == ["Matrix is singular", "the fit did not converge"]
     assert not any("name" in note or "encountered" in note for note in notes)
@@ -51,7 +52,7 @@ def test_error_of_a_package_names_the_images_of_all_runs(
     def refuse(*given: object) -> None:
         raise DataError("no voxel is left")
 
-    prepared = unit_fit.prepare(unit, MODEL, ("nilearn",))
+    prepared = preparation.prepare(unit, MODEL, ("nilearn",))
     monkeypatch.setattr(unit_fit.BACKENDS["nilearn"], "estimate", refuse)
     with pytest.raises(DataError) as caught:
         unit_fit.fit(prepared)

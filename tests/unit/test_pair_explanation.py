@@ -23,11 +23,12 @@ from bidsglm.fsl.smoothing import reference_scan
 from bidsglm.model import Settings
 from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, every_pair
 from bidsglm.unit.explanation import explain
-from bidsglm.unit.fit import Fitted, fit, prepare
+from bidsglm.unit.fit import Fitted, fit
 from bidsglm.unit.models import units_with_models
 from bidsglm.unit.pair_explanation import explain_pair
 from bidsglm.unit.pair_sides import SampleColumns
 from bidsglm.unit.pair_sides_further import _tissue
+from bidsglm.unit.preparation import prepare
 from tests import tiny
 
 ADDS_UP = 1e-9

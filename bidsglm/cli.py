@@ -60,10 +60,9 @@ def _backends(arguments: argparse.Namespace) -> tuple[str, ...]:
     """
     asked = PACKAGES if ALL in arguments.backends else arguments.backends
     found = in_order(asked)
-    # the default is what is compared with where it is there; a single package has nothing to be compared
-    # with, and a group's packages are those of its participants
+    # a single package has nothing to be compared with, and a group's packages are those of its participants
     fits = LEVELS[arguments.analysis_level] == "participant" and len(found) > 1
-    if fits and arguments.reference not in found and arguments.reference != REFERENCE:
+    if fits and arguments.reference is not None and arguments.reference not in found:
         raise UsageError(
             f"--reference {arguments.reference} is not among --backends {' '.join(found)}; add it there"
         )
@@ -87,7 +86,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         derivatives=tuple(arguments.derivatives),
         model=arguments.model,
         backends=_backends(arguments),
-        reference=arguments.reference,
+        reference=arguments.reference or REFERENCE,
+        reference_asked=arguments.reference is not None,
         matching=arguments.matching,
         hrf=arguments.hrf,
         high_pass=arguments.high_pass,

@@ -53,6 +53,8 @@ class Settings:
     backends: tuple[str, ...] = DEFAULT_PACKAGES
     reference: str = REFERENCE
     """Package that the others are compared with."""
+    reference_asked: bool = False
+    """Whether it was asked for, and is not just the default"""
     matching: Literal["matched", "native"] = "matched"
     hrf: str | None = None
     """Overrides of the automatic model; None leaves its default."""

@@ -293,7 +293,6 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--reference",
         choices=tuple(PACKAGES),
-        default=REFERENCE,
         help=f"package that the others are compared with ({REFERENCE})",
     )
     group.add_argument(

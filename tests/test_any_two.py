@@ -243,6 +243,14 @@ def test_another_reference_fits_again_and_an_idle_one_does_not(study: Path, two:
     assert not list(two.rglob("*afniVSnilearn*"))
 
 
+def test_a_reference_that_is_asked_for_must_be_among_the_packages(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(study / "bids"), str(study / "none"), "participant", "--backends", "spm", "afni"]
+    assert main([*arguments, "--reference", "nilearn"]) == 64
+    assert "--reference nilearn is not among --backends spm afni" in capsys.readouterr().err
+
+
 def test_a_single_further_package_has_a_page_that_compares_nothing(study: Path) -> None:
     out = run(study, "one", "--backends", "afni")
     text = visible((out / "sub-01.html").read_text(encoding="utf-8"))

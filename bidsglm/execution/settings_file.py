@@ -10,6 +10,7 @@ from bidsglm.model import Settings
 
 OF_THE_JOB = (
     "level",
+    "reference_asked",
     "participant_labels",
     "session_labels",
     "work_dir",

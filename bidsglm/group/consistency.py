@@ -24,7 +24,7 @@ from bidsglm.group.members import (
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs.summaries import compared
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, in_order, title, titles
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, in_order, pairs_of, title, titles
 from bidsglm.statsmodel.specification import read_model
 from bidsglm.unit.configuration import TWO_SIDED, Configuration, differences, model_entries
 
@@ -147,11 +147,14 @@ def _reference(unit: Summary) -> str:
 
 def _check_reference(name: str, units: Sequence[Summary], settings: Settings) -> None:
     """Refuse a reference that the participants' packages were not compared with."""
-    own = _reference(units[0])
-    if settings.reference not in (REFERENCE, own) and len(compared(units[0])) > 1:
+    own, asked, there = _reference(units[0]), settings.reference, units[0]["backends"]
+    pairs = compared(units[0])
+    # with SPM and nilearn alone either is as good: their pair runs one way
+    other = asked not in there or pairs_of(there, asked) != pairs
+    if settings.reference_asked and pairs and other:
         raise UsageError(
-            f"--reference {settings.reference}: {name} was compared with {own} in each participant; leave it "
-            f"out, or run the participants again with --reference {settings.reference}"
+            f"--reference {asked}: {name} was compared with {own} in each participant; leave it "
+            f"out, or run the participants again with --reference {asked}"
         )
 
 

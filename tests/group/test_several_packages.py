@@ -159,8 +159,18 @@ def test_reference_is_that_of_the_participants_and_another_is_refused(
     bids, out = study(tmp_path, reference="spm")
     assert group(bids, out) == 0
     assert (out / "group" / f"{map_name(NAME, 't', 'afniVSspm', 'go')}.nii.gz").exists()
-    assert group(bids, out, "--reference", "afni") == 64
-    assert "was compared with spm in each participant" in capsys.readouterr().err
+    for other in ("afni", "nilearn"):
+        assert group(bids, out, "--reference", other) == 64
+        assert "was compared with spm in each participant" in capsys.readouterr().err
+    assert group(bids, out, "--reference", "spm") == 0
+
+
+@pytest.mark.parametrize(("asked", "code"), [("spm", 0), ("nilearn", 0), ("afni", 64)])
+def test_reference_of_two_packages_is_one_of_them(tmp_path: Path, asked: str, code: int) -> None:
+    bids, out = write_dataset(tmp_path, ["01", "02"]), tmp_path / "out"
+    for seed, label in enumerate(("01", "02")):
+        write_participant(out, label, {"go": effects(seed)})
+    assert group(bids, out, "--reference", asked) == code
 
 
 def test_matrix_of_the_group_maps_is_of_z_as_the_verdict(made: Path) -> None:

@@ -182,21 +182,32 @@ def _check_text(words: Sequence[str]) -> None:
             raise UsageError(f"{word}: is not UTF-8 text; rename the folder or file, or give a link to it")
 
 
+def _sub_command(words: Sequence[str]) -> int | None:
+    """Run what stands in place of an analysis; None where nothing does."""
+    if is_command("demo", words):
+        from bidsglm.demo.command import main as demo
+
+        return demo(list(words[1:]), main)
+    if is_command("model", words):
+        from bidsglm.authoring.command import main as model
+
+        return model(words[1:], _settings)
+    if is_command("check", words):
+        from bidsglm.check.command import main as check
+
+        return check(words[1:])
+    if is_command("maps", words):
+        from bidsglm.maps.command import main as maps
+
+        return maps(words[1:])
+    return None
+
+
 def _main(words: Sequence[str]) -> int:
     try:
         _check_text(words)
-        if is_command("demo", words):
-            from bidsglm.demo.command import main as demo
-
-            return demo(list(words[1:]), main)
-        if is_command("model", words):
-            from bidsglm.authoring.command import main as model
-
-            return model(words[1:], _settings)
-        if is_command("check", words):
-            from bidsglm.check.command import main as check
-
-            return check(words[1:])
+        if (done := _sub_command(words)) is not None:
+            return done
         if asks_for_descriptor(words):
             from bidsglm.descriptor import descriptor_text
 

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "bidsglm"
 FLOORS = (
     ("brainlife", "__main__"),
     ("cli",),
+    ("maps",),
     ("demo", "authoring", "check", "descriptor", "group_level"),
     ("options", "execution"),
     ("participant", "resources"),
@@ -218,6 +219,7 @@ MAY = {
     "report/steps": RULES,
     "report/trust": RULES,
     "report/units": ACCOUNT,
+    "maps/kinds": "headers and file names of one package's maps",
     "outputs/check_tables": OWN_ANALYSES,
     "report/templates/check.html": OWN_ANALYSES,
     "unit/explanation": "gathers what the attribution of this pair needs",

@@ -56,7 +56,7 @@ def _metric(name: str, text: str, missing: str = UNDEFINED) -> Column:
 MAP = Column("map", "label", "Map compared: effect, t or F, z", levels=MAPS)
 
 
-def _agreement_columns(pair: Pair) -> tuple[Column, ...]:
+def agreement_columns(pair: Pair) -> tuple[Column, ...]:
     """Columns of a pair in front of the contrast's name, without a suffix."""
     first, reference = pair.titles
     return (
@@ -93,7 +93,7 @@ def _agreement_columns(pair: Pair) -> tuple[Column, ...]:
     )
 
 
-def _lower_columns(pair: Pair) -> tuple[Column, ...]:
+def lower_columns(pair: Pair) -> tuple[Column, ...]:
     """Columns of a pair on the lower tail of t, behind the contrast's name."""
     return (
         *(c for key, text in THRESHOLDS.items() for c in _suprathreshold(key, text, pair, lower=True)),
@@ -133,13 +133,13 @@ def agreement_schema(*pairs: Pair) -> Schema:
         (
             CONTRAST,
             MAP,
-            *(column for pair in plain for column in _agreement_columns(pair)),
+            *(column for pair in plain for column in agreement_columns(pair)),
             CONTRAST_NAME,
-            *(column for pair in plain for column in _lower_columns(pair)),
+            *(column for pair in plain for column in lower_columns(pair)),
             *(
                 column
                 for pair in further
-                for column in suffixed((*_agreement_columns(pair), *_lower_columns(pair)), pair)
+                for column in suffixed((*agreement_columns(pair), *lower_columns(pair)), pair)
             ),
         ),
     )

@@ -21,20 +21,21 @@ PANEL, SQUARE, FLAT = 490.0, 330.0, 250.0
 """Units of a picture: width of a panel; height of a scatter and of the others"""
 SPREADS: Mapping[str, str] = {
     "t": "Without any effect and with a true noise model, t has a standard deviation of about 1.",
+    "z": "Without any effect and with a true noise model, z has a standard deviation of about 1.",
     "F": "Without any effect and with a true noise model, F has a mean of about 1.",
 }
 
 
 def scatter_figure(images: ContrastImages) -> Figure:
     """Density of voxels, a package against the reference, with identity and total least squares line."""
-    names = [name for name in ("effect", images.test) if name in images.maps]
+    names = images.stats[::-1]
     parts: list[str] = []
     pair = images.pair
-    first, reference = pair.titles
+    first, reference = (images.title(each) for each in pair)
     for i, name in enumerate(names):
         units = images.effect_units if name == "effect" else {}
-        labels = (name, _axis_label(pair.reference, name, units), _axis_label(pair.first, name, units))
-        parts += _scatter(_inside(images, name), PANEL * i, labels)
+        across, up = (_axis_label(images.title(each), name, units.get(each)) for each in reversed(pair))
+        parts += _scatter(_inside(images, name), PANEL * i, (name, across, up))
     alt = f"Density scatter of {' and '.join(names)} of {images.name}, {first} against {reference}."
     return Figure(
         name=f"contrast-{images.label}_desc-scatter{images.pair.suffix}.svg",
@@ -43,7 +44,7 @@ def scatter_figure(images: ContrastImages) -> Figure:
         title="scatter",
         caption=(
             f"Each voxel of both masks, {reference}'s value across and {first}'s up; stronger squares hold"
-            " more voxels (logarithmic). Dashed: identity, where both packages say the same. Solid: total"
+            " more voxels (logarithmic). Dashed: identity, where both say the same. Solid: total"
             " least squares line. A cloud along a steeper or flatter line is a difference of scale, its width"
             " is disagreement from voxel to voxel. Where the scales differ more than fourfold, each axis has"
             " its own range."
@@ -57,9 +58,8 @@ def _inside(images: ContrastImages, name: str) -> tuple[Floats, Floats]:
     return x[finite].astype(np.float64), y[finite].astype(np.float64)
 
 
-def _axis_label(backend: str, name: str, units: Mapping[str, str]) -> str:
-    unit = f" ({units[backend]})" if backend in units else ""
-    return f"{packages.title(backend)} {name}{unit}"
+def _axis_label(title: str, name: str, unit: str | None) -> str:
+    return f"{title} {name} ({unit})" if unit else f"{title} {name}"
 
 
 def _padded(values: Floats) -> tuple[float, float]:
@@ -100,10 +100,10 @@ def _scatter(values: tuple[Floats, Floats], left: float, labels: tuple[str, str,
 
 def bland_altman_figure(images: ContrastImages) -> Figure:
     """Difference against mean of the two packages, with mean difference and limits of agreement."""
-    names = [name for name in ("effect", images.test) if name in images.maps]
+    names = images.stats[::-1]
     parts: list[str] = []
     for i, name in enumerate(names):
-        labels = (name, f"mean of both, {name}", images.pair.difference)
+        labels = (name, f"mean of both, {name}", images.difference(images.pair))
         parts += _bland_altman(_inside(images, name), PANEL * i, labels)
     alt = f"Bland-Altman plot of {' and '.join(names)} of {images.name}."
     return Figure(
@@ -112,9 +112,9 @@ def bland_altman_figure(images: ContrastImages) -> Figure:
         alt=alt,
         title="Bland-Altman plot",
         caption=(
-            f"Bland-Altman plot: the difference {images.pair.minus} against the mean of both, for each voxel"
-            " of both masks. Solid: mean difference. Dashed: limits of agreement, between which 95 % of"
-            " differences would lie if they were normal. A tilted cloud means a difference of scale."
+            f"Bland-Altman plot: the difference {images.minus(images.pair)} against the mean of both, for"
+            " each voxel of both masks. Solid: mean difference. Dashed: limits of agreement, between which"
+            " 95 % of differences would lie if they were normal. A tilted cloud means a difference of scale."
         ),
     )
 
@@ -155,8 +155,8 @@ def histogram_figure(images: ContrastImages) -> Figure:
         colour = packages.colour(name)
         steps = axes.stairs(edges, np.log10(1 + each))
         parts.append(svg.path(steps, stroke=colour, stroke_width=1.6, fill=colour, fill_opacity=0.12))
-    parts += axes.legend([(packages.colour(name), "", packages.title(name)) for name in counts], right=True)
-    owners = " and ".join(f"{packages.title(name)}'s" for name in images.backends)
+    parts += axes.legend([(packages.colour(name), "", images.title(name)) for name in counts], right=True)
+    owners = " and ".join(f"{images.title(name)}'s" for name in images.backends)
     whose = f"{owners} {images.test} values of {images.name}"
     which = "both" if len(images.backends) == 2 else "all"
     alt = f"Histograms of {whose} over the same voxels."
@@ -169,6 +169,6 @@ def histogram_figure(images: ContrastImages) -> Figure:
             f"How many voxels have which {images.test}, over the voxels of {which} masks; the height is"
             " logarithmic, so that the few voxels of the tails show. A wider histogram means larger values"
             " throughout: a difference of the noise model or of its degrees of freedom."
-            f" {SPREADS[images.test]}"
+            f" {SPREADS.get(images.test, '')}"
         ),
     )

@@ -53,7 +53,7 @@ def contrast_figures(images: ContrastImages) -> tuple[Figure, ...]:
 
     With more than two, `pair_figures` are those of a pair.
     """
-    maps = tuple(maps_figure(images, stat) for stat in (images.test, "effect") if stat in images.maps)
+    maps = tuple(maps_figure(images, stat) for stat in images.stats)
     if len(images.backends) < 2:
         return maps
     of_two = pair_figures(images) if len(images.backends) == 2 else ()

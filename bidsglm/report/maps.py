@@ -45,11 +45,30 @@ class ContrastImages:
     """What the background is."""
     reference: str = packages.REFERENCE
     """What the others are compared with, where it is among them"""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Backend -> what it is called on the page, where that is not its title in the table of packages"""
 
     @property
     def test(self) -> str:
-        """The letter of the statistic, t or F."""
-        return "F" if "F" in self.maps else "t"
+        """The map that is looked at first: F or t, else the only kind that there is."""
+        return next((name for name in ("F", "t") if name in self.maps), next(iter(self.maps)))
+
+    @property
+    def stats(self) -> tuple[str, ...]:
+        """What there are maps of, the statistic first; p is for contours."""
+        return tuple(dict.fromkeys(name for name in (self.test, "effect") if name in self.maps))
+
+    def title(self, name: str) -> str:
+        """Name a backend for people."""
+        return self.titles.get(name) or packages.title(name)
+
+    def minus(self, pair: packages.Pair) -> str:
+        """Name a pair's difference in a sentence."""
+        return " minus ".join(self.title(name) for name in pair)
+
+    def difference(self, pair: packages.Pair) -> str:
+        """Name a pair's difference on an axis."""
+        return " − ".join(self.title(name) for name in pair)
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -126,7 +145,7 @@ def layers_of(images: ContrastImages, name: str = "") -> list[Layer]:
     limits = limits_of(inside)
     layers = [
         Layer(
-            f"{packages.title(backend)} {name}",
+            f"{images.title(backend)} {name}",
             inside[backend],
             limits[backend],
             name != "F",
@@ -138,7 +157,7 @@ def layers_of(images: ContrastImages, name: str = "") -> list[Layer]:
         if limits[pair.first] == limits[pair.reference] or len(images.pairs) == 1:
             both = images.masks[pair.first] & images.masks[pair.reference]
             difference = np.where(both, stat[pair.first] - stat[pair.reference], np.nan)
-            layers.append(Layer(pair.difference, difference, colour_limit([difference])))
+            layers.append(Layer(images.difference(pair), difference, colour_limit([difference])))
     return layers
 
 
@@ -156,7 +175,7 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
     """
     name = name or images.test
     layers, n = layers_of(images, name), len(images.backends)
-    shown = packages.titles(images.backends)
+    shown = listed([images.title(backend) for backend in images.backends])
     of = view(
         images.either,
         images.affine,
@@ -186,9 +205,9 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
 def _below(images: ContrastImages, layers: Sequence[Layer]) -> str:
     """Which differences stand below the maps."""
     if len(images.pairs) == 1:
-        return f", below their difference {images.pair.minus} on a scale of its own"
+        return f", below their difference {images.minus(images.pair)} on a scale of its own"
     drawn = {layer.title for layer in layers}
-    told = [pair.minus for pair in images.pairs if pair.difference in drawn]
+    told = [images.minus(pair) for pair in images.pairs if images.difference(pair) in drawn]
     if not told:
         return ""
     whose = "differences" if len(told) > 1 else "difference"
@@ -201,11 +220,13 @@ def _units(images: ContrastImages, name: str) -> str:
     units = images.effect_units
     if name != "effect" or len({units[b] for b in images.backends}) < 2:
         return ""
-    of = ", ".join(f"{packages.title(b)}'s in {units[b]}" for b in images.backends)
+    of = ", ".join(f"{images.title(b)}'s in {units[b]}" for b in images.backends)
     return f"The units are not the same ({of}), which alone makes a difference. "
 
 
-def masks_figure(masks: Mapping[str, Mask], background: Floats, affine: Floats) -> Figure:
+def masks_figure(
+    masks: Mapping[str, Mask], background: Floats, affine: Floats, titles: Mapping[str, str] | None = None
+) -> Figure:
     """Where the two analysis masks overlap and where one package analyses alone.
 
     Parameters
@@ -216,8 +237,10 @@ def masks_figure(masks: Mapping[str, Mask], background: Floats, affine: Floats) 
         (x, y, z) mean of the bold images
     affine
         (4, 4) voxel -> mm
+    titles
+        Backend -> what it is called, where that is not its title in the table of packages.
     """
-    parts = _mask_parts(masks)
+    parts = _mask_parts(masks, titles or {})
     sizes = {name: f"{int(part.sum()):,}" for name, (part, _) in parts.items()}
     alt = "Analysis masks on axial slices; " + ", ".join(f"{n}: {k} voxels" for n, k in sizes.items())
     of = view(np.logical_or.reduce([part for part, _ in parts.values()]), affine)
@@ -234,15 +257,16 @@ def masks_figure(masks: Mapping[str, Mask], background: Floats, affine: Floats) 
     )
 
 
-def _mask_parts(masks: Mapping[str, Mask]) -> dict[str, tuple[Mask, str]]:
+def _mask_parts(masks: Mapping[str, Mask], titles: Mapping[str, str]) -> dict[str, tuple[Mask, str]]:
+    called = {name: titles.get(name) or packages.title(name) for name in masks}
     if len(masks) < 2:
-        return {packages.title(name): (mask, packages.colour(name)) for name, mask in masks.items()}
+        return {called[name]: (mask, packages.colour(name)) for name, mask in masks.items()}
     names = packages.in_order(masks)
     # with more than two, the colours of those that lie alone; what only some share is left uncoloured
     alone = {n: masks[n] & ~np.logical_or.reduce([masks[o] for o in names if o != n]) for n in names}
     return {
         "both" if len(names) == 2 else "all": (np.logical_and.reduce(list(masks.values())), BOTH_COLOUR),
-        **{f"{packages.title(n)} only": (part, packages.colour(n)) for n, part in alone.items()},
+        **{f"{called[n]} only": (part, packages.colour(n)) for n, part in alone.items()},
     }
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats, Mask
-from bidsglm.packages import title
 from bidsglm.report import colours, svg
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import ContrastImages, layers_of
@@ -79,7 +78,7 @@ def peak_figure(images: ContrastImages) -> Figure:
     of_what = " and ".join(layer.title for layer in layers[:n])
     alt = f"{images.name}: {of_what} on the axial slice z = {z} mm"
     alt += ", and their difference." if len(layers) > n else "."
-    first, rows = title(images.backends[0]), -(-len(layers) // across)
+    first, rows = images.title(images.backends[0]), -(-len(layers) // across)
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-peak.svg",
         content=svg.document(across * (PANEL + SPACE) - SPACE, rows * tall, alt, parts),

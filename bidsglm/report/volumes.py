@@ -171,15 +171,14 @@ def packed_contrast(
         Backend -> threshold's name as in the agreement table -> height on the scale of the statistic; None
         where nothing passes
     """
-    names = [name for name in (images.test, "effect") if name in images.maps]
     return {
         "thresholds": _heights(images, thresholds or {}),
-        "titles": [packages.title(name) for name in images.backends],
+        "titles": [images.title(name) for name in images.backends],
         "pairs": [
-            {"title": pair.difference, "places": [images.backends.index(name) for name in pair]}
+            {"title": images.difference(pair), "places": [images.backends.index(name) for name in pair]}
             for pair in packages.every_pair(images.backends, images.reference)
         ],
-        "maps": [{"name": name, **_packed_map(images, name, of)} for name in names],
+        "maps": [{"name": name, **_packed_map(images, name, of)} for name in images.stats],
     }
 
 

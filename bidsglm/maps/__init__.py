@@ -1,0 +1,1 @@
+"""Two maps, two models or two folders compared, whoever made them."""

@@ -7,16 +7,20 @@ from pathlib import Path
 
 from bidsglm.check.comparison import Checked, answer, checked
 from bidsglm.check.data import places
+from bidsglm.check.matlab import read_mat
 from bidsglm.check.nilearn_folder import NilearnAnalysis, read_nilearn
 from bidsglm.check.page import write_check
 from bidsglm.check.refit import RefittedMap, refitted
-from bidsglm.check.spm_folder import read_spm
+from bidsglm.check.second_level import SpmGroup, group_of
+from bidsglm.check.second_level_check import check_levels, checked_group, group_answer, group_findings
+from bidsglm.check.second_level_page import write_group_check
+from bidsglm.check.spm_folder import analysis_of, is_second_level, spm_mat
 from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.errors import BidsglmError, CannotCreateError, NoInputError
+from bidsglm.errors import BidsglmError, CannotCreateError, NoInputError, UsageError
 from bidsglm.options import Formatter, Parser, hyphenated
 from bidsglm.outputs.writes import create_folder
 
-USAGE = "bidsglm check OUT --spm FOLDER|SPM.mat --nilearn FOLDER|FILES [--scans FOLDER] [--overwrite]"
+USAGE = "bidsglm check OUT --spm FOLDER|SPM.mat [--nilearn FOLDER|FILES] [--scans FOLDER] [--overwrite]"
 
 
 def build_check_parser() -> argparse.ArgumentParser:
@@ -27,7 +31,8 @@ def build_check_parser() -> argparse.ArgumentParser:
         formatter_class=Formatter,
         allow_abbrev=False,
         description="Compare an analysis that SPM made with one that nilearn made: are they the same model, "
-        "and what differs? Nothing of theirs is changed or run.",
+        "and what differs? Of a second level of SPM, say what it is and compute its maps again. Nothing of "
+        "theirs is changed or run.",
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="folder of the results, new or empty")
     parser.add_argument(
@@ -37,9 +42,8 @@ def build_check_parser() -> argparse.ArgumentParser:
         "--nilearn",
         type=Path,
         nargs="+",
-        required=True,
         metavar="PATH",
-        help="folder of nilearn's results, or its maps and design matrices",
+        help="folder of nilearn's results, or its maps and design matrices; a first level needs it",
     )
     parser.add_argument(
         "--scans",
@@ -54,10 +58,16 @@ def build_check_parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str]) -> int:
     """`bidsglm check ...`; returns the exit code."""
     arguments = build_check_parser().parse_args(hyphenated(words))
-    spm = read_spm(arguments.spm)
-    nilearn = _nilearn(arguments.nilearn)
     if arguments.scans is not None and not arguments.scans.is_dir():
         raise NoInputError(f"{arguments.scans}: there is no such folder; correct --scans")
+    path = spm_mat(arguments.spm)
+    content = read_mat(path, "SPM")
+    if is_second_level(content):
+        return _check_group(arguments, group_of(content, path))
+    spm = analysis_of(content, path)
+    if arguments.nilearn is None:
+        raise UsageError(f"{path}: is of a first level, which is compared with nilearn's; give --nilearn")
+    nilearn = _nilearn(arguments.nilearn)
     _prepare(arguments.out, arguments.overwrite)
     found = checked(spm, nilearn, arguments.scans)
     refits, notes = _refits(spm, found)
@@ -65,6 +75,20 @@ def main(words: Sequence[str]) -> int:
     print(answer(found))
     for each in found.settings:
         print(f"  {each.setting}: {each.spm} (SPM); {each.nilearn} (nilearn)")
+    print(f"The page: {arguments.out / 'check.html'}")
+    sys.stdout.flush()
+    return 0
+
+
+def _check_group(arguments: argparse.Namespace, group: SpmGroup) -> int:
+    """Check a second level."""
+    nilearn = None if arguments.nilearn is None else _nilearn(arguments.nilearn)
+    check_levels(group, nilearn)
+    _prepare(arguments.out, arguments.overwrite)
+    found = checked_group(group, arguments.scans, nilearn)
+    write_group_check(arguments.out, found)
+    for line in (group_answer(found), *group_findings(found), *found.notes):
+        print(line)
     print(f"The page: {arguments.out / 'check.html'}")
     sys.stdout.flush()
     return 0

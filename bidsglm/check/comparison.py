@@ -198,11 +198,12 @@ def _map_pairs(
             theirs, ours = nilearn.of_contrast(label, what), spm.folder / name
             if theirs is None or not name or not ours.is_file():
                 continue
-            pairs.append(_map_pair(what, contrast.name, ours, theirs))
+            pairs.append(map_pair(what, contrast.name, ours, theirs))
     return tuple(pairs)
 
 
-def _map_pair(what: str, contrast: str, ours: Path, theirs: Path) -> CheckedPair:
+def map_pair(what: str, contrast: str, ours: Path, theirs: Path) -> CheckedPair:
+    """Compare a map of each program within both masks."""
     (a, grid), (b, other_grid) = values_of(ours), values_of(theirs)
     if not is_same_grid(grid, other_grid):
         return CheckedPair(what, contrast, ours, theirs, math.nan, math.nan, 0, 0, 0, math.nan)
@@ -245,22 +246,18 @@ def as_json(found: Checked) -> dict[str, Any]:
         "spm": str(found.spm.path),
         "nilearn": str(found.nilearn.folder),
         "same_model": found.same_model,
-        "settings_that_differ": [
-            {
-                "setting": each.setting,
-                "spm": each.spm,
-                "nilearn": each.nilearn,
-                "consequence": each.consequence,
-                "remedy": each.remedy,
-            }
-            for each in found.settings
-        ],
+        "settings_that_differ": [setting_json(each) for each in found.settings],
         "columns": [_columns(number, run) for number, run in enumerate(found.runs, start=1)],
-        "maps": [_map(each) for each in found.maps],
+        "maps": [pair_json(each) for each in found.maps],
         "reproduced": {label: _reproduction(each) for label, each in found.reproductions.items()},
         "notes": list(found.notes),
         "answer": answer(found),
     }
+
+
+def setting_json(each: SettingPair) -> dict[str, Any]:
+    """The difference in the form of check.json."""
+    return {name: getattr(each, name) for name in ("setting", "spm", "nilearn", "consequence", "remedy")}
 
 
 def _columns(number: int, run: ComparedRun) -> dict[str, Any]:
@@ -289,7 +286,8 @@ def _columns(number: int, run: ComparedRun) -> dict[str, Any]:
     }
 
 
-def _map(pair: CheckedPair) -> dict[str, Any]:
+def pair_json(pair: CheckedPair) -> dict[str, Any]:
+    """The pair in the form of check.json."""
     return {
         "what": pair.what,
         "contrast": pair.contrast,

@@ -1,8 +1,8 @@
 """MATLAB files as plain Python: dictionaries, lists, texts and float64 arrays; nothing in them is run.
 
-Formats v5 to v7 are read by scipy, v7.3 (HDF5) by h5py. Objects, function handles and sparse matrices are
-passed over (None). Whole numbers, which MATLAB stores in as few bytes as they need, become float64 at once:
-arithmetic on uint8 would wrap.
+Formats v5 to v7 are read by scipy, v7.3 (HDF5) by h5py. Objects and function handles are passed over (None);
+sparse matrices stay sparse until `dense` is asked for them. Whole numbers, which MATLAB stores in as few
+bytes as they need, become float64 at once: arithmetic on uint8 would wrap.
 """
 
 import struct
@@ -120,7 +120,7 @@ class _Reader:
         if isinstance(value, str):
             return value
         if sparse.issparse(value):
-            return None
+            return value
         if isinstance(value, np.ndarray):
             return self._array(value, depth)
         return np.float64(value) if isinstance(value, int | float | np.number | np.bool_) else None
@@ -157,6 +157,22 @@ def numbers(value: Tree) -> NDArray[np.float64]:
     if isinstance(value, np.ndarray | np.float64):
         return np.asarray(value, dtype=np.float64).ravel(order="F")
     return np.empty(0)
+
+
+def dense(value: Tree, n: int) -> NDArray[np.float64] | None:
+    """Square matrix of that size, sparse in the file or not; None where there is no such matrix.
+
+    >>> dense(sparse.csc_array(np.eye(2)), 2).tolist(), dense(np.ones(3), 2)
+    ([[1.0, 0.0], [0.0, 1.0]], None)
+    """
+    if sparse.issparse(value):
+        if value.shape != (n, n):
+            return None
+        # indices of a damaged file would lead outside the memory of the array
+        value.check_format(full_check=True)
+        return np.asarray(value.toarray().real, dtype=np.float64)
+    found = np.asarray(value, dtype=np.float64) if isinstance(value, np.ndarray | np.float64) else np.empty(0)
+    return found.reshape(n, n) if found.size == n * n and found.ndim != 1 else None
 
 
 def text(value: Tree) -> str:

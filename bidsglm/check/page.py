@@ -66,7 +66,7 @@ def write_check(output: Path, found: Checked, refits: Sequence[RefittedMap]) -> 
         rows=tuple(_rows(found)),
         columns=tuple(columns),
         drifts=tuple(_drifts(found)),
-        maps=tuple(_map(each) for each in found.maps),
+        maps=tuple(shown_pair(each) for each in found.maps),
         figures=_figures(found),
         findings=tuple(_findings(found, refits)),
         design_findings=_design_findings(found.spm),
@@ -116,7 +116,8 @@ def _map_row(each: CheckedPair) -> dict[str, object]:
     }
 
 
-def _map(each: CheckedPair) -> CheckedMap:
+def shown_pair(each: CheckedPair) -> CheckedMap:
+    """The pair as a row of the page."""
     counts = each.n_spm, each.n_nilearn, each.n_both
     return CheckedMap(each.contrast, each.what, each.r, each.ratio, each.dice, *counts)
 

@@ -81,7 +81,7 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> tuple[Re
         for what, values, name in tested:
             path = spm.folder / name
             if values is not None and name and path.is_file():
-                found.append(_compared(contrast.name, what, (values, fitted.mask), path, voxels))
+                found.append(compared_map(contrast.name, what, (values, fitted.mask), path, voxels))
     return tuple(found)
 
 
@@ -105,7 +105,22 @@ def _specification(spm: SpmAnalysis, contrast: SpmContrast) -> ContrastSpecifica
     return ContrastSpecification(contrast.name, "contrast", tuple(first), weights, test)  # type: ignore[arg-type]
 
 
-def _compared(contrast: str, what: str, made: tuple[Floats, Mask], path: Path, voxels: Mask) -> RefittedMap:
+def compared_map(
+    contrast: str, what: str, made: tuple[Floats, Mask], path: Path, voxels: Mask
+) -> RefittedMap:
+    """Compare a map that was computed again with the file of it.
+
+    Parameters
+    ----------
+    contrast, what
+        Names.
+    made
+        (n_voxels,) values, and where there are any
+    path
+        SPM's map.
+    voxels
+        (x, y, z) where the values are
+    """
     theirs = values_of(path)[0][voxels]
     values, fitted = made
     inside = np.isfinite(theirs) & fitted

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ def parts_of(path: str) -> tuple[str, ...]:
     return tuple(part for part in re.split(r"[\\/]+", path) if part not in ("", "."))
 
 
-def relocated(paths: Iterable[str], folder: Path) -> Relocated:
+def relocated(paths: Iterable[str], folder: Path, aside: Collection[Path] = ()) -> Relocated:
     """Find files by the longest end of their path that a file under a folder shares.
 
     Parameters
@@ -40,6 +40,8 @@ def relocated(paths: Iterable[str], folder: Path) -> Relocated:
         As they were on the machine of the analysis; nothing is opened at these places.
     folder
         What the user gave; no link that leads out of it is followed.
+    aside
+        Files, resolved, that are none of them, such as an analysis' own maps
 
     Raises
     ------
@@ -47,7 +49,7 @@ def relocated(paths: Iterable[str], folder: Path) -> Relocated:
         There are too many files under the folder.
     """
     wanted = {path: parts_of(path) for path in dict.fromkeys(paths)}
-    by_name = _files(folder, {parts[-1] for parts in wanted.values() if parts})
+    by_name = _files(folder, {parts[-1] for parts in wanted.values() if parts}, aside)
     found, missing, ambiguous = {}, [], []
     for path, parts in wanted.items():
         candidates = by_name.get(parts[-1] if parts else "", [])
@@ -61,7 +63,7 @@ def relocated(paths: Iterable[str], folder: Path) -> Relocated:
     return Relocated(found, tuple(missing), tuple(ambiguous))
 
 
-def _files(folder: Path, names: set[str]) -> dict[str, list[Path]]:
+def _files(folder: Path, names: set[str], aside: Collection[Path]) -> dict[str, list[Path]]:
     """Name -> files of that name; ``.nii.gz`` stands for ``.nii`` where a file was packed since."""
     root = folder.resolve()
     packed = {f"{name}.gz": name for name in names}
@@ -74,9 +76,20 @@ def _files(folder: Path, names: set[str]) -> dict[str, list[Path]]:
         for file in files:
             name = file if file in names else packed.get(file)
             path = Path(place) / file
-            if name is not None and path.resolve().is_relative_to(root):
+            if name is None or path.resolve() in aside:
+                continue
+            if all(part.resolve().is_relative_to(root) for part in (path, *companions(path))):
                 found.setdefault(name, []).append(path)
     return found
+
+
+def companions(path: Path) -> tuple[Path, ...]:
+    """Files that are read with an image of two files.
+
+    >>> [each.name for each in companions(Path("a.img"))], companions(Path("a.nii"))
+    (['a.hdr', 'a.mat'], ())
+    """
+    return tuple(path.with_suffix(ending) for ending in (".hdr", ".mat")) if path.suffix == ".img" else ()
 
 
 def _shared(parts: tuple[str, ...], candidate: Path) -> int:

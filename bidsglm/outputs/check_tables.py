@@ -46,3 +46,31 @@ MAPS = Schema(
         Column("n_both", "integer", "Voxels with a result in both"),
     ),
 )
+
+GROUP_SETTINGS = Schema(
+    "settings",
+    (
+        Column("setting", "text", "Setting of the second level"),
+        Column("spm", "text", "As SPM.mat has it"),
+    ),
+)
+
+GROUP_MAPS = Schema(
+    "maps",
+    (
+        Column(
+            "contrast", "text", "SPM's name of the contrast or column", missing="for ResMS and for the mask"
+        ),
+        Column("map", "text", "beta, ResMS, effect, t, extra sum of squares, F or mask"),
+        Column("file", "text", "SPM's map"),
+        Column("pearson_r", "number", "Correlation with the map computed again", missing="without spread"),
+        Column(
+            "largest_difference",
+            "number",
+            "Largest difference from the map computed again, as a share of the map's range; of the mask "
+            "whether any voxel differs",
+            missing="where a map has no finite value",
+        ),
+        Column("is_reproduced", "truth", "Whether the map comes out to the rounding of its file"),
+    ),
+)

@@ -1,7 +1,8 @@
 """Covariance components of ReML: what their sum is, and the traces that its scoring needs.
 
 ``Cov(e) = sum_i h_i Q_i``. Serial correlations are Toeplitz and given by their first rows; variances of
-groups are diagonal and given by their diagonals. Neither kind is ever multiplied out.
+groups are diagonal and given by their diagonals. Neither kind is ever multiplied out. Variances and
+covariances of a group's repeated measures are of any form, over some dozens of images, and given in full.
 """
 
 from collections.abc import Sequence
@@ -128,3 +129,40 @@ class Diagonal:
         """Diagonals pick entries of S, and of the squares of P's entries."""
         # tr(P Q_i P Q_j) = sum_ab q_i(a) P[a, b]^2 q_j(b)
         return self.diagonals @ np.diag(S), np.asarray(self.diagonals @ P**2 @ self.diagonals.T)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Components of any form.
+
+    >>> both = Dense(np.array([np.eye(2), 1 - np.eye(2)]))
+    >>> both.start().tolist(), both.combined(np.array([2.0, 1.0])).tolist()
+    ([1.0, 0.0], [[2.0, 1.0], [1.0, 2.0]])
+    """
+
+    matrices: Floats
+    """(n_components, n, n), symmetric"""
+
+    def __len__(self) -> int:
+        """Return their number."""
+        return len(self.matrices)
+
+    def chosen(self, which: NDArray[np.intp]) -> "Dense":
+        """Some of them."""
+        return Dense(self.matrices[which])
+
+    def start(self) -> Floats:
+        """1 for each that has variance where those before it have none; a covariance alone starts at 0."""
+        return Diagonal(np.diagonal(self.matrices, axis1=1, axis2=2)).start()
+
+    def combined(self, h: Floats) -> Floats:
+        """Sum of h_i Q_i."""
+        return np.asarray(np.tensordot(h, self.matrices, axes=1))
+
+    def traces(self, P: Floats, S: Floats) -> tuple[Floats, Floats]:
+        """Products as they stand."""
+        products = P @ self.matrices
+        flat = products.reshape(len(products), -1)
+        # tr(A B) is the sum of the entries of A times those of B'
+        turned = products.transpose(0, 2, 1).reshape(len(products), -1)
+        return np.tensordot(self.matrices, S, axes=2), np.asarray(flat @ turned.T)

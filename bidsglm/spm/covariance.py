@@ -93,13 +93,19 @@ class Criterion(NamedTuple):
     threshold: float
 
 
-def criterion(model: JointModel) -> Criterion:
-    """F test of all regressors but the constants, which are each run's last column.
+def criterion(
+    model: JointModel, nuisance: Sequence[Sequence[int]] | None = None, p: float = SELECTION_P
+) -> Criterion:
+    """F test of all regressors but nuisances.
 
     Parameters
     ----------
     model
         Filtered, unwhitened designs of all runs.
+    nuisance
+        Columns of each run that are not tested; each run's last, its constant, where nothing is given
+    p
+        Below which a voxel is selected.
 
     Raises
     ------
@@ -117,23 +123,25 @@ def criterion(model: JointModel) -> Criterion:
     ((1, 7), 29.25)
     """
     # spm_est_non_sphericity tests whatever is no constant, so confounds choose voxels too
-    subspaces = _interest(model.decomposition)
+    aside = [[-1]] * len(model.runs) if nuisance is None else nuisance
+    subspaces = _interest(model.decomposition, aside)
     n_scans = sum(len(run.X0) for run in model.runs)
     dof = (sum(B.shape[1] for B in subspaces), n_scans - model.decomposition.rank)
     if min(dof) < 1:
         raise ValueError("the design has no effect of interest or leaves no residual degree of freedom")
-    return Criterion(model, subspaces, dof, f_quantile(SELECTION_P, *dof))
+    return Criterion(model, subspaces, dof, f_quantile(p, *dof))
 
 
-def _interest(decomposed: Decomposition) -> tuple[Floats, ...]:
-    """Bases, in the coordinates of U, of what the constants leave of the other columns."""
-    others = [np.eye(len(f.right))[:, :-1] for f in decomposed.runs]
-    constants = [np.eye(len(f.right))[:, -1:] for f in decomposed.runs]
+def _interest(decomposed: Decomposition, nuisance: Sequence[Sequence[int]]) -> tuple[Floats, ...]:
+    """Bases, in the coordinates of U, of what the nuisances leave of the other columns."""
+    units = [np.eye(len(f.right)) for f in decomposed.runs]
+    others = [np.delete(E, aside, axis=1) for E, aside in zip(units, nuisance, strict=True)]
+    constants = [E[:, aside] for E, aside in zip(units, nuisance, strict=True)]
     # spm_FcUtil: unit vectors outside the row space are no contrasts of a design without full rank
     others, constants = _in_row_space(others, decomposed), _in_row_space(constants, decomposed)
     coordinates = []
     for factors, E0, E1 in zip(decomposed.runs, constants, others, strict=True):
-        # what the constants leave of the other columns, spm_FcUtil's effects of interest
+        # what the nuisances leave of the other columns, spm_FcUtil's effects of interest
         contrast = E1 - E0 @ (np.linalg.pinv(E0) @ E1)
         # D^-1 V' c: the contrast among the left singular vectors of the design
         z = factors.right.T @ contrast / factors.singular[:, None]

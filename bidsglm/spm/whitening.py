@@ -108,7 +108,7 @@ def _inverse_root(V: Floats, tau: float) -> Floats:
     # the root in the eigenvectors of V: those of the ridged inverse are the same
     values, vectors = np.linalg.eigh(V)
     if values[0] + tau <= 0:
-        raise ValueError("the estimated temporal covariance is not positive definite")
+        raise ValueError("the estimated covariance of the errors is not positive definite")
     root = (vectors / np.sqrt(values + tau)) @ vectors.T
     # rounding must not make W asymmetric: designs take (W B)' for B' W
     root = (root + root.T) / 2

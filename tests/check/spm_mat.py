@@ -154,7 +154,7 @@ def _structure(
         "xY": {
             "RT": TIME,
             "P": np.array(files),
-            "VY": _records(
+            "VY": records(
                 [
                     {"fname": f, "dim": np.array(SHAPE, float), "n": np.ones(2), "descrip": "conv(6,6,6)"}
                     for f in files
@@ -171,13 +171,13 @@ def _structure(
             "length": 32.125,
             "order": order,
         },
-        "Sess": _records(sessions),
-        "xX": {"X": X, "name": np.array(names, dtype=object), "K": _records(filters), "erdf": 100.0},
+        "Sess": records(sessions),
+        "xX": {"X": X, "name": np.array(names, dtype=object), "K": records(filters), "erdf": 100.0},
         "xVi": {"form": {"AR(1)": "AR(0.2)", "none": "i.i.d", "FAST": "FAST"}[study.noise]},
         "xGX": {"iGXcalc": "None", "gSF": np.ones(len(X))},
         "xM": {"gMT": 0.8, "VM": np.empty(0)},
-        "Vbeta": _records([{"fname": "beta_0001.nii"}]),
-        "xCon": _records([_contrast(c, names, len(designs), study.hrf) for c in contrasts])
+        "Vbeta": records([{"fname": "beta_0001.nii"}]),
+        "xCon": records([_contrast(c, names, len(designs), study.hrf) for c in contrasts])
         if contrasts
         else np.empty(0),
     }
@@ -199,11 +199,11 @@ def _session(study: Study, paradigm: Paradigm, row: int, column: int, width: int
                 "ons": onsets.astype(np.uint8) if whole else onsets,
                 "dur": c.durations / unit,
                 "orth": 1,
-                "P": _records(modulators),
+                "P": records(modulators),
             }
         )
     return {
-        "U": _records(conditions),
+        "U": records(conditions),
         "C": {"C": paradigm.confounds, "name": np.array(paradigm.confound_names, dtype=object)},
         "row": np.arange(paradigm.n_scans) + row + 1.0,
         "col": np.arange(width) + column + 1.0,
@@ -230,7 +230,7 @@ def spm_name(name: str, hrf: Hrf) -> str:
     return f"{stem}*bf(1)"
 
 
-def _records(items: Sequence[dict[str, Any]]) -> np.ndarray:
+def records(items: Sequence[dict[str, Any]]) -> np.ndarray:
     """An array of structures."""
     made = np.empty((1, len(items)), dtype=[(name, object) for name in items[0]])
     for i, item in enumerate(items):

@@ -314,7 +314,7 @@ def bad(kind: str, analysed: Analysed, folder: Path) -> tuple[Path, Path, int, s
         return spm, good, 65, "holds no variable SPM"
     if kind == "second level":
         savemat(target, {"SPM": {"xX": {"X": np.ones((9, 1))}, "xY": {"P": "con.nii"}}})
-        return spm, good, 65, "second level"
+        return spm, good, 65, "is not as SPM writes it"
     if kind == "no sessions":
         savemat(target, {"SPM": {"xX": {"X": np.ones((9, 1))}, "xY": {"RT": 2.0}, "xBF": {"name": "hrf"}}})
         return spm, good, 65, "no first-level fMRI design"

@@ -1,0 +1,29 @@
+"""Maps that belong to an analysis: in its folder, in any of the formats that SPM has written."""
+
+from pathlib import Path
+
+ENDINGS = (".nii", ".nii.gz", ".img")
+"""SPM12 and SPM25, packed since, SPM8 and before"""
+
+
+def own_file(folder: Path, name: str) -> Path | None:
+    """File of a folder by its name, packed or of another version's ending; None where there is none.
+
+    A link that leads out of the folder is none of its files.
+
+    Parameters
+    ----------
+    folder
+        Of the analysis.
+    name
+        As it stands in SPM.mat, or without ending
+    """
+    stem = name.removesuffix(".gz").removesuffix(".nii").removesuffix(".img")
+    if not stem:
+        return None
+    root = folder.resolve()
+    for candidate in dict.fromkeys((name, *(stem + ending for ending in ENDINGS))):
+        path = folder / candidate
+        if path.is_file() and path.resolve().is_relative_to(root):
+            return path
+    return None

@@ -7,15 +7,16 @@ from pathlib import Path
 from bidsglm.authoring.words import document_lines
 from bidsglm.dataset.participants import doubts, read_participants
 from bidsglm.dataset.roots import find_participants
-from bidsglm.errors import NothingMatchedError, UsageError
+from bidsglm.errors import DataError, NothingMatchedError, UsageError
 from bidsglm.model import CONSTANT, Settings
 from bidsglm.outputs.writes import write_bytes
+from bidsglm.packages import title
 from bidsglm.report.figures import design_figure
 from bidsglm.statsmodel.dialects import translated
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import parsed_document
 from bidsglm.statsmodel.specification import read_document
-from bidsglm.unit.models import model_from_file, units_with_models
+from bidsglm.unit.models import Model, model_from_file, model_of_file, refusals, units_with_models
 from bidsglm.unit.preparation import Prepared, prepare, run_label
 
 
@@ -36,18 +37,29 @@ def explain_model(settings: Settings, with_data: bool, figure: Path | None) -> s
     BidsglmError
         Whatever would stop the fit before its images are read.
     """
-    path, model = settings.model, model_from_file(settings)
+    path = settings.model
     assert path is not None
-    assert model is not None
+    model, _, backends = _expressible(settings)
     if figure is not None and figure.suffix.lower() != ".svg":
         raise UsageError(f"{figure}: the picture is SVG; name it so: {figure.with_suffix('.svg')}")
     strict, _ = translated(read_document(path), Place(str(path)))
     document = parsed_document(strict, str(path))
-    lines = [f"{path}: model {model.name}, can be fitted with {' and '.join(settings.backends)}"]
-    lines += document_lines(document, model)
+    lines = [f"{path}: model {model.name}, can be fitted with {' and '.join(backends)}"]
+    lines += document_lines(document, model, backends)
     if with_data:
         lines += ["", *_data_lines(settings, figure)]
     return "\n".join(lines)
+
+
+def _expressible(settings: Settings) -> Model:
+    """Judge the model by every package asked for; where too few are left, say what each cannot express."""
+    try:
+        return model_of_file(settings)
+    except DataError:
+        if len(found := refusals(settings)) < 2:
+            raise
+        said = "; ".join(f"{title(name)}: {reason}" for name, reason in found.items())
+        raise DataError(f"{settings.model}: {said}") from None
 
 
 def _data_lines(settings: Settings, figure: Path | None) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from bidsglm.model import CONSTANT, TRIAL_TYPE, ModelSpecification
-from bidsglm.packages import title
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, title, titles
 from bidsglm.statsmodel.contrasts import contrast_label
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.schema import ContrastPart, Document, NodePart
@@ -15,7 +15,9 @@ NEED_DATA = ("Response sampled at", "Confounds")
 WORDS = {"Run": "a design for each run", "Session": "runs of a session", "Subject": "runs of a participant"}
 
 
-def document_lines(document: Document, model: ModelSpecification) -> Iterator[str]:
+def document_lines(
+    document: Document, model: ModelSpecification, backends: Sequence[str] = DEFAULT_PACKAGES
+) -> Iterator[str]:
     """Lines that say what a model does.
 
     Parameters
@@ -24,6 +26,8 @@ def document_lines(document: Document, model: ModelSpecification) -> Iterator[st
         The model file, checked.
     model
         What was read from it.
+    backends
+        Packages that can be fitted with it.
     """
     if document.Description:
         yield document.Description
@@ -32,7 +36,7 @@ def document_lines(document: Document, model: ModelSpecification) -> Iterator[st
     for node in document.Nodes:
         yield ""
         if node.Level == "Run":
-            yield from _run_lines(node, model)
+            yield from _run_lines(node, model, backends)
         else:
             yield from _upper_lines(node, document)
     if model.notes:
@@ -41,7 +45,7 @@ def document_lines(document: Document, model: ModelSpecification) -> Iterator[st
         yield from (f"  {note}" for note in model.notes)
 
 
-def _run_lines(node: NodePart, model: ModelSpecification) -> Iterator[str]:
+def _run_lines(node: NodePart, model: ModelSpecification, backends: Sequence[str]) -> Iterator[str]:
     together = "each session by itself" if model.by_session else "all runs of a participant together"
     together = f"{together}, and each session by itself" if model.both_ways else together
     yield f"Run node {node.Name}: {WORDS['Run']}, {together}"
@@ -51,8 +55,8 @@ def _run_lines(node: NodePart, model: ModelSpecification) -> Iterator[str]:
     convolved = _convolved(node)
     for origin, names in groupby(model.x, lambda name: _origin(name, convolved, model)):
         yield f"    {', '.join(names)}: {origin}"
-    yield f"    {CONSTANT}: always, in each package"
-    yield from ("  " + line for line in settings_lines(model))
+    yield f"    {CONSTANT}: {_constant(backends)}"
+    yield from ("  " + line for line in settings_lines(model, backends))
     yield from _contrast_lines(node, model.x)
 
 
@@ -85,10 +89,24 @@ def _origin(name: str, convolved: Sequence[str], model: ModelSpecification) -> s
     return f"{several}{made}as they stand in the confounds or in events.tsv"
 
 
-def settings_lines(model: ModelSpecification, skipped: Sequence[str] = NEED_DATA) -> Iterator[str]:
+def _constant(backends: Sequence[str]) -> str:
+    """Where the constant is.
+
+    >>> _constant(["spm", "nilearn"]), _constant(["fsl"])
+    ('always, in each package', 'in place of it, FSL takes the means of data and columns')
+    """
+    without = [name for name in backends if PACKAGES[name].filters_columns]
+    others = [name for name in backends if name not in without]
+    if not without:
+        return "always, in each package"
+    means = f"in place of it, {titles(without)} takes the means of data and columns"
+    return f"always, in {titles(others)}; {means}" if others else means
+
+
+def settings_lines(model: ModelSpecification, backends: Sequence[str] = DEFAULT_PACKAGES) -> Iterator[str]:
     """What each package does; once where they do the same."""
-    for row in setting_rows(model, ()):
-        if row.name not in skipped:
+    for row in setting_rows(model, (), backends):
+        if row.name not in NEED_DATA:
             apart = "; ".join(f"{title(name)} {words}" for name, words in row.cells.items())
             yield f"{row.name}: {next(iter(row.cells.values())) if row.is_same(list(row.cells)) else apart}"
 

@@ -41,13 +41,14 @@ def model_from_file(settings: Settings) -> ModelSpecification | None:
         When the file cannot be used, or a backend cannot express its model.
     """
     if settings.model:
-        return _model_of_file(settings).specification
+        return model_of_file(settings).specification
     # Options that make no model are known before anything is fitted.
     _automatic_model(settings, "of any task", ("any",))
     return None
 
 
-def _model_of_file(settings: Settings) -> Model:
+def model_of_file(settings: Settings) -> Model:
+    """The model file of the command line, which there is, and who can express it; errors as above."""
     assert settings.model is not None
     model = read_model(settings.model, settings)
     return _expressible(model, read_document(settings.model), settings.backends)
@@ -66,6 +67,18 @@ def _expressible(model: ModelSpecification, document: Mapping[str, Any], backend
 def _trial_types(bids_dir: Path, task: str) -> tuple[str, ...]:
     """Trial types of a task over the whole data set, so that all participants get the same model."""
     return task_trial_types(bids_dir, task)
+
+
+def refusals(settings: Settings) -> dict[str, str]:
+    """Why packages of the command line cannot express its model file."""
+    assert settings.model is not None
+    model, found = read_model(settings.model, settings), {}
+    for name in settings.backends:
+        try:
+            BACKENDS[name].check(model)
+        except DataError as error:
+            found[name] = str(error)
+    return found
 
 
 def _automatic(settings: Settings, unit: Unit) -> Model:
@@ -100,7 +113,7 @@ def _automatic_model(settings: Settings, task: str, types: Sequence[str]) -> Mod
 def units_with_models(settings: Settings, participant: str) -> Iterator[tuple[Unit, Model]]:
     """Units of a participant, each with its model."""
     if settings.model:
-        model = _model_of_file(settings)
+        model = model_of_file(settings)
         spec = model.specification
         seen: set[str] = set()
         for apart in (False, True) if spec.both_ways else (spec.by_session,):

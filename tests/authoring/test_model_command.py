@@ -126,6 +126,40 @@ def test_check_says_every_level_in_words(tmp_path: Path, capsys: Said) -> None:
         assert words in said, words
 
 
+def test_check_judges_with_the_packages_asked_for(tmp_path: Path, capsys: Said) -> None:
+    document = json.loads(json.dumps(whole_model()))
+    path = write(tmp_path, document)
+    assert main(["model", "--check", str(path), "--backends", "all"]) == 0
+    said = capsys.readouterr().out
+    assert "can be fitted with spm and nilearn and afni and fsl" in said
+    assert "constant: always, in SPM, nilearn and AFNI; in place of it, FSL takes the means" in said
+    assert "AFNI ARMA(1,1) of each voxel, REML on a grid; FSL FILM" in said
+    document["Nodes"][0]["Model"]["HRF"]["Model"] = "spm + derivative + dispersion"
+    write(tmp_path, document)
+    assert main(["model", "--check", str(path), "--backends", "all"]) == 0
+    said = capsys.readouterr().out
+    assert "can be fitted with spm and nilearn and afni\n" in said
+    assert "FSL is left out: model tiny: FEAT's regressors have no dispersion derivative" in said
+
+
+def test_check_says_what_each_package_cannot_express(tmp_path: Path, capsys: Said) -> None:
+    document = json.loads(json.dumps(whole_model()))
+    document["Nodes"][0]["Model"]["HRF"]["Model"] = "glover"
+    path = write(tmp_path, document)
+    assert main(["model", "--check", str(path), "--backends", "spm", "nilearn", "fsl"]) == 65
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "SPM: model tiny: HRF glover is nilearn's" in said
+    assert "FSL: model tiny: FEAT cannot express HRF glover" in said
+
+
+def test_check_with_data_has_the_columns_of_each_package(study: Path, tmp_path: Path, capsys: Said) -> None:
+    words = ["model", "--check", str(write(tmp_path, tiny.model())), str(study), "--backends", "all"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    for name in ("spm", "nilearn", "afni", "fsl"):
+        assert f"      {name}: " in said
+
+
 def test_check_says_which_variances_groups_have(tmp_path: Path, capsys: Said) -> None:
     document = json.loads(json.dumps(whole_model()))
     document["Nodes"][-1]["Model"]["Software"] = {"SPM": {"Variance": "equal"}}

@@ -1,6 +1,7 @@
 """Tables of all participants: agreement and attribution, how they spread, and who lies apart."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,13 +9,17 @@ from bidsglm.agreement import spread
 from bidsglm.attribution.spread import attribution_summary
 from bidsglm.errors import DataError, ReadWriteError
 from bidsglm.group.members import FEWEST_COMPARED, Members, Summary, by_name, identity
+from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs import group_tables as group
 from bidsglm.outputs import unit_tables as unit
+from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.scale_tables import SCALE
 from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.summaries import compared
-from bidsglm.packages import Pair, titles
+from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, titles
+
+_OF_AGREEMENT = (group.AGREEMENT_SUMMARY, group.AGREEMENT_OUTLIERS, group.agreement_schema(DEFAULT_PAIR))
 
 
 class GroupAgreement(NamedTuple):
@@ -85,16 +90,48 @@ def write_tables(members: Members, settings: Settings) -> Tables:
     members, paired = _collect(members, unit.PAIRS, lambda each: len(each["backends"]) > FEWEST_COMPARED)
     for name, rows in paired.items():
         group.PAIRS.write(group.PAIRS.path(folder, name), rows, {})
+    agreement = {
+        name: _write_agreement(folder, name, (pairs[name], rows), settings) for name, rows in agreed.items()
+    }
+    if not members.failures:  # a participant whose table is damaged need not cost the group an earlier one
+        written = {(schema.file, name) for name in agreed for schema in _OF_AGREEMENT}
+        written |= {(schema.file, name) for name, pair in steps for schema in _of_attribution(pair)}
+        written |= {(group.SCALE.file, name) for name in scaled} | {
+            (group.PAIRS.file, name) for name in paired
+        }
+        _remove_stale(members, written)
     return Tables(
         members,
-        {
-            name: _write_agreement(folder, name, (pairs[name], rows), settings)
-            for name, rows in agreed.items()
-        },
+        agreement,
         steps,
         {name: tuple(rows) for name, rows in scaled.items()},
         {name: tuple(rows) for name, rows in paired.items()},
     )
+
+
+def _of_attribution(pair: Pair) -> tuple[Schema, Schema]:
+    return group.attribution_schema(pair), group.attribution_summary_schema(pair)
+
+
+def _remove_stale(members: Members, written: Collection[tuple[str, str]]) -> None:
+    """Remove tables that only an earlier run had, as one of more packages.
+
+    Parameters
+    ----------
+    members
+        Of this run.
+    written
+        File of a schema and start of the name of each table of this run.
+    """
+    of_pairs = (schema for ends in permutations(PACKAGES, 2) for schema in _of_attribution(Pair(*ends)))
+    schemas = {schema.file: schema for schema in (*_OF_AGREEMENT, group.SCALE, group.PAIRS, *of_pairs)}
+    for name in by_name(members.finished):
+        for file, schema in schemas.items():
+            path = schema.path(members.output_dir / "group", name)
+            if (file, name) not in written and path.exists():
+                LOG.info("%s: removed, it is of an earlier run", path)
+                names = [f"group/{each.name}" for each in (path, path.with_suffix(".json"))]
+                remove_own(members.output_dir, "group", names)
 
 
 def _attributed(members: Members, pair: Pair) -> tuple[Members, dict[str, list[Row]]]:

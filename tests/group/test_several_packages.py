@@ -202,3 +202,26 @@ def test_effects_keep_their_units_and_the_page_names_them(tmp_path: Path) -> Non
 def test_sentences_on_the_group_maps_name_their_packages(made: Path) -> None:
     page = html.unescape((made / "group.html").read_text())
     assert "Participants' maps: in nilearn, nilearn's first level; in AFNI, AFNI's first level." in page
+
+
+def test_tables_of_an_earlier_run_with_more_packages_go(tmp_path: Path) -> None:
+    bids, out = study(tmp_path)
+    assert group(bids, out) == 0
+    folder = out / "group"
+    gone = [f"{NAME}_desc-{kind}_metrics" for kind in ("pairs", "groupPairs")]
+    assert all((folder / f"{name}.tsv").exists() for name in gone)
+    foreign, of_another = folder / "mine.tsv", folder / "task-other_desc-pairs_metrics.tsv"
+    for path in (foreign, of_another):
+        path.write_text("kept\n")
+    for seed, label in enumerate(("01", "02", "03", "04")):
+        write_participant(out, label, {"go": effects(seed)})
+    assert group(bids, out) == 0
+    left = {path.name for path in folder.iterdir()}
+    assert not {f"{name}.{kind}" for name in gone for kind in ("tsv", "json")} & left
+    assert not [name for name in left if "afni" in name]
+    assert {foreign.name, of_another.name, f"{NAME}_desc-agreement_metrics.tsv"} <= left
+    for label in ("01", "02", "03", "04"):
+        change_summary(out, label, backends=["spm"], effect_units={"spm": "%"})
+    assert group(bids, out) == 0
+    left = {path.name for path in folder.iterdir()}
+    assert not [name for name in left if "greement" in name or "ttribution" in name]

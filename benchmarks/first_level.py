@@ -31,9 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 PROJECT = Path(__file__).resolve().parent.parent
-SHAPE, N_SCANS, TR = (97, 115, 97), 300, 2.0
-SIZE_MIB = int(np.prod(SHAPE)) * N_SCANS * 2 / 2**20
-MEMORY_TARGET = 1.3 * SIZE_MIB + 200
+TR = 2.0
 WHOLE_TARGET, SPM_TARGET = 0.6, 0.1
 FOUR_TARGETS = {"all": 2.5, "afni": 1.5, "fsl": 0.3}
 """Times nilearn's own fit: maps and agreement of four packages, and AFNI's and FSL's parts in it."""
@@ -43,6 +41,22 @@ CONDITIONS = ("a", "b", "c")
 CONTRASTS = {"aMinusB": ("a - b", [1, -1]), "a": ("a", [1]), "b": ("b", [1])}
 """Label -> nilearn's expression and the weights of its conditions."""
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+
+
+class Size(NamedTuple):
+    """How large a run is."""
+
+    shape: tuple[int, int, int] = (97, 115, 97)
+    n_scans: int = 300
+
+    @property
+    def mib(self) -> float:
+        """MiB in int16."""
+        return int(np.prod(self.shape)) * self.n_scans * 2 / 2**20
+
+
+BENCH = Size()
+MEMORY_TARGET = 1.3 * BENCH.mib + 200
 
 
 class Cost(NamedTuple):
@@ -62,25 +76,25 @@ def motion_names() -> list[str]:
     return [parameter + expansion for expansion in expansions for parameter in parameters]
 
 
-def make_data(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def make_data(rng: np.random.Generator, size: Size = BENCH) -> tuple[np.ndarray, np.ndarray]:
     """Bold (x, y, z, n_scans) in int16 and the mask of a head of noise with autocorrelation that varies."""
     from scipy.ndimage import gaussian_filter
 
-    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij")
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in size.shape), indexing="ij")
     radius = (x / 0.78) ** 2 + (y / 0.85) ** 2 + (z / 0.8) ** 2
     head = radius < 0.9
-    texture = gaussian_filter(rng.standard_normal(SHAPE), 3) * 15000
+    texture = gaussian_filter(rng.standard_normal(size.shape), 3) * 15000
     base = np.where(head, np.clip(8000 * np.exp(-0.3 * radius) + texture, 0, None), 0)
-    rho = np.clip(0.3 + 6 * gaussian_filter(rng.standard_normal(SHAPE), 5), -0.1, 0.8)
-    bold = np.empty((*SHAPE, N_SCANS), dtype=np.int16, order="F")
-    noise = np.zeros(SHAPE)
-    for scan in range(N_SCANS):
-        noise = rho * noise + rng.standard_normal(SHAPE)
+    rho = np.clip(0.3 + 6 * gaussian_filter(rng.standard_normal(size.shape), 5), -0.1, 0.8)
+    bold = np.empty((*size.shape, size.n_scans), dtype=np.int16, order="F")
+    noise = np.zeros(size.shape)
+    for scan in range(size.n_scans):
+        noise = rho * noise + rng.standard_normal(size.shape)
         bold[..., scan] = np.rint(base * (1 + 0.01 * np.sin(scan / 20)) + 80 * head * noise)
     return bold, radius < 0.855
 
 
-def make_dataset(folder: Path, scaling: tuple[float, float] | None = None) -> None:
+def make_dataset(folder: Path, scaling: tuple[float, float] | None = None, size: Size = BENCH) -> None:
     """Write the data set, its derivatives and the model, unless they are there."""
     import nibabel as nib
     import pandas as pd
@@ -97,19 +111,19 @@ def make_dataset(folder: Path, scaling: tuple[float, float] | None = None) -> No
         made = {"GeneratedBy": [{"Name": "fMRIPrep", "Version": "23.2.0"}]} if kind == "derivative" else {}
         (path / "dataset_description.json").write_text(json.dumps({**about, **made}))
     (folder / "bids/README").write_text("Synthetic data of bidsglm's benchmark.\n")
-    onsets = np.arange(10, N_SCANS * TR - 20, 12.0)
+    onsets = np.arange(10, size.n_scans * TR - 20, 12.0)
     events = pd.DataFrame(
         {"onset": onsets, "duration": 3.0, "trial_type": np.resize(CONDITIONS, onsets.size)}
     )
     events.to_csv(raw / f"{STEM}_events.tsv", sep="\t", index=False)
     confounds = pd.DataFrame(
-        np.cumsum(rng.standard_normal((N_SCANS, 24)), axis=0) / 10, columns=motion_names()
+        np.cumsum(rng.standard_normal((size.n_scans, 24)), axis=0) / 10, columns=motion_names()
     )
     confounds.to_csv(preprocessed / f"{STEM}_desc-confounds_timeseries.tsv", sep="\t", index=False)
     sidecar = json.dumps({"RepetitionTime": TR, "TaskName": "bench"})
     (raw / f"{STEM}_bold.json").write_text(sidecar)
     (preprocessed / f"{STEM}_{SPACE}_desc-preproc_bold.json").write_text(sidecar)
-    bold, mask = make_data(rng)
+    bold, mask = make_data(rng, size)
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     affine[:3, 3] = -96, -132, -78
     image = nib.Nifti1Image(bold, affine)

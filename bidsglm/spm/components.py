@@ -11,10 +11,14 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft2, next_fast_len, rfft2
+from scipy.fft import fft, next_fast_len, rfft
 from scipy.linalg import toeplitz
 
 from bidsglm.model import Floats
+from bidsglm.spm.structure import NOTHING
+
+AT_ONCE = 128
+"""Columns that are transformed at once, which bounds memory"""
 
 
 class Components(Protocol):
@@ -36,8 +40,8 @@ class Components(Protocol):
         """Sum of h_i Q_i, (n, n)."""
         ...
 
-    def traces(self, P: Floats, S: Floats) -> tuple[Floats, Floats]:
-        """tr(Q_i S) of each, and tr(P Q_i P Q_j) of each pair; P and S are symmetric, (n, n)."""
+    def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
+        """tr(Q_i (P - P Cy P)) of each, and tr(P Q_i P Q_j) of each pair; P, (n, n), is symmetric."""
         ...
 
 
@@ -45,8 +49,14 @@ class Components(Protocol):
 class Toeplitz:
     """Components that are constant along diagonals.
 
-    Traces with them need only sums over diagonals and the two-dimensional autocorrelation of P:
-    ``tr(P Q_i P Q_j) = sum_kl q_i(|k|) q_j(|l|) R(k, l)``, ``R(k, l) = sum_ab P[a, b] P[a + k, b + l]``.
+    On a circle of N scans, so long that no component reaches around it, they are products in frequencies.
+    With q_i(f) the transform of a component's row, P(f, k) that of P's columns, P(f, g) that of these in turn
+    and H(f, k) that of the columns of P Cy,
+
+        tr(Q_i P Cy P) = sum_fk q_i(f) H(f, k)* P(f, k) / N,
+        tr(P Q_i P Q_j) = sum_fg q_i(f) q_j(g) |P(f, g)|² / N²,
+
+    so that neither Q_i nor P Cy P is ever made.
 
     >>> Toeplitz(np.array([[1.0, 0.0], [0.0, 1.0]])).combined(np.array([2.0, 1.0])).tolist()
     [[2.0, 1.0], [1.0, 2.0]]
@@ -73,18 +83,52 @@ class Toeplitz:
         """Sum of h_i Q_i."""
         return np.asarray(toeplitz(h @ self.rows))
 
-    def traces(self, P: Floats, S: Floats) -> tuple[Floats, Floats]:
-        """Sums along the diagonals of S, and the autocorrelation of P, weighed."""
-        n = len(P)
-        # n - 1 zeros behind keep the circular correlation from wrapping around
-        size = next_fast_len(2 * n - 1, real=True)
-        lags = np.zeros((len(self.rows), size))
-        lags[:, :n] = self.rows
-        lags[:, size - n + 1 :] = self.rows[:, :0:-1]
-        distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-        sums = np.bincount(distance.ravel(), weights=S.ravel(), minlength=n)
-        correlation = irfft2(np.abs(rfft2(P, (size, size))) ** 2, (size, size))
-        return self.rows @ sums, np.asarray(lags @ correlation @ lags.T)
+    @property
+    def _reach(self) -> int:
+        """Largest lag at which a component is more than nothing."""
+        extent = np.abs(self.rows).max(axis=1, keepdims=True)
+        return int(np.flatnonzero((np.abs(self.rows) > NOTHING * extent).any(axis=0)).max(initial=0))
+
+    def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
+        """Spectra of the components, weighed by those of P and of P Cy P."""
+        n, reach = len(P), self._reach
+        # zeros behind, as many as lags count, keep the circle from closing on the run
+        size = next_fast_len(n + reach, real=True)
+        circle = np.zeros((len(self.rows), size))
+        circle[:, : reach + 1] = self.rows[:, : reach + 1]
+        circle[:, size - reach :] = self.rows[:, reach:0:-1]
+        spectra = fft(circle).real
+        columns = rfft(P, size)
+        n_positive = columns.shape[1]
+        # each frequency above 0 stands for its negative too
+        halves = spectra[:, :n_positive] * np.where(2 * np.arange(n_positive) % size, 2, 1)
+        single = self.rows @ _diagonal_sums(P) - halves @ _cross_spectrum(columns, PCy, size) / size
+        pairs = np.zeros((len(self.rows),) * 2)
+        for start in range(0, n_positive, AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            both = fft(columns[:, some].T, size)
+            pairs += halves[:, some] @ ((both.real**2 + both.imag**2) @ spectra.T)
+        return single, pairs / size**2
+
+
+def _diagonal_sums(P: Floats) -> Floats:
+    """Sums over all entries of a symmetric matrix at each distance from its diagonal, (n,)."""
+    sums = np.zeros(len(P))
+    for i, row in enumerate(P):
+        sums[: len(P) - i] += row[i:]
+    sums[1:] *= 2
+    return sums
+
+
+def _cross_spectrum(columns: NDArray[np.complexfloating], PCy: Floats, size: int) -> Floats:
+    """Real part of the cross-spectrum of P's columns and those of P Cy, summed over columns."""
+    total = np.zeros(2 * columns.shape[1])
+    for start in range(0, len(PCy), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        other = rfft(PCy[:, some].T, size)
+        # real and imaginary parts in turn: their products are all that the real part of a product needs
+        total += np.einsum("kf,kf->f", other.view(np.float64), columns[some].view(np.float64))
+    return np.asarray(total.reshape(-1, 2).sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -125,10 +169,11 @@ class Diagonal:
         """Sum of h_i Q_i."""
         return np.diag(h @ self.diagonals)
 
-    def traces(self, P: Floats, S: Floats) -> tuple[Floats, Floats]:
-        """Diagonals pick entries of S, and of the squares of P's entries."""
+    def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
+        """Diagonals pick entries of P and of P Cy P, and of the squares of P's entries."""
+        single = self.diagonals @ (np.diag(P) - np.einsum("ik,ik->i", PCy, P))
         # tr(P Q_i P Q_j) = sum_ab q_i(a) P[a, b]^2 q_j(b)
-        return self.diagonals @ np.diag(S), np.asarray(self.diagonals @ P**2 @ self.diagonals.T)
+        return single, np.asarray(self.diagonals @ P**2 @ self.diagonals.T)
 
 
 @dataclass(frozen=True)
@@ -159,10 +204,10 @@ class Dense:
         """Sum of h_i Q_i."""
         return np.asarray(np.tensordot(h, self.matrices, axes=1))
 
-    def traces(self, P: Floats, S: Floats) -> tuple[Floats, Floats]:
+    def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
         """Products as they stand."""
         products = P @ self.matrices
         flat = products.reshape(len(products), -1)
         # tr(A B) is the sum of the entries of A times those of B'
         turned = products.transpose(0, 2, 1).reshape(len(products), -1)
-        return np.tensordot(self.matrices, S, axes=2), np.asarray(flat @ turned.T)
+        return np.tensordot(self.matrices, P - PCy @ P, axes=2), np.asarray(flat @ turned.T)

@@ -12,7 +12,8 @@ from scipy.linalg import expm
 
 from bidsglm.model import Floats
 from bidsglm.spm.components import Components, Toeplitz
-from bidsglm.spm.whitening import regularised_inverse
+from bidsglm.spm.structure import least_eigenvalue
+from bidsglm.spm.whitening import banded, regularised_inverse
 
 PRIOR_PRECISION = np.exp(-8)
 FIRST_STEP = 4.0
@@ -156,12 +157,15 @@ def _iterate(
 def _derivatives(C: Floats, Cy: Floats, Z: Floats, components: Components) -> tuple[Floats, Floats]:
     """Gradient and expected curvature of the restricted log-likelihood, without prior."""
     iC = regularised_inverse(C)
-    A = iC @ Z
+    # of a fading autocorrelation the inverse is a band
+    band = banded(iC)
+    A = band.product(Z)
     # residual-forming matrix: P e = iC (e - fit), which takes the design out of the likelihood
-    P = iC - A @ regularised_inverse(Z.T @ A) @ A.T
+    fit = A @ regularised_inverse(Z.T @ A)
+    P = iC - fit @ A.T
     # gradient -tr(P Q (I - P Cy)) / 2; expected curvature -tr(P Q_i P Q_j) / 2, Fisher's information in
     # place of the Hessian
-    single, pairs = components.traces(P, P - P @ Cy @ P)
+    single, pairs = components.traces(P, band.product(Cy) - fit @ (A.T @ Cy))
     return -single / 2, -pairs / 2
 
 
@@ -191,7 +195,7 @@ def _settled(fit: _Fit) -> bool:
     # spm_reml stops dropping components once its step has shrunk so far, lest it restart for ever
     if fit.step <= -FIRST_STEP:
         return True
-    if np.linalg.eigvalsh(fit.V)[0] < 0:
+    if least_eigenvalue(fit.V) < 0:
         return False
     # components that the data do not tell apart make the information nearly singular
     return bool(np.log(np.linalg.cond(fit.precision, 1)) <= ILL_CONDITIONED)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.model import Floats
+from bidsglm.spm.structure import inverse, inverse_root
 
 TRUNCATION = 1e-6
 """SPM keeps the entries of W that are greater."""
@@ -68,7 +69,9 @@ def regularised_inverse(A: Floats) -> Floats:
     [[0.5, 0.0], [0.0, 0.25]]
     """
     norm = float(np.abs(A).sum(axis=1).max())
-    return np.asarray(np.linalg.inv(A + ridge(norm, len(A)) * np.eye(len(A))))
+    ridged = A.copy()
+    np.fill_diagonal(ridged, np.diag(A) + ridge(norm, len(A)))
+    return inverse(ridged)
 
 
 def normalised(covariances: Sequence[Floats]) -> tuple[Floats, ...]:
@@ -101,15 +104,11 @@ def whitening(covariances: Sequence[Floats]) -> tuple[Whitening, ...]:
     # the ridge of the block-diagonal V of all runs, whose largest row sum is that of one of them
     norm = max((float(np.abs(V).sum(axis=1).max()) for V in covariances), default=0.0)
     tau = ridge(norm, sum(len(V) for V in covariances))
-    return tuple(banded(_inverse_root(V, tau)) for V in covariances)
+    return tuple(banded(_truncated_root(V, tau)) for V in covariances)
 
 
-def _inverse_root(V: Floats, tau: float) -> Floats:
-    # the root in the eigenvectors of V: those of the ridged inverse are the same
-    values, vectors = np.linalg.eigh(V)
-    if values[0] + tau <= 0:
-        raise ValueError("the estimated covariance of the errors is not positive definite")
-    root = (vectors / np.sqrt(values + tau)) @ vectors.T
+def _truncated_root(V: Floats, tau: float) -> Floats:
+    root = inverse_root(V, tau)
     # rounding must not make W asymmetric: designs take (W B)' for B' W
     root = (root + root.T) / 2
     return np.asarray(np.where(np.abs(root) > TRUNCATION, root, 0.0))

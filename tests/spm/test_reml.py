@@ -156,3 +156,18 @@ def test_of_two_components_that_say_the_same_one_stays():
     shared = np.array([[1.0, -0.999], [-0.999, 1.0]])
     fit = gaussian_fit(np.array([1.0, 1.0]), shared, 1e-4)
     assert module._needed(fit, 1e-4).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("kind", ["AR(1)", "FAST"])
+def test_traces_of_a_run_longer_than_its_components_reach_are_those_of_the_products(kind):
+    # at a TR of 30 s all components fade within 40 scans, so that the circle is hardly longer than the run
+    rows = components(kind, 90, 30.0)
+    Q = [toeplitz(row) for row in rows]
+    rng = np.random.default_rng(2)
+    P, Cy = rng.standard_normal((2, 90, 90))
+    P, Cy = P + P.T, Cy + Cy.T
+    single, pairs = Toeplitz(rows).traces(P, P @ Cy)
+    expected = [np.trace(q @ (P - P @ Cy @ P)) for q in Q]
+    assert_allclose(single, expected, atol=ROUNDING * np.abs(expected).max())
+    expected = [[np.trace(P @ a @ P @ b) for b in Q] for a in Q]
+    assert_allclose(pairs, expected, atol=ROUNDING * np.abs(expected).max())

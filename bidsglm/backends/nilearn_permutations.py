@@ -186,7 +186,8 @@ def _box(place: NDArray[np.bool_]) -> tuple[slice, ...]:
 
 def _grid(place: NDArray[np.bool_], volume: Volume) -> tuple[NDArray[np.uint8], Floats]:
     """The voxels in the box around them, which is all that clusters need, and its affine."""
-    return place[_box(place)].astype(np.uint8), volume.affine
+    # nilearn's clusters need a voxel that is in none, and a response everywhere may leave none in the box
+    return np.pad(place[_box(place)], 1).astype(np.uint8), volume.affine
 
 
 def _parts(images: Images) -> list[slice]:

@@ -225,3 +225,28 @@ def test_tables_of_an_earlier_run_with_more_packages_go(tmp_path: Path) -> None:
     assert group(bids, out) == 0
     left = {path.name for path in folder.iterdir()}
     assert not [name for name in left if "greement" in name or "ttribution" in name]
+
+
+def test_permutations_are_of_every_package_in_its_own_mask(tmp_path: Path) -> None:
+    labels = [f"{i:02d}" for i in range(1, 7)]
+    bids, out = write_dataset(tmp_path, labels), tmp_path / "out"
+    for seed, label in enumerate(labels):
+        maps = three(seed, mean=8.0)
+        maps["afni"][3] = np.nan
+        write_participant(out, label, {"go": {**maps, "fsl": (100 * maps["nilearn"]).astype(np.float32)}})
+    assert group(bids, out, "--permutations", "100") == 0
+    for kind in ("Permutation", "PermutationMass", "PermutationTFCE"):
+        by_package = {name: values(out, "p", f"{name}{kind}") for name in ("spm", "nilearn", "afni", "fsl")}
+        # a package's unit is of no weight to a test
+        np.testing.assert_allclose(by_package["fsl"], by_package["nilearn"], atol=1e-6)
+        assert (by_package["afni"][3] == 1).all()
+        assert (by_package["nilearn"][3] < 1).any()
+        assert (by_package["afni"][4] < 1).any()
+    rows = {row["inference"]: row for row in table(out, "groupInference") if row["tail"] == "upper"}
+    for inference in ("permutationVoxel", "permutationMass", "permutationTFCE"):
+        row = rows[inference]
+        assert row["n_fsl"] == row["n_nilearn"] != "0"
+        assert 0 < int(row["n_afni"]) < int(row["n_nilearn"])
+        assert row["dice_fslVSnilearn"] == "1.0"
+    page = html.unescape((out / "group.html").read_text())
+    assert "familywise p by 100 permutations of nilearn's non_parametric_inference" in page

@@ -486,6 +486,8 @@ class DesignMatrix:
     """High-pass filter of data and columns alike, in words; empty where it is columns or projected out"""
     unfiltered: Floats | None = None
     """(n_scans, n_regressors) what such a filter went over; None for no such filter"""
+    levels: Floats | None = None
+    """(n_regressors,) means that were taken out of the columns; None where they have theirs"""
 
 
 @dataclass(frozen=True)

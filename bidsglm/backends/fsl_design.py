@@ -194,6 +194,8 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
         for suffix in suffixes
     ]
     plain = plain_columns(paradigm, model, timing)
+    levels = np.zeros(len(names) + len(paradigm.confound_names))
+    levels[: len(names) : len(suffixes)] = _levels(paradigm, timing, plain)
     return DesignMatrix(
         (*names, *paradigm.confound_names),
         _columns(plain, paradigm, L, has_derivative(model)),
@@ -201,7 +203,15 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
         timing.repetition_time,
         filtered=filter_words(model),
         unfiltered=None if L is None else _columns(plain, paradigm, None, has_derivative(model)),
+        levels=levels,
     )
+
+
+def _levels(paradigm: Paradigm, timing: regressors.Timing, plain: Sequence[Floats]) -> list[float]:
+    """Means over scans of the convolved columns; FEAT takes the stimulus' first, and then what is left."""
+    later = shift(paradigm)
+    grids = [grid for condition in paradigm.conditions for grid in _grids(condition, timing, later)]
+    return [float(grid.mean() + column.mean()) for grid, column in zip(grids, plain, strict=True)]
 
 
 def plain_columns(paradigm: Paradigm, model: ModelSpecification, timing: regressors.Timing) -> list[Floats]:

@@ -2,7 +2,9 @@
 
 A run is filled by conditions whose events leave no rest: once the response has risen, their regressors add up
 to a constant, ``sum_i x_i = a 1``. Then adding d to all their betas and taking ``a d`` from the constant's
-hardly changes the fit; single effects are nearly undetermined, differences of these conditions are not.
+hardly changes the fit; single effects are nearly undetermined, differences of these conditions are not. Where
+a package takes the means of data and columns in place of a constant, columns add up to nothing, and d changes
+as little.
 """
 
 import math
@@ -15,7 +17,7 @@ import numpy as np
 
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, percent, times, verb
 from bidsglm.diagnosis.collinearity import effect_variances, placed
-from bidsglm.model import ContrastSpecification, DesignMatrix, Floats, Paradigm
+from bidsglm.model import CONSTANT, ContrastSpecification, DesignMatrix, Floats, Paradigm
 
 RISE = 24.0
 """s; by then the response to a block has risen, and the regressors of a filled run add up to the constant."""
@@ -98,7 +100,7 @@ def filling_conditions(design: DesignMatrix, paradigm: Paradigm) -> tuple[tuple[
     """
     # at the start the response still rises, and no sum of regressors is flat
     first = int(np.ceil(RISE / paradigm.repetition_time))
-    X = design.matrix[first if first < paradigm.n_scans / 2 else 0 :]
+    X = _with_levels(design)[first if first < paradigm.n_scans / 2 else 0 :]
     groups = {
         name: X[:, columns]
         for condition in paradigm.conditions
@@ -115,6 +117,12 @@ def filling_conditions(design: DesignMatrix, paradigm: Paradigm) -> tuple[tuple[
             break
         groups, share = best, _explained(best)
     return (tuple(groups), share) if share >= limit else ((), share)
+
+
+def _with_levels(design: DesignMatrix) -> Floats:
+    """Columns before a filter went over them and their means were taken."""
+    X = design.matrix if design.unfiltered is None else design.unfiltered
+    return X if design.levels is None else X + design.levels
 
 
 def _explained(groups: Mapping[str, Floats]) -> float:
@@ -149,7 +157,9 @@ def standard_errors(design: DesignMatrix, conditions: Sequence[str]) -> Standard
     alone = _error(design, one)
     if len(conditions) == 1:
         # a condition alone has no other to be compared with: the constant is what it trades with
-        known = _without(design, design.names.index("constant")) if "constant" in design.names else design
+        known = _without(design, *(i for i, name in enumerate(design.names) if name == CONSTANT))
+        if design.levels is not None:
+            known = replace(known, matrix=_with_levels(design))
         return StandardErrors(single, "", alone / _error(known, _mean_weights(known, single)), "", 1.0)
     others = [name for name in conditions if name != single]
     rest = np.mean([_mean_weights(design, name) for name in others], axis=0)
@@ -171,7 +181,7 @@ def _all_columns(names: Sequence[str], condition: str) -> list[int]:
 def _without(design: DesignMatrix, *columns: int) -> DesignMatrix:
     names = tuple(name for i, name in enumerate(design.names) if i not in columns)
     matrix = np.delete(design.matrix, columns, axis=1)
-    return replace(design, names=names, matrix=matrix, unfiltered=None)
+    return replace(design, names=names, matrix=matrix, unfiltered=None, levels=None)
 
 
 def _mean_weights(design: DesignMatrix, condition: str) -> Floats:
@@ -225,7 +235,7 @@ def filled_run(run: RunReview) -> Iterator[Finding]:
             continue
         hit, safe = sorted_contrasts(run.contrasts, design.names, conditions)
         severity: Severity = "serious" if hit else "note"
-        parts = (_cause(run.paradigm, conditions, share), _consequence(found), _concerned(hit, safe))
+        parts = (_cause(run.paradigm, conditions, share), _consequence(found, design), _concerned(hit, safe))
         finding = Finding(
             severity,
             "filled-run",
@@ -259,20 +269,23 @@ def _cause(paradigm: Paradigm, conditions: Sequence[str], share: float) -> str:
     )
 
 
-def _consequence(found: StandardErrors) -> str:
+def _consequence(found: StandardErrors, design: DesignMatrix) -> str:
+    taken = "taken back by the constant"
+    if design.levels is not None:  # these words may stand for other packages' designs too
+        taken += ", or taken out with the mean where a package fits none"
     if not found.difference:
         wide = f"its standard error is {times(found.ratio)} times what it would be with a known baseline"
         if math.isinf(found.ratio):
             wide = "no data can tell one from the other"
-        return f"What is added to its beta is taken back by the constant, and the fit hardly changes: {wide}."
+        return f"What is added to its beta is {taken}, and the fit hardly changes: {wide}."
     if math.isinf(found.ratio):
         return (
-            "What is added to all their betas is taken back by the constant, and the fit stays the same:"
+            f"What is added to all their betas is {taken}, and the fit stays the same:"
             f" no data can determine the effect of {listed([found.single])} alone, and each package's beta"
             " of it is arbitrary. Differences between these conditions are determined."
         )
     return (
-        "What is added to all their betas is taken back by the constant, and the fit hardly changes. The"
+        f"What is added to all their betas is {taken}, and the fit hardly changes. The"
         " beta of one condition alone is therefore nearly arbitrary, and small differences between two"
         f" packages, or between two filters, move it a lot: the standard error of {listed([found.single])}"
         f" alone is {times(found.ratio)} times that of {found.difference} (for independent noise)."

@@ -359,17 +359,7 @@ class UnitReport:
 
     def where(self, finding: Finding) -> str:
         """Runs and backends of a finding; empty if all."""
-        found = place(finding, len(self.runs), self.backends)
-        filtered = [
-            name for name in self.backends if PACKAGES[name].filters_columns and name not in finding.backends
-        ]
-        if finding.code != FILLED or not finding.backends or not filtered:
-            return found
-        # what adds up to the constant adds up to nothing once columns are filtered
-        return (
-            f"{found}; in {packages.titles(filtered)}, which filters its columns and has no constant, those"
-            " of these conditions are collinear instead"
-        )
+        return place(finding, len(self.runs), self.backends)
 
 
 @dataclass(frozen=True)

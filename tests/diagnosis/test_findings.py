@@ -14,9 +14,10 @@ from bidsglm.demo.data_set import Recording, write_demo
 from bidsglm.diagnosis.advice import Finding, RunReview, merged
 from bidsglm.diagnosis.column_checks import KEPT
 from bidsglm.diagnosis.event_checks import heights
-from bidsglm.diagnosis.filled_run import coverage, filling_conditions, standard_errors
+from bidsglm.diagnosis.filled_run import coverage, filled_run, filling_conditions, standard_errors
 from bidsglm.diagnosis.findings import findings, place
 from bidsglm.model import (
+    NO_FILTER,
     Condition,
     ContrastSpecification,
     DesignMatrix,
@@ -26,6 +27,7 @@ from bidsglm.model import (
     Paradigm,
     Settings,
 )
+from bidsglm.packages import PACKAGES
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.models import model_from_file
 from bidsglm.unit.preparation import Prepared, prepare
@@ -121,6 +123,29 @@ def test_nothing_is_said_of_a_good_design():
 
 
 # conditions that fill the run
+
+
+@pytest.mark.parametrize("backend", PACKAGES)
+@pytest.mark.parametrize("high_pass", [128.0, NO_FILTER])
+def test_a_filled_run_is_found_in_each_packages_own_design(backend, high_pass):
+    model = replace(MODEL, high_pass=high_pass)
+    run = paradigm(blocks("movement", 20), blocks("rest", 0))
+    contrasts = contrast("movement", 1), contrast("movement - rest", 1, -1)
+    (finding,) = filled_run(review(run, *contrasts, model=model, backends=(backend,)))
+    assert (finding.columns, finding.backends) == (MOVEMENT_REST, (backend,))
+    assert 3.7 < finding.size < 4.3
+    assert "effect maps: movement. Contrasts not concerned: movement - rest." in finding.text
+    assert ("taken out with the mean" in finding.text) is PACKAGES[backend].filters_columns
+    (alone,) = filled_run(review(paradigm(blocks("task", 0, 20, 20)), model=model, backends=(backend,)))
+    assert alone.title == "task fills the run"
+    assert alone.size > 4
+    assert not list(filled_run(review(paradigm(blocks("movement", 20)), model=model, backends=(backend,))))
+
+
+def test_columns_that_fill_the_run_explain_as_much_in_fsl_as_where_there_is_a_constant():
+    run = review(paradigm(jittered("a", 1, 2.0), jittered("b", 2, 2.0)), backends=("nilearn", "fsl"))
+    theirs, fsls = (filling_conditions(design, run.paradigm)[1] for design in run.designs.values())
+    assert_allclose(fsls, theirs, atol=0.002)
 
 
 def test_overparameterised_demo_is_found_out(demo):

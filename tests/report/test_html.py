@@ -279,10 +279,3 @@ def test_effects_in_unlike_units_are_said_to_be_so_where_they_are_compared():
     said = "Slope and RMSD of effects hold the ratio of the units"
     assert said in text({"spm": "% of spm_global", "nilearn": "% of voxel mean"})
     assert said not in text(dict.fromkeys(("spm", "nilearn"), "image units"))
-
-
-def test_a_filled_run_is_said_to_be_collinear_where_columns_are_filtered():
-    unit = replace(unit_report((contrast_report(),)), backends=("spm", "nilearn", "fsl"))
-    found = replace(FILLED, backends=("spm", "nilearn"))
-    assert "in FSL, which filters its columns and has no constant" in unit.where(found)
-    assert "FSL, which" not in unit.where(replace(found, code="slow"))

@@ -4,17 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["AFNIFirstLevelModel", "FSLFirstLevelModel", "SPMFirstLevelModel", "__version__"]
+__all__ = ["AFNIFirstLevelModel", "FSLFirstLevelModel", "SPMFirstLevelModel", "__version__", "compare"]
 
 if TYPE_CHECKING:
     from bidsglm.estimators.afni import AFNIFirstLevelModel
     from bidsglm.estimators.fsl import FSLFirstLevelModel
     from bidsglm.estimators.spm import SPMFirstLevelModel
+    from bidsglm.maps.comparing import compare
 
 _PLACES = {
     "AFNIFirstLevelModel": "bidsglm.estimators.afni",
     "FSLFirstLevelModel": "bidsglm.estimators.fsl",
     "SPMFirstLevelModel": "bidsglm.estimators.spm",
+    "compare": "bidsglm.maps.comparing",
 }
 
 

@@ -186,6 +186,7 @@ ACCOUNT = "accounts for SPM's units and noise against nilearn's: numbers that no
 VARIANCES = "SPM alone has a variance for each group of participants"
 PERMUTED = "permutations are nilearn's, whosever maps they permute"
 OWN_ANALYSES = "the page of two analyses that a user has: one of SPM, one of nilearn"
+FOLDERS = "tells the folders of two packages' users apart"
 MAY = {
     "__init__": "where the public models of the packages stand",
     "authoring/words": VARIANCES,
@@ -219,6 +220,9 @@ MAY = {
     "report/steps": RULES,
     "report/trust": RULES,
     "report/units": ACCOUNT,
+    "maps/comparing": FOLDERS,
+    "maps/folders": FOLDERS,
+    "maps/sources": FOLDERS,
     "maps/kinds": "headers and file names of one package's maps",
     "outputs/check_tables": OWN_ANALYSES,
     "report/second_level_check": OWN_ANALYSES,

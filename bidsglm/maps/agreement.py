@@ -140,8 +140,8 @@ def _completed(sides: tuple[MapSide, MapSide]) -> tuple[tuple[MapSide, MapSide],
         return sides, ()
     known, unknown = (one, other) if one.kind.dof else (other, one)
     note = (
-        f"Degrees of freedom of {unknown.label} stand nowhere: those of {known.label} are taken; --dof gives"
-        " others."
+        f"Degrees of freedom of {unknown.label} stand nowhere, and nobody gave them: those of {known.label}"
+        " are taken."
     )
     made = [side._replace(kind=side.kind._replace(dof=known.kind.dof)) for side in sides]
     return (made[0], made[1]), (note,)
@@ -234,10 +234,12 @@ def _notes(sides: Sequence[MapSide], masks: Sequence[Mask], pair: MapPair) -> li
     if kinds[0].kind != kinds[1].kind:
         notes.append(
             f"The maps are of two kinds: {sides[0].label} is {_article(kinds[0])}, {sides[1].label} is"
-            f" {_article(kinds[1])}; --stat says otherwise."
+            f" {_article(kinds[1])}."
         )
     if not all(kind.is_tested for kind in kinds) and any(kind.kind in ("t", "F") for kind in kinds):
-        notes.append("Nothing tells the degrees of freedom, so no threshold is drawn; --dof gives them.")
+        notes.append(
+            "Nothing tells the degrees of freedom, and nobody gave them, so there are no thresholds."
+        )
     both = pair.both
     if np.array_equal(pair.first[both], pair.reference[both]):
         notes.append("Both maps hold the same numbers in every voxel that they share.")

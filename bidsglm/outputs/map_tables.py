@@ -25,6 +25,31 @@ def _agreement() -> tuple[Column, ...]:
     return tuple(replace(c, description=c.description.replace("both packages", "both")) for c in found)
 
 
+SETTINGS = Schema(
+    "settings",
+    (
+        Column("setting", "text", "Parameter of the models, or setting that differs"),
+        Column("first", "text", "As the first analysis has it", missing="where it has none"),
+        Column("second", "text", "As the second analysis has it", missing="where it has none"),
+    ),
+)
+
+COLUMNS = Schema(
+    "columns",
+    (
+        Column("run", "integer", "Number of the run, from 1"),
+        Column("first", "text", "Column of the first design", missing="where the second has it alone"),
+        Column("second", "text", "Column of the second design", missing="where the first has it alone"),
+        Column("r", "number", "Correlation of both", missing="for constants, and where one has it alone"),
+        Column(
+            "ratio",
+            "number",
+            "Height of the first over the second, by the slope through their means",
+            missing="for constants, and where one has it alone",
+        ),
+    ),
+)
+
 AGREEMENT = Schema(
     "agreement",
     (

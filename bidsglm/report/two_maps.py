@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from bidsglm.outputs.map_tables import AGREEMENT, FIRST_AND_SECOND
 from bidsglm.report.drawing import Figure
@@ -115,6 +116,8 @@ class MapsReport:
     columns: tuple[Mapping[str, object], ...] = ()
     """Columns of both designs, as the table has them"""
     labels: tuple[str, str] = ("first", "second")
+    MOST_TOLD: ClassVar[int] = 4
+    """Pairs of which each has sentences; more stand in a table"""
 
     @property
     def sections(self) -> tuple[str, ...]:

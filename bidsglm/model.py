@@ -182,6 +182,8 @@ class NilearnSettings:
     """Only where it differs from the model's (settings native)."""
     high_pass: float | None = None
     """Seconds; only where it differs from the model's (settings native)."""
+    engine: Literal["shared", "library"] = "shared"
+    """What computes AR(1) fits: models that voxels share, or run_glm alone"""
 
 
 @dataclass(frozen=True)

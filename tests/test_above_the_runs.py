@@ -1,6 +1,8 @@
 """Nodes above the runs, really fitted: contrasts of contrasts, branches, sessions and groups."""
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +256,24 @@ def test_another_filter_before_a_dataset_node_asks_for_no_new_fit(tmp_path: Path
         return fit_digest(unit, model.specification, settings)
 
     assert digest() == digest(contrast=["over two"])
+
+
+def test_results_from_before_the_choice_of_an_engine_are_not_fitted_again(tmp_path: Path) -> None:
+    study, path, texts = stop_signal.write_study(tmp_path), tmp_path / "m_smdl.json", []
+    path.write_text(json.dumps(document()))
+    settings = Settings(study, tmp_path / "out", "participant", model=path)
+    unit, model = next(units_with_models(settings, "01"))
+
+    class Sha256:
+        def __init__(self, text: bytes) -> None:
+            texts.append(text)
+
+        def hexdigest(self) -> str:
+            return ""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashlib, "sha256", Sha256)
+        for engine in ("shared", "library"):
+            own = replace(model.specification.nilearn, engine=engine)
+            fit_digest(unit, replace(model.specification, nilearn=own), settings)
+    assert [b'"engine"' in text for text in texts] == [False, True]

@@ -4,7 +4,10 @@ Every weight column of a condition (main effect, modulator) is a condition of it
 internal name that keeps the order: nilearn sorts conditions by name.
 """
 
-from collections.abc import Sequence
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +20,7 @@ from bidsglm.model import (
     DEFAULT_MICROTIME_ONSET,
     NO_FILTER,
     Condition,
+    DesignMatrix,
     Floats,
     Hrf,
     ModelSpecification,
@@ -46,6 +50,42 @@ def hrf_name(hrf: Hrf) -> str:
     if hrf.model == "fir":
         return "fir"
     return hrf.model + " + derivative" * hrf.derivative + " + dispersion" * hrf.dispersion
+
+
+def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
+    """Design matrix of one run, as FirstLevelModel makes it, with the cosines among its columns.
+
+    Raises
+    ------
+    DataError
+        If nilearn has no such response functions, or FIR bins are not as long as the TR.
+    """
+    from nilearn.glm.first_level import make_first_level_design_matrix
+
+    arguments = design_arguments(paradigm, model)
+    # It announces on the standard output that it uses a modulation, which is always so here.
+    with _own_names_in_warnings(paradigm), contextlib.redirect_stdout(io.StringIO()):
+        matrix = make_first_level_design_matrix(**arguments).to_numpy(dtype=np.float64)
+    n_columns = matrix.shape[1] - (not model.intercept)
+    names = regressor_names(paradigm, model, matrix.shape[1])
+    return DesignMatrix(names[:n_columns], matrix[:, :n_columns], np.empty((paradigm.n_scans, 0)))
+
+
+def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:
+    """Make the design matrix of every run; errors as `design`."""
+    return tuple(design(paradigm, model) for paradigm in paradigms)
+
+
+@contextlib.contextmanager
+def _own_names_in_warnings(paradigm: Paradigm) -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        text = str(warning.message)
+        for i, name in enumerate(weight_names(paradigm.conditions)):
+            text = text.replace(internal_name(i), name)
+        warnings.warn(text, warning.category, stacklevel=4)
 
 
 def design_arguments(paradigm: Paradigm, model: ModelSpecification) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Signals of voxels as nilearn's masker gives them to its model."""
 
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,6 +58,35 @@ def mean_signal(series: TimeSeries, mask: Mask) -> float:
     2.0
     """
     return float(masked_signals(series, np.flatnonzero(mask)).mean())
+
+
+@dataclass(frozen=True)
+class ScaledSignals:
+    """Signals of a run as FirstLevelModel hands them to run_glm."""
+
+    series: TimeSeries
+    mask: Mask
+    """(n_voxels,) nilearn's, whose mean is the grand mean"""
+    scaling: object
+    """nilearn's ``signal_scaling``"""
+
+    @cached_property
+    def _grand_mean(self) -> float:
+        return max(mean_signal(self.series, self.mask), 1)
+
+    def __call__(self, columns: NDArray[np.intp]) -> NDArray[np.floating]:
+        """Return those of some columns, (n_scans, n_columns)."""
+        from nilearn.glm.first_level import mean_scaling
+
+        values = masked_signals(self.series, columns)
+        if self.scaling is False:
+            return values
+        if self.scaling == 0:
+            with warnings.catch_warnings():
+                # The diagnosis says it, with numbers.
+                warnings.filterwarnings("ignore", "Mean values of 0 observed")
+                return np.asarray(mean_scaling(values)[0])
+        return np.asarray(100 * (values / self._grand_mean - 1))
 
 
 def lag_one_autocorrelation(series: TimeSeries, X: Floats, columns: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from bidsglm.backends import phrases
 from bidsglm.backends.nilearn_design import slice_time_ref
+from bidsglm.backends.nilearn_records import LIBRARY, Computation
 from bidsglm.model import ModelSpecification, Paradigm
 
 
@@ -39,6 +40,28 @@ def settings_in_words(model: ModelSpecification, paradigms: Sequence[Paradigm]) 
     return found
 
 
+def computation_in_words(how: Computation) -> str:
+    """Say how a run was fitted, and what nilearn's own function gave beside.
+
+    >>> print(computation_in_words(Computation("shared", 2000, 3.21e-13, 1)))
+    by nilearn's models, each made once; of 2,000 voxels that run_glm fitted too the largest difference is \
+3.2e-13; 1 voxel by run_glm alone, where rounding could count
+    >>> print(computation_in_words(Computation("library", 2000, math.inf)))
+    by run_glm: models made once gave another coefficient
+    """
+    if not how.n_checked:
+        return "by run_glm"
+    if how.engine == LIBRARY:
+        differs = f"differ by {how.difference:.1e}" if math.isfinite(how.difference) else ""
+        return f"by run_glm: models made once {differs or 'gave another coefficient'}"
+    alone = f"{how.n_by_library:,} voxel{'s' * (how.n_by_library != 1)} by run_glm alone"
+    return (
+        f"by nilearn's models, each made once; of {how.n_checked:,} voxels that run_glm fitted too the"
+        f" largest difference is {how.difference:.1e}"
+        f"{f'; {alone}, where rounding could count' if how.n_by_library else ''}"
+    )
+
+
 def methods_text(model: ModelSpecification, n_runs: int) -> str:
     """Paragraph for a paper."""
     noise = model.nilearn.noise_model
@@ -50,10 +73,20 @@ def methods_text(model: ModelSpecification, n_runs: int) -> str:
         " says)."
     )
     return (
-        "The nilearn model (Abraham et al., 2014) was fitted with nilearn itself."
+        f"The nilearn model (Abraham et al., 2014) was fitted with nilearn itself{_engine(model)}."
         f" Scaling: {_scaling(model)[0]}. {words}. High-pass filter: {_filter(model)}.{_own_response(model)}"
         " Analysed were the voxels of the mask files, or of nilearn's EPI mask where there are none."
         f"{runs * (n_runs > 1)}"
+    )
+
+
+def _engine(model: ModelSpecification) -> str:
+    """AR(1) fits that nilearn checks only."""
+    if model.nilearn.noise_model != "ar1" or model.nilearn.engine == LIBRARY:
+        return ""
+    return (
+        ", its AR(1) models made once for all voxels of a coefficient, which run_glm had to meet in a"
+        " sample of each run"
     )
 
 

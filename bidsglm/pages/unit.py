@@ -32,7 +32,7 @@ from bidsglm.report.figures import (
 from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, PairReport, UnitReport
 from bidsglm.report.ladders import attribution_figures, on_sample
 from bidsglm.report.maps import EFFECT_UNITS
-from bidsglm.report.methods import ESTIMATES, NOISE_MODELS, RunInput, SettingRow
+from bidsglm.report.methods import ESTIMATES, IN_FULL, NOISE_MODELS, RunInput, SettingRow
 from bidsglm.report.pair_matrix import pair_matrices
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.rendering import Links
@@ -186,7 +186,7 @@ def _estimates(summary: Summary) -> tuple[SettingRow, ...]:
             **{
                 ESTIMATES.get(key, key.replace("_", " ")): _words(value)
                 for key, value in facts["noise"].items()
-                if key != "autoregression"
+                if key not in IN_FULL
             },
         }
         for backend, facts in found.items()

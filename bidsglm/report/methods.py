@@ -21,6 +21,7 @@ ESTIMATES = {
     "f_threshold": "F above which a voxel is pooled",
     "f_dof": "degrees of freedom of this F",
     "autocorrelation_quartiles": "quartiles of the voxels' autocorrelation, each run",
+    "computed": "how it was computed, each run",
     "n_columns": "columns of the design, all runs",
     "n_censored": "censored scans, each run",
     "ar_quartiles": "quartiles of a, the AR parameter of the ARMA(1,1)",
@@ -29,6 +30,8 @@ ESTIMATES = {
     "n_lags": "lags of the autocorrelations, before the taper ends them, each run",
 }
 """What a backend reports of a fit -> name of the row on the page."""
+IN_FULL = ("autoregression", "computation")
+"""What the noise figure draws and what sidecars say, and no row does"""
 NOISE_MODELS = {"ols": "independent", **{f"ar{order}": f"AR({order})" for order in range(1, 10)}}
 """nilearn's keyword -> the model's usual name."""
 

@@ -102,6 +102,7 @@ MEANINGS: Mapping[tuple[str, str], str] = {
         "InclusiveMaskingThreshold",
     ): 'Share of the global that a voxel must exceed; "-Inf" for none.',
     ("SpmPart", "Variance"): "Of groups of participants; unequal where it is absent, as in SPM.",
+    ("NilearnPart", "Engine"): "What computes AR(1) fits; library for run_glm in every voxel.",
     (
         "AfniPart",
         "ResponseModel",

@@ -176,6 +176,7 @@ class NilearnPart(Part):
     SignalScaling: Annotated[Scaling, PlainValidator(signal_scaling)] = 0
     SliceTimeRef: Annotated[float, Field(ge=0, le=1)] | None = None
     DriftModel: Annotated[Literal["cosine", "polynomial"] | None, PlainValidator(drift_model)] = "cosine"
+    Engine: Annotated[Literal["shared", "library"], BeforeValidator(any_case("shared", "library"))] = "shared"
 
 
 class AfniPart(Part):

@@ -95,6 +95,7 @@ def packages(software: SoftwarePart, matched: bool, place: Place) -> Packages:
             signal_scaling=nilearn.SignalScaling,
             slice_time_ref=sampling.slice_time_ref,
             drift_model=nilearn.DriftModel,
+            engine=nilearn.Engine,
         ),
         _afni(software.AFNI, independent=matched and noise.independent),
         _fsl(software.FSL, independent=matched and noise.independent),

@@ -10,7 +10,7 @@ from bidsglm.model import ContrastMaps, Floats, Unit, Volume
 from bidsglm.outputs.names import GENERATED_BY, write_bytes, write_json
 from bidsglm.outputs.schema import Schema
 from bidsglm.packages import REFERENCE, base_of, pairs_of
-from bidsglm.unit.fit import Fitted
+from bidsglm.unit.fit import Fitted, PackageFit
 from bidsglm.unit.preparation import run_label
 
 OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.0, "p": 1.0}
@@ -68,6 +68,12 @@ class UnitWriter:
 def backend_facts(backend: str) -> dict[str, object]:
     """Backend and version, as sidecars give them."""
     return {"Backend": backend, **BACKENDS[backend].software()}
+
+
+def fit_facts(backend: str, fit: PackageFit) -> dict[str, object]:
+    """Backend and version, and how it computed each run where it has a choice."""
+    computation = fit.noise.get("computation")
+    return {**backend_facts(backend), **({"Computation": computation} if computation else {})}
 
 
 def contrast_facts(maps: ContrastMaps, unit: Unit) -> dict[str, object]:

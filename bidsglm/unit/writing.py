@@ -36,6 +36,7 @@ from bidsglm.unit.files import (
     backend_facts,
     contrast_facts,
     degrees_of_freedom,
+    fit_facts,
     stats_of,
 )
 from bidsglm.unit.fit import Fitted, PackageFit
@@ -46,7 +47,7 @@ from bidsglm.unit.summary import Stamp, summary_path, unit_summary
 def _write_contrasts(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
     unit = {"Units": BACKENDS[backend].effect_unit(writer.fitted.prepared.model)}
     for maps in fit.maps:
-        facts = {**contrast_facts(maps, writer.unit), **degrees_of_freedom(maps), **backend_facts(backend)}
+        facts = {**contrast_facts(maps, writer.unit), **degrees_of_freedom(maps), **fit_facts(backend, fit)}
         for stat, values in stats_of(maps):
             name = map_name(writer.unit.prefix, stat, backend, maps.specification.label)
             own = unit if stat == "effect" else {}
@@ -61,7 +62,8 @@ def _write_backend(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
     write_bytes(writer.path(f"{name}.nii.gz"), mask)
     write_json(writer.path(f"{name}.json"), writer.sidecar(Type="Brain", **facts))
     resms = map_name(writer.unit.prefix, "resms", backend)
-    writer.image(resms, fit.residual_mean_square, math.nan, {"DegreesOfFreedom": fit.dof, **facts})
+    about_fit = fit_facts(backend, fit)
+    writer.image(resms, fit.residual_mean_square, math.nan, {"DegreesOfFreedom": fit.dof, **about_fit})
     for label, values in fit.noise_maps.items():
         about = {"Description": f"{label.upper()} parameter of each voxel's noise", **facts}
         writer.image(map_name(writer.unit.prefix, label, backend), values, math.nan, about)
@@ -72,7 +74,7 @@ def _write_backend(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
             "Columns": design.names,
             "Description": "volume i is the estimate of column i of the design",
         }
-        writer.image(map_name(prefix, "beta", backend), betas, math.nan, {**columns, **facts})
+        writer.image(map_name(prefix, "beta", backend), betas, math.nan, {**columns, **about_fit})
 
 
 def _write_design(writer: UnitWriter, name: str, design: DesignMatrix, facts: Mapping[str, object]) -> None:

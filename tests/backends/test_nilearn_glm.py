@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from nilearn.glm.first_level import FirstLevelModel
 
-from bidsglm.backends import nilearn_glm, spm12
+from bidsglm.backends import nilearn_glm, nilearn_library, spm12
 from bidsglm.backends.nilearn_design import event_weights, slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals
 from bidsglm.dataset.images import read_data
@@ -100,7 +100,7 @@ def fitted(samples: list[Sample], model: ModelSpecification) -> tuple[nilearn_gl
         signal_scaling=model.nilearn.signal_scaling,
         smoothing_fwhm=model.smoothing_fwhm or None,
         mask_img=samples[0].run.mask,
-        random_state=nilearn_glm.SEED,
+        random_state=nilearn_library.SEED,
     )
     runs = [s.run.bold for s in samples]
     theirs.fit(runs, [s.events for s in samples], [s.confounds for s in samples])
@@ -164,7 +164,7 @@ def test_settings_mean_what_they_mean_to_first_level_model(tmp_path: Path, setti
 @pytest.mark.filterwarnings("ignore")
 def test_chunks_do_not_change_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sample = make_sample(tmp_path, 5)
-    monkeypatch.setattr(nilearn_glm, "CHUNK", 17)
+    monkeypatch.setattr(nilearn_library, "CHUNK", 17)
     ours, theirs = fitted([sample], MODEL)
     assert_equal_maps(ours, theirs, MINUS)
 

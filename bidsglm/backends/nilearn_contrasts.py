@@ -1,0 +1,99 @@
+"""Contrasts of nilearn's fits, by its own fixed effects over runs."""
+
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.backends.nilearn_records import NilearnEstimate
+from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask
+from bidsglm.spm.contrasts import placed
+from bidsglm.spm.space import decomposition, estimable, independent_rows
+
+
+def usable_runs(estimate: NilearnEstimate, contrast: ContrastSpecification) -> tuple[int, ...]:
+    """Find the runs that have all columns of a contrast and can estimate it, by SPM's test.
+
+    Parameters
+    ----------
+    estimate : of all runs
+    contrast : over regressor names
+    """
+    whole = decomposition([run.matrix for run in estimate.designs])
+    usable = []
+    for i, run in enumerate(estimate.designs):
+        if set(contrast.conditions) <= set(run.names):
+            rows = [np.zeros((len(d.names), len(contrast.weights))) for d in estimate.designs]
+            rows[i] = placed(contrast.weights, contrast.conditions, run.names).T
+            if estimable(rows, whole):
+                usable.append(i)
+    return tuple(usable)
+
+
+def contrast(
+    estimate: NilearnEstimate, contrast: ContrastSpecification, runs: tuple[int, ...]
+) -> ContrastMaps:
+    """Compute the maps of a contrast, fixed effects over some runs: effects averaged, as nilearn does.
+
+    Parameters
+    ----------
+    estimate : of all runs
+    contrast : over regressor names; redundant rows of an F contrast are left out, nilearn inverts their
+        covariance
+    runs : those to average, at least one
+    """
+    from nilearn.glm.contrasts import compute_fixed_effect_contrast
+
+    weights = [placed(contrast.weights, contrast.conditions, estimate.designs[i].names) for i in runs]
+    if contrast.test == "F":
+        rows = independent_rows(np.hstack(weights))
+        weights = [w[rows] for w in weights]
+    inputs = [_contrast_inputs(estimate, i, w) for i, w in zip(runs, weights, strict=True)]
+    labels, results, values = zip(*inputs, strict=True)
+    with warnings.catch_warnings():
+        # It says so of every F contrast over runs; the report's methods do, once.
+        warnings.filterwarnings("ignore", "Running approximate fixed effects on F statistics")
+        result: Any = compute_fixed_effect_contrast(labels, results, values, contrast.test)
+    is_t, z = contrast.test == "t", result.z_score()
+    n_rows = () if is_t else (float(len(weights[0])),)
+    return ContrastMaps(
+        contrast,
+        runs,
+        effect=_spread(result.effect.ravel(), estimate.mask, np.nan) if is_t else None,
+        variance=_spread(result.variance, estimate.mask, np.nan) if is_t else None,
+        stat=_spread(result.stat(), estimate.mask, 0.0),
+        z=_spread(z, estimate.mask, 0.0),
+        # z was made of it
+        p=_spread(result.p_value_, estimate.mask, 1.0),
+        dof=(*n_rows, float(result.dof)),
+    )
+
+
+def _contrast_inputs(
+    estimate: NilearnEstimate, run: int, weights: Floats
+) -> tuple[NDArray[np.intp], dict[int, Any], Floats]:
+    """Labels, results and weights as nilearn's contrasts want them, cut to the columns that count."""
+    from nilearn.glm.model import LikelihoodModelResults
+
+    fit, columns = estimate.fits[run], np.flatnonzero(weights.any(axis=0))
+    betas = estimate.betas[run][np.ix_(columns, np.flatnonzero(estimate.mask))]
+    n_scans = len(estimate.designs[run].matrix)
+    results = {}
+    for label, covariance in enumerate(fit.covariances):
+        members = np.flatnonzero(fit.labels == label)
+        results[label] = LikelihoodModelResults(
+            betas[:, members],
+            np.empty((n_scans, 0)),
+            SimpleNamespace(df_model=n_scans - fit.dof),
+            cov=covariance[np.ix_(columns, columns)],
+            dispersion=fit.dispersion[members],
+        )
+    return fit.labels, results, weights[:, columns]
+
+
+def _spread(values: Floats, mask: Mask, outside: float) -> Floats:
+    spread = np.full(mask.size, outside)
+    spread[mask] = values
+    return spread

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.fsl import scaling
+from bidsglm.fsl.film import BLOCK
 from bidsglm.fsl.highpass import filtered
 from bidsglm.model import Floats, Mask, TimeSeries, Volume
 
-CHUNK_VALUES = 1_000_000
-"""Values scaled and filtered at once, of which some copies are made, 8 MB each."""
+CHUNK_VALUES = 200_000
+"""Values scaled and filtered at once, of which some copies are made: they stay in the processor's cache."""
 
 Columns = NDArray[np.intp]
 
@@ -47,6 +48,12 @@ def on_grid(columns: Columns, volume: Volume) -> Mask:
     return grid
 
 
+def _span(columns: Columns) -> slice | Columns:
+    """Columns, as a slice where none between is left out: that is no copy."""
+    span = slice(int(columns[0]), int(columns[-1]) + 1)
+    return span if span.stop - span.start == columns.size else columns
+
+
 def data_chunks(
     run: TimeSeries, columns: Columns, L: Floats | None
 ) -> Callable[[], Iterator[NDArray[np.float32]]]:
@@ -62,11 +69,11 @@ def data_chunks(
     [10000.0]
     """
     median = median_of(run)
-    size = max(1, CHUNK_VALUES // len(run.stored))
+    size = BLOCK * max(1, CHUNK_VALUES // (BLOCK * len(run.stored)))
 
     def chunks() -> Iterator[NDArray[np.float32]]:
         for start in range(0, columns.size, size):
-            values = run.values(columns[start : start + size]).astype(np.float32)
+            values = run.values(_span(columns[start : start + size])).astype(np.float32)
             yield filtered(scaling.scaled(values, median), L)
 
     return chunks

@@ -9,7 +9,8 @@ n; after smoothing over voxels a Tukey taper brings them down to 0 (M. Woolrich 
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import rfft
+from numpy.typing import NDArray
+from scipy.fft import next_fast_len, rfft
 
 from bidsglm.model import Floats, Mask
 
@@ -70,12 +71,33 @@ def autocorrelations(residuals: Floats) -> Floats:
     """
     n_scans = len(residuals)
     M = n_lags(n_scans)
-    Z = padded_length(n_scans)
-    spectrum = rfft(residuals, Z, axis=0)
-    products = _sums_of_products(Z, M) @ (spectrum.real**2 + spectrum.imag**2)
+    Z = _circle(n_scans, M)
+    power = np.square(spectra(residuals, Z).view(np.float64))
+    # squares of real and imaginary parts lie side by side
+    products = (_sums_of_products(Z, M) @ power).reshape(M, -1, 2).sum(axis=2)
     # the divisor is n - 1 - k, not n - k: the mean has taken one
     counts = n_scans - 1 - np.arange(M)
     return np.asarray(products / (counts[:, np.newaxis] * products[0] / (n_scans - 1)))
+
+
+def spectra(series: Floats, length: int) -> NDArray[np.complex128]:
+    """Spectra (length / 2 + 1, n_columns) of series (n_scans, n_columns) on a circle of some length.
+
+    >>> spectra(np.array([[1.0], [-1.0]]), 4).ravel().tolist()
+    [0j, (1+1j), (2+0j)]
+    """
+    # scipy pads with memory fresh from the system, which costs more than the transform
+    circle = np.empty((length, series.shape[1]))
+    circle[: len(series)] = series
+    circle[len(series) :] = 0
+    return np.asarray(rfft(circle, axis=0, overwrite_x=True))
+
+
+def _circle(n_scans: int, n_lags: int) -> int:
+    """Length of the shortest circle whose products at the lags are those of FILM's."""
+    # no product reaches over the end where the circle holds the scans and the lags
+    shortest = 2 * int(next_fast_len((n_scans + n_lags) // 2, real=True))
+    return min(shortest, padded_length(n_scans))
 
 
 @lru_cache(maxsize=4)

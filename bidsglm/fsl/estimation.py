@@ -10,13 +10,14 @@ smoothing has made neighbours alike; A is a quadratic form in the coordinates th
 many voxels.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.fsl.whitening import gains, whitened
+from bidsglm.fsl.whitening import gains, whitened, whitened_columns
 from bidsglm.model import Floats, Mask
 
 GREATEST_RANK = 64
@@ -85,6 +86,8 @@ class SharedGains(NamedTuple):
     """(n_frequencies, n_dimensions) orthonormal"""
     products: tuple[Floats, Floats]
     """(n_pairs, k), (k, rank (rank + 1) / 2) whose product is U' T_i T_j U of pairs, upper triangles"""
+    columns: Callable[[Floats, Floats], Floats]
+    """As of `whitened_columns`"""
 
 
 def shared_gains(tapered: Floats, design: Design) -> SharedGains:
@@ -111,7 +114,8 @@ def shared_gains(tapered: Floats, design: Design) -> SharedGains:
         for j, right in enumerate(columns[i:], start=i):
             product = left.T @ right
             products.append((product if i == j else product + product.T)[upper])
-    return SharedGains(basis, _condensed(np.array(products), basis.T @ sample))
+    condensed = _condensed(np.array(products), basis.T @ sample)
+    return SharedGains(basis, condensed, whitened_columns(design.left))
 
 
 def _condensed(products: Floats, coordinates: Floats) -> tuple[Floats, Floats]:
@@ -135,7 +139,7 @@ def information(factors: Floats, design: Design, shared: SharedGains) -> Floats:
 
     Returns
     -------
-    (n_voxels, rank, rank)
+    (rank (rank + 1) / 2, n_voxels) its upper triangle, row after row
 
     >>> design = decomposed(np.eye(8)[:, :1])
     >>> tapered = np.tile([[0.8], [0.1]], (1, 5))
@@ -145,28 +149,83 @@ def information(factors: Floats, design: Design, shared: SharedGains) -> Floats:
     True
     """
     coordinates = shared.basis.T @ factors
-    first, second = _pairs(len(coordinates))
-    pairs = coordinates[first] * coordinates[second]
+    n = len(coordinates)
+    pairs = np.empty((n * (n + 1) // 2, factors.shape[1]))
+    for part, i in zip(_rows_of_triangle(n), range(n), strict=True):
+        np.multiply(coordinates[i:], coordinates[i], out=pairs[part])
     left, right = shared.products
-    A = np.asarray(((pairs.T @ left) @ right)[:, _places(design.left.shape[1])])
-    distance = np.abs(factors - shared.basis @ coordinates).max(axis=0)
-    for voxel in np.flatnonzero(distance > ACCURACY * factors.max(axis=0)):
+    A = np.asarray(right.T @ (left.T @ pairs))
+    for voxel in _far(factors, coordinates, shared.basis):
         columns_whitened = whitened(design.left, factors[:, [voxel]])
-        A[voxel] = columns_whitened.T @ columns_whitened
+        A[:, voxel] = (columns_whitened.T @ columns_whitened)[np.triu_indices(design.left.shape[1])]
     return A
 
 
-@lru_cache(maxsize=4)
-def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    return np.triu_indices(n)
+def _far(factors: Floats, coordinates: Floats, basis: Floats) -> NDArray[np.intp]:
+    """Voxels whose gains lie beside the shared space."""
+    bounds = ACCURACY * factors.max(axis=0)
+    # by Pythagoras, as the basis is orthonormal: few are left to look at
+    squares = np.einsum("ij,ij->j", factors, factors) - np.einsum("ij,ij->j", coordinates, coordinates)
+    far = np.flatnonzero(squares > bounds**2)
+    distances = np.abs(factors[:, far] - basis @ coordinates[:, far]).max(axis=0)
+    return np.asarray(far[distances > bounds[far]])
 
 
 @lru_cache(maxsize=4)
-def _places(n: int) -> NDArray[np.intp]:
-    """Where the entries of a symmetric matrix stand in its upper triangle."""
-    place = np.zeros((n, n), dtype=np.intp)
-    place[np.triu_indices(n)] = np.arange(n * (n + 1) // 2)
-    return np.maximum(place, place.T)
+def _rows_of_triangle(n: int) -> tuple[slice, ...]:
+    """Where the rows of an upper triangle stand one after the other.
+
+    >>> _rows_of_triangle(3)
+    (slice(0, 3, None), slice(3, 5, None), slice(5, 6, None))
+    """
+    ends = np.cumsum(np.arange(n, 0, -1)).tolist()
+    return tuple(slice(end - n + i, end) for i, end in enumerate(ends))
+
+
+def half_solved(A: Floats, sides: Floats) -> tuple[Floats, Floats]:
+    """Cholesky factors of many matrices A = L L', and L^-1 times their right sides.
+
+    Voxels come last, so that each step is one for all of them; a matrix that is not positive gives NaN.
+
+    Parameters
+    ----------
+    A
+        (n (n + 1) / 2, n_voxels) as of `information`
+    sides
+        (n_sides, n, n_voxels)
+
+    Returns
+    -------
+    (n, n, n_voxels) with L[i, k] at [k, i], nothing that counts below; (n, n_sides, n_voxels)
+
+    >>> L, halves = half_solved(np.array([[4.0], [2.0], [10.0]]), np.array([[[2.0], [7.0]]]))
+    >>> L[0, :, 0].tolist(), float(L[1, 1, 0]), halves[:, 0, 0].tolist()
+    ([2.0, 1.0], 3.0, [1.0, 2.0])
+    """
+    n_sides, n, n_voxels = sides.shape
+    # the sides are further rows of the matrix
+    L = np.empty((n, n + n_sides, n_voxels))
+    for k, part in enumerate(_rows_of_triangle(n)):
+        L[k, k:n] = A[part]
+    L[:, n:] = sides.swapaxes(0, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for k in range(n):
+            column = L[k, k:]
+            if k:
+                column -= np.einsum("jiv,jv->iv", L[:k, k:], L[:k, k])
+            np.sqrt(column[0], out=column[0])
+            column[1:] /= column[0]
+    return L[:, :n], L[:, n:]
+
+
+def _solved(L: Floats, half: Floats) -> Floats:
+    """(n, n_voxels) L'^-1 times what `half_solved` left of a right side."""
+    x = half.copy()
+    for k in range(len(x) - 1, -1, -1):
+        if k + 1 < len(x):
+            x[k] -= np.einsum("iv,iv->v", L[k, k + 1 :], x[k + 1 :])
+        x[k] /= L[k, k]
+    return x
 
 
 class Fit(NamedTuple):
@@ -215,7 +274,7 @@ def generalised(Y: Floats, tapered: Floats, design: Design, shared: SharedGains,
     Parameters
     ----------
     Y
-        (n_scans, n_voxels) without their means; a hundred voxels at a time are fastest
+        (n_scans, n_voxels) without their means; some hundred voxels at a time are fastest
     tapered
         (n_lags, n_voxels) autocorrelations
     shared
@@ -233,19 +292,19 @@ def generalised(Y: Floats, tapered: Floats, design: Design, shared: SharedGains,
     factors = gains(tapered, len(Y))
     A = information(factors, design, shared)
     white = whitened(Y, factors)
-    # T is symmetric: (T U)' T y = U' T (T y), which spares the whitened design
-    b = design.left.T @ whitened(white, factors)
     R = rows @ design.coefficients
     # one factorisation of A serves the betas and the covariance
-    sides = np.empty((len(A), b.shape[0], 1 + len(R)))
-    sides[..., 0], sides[..., 1:] = b.T, R.T
-    solved = np.linalg.solve(A, sides)
-    betas = design.coefficients @ solved[..., 0].T
-    covariance = np.moveaxis(R @ solved[..., 1:], 0, -1)
+    sides = np.empty((1 + len(R), R.shape[1], Y.shape[1]))
+    # T is symmetric: (T U)' T y = U' T (T y), which spares the whitened design
+    sides[0] = shared.columns(white, factors)
+    sides[1:] = R[..., np.newaxis]
+    L, halves = half_solved(A, sides)
+    solved = _solved(L, halves[:, 0])
+    covariance = np.einsum("kav,kbv->abv", halves[:, 1:], halves[:, 1:])
     squares = np.einsum("ij,ij->j", white, white)
-    residual = squares - np.einsum("ij,ji->i", solved[..., 0], b)
+    residual = squares - np.einsum("ij,ij->j", halves[:, 0], halves[:, 0])
     variance, settled = _variance(residual, squares, design)
-    return Fit(betas, R @ solved[..., 0].T, variance, covariance, settled)
+    return Fit(design.coefficients @ solved, R @ solved, variance, covariance, settled)
 
 
 def _variance(residual: Floats, squares: Floats, design: Design) -> tuple[Floats, Mask]:

@@ -5,7 +5,7 @@ pass whitens with them and fits. Data come in chunks of voxels, so that no array
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,12 @@ from bidsglm.fsl.scaling import Chunks, Singles
 from bidsglm.fsl.smoothing import reference_scan, smoothed
 from bidsglm.model import Floats, Mask, Volume
 
+Number = TypeVar("Number", np.float32, np.float64)
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
-BLOCK = 128
-"""Voxels of one pass: their series and spectra stay in the processor's cache."""
+BLOCK = 200
+"""Voxels of one pass: their series and spectra stay in the processor's cache.
+
+No power of two, at which the rows of a column would share a few places of the cache."""
 
 
 class Film(NamedTuple):
@@ -104,10 +107,11 @@ def noise(chunks: Chunks, design: Design, grid: Volume | None) -> tuple[Mask, Fl
     n_scans = len(design.left)
     masks, estimates, middles = [], [np.empty((n_lags(n_scans), 0))], []
     for part in _blocks(chunks):
-        middles.append(part[reference_scan(n_scans)])
+        # a view would hold the whole part
+        middles.append(part[reference_scan(n_scans)].copy())
         mean, Y = _centred(part)
         masks.append(fitted_voxels(mean, Y))
-        estimates.append(autocorrelations(design.residuals(Y[:, masks[-1]])))
+        estimates.append(autocorrelations(design.residuals(_of(masks[-1], Y))))
     mask, raw = np.concatenate(masks), np.concatenate(estimates, axis=1)
     if not mask.any():
         return mask, raw
@@ -131,6 +135,11 @@ def _blocks(chunks: Chunks) -> Iterator[Singles]:
             yield part[:, start : start + BLOCK]
 
 
+def _of(voxels: Mask, Y: NDArray[Number]) -> NDArray[Number]:
+    """Columns of some voxels, without a copy where these are all."""
+    return Y if voxels.all() else Y[:, voxels]
+
+
 def _centred(Y: Singles) -> tuple[Floats, Floats]:
     values = Y.astype(np.float64)
     mean = values.mean(axis=0)
@@ -150,7 +159,7 @@ def _fitted(
     for part in _blocks(chunks):
         inside = mask[column : column + part.shape[1]]
         column += part.shape[1]
-        _, Y = _centred(part[:, inside])
+        _, Y = _centred(_of(inside, part))
         part_of = slice(start, start + Y.shape[1])
         start = part_of.stop
         if tapers is None or shared is None:

@@ -12,6 +12,8 @@ import numpy as np
 from bidsglm.fsl.scaling import Singles
 from bidsglm.model import Floats
 
+ROWS = 60
+"""Scans whose lines are fitted at once."""
 REACH = 3
 """Standard deviations of the weights beyond which scans do not count."""
 
@@ -95,6 +97,15 @@ def filtered_columns(X: Floats, L: Floats | None) -> Floats:
 
 
 def _without_line(Y: Floats, L: Floats) -> Floats:
-    left = Y - L @ Y
-    left -= left.mean(axis=0)
-    return np.asarray(left)
+    left = np.empty(Y.shape)
+    for start in range(0, len(L), ROWS):
+        rows = L[start : start + ROWS]
+        # the weights of some neighbouring scans are 0 beyond a band
+        used = np.flatnonzero(rows.any(axis=0))
+        band = slice(used[0], used[-1] + 1)
+        np.matmul(rows[:, band], Y[band], out=left[start : start + ROWS])
+    # infinite values leave NaN
+    with np.errstate(invalid="ignore"):
+        np.subtract(Y, left, out=left)
+        left -= left.mean(axis=0)
+    return left

@@ -24,12 +24,12 @@ REACH = 2
 LEVELS = 16384
 """Steps of the intensity range: differences are whole numbers of them."""
 VOXELS_PER_BIN = 200
-TILE = (2, 2, 2)
+TILE = (2, 2, 4)
 """Voxels smoothed at once: enough for BLAS, few enough that their neighbourhoods are nearly the same."""
 LEAST_LOG = -70.0
 """Logarithm of the least weight."""
-NOWHERE = -1e12
-"""Intensity, in steps, beyond the edge of the grid: without weight anywhere."""
+NOWHERE = 2 * LEVELS
+"""Steps above the greatest intensity, for what lies beyond the edge of the grid."""
 
 
 class Contrast(NamedTuple):
@@ -144,40 +144,78 @@ def smoothed(
     """
     tissue = contrast(intensity, mask)
     near = neighbourhood(zooms)
+    margins = _margins(mask.shape, near.reach)
     # flat intensities have no steps, and all weights of intensity are 1
     steps = intensity / tissue.step if tissue.step > 0 else np.zeros_like(intensity)
-    spread = -((tissue.step / tissue.tau) ** 2) if tissue.tau > 0 else NOWHERE
-    steps = np.pad(steps, _margins(mask.shape, near.reach), constant_values=NOWHERE)
+    steps = np.pad(steps, margins, constant_values=steps.max() + NOWHERE)
+    tile_sums = _TileSums(near, steps, _weights(tissue))
     grid = np.zeros(mask.shape, dtype=np.intp)
     grid[mask] = np.arange(1, maps.shape[1] + 1)
-    place = np.pad(grid, _margins(mask.shape, near.reach))
-    # voxel 0 stands for all outside the mask
-    values = np.vstack([np.zeros(len(maps)), maps.T]).astype(np.float32)
-    result = np.zeros_like(values)
+    place = np.pad(grid, margins)
+    # voxel 0 stands for all outside the mask; the last map sums the weights
+    values = np.ones((maps.shape[1] + 1, len(maps) + 1), dtype=np.float32)
+    values[0, :-1], values[1:, :-1] = 0, maps.T
+    result = np.empty((len(values), len(maps)), dtype=np.float32)
+    _, y, z = (slice(r, size - r) for r, size in zip(near.reach, place.shape, strict=True))
     for x, corners in groupby(_corners(mask), key=lambda corner: corner[0]):
         # neighbours are gathered once for a slab of tiles
         slab = values.take(place[x : x + near.box[0]], axis=0)
+        targets = place[x + near.reach[0] : x + near.reach[0] + TILE[0], y, z]
+        sums = np.ones((*targets.shape, values.shape[1]), dtype=np.float32)
         for corner in corners:
-            around = tuple(slice(c, c + b) for c, b in zip(corner, near.box, strict=True))
-            tile = tuple(slice(c + r, c + r + t) for c, r, t in zip(corner, near.reach, TILE, strict=True))
-            weights = _weights(steps[around], steps[tile], near.weights, spread)
-            sums = weights @ slab[:, *around[1:]].reshape(-1, len(maps))
-            result[place[tile].ravel()] = sums / weights.sum(axis=1, keepdims=True)
+            tile_sums.add(slab, corner, sums)
+        result[targets] = sums[..., :-1] / sums[..., -1:]
     return np.asarray(result[1:].T, dtype=np.float64, order="C")
 
 
-def _weights(around: Floats, tile: Floats, spatial: Singles, spread: float) -> Singles:
-    steps = np.subtract(around.reshape(1, -1), tile.reshape(-1, 1))
-    # differences are cut to whole steps, as SUSAN looks weights up in a table
-    np.trunc(steps, out=steps)
-    np.square(steps, out=steps)
-    steps *= spread
-    weights = steps.astype(np.float32)
-    # 1e-31 is no weight, and takes a tenth of the time of a number too small to be one
-    np.maximum(weights, LEAST_LOG, out=weights)
-    np.exp(weights, out=weights)
-    weights *= spatial
-    return weights
+class _TileSums:
+    """Weighted sums of the neighbours of a tile, with room for them that is used again."""
+
+    def __init__(self, near: Neighbourhood, steps: Floats, weights: Singles) -> None:
+        self.near, self.steps, self.of_intensity = near, steps, weights
+        n_tile, n_box = near.weights.shape
+        # the product of both is the table of differences: around - tile
+        self.tile, self.around = np.ones((n_tile, 2)), np.ones((2, n_box))
+        self.differences = np.empty((n_tile, n_box))
+
+    def add(self, slab: Singles, corner: tuple[int, int, int], sums: Singles) -> None:
+        """Put the sums of a tile in their place.
+
+        Parameters
+        ----------
+        slab
+            (box, y, z, n_maps) values, with margins
+        corner
+            First voxel of the tile.
+        sums
+            (tile, y, z, n_maps) without margins
+        """
+        around = tuple(slice(c, c + b) for c, b in zip(corner, self.near.box, strict=True))
+        tile = tuple(slice(c + r, c + r + t) for c, r, t in zip(corner, self.near.reach, TILE, strict=True))
+        self.around[1] = self.steps[around].ravel()
+        np.negative(self.steps[tile].ravel(), out=self.tile[:, 0])
+        n_maps = slab.shape[-1]
+        found = self._weights() @ slab[:, *around[1:]].reshape(-1, n_maps)
+        y, z = (slice(c, c + t) for c, t in zip(corner[1:], TILE[1:], strict=True))
+        sums[:, y, z] = found.reshape(*TILE, n_maps)
+
+    def _weights(self) -> Singles:
+        """(n_tile, n_box)."""
+        steps = np.matmul(self.tile, self.around, out=self.differences)
+        # as SUSAN does: differences are cut to whole steps, and those below 0 count from the table's end
+        return self.of_intensity[steps.astype(np.intp)] * self.near.weights
+
+
+def _weights(tissue: Contrast) -> Singles:
+    """Weights of differences of intensity in whole steps, those below 0 from the end on."""
+    steps = np.arange(LEVELS + NOWHERE + 2, dtype=np.float64)
+    logs = np.full(steps.size, LEAST_LOG)
+    if tissue.tau > 0:
+        # 1e-31 is no weight, and takes a tenth of the time of a number too small to be one
+        logs[:NOWHERE] = np.maximum(-((tissue.step / tissue.tau * steps[:NOWHERE]) ** 2), LEAST_LOG)
+    logs[0] = 0
+    upwards = np.exp(logs.astype(np.float32))
+    return np.concatenate([upwards, upwards[:0:-1]])
 
 
 def _margins(shape: tuple[int, ...], reach: tuple[int, int, int]) -> list[tuple[int, int]]:

@@ -6,12 +6,13 @@ FFT(y))``, padded with zeros to Z and cut back to n (M. Woolrich et al., NeuroIm
 is a symmetric Toeplitz matrix.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import irfft, rfft
+from scipy.fft import irfft
 
-from bidsglm.fsl.autocorrelation import padded_length
+from bidsglm.fsl.autocorrelation import padded_length, spectra
 from bidsglm.model import Floats
 
 
@@ -63,6 +64,35 @@ def whitened(Y: Floats, factors: Floats) -> Floats:
     [1.0, -1.0, 1.0, -1.0]
     """
     Z = padded_length(len(Y))
-    spectrum = rfft(Y, Z, axis=0)
+    spectrum = spectra(Y, Z)
     spectrum *= factors
-    return np.asarray(irfft(spectrum, Z, axis=0)[: len(Y)])
+    return np.asarray(irfft(spectrum, Z, axis=0, overwrite_x=True)[: len(Y)])
+
+
+def whitened_columns(U: Floats) -> Callable[[Floats, Floats], Floats]:
+    """Function that takes whitened series and their factors to U' T (T y), without the last way back.
+
+    The product of two series is that of their spectra.
+
+    Parameters
+    ----------
+    U
+        (n_scans, rank)
+
+    >>> g, U = gains(np.array([[0.5], [0.1]]), 3), np.array([[1.0], [0.0], [-1.0]])
+    >>> y = whitened(np.array([[2.0], [1.0], [0.0]]), g)
+    >>> bool(np.isclose(whitened_columns(U)(y, g), U.T @ whitened(y, g)).all())
+    True
+    """
+    Z = padded_length(len(U))
+    # frequencies but the first and the last stand for two
+    weights = np.full(Z // 2 + 1, 2 / Z)
+    weights[[0, -1]] = 1 / Z
+    half = weights * spectra(U, Z).T
+    both = np.hstack([half.real, half.imag])
+
+    def products(white: Floats, factors: Floats) -> Floats:
+        spectrum = spectra(white, Z)
+        return np.asarray(both @ np.concatenate([spectrum.real * factors, spectrum.imag * factors]))
+
+    return products

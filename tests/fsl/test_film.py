@@ -1,11 +1,15 @@
 """FILM against naive versions of itself, and its properties."""
 
+import weakref
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from bidsglm.fsl import autocorrelation, estimation, smoothing, whitening
 from bidsglm.fsl.film import film
+from bidsglm.fsl.film import noise as film_noise
 from bidsglm.model import Volume
 
 N_SCANS, SHAPE = 75, (9, 8, 9)
@@ -131,6 +135,38 @@ def test_voxels_far_from_the_shared_space_are_fitted_all_the_same(volume, monkey
     monkeypatch.setattr(estimation, "GREATEST_RANK", 1)
     alone = film(lambda: [Y], X, np.eye(3), grid)
     np.testing.assert_allclose(alone.fit.covariance, whole.fit.covariance, rtol=1e-5, atol=1e-8)
+
+
+def test_many_systems_are_solved_as_each_by_itself() -> None:
+    rng = np.random.default_rng(3)
+    n, n_voxels = 6, 5
+    square = rng.standard_normal((n_voxels, n, 9))
+    A = square @ square.transpose(0, 2, 1)
+    # no covariance has a negative diagonal
+    A[2, 3, 3] = -1
+    sides = rng.standard_normal((2, n, n_voxels))
+    _, halves = estimation.half_solved(A[:, *np.triu_indices(n)].T, sides)
+    found = np.einsum("kav,kbv->vab", halves, halves)
+    expected = np.einsum("anv,vnm,bmv->vab", sides, np.linalg.inv(A), sides)
+    sound = np.arange(n_voxels) != 2
+    np.testing.assert_allclose(found[sound], expected[sound], rtol=1e-9)
+    assert np.isnan(found[2]).all()
+
+
+def test_first_pass_holds_no_filtered_data(volume) -> None:
+    Y, grid, X = volume
+    parts: list[weakref.ref] = []
+
+    def chunks() -> Iterator[np.ndarray]:
+        for start in range(0, Y.shape[1], 50):
+            part = Y[:, start : start + 50].copy()
+            parts.append(weakref.ref(part))
+            yield part
+            del part
+            assert sum(ref() is not None for ref in parts) <= 1
+
+    film_noise(chunks, estimation.decomposed(X), grid)
+    assert len(parts) > 5
 
 
 def test_values_that_are_not_finite_cost_no_other_voxel_its_fit(volume) -> None:

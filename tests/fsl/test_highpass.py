@@ -23,6 +23,13 @@ def test_filter_is_a_weighted_line_at_every_scan() -> None:
     np.testing.assert_allclose(line_filter(60, 1.3, 40.0) @ y, naive_line(y, 40.0 / 2.6), atol=1e-12)
 
 
+def test_data_lose_the_line_of_every_scan() -> None:
+    y = np.random.default_rng(0).standard_normal(N)
+    left = y - naive_line(y, 12.5)
+    ours = filtered((100 * y[:, np.newaxis]).astype(np.float32), line_filter(N, TR, 50.0))[:, 0]
+    np.testing.assert_allclose(ours, 100 * (left - left.mean() + y.mean()), atol=1e-4)
+
+
 @pytest.mark.parametrize(("cutoffs", "amplitude"), [(1, 0.985), (1.5, 0.89), (2, 0.71)])
 def test_waves_slower_than_the_cutoff_lose_only_some_of_their_amplitude(
     cutoffs: float, amplitude: float

@@ -6,6 +6,7 @@ What a mixture means, and in which order its operations act, stands in docs/attr
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from bidsglm.attribution.run_designs import RunDesign, spread, stacked
 from bidsglm.attribution.runs import Plan, RunSum, StatMaps, UnscaledFit, combined, weighted
 from bidsglm.attribution.sides import (
     DERIVATIVE,
+    DRAWING_STEPS,
     ERROR_STEPS,
     Corner,
     DriftColumns,
@@ -42,7 +44,7 @@ class CornerFits:
     models: PairModels
     errors: PooledErrors | None = field(init=False)
     """V of mixtures with pooled errors, where a package has them"""
-    _drawn: dict[tuple[tuple[int, int, int], int], Floats] = field(default_factory=dict, repr=False)
+    _drawn: dict[tuple[tuple[int, ...], int], Floats] = field(default_factory=dict, repr=False)
     _last: tuple[tuple[object, ...], tuple[UnscaledFit, ...]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -50,12 +52,39 @@ class CornerFits:
         self.errors = None
         for i, side in enumerate(self.models.sides):
             if isinstance(side.noise, PooledNoise):
-                home = settings_of_errors(Corner(*(i,) * len(Corner._fields)))
+                home = settings_of_errors(self.normal(Corner(*(i,) * len(Corner._fields))))
                 self.errors = PooledErrors(side.noise, home, self._rule_columns, self._pool(i))
+
+    def normal(self, corner: Corner) -> Corner:
+        """A corner in which what both packages were given alike does not count."""
+        shared = self.shared_inputs
+        return corner._replace(
+            onsets=corner.events if "onsets" in shared else corner.onsets,
+            durations=corner.events if "durations" in shared else corner.durations,
+            confounds=0 if "confounds" in shared else corner.confounds,
+        )
+
+    @cached_property
+    def shared_inputs(self) -> frozenset[str]:
+        """What both packages were given alike, of onsets, durations and confounds."""
+        runs = range(len(self.models.runs))
+        ends = [[self.models.conditions(side, side, run) for run in runs] for side in (0, 1)]
+        pairs = [
+            (a, b) for ones, others in zip(*ends, strict=True) for a, b in zip(ones, others, strict=True)
+        ]
+        found = {
+            name
+            for name in ("onsets", "durations")
+            if all(a is b or np.array_equal(getattr(a, name), getattr(b, name)) for a, b in pairs)
+        }
+        given = [[self.models.confounds(side, run) for side in (0, 1)] for run in runs]
+        if all(a.names == b.names and np.array_equal(a.matrix, b.matrix) for a, b in given):
+            found.add("confounds")
+        return frozenset(found)
 
     def _settings_of_errors(self, corner: Corner) -> tuple[int, ...]:
         assert self.errors is not None
-        home = self.errors.home[ERROR_STEPS.index("filter")]
+        corner, home = self.normal(corner), self.errors.home[ERROR_STEPS.index("filter")]
         return settings_of_errors(corner._replace(filter=home) if self._same_drifts else corner)
 
     @cached_property
@@ -70,8 +99,8 @@ class CornerFits:
             for one, other in rules
         )
 
-    def _rule_columns(self, rules: tuple[int, int, int]) -> list[Columns]:
-        corner = Corner()._replace(response=rules[0], events=rules[1], sampling=rules[2])
+    def _rule_columns(self, rules: tuple[int, ...]) -> list[Columns]:
+        corner = Corner(**dict(zip(DRAWING_STEPS, rules, strict=True)))
         return [self.unfiltered(corner, run) for run in range(len(self.models.runs))]
 
     def _pool(self, side: int) -> Callable[[tuple[int, ...]], list[tuple[RunColumns, Floats]]]:
@@ -120,7 +149,8 @@ class CornerFits:
         """What the fit of a corner hangs on; the way runs come together and factors do not matter to most."""
         joint = self._is_joint(corner)
         scaling = corner.scaling if joint or self.models.scanwise else 0
-        return (*corner._replace(scaling=scaling, runs=0), joint, joint and self._one_set(corner))
+        own = self.normal(corner)._replace(scaling=scaling, runs=0)
+        return (*own, joint, joint and self._one_set(corner))
 
     def _is_joint(self, corner: Corner) -> bool:
         return len(self.models.runs) > 1 and self.models.sides[corner.runs].combination == "joint"
@@ -156,13 +186,14 @@ class CornerFits:
             RunSum(factor * fit.effects, factor**2 * fit.residual, fit)
             for fit, factor in zip(fits, factors, strict=True)
         ]
-        plans = self.models.plans
+        plans = self.models.plans_of(corner.contrast)
         how = self.models.sides[corner.runs].combination
         if how == "joint" and len(self.models.runs) > 1:
             plans = tuple(Plan(plan.specification, (0,), plan.weights) for plan in plans)
         if how == "weighted":
             return tuple(weighted(sums, plans, i) for i in range(len(plans)))
-        return tuple(combined(sums, plans, i, how == "pooled") for i in range(len(plans)))
+        found = (combined(sums, plans, i, how == "pooled") for i in range(len(plans)))
+        return tuple(map(_times, found, self.models.sides[corner.runs].run_factors or repeat(1.0)))
 
     def _fitted(self, corner: Corner, series: Sequence[Values]) -> tuple[UnscaledFit, ...]:
         noise, n = self.models.sides[corner.noise].noise, self.models.n_voxels
@@ -178,7 +209,7 @@ class CornerFits:
         """Runs of each regression, and its contrasts."""
         designs = [self.design(corner, run) for run in range(len(series))]
         data = [self._filtered(corner, Y, run) for run, Y in enumerate(series)]
-        plans = self.models.plans
+        plans = self.models.plans_of(corner.contrast)
         if self._is_joint(corner):
             together, columns = stacked(designs, data, self._one_set(corner))
             return [together], [np.vstack([spread(plan, columns) for plan in plans])]
@@ -207,7 +238,6 @@ class CornerFits:
 
     def design(self, corner: Corner, run: int) -> RunDesign:
         """Make the columns of a run."""
-        common = self.models.runs[run]
         rule = self.models.run(corner.filter, run).filter
         through = _through(rule)
         names, regressors = self._regressors(corner, run, through)
@@ -216,13 +246,14 @@ class CornerFits:
         drifts = rule.columns if isinstance(rule, DriftColumns) else np.zeros((n_scans, 0))
         cosines = rule.cosines if isinstance(rule, ProjectedOff) else np.zeros((n_scans, 0))
         own, n_drifts = [drifts, through(spikes)], drifts.shape[1]
-        confounds = through(common.confounds)
+        given = self.models.confounds(corner.confounds, run)
+        confounds = through(given.matrix)
         if self.models.sides[corner.noise].noise.constant:
             own.append(np.ones((n_scans, 1)))
         else:
             regressors, confounds = regressors - regressors.mean(axis=0), confounds - confounds.mean(axis=0)
             own = [columns - columns.mean(axis=0) for columns in own]
-        every_name = (*names, *common.confound_names)
+        every_name = (*names, *given.names)
         return RunDesign(every_name, regressors, confounds, np.hstack(own), cosines, n_drifts)
 
     def _regressors(
@@ -243,16 +274,21 @@ class CornerFits:
 
     def unfiltered(self, corner: Corner, run: int) -> Columns:
         """Columns of the conditions before any filter, named as by the response."""
-        chosen = corner.response, corner.events, corner.sampling
+        chosen = tuple(getattr(self.normal(corner), name) for name in DRAWING_STEPS)
         own = self.models.run(corner.response, run).regressors
         if len(set(chosen)) == 1:
             # a package's own columns, so that closure does not rest on any reproduction
             return own
         if (chosen, run) not in self._drawn:
-            response, events, sampling = (self._drawing(side) for side in chosen)
+            response, events, sampling = (self._drawing(side) for side in chosen[:3])
             rules = Drawing(response.response, events.events, sampling.sampling)
-            self._drawn[chosen, run] = drawn(self.models.runs[run].conditions, rules, run)
+            conditions = self.models.conditions(corner.onsets, corner.durations, run)
+            self._drawn[chosen, run] = drawn(conditions, rules, run)
         return Columns(own.names, self._drawn[chosen, run])
+
+
+def _times(maps: StatMaps, factor: float) -> StatMaps:
+    return maps if factor == 1 or maps.effect is None else maps._replace(effect=factor * maps.effect)
 
 
 def _drifts(rule: DriftColumns | ProjectedOff) -> Floats:

@@ -25,6 +25,8 @@ from bidsglm.attribution.runs import UnscaledFit
 from bidsglm.model import Floats
 from bidsglm.spm.whitening import Whitening, banded, normalised, whitening
 
+N_DRAWING = 5
+"""Settings that regressors depend on, the first of those that V depends on"""
 FALLBACK = "SPM's own covariance of the errors stood in for that of mixed settings"
 
 
@@ -44,27 +46,25 @@ class PooledErrors:
 
     noise: PooledNoise
     home: tuple[int, ...]
-    """SPM's settings of response, events, sampling, filter, smoother and censoring"""
-    regressors: Callable[[tuple[int, int, int]], list[Columns]]
-    """Columns of every run by the rules of response, events and sampling"""
+    """SPM's settings of `ERROR_STEPS`"""
+    regressors: Callable[[tuple[int, ...]], list[Columns]]
+    """Columns of every run by the settings of `DRAWING_STEPS`"""
     pool: Callable[[tuple[int, ...]], list[tuple[RunColumns, Floats]]]
     """Design and data of every run, by settings as those of `home`"""
     notes: list[str] = field(default_factory=list)
-    _alike: dict[tuple[int, int, int], tuple[int, int, int]] = field(default_factory=dict)
+    _alike: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
     _in_pool: dict[tuple[int, ...], tuple[Floats, ...]] = field(default_factory=dict)
     _found: dict[tuple[int, ...], tuple[Floats, ...]] = field(default_factory=dict)
 
     def covariances(self, settings: tuple[int, ...]) -> tuple[Floats, ...]:
         """V of every run, by settings as those of `home`; regressors that are nearly the same share one."""
-        key = (*self._shared(settings[:3]), *settings[3:])
+        key = (*self._shared(settings[:N_DRAWING]), *settings[N_DRAWING:])
         if key not in self._found:
             self._found[key] = self._estimated(key)
         return self._found[key]
 
-    def _shared(self, rules: tuple[int, ...]) -> tuple[int, ...]:
-        one, two, three = rules
-        wanted = one, two, three
-        own = self.home[0], self.home[1], self.home[2]
+    def _shared(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        own = self.home[:N_DRAWING]
         self._alike.setdefault(own, own)
         if wanted not in self._alike:
             columns = self.regressors(wanted)

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.attribution.corners import CornerFits
+from bidsglm.attribution.crossproducts import estimable
 from bidsglm.attribution.engine import Explanation
 from bidsglm.attribution.models import ContrastPair, Masks
-from bidsglm.attribution.runs import StatMaps
+from bidsglm.attribution.run_designs import RunDesign
+from bidsglm.attribution.runs import Plan, StatMaps
 from bidsglm.attribution.sides import Corner, PairModels
 from bidsglm.attribution.step_rows import Row, StepMaps, map_names, step_rows, unmodelled_rows
 from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
@@ -38,6 +40,8 @@ class PairEvidence(NamedTuple):
     columns: NDArray[np.intp]
     """(n_voxels,) places of the models' voxels in the maps"""
     in_blocks: bool = False
+    kinds: tuple[str, ...] = ("effect", "t", "F")
+    """Maps that both packages have"""
 
 
 def active_steps(models: PairModels, steps: Sequence[Step], kind: str = "") -> tuple[str, ...]:
@@ -58,7 +62,7 @@ def active_steps(models: PairModels, steps: Sequence[Step], kind: str = "") -> t
     if apart and kind not in ("effect", ""):
         # a factor of a single run's data moves no t
         idle.add("scaling")
-    if kind == "effect" and ways <= KEEP_EFFECTS:
+    if kind == "effect" and ways <= KEEP_EFFECTS and not any(side.run_factors for side in models.sides):
         idle.add("runs")
     return tuple(step.name for step in steps if not step.same and step.name not in idle)
 
@@ -81,6 +85,32 @@ def mixtures_to_fit(models: PairModels, steps: Sequence[Step]) -> int:
     fits = CornerFits(models)
     names = active_steps(models, steps)
     return len({fits.key(corner_of(names, taken)) for taken in product((0, 1), repeat=len(names))})
+
+
+def estimable_everywhere(models: PairModels, names: Sequence[str]) -> tuple[bool, ...]:
+    """Say of every contrast whether all mixtures of some steps have its columns and can estimate it.
+
+    Parameters
+    ----------
+    models
+        Of both packages, with their contrasts.
+    names
+        Steps that change the designs; all others are at one package's settings.
+    """
+    fits = CornerFits(models)
+    found = [True] * len(models.plans_of(0))
+    for taken in product((0, 1), repeat=len(names)):
+        corner = corner_of(names, taken)
+        for run in range(len(models.runs)):
+            design = fits.design(corner, run)
+            for i, plan in enumerate(models.plans_of(corner.contrast)):
+                found[i] = found[i] and (run not in plan.runs or _estimable(design, plan, run))
+    return tuple(found)
+
+
+def _estimable(design: RunDesign, plan: Plan, run: int) -> bool:
+    known = set(plan.specification.conditions) <= set(design.names)
+    return known and estimable(design.matrix, plan.placed(design.all_names, run))
 
 
 def pair_explanation(
@@ -108,6 +138,8 @@ def pair_explanation(
     closes = True
     for index, contrast in enumerate(evidence.contrasts):
         for kind in map_names(contrast.other):
+            if kind not in evidence.kinds:
+                continue
             closure = [
                 _distance(end[index], target, kind, evidence.columns, ~unsure)
                 for end, target, unsure in zip(ends, contrast, uncertain, strict=True)
@@ -117,7 +149,8 @@ def pair_explanation(
             changes = _changes(models, steps, kind, {corner: maps[index] for corner, maps in every.items()})
             name = contrast.other.specification.name
             rows += step_rows(changes, steps, name, evidence.pair, (closure[0], closure[1]))
-        rows += unmodelled_rows(contrast, evidence.pair, evidence.masks, evidence.columns)
+        if contrast.other.specification.test in evidence.kinds:
+            rows += unmodelled_rows(contrast, evidence.pair, evidence.masks, evidence.columns)
     return Explanation(
         tuple(rows),
         tuple(steps),

@@ -1,7 +1,7 @@
 """What each of two packages does in every modelling step, so that any mixture of the two is a model."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from bidsglm.attribution.covariances import PooledNoise
@@ -31,6 +31,10 @@ class Corner(NamedTuple):
     filter: int = 0
     noise: int = 0
     runs: int = 0
+    onsets: int = 0
+    durations: int = 0
+    confounds: int = 0
+    contrast: int = 0
 
 
 class DriftColumns(NamedTuple):
@@ -55,7 +59,9 @@ class LocalLine(NamedTuple):
 
 
 RunFilter = DriftColumns | ProjectedOff | LocalLine
-ERROR_STEPS = ("response", "events", "sampling", "filter", "smoother", "censoring")
+DRAWING_STEPS = ("response", "events", "sampling", "onsets", "durations")
+"""What the regressors depend on before any filter"""
+ERROR_STEPS = (*DRAWING_STEPS, "filter", "smoother", "censoring", "confounds")
 """What V depends on"""
 
 
@@ -63,7 +69,7 @@ def settings_of_errors(corner: Corner) -> tuple[int, ...]:
     """A corner's settings that V depends on.
 
     >>> settings_of_errors(Corner(noise=1, filter=1))
-    (0, 0, 0, 1, 0, 0)
+    (0, 0, 0, 0, 0, 1, 0, 0, 0)
     """
     return tuple(getattr(corner, name) for name in ERROR_STEPS)
 
@@ -87,6 +93,10 @@ class SideRun:
     """Scans that are left out, from 0"""
     factors_of: Callable[[Values], Floats] | None = None
     """Factors for series that are smoothed otherwise, where they hang on the series of a voxel"""
+    conditions: tuple[Condition, ...] | None = None
+    """Own events, where the packages were not given the same; as many of each condition"""
+    confounds: Columns | None = None
+    """Own confounds without their means, where the packages were not given the same"""
 
     def factors_for(self, series: Values) -> Floats:
         """Factors of the scaling for series of any package."""
@@ -109,6 +119,10 @@ class Side:
     """Whether its response has a temporal derivative, made of the filtered column"""
     one_set: bool = False
     """Whether confounds are one set of columns through all runs where these are one regression"""
+    plans: tuple[Plan, ...] = ()
+    """Own contrasts, where the packages were not given the same"""
+    run_factors: tuple[float, ...] = ()
+    """Factor of each contrast's effect by the way runs come together, where they are summed; empty for 1"""
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,22 @@ class PairModels:
     def run(self, side: int, run: int) -> SideRun:
         """What a package has of a run."""
         return self.sides[side].runs[run]
+
+    def conditions(self, onsets: int, durations: int, run: int) -> tuple[Condition, ...]:
+        """Events of a run, with the onsets of one package and the durations of another."""
+        own = [self.run(side, run).conditions or self.runs[run].conditions for side in (onsets, durations)]
+        if own[0] is own[1]:
+            return own[0]
+        return tuple(replace(a, durations=b.durations) for a, b in zip(*own, strict=True))
+
+    def confounds(self, side: int, run: int) -> Columns:
+        """Confounds of a run as a package was given them."""
+        common = self.runs[run]
+        return self.run(side, run).confounds or Columns(common.confound_names, common.confounds)
+
+    def plans_of(self, side: int) -> tuple[Plan, ...]:
+        """Contrasts as a package was given them."""
+        return self.sides[side].plans or self.plans
 
     @property
     def scanwise(self) -> bool:

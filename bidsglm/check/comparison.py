@@ -11,7 +11,6 @@ from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differences, nearest_contrast
 from bidsglm.check.data import ScanPlace, places, values_of
 from bidsglm.check.data_settings import other_scans
-from bidsglm.check.models import merged
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import MapSource, Reproduction, Target, reproduced, sampled
 from bidsglm.check.runs import ComparedRun, compared_runs
@@ -20,6 +19,7 @@ from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.settings import comparable, differences
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.dataset.masks import Grid, is_same_grid
+from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats, Mask, Volume
 
 PLURAL = ("onsets", "durations", "scans", "confounds", "modulators", "sessions", "basis", "serial")
@@ -224,7 +224,7 @@ def answer(found: Checked) -> str:
     differing = [each for each in found.settings if each.matters]
     if not differing:
         if found.settings:
-            told = merged([each.setting for each in found.settings])
+            told = joined([each.setting for each in found.settings])
             return f"The same model. What differs ({told}) makes the same of the data in two ways."
         if found.nilearn.maps and not any(each.is_found for each in found.reproductions.values()):
             return (
@@ -237,7 +237,7 @@ def answer(found: Checked) -> str:
             "filters and estimates serial correlations."
         )
     verb = "differs" if len(differing) == 1 and not differing[0].setting.startswith(PLURAL) else "differ"
-    return f"Not the same model: {merged([each.setting for each in differing])} {verb}."
+    return f"Not the same model: {joined([each.setting for each in differing])} {verb}."
 
 
 def as_json(found: Checked) -> dict[str, Any]:

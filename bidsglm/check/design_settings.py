@@ -8,11 +8,12 @@ import numpy as np
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.columns import SAME, is_among, plain
 from bidsglm.check.explaining import Changed, ColumnExplanation, modulator_is_there
-from bidsglm.check.models import condition_of, hrf_of, merged, sampled_at
+from bidsglm.check.models import condition_of, hrf_of, sampled_at
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_records import SpmAnalysis, SpmSession
+from bidsglm.diagnosis.advice import joined
 from bidsglm.model import CONSTANT, Floats
 
 SHOWN = 6
@@ -60,7 +61,7 @@ def basis(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[SettingPair
             "basis functions",
             f"{spm.basis} ({len(suffixes)} column{'s' * (len(suffixes) > 1)} a condition)",
             "another set of functions: "
-            + merged(list(dict.fromkeys(n for r in runs for n in _other_set(r)))[:SHOWN]),
+            + joined(list(dict.fromkeys(n for r in runs for n in _other_set(r)))[:SHOWN]),
             "the conditions have other columns, so effects mean something else",
             "take the same set in both: SPM's FIR is hrf_model='fir' with fir_delays 0, 1, 2 ...",
         )
@@ -173,7 +174,7 @@ def _event_pair(
     )
     units = "seconds in nilearn; SPM's Units for design say seconds or scans"
     return SettingPair(
-        f"{setting} of {merged(list(conditions))} (s)",
+        f"{setting} of {joined(list(conditions))} (s)",
         _listed(ours),
         theirs,
         consequence,
@@ -210,7 +211,7 @@ def modulators(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[Settin
                 there = modulator_is_there(made, names, run.design.matrix, timing, hrf_of(spm))
                 missing += [name for name, is_there in there.items() if not is_there]
     if missing:
-        told = merged(list(dict.fromkeys(missing)))
+        told = joined(list(dict.fromkeys(missing)))
         yield SettingPair(
             f"modulators: {told}",
             told,
@@ -229,7 +230,7 @@ def extra_conditions(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
         if not _of_any_condition(run, name) and _is_condition(run.design, name)
     ]
     if extra:
-        told = merged(list(dict.fromkeys(extra)))
+        told = joined(list(dict.fromkeys(extra)))
         yield SettingPair(
             f"onsets of {told} (s)",
             "not modelled",
@@ -273,8 +274,8 @@ def confounds(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
         where = f" of session {number}" if len(runs) > 1 else ""
         yield SettingPair(
             f"confounds{where}",
-            merged(list(run.session.regressors)) or "none",
-            _other_confounds(runs, number - 1) or f"{merged(extra) if extra else 'fewer or other columns'}",
+            joined(list(run.session.regressors)) or "none",
+            _other_confounds(runs, number - 1) or f"{joined(extra) if extra else 'fewer or other columns'}",
             "what confounds explain is noise elsewhere: effects and t change",
             "give both the same columns of the same run",
         )

@@ -140,14 +140,3 @@ def contrasts_of(spm: SpmAnalysis, at: int, names: Sequence[str]) -> tuple[Contr
             conditions = tuple(names[i] for i in used)
             made.append(ContrastSpecification(contrast.name, "contrast", conditions, weights[:, used], test))
     return tuple(made)
-
-
-def merged(names: Sequence[str]) -> str:
-    """Several names in a sentence.
-
-    >>> merged(["face", "house"])
-    'face and house'
-    """
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"

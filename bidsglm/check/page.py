@@ -10,13 +10,13 @@ from bidsglm.backends import backend
 from bidsglm.check.columns import SAME, Match
 from bidsglm.check.comparison import Checked, CheckedPair, answer, as_json, support
 from bidsglm.check.data import values_of
-from bidsglm.check.models import contrasts_of, merged, paradigm_of, sampled_at, specification_of
+from bidsglm.check.models import contrasts_of, paradigm_of, sampled_at, specification_of
 from bidsglm.check.refit import RefittedMap
 from bidsglm.check.reproduction import Attempt, Reproduction
 from bidsglm.check.runs import frame_offset
 from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.diagnosis.advice import Finding, RunReview
+from bidsglm.diagnosis.advice import Finding, RunReview, joined
 from bidsglm.diagnosis.findings import findings
 from bidsglm.errors import BidsglmError
 from bidsglm.model import Floats
@@ -177,8 +177,8 @@ def _rows(found: Checked) -> Iterator[SettingRow]:
         ("units of the design", spm.units, "secs"),
         (
             "conditions",
-            merged([c.name for c in spm.sessions[0].conditions]) if spm.sessions[0].conditions else "none",
-            merged([m.nilearn for m in found.runs[0].columns.matches if "*bf(" in m.spm] or ["not known"])
+            joined([c.name for c in spm.sessions[0].conditions]) if spm.sessions[0].conditions else "none",
+            joined([m.nilearn for m in found.runs[0].columns.matches if "*bf(" in m.spm] or ["not known"])
             if found.runs
             else "not known",
         ),
@@ -208,7 +208,7 @@ def _rows(found: Checked) -> Iterator[SettingRow]:
         ),
         (
             "confounds",
-            merged(list(spm.sessions[0].regressors)) if spm.sessions[0].regressors else "none",
+            joined(list(spm.sessions[0].regressors)) if spm.sessions[0].regressors else "none",
             _confound_words(found),
         ),
     ):
@@ -237,7 +237,7 @@ def _confound_words(found: Checked) -> str:
         return "not known"
     own = set(found.spm.sessions[0].regressors)
     names = [m.nilearn for m in found.runs[0].columns.matches if m.spm in own]
-    return merged(names) if names else "none"
+    return joined(names) if names else "none"
 
 
 def _findings(found: Checked, refits: Sequence[RefittedMap]) -> Iterator[str]:
@@ -262,7 +262,7 @@ def _of_columns(found: Checked) -> Iterator[str]:
         ]
         if same:
             yield (
-                f"Run {number}: nilearn's columns of {merged(same)} come out exactly when nilearn makes them "
+                f"Run {number}: nilearn's columns of {joined(same)} come out exactly when nilearn makes them "
                 "of SPM's onsets, durations, response and sampling."
             )
         for name, each in run.explanations.items():
@@ -274,7 +274,7 @@ def _of_columns(found: Checked) -> Iterator[str]:
             elif each.changed.what:
                 yield (
                     f"Run {number}: nilearn's column of {name} comes out exactly with other "
-                    f"{merged(list(each.changed.what))} than SPM's."
+                    f"{joined(list(each.changed.what))} than SPM's."
                 )
 
 
@@ -304,7 +304,7 @@ def _of_refits(refits: Sequence[RefittedMap]) -> str:
             f"SPM's {len(refits)} maps were computed again from the scans: "
             f"r = {min(r.r for r in refits):.6f}, largest difference {worst.difference:.0e} of a map's range."
         )
-    names = merged(list(dict.fromkeys(f"{r.contrast} ({r.what})" for r in refits if not r.is_reproduced)))
+    names = joined(list(dict.fromkeys(f"{r.contrast} ({r.what})" for r in refits if not r.is_reproduced)))
     return (
         f"SPM's maps do not come out of these scans: {names}; r = {worst.r:.4f} and a difference of "
         f"{worst.difference:.2g} of the range at worst. The scans are not those that SPM had, or were "

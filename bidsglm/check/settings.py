@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from bidsglm.check import data_settings, design_settings
-from bidsglm.check.models import merged
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_records import SpmAnalysis
+from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
 
 
@@ -22,17 +22,17 @@ def comparable(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None
     if not theirs or sorted(ours) == sorted(theirs):
         return None
     told = (
-        f"{len(ours)} session{'s' * (len(ours) > 1)} of {merged([str(n) for n in ours])} scans",
-        f"{len(theirs)} run{'s' * (len(theirs) > 1)} of {merged([str(n) for n in theirs])} scans",
+        f"{len(ours)} session{'s' * (len(ours) > 1)} of {joined([str(n) for n in ours])} scans",
+        f"{len(theirs)} run{'s' * (len(theirs) > 1)} of {joined([str(n) for n in theirs])} scans",
     )
     contained = bool(set(theirs) & set(ours)) and len(theirs) != len(ours)
-    joined = len(theirs) == 1 and theirs[0] == sum(ours)
-    setting = "sessions" if contained or joined else "scans"
+    as_one = len(theirs) == 1 and theirs[0] == sum(ours)
+    setting = "sessions" if contained or as_one else "scans"
     consequence = (
         "nilearn fitted other runs than SPM, so their effects are of other data"
         if contained
         else "nilearn fitted all runs as if they were one: filter, noise and constant run through the breaks"
-        if joined
+        if as_one
         else "the analyses are of other scans; nothing in their maps can be compared"
     )
     remedy = (

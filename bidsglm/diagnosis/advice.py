@@ -118,9 +118,18 @@ def listed(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
     short = [name.removeprefix(TRIAL_TYPE) for name in names]
     if len(short) > shown:
         short = [*short[:shown], f"{len(short) - shown} more"]
-    if len(short) < 2:
-        return "".join(short)
-    return f"{', '.join(short[:-1])} and {short[-1]}"
+    return joined(short)
+
+
+def joined(words: Sequence[str]) -> str:
+    """Join all of some words for a sentence.
+
+    >>> joined(["face", "house"])
+    'face and house'
+    """
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def percent(share: float) -> str:

@@ -5,20 +5,22 @@ SPM against nilearn is explained over all voxels by `bidsglm.unit.explanation`; 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.corners import CornerFits
-from bidsglm.attribution.crossproducts import estimable
 from bidsglm.attribution.engine import Explanation
 from bidsglm.attribution.models import ContrastPair, Masks
-from bidsglm.attribution.pair_engine import PairEvidence, mixtures_to_fit, pair_explanation
+from bidsglm.attribution.pair_engine import (
+    PairEvidence,
+    estimable_everywhere,
+    mixtures_to_fit,
+    pair_explanation,
+)
 from bidsglm.attribution.runs import Plan, plan
-from bidsglm.attribution.sides import CommonRun, Corner, PairModels, Side
+from bidsglm.attribution.sides import CommonRun, PairModels, Side
 from bidsglm.attribution.sizes import MOST_VOXELS, work
-from bidsglm.attribution.steps import COARSE_STEPS
+from bidsglm.attribution.steps import CENSORING, COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS
 from bidsglm.attribution.tissue import around, blocks
 from bidsglm.backends.fsl_data import run_mask
 from bidsglm.model import CONSTANT, ModelSpecification
@@ -35,8 +37,6 @@ MOST_AROUND = 20_000
 SIDES = {"spm": spm_side, "nilearn": nilearn_side, "afni": afni_side, "fsl": fsl_side}
 EXPLAINABLE = ("ols", "ar1")
 """nilearn's noise models that estimate each voxel by itself"""
-DESIGN_STEPS = ("response", "events", "sampling", "censoring", "filter")
-"""What the columns of a run hang on"""
 
 
 def explain_pair(fitted: Fitted, pair: Pair, most_voxels: int = MOST_VOXELS) -> Explanation:
@@ -166,13 +166,16 @@ def _contrasts(fitted: Fitted, pair: Pair, models: PairModels) -> tuple[list[Con
     """Contrasts that both packages have and every mixture of their designs can estimate."""
     own = {maps.specification.label: maps for maps in fitted.fits[pair.reference].maps}
     found, notes = [], []
+    apart = all(side.drawing is not None for side in models.sides)
+    # what the columns of a run hang on
+    steps = (*(PARTS_OF_REGRESSORS if apart else (REGRESSORS,)), CENSORING, "filter")
     for maps in fitted.fits[pair.first].maps:
         specification = maps.specification
         if specification.label not in own:
             continue
         if CONSTANT in specification.conditions:
             notes.append(f"Contrast {specification.name!r} weighs the constant and is not attributed.")
-        elif not _estimable_everywhere(models, plan(specification, maps.runs)):
+        elif not all(estimable_everywhere(_alone(models, plan(specification, maps.runs)), steps)):
             notes.append(
                 f"Contrast {specification.name!r} is not estimable in every mixture of the designs of"
                 f" {title(pair.first)} and {title(pair.reference)} and is not attributed."
@@ -182,17 +185,5 @@ def _contrasts(fitted: Fitted, pair: Pair, models: PairModels) -> tuple[list[Con
     return found, notes
 
 
-def _estimable_everywhere(models: PairModels, chosen: Plan) -> bool:
-    fits = CornerFits(models)
-    apart = models.sides[0].drawing is not None and models.sides[1].drawing is not None
-    for settings in product((0, 1), repeat=len(DESIGN_STEPS)):
-        corner = Corner(**dict(zip(DESIGN_STEPS, settings, strict=True)))
-        if not apart and len({corner.response, corner.events, corner.sampling}) > 1:
-            continue
-        for run in chosen.runs:
-            design = fits.design(corner, run)
-            if not set(chosen.specification.conditions) <= set(design.names):
-                return False
-            if not estimable(design.matrix, chosen.placed(design.all_names, run)):
-                return False
-    return True
+def _alone(models: PairModels, chosen: Plan) -> PairModels:
+    return replace(models, plans=(chosen,))

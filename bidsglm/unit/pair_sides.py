@@ -1,7 +1,7 @@
 """What SPM and nilearn do with a unit in every modelling step, gathered from a fit for some voxels."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def spm_side(fitted: Fitted, voxels: SampleColumns) -> Side:
             SideRun(
                 Y,
                 np.ones(1) if each else factors[:1],
-                _by_scan(factors) if each else None,
+                by_scan(factors) if each else None,
                 Y * factors[:, np.newaxis],
                 regressors_of(paradigm, design),
                 ProjectedOff(design.high_pass_basis),
@@ -80,7 +80,8 @@ def spm_side(fitted: Fitted, voxels: SampleColumns) -> Side:
     return Side("spm", tuple(runs), drawing, noise, "pooled")
 
 
-def _by_scan(factors: Floats) -> Callable[[Values], Values]:
+def by_scan(factors: Floats) -> Callable[[Values], Values]:
+    """Scaling of every scan by a factor of its own."""
     return lambda Y: Y * factors[:, np.newaxis]
 
 
@@ -88,12 +89,26 @@ def error_covariances(fitted: Fitted) -> tuple[Floats, ...]:
     """V of every run from the hyperparameters that the SPM backend reports."""
     kind = fitted.prepared.model.spm.serial_correlation
     assert kind != "none"
-    found = []
-    for h, paradigm in zip(
-        fitted.fits["spm"].noise["hyperparameters"], fitted.prepared.paradigms, strict=True
-    ):
-        rows = covariance.components(kind, paradigm.n_scans, paradigm.repetition_time)
-        found.append(toeplitz(np.asarray(h) @ rows))
+    times = [(p.n_scans, p.repetition_time) for p in fitted.prepared.paradigms]
+    return covariances_of(kind, fitted.fits["spm"].noise, times)
+
+
+def covariances_of(
+    kind: Literal["AR(1)", "FAST"], noise: Mapping[str, Any], runs: Sequence[tuple[int, float]]
+) -> tuple[Floats, ...]:
+    """V of every run, from what the SPM backend reports of its noise model.
+
+    Parameters
+    ----------
+    kind
+        Of serial correlations.
+    noise
+        Facts of the fit.
+    runs
+        Scans and repetition time of each.
+    """
+    rows = [covariance.components(kind, n_scans, time) for n_scans, time in runs]
+    found = [toeplitz(np.asarray(h) @ r) for h, r in zip(noise["hyperparameters"], rows, strict=True)]
     return normalised(found)
 
 
@@ -115,7 +130,7 @@ def nilearn_side(fitted: Fitted, voxels: SampleColumns) -> Side:
                 np.asarray(stored, dtype=np.float64),
                 regressors_of(paradigm, design),
                 DriftColumns(drifts_of(paradigm, design)),
-                factors_of=_of_voxel_means if _by_voxel(model) else None,
+                factors_of=of_voxel_means if _by_voxel(model) else None,
             )
         )
     times = clocks(fitted)
@@ -132,7 +147,8 @@ def _by_voxel(model: ModelSpecification) -> bool:
     return model.nilearn.signal_scaling is not False and model.nilearn.signal_scaling == 0
 
 
-def _of_voxel_means(Y: Values) -> Floats:
+def of_voxel_means(Y: Values) -> Floats:
+    """Factors that express each voxel in percent of its own mean."""
     return np.asarray(100 / np.maximum(Y.mean(axis=0), 1))
 
 

@@ -1,6 +1,6 @@
 """The steps between two packages' results: both settings of each in words, and which are the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -9,6 +9,7 @@ from bidsglm.attribution.corners import CornerFits
 from bidsglm.attribution.covariances import PooledNoise
 from bidsglm.attribution.crossing import OVERSAMPLING
 from bidsglm.attribution.response_rules import drawn
+from bidsglm.attribution.runs import Plan
 from bidsglm.attribution.sides import (
     Corner,
     DriftColumns,
@@ -30,6 +31,8 @@ REPRODUCED = 1e-4
 EQUAL = 1e-6
 """Share of the largest value within which two settings give the same numbers, but for float32"""
 NOTHING = "none"
+SHARED_INPUTS = ("onsets", "durations", "confounds")
+"""Steps that differ only where the packages were not given the same"""
 WORDS = {
     "smoother": phrases.SMOOTHING,
     "scaling": phrases.SCALING,
@@ -46,13 +49,13 @@ WORDS = {
 
 def reproduced(models: PairModels) -> bool:
     """Whether the rules of both packages, taken apart, give the columns that they have."""
-    for side in models.sides:
+    for number, side in enumerate(models.sides):
         if side.drawing is None:
             return False
-        for run, common in enumerate(models.runs):
+        for run in range(len(models.runs)):
             own = side.runs[run].regressors.matrix
             try:
-                found = drawn(common.conditions, side.drawing, run)
+                found = drawn(models.conditions(number, number, run), side.drawing, run)
             except ValueError:
                 return False
             if found.shape != own.shape or not _alike(found, own, REPRODUCED):
@@ -129,7 +132,18 @@ def same_setting(name: str, models: PairModels) -> bool:
         return all(_same_filter(a.filter, b.filter) for a, b in runs)
     if name == "noise":
         return _same_noise(one, other, models)
+    if name in SHARED_INPUTS:
+        return name in CornerFits(models).shared_inputs
+    if name == "contrast":
+        return _same_contrasts(*(models.plans_of(side) for side in (0, 1)))
     return len(models.runs) == 1 or one.combination == other.combination
+
+
+def _same_contrasts(ones: Sequence[Plan], others: Sequence[Plan]) -> bool:
+    return all(
+        a.specification.conditions == b.specification.conditions and np.array_equal(a.weights, b.weights)
+        for a, b in zip(ones, others, strict=True)
+    )
 
 
 def _same_factors(one: Floats, other: Floats) -> bool:

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bidsglm.check.comparison import Checked, answer, checked
-from bidsglm.check.data import places
+from bidsglm.check.contrast_reports import in_order
+from bidsglm.check.data import ScanPlace, places
+from bidsglm.check.going_on import write_models
 from bidsglm.check.matlab import read_mat
+from bidsglm.check.model_files import MODEL
 from bidsglm.check.nilearn_folder import NilearnAnalysis, read_nilearn
-from bidsglm.check.page import write_check
-from bidsglm.check.refit import RefittedMap, refitted
+from bidsglm.check.page import Results, write_check
+from bidsglm.check.refit import Refit, refitted
 from bidsglm.check.second_level import SpmGroup, group_of
 from bidsglm.check.second_level_check import check_levels, checked_group, group_answer, group_findings
 from bidsglm.check.second_level_page import write_group_check
 from bidsglm.check.spm_folder import analysis_of, is_second_level, spm_mat
 from bidsglm.check.spm_records import SpmAnalysis
+from bidsglm.check.why import Why, attributed
 from bidsglm.errors import BidsglmError, CannotCreateError, NoInputError, UsageError
 from bidsglm.options import Formatter, Parser, hyphenated
 from bidsglm.outputs.writes import create_folder
@@ -70,11 +74,18 @@ def main(words: Sequence[str]) -> int:
     nilearn = _nilearn(arguments.nilearn)
     _prepare(arguments.out, arguments.overwrite)
     found = checked(spm, nilearn, arguments.scans)
-    refits, notes = _refits(spm, found)
-    write_check(arguments.out, found._replace(notes=(*found.notes, *notes)), refits)
+    scans = [places(spm.scans[s.rows], dict(found.relocated.found)) for s in spm.sessions]
+    refit, notes = _refit(spm, scans)
+    why = _why(found, scans, refit)
+    found = found._replace(notes=(*found.notes, *notes), settings=in_order(found.settings, why.explanation))
+    models = write_models(arguments.out, found, scans, arguments.scans)
+    results = Results(found, refit, why, *models)
+    write_check(arguments.out, results)
     print(answer(found))
     for each in found.settings:
         print(f"  {each.setting}: {each.spm} (SPM); {each.nilearn} (nilearn)")
+    for model in models[0]:
+        print(f"The model as a file: {arguments.out / model.folder / MODEL}")
     print(f"The page: {arguments.out / 'check.html'}")
     sys.stdout.flush()
     return 0
@@ -112,12 +123,18 @@ def _prepare(out: Path, overwrite: bool) -> None:
     create_folder(out)
 
 
-def _refits(spm: SpmAnalysis, found: Checked) -> tuple[tuple[RefittedMap, ...], tuple[str, ...]]:
+def _refit(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> tuple[Refit, tuple[str, ...]]:
     """SPM's maps computed again, where the scans are there; what hinders it is a note and no failure."""
-    scans = [places(spm.scans[s.rows], dict(found.relocated.found)) for s in spm.sessions]
     if not all(scans):
-        return (), ()
+        return Refit((), {}), ()
     try:
         return refitted(spm, scans), ()
     except BidsglmError as error:
-        return (), (f"SPM's maps could not be computed again: {error}",)
+        return Refit((), {}), (f"SPM's maps could not be computed again: {error}",)
+
+
+def _why(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: Refit) -> Why:
+    try:
+        return attributed(found, scans, refit)
+    except BidsglmError as error:
+        return Why(None, f"The computation ended: {error}")

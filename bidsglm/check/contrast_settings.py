@@ -141,10 +141,20 @@ def _averaged(
                 total[names.index(partner)] += contrast.weights[0, column]
                 used[names.index(partner)] += contrast.weights[0, column] != 0
     sessions = max(int(used.max(initial=1)), 1)
-    averaged = total / sessions
-    # "replicate and scale" has divided by the number of sessions already
-    scaled = averaged * sessions
-    return scaled if is_tidy(scaled) and not is_tidy(averaged) else averaged
+    return as_written(total / sessions, sessions)[0]
+
+
+def as_written(of_session: Floats, n_sessions: int) -> tuple[Floats, float]:
+    """Weights as the user wrote them for one session, and by how much SPM's effect is larger than their mean.
+
+    SPM sums over sessions; "replicate and scale" has divided the weights by their number already.
+
+    >>> as_written(np.array([1.0, -1.0]), 2)
+    (array([ 1., -1.]), 2.0)
+    """
+    scaled = of_session * n_sessions
+    replaced = is_tidy(scaled.ravel()) and not is_tidy(of_session.ravel())
+    return (scaled, 1.0) if replaced else (of_session, float(n_sessions))
 
 
 def _weights(values: Floats) -> str:

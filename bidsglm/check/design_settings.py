@@ -261,14 +261,7 @@ def confounds(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
         own = set(run.session.regressors)
         other = [m for m in run.columns.matches if m.spm in own and not abs(m.r) > SAME and m.spm != CONSTANT]
         missing = [name for name in run.columns.only_spm if name in own]
-        extra = [
-            name
-            for name in run.columns.only_nilearn
-            if not _of_any_condition(run, name)
-            and not _is_condition(run.design, name)
-            and not FUNCTION_WORDS.search(name)
-            and not _is_modulator(run, name)
-        ]
+        extra = extra_confounds(run)
         if not (other or missing or extra) or not (own or extra):
             continue
         where = f" of session {number}" if len(runs) > 1 else ""
@@ -279,6 +272,18 @@ def confounds(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
             "what confounds explain is noise elsewhere: effects and t change",
             "give both the same columns of the same run",
         )
+
+
+def extra_confounds(run: ComparedRun) -> list[str]:
+    """Columns of nilearn's alone that belong to no condition."""
+    return [
+        name
+        for name in run.columns.only_nilearn
+        if not _of_any_condition(run, name)
+        and not _is_condition(run.design, name)
+        and not FUNCTION_WORDS.search(name)
+        and not _is_modulator(run, name)
+    ]
 
 
 def _is_modulator(run: ComparedRun, name: str) -> bool:

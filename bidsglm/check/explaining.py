@@ -103,7 +103,15 @@ class ExplainedColumn(NamedTuple):
 
 def made_again(column: ExplainedColumn, changed: Changed) -> Floats:
     """Make nilearn's column of a condition, (n_scans,)."""
-    condition = column.condition
+    at = column.sampled_at if changed.sampled_at is None else changed.sampled_at
+    made = changed_events(column.condition, changed)
+    return nilearn_columns(
+        [made], column.repetition_time, len(column.values), at, Hrf(changed.kernel or "spm")
+    )[:, 0]
+
+
+def changed_events(condition: Condition, changed: Changed) -> Condition:
+    """Events of a condition as nilearn was given them, without modulators."""
     onsets, durations = condition.onsets, condition.durations
     if changed.onset_factor is not None:
         onsets = onsets * changed.onset_factor
@@ -113,11 +121,7 @@ def made_again(column: ExplainedColumn, changed: Changed) -> Floats:
         durations = durations * changed.duration_factor
     if changed.duration is not None:
         durations = np.full_like(durations, changed.duration)
-    at = column.sampled_at if changed.sampled_at is None else changed.sampled_at
-    made = replace(condition, onsets=onsets, durations=durations, modulators=(), time_modulation=0)
-    return nilearn_columns(
-        [made], column.repetition_time, len(column.values), at, Hrf(changed.kernel or "spm")
-    )[:, 0]
+    return replace(condition, onsets=onsets, durations=durations, modulators=(), time_modulation=0)
 
 
 def nilearn_columns(

@@ -1,59 +1,72 @@
 """Results of a check as tables and as a page."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.backends import backend
-from bidsglm.check.columns import SAME, Match
-from bidsglm.check.comparison import Checked, CheckedPair, answer, as_json, support
-from bidsglm.check.data import values_of
-from bidsglm.check.models import contrasts_of, paradigm_of, sampled_at, specification_of
-from bidsglm.check.refit import RefittedMap
-from bidsglm.check.reproduction import Attempt, Reproduction
-from bidsglm.check.runs import frame_offset
+from bidsglm.check.column_rows import column_rows, drift_sentences
+from bidsglm.check.comparison import Checked, CheckedPair, answer, as_json
+from bidsglm.check.contrast_reports import ShownContrasts, shown_contrasts
+from bidsglm.check.design_review import design_findings
+from bidsglm.check.model_files import MODEL, WrittenModel
+from bidsglm.check.reasons import own_reasons, reach_of
+from bidsglm.check.refit import Refit, RefittedMap
+from bidsglm.check.sentences import findings_of
 from bidsglm.check.setting_pair import SettingPair
-from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.diagnosis.advice import Finding, RunReview, joined
-from bidsglm.diagnosis.findings import findings
-from bidsglm.errors import BidsglmError
-from bidsglm.model import Floats
+from bidsglm.check.setting_rows import setting_rows
+from bidsglm.check.why import Why
 from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
 from bidsglm.outputs.names import write_json, write_text
+from bidsglm.outputs.unit_tables import agreement_schema, attribution_schema
+from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.pages.participant import about
-from bidsglm.report.check import CheckedColumn, CheckedMap, CheckedSetting, CheckReport, check_page
-from bidsglm.report.densities import scatter_figure
-from bidsglm.report.drawing import Figure
-from bidsglm.report.maps import ContrastImages, maps_figure
-from bidsglm.report.methods import SettingRow
-from bidsglm.report.wording import digits
+from bidsglm.report.check import (
+    CheckedColumn,
+    CheckedMap,
+    CheckedModel,
+    CheckedSetting,
+    CheckReport,
+    check_page,
+)
 
-NEAR = 0.999
-"""Correlation of a canonical response between equal models, and more"""
-NEAR_DERIVATIVE = 0.94
-MOST_FIGURES = 12
-"""Contrasts with pictures on a page"""
+TABLES = {
+    "settings": "settings.tsv",
+    "columns": "columns.tsv",
+    "maps": "maps.tsv",
+    "agreement": "agreement.tsv",
+    "attribution": "attribution.tsv",
+}
+"""Part of the page -> its table"""
 
 
-def write_check(output: Path, found: Checked, refits: Sequence[RefittedMap]) -> None:
+class Results(NamedTuple):
+    """All that is written of a check."""
+
+    found: Checked
+    refit: Refit
+    why: Why
+    models: tuple[WrittenModel, ...]
+    not_written: tuple[str, ...]
+    """Why there is no model of an analysis"""
+
+
+def write_check(output: Path, results: Results) -> None:
     """Write check.json, the tables and the page.
 
     Parameters
     ----------
     output
         The folder, which exists.
-    found
+    results
         What the check found.
-    refits
-        SPM's maps that were computed again.
     """
-    write_json(output / "check.json", {**as_json(found), "spm_reproduced": [_refit(each) for each in refits]})
-    columns = list(_columns(found))
-    SETTINGS.write(output / "settings.tsv", [_setting_row(each) for each in found.settings])
-    COLUMNS.write(output / "columns.tsv", [_column_row(each) for each in columns])
-    MAPS.write(output / "maps.tsv", [_map_row(each) for each in found.maps])
+    found, refit, why, models, not_written = results
+    shown = shown_contrasts(found, why.explanation)
+    reasons = {each.name: own_reasons(each.breakdowns, found.settings) for each in shown.contrasts}
+    write_json(output / "check.json", _json(results, reasons))
+    written = _write_tables(output, results, shown)
+    columns = list(column_rows(found))
     report = CheckReport(
         about=about(),
         spm=str(found.spm.path),
@@ -63,17 +76,85 @@ def write_check(output: Path, found: Checked, refits: Sequence[RefittedMap]) -> 
         settings=tuple(
             CheckedSetting(s.setting, s.spm, s.nilearn, s.consequence, s.remedy) for s in found.settings
         ),
-        rows=tuple(_rows(found)),
+        rows=tuple(setting_rows(found)),
         columns=tuple(columns),
-        drifts=tuple(_drifts(found)),
+        drifts=tuple(drift_sentences(found)),
         maps=tuple(shown_pair(each) for each in found.maps),
-        figures=_figures(found),
-        findings=tuple(_findings(found, refits)),
-        design_findings=_design_findings(found.spm),
+        contrasts=shown.contrasts,
+        scene=shown.scene,
+        reasons=reasons,
+        reach=reach_of(why.explanation) if why.explanation else None,
+        not_attributed=why.reason,
+        models=tuple(
+            CheckedModel(each.folder, each.scripts, each.has_data, each.is_same, each.notes)
+            for each in models
+        ),
+        models_not_written=not_written,
+        findings=tuple(findings_of(found, refit.maps)),
+        design_findings=design_findings(found.spm),
         notes=found.notes,
-        tables={"settings": "settings.tsv", "columns": "columns.tsv", "maps": "maps.tsv"},
+        tables={part: name for part, name in TABLES.items() if name in written},
     )
     write_text(output / "check.html", check_page(report))
+
+
+def _json(results: Results, reasons: dict[str, tuple[str, ...]]) -> dict[str, object]:
+    found, refit, why, models, not_written = results
+    attribution: dict[str, object] = {"is_attributed": why.explanation is not None}
+    if why.explanation is None:
+        attribution["reason"] = why.reason
+    else:
+        attribution |= {
+            "closes": why.explanation.closes,
+            "n_sample": why.explanation.n_sample,
+            "n_voxels": why.explanation.n_voxels,
+            "notes": list(why.explanation.notes),
+            "said": {name: list(texts) for name, texts in reasons.items()},
+        }
+    return {
+        **as_json(found),
+        "spm_reproduced": [_refit(each) for each in refit.maps],
+        "attribution": attribution,
+        "models": [_model(each) for each in models],
+        "models_not_written": list(not_written),
+    }
+
+
+def _write_tables(output: Path, results: Results, shown: ShownContrasts) -> set[str]:
+    """Write the tables that have rows to be had, with their sidecars; returns their names."""
+    found, why = results.found, results.why
+    rows = {
+        "settings": (SETTINGS, [_setting_row(each) for each in found.settings]),
+        "columns": (COLUMNS, [_column_row(each) for each in column_rows(found)]),
+        "maps": (MAPS, [_map_row(each) for each in found.maps]),
+    }
+    if shown.agreement:
+        rows["agreement"] = agreement_schema(DEFAULT_PAIR), [dict(row) for row in shown.agreement]
+    if why.explanation is not None:
+        called = {each.name: each.label for each in shown.contrasts}
+        rows["attribution"] = (
+            attribution_schema(DEFAULT_PAIR),
+            [
+                {**row, "contrast": called[str(row["contrast"])], "contrast_name": row["contrast"]}
+                for row in why.explanation.rows
+                if row["contrast"] in called
+            ],
+        )
+    for part, (schema, table) in rows.items():
+        schema.write(output / TABLES[part], table, facts={})
+    return {TABLES[part] for part in rows}
+
+
+def _model(each: WrittenModel) -> dict[str, object]:
+    difference = each.difference if np.isfinite(each.difference) else None
+    return {
+        "model": f"{each.folder}/{MODEL}",
+        "scripts": list(each.scripts),
+        "has_data": each.has_data,
+        "largest_difference_of_columns": difference,
+        "is_same": each.is_same,
+        "notes": list(each.notes),
+    }
 
 
 def _refit(each: RefittedMap) -> dict[str, object]:
@@ -120,243 +201,3 @@ def shown_pair(each: CheckedPair) -> CheckedMap:
     """The pair as a row of the page."""
     counts = each.n_spm, each.n_nilearn, each.n_both
     return CheckedMap(each.contrast, each.what, each.r, each.ratio, each.dice, *counts)
-
-
-def _columns(found: Checked) -> Iterator[CheckedColumn]:
-    undefined = float("nan")
-    for number, run in enumerate(found.runs, start=1):
-        for match in run.columns.matches:
-            numbers = match.r, match.r_filtered, match.ratio
-            yield CheckedColumn(number, match.spm, match.nilearn, *numbers, _verdict(match))
-        for name in run.columns.only_spm:
-            yield CheckedColumn(number, name, "", undefined, undefined, undefined, "missing in nilearn")
-        for name in run.columns.only_nilearn:
-            yield CheckedColumn(number, "", name, undefined, undefined, undefined, "missing in SPM")
-
-
-def _verdict(match: Match) -> str:
-    """Put the numbers of a column into a word."""
-    if not np.isfinite(match.r):
-        return "constant"
-    size, mirrored = abs(match.r), ", mirrored" if match.r < 0 else ""
-    if size > SAME:
-        scaled = "" if np.isclose(match.ratio, 1, atol=1e-5) else f", scaled by {digits(match.ratio)}"
-        return f"identical{scaled}{mirrored}"
-    derivative = match.spm.endswith(("*bf(2)", "*bf(3)"))
-    if size > (NEAR_DERIVATIVE if derivative else NEAR):
-        return f"the same, on another time grid{mirrored}"
-    return f"another column{mirrored}"
-
-
-def _drifts(found: Checked) -> Iterator[str]:
-    for number, run in enumerate(found.runs, start=1):
-        columns = run.columns
-        same = "they span the same" if columns.filters_agree else "they do not span the same"
-        yield (
-            f"Run {number}: SPM projects {columns.n_cosines} high-pass functions out, nilearn has "
-            f"{columns.n_drifts} drift columns; {same}."
-        )
-
-
-def _rows(found: Checked) -> Iterator[SettingRow]:
-    """All settings side by side, as far as each side tells them."""
-    spm, nilearn = found.spm, found.nilearn
-    given = {**nilearn.stated, **nilearn.hints}
-    made = next((each.attempt for each in found.reproductions.values() if each.is_found), None)
-    design = nilearn.designs[0] if nilearn.designs else None
-    offset = frame_offset(design) if design is not None else None
-    times = design.frame_times if design is not None else None
-    step = float(times[1] - times[0]) if times is not None else nilearn.repetition_time
-    for name, ours, theirs in (
-        ("repetition time", f"{spm.repetition_time:g} s", f"{step:g} s" if step else "not stated"),
-        (
-            "scans",
-            " + ".join(str(s.n_scans) for s in spm.sessions),
-            " + ".join(str(len(d.matrix)) for d in nilearn.designs) or "no design matrix",
-        ),
-        ("units of the design", spm.units, "secs"),
-        (
-            "conditions",
-            joined([c.name for c in spm.sessions[0].conditions]) if spm.sessions[0].conditions else "none",
-            joined([m.nilearn for m in found.runs[0].columns.matches if "*bf(" in m.spm] or ["not known"])
-            if found.runs
-            else "not known",
-        ),
-        ("response", spm.basis, str(given.get("hrf_model", "as the columns show"))),
-        (
-            "sampled at",
-            f"{sampled_at(spm):g} TR (bin {spm.microtime_onset} of {spm.microtime_resolution})",
-            f"{offset:g} TR" if offset is not None else _told(given, "slice_time_ref", " TR"),
-        ),
-        (
-            "high-pass filter",
-            f"{spm.sessions[0].high_pass:g} s",
-            f"{found.runs[0].columns.n_drifts} drift columns" if found.runs else "not known",
-        ),
-        ("scaling", f"grand mean 100 ({spm.scaling})", _scaling_words(made, given)),
-        ("serial correlations", spm.noise, made.noise if made else _told(given, "noise_model", "")),
-        (
-            "mask",
-            (f"explicit {spm.explicit_mask}, " if spm.explicit_mask else "")
-            + f"threshold {spm.mask_threshold:g}",
-            str(given.get("mask_img", "not stated")),
-        ),
-        (
-            "smoothing",
-            f"{spm.smoothed[0]:g} mm before the model" if spm.smoothed else "not stated",
-            _smoothing_words(made, given),
-        ),
-        (
-            "confounds",
-            joined(list(spm.sessions[0].regressors)) if spm.sessions[0].regressors else "none",
-            _confound_words(found),
-        ),
-    ):
-        yield SettingRow(name, {"spm": ours, "nilearn": theirs})
-
-
-def _told(given: Mapping[str, object], name: str, unit: str) -> str:
-    return f"{given[name]}{unit} (stated)" if name in given else "not stated"
-
-
-def _scaling_words(made: Attempt | None, given: Mapping[str, object]) -> str:
-    if made is None:
-        return _told(given, "signal_scaling", "")
-    return f"signal_scaling={made.scaling}" if made.scaling != "grand mean" else "grand mean of all voxels"
-
-
-def _smoothing_words(made: Attempt | None, given: Mapping[str, object]) -> str:
-    if made is None:
-        return _told(given, "smoothing_fwhm", " mm")
-    of = "scans before SPM's smoothing" if made.unsmoothed else "SPM's scans"
-    return f"{made.smoothed_by:g} mm on {of}" if made.smoothed_by else f"none, of {of}"
-
-
-def _confound_words(found: Checked) -> str:
-    if not found.runs:
-        return "not known"
-    own = set(found.spm.sessions[0].regressors)
-    names = [m.nilearn for m in found.runs[0].columns.matches if m.spm in own]
-    return joined(names) if names else "none"
-
-
-def _findings(found: Checked, refits: Sequence[RefittedMap]) -> Iterator[str]:
-    yield from _of_columns(found)
-    for label, each in found.reproductions.items():
-        yield _of_map(label, each)
-    if refits:
-        yield _of_refits(refits)
-    if found.nilearn.script is not None:
-        yield (
-            f"{found.nilearn.script.name} lies beside the maps. It was read as text for hints and not run; "
-            "columns and maps decided."
-        )
-
-
-def _of_columns(found: Checked) -> Iterator[str]:
-    for number, run in enumerate(found.runs, start=1):
-        same = [
-            name
-            for name, each in run.explanations.items()
-            if each.changed is not None and not each.changed.what
-        ]
-        if same:
-            yield (
-                f"Run {number}: nilearn's columns of {joined(same)} come out exactly when nilearn makes them "
-                "of SPM's onsets, durations, response and sampling."
-            )
-        for name, each in run.explanations.items():
-            if each.changed is None:
-                yield (
-                    f"Run {number}: no change of sampling, response, duration or onset that was tried gives "
-                    f"nilearn's column of {name} (best r = {each.r:.4f})."
-                )
-            elif each.changed.what:
-                yield (
-                    f"Run {number}: nilearn's column of {name} comes out exactly with other "
-                    f"{joined(list(each.changed.what))} than SPM's."
-                )
-
-
-def _of_map(label: str, each: Reproduction) -> str:
-    weights = " ".join(f"{weight:+g} {name}" for name, weight in each.weights.items())
-    attempt = each.attempt
-    scans = "the scans before SPM smoothed them" if attempt.unsmoothed else "SPM's scans"
-    told = (
-        f"signal_scaling={attempt.scaling}, noise_model={attempt.noise!r}, "
-        f"smoothing_fwhm={attempt.smoothed_by:g}, {scans}"
-    )
-    if each.is_found:
-        return (
-            f"nilearn's effect map of {label} was computed again to {each.difference:.0e} of its range, on a "
-            f"sample of voxels, with {told} and the weights {weights}."
-        )
-    return (
-        f"No combination that was tried gives nilearn's effect map of {label}; the best has r = {each.r:.3f} "
-        "with it, so what stands nowhere stays unknown."
-    )
-
-
-def _of_refits(refits: Sequence[RefittedMap]) -> str:
-    worst = max(refits, key=lambda each: each.difference)
-    if all(each.is_reproduced for each in refits):
-        return (
-            f"SPM's {len(refits)} maps were computed again from the scans: "
-            f"r = {min(r.r for r in refits):.6f}, largest difference {worst.difference:.0e} of a map's range."
-        )
-    names = joined(list(dict.fromkeys(f"{r.contrast} ({r.what})" for r in refits if not r.is_reproduced)))
-    return (
-        f"SPM's maps do not come out of these scans: {names}; r = {worst.r:.4f} and a difference of "
-        f"{worst.difference:.2g} of the range at worst. The scans are not those that SPM had, or were "
-        "changed."
-    )
-
-
-def _design_findings(spm: SpmAnalysis) -> tuple[Finding, ...]:
-    """What is to be said of the design, whoever fits it: conditions that fill the run, among others."""
-    model = specification_of(spm)
-    reviews = []
-    for number, session in enumerate(spm.sessions, start=1):
-        paradigm = paradigm_of(spm, session)
-        try:
-            (design,) = backend("spm").designs([paradigm], replace(model, high_pass=session.high_pass))
-        except BidsglmError:
-            return ()
-        label = f"session {number}" if len(spm.sessions) > 1 else "the run"
-        contrasts = contrasts_of(spm, number - 1, design.names)
-        reviews.append(RunReview(label, paradigm, {"spm": design}, contrasts))
-    return tuple(each for each in findings(reviews, model) if each.severity != "note")
-
-
-def _figures(found: Checked) -> dict[str, tuple[Figure, ...]]:
-    by_contrast: dict[str, dict[str, CheckedPair]] = {}
-    for pair in found.maps:
-        if pair.n_both:
-            by_contrast.setdefault(pair.contrast, {})[pair.what] = pair
-    shown = {}
-    for contrast, pairs in list(by_contrast.items())[:MOST_FIGURES]:
-        if "t" in pairs:
-            shown[contrast] = _of_contrast(contrast, pairs)
-    return shown
-
-
-def _of_contrast(contrast: str, pairs: Mapping[str, CheckedPair]) -> tuple[Figure, ...]:
-    loaded = {what: (values_of(p.spm), values_of(p.nilearn)) for what, p in pairs.items()}
-    affine = loaded["t"][0][1].affine
-    maps: dict[str, dict[str, Floats]] = {
-        what: {"spm": np.nan_to_num(ours[0]), "nilearn": np.nan_to_num(theirs[0])}
-        for what, (ours, theirs) in loaded.items()
-    }
-    masks = {"spm": support(loaded["t"][0][0]), "nilearn": support(loaded["t"][1][0])}
-    label = "".join(c for c in contrast if c.isalnum()) or "contrast"
-    images = ContrastImages(
-        contrast,
-        label,
-        maps,
-        masks,
-        (masks["spm"] | masks["nilearn"]).astype(np.float64),
-        affine,
-        {"spm": "% of spm_global", "nilearn": "nilearn's unit"},
-        underlay="mask",
-    )
-    return maps_figure(images), scatter_figure(images)

@@ -1,8 +1,8 @@
 """SPM's own maps computed again from the scans: they come out, or what differs is said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,7 +41,20 @@ class RefittedMap(NamedTuple):
         return self.same_voxels and self.difference <= RANGE
 
 
-def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> tuple[RefittedMap, ...]:
+class Refit(NamedTuple):
+    """SPM's model fitted again."""
+
+    maps: tuple[RefittedMap, ...]
+    noise: Mapping[str, Any]
+    """Facts of its noise model"""
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Whether all maps came out."""
+        return bool(self.maps) and all(each.is_reproduced for each in self.maps)
+
+
+def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refit:
     """Fit SPM's model to its scans as SPM12 does, and compare the maps in the folder.
 
     Parameters
@@ -58,7 +71,7 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> tuple[Re
     """
     mask_file = spm.folder / "mask.nii"
     if not (spm.is_estimated and mask_file.is_file() and spm.contrasts):
-        return ()
+        return Refit((), {})
     mask, grid = values_of(mask_file)
     voxels = np.nan_to_num(mask) > 0
     volume = Volume(grid.shape, grid.affine, voxels)
@@ -70,7 +83,7 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> tuple[Re
     fitted = package.estimate(designs, series, np.ones(int(voxels.sum()), dtype=np.bool_), model, volume)
     found = []
     for contrast in spm.contrasts:
-        specification = _specification(spm, contrast)
+        specification = one_session(spm, contrast)
         if specification is None:
             continue
         maps = package.contrast(fitted, specification, tuple(range(len(designs))))
@@ -82,10 +95,10 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> tuple[Re
             path = spm.folder / name
             if values is not None and name and path.is_file():
                 found.append(compared_map(contrast.name, what, (values, fitted.mask), path, voxels))
-    return tuple(found)
+    return Refit(tuple(found), fitted.noise)
 
 
-def _specification(spm: SpmAnalysis, contrast: SpmContrast) -> ContrastSpecification | None:
+def one_session(spm: SpmAnalysis, contrast: SpmContrast) -> ContrastSpecification | None:
     """SPM's weights as those of one session; None where the sessions' differ.
 
     SPM sums over sessions what a contrast of ours averages.

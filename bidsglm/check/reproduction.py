@@ -68,6 +68,8 @@ class Reproduction(NamedTuple):
     """Whether it is within the accuracy"""
     r: float
     """Correlation of the best with the user's map"""
+    factor: float = 1.0
+    """Of all effects, where nilearn scales all voxels by their grand mean"""
 
 
 class Target(NamedTuple):
@@ -293,4 +295,5 @@ def _with_grand_mean(source: MapSource, found: Reproduction) -> Reproduction:
     if not np.allclose(scaled, weights / largest, atol=1e-4):
         return found
     named = {name: float(w) for name, w in zip(found.weights, scaled * np.sign(largest), strict=True)}
-    return found._replace(attempt=found.attempt._replace(scaling="grand mean"), weights=named)
+    attempt = found.attempt._replace(scaling="grand mean")
+    return found._replace(attempt=attempt, weights=named, factor=float(abs(largest)))

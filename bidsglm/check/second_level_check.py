@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.check.models import merged
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.second_level import SpmGroup
 from bidsglm.check.second_level_images import GroupImages, group_images
@@ -17,6 +16,7 @@ from bidsglm.check.second_level_words import (
     variance_in_words,
 )
 from bidsglm.errors import BidsglmError, DataError
+from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
 from bidsglm.report.wording import digits
 
@@ -97,7 +97,7 @@ def group_answer(found: CheckedGroup) -> str:
     differing = [each.setting for each in beside.settings if each.matters]
     verdict = "nilearn's is the same model."
     if differing:
-        verdict = f"Not the same model as nilearn's: {merged(differing)}."
+        verdict = f"Not the same model as nilearn's: {joined(differing)}."
     return f"{_own_answer(found)} {verdict}"
 
 
@@ -120,7 +120,7 @@ def _own_answer(found: CheckedGroup) -> str:
     names = list(
         dict.fromkeys(f"{each.what}{f' of {each.contrast}' if each.contrast else ''}" for each in lost)
     )
-    return f"{told} Not all of SPM's maps come out of these images: {merged(names[:6])}."
+    return f"{told} Not all of SPM's maps come out of these images: {joined(names[:6])}."
 
 
 def group_findings(found: CheckedGroup) -> Iterator[str]:
@@ -133,7 +133,7 @@ def group_findings(found: CheckedGroup) -> Iterator[str]:
     theirs, ours = found.group.errors.hyperparameters, refit.fit.hyperparameters
     if ours.size:
         told = (
-            f"hyperparameters {merged([digits(float(h)) for h in ours])} from {refit.fit.n_pooled:,} voxels"
+            f"hyperparameters {joined([digits(float(h)) for h in ours])} from {refit.fit.n_pooled:,} voxels"
         )
         if theirs.size == ours.size:
             same = bool(np.allclose(ours, theirs, rtol=SAME_H, atol=SAME_H * float(np.abs(theirs).max())))
@@ -152,4 +152,4 @@ def group_findings(found: CheckedGroup) -> Iterator[str]:
 
 
 def _listed(h: Floats) -> str:
-    return merged([digits(float(value)) for value in h])
+    return joined([digits(float(value)) for value in h])

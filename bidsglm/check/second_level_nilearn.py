@@ -8,13 +8,13 @@ import numpy as np
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.comparison import CheckedPair, map_pair, support
 from bidsglm.check.data import ScanPlace, grid_of, load_image, values_of, volumes
-from bidsglm.check.models import merged
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
 from bidsglm.check.own_files import own_file
 from bidsglm.check.second_level import SpmGroup
 from bidsglm.check.second_level_words import has_equal_variance, is_independent, variance_in_words
 from bidsglm.check.setting_pair import SettingPair
 from bidsglm.dataset.masks import is_same_grid
+from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
 from bidsglm.report.wording import digits
 
@@ -123,7 +123,7 @@ def _designs(group: SpmGroup, design: NilearnDesign | None) -> Iterator[SettingP
     if not ours and not theirs:
         return
     told = [
-        f"{merged(names)} that the other cannot make" if names else "nothing more" for names in (ours, theirs)
+        f"{joined(names)} that the other cannot make" if names else "nothing more" for names in (ours, theirs)
     ]
     yield SettingPair(
         "columns",

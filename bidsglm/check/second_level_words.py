@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.check.models import merged
 from bidsglm.check.second_level import GroupCovariate, GroupFactor, SpmGroup
+from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
 from bidsglm.report.wording import digits
 
@@ -80,7 +80,7 @@ def variance_in_words(group: SpmGroup) -> str:
         return "a covariance that was given, not estimated"
     n_variances = _n_variances(Q)
     over = _split_by(group, Q)
-    where = f" over the levels of {merged(over)}" if over else ""
+    where = f" over the levels of {joined(over)}" if over else ""
     told = "equal variance" if equal else f"unequal variance{where} ({_variances(group, n_variances)})"
     n_covariances = len(Q) - n_variances
     tied = "independent images"
@@ -96,7 +96,7 @@ def _variances(group: SpmGroup, n: int) -> str:
     found = list(dict.fromkeys(digits(float(v)) for v in np.diag(V)))
     if len(found) > MOST_VARIANCES:
         return f"{n} variances, {digits(float(np.diag(V).min()))} to {digits(float(np.diag(V).max()))}"
-    return f"{merged(found)} of the mean variance"
+    return f"{joined(found)} of the mean variance"
 
 
 def _split_by(group: SpmGroup, Q: Floats) -> list[str]:
@@ -161,7 +161,7 @@ def mask_in_words(group: SpmGroup) -> str:
         f"implicit mask {'on: zeros of whole-number images are no data' if group.mask.implicit else 'off'}"
     )
     told.append(
-        f"explicit mask {merged(list(group.mask.explicit))}" if group.mask.explicit else "no explicit mask"
+        f"explicit mask {joined(list(group.mask.explicit))}" if group.mask.explicit else "no explicit mask"
     )
     return "; ".join(told)
 
@@ -181,7 +181,7 @@ def globals_in_words(group: SpmGroup) -> str:
     if np.ptp(factors) or factors[0] != 1:
         told.append(f"images times {digits(float(factors.min()))} to {digits(float(factors.max()))}")
     if group.nuisances:
-        told.append(f"{merged([group.names[i] for i in group.nuisances])} in the design")
+        told.append(f"{joined([group.names[i] for i in group.nuisances])} in the design")
     return "; ".join(told) or "none"
 
 
@@ -189,7 +189,7 @@ def rows_in_words(group: SpmGroup) -> Iterator[tuple[str, str]]:
     """All settings, one after the other."""
     yield "design", design_name(group)
     yield "images", str(len(group.matrix))
-    yield "columns", merged(list(group.names))
+    yield "columns", joined(list(group.names))
     yield (
         "factors",
         "; ".join(f"{f.name}, {len(np.unique(f.levels))} levels" for f in group.factors) or "none",

@@ -4,11 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.report.drawing import Figure
+from bidsglm.report.attribution import Reach
+from bidsglm.report.html import ContrastReport
 from bidsglm.report.methods import SettingRow
 from bidsglm.report.rendering import About, environment
 
-SECTIONS = ("Summary", "Differences", "Settings", "Columns", "Maps", "How it was found", "About")
+SECTIONS = (
+    "Summary",
+    "Differences",
+    "Why the maps differ",
+    "Settings",
+    "Columns",
+    "Maps",
+    "How it was found",
+    "About",
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,31 @@ class CheckedMap:
 
 
 @dataclass(frozen=True)
+class CheckedModel:
+    """A user's model as files."""
+
+    folder: str
+    """Relative to the page"""
+    scripts: tuple[str, ...]
+    has_data: bool
+    """Whether the scans stand behind it"""
+    is_same: bool
+    """Whether the file, read back, gives the user's columns"""
+    notes: tuple[str, ...]
+
+    @property
+    def whose(self) -> str:
+        """Whose analysis it is.
+
+        >>> CheckedModel("model-spm", (), True, True, ()).whose
+        "SPM's model"
+        """
+        return {"model-spm": "SPM's model", "model-nilearn": "nilearn's model"}.get(
+            self.folder, "The model of both"
+        )
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """All that the page shows."""
 
@@ -68,8 +103,18 @@ class CheckReport:
     drifts: tuple[str, ...]
     """A sentence for the filter of every run"""
     maps: tuple[CheckedMap, ...]
-    figures: Mapping[str, tuple[Figure, ...]]
-    """By contrast"""
+    contrasts: tuple[ContrastReport, ...]
+    """Those with maps of both"""
+    scene: Mapping[str, object] | None
+    """What the slice viewers share, see `volumes.Scene`"""
+    reasons: Mapping[str, tuple[str, ...]]
+    """Contrast -> where its differences come from, in sentences"""
+    reach: Reach | None
+    """How far the attribution can be trusted; None where there is none"""
+    not_attributed: str
+    """Why there is none"""
+    models: tuple[CheckedModel, ...]
+    models_not_written: tuple[str, ...]
     findings: tuple[str, ...]
     """How settings were found, and whether SPM's maps came out again"""
     design_findings: tuple[Finding, ...]

@@ -46,7 +46,9 @@ class Panel(NamedTuple):
         return self.left + (value - self.low) / (self.high - self.low) * self.width
 
 
-def attribution_figures(label: str, name: str, breakdown: Sequence[Breakdown]) -> tuple[Figure, ...]:
+def attribution_figures(
+    label: str, name: str, breakdown: Sequence[Breakdown], of_t: Sequence[tuple[str, str]] = SHOWN
+) -> tuple[Figure, ...]:
     """Ladder and Shapley values of a contrast; none where there is nothing to explain.
 
     Parameters
@@ -57,8 +59,10 @@ def attribution_figures(label: str, name: str, breakdown: Sequence[Breakdown]) -
         As the model has it.
     breakdown
         Of its table.
+    of_t
+        Maps and metrics that are drawn of a t contrast.
     """
-    names = SHOWN if found(breakdown, "t") else SHOWN_F
+    names = of_t if found(breakdown, "t") else SHOWN_F
     shown = [b for key in names if (b := found(breakdown, *key)) and not b.equal]
     if not shown:
         return ()

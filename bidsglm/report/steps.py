@@ -182,6 +182,10 @@ STEP_COLOURS: Mapping[str, str] = MappingProxyType(
         "filter": "#2f6fb7",
         "noise": "#d1495b",
         "runs": "#7b5ea7",
+        "onsets": "#17879c",
+        "durations": "#6a9a1f",
+        "confounds": "#a65628",
+        "contrast": "#5b6470",
     }
 )
 """Colours of bars and of dominant-step maps; tell apart with the common colour vision deficiencies."""
@@ -191,6 +195,8 @@ GROUP_TITLES: Mapping[str, str] = MappingProxyType(
     {"effects": "participants' maps", "design": "group's design", "variance": "variance model"}
 )
 """Titles of the steps of a group analysis"""
+OWN_TITLES: Mapping[str, str] = MappingProxyType({"contrast": "contrast's weights"})
+"""Titles of the steps that only a user's own two analyses have"""
 
 
 def colour(step: str) -> str:
@@ -202,7 +208,7 @@ def colour(step: str) -> str:
     return STEP_COLOURS.get(REGRESSORS if step in PARTS_OF_REGRESSORS else step, STEP_COLOURS["none"])
 
 
-PLURALS = frozenset({REGRESSORS, "effects"})
+PLURALS = frozenset({REGRESSORS, "effects", "onsets", "durations", "confounds", "contrast"})
 """Steps whose name is a plural."""
 
 
@@ -221,4 +227,4 @@ def title(step: str) -> str:
     >>> title("noise"), title("mask")
     ('noise model', 'mask')
     """
-    return STEP_TEXTS[step].title if step in STEP_TEXTS else GROUP_TITLES.get(step, step)
+    return STEP_TEXTS[step].title if step in STEP_TEXTS else {**GROUP_TITLES, **OWN_TITLES}.get(step, step)

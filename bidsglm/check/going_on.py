@@ -1,0 +1,49 @@
+"""What a user goes on from: the models of both analyses as files, with data sets and scripts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bidsglm.check.comparison import Checked
+from bidsglm.check.data import ScanPlace
+from bidsglm.check.model_files import WrittenModel, write_model
+from bidsglm.check.nilearn_model import own_models
+from bidsglm.check.reproduction import before_smoothing
+from bidsglm.check.scans import relocated
+
+
+def write_models(
+    output: Path, found: Checked, scans: Sequence[Sequence[ScanPlace]], folder: Path | None
+) -> tuple[tuple[WrittenModel, ...], tuple[str, ...]]:
+    """Write the models of both analyses; one where one model can say both.
+
+    Parameters
+    ----------
+    output
+        Folder of the check.
+    found
+        What the check found.
+    scans
+        Of every session, where they are now; empty ones where they are missing.
+    folder
+        Where the scans are; None where that was not said.
+
+    Returns
+    -------
+    The models, and why there is none of an analysis.
+    """
+    models, notes = own_models(found)
+    explicit = found.spm.explicit_mask
+    mask = relocated([explicit], folder).found.get(explicit) if explicit and folder else None
+    lost = [f"SPM's explicit mask {explicit} is not among the files, so no model has it."]
+    made = []
+    for model in models:
+        of_nilearn = model.package == "nilearn"
+        own = found.nilearn.mask if of_nilearn else mask
+        made.append(write_model(output, model, _before(scans, found) if of_nilearn else scans, own))
+    return tuple(made), (*notes, *(lost if explicit and mask is None else ()))
+
+
+def _before(scans: Sequence[Sequence[ScanPlace]], found: Checked) -> list[Sequence[ScanPlace]]:
+    """Scans as nilearn had them."""
+    unsmoothed = any(r.is_found and r.attempt.unsmoothed for r in found.reproductions.values())
+    return [before_smoothing(run) if unsmoothed and run else run for run in scans]

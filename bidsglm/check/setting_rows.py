@@ -1,0 +1,83 @@
+"""All settings of both analyses side by side, as far as each side tells them."""
+
+from collections.abc import Iterator, Mapping
+
+from bidsglm.check.comparison import Checked
+from bidsglm.check.models import sampled_at
+from bidsglm.check.runs import frame_offset
+from bidsglm.check.step_words import scaling_words, smoothing_words
+from bidsglm.diagnosis.advice import joined
+from bidsglm.report.methods import SettingRow
+
+
+def setting_rows(found: Checked) -> Iterator[SettingRow]:
+    """All settings side by side, as far as each side tells them."""
+    spm, nilearn = found.spm, found.nilearn
+    given = {**nilearn.stated, **nilearn.hints}
+    made = next((each.attempt for each in found.reproductions.values() if each.is_found), None)
+    design = nilearn.designs[0] if nilearn.designs else None
+    offset = frame_offset(design) if design is not None else None
+    times = design.frame_times if design is not None else None
+    step = float(times[1] - times[0]) if times is not None else nilearn.repetition_time
+    for name, ours, theirs in (
+        ("repetition time", f"{spm.repetition_time:g} s", f"{step:g} s" if step else "not stated"),
+        (
+            "scans",
+            " + ".join(str(s.n_scans) for s in spm.sessions),
+            " + ".join(str(len(d.matrix)) for d in nilearn.designs) or "no design matrix",
+        ),
+        ("units of the design", spm.units, "secs"),
+        (
+            "conditions",
+            joined([c.name for c in spm.sessions[0].conditions]) if spm.sessions[0].conditions else "none",
+            joined([m.nilearn for m in found.runs[0].columns.matches if "*bf(" in m.spm] or ["not known"])
+            if found.runs
+            else "not known",
+        ),
+        ("response", spm.basis, str(given.get("hrf_model", "as the columns show"))),
+        (
+            "sampled at",
+            f"{sampled_at(spm):g} TR (bin {spm.microtime_onset} of {spm.microtime_resolution})",
+            f"{offset:g} TR" if offset is not None else _told(given, "slice_time_ref", " TR"),
+        ),
+        (
+            "high-pass filter",
+            f"{spm.sessions[0].high_pass:g} s",
+            f"{found.runs[0].columns.n_drifts} drift columns" if found.runs else "not known",
+        ),
+        (
+            "scaling",
+            f"grand mean 100 ({spm.scaling})",
+            scaling_words(made) if made else _told(given, "signal_scaling", ""),
+        ),
+        ("serial correlations", spm.noise, made.noise if made else _told(given, "noise_model", "")),
+        (
+            "mask",
+            (f"explicit {spm.explicit_mask}, " if spm.explicit_mask else "")
+            + f"threshold {spm.mask_threshold:g}",
+            str(given.get("mask_img", "not stated")),
+        ),
+        (
+            "smoothing",
+            f"{spm.smoothed[0]:g} mm before the model" if spm.smoothed else "not stated",
+            smoothing_words(made) if made else _told(given, "smoothing_fwhm", " mm"),
+        ),
+        (
+            "confounds",
+            joined(list(spm.sessions[0].regressors)) if spm.sessions[0].regressors else "none",
+            _confound_words(found),
+        ),
+    ):
+        yield SettingRow(name, {"spm": ours, "nilearn": theirs})
+
+
+def _told(given: Mapping[str, object], name: str, unit: str) -> str:
+    return f"{given[name]}{unit} (stated)" if name in given else "not stated"
+
+
+def _confound_words(found: Checked) -> str:
+    if not found.runs:
+        return "not known"
+    own = set(found.spm.sessions[0].regressors)
+    names = [m.nilearn for m in found.runs[0].columns.matches if m.spm in own]
+    return joined(names) if names else "none"

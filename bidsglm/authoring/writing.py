@@ -1,6 +1,5 @@
 """Model files that are written: the automatic one for editing, and an old one in the form of 1.0."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -9,13 +8,10 @@ from bidsglm.dataset.roots import check_raw
 from bidsglm.errors import CannotCreateError, DataError, NothingMatchedError, UsageError
 from bidsglm.model import Settings
 from bidsglm.outputs.writes import write_text
+from bidsglm.statsmodel.document_text import model_text
 from bidsglm.statsmodel.specification import parse_model, read_document
 from bidsglm.statsmodel.upgrade import upgraded
 from bidsglm.unit.models import model_of_task
-
-WIDTH = 100
-"""Characters of a line of a model file."""
-STEP = 2
 
 
 def write_automatic(settings: Settings, path: Path, overwrite: bool) -> str:
@@ -89,25 +85,3 @@ def write_upgraded(old: Path, new: Path | None, overwrite: bool) -> str:
     _check_free(new, overwrite)
     write_text(new, text)
     return f"{new}: {old.name} in the form of BIDS Stats Models 1.0\n"
-
-
-def model_text(value: object, indent: int = 0) -> str:
-    """JSON for people to edit: what fits on a line stands on one.
-
-    >>> print(model_text({"Name": "go", "X": ["trial_type.go", 1]}))
-    {"Name": "go", "X": ["trial_type.go", 1]}
-    """
-    line = json.dumps(value, ensure_ascii=False)
-    if len(line) + indent <= WIDTH or not isinstance(value, dict | list) or not value:
-        return line
-    deeper = indent + STEP
-    if isinstance(value, dict):
-        parts = [
-            f"{json.dumps(key, ensure_ascii=False)}: {model_text(item, deeper)}"
-            for key, item in value.items()
-        ]
-    else:
-        parts = [model_text(item, deeper) for item in value]
-    first, last = ("{", "}") if isinstance(value, dict) else ("[", "]")
-    inside = f",\n{' ' * deeper}".join(parts)
-    return f"{first}\n{' ' * deeper}{inside}\n{' ' * indent}{last}"

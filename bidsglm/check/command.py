@@ -12,14 +12,14 @@ from bidsglm.check.going_on import write_models
 from bidsglm.check.matlab import read_mat
 from bidsglm.check.model_files import MODEL
 from bidsglm.check.nilearn_folder import NilearnAnalysis, read_nilearn
-from bidsglm.check.page import Results, write_check
-from bidsglm.check.refit import Refit, refitted
+from bidsglm.check.page import Results, remove_earlier, write_check
+from bidsglm.check.refit import RefittedModel, refitted
 from bidsglm.check.second_level import SpmGroup, group_of
 from bidsglm.check.second_level_check import check_levels, checked_group, group_answer, group_findings
 from bidsglm.check.second_level_page import write_group_check
 from bidsglm.check.spm_folder import analysis_of, is_second_level, spm_mat
 from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.check.why import Why, attributed
+from bidsglm.check.why import AttributedMaps, attributed
 from bidsglm.errors import BidsglmError, CannotCreateError, NoInputError, UsageError
 from bidsglm.options import Formatter, Parser, hyphenated
 from bidsglm.outputs.writes import create_folder
@@ -121,20 +121,21 @@ def _prepare(out: Path, overwrite: bool) -> None:
         )
         raise CannotCreateError(f"{out}: is not empty; {remedy}")
     create_folder(out)
+    remove_earlier(out)
 
 
-def _refit(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> tuple[Refit, tuple[str, ...]]:
+def _refit(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> tuple[RefittedModel, tuple[str, ...]]:
     """SPM's maps computed again, where the scans are there; what hinders it is a note and no failure."""
     if not all(scans):
-        return Refit((), {}), ()
+        return RefittedModel((), {}), ()
     try:
         return refitted(spm, scans), ()
     except BidsglmError as error:
-        return Refit((), {}), (f"SPM's maps could not be computed again: {error}",)
+        return RefittedModel((), {}), (f"SPM's maps could not be computed again: {error}",)
 
 
-def _why(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: Refit) -> Why:
+def _why(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: RefittedModel) -> AttributedMaps:
     try:
         return attributed(found, scans, refit)
     except BidsglmError as error:
-        return Why(None, f"The computation ended: {error}")
+        return AttributedMaps(None, f"The computation ended: {error}")

@@ -35,12 +35,20 @@ def write_models(
     explicit = found.spm.explicit_mask
     mask = relocated([explicit], folder).found.get(explicit) if explicit and folder else None
     lost = [f"SPM's explicit mask {explicit} is not among the files, so no model has it."]
+    shared = _shared_mask(found)
     made = []
     for model in models:
         of_nilearn = model.package == "nilearn"
-        own = found.nilearn.mask if of_nilearn else mask
+        own = (found.nilearn.mask if of_nilearn else mask) or shared
         made.append(write_model(output, model, _before(scans, found) if of_nilearn else scans, own))
     return tuple(made), (*notes, *(lost if explicit and mask is None else ()))
+
+
+def _shared_mask(found: Checked) -> Path | None:
+    """SPM's own mask where nilearn has a result at the same voxels: it gives both programs theirs."""
+    path = found.spm.folder / "mask.nii"
+    differs = any(each.setting == "mask" for each in found.settings)
+    return path if found.maps and path.is_file() and not differs else None
 
 
 def _before(scans: Sequence[Sequence[ScanPlace]], found: Checked) -> list[Sequence[ScanPlace]]:

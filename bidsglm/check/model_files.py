@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.authoring.writing import model_text
 from bidsglm.check.data import ScanPlace
 from bidsglm.check.model_document import TASK, confounds_text, document, events_text
 from bidsglm.check.own_model import OwnModel
 from bidsglm.diagnosis.advice import joined
-from bidsglm.errors import BidsglmError
+from bidsglm.errors import BidsglmError, DataError
 from bidsglm.export.add_on import EXPORTS, SCRIPTS
 from bidsglm.export.locations import DataRoot
 from bidsglm.export.record import Averaged, Exported
@@ -20,10 +19,13 @@ from bidsglm.model import ContrastSpecification, Run, Settings, Unit
 from bidsglm.outputs.names import write_bytes, write_json, write_text
 from bidsglm.outputs.writes import create_folder
 from bidsglm.packages import title
+from bidsglm.statsmodel.document_text import model_text
 from bidsglm.statsmodel.specification import parse_model
-from bidsglm.unit.fit import Prepared, prepare
+from bidsglm.unit.preparation import Prepared, prepare
 
 MODEL = "model_smdl.json"
+FOLDERS = ("model", "model-spm", "model-nilearn")
+"""Folders of models: of both analyses, or of one"""
 RAW, PREPROCESSED = "bids", "bids/derivatives/own"
 PARTICIPANT = "01"
 FUNC = f"sub-{PARTICIPANT}/func"
@@ -163,7 +165,10 @@ def _prepared(folder: Path, content: dict[str, object], model: OwnModel, runs: t
     prefixes = tuple(f"{prefix}_run-{i + 1}" for i in range(len(runs)))
     entities = {"subject": PARTICIPANT, "task": TASK}
     unit = Unit(PARTICIPANT, entities, prefix, FUNC, runs, prefixes)
-    return prepare(unit, specification, PACKAGES)
+    try:
+        return prepare(unit, specification, PACKAGES)
+    except DataError:  # what one package lacks must not keep the other from it
+        return prepare(unit, specification, (model.package,))
 
 
 def _difference(prepared: Prepared, model: OwnModel) -> float:

@@ -25,7 +25,7 @@ class OwnModel:
     specification: ModelSpecification
     """With the settings of both packages"""
     paradigms: tuple[Paradigm, ...]
-    """Of every run"""
+    """One for every run"""
     contrasts: tuple[ContrastSpecification, ...]
     matrices: tuple[Floats, ...]
     """(n_scans, n_columns) of conditions and confounds of every run, as the user has them"""

@@ -1,5 +1,6 @@
 """Results of a check as tables and as a page."""
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,13 +10,13 @@ from bidsglm.check.column_rows import column_rows, drift_sentences
 from bidsglm.check.comparison import Checked, CheckedPair, answer, as_json
 from bidsglm.check.contrast_reports import ShownContrasts, shown_contrasts
 from bidsglm.check.design_review import design_findings
-from bidsglm.check.model_files import MODEL, WrittenModel
+from bidsglm.check.model_files import FOLDERS, MODEL, WrittenModel
 from bidsglm.check.reasons import own_reasons, reach_of
-from bidsglm.check.refit import Refit, RefittedMap
+from bidsglm.check.refit import RefittedMap, RefittedModel
 from bidsglm.check.sentences import findings_of
 from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.setting_rows import setting_rows
-from bidsglm.check.why import Why
+from bidsglm.check.why import AttributedMaps
 from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
 from bidsglm.outputs.names import write_json, write_text
 from bidsglm.outputs.unit_tables import agreement_schema, attribution_schema
@@ -30,6 +31,8 @@ from bidsglm.report.check import (
     check_page,
 )
 
+WHOSE = {"model": "The model of both", "model-spm": "SPM's model", "model-nilearn": "nilearn's model"}
+"""Folder of a model -> its heading"""
 TABLES = {
     "settings": "settings.tsv",
     "columns": "columns.tsv",
@@ -44,11 +47,21 @@ class Results(NamedTuple):
     """All that is written of a check."""
 
     found: Checked
-    refit: Refit
-    why: Why
+    refit: RefittedModel
+    why: AttributedMaps
     models: tuple[WrittenModel, ...]
     not_written: tuple[str, ...]
     """Why there is no model of an analysis"""
+
+
+def remove_earlier(output: Path) -> None:
+    """Remove what an earlier check wrote, so that nothing of it is taken for the new one."""
+    for name in TABLES.values():
+        for path in (output / name, (output / name).with_suffix(".json")):
+            path.unlink(missing_ok=True)
+    for folder in (output / name for name in FOLDERS):
+        if (folder / MODEL).is_file():
+            shutil.rmtree(folder)
 
 
 def write_check(output: Path, results: Results) -> None:
@@ -86,7 +99,9 @@ def write_check(output: Path, results: Results) -> None:
         reach=reach_of(why.explanation) if why.explanation else None,
         not_attributed=why.reason,
         models=tuple(
-            CheckedModel(each.folder, each.scripts, each.has_data, each.is_same, each.notes)
+            CheckedModel(
+                WHOSE[each.folder], each.folder, each.scripts, each.has_data, each.is_same, each.notes
+            )
             for each in models
         ),
         models_not_written=not_written,

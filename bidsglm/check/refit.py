@@ -41,7 +41,7 @@ class RefittedMap(NamedTuple):
         return self.same_voxels and self.difference <= RANGE
 
 
-class Refit(NamedTuple):
+class RefittedModel(NamedTuple):
     """SPM's model fitted again."""
 
     maps: tuple[RefittedMap, ...]
@@ -54,7 +54,7 @@ class Refit(NamedTuple):
         return bool(self.maps) and all(each.is_reproduced for each in self.maps)
 
 
-def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refit:
+def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> RefittedModel:
     """Fit SPM's model to its scans as SPM12 does, and compare the maps in the folder.
 
     Parameters
@@ -71,7 +71,7 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refit:
     """
     mask_file = spm.folder / "mask.nii"
     if not (spm.is_estimated and mask_file.is_file() and spm.contrasts):
-        return Refit((), {})
+        return RefittedModel((), {})
     mask, grid = values_of(mask_file)
     voxels = np.nan_to_num(mask) > 0
     volume = Volume(grid.shape, grid.affine, voxels)
@@ -95,7 +95,7 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refit:
             path = spm.folder / name
             if values is not None and name and path.is_file():
                 found.append(compared_map(contrast.name, what, (values, fitted.mask), path, voxels))
-    return Refit(tuple(found), fitted.noise)
+    return RefittedModel(tuple(found), fitted.noise)
 
 
 def one_session(spm: SpmAnalysis, contrast: SpmContrast) -> ContrastSpecification | None:

@@ -69,7 +69,7 @@ class Reproduction(NamedTuple):
     r: float
     """Correlation of the best with the user's map"""
     factor: float = 1.0
-    """Of all effects, where nilearn scales all voxels by their grand mean"""
+    """What all effects are multiplied by, where nilearn scales all voxels by their grand mean"""
 
 
 class Target(NamedTuple):

@@ -25,7 +25,7 @@ from bidsglm.check.comparison import Checked, CheckedPair, support
 from bidsglm.check.contrast_settings import as_written
 from bidsglm.check.data import ScanPlace, values_of
 from bidsglm.check.own_sides import own_data, own_models
-from bidsglm.check.refit import Refit, one_session
+from bidsglm.check.refit import RefittedModel, one_session
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.step_words import words
 from bidsglm.check.task_columns import nilearn_name
@@ -44,7 +44,7 @@ EXPLAINABLE = ("ols", "ar1")
 """nilearn's noise models that estimate each voxel by itself"""
 
 
-class Why(NamedTuple):
+class AttributedMaps(NamedTuple):
     """Where the difference between both programs' maps comes from, or why that is not said."""
 
     explanation: Explanation | None
@@ -59,12 +59,12 @@ class _Contrast(NamedTuple):
     plans: tuple[Plan, Plan]
     """nilearn's, SPM's"""
     factor: float
-    """Of SPM's effect, where it sums sessions"""
+    """What SPM's effect is multiplied by, where it sums sessions"""
     maps: Mapping[str, CheckedPair]
     """By effect and t"""
 
 
-def attributed(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: Refit) -> Why:
+def attributed(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: RefittedModel) -> AttributedMaps:
     """Attribute the difference between the maps of both programs to modelling steps.
 
     Parameters
@@ -84,22 +84,22 @@ def attributed(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: Refi
     way = next((each for each in found.reproductions.values() if each.is_found), None)
     reason = _reason_against(found, scans, refit, way)
     if reason or way is None:
-        return Why(None, reason)
+        return AttributedMaps(None, reason)
     contrasts, notes = _contrasts(found)
     if not contrasts:
-        return Why(None, " ".join(notes) or "No contrast has maps of both programs.")
+        return AttributedMaps(None, " ".join(notes) or "No contrast has maps of both programs.")
     return _explained(_Request(found, scans, refit, way), contrasts, notes)
 
 
 class _Request(NamedTuple):
     found: Checked
     scans: Sequence[Sequence[ScanPlace]]
-    refit: Refit
+    refit: RefittedModel
     way: Reproduction
 
 
 def _reason_against(
-    found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: Refit, way: Reproduction | None
+    found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: RefittedModel, way: Reproduction | None
 ) -> str:
     if not found.runs:
         return "The designs cannot be compared run by run, so neither can what they do to the maps."
@@ -168,16 +168,16 @@ def _plan(name: str, columns: tuple[str, ...], weights: Floats, runs: tuple[int,
     )
 
 
-def _explained(request: _Request, contrasts: Sequence[_Contrast], notes: Sequence[str]) -> Why:
+def _explained(request: _Request, contrasts: Sequence[_Contrast], notes: Sequence[str]) -> AttributedMaps:
     found = request.found
     inside = _common_voxels(contrasts)
     if not inside.any():
-        return Why(None, "No voxel has a result in all maps of both programs.")
+        return AttributedMaps(None, "No voxel has a result in all maps of both programs.")
     models = _models(request, contrasts, _sampled(inside, MOST_VOXELS))
     steps = own_steps(models, found)
     needed = work(mixtures_to_fit(models, steps), _n_scans(found), int(inside.sum()))
     if needed.too_much:
-        return Why(None, f"It would take too long: {needed.too_much}.")
+        return AttributedMaps(None, f"It would take too long: {needed.too_much}.")
     if needed.n_voxels < models.n_voxels:
         models = _models(request, contrasts, _sampled(inside, needed.n_voxels))
         steps = own_steps(models, found)
@@ -189,7 +189,7 @@ def _explained(request: _Request, contrasts: Sequence[_Contrast], notes: Sequenc
     if lost:
         told.append(f"Not estimable in every mixture of the two designs, and not attributed: {joined(lost)}.")
     if not contrasts:
-        return Why(None, " ".join(told))
+        return AttributedMaps(None, " ".join(told))
     if REGRESSORS in [step.name for step in steps]:
         told.append(
             "The columns of the conditions are one step: the programs' ways to make them, taken apart, do not"
@@ -202,7 +202,7 @@ def _explained(request: _Request, contrasts: Sequence[_Contrast], notes: Sequenc
             f"The shares are computed on {models.n_voxels:,} of {n_voxels:,} voxels, chosen at random (seed"
             f" {SEED})."
         )
-    return Why(_engine(models, steps, contrasts, (found, inside, told)), "")
+    return AttributedMaps(_engine(models, steps, contrasts, (found, inside, told)), "")
 
 
 def _engine(

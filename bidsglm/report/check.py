@@ -65,6 +65,8 @@ class CheckedMap:
 class CheckedModel:
     """A user's model as files."""
 
+    whose: str
+    """As in a heading"""
     folder: str
     """Relative to the page"""
     scripts: tuple[str, ...]
@@ -73,17 +75,6 @@ class CheckedModel:
     is_same: bool
     """Whether the file, read back, gives the user's columns"""
     notes: tuple[str, ...]
-
-    @property
-    def whose(self) -> str:
-        """Whose analysis it is.
-
-        >>> CheckedModel("model-spm", (), True, True, ()).whose
-        "SPM's model"
-        """
-        return {"model-spm": "SPM's model", "model-nilearn": "nilearn's model"}.get(
-            self.folder, "The model of both"
-        )
 
 
 @dataclass(frozen=True)

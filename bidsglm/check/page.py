@@ -172,6 +172,11 @@ def _model(each: WrittenModel) -> dict[str, object]:
     }
 
 
+def _shown_model(each: WrittenModel) -> CheckedModel:
+    whose = WHOSE[each.folder]
+    return CheckedModel(whose, each.folder, each.scripts, each.has_data, each.is_same, each.notes)
+
+
 def _refit(each: RefittedMap) -> dict[str, object]:
     return {
         "contrast": each.contrast,

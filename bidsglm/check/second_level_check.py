@@ -15,8 +15,8 @@ from bidsglm.check.second_level_words import (
     design_name,
     variance_in_words,
 )
-from bidsglm.errors import BidsglmError, DataError
 from bidsglm.diagnosis.advice import joined
+from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import Floats
 from bidsglm.report.wording import digits
 

@@ -80,10 +80,13 @@ def main(words: Sequence[str]) -> int:
     found = found._replace(notes=(*found.notes, *notes), settings=in_order(found.settings, why.explanation))
     models = write_models(arguments.out, found, scans, arguments.scans)
     results = Results(found, refit, why, *models)
-    write_check(arguments.out, results)
+    reasons = write_check(arguments.out, results)
     print(answer(found))
     for each in found.settings:
         print(f"  {each.setting}: {each.spm} (SPM); {each.nilearn} (nilearn)")
+    for name, texts in reasons.items():
+        if texts:
+            print(f"{name}: {texts[0]}")
     for model in models[0]:
         print(f"The model as a file: {arguments.out / model.folder / MODEL}")
     print(f"The page: {arguments.out / 'check.html'}")

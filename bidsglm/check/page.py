@@ -64,8 +64,8 @@ def remove_earlier(output: Path) -> None:
             shutil.rmtree(folder)
 
 
-def write_check(output: Path, results: Results) -> None:
-    """Write check.json, the tables and the page.
+def write_check(output: Path, results: Results) -> dict[str, tuple[str, ...]]:
+    """Write check.json, the tables and the page; returns where each contrast's differences come from.
 
     Parameters
     ----------
@@ -111,6 +111,7 @@ def write_check(output: Path, results: Results) -> None:
         tables={part: name for part, name in TABLES.items() if name in written},
     )
     write_text(output / "check.html", check_page(report))
+    return reasons
 
 
 def _json(results: Results, reasons: dict[str, tuple[str, ...]]) -> dict[str, object]:

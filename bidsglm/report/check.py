@@ -16,6 +16,7 @@ SECTIONS = (
     "Settings",
     "Columns",
     "Maps",
+    "Going on",
     "How it was found",
     "About",
 )

@@ -184,6 +184,8 @@ class NilearnSettings:
     """Seconds; only where it differs from the model's (settings native)."""
     engine: Literal["shared", "library"] = "shared"
     """What computes AR(1) fits: models that voxels share, or run_glm alone"""
+    kept: dict[bytes, Any] | None = field(default=None, compare=False, repr=False)
+    """Where many fits of the same designs keep what they share; None for a single fit"""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Backend(Protocol):
         ...
 
     def with_noise_model(self, model: ModelSpecification, noise_model: str) -> ModelSpecification:
-        """Return the model with another noise model for this package."""
+        """Return the model with another noise model for this package, for many fits of the same designs."""
         ...
 
     def designs(self, paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:

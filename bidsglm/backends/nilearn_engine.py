@@ -5,13 +5,14 @@ Voxels where rounding may count are always its own.
 """
 
 import math
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.backends.nilearn_library import SEED, put_library, run_library
 from bidsglm.backends.nilearn_records import LIBRARY, SHARED, Computation, RunColumns
-from bidsglm.backends.nilearn_shared import SharedModels, fit_columns
+from bidsglm.backends.nilearn_shared import Check, SharedModels, fit_columns
 from bidsglm.backends.nilearn_signals import ScaledSignals
 from bidsglm.model import Floats, NilearnSettings
 
@@ -35,20 +36,29 @@ def fit_run(
     columns : with data
     settings : of nilearn
     """
-    is_served = settings.noise_model == SERVED and settings.engine != LIBRARY and columns.size > SAMPLE
-    shared = SharedModels(X)
-    if not (is_served and shared.has_constant):
+    is_served = settings.noise_model == SERVED and settings.engine != LIBRARY
+    pays = columns.size > SAMPLE or settings.kept is not None
+    shared = _models(X, settings)
+    if not (is_served and pays and shared.has_constant):
         return _by_library(X, signals, columns, settings), Computation(LIBRARY)
     run, doubtful = fit_columns(shared, signals, columns)
-    certain = np.setdiff1d(columns, doubtful, assume_unique=True)
-    n_checked = min(SAMPLE, certain.size)
-    sample = np.sort(np.random.default_rng(SEED).choice(certain, n_checked, replace=False))
-    found = difference(run, shared, signals, sample)
-    if not found <= LARGEST:
-        return _by_library(X, signals, columns, settings), Computation(LIBRARY, n_checked, found)
+    if shared.check is None:
+        certain = np.setdiff1d(columns, doubtful, assume_unique=True)
+        n_checked = min(SAMPLE, certain.size)
+        sample = np.sort(np.random.default_rng(SEED).choice(certain, n_checked, replace=False))
+        shared.check = Check(n_checked, difference(run, shared, signals, sample))
+    if not shared.check.difference <= LARGEST:
+        return _by_library(X, signals, columns, settings), Computation(LIBRARY, *shared.check)
     if doubtful.size:
         put_library(run, X, signals, doubtful, SERVED)
-    return run, Computation(SHARED, n_checked, found, doubtful.size)
+    return run, Computation(SHARED, *shared.check, doubtful.size)
+
+
+def _models(X: Floats, settings: NilearnSettings) -> SharedModels:
+    """Models of a design, those of an earlier fit where there is one."""
+    if settings.kept is None:
+        return SharedModels(X)
+    return cast(SharedModels, settings.kept.setdefault(X.tobytes(), SharedModels(X)))
 
 
 def _by_library(

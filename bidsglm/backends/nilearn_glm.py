@@ -83,7 +83,7 @@ def check(model: ModelSpecification) -> None:
 
 
 def with_noise_model(model: ModelSpecification, noise_model: str) -> ModelSpecification:
-    """Return the model with another noise model for nilearn.
+    """Return the model with another noise model for nilearn, for many fits of the same designs.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def with_noise_model(model: ModelSpecification, noise_model: str) -> ModelSpecif
     >>> with_noise_model(ModelSpecification("m", ()), "ols").nilearn.noise_model
     'ols'
     """
-    return replace(model, nilearn=replace(model.nilearn, noise_model=noise_model))
+    return replace(model, nilearn=replace(model.nilearn, noise_model=noise_model, kept={}))
 
 
 def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:

@@ -38,8 +38,20 @@ class Coefficients(NamedTuple):
     """(n_columns,) where rounding may count"""
 
 
+class Check(NamedTuple):
+    """What ``run_glm`` gave beside."""
+
+    n_checked: int
+    """Voxels that both fitted"""
+    difference: float
+    """See `bidsglm.backends.nilearn_engine.difference`"""
+
+
 class SharedModels:
     """nilearn's models of one design, each made when a voxel first needs it."""
+
+    check: Check | None = None
+    """None as long as nobody looked"""
 
     def __init__(self, X: Floats) -> None:
         self.X = X

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from bidsglm.model import (
     ModelSpecification,
     TimeSeries,
 )
-from bidsglm.packages import PACKAGES, base_of
+from bidsglm.packages import PACKAGES, analyses, base_of
 from bidsglm.simulation.noise import RunNoise, run_noise, white
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.fit import contrast_runs
@@ -58,6 +59,14 @@ class Experiment:
     expected: Mapping[str, Floats]
     """Backend -> (n_contrasts, n_voxels) effect that it should report of 1 %; NaN for F"""
     seed: int
+
+    @cached_property
+    def models(self) -> Mapping[str, ModelSpecification]:
+        """Model of each analysis, by its name; what its fits share stays with it."""
+        return {
+            way.name: backend(package).with_noise_model(self.model, way.noise_model)
+            for package, way in analyses(self.designs).values()
+        }
 
     @property
     def n_voxels(self) -> int:

@@ -106,7 +106,7 @@ class Way(NamedTuple):
 
 def _analyse(experiment: Experiment, made: DataSet, way: Way, outcome: SimulationOutcome) -> None:
     package = backend(way.package)
-    model = package.with_noise_model(experiment.model, way.analysis.noise_model)
+    model = experiment.models[way.analysis.name]
     mask = np.ones(experiment.n_voxels, dtype=bool)
     designs = experiment.designs[way.package]
     # without a volume: the sampled voxels are no neighbours

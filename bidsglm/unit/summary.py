@@ -154,8 +154,10 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
     if not model.two_sided:  # as before there was a choice
         del fields["two_sided"]
     for part in fields.values():  # as before there was a choice
-        if isinstance(part, dict) and part.get("engine") == NilearnSettings().engine:
-            del part["engine"]
+        own = part if isinstance(part, dict) else {}
+        own.pop("kept", None)
+        if own.get("engine") == NilearnSettings().engine:
+            del own["engine"]
     for name in PACKAGES.keys() - {*DEFAULT_PACKAGES, *settings.backends}:
         fields.pop(name, None)
     facts = [

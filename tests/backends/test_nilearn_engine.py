@@ -314,3 +314,35 @@ def test_the_sample_is_the_same_every_time() -> None:
     first, second = (fitted([of], [run(of)], MODEL) for _ in range(2))
     assert computation(first) == computation(second)
     np.testing.assert_array_equal(first.betas[0], second.betas[0])
+
+
+def test_many_fits_of_a_design_make_its_models_and_check_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, model = design(), nilearn_glm.with_noise_model(MODEL, "ar1")
+    checked = []
+    original = nilearn_engine.difference
+
+    def counted(*given: Any) -> float:
+        checked.append(given)
+        return original(*given)
+
+    monkeypatch.setattr(nilearn_engine, "difference", counted)
+    for seed in range(3):
+        assert_same(fitted([of], [run(of, seed=seed)], model), fitted([of], [run(of, seed=seed)], LIBRARY))
+    assert len(checked) == 1
+    # another design has models of its own
+    assert_same(
+        fitted([design(70)], [run(design(70))], model), fitted([design(70)], [run(design(70))], LIBRARY)
+    )
+    assert len(checked) == 2
+
+
+def test_models_that_failed_the_check_are_not_taken_by_later_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, model = design(), nilearn_glm.with_noise_model(MODEL, "ar1")
+    with monkeypatch.context() as patch:
+        patch.setattr(nilearn_engine, "fit_columns", partial(_moved, "betas", nilearn_shared.fit_columns))
+        fitted([of], [run(of)], model)
+    assert computation(fitted([of], [run(of, seed=1)], model))[0]["Engine"] == "library"
+
+
+def test_a_single_fit_keeps_nothing() -> None:
+    assert MODEL.nilearn.kept is None

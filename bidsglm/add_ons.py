@@ -9,8 +9,7 @@ An option that only adds files beside a fit (values of regions, a calibration, c
 - its **write** gets a `FinishedUnit`, writes its files below the output folder (with the writers of
   `bidsglm.outputs.names`, which leave nothing half-written) and returns `Written`: their names and what the
   page and the group level want to know of it. It reads maps from disk, or calls
-  `bidsglm.unit.preparation.prepare`
-  and `bidsglm.dataset.images.read_data` for what is not there.
+  `bidsglm.unit.preparation.prepare` and `bidsglm.dataset.images.read_data` for what is not there.
 
 To plug one in, add a function from `Settings` to an add-on (None where its option is not given) to
 `bidsglm.requested.REQUESTS`. It is called before anything is fitted: what is wrong with the input that its
@@ -61,6 +60,8 @@ class AddOn(NamedTuple):
     name: str
     digest: str
     write: Callable[[FinishedUnit], Written]
+    is_slow: bool = False
+    """Whether the page is shown before it is written: it may take hours"""
 
 
 def write_add_ons(

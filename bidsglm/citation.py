@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from bidsglm.errors import BidsglmError
+from bidsglm.model import Settings
 from bidsglm.outputs.summaries import summary_paths
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unchanged import snapshot, until_unchanged
 from bidsglm.outputs.writes import write_shared
 from bidsglm.report.references import cited
+from bidsglm.unit.methods import paragraphs
+from bidsglm.unit.models import units_with_models
+from bidsglm.unit.preparation import outline
 
 Methods = Mapping[str, tuple[str, ...]]
 """Prefix of a unit -> paragraphs about its fit"""
@@ -38,9 +42,9 @@ def citation_text(methods: Methods) -> str:
     for prefix in sorted(methods):
         units.setdefault(methods[prefix], []).append(prefix.replace("_", " "))
     parts = ["# Methods"]
-    for paragraphs, names in units.items():
+    for texts, names in units.items():
         parts.extend([f"## {', '.join(names)}"] if len(units) > 1 else [])
-        parts.extend(paragraphs)
+        parts.extend(texts)
     references = "\n".join(f"- {text}" for text in cited([text for key in units for text in key]))
     return "\n\n".join((*parts, "# References", references)) + "\n"
 
@@ -113,3 +117,20 @@ def write_methods(output_dir: Path, methods: Methods) -> str:
     text = citation_text({**_finished(output_dir), **methods})
     write_shared(citation_path(output_dir), text)
     return text
+
+
+def participant_methods(settings: Settings, participant: str) -> dict[str, tuple[str, ...]]:
+    """Methods text of each unit by its prefix, for --boilerplate-only; no image is read.
+
+    Raises
+    ------
+    BidsglmError
+        Whatever would stop the fit before its images are read.
+    """
+    methods = {}
+    for unit, model in units_with_models(settings, participant):
+        found = outline(unit, model.specification, model.backends)
+        methods[unit.prefix] = paragraphs(
+            model.specification, found.paradigms, tuple(found.columns), reference=settings.reference
+        )
+    return methods

@@ -8,7 +8,7 @@ from bidsglm.citation import write_citation, write_methods
 from bidsglm.dataset.atlas import Atlas
 from bidsglm.dataset.roots import dataset_links
 from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
-from bidsglm.execution.level import new_log_dir
+from bidsglm.execution.fits import new_log_dir
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
 from bidsglm.group.calibrations import write_calibrations
 from bidsglm.group.consistency import consistent_members

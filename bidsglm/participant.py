@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.add_ons import AddOn, write_add_ons
-from bidsglm.calibration.add_on import NAME as CALIBRATION
 from bidsglm.errors import EXIT_FAILED, BidsglmError, HeldError, NoInputError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings, Unit
 from bidsglm.outputs.confinement import confined_to, remove_own
-from bidsglm.outputs.failures import Failure, failure_of, record_failure
+from bidsglm.outputs.failures import Failure, Outcome, failure_of, record_failure
 from bidsglm.outputs.names import json_text
 from bidsglm.outputs.summaries import failure_path, unit_summaries
 from bidsglm.outputs.temporary import remove_left_over
@@ -24,26 +23,10 @@ from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanations import explanations
 from bidsglm.unit.fit import fit
 from bidsglm.unit.memory import check_memory
-from bidsglm.unit.methods import paragraphs
 from bidsglm.unit.models import Model, model_path, units_with_models
-from bidsglm.unit.preparation import prepare, run_label
+from bidsglm.unit.preparation import prepare
 from bidsglm.unit.summary import Stamp, fit_digest, is_finished, summary_path
 from bidsglm.unit.writing import write_unit
-
-SLOW = (CALIBRATION,)
-"""Add-ons before which the page is shown: they may take hours."""
-
-
-class Outcome(NamedTuple):
-    """How a participant ended."""
-
-    participant: str
-    state: str
-    """finished, skipped (already there) or failed"""
-    exit_code: int
-    message: str
-    held: bool = False
-    """Another job, with other settings, is at work on this participant"""
 
 
 def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
@@ -168,8 +151,8 @@ def _run_claimed(
 ) -> tuple[list[str], list[Failure]]:
     """Do units that are ours for now: all fits first, then what takes long to add to them."""
     add_ons = requested_add_ons(settings)
-    quick = [add_on for add_on in add_ons if add_on.name not in SLOW]
-    slow = [add_on for add_on in add_ons if add_on.name in SLOW]
+    quick = [add_on for add_on in add_ons if not add_on.is_slow]
+    slow = [add_on for add_on in add_ons if add_on.is_slow]
     states: list[str] = []
     failures: list[Failure] = []
     fitted: list[_Work] = []
@@ -262,48 +245,3 @@ def rewrite_report(settings: Settings, participant: str) -> Outcome:
     return Outcome(
         participant, "finished", 0, f"sub-{participant}: report written, see {_page(settings, participant)}"
     )
-
-
-def participant_methods(settings: Settings, participant: str) -> dict[str, tuple[str, ...]]:
-    """Methods text of each unit by its prefix, for --boilerplate-only; no image is read.
-
-    Raises
-    ------
-    BidsglmError
-        Whatever would stop the fit before its images are read.
-    """
-    methods = {}
-    for unit, model in units_with_models(settings, participant):
-        prepared = prepare(unit, model.specification, model.backends)
-        backends, reference = tuple(prepared.designs), settings.reference
-        methods[unit.prefix] = paragraphs(
-            model.specification, prepared.paradigms, backends, reference=reference
-        )
-    return methods
-
-
-def describe_participant(settings: Settings, participant: str) -> str:
-    """What would be fitted, for --dry-run; nothing is written.
-
-    Raises
-    ------
-    BidsglmError
-        Whatever would stop the fit before its images are read.
-    """
-    lines = [f"sub-{participant}"]
-    for unit, model in units_with_models(settings, participant):
-        prepared = prepare(unit, model.specification, model.backends)
-        lines.append(f"  {unit.prefix}: model {model.specification.name}, {' and '.join(prepared.designs)}")
-        for prefix, run in zip(unit.run_prefixes, unit.runs, strict=True):
-            lines.append(
-                f"    {run_label(prefix)}: {run.bold.name}, {run.n_scans} scans, TR {run.repetition_time:g} s"
-            )
-        for backend, designs in prepared.designs.items():
-            lines.append(f"    {backend} regressors: {_columns(designs[0].names)}")
-        lines.extend(f"    contrast {c.name} ({c.test})" for c in prepared.contrasts)
-        lines.extend(f"    note: {note}" for note in prepared.all_notes)
-    return "\n".join(lines)
-
-
-def _columns(names: Sequence[str]) -> str:
-    return f"{len(names)}: {', '.join(names)}"

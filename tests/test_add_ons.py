@@ -192,9 +192,7 @@ def test_folders_of_files_that_go_do_not_stay_empty(run: Run, tmp_path: Path) ->
     assert not (tmp_path / "out/sub-01/code").exists()
 
 
-def test_page_is_there_before_a_long_add_on_begins_and_renewed_after_it(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page_is_there_before_a_long_add_on_begins_and_renewed_after_it(run: Run, tmp_path: Path) -> None:
     page, seen = tmp_path / "out/sub-01.html", []
     page.unlink()
 
@@ -202,17 +200,16 @@ def test_page_is_there_before_a_long_add_on_begins_and_renewed_after_it(
         seen.append((page.stat().st_mtime_ns, finished.summary["supplements"].keys()))
         return Written([])
 
-    monkeypatch.setattr(participant, "SLOW", ("long",))
-    assert run(AddOn("long", "a", write), added("short", "a", "sub-01/x.txt")) == 0
+    assert run(AddOn("long", "a", write, is_slow=True), added("short", "a", "sub-01/x.txt")) == 0
     ((written, earlier),) = seen
     assert "short" in earlier
     assert page.stat().st_mtime_ns > written
 
 
 def test_failure_of_a_quick_add_on_is_told_once_beside_a_long_one(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(participant, "SLOW", ("long",))
-    assert run(failing("broken", "a"), added("long", "a", "sub-01/x.txt")) == 65
+    long = added("long", "a", "sub-01/x.txt")._replace(is_slow=True)
+    assert run(failing("broken", "a"), long) == 65
     assert capsys.readouterr().err.count("right it") == 1
     assert (tmp_path / "out/sub-01/x.txt").exists()

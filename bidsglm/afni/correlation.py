@@ -12,8 +12,8 @@ whitened ones before, ``z_B = D^-1 y_B - D^-1 C z_before``. All series go throug
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve_banded, cholesky_banded, solve_triangular
 
 from bidsglm.model import Floats
 
@@ -118,7 +118,7 @@ class BandedRoot(NamedTuple):
 
     def solved(self, Y: Floats) -> Floats:
         """R^-1 Y, (n_rows, n_columns)."""
-        return np.asarray(cho_solve_banded((self.band, True), Y))
+        return np.asarray(scipy.linalg.cho_solve_banded((self.band, True), Y))
 
     def whitened(self, Y: Floats) -> Floats:
         """L^-1 Y, (n_rows, n_columns)."""
@@ -160,7 +160,7 @@ def banded_root(band: Floats) -> BandedRoot:
     >>> root.whitened(np.array([[2.0], [5.0]])).tolist(), root.squares(np.array([[2.0], [5.0]])).tolist()
     ([[1.0], [2.0]], [5.0])
     """
-    lower = np.asarray(cholesky_banded(band, lower=True))
+    lower = np.asarray(scipy.linalg.cholesky_banded(band, lower=True))
     starts = range(0, band.shape[1], BLOCK_ROWS)
     return BandedRoot(lower, tuple(_block(lower, start) for start in starts))
 
@@ -172,5 +172,5 @@ def _block(lower: Floats, start: int) -> RootBlock:
     for j in range(n_lags + 1):
         columns = np.arange(max(first, start - j), stop - j)
         L[columns + j - start, columns - first] = lower[j, columns]
-    inverse = solve_triangular(L[:, start - first :], np.eye(stop - start), lower=True)
+    inverse = scipy.linalg.solve_triangular(L[:, start - first :], np.eye(stop - start), lower=True)
     return RootBlock(slice(start, stop), inverse, inverse @ L[:, : start - first])

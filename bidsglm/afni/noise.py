@@ -11,7 +11,7 @@ restricted log-likelihood up to a constant (``3dREMLfit -help``; G. Chen et al.,
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
+import scipy
 
 from bidsglm.afni.correlation import (
     CUTOFF,
@@ -150,8 +150,8 @@ def root_at(place: tuple[int, int], times: Whole) -> BandedRoot:
 def _paired(X: Floats, root: BandedRoot, place: tuple[int, int]) -> NoisePair:
     a, b = _values(place)
     # T of L^-1 X = Q T; Q itself is never needed, as P = R^-1 X T^-1
-    triangle = qr(root.whitened(X), mode="r")[0][: X.shape[1]]
-    inverse = solve_triangular(triangle, np.eye(X.shape[1]))
+    triangle = scipy.linalg.qr(root.whitened(X), mode="r")[0][: X.shape[1]]
+    inverse = scipy.linalg.solve_triangular(triangle, np.eye(X.shape[1]))
     # det(X' R^-1 X) = det(T)^2
     determinants = root.log_determinant + 2 * float(np.log(np.abs(np.diag(triangle))).sum())
     return NoisePair(a, b, place, root, root.solved(X) @ inverse, inverse, determinants)

@@ -16,7 +16,7 @@ from math import exp, factorial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammainc
+import scipy
 
 from bidsglm.afni.notation import ResponseModel, response_model
 from bidsglm.model import Floats
@@ -101,7 +101,7 @@ def block(t: Floats, duration: Floats, power: int = 4) -> Floats:
 def _rise(s: Floats, power: int) -> Floats:
     """G(s)."""
     share = factorial(power) / power**power
-    rise = share * exp(power) * gammainc(power + 1, np.maximum(s, 0))
+    rise = share * exp(power) * scipy.special.gammainc(power + 1, np.maximum(s, 0))
     # G is the difference of two terms, and 3dDeconvolve rounds e^4 in the constant one
     return np.asarray(rise + np.where(s >= 0, share * ROUNDED.get(power, 0.0), 0.0))
 

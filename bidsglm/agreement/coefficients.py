@@ -8,7 +8,7 @@ Brain Mapping 40: 3362-3384). What is undefined is NaN, never an exception.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import false_discovery_control, rankdata
+import scipy
 
 from bidsglm.model import Floats, Mask
 
@@ -73,7 +73,7 @@ def spearman_rho(x: Floats, y: Floats) -> float:
     >>> round(spearman_rho(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 100.0])), 12)
     1.0
     """
-    return pearson_r(rankdata(x), rankdata(y))
+    return pearson_r(scipy.stats.rankdata(x), scipy.stats.rankdata(y))
 
 
 def concordance(x: Floats, y: Floats) -> float:
@@ -137,7 +137,7 @@ def false_discovery_threshold(p: Floats, rate: float = FALSE_DISCOVERY_RATE) -> 
     """
     known = p[np.isfinite(p)]
     # adjusted p of Benjamini and Hochberg: p_(k) n / k, made monotone
-    rejected = known[false_discovery_control(known) <= rate]
+    rejected = known[scipy.stats.false_discovery_control(known) <= rate]
     return float(rejected.max(initial=-1.0))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bidsglm.agreement.coefficients import (
     MIN_VOXELS,
@@ -156,7 +156,7 @@ def _suprathreshold(
     """
     sign, share = tail
     # the lower tail's p from t: 1 - p would lose the digits of small ones
-    p = maps.p if sign > 0 else stats.t.cdf(maps.stat, min(maps.dof[-1], LARGEST_DOF))
+    p = maps.p if sign > 0 else scipy.stats.t.cdf(maps.stat, min(maps.dof[-1], LARGEST_DOF))
     sets = {
         "p001": mask & (p < P_UNCORRECTED * share),
         "fdr05": mask & (p <= false_discovery_threshold(p[mask], FALSE_DISCOVERIES * share)),

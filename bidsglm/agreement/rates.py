@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from bidsglm.model import Floats
 
@@ -76,8 +76,8 @@ def clustered_rate(hits: NDArray[np.integer], size: int) -> IntervalEstimate:
     count = rate * trials
     tail = (1 - LEVEL) / 2
     # Clopper and Pearson by quantiles of the beta distribution, counts need not be whole
-    lower = float(stats.beta.ppf(tail, count, trials - count + 1)) if count > 0 else 0.0
-    upper = float(stats.beta.ppf(1 - tail, count + 1, trials - count)) if count < trials else 1.0
+    lower = float(scipy.stats.beta.ppf(tail, count, trials - count + 1)) if count > 0 else 0.0
+    upper = float(scipy.stats.beta.ppf(1 - tail, count + 1, trials - count)) if count < trials else 1.0
     return IntervalEstimate(rate, lower, upper)
 
 
@@ -91,7 +91,9 @@ def _effective_trials(rates: Floats, n_trials: int) -> float:
     independent = rate * (1 - rate) / variance if variance > 0 else float(n_trials)
     tail = (1 + LEVEL) / 2
     # their degrees-of-freedom correction: the variance is known from n data sets only
-    few = (stats.t.ppf(tail, n_trials - 1) / stats.t.ppf(tail, n - 1)) ** 2 if n_trials > n else 1.0
+    few = (
+        (scipy.stats.t.ppf(tail, n_trials - 1) / scipy.stats.t.ppf(tail, n - 1)) ** 2 if n_trials > n else 1.0
+    )
     # Data sets that happen to agree better than independent voxels would are no better than those.
     return float(min(independent * few, n_trials))
 
@@ -114,7 +116,7 @@ def mean_interval(values: Floats) -> IntervalEstimate:
     if n == 1:
         return IntervalEstimate(mean, float("nan"), float("nan"))
     # mean ± t s / √n
-    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
+    half = float(scipy.stats.t.ppf((1 + LEVEL) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
     return IntervalEstimate(mean, mean - half, mean + half)
 
 

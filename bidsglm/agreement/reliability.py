@@ -13,7 +13,7 @@ What is undefined (one subject, no variance) is NaN, never an exception or a war
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import fdtri
+import scipy
 
 from bidsglm.agreement.rates import UNKNOWN, IntervalEstimate
 from bidsglm.model import Floats
@@ -87,8 +87,8 @@ def icc_consistency(squares: MeanSquares, confidence: float = CONFIDENCE) -> Int
     value = (rows - error) / (rows + (k - 1) * error)
     first, second = squares.n_subjects - 1, (squares.n_subjects - 1) * (k - 1)
     tail = 1 - (1 - confidence) / 2
-    narrow = float(fdtri(first, second, tail)) * error
-    wide = error / float(fdtri(second, first, tail))
+    narrow = float(scipy.special.fdtri(first, second, tail)) * error
+    wide = error / float(scipy.special.fdtri(second, first, tail))
     # F_L and F_U of the paper are MSR/narrow and MSR/wide; this form holds for MSE = 0 too.
     return IntervalEstimate(
         value, (rows - narrow) / (rows + (k - 1) * narrow), (rows - wide) / (rows + (k - 1) * wide)
@@ -120,8 +120,8 @@ def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Inter
         return IntervalEstimate(value, value, value)
     dof = _satterthwaite(squares, value)
     tail = 1 - (1 - confidence) / 2
-    below = float(fdtri(n - 1, dof, tail))
-    above = float(fdtri(dof, n - 1, tail))
+    below = float(scipy.special.fdtri(n - 1, dof, tail))
+    above = float(scipy.special.fdtri(dof, n - 1, tail))
     # their Table 7, limits of ICC(A,1) with F_* and F^* of (n - 1, v) and (v, n - 1)
     between = k * columns + (k * n - k - n) * error
     lower = n * (rows - below * error) / (below * between + n * rows)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import ttest_1samp
+import scipy
 
 from bidsglm.agreement.coefficients import LIMITS_OF_AGREEMENT, pearson_r
 from bidsglm.agreement.rates import UNKNOWN, IntervalEstimate
@@ -66,7 +66,7 @@ def one_sample(values: Floats) -> OneSample:
     # a variance of rounding alone would make any t
     if len(values) < MIN_RATED or np.ptp(values) <= ROUNDING * np.abs(values).max():
         return OneSample(mean, math.nan, math.nan, math.nan, math.nan, math.nan)
-    test = ttest_1samp(values, 0.0)
+    test = scipy.stats.ttest_1samp(values, 0.0)
     t, limits = float(test.statistic), test.confidence_interval(CONFIDENCE)
     # z from the logarithm of the tail: p itself underflows at some 38 standard deviations
     z = math.copysign(float(t_tail(np.array([abs(t)]), len(values) - 1).z[0]), t)

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from bidsglm.model import Floats
 
@@ -147,8 +147,8 @@ def heights(p: float | Floats, dof: Floats, test: str, n_tested: int) -> Floats:
     array([4.1437])
     """
     if test == "t":
-        return np.asarray(stats.t.isf(p, dof))
-    return np.asarray(stats.f.isf(p, n_tested, dof))
+        return np.asarray(scipy.stats.t.isf(p, dof))
+    return np.asarray(scipy.stats.f.isf(p, n_tested, dof))
 
 
 GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e6, 8000)])
@@ -188,10 +188,10 @@ def z_scores(values: Floats, dof: Floats, test: str, n_tested: int) -> Floats:
 @lru_cache(maxsize=16)
 def _z_of_grid(dof: float, test: str, n_tested: int) -> Floats:
     if test == "t":
-        return np.asarray(stats.norm.isf(np.maximum(stats.t.sf(GRID, dof), TINIEST)))
-    upper = stats.norm.isf(np.maximum(stats.f.sf(GRID, n_tested, dof), TINIEST))
+        return np.asarray(scipy.stats.norm.isf(np.maximum(scipy.stats.t.sf(GRID, dof), TINIEST)))
+    upper = scipy.stats.norm.isf(np.maximum(scipy.stats.f.sf(GRID, n_tested, dof), TINIEST))
     # of p near 1 the other tail has the digits
-    lower = stats.norm.ppf(np.maximum(stats.f.cdf(GRID, n_tested, dof), TINIEST))
+    lower = scipy.stats.norm.ppf(np.maximum(scipy.stats.f.cdf(GRID, n_tested, dof), TINIEST))
     return np.asarray(np.where(lower < 0, lower, upper))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import block_diag
+import scipy
 
 from bidsglm.attribution.crossing import Columns
 from bidsglm.attribution.designs import nearly_same
@@ -129,11 +129,13 @@ class PooledErrors:
             W = [root.matrix for root in whitening(V)]
             runs = [[part.run for part in parts] for parts in groups]
             # several runs in one regression are one long run whose V has a block for each
-            found = [block_diag(*(V[run] for run in each)) for each in runs]
-            roots = [banded(block_diag(*(W[run] for run in each))) for each in runs]
+            found = [scipy.linalg.block_diag(*(V[run] for run in each)) for each in runs]
+            roots = [banded(scipy.linalg.block_diag(*(W[run] for run in each))) for each in runs]
         columns = [
             RunColumns(
-                np.vstack([part.X for part in parts]), block_diag(*(part.projected for part in parts)), np.nan
+                np.vstack([part.X for part in parts]),
+                scipy.linalg.block_diag(*(part.projected for part in parts)),
+                np.nan,
             )
             for parts in groups
         ]

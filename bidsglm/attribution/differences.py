@@ -1,8 +1,8 @@
 """How far many maps are from one reference, in the metrics of the attribution."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from bidsglm.model import Floats, Mask
 from bidsglm.spm.probability import f_quantile
@@ -67,7 +67,7 @@ def threshold(dof: tuple[float, ...]) -> float:
     (3.1737, 11.4954)
     """
     if len(dof) == 1:
-        return float(stdtrit(dof[0], 1 - P_UNCORRECTED))
+        return float(scipy.special.stdtrit(dof[0], 1 - P_UNCORRECTED))
     return f_quantile(P_UNCORRECTED, *dof)
 
 

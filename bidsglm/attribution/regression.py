@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import block_diag
 
 from bidsglm.attribution.crossproducts import span
 from bidsglm.attribution.runs import UnscaledFit
@@ -85,7 +85,7 @@ def regression(parts: Sequence[RunPart], weights: Floats) -> Regression:
     1
     """
     X = np.vstack([part.X for part in parts])
-    X0 = block_diag(*(part.projected for part in parts))
+    X0 = scipy.linalg.block_diag(*(part.projected for part in parts))
     ends = np.cumsum([len(part.X) for part in parts])[:-1]
     space = span(X, weights)
     both = span(np.hstack([X, X0]), np.zeros((0, X.shape[1] + X0.shape[1])))

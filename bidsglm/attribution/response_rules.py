@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from scipy.signal import fftconvolve
+import scipy
 
 from bidsglm.afni.responses import (
     BLOCK_TAIL,
@@ -154,7 +154,7 @@ def _tallest(shape: partial[Floats], form: Impulse) -> float:
         return 1.0
     narrow = shape(np.asarray(np.arange(0, form.end, WIDENING_STEP)))
     box = np.ones(max(round(form.duration / WIDENING_STEP), 1))
-    return float(np.abs(fftconvolve(narrow, box)).max() * WIDENING_STEP)
+    return float(np.abs(scipy.signal.fftconvolve(narrow, box)).max() * WIDENING_STEP)
 
 
 def impulse(response: Response) -> Impulse | None:
@@ -257,7 +257,9 @@ def _columns(condition: Condition, rules: Drawing, run: int) -> Floats:
             # feat_model divides by what it has used of the function, which takes its own grid's start
             functions = convolved(values - values.mean(), kernels[:, 0])[:, np.newaxis]
         else:
-            functions = np.column_stack([fftconvolve(values, k)[: len(values)] for k in kernels.T])
+            functions = np.column_stack(
+                [scipy.signal.fftconvolve(values, k)[: len(values)] for k in kernels.T]
+            )
         blocks.append(sampling.sampled(grid, functions, run))
     return response.finished(blocks, condition)
 

@@ -6,6 +6,8 @@ fitted anew, while SPM against nilearn is computed from cross-products of all vo
 
 from typing import NamedTuple
 
+TABULATED = 20_000
+"""Voxels of both masks that the default pair is explained on, all where there are fewer"""
 MOST_VALUES = 400_000_000
 """Mixtures times scans times voxels: some two minutes of one core"""
 MOST_VOXELS = 2_000

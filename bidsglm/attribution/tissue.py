@@ -7,9 +7,8 @@ either of FILM's voxels at random, with all as neighbours, or of compact blocks,
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
-from scipy.sparse import csr_array
 
 from bidsglm.fsl.smoothing import LEAST_LOG, NOWHERE, SIGMA, contrast, neighbourhood
 from bidsglm.model import Floats, Mask, Volume
@@ -80,10 +79,10 @@ def around(wanted: Whole, volume: Volume) -> Mask:
     marked = np.zeros(volume.shape, dtype=np.bool_)
     marked[tuple(np.argwhere(volume.voxels)[wanted].T)] = True
     size = [2 * reach + 1 for reach in neighbourhood(zooms(volume)).reach]
-    return np.asarray(maximum_filter(marked, size=size, mode="constant", cval=0)[volume.voxels])
+    return np.asarray(scipy.ndimage.maximum_filter(marked, size=size, mode="constant", cval=0)[volume.voxels])
 
 
-def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) -> csr_array:
+def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) -> scipy.sparse.csr_array:
     """Weights of the neighbours' autocorrelations in those of the wanted voxels.
 
     Parameters
@@ -134,7 +133,7 @@ def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) ->
         rows.append(inner + start)
         columns.append(place[near][inner, which])
         values.append(w[inner, which])
-    return csr_array(
+    return scipy.sparse.csr_array(
         (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
         shape=(len(wanted), len(neighbours)),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
-from scipy.sparse import csr_array
+import scipy
 
 from bidsglm.afni.estimation import by_pair
 from bidsglm.afni.noise import NoisePair, Roots, grid_of, roots
@@ -184,7 +184,7 @@ class ArmaGrid:
 class SmoothedAutocorrelation:
     """FSL's: FILM, whose autocorrelations are smoothed among voxels of one tissue."""
 
-    tissues: tuple[csr_array, ...]
+    tissues: tuple[scipy.sparse.csr_array, ...]
     """(n_wanted, n_around) weights of every run: each row sums to 1 less what lies outside FILM's mask"""
     constant: bool = False
 

@@ -61,6 +61,10 @@ def with_noise_model(model: ModelSpecification, noise_model: str) -> ModelSpecif
     return replace(model, afni=replace(model.afni, **settings))
 
 
+def column_names(paradigms: Sequence[Paradigm], model: ModelSpecification) -> None:
+    """Leave the names of regressors to the designs, which are quick to make and may fail."""
+
+
 def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:
     """Make the design of all runs, and give each run its rows.
 

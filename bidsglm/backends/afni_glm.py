@@ -11,7 +11,7 @@ from bidsglm.afni.contrasts import joint_test, noise_maps, row_test
 from bidsglm.afni.estimation import VoxelFits, fits, joined
 from bidsglm.afni.noise import NoisePair, noise_grid, white_noise
 from bidsglm.afni.scaling import percent_of_mean
-from bidsglm.backends.afni_design import check, designs, with_noise_model
+from bidsglm.backends.afni_design import check, column_names, designs, with_noise_model
 from bidsglm.backends.afni_inference import CLUSTERS, corrected, infer, second_level
 from bidsglm.backends.afni_joint import JointRuns
 from bidsglm.backends.afni_words import effect_unit, methods_text, settings_in_words, software
@@ -37,6 +37,7 @@ __all__ = [
     "AfniEstimate",
     "check",
     "check_designs",
+    "column_names",
     "contrast",
     "corrected",
     "designs",

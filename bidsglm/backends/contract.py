@@ -98,6 +98,15 @@ class Backend(Protocol):
         """Return the model with another noise model for this package, for many fits of the same designs."""
         ...
 
+    def column_names(
+        self, paradigms: Sequence[Paradigm], model: ModelSpecification
+    ) -> tuple[tuple[str, ...], ...] | None:
+        """Name the regressors of every run without making them.
+
+        None where only `designs` and `check_designs` can tell whether they can be made and fitted.
+        """
+        ...
+
     def designs(self, paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:
         """Make the design matrix of every run."""
         ...

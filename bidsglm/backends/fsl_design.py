@@ -242,6 +242,10 @@ def _grids(condition: Condition, timing: regressors.Timing, later: float) -> lis
     ]
 
 
+def column_names(paradigms: Sequence[Paradigm], model: ModelSpecification) -> None:
+    """Leave the names of regressors to the designs, which are quick to make and may fail."""
+
+
 def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:
     """Make the design matrix of every run, and say where events overlap; errors as `design`."""
     for number, paradigm in enumerate(paradigms, start=1):

@@ -19,7 +19,7 @@ from bidsglm.backends.fsl_contrasts import (
 )
 from bidsglm.backends.fsl_corrected import corrected
 from bidsglm.backends.fsl_data import Columns, data_chunks, median_of, on_grid, run_mask
-from bidsglm.backends.fsl_design import check, designs, line_filter, with_noise_model
+from bidsglm.backends.fsl_design import check, column_names, designs, line_filter, with_noise_model
 from bidsglm.backends.fsl_inference import CLUSTERS, infer, second_level
 from bidsglm.backends.fsl_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.backends.records import Inference
@@ -44,6 +44,7 @@ __all__ = [
     "FslEstimate",
     "check",
     "check_designs",
+    "column_names",
     "contrast",
     "corrected",
     "designs",

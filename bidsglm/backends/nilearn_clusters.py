@@ -16,12 +16,12 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from bidsglm.model import Floats
 
-FACES = ndimage.generate_binary_structure(3, 1)
+FACES = np.abs(np.indices((3, 3, 3)) - 1).sum(axis=0) <= 1
 NEIGHBOURS = np.array([step for step in product((-1, 0, 1), repeat=3) if any(step)])
 PEAKS_PER_CLUSTER = 4
 PEAK_DISTANCE = 8.0
@@ -111,7 +111,7 @@ def excursion(
     >>> excursion(np.array([[[4.0, 3.0], [0.0, 4.0]], [[0.0, 0.0], [4.0, 0.0]]]), 2.0).sizes
     array([3, 1])
     """
-    labels, number = ndimage.label(volume > height, structure=structure)
+    labels, number = scipy.ndimage.label(volume > height, structure=structure)
     # few voxels pass a threshold: all that follows is of them, not of the volume
     voxels = np.argwhere(labels)
     clusters = labels[tuple(voxels.T)].astype(np.intp)
@@ -141,10 +141,12 @@ def maxima(volume: NDArray[np.floating], above: VoxelsAbove) -> Maxima:
     peaks = np.zeros(volume.shape, dtype=np.bool_)
     peaks[tuple(above.voxels[_is_peak(volume.shape, above)].T)] = True
     # The default connectivity of label is by faces, as nilearn joins peaks.
-    places, number = ndimage.label(peaks)
+    places, number = scipy.ndimage.label(peaks)
     index = np.arange(1, number + 1)
     # get_clusters_table puts a plateau's peak at its centre of mass, weighted by the map
-    centres = np.rint(np.array(ndimage.center_of_mass(np.nan_to_num(volume), places, index))).astype(np.intp)
+    centres = np.rint(np.array(scipy.ndimage.center_of_mass(np.nan_to_num(volume), places, index))).astype(
+        np.intp
+    )
     # the centre of a bent plateau lies outside it, and nilearn takes the nearest of its voxels
     for i in np.flatnonzero(places[tuple(centres.T)] != index):
         members = np.argwhere(places == index[i])
@@ -176,8 +178,8 @@ def _is_peak(shape: tuple[int, ...], above: VoxelsAbove) -> NDArray[np.bool_]:
 def _is_constant(above: VoxelsAbove) -> NDArray[np.bool_]:
     """(n_clusters,) whether a cluster has one height, by nilearn's tolerance."""
     index = np.arange(1, len(above.sizes) + 1)
-    highest = ndimage.maximum(above.heights, above.clusters, index)
-    lowest = ndimage.minimum(above.heights, above.clusters, index)
+    highest = scipy.ndimage.maximum(above.heights, above.clusters, index)
+    lowest = scipy.ndimage.minimum(above.heights, above.clusters, index)
     return np.asarray(np.isclose(highest, lowest))
 
 

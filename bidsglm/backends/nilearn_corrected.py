@@ -9,8 +9,8 @@ that share is above 0. A two-sided test is both tails with half of the error eac
 import warnings
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from bidsglm.backends.records import ALPHA, FORMING_P, ContrastInference, Corrected, tails
 from bidsglm.model import ContrastMaps, Floats, Mask, Volume
@@ -52,11 +52,11 @@ def _of_tail(
     """Correction -> p of the tail (a share of voxels for clusters) and what is significant."""
     from nilearn.glm import fdr_threshold
 
-    p = stats.norm.sf(z[mask].astype(np.float64))
+    p = scipy.stats.norm.sf(z[mask].astype(np.float64))
     fwe, fdr = np.ones(mask.size), np.ones(mask.size)
     fwe[mask] = np.minimum(p * p.size / share, 1)
-    fdr[mask] = np.minimum(stats.false_discovery_control(p) / share, 1)
-    height = float(stats.norm.isf(ALPHA * share / p.size))
+    fdr[mask] = np.minimum(scipy.stats.false_discovery_control(p) / share, 1)
+    height = float(scipy.stats.norm.isf(ALPHA * share / p.size))
     active = _active_shares(z, mask, volume, share)
     return {
         "voxelFWE": (fwe, mask & (z > height)),
@@ -74,7 +74,7 @@ def _active_shares(z: NDArray[np.float32], mask: Mask, volume: Volume, share: fl
     place[volume.voxels] = mask
     grid = np.zeros(volume.shape, dtype=np.float32)
     grid[place] = z[mask]
-    height = float(stats.norm.isf(FORMING_P * share))
+    height = float(scipy.stats.norm.isf(FORMING_P * share))
     found = np.zeros(mask.size)
     if not (grid > height).any():
         return found

@@ -9,10 +9,9 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from bidsglm.errors import DataError
 from bidsglm.model import (
@@ -28,8 +27,15 @@ from bidsglm.model import (
 )
 from bidsglm.spm.regressors import SECONDS_PER_MINUTE, orthogonalise
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SAME_TIME = 1e-6
 """s"""
+POLYNOMIAL_ORDER = 1
+"""Degree of nilearn's polynomial drifts, where nothing else is asked for."""
+HIGHEST_FREQUENCY = 0.5
+"""Cycles a scan; a sampled series has none that are faster."""
 
 
 def hrf_name(hrf: Hrf) -> str:
@@ -101,22 +107,68 @@ def design_arguments(paradigm: Paradigm, model: ModelSpecification) -> dict[str,
     DataError
         If nilearn has no such functions, or FIR bins are not as long as the TR.
     """
-    hrf, settings = model.nilearn.hrf or model.hrf, model.nilearn
-    high_pass = model.high_pass if settings.high_pass is None else settings.high_pass
-    start = slice_time_ref(paradigm, model) * paradigm.repetition_time
-    stop = start + (paradigm.n_scans - 1) * paradigm.repetition_time
+    hrf = model.nilearn.hrf or model.hrf
     n_confounds = len(paradigm.confound_names)
-    frame_times = np.linspace(start, stop, paradigm.n_scans)
+    frame_times = _frame_times(paradigm, model)
     return {
         "frame_times": frame_times,
         "events": _events(paradigm.conditions, frame_times),
         "hrf_model": hrf_name(hrf),
-        "drift_model": None if high_pass == NO_FILTER else settings.drift_model,
-        "high_pass": 1 / high_pass,
+        **_drift_arguments(model),
         "fir_delays": _fir_delays(hrf, paradigm.repetition_time),
         "add_regs": paradigm.confounds if n_confounds else None,
         "add_reg_names": [f"confound_{i}" for i in range(n_confounds)] or None,
     }
+
+
+def _frame_times(paradigm: Paradigm, model: ModelSpecification) -> Floats:
+    start = slice_time_ref(paradigm, model) * paradigm.repetition_time
+    stop = start + (paradigm.n_scans - 1) * paradigm.repetition_time
+    return np.linspace(start, stop, paradigm.n_scans)
+
+
+def _drift_arguments(model: ModelSpecification) -> dict[str, Any]:
+    high_pass = model.high_pass if model.nilearn.high_pass is None else model.nilearn.high_pass
+    drifts = None if high_pass == NO_FILTER else model.nilearn.drift_model
+    return {"drift_model": drifts, "high_pass": 1 / high_pass}
+
+
+def column_names(
+    paradigms: Sequence[Paradigm], model: ModelSpecification
+) -> tuple[tuple[str, ...], ...] | None:
+    """Name the regressors of every run without nilearn, which takes seconds to import.
+
+    None where nilearn may refuse the design or no residual degrees of freedom may be left.
+
+    Examples
+    --------
+    >>> run = Paradigm(2.0, 120, None, (), ("trans_x",), np.empty((120, 1)))
+    >>> column_names([run], ModelSpecification("m", (), high_pass=128.0))
+    (('trans_x', 'drift_1', 'drift_2', 'drift_3', 'constant'),)
+    """
+    if (model.nilearn.hrf or model.hrf).model not in ("spm", "glover"):
+        return None
+    found = []
+    for paradigm in paradigms:
+        n_drifts = _count_drifts(paradigm, model)
+        n_others = len(regressor_names(paradigm, model, 0))
+        if n_drifts is None or paradigm.n_scans <= n_others + n_drifts:
+            return None
+        found.append(regressor_names(paradigm, model, n_others + n_drifts)[: None if model.intercept else -1])
+    return tuple(found)
+
+
+def _count_drifts(paradigm: Paradigm, model: ModelSpecification) -> int | None:
+    """Columns beside the constant that nilearn's filter has; None where it would span all frequencies."""
+    drifts = _drift_arguments(model)
+    if drifts["drift_model"] != "cosine":
+        return 0 if drifts["drift_model"] is None else POLYNOMIAL_ORDER
+    times = _frame_times(paradigm, model)
+    step = (times[-1] - times[0]) / (times.size - 1)
+    if drifts["high_pass"] * step >= HIGHEST_FREQUENCY:
+        return None
+    # as it rounds: the product of the same numbers in the same order
+    return min(times.size - 1, int(np.floor(2 * times.size * drifts["high_pass"] * step)))
 
 
 def regressor_names(paradigm: Paradigm, model: ModelSpecification, n_columns: int) -> tuple[str, ...]:
@@ -197,7 +249,9 @@ def internal_name(position: int) -> str:
     return f"weight{position:06d}"
 
 
-def _events(conditions: Sequence[Condition], frame_times: Floats) -> pd.DataFrame | None:
+def _events(conditions: Sequence[Condition], frame_times: Floats) -> "pd.DataFrame | None":
+    import pandas as pd
+
     tables: list[pd.DataFrame] = []
     for condition in conditions:
         drawn = drawn_events(condition, frame_times)

@@ -14,7 +14,7 @@ import numpy as np
 from bidsglm.backends.freedom import check_freedom, freedom
 from bidsglm.backends.nilearn_contrasts import contrast, usable_runs
 from bidsglm.backends.nilearn_corrected import corrected
-from bidsglm.backends.nilearn_design import design, designs, hrf_name
+from bidsglm.backends.nilearn_design import column_names, design, designs, hrf_name
 from bidsglm.backends.nilearn_estimate import estimate
 from bidsglm.backends.nilearn_inference import CLUSTERS, infer, second_level
 from bidsglm.backends.nilearn_records import NilearnEstimate
@@ -37,6 +37,7 @@ __all__ = [
     "NilearnEstimate",
     "check",
     "check_designs",
+    "column_names",
     "contrast",
     "corrected",
     "design",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.records import Inference
 from bidsglm.backends.spm12_corrected import corrected
-from bidsglm.backends.spm12_design import check, design, designs, with_noise_model
+from bidsglm.backends.spm12_design import check, column_names, design, designs, with_noise_model
 from bidsglm.backends.spm12_inference import CLUSTERS, infer, search_volume, second_level, significance
 from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.errors import DataError
@@ -37,6 +37,7 @@ __all__ = [
     "SpmEstimate",
     "check",
     "check_designs",
+    "column_names",
     "contrast",
     "corrected",
     "design",

@@ -8,7 +8,8 @@ import numpy as np
 
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, DesignMatrix, Hrf, ModelSpecification, Paradigm
-from bidsglm.spm import highpass, hrf, regressors
+from bidsglm.spm import highpass, hrf
+from bidsglm.spm.regressors import Microtime, condition_regressors, microtime_onset
 
 
 def check(model: ModelSpecification) -> None:
@@ -72,23 +73,51 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     DataError
         The basis set or the filter makes no sense at this repetition time.
     """
-    timing = regressors.Microtime(
+    timing = Microtime(
         paradigm.repetition_time,
         paradigm.n_scans,
         model.spm.microtime_resolution,
-        regressors.microtime_onset(paradigm, model),
+        microtime_onset(paradigm, model),
     )
     try:
         basis = hrf.basis_functions(_in_seconds(model.hrf, timing.repetition_time), timing.dt)
         X0 = highpass.dct_basis(timing.n_scans, timing.repetition_time, model.high_pass)
     except ValueError as error:
         raise DataError(f"model {model.name}: {error}; change HRF or HighPassFilterCutoffHz") from error
-    blocks = [regressors.condition_regressors(c, basis, timing) for c in paradigm.conditions]
+    blocks = [condition_regressors(c, basis, timing) for c in paradigm.conditions]
     centred = paradigm.confounds - paradigm.confounds.mean(axis=0)
-    suffixes = model.hrf.suffixes
-    names = [weight + suffix for c in paradigm.conditions for weight in c.weight_names for suffix in suffixes]
     matrix = np.hstack([*blocks, centred, np.ones((timing.n_scans, 1))])
-    return DesignMatrix((*names, *paradigm.confound_names, CONSTANT), matrix, X0, timing.repetition_time)
+    return DesignMatrix(_names(paradigm, model), matrix, X0, timing.repetition_time)
+
+
+def _names(paradigm: Paradigm, model: ModelSpecification) -> tuple[str, ...]:
+    weights = [weight for condition in paradigm.conditions for weight in condition.weight_names]
+    names = [weight + suffix for weight in weights for suffix in model.hrf.suffixes]
+    return (*names, *paradigm.confound_names, CONSTANT)
+
+
+def column_names(
+    paradigms: Sequence[Paradigm], model: ModelSpecification
+) -> tuple[tuple[str, ...], ...] | None:
+    """Name the regressors of every run; None where another set than SPM's may not fit the scans.
+
+    Examples
+    --------
+    >>> run = Paradigm(2.0, 10, None, (), ("trans_x",), np.empty((10, 1)))
+    >>> column_names([run], ModelSpecification("m", ()))
+    (('trans_x', 'constant'),)
+    """
+    if _basis_problem(model.hrf) or model.hrf.model != "spm":
+        return None
+    found = tuple(_names(paradigm, model) for paradigm in paradigms)
+    for paradigm, names in zip(paradigms, found, strict=True):
+        try:
+            cosines = highpass.n_cosines(paradigm.n_scans, paradigm.repetition_time, model.high_pass)
+        except ValueError:
+            return None
+        if paradigm.n_scans <= len(names) + cosines:
+            return None
+    return found
 
 
 def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:

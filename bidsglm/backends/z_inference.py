@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage, stats
 
 from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER, Peak, cluster_peaks
 from bidsglm.backends.records import ContrastInference, TestedTail, cluster_id, tails, voxel_volume
@@ -34,7 +34,7 @@ class ZRules(NamedTuple):
         >>> int(ZRules(lambda z, share: Thresholds(3.1, 5.0, 4.0), 18).structure.sum())
         19
         """
-        return np.asarray(ndimage.generate_binary_structure(3, ORDERS[self.connectivity]))
+        return np.asarray(scipy.ndimage.generate_binary_structure(3, ORDERS[self.connectivity]))
 
 
 def contrast_inference(
@@ -96,9 +96,9 @@ def stat_thresholds(thresholds: Thresholds, dof: tuple[float, ...]) -> Threshold
     >>> round(stat_thresholds(Thresholds(3.09, 5.0, float("inf")), (20.0,)).p001, 3)
     3.551
     """
-    p = stats.norm.sf(thresholds)
+    p = scipy.stats.norm.sf(thresholds)
     residual = min(dof[-1], LARGEST_DOF)
-    heights = stats.t.isf(p, residual) if len(dof) == 1 else stats.f.isf(p, dof[0], residual)
+    heights = scipy.stats.t.isf(p, residual) if len(dof) == 1 else scipy.stats.f.isf(p, dof[0], residual)
     return Thresholds(*(float(height) for height in heights))
 
 
@@ -111,7 +111,7 @@ def _clusters(
     column[volume.voxels] = np.arange(np.count_nonzero(volume.voxels))
     tail, thresholds, n_before = place
     # the lower tail's p from t: 1 - p would lose the digits of small ones
-    p = maps.p if tail.sign > 0 else stats.t.cdf(maps.stat, min(maps.dof[-1], LARGEST_DOF))
+    p = maps.p if tail.sign > 0 else scipy.stats.t.cdf(maps.stat, min(maps.dof[-1], LARGEST_DOF))
     rows: list[dict[str, Cell]] = []
     rank = 0
     for i, peak in enumerate(peaks):

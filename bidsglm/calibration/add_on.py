@@ -24,12 +24,10 @@ REPORTED = 8
 """Lines in the log that tell how far a calibration is."""
 
 
-def calibration_request(settings: Settings) -> AddOn | None:
-    """The add-on of the command line; None without `--calibrate`."""
-    if settings.calibrate is None:
-        return None
-    asked = [settings.calibrate, settings.random_seed]
-    return AddOn(NAME, hashlib.sha256(json.dumps(asked).encode()).hexdigest(), write_calibration)
+def calibration_add_on(n_data_sets: int, seed: int) -> AddOn:
+    """The add-on of `--calibrate`, which may take hours."""
+    digest = hashlib.sha256(json.dumps([n_data_sets, seed]).encode()).hexdigest()
+    return AddOn(NAME, digest, write_calibration, is_slow=True)
 
 
 def write_calibration(finished: FinishedUnit) -> Written:

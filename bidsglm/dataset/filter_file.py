@@ -4,14 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bidsglm.dataset.index import LONG_NAMES, known_entities
+from bidsglm.dataset.index import LONG_NAMES
+from bidsglm.dataset.listing import REGULAR, known_entities
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.inputs import Kind, read_json
 from bidsglm.statsmodel.nearest import hint
 
 FILE = Kind(NoInputError, DataError, "there is no such filter file; check --bids-filter-file")
-SEARCH = "regex_search"
-"""pybids' switch: labels are regular expressions."""
 LONGEST_PATTERN = 200
 """Characters: labels are shorter."""
 MOST_REPEATS = 2
@@ -47,14 +46,14 @@ def read_filters(path: Path, keys: Sequence[str]) -> dict[str, dict[str, object]
 
 
 def _check_filters(filters: Mapping[str, object], place: str) -> None:
-    known = sorted({*known_entities(), *LONG_NAMES.values(), SEARCH})
-    search = filters.get(SEARCH, False)
+    known = sorted({*known_entities(), *LONG_NAMES.values(), REGULAR})
+    search = filters.get(REGULAR, False)
     if not isinstance(search, bool):
-        raise DataError(f"{place}.{SEARCH}: must be true or false")
+        raise DataError(f"{place}.{REGULAR}: must be true or false")
     for entity, labels in filters.items():
         if entity not in known:
             raise DataError(f"{place}: {entity!r} is no BIDS entity{hint(entity, known)}")
-        if entity == SEARCH:
+        if entity == REGULAR:
             continue
         listed = labels if isinstance(labels, list) else [labels]
         if not listed or len(listed) > MOST_LABELS or not all(map(_is_label, listed)):

@@ -62,14 +62,15 @@ def find_units(
         A bold file cannot be read.
     """
     check_raw(settings)
+    roots = derivative_roots(settings)
     raw = read_index(settings.bids_dir.absolute(), "raw", participant, settings.bids_database_dir)
     derivatives = [
         read_index(root, name, participant, settings.bids_database_dir)
-        for name, root in derivative_roots(settings).items()
+        for name, root in roots.items()
         if (root / f"sub-{participant}").is_dir()
     ]
     if not derivatives:
-        folders = " or ".join(map(str, derivative_roots(settings).values()))
+        folders = " or ".join(map(str, roots.values()))
         raise NoInputError(
             f"{folders}: no folder sub-{participant}; run fMRIPrep on it or give --derivatives"
         )

@@ -1,8 +1,10 @@
 """Where the raw and the preprocessed data lie, and whom they hold."""
 
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +161,7 @@ def _misnamed(folder: Path) -> str:
 def _given_roots(path: Path) -> list[Path]:
     if not path.is_dir():
         raise NoInputError(f"{path}: no such folder; correct --derivatives")
-    if any(subject.is_dir() for subject in path.glob("sub-*")):
+    if _has_participants(path.absolute(), path.stat().st_mtime_ns):
         return [path]
     inside = _default_of(path, _fmriprep_like(path))
     if inside is None:
@@ -168,6 +170,13 @@ def _given_roots(path: Path) -> list[Path]:
             f"{elsewhere(path) or 'give the output folder of fMRIPrep as --derivatives'}"
         )
     return [inside]
+
+
+@lru_cache(maxsize=64)
+def _has_participants(folder: Path, changed: int) -> bool:
+    """Whether a folder, last changed at a time, holds participants: a look that ends at the first."""
+    with os.scandir(folder) as entries:
+        return any(entry.name.startswith("sub-") and entry.is_dir() for entry in entries)
 
 
 def _is_derivative(folder: Path) -> bool:

@@ -7,8 +7,8 @@ scipy's filter itself: in float32 any other order of the sums moves t by some 1e
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from bidsglm.dataset.nifti import Header, fortran_positions
 from bidsglm.model import Floats, Volume
@@ -72,7 +72,7 @@ class NilearnSmoother:
         values: NDArray[np.floating] = scaled.astype(nilearn_precision(header), order="F")
         values[~np.isfinite(values)] = 0
         for axis, sigma in enumerate(self.sigmas):
-            gaussian_filter1d(values, sigma, axis=axis, output=values, truncate=TRUNCATE)
+            scipy.ndimage.gaussian_filter1d(values, sigma, axis=axis, output=values, truncate=TRUNCATE)
         return np.asarray(values.ravel(order="F")[self.positions])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.fft import dct
+import scipy
 
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, percent, times, verb
 from bidsglm.diagnosis.design_parts import NOTHING_LEFT, ROUNDING, Parts, basis
@@ -110,7 +110,7 @@ def recommended_cutoff(regressor: Floats, repetition_time: float) -> float:
     100.0
     """
     # the filter's cosines are the DCT's: each coefficient's square is what one of them takes
-    power = dct(regressor, norm="ortho")[1:] ** 2
+    power = scipy.fft.dct(regressor, norm="ortho")[1:] ** 2
     lost = np.cumsum(power) / max(power.sum(), np.finfo(float).tiny)
     first = int(np.argmax(lost > 1 - KEPT)) + 1
     if first == 1:

@@ -19,7 +19,8 @@ from bidsglm.execution.dask_worker import MEMORY, Admission, WorkerAnswer, admit
 from bidsglm.execution.memory import Need, refused, size
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
-from bidsglm.participant import Outcome, record_death
+from bidsglm.outputs.failures import Outcome
+from bidsglm.participant import record_death
 
 PATIENCE = 10.0
 """s to wait for an answer of the scheduler"""

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import bidsglm
 from bidsglm.errors import EXIT_FAILED
 from bidsglm.execution.child import Request
+from bidsglm.outputs.failures import Outcome
 from bidsglm.packages import LIBRARIES
-from bidsglm.participant import Outcome, record_death
+from bidsglm.participant import record_death
 from bidsglm.process.workplace import THREAD_VARIABLES
 
 MEMORY = "bidsglm-memory"

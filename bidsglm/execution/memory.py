@@ -5,31 +5,28 @@ from collections.abc import Sequence
 from bidsglm.errors import TryLaterError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
-from bidsglm.participant import Outcome, record_death
-from bidsglm.unit.memory import BASE, Need, refusal, size, unit_need
+from bidsglm.outputs.failures import Outcome
+from bidsglm.unit.memory import BASE, Need, largest_need, refusal, size
 from bidsglm.unit.models import units_with_models
 
 __all__ = ["MemoryBound", "Need", "participant_need", "refused", "size"]
 
 
 def participant_need(settings: Settings, label: str, alone: bool = False) -> Need:
-    """Estimate the most memory that a participant takes: that of the largest unit.
-
-    One who is fitted alone has all processes for the calibration.
+    """Estimate the most memory that a participant takes.
 
     One whose data cannot be read counts as small: the participant's own run will say what is wrong.
     """
     try:
-        units = units_with_models(settings, label)
-        n_workers = settings.n_procs if alone else 1
-        needs = (unit_need(unit, m.specification, settings, n_workers) for unit, m in units)
-        return max(needs, default=Need(0))
+        return largest_need(units_with_models(settings, label), settings, alone)
     except Exception:
         return Need(int(BASE))
 
 
 def refused(settings: Settings, label: str, need: Need, limit: str) -> Outcome:
     """Outcome of a participant who does not fit, noted in the page too."""
+    from bidsglm.participant import record_death
+
     message = f"sub-{label}: {refusal(need, limit)}"
     record_death(settings, label, message, TryLaterError.exit_code)
     return Outcome(label, "failed", TryLaterError.exit_code, message)

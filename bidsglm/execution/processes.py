@@ -10,7 +10,8 @@ from bidsglm.errors import EXIT_FAILED
 from bidsglm.execution.memory import MemoryBound
 from bidsglm.messages import start_log
 from bidsglm.model import Settings
-from bidsglm.participant import Outcome, record_death, run_participant
+from bidsglm.outputs.failures import Outcome
+from bidsglm.participant import record_death, run_participant
 from bidsglm.process.workers import hand_over, worker_pool
 from bidsglm.process.workplace import bound_threads
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from bidsglm.errors import EXIT_FAILED
 from bidsglm.messages import LOG, progress_bar
-from bidsglm.participant import Outcome
+from bidsglm.outputs.failures import Outcome
 
 
 def collected(outcomes: Iterator[Outcome], total: int, stop_on_first_crash: bool) -> list[Outcome]:

@@ -21,13 +21,11 @@ EXPORTS = {"spm": spm_batch, "nilearn": nilearn_script, "afni": afni_script, "fs
 SCRIPTS = {"spm": SPM_SCRIPT, "nilearn": NILEARN_SCRIPT, "afni": AFNI_SCRIPT, "fsl": FSL_SCRIPT}
 
 
-def code_add_on(settings: Settings) -> AddOn | None:
-    """The code that the command line asks for, or None.
+def code_add_on(settings: Settings) -> AddOn:
+    """The code of `--export-code`.
 
     It holds the way from the output folder to the data, so it is written anew where that has changed.
     """
-    if not settings.export_code:
-        return None
     places = f"{settings.output_dir.resolve()} {settings.bids_dir.resolve()}"
     return AddOn(NAME, places, _write)
 

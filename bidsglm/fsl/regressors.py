@@ -9,8 +9,8 @@ made orthogonal to it (FEAT user guide, "Full model setup").
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from bidsglm.fsl.highpass import filtered_columns
 from bidsglm.fsl.response import STEP
@@ -94,7 +94,7 @@ def convolved(grid: Floats, kernel: Floats) -> Floats:
     >>> convolved(np.ones(4), np.array([0.0, 2.0, 1.0])).round(9).tolist()
     [0.0, 1.0, 1.0, 1.0]
     """
-    response = fftconvolve(grid, kernel)[: grid.size]
+    response = scipy.signal.fftconvolve(grid, kernel)[: grid.size]
     # feat_model divides by the taps that lie on the grid, so that its first seconds are no ramp
     used = np.full(grid.size, kernel.sum())
     n_taps = min(kernel.size, grid.size)

@@ -8,8 +8,8 @@ every scan reaches ``p_.02 + (p_.98 - p_.02) / 10``, dilated by one voxel, and i
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
 
 from bidsglm.model import Mask
 
@@ -141,7 +141,7 @@ def dilated(mask: Mask) -> Mask:
     >>> int(dilated(one).sum())
     18
     """
-    return np.asarray(maximum_filter(mask, size=3, mode="constant", cval=0), dtype=np.bool_)
+    return np.asarray(scipy.ndimage.maximum_filter(mask, size=3, mode="constant", cval=0), dtype=np.bool_)
 
 
 def scaled(Y: Singles, median: float) -> Singles:

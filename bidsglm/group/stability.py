@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from bidsglm import packages
 from bidsglm.agreement import resampling
@@ -149,7 +149,9 @@ def _scale(fitted: FittedGroup, backend: str) -> Floats | None:
 
 def _tail(maps: ContrastMaps, height: float) -> float:
     """Uncorrected p of a height."""
-    return float(stats.t.sf(height, *maps.dof) if len(maps.dof) == 1 else stats.f.sf(height, *maps.dof))
+    return float(
+        scipy.stats.t.sf(height, *maps.dof) if len(maps.dof) == 1 else scipy.stats.f.sf(height, *maps.dof)
+    )
 
 
 def _tallies(

@@ -16,6 +16,18 @@ class Failure(NamedTuple):
     message: str
 
 
+class Outcome(NamedTuple):
+    """How a participant ended."""
+
+    participant: str
+    state: str
+    """finished, skipped (already there) or failed"""
+    exit_code: int
+    message: str
+    held: bool = False
+    """Another job, with other settings, is at work on this participant"""
+
+
 def failure_of(where: str, error: Exception) -> Failure:
     """An exception as one line and an exit code; its traceback goes to the log file."""
     log_traceback(where)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import affine_transform, uniform_filter
+import scipy
 
 from bidsglm.add_ons import AddOn, FinishedUnit, Written
 from bidsglm.dataset.images import map_bytes, read_map
@@ -16,9 +16,9 @@ from bidsglm.unit.maps import UnitMaps
 NAME = "underlay"
 
 
-def underlay_add_on(settings: Settings) -> AddOn | None:
-    """The anatomical image that the command line asks for, or None."""
-    return AddOn(NAME, settings.underlay, _write) if settings.underlay == "t1w" else None
+def underlay_add_on(settings: Settings) -> AddOn:
+    """The anatomical image that the command line asks for."""
+    return AddOn(NAME, settings.underlay, _write)
 
 
 def t1w_of(unit: Unit) -> Path | None:
@@ -40,8 +40,8 @@ def resampled(values: Floats, affine: Floats, grid: Grid) -> Floats:
     """Anatomy (x, y, z) at the voxels of another grid, averaged where those are larger; 0 outside."""
     step = np.linalg.inv(affine) @ grid.affine
     ratio = np.linalg.norm(step[:3, :3], axis=1)
-    smooth = uniform_filter(values, size=tuple(max(1, round(float(each))) for each in ratio))
-    moved: Floats = affine_transform(smooth, step[:3, :3], step[:3, 3], grid.shape, order=1)
+    smooth = scipy.ndimage.uniform_filter(values, size=tuple(max(1, round(float(each))) for each in ratio))
+    moved: Floats = scipy.ndimage.affine_transform(smooth, step[:3, :3], step[:3, 3], grid.shape, order=1)
     return moved
 
 

@@ -20,8 +20,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from bidsglm.model import Floats
 from bidsglm.spm.space import factors
@@ -283,7 +283,7 @@ def _phase(run: RunNoise, oscillation: tuple[float, float], rng: Generator) -> F
     steps = rng.standard_normal(n_fine) * np.sqrt(1 - keep**2)
     # it starts in its stationary distribution, not at 0
     steps[0] /= np.sqrt(1 - keep**2)
-    deviation = lfilter([1.0], [1.0, -keep], steps) * wandering
+    deviation = scipy.signal.lfilter([1.0], [1.0, -keep], steps) * wandering
     # phase is the integral of the frequency
     phase = 2 * np.pi * np.cumsum(frequency + deviation) * FINE_STEP
     scans = np.arange(run.n_scans) * run.repetition_time

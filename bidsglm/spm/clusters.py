@@ -15,15 +15,14 @@ The uncorrected p of a peak is SPM's 1 - exp(-p), not p, and its z belongs to th
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.special import ndtri
 
 from bidsglm.model import Floats
 from bidsglm.spm.random_field import Field, SearchVolume, cluster_probability, expectation, peak_p, upper_tail
 from bidsglm.spm.thresholds import false_discovery_rates, fwe_threshold
 
-FACES_AND_EDGES = ndimage.generate_binary_structure(3, 2)
+FACES_AND_EDGES = np.abs(np.indices((3, 3, 3)) - 1).sum(axis=0) <= 2
 PEAKS_PER_CLUSTER = 3
 PEAK_DISTANCE = 8.0
 """mm; SPM's defaults for the results table, as the three peaks."""
@@ -112,7 +111,7 @@ def cluster_labels(volume: NDArray[np.floating], height: float) -> tuple[NDArray
     (array([[[1, 0, 2]]], dtype=int32), 2)
     """
     # strictly above, so that NaN and the height itself are below
-    labels, number = ndimage.label(volume > height, structure=FACES_AND_EDGES)
+    labels, number = scipy.ndimage.label(volume > height, structure=FACES_AND_EDGES)
     return np.asarray(labels, dtype=np.int32), int(number)
 
 
@@ -253,7 +252,7 @@ def _cells(
         peak_p(field, search, heights),
         above.peak_fdr[peaks],
         heights,
-        -ndtri(p),
+        -scipy.special.ndtri(p),
         p,
         *mm[peaks].T,
     )

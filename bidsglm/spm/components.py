@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import fft, next_fast_len, rfft
-from scipy.linalg import toeplitz
 
 from bidsglm.model import Floats
 from bidsglm.spm.structure import NOTHING
@@ -81,7 +80,7 @@ class Toeplitz:
 
     def combined(self, h: Floats) -> Floats:
         """Sum of h_i Q_i."""
-        return np.asarray(toeplitz(h @ self.rows))
+        return np.asarray(scipy.linalg.toeplitz(h @ self.rows))
 
     @property
     def _reach(self) -> int:
@@ -93,12 +92,12 @@ class Toeplitz:
         """Spectra of the components, weighed by those of P and of P Cy P."""
         n, reach = len(P), self._reach
         # zeros behind, as many as lags count, keep the circle from closing on the run
-        size = next_fast_len(n + reach, real=True)
+        size = scipy.fft.next_fast_len(n + reach, real=True)
         circle = np.zeros((len(self.rows), size))
         circle[:, : reach + 1] = self.rows[:, : reach + 1]
         circle[:, size - reach :] = self.rows[:, reach:0:-1]
-        spectra = fft(circle).real
-        columns = rfft(P, size)
+        spectra = scipy.fft.fft(circle).real
+        columns = scipy.fft.rfft(P, size)
         n_positive = columns.shape[1]
         # each frequency above 0 stands for its negative too
         halves = spectra[:, :n_positive] * np.where(2 * np.arange(n_positive) % size, 2, 1)
@@ -106,7 +105,7 @@ class Toeplitz:
         pairs = np.zeros((len(self.rows),) * 2)
         for start in range(0, n_positive, AT_ONCE):
             some = slice(start, start + AT_ONCE)
-            both = fft(columns[:, some].T, size)
+            both = scipy.fft.fft(columns[:, some].T, size)
             pairs += halves[:, some] @ ((both.real**2 + both.imag**2) @ spectra.T)
         return single, pairs / size**2
 
@@ -125,7 +124,7 @@ def _cross_spectrum(columns: NDArray[np.complexfloating], PCy: Floats, size: int
     total = np.zeros(2 * columns.shape[1])
     for start in range(0, len(PCy), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        other = rfft(PCy[:, some].T, size)
+        other = scipy.fft.rfft(PCy[:, some].T, size)
         # real and imaginary parts in turn: their products are all that the real part of a product needs
         total += np.einsum("kf,kf->f", other.view(np.float64), columns[some].view(np.float64))
     return np.asarray(total.reshape(-1, 2).sum(axis=1))

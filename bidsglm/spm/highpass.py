@@ -9,6 +9,26 @@ import numpy as np
 from bidsglm.model import Floats
 
 
+def n_cosines(n_scans: int, repetition_time: float, cutoff: float) -> int:
+    """Count the cosines slower than the cut-off.
+
+    Raises
+    ------
+    ValueError
+        The cut-off is so short that the filter leaves nothing of the data.
+
+    >>> n_cosines(120, 2.0, 128.0)
+    3
+    """
+    if not cutoff > 2 * repetition_time:
+        raise ValueError(
+            f"a high-pass cut-off of {cutoff:g} s is not longer than two TRs of {repetition_time:g} s "
+            "and would remove everything"
+        )
+    # a run of n TR, not (n - 1) TR: cosine j has the period 2 n TR / j
+    return int(np.trunc(2 * n_scans * repetition_time / cutoff + 1)) - 1
+
+
 def dct_basis(n_scans: int, repetition_time: float, cutoff: float) -> Floats:
     """Cosines slower than the cut-off, orthonormal and without the constant.
 
@@ -33,13 +53,7 @@ def dct_basis(n_scans: int, repetition_time: float, cutoff: float) -> Floats:
     >>> dct_basis(120, 2.0, 128.0).shape
     (120, 3)
     """
-    if not cutoff > 2 * repetition_time:
-        raise ValueError(
-            f"a high-pass cut-off of {cutoff:g} s is not longer than two TRs of {repetition_time:g} s "
-            "and would remove everything"
-        )
-    # a run of n TR, not (n - 1) TR: cosine j has the period 2 n TR / j
-    order = int(np.trunc(2 * n_scans * repetition_time / cutoff + 1)) - 1
+    order = n_cosines(n_scans, repetition_time, cutoff)
     phase = np.pi * (2 * np.arange(n_scans) + 1) / (2 * n_scans)
     return np.asarray(np.sqrt(2 / n_scans) * np.cos(np.outer(phase, np.arange(1, order + 1))))
 

@@ -6,7 +6,7 @@ The canonical response is ``h(t) = g(t; 6, 1) - g(t; 16, 1) / 6``, with the gamm
 """
 
 import numpy as np
-from scipy.special import gammaln
+import scipy
 
 from bidsglm.model import Floats, Hrf
 from bidsglm.spm.regressors import orthogonalise, rounded
@@ -33,7 +33,9 @@ def gamma_density(t: Floats, shape: float, rate: float) -> Floats:
     after = t > 0
     s = t[after]
     # logarithms, as t^15 and Gamma(16) are large before they divide
-    density[after] = np.exp((shape - 1) * np.log(s) + shape * np.log(rate) - rate * s - gammaln(shape))
+    density[after] = np.exp(
+        (shape - 1) * np.log(s) + shape * np.log(rate) - rate * s - scipy.special.gammaln(shape)
+    )
     return density
 
 

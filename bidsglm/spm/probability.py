@@ -8,7 +8,7 @@ Both tails are incomplete beta functions, ``P(F > f) = I_x(d2 / 2, d1 / 2)`` wit
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betainc, betaincinv, betaln, hyp2f1, ndtri_exp
+import scipy
 
 from bidsglm.model import Floats
 
@@ -45,7 +45,7 @@ def t_tail(t: Floats, dof: float) -> Tail:
     x, complement = _shares(t**2, 1.0, dof)
     log_half = _log_betainc(dof / 2, 0.5, x, complement) - np.log(2)
     half = np.exp(log_half)
-    z = np.sign(t) * np.maximum(-ndtri_exp(log_half), 0.0)
+    z = np.sign(t) * np.maximum(-scipy.special.ndtri_exp(log_half), 0.0)
     return Tail(np.where(t > 0, half, 1 - half), z)
 
 
@@ -68,7 +68,9 @@ def f_tail(f: Floats, d1: float, d2: float) -> Tail:
     log_lower = _log_betainc(d1 / 2, d2 / 2, complement, x)
     # from the smaller tail, since 1 minus a small number keeps no digits of it
     p = np.where(log_upper < log_lower, np.exp(log_upper), 1 - np.exp(log_lower))
-    z = np.where(log_upper < log_lower, -ndtri_exp(log_upper), ndtri_exp(log_lower))
+    z = np.where(
+        log_upper < log_lower, -scipy.special.ndtri_exp(log_upper), scipy.special.ndtri_exp(log_lower)
+    )
     return Tail(p, z)
 
 
@@ -78,7 +80,7 @@ def f_quantile(p: float, d1: float, d2: float) -> float:
     >>> round(f_quantile(0.001, 1.0, 100.0), 4)
     11.4954
     """
-    x = float(betaincinv(d2 / 2, d1 / 2, p))
+    x = float(scipy.special.betaincinv(d2 / 2, d1 / 2, p))
     return d2 * (1 - x) / (d1 * x)
 
 
@@ -89,12 +91,12 @@ def _shares(f: Floats, d1: float, d2: float) -> tuple[Floats, Floats]:
 
 def _log_betainc(a: float, b: float, x: Floats, complement: Floats) -> Floats:
     """Logarithm of I_x(a, b), where it underflows by its series about x = 0."""
-    value = np.asarray(betainc(a, b, x))
+    value = np.asarray(scipy.special.betainc(a, b, x))
     tiny = value < UNDERFLOW
     result = np.log(np.where(tiny, 1.0, value))
     if tiny.any():
         small, rest = np.maximum(x[tiny], np.finfo(float).tiny), complement[tiny]
         # the incomplete beta function as a hypergeometric series: 26.5.23 of the handbook, transformed
-        series = np.log(hyp2f1(a + b, 1.0, a + 1.0, small))
-        result[tiny] = a * np.log(small) + b * np.log(rest) - np.log(a) - betaln(a, b) + series
+        series = np.log(scipy.special.hyp2f1(a + b, 1.0, a + 1.0, small))
+        result[tiny] = a * np.log(small) + b * np.log(rest) - np.log(a) - scipy.special.betaln(a, b) + series
     return np.maximum(result, LEAST_LOG)

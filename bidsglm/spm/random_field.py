@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import fdtrc, gamma, gammaln, pdtrc, stdtr
 
 from bidsglm.model import Floats
 
@@ -76,8 +76,8 @@ def upper_tail(field: Field, height: ArrayLike) -> Floats:
     """
     u = np.asarray(height, dtype=np.float64)
     if field.statistic == "t":
-        return np.asarray(stdtr(field.dof[0], -u))
-    return np.asarray(fdtrc(*field.dof, np.maximum(u, 0)))
+        return np.asarray(scipy.special.stdtr(field.dof[0], -u))
+    return np.asarray(scipy.special.fdtrc(*field.dof, np.maximum(u, 0)))
 
 
 def ec_densities(field: Field, height: ArrayLike) -> Floats:
@@ -106,7 +106,7 @@ def _t_densities(t: Floats, dof: float) -> tuple[Floats, ...]:
     # K. Worsley et al. (1996), table II, Student's t; resels in place of roughness bring in 4 ln 2
     bell = (1 + t**2 / dof) ** ((1 - dof) / 2)
     # logarithms, as gamma functions overflow above 340 degrees of freedom
-    ratio = np.exp(gammaln((dof + 1) / 2) - gammaln(dof / 2))
+    ratio = np.exp(scipy.special.gammaln((dof + 1) / 2) - scipy.special.gammaln(dof / 2))
     return (
         FOUR_LN_2**0.5 / (2 * np.pi) * bell,
         FOUR_LN_2 / (2 * np.pi) ** 1.5 * bell * ratio * t / np.sqrt(dof / 2),
@@ -119,10 +119,12 @@ def _f_densities(f: Floats, k: float, v: float) -> tuple[Floats, ...]:
     scale = FOUR_LN_2 / (2 * np.pi)
     # table II, F, in x = k f / v; just above 0, where the powers of small k have their pole
     x = k * np.maximum(f, np.finfo(np.float64).tiny) / v
-    log_beta = gammaln(v / 2) + gammaln(k / 2)
+    log_beta = scipy.special.gammaln(v / 2) + scipy.special.gammaln(k / 2)
     tail = (1 + x) ** (-(v + k - 2) / 2)
     first, second, third = (
-        np.exp(gammaln((v + k - i) / 2) - log_beta) * x ** ((k - i) / 2) if v + k > i else np.zeros_like(x)
+        np.exp(scipy.special.gammaln((v + k - i) / 2) - log_beta) * x ** ((k - i) / 2)
+        if v + k > i
+        else np.zeros_like(x)
         for i in (1, 2, 3)
     )
     # the polynomial of dimension 3, which for small v rises again with height
@@ -187,13 +189,13 @@ def cluster_probability(
     k = np.asarray(size, dtype=np.float64)
     # K. Friston et al. (1994), equation for P(n > k): sizes to the power 2/d are exponential
     if dimension:
-        beta = (gamma(dimension / 2 + 1) / cluster_resels) ** (2 / dimension)
+        beta = (scipy.special.gamma(dimension / 2 + 1) / cluster_resels) ** (2 / dimension)
         uncorrected = np.exp(-beta * k ** (2 / dimension))
     else:
         uncorrected = np.ones(np.broadcast_shapes(k.shape, clusters.shape))
     # clusters of at least k come as a Poisson process too, thinned by the probability of their size
     rate = np.maximum((clusters + DENSITY_FLOOR) * uncorrected, 0)
-    return Probability(np.asarray(pdtrc(n_clusters - 1, rate)), np.asarray(uncorrected))
+    return Probability(np.asarray(scipy.special.pdtrc(n_clusters - 1, rate)), np.asarray(uncorrected))
 
 
 def peak_p(field: Field, search: SearchVolume, height: ArrayLike) -> Floats:

@@ -8,7 +8,7 @@ iterations is reproduced, not only the optimum. What the components are stands i
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import expm
+import scipy
 
 from bidsglm.model import Floats
 from bidsglm.spm.components import Components, Toeplitz
@@ -180,7 +180,7 @@ def _damped_step(gradient: Floats, curvature: Floats, t: float) -> Floats:
     flow = np.zeros((len(gradient) + 1,) * 2)
     flow[1:, 0] = time * gradient
     flow[1:, 1:] = time * curvature
-    return np.asarray(expm(flow)[1:, 0])
+    return np.asarray(scipy.linalg.expm(flow)[1:, 0])
 
 
 def _log_determinant(A: Floats) -> float:

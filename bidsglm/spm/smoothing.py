@@ -13,8 +13,8 @@ Source: SPM12 r7771.
 """
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from bidsglm.model import Floats
 
@@ -61,7 +61,7 @@ def kernel(fwhm_voxels: float) -> Floats:
     # second difference of the integral of erf: the B-spline is a box convolved with a box
     shifts, signs = np.array([[1.0], [-1.0], [0.0]]), np.array([[1.0], [1.0], [-2.0]])
     shifted = x + shifts
-    step = (signs * shifted * erf(shifted / np.sqrt(2 * variance))).sum(axis=0) / 2
+    step = (signs * shifted * scipy.special.erf(shifted / np.sqrt(2 * variance))).sum(axis=0) / 2
     bell = (signs * np.exp(-(shifted**2) / (2 * variance))).sum(axis=0) * np.sqrt(variance / (2 * np.pi))
     # far out the two terms cancel, and rounding may leave less than 0
     weights = np.maximum(step + bell, 0)

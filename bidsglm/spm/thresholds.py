@@ -14,8 +14,8 @@ SPM inverts distributions by bisection to about 1e-8; here they are accurate.
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
 
 from bidsglm.model import Floats
 from bidsglm.spm.random_field import Field, SearchVolume, cluster_probability, upper_tail
@@ -48,8 +48,8 @@ def uncorrected_threshold(field: Field, alpha: float) -> float:
     4.1437
     """
     if field.statistic == "t":
-        return float(stats.t.isf(alpha, *field.dof))
-    return float(stats.f.isf(alpha, *field.dof))
+        return float(scipy.stats.t.isf(alpha, *field.dof))
+    return float(scipy.stats.f.isf(alpha, *field.dof))
 
 
 def random_field_threshold(field: Field, resels: tuple[float, ...], alpha: float = 0.05) -> float:
@@ -82,7 +82,7 @@ def random_field_threshold(field: Field, resels: tuple[float, ...], alpha: float
         low *= 0.9
     if low == high or low <= SMALLEST_HEIGHT:
         return float("inf")
-    return float(optimize.brentq(excess, low, high, xtol=1e-14, rtol=1e-14))
+    return float(scipy.optimize.brentq(excess, low, high, xtol=1e-14, rtol=1e-14))
 
 
 def bonferroni_threshold(field: Field, n_voxels: int, alpha: float = 0.05) -> float:
@@ -147,7 +147,7 @@ def false_discovery_rates(p: ArrayLike) -> Floats:
     if np.isnan(values).any():
         # resels that could not be estimated leave no p of any cluster
         return np.full_like(values, np.nan)
-    return np.asarray(stats.false_discovery_control(values))
+    return np.asarray(scipy.stats.false_discovery_control(values))
 
 
 def thresholds(

@@ -6,8 +6,8 @@ Gathers what `bidsglm.attribution.engine` needs from what is in memory after a f
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import toeplitz
 
 from bidsglm.attribution.crossproducts import Values
 from bidsglm.attribution.engine import Explanation, explanation
@@ -22,6 +22,7 @@ from bidsglm.attribution.models import (
     estimable_everywhere,
 )
 from bidsglm.attribution.runs import plan
+from bidsglm.attribution.sizes import TABULATED
 from bidsglm.attribution.steps import COARSE_STEPS, Step, modelling_steps
 from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
@@ -31,8 +32,6 @@ from bidsglm.spm.regressors import microtime_onset
 from bidsglm.spm.whitening import normalised
 from bidsglm.unit.fit import Fitted
 
-SAMPLE = 20_000
-"""Voxels of both masks that the table is computed on, all where there are fewer."""
 SEED = 20_260_101
 """Seed of the sample."""
 CHUNK_VALUES = 9_000_000
@@ -41,7 +40,7 @@ EXPLAINABLE = ("ols", "ar1")
 """nilearn's noise models that cross-products can serve."""
 
 
-def explain(fitted: Fitted, n_sample: int = SAMPLE) -> Explanation:
+def explain(fitted: Fitted, n_sample: int = TABULATED) -> Explanation:
     """Attribute the difference between nilearn's and SPM's maps of a unit to modelling steps.
 
     Parameters
@@ -133,7 +132,7 @@ def _error_covariances(fitted: Fitted, runs: Sequence[RunDesigns]) -> tuple[Floa
     for h, run in zip(fitted.fits["spm"].noise["hyperparameters"], runs, strict=True):
         n_scans = len(run.confounds.matrix)
         rows = covariance.components(kind, n_scans, run.repetition_time)
-        found.append(toeplitz(np.asarray(h) @ rows))
+        found.append(scipy.linalg.toeplitz(np.asarray(h) @ rows))
     return normalised(found)
 
 

@@ -1,11 +1,13 @@
 """How much memory fitting a unit needs, told from the headers of its images."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.attribution.sizes import TABULATED
 from bidsglm.dataset.images import kernels
 from bidsglm.dataset.masks import grid_of, is_same_grid
 from bidsglm.dataset.nifti import Header, read_header, volumes
@@ -14,7 +16,7 @@ from bidsglm.errors import TryLaterError
 from bidsglm.model import ModelSpecification, Run, Settings, Unit
 from bidsglm.packages import PACKAGES
 from bidsglm.statsmodel.globs import matching
-from bidsglm.unit.explanation import SAMPLE
+from bidsglm.unit.models import Model
 
 BASE = 350e6
 """Bytes of Python, its libraries and a page with figures.
@@ -86,7 +88,7 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
     per_scan = max(4 * copies if smoothed else header.dtype.itemsize for header in headers)
     n_scans = sum(header.n_volumes for header in headers)
     explained = settings.attribution and len(settings.backends) > 1
-    working = max(PER_SCAN, min(n_voxels, SAMPLE) * PER_SAMPLED_VALUE if explained else 0.0)
+    working = max(PER_SCAN, min(n_voxels, TABULATED) * PER_SAMPLED_VALUE if explained else 0.0)
     further = PER_FURTHER_VOXEL * max(len(settings.backends) - 2, 0)
     maps = grid * PER_GRID_VOXEL + n_voxels * (PER_VOXEL + further)
     fitted = n_scans * (n_voxels * per_scan + working) + _whitened(unit, model, settings, n_scans)
@@ -100,6 +102,23 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
         int(BASE + maps + fitted),
         f"{headers[0].path} is {size_in_header} by its header, {n_scans} scans are fitted together",
     )
+
+
+def largest_need(units: Iterable[tuple[Unit, Model]], settings: Settings, alone: bool = False) -> Need:
+    """Estimate the most memory that a participant takes: that of the largest unit.
+
+    Parameters
+    ----------
+    units
+        Those of the participant.
+    settings
+        The command line.
+    alone
+        Whether nobody else is fitted: then all processes are there for the calibration.
+    """
+    n_workers = settings.n_procs if alone else 1
+    needs = (unit_need(unit, model.specification, settings, n_workers) for unit, model in units)
+    return max(needs, default=Need(0))
 
 
 def _whitened(unit: Unit, model: ModelSpecification, settings: Settings, n_scans: int) -> float:

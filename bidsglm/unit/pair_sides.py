@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import toeplitz
 
 from bidsglm.attribution.covariances import PooledNoise
 from bidsglm.attribution.crossing import SHAPES, Clock
@@ -108,7 +108,9 @@ def covariances_of(
         Scans and repetition time of each.
     """
     rows = [covariance.components(kind, n_scans, time) for n_scans, time in runs]
-    found = [toeplitz(np.asarray(h) @ r) for h, r in zip(noise["hyperparameters"], rows, strict=True)]
+    found = [
+        scipy.linalg.toeplitz(np.asarray(h) @ r) for h, r in zip(noise["hyperparameters"], rows, strict=True)
+    ]
     return normalised(found)
 
 

@@ -1,9 +1,10 @@
 """One unit of analysis before any image is read: its tables, and the designs that packages make of them."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +30,25 @@ LARGEST_VALUE = 1e100
 SHOWN = 40
 """Characters of a name that is too long."""
 NUMPY_WARNING = " encountered in "
+MODERATE = 1e30
+"""Values of events and confounds below which nothing that is made of them comes near the largest."""
+
+Columns = tuple[tuple[str, ...], ...]
+"""Names of the regressors of each run"""
+
+
+class Outline(NamedTuple):
+    """What a unit would be fitted with, as far as its tables tell."""
+
+    paradigms: tuple[Paradigm, ...]
+    columns: Mapping[str, Columns]
+    """Backend -> its regressors"""
+    contrasts: tuple[ContrastSpecification, ...]
+    notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    """Contrasts over a condition that this participant never had"""
+    own_notes: Mapping[str, Sequence[str]]
+    """Backend -> what it says of its designs"""
 
 
 @dataclass(frozen=True)
@@ -122,11 +142,9 @@ def _check_one_run(unit: Unit, model: ModelSpecification) -> None:
         )
 
 
-def _check_columns(
-    name: str, designs: Sequence[DesignMatrix], contrasts: Sequence[ContrastSpecification]
-) -> None:
+def _check_columns(columns: Columns, contrasts: Sequence[ContrastSpecification]) -> None:
     """Refuse contrasts over regressors that another package's design has, and this one's has not."""
-    known = {column for design in designs for column in design.names}
+    known = {name for names in columns for name in names}
     for contrast in contrasts:
         missing = [condition for condition in contrast.conditions if condition not in known]
         if missing:
@@ -152,6 +170,40 @@ def _read_by(model: ModelSpecification, backends: Sequence[str]) -> ModelSpecifi
     return replace(model, afni=replace(model.afni, censor=()))
 
 
+@dataclass
+class _Designs:
+    """Designs of a unit by package, as they are asked for."""
+
+    unit: Unit
+    model: ModelSpecification
+    made: dict[str, tuple[DesignMatrix, ...]] = field(default_factory=dict)
+
+    def columns(self, name: str, paradigms: tuple[Paradigm, ...]) -> Columns:
+        """Make a package's designs; the names of their columns."""
+        self.made[name] = BACKENDS[name].designs(paradigms, self.model)
+        return tuple(design.names for design in self.made[name])
+
+    def columns_in_short(self, name: str, paradigms: tuple[Paradigm, ...]) -> Columns:
+        """Names of a package's columns, without making them where nothing about them is in doubt."""
+        moderate = all(map(_is_moderate, paradigms))
+        found = BACKENDS[name].column_names(paradigms, self.model) if moderate else None
+        return self.columns(name, paradigms) if found is None else found
+
+    def check(self, name: str) -> None:
+        """Refuse those that a package cannot fit."""
+        if name in self.made:
+            BACKENDS[name].check_designs(self.made[name], self.model)
+
+
+def _is_moderate(paradigm: Paradigm) -> bool:
+    """Whether no column that is made of a run's values can be too large for a fit."""
+    values = [paradigm.confounds]
+    for condition in paradigm.conditions:
+        values.append(condition.heights)
+        values += [modulator.values**modulator.order for modulator in condition.modulators]
+    return all(bool((np.abs(each) < MODERATE).all()) for each in values)
+
+
 def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> Prepared:
     """Read a unit's tables and make its designs.
 
@@ -160,34 +212,56 @@ def prepare(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> P
     DataError
         When tables and model do not go together.
     """
+    designs = _Designs(unit, model)
+    found = _outline(designs, backends, designs.columns)
+    made = {name: designs.made[name] for name in found.columns}
+    own = found.own_notes
+    return Prepared(unit, model, found.paradigms, made, found.contrasts, found.notes, found.left_out, own)
+
+
+def outline(unit: Unit, model: ModelSpecification, backends: Sequence[str]) -> Outline:
+    """Read a unit's tables and say what would be fitted; errors as `prepare`.
+
+    A package whose designs cannot fail is not made to make them; its remarks on them are said by the fit.
+    """
+    designs = _Designs(unit, model)
+    found = _outline(designs, backends, designs.columns_in_short)
+    made = {name: designs.made.get(name, ()) for name in found.columns}
+    own = (note for name in found.columns for note in found.own_notes.get(name, ()))
+    return found._replace(notes=(*found.notes, *own, *_censoring(made)))
+
+
+def _outline(
+    designs: _Designs, backends: Sequence[str], columns_of: Callable[[str, tuple[Paradigm, ...]], Columns]
+) -> Outline:
+    unit, model = designs.unit, designs.model
     _check_one_run(unit, model)
     notes: list[str] = []
+    columns: dict[str, Columns] = {}
+    own: dict[str, list[str]] = {}
     with noted_warnings(notes):
         tables = paradigms(unit, _read_by(model, backends))
+
+        def make(name: str) -> None:
+            with noted_warnings(own.setdefault(name, [])):
+                columns[name] = columns_of(name, tables.paradigms)
+
         with named(_origin(model)):
-            designs: dict[str, tuple[DesignMatrix, ...]] = {}
-            own: dict[str, list[str]] = {}
-
-            def make(name: str) -> None:
-                with noted_warnings(own.setdefault(name, [])):
-                    designs[name] = BACKENDS[name].designs(tables.paradigms, model)
-
             backends, unable = able(backends, make)
-    for name in backends:
-        _check_sizes(unit, designs[name])
+    for name in (name for name in backends if name in designs.made):
+        _check_sizes(unit, designs.made[name])
     with named(images_of(unit)):
-        backends, too_small = able(backends, lambda name: BACKENDS[name].check_designs(designs[name], model))
-    columns = [design.names for design in designs[backends[0]]]
-    resolved = resolve_contrasts(model, columns, tables.elsewhere)
+        backends, too_small = able(backends, designs.check)
+    resolved = resolve_contrasts(model, columns[backends[0]], tables.elsewhere)
     contrasts, left_out, contrast_notes = with_combined(model, resolved)
     with named(_origin(model)):
         able_too = able(
-            backends, lambda name: _check_columns(name, designs[name], contrasts), UnsupportedModelError
+            backends, lambda name: _check_columns(columns[name], contrasts), UnsupportedModelError
         )
     _check_file_names(unit, model, contrasts)
     notes = [*tables.notes, *contrast_notes, *unable, *too_small, *able_too.notes, *notes]
-    made = Prepared(unit, model, tables.paradigms, designs, contrasts, tuple(notes), left_out, own)
-    return made.restricted(able_too.names)
+    kept = {name: columns[name] for name in able_too.names}
+    return Outline(tables.paradigms, kept, contrasts, tuple(notes), left_out, own)
 
 
 def images_of(unit: Unit) -> str:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -195,9 +197,13 @@ def is_finished(unit: Unit, output_dir: Path, digest: str) -> bool:
             " (another output folder keeps both)",
             unit.prefix,
         )
-    return same and all(_has_content(output_dir / name) for name in summary.get("files", ["?"]))
+    return same and all(_has_content(f"{output_dir}/{name}") for name in summary.get("files", ["?"]))
 
 
-def _has_content(path: Path) -> bool:
+def _has_content(path: str) -> bool:
     """Whether a file is there, and not the empty shell that a machine's crash makes of one."""
-    return path.is_file() and path.stat().st_size > 0
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size > 0

@@ -1,0 +1,151 @@
+"""CPU time of what every participant costs beside the fit: the index, a dry run, resuming a finished folder.
+
+``python benchmarks/participants.py --work-dir DIR [--counts 10 100 1000] [--repeats 3]``
+
+Makes data sets of tiny participants (9 x 10 x 8 voxels, 70 scans) and finishes one of each truly; the others
+get its results under their own names, with the digests of their own input, as fits would leave them. Then it
+measures, each in a process of its own with one BLAS thread, user + system time with that of its children:
+
+- index: finding the runs of every participant (`find_units`), without the start of Python;
+- dry run: ``python -m bidsglm ... participant --dry-run`` of all;
+- resume: ``python -m bidsglm ... participant`` over the finished folder.
+
+BIDS validation, which is another program's time, is left out of both.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+IMAGES = (".nii.gz", ".png")
+"""Contents that name no participant: links will do."""
+
+
+class Place(NamedTuple):
+    """A data set and its results."""
+
+    study: Path
+    output: Path
+    labels: tuple[str, ...]
+
+    def command(self, *options: str) -> list[str]:
+        """Command line of the participant level."""
+        run = [sys.executable, "-m", "bidsglm", str(self.study), str(self.output), "participant"]
+        return [*run, "--skip-bids-validation", "-q", *options]
+
+
+def cpu_seconds(command: list[str]) -> tuple[float, str]:
+    """Run a program; its user + system time and its output."""
+    before = os.times()
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(PROJECT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    return spent, done.stdout
+
+
+def renamed(source: Path, target: Path, old: str, new: str) -> None:
+    """Copy a folder with a participant's label replaced in names and texts; images become links."""
+    for path in sorted(source.rglob("*")):
+        place = target / str(path.relative_to(source)).replace(old, new)
+        if path.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+        elif path.name.endswith(IMAGES):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, place)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(path.read_text().replace(old, new))
+
+
+def data_set(work_dir: Path, n_participants: int) -> Place:
+    """Write a data set and finish it: one participant truly, the others as copies."""
+    from tiny import write_study
+
+    labels = tuple(f"{i + 1:04d}" for i in range(n_participants))
+    root = work_dir / str(n_participants)
+    place = Place(root / "bids", root / "out", labels)
+    if (root / "ready").exists():
+        return place
+    shutil.rmtree(root, ignore_errors=True)
+    write_study(root, labels[:1])
+    first = f"sub-{labels[0]}"
+    for label in labels[1:]:
+        for folder in (place.study, place.study / "derivatives" / "fmriprep"):
+            renamed(folder / first, folder / f"sub-{label}", first, f"sub-{label}")
+    cpu_seconds(place.command("--participant-label", labels[0]))
+    for label in labels[1:]:
+        renamed(place.output / first, place.output / f"sub-{label}", first, f"sub-{label}")
+        finish(place, label)
+        page = place.output / f"{first}.html"
+        (place.output / f"sub-{label}.html").write_text(page.read_text().replace(first, f"sub-{label}"))
+    (root / "ready").touch()
+    return place
+
+
+def finish(place: Place, label: str) -> None:
+    """Write a participant's own digest and label into the copied summaries."""
+    from bidsglm.cli import _settings
+    from bidsglm.options import build_parser
+    from bidsglm.unit.models import units_with_models
+    from bidsglm.unit.summary import fit_digest, summary_path
+
+    settings = _settings(build_parser().parse_args(place.command()[3:]))
+    for unit, model in units_with_models(settings, label):
+        path = summary_path(place.output, unit)
+        summary = json.loads(path.read_text())
+        summary["participant"] = summary["entities"]["subject"] = label
+        summary["digest"] = fit_digest(unit, model.specification, settings)
+        path.write_text(json.dumps(summary, indent=2))
+
+
+def index_seconds(place: Place) -> float:
+    """CPU seconds of finding everybody's runs, in this process."""
+    from bidsglm.cli import _settings
+    from bidsglm.dataset.layout import find_units
+    from bidsglm.options import build_parser
+
+    settings = _settings(build_parser().parse_args(place.command()[3:]))
+    find_units(settings, {}, {}, place.labels[0], by_session=True)
+    start = time.process_time()
+    for label in place.labels:
+        find_units(settings, {}, {}, label, by_session=True)
+    return time.process_time() - start
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description="CPU time of a participant beside the fit.")
+    parser.add_argument("--work-dir", type=Path, required=True)
+    parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    print("participants  index (s)  dry run (s)  resume (s)  resume, a participant (ms)")
+    for count in arguments.counts:
+        with contextlib.redirect_stdout(sys.stderr):
+            place = data_set(arguments.work_dir.resolve(), count)
+        index, dry, resumed = [], [], []
+        for _ in range(arguments.repeats):
+            index.append(index_seconds(place))
+            dry.append(cpu_seconds(place.command("--dry-run"))[0])
+            resumed.append(cpu_seconds(place.command())[0])
+        spent = [statistics.median(values) for values in (index, dry, resumed)]
+        print(
+            f"{count:12d}  {spent[0]:9.2f}  {spent[1]:11.2f}  {spent[2]:10.2f}  {1e3 * spent[2] / count:.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from bidsglm.dataset.images import read_map
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.model import TRIAL_TYPE
 from bidsglm.outputs.fit_tables import DOMINANT_STEPS
@@ -21,6 +20,7 @@ from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.maps import ContrastImages
 from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import STEP_COLOURS
+from bidsglm.unit.maps import UnitMaps
 
 Summary = Mapping[str, Any]
 
@@ -36,15 +36,14 @@ def read_breakdowns(folder: Path, prefix: str, pair: Pair = DEFAULT_PAIR) -> dic
     return {label: breakdowns([row for row in rows if row["contrast"] == label], pair) for label in labels}
 
 
-def read_dominant(folder: Path, prefix: str, images: ContrastImages) -> Figure | None:
+def read_dominant(files: UnitMaps, images: ContrastImages) -> Figure | None:
     """Picture of the dominant-step map of a contrast, if there is one."""
-    stem = f"{prefix}_contrast-{images.label}_desc-dominantstep_dseg"
-    path = folder / f"{stem}.nii.gz"
-    if not path.exists():
+    stem = f"{files.prefix}_contrast-{images.label}_desc-dominantstep_dseg"
+    if not (files.folder / f"{stem}.nii.gz").exists():
         return None
-    rows = sorted(DOMINANT_STEPS.read(folder / f"{stem}.tsv"), key=lambda row: int(row["index"]))
+    rows = sorted(DOMINANT_STEPS.read(files.folder / f"{stem}.tsv"), key=lambda row: int(row["index"]))
     names = [(row["name"], STEP_COLOURS.get(row["name"], STEP_COLOURS["none"])) for row in rows]
-    steps = read_map(path)[0].round().astype(np.int16)
+    steps = files.map(stem)[0].round().astype(np.int16)
     # with nothing to lead it, a map has no story
     return dominant_figure(images, steps, names) if (steps[images.both] > 0).any() else None
 

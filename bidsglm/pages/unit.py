@@ -1,13 +1,15 @@
 """What a page shows of a unit, from its files on disk; its figures are written on the way."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bidsglm.backends import BACKENDS
-from bidsglm.model import DesignMatrix, Mask
+from bidsglm.model import DesignMatrix, Floats, Mask
 from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import clusters_name, map_name, read_text, write_bytes
 from bidsglm.outputs.schema import Row
@@ -36,6 +38,7 @@ from bidsglm.report.methods import ESTIMATES, IN_FULL, NOISE_MODELS, RunInput, S
 from bidsglm.report.pair_matrix import pair_matrices
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.rendering import Links
+from bidsglm.report.slices import Box, box_around, cut
 from bidsglm.report.units import Units, f_mark, f_sentence
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 from bidsglm.report.wording import MINUS
@@ -48,6 +51,29 @@ Summary = Mapping[str, Any]
 class UnitFiles(UnitMaps):
     """Reads all files of a finished unit that a page shows."""
 
+    box: Box | None = None
+    """Part of the maps that is read; None: all of them"""
+
+    def within(self, box: Box) -> "UnitFiles":
+        """The same files of which only a part of the maps is read, for pictures that show no more."""
+        found = copy(self)
+        found.box = box
+        return found
+
+    def map(self, name: str) -> tuple[Floats, Floats]:
+        """A map (x, y, z), or the part of it, and its affine."""
+        values, affine = super().map(name)
+        return (values, affine) if self.box is None else cut(values, affine, self.box)
+
+    @cached_property
+    def background(self) -> tuple[Floats, Floats, str]:
+        """What maps are shown on, its affine and its name."""
+        values, affine = self.map(f"{self.prefix}_desc-mean_boldref")
+        anatomy = f"{self.prefix}_desc-underlay_T1w"
+        if (self.folder / f"{anatomy}.nii.gz").exists():
+            return self.map(anatomy)[0], affine, "T1w image"
+        return values, affine, "mean bold image"
+
     def design(self, run: Summary, backend: str) -> DesignMatrix:
         """A run's design matrix, the filter made anew from its cut-off."""
         rows = DESIGN.read(self.folder / f"{run['prefix']}_desc-{backend}_design.tsv")
@@ -59,11 +85,7 @@ class UnitFiles(UnitMaps):
 
     def contrast_images(self, contrast: Summary, masks: Mapping[str, Mask]) -> ContrastImages:
         """The maps of a contrast with their background."""
-        background, affine = self.map(f"{self.prefix}_desc-mean_boldref")
-        t1w = f"{self.prefix}_desc-underlay_T1w"
-        underlay = "mean bold image"
-        if (self.folder / f"{t1w}.nii.gz").exists():
-            background, underlay = self.map(t1w)[0], "T1w image"
+        background, affine, underlay = self.background
         stats = ("effect", "t", "p") if contrast["test"] == "t" else ("F", "p")
         maps = {
             stat: {b: self.map(map_name(self.prefix, stat, b, contrast["label"]))[0] for b in masks}
@@ -255,17 +277,20 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         When a result is missing or cannot be read, or a figure cannot be written.
     """
     summary, masks = files.summary, files.masks()
+    anywhere = np.logical_or.reduce(list(masks.values()))
+    # the viewer's blocks of voxels begin at the volume's first voxel, cropped or not
+    by = stride(int(anywhere.sum()), len(summary["contrasts"]), len(masks))
+    box = box_around(anywhere, by)
+    files, masks = files.within(box), {name: mask[box] for name, mask in masks.items()}
     units, (noise, noise_figure) = read_units(files.folder, summary), read_noise(files.folder, summary)
     shared = _Shared(files, figures_dir, files.agreement(), files.breakdowns(), files.every_pair(), units)
     first, reaches = next(iter(files.pairs), DEFAULT_PAIR), files.reaches()
     contrasts = []
     behind: Scene | None = None
-    by = 1
     data_figures: tuple[Figure, ...] = ()
     for contrast in summary["contrasts"]:
         images = files.contrast_images(contrast, masks)
         if behind is None:
-            by = stride(int(images.either.sum()), len(summary["contrasts"]), len(masks))
             behind = scene(thinned(images, by))
             overlap = masks_figure(masks, images.background, images.affine)
             data_figures = (written(overlap, figures_dir, files.prefix),)
@@ -395,7 +420,7 @@ def _reasons(
     """Why a pair's maps differ, drawn."""
     known = files.reaches().get(pair)
     drawn = on_sample(attribution_figures(images.label, images.name, parts), known.sample if known else "")
-    dominant = read_dominant(files.folder, files.prefix, images) if pair.is_default else None
+    dominant = read_dominant(files, images) if pair.is_default else None
     return (*drawn, *((dominant,) if dominant else ()))
 
 

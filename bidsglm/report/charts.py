@@ -56,6 +56,19 @@ class Axes(NamedTuple):
         (x1, y1), (x2, y2) = inside[0], inside[-1]
         return svg.line(self.x(x1), self.y(y1), self.x(x2), self.y(y2), **look)
 
+    def line(self, across: Sequence[float], up: Sequence[float]) -> str:
+        """Path through points.
+
+        >>> Axes(Extent(0, 0, 10, 10), (0, 1), (0, 1)).line([0, 1], [0, 1])
+        'M0 10L10 0'
+        """
+        places = (f"{svg.number(self.x(x))} {svg.number(self.y(y))}" for x, y in zip(across, up, strict=True))
+        return f"M{'L'.join(places)}"
+
+    def point(self, across: float, up: float, **look: object) -> str:
+        """Draw a mark."""
+        return svg.box(self.x(across) - 2.5, self.y(up) - 2.5, 5, 5, **look)
+
     def stairs(self, edges: Floats, heights: Floats) -> str:
         """Path of a histogram: down to zero at both ends."""
         zero = svg.number(self.y(0))

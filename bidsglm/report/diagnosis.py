@@ -1,26 +1,16 @@
 """Figures of a design's diagnosis: correlations of the regressors, and their variance inflation."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bidsglm import packages
 from bidsglm.model import TRIAL_TYPE, Floats
-from bidsglm.report.drawing import (
-    FAINT,
-    INK,
-    ON_CELLS,
-    PAGE_WIDTH,
-    Figure,
-    canvas,
-    encoded,
-    style,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from bidsglm.report import colours, svg
+from bidsglm.report.charts import Axes, Extent
+from bidsglm.report.drawing import ON_CELLS, Figure
 
 Row = Mapping[str, str | int | float]
 
@@ -34,8 +24,15 @@ THICK = 0.76
 """Height of a regressor's bars together, in rows."""
 LEFT_END = 0.95
 """Left end of the axis: a little below the smallest factor, 1, so that its tick is seen."""
-THIN = 0.012
+THIN = 2.0
 """Length of the bar of a regressor that shares nothing, so that its colour is seen."""
+WIDTH, MATRIX = 750.0, 420.0
+"""Units of a picture: width of the bars' picture; side of a matrix of few regressors"""
+LETTER = 7.2
+"""Width of a letter, at most"""
+TICKS = (1, 2, 5, 10, 20, 50, 100)
+CORRELATIONS = ("#15437c", "#5b9dcb", "#f4f4f4", "#dd7d63", "#7a1024")
+NO_NUMBER = "#c9ced4"
 WITHOUT, WITH = "vif", "vif_with_constant_and_drifts"
 
 
@@ -55,19 +52,12 @@ def correlation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Fi
     below = np.tri(len(names), dtype=bool)
     matrix = np.where(below, lower, upper)
     np.fill_diagonal(matrix, math.nan)
-    size = float(np.clip(0.32 * len(names) + 1.8, 2.6, PAGE_WIDTH))
-    with style():
-        drawing = canvas(size + 0.6, size)
-        axes = drawing.subplots()
-        end = max(len(names), 1) - 0.5
-        look: dict[str, Any] = {"extent": (-0.5, end, end, -0.5), "interpolation": "nearest"}
-        image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, **look)
-        _name_axes(axes, names)
-        if len(names) <= MOST_WRITTEN:
-            _write_numbers(axes, matrix)
-        bar = drawing.colorbar(image, ax=axes, shrink=0.7, label="correlation", ticks=[-1, 0, 1])
-        bar.outline.set_visible(False)
-        content = encoded(drawing, "svg")
+    cell = float(np.clip(MATRIX / max(len(names), 1), 8, 32))
+    longest = max((len(_short(name)) for name in names), default=1)
+    left = 16 + LETTER * min(longest, 40)
+    place = Extent(left, 6, cell * max(len(names), 1), cell * max(len(names), 1))
+    parts = [*_cells(matrix, place), *_names(names, place), *_correlation_scale(place)]
+    alt = f"Matrix of correlations of the regressors{_of(run)}. {_strongest(names, matrix)}"
     sides = (
         f"below the diagonal as {packages.title(backends[0])} has them, above it as"
         f" {packages.title(backends[-1])} has them"
@@ -76,8 +66,8 @@ def correlation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Fi
     )
     return Figure(
         name="desc-correlations.svg",
-        content=content,
-        alt=f"Matrix of correlations of the regressors{_of(run)}. {_strongest(names, matrix)}",
+        content=svg.document(left + place.width + 80, place.y + place.height + left, alt, parts),
+        alt=alt,
         caption=(
             "Correlations of the regressors after the constant and slow drifts are removed, which is what"
             f" the fit sees of them, {sides}. Blue and red cells off the diagonal are regressors that share"
@@ -108,27 +98,56 @@ def _short(name: str) -> str:
     return name.removeprefix(TRIAL_TYPE)
 
 
-def _name_axes(axes: "Axes", names: Sequence[str]) -> None:
-    every = max(1, len(names) // 60)
-    places = list(range(0, len(names), every))
-    labels = [_short(names[i]) for i in places]
-    axes.set_facecolor("#e3e6ea")
-    axes.set_xticks(places, labels, rotation=90, fontsize=7)
-    axes.set_yticks(places, labels, fontsize=7)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    for i, x, y in zip(places, axes.get_xticklabels(), axes.get_yticklabels(), strict=True):
-        colour = INK if names[i].startswith(TRIAL_TYPE) else FAINT
-        x.set_color(colour)
-        y.set_color(colour)
+def _cells(matrix: Floats, place: Extent) -> list[str]:
+    """Colours of the correlations, and their numbers where there is room."""
+    if not matrix.size:
+        return []
+    size, known = place.width / len(matrix), np.isfinite(matrix)
+    parts = [svg.picture(_coloured(matrix)[::-1], *place)]
+    if len(matrix) > MOST_WRITTEN:
+        return parts
+    for i, j in np.argwhere(known).tolist():
+        value = float(matrix[i, j])
+        words = f"{value:.2f}".replace("-", "\N{MINUS SIGN}").replace("0.", ".")
+        x, y = place.x + (j + 0.5) * size, place.y + (i + 0.5) * size + 3
+        colour = "#ffffff" if abs(value) > 0.6 else ON_CELLS
+        parts.append(svg.text(x, y, words, text_anchor="middle", font_size=9, fill=colour))
+    return parts
 
 
-def _write_numbers(axes: "Axes", matrix: Floats) -> None:
-    for (i, j), value in np.ndenumerate(matrix):
-        if np.isfinite(value):
-            text = f"{value:.2f}".replace("-", "\N{MINUS SIGN}").replace("0.", ".")
-            colour = "white" if abs(value) > 0.6 else ON_CELLS
-            axes.text(j, i, text, ha="center", va="center", fontsize=6, color=colour)
+def _coloured(values: Floats) -> NDArray[np.uint8]:
+    """Blue for negative, red for positive, grey where there is no number (rows, columns, 3)."""
+    stops = np.array([colours.rgb(stop) for stop in CORRELATIONS], dtype=float)
+    at, places = np.nan_to_num(values), np.linspace(-1, 1, len(stops))
+    found = np.stack([np.interp(at, places, stops[:, c]) for c in range(3)], axis=-1)
+    found[~np.isfinite(values)] = colours.rgb(NO_NUMBER)
+    return found.round().astype(np.uint8)
+
+
+def _names(names: Sequence[str], place: Extent) -> list[str]:
+    """Regressors beside and below the matrix; conditions stand out."""
+    parts, size = [], place.width / max(len(names), 1)
+    low = place.y + place.height + 6
+    for i in range(0, len(names), max(1, len(names) // 60)):
+        faint: dict[str, object] = {} if names[i].startswith(TRIAL_TYPE) else {"opacity": 0.65}
+        look: dict[str, object] = {"text_anchor": "end", "font_size": 10, **faint}
+        x, y = place.x + (i + 0.5) * size + 3, place.y + (i + 0.5) * size + 3
+        turned = f"rotate(-90 {svg.number(x)} {svg.number(low)})"
+        parts += [
+            svg.text(place.x - 6, y, _short(names[i]), **look),
+            svg.text(x, low, _short(names[i]), transform=turned, **look),
+        ]
+    return parts
+
+
+def _correlation_scale(place: Extent) -> list[str]:
+    x, tall = place.x + place.width + 14, min(place.height, 160.0)
+    pixels = _coloured(np.linspace(-1, 1, 41)[:, np.newaxis])
+    ticks = [(f"{value}".replace("-", "−"), place.y + tall * (1 - value) / 2) for value in (-1, 0, 1)]
+    return [
+        svg.picture(pixels, x, place.y, 12, tall),
+        *(svg.text(x + 18, y + 4, words, font_size=11) for words, y in ticks),
+    ]
 
 
 def inflation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Figure:
@@ -141,40 +160,28 @@ def inflation_figure(tables: Mapping[str, Sequence[Row]], run: str = "") -> Figu
     run
         Label of the run, for the words.
     """
-    from matplotlib.patches import Patch
-
     shown, n_hidden = _shown(tables)
-    end = _end(tables)
-    with style():
-        drawing = canvas(PAGE_WIDTH * 0.75, 0.9 + 0.26 * len(shown) * len(tables) ** 0.5)
-        axes = drawing.subplots()
-        for backend, rows in tables.items():
-            offset = (list(tables).index(backend) + 0.5) / len(tables) - 0.5
-            bars = _Bars(packages.colour(backend), offset * THICK, THICK / len(tables), end)
-            _draw_bars(axes, [_named(rows, name) for name in shown], bars)
-        (tick,) = axes.plot([], [], "|", color=INK, markersize=9, label="without constant and drifts")
-        axes.axvline(USUAL_LIMIT, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.set(xscale="log", xlim=(LEFT_END, end), ylim=(len(shown) - 0.4, -0.6))
-        axes.set_xlabel("variance inflation factor (logarithmic)")
-        axes.set_yticks(range(len(shown)), [_short(name) for name in shown], fontsize=8)
-        axes.set_xticks([x for x in (1, 2, 5, 10, 20, 50, 100) if x <= end])
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.minorticks_off()
-        axes.tick_params(axis="y", length=0)
-        patches = [Patch(color=packages.colour(name), label=packages.title(name)) for name in tables]
-        drawing.legend(
-            handles=[*patches, tick], loc="outside upper right", frameon=False, fontsize=8, ncols=3
-        )
-        content = encoded(drawing, "svg")
+    longest = max((len(_short(name)) for name in shown), default=1)
+    left, row = 16 + LETTER * min(longest, 40), 12.0 + 9 * len(tables)
+    ends = math.log10(LEFT_END), math.log10(_end(tables))
+    axes = Axes(Extent(left, 30, WIDTH - left - 20, row * max(len(shown), 1)), ends, (float(len(shown)), 0.0))
+    parts = [*_log_axis(axes), *_inflation_legend(axes, tables)]
+    for i, name in enumerate(shown):
+        parts.append(svg.text(left - 8, axes.y(i + 0.5) + 4, _short(name), text_anchor="end", font_size=11))
+        for j, (backend, rows) in enumerate(tables.items()):
+            thick = THICK * row / len(tables)
+            top = axes.y(i) + (1 - THICK) / 2 * row + j * thick
+            parts += _bar(axes, _named(rows, name), (top, thick), packages.colour(backend))
+    alt = f"Bars of the variance inflation factors{_of(run)}. {_largest(tables)}"
     hidden = f" The {n_hidden} regressors with the smallest are not shown." if n_hidden else ""
     return Figure(
         name="desc-inflation.svg",
-        content=content,
-        alt=f"Bars of the variance inflation factors{_of(run)}. {_largest(tables)}",
+        content=svg.document(WIDTH, axes.place.y + axes.place.height + 44, alt, parts),
+        alt=alt,
         caption=(
             "How many times larger the variance of each beta is than if its regressor shared nothing with"
             " the others. Bars: all other regressors, the constant and the drifts of the high-pass filter."
-            " Black tick: the other regressors only. A condition whose bar goes far beyond its tick trades"
+            " Tick: the other regressors only. A condition whose bar goes far beyond its tick trades"
             " off against the constant: the conditions fill the run. Confounds may have large factors,"
             " which does the conditions no harm; slow ones share their drift with the filter. Dashed:"
             f" {USUAL_LIMIT:g}, the usual limit. ∞: the regressor is a sum of others.{hidden}"
@@ -204,34 +211,60 @@ def _end(tables: Mapping[str, Sequence[Row]]) -> float:
     return min(100.0, max(10.0, 1.5 * max(finite, default=1.0)))
 
 
-class _Bars(NamedTuple):
-    """How a backend's bars are drawn."""
-
-    colour: str
-    offset: float
-    """From the regressor's place, in rows"""
-    height: float
-    end: float
-    """Right end of the axis"""
-
-
 def _named(rows: Sequence[Row], name: str) -> Row:
     return next((row for row in rows if row["regressor"] == name), {})
 
 
-def _draw_bars(axes: "Axes", rows: Sequence[Row], bars: _Bars) -> None:
-    for i, row in enumerate(rows):
-        whole, alone = _value(row, WITH), _value(row, WITHOUT)
-        middle = i + bars.offset
-        if not math.isnan(whole):
-            length = max(min(whole, bars.end) - 1, THIN)
-            axes.barh(middle, length, left=1, height=bars.height * 0.86, color=bars.colour)
-        if whole > bars.end:
-            beyond = "∞" if math.isinf(whole) else f"{whole:.3g}"
-            look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": "white"}
-            axes.text(bars.end / 1.02, middle, beyond, **look)
-        if math.isfinite(alone):
-            axes.vlines(min(alone, bars.end), middle - bars.height / 2, middle + bars.height / 2, INK, lw=1.6)
+def _log_axis(axes: Axes) -> list[str]:
+    """Ticks of a logarithmic axis, and the usual limit."""
+    x, y, width, height = axes.place
+    low = y + height
+    parts = [
+        svg.line(x, low, x + width, low, opacity=0.6),
+        svg.text(x + width / 2, low + 36, "variance inflation factor (logarithmic)", text_anchor="middle"),
+    ]
+    for value in TICKS:
+        if math.log10(value) <= axes.across[1]:
+            at = axes.x(math.log10(value))
+            parts += [
+                svg.line(at, low, at, low + 4, opacity=0.6),
+                svg.text(at, low + 17, f"{value:g}", text_anchor="middle", font_size=11),
+            ]
+    limit = axes.x(math.log10(USUAL_LIMIT))
+    return [*parts, svg.line(limit, y, limit, low, stroke_dasharray="4 3", opacity=0.6)]
+
+
+def _inflation_legend(axes: Axes, tables: Iterable[str]) -> list[str]:
+    x, parts = axes.place.x, []
+    for backend in tables:
+        title = packages.title(backend)
+        parts += [
+            svg.box(x, 10, 18, 9, fill=packages.colour(backend)),
+            svg.text(x + 24, 19, title, font_size=11),
+        ]
+        x += 44 + LETTER * len(title)
+    tick = svg.line(x, 8, x, 21, stroke_width=2)
+    return [*parts, tick, svg.text(x + 8, 19, "without constant and drifts", font_size=11)]
+
+
+def _bar(axes: Axes, row: Row, where: tuple[float, float], colour: str) -> list[str]:
+    """A regressor's bar, from 1 on, and the tick of its factor among the regressors only."""
+    (top, thick), parts = where, []
+    whole, alone = _value(row, WITH), _value(row, WITHOUT)
+    start, end = axes.x(0.0), axes.x(axes.across[1])
+    if not math.isnan(whole):
+        # a bar of no length is drawn, so that its colour is seen
+        stop = min(axes.x(math.log10(max(whole, 1.0))), end) if math.isfinite(whole) else end
+        parts.append(svg.box(start, top, max(stop - start, THIN), thick * 0.86, fill=colour))
+    if math.log10(whole) > axes.across[1] if whole > 0 else False:
+        beyond = "∞" if math.isinf(whole) else f"{whole:.3g}"
+        parts.append(
+            svg.text(end - 4, top + thick * 0.75, beyond, text_anchor="end", font_size=9, fill="#ffffff")
+        )
+    if math.isfinite(alone):
+        at = min(axes.x(math.log10(max(alone, 1.0))), end)
+        parts.append(svg.line(at, top - 1, at, top + thick, stroke_width=2))
+    return parts
 
 
 def _largest(tables: Mapping[str, Sequence[Row]]) -> str:

@@ -1,25 +1,17 @@
 """Records -> figures: designs side by side; the others by their modules."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from bidsglm import packages
 from bidsglm.model import TRIAL_TYPE, DesignMatrix, Floats
+from bidsglm.report import svg
+from bidsglm.report.charts import Extent
 from bidsglm.report.densities import bland_altman_figure, histogram_figure, scatter_figure
-from bidsglm.report.drawing import (
-    FAINT,
-    INK,
-    Figure,
-    canvas,
-    encoded,
-    style,
-)
+from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import ContrastImages, dominant_figure, maps_figure, masks_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = [
     "ContrastImages",
@@ -44,8 +36,22 @@ DRAWN: Mapping[str, str] = {
     "fsl": "FSL's columns are shown as they are fitted, filtered as the data are; it needs no constant.",
 }
 """What is to be seen in each package's design"""
-LETTER = 0.065
-"""Inches that a letter of the columns' names takes at most."""
+LETTER = 6.2
+"""Units of the picture that a letter of the columns' names takes at most."""
+COLUMN = 18.0
+"""Units that a column is wide, where the page has room"""
+NARROWEST, WIDEST = 440.0, 1400.0
+LEFT, HEAD, TALL, GAP = 56.0, 26.0, 345.0, 12.0
+
+
+class _Panel(NamedTuple):
+    """A matrix (n_scans, n_columns) to draw."""
+
+    title: str
+    names: tuple[str, ...]
+    matrix: Floats
+    is_beside: bool
+    """It is no part of the design"""
 
 
 def contrast_figures(images: ContrastImages) -> tuple[Figure, ...]:
@@ -76,33 +82,21 @@ def design_figure(designs: Mapping[str, DesignMatrix], run: str = "") -> Figure:
         Label of the run, for the words.
     """
     panels = _design_panels(designs)
-    widths = [max(matrix.shape[1], 2) for _, _, matrix, _ in panels]
-    width = float(np.clip(0.19 * sum(widths) + 0.7 * len(panels), 5.5, 16))
+    units = [COLUMN * max(matrix.shape[1], 2) for _, _, matrix, _ in panels]
+    # narrow designs get wider columns, wide ones narrower, so that all fit a page
+    wide = min(max(sum(units), NARROWEST), WIDEST) / sum(units)
     longest = max(len(name.removeprefix(TRIAL_TYPE)) for _, names, _, _ in panels for name in names)
-    below = 0.15 + LETTER * min(longest, 40)
-    height = 3.6 + below
-    with style():
-        # placed by hand, as matplotlib's layout engine takes longer than all the drawing
-        drawing = canvas(width, height, layout=None)
-        places = {"left": 0.6 / width, "right": 1 - 0.1 / width, "bottom": below / height}
-        grid = drawing.subplots(
-            1,
-            len(panels),
-            width_ratios=widths,
-            sharey=True,
-            squeeze=False,
-            gridspec_kw={**places, "top": 1 - 0.3 / height, "wspace": 0.06},
-        )[0]
-        for axes, (title, names, matrix, faint) in zip(grid, panels, strict=True):
-            _draw_design(axes, names, matrix, faint)
-            axes.set_title(title, fontweight="normal" if faint else "bold")
-        grid[0].set_ylabel("scan")
-        content = encoded(drawing, "svg")
+    parts, x = _scans(len(panels[0][2])), LEFT
+    for panel, unit in zip(panels, units, strict=True):
+        parts += _panel(panel, Extent(x, HEAD, unit * wide, TALL))
+        x += unit * wide + GAP
+    below = 12 + LETTER * min(longest, 40)
     facts = ", ".join(f"{packages.title(name)} {d.matrix.shape[1]} columns" for name, d in designs.items())
+    alt = f"Design matrices{' of ' + run if run else ''} as grey-scale images: {facts}."
     return Figure(
         name="desc-designs.svg",
-        content=content,
-        alt=f"Design matrices{' of ' + run if run else ''} as grey-scale images: {facts}.",
+        content=svg.document(x - GAP, HEAD + TALL + below, alt, parts),
+        alt=alt,
         caption=(
             "Time runs downward, one column is one regressor; white is each column's largest value, black its"
             " negative. Names of conditions stand out and lack their prefix."
@@ -111,28 +105,43 @@ def design_figure(designs: Mapping[str, DesignMatrix], run: str = "") -> Figure:
     )
 
 
-def _design_panels(designs: Mapping[str, DesignMatrix]) -> list[tuple[str, tuple[str, ...], Floats, bool]]:
+def _design_panels(designs: Mapping[str, DesignMatrix]) -> list[_Panel]:
     panels = []
     for name, design in designs.items():
-        panels.append((packages.title(name), design.names, design.matrix, False))
+        panels.append(_Panel(packages.title(name), design.names, design.matrix, False))
         if design.high_pass_basis.shape[1]:
             cosines = tuple(f"cosine {i + 1}" for i in range(design.high_pass_basis.shape[1]))
-            panels.append(("high-pass filter", cosines, design.high_pass_basis, True))
+            panels.append(_Panel("high-pass filter", cosines, design.high_pass_basis, True))
     return panels
 
 
-def _draw_design(axes: "Axes", names: Sequence[str], matrix: Floats, faint: bool) -> None:
-    largest = np.abs(matrix).max(axis=0)
-    scaled = matrix / np.where(largest > 0, largest, 1)
-    alpha = 0.45 if faint else 1.0
-    axes.set_facecolor("white")
-    axes.imshow(scaled, cmap="gray", vmin=-1, vmax=1, aspect="auto", interpolation="nearest", alpha=alpha)
-    every = max(1, len(names) // 60)
-    shown = range(0, len(names), every)
-    labels = [names[i].removeprefix(TRIAL_TYPE) for i in shown]
-    axes.set_xticks(list(shown), labels, rotation=90, fontsize=7)
-    for i, label in zip(shown, axes.get_xticklabels(), strict=True):
-        label.set_color(INK if names[i].startswith(TRIAL_TYPE) else FAINT)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(True)
-    axes.spines[:].set_linewidth(0.5)
+def _scans(n_scans: int) -> list[str]:
+    """Ticks and title of the axis of time."""
+    at = [(scan, HEAD + TALL * (scan + 0.5) / n_scans) for scan in svg.ticks(0, n_scans - 1)]
+    turned = f"rotate(-90 14 {svg.number(HEAD + TALL / 2)})"
+    return [
+        svg.text(14, HEAD + TALL / 2, "scan", text_anchor="middle", transform=turned),
+        *(svg.text(LEFT - 6, y + 4, f"{scan:g}", text_anchor="end", font_size=11) for scan, y in at),
+    ]
+
+
+def _panel(panel: _Panel, place: Extent) -> list[str]:
+    largest = np.abs(panel.matrix).max(axis=0)
+    scaled = panel.matrix / np.where(largest > 0, largest, 1)
+    grey = np.round((scaled[::-1] + 1) * 127.5).astype(np.uint8)
+    # of a filter, which is no part of the design, half as strong
+    opacity = 0.45 if panel.is_beside else 1
+    middle = place.x + place.width / 2
+    parts = [
+        svg.picture(np.repeat(grey[..., np.newaxis], 3, axis=2), *place, opacity=opacity),
+        svg.box(*place, fill="none", stroke="currentColor", opacity=0.6),
+        svg.text(middle, place.y - 8, panel.title, text_anchor="middle", font_weight="bold", opacity=opacity),
+    ]
+    step, low = place.width / len(panel.names), place.y + place.height + 6
+    for i in range(0, len(panel.names), max(1, len(panel.names) // 60)):
+        x, name = place.x + (i + 0.5) * step + 3, panel.names[i]
+        faint: dict[str, object] = {} if name.startswith(TRIAL_TYPE) else {"opacity": 0.65}
+        turned = f"rotate(-90 {svg.number(x)} {svg.number(low)})"
+        words = name.removeprefix(TRIAL_TYPE)
+        parts.append(svg.text(x, low, words, text_anchor="end", font_size=10, transform=turned, **faint))
+    return parts

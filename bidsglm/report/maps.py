@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -92,15 +93,20 @@ class ContrastImages:
         maps = {stat: {b: found[b] for b in pair if b in found} for stat, found in self.maps.items()}
         return replace(self, maps=maps, masks={b: self.masks[b] for b in pair})
 
-    @property
+    @cached_property
     def both(self) -> Mask:
         """Voxels (x, y, z) of all masks."""
         return np.asarray(np.logical_and.reduce([self.masks[name] for name in self.backends]))
 
-    @property
+    @cached_property
     def either(self) -> Mask:
         """Voxels (x, y, z) of any mask."""
         return np.asarray(np.logical_or.reduce([self.masks[name] for name in self.backends]))
+
+    @cached_property
+    def layers(self) -> Sequence[Layer]:
+        """Rows of the statistic's pictures; several pictures are made of them."""
+        return layers_of(self, self.test)
 
 
 def colour_limit(volumes: Iterable[Floats]) -> float:
@@ -134,12 +140,11 @@ def limits_of(inside: Mapping[str, Floats]) -> dict[str, float]:
     return {name: shared if shared and name in alike else limit for name, limit in own.items()}
 
 
-def layers_of(images: ContrastImages, name: str = "") -> list[Layer]:
+def layers_of(images: ContrastImages, name: str) -> list[Layer]:
     """Maps of all packages, of the statistic or another, and behind them each pair's difference.
 
     Effects whose units are too far apart have no difference to look at.
     """
-    name = name or images.test
     stat, p = images.maps[name], images.maps.get("p", {}) if name == images.test else {}
     inside = {b: np.where(images.masks[b], stat[b], np.nan) for b in images.backends}
     limits = limits_of(inside)
@@ -174,7 +179,8 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
         Which maps: effect, or the statistic, which it is if empty.
     """
     name = name or images.test
-    layers, n = layers_of(images, name), len(images.backends)
+    layers = images.layers if name == images.test else layers_of(images, name)
+    n = len(images.backends)
     shown = listed([images.title(backend) for backend in images.backends])
     of = view(
         images.either,

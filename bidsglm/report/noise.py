@@ -7,8 +7,10 @@ import numpy as np
 
 from bidsglm.attribution.differences import RMSD, SLOPE
 from bidsglm.packages import PACKAGES
+from bidsglm.report import svg
 from bidsglm.report.attribution import Breakdown, found, percent
-from bidsglm.report.drawing import FAINT, Figure, canvas, encoded, style
+from bidsglm.report.charts import Axes, Extent, frame
+from bidsglm.report.drawing import Figure
 from bidsglm.report.wording import Row, count, digits
 
 LAGS = (1.0, 2.0, 5.0)
@@ -16,6 +18,10 @@ LAGS = (1.0, 2.0, 5.0)
 HARDLY = 0.01
 """Change of a slope that nobody need be told of."""
 STEP = "noise"
+BIN = 0.02
+"""Width of a bar of coefficients"""
+PANEL, HEAD, TALL = 490.0, 16.0, 230.0
+"""Units of the picture: width of a panel, room above the axes and their height"""
 NILEARN_COLOUR, SPM_COLOUR = PACKAGES["nilearn"].colour, PACKAGES["spm"].colour
 
 
@@ -151,16 +157,12 @@ def noise_figure(noise: NoiseReport, counts: Sequence[Mapping[str, Any]]) -> Fig
     """
     if not noise.rows:
         return None
-    with style():
-        drawing = canvas(10.0, 3.2)
-        left, right = drawing.subplots(1, 2)
-        _draw_coefficients(left, noise, counts)
-        _draw_lags(right, noise)
-        content = encoded(drawing, "svg")
+    left, right = _coefficients(noise, counts), _lags(noise)
+    alt = "Autocorrelation that SPM assumes for all voxels, beside nilearn's coefficients over voxels."
     return Figure(
         "desc-noise.svg",
-        content,
-        "Autocorrelation that SPM assumes for all voxels, beside nilearn's coefficients over voxels.",
+        svg.document(2 * PANEL, HEAD + TALL + 50, alt, [*left, *right]),
+        alt,
         (
             "Left: nilearn's AR(1) coefficient over the voxels; the line is the autocorrelation at one scan"
             " that"
@@ -171,48 +173,53 @@ def noise_figure(noise: NoiseReport, counts: Sequence[Mapping[str, Any]]) -> Fig
     )
 
 
-def _draw_coefficients(axes: Any, noise: NoiseReport, counts: Sequence[Mapping[str, Any]]) -> None:
+def _coefficients(noise: NoiseReport, counts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many voxels have which coefficient, with SPM's one value of each run."""
     values, weights = [], []
     for run in counts:
         for coefficients, n in zip(run.get("coefficients", ()), run.get("voxels", ()), strict=True):
             if len(coefficients):
                 values.append(float(coefficients[0]))
                 weights.append(float(n))
+    own = [float(noise.run(label)[0]["spm"]) for label in noise.runs]
+    # coefficients are multiples of 0.01, which lie between the edges
+    edges = np.arange(min(values, default=0.0) - 0.025, max(values, default=0.0) + 2 * BIN, BIN)
+    heights = np.histogram(values, edges, weights=weights)[0]
+    top = float(heights.max(initial=0)) * 1.05 or 1.0
+    ends = min([edges[0], *own]) - BIN, max([edges[-1], *own]) + BIN
+    axes = Axes(Extent(75, HEAD, PANEL - 105, TALL), ends, (0.0, top))
+    of = "voxels of all runs" if len(noise.runs) > 1 else "voxels"
+    parts = frame(axes, "", "coefficient at one scan", of)
+    lines = [(SPM_COLOUR, "", "SPM, all voxels")]
     if values:
-        bins = np.arange(min(values) - 0.01, max(values) + 0.03, 0.02)
-        axes.hist(values, bins, weights=weights, color=NILEARN_COLOUR, alpha=0.75, label="nilearn, voxels")
-    for i, label in enumerate(noise.runs):
-        own = float(noise.run(label)[0]["spm"])
-        axes.axvline(own, color=SPM_COLOUR, linewidth=1.6, label="SPM, all voxels" if i == 0 else None)
-    axes.set(
-        xlabel="coefficient at one scan", ylabel="voxels of all runs" if len(noise.runs) > 1 else "voxels"
-    )
-    axes.legend(frameon=False, fontsize=8)
+        stairs = axes.stairs(edges, heights)
+        parts.append(svg.path(stairs, stroke=NILEARN_COLOUR, fill=NILEARN_COLOUR, fill_opacity=0.6))
+        lines.insert(0, (NILEARN_COLOUR, "", "nilearn, voxels"))
+    for value in own:
+        x = axes.x(value)
+        parts.append(svg.line(x, HEAD, x, HEAD + TALL, stroke=SPM_COLOUR, stroke_width=2))
+    return [*parts, *axes.legend(lines, right=True)]
 
 
-def _draw_lags(axes: Any, noise: NoiseReport) -> None:
-    axes.axhline(0, color=FAINT, linewidth=0.8)
-    for i, label in enumerate(noise.runs):
+def _lags(noise: NoiseReport) -> list[str]:
+    """Autocorrelation by lag: SPM's, and the middle half of nilearn's voxels."""
+    columns = ("spm", "nilearn_median", "nilearn_lower_quartile", "nilearn_upper_quartile")
+    every = [float(row[key]) for row in noise.rows for key in columns]
+    farthest = max(float(row["seconds"]) for row in noise.rows)
+    ends = min([*every, 0.0]) - 0.03, max(every) + 0.05
+    axes = Axes(Extent(PANEL + 75, HEAD, PANEL - 105, TALL), (0.0, farthest * 1.03), ends)
+    parts = [*frame(axes, "", "lag (s)", "autocorrelation"), axes.slope(0, 0, opacity=0.5)]
+    for label in noise.runs:
         rows = noise.run(label)
-        column = {key: [float(row[key]) for row in rows] for key in rows[0] if key != "run"}
-        first = i == 0
-        axes.plot(
-            column["seconds"],
-            column["spm"],
-            color=SPM_COLOUR,
-            marker="o",
-            ms=3,
-            label="SPM" if first else None,
-        )
-        axes.plot(
-            column["seconds"],
-            column["nilearn_median"],
-            color=NILEARN_COLOUR,
-            marker="s",
-            ms=3,
-            label="nilearn, median" if first else None,
-        )
-        ends = column["nilearn_lower_quartile"], column["nilearn_upper_quartile"]
-        axes.fill_between(column["seconds"], *ends, color=NILEARN_COLOUR, alpha=0.18, linewidth=0)
-    axes.set(xlabel="lag (s)", ylabel="autocorrelation", xlim=(0, None))
-    axes.legend(frameon=False, fontsize=8)
+        seconds = [float(row["seconds"]) for row in rows]
+        own, middle, lower, upper = ([float(row[key]) for row in rows] for key in columns)
+        band = axes.line([*seconds, *reversed(seconds)], [*lower, *reversed(upper)])
+        parts += [
+            svg.path(f"{band}Z", fill=NILEARN_COLOUR, fill_opacity=0.2),
+            svg.path(axes.line(seconds, own), stroke=SPM_COLOUR, stroke_width=2),
+            svg.path(axes.line(seconds, middle), stroke=NILEARN_COLOUR, stroke_width=2),
+            *(axes.point(*at, fill=SPM_COLOUR) for at in zip(seconds, own, strict=True)),
+            *(axes.point(*at, fill=NILEARN_COLOUR) for at in zip(seconds, middle, strict=True)),
+        ]
+    lines = [(SPM_COLOUR, "", "SPM"), (NILEARN_COLOUR, "", "nilearn, median and middle half")]
+    return [*parts, *axes.legend(lines, right=True)]

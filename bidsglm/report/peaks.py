@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bidsglm.model import Floats, Mask
 from bidsglm.report import colours, svg
 from bidsglm.report.drawing import Figure
-from bidsglm.report.maps import ContrastImages, layers_of
+from bidsglm.report.maps import ContrastImages
 from bidsglm.report.plates import Layer, PlatePlace, scale_below, sides
 from bidsglm.report.slices import (
     View,
@@ -50,7 +50,7 @@ def _pixels(layer: Layer, background: Floats, of: View) -> NDArray[np.uint8]:
 
 def thumbnail(images: ContrastImages) -> str:
     """The slice of the peak in both packages and their difference (of many, all packages), as an address."""
-    of, layers = _through_the_peak(images), layers_of(images)
+    of, layers = _through_the_peak(images), images.layers
     shown = layers if len(images.backends) <= IN_A_ROW else layers[: len(images.backends)]
     return svg.png_address(np.concatenate([_pixels(each, images.background, of) for each in shown], axis=1))
 
@@ -60,7 +60,7 @@ def peak_figure(images: ContrastImages) -> Figure:
 
     Of more than two packages the maps alone, two in a row.
     """
-    of, layers = _through_the_peak(images), layers_of(images)
+    of, layers = _through_the_peak(images), images.layers
     below, n = montage(images.background, of), len(images.backends)
     height = PANEL * below.shape[0] * pixel_aspect(of) / below.shape[1]
     across = len(layers) if n <= IN_A_ROW else IN_A_ROW
@@ -98,7 +98,7 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
     thresholds
         Backend -> threshold's name -> height
     """
-    layers = layers_of(images)[: len(images.backends)]
+    layers = images.layers[: len(images.backends)]
     sizes = np.linalg.norm(reoriented_affine(images.affine, images.either.shape)[:3, :3], axis=0)
     brain = reoriented(images.either, images.affine)
     mm = [n * size for n, size in zip(brain.shape, sizes, strict=True)]

@@ -16,6 +16,7 @@ from bidsglm.model import Floats, Mask
 
 Number = TypeVar("Number", bound=np.generic)
 
+Box = tuple[slice, slice, slice]
 MARGIN = 2
 """Voxels around the mask that stay visible, so that its border is not the border of the picture."""
 
@@ -57,6 +58,33 @@ def reoriented_affine(affine: Floats, shape: tuple[int, ...]) -> Floats:
     """
     result: Floats = affine @ inv_ornt_aff(io_orientation(affine), shape)
     return result
+
+
+def box_around(mask: Mask, multiple_of: int = 1) -> Box:
+    """Part of a volume (x, y, z) that pictures of a mask show; it begins at a multiple of so many voxels.
+
+    >>> box_around(np.arange(9).reshape(9, 1, 1) == 5, 2)
+    (slice(2, 8, None), slice(0, 1, None), slice(0, 1, None))
+    """
+    found = []
+    for axis, n in enumerate(mask.shape):
+        others = tuple(other for other in range(3) if other != axis)
+        shown = _extent(np.asarray(mask.any(axis=others)))
+        stop = min(-(-shown.stop // multiple_of) * multiple_of, n)
+        found.append(slice(shown.start // multiple_of * multiple_of, stop))
+    return found[0], found[1], found[2]
+
+
+def cut(volume: NDArray[Number], affine: Floats, box: Box) -> tuple[NDArray[Number], Floats]:
+    """Return a part of a volume (x, y, z), and its own affine (4, 4).
+
+    >>> part = slice(1, 3), slice(0, 1), slice(0, 1)
+    >>> cut(np.arange(3).reshape(3, 1, 1), np.eye(4), part)[1][:, 3].tolist()
+    [1.0, 0.0, 0.0, 1.0]
+    """
+    moved = affine.copy()
+    moved[:3, 3] += affine[:3, :3] @ [part.start for part in box]
+    return np.array(volume[box], order="F"), moved
 
 
 def _extent(occupied: Mask) -> slice:

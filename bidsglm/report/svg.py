@@ -73,11 +73,11 @@ def _attributes(look: dict[str, object]) -> str:
     return "".join(f' {key.replace("_", "-")}="{escape(str(value))}"' for key, value in look.items())
 
 
-def picture(colours: Colours, x: float, y: float, width: float, height: float) -> str:
+def picture(colours: Colours, x: float, y: float, width: float, height: float, **look: object) -> str:
     """Place an array's pixels, each as large as the place allows."""
     place = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
-    look = 'preserveAspectRatio="none" image-rendering="pixelated"'
-    return f'<image {place} {look} href="{png_address(colours)}"/>'
+    drawn = 'preserveAspectRatio="none" image-rendering="pixelated"'
+    return f'<image {place} {drawn}{_attributes(look)} href="{png_address(colours)}"/>'
 
 
 def png_address(colours: Colours) -> str:

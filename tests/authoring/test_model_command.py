@@ -186,7 +186,7 @@ def test_check_with_data_counts_scans_events_and_columns_and_draws(
     assert "events: move 3, look 3" in said
     assert "spm: 7 columns, and 2 cosines projected out: trial_type.move, trial_type.look, trans_x" in said
     assert "contrast move - look (t)\n" in said
-    assert picture.read_text().startswith("<?xml")
+    assert picture.read_text().startswith("<svg xmlns=")
     assert "nilearn" in picture.read_text()
 
 

@@ -130,14 +130,15 @@ def test_map_of_the_leading_steps_is_drawn_where_a_step_leads(tmp_path, highest:
         write_image(folder / f"{name}.nii.gz", np.ones(SHAPE))
     unit = {"folder": "sub-01/func", "prefix": prefix, "backends": list(DEFAULT_PACKAGES)}
     contrast = {"name": "go", "label": "go", "test": "t"}
-    images = UnitFiles(tmp_path, unit).contrast_images(contrast, dict.fromkeys(DEFAULT_PACKAGES, brain()))
-    assert read_dominant(folder, prefix, images) is None
+    files = UnitFiles(tmp_path, unit)
+    images = files.contrast_images(contrast, dict.fromkeys(DEFAULT_PACKAGES, brain()))
+    assert read_dominant(files, images) is None
     steps = np.zeros(SHAPE)
     steps[4:] = highest
     stem = f"{prefix}_contrast-go_desc-dominantstep_dseg"
     write_image(folder / f"{stem}.nii.gz", steps)
     rows = [{"index": i, "name": name} for i, name in enumerate(("none", "scaling", "noise"))]
     DOMINANT_STEPS.write(folder / f"{stem}.tsv", rows)
-    found = read_dominant(folder, prefix, images)
+    found = read_dominant(files, images)
     assert (found is not None) == is_drawn
     assert found is None or "noise" in found.alt

@@ -270,15 +270,15 @@ def test_tables_of_overlap_lead_to_their_data():
     assert re.search(r'"Overlap of the.*?</table>\s*</div>\s*<p class="download"><a href="a_b', text, re.S)
 
 
-def test_figures_in_files_have_no_ground_and_light_ink_on_dark_pages(page, tmp_path):
-    """By the pixels of a picture that cannot see its page: a dark corner, and something light in it."""
+def test_figures_have_no_ground_and_light_ink_on_dark_pages(page, tmp_path):
+    """By the pixels of each picture: a dark corner, and something light in it."""
     (tmp_path / "page.html").write_text(participant(1), encoding="utf-8")
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 1280, "height": 1000})
     page.goto((tmp_path / "page.html").as_uri())
     page.evaluate(OPEN_ALL)
-    images = page.locator("figure .frame img")
-    assert images.count() >= 2
+    images = page.locator("figure .frame svg.plate")
+    assert images.count() >= 6
     for image in images.all():
         image.scroll_into_view_if_needed()
         pixels = np.asarray(Image.open(io.BytesIO(image.screenshot())).convert("L"))

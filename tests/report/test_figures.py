@@ -22,7 +22,6 @@ from bidsglm.report.figures import (
     masks_figure,
     scatter_figure,
 )
-from bidsglm.report.maps import layers_of
 from bidsglm.report.peaks import peak_figure
 
 from .records import AFFINE, SHAPE, ball, designs, volumes
@@ -184,7 +183,7 @@ def test_lines_enclose_both_tails_of_t():
     low, high = tuple(inside[0]), tuple(inside[-1])
     for values in p.values():
         values[low], values[high] = 0.9995, 0.0005
-    layers = layers_of(replace(images, maps={**images.maps, "p": p}))
+    layers = replace(images, maps={**images.maps, "p": p}).layers
     contour = layers[0].contour
     assert contour is not None
     assert contour[low]

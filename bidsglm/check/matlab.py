@@ -1,34 +1,27 @@
-"""MATLAB files as plain Python: dictionaries, lists, texts and float64 arrays; nothing in them is run.
+"""MATLAB files as plain Python: dictionaries, lists, texts, float64 arrays and sparse matrices.
 
-Formats v5 to v7 are read by scipy, v7.3 (HDF5) by h5py. Objects and function handles are passed over (None);
-sparse matrices stay sparse until `dense` is asked for them. Whole numbers, which MATLAB stores in as few
-bytes as they need, become float64 at once: arithmetic on uint8 would wrap.
+They are read in a process of their own: a damaged file can end or stall the libraries that read it, or fill
+the memory, and that must end in one line as any other damage does.
 """
 
-import struct
-import zlib
+import json
+import pickle
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError, mat_struct
 
-from bidsglm.check.matlab_hdf5 import DEEPEST, LARGEST_CONTENT, MOST_ITEMS, Tree, read_hdf5
-from bidsglm.errors import DataError, NoInputError, ReadWriteError
-from bidsglm.inputs import Kind, file_size
+from bidsglm.check.matlab_hdf5 import Tree
+from bidsglm.errors import BidsglmError, ReadWriteError
 
-MAT_FILE = Kind(NoInputError, DataError, "there is no such file", "give an SPM.mat")
-LARGEST_FILE = 2**30
-"""Bytes (1 GiB): the largest designs take a hundredth of it."""
-HDF5 = b"\x89HDF\r\n\x1a\n"
-LEVEL_5 = b"MATLAB 5.0 MAT-file"
-HEADER_BYTES = 128
-COMPRESSED = 15
-"""Type of a compressed element."""
-PIECE = 2**20
+READER = (
+    "import json, sys; sys.path[:0] = json.loads(sys.argv[1]); "
+    "from bidsglm.check.matlab_reader import main; main(*sys.argv[2:])"
+)
+"""What the process runs. Python is isolated (-I): no module of the folder in which it starts is imported."""
 
 
 def read_mat(path: Path, name: str) -> Tree:
@@ -51,90 +44,15 @@ def read_mat(path: Path, name: str) -> Tree:
     NoInputError, ReadWriteError, DataError
         The file is absent, damaged, too large, or holds no such variable.
     """
-    if file_size(path, MAT_FILE) > LARGEST_FILE:
-        raise DataError(f"{path}: larger than {LARGEST_FILE >> 30} GiB, which no SPM.mat is; give an SPM.mat")
-    with path.open("rb") as stream:
-        start = stream.read(HEADER_BYTES)
-    # a v7.3 file begins with 512 bytes of text before the HDF5 superblock
-    if start.startswith((HDF5, b"MATLAB 7.3 MAT-file")):
-        return read_hdf5(path, name)
-    if not start.startswith(LEVEL_5):
-        raise DataError(f"{path}: is no MATLAB file (v5 to v7.3); give an SPM.mat")
-    try:
-        _check_inflated(path)
-        found = loadmat(path, struct_as_record=False, squeeze_me=True, variable_names=[name])
-    except (
-        MatReadError,
-        ValueError,
-        TypeError,
-        EOFError,
-        OSError,
-        zlib.error,
-        struct.error,
-        MemoryError,
-    ) as error:
-        raise ReadWriteError(
-            f"{path}: is damaged or cut short ({' '.join(str(error).split())[:80]}); copy it again"
-        ) from error
-    if name not in found:
-        raise DataError(f"{path}: holds no variable {name}; give an SPM.mat")
-    return _Reader(path).plain(found[name], DEEPEST)
-
-
-def _check_inflated(path: Path) -> None:
-    """Refuse elements that a few bytes blow up to more than a machine's memory."""
-    total = 0
-    with path.open("rb") as stream:
-        order = "<" if stream.read(HEADER_BYTES)[126:128] == b"IM" else ">"
-        while len(head := stream.read(8)) == 8:
-            kind, size = struct.unpack(f"{order}II", head)
-            if kind != COMPRESSED:
-                stream.seek(size, 1)
-                continue
-            inflater, left = zlib.decompressobj(), size
-            while left and (data := stream.read(min(PIECE, left))):
-                left -= len(data)
-                while data:
-                    total += len(inflater.decompress(data, PIECE))
-                    data = inflater.unconsumed_tail
-                    if total > LARGEST_CONTENT:
-                        raise DataError(
-                            f"{path}: unpacks to more than {LARGEST_CONTENT >> 30} GiB, which no SPM.mat does"
-                        )
-
-
-class _Reader:
-    """Turns scipy's objects into plain ones, of bounded number."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.left = MOST_ITEMS
-
-    def plain(self, value: Any, depth: int) -> Tree:
-        self.left -= 1
-        if depth < 0 or self.left < 0:
-            raise DataError(f"{self.path}: holds more structures than an SPM.mat; give an SPM.mat")
-        if isinstance(value, mat_struct):
-            names = getattr(value, "_fieldnames", None) or ()
-            return {name: self.plain(getattr(value, name), depth - 1) for name in names}
-        if isinstance(value, str):
-            return value
-        if sparse.issparse(value):
-            return value
-        if isinstance(value, np.ndarray):
-            return self._array(value, depth)
-        return np.float64(value) if isinstance(value, int | float | np.number | np.bool_) else None
-
-    def _array(self, value: NDArray[Any], depth: int) -> Tree:
-        if type(value) is not np.ndarray or value.dtype.names:
-            return None  # an object, or a function handle
-        if value.dtype.kind == "O":
-            return [self.plain(item, depth - 1) for item in value.ravel(order="F")]
-        if value.dtype.kind in "US":
-            return [str(item) for item in value.ravel(order="F")] if value.size else ""
-        if value.dtype.kind in "biufc":
-            return np.asarray(value.real if value.dtype.kind == "c" else value, dtype=np.float64)
-        return None
+    places = json.dumps([place for place in sys.path if place])
+    command = [sys.executable, "-I", "-c", READER, places, str(path), name]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise ReadWriteError(f"{path}: is damaged (reading it came to no end); copy it again")
+    found = pickle.loads(done.stdout)  # written by the process that was just run
+    if isinstance(found, BidsglmError):
+        raise found
+    return found
 
 
 def listed(value: Tree) -> list[Tree]:

@@ -65,7 +65,7 @@ class _Reader:
             return None
         self.bytes -= size
         if self.bytes < 0:
-            raise DataError(f"{self.path}: unpacks to more than {LARGEST_CONTENT >> 30} GiB")
+            raise DataError(f"{self.path}: unpacks to more than {LARGEST_CONTENT >> 30} GiB; give an SPM.mat")
         if node.dtype.kind == "O":
             references = node[()]
             return _bare([self.plain(self.file[r], depth - 1) for r in references.ravel()])

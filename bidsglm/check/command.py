@@ -8,6 +8,7 @@ from pathlib import Path
 from bidsglm.check.comparison import Checked, answer, checked
 from bidsglm.check.contrast_reports import in_order
 from bidsglm.check.data import ScanPlace, places
+from bidsglm.check.given_checks import check_first_level, check_maps
 from bidsglm.check.going_on import write_models
 from bidsglm.check.matlab import read_mat
 from bidsglm.check.model_files import MODEL
@@ -72,6 +73,8 @@ def main(words: Sequence[str]) -> int:
     if arguments.nilearn is None:
         raise UsageError(f"{path}: is of a first level, which is compared with nilearn's; give --nilearn")
     nilearn = _nilearn(arguments.nilearn)
+    check_first_level(spm, nilearn)
+    check_maps(nilearn)
     _prepare(arguments.out, arguments.overwrite)
     found = checked(spm, nilearn, arguments.scans)
     scans = [places(spm.scans[s.rows], dict(found.relocated.found)) for s in spm.sessions]
@@ -89,6 +92,8 @@ def main(words: Sequence[str]) -> int:
             print(f"{name}: {texts[0]}")
     for model in models[0]:
         print(f"The model as a file: {arguments.out / model.folder / MODEL}")
+    for note in found.notes:
+        print(note)
     print(f"The page: {arguments.out / 'check.html'}")
     sys.stdout.flush()
     return 0
@@ -98,6 +103,8 @@ def _check_group(arguments: argparse.Namespace, group: SpmGroup) -> int:
     """Check a second level."""
     nilearn = None if arguments.nilearn is None else _nilearn(arguments.nilearn)
     check_levels(group, nilearn)
+    if nilearn is not None:
+        check_maps(nilearn)
     _prepare(arguments.out, arguments.overwrite)
     found = checked_group(group, arguments.scans, nilearn)
     write_group_check(arguments.out, found)

@@ -12,6 +12,7 @@ from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differ
 from bidsglm.check.data import ScanPlace, places, values_of
 from bidsglm.check.data_settings import other_scans
 from bidsglm.check.nilearn_folder import NilearnAnalysis
+from bidsglm.check.own_files import maps_notes, own_file
 from bidsglm.check.reproduction import MapSource, Reproduction, Target, reproduced, sampled
 from bidsglm.check.runs import ComparedRun, compared_runs
 from bidsglm.check.scans import Relocated, relocated
@@ -75,7 +76,7 @@ def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> 
     BidsglmError
         A map is damaged.
     """
-    notes: list[str] = []
+    notes = list(maps_notes(spm))
     found = relocated([s.path for s in spm.scans], folder) if folder else Relocated({}, (), ())
     notes += _scan_notes(found, folder)
     other = comparable(spm, nilearn) or _other_grid(spm, nilearn)
@@ -116,9 +117,9 @@ def _other_grid(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | Non
     if not nilearn.maps or len(spm.shape) != 3:
         return None
     _, theirs = values_of(nilearn.maps[0].path)
-    mask = spm.folder / "mask.nii"
+    mask = own_file(spm.folder, "mask")
     # SPM.mat alone is read for the shape only: before estimation there is no map that could be compared
-    placed = values_of(mask)[1] if mask.is_file() else Grid(theirs.shape, theirs.affine)
+    placed = values_of(mask)[1] if mask is not None else Grid(theirs.shape, theirs.affine)
     ours = Grid((spm.shape[0], spm.shape[1], spm.shape[2]), placed.affine)
     if is_same_grid(theirs, ours):
         return None
@@ -139,8 +140,8 @@ def support(values: Floats) -> Mask:
 
 def _masks(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> tuple[Floats, Floats] | None:
     """Masks of both on one grid; None where one of them left none."""
-    ours = spm.folder / "mask.nii"
-    if not ours.is_file():
+    ours = own_file(spm.folder, "mask")
+    if ours is None:
         return None
     path = nilearn.mask or next((m.path for m in nilearn.maps if m.kind == "effect"), None)
     path = path or next((m.path for m in nilearn.maps), None)
@@ -195,8 +196,8 @@ def _map_pairs(
         if contrast is None:
             continue
         for what, name in (("effect", contrast.effect_map), ("t", contrast.stat_map)):
-            theirs, ours = nilearn.of_contrast(label, what), spm.folder / name
-            if theirs is None or not name or not ours.is_file():
+            theirs, ours = nilearn.of_contrast(label, what), own_file(spm.folder, name)
+            if theirs is None or ours is None:
                 continue
             pairs.append(map_pair(what, contrast.name, ours, theirs))
     return tuple(pairs)
@@ -226,6 +227,11 @@ def answer(found: Checked) -> str:
         if found.settings:
             told = joined([each.setting for each in found.settings])
             return f"The same model. What differs ({told}) makes the same of the data in two ways."
+        if not found.nilearn.designs:
+            return (
+                "There is no design matrix of nilearn, so whether the models are the same is not known; "
+                "write it with model.design_matrices_[0].to_csv()."
+            )
         if found.nilearn.maps and not any(each.is_found for each in found.reproductions.values()):
             return (
                 "The designs are the same. Whether scaling, noise model, smoothing, scans and contrasts are, "

@@ -15,6 +15,9 @@ from bidsglm.dataset.nifti import LARGEST_GRID, LONGEST_SERIES
 from bidsglm.errors import DataError, ReadWriteError
 from bidsglm.model import Floats, Mask, TimeSeries, Volume
 
+NIFTI_MAGIC = slice(344, 348)
+"""Bytes of a header that say that it is NIfTI's"""
+
 
 class ScanPlace(NamedTuple):
     """A volume in a file that is there."""
@@ -38,6 +41,7 @@ def load_image(path: Path) -> Any:
     ReadWriteError, DataError
         It is damaged, or larger than any image of the brain.
     """
+    _check_pair(path)
     try:
         image: Any = nib.load(path)
     except (ImageFileError, OSError, ValueError, EOFError) as error:
@@ -45,13 +49,33 @@ def load_image(path: Path) -> Any:
             f"{path}: cannot be read as an image ({str(error)[:80]}); copy it again"
         ) from error
     shape = image.shape
-    if (
-        len(shape) not in (3, 4)
-        or np.prod(shape[:3]) > LARGEST_GRID
-        or (len(shape) == 4 and shape[3] > LONGEST_SERIES)
-    ):
+    if len(shape) not in (3, 4) or np.prod(shape[:3]) > LARGEST_GRID or max(shape) > LONGEST_SERIES:
         raise DataError(f"{path}: has the shape {shape}; give an image of three or four dimensions")
+    if not all(shape):
+        raise DataError(f"{path}: has the shape {shape}, no voxel at all; give an image with voxels")
+    if image.get_data_dtype().kind not in "biuf":
+        raise DataError(
+            f"{path}: holds {image.get_data_dtype()}, no real numbers; give a map of real numbers"
+        )
     return image
+
+
+def _check_pair(path: Path) -> None:
+    """Refuse an image of two files (.hdr, .img) whose place in space stands in a MATLAB file beside it.
+
+    SPM8 writes NIfTI pairs, which hold it themselves. Without that, and without such a file, an Analyze image
+    has its left on the right, as SPM's default is.
+    """
+    header, matlab = path.with_suffix(".hdr"), path.with_suffix(".mat")
+    if path.suffix != ".img" or not matlab.exists() or not header.is_file():
+        return
+    with header.open("rb") as stream:
+        is_nifti = stream.read(NIFTI_MAGIC.stop)[NIFTI_MAGIC] == b"ni1\0"
+    if not is_nifti:
+        raise DataError(
+            f"{path}: is an Analyze image whose place in space is in {matlab.name}, which is not read; "
+            "save it as NIfTI"
+        )
 
 
 def grid_of(image: Any) -> Grid:

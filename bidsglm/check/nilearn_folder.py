@@ -120,7 +120,7 @@ def read_nilearn(folder: Path, more: tuple[Path, ...] = ()) -> NilearnAnalysis:
         There is no such folder, or neither map nor design matrix in it.
     """
     files = list(more) or list(_files(folder))
-    designs = tuple(_designs(files))
+    designs = _designs(files)
     maps = tuple(_maps(files))
     if not designs and not maps:
         raise DataError(
@@ -162,13 +162,25 @@ def _stem(path: Path) -> str:
     return re.sub(r"(\.nii)?(\.gz)?(\.\w+)?$", "", path.name) or path.name
 
 
-def _designs(files: list[Path]) -> Iterator[NilearnDesign]:
-    for path in files:
-        if path.suffix not in (".csv", ".tsv") or file_size(path, FOLDER) > LARGEST_TEXT:
-            continue
-        found = _design(path)
-        if found is not None:
-            yield found
+def _designs(files: list[Path]) -> tuple[NilearnDesign, ...]:
+    """Tables of numbers among the files.
+
+    Raises
+    ------
+    DataError
+        There is none, and a file that calls itself a design is no such table.
+    """
+    tables = [
+        path for path in files if path.suffix in (".csv", ".tsv") and file_size(path, FOLDER) <= LARGEST_TEXT
+    ]
+    found = tuple(made for path in tables if (made := _design(path)) is not None)
+    named = [path for path in tables if "design" in path.stem.lower()]
+    if named and not found:
+        raise DataError(
+            f"{named[0]}: is no design matrix (finite numbers, a row for each scan, names above); "
+            "write it with model.design_matrices_[0].to_csv()"
+        )
+    return found
 
 
 def _design(path: Path) -> NilearnDesign | None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from bidsglm.check.spm_records import SpmAnalysis
+
 ENDINGS = (".nii", ".nii.gz", ".img")
 """SPM12 and SPM25, packed since, SPM8 and before"""
 
@@ -27,3 +29,17 @@ def own_file(folder: Path, name: str) -> Path | None:
         if path.is_file() and path.resolve().is_relative_to(root):
             return path
     return None
+
+
+def maps_notes(spm: SpmAnalysis) -> tuple[str, ...]:
+    """What is to be said where a first level of SPM has no maps."""
+    if not spm.is_estimated:
+        return ("SPM.mat was specified, not estimated: SPM has no maps yet. Estimate the model in SPM.",)
+    if not spm.contrasts:
+        return ("SPM.mat holds no contrast: there are no maps to compare. Define contrasts in SPM.",)
+    names = [name for c in spm.contrasts for name in (c.effect_map, c.stat_map)]
+    if any(own_file(spm.folder, name) for name in names):
+        return ()
+    return (
+        f"{spm.folder} holds none of SPM's maps, such as {names[0]}; give the folder with SPM.mat and maps.",
+    )

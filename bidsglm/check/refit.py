@@ -10,7 +10,9 @@ from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
 from bidsglm.check.data import ScanPlace, read_series, values_of
 from bidsglm.check.models import designs_of, placed_columns, specification_of
+from bidsglm.check.own_files import own_file
 from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
+from bidsglm.errors import DataError
 from bidsglm.model import (
     ContrastSpecification,
     Floats,
@@ -69,8 +71,8 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refitted
     BidsglmError
         A scan is damaged, or the model cannot be fitted.
     """
-    mask_file = spm.folder / "mask.nii"
-    if not (spm.is_estimated and mask_file.is_file() and spm.contrasts):
+    mask_file = own_file(spm.folder, "mask")
+    if not (spm.is_estimated and mask_file is not None and spm.contrasts):
         return RefittedModel((), {})
     mask, grid = values_of(mask_file)
     voxels = np.nan_to_num(mask) > 0
@@ -92,8 +94,8 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refitted
             (specification.test, maps.stat, contrast.stat_map),
         )
         for what, values, name in tested:
-            path = spm.folder / name
-            if values is not None and name and path.is_file():
+            path = own_file(spm.folder, name)
+            if values is not None and path is not None:
                 found.append(compared_map(contrast.name, what, (values, fitted.mask), path, voxels))
     return RefittedModel(tuple(found), fitted.noise)
 
@@ -134,7 +136,10 @@ def compared_map(
     voxels
         (x, y, z) where the values are
     """
-    theirs = values_of(path)[0][voxels]
+    whole, _ = values_of(path)
+    if whole.shape != voxels.shape:
+        raise DataError(f"{path}: is on another grid than SPM's mask; give the maps as SPM left them")
+    theirs = whole[voxels]
     values, fitted = made
     inside = np.isfinite(theirs) & fitted
     x, y = values[inside], theirs[inside]

@@ -28,7 +28,7 @@ LARGEST_FILE = 2**30
 MOST_MEMORY = 2**33
 """Bytes (8 GiB) of address space: twice the content as doubles"""
 MOST_SECONDS = 300
-"""Of computing: an SPM.mat of 10,000 scans takes some ten"""
+"""Computing time (s): an SPM.mat of 10,000 scans takes some ten"""
 HDF5 = b"\x89HDF\r\n\x1a\n"
 LEVEL_5 = b"MATLAB 5.0 MAT-file"
 HEADER_BYTES = 128

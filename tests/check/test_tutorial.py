@@ -30,7 +30,8 @@ def study(folder: Path) -> None:
     (folder / "nilearn").mkdir()
     move, rest = condition("movement", range(12, 192, 24), 12), condition("rest", range(0, 180, 24), 12)
     weights = {"trial_type.movement": 1.0, "trial_type.rest": -1.0}
-    made = Study([[move, rest]], [96], contrasts={"movement > rest": weights}, seed=4)
+    contrasts = {"movement > rest": weights, "movement": {"trial_type.movement": 1.0}}
+    made = Study([[move, rest]], [96], contrasts=contrasts, seed=4)
     write_spm(made, folder / "spm", scans_of(made, folder / "func"))
 
 

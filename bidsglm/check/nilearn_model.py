@@ -77,7 +77,7 @@ def nilearn_model(found: Checked) -> OwnModel | str:
         drift_model="cosine" if np.isfinite(cutoff) else None,
     )
     specification = replace(base, name="nilearn", hrf=hrf, high_pass=cutoff, nilearn=settings)
-    notes = (*_notes(attempt), *unwritable(paradigms))
+    notes = (*_notes(attempt, bool(found.reproductions)), *unwritable(paradigms))
     of_user = tuple(matrix for matrix in matrices if matrix is not None)
     return OwnModel("model-nilearn", specification, paradigms, _contrasts(found), of_user, "nilearn", notes)
 
@@ -88,9 +88,11 @@ def _scaling(attempt: Attempt | None) -> int | tuple[int, int] | bool:
     return (0, 1) if attempt.scaling == "grand mean" else attempt.scaling  # type: ignore[return-value]
 
 
-def _notes(attempt: Attempt | None) -> list[str]:
+def _notes(attempt: Attempt | None, were_tried: bool) -> list[str]:
     if attempt is None:
-        return ["nilearn's scaling and noise model are not known: those of SPM's model stand in the file."]
+        scans = " Its scans are SPM's, which do not give nilearn's maps." if were_tried else ""
+        unknown = "nilearn's scaling and noise model are not known: those of SPM's model stand in the file."
+        return [unknown + scans]
     if attempt.smoothed_by:
         return [
             f"nilearn smoothed by {attempt.smoothed_by:g} mm: add --smoothing-fwhm {attempt.smoothed_by:g}."

@@ -69,9 +69,12 @@ def _of_map(label: str, each: Reproduction) -> str:
 def _of_refits(refits: Sequence[RefittedMap]) -> str:
     worst = max(refits, key=lambda each: each.difference)
     if all(each.is_reproduced for each in refits):
+        size = (
+            f"{worst.difference:.0e} of a map's range" if worst.difference else "0: every digit is the same"
+        )
         return (
             f"SPM's {len(refits)} maps were computed again from the scans: "
-            f"r = {min(r.r for r in refits):.6f}, largest difference {worst.difference:.0e} of a map's range."
+            f"r = {min(r.r for r in refits):.6f}, largest difference {size}."
         )
     names = joined(list(dict.fromkeys(f"{r.contrast} ({r.what})" for r in refits if not r.is_reproduced)))
     return (

@@ -84,7 +84,7 @@ def afni_row(name: str) -> list[str]:
     pairs = noise_maps(grid, fitted.pairs)[:2], found.maps("REML_var")[:2]
     equal = np.mean((np.abs(pairs[0] - pairs[1]) < 1e-6).all(axis=0))
     tests: list[np.ndarray] = []
-    joint = [joint_test(found.design.full_test, fitted, grid)]
+    joint = [joint_test(found.full_test, fitted, grid)]
     places, place = [], 1
     for rows in found.tests:
         for row in rows:

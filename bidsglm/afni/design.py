@@ -71,12 +71,6 @@ class JointDesign(NamedTuple):
         """Columns of a stimulus."""
         return tuple(i for i, c in enumerate(self.columns) if c.kind == "stimulus" and c.name == name)
 
-    @property
-    def full_test(self) -> Floats:
-        """Rows of Full_Fstat: all columns of all stimuli, (n_rows, n_columns)."""
-        tested = [c.kind == "stimulus" for c in self.columns]
-        return np.asarray(np.eye(len(self.columns))[tested])
-
 
 class Baseline(NamedTuple):
     """What is in the design beside the stimuli."""

@@ -125,21 +125,3 @@ def joined(parts: Sequence[VoxelFits]) -> VoxelFits:
     (2, 2)
     """
     return VoxelFits(*(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True)))
-
-
-def whitened_residuals(residuals: Floats, pairs: Whole, grid: Sequence[NoisePair]) -> Floats:
-    """L^-1 (y - X beta) with each voxel's own root.
-
-    Parameters
-    ----------
-    residuals
-        (n_rows, n_voxels) y - X beta
-    pairs
-        (n_voxels,) indices into the grid
-    grid
-        As in the fit.
-    """
-    result = np.empty_like(residuals)
-    for pair, members in by_pair(pairs, grid):
-        result[:, members] = pair.root.whitened(np.take(residuals, members, axis=1))
-    return result

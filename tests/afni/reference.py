@@ -136,6 +136,12 @@ class AfniCase:
     def mask(self):
         return np.asarray(nib.load(self.folder / "mask.nii.gz").dataobj).ravel() > 0
 
+    @property
+    def full_test(self):
+        """Rows of Full_Fstat: all columns of all stimuli, (n_rows, n_columns)."""
+        columns = self.design.columns
+        return np.eye(len(columns))[[column.kind == "stimulus" for column in columns]]
+
     def maps(self, name: str):
         """(n_maps, n_voxels) within the mask."""
         values = nib.load(self.folder / f"{name}.nii.gz").get_fdata()

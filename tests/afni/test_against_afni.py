@@ -90,7 +90,7 @@ def test_betas_agree(reference, found, name):
 @pytest.mark.parametrize(("kind", "name"), [("reml", "REML_bucket"), ("ols", "OLS_bucket")])
 def test_every_statistic_of_the_bucket_agrees(reference, kind, name):
     found, grid = getattr(reference, kind), reference.grid if kind == "reml" else reference.white
-    ours = [joint_test(reference.design.full_test, found, grid)]
+    ours = [joint_test(reference.full_test, found, grid)]
     for rows in reference.tests:
         for row in rows:
             test = row_test(row, found, grid)

@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bidsglm.afni import estimation
 from bidsglm.afni.contrasts import joint_test, noise_maps, row_test
-from bidsglm.afni.estimation import by_pair, fits, joined, whitened_residuals
+from bidsglm.afni.estimation import by_pair, fits, joined
 from bidsglm.afni.noise import noise_grid, white_noise
 from tests.afni.test_correlation import dense, with_gaps
 from tests.afni.test_reml import simulated
@@ -83,7 +83,10 @@ def test_voxels_without_residual_are_told_and_spoil_no_other(fitted):
 
 def test_whitened_residuals_have_the_residual_variance(fitted):
     X, Y, _, grid, found = fitted
-    whitened = whitened_residuals(Y - X @ found.betas, found.pairs, grid)
+    residuals = Y - X @ found.betas
+    whitened = np.empty_like(residuals)
+    for pair, members in by_pair(found.pairs, grid):
+        whitened[:, members] = pair.root.whitened(residuals[:, members])
     assert_allclose((whitened**2).sum(axis=0) / grid[0].dof, found.mean_square, rtol=ROUNDING)
 
 

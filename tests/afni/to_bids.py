@@ -118,7 +118,7 @@ def regressor(column: JointColumn) -> str:
 def contrasts(case: AfniCase) -> Iterator[tuple[str, tuple[str, ...], Any, str]]:
     """Tests in the order of a bucket: Full_Fstat, then t of each row and F of all rows of each test."""
     columns = case.design.columns
-    for number, rows in enumerate([case.design.full_test, *case.tests]):
+    for number, rows in enumerate([case.full_test, *case.tests]):
         used = np.flatnonzero(rows.any(axis=0))
         conditions = tuple(regressor(columns[i]) for i in used)
         for i, row in enumerate(rows[:, used] if number else ()):

@@ -1,10 +1,14 @@
 """Regions of interest: a map summarised by the regions of an atlas."""
 
+import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.agreement.coefficients import pearson_r, principal_axis
+from bidsglm.agreement.maps import MapPair
 from bidsglm.model import Floats, Mask
 
 
@@ -51,3 +55,40 @@ def region_means(values: Floats, places: NDArray[np.intp], mask: Mask, n_regions
         squares = np.bincount(here, (inside - mean[here]) ** 2, n_regions + 1)
         sd = np.sqrt(np.where(count > 1, squares / (count - 1), np.nan))
     return RegionMeans(np.bincount(places[mask], minlength=n_regions + 1)[1:], mean[1:], sd[1:])
+
+
+def region_agreement_of_maps(
+    maps: MapPair, places: NDArray[np.intp], n_regions: int
+) -> Iterator[dict[str, int | float]]:
+    """How well two packages' maps of a participant agree inside each region.
+
+    Parameters
+    ----------
+    maps
+        Over the same voxels.
+    places
+        (n_voxels,) as in `region_means`
+    n_regions
+        Number of regions.
+
+    Examples
+    --------
+    >>> inside = np.ones(4, bool)
+    >>> x = np.array([1.0, 2, 4, 9])
+    >>> (row,) = region_agreement_of_maps(MapPair(2 * x, x, inside, inside), np.array([1, 1, 1, 0]), 1)
+    >>> row["n_both"], round(row["mean_difference"], 6), round(row["slope"], 6)
+    (3, 2.333333, 2.0)
+    """
+    usable = maps.both & np.isfinite(maps.first) & np.isfinite(maps.reference) & (places > 0)
+    order = np.argsort(places[usable], kind="stable")
+    first, reference = (values[usable][order].astype(np.float64) for values in (maps.first, maps.reference))
+    counts = np.bincount(places[usable], minlength=n_regions + 1)[1:]
+    for stop, n in zip(np.cumsum(counts), counts, strict=True):
+        y, x = first[stop - n : stop], reference[stop - n : stop]
+        yield {
+            "n_both": int(n),
+            "mean_difference": float((y - x).mean()) if n else math.nan,
+            "rmsd": float(np.sqrt(((y - x) ** 2).mean())) if n else math.nan,
+            "pearson_r": pearson_r(x, y),
+            "slope": principal_axis(x, y).slope,
+        }

@@ -66,6 +66,43 @@ REGIONS = Schema(
 )
 GROUP_REGIONS = replace(of_participants("rois", REGIONS), remedy=REMEDY)
 
+_MAP = Column("map", "label", "Kind of map: effect and t, or F")
+_TOO_FEW_VOXELS = "with fewer than three such voxels, or where nothing varies"
+
+
+def _maps_columns(pair: Pair) -> tuple[Column, ...]:
+    """Columns of two packages' maps in a region of a participant, without a suffix."""
+    first, reference = pair.titles
+    return (
+        Column("n_both", "integer", "Voxels of the region with a value in both packages' masks"),
+        Column("mean_difference", "number", f"Mean of {pair.minus} over these voxels", missing=f"{_EMPTY}"),
+        Column("rmsd", "number", "Root mean square difference over these voxels", missing=f"{_EMPTY}"),
+        Column("pearson_r", "number", "Pearson correlation over these voxels", missing=_TOO_FEW_VOXELS),
+        Column(
+            "slope",
+            "number",
+            f"Slope of the total least squares line of {first} on {reference} over these voxels",
+            missing=_TOO_FEW_VOXELS,
+        ),
+    )
+
+
+def region_maps_schema(pairs: Sequence[Pair]) -> Schema:
+    """Return the table on how well the packages' maps of a participant agree inside each region.
+
+    >>> region_maps_schema([DEFAULT_PAIR, Pair("afni", "nilearn")]).names[4:6]
+    ('n_both', 'mean_difference')
+    """
+    columns = (c for pair in pairs for c in suffixed(_maps_columns(pair), pair))
+    return Schema(
+        "<p>_desc-roiAgreement_metrics",
+        (_CONTRAST, _MAP, _REGION, REGIONS["label"], *columns, CONTRAST_NAME),
+        remedy=REMEDY,
+    )
+
+
+REGION_MAPS = region_maps_schema((DEFAULT_PAIR,))
+
 _TOO_FEW = "with fewer than two participants, where nothing but rounding varies, and without the package"
 _CONCLUSIONS = {
     "positive": "p < 0.05 and a mean above 0",

@@ -31,6 +31,7 @@ def participant_regions(folder: Path, prefix: str, page_dir: Path) -> Participan
     path = folder / f"{prefix}_desc-rois_metrics.tsv"
     if not path.exists():
         return None
+    agreement = folder / f"{prefix}_desc-roiAgreement_metrics.tsv"
     sidecar, rows = read_json(path.with_suffix(".json")), tuple(REGIONS.read(path))
     return ParticipantRegions(
         Path(str(sidecar.get("Atlas", ""))).name,
@@ -38,6 +39,7 @@ def participant_regions(folder: Path, prefix: str, page_dir: Path) -> Participan
         tuple(dict.fromkeys(str(row["backend"]) for row in rows)),
         rows,
         sidecar.get("EffectUnits", {}),
+        agreement.relative_to(page_dir).as_posix() if agreement.exists() else "",
     )
 
 

@@ -1,6 +1,6 @@
 """Values of an atlas' regions from the maps of finished units, by contrast, region and backend."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 
 from bidsglm import packages
 from bidsglm.add_ons import AddOn, FinishedUnit, Written
-from bidsglm.agreement.rois import RegionMeans, region_means
+from bidsglm.agreement.maps import MapPair
+from bidsglm.agreement.rois import RegionMeans, region_agreement_of_maps, region_means
 from bidsglm.dataset.atlas import Atlas, places_on, read_atlas
 from bidsglm.dataset.atlas_labels import NAMES_SHOWN
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.errors import UsageError
 from bidsglm.messages import LOG
-from bidsglm.model import Mask, Settings
+from bidsglm.model import Floats, Mask, Settings
 from bidsglm.outputs.names import GENERATED_BY, map_name
-from bidsglm.outputs.region_tables import REGIONS
+from bidsglm.outputs.region_tables import REGIONS, region_maps_schema
+from bidsglm.outputs.summaries import compared
+from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.statsmodel.nearest import listing
 from bidsglm.unit.maps import UnitMaps
 
@@ -35,6 +38,8 @@ class UnitRegions(NamedTuple):
     rows: tuple[Row, ...]
     """Rows of the table"""
     warnings: tuple[str, ...]
+    agreement: tuple[Row, ...] = ()
+    """Rows of the table of agreement, with the columns of every pair"""
 
 
 class RegionReader:
@@ -51,8 +56,8 @@ class RegionReader:
             self._grid, self._places = grid, places_on(self.atlas, grid)
         return self._places
 
-    def read(self, output_dir: Path, summary: Summary) -> UnitRegions:
-        """Values of all regions in a finished unit.
+    def read(self, output_dir: Path, summary: Summary, pairs: Sequence[packages.Pair] = ()) -> UnitRegions:
+        """Values of all regions in a finished unit, and how well some pairs of packages agree on them.
 
         Raises
         ------
@@ -67,12 +72,13 @@ class RegionReader:
         places = self.places(grid)
         labelled = _Labelled(places.ravel()[places.ravel() > 0], places.ravel() > 0, self.atlas)
         inside = {backend: mask.ravel()[labelled.where] for backend, mask in masks.items()}
-        rows = [
-            row
-            for contrast in summary["contrasts"]
-            for row in _contrast_rows(files, contrast, labelled, inside)
-        ]
-        return UnitRegions(tuple(rows), _warnings(labelled, inside, grid, summary))
+        rows: list[Row] = []
+        agreement: list[Row] = []
+        for contrast in summary["contrasts"]:
+            maps = _maps(files, contrast, labelled, inside)
+            rows += _contrast_rows(maps, contrast, labelled, inside)
+            agreement += _agreement_rows(maps, contrast, labelled, (inside, pairs))
+        return UnitRegions(tuple(rows), _warnings(labelled, inside, grid, summary), tuple(agreement))
 
 
 class _Labelled(NamedTuple):
@@ -90,15 +96,34 @@ class _Labelled(NamedTuple):
         return np.bincount(self.places, minlength=len(self.atlas.indices) + 1)[1:]
 
 
-def _contrast_rows(
+_Maps = Mapping[str, Mapping[str, Floats]]
+"""Statistic -> backend -> its map (n_labelled,)"""
+
+
+def _maps(
     files: UnitMaps, contrast: Summary, labelled: _Labelled, inside: Mapping[str, Mask]
+) -> dict[str, dict[str, Floats]]:
+    """Maps of one contrast inside the regions."""
+    return {
+        stat: {
+            backend: files.map(map_name(files.prefix, stat, backend, contrast["label"]))[0].ravel()[
+                labelled.where
+            ]
+            for backend in inside
+        }
+        for stat in (("effect", "t") if contrast["test"] == "t" else ("F",))
+    }
+
+
+def _contrast_rows(
+    maps: _Maps, contrast: Summary, labelled: _Labelled, inside: Mapping[str, Mask]
 ) -> list[Row]:
     """Rows of one contrast, region by region."""
-    stats = ("effect", "t") if contrast["test"] == "t" else ("F",)
+    n_regions = len(labelled.atlas.indices)
     found = {
         backend: {
-            stat: _means(files, map_name(files.prefix, stat, backend, contrast["label"]), labelled, mask)
-            for stat in stats
+            stat: region_means(values[backend], labelled.places, mask, n_regions)
+            for stat, values in maps.items()
         }
         for backend, mask in inside.items()
     }
@@ -111,9 +136,27 @@ def _contrast_rows(
     ]
 
 
-def _means(files: UnitMaps, name: str, labelled: _Labelled, mask: Mask) -> RegionMeans:
-    values = files.map(name)[0].ravel()[labelled.where]
-    return region_means(values, labelled.places, mask, len(labelled.atlas.indices))
+def _agreement_rows(
+    maps: _Maps,
+    contrast: Summary,
+    labelled: _Labelled,
+    of_pairs: tuple[Mapping[str, Mask], Sequence[packages.Pair]],
+) -> Iterator[Row]:
+    """Rows of one contrast on how well pairs agree, map by map and region by region."""
+    inside, pairs = of_pairs
+    atlas = labelled.atlas
+    for stat, values in maps.items() if pairs else ():
+        rows: list[Row] = [
+            {"contrast": contrast["label"], "map": stat, "region": index, "label": name}
+            for index, name in zip(atlas.indices, atlas.names, strict=True)
+        ]
+        for pair in pairs:
+            one, base = pair
+            both = MapPair(values[one], values[base], inside[one], inside[base])
+            found = region_agreement_of_maps(both, labelled.places, len(rows))
+            for row, own in zip(rows, found, strict=True):
+                row |= with_suffix(own, pair)
+        yield from ({**row, "contrast_name": contrast["name"]} for row in rows)
 
 
 def _values(means: Mapping[str, RegionMeans], place: int, size: int) -> Row:
@@ -184,15 +227,21 @@ def atlas_facts(atlas: Atlas) -> dict[str, object]:
 def _write(finished: FinishedUnit, atlas: Atlas) -> Written:
     """Write a participant's table of regions."""
     summary, output_dir = finished.summary, finished.settings.output_dir
-    found = RegionReader(atlas).read(output_dir, summary)
+    pairs = compared(summary)
+    found = RegionReader(atlas).read(output_dir, summary, pairs)
     for warning in found.warnings:
         LOG.warning("%s: %s", finished.unit.prefix, warning)
     stem = f"{finished.unit.folder}/{finished.unit.prefix}_desc-rois_metrics"
     space = {"SpatialReference": summary["entities"]["space"]} if "space" in summary["entities"] else {}
     facts = {**atlas_facts(atlas), **space, "EffectUnits": summary["effect_units"]}
     REGIONS.write(output_dir / f"{stem}.tsv", found.rows, {**facts, **GENERATED_BY})
+    stems = [stem]
+    if pairs:
+        stems.append(f"{finished.unit.folder}/{finished.unit.prefix}_desc-roiAgreement_metrics")
+        path = output_dir / f"{stems[-1]}.tsv"
+        region_maps_schema(pairs).write(path, found.agreement, {**facts, **GENERATED_BY})
     return Written(
-        (f"{stem}.tsv", f"{stem}.json"),
+        tuple(f"{name}.{kind}" for name in stems for kind in ("tsv", "json")),
         {"atlas": atlas.path.name, "n_regions": len(atlas.indices), "warnings": list(found.warnings)},
     )
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("plain_figures")
 
 P = f"sub-01_task-{tiny.TASK}_space-{tiny.SPACE}"
 TABLE = f"sub-01/func/{P}_desc-rois_metrics.tsv"
+AGREEMENT = f"sub-01/func/{P}_desc-roiAgreement_metrics.tsv"
 SUMMARY = f"sub-01/func/{P}_desc-bidsglm_summary.json"
 FLOAT32 = 1e-5
 """The maps on disk are float32."""
@@ -114,6 +115,44 @@ def test_values_are_means_of_the_maps_inside_each_mask(out: Path) -> None:
         float(r["effect"]) for r in rows(out / TABLE) if r["backend"] == "spm" and r["t"] != "n/a"
     )
     assert motor > 10 * abs(visual), "the response is in region 1"
+
+
+def test_agreement_of_each_region_is_that_of_the_maps(out: Path) -> None:
+    labels = regions()
+    found = rows(out / AGREEMENT)
+    assert [(row["contrast"], row["map"], row["region"]) for row in found] == [
+        (contrast, stat, region)
+        for contrast, stats in (("moveMinusLook", ("effect", "t")), ("any", ("F",)))
+        for stat in stats
+        for region in ("1", "2", "40")
+    ]
+    inside = (volume(out, "desc-spm_mask") > 0) & (volume(out, "desc-nilearn_mask") > 0)
+    for row in found:
+        here = inside & (labels == int(row["region"]))
+        assert int(row["n_both"]) == here.sum()
+        if not here.any():
+            assert (row["mean_difference"], row["pearson_r"], row["slope"]) == ("n/a",) * 3
+            continue
+        name = f"contrast-{row['contrast']}_stat-{row['map']}"
+        spm, nilearn = (volume(out, f"{name}_desc-{b}_statmap")[here] for b in ("spm", "nilearn"))
+        expected = np.corrcoef(spm, nilearn)[0, 1], (spm - nilearn).mean()
+        got = float(row["pearson_r"]), float(row["mean_difference"])
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(float(row["rmsd"]), np.sqrt(((spm - nilearn) ** 2).mean()), rtol=1e-4)
+    sidecar = json.loads((out / AGREEMENT).with_suffix(".json").read_text())
+    assert sidecar["EffectUnits"] == {"spm": "% of spm_global", "nilearn": "% of voxel mean"}
+    assert AGREEMENT in (out / "sub-01.html").read_text()
+    assert AGREEMENT in json.loads((out / SUMMARY).read_text())["supplements"]["rois"]["files"]
+
+
+def test_agreement_of_further_pairs_has_their_suffix(study: Path) -> None:
+    four = study.parent / "four"
+    words = command(study, *atlas_option(study), "--backends", "spm", "nilearn", "afni")
+    assert main([words[0], str(four), *words[2:]]) == 0
+    header = list(rows(four / AGREEMENT)[0])
+    plain = ["n_both", "mean_difference", "rmsd", "pearson_r", "slope"]
+    further = [f"{name}_afniVSnilearn" for name in plain]
+    assert header == ["contrast", "map", "region", "label", *plain, *further, "contrast_name"]
 
 
 def test_region_without_voxels_is_kept_and_warned_of_by_name(out: Path) -> None:

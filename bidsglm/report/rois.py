@@ -97,7 +97,7 @@ class ParticipantRegions:
     """Rows of the participant's table"""
     effect_units: Mapping[str, str]
     agreement_link: str = ""
-    """Of the table on how the packages' maps agree inside regions; empty where there is none"""
+    """Link to the table on how the packages' maps agree inside regions; empty where there is none"""
 
     @cached_property
     def _pairs(self) -> dict[tuple[str, Cell], dict[str, Row]]:

@@ -203,6 +203,10 @@ def test_the_page_has_a_tab_for_each_pair_and_one_viewer_of_any_two(four: Path) 
     assert [name for name, n in ids.items() if n > 1] == []
     for words in ("SPM and nilearn:", "AFNI and nilearn:", "FSL and nilearn:"):
         assert words in page
+    text = " ".join(re.sub(r"<[^>]+>", "", visible(page)).split())
+    questions = text.split("Of the other pairs:")[1].split("Is my code at fault?")[0]
+    assert "--calibrate 20 adds the rates of every package's analyses" in questions
+    assert "which judges every package against nilearn" in questions
 
 
 def test_two_others_alone_carry_their_suffix_and_are_all_that_the_page_speaks_of(two: Path) -> None:

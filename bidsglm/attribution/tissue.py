@@ -10,13 +10,17 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from bidsglm.fsl.smoothing import LEAST_LOG, NOWHERE, SIGMA, contrast, neighbourhood
+from bidsglm.fsl.smoothing import LEAST_LOG, SIGMA, contrast, neighbourhood
 from bidsglm.model import Floats, Mask, Volume
 
 BLOCK_SIDE = 6
 """Voxels along a side of a block of the sample"""
 AT_ONCE = 256
 """Voxels whose weights are made at once"""
+NOWHERE = -1e12
+"""Intensity, in steps, beyond the edge of the grid: without weight anywhere"""
+ALL_OR_NOTHING = -1e12
+"""Logarithm of a weight a step apart, where intensities that differ at all have none"""
 
 Whole = NDArray[np.intp]
 
@@ -113,7 +117,7 @@ def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) ->
     margins = [(r, r) for r in reach]
     levels = intensity / kind.step if kind.step > 0 else np.zeros_like(intensity)
     steps = np.pad(levels, margins, constant_values=NOWHERE)
-    spread = -((kind.step / kind.tau) ** 2) if kind.tau > 0 else NOWHERE
+    spread = -((kind.step / kind.tau) ** 2) if kind.tau > 0 else ALL_OR_NOTHING
     place = np.full(volume.shape, -1, dtype=np.intp)
     numbered = np.full(len(tissue.mask), -1, dtype=np.intp)
     numbered[neighbours] = np.arange(len(neighbours))

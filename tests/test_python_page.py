@@ -1,6 +1,8 @@
 """docs/python.md: its examples run and print what it says, and it names all that is public."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -24,3 +26,9 @@ def test_an_example_runs_and_prints_what_the_page_says(
 def test_what_is_public_is_there_and_on_the_page(name: str) -> None:
     assert hasattr(bidsglm, name)
     assert name == "__version__" or f"{name}" in PAGE
+
+
+def test_what_is_public_costs_nothing_before_it_is_used() -> None:
+    code = "import sys, bidsglm; print(sorted({'numpy', 'nilearn', 'pandas', 'scipy'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

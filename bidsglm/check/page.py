@@ -21,7 +21,7 @@ from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
 from bidsglm.outputs.names import write_json, write_text
 from bidsglm.outputs.unit_tables import agreement_schema, attribution_schema
 from bidsglm.packages import DEFAULT_PAIR
-from bidsglm.pages.participant import about
+from bidsglm.pages.about import about
 from bidsglm.report.check import (
     CheckedColumn,
     CheckedMap,

@@ -21,7 +21,7 @@ from bidsglm.check.second_level_words import (
 )
 from bidsglm.outputs.check_tables import GROUP_MAPS, GROUP_SETTINGS
 from bidsglm.outputs.names import write_json, write_text
-from bidsglm.pages.participant import about
+from bidsglm.pages.about import about
 from bidsglm.report.check import CheckedSetting
 from bidsglm.report.second_level_check import RefittedRow, SecondLevelReport, second_level_page
 

@@ -13,8 +13,8 @@ from bidsglm.model import TRIAL_TYPE, Floats, Mask
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import unit_summaries
 from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.pages.about import about
 from bidsglm.pages.calibration import read_calibration
-from bidsglm.pages.participant import about
 from bidsglm.pages.reasons import findings, reach, read_breakdowns
 from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.pages.unit import UnitFiles

@@ -14,7 +14,7 @@ from bidsglm.model import Volume
 from bidsglm.outputs.map_tables import AGREEMENT
 from bidsglm.outputs.names import GENERATED_BY, json_text, write_bytes, write_json, write_text
 from bidsglm.outputs.writes import create_folder
-from bidsglm.pages.participant import about
+from bidsglm.pages.about import about
 from bidsglm.report.drawing import Figure
 from bidsglm.report.two_maps import MapFile, MapsReport, PairOfMaps, maps_page
 

@@ -61,8 +61,12 @@ def read_image(path: Path) -> MapImage:
     header = read_header(path)
     _check_volumes(path, header.shape)
     values, affine = read_map(path)
-    x, y, z = header.shape[:3]
-    return MapImage(str(path), values.reshape(x, y, z), Grid((x, y, z), affine), _facts(nifti_header(path)))
+    return MapImage(
+        str(path),
+        values.reshape(header.shape[:3]),
+        _grid(path, header.shape, affine),
+        _facts(nifti_header(path)),
+    )
 
 
 def _of_pair(path: Path) -> MapImage:
@@ -85,8 +89,7 @@ def _of_pair(path: Path) -> MapImage:
         raise ReadWriteError(
             f"{path}: cannot be read as a pair of header and image ({str(error)[:SHOWN]}); copy both again"
         ) from error
-    x, y, z = shape[:3]
-    return MapImage(str(path), values.reshape(x, y, z), Grid((x, y, z), affine), _facts(image.header))
+    return MapImage(str(path), values.reshape(shape[:3]), _grid(path, shape, affine), _facts(image.header))
 
 
 def map_of(image: Any, name: str) -> MapImage:
@@ -112,9 +115,16 @@ def map_of(image: Any, name: str) -> MapImage:
     values = np.asarray(image.dataobj)
     if values.dtype.kind not in "iufb":
         raise DataError(f"{name}: holds values of type {values.dtype}; convert it to real numbers")
+    grid = _grid(name, shape, np.asarray(image.affine, dtype=np.float64))
+    return MapImage(name, values.astype(np.float64).reshape(grid.shape), grid, _facts(image.header))
+
+
+def _grid(name: object, shape: tuple[int, ...], affine: Floats) -> Grid:
+    """Grid of an image, whose affine must place its voxels."""
+    if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.matrix_rank(affine) < len(affine):
+        raise DataError(f"{name}: its affine places no voxel; write the image anew")
     x, y, z = shape[:3]
-    grid = Grid((x, y, z), np.asarray(image.affine, dtype=np.float64))
-    return MapImage(name, values.astype(np.float64).reshape(x, y, z), grid, _facts(image.header))
+    return Grid((x, y, z), affine)
 
 
 def _check_volumes(name: object, shape: tuple[int, ...]) -> None:

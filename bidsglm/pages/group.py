@@ -17,10 +17,10 @@ from bidsglm.outputs.region_tables import REGION_AGREEMENT
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import compared, unit_summaries
 from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pages.about import about
 from bidsglm.pages.calibration import group_calibration
 from bidsglm.pages.group_maps import GroupMaps, group_maps
 from bidsglm.pages.group_tables import medians_of_pairs, outlying, slope_in_percent, step_shares
-from bidsglm.pages.participant import about
 from bidsglm.pages.reasons import left_out
 from bidsglm.pages.regions import group_regions, scene_with_regions
 from bidsglm.pages.unit import is_native

@@ -1,27 +1,14 @@
 """From finished results on disk to pages, which can so be written again at any time."""
 
-import platform
-import shlex
-import sys
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
-import bidsglm
 from bidsglm.outputs.names import write_text
 from bidsglm.outputs.summaries import errors_of, failure_path, summary_paths, unit_summaries
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unchanged import snapshot, until_unchanged
-from bidsglm.packages import LIBRARIES
+from bidsglm.pages.about import about
 from bidsglm.pages.unit import UnitFiles, unit_report
-from bidsglm.report.html import About, ParticipantReport, participant_page
-
-
-def about() -> About:
-    """What made the page."""
-    packages = {"Python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
-    command = shlex.join(["bidsglm", *sys.argv[1:]])
-    return About(bidsglm.__version__, command, f"{datetime.now():%Y-%m-%d %H:%M}", packages)
+from bidsglm.report.html import ParticipantReport, participant_page
 
 
 def write_participant_page(output_dir: Path, participant: str) -> None:

@@ -14,6 +14,8 @@ from bidsglm.report.wording import Row, digits, number
 
 IDENTICAL, STRAIGHT = 1e-12, 1e-9
 """Distance of a correlation from 1 up to which maps are multiples of each other; that of the slope"""
+OPPOSITE = -0.5
+"""Correlation below which maps are taken for those of opposite contrasts"""
 SHOWN: Mapping[str, str] = {
     "n_both": "voxels of both",
     "n_first_only": "voxels of {first} only",
@@ -152,9 +154,7 @@ def verdict(row: Row, labels: tuple[str, str]) -> str:
         return f"{where}, one of the maps is constant: there is nothing to correlate."
     if abs(abs(r) - 1) < IDENTICAL and abs(float(row["intercept"])) <= STRAIGHT * float(row["rmsd"]):
         return f"{where}, {first} is {digits(slope)} times {second}, and nothing else differs."
-    opposite = (
-        " The maps are opposite in sign: look at the contrast's weights." if r < 0 and slope < 0 else ""
-    )
+    opposite = " The maps are opposite in sign: look at the contrast's weights." if r < OPPOSITE else ""
     return (
         f"{where}, {first} correlates with {second} at r = {number(r)}; {first} is {digits(slope)} times"
         f" {second} (slope){_dice(row)}.{opposite}"

@@ -122,6 +122,41 @@ def test_the_verdict_knows_equal_scaled_and_opposite_maps(
     assert np.isnan(row(tmp_path / "out").get("dice_p001", np.nan))
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (values(2)[:, :, 4:5], values(3)[:, :, 4:5]),
+        (np.ones(SHAPE), values()),
+        (np.ones(SHAPE), 2 * np.ones(SHAPE)),
+        (1e30 * values(2), 1e30 * values(3)),
+        (1e6 * values(2), values(3)),
+        (np.where(values() > 5, np.inf, values()), values()),
+        (np.arange(1.0, 5.0).reshape(2, 2, 1), np.arange(4.0, 0.0, -1.0).reshape(2, 2, 1)),
+    ],
+    ids=["slice", "constant", "both constant", "huge", "other unit", "infinite", "four voxels"],
+)
+@pytest.mark.filterwarnings("error")
+def test_odd_maps_have_a_page_too(first: np.ndarray, second: np.ndarray, tmp_path: Path) -> None:
+    tilted = np.array([[2.9, 0.5, 0, 0], [-0.5, 2.9, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]])
+    paths = [write(tmp_path / f"{name}.nii.gz", v, tilted) for name, v in (("a", first), ("b", second))]
+    assert run(*paths, tmp_path / "out", "--stat", "t", "--dof", "50") == 0
+    assert 'class="viewer"' in (tmp_path / "out" / "maps.html").read_text()
+
+
+def test_maps_that_hardly_correlate_are_not_called_opposite(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maps = [np.random.default_rng(seed).normal(size=SHAPE) for seed in (1, 9)]
+    paths = [write(tmp_path / f"{name}.nii", v) for name, v in zip("ab", maps, strict=True)]
+    assert row_of(*paths, tmp_path / "out")["pearson_r"] < 0
+    assert "opposite" not in capsys.readouterr().out
+
+
+def row_of(first: Path, second: Path, out: Path) -> dict[str, Any]:
+    assert run(first, second, out) == 0
+    return row(out)
+
+
 def test_the_mask_limits_what_is_compared(pair: tuple[Path, Path], tmp_path: Path) -> None:
     inside = np.zeros(SHAPE)
     inside[3:6, 3:6, 3:6] = 1

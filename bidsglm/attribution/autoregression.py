@@ -13,6 +13,7 @@ themselves, ``C'WY = C'Y - rho C'LY`` (R. Frisch and F. Waugh, Econometrica 1:38
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,13 +45,21 @@ class Autoregression:
     def inverse(self, hundredths: int) -> Floats:
         """Inverse of the normal matrix for a coefficient in hundredths, (q + m, q + m)."""
         if hundredths not in self._inverses:
-            Q = self.fitted.basis
-            whitened = Q.copy()
-            # nilearn's whitening leaves the first scan as it is
-            whitened[1:] -= hundredths / BINS * Q[:-1]
-            both = np.hstack([whitened, self.cosines])
-            self._inverses[hundredths] = _inverse(both.T @ both)
+            rho = hundredths / BINS
+            plain, lagged, further = self._products
+            self._inverses[hundredths] = _inverse(plain - rho * lagged + rho**2 * further)
         return self._inverses[hundredths]
+
+    @cached_property
+    def _products(self) -> tuple[Floats, Floats, Floats]:
+        """Normal matrix by powers of the coefficient."""
+        Q, before = self.fitted.basis, np.zeros_like(self.fitted.basis)
+        # nilearn's whitening leaves the first scan as it is
+        before[1:] = Q[:-1]
+        both = np.hstack([Q, self.cosines])
+        shifted = np.hstack([before, np.zeros_like(self.cosines)])
+        once = both.T @ shifted
+        return both.T @ both, once + once.T, shifted.T @ shifted
 
 
 def _inverse(A: Floats) -> Floats:

@@ -28,7 +28,7 @@ from bidsglm.model import (
 )
 from bidsglm.spm import contrasts, covariance, estimation, reml, scaling, space
 from bidsglm.spm.smoothness import residual_scans
-from bidsglm.spm.structure import least_eigenvalue
+from bidsglm.spm.structure import is_definite
 from bidsglm.spm.whitening import Whitening, normalised, whitening
 
 __all__ = [
@@ -291,7 +291,7 @@ def _variance_components(Cy: Floats, design: DesignMatrix, kind: Literal["AR(1)"
         if kind != "FAST" or not np.isfinite(Cy).all():
             raise
         found = None
-    if found is not None and (kind != "FAST" or least_eigenvalue(found.covariance) > 0):
+    if found is not None and (kind != "FAST" or is_definite(found.covariance)):
         return found
     advice = "use SerialCorrelation AR(1)" if kind == "FAST" else "use SerialCorrelation none"
     raise DataError(

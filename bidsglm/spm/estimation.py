@@ -164,23 +164,26 @@ def dispersion(model: JointModel, covariances: Sequence[Floats | None]) -> Dispe
     trace = squared = 0.0
     inner, parameters = [], []
     for run, V in zip(model.runs, covariances, strict=True):
-        VK = _error_covariance(run, V)
+        C = _whitened_covariance(run, V)
         U, d, right = run.factors
-        VU = VK @ U
-        # U' V U of the design's space is all that the traces and Bcov need of V
+        CX0 = C @ run.X0
+        inside = run.X0.T @ CX0
+        VU = remove(C @ remove(U, run.X0), run.X0)
+        # U' V U of the design's space is all that the traces and Bcov need of V = K C K'
         G = U.T @ VU
-        # tr(R V) with R = I - U U' (K. Worsley and K. Friston 1995, spm_SpUtil 'trRV')
-        trace += float(np.trace(VK) - np.trace(G))
+        # tr(R V) with R = I - U U' (K. Worsley and K. Friston 1995, spm_SpUtil 'trRV'); K = I - X0 X0' is
+        # multiplied out, as a filter of all columns of C would be most of the work
+        trace += float(np.trace(C) - np.trace(inside) - np.trace(G))
         # tr(R V R V) multiplied out, with squares of entries for traces of symmetric products
-        squared += float((VK**2).sum() - 2 * (VU**2).sum() + (G**2).sum())
+        filtered = (C**2).sum() - 2 * (CX0**2).sum() + (inside**2).sum()
+        squared += float(filtered - 2 * (VU**2).sum() + (G**2).sum())
         inner.append(G)
         # Bcov = A+ V A+' with A+ = V D^-1 U'
         parameters.append((right / d) @ G @ (right / d).T)
     return Dispersion(trace, squared, tuple(inner), tuple(parameters))
 
 
-def _error_covariance(run: RunModel, V: Floats | None) -> Floats:
+def _whitened_covariance(run: RunModel, V: Floats | None) -> Floats:
+    """W V W', as it is: truncation of W leaves it only nearly I."""
     V = np.eye(len(run.X0)) if V is None else V
-    # K W V W' K': V comes in as it is, since truncation of W leaves W V W' only nearly I
-    half = remove(run.whitened(V), run.X0)
-    return remove(run.whitened(half.T), run.X0)
+    return run.whitened(run.whitened(V).T)

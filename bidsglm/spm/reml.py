@@ -12,7 +12,7 @@ import scipy
 
 from bidsglm.model import Floats
 from bidsglm.spm.components import Components, Toeplitz
-from bidsglm.spm.structure import least_eigenvalue
+from bidsglm.spm.structure import is_definite
 from bidsglm.spm.whitening import banded, regularised_inverse
 
 PRIOR_PRECISION = np.exp(-8)
@@ -195,7 +195,7 @@ def _settled(fit: _Fit) -> bool:
     # spm_reml stops dropping components once its step has shrunk so far, lest it restart for ever
     if fit.step <= -FIRST_STEP:
         return True
-    if least_eigenvalue(fit.V) < 0:
+    if not is_definite(fit.V, singular=True):
         return False
     # components that the data do not tell apart make the information nearly singular
     return bool(np.log(np.linalg.cond(fit.precision, 1)) <= ILL_CONDITIONED)

@@ -11,6 +11,7 @@ one of those that change sign (A. Cantoni and P. Butler, Linear Algebra and its 
 is that of a shorter one.
 """
 
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -164,3 +165,19 @@ def least_eigenvalue(A: Floats) -> float:
     1.0
     """
     return min(float(np.linalg.eigvalsh(part)[0]) for part in halves(A) or (A,))
+
+
+def is_definite(A: Floats, singular: bool = False) -> bool:
+    """Whether a symmetric matrix is positive definite, or singular at most.
+
+    >>> is_definite(np.diag([1.0, 0.0])), is_definite(np.diag([1.0, 0.0]), singular=True)
+    (False, True)
+    """
+    # a root that gives noise back is proof, and of a long run less work than eigenvalues
+    if len(A) > 2 * LEAST_PART and _is_toeplitz(A):
+        # eigenvalues decide where a part is singular
+        with suppress(ValueError):
+            if _extended_root(A[0], 0.0) is not None:
+                return True
+    least = least_eigenvalue(A)
+    return least >= 0 if singular else least > 0

@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose
 from scipy.linalg import toeplitz
 
 from bidsglm.spm import structure
-from bidsglm.spm.structure import halves, inverse, inverse_root, least_eigenvalue
+from bidsglm.spm.structure import halves, inverse, inverse_root, is_definite, least_eigenvalue
 
 ROUNDING = 1e-12
 """Of inverses and roots of matrices whose condition number is below 1,000."""
@@ -117,3 +117,23 @@ def test_covariance_whose_beginning_alone_is_positive_definite_is_refused():
 def test_root_of_a_matrix_that_is_not_toeplitz_is_found_by_its_eigenvectors():
     V = np.diag([4.0, 1.0, 0.25])
     assert_allclose(inverse_root(V, 0.0), np.diag([0.5, 1.0, 2.0]), atol=ROUNDING)
+
+
+def test_long_fading_covariance_is_known_as_definite_without_its_eigenvalues(dense, monkeypatch):
+    monkeypatch.setattr(structure, "least_eigenvalue", None)
+    assert is_definite(fading(600))
+    assert max(dense) < 300
+
+
+@pytest.mark.parametrize("lag", [1, 200])
+def test_long_covariance_with_a_negative_eigenvalue_is_not_definite(lag):
+    row = np.zeros(1200)
+    row[0], row[lag] = 1.0, 0.6
+    assert not is_definite(toeplitz(row))
+    assert not is_definite(toeplitz(row), singular=True)
+
+
+def test_long_singular_covariance_is_one_where_that_is_allowed():
+    # white noise without variance
+    assert is_definite(np.zeros((400, 400)), singular=True)
+    assert not is_definite(np.zeros((400, 400)))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.linalg import toeplitz
 
 from bidsglm.attribution.autoregression import Autoregression, autoregression
 from bidsglm.attribution.crossing import Columns, Rules
@@ -42,6 +43,7 @@ class Designs:
         self.same_drifts = all(same_span(*run.drifts) for run in models.runs)
         self._autoregressions: dict[tuple[Rules, bool, int], Autoregression] = {}
         self._pooled: dict[CovarianceKey, tuple[PooledDesign, ...]] = {}
+        # first rows, which are all that there is to a covariance that is alike along diagonals
         self._sampled: dict[CovarianceKey, tuple[Floats, ...]] = {}
         self._covariances: dict[CovarianceKey, tuple[Floats, ...]] = {}
         self._whitenings: dict[CovarianceKey, tuple[Whitening, ...]] = {}
@@ -82,7 +84,8 @@ class Designs:
         if not self.models.covariances:
             return [None] * len(self.models.runs)
         if key not in self._whitenings:
-            self._covariances[key], self._whitenings[key] = self._estimated(key)
+            found, self._whitenings[key] = self._estimated(key)
+            self._covariances[key] = _first_rows(found)
         return self._whitenings[key]
 
     def pooled(self, combination: StepSettings) -> tuple[PooledDesign, ...]:
@@ -92,7 +95,8 @@ class Designs:
             whitenings = self.whitenings(combination)
             covariances: Sequence[Floats | None] = [None] * len(self.models.runs)
             if self.models.covariances:
-                covariances = self._covariances[self.covariance_key(combination)]
+                rows = self._covariances[self.covariance_key(combination)]
+                covariances = [toeplitz(row) for row in rows]
             # V may be shared by nearly equal regressors, the designs themselves are not
             runs = [self._filtered(run, combination.rules, combination.filter) for run in self.models.runs]
             weights = [
@@ -124,7 +128,7 @@ class Designs:
         try:
             here, there = self._in_pool(key), self._in_pool(home)
             # the pool is biased by its few voxels alike on both sides, so only its change is taken
-            moved = [V + a - b for V, a, b in zip(own, here, there, strict=True)]
+            moved = [toeplitz(V[0] + a - b) for V, a, b in zip(own, here, there, strict=True)]
             # the change may alter the trace, and SPM's V has a mean variance of 1
             covariances = normalised(moved)
             return covariances, whitening(covariances)
@@ -149,7 +153,7 @@ class Designs:
             factors = self.pool.factors[smoother][True]
             # SPM's scaling whatever is asked for: Cy weights every voxel by its variance anyway
             data = [self.pool.values(smoother, True, i) * factors[i] for i in range(len(runs))]
-            self._sampled[key] = error_covariances(runs, data, kind)
+            self._sampled[key] = _first_rows(error_covariances(runs, data, kind))
         return self._sampled[key]
 
 
@@ -182,6 +186,10 @@ def nearly_same(first: Columns, second: Columns) -> bool:
     # heights do not matter to V, as residuals do not depend on them
     a, b = (c.matrix / np.maximum(np.linalg.norm(c.matrix, axis=0), TINY) for c in (first, second))
     return bool(np.linalg.norm(a - b, axis=0).max(initial=0.0) < NEARLY_SAME)
+
+
+def _first_rows(covariances: Sequence[Floats]) -> tuple[Floats, ...]:
+    return tuple(V[0].copy() for V in covariances)
 
 
 def _orthonormal(columns: Floats) -> Floats:

@@ -8,6 +8,7 @@ step is its mean contribution over all orders, and these add up to the whole dif
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -22,11 +23,11 @@ from bidsglm.attribution.models import (
     ContrastPair,
     Models,
     Observations,
+    Piece,
     StepSettings,
-    subset,
     unscaled,
 )
-from bidsglm.attribution.runs import StatMaps
+from bidsglm.attribution.runs import StatMaps, end_to_end
 from bidsglm.attribution.shapley import (
     combination_of,
     dominant_steps,
@@ -37,9 +38,6 @@ from bidsglm.attribution.steps import COARSE_STEPS, Step
 from bidsglm.model import Mask
 from bidsglm.packages import DEFAULT_PAIR, Pair
 
-POOL = 5000
-"""Voxels of the sample that show how V changes with the settings: their mean is known to 1 or 2 %, and the
-change itself is a few per cent of V."""
 CLOSURE_NILEARN = 1e-6
 CLOSURE_SPM = 5e-7
 """Largest difference of the map with one package's settings in all steps from its own, over its range."""
@@ -100,8 +98,7 @@ def explanation(
     notes
         What the reader should know besides.
     """
-    # covariances need far fewer voxels than metrics do
-    designs = Designs(models, subset(evidence.sample, POOL))
+    designs = Designs(models, evidence.pool)
     table = _table(designs, steps, evidence)
     words = _words_on_events(table.factors, models.runs[0].repetition_time)
     return Explanation(
@@ -110,7 +107,7 @@ def explanation(
         dominant_steps(designs, steps, evidence),
         ("none", *COARSE_STEPS),
         all(closure.closes for closure in table.closures),
-        evidence.sample.columns.size,
+        evidence.sample.size,
         int(evidence.masks.both.sum()),
         table.n_uncertain,
         (*notes, *words, *designs.notes),
@@ -126,26 +123,66 @@ class _Table(NamedTuple):
 
 
 def _table(designs: Designs, steps: Sequence[Step], evidence: Observations) -> _Table:
-    sample = evidence.sample
-    combinations = CombinationMaps(designs, sample)
-    # nilearn rounds scaled signals to float32: closure is taken on the same rounded signals
-    own = CombinationMaps(designs, unscaled(sample.columns, evidence.signals), every_rule=False)
-    # rounding decides the bin of such a coefficient, and another bin is another map
-    uncertain = own.uncertain_bins()
-    table = _Table([], [], {}, int(uncertain.sum()))
+    sampled = _sampled(designs, steps, evidence)
+    columns, certain = evidence.sample, ~sampled.uncertain
+    table = _Table([], [], {}, int(sampled.uncertain.sum()))
     for index, pair in enumerate(evidence.pairs):
         for name in map_names(pair.other):
-            changes = _step_maps(combinations, steps, index, name)
-            # each end has its package's rounding, else float32 would look like an error of the method
-            pure = own.maps(StepSettings(), index), combinations.spm_maps(index)
-            closure = _closure(pure, name, pair, sample.columns, ~uncertain)
+            changes = _step_maps(sampled.combinations, steps, index, name)
+            closure = _closure(sampled.ends[index], name, pair, columns, certain)
             table.closures.append(closure)
             table.rows.extend(step_rows(changes, steps, pair.other.specification.name, DEFAULT_PAIR, closure))
             # t and F do not depend on the height of a regressor, so only effects show it
             if name == "effect":
                 table.factors[pair.other.specification.name] = _factor_of_events(changes)
-        table.rows.extend(unmodelled_rows(pair, DEFAULT_PAIR, evidence.masks, sample.columns))
+        table.rows.extend(unmodelled_rows(pair, DEFAULT_PAIR, evidence.masks, columns))
     return table
+
+
+class _Sampled(NamedTuple):
+    """What the table needs of the sample, or of a piece of it."""
+
+    combinations: CombinationMaps
+    ends: list[tuple[StatMaps, StatMaps]]
+    """nilearn's and SPM's own settings in each contrast, each with its package's rounding"""
+    uncertain: Mask
+    """(n_voxels,) rounding decides the bin of their coefficient, and another bin is another map"""
+
+
+def _sampled(designs: Designs, steps: Sequence[Step], evidence: Observations) -> _Sampled:
+    """Fit all combinations to the sample, a piece at a time."""
+    wanted = _combinations(designs.models, steps, evidence)
+    # a loop would hold a piece while the next is made
+    parts = list(map(partial(_piece_fitted, designs, wanted), evidence.pieces))
+    by_contrast = zip(*(part.ends for part in parts), strict=True)
+    return _Sampled(
+        CombinationMaps.joined([part.combinations for part in parts]),
+        [
+            (end_to_end([own for own, _ in ends]), end_to_end([spm for _, spm in ends]))
+            for ends in by_contrast
+        ],
+        np.concatenate([part.uncertain for part in parts]),
+    )
+
+
+def _piece_fitted(designs: Designs, wanted: Sequence[StepSettings], piece: Piece) -> _Sampled:
+    here = CombinationMaps(designs, piece.block)
+    # nilearn rounds scaled signals to float32: closure is taken on the same rounded signals
+    own = CombinationMaps(designs, unscaled(piece.block.columns, piece.signals), every_rule=False)
+    # each end has its package's rounding, else float32 would look like an error of the method
+    contrasts = range(len(designs.models.plans))
+    ends = [(own.maps(StepSettings(), contrast), here.spm_maps(contrast)) for contrast in contrasts]
+    return _Sampled(here.fitted(wanted), ends, own.uncertain_bins())
+
+
+def _combinations(models: Models, steps: Sequence[Step], evidence: Observations) -> list[StepSettings]:
+    """All combinations that some map needs, those that share a covariance after each other."""
+    scanwise = bool(evidence.pool.scans)
+    kinds = {name for pair in evidence.pairs for name in map_names(pair.other)}
+    active = [effective_steps(steps, kind, len(models.runs), scanwise) for kind in sorted(kinds)]
+    return sorted(
+        {combination_of(names, taken) for names in active for taken in product((0, 1), repeat=len(names))}
+    )
 
 
 def _step_maps(combinations: CombinationMaps, steps: Sequence[Step], contrast: int, kind: str) -> StepMaps:

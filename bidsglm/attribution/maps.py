@@ -3,7 +3,7 @@
 What each step means among settings of the other package stands in `bidsglm.attribution.steps`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from bidsglm.attribution.autoregression import autoregressive_fit, coefficients,
 from bidsglm.attribution.crossing import Rules
 from bidsglm.attribution.crossproducts import Products, Values, products
 from bidsglm.attribution.designs import Designs
-from bidsglm.attribution.models import Block, Models, StepSettings
+from bidsglm.attribution.models import Block, Models, StepSettings, one_after_the_other
 from bidsglm.attribution.pooled import image_maps, pooled_fit, whitened_power
-from bidsglm.attribution.runs import RunSum, StatMaps, UnscaledFit, combined, rows_of
+from bidsglm.attribution.runs import RunSum, StatMaps, UnscaledFit, combined, rows_of, side_by_side
 from bidsglm.model import Floats
 
 
@@ -30,6 +30,22 @@ class CombinationMaps:
         self._power: dict[tuple[object, ...], Values] = {}
         self._fits: dict[tuple[object, ...], tuple[UnscaledFit, ...]] = {}
 
+    @classmethod
+    def joined(cls, parts: Sequence["CombinationMaps"]) -> "CombinationMaps":
+        """Maps of several blocks, of combinations that were fitted in each; no data are kept."""
+        whole = cls(parts[0].designs, one_after_the_other([part.block for part in parts]))
+        for key in parts[0]._fits:
+            runs = zip(*(part._fits[key] for part in parts), strict=True)
+            whole._fits[key] = tuple(side_by_side(run) for run in runs)
+        return whole
+
+    def fitted(self, combinations: Iterable[StepSettings]) -> "CombinationMaps":
+        """Fits of some combinations alone, without the data."""
+        alone = CombinationMaps(self.designs, one_after_the_other([self.block]))
+        for combination in combinations:
+            alone._fits[self._key(combination)] = self.fits(combination)
+        return alone
+
     def maps(self, combination: StepSettings, contrast: int) -> StatMaps:
         """Effect and statistic of a contrast."""
         factors = self.block.factors[combination.smoother][combination.scaling]
@@ -37,7 +53,7 @@ class CombinationMaps:
         sums = [
             # a factor per voxel needs no refit: effects scale with it, squares with its square
             RunSum(factor * fit.effects, factor**2 * fit.residual, fit)
-            for fit, factor in zip(fits, self._cast(factors), strict=True)
+            for fit, factor in zip(fits, _cast(factors, fits), strict=True)
         ]
         return combined(sums, self.designs.models.plans, contrast, combination.runs)
 
@@ -57,17 +73,17 @@ class CombinationMaps:
         effect, stat = image_maps(mean, betas, error, rows, plans[contrast].specification.test)
         return StatMaps(effect, stat, ())
 
-    def _cast(self, factors: Sequence[Floats]) -> list[Values]:
-        return [factor.astype(self.block.series[0][0].dtype) for factor in factors]
-
     def fits(self, combination: StepSettings) -> tuple[UnscaledFit, ...]:
         """Fit every run, for data not scaled by voxel."""
-        # how runs are combined, and a factor of whole series, change no fit
-        key = combination._replace(runs=False, scaling=self._scanwise(combination.scaling))
+        key = self._key(combination)
         if key not in self._fits:
             fit = self._pooled_fit if combination.noise else self._autoregressive_fit
             self._fits[key] = tuple(fit(combination, run) for run in range(len(self.designs.models.runs)))
         return self._fits[key]
+
+    def _key(self, combination: StepSettings) -> StepSettings:
+        # how runs are combined, and a factor of whole series, change no fit
+        return combination._replace(runs=False, scaling=self._scanwise(combination.scaling))
 
     def uncertain_bins(self) -> NDArray[np.bool_]:
         """Voxels whose coefficient in nilearn's own fit lies on the edge of its bin, (n_voxels,)."""
@@ -129,6 +145,11 @@ class CombinationMaps:
         if key not in self._power:
             self._power[key] = whitened_power(Y, self.designs.whitenings(combination)[run])
         return pooled_fit(self.designs.pooled(combination)[run], Y, self._power[key])
+
+
+def _cast(factors: Sequence[Floats], fits: Sequence[UnscaledFit]) -> list[Values]:
+    """Factors in the precision of what they multiply."""
+    return [factor.astype(fit.effects.dtype) for factor, fit in zip(factors, fits, strict=True)]
 
 
 def _rules_of(models: Models, every_rule: bool) -> list[Rules]:

@@ -117,14 +117,25 @@ class Masks(NamedTuple):
         return self.reference & self.other
 
 
+class Piece(NamedTuple):
+    """Some voxels of the sample."""
+
+    block: Block
+    """float64"""
+    signals: tuple[Values, ...]
+    """Their series (n_scans, n_voxels) of every run, scaled and rounded to float32 as nilearn does: only they
+    give nilearn's maps beyond 6 digits"""
+
+
 class Observations(NamedTuple):
     """Data and maps to be explained."""
 
-    sample: Block
-    """Voxels of both masks, float64."""
-    signals: tuple[Values, ...]
-    """The sample's series (n_scans, n_voxels) of every run, scaled and rounded to float32 as nilearn does:
-    only they give nilearn's maps beyond 6 digits"""
+    sample: NDArray[np.intp]
+    """(n_voxels,) voxels of both masks, their places in the maps"""
+    pieces: Iterable[Piece]
+    """The sample in its order; no more than one piece is held"""
+    pool: Block
+    """Voxels whose data show how V changes with the settings"""
     chunks: Iterable[Block]
     """All voxels of both masks, float32 suffices."""
     pairs: Sequence[ContrastPair]
@@ -132,19 +143,28 @@ class Observations(NamedTuple):
     masks: Masks
 
 
-def subset(block: Block, n_voxels: int) -> Block:
-    """Evenly spaced voxels of a block."""
-    size = block.columns.size
-    keep = np.linspace(0, size - 1, min(size, n_voxels)).astype(np.intp)
+def evenly(columns: NDArray[np.intp], n_voxels: int) -> NDArray[np.intp]:
+    """Evenly spaced voxels of some, all where there are fewer.
 
-    def voxels(factor: Floats) -> Floats:
-        return factor[keep] if factor.size > 1 else factor
+    >>> evenly(np.arange(10), 4).tolist()
+    [0, 3, 6, 9]
+    """
+    return columns[np.linspace(0, columns.size - 1, min(columns.size, n_voxels)).astype(np.intp)]
 
-    nilearn = tuple(Y[:, keep] for Y in block.series[0])
-    same = block.series[0] is block.series[1]
-    spm = nilearn if same else tuple(Y[:, keep] for Y in block.series[1])
-    factors = tuple((tuple(map(voxels, own)), tuple(map(voxels, other))) for own, other in block.factors)
-    return Block(block.columns[keep], (nilearn, spm), factors, block.scans)
+
+def one_after_the_other(blocks: Sequence[Block]) -> Block:
+    """Voxels of several blocks in one, without their data."""
+
+    def factors(smoother: int, scaling: int) -> tuple[Floats, ...]:
+        runs = zip(*(block.factors[smoother][scaling] for block in blocks), strict=True)
+        sizes = [block.columns.size for block in blocks]
+        return tuple(
+            np.concatenate([np.broadcast_to(f, n) for f, n in zip(run, sizes, strict=True)]) for run in runs
+        )
+
+    both = tuple((factors(smoother, 0), factors(smoother, 1)) for smoother in (0, 1))
+    columns = np.concatenate([block.columns for block in blocks])
+    return Block(columns, ((), ()), both, blocks[0].scans)
 
 
 def unscaled(columns: NDArray[np.intp], series: tuple[Values, ...]) -> Block:

@@ -25,6 +25,8 @@ from bidsglm.spm.reml import reml
 from bidsglm.spm.space import Decomposition, Factors
 from bidsglm.spm.whitening import Whitening, normalised
 
+AT_ONCE = 1000
+"""Voxels that are pooled at once"""
 SerialCorrelation = Literal["AR(1)", "FAST", "none"]
 
 
@@ -61,8 +63,9 @@ def error_covariances(
     # spm_est_non_sphericity chooses voxels by an unwhitened fit
     joint = joint_model([r.X for r in runs], [r.cosines for r in runs], [None] * len(runs))
     # pooled_covariance overwrites what it is given
-    copies = [Y.copy() for Y in data]
-    pooled = covariance.pooled_covariance(covariance.criterion(joint), [copies])
+    parts = range(0, data[0].shape[1], AT_ONCE)
+    copies = ([Y[:, start : start + AT_ONCE].copy() for Y in data] for start in parts)
+    pooled = covariance.pooled_covariance(covariance.criterion(joint), copies)
     fits = [
         # ReML gets cosines as columns, since Cy is of data that are not filtered
         reml(Cy, np.hstack([r.X, r.cosines]), covariance.components(kind, len(r.X), r.repetition_time))
@@ -151,10 +154,8 @@ def whitened_power(Y: Values, whitening: Whitening | None) -> Values:
     [25.0]
     """
     if whitening is not None:
-        # the product keeps the precision of the data when the matrix has it
-        matrix: Any = whitening.matrix.astype(Y.dtype)
         series: Any = Y
-        Y = Whitening(matrix, whitening.columns).product(series)
+        Y = whitening.product(series)
     return np.asarray(np.einsum("tv,tv->v", Y, Y))
 
 

@@ -22,20 +22,32 @@ BLOCK_ROWS = 64
 
 
 class Whitening(NamedTuple):
-    """A matrix and, for every block of its rows, the columns that are not zero."""
+    """A matrix by blocks of its rows, each without the columns around it that are zero."""
 
-    matrix: Floats
-    """(n_scans, n_scans)"""
+    blocks: tuple[Floats, ...]
     columns: tuple[slice, ...]
+    """Where the columns of each block stand"""
+
+    @property
+    def matrix(self) -> Floats:
+        """(n_scans, n_scans)."""
+        size = sum(map(len, self.blocks))
+        whole = np.zeros((size, size))
+        for k, (block, columns) in enumerate(zip(*self, strict=True)):
+            whole[_rows(k), columns] = block
+        return whole
 
     def product(self, Y: Floats) -> Floats:
-        """W Y, (n_scans, n_columns)."""
+        """W Y, (n_scans, n_columns), in the precision of Y."""
         result = np.empty_like(Y)
-        for k, columns in enumerate(self.columns):
-            rows = slice(k * BLOCK_ROWS, (k + 1) * BLOCK_ROWS)
+        for k, (block, columns) in enumerate(zip(*self, strict=True)):
             # W of a fading autocorrelation is a band, and outside it there is nothing to multiply
-            np.matmul(self.matrix[rows, columns], Y[columns], out=result[rows])
+            np.matmul(block.astype(Y.dtype, copy=False), Y[columns], out=result[_rows(k)])
         return result
+
+
+def _rows(block: int) -> slice:
+    return slice(block * BLOCK_ROWS, (block + 1) * BLOCK_ROWS)
 
 
 def banded(matrix: Floats) -> Whitening:
@@ -45,11 +57,13 @@ def banded(matrix: Floats) -> Whitening:
     >>> [(s.start, s.stop) for s in W.columns], W.product(np.ones((100, 1))).sum()
     ([(0, 64), (64, 100)], np.float64(100.0))
     """
-    columns = []
+    blocks, columns = [], []
     for start in range(0, len(matrix), BLOCK_ROWS):
-        used = np.flatnonzero(matrix[start : start + BLOCK_ROWS].any(axis=0))
+        rows = matrix[start : start + BLOCK_ROWS]
+        used = np.flatnonzero(rows.any(axis=0))
         columns.append(slice(int(used[0]), int(used[-1]) + 1))
-    return Whitening(matrix, tuple(columns))
+        blocks.append(rows[:, columns[-1]].copy())
+    return Whitening(tuple(blocks), tuple(columns))
 
 
 def ridge(norm: float, size: int) -> float:

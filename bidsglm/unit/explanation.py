@@ -18,8 +18,10 @@ from bidsglm.attribution.models import (
     Masks,
     Models,
     Observations,
+    Piece,
     RunDesigns,
     estimable_everywhere,
+    evenly,
 )
 from bidsglm.attribution.runs import plan
 from bidsglm.attribution.sizes import TABULATED
@@ -34,6 +36,11 @@ from bidsglm.unit.fit import Fitted
 
 SEED = 20_260_101
 """Seed of the sample."""
+POOL = 5000
+"""Voxels of the sample that show how V changes with the settings: their mean is known to 1 or 2 %, and the
+change itself is a few per cent of V."""
+PIECE_VALUES = 2_500_000
+"""float64 values of the sample held at once: 20 MB, and a few times as much made of them."""
 CHUNK_VALUES = 9_000_000
 """float32 values held at once for the dominant-step maps: 36 MB."""
 EXPLAINABLE = ("ols", "ar1")
@@ -68,8 +75,9 @@ def explain(fitted: Fitted, n_sample: int = TABULATED) -> Explanation:
     picked = np.random.default_rng(SEED).permutation(inside.size)[:n_sample]
     columns = inside[np.sort(picked)]
     blocks = _Blocks(fitted, masks)
-    sample = blocks.block(columns, np.dtype(np.float64))
-    evidence = Observations(sample, blocks.signals(columns), blocks.chunks(inside), pairs, masks)
+    # covariances need far fewer voxels than metrics do
+    pool = blocks.block(evenly(columns, POOL), np.dtype(np.float64))
+    evidence = Observations(columns, blocks.pieces(columns), pool, blocks.chunks(inside), pairs, masks)
     return explanation(_models(fitted, mixed.runs, pairs), steps, evidence, notes)
 
 
@@ -149,6 +157,13 @@ class _Blocks:
         self.scans = tuple(factors) if kind == "Scaling" else ()
         self.spm_factors = tuple(np.ones(1) if self.scans else f[:1] for f in factors)
         self.same = all(a is b for a, b in zip(*self.series, strict=True))
+
+    def pieces(self, columns: NDArray[np.intp]) -> Iterator[Piece]:
+        """All of some columns, in float64 and as nilearn fits them."""
+        step = max(1, PIECE_VALUES // sum(len(s.stored) for s in self.series[0]))
+        for start in range(0, columns.size, step):
+            part = columns[start : start + step]
+            yield Piece(self.block(part, np.dtype(np.float64)), self.signals(part))
 
     def chunks(self, inside: NDArray[np.intp]) -> Iterator[Block]:
         """All of some columns, in float32."""

@@ -1,7 +1,9 @@
 """Shares of modelling steps on synthetic data whose answer is known."""
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from bidsglm.attribution.models import (
     Masks,
     Models,
     Observations,
+    Piece,
     RunDesigns,
     StepSettings,
 )
@@ -104,8 +107,25 @@ class Scene:
         ]
         signals = tuple(Y * f for Y, f in zip(block.series[0], block.factors[0][0], strict=True))
         inside = np.ones(N_VOXELS, dtype=bool)
-        evidence = Observations(block, signals, [block], pairs, Masks(inside, inside))
+        evidence = Observations(
+            block.columns, pieces(block, signals), block, [block], pairs, Masks(inside, inside)
+        )
         return explanation(models, EVERY_STEP, evidence)
+
+
+def pieces(block: Block, signals: tuple[Floats, ...]) -> list[Piece]:
+    """The voxels in three pieces that are not alike."""
+    bounds = [0, N_VOXELS // 2, N_VOXELS - 1, N_VOXELS]
+    found = []
+    for start, stop in pairwise(bounds):
+        part = slice(start, stop)
+        series = tuple(Y[:, part] for Y in block.series[0])
+        factors = tuple(
+            tuple(tuple(f[part] for f in runs) for runs in scalings) for scalings in block.factors
+        )
+        own = tuple(Y[:, part] for Y in signals)
+        found.append(Piece(Block(block.columns[part], (series, series), factors), own))
+    return found
 
 
 def contrast_maps(specification: ContrastSpecification, maps) -> ContrastMaps:
@@ -205,7 +225,9 @@ def test_an_attribution_that_does_not_close_says_so() -> None:
     own, other = combinations.maps(StepSettings(), 0), combinations.maps(ALL_SPM, 0)
     pair = ContrastPair(contrast_maps(T, own), contrast_maps(T, other._replace(stat=1.001 * other.stat)))
     inside = np.ones(N_VOXELS, dtype=bool)
-    evidence = Observations(block, block.series[0], [], [pair], Masks(inside, inside))
+    evidence = Observations(
+        block.columns, [Piece(block, block.series[0])], block, [], [pair], Masks(inside, inside)
+    )
     assert not explanation(models, EVERY_STEP, evidence).closes
 
 
@@ -296,3 +318,25 @@ def test_overlap_is_with_nilearns_voxels_each_map_by_its_own_degrees_of_freedom(
 
 def test_without_settings_every_step_is_the_reference_packages() -> None:
     assert not any(StepSettings())
+
+
+def test_no_data_of_a_piece_are_left_when_the_next_is_made() -> None:
+    scene = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True)
+    models, block = scene.models(), scene.block()
+    maps = CombinationMaps(Designs(models, block), block)
+    own = [contrast_maps(p.specification, maps.maps(StepSettings(), i)) for i, p in enumerate(models.plans)]
+    held: list[weakref.ref[Floats]] = []
+
+    def one_by_one() -> Iterator[Piece]:
+        for piece in pieces(block, block.series[0]):
+            assert not any(reference() is not None for reference in held)
+            series = tuple(Y.copy() for Y in piece.block.series[0])
+            held.extend(map(weakref.ref, series))
+            yield Piece(piece.block._replace(series=(series, series)), series)
+            del series, piece
+
+    inside = np.ones(N_VOXELS, dtype=bool)
+    pairs = [ContrastPair(each, each) for each in own]
+    evidence = Observations(block.columns, one_by_one(), block, [], pairs, Masks(inside, inside))
+    assert explanation(models, EVERY_STEP, evidence).rows
+    assert len(held) == 6

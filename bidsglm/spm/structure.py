@@ -11,7 +11,6 @@ one of those that change sign (A. Cantoni and P. Butler, Linear Algebra and its 
 is that of a shorter one.
 """
 
-from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -174,10 +173,15 @@ def is_definite(A: Floats, singular: bool = False) -> bool:
     (False, True)
     """
     # a root that gives noise back is proof, and of a long run less work than eigenvalues
-    if len(A) > 2 * LEAST_PART and _is_toeplitz(A):
-        # eigenvalues decide where a part is singular
-        with suppress(ValueError):
-            if _extended_root(A[0], 0.0) is not None:
-                return True
+    if len(A) > 2 * LEAST_PART and _is_toeplitz(A) and _has_extended_root(A[0]):
+        return True
     least = least_eigenvalue(A)
     return least >= 0 if singular else least > 0
+
+
+def _has_extended_root(row: Floats) -> bool:
+    try:
+        return _extended_root(row, 0.0) is not None
+    except ValueError:
+        # a part is singular: the eigenvalues of the whole decide
+        return False

@@ -42,7 +42,7 @@ def in_memory(run: TimeSeries) -> Blocks:
     def blocks(columns: Places) -> Iterator[Singles]:
         for start in range(0, len(run.stored), SCANS):
             stored = run.stored[start : start + SCANS].take(columns, axis=1)
-            if stored.dtype != np.float32 or (run.slope, run.intercept) != (1.0, 0.0):
+            if (run.slope, run.intercept) != (1.0, 0.0):
                 # scaled in float64 first, as a file's slope is not exact in float32
                 stored = stored.astype(np.float64) * run.slope + run.intercept
             yield stored.astype(np.float32, copy=False)

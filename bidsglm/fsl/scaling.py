@@ -85,17 +85,18 @@ def _lower_halves(chunks: Chunks, halves: set[int]) -> dict[int, NDArray[np.int6
     counts = {half: np.zeros(N_KEYS, dtype=np.int64) for half in halves}
     for part in chunks():
         keys = _keys(part)
+        upper = keys >> HALF_BITS
         for half, count in counts.items():
-            count += np.bincount(keys[keys >> HALF_BITS == half] & (N_KEYS - 1), minlength=N_KEYS)
+            count += np.bincount(keys[upper == half] & np.uint32(N_KEYS - 1), minlength=N_KEYS)
     return counts
 
 
-def _keys(values: Singles) -> NDArray[np.int64]:
+def _keys(values: Singles) -> NDArray[np.uint32]:
     """Whole numbers in the order of the values."""
     bits = np.ascontiguousarray(values).ravel().view(np.int32)
     # positive values get their sign bit set, negative ones all bits turned
     turned = bits ^ ((bits >> 31) | np.int32(-(2**31)))
-    return turned.view(np.uint32).astype(np.int64)
+    return turned.view(np.uint32)
 
 
 def _value(key: int) -> float:

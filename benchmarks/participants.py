@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,9 +116,11 @@ def index_seconds(place: Place) -> float:
     """CPU seconds of finding everybody's runs, in this process."""
     from bidsglm.cli import _settings
     from bidsglm.dataset.layout import find_units
+    from bidsglm.dataset.roots import derivative_roots
     from bidsglm.options import build_parser
 
     settings = _settings(build_parser().parse_args(place.command()[3:]))
+    settings = replace(settings, derivatives=tuple(derivative_roots(settings).values()))  # as a run does
     find_units(settings, {}, {}, place.labels[0], by_session=True)
     start = time.process_time()
     for label in place.labels:

@@ -61,8 +61,11 @@ def with_noise_model(model: ModelSpecification, noise_model: str) -> ModelSpecif
     return replace(model, afni=replace(model.afni, **settings))
 
 
-def column_names(paradigms: Sequence[Paradigm], model: ModelSpecification) -> None:
+def column_names(
+    paradigms: Sequence[Paradigm], model: ModelSpecification
+) -> tuple[tuple[str, ...], ...] | None:
     """Leave the names of regressors to the designs, which are quick to make and may fail."""
+    return None
 
 
 def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:

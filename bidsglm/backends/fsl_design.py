@@ -242,8 +242,11 @@ def _grids(condition: Condition, timing: regressors.Timing, later: float) -> lis
     ]
 
 
-def column_names(paradigms: Sequence[Paradigm], model: ModelSpecification) -> None:
+def column_names(
+    paradigms: Sequence[Paradigm], model: ModelSpecification
+) -> tuple[tuple[str, ...], ...] | None:
     """Leave the names of regressors to the designs, which are quick to make and may fail."""
+    return None
 
 
 def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:

@@ -119,7 +119,7 @@ def centring(covariate: GroupCovariate, factors: tuple[GroupFactor, ...]) -> str
 
     >>> raw = np.array([1.0, 2.0, 6.0])
     >>> centring(GroupCovariate("age", raw, (raw - 3)[:, None]), ())
-    'centred on its mean (3)'
+    'centred on its mean (3.00)'
     >>> centring(GroupCovariate("age", raw, raw[:, None]), ())
     'not centred'
     """

@@ -103,7 +103,7 @@ def list_files(root: Path, participant: str) -> Listing:
     for folder in (subject, *_sessions(subject)):
         found += _inheritable(folder)
         for name in DATA_FOLDERS:
-            found += _all_below(folder / name)
+            found += _all_below(folder / name, set())
     return Listing(root, tuple(sorted(found, key=_naturally)))
 
 
@@ -146,22 +146,35 @@ def _files_since(root: Path, changed: float) -> tuple[Path, ...]:
 
 def _inheritable(folder: Path) -> Iterator[Path]:
     for entry in files_of(folder):
-        if INHERITABLE.fullmatch(entry.name) and not entry.is_dir():
+        if INHERITABLE.fullmatch(entry.name) and not _is_folder(entry):
             yield Path(entry.path)
 
 
 def _sessions(subject: Path) -> Iterator[Path]:
     for entry in files_of(subject):
-        if entry.name.startswith("ses-") and entry.is_dir():
+        if entry.name.startswith("ses-") and _is_folder(entry):
             yield Path(entry.path)
 
 
-def _all_below(folder: Path) -> Iterator[Path]:
+def _all_below(folder: Path, seen: set[str]) -> Iterator[Path]:
+    """Files of a folder and those below, each folder once: links may lead back, or many ways to one place."""
+    place = os.path.realpath(folder)
+    if place in seen:
+        return
+    seen.add(place)
     for entry in files_of(folder):
-        if entry.is_dir():
-            yield from _all_below(Path(entry.path))
+        if _is_folder(entry):
+            yield from _all_below(Path(entry.path), seen)
         else:
             yield Path(entry.path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or leads to one; a link in a loop is a file, which cannot be read."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _naturally(path: Path) -> list[Any]:

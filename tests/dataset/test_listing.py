@@ -145,3 +145,16 @@ def test_file_that_comes_to_the_root_is_found(tmp_path: Path) -> None:
     assert not list_files(root, "01").files({"suffix": "bold", "extension": ".json"})
     (root / "task-t_bold.json").write_text("{}")
     assert list_files(root, "01").files({"suffix": "bold", "extension": ".json"})
+
+
+def test_links_that_lead_back_are_looked_through_once(tmp_path: Path) -> None:
+    func = tmp_path / "sub-01/func"
+    func.mkdir(parents=True)
+    (func / "sub-01_task-x_bold.nii.gz").touch()
+    (func / "sub-01_task-y_bold.nii.gz").symlink_to("sub-01_task-y_bold.nii.gz")
+    for i in range(12):
+        (func / f"link{i}").symlink_to(func)
+    assert [path.name for path in list_files(tmp_path, "01").paths] == [
+        "sub-01_task-x_bold.nii.gz",
+        "sub-01_task-y_bold.nii.gz",
+    ]

@@ -27,7 +27,9 @@ def test_parts_add_up_to_the_total_with_the_regressors_whole_or_in_parts(test):
 def test_every_step_has_words_and_a_colour():
     assert {*SETTINGS, CENSORING} == set(STEP_TEXTS)
     assert all(set(text.does) == set(PACKAGES) for text in STEP_TEXTS.values())
-    assert set(STEP_COLOURS) == {"none", CENSORING, *COARSE_STEPS}
+    # what only a user's own two analyses differ in has a colour, and its name says what it is
+    own = {"onsets", "durations", "confounds", "contrast"}
+    assert set(STEP_COLOURS) == {"none", CENSORING, *COARSE_STEPS, *own}
     assert len(set(STEP_COLOURS.values())) == len(STEP_COLOURS)
 
 

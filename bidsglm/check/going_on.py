@@ -46,9 +46,12 @@ def write_models(
 
 def _shared_mask(found: Checked) -> Path | None:
     """SPM's own mask where nilearn has a result at the same voxels: it gives both programs theirs."""
-    path = found.spm.folder / "mask.nii"
     differs = any(each.setting == "mask" for each in found.settings)
-    return path if found.maps and path.is_file() and not differs else None
+    if differs or not found.maps:
+        return None
+    # SPM8 writes pairs of .img and .hdr
+    paths = (found.spm.folder / name for name in ("mask.nii", "mask.img"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _before(scans: Sequence[Sequence[ScanPlace]], found: Checked) -> list[Sequence[ScanPlace]]:

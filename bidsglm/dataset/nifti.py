@@ -260,7 +260,9 @@ def read_map(path: Path) -> tuple[Floats, Floats]:
     values = np.empty((header.n_volumes, int(np.prod(header.shape[:3]))))
     for row, stored in zip(values, volumes(header), strict=True):
         row[:] = stored
-    values = values * header.slope + header.intercept
+    # in place: a map's pages are asked for once
+    values *= header.slope
+    values += header.intercept
     return values.T.reshape(header.shape, order="F"), header.affine
 
 

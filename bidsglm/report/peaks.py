@@ -44,7 +44,7 @@ def _through_the_peak(images: ContrastImages) -> View:
 
 
 def _pixels(layer: Layer, background: Floats, of: View) -> NDArray[np.uint8]:
-    below = colours.greys(montage(np.nan_to_num(background), of))
+    below = colours.greys(np.nan_to_num(montage(background, of)))
     return colours.painted(montage(layer.values, of), layer.limit, layer.signed, below)
 
 
@@ -143,16 +143,16 @@ def _height(layer: Layer, height: float | None) -> str:
 
 
 def _passing(layer: Layer, height: float | None) -> Floats:
+    """Values (x, y, z) of the voxels that pass, 0 elsewhere."""
     if height is None:
-        return np.full(layer.values.shape, np.nan)
+        return np.zeros(layer.values.shape)
     values = np.abs(layer.values) if layer.signed else layer.values
-    return np.where(np.nan_to_num(values) > height, layer.values, np.nan)
+    return np.where(values > height, layer.values, 0.0)
 
 
 def _projection(values: Floats, brain: Mask, axis: int, place: PlatePlace, layer: Layer) -> list[str]:
     """The farthest value along an axis, with the outline of the brain."""
-    filled = np.nan_to_num(values)
-    most, least = filled.max(axis=axis), filled.min(axis=axis)
+    most, least = values.max(axis=axis), values.min(axis=axis)
     flat = np.where(most >= -least, most, least).T
     silhouette = np.asarray(brain.any(axis=axis)).T
     ramp = colours.activation(layer.signed)

@@ -45,7 +45,7 @@ def slice_rows(layers: Sequence[Layer], background: Floats, of: View, alt: str, 
 
     Titles stand upright in this much room on the left.
     """
-    below = montage(np.nan_to_num(background), of)
+    below = np.nan_to_num(montage(background, of))
     height = (WIDTH - left - RIGHT) * below.shape[0] * pixel_aspect(of) / below.shape[1]
     parts = _heights(of, PlatePlace(left, TOP, WIDTH - left - RIGHT, height))
     for i, layer in enumerate(layers):
@@ -156,7 +156,7 @@ def region_row(
     words
         Name -> what the legend says of it
     """
-    below = montage(np.nan_to_num(background), of)
+    below = np.nan_to_num(montage(background, of))
     place = PlatePlace(0, TOP, WIDTH, WIDTH * below.shape[0] * pixel_aspect(of) / below.shape[1])
     pixels = np.repeat(colours.greys(below)[..., None], 3, axis=2).astype(float)
     for inside, colour in regions.values():

@@ -6,6 +6,7 @@ does, so slices of an oblique scan are the scan's own.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -39,6 +40,17 @@ class View(NamedTuple):
     """Positions on the third axis after reorientation (inferior to superior)."""
 
 
+def _orientation(affine: Floats) -> Floats:
+    """Axes nearest to right, anterior, superior, found once for each affine (4, 4)."""
+    return _orientation_of(np.ascontiguousarray(affine, dtype=np.float64).tobytes())
+
+
+@lru_cache(maxsize=64)
+def _orientation_of(affine: bytes) -> Floats:
+    found: Floats = io_orientation(np.frombuffer(affine).reshape(4, 4))
+    return found
+
+
 def reoriented(volume: NDArray[Number], affine: Floats) -> NDArray[Number]:
     """Volume (x, y, z) with its axes nearest to right, anterior, superior.
 
@@ -46,7 +58,7 @@ def reoriented(volume: NDArray[Number], affine: Floats) -> NDArray[Number]:
     >>> reoriented(np.arange(2).reshape(2, 1, 1), flipped).ravel().tolist()
     [1, 0]
     """
-    result: NDArray[Number] = apply_orientation(volume, io_orientation(affine))
+    result: NDArray[Number] = apply_orientation(volume, _orientation(affine))
     return result
 
 
@@ -56,7 +68,7 @@ def reoriented_affine(affine: Floats, shape: tuple[int, ...]) -> Floats:
     >>> reoriented_affine(np.diag([-2.0, 2, 2, 1]), (3, 3, 3))[0].tolist()
     [2.0, 0.0, 0.0, -4.0]
     """
-    result: Floats = affine @ inv_ornt_aff(io_orientation(affine), shape)
+    result: Floats = affine @ inv_ornt_aff(_orientation(affine), shape)
     return result
 
 
@@ -162,7 +174,7 @@ def montage(volume: NDArray[Number], of: View) -> NDArray[Number]:
 
 
 def _reoriented_shape(of: View) -> tuple[int, int, int]:
-    moved = io_orientation(of.affine)[:, 0].astype(int)
+    moved = _orientation(of.affine)[:, 0].astype(int)
     shape = [0, 0, 0]
     for source, target in enumerate(moved):
         shape[target] = of.shape[source]

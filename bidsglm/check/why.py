@@ -27,6 +27,7 @@ from bidsglm.check.data import ScanPlace, values_of
 from bidsglm.check.own_sides import own_data, own_models
 from bidsglm.check.refit import RefittedModel, one_session
 from bidsglm.check.reproduction import Reproduction
+from bidsglm.check.spm_records import SpmContrast
 from bidsglm.check.step_words import words
 from bidsglm.check.task_columns import nilearn_name
 from bidsglm.diagnosis.advice import joined
@@ -137,7 +138,17 @@ def _contrasts(found: Checked) -> tuple[list[_Contrast], list[str]]:
             notes.append(f"Contrast {name} is not attributed: {one}.")
         else:
             made.append(one)
-    return made, notes
+    return made, [*notes, *left_out(found.spm.contrasts)]
+
+
+def left_out(contrasts: Sequence[SpmContrast]) -> list[str]:
+    """Sentence on SPM's F contrasts, whose maps are not attributed; none without any.
+
+    >>> left_out([SpmContrast("any", "F", np.eye(2), "ess_0001.nii", "spmF_0001.nii")])
+    ['F contrasts are not attributed: any.']
+    """
+    names = [each.name for each in contrasts if each.test == "F"]
+    return [f"F contrasts are not attributed: {', '.join(names)}."] if names else []
 
 
 def _contrast(found: Checked, name: str, maps: Mapping[str, CheckedPair]) -> _Contrast | str:

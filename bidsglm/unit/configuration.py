@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import bidsglm
-from bidsglm.model import ModelSpecification
+from bidsglm.model import ModelSpecification, NilearnSettings
 from bidsglm.packages import DEFAULT_PACKAGES, LIBRARIES, PACKAGES, in_order, title
 
 Configuration = Mapping[str, Any]
@@ -99,8 +99,20 @@ def model_entries(model: ModelSpecification, backends: Sequence[str] = DEFAULT_P
         entries["sessions fitted apart"] = "both apart and together"
     entries["input"] = {key: labels for key, labels in fields["inputs"].items() if key != "subject"}
     for key in in_order({*DEFAULT_PACKAGES, *backends}):
-        entries |= {f"{title(key)}: {name}": value for name, value in fields[key].items()}
+        own = chosen(fields[key])
+        entries |= {f"{title(key)}: {name}": value for name, value in own.items()}
     return _as_json(entries)
+
+
+def chosen(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a package without those that results of before there was a choice do not name.
+
+    >>> chosen({"engine": "shared", "drift_model": "cosine"}), chosen({"engine": "library"})
+    ({'drift_model': 'cosine'}, {'engine': 'library'})
+    """
+    return {
+        key: value for key, value in fields.items() if (key, value) != ("engine", NilearnSettings().engine)
+    }
 
 
 def _as_json(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -292,7 +292,7 @@ def _plain(columns: Mapping[str, Column], lines: Sequence[Sequence[str]]) -> lis
         return None
     found: list[list[Cell]] = []
     for column, cells in zip(columns.values(), zip(*lines, strict=True), strict=True):
-        if column.type == "number" and NUMBERS.fullmatch("\n".join(cells)):
+        if column.type == "number" and not column.levels and NUMBERS.fullmatch("\n".join(cells)):
             numbers: list[Cell] = [float(cell) for cell in cells]
             if math.inf in numbers or -math.inf in numbers:
                 return None

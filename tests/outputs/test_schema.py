@@ -130,3 +130,26 @@ def test_descriptions_give_the_numbers_that_are_used() -> None:
     assert f"({spread.RESAMPLES} resamples" in interval
     closing = ATTRIBUTION_SUMMARY["n_closing"].text
     assert f"{CLOSURE_NILEARN:g} of nilearn's range and {CLOSURE_SPM:g} of SPM's" in closing
+
+
+@pytest.mark.parametrize("last", [{}, {"r": 0.5, "vif": 2.0, "n": 4, "same": True}])
+def test_long_table_is_read_as_its_rows_one_by_one(tmp_path: Path, last: dict[str, object]) -> None:
+    rows = [{**ROW, "n": i, "share_noise": i / 7, "r": 0.25, "vif": 1.0 + i} for i in range(40)]
+    rows.append({**ROW, **last})
+    SCHEMA.write(tmp_path / "p_desc-x_metrics.tsv", rows, header=HEADER)
+    found = []
+    for i, row in enumerate(rows):
+        SCHEMA.write(tmp_path / f"{i}.tsv", [row], header=HEADER)
+        found += SCHEMA.read(tmp_path / f"{i}.tsv")
+    assert repr(SCHEMA.read(tmp_path / "p_desc-x_metrics.tsv")) == repr(found)
+
+
+@pytest.mark.parametrize("cell", ["1e999", "1_0", "inf", "n/a", ""])
+def test_bad_number_of_a_long_table_is_named_with_its_line(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "p_desc-x_metrics.tsv"
+    SCHEMA.write(path, [{**ROW, "share_noise": 0.25}] * 40, header=HEADER)
+    lines = path.read_text().split("\n")
+    lines[33] = lines[33].removesuffix("0.25") + cell
+    path.write_text("\n".join(lines))
+    with pytest.raises(ReadWriteError, match="line 34, column 'share_noise'"):
+        SCHEMA.read(path)

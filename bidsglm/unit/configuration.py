@@ -105,14 +105,13 @@ def model_entries(model: ModelSpecification, backends: Sequence[str] = DEFAULT_P
 
 
 def chosen(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a package without those that results of before there was a choice do not name.
+    """Settings of a package, without what is none and what results of before there was a choice do not name.
 
-    >>> chosen({"engine": "shared", "drift_model": "cosine"}), chosen({"engine": "library"})
+    >>> chosen({"engine": "shared", "drift_model": "cosine", "kept": None}), chosen({"engine": "library"})
     ({'drift_model': 'cosine'}, {'engine': 'library'})
     """
-    return {
-        key: value for key, value in fields.items() if (key, value) != ("engine", NilearnSettings().engine)
-    }
+    default = NilearnSettings().engine
+    return {key: each for key, each in fields.items() if key != "kept" and (key, each) != ("engine", default)}
 
 
 def _as_json(facts: Mapping[str, Any]) -> dict[str, Any]:

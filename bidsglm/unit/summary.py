@@ -15,9 +15,10 @@ import bidsglm
 from bidsglm.dataset.smoothers import voxel_sizes
 from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.messages import LOG
-from bidsglm.model import Above, ModelSpecification, NilearnSettings, Settings, Unit
+from bidsglm.model import Above, ModelSpecification, Settings, Unit
 from bidsglm.outputs.summaries import earlier_summary
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, pairs_of
+from bidsglm.unit.configuration import chosen
 from bidsglm.unit.files import contrast_facts
 from bidsglm.unit.fit import Fitted
 from bidsglm.unit.methods import effect_units, paragraphs, setting_rows
@@ -155,11 +156,7 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
     fields = asdict(replace(model, group=(), origin="", above=Above(model.above.contrasts)))
     if not model.two_sided:  # as before there was a choice
         del fields["two_sided"]
-    for part in fields.values():  # as before there was a choice
-        own = part if isinstance(part, dict) else {}
-        own.pop("kept", None)
-        if own.get("engine") == NilearnSettings().engine:
-            del own["engine"]
+    fields = {name: chosen(part) if isinstance(part, dict) else part for name, part in fields.items()}
     for name in PACKAGES.keys() - {*DEFAULT_PACKAGES, *settings.backends}:
         fields.pop(name, None)
     facts = [

@@ -116,10 +116,8 @@ def page(rows: Rows) -> str:
     real = select(rows, data="real")
     text = TEMPLATE.read_text(encoding="utf-8").format(
         statements="\n".join(f"{i}. {s}" for i, s in enumerate(sentences.statements(simulated), start=1)),
-        short=sentences.in_short(simulated, real),
-        more="\n".join(
-            f"- {each(simulated)}" for each in (sentences.lengths, sentences.under_white, sentences.power)
-        ),
+        short=sentences.in_short(simulated),
+        more="\n".join(f"- {sentence}" for sentence in sentences.details(simulated, real)),
         film=sentences.film(simulated),
         strict=rates_table(simulated, STRICT),
         loose=rates_table(simulated, LOOSE),

@@ -36,6 +36,20 @@ def test_page_begins_with_five_statements_and_a_figure_before_any_table() -> Non
     assert "![" in before
 
 
+def test_statements_are_short() -> None:
+    simulated = [row for row in read() if row["data"] == "simulated"]
+    assert max(len(text.split()) for text in calibration_sentences.statements(simulated)) <= 50
+
+
+def test_statement_on_the_fewest_says_whether_their_intervals_overlap() -> None:
+    apart = {"afni-arma11": 2.0, "spm-fast": 1.5, "fsl-film": 5.0, "spm-ar1": 9.0}
+    assert calibration_sentences._fewest(rows(apart)).endswith(
+        "SPM FAST 1.5 and AFNI ARMA(1,1) 2.0, the other noise models 5.0 to 9.0."
+    )
+    near = calibration_sentences._fewest(rows({**apart, "fsl-film": 2.1}))
+    assert near.endswith("2.1 to 9.0 (their intervals overlap).")
+
+
 def test_study_has_every_analysis_that_all_packages_have() -> None:
     found = {row["analysis"] for row in read()}
     assert found == {*analyses(PACKAGES), calibration_sentences.SMOOTHED}

@@ -7,18 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bidsglm.attribution.group import (
-    Ends,
-    GroupMap,
-    GroupRefit,
-    GroupStep,
-    active_steps,
-    closure_of,
-    corners,
-    group_rows,
-)
 from bidsglm.outputs.group_tables import GROUP_ATTRIBUTION
-from bidsglm.packages import DEFAULT_PAIR
 from tests.finished import NAME, effects, read_rows, write_participant
 from tests.group.test_variance import dataset_node, group, study, summary, values
 
@@ -150,57 +139,3 @@ def test_rows_of_the_table_know_their_contrast_and_document_every_column(unequal
     assert {(row["contrast"], row["group_contrast"]) for row in rows} >= {("go", "control - patient")}
     path = unequal / "group" / f"{NAME}_desc-groupAttribution_metrics.json"
     assert set(json.loads(path.read_text())) >= set(rows[0])
-
-
-def far(stat: float) -> GroupMap:
-    return GroupMap(np.array([0.0, stat]), np.array([0.0, stat]), (9.0,))
-
-
-def test_steps_that_interact_share_evenly() -> None:
-    maps = {(0, 0): far(0), (0, 1): far(0), (1, 0): far(0), (1, 1): far(2)}
-    settings = [GroupStep(name, "a", "b") for name in STEPS]
-    rows = group_rows(settings, ("effects", "variance"), DEFAULT_PAIR, maps, (0.0, 0.0))
-    shares = {row["step"]: row["shapley"] for row in rows if (row["map"], row["metric"]) == ("t", "rmsd")}
-    assert shares["effects"] == shares["variance"] == pytest.approx(np.sqrt(2) / 2)
-
-
-def test_mask_is_a_step_only_where_variances_are_estimated_in_it() -> None:
-    assert active_steps(False, True) == ("effects",)
-    assert active_steps(True, True) == ("effects", "variance", "mask")
-
-
-def test_without_the_variances_the_mask_fits_nothing_again() -> None:
-    asked: list[tuple[bool, bool, bool]] = []
-
-    def refit(effects: bool, variance: bool, mask: bool) -> list[GroupMap]:
-        asked.append((effects, variance, mask))
-        return [far(1)]
-
-    found = corners(("effects", "variance", "mask"), [Ends(far(0), far(3))], (False, True), refit)
-    assert len(found) == 8
-    assert asked == [(False, True, False), (False, True, True), (True, False, False), (True, True, False)]
-    assert found[1, 0, 1] is found[1, 0, 0]
-
-
-def test_variances_of_the_reference_are_what_the_other_package_lacks() -> None:
-    asked: list[tuple[bool, bool, bool]] = []
-
-    def refit(effects: bool, variance: bool, mask: bool) -> list[GroupMap]:
-        asked.append((effects, variance, mask))
-        return [far(1)]
-
-    own, others = far(0), far(3)
-    found = corners(("effects", "variance", "mask"), [Ends(own, others)], (True, False), refit)
-    assert found[0, 0, 0] == [own]
-    assert found[1, 1, 0] == found[1, 1, 1] == [others]
-    assert asked == [(False, True, True), (False, False, False), (True, True, False), (True, True, True)]
-
-
-def test_refit_with_equal_variances_is_least_squares() -> None:
-    images = np.random.default_rng(0).normal(3, 1, (8, 5))
-    groups = np.repeat([0, 1], 4)
-    refit = GroupRefit(images, np.eye(2)[groups], groups, np.array([1, 3]))
-    (maps,) = refit.maps([np.array([1.0, -1.0])], None, False)
-    expected = images[:4].mean(axis=0) - images[4:].mean(axis=0)
-    np.testing.assert_allclose(maps.effect, expected[[1, 3]], rtol=1e-6)
-    assert closure_of([maps], [maps]) == 0

@@ -1,10 +1,20 @@
 """bidsglm: first-level GLMs of SPM12, nilearn and others compared on the same BIDS data."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["AFNIFirstLevelModel", "FSLFirstLevelModel", "SPMFirstLevelModel", "__version__", "compare"]
+__all__ = [
+    "PYBIDS_CONFIG",
+    "AFNIFirstLevelModel",
+    "FSLFirstLevelModel",
+    "SPMFirstLevelModel",
+    "__version__",
+    "compare",
+]
+PYBIDS_CONFIG = str(Path(__file__).parent / "outputs" / "pybids.json")
+"""File of the entities that pybids does not know (contrast, stat ...), for `config` of its layout."""
 
 if TYPE_CHECKING:
     from bidsglm.estimators.afni import AFNIFirstLevelModel

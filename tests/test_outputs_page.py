@@ -4,9 +4,14 @@ import itertools
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import nibabel as nib
+import numpy as np
 import pytest
+from bids import BIDSLayout
 
+import bidsglm
 from bidsglm.cli import main
 from bidsglm.outputs.schema import Schema
 from bidsglm.packages import PACKAGES
@@ -45,6 +50,8 @@ OF_MANY = {
 """Written only where more packages are fitted than the usual two"""
 LEVELS = ("p001", "fdr05", "fwe05")
 """What <x> in a column's name stands for."""
+QUANTILES = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
+"""What <q> stands for."""
 
 
 def expanded(name: str) -> list[str]:
@@ -90,22 +97,29 @@ def documented_files() -> list[str]:
 
 
 def documented_columns() -> dict[str, list[str]]:
-    """Table -> its columns, in order."""
+    """Table -> its columns, in order; a package's name stays a choice."""
     sections = re.split(r"^### `([^`]+)`$", PAGE, flags=re.MULTILINE)
     return {
-        with_folder(name.replace("{tsv,json}", "tsv")): columns(text.split("\n## ")[0])
-        for name, text in zip(sections[1::2], sections[2::2], strict=True)
+        with_folder(name.replace("<b>", "{spm,nilearn}")): columns(text.split("\n## ")[0])
+        for heading, text in zip(sections[1::2], sections[2::2], strict=True)
+        for name in expanded(heading.replace("{tsv,json}", "tsv").replace("{spm,nilearn}", "<b>"))
     }
 
 
 def columns(section: str) -> list[str]:
-    """Columns that a section's table names; each kind of threshold has its own."""
+    """Columns that a section's table names; neighbours with <x> stand together for each threshold."""
     cells = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
     names = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
-    plain = [name for name in names if "<x>" not in name]
-    first = next((i for i, name in enumerate(names) if "<x>" in name), len(names))
-    by_level = [name.replace("<x>", level) for level in LEVELS for name in names if "<x>" in name]
-    return [*plain[:first], *by_level, *plain[first:]]
+    found: list[str] = []
+    for by_level, group in itertools.groupby(names, lambda name: "<x>" in name):
+        block = list(group)
+        found += [name.replace("<x>", level) for level in LEVELS for name in block] if by_level else block
+    return [each for name in found for each in of_resamples(name)]
+
+
+def of_resamples(name: str) -> list[str]:
+    """A column for each quantile where a name has <q>."""
+    return [name.replace("<q>", quantile) for quantile in QUANTILES] if "<q>" in name else [name]
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +256,48 @@ def tables_of_files() -> list[str]:
     """Names of tables that the page lists without their columns."""
     cells = [name.replace("desc-spm", "desc-<b>") for name in documented_files()]
     return [name for name in cells if name.endswith(".tsv")]
+
+
+@pytest.fixture(scope="module")
+def layout(results: Path) -> BIDSLayout:
+    """The results as pybids reads them with the configuration that comes with bidsglm."""
+    config = ["bids", "derivatives", bidsglm.PYBIDS_CONFIG]
+    return BIDSLayout(results, validate=False, is_derivative=True, config=config)
+
+
+def test_pybids_finds_maps_by_contrast_and_statistic(layout: BIDSLayout) -> None:
+    wanted = {"contrast": "moveMinusLook", "stat": "t", "desc": "spm", "extension": ".nii.gz"}
+    (found,) = layout.get(subject="02", **wanted)
+    (path,) = Path(layout.root).glob("sub-02/func/*_contrast-moveMinusLook_stat-t_desc-spm_statmap.nii.gz")
+    assert found.path == str(path)
+    assert found.get_metadata()["StatisticType"] == "t"
+    assert set(layout.get_stats(contrast="any")) == {"F", "z", "p"}
+
+
+def test_pybids_tells_contrasts_over_the_group_from_those_of_participants(layout: BIDSLayout) -> None:
+    over = layout.get(contrast="moveMinusLook", groupcontrast="anyMean", stat="F", extension=".nii.gz")
+    paths = Path(layout.root).glob("group/*_groupcontrast-anyMean_stat-F_*.nii.gz")
+    assert over
+    assert {each.path for each in over} == set(map(str, paths))
+    assert layout.get(groupcontrast="moveMinusLook") == []
+
+
+def test_pybids_builds_the_path_of_every_map_from_its_entities(layout: BIDSLayout) -> None:
+    maps = layout.get(suffix="statmap")
+    assert len(maps) > 100
+    for each in maps:
+        assert layout.build_path(each.get_entities(), validate=False) == each.path
+
+
+def test_code_of_the_page_finds_the_maps_and_gives_the_map_of_the_group(results: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    code = "\n".join(blocks).replace('"out"', repr(str(results))).replace("movement", "moveMinusLook")
+    assert len(blocks) == 2
+    names: dict[str, Any] = {}
+    exec(code.replace("layout.get", "found = layout.get"), names)
+    assert len(names["found"]) == 4
+    (ours,) = results.glob("group/*_contrast-moveMinusLook_stat-t_desc-spm_statmap.nii.gz")
+    expected, t = nib.load(ours).get_fdata(), names["t"].get_fdata()
+    both = (expected != 0) & (t != 0)
+    assert both.sum() > 50
+    np.testing.assert_allclose(t[both], expected[both], rtol=1e-4, atol=1e-4)

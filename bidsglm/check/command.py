@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bidsglm.check.comparison import Checked, answer, checked
+from bidsglm.check.answer import answer
+from bidsglm.check.comparison import Checked, checked
 from bidsglm.check.contrast_reports import in_order
 from bidsglm.check.data import ScanPlace, places
 from bidsglm.check.given_checks import check_first_level, check_maps

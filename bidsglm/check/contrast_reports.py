@@ -8,8 +8,9 @@ import numpy as np
 from bidsglm.agreement.maps import BothMaps, agreement
 from bidsglm.attribution.differences import threshold
 from bidsglm.attribution.engine import Explanation
-from bidsglm.check.comparison import Checked, CheckedPair, support
+from bidsglm.check.comparison import Checked
 from bidsglm.check.data import values_of
+from bidsglm.check.map_pairs import CheckedPair, support
 from bidsglm.check.reasons import OWN_SHOWN, ranked, reach_of
 from bidsglm.check.setting_pair import SettingPair
 from bidsglm.dataset.masks import Grid

@@ -1,7 +1,7 @@
 """What the user gave, looked at before anything is computed or written: levels, maps, tables."""
 
-from bidsglm.check.comparison import support
 from bidsglm.check.data import values_of
+from bidsglm.check.map_pairs import support
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.errors import DataError

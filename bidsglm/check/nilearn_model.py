@@ -7,7 +7,7 @@ import numpy as np
 
 from bidsglm.check.columns import spans_agree
 from bidsglm.check.comparison import Checked
-from bidsglm.check.design_settings import extra_confounds
+from bidsglm.check.condition_columns import extra_confounds
 from bidsglm.check.models import specification_of
 from bidsglm.check.own_model import OwnModel, spm_model, unwritable
 from bidsglm.check.own_sides import nilearn_events, nilearn_offset, nilearn_set

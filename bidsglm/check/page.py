@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.check.answer import answer, as_json
 from bidsglm.check.column_rows import column_rows, drift_sentences
-from bidsglm.check.comparison import Checked, CheckedPair, answer, as_json
+from bidsglm.check.comparison import Checked
 from bidsglm.check.contrast_reports import ShownContrasts, shown_contrasts
 from bidsglm.check.design_review import design_findings
+from bidsglm.check.map_pairs import CheckedPair
 from bidsglm.check.model_files import FOLDERS, MODEL, WrittenModel
 from bidsglm.check.reasons import own_reasons, reach_of
 from bidsglm.check.refit import RefittedMap, RefittedModel

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
-from bidsglm.check.comparison import CheckedPair, map_pair, support
 from bidsglm.check.data import ScanPlace, grid_of, load_image, values_of, volumes
+from bidsglm.check.map_pairs import CheckedPair, map_pair, support
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
 from bidsglm.check.own_files import own_file
 from bidsglm.check.second_level import SpmGroup

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bidsglm.check.comparison import pair_json, setting_json
+from bidsglm.check.answer import pair_json, setting_json
 from bidsglm.check.page import shown_pair
 from bidsglm.check.second_level_check import CheckedGroup, group_answer, group_findings
 from bidsglm.check.second_level_nilearn import GroupComparison

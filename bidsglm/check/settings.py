@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bidsglm.check import data_settings, design_settings
+from bidsglm.check import confound_settings, data_settings, event_settings, response_settings
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
@@ -63,17 +63,17 @@ def differences(
     masks
         (x, y, z) of both, on one grid; None where one is not known.
     """
-    times = list(design_settings.times(spm, runs))
+    times = list(response_settings.times(spm, runs))
     if times:
         return tuple(times)  # with another time scale every column differs, for this one reason
     found = [
-        *design_settings.basis(spm, runs),
-        *design_settings.sampling(spm, runs),
-        *design_settings.events(spm, runs),
-        *design_settings.modulators(spm, runs),
-        *design_settings.extra_conditions(runs),
-        *design_settings.confounds(runs),
-        *design_settings.filters(spm, nilearn, runs),
+        *response_settings.basis(spm, runs),
+        *response_settings.sampling(spm, runs),
+        *event_settings.events(spm, runs),
+        *event_settings.modulators(spm, runs),
+        *event_settings.extra_conditions(runs),
+        *confound_settings.confounds(runs),
+        *confound_settings.filters(spm, nilearn, runs),
         *data_settings.scaling(spm, nilearn, made),
         *data_settings.noise(spm, nilearn, made),
         *data_settings.data(spm, nilearn, made),

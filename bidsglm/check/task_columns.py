@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.attribution.crossing import Columns
-from bidsglm.check.design_settings import extra_confounds
+from bidsglm.check.condition_columns import extra_confounds
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.model import CONSTANT, Floats

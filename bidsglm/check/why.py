@@ -21,9 +21,10 @@ from bidsglm.attribution.runs import Plan, plan
 from bidsglm.attribution.sides import PairModels
 from bidsglm.attribution.sizes import MOST_VOXELS, work
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, Step
-from bidsglm.check.comparison import Checked, CheckedPair, support
+from bidsglm.check.comparison import Checked
 from bidsglm.check.contrast_settings import as_written
 from bidsglm.check.data import ScanPlace, values_of
+from bidsglm.check.map_pairs import CheckedPair, support
 from bidsglm.check.own_sides import own_data, own_models
 from bidsglm.check.refit import RefittedModel, one_session
 from bidsglm.check.reproduction import Reproduction

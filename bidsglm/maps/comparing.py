@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import nibabel as nib
 
-from bidsglm.check.comparison import answer
+from bidsglm.check.answer import answer
 from bidsglm.errors import UsageError
 from bidsglm.maps.agreement import ComparedMaps, MapChoice, MapSide, compared_maps
 from bidsglm.maps.command import labels_of

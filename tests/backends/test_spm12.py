@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from bidsglm.backends import spm12
+from bidsglm.backends import spm12, spm12_scans
 from bidsglm.errors import DataError
 from bidsglm.model import (
     Condition,
@@ -238,7 +238,7 @@ def test_size_of_the_chunks_does_not_matter(monkeypatch, serial_correlation):
     whole, designs, data = fitted(2, model)
     mask = np.arange(N_VOXELS) % 7 != 0
     whole = spm12.estimate(designs, data, mask, model)
-    monkeypatch.setattr(spm12, "CHUNK_VALUES", 2 * N_SCANS * 11)
+    monkeypatch.setattr(spm12_scans, "CHUNK_VALUES", 2 * N_SCANS * 11)
     parts = spm12.estimate(designs, data, mask, model)
     assert_allclose(parts.residual_mean_square, whole.residual_mean_square, rtol=ROUNDING)
     assert_allclose(parts.betas[1], whole.betas[1], rtol=SINGLE, atol=SINGLE)

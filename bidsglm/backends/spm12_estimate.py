@@ -1,0 +1,117 @@
+"""The estimate of SPM12's first-level model: parameters and residual variance of every voxel."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.backends.freedom import Freedom, check_freedom, freedom
+from bidsglm.backends.spm12_noise import error_covariances, joint_model
+from bidsglm.backends.spm12_scans import scaled_chunks
+from bidsglm.errors import DataError
+from bidsglm.model import (
+    ContrastSpecification,
+    DesignMatrix,
+    Floats,
+    Mask,
+    ModelSpecification,
+    TimeSeries,
+    Volume,
+)
+from bidsglm.spm import estimation
+
+
+@dataclass(frozen=True)
+class SpmEstimate:
+    """A fitted model: all runs of a unit together, as sessions of one SPM design."""
+
+    mask: Mask
+    """(n_voxels,)"""
+    betas: tuple[NDArray[np.float32], ...]
+    """(n_regressors, n_voxels) of every run, NaN outside the mask"""
+    residual_mean_square: Floats
+    """(n_voxels,) NaN outside the mask"""
+    dof: float
+    """Effective residual degrees of freedom."""
+    noise: Mapping[str, object]
+    """Facts about the noise model for the report."""
+    names: tuple[tuple[str, ...], ...]
+    """Regressors of every run."""
+    model: estimation.JointModel
+    """Whitened and filtered design."""
+    dispersion: estimation.Dispersion
+    noise_maps: Mapping[str, Floats] = field(default_factory=dict)
+    """None: all voxels have one covariance"""
+
+
+def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:
+    """Refuse designs that leave no residual degrees of freedom.
+
+    Without serial correlations one run may have none, since all runs share one residual variance.
+
+    Raises
+    ------
+    DataError
+        Naming the run.
+    """
+    used = [freedom(design) for design in designs]
+    if model.spm.serial_correlation == "none":
+        scans, columns, ranks = (sum(counts) for counts in zip(*used, strict=True))
+        used = [Freedom(scans, columns, ranks)]
+    check_freedom(used)
+
+
+def estimate(
+    designs: Sequence[DesignMatrix],
+    series: Sequence[TimeSeries],
+    mask: Mask,
+    model: ModelSpecification,
+    volume: Volume | None = None,
+    contrasts: Sequence[ContrastSpecification] = (),
+) -> SpmEstimate:
+    """Fit all runs as one SPM model, voxel by voxel and without regard to the contrasts.
+
+    Raises
+    ------
+    DataError
+        The design leaves no residual degrees of freedom, or the serial correlation cannot be fitted.
+    """
+    if not mask.any():
+        raise DataError("the analysis mask holds no voxel; check the brain mask and the images")
+    check_designs(designs, model)
+    chunks = scaled_chunks(series, model, mask)
+    covariances, noise = error_covariances(designs, series, mask, model)
+    joint, dispersion = joint_model(designs, covariances)
+    betas = tuple(np.full((len(d.names), mask.size), np.nan, dtype=np.float32) for d in designs)
+    mean_square = np.full(mask.size, np.nan)
+    fitted = np.zeros_like(mask)
+    for columns, runs in chunks:
+        residual, rounding = np.zeros(runs[0].shape[1]), np.zeros(runs[0].shape[1])
+        for run, Y, beta in zip(joint.runs, runs, betas, strict=True):
+            mean = Y.mean(axis=0)
+            Y -= mean
+            projection = run.projection(Y, mean)
+            beta[:, columns] = run.parameters(projection)
+            residual += projection.residual
+            rounding += projection.rounding
+        mean_square[columns] = residual / dispersion.trace
+        fitted[columns] = np.isfinite(residual) & (residual > rounding)
+    if not fitted.any():
+        raise DataError(
+            "the design explains every voxel up to rounding: no noise is left; look at the images"
+        )
+    # A t over a residual that is rounding is rounding.
+    mean_square[~fitted] = np.nan
+    for beta in betas:
+        beta[:, ~fitted] = np.nan
+    facts = {
+        "serial_correlation": model.spm.serial_correlation,
+        "trace": dispersion.trace,
+        "rank": joint.decomposition.rank,
+        "n_cosines": [d.high_pass_basis.shape[1] for d in designs],
+        "n_voxels_without_residual": int(np.count_nonzero(mask & ~fitted)),
+        **noise,
+    }
+    names = tuple(d.names for d in designs)
+    return SpmEstimate(fitted, betas, mean_square, dispersion.dof, facts, names, joint, dispersion)

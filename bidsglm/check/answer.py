@@ -1,0 +1,122 @@
+"""The result of a check in sentences, and in the form of check.json."""
+
+from typing import Any
+
+import numpy as np
+
+from bidsglm.check.comparison import Checked
+from bidsglm.check.map_pairs import CheckedPair
+from bidsglm.check.reproduction import Reproduction
+from bidsglm.check.runs import ComparedRun
+from bidsglm.check.setting_pair import SettingPair
+from bidsglm.diagnosis.advice import joined
+
+PLURAL = ("onsets", "durations", "scans", "confounds", "modulators", "sessions", "basis", "serial")
+"""How the names of settings begin that are plurals."""
+
+
+def answer(found: Checked) -> str:
+    """The result in sentences."""
+    if not found.runs and found.settings:
+        pair = found.settings[0]
+        return f"The analyses cannot be compared: {pair.setting} differ ({pair.spm}; {pair.nilearn})."
+    differing = [each for each in found.settings if each.matters]
+    if not differing:
+        if found.settings:
+            told = joined([each.setting for each in found.settings])
+            return f"The same model. What differs ({told}) makes the same of the data in two ways."
+        if not found.nilearn.designs:
+            return (
+                "There is no design matrix of nilearn, so whether the models are the same is not known; "
+                "write it with model.design_matrices_[0].to_csv()."
+            )
+        if found.nilearn.maps and not any(each.is_found for each in found.reproductions.values()):
+            return (
+                "The designs are the same. Whether scaling, noise model, smoothing, scans and contrasts are, "
+                "is not known: these show only where nilearn's maps can be made again from the scans "
+                "(--scans)."
+            )
+        return (
+            "The same model, as far as nilearn can: what remains is how each program makes regressors, "
+            "filters and estimates serial correlations."
+        )
+    verb = "differs" if len(differing) == 1 and not differing[0].setting.startswith(PLURAL) else "differ"
+    return f"Not the same model: {joined([each.setting for each in differing])} {verb}."
+
+
+def as_json(found: Checked) -> dict[str, Any]:
+    """The result in the form of check.json."""
+    return {
+        "spm": str(found.spm.path),
+        "nilearn": str(found.nilearn.folder),
+        "same_model": found.same_model,
+        "settings_that_differ": [setting_json(each) for each in found.settings],
+        "columns": [_columns(number, run) for number, run in enumerate(found.runs, start=1)],
+        "maps": [pair_json(each) for each in found.maps],
+        "reproduced": {label: _reproduction(each) for label, each in found.reproductions.items()},
+        "notes": list(found.notes),
+        "answer": answer(found),
+    }
+
+
+def setting_json(each: SettingPair) -> dict[str, Any]:
+    """The difference in the form of check.json."""
+    return {name: getattr(each, name) for name in ("setting", "spm", "nilearn", "consequence", "remedy")}
+
+
+def _columns(number: int, run: ComparedRun) -> dict[str, Any]:
+    columns = run.columns
+    return {
+        "session": number,
+        "scans_spm": run.session.n_scans,
+        "rows_nilearn": len(run.design.matrix),
+        "corresponding": [
+            {
+                "spm": f"Sn({number}) {match.spm}",
+                "nilearn": match.nilearn,
+                "r": _or_none(match.r),
+                "r_after_high_pass": _or_none(match.r_filtered),
+                "nilearn_per_spm_unit": _or_none(match.ratio),
+            }
+            for match in columns.matches
+        ],
+        "only_in_spm": [f"Sn({number}) {name}" for name in columns.only_spm],
+        "only_in_nilearn": list(columns.only_nilearn),
+        "drift_functions": {
+            "spm_filter": columns.n_cosines,
+            "nilearn_columns": columns.n_drifts,
+            "the_same": columns.filters_agree,
+        },
+    }
+
+
+def pair_json(pair: CheckedPair) -> dict[str, Any]:
+    """The pair in the form of check.json."""
+    return {
+        "what": pair.what,
+        "contrast": pair.contrast,
+        "spm": str(pair.spm),
+        "nilearn": str(pair.nilearn),
+        "voxels_spm": pair.n_spm,
+        "voxels_nilearn": pair.n_nilearn,
+        "voxels_both": pair.n_both,
+        "dice": _or_none(pair.dice),
+        "r": _or_none(pair.r),
+        "nilearn_per_spm_unit": _or_none(pair.ratio),
+    }
+
+
+def _reproduction(found: Reproduction) -> dict[str, Any]:
+    return {
+        "is_reproduced": found.is_found,
+        "largest_difference": _or_none(found.difference),
+        "weights": dict(found.weights),
+        "smoothing_fwhm": found.attempt.smoothed_by,
+        "unsmoothed_scans": found.attempt.unsmoothed,
+        "signal_scaling": found.attempt.scaling,
+        "noise_model": found.attempt.noise,
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return round(float(value), 8) if np.isfinite(value) else None

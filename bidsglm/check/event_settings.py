@@ -1,0 +1,118 @@
+"""Events that two designs do not share: onsets, durations, modulators, conditions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from bidsglm.check.condition_columns import columns_of, is_of_a_condition, looks_convolved
+from bidsglm.check.explaining import Changed, ColumnExplanation, modulator_is_there
+from bidsglm.check.models import condition_of, hrf_of, sampled_at
+from bidsglm.check.runs import ComparedRun, frame_offset
+from bidsglm.check.setting_pair import SettingPair
+from bidsglm.check.spm_records import SpmAnalysis, SpmSession
+from bidsglm.diagnosis.advice import joined
+from bidsglm.model import Floats
+
+SHOWN = 6
+"""Onsets that a cell lists."""
+
+
+def events(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
+    """Onsets and durations, condition by condition."""
+    by_setting: dict[str, dict[str, tuple[SpmSession, ColumnExplanation]]] = {"onsets": {}, "durations": {}}
+    for run in runs:
+        for name, found in run.explanations.items():
+            if found.changed is None:
+                by_setting["onsets"].setdefault(name, (run.session, found))
+            for setting in found.changed.what if found.changed is not None else ():
+                if setting in by_setting:
+                    by_setting[setting].setdefault(name, (run.session, found))
+        for name in run.columns.only_spm:
+            condition = name.rsplit("*bf(1)", 1)[0]
+            known = condition in {c.name for c in run.session.conditions}
+            if name.endswith("*bf(1)") and known and not columns_of(run, condition):
+                by_setting["onsets"].setdefault(condition, (run.session, ColumnExplanation(None, 0.0)))
+    for setting, conditions in by_setting.items():
+        if conditions:
+            yield _event_pair(setting, spm, conditions)
+
+
+def _event_pair(
+    setting: str, spm: SpmAnalysis, conditions: Mapping[str, tuple[SpmSession, ColumnExplanation]]
+) -> SettingPair:
+    name, (session, found) = next(iter(conditions.items()))
+    condition = next(c for c in session.conditions if c.name == name)
+    ours = condition.onsets if setting == "onsets" else np.unique(condition.durations)
+    theirs = _theirs(setting, ours, found.changed)
+    shift = found.changed.shift if found.changed is not None else None
+    consequence = (
+        f"the regressor comes {abs(shift):g} s {'later' if shift > 0 else 'earlier'} in nilearn"
+        if setting == "onsets" and shift
+        else "the regressors have another shape, and effects another height"
+    )
+    units = "seconds in nilearn; SPM's Units for design say seconds or scans"
+    return SettingPair(
+        f"{setting} of {joined(list(conditions))} (s)",
+        _listed(ours),
+        theirs,
+        consequence,
+        f"give both the same {setting}, in {units}",
+    )
+
+
+def _theirs(setting: str, ours: Floats, changed: Changed | None) -> str:
+    if changed is None:
+        return "others: no shift, duration or response that was tried gives nilearn's column"
+    if setting == "onsets":
+        factor = 1.0 if changed.onset_factor is None else changed.onset_factor
+        return _listed(ours * factor + (changed.shift or 0.0))
+    if changed.duration is not None:
+        return f"{changed.duration:g}"
+    return _listed(ours * (changed.duration_factor or 1.0))
+
+
+def _listed(values: Floats) -> str:
+    shown = ", ".join(f"{round(float(v), 3):g}" for v in values[:SHOWN])
+    return shown + ", ..." * (len(values) > SHOWN)
+
+
+def modulators(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
+    """Modulators of SPM that no columns of nilearn's span."""
+    missing: list[str] = []
+    for run in runs:
+        offset = frame_offset(run.design)
+        timing = spm.repetition_time, sampled_at(spm) if offset is None else offset
+        for condition in run.session.conditions:
+            made = condition_of(condition)
+            names = [name.removeprefix(made.prefix) for name in made.weight_names[1:]]
+            if names:
+                there = modulator_is_there(made, names, run.design.matrix, timing, hrf_of(spm))
+                missing += [name for name, is_there in there.items() if not is_there]
+    if missing:
+        told = joined(list(dict.fromkeys(missing)))
+        yield SettingPair(
+            f"modulators: {told}",
+            told,
+            "no such column, alone or together with others",
+            "what the modulator explains is noise in nilearn, or in the effect of the condition",
+            "nilearn: one trial_type more, with the centred values in the column modulation of the events",
+        )
+
+
+def extra_conditions(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
+    """Conditions that nilearn has alone."""
+    extra = [
+        name
+        for run in runs
+        for name in run.columns.only_nilearn
+        if not is_of_a_condition(run, name) and looks_convolved(run.design, name)
+    ]
+    if extra:
+        told = joined(list(dict.fromkeys(extra)))
+        yield SettingPair(
+            f"onsets of {told} (s)",
+            "not modelled",
+            "a condition of its own",
+            "one design explains what is noise in the other",
+            "model the same conditions in both",
+        )

@@ -514,6 +514,8 @@ class TimeSeries:
     """Median of all values in it, which FSL scales to 10,000; NaN where nobody looked"""
     rim: Mask | None = None
     """(n_voxels,) columns that are there for other packages alone; None for none"""
+    mean: Floats | None = None
+    """(n_voxels,) over the scans; None where nobody looked or a value is no number"""
 
     @property
     def n_voxels(self) -> int:

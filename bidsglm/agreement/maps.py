@@ -32,6 +32,8 @@ P_UNCORRECTED = 0.001
 FALSE_DISCOVERIES = 0.05
 LARGEST_DOF = 1e10
 """As nilearn has it where it turns t into p"""
+NEAR = -1.0
+"""Below it lies more than 0.15 of t, whatever the degrees of freedom: more than any threshold on p"""
 
 
 @dataclass(frozen=True)
@@ -156,12 +158,23 @@ def _suprathreshold(
     """
     sign, share = tail
     # the lower tail's p from t: 1 - p would lose the digits of small ones
-    p = maps.p if sign > 0 else scipy.stats.t.cdf(maps.stat, min(maps.dof[-1], LARGEST_DOF))
+    p = maps.p if sign > 0 else _lower_p(maps.stat, min(maps.dof[-1], LARGEST_DOF))
     sets = {
         "p001": mask & (p < P_UNCORRECTED * share),
         "fdr05": mask & (p <= false_discovery_threshold(p[mask], FALSE_DISCOVERIES * share)),
     }
     return sets if fwe is None else sets | {"fwe05": mask & (sign * maps.stat > fwe)}
+
+
+def _lower_p(t: Floats, dof: float) -> Floats:
+    """P of the lower tail; 1 where it is beyond every threshold.
+
+    >>> _lower_p(np.array([-3.0, 3.0]), 10.0).round(4)
+    array([0.0067, 1.    ])
+    """
+    p, far = np.where(np.isnan(t), np.nan, 1.0), t < NEAR
+    p[far] = scipy.special.stdtr(dof, t[far])
+    return np.asarray(p)
 
 
 def _threshold_agreement(both: BothMaps, fwe: FweThresholds | None) -> Row:

@@ -23,7 +23,7 @@ from bidsglm.model import Floats, Mask, Run, TimeSeries, Volume
 from bidsglm.packages import PACKAGES
 from bidsglm.spm.scaling import BRAIN_SHARE
 
-__all__ = ["Data", "global_level", "map_bytes", "read_data", "read_map", "read_mask"]
+__all__ = ["Data", "fortran_positions", "global_level", "map_bytes", "read_data", "read_map", "read_mask"]
 
 CACHED_BLOCK = 2**16
 """Voxels whose float64 values, 512 KiB, stay in a processor's cache."""
@@ -161,7 +161,9 @@ def _read_plain(header: Header, volume: Volume, backends: Sequence[str]) -> _Rea
         counter.add(values[i])
     facts = counter.facts(header.slope, header.intercept)
     own = header.slope, header.intercept
-    series = TimeSeries(values, *own, levels[:, 0], facts.constant, float(levels[:, 1].mean()))
+    n_global = float(levels[:, 1].mean())
+    mean = facts.mean_of_numbers
+    series = TimeSeries(values, *own, levels[:, 0], facts.constant, n_global, mean=mean)
     return dict.fromkeys(backends, series), facts
 
 
@@ -198,9 +200,13 @@ def _read_smoothed(header: Header, volume: Volume, backends: Sequence[str], fwhm
             counter.add(values[kernel][i])
     facts = before.facts(header.slope, header.intercept)
     # What smoothing brings over from the neighbours is no measurement of a voxel without data.
-    still = facts.constant | np.logical_or.reduce([c.facts(1.0, 0.0).constant for c in after.values()])
+    smooth = {kernel: counter.facts(1.0, 0.0) for kernel, counter in after.items()}
+    still = facts.constant | np.logical_or.reduce([each.constant for each in smooth.values()])
     rest = levels[:, 0], still, float(levels[:, 1].mean())
-    series = {kernel: TimeSeries(each, 1.0, 0.0, *rest) for kernel, each in values.items()}
+    series = {
+        kernel: TimeSeries(each, 1.0, 0.0, *rest, mean=smooth[kernel].mean_of_numbers)
+        for kernel, each in values.items()
+    }
     return {name: series[PACKAGES[name].smoother] for name in backends}, facts
 
 

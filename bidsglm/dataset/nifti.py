@@ -272,6 +272,7 @@ def map_bytes(
     outside: float,
     dtype: DTypeLike = np.float32,
     space: str = "",
+    positions: NDArray[np.intp] | None = None,
 ) -> bytes:
     """Make a compressed NIfTI file of the columns' values; the same values make the same bytes.
 
@@ -282,6 +283,7 @@ def map_bytes(
     outside : value of the voxels without a column
     dtype : as stored
     space : BIDS label of the space, none for the scanner's
+    positions : `fortran_positions` of the volume, where they are known from another map
 
     Examples
     --------
@@ -292,7 +294,7 @@ def map_bytes(
     """
     rows = np.atleast_2d(values)
     shape = volume.shape if np.ndim(values) == 1 else (*volume.shape, len(rows))
-    positions = fortran_positions(volume.voxels)
+    positions = fortran_positions(volume.voxels) if positions is None else positions
     compressor = _zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, GZIP_FRAMING)
     parts = [compressor.compress(_map_header(shape, volume.affine, dtype, space_code(space)))]
     content = np.full(volume.voxels.size, outside, dtype=dtype)

@@ -21,6 +21,11 @@ class VoxelFacts(NamedTuple):
     mean: Floats
     """(n_voxels,) over the scans"""
 
+    @property
+    def mean_of_numbers(self) -> Floats | None:
+        """The mean, where it is that of the values as they stand: nothing in them is not finite."""
+        return None if self.not_finite.any() or not np.isfinite(self.mean).all() else self.mean
+
 
 class VoxelCounter:
     """Collects the facts volume by volume.

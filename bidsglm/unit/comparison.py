@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
 from bidsglm.agreement.pairs import pair_rows
 from bidsglm.attribution import engine as attribution
-from bidsglm.dataset.images import map_bytes
 from bidsglm.diagnosis.collinearity import (
     contrast_rows,
     correlation_rows,
@@ -20,7 +19,7 @@ from bidsglm.diagnosis.findings import RunReview, findings, is_told
 from bidsglm.messages import LOG
 from bidsglm.model import ContrastMaps, Floats, Volume
 from bidsglm.outputs.fit_tables import CONTRASTS, DOMINANT_STEPS, REGRESSORS
-from bidsglm.outputs.names import map_name, write_bytes, write_json
+from bidsglm.outputs.names import map_name
 from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_schema, with_suffix
 from bidsglm.packages import DEFAULT_PAIR, Pair, every_pair
 from bidsglm.report.steps import colour
@@ -144,12 +143,8 @@ def _write_attribution(writer: UnitWriter, explanation: attribution.Explanation)
 def _write_dominant(writer: UnitWriter, label: str, steps: NDArray[np.int8], names: Sequence[str]) -> None:
     """Labelled map of the step that makes most of the difference at each voxel, with its names."""
     name = f"{writer.unit.prefix}_contrast-{label}_desc-dominantstep_dseg"
-    space = writer.unit.entities.get("space", "")
-    write_bytes(
-        writer.path(f"{name}.nii.gz"), map_bytes(steps, writer.volume, 0, dtype=np.uint8, space=space)
-    )
     text = "modelling step with the largest Shapley value of the difference of the statistic, at each voxel"
-    write_json(writer.path(f"{name}.json"), writer.sidecar(Description=text))
+    writer.image(name, steps, 0.0, {"Description": text}, dtype=np.uint8)
     rows = [{"index": index, "name": step, "color": colour(step)} for index, step in enumerate(names)]
     DOMINANT_STEPS.write(writer.path(f"{name}.tsv"), rows)
 

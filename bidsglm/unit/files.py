@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
 from bidsglm.backends import BACKENDS
-from bidsglm.dataset.images import map_bytes
+from bidsglm.dataset.images import fortran_positions, map_bytes
 from bidsglm.model import ContrastMaps, Floats, Unit, Volume
 from bidsglm.outputs.names import GENERATED_BY, write_bytes, write_json
 from bidsglm.outputs.schema import Schema
@@ -44,10 +48,22 @@ class UnitWriter:
         reference = {"SpatialReference": space} if space else {}
         return {"Sources": sources, **reference, **facts, **GENERATED_BY}
 
-    def image(self, name: str, values: Floats, outside: float, facts: Mapping[str, object]) -> None:
+    @cached_property
+    def _positions(self) -> NDArray[np.intp]:
+        """Where the columns stand in a file."""
+        return fortran_positions(self.volume.voxels)
+
+    def image(
+        self,
+        name: str,
+        values: NDArray[np.generic],
+        outside: float,
+        facts: Mapping[str, object],
+        dtype: DTypeLike = np.float32,
+    ) -> None:
         """Write a map (or one volume for each row of values) with its sidecar."""
         space = self.unit.entities.get("space", "")
-        content = map_bytes(values, self.volume, outside, space=space)
+        content = map_bytes(values, self.volume, outside, dtype, space, self._positions)
         write_bytes(self.path(f"{name}.nii.gz"), content)
         write_json(self.path(f"{name}.json"), self.sidecar(**facts))
 

@@ -34,6 +34,8 @@ def percent_units(fitted: Fitted) -> dict[str, list[Floats]]:
 
 def voxel_means(run: TimeSeries) -> Floats:
     """Mean over the scans of every column; 0 where that is no number."""
+    if run.mean is not None:
+        return run.mean
     parts: Sequence[Floats] = [
         run.values(slice(start, start + AT_ONCE)).mean(axis=0) for start in range(0, run.n_voxels, AT_ONCE)
     ]

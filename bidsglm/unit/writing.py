@@ -8,16 +8,13 @@ import numpy as np
 
 from bidsglm.attribution.engine import Explanation
 from bidsglm.backends import BACKENDS
-from bidsglm.dataset.images import map_bytes
 from bidsglm.errors import ReadWriteError
-from bidsglm.model import DesignMatrix, Unit
+from bidsglm.model import DesignMatrix, Floats, TimeSeries, Unit
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import (
     clusters_name,
     map_name,
-    write_bytes,
-    write_json,
 )
 from bidsglm.outputs.summaries import all_files, earlier_summary
 from bidsglm.outputs.summary_reading import write_summary
@@ -57,10 +54,8 @@ def _write_contrasts(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
 def _write_backend(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
     """Mask, residual mean square, designs and betas."""
     facts = backend_facts(backend)
-    mask = map_bytes(fit.mask, writer.volume, 0, dtype=np.uint8, space=writer.unit.entities.get("space", ""))
     name = f"{writer.unit.prefix}_desc-{backend}_mask"
-    write_bytes(writer.path(f"{name}.nii.gz"), mask)
-    write_json(writer.path(f"{name}.json"), writer.sidecar(Type="Brain", **facts))
+    writer.image(name, fit.mask, 0.0, {"Type": "Brain", **facts}, dtype=np.uint8)
     resms = map_name(writer.unit.prefix, "resms", backend)
     about_fit = fit_facts(backend, fit)
     writer.image(resms, fit.residual_mean_square, math.nan, {"DegreesOfFreedom": fit.dof, **about_fit})
@@ -101,14 +96,22 @@ def _write_clusters(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
 def _write_background(writer: UnitWriter) -> None:
     """Mean image over the scans of the first run, what the report lays the maps on."""
     series = next(iter(writer.fitted.data.series.values()))[0]
+    mean = _mean_of_finite(series) if series.mean is None else series.mean
+    name = f"{writer.unit.prefix}_desc-mean_boldref"
+    writer.image(name, mean, 0.0, {"Description": "mean over the scans of the first run"})
+
+
+def _mean_of_finite(series: TimeSeries) -> Floats:
+    """Mean over the scans, in which one value that is no number counts as 0.
+
+    It would take the contrast from the whole picture.
+    """
     step = 20_000  # columns at a time, so that no float64 copy of the run is made
     parts = [
-        # One value that is no number would take the contrast from the whole picture.
         np.nan_to_num(series.values(slice(start, start + step)), nan=0, posinf=0, neginf=0).mean(axis=0)
         for start in range(0, series.n_voxels, step)
     ]
-    name = f"{writer.unit.prefix}_desc-mean_boldref"
-    writer.image(name, np.concatenate(parts), 0.0, {"Description": "mean over the scans of the first run"})
+    return np.asarray(np.concatenate(parts))
 
 
 def _write_results(writer: UnitWriter, explanations: Sequence[Explanation]) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Tables have both tails of t, each by the package's own p; a two-sided test gives each half of the error."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -49,6 +51,19 @@ def test_lower_tail_is_the_upper_tail_of_the_map_turned_round() -> None:
             assert row[f"{column}_lower_{threshold}"] == other_row[f"{column}_{threshold}"]
         assert int(str(row[f"n_spm_lower_{threshold}"])) > 0
     assert row["peak_distance_lower_mm"] == other_row["peak_distance_mm"]
+
+
+@pytest.mark.parametrize("dof", [1.0, DOF, 1e12])
+def test_lower_tail_counts_what_all_of_its_p_give(dof: float) -> None:
+    one, other = (
+        replace(each, stat=np.append(each.stat[:-2], [np.nan, -np.inf]), dof=(dof,))
+        for each in (maps(0), maps(1))
+    )
+    row = rows(one, other, FweThresholds(6.0, 5.5))["t"]
+    p = stats.t.cdf(one.stat, dof)
+    known = p[~np.isnan(p)]
+    assert row["n_spm_lower_p001"] == np.sum(known < 0.001) > 0
+    assert row["n_spm_lower_fdr05"] == np.sum(stats.false_discovery_control(known) <= 0.05)
 
 
 def test_f_has_one_tail() -> None:

@@ -11,6 +11,7 @@ from bidsglm.agreement.coefficients import (
     overlap,
     pearson_r,
     principal_axis,
+    ranks,
     spearman_rho,
 )
 from bidsglm.model import Floats
@@ -39,6 +40,11 @@ def test_correlations_equal_scipy(rng):
 def test_spearman_gives_ties_their_mean_rank(rng):
     x, y = np.round(correlated(rng))
     np.testing.assert_allclose(spearman_rho(x, y), stats.spearmanr(x, y).statistic, rtol=RTOL)
+
+
+def test_ranks_are_those_of_scipy(rng):
+    for values in (rng.normal(size=999), np.round(rng.normal(size=999), 1), np.zeros(5), np.array([])):
+        np.testing.assert_array_equal(ranks(values), stats.rankdata(values))
 
 
 def test_concordance_is_correlation_times_bias_correction(rng):
@@ -75,6 +81,13 @@ def test_false_discovery_equals_scipy_adjusted_p(rng):
     expected = stats.false_discovery_control(p) <= 0.05
     np.testing.assert_array_equal(p <= false_discovery_threshold(p), expected)
     assert 0 < expected.sum() < 100
+
+
+def test_false_discovery_takes_the_last_p_below_its_line_whatever_comes_before():
+    # the third stands below 0.05 * 3 / 4, the second above 0.05 * 2 / 4; what is no number does not count
+    p = np.array([0.9, 0.0374, 0.001, 0.026, np.nan])
+    assert false_discovery_threshold(p) == 0.0374
+    assert false_discovery_threshold(np.array([0.05, 0.05])) == 0.05
 
 
 def test_false_discovery_rejects_none_of_large_p():

@@ -9,9 +9,11 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from nilearn.glm import contrasts
+from nilearn.glm.contrasts import Contrast
 from nilearn.glm.first_level import FirstLevelModel
 
-from bidsglm.backends import nilearn_glm, nilearn_library, spm12
+from bidsglm.backends import nilearn_contrasts, nilearn_glm, nilearn_library, spm12
 from bidsglm.backends.nilearn_design import event_weights, slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals
 from bidsglm.dataset.images import read_data
@@ -345,6 +347,22 @@ def test_f_of_one_row_is_t_squared() -> None:
     assert f.effect is None
     assert f.variance is None
     assert f.dof == (1.0, t.dof[0])
+
+
+@pytest.mark.parametrize("dof", [1.0, 40.5, 263.0, 1e12])
+def test_p_and_z_of_t_are_nilearns_to_the_last_bit(dof: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    t = np.concatenate([np.random.default_rng(2).standard_normal(500) * scale for scale in (0.5, 4, 90)])
+    effect = np.append(t, [0.0, -0.0, 1e4, -1e4])
+    made = [Contrast(effect, np.full(effect.size, 1.0), dof=dof) for _ in range(2)]
+    theirs, ours = made
+    expected = theirs.z_score(), theirs.p_value_, theirs.one_minus_pvalue_
+    monkeypatch.setattr(contrasts, "compute_fixed_effect_contrast", lambda *given: ours)
+    estimate = synthetic_estimate([make_paradigm(np.random.default_rng(0))])
+    estimate = replace(estimate, mask=np.arange(effect.size) >= 0)
+    monkeypatch.setattr(nilearn_contrasts, "_contrast_inputs", lambda *given: (None, None, None))
+    maps = nilearn_glm.contrast(estimate, MINUS, (0,))
+    for own, given in zip((maps.z, maps.p, ours.one_minus_pvalue_), expected, strict=True):
+        np.testing.assert_array_equal(own, given)
 
 
 def test_values_that_are_not_finite_count_as_zero() -> None:

@@ -90,6 +90,26 @@ def test_series_hold_the_values_of_the_file(
     np.testing.assert_allclose(series.global_means, globals_expected, rtol=GLOBAL)
 
 
+@pytest.mark.parametrize("fwhm", [0.0, 5.0])
+@pytest.mark.parametrize(("dtype", "scaling"), [("<i2", (1, 0)), (">i2", (0.5, 3)), ("<f4", (1, 0))])
+def test_series_know_the_mean_of_their_values(
+    tmp_path: Path, dtype: str, scaling: tuple[float, float], fwhm: float
+) -> None:
+    run = make_run(
+        save(tmp_path / "bold.nii.gz", make_data(np.random.default_rng(0)), dtype, scaling),
+        make_mask(tmp_path / "mask.nii.gz", half()),
+    )
+    for series in read_data([run], ["spm", "nilearn"], 0.8, fwhm).series.values():
+        np.testing.assert_allclose(series[0].mean, series[0].values(slice(None)).mean(axis=0), rtol=1e-12)
+
+
+def test_a_mean_is_not_known_where_a_value_is_no_number(tmp_path: Path) -> None:
+    data = make_data(np.random.default_rng(0)).astype(float)
+    data[half().nonzero()[0][0], half().nonzero()[1][0], half().nonzero()[2][0], 3] = np.nan
+    run = make_run(save(tmp_path / "bold.nii.gz", data, "<f4"), make_mask(tmp_path / "mask.nii.gz", half()))
+    assert read_data([run], ["spm"], 0.8, 0.0).series["spm"][0].mean is None
+
+
 @pytest.mark.parametrize("slope", [0.0, np.nan])
 def test_a_slope_of_zero_or_nan_means_that_values_are_as_stored(tmp_path: Path, slope: float) -> None:
     bold = save(tmp_path / "bold.nii", make_data(np.random.default_rng(0)))

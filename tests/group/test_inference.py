@@ -11,10 +11,7 @@ from nilearn.glm import cluster_level_inference, threshold_stats_img
 from nilearn.glm.second_level import non_parametric_inference
 from scipy import stats
 
-from bidsglm.backends import nilearn_permutations
-from bidsglm.backends.nilearn_permutations import PermutationPlan, permuted
 from bidsglm.cli import main
-from bidsglm.model import GroupDesign, Volume
 from tests.finished import AFFINE, NAME, SHAPE, brain, effects, read_rows, write_dataset, write_participant
 
 pytestmark = pytest.mark.usefixtures("plain_figures")
@@ -169,35 +166,6 @@ def test_page_and_sidecars_say_what_was_corrected(study: tuple[Path, Path]) -> N
         "FormingP": 0.001,
     }
     assert facts["Package"] == "nilearn"
-
-
-def volume_and_maps(n: int = 8) -> tuple[Volume, np.ndarray]:
-    place = np.zeros((9, 8, 7), bool)
-    place[1:-1, 2:-1, 1:-2] = True
-    rng = np.random.default_rng(1)
-    return Volume(place.shape, np.eye(4), place), rng.standard_normal((n, int(place.sum()))).astype(
-        np.float32
-    ) + 0.4
-
-
-def test_permutations_do_not_depend_on_processes_or_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nilearn_permutations, "BATCH", 10)
-    monkeypatch.setattr(nilearn_permutations, "CHUNK_VALUES", 8 * 50)
-    volume, maps = volume_and_maps()
-    design, weights = GroupDesign(("mean",), np.ones((8, 1))), np.ones(1)
-    where = np.ones(maps.shape[1], bool), volume
-    calls: list[int] = []
-    one = permuted(maps, design, weights, where, PermutationPlan(25, 3), lambda: calls.append(1))
-    assert len(calls) == 3
-    two = permuted(maps, design, weights, where, PermutationPlan(25, 3, n_procs=2))
-    small = permuted(maps, design, weights, where, PermutationPlan(25, 3, memory=1000))
-    for kind, p in one.p.items():
-        np.testing.assert_array_equal(two.p[kind], p)
-    np.testing.assert_array_equal(small.p["permutationVoxel"], one.p["permutationVoxel"])
-    assert list(small.p) == ["permutationVoxel"]
-    assert "GB of memory" in small.left_out
-    other = permuted(maps, design, weights, where, PermutationPlan(25, 4))
-    assert not np.array_equal(other.p["permutationVoxel"], one.p["permutationVoxel"])
 
 
 def test_one_package_has_its_own_counts(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # make demo   a synthetic data set, analysed with both packages; prints where its reports are
 # make story  why the packages differ on one run, told on one page of that data set
 # make test   the whole test suite
+# make docs   the documentation as a site, build/site; with the demo's pages where `make demo` has made them
 # make fuzz   every reader of others' files with many random inputs (FUZZ=2000 each)
 # They make the environment (.venv) by themselves from Python 3.11 or newer; nothing else is needed.
 
@@ -14,7 +15,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo story test fuzz lint types format lock boutiques container container-test venv clean
+.PHONY: demo story test docs fuzz lint types format lock boutiques container container-test venv clean
 
 demo: venv
 	$(BIN)/bidsglm demo $(OUT)
@@ -24,6 +25,12 @@ story: venv
 
 test: venv
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+# Offline: the site's scripts and letters come with its packages. A warning or a dead link is an error.
+docs: venv
+	@rm -rf build/site
+	DOCS_DEMO=$(OUT) $(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees docs build/site
+	@echo "build/site/index.html"
 
 FUZZ ?= 2000
 

@@ -1,4 +1,4 @@
-"""Links and options in the pages of the documentation, and the index that lists them."""
+"""Links, pictures and options in the pages of the documentation, and the indices that list them."""
 
 import re
 from pathlib import Path
@@ -8,19 +8,21 @@ from bidsglm.options import build_parser
 from tests.conftest import PROJECT
 
 DOCS = PROJECT / "docs"
+PAGES = sorted(path for path in DOCS.rglob("*.md"))
 OF_OTHERS = {"--rm", "--user", "--cleanenv", "--containall", "--only-text"}
 """Options of docker, apptainer and our benchmarks."""
 
 
 def test_links_of_the_docs_lead_somewhere() -> None:
-    pages = [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
+    pages = [PROJECT / "README.md", *PAGES]
     assert [link for page in pages for link in broken_links(page)] == []
 
 
 def broken_links(page: Path) -> list[str]:
     """Links of a page to files or headings that do not exist."""
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
-    return [f"{page.name}: {link}" for link in links if not link.startswith("http") and not leads(page, link)]
+    own = [link for link in links if not link.startswith("http")]
+    return [f"{page.relative_to(PROJECT)}: {link}" for link in own if not leads(page, link)]
 
 
 def leads(page: Path, link: str) -> bool:
@@ -46,5 +48,17 @@ def test_options_in_the_texts_exist() -> None:
 
 def test_index_lists_every_page() -> None:
     index = (DOCS / "README.md").read_text(encoding="utf-8")
-    pages = [page.name for page in DOCS.glob("*.md") if page.name != "README.md"]
-    assert [name for name in pages if f"({name})" not in index] == []
+    indices = [page for page in PAGES if page.name in ("README.md", "index.md")]
+    named = index + (DOCS / "reference" / "index.md").read_text() + (DOCS / "howto" / "index.md").read_text()
+    names = {page: page.relative_to(DOCS).as_posix() for page in PAGES if page not in indices}
+    assert [
+        name for page, name in names.items() if f"({name})" not in named and f"({page.name})" not in named
+    ] == []
+
+
+def test_pictures_of_the_docs_are_shown_and_small() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (PROJECT / "README.md", *PAGES)]
+    shown = {Path(name).name for text in texts for name in re.findall(r"[\w./-]+\.png", text)}
+    pictures = [*DOCS.glob("*.png"), *(DOCS / "images").iterdir()]
+    assert {path.name for path in pictures} - shown == set()
+    assert sum(path.stat().st_size for path in pictures) < 3_000_000

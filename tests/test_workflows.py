@@ -17,8 +17,8 @@ def commands(name: str) -> list[str]:
     return [step["run"] for job in jobs.values() for step in job.get("steps", []) if "run" in step]
 
 
-def test_both_workflows_are_there() -> None:
-    assert [path.name for path in WORKFLOWS] == ["publish.yml", "test.yml"]
+def test_workflows_are_there() -> None:
+    assert [path.name for path in WORKFLOWS] == ["docs.yml", "publish.yml", "test.yml"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -55,7 +55,7 @@ class Response(NamedTuple):
 
     model: ResponseModel
     functions: tuple[Function, ...]
-    by_duration: bool = False
+    by_duration: bool
     """Whether each event's own duration enters; else the notation says it all."""
 
 

@@ -141,7 +141,7 @@ def judgement(found: IntervalEstimate, nominal: float) -> Judgement:
     >>> judgement(IntervalEstimate(0.0, 0.0, 0.001), 0.05)
     'too few'
     """
-    if not (math.isfinite(found.lower) and math.isfinite(found.upper)):
+    if not math.isfinite(found.lower):
         return "unsure"
     if found.lower > TOLERANCE * nominal:
         return "too many"

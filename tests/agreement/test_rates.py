@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bidsglm.agreement.rates import IntervalEstimate, clustered_rate, judgement, mean_interval, overall
+from bidsglm.agreement.rates import (
+    IntervalEstimate,
+    clustered_rate,
+    enough,
+    judgement,
+    mean_interval,
+    overall,
+    pooled,
+)
 
 N_STUDIES = 400
 
@@ -89,3 +97,55 @@ def test_several_thresholds_are_judged_by_the_worst_and_too_few_only_if_all_are(
 def test_without_data_sets_or_without_trials_nothing_is_known(hits: list[int], size: int) -> None:
     found = clustered_rate(np.array(hits, dtype=int), size)
     assert all(math.isnan(value) for value in found)
+
+
+def test_rates_are_pooled_with_the_participants_that_have_one() -> None:
+    known = [IntervalEstimate(0.04, 0.03, 0.06), IntervalEstimate(0.08, 0.05, 0.12)]
+    found = pooled([*known, IntervalEstimate(math.nan, math.nan, math.nan)])
+    assert found.value == pytest.approx(0.06)
+    assert found.lower == pytest.approx(0.06 - math.hypot(0.01, 0.03) / 2)
+    assert found.upper == pytest.approx(0.06 + math.hypot(0.02, 0.04) / 2)
+    assert all(math.isnan(value) for value in pooled([]))
+
+
+def narrowed(rate: IntervalEstimate, share: float) -> IntervalEstimate:
+    """Limits whose distance from the rate, as a ratio, falls with the root of the number."""
+    return IntervalEstimate(
+        rate.value,
+        rate.value * (rate.lower / rate.value) ** share,
+        rate.value * (rate.upper / rate.value) ** share,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "n_datasets"),
+    [((0.05, 0.01, 0.3), 5), ((0.1, 0.03, 0.3), 8), ((0.01, 0.001, 0.1), 4), ((0.05, 0.04, 0.06), 9)],
+)
+def test_enough_data_sets_are_the_fewest_that_settle_the_judgement(rate: tuple, n_datasets: int) -> None:
+    found, own = enough({0.05: IntervalEstimate(*rate)}, n_datasets), IntervalEstimate(*rate)
+    assert found is not None
+    assert judgement(narrowed(own, math.sqrt(n_datasets / found)), 0.05) != "unsure"
+    # numbers are tried in steps of a twentieth, at least one
+    fewer = found - max(1, 0.06 * found)
+    if fewer >= n_datasets:
+        assert judgement(narrowed(own, math.sqrt(n_datasets / fewer)), 0.05) == "unsure"
+    else:
+        assert found in (n_datasets, n_datasets + 1)
+
+
+def test_a_rate_of_none_settles_as_its_limit_falls_with_the_number() -> None:
+    # 0.3 above must come below 3 x 0.05
+    found = enough({0.05: IntervalEstimate(0.0, 0.0, 0.3)}, 10)
+    assert found is not None
+    assert 20 <= found <= 22
+
+
+def test_nobody_is_sent_for_more_than_ten_thousand_data_sets() -> None:
+    # the limit comes within the threefold with the 3rd power of ten
+    far = IntervalEstimate(0.0749, 0.0749 / 3, 0.0749 * 3)
+    assert enough({0.05: far}, 20) is not None
+    farther = IntervalEstimate(0.076, 0.07, 0.084)
+    # to lie beyond 0.075 the ratio must shrink from 1.086 to 1.0133: 38 times as many
+    assert enough({0.05: farther}, 200) == pytest.approx(38.5 * 200, rel=0.06)
+    assert enough({0.05: farther}, 300) is None
+    assert enough({0.05: far}, 0) is None

@@ -1,6 +1,7 @@
 """Cross-products of data with all designs at once."""
 
 import numpy as np
+import pytest
 
 from bidsglm.attribution.crossproducts import estimable, products, span
 from bidsglm.model import Floats
@@ -42,3 +43,12 @@ def test_a_column_that_is_dead_but_for_rounding_stays_dead() -> None:
     X[:, 1] = 1e-14 * X[:, 2]
     assert span(X, np.zeros((0, 4))).basis.shape[1] == 3
     assert not estimable(X, np.eye(4)[1:2])
+
+
+@pytest.mark.parametrize(("off", "wanted"), [(0.9e-6, True), (1.1e-6, False)])
+def test_a_millionth_of_a_contrast_may_lie_outside_the_row_space(off: float, wanted: bool) -> None:
+    # the design tells the first column from nothing else, and the second from the third not at all
+    X = np.array([[1.0, 0, 0], [0, 1, 1], [0, 0, 0]])
+    X[:, 1:] /= np.linalg.norm(X[:, 1])
+    # of (0, a, -a) all lies outside, beside a weight of 1
+    assert estimable(X, np.array([[1.0, off, -off]])) == wanted

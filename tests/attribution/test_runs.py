@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy
 
-from bidsglm.attribution.runs import Plan, RunSum, UnscaledFit, combined, plan
+from bidsglm.attribution.runs import Plan, RunSum, UnscaledFit, combined, plan, weighted
+from bidsglm.fsl.fixed_effects import f_over_runs, fixed_effects
 from bidsglm.model import ContrastSpecification
 
 N_VOXELS = 20
@@ -66,3 +68,52 @@ def test_pooling_shares_one_residual_mean_square_with_runs_that_are_left_out() -
 def test_redundant_rows_are_left_out() -> None:
     rows = np.array([[1.0, 0, -1], [0, 1, -1], [1, -1, 0]])
     assert len(plan(ContrastSpecification("a", "a", ("x", "y", "z"), rows, "F"), (0,)).weights) == 2
+
+
+def test_weighted_runs_are_fsls_fixed_effects_for_t_and_f() -> None:
+    runs = [a_run(0, 3), a_run(1, 3)]
+    found = weighted(runs, [a_plan("t", 1, (0,)), a_plan("F", 2, (0, 1))], 1)
+    effects = np.stack([run.effects[1:] for run in runs])
+    covariances = [
+        run.residual / 70 * np.moveaxis(run.fit.covariances[:, 1:, 1:][run.fit.group], 0, -1) for run in runs
+    ]
+    np.testing.assert_allclose(found.stat, f_over_runs(effects, np.stack(covariances)), rtol=EQUAL)
+    assert (found.effect, found.dof) == (None, (2.0, 139.0))
+    t = weighted(runs, [a_plan("t", 1, (0, 1))], 0)
+    variances = np.stack([run.residual / 70 * run.fit.covariances[run.fit.group, 0, 0] for run in runs])
+    wanted = fixed_effects(np.stack([run.effects[0] for run in runs]), variances)
+    np.testing.assert_allclose(t.stat, wanted.t, rtol=EQUAL)
+    np.testing.assert_allclose(t.effect, wanted.effect, rtol=EQUAL)
+    assert t.dof == (139.0,)
+    # one run alone loses no degree of freedom to a mean
+    assert weighted(runs, [a_plan("t", 1, (1,))], 0).dof == (70.0,)
+
+
+def test_a_contrast_takes_its_own_rows_of_all_that_were_fitted() -> None:
+    plans = [a_plan("F", 2, (0, 1)), a_plan("t", 1, (0, 1))]
+    whole, alone = [a_run(0, 3), a_run(1, 3)], []
+    for run in whole:
+        fit = run.fit._replace(effects=run.effects[2:], covariances=run.fit.covariances[:, 2:, 2:])
+        alone.append(RunSum(run.effects[2:], run.residual, fit))
+    for pooled in (False, True):
+        one, other = combined(whole, plans, 1, pooled), combined(alone, plans[1:], 0, pooled)
+        np.testing.assert_allclose(one.stat, other.stat, rtol=EQUAL)
+        np.testing.assert_allclose(one.effect, other.effect, rtol=EQUAL)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_f_over_runs_is_of_mean_effects_over_their_covariance(pooled: bool) -> None:
+    runs, plans = [a_run(0, 2), a_run(1, 2)], [a_plan("F", 2, (0, 1))]
+    found = combined(runs, plans, 0, pooled)
+    each = [run.residual / 70 for run in runs]
+    for voxel in range(N_VOXELS):
+        covariances = [run.fit.covariances[run.fit.group[voxel]] for run in runs]
+        if pooled:
+            effect = (runs[0].effects[:, voxel] + runs[1].effects[:, voxel]) / 2
+            square = (runs[0].residual + runs[1].residual)[voxel] / 140
+            wanted = effect @ np.linalg.solve(sum(covariances) / 4, effect) / 2 / square
+        else:
+            roots = [np.linalg.inv(scipy.linalg.sqrtm(G)) for G in covariances]
+            total = sum(root @ run.effects[:, voxel] for root, run in zip(roots, runs, strict=True))
+            wanted = total @ total / 2 / (each[0] + each[1])[voxel]
+        assert found.stat[voxel] == pytest.approx(wanted, rel=1e-8)

@@ -69,3 +69,14 @@ def test_condition_without_events_gives_columns_of_zeros() -> None:
 def test_unknown_response_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="double-gamma, gamma"):
         response("glover")
+
+
+def test_an_event_at_the_very_start_of_the_grid_has_all_of_its_bins() -> None:
+    grid = one(-30.0, 1.0)
+    assert (grid[:20] == 1).all()
+    assert grid.sum() == 20
+    # of one that began before, what lies on the grid
+    assert one(-30.5, 1.0).sum() == 10
+    # ten scans of 2 s behind the last one are on the grid
+    assert len(grid) == 600 + 20 * 140
+    assert one(139.0, 5.0).sum() == 20

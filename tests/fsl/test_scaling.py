@@ -39,3 +39,8 @@ def test_voxels_without_data_are_no_brain_whatever_the_threshold() -> None:
 def test_median_that_is_not_positive_is_refused() -> None:
     with pytest.raises(ValueError, match="median"):
         scaling.scaled(np.ones((1, 1), dtype=np.float32), 0.0)
+
+
+def test_brain_begins_a_tenth_of_the_robust_range_above_its_lower_end() -> None:
+    assert scaling.brain_threshold(200.0, 1200.0) == pytest.approx(300)
+    assert scaling.brain_threshold(-50.0, 50.0) == pytest.approx(-40)

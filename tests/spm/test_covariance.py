@@ -101,3 +101,12 @@ def test_components_of_fast_are_exponentials_and_their_products_with_time():
 def test_fast_without_repetition_time_is_refused():
     with pytest.raises(ValueError, match="repetition time"):
         components("FAST", 30, float("nan"))
+
+
+def test_voxels_that_never_vary_have_no_say():
+    designs, cosines, data = problem()
+    whole = pooled(designs, cosines, [[Y.copy() for Y in data]])
+    more = pooled(designs, cosines, [[np.hstack([Y, np.zeros((len(Y), 3))]) for Y in data]])
+    assert more.selected.tolist() == [*whole.selected.tolist(), False, False, False]
+    for one, other in zip(more.covariances, whole.covariances, strict=True):
+        assert_allclose(one, other, rtol=ROUNDING)

@@ -78,3 +78,10 @@ def test_constant_voxel_leaves_the_mask_unless_runs_differ():
 def test_voxel_with_some_zeros_stays_without_threshold():
     Y = np.array([[0.0], [3.0], [0.0]])
     assert within_mask([Y], [np.full(3, -np.inf)])[0]
+
+
+@pytest.mark.parametrize(("low", "counts"), [(0.12, False), (0.13, True)])
+def test_brain_begins_at_an_eighth_of_the_mean(low, counts):
+    # the mean is that of the brain but for the little voxel
+    values = np.array([low, *np.full(999, 1.0)])
+    assert global_mean(values) == pytest.approx(values.mean() if counts else 1.0, rel=1e-9)

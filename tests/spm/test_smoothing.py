@@ -137,3 +137,13 @@ def test_precision_is_that_of_the_matrices():
 def test_impossible_width_is_an_error(fwhm):
     with pytest.raises(ValueError, match="smoothing width"):
         kernel(fwhm)
+
+
+@pytest.mark.parametrize("shape", [(7, 6, 5), (6, 1, 1), (1, 1, 5)])
+def test_order_in_memory_does_not_matter(shape):
+    whole = np.random.default_rng(0).standard_normal((2 * shape[0], *shape[1:]))
+    matrices = smoothing_matrices(shape, 6, (3, 3, 3))
+    volume = np.ascontiguousarray(whole[::2])
+    expected = np.einsum("ax,by,cz,xyz->abc", *matrices, volume)
+    for each in (volume, np.asfortranarray(volume), whole[::2], np.asfortranarray(whole)[::2]):
+        np.testing.assert_allclose(apply_separable(matrices, each), expected, atol=1e-12)

@@ -165,7 +165,6 @@ class Count:
         return int(text)
 
 
-non_negative = Amount(1e6)
 count = Count(1_000_000)
 """Where nothing narrower is known."""
 

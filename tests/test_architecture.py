@@ -227,6 +227,7 @@ MAY = {
     "outputs/check_tables": OWN_ANALYSES,
     "report/second_level_check": OWN_ANALYSES,
     "report/templates/check.html": OWN_ANALYSES,
+    "report/templates/check_settings.html": OWN_ANALYSES,
     "report/templates/second_level_check.html": OWN_ANALYSES,
     "unit/explanation": "gathers what the attribution of this pair needs",
     "unit/pair_explanation": "gathers what the attribution of any pair needs",

@@ -31,6 +31,7 @@ from bidsglm.model import (
     Volume,
 )
 
+# The functions of contract.Backend, spelt out in each module: a type checker reads no list that is computed.
 __all__ = [
     "CLUSTERS",
     "NAME",

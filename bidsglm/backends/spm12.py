@@ -17,6 +17,7 @@ from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_
 from bidsglm.model import ContrastMaps, Floats, ModelSpecification, TimeSeries, Volume
 from bidsglm.spm.smoothness import residual_scans
 
+# The functions of contract.Backend, spelt out in each module: a type checker reads no list that is computed.
 __all__ = [
     "CLUSTERS",
     "NAME",

@@ -8,8 +8,8 @@ from bidsglm.check.comparison import Checked
 from bidsglm.check.map_pairs import CheckedPair
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.diagnosis.advice import joined
+from bidsglm.report.check import SettingPair
 
 PLURAL = ("onsets", "durations", "scans", "confounds", "modulators", "sessions", "basis", "serial")
 """How the names of settings begin that are plurals."""

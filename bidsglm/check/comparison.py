@@ -15,11 +15,11 @@ from bidsglm.check.own_files import maps_notes, own_file
 from bidsglm.check.reproduction import MapSource, Reproduction, Target, reproduced, sampled
 from bidsglm.check.runs import ComparedRun, compared_runs
 from bidsglm.check.scans import Relocated, relocated
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.settings import comparable, differences
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.model import Floats, Volume
+from bidsglm.report.check import SettingPair
 
 
 class Checked(NamedTuple):

@@ -8,10 +8,10 @@ from bidsglm.check.columns import SAME
 from bidsglm.check.condition_columns import extra_confounds
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.runs import ComparedRun
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.diagnosis.advice import joined
 from bidsglm.model import CONSTANT
+from bidsglm.report.check import SettingPair
 
 
 def confounds(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:

@@ -8,9 +8,9 @@ from bidsglm.check.columns import plain
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import Reproduction, is_tidy
 from bidsglm.check.runs import ComparedRun
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
 from bidsglm.model import CONSTANT, Floats
+from bidsglm.report.check import SettingPair
 
 
 def contrast_differences(

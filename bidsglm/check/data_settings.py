@@ -6,9 +6,9 @@ import numpy as np
 
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import UNRELATED, Reproduction
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.model import Floats
+from bidsglm.report.check import SettingPair
 
 SAME_NOISE = {"AR(1)": "ar1", "none": "ols"}
 

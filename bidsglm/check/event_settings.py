@@ -8,10 +8,10 @@ from bidsglm.check.condition_columns import columns_of, is_of_a_condition, looks
 from bidsglm.check.explaining import Changed, ColumnExplanation, modulator_is_there
 from bidsglm.check.models import condition_of, hrf_of, sampled_at
 from bidsglm.check.runs import ComparedRun, frame_offset
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_records import SpmAnalysis, SpmSession
 from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
+from bidsglm.report.check import SettingPair
 
 SHOWN = 6
 """Onsets that a cell lists."""

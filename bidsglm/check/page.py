@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.check.answer import answer, as_json
+from bidsglm.check.answer import answer, as_json, setting_json
 from bidsglm.check.column_rows import column_rows, drift_sentences
 from bidsglm.check.comparison import Checked
 from bidsglm.check.contrast_reports import ShownContrasts, shown_contrasts
@@ -16,7 +16,6 @@ from bidsglm.check.model_files import FOLDERS, MODEL, WrittenModel
 from bidsglm.check.reasons import own_reasons, reach_of
 from bidsglm.check.refit import RefittedMap, RefittedModel
 from bidsglm.check.sentences import findings_of
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.setting_rows import setting_rows
 from bidsglm.check.why import AttributedMaps
 from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
@@ -28,7 +27,6 @@ from bidsglm.report.check import (
     CheckedColumn,
     CheckedMap,
     CheckedModel,
-    CheckedSetting,
     CheckReport,
     check_page,
 )
@@ -88,9 +86,7 @@ def write_check(output: Path, results: Results) -> dict[str, tuple[str, ...]]:
         nilearn=str(found.nilearn.folder),
         same_model=found.same_model,
         answer=answer(found),
-        settings=tuple(
-            CheckedSetting(s.setting, s.spm, s.nilearn, s.consequence, s.remedy) for s in found.settings
-        ),
+        settings=found.settings,
         rows=tuple(setting_rows(found)),
         columns=tuple(columns),
         drifts=tuple(drift_sentences(found)),
@@ -100,12 +96,7 @@ def write_check(output: Path, results: Results) -> dict[str, tuple[str, ...]]:
         reasons=reasons,
         reach=reach_of(why.explanation) if why.explanation else None,
         not_attributed=why.reason,
-        models=tuple(
-            CheckedModel(
-                WHOSE[each.folder], each.folder, each.scripts, each.has_data, each.is_same, each.notes
-            )
-            for each in models
-        ),
+        models=tuple(_shown_model(each) for each in models),
         models_not_written=not_written,
         findings=tuple(findings_of(found, refit.maps)),
         design_findings=design_findings(found.spm),
@@ -142,7 +133,7 @@ def _write_tables(output: Path, results: Results, shown: ShownContrasts) -> set[
     """Write the tables that have rows to be had, with their sidecars; returns their names."""
     found, why = results.found, results.why
     rows = {
-        "settings": (SETTINGS, [_setting_row(each) for each in found.settings]),
+        "settings": (SETTINGS, [setting_json(each) for each in found.settings]),
         "columns": (COLUMNS, [_column_row(each) for each in column_rows(found)]),
         "maps": (MAPS, [_map_row(each) for each in found.maps]),
     }
@@ -189,10 +180,6 @@ def _refit(each: RefittedMap) -> dict[str, object]:
         "largest_difference": each.difference,
         "is_reproduced": each.is_reproduced,
     }
-
-
-def _setting_row(each: SettingPair) -> dict[str, object]:
-    return {name: getattr(each, name) for name in ("setting", "spm", "nilearn", "consequence", "remedy")}
 
 
 def _column_row(each: CheckedColumn) -> dict[str, object]:

@@ -40,8 +40,6 @@ SCALINGS = (False, 0)
 NOISE = ("ar1", "ols", "ar2")
 NICE = 12
 """Denominators of weights that people write"""
-FACTOR = 100.0
-"""nilearn's percent"""
 
 
 class Attempt(NamedTuple):

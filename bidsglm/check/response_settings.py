@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from bidsglm.check.condition_columns import columns_of
 from bidsglm.check.models import hrf_of, sampled_at
 from bidsglm.check.runs import ComparedRun, frame_offset
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.diagnosis.advice import joined
+from bidsglm.report.check import SettingPair
 
 SHOWN = 6
 """Columns that a cell lists."""

@@ -23,9 +23,6 @@ from bidsglm.report.wording import digits
 SAME_H = 1e-5
 """Share by which hyperparameters of the same data differ at most: SPM's files hold more digits."""
 
-MOST_NAMED = 6
-"""Maps that are named in a sentence"""
-
 
 class CheckedGroup(NamedTuple):
     """All that the check found."""

@@ -12,10 +12,10 @@ from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
 from bidsglm.check.own_files import own_file
 from bidsglm.check.second_level import SpmGroup
 from bidsglm.check.second_level_words import has_equal_variance, is_independent, variance_in_words
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.dataset.masks import is_same_grid
 from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
+from bidsglm.report.check import SettingPair
 from bidsglm.report.wording import digits
 
 SAME = 1e-6

@@ -22,7 +22,6 @@ from bidsglm.check.second_level_words import (
 from bidsglm.outputs.check_tables import GROUP_MAPS, GROUP_SETTINGS
 from bidsglm.outputs.names import write_json, write_text
 from bidsglm.pages.about import about
-from bidsglm.report.check import CheckedSetting
 from bidsglm.report.second_level_check import RefittedRow, SecondLevelReport, second_level_page
 
 
@@ -117,7 +116,7 @@ def write_group_check(output: Path, found: CheckedGroup) -> None:
         tuple(group_findings(found)),
         found.notes,
         str(beside.nilearn.folder) if beside else "",
-        tuple(CheckedSetting(*each[:5]) for each in beside.settings) if beside else (),
+        beside.settings if beside else (),
         beside.columns if beside else (),
         tuple(shown_pair(each) for each in beside.pairs) if beside else (),
     )

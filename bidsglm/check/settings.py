@@ -6,10 +6,10 @@ from bidsglm.check import confound_settings, data_settings, event_settings, resp
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
-from bidsglm.check.setting_pair import SettingPair
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
+from bidsglm.report.check import SettingPair
 
 
 def comparable(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None:

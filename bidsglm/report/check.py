@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.report.attribution import Reach
@@ -22,15 +23,18 @@ SECTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class CheckedSetting:
-    """A setting that differs."""
+class SettingPair(NamedTuple):
+    """A setting in which two analyses differ."""
 
     setting: str
+    """In the vocabulary of the check, with what it is of behind"""
     spm: str
     nilearn: str
     consequence: str
     remedy: str
+    """On both sides"""
+    matters: bool = True
+    """Whether the models are others for it"""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class CheckReport:
     nilearn: str
     same_model: bool
     answer: str
-    settings: tuple[CheckedSetting, ...]
+    settings: tuple[SettingPair, ...]
     rows: tuple[SettingRow, ...]
     """All settings side by side"""
     columns: tuple[CheckedColumn, ...]

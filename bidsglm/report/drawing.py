@@ -35,10 +35,8 @@ ON_DARK = {
 }
 """Colour of a figure -> the one that it has on a dark page"""
 
-PAGE_WIDTH = 10.0
-"""Inches; the page shows figures at most that wide."""
 DPI = 150
-"""Sharp on a screen of twice the usual density at the width of the page."""
+"""Sharp on a screen of twice the usual density at the width of the page, 10 inches."""
 
 COMPRESSION = 6
 """Level of PNG; higher levels take several times as long for a few per cent."""

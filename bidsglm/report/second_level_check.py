@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bidsglm.report.check import CheckedMap, CheckedSetting
+from bidsglm.report.check import CheckedMap, SettingPair
 from bidsglm.report.rendering import About, environment
 
 SECTIONS = ("Summary", "Settings", "Maps", "About")
@@ -37,7 +37,7 @@ class SecondLevelReport:
     notes: tuple[str, ...]
     nilearn: str = ""
     """Folder of nilearn's second level; empty where none was given"""
-    settings: tuple[CheckedSetting, ...] = ()
+    settings: tuple[SettingPair, ...] = ()
     """In which they differ"""
     columns: tuple[tuple[str, str, float], ...] = ()
     """SPM's, nilearn's most similar one, and their correlation"""

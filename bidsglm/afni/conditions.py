@@ -54,6 +54,7 @@ def check_responses(model: ModelSpecification) -> None:
             response_model(notation)
         except ValueError as error:
             raise FaultyModelError(f"{KEY}{condition and f'.{condition}'}: {error}") from error
+    # the HRF counts only where neither a notation nor the events' durations decide
     if asked is None and not model.afni.by_duration and (problem := _hrf_problem(model.hrf)):
         raise DataError(problem)
 
@@ -105,11 +106,13 @@ def counted_events(condition: Condition, paradigm: Paradigm) -> Floats:
     """
     onsets = condition.onsets - (paradigm.start_time or 0.0)
     inside = within_run(onsets, paradigm.n_scans, paradigm.repetition_time)
+    # 3dDeconvolve leaves an event out by its onset, even where it lasts into the run
     return np.column_stack([onsets, condition.durations])[inside]
 
 
 def _typical_duration(trains: Sequence[Floats]) -> float:
     """Median duration over the events of all conditions, to which dmUBLOCK refers."""
+    # impulses have no duration that a height could refer to
     durations = np.concatenate([events[:, 1] for events in trains])
     return float(np.median(durations[durations > 0])) if (durations > 0).any() else 0.0
 
@@ -162,6 +165,7 @@ def same_duration(durations: Floats) -> float | None:
         return 0.0
     if np.ptp(durations) > SAME_DURATION:
         return None
+    # milliseconds keep the notation short; a duration of less than half of one stays as it is
     duration = float(np.median(durations))
     return round(duration, 3) or duration
 
@@ -180,9 +184,11 @@ def _by_duration(durations: Floats, typical: float) -> ConditionResponse:
     if shared == 0:
         return _with_names(_response("GAM"))
     if shared is not None:
+        # the second number sets the peak to 1: effects of blocks of any length are per cent at it
         return _with_names(_response(f"BLOCK({shared:.10g},1)"))
     if not (durations > 0).all():
         raise UnsupportedModelError("some of its events have a duration and some have none")
+    # negative: the duration whose response peaks at 1, here that of a typical event (3dDeconvolve -help)
     return _with_names(_response(f"dmUBLOCK({-round(typical, 3):.10g})"))
 
 
@@ -209,6 +215,7 @@ def _tents(hrf: Hrf, events: Floats, paradigms: Sequence[Paradigm]) -> Condition
     delays = _delays(hrf, TR)
     if len(delays) < 2 or list(delays) != list(range(delays[0], delays[0] + len(delays))):
         raise UnsupportedModelError("TENT needs two and more FIR bins in a row")
+    # a triangle is a bin only as the scans see it: one knot is at 1 there, all others at 0
     scans = events[:, 0] / TR
     if events[:, 1].any() or (np.abs(scans - scans.round()) * TR > SAME_DURATION).any():
         raise UnsupportedModelError(

@@ -160,6 +160,7 @@ def banded_root(band: Floats) -> BandedRoot:
     >>> root.whitened(np.array([[2.0], [5.0]])).tolist(), root.squares(np.array([[2.0], [5.0]])).tolist()
     ([[1.0], [2.0]], [5.0])
     """
+    # the root of a band has no diagonal more than the band, so L is as cheap as R
     lower = np.asarray(scipy.linalg.cholesky_banded(band, lower=True))
     starts = range(0, band.shape[1], BLOCK_ROWS)
     return BandedRoot(lower, tuple(_block(lower, start) for start in starts))
@@ -168,6 +169,7 @@ def banded_root(band: Floats) -> BandedRoot:
 def _block(lower: Floats, start: int) -> RootBlock:
     n_lags, n_rows = len(lower) - 1, lower.shape[1]
     stop, first = min(start + BLOCK_ROWS, n_rows), max(start - n_lags, 0)
+    # rows start ... stop of L, which reach n_lags columns back: C, then the triangle D
     L = np.zeros((stop - start, stop - first))
     for j in range(n_lags + 1):
         columns = np.arange(max(first, start - j), stop - j)

@@ -120,6 +120,7 @@ def joint_design(stimuli: Sequence[Stimulus], baseline: Baseline, timeline: Time
         found, values = _confounds(baseline, timeline)
         blocks.append(values)
         names += found
+    # censoring comes last: polynomials and means are those of the whole run, as in 3dDeconvolve
     return JointDesign(tuple(names), np.hstack(blocks)[timeline.kept_rows], timeline.times)
 
 
@@ -127,6 +128,7 @@ def _confounds(baseline: Baseline, timeline: Timeline) -> tuple[list[JointColumn
     runs = baseline.confounds
     if tuple(len(run.values) for run in runs) != timeline.n_scans:
         raise ValueError("confounds need one row for each scan of every run")
+    # afni_proc.py's -regress_motion_per_run; without it one set of columns runs on through all runs
     if baseline.confounds_per_run:
         names = [JointColumn("confound", name, 0, r) for r, run in enumerate(runs) for name in run.names]
     elif len({run.names for run in runs}) > 1:

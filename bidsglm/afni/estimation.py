@@ -75,6 +75,7 @@ def fits(Y: NDArray[np.floating], grid: Sequence[NoisePair]) -> VoxelFits:
     step = max(1, CHUNK_VALUES // n_rows)
     for start in range(0, n_voxels, step):
         part = slice(start, start + step)
+        # in C order a scan's voxels lie side by side, as the blocks of rows take them
         for whole, values in zip(found, _fit(Y[:, part].astype(np.float64, order="C"), grid), strict=True):
             whole[..., part] = values
     return found
@@ -97,6 +98,7 @@ def _fit(Y: Floats, grid: Sequence[NoisePair]) -> VoxelFits:
     for pair, members in by_pair(pairs, grid):
         series = np.take(E, members, axis=1)
         residual = pair.residual_squares(series)
+        # the estimate is linear, and of a series X b it is b whatever the correlation: the two parts add up
         betas[:, members] += pair.parameters(series)
         mean_square[members] = residual / pair.dof
         criterion[members] = pair.criterion(residual)

@@ -101,6 +101,7 @@ def response_model(notation: str) -> ResponseModel:
     if len(texts) not in form.counts or not all(map(NUMBER.fullmatch, texts)):
         raise ValueError(f"the response model {notation!r} takes {form.example}")
     numbers = tuple(float(text) for text in texts)
+    # numbers may be left out from the end only, so each stands under its own bounds
     for number, bounds in zip(numbers, form.bounds, strict=False):
         if not bounds.least <= number <= bounds.most or (bounds.strict and number == bounds.least):
             above = "over" if bounds.strict else "from"

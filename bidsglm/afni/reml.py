@@ -44,10 +44,12 @@ def best_pairs(E: Floats, grid: Sequence[NoisePair]) -> Whole:
     """
     places = np.array([pair.place for pair in grid])
     coarse = (places % STRIDE == 0).all(axis=1)
+    # first look: every second place in a and in b; white noise is what they have to beat
     best = np.zeros(E.shape[1], dtype=np.intp)
     least = grid[0].criterion(grid[0].residual_squares(E))
     for k in (np.flatnonzero(coarse[1:]) + 1).tolist():
         _improve(least, best, k, E, grid[k], np.arange(E.shape[1]))
+    # second look: around each voxel's best, and only in the places that the first has passed over
     centres = places[best]
     for k in np.flatnonzero(~coarse).tolist():
         near = np.flatnonzero((np.abs(centres - places[k]) <= STRIDE).all(axis=1))

@@ -144,6 +144,7 @@ def spm_time_derivative(t: Floats) -> Floats:
 
 def spm_dispersion_derivative(t: Floats) -> Floats:
     """Difference of SPM's response to one that is 1 % wider, over 0.01."""
+    # only the positive lobe is widened: the program's third function leaves the undershoot alone
     wide = _within_spm(
         t,
         lambda s: (
@@ -185,6 +186,7 @@ def boxed(shape: Callable[[Floats], Floats], end: float, duration: float) -> Cal
     >>> wide(np.array([-1.0, 1.0, 1.999, 3.0])).round(9).tolist()
     [0.0, 1.0, 1.0, 0.0]
     """
+    # a box of n steps has n + 1 taps, one at either end
     n_taps = 1 + round(duration / GRID)
     narrow = shape(np.arange(int(end / GRID) + 1, dtype=np.float64) * GRID)
     # a running sum less itself n taps ago is the convolution with a box

@@ -33,6 +33,7 @@ def percent_of_mean(x: NDArray[np.generic]) -> NDArray[np.float32]:
         total += scan
     mean = total / np.float32(len(values))
     with np.errstate(divide="ignore", invalid="ignore"):
+        # 3dcalc reckons in double precision and stores single
         percent = values / mean.astype(np.float64) * 100
     positive = (values > 0) & (mean > 0)
     return np.where(positive, np.minimum(percent, LIMIT), 0).astype(np.float32)

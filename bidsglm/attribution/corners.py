@@ -59,6 +59,7 @@ class CornerFits:
         """A corner in which what both packages were given alike does not count."""
         shared = self.shared_inputs
         return corner._replace(
+            # inputs that are alike follow another step's setting, so that one fit serves both names
             onsets=corner.events if "onsets" in shared else corner.onsets,
             durations=corner.events if "durations" in shared else corner.durations,
             confounds=0 if "confounds" in shared else corner.confounds,
@@ -147,6 +148,7 @@ class CornerFits:
 
     def key(self, corner: Corner) -> tuple[object, ...]:
         """What the fit of a corner hangs on; the way runs come together and factors do not matter to most."""
+        # a factor can wait until after the fit, unless runs share one or scans are scaled apart
         joint = self._is_joint(corner)
         scaling = corner.scaling if joint or self.models.scanwise else 0
         own = self.normal(corner)._replace(scaling=scaling, runs=0)
@@ -183,6 +185,7 @@ class CornerFits:
         n = self.models.n_voxels
         factors = [np.ones(1) if is_scaled else self._factors(corner, run)[:n] for run in range(len(fits))]
         sums = [
+            # a factor of the data multiplies effects, and their squared residuals by its square
             RunSum(factor * fit.effects, factor**2 * fit.residual, fit)
             for fit, factor in zip(fits, factors, strict=True)
         ]
@@ -242,6 +245,7 @@ class CornerFits:
         through = _through(rule)
         names, regressors = self._regressors(corner, run, through)
         n_scans = len(regressors)
+        # a column for each censored scan gives the estimates of leaving it out, and keeps the scans aligned
         spikes = np.eye(n_scans)[:, list(self.models.run(corner.censoring, run).censored)]
         drifts = rule.columns if isinstance(rule, DriftColumns) else np.zeros((n_scans, 0))
         cosines = rule.cosines if isinstance(rule, ProjectedOff) else np.zeros((n_scans, 0))
@@ -251,6 +255,7 @@ class CornerFits:
         if self.models.sides[corner.noise].noise.constant:
             own.append(np.ones((n_scans, 1)))
         else:
+            # FEAT has no constant: data and columns lose their means in its place
             regressors, confounds = regressors - regressors.mean(axis=0), confounds - confounds.mean(axis=0)
             own = [columns - columns.mean(axis=0) for columns in own]
         every_name = (*names, *given.names)
@@ -263,6 +268,7 @@ class CornerFits:
         X = through(found.matrix)
         if not self.models.sides[corner.response].derivative:
             return found.names, X
+        # FEAT differentiates the filtered column, and makes the derivative orthogonal to it
         both = [with_derivative(x - x.mean()) for x in X.T]
         names = tuple(name + suffix for name in found.names for suffix in ("", DERIVATIVE))
         return names, np.hstack([np.empty((len(X), 0)), *both])

@@ -119,10 +119,12 @@ class AfniEvents:
             start = (onset + FINE_LEAD) / FINE_STEP
             stop = start + duration / FINE_STEP
             height = 1.0
+            # an impulse of unit area, one step long, which any response can be convolved with
             if not duration:
                 stop, height = start + 1, 1 / FINE_STEP
             first, last = int(np.floor(start)), min(int(np.ceil(stop)), n_bins)
             bins = np.arange(first, last)
+            # what an event covers of a bin counts: rounding to bins would be another package's rule
             covered = np.minimum(bins + 1, stop) - np.maximum(bins, start)
             stimuli[first:last] += height * covered[:, np.newaxis] * weight
         return EventGrid(times, FINE_STEP, stimuli)

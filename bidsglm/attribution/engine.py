@@ -98,8 +98,10 @@ def explanation(
     notes
         What the reader should know besides.
     """
+    # docs/attribution.md, "What a mixture means": each combination of settings is one linear model
     designs = Designs(models, evidence.pool)
     table = _table(designs, steps, evidence)
+    # the table is of the sample, the dominant steps of all voxels
     words = _words_on_events(table.factors, models.runs[0].repetition_time)
     return Explanation(
         tuple(table.rows),
@@ -188,10 +190,12 @@ def _combinations(models: Models, steps: Sequence[Step], evidence: Observations)
 def _step_maps(combinations: CombinationMaps, steps: Sequence[Step], contrast: int, kind: str) -> StepMaps:
     models = combinations.designs.models
     active = effective_steps(steps, kind, len(models.runs), bool(combinations.block.scans))
+    # v(S) for every set S of steps: a step that cannot move this map would only double the work
     found = [
         combinations.maps(combination_of(active, taken), contrast)
         for taken in product((0, 1), repeat=len(active))
     ]
+    # in the order of `product`, which reshapes to one axis of length 2 for each step
     maps = [m.effect if kind == "effect" else m.stat for m in found]
     return StepMaps(kind, active, np.stack([m for m in maps if m is not None]), tuple(m.dof for m in found))
 

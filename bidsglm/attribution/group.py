@@ -117,6 +117,7 @@ def corners(
         As `GroupRefit.maps`.
     """
     found: dict[tuple[int, ...], list[GroupMap]] = {}
+    # both ends are the packages' own maps; only what lies between them is fitted again
     for taken in product((0, 1), repeat=len(steps)):
         on = dict(zip(steps, map(bool, taken), strict=True))
         effects = on["effects"]

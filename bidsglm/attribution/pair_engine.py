@@ -62,6 +62,7 @@ def active_steps(models: PairModels, steps: Sequence[Step], kind: str = "") -> t
     if apart and kind not in ("effect", ""):
         # a factor of a single run's data moves no t
         idle.add("scaling")
+    # means of the runs' effects, by whichever residual variance their error is estimated
     if kind == "effect" and ways <= KEEP_EFFECTS and not any(side.run_factors for side in models.sides):
         idle.add("runs")
     return tuple(step.name for step in steps if not step.same and step.name not in idle)
@@ -98,6 +99,7 @@ def estimable_everywhere(models: PairModels, names: Sequence[str]) -> tuple[bool
         Steps that change the designs; all others are at one package's settings.
     """
     fits = CornerFits(models)
+    # a map that one mixture lacks would leave a Shapley value without one of its terms
     found = [True] * len(models.plans_of(0))
     for taken in product((0, 1), repeat=len(names)):
         corner = corner_of(names, taken)
@@ -192,6 +194,7 @@ def _distance(
 ) -> float:
     """Largest difference from a package's own map, over its range, where no rounding decides."""
     values = _map(target, kind)
+    # over the whole map, of which the sample may hold no extreme
     extent = float(np.nanmax(values) - np.nanmin(values))
     worst = float(np.abs(_map(own, kind) - values[columns])[certain].max(initial=0.0))
     return worst / extent if extent else worst

@@ -87,6 +87,7 @@ def regression(parts: Sequence[RunPart], weights: Floats) -> Regression:
     X = np.vstack([part.X for part in parts])
     X0 = scipy.linalg.block_diag(*(part.projected for part in parts))
     ends = np.cumsum([len(part.X) for part in parts])[:-1]
+    # contrasts weigh the design's own space; residuals and rank need what is projected off too
     space = span(X, weights)
     both = span(np.hstack([X, X0]), np.zeros((0, X.shape[1] + X0.shape[1])))
     return Regression(
@@ -138,6 +139,7 @@ def solved(normals: Sequence[NormalEquations], rows: Floats, freedom: Counting) 
     ([[3.0]], [1.0])
     """
     groups = np.stack([normal.group for normal in normals], axis=1)
+    # voxels that are whitened alike in every part share one inverse
     distinct, group = np.unique(groups, axis=0, return_inverse=True)
     A = sum(normal.matrices[distinct[:, i]] for i, normal in enumerate(normals))
     b = sum(normal.sides for normal in normals)
@@ -151,6 +153,7 @@ def solved(normals: Sequence[NormalEquations], rows: Floats, freedom: Counting) 
         np.asarray(rows @ betas.T),
         covariances,
         group.astype(np.intp),
+        # a difference of two nearly equal sums, where the design explains nearly all
         np.maximum(residual, 0),
         freedom.divisor,
         (freedom.dof, freedom.dof),

@@ -95,6 +95,7 @@ class FslResponse:
     def kernels(self, condition: Condition, dt: float) -> Floats:
         """Sample the function."""
         shape, length = RESPONSES[self.name]
+        # a whole number of steps must not become one less by rounding
         n_taps = int(length / dt * (1 + 4 * np.finfo(float).eps))
         h = shape(np.asarray(np.arange(n_taps) * dt, dtype=np.float64))
         return np.asarray(h / h.sum())[:, np.newaxis]
@@ -138,6 +139,7 @@ class AfniResponse:
         if form is None:
             raise ValueError("the response model has no impulse response")
         t = np.asarray(np.arange(int(form.end / dt) + 1) * dt, dtype=np.float64)
+        # an impulse of unit area: samples times the step sum up to the integral
         heights = [dt * form.height / _tallest(shape, form) for shape in form.shapes]
         return np.column_stack(
             [height * shape(t) for shape, height in zip(form.shapes, heights, strict=True)]
@@ -271,5 +273,6 @@ def _in_continuous_time(
     train = events.trains[condition.weight_names[0]][run]
     functions = response.responses[condition.weight_names[0]].functions
     t = times[:, np.newaxis] - train.onsets
+    # 3dDeconvolve has no grid: each event's response is evaluated at the scan itself
     values = [function(t, train.durations) for function in functions]
     return np.column_stack([h @ weights for weights in train.weights.T for h in values])

@@ -80,6 +80,7 @@ def stacked(
     ends = np.cumsum([0, *(columns.shape[1] for columns in private)])
     parts = []
     for run, (design, Y) in enumerate(zip(designs, data, strict=True)):
+        # what belongs to another run is 0 here, so that the parts' normal equations add up
         X = np.zeros((len(Y), len(shared) + ends[-1]))
         both = np.hstack([design.regressors, design.confounds])
         for name, column in zip(design.names, both.T, strict=True):

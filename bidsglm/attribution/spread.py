@@ -64,8 +64,10 @@ def _largest(rows: Sequence[Given]) -> dict[tuple[str, ...], str]:
 def _step(rows: Sequence[Given], largest: Mapping[tuple[str, ...], str], pair: Pair) -> Row:
     shapley = np.array([float(row["shapley"]) for row in rows])
     total = np.array([float(row["total"]) for row in rows])
+    # where there is no difference no step has a share, not even one of 0
     share = np.full(len(rows), np.nan)
     np.divide(shapley, total, out=share, where=total != 0)
+    # response, events and sampling are parts of the regressors, which are what is ranked
     ranked = [row for row in rows if not row.get("part_of")]
     tolerances = CLOSURES if pair.is_default else CLOSES
     limits = {f"closure_{name}": tolerances[name] for name in pair}

@@ -169,6 +169,7 @@ def _same(name: str, model: ModelSpecification, runs: Sequence[RunDesigns]) -> b
         return all(_same_regressors(name, run) for run in runs)
     if name == "filter":
         drifts = [run.drifts for run in runs]
+        # whitened columns and projected ones are two models; without whitening the space alone counts
         return all(not a.size and not b.size for a, b in drifts) or (
             identity and all(_equal(a, b) for a, b in drifts)
         )

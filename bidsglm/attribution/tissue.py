@@ -115,6 +115,7 @@ def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) ->
     offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij")).reshape(3, -1)
     spatial = np.exp(-((offsets * np.array(zooms(volume))[:, np.newaxis]) ** 2).sum(axis=0) / (2 * SIGMA**2))
     margins = [(r, r) for r in reach]
+    # SUSAN compares intensities in steps of its table; without contrast all are alike
     levels = intensity / kind.step if kind.step > 0 else np.zeros_like(intensity)
     steps = np.pad(levels, margins, constant_values=NOWHERE)
     spread = -((kind.step / kind.tau) ** 2) if kind.tau > 0 else ALL_OR_NOTHING
@@ -132,6 +133,7 @@ def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) ->
         # differences are cut to whole steps, as SUSAN looks weights up in a table
         different = np.trunc(steps[near] - steps[tuple(centre.T)][:, np.newaxis])
         w = np.exp(np.maximum(different**2 * spread, LEAST_LOG)) * spatial
+        # over the whole neighbourhood: what lies outside FILM's mask pulls towards 0, as in FILM
         w /= w.sum(axis=1, keepdims=True)
         inner, which = np.nonzero(place[near] >= 0)
         rows.append(inner + start)

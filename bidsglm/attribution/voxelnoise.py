@@ -203,6 +203,7 @@ class SmoothedAutocorrelation:
     def _tapers(self, E: Floats, run: int) -> Floats:
         weights = self.tissues[run]
         raw = autocorrelations(E)
+        # FILM smooths the lags from 1 on among the voxels of a tissue; lag 0 is each voxel's own
         smooth = raw[:, : weights.shape[0]].copy()
         smooth[1:] = (weights @ raw[1:].T).T
         return tapered(smooth)
@@ -239,6 +240,7 @@ def _each(B: Floats, X0: Floats, Y: Floats, tapers: Floats) -> NormalEquations:
         p = slice(start, start + BLOCK)
         factors = gains(tapers[:, p], n_scans)
         n = factors.shape[1]
+        # the designs of all voxels side by side: one transform whitens them, in place of one each
         every = np.repeat(factors, B.shape[1], axis=1)
         design = whitened(np.tile(B, n), every).reshape(n_scans, n, -1).transpose(1, 0, 2)
         design = np.concatenate([design, np.broadcast_to(X0, (n, *X0.shape))], axis=2)

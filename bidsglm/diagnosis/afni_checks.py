@@ -50,6 +50,7 @@ def low_responses(runs: Sequence[RunReview], model: ModelSpecification) -> Itera
 
 
 def _is_low(chosen: ConditionResponse) -> bool:
+    # a duration in the notation widens the response and scales it to a peak of 1
     return chosen.response.model.name in FAMILY and not chosen.response.model.numbers
 
 
@@ -57,6 +58,7 @@ def polynomials(runs: Sequence[RunReview], model: ModelSpecification) -> Iterato
     """Find a high-pass cut-off that AFNI has no setting for."""
     if not fitted_by_afni(runs) or model.high_pass == NO_FILTER:
         return
+    # degree 0 is the constant, so that the drifts count the degree
     degrees = sorted({sum(n.startswith("drift_") for n in run.designs["afni"].names) for run in runs})
     yield Finding(
         "note",

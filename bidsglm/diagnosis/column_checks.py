@@ -57,6 +57,7 @@ def explained(columns: Parts, target: int, others: Sequence[int]) -> Explained:
         return Explained(0.0, "", 0.0)
     r = X.T @ y
     strongest = int(np.abs(r).argmax())
+    # directions have length 1: the squares of a projection are the share R^2 of the variance
     share = float(((basis(X).T @ y) ** 2).sum())
     return Explained(share, columns.names[others[strongest]], float(r[strongest]))
 
@@ -186,6 +187,7 @@ def task_motion(runs: Sequence[RunReview]) -> Iterator[Finding]:
     ]
     if not found:
         return
+    # one finding for all: six parameters that follow the task are one movement
     _, r, name, motion, label = max(found)
     who = listed([name])
     where = f" in {label}" if len(runs) > 1 else ""
@@ -207,6 +209,7 @@ def task_motion(runs: Sequence[RunReview]) -> Iterator[Finding]:
 def overlapping_conditions(run: RunReview) -> Iterator[Finding]:
     """Find conditions and modulators that other conditions explain; sets such as FIR are left out."""
     for backend, columns in run.parts.items():
+        # functions of one set, as FIR bins, overlap by what they are
         single = {n: p[0] for n, p in primary_columns(columns, run.paradigm).items() if len(p) == 1}
         owners = [_owner(column, single) for column in columns.names[: columns.is_condition.sum()]]
         overlaps: list[Overlap] = []
@@ -216,6 +219,7 @@ def overlapping_conditions(run: RunReview) -> Iterator[Finding]:
             found = explained(columns, place, [i for i, owner in enumerate(owners) if owner != name])
             if OVERLAPPING <= found.share < 1 - NOTHING_LEFT:
                 overlaps.append(Overlap(found, name, _owner(found.strongest, single)))
+        # what hangs together is told once, by its worst member
         for members in _joined([{o.name, o.partner} for o in overlaps]):
             worst = max(o for o in overlaps if o.name in members)
             names = tuple(name for name in single if name in members)
@@ -276,6 +280,7 @@ def _overlap(names: tuple[str, ...], worst: Overlap) -> Finding:
 def filtered_confounds(run: RunReview) -> Iterator[Finding]:
     """Find confounds of which the high-pass filter leaves nothing: the data are filtered twice."""
     for backend, found in run.diagnoses.items():
+        # motion may be slow by itself; cosines and the like stand in the model to filter
         twice = tuple(
             r.name
             for r in found.regressors

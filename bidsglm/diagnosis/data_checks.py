@@ -149,6 +149,7 @@ def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Find
     where = f" ({counts})" if len(data.runs) > 1 else ""
     own = {"spm": "SPM has no result there", "nilearn": "nilearn takes 0 for them"}
     taken = f"{', '.join(own[name] for name in data.backends if name in own)}."
+    # the sum over neighbours would be NaN in a whole ball around one such voxel
     if data.smoothed:
         taken = (
             "Smoothing takes 0 for them, as SPM and nilearn do: values around them are too low in these"
@@ -196,6 +197,7 @@ def no_mean_text(run: RunData) -> str:
 
 
 def _scaled_by(data: DataReview, model: ModelSpecification) -> str:
+    # SPM scales whatever the model says, nilearn only where it is asked to
     names = [
         title
         for name, title in (("spm", "SPM"), ("nilearn", "nilearn"))
@@ -208,6 +210,7 @@ def low_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     """Find voxels by whose mean nilearn does not divide."""
     if "nilearn" not in data.backends or model.nilearn.signal_scaling is False:
         return
+    # a series that has lost its mean is low everywhere, which `lost_means` tells
     low = [run for run in data.runs if run.n_low and run.has_mean]
     if not low:
         return

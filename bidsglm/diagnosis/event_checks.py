@@ -41,6 +41,7 @@ def event_poor_conditions(runs: Sequence[RunReview], model: ModelSpecification) 
     seconds: dict[str, float] = {}
     for run in runs:
         for condition in run.paradigm.of_events:
+            # what no scan sees cannot carry an effect
             events = present(condition, run.paradigm)
             name = condition.prefix + condition.name
             counts[name] = counts.get(name, 0) + len(events.onsets)
@@ -94,6 +95,7 @@ def _impulses(names: tuple[str, ...], runs: Sequence[RunReview], model: ModelSpe
     )
     text = f"All events of {listed(names)} have zero duration. {packages}"
     if measured:
+        # 1/dt against 1 for TR/50: with one response the ratio is known without the design
         factor = f"{measured} times"
         if _same_response(model):
             factor = f"{OVERSAMPLING}/TR = {times(OVERSAMPLING / time)} times ({measured} in this design)"

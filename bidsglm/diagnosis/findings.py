@@ -65,6 +65,7 @@ def findings(
     """
     if not runs:
         return ()
+    # first, as conditions that fill the run explain overlaps and dependencies, which are then not told again
     filled = [finding for run in runs for finding in filled_run(run)]
     checks = (*column_checks.CHECKS, *rank_checks.CHECKS)
     columns = [finding for run in runs for check in checks for finding in check(run)]

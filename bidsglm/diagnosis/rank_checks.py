@@ -20,6 +20,7 @@ def dependent_columns(run: RunReview) -> Iterator[Finding]:
     """Find columns that are sums of others, and name all that take part."""
     for backend, columns in run.parts.items():
         names = [CONSTANT] * columns.constant.shape[1] + [FILTER] * columns.drifts.shape[1]
+        # constant and filter first: a regressor is then said to depend on them, never the reverse
         whole = np.hstack([columns.constant, columns.drifts, columns.matrix])
         for members in dependencies(whole, [*names, *columns.names]):
             task = [name for name in members if name in columns.names[: columns.is_condition.sum()]]
@@ -79,6 +80,7 @@ def dependencies(X: Floats, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
             independent.append(int(i))
             Q = np.hstack([Q, residual / length])
             continue
+        # of length 1 all: a weight below the root of what counts as nothing is rounding
         weights = np.linalg.lstsq(columns[:, independent], columns[:, i], rcond=None)[0]
         parts = [names[j] for j, w in zip(independent, weights, strict=True) if abs(w) > NOTHING_LEFT**0.5]
         yield tuple(dict.fromkeys((*parts, names[int(i)])))
@@ -127,6 +129,7 @@ def empty_columns(run: RunReview) -> Iterator[Finding]:
                 tasks,
             )
             yield run.seen(finding, backend)
+    # as it was given: SPM's design has it centred, where a constant is zero like an empty column
     still = tuple(
         name
         for name, values in zip(run.paradigm.confound_names, run.paradigm.confounds.T, strict=True)

@@ -81,6 +81,7 @@ def idle_modulators(runs: Sequence[RunReview], model: ModelSpecification) -> Ite
     """Find modulators without values of their own, which cost those behind them their columns."""
     for run in runs:
         for condition in run.paradigm.conditions:
+            # one that nothing stands behind costs no other its column
             idle = idle_weights(condition)
             names = condition.weight_names
             behind = tuple(n for i, n in enumerate(names) if idle and i > idle[0] and i not in idle)
@@ -88,6 +89,7 @@ def idle_modulators(runs: Sequence[RunReview], model: ModelSpecification) -> Ite
                 continue
             own = tuple(names[i] for i in idle)
             for backend, columns in run.parts.items():
+                # which of the two happens hangs on rounding, so the columns that came out are looked at
                 filled = {n: bool(columns.matrix[:, function_columns(columns.names, n)].any()) for n in names}
                 shifted, lost = any(filled[n] for n in own), not all(filled[n] for n in behind)
                 if shifted or lost:

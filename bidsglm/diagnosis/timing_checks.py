@@ -7,7 +7,7 @@ from bidsglm.model import ModelSpecification, Paradigm
 from bidsglm.spm.regressors import PAD_BINS
 
 EARLIEST = 24.0
-"""s before the run from which nilearn counts events; see also `compare.crossing`."""
+"""s before the run from which nilearn counts events; see also `bidsglm.attribution.crossing`."""
 EMPTY_END = 0.25
 """Share of a run without events at its end from which one should look."""
 EMPTY_SECONDS = 40.0
@@ -68,6 +68,7 @@ def unit_hint(last: float, runs: Sequence[RunReview]) -> str:
 def _last(paradigm: Paradigm) -> float:
     """End of the last event that begins within the run, s; 0 without any."""
     length = paradigm.n_scans * paradigm.repetition_time
+    # an event behind the run is told by its onset, and would hide an early end
     ends = [float((c.onsets + c.durations)[c.onsets < length].max(initial=0.0)) for c in paradigm.of_events]
     return max(ends, default=0.0)
 

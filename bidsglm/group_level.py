@@ -80,10 +80,10 @@ def _make_group(members: Members, atlas: Atlas | None, settings: Settings) -> in
     if not settings.reports_only:
         members = write_regions(members, atlas, numbers)
         members = write_group_maps(members, settings, tables, numbers)
-    written = write_group_page(settings, tables._replace(members=members), numbers)
+    page, errors = write_group_page(settings, tables._replace(members=members), numbers)
     write_citation(settings.output_dir)
-    LOG.info("see %s", written.page)
-    return _recap(members._replace(failures=(*members.failures, *written.errors)))
+    LOG.info("see %s", page)
+    return _recap(members._replace(failures=(*members.failures, *errors)))
 
 
 def _description(members: Members) -> str:

@@ -18,21 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.attribution.differences import DICE, distances, threshold, unlikeness
+from bidsglm.attribution.runs import StatMaps
 from bidsglm.attribution.shapley import ladder, shapley_values
 from bidsglm.model import Floats, Images, Mask
 from bidsglm.packages import Pair
 from bidsglm.spm.second_level import group_contrast, group_estimate
 
 Row = dict[str, str | float]
-
-
-class GroupMap(NamedTuple):
-    """A contrast's maps in some voxels."""
-
-    effect: Floats | None
-    """None for F"""
-    stat: Floats
-    dof: tuple[float, ...]
 
 
 class GroupRefit(NamedTuple):
@@ -45,7 +37,7 @@ class GroupRefit(NamedTuple):
     columns: NDArray[np.intp]
     """Voxels that are compared, among the images'"""
 
-    def maps(self, weights: Sequence[Floats], mask: Mask | None, unequal: bool) -> list[GroupMap]:
+    def maps(self, weights: Sequence[Floats], mask: Mask | None, unequal: bool) -> list[StatMaps]:
         """Fit contrasts with one variance or one for each group, estimated in a mask.
 
         Raises
@@ -56,7 +48,7 @@ class GroupRefit(NamedTuple):
         fit = group_estimate(self.images, self.design, mask, self.groups if unequal else None)
         found = [group_contrast(fit, row) for row in weights]
         return [
-            GroupMap(
+            StatMaps(
                 None if maps.effect is None else maps.effect[self.columns].astype(np.float64),
                 maps.stat[self.columns].astype(np.float64),
                 maps.dof,
@@ -68,8 +60,8 @@ class GroupRefit(NamedTuple):
 class Ends(NamedTuple):
     """Both packages' own maps of a contrast."""
 
-    reference: GroupMap
-    first: GroupMap
+    reference: StatMaps
+    first: StatMaps
 
 
 class GroupStep(NamedTuple):
@@ -95,8 +87,8 @@ def corners(
     steps: Sequence[str],
     ends: Sequence[Ends],
     unequal: tuple[bool, bool],
-    refit: Callable[[bool, bool, bool], list[GroupMap]],
-) -> dict[tuple[int, ...], list[GroupMap]]:
+    refit: Callable[[bool, bool, bool], list[StatMaps]],
+) -> dict[tuple[int, ...], list[StatMaps]]:
     """Maps of every combination of the active steps: the reference's setting 0, the other's 1.
 
     Parameters
@@ -116,7 +108,7 @@ def corners(
     ValueError
         As `GroupRefit.maps`.
     """
-    found: dict[tuple[int, ...], list[GroupMap]] = {}
+    found: dict[tuple[int, ...], list[StatMaps]] = {}
     # both ends are the packages' own maps; only what lies between them is fitted again
     for taken in product((0, 1), repeat=len(steps)):
         on = dict(zip(steps, map(bool, taken), strict=True))
@@ -138,7 +130,7 @@ def group_rows(
     settings: Sequence[GroupStep],
     steps: Sequence[str],
     pair: Pair,
-    maps: Mapping[tuple[int, ...], GroupMap],
+    maps: Mapping[tuple[int, ...], StatMaps],
     closures: tuple[float, float],
 ) -> list[Row]:
     """Rows of the table of one contrast: each step's part of each metric of each map.
@@ -157,7 +149,7 @@ def group_rows(
         Largest distance of the reference's and the other's own map from that of all their settings, over its
         range; NaN where nothing was fitted again.
 
-    >>> far = {(0,): GroupMap(None, np.zeros(2), (9.0,)), (1,): GroupMap(None, np.ones(2), (9.0,))}
+    >>> far = {(0,): StatMaps(None, np.zeros(2), (9.0,)), (1,): StatMaps(None, np.ones(2), (9.0,))}
     >>> pair, step = Pair("spm", "nilearn"), GroupStep("effects", "a", "b")
     >>> rows = group_rows([step], ("effects",), pair, far, (0.0, 0.0))
     >>> [(row["map"], row["metric"], row["shapley"]) for row in rows][0]
@@ -171,7 +163,7 @@ def group_rows(
     for kind, found in kinds.items():
         if not found:
             continue
-        values = np.stack(found)
+        values = np.stack(found, dtype=np.float64)
         for metric, moved in _metrics(values, first.dof if kind == stat else ()).items():
             ends: Row = {f"closure_{name}": far for name, far in zip(reversed(pair), closures, strict=True)}
             for step, row in zip(
@@ -206,7 +198,7 @@ def _rows(settings: Sequence[GroupStep], steps: Sequence[str], values: Floats) -
         yield {"ladder": height, "shapley": shares.get(step.name, 0.0), "total": total}
 
 
-def closure_of(refitted: Sequence[GroupMap], own: Sequence[GroupMap]) -> float:
+def closure_of(refitted: Sequence[StatMaps], own: Sequence[StatMaps]) -> float:
     """Largest distance of maps from their own, over the range of these."""
     worst = 0.0
     for ours, theirs in zip(refitted, own, strict=True):

@@ -20,6 +20,7 @@ import scipy
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats
+from bidsglm.spm.clusters import Peaks
 
 FACES = np.abs(np.indices((3, 3, 3)) - 1).sum(axis=0) <= 1
 NEIGHBOURS = np.array([step for step in product((-1, 0, 1), repeat=3) if any(step)])
@@ -53,15 +54,6 @@ class VoxelsAbove(NamedTuple):
     """(n_above,)"""
     clusters: NDArray[np.intp]
     """(n_above,) label of each voxel's cluster"""
-
-
-class Maxima(NamedTuple):
-    """Peaks of all clusters, in no order."""
-
-    voxels: Voxels
-    """(n_peaks, 3)"""
-    heights: Floats
-    clusters: NDArray[np.intp]
 
 
 def cluster_peaks(
@@ -121,7 +113,7 @@ def excursion(
     )
 
 
-def maxima(volume: NDArray[np.floating], above: VoxelsAbove) -> Maxima:
+def maxima(volume: NDArray[np.floating], above: VoxelsAbove) -> Peaks:
     """Find the peaks of every cluster; touching ones of one height count once.
 
     Parameters
@@ -137,7 +129,7 @@ def maxima(volume: NDArray[np.floating], above: VoxelsAbove) -> Maxima:
            [0, 0, 5]])
     """
     if not len(above.heights):
-        return Maxima(above.voxels, above.heights, above.clusters)
+        return Peaks(above.voxels, above.heights, above.clusters)
     peaks = np.zeros(volume.shape, dtype=np.bool_)
     peaks[tuple(above.voxels[_is_peak(volume.shape, above)].T)] = True
     # The default connectivity of label is by faces, as nilearn joins peaks.
@@ -152,7 +144,7 @@ def maxima(volume: NDArray[np.floating], above: VoxelsAbove) -> Maxima:
         members = np.argwhere(places == index[i])
         centres[i] = members[np.argmin(np.linalg.norm(members - centres[i], axis=1))]
     at = tuple(centres.T)
-    return Maxima(centres, volume[at].astype(np.float64), above.labels[at].astype(np.intp))
+    return Peaks(centres, volume[at].astype(np.float64), above.labels[at].astype(np.intp))
 
 
 def _is_peak(shape: tuple[int, ...], above: VoxelsAbove) -> NDArray[np.bool_]:
@@ -183,7 +175,7 @@ def _is_constant(above: VoxelsAbove) -> NDArray[np.bool_]:
     return np.asarray(np.isclose(highest, lowest))
 
 
-def _groups(peaks: Maxima) -> list[NDArray[np.intp]]:
+def _groups(peaks: Peaks) -> list[NDArray[np.intp]]:
     """Return the peaks of each cluster by height, clusters by their highest.
 
     Equal heights fall as numpy's default sort leaves them, which is nilearn's order too.

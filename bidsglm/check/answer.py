@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 
 from bidsglm.check.comparison import Checked
-from bidsglm.check.map_pairs import CheckedPair
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.diagnosis.advice import joined
-from bidsglm.report.check import SettingPair
+from bidsglm.report.check import CheckedPair, SettingPair
 
 PLURAL = ("onsets", "durations", "scans", "confounds", "modulators", "sessions", "basis", "serial")
 """How the names of settings begin that are plurals."""

@@ -9,7 +9,7 @@ import numpy as np
 from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differences
 from bidsglm.check.data import ScanPlace, places, values_of
 from bidsglm.check.data_settings import other_scans
-from bidsglm.check.map_pairs import CheckedPair, map_pairs, support
+from bidsglm.check.map_pairs import map_pairs, support
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.own_files import maps_notes, own_file
 from bidsglm.check.reproduction import MapSource, Reproduction, Target, reproduced, sampled
@@ -19,7 +19,7 @@ from bidsglm.check.settings import comparable, differences
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.model import Floats, Volume
-from bidsglm.report.check import SettingPair
+from bidsglm.report.check import CheckedPair, SettingPair
 
 
 class Checked(NamedTuple):

@@ -10,13 +10,13 @@ from bidsglm.attribution.differences import threshold
 from bidsglm.attribution.engine import Explanation
 from bidsglm.check.comparison import Checked
 from bidsglm.check.data import values_of
-from bidsglm.check.map_pairs import CheckedPair, support
+from bidsglm.check.map_pairs import support
 from bidsglm.check.reasons import OWN_SHOWN, ranked, reach_of
 from bidsglm.dataset.masks import Grid
 from bidsglm.export.labels import labels
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask, Volume
 from bidsglm.report.attribution import Breakdown, breakdowns
-from bidsglm.report.check import SettingPair
+from bidsglm.report.check import CheckedPair, SettingPair
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import contrast_figures
 from bidsglm.report.html import ContrastReport

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,25 +16,7 @@ from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.dataset.masks import is_same_grid
 from bidsglm.model import Floats, Mask
-
-
-class CheckedPair(NamedTuple):
-    """A map of each program that belong together."""
-
-    what: str
-    """effect or t"""
-    contrast: str
-    """SPM's name"""
-    spm: Path
-    nilearn: Path
-    r: float
-    """Within both masks"""
-    ratio: float
-    """nilearn's over SPM's, through 0"""
-    n_spm: int
-    n_nilearn: int
-    n_both: int
-    dice: float
+from bidsglm.report.check import CheckedPair
 
 
 def support(values: Floats) -> Mask:

@@ -11,7 +11,6 @@ from bidsglm.check.column_rows import column_rows, drift_sentences
 from bidsglm.check.comparison import Checked
 from bidsglm.check.contrast_reports import ShownContrasts, shown_contrasts
 from bidsglm.check.design_review import design_findings
-from bidsglm.check.map_pairs import CheckedPair
 from bidsglm.check.model_files import FOLDERS, MODEL, WrittenModel
 from bidsglm.check.reasons import own_reasons, reach_of
 from bidsglm.check.refit import RefittedMap, RefittedModel
@@ -25,8 +24,8 @@ from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.pages.about import about
 from bidsglm.report.check import (
     CheckedColumn,
-    CheckedMap,
     CheckedModel,
+    CheckedPair,
     CheckReport,
     check_page,
 )
@@ -90,7 +89,7 @@ def write_check(output: Path, results: Results) -> dict[str, tuple[str, ...]]:
         rows=tuple(setting_rows(found)),
         columns=tuple(columns),
         drifts=tuple(drift_sentences(found)),
-        maps=tuple(shown_pair(each) for each in found.maps),
+        maps=found.maps,
         contrasts=shown.contrasts,
         scene=shown.scene,
         reasons=reasons,
@@ -205,9 +204,3 @@ def _map_row(each: CheckedPair) -> dict[str, object]:
         "n_nilearn": each.n_nilearn,
         "n_both": each.n_both,
     }
-
-
-def shown_pair(each: CheckedPair) -> CheckedMap:
-    """The pair as a row of the page."""
-    counts = each.n_spm, each.n_nilearn, each.n_both
-    return CheckedMap(each.contrast, each.what, each.r, each.ratio, each.dice, *counts)

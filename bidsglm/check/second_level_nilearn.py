@@ -7,7 +7,7 @@ import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.data import ScanPlace, grid_of, load_image, values_of, volumes
-from bidsglm.check.map_pairs import CheckedPair, map_pair, support
+from bidsglm.check.map_pairs import map_pair, support
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
 from bidsglm.check.own_files import own_file
 from bidsglm.check.second_level import SpmGroup
@@ -15,7 +15,7 @@ from bidsglm.check.second_level_words import has_equal_variance, is_independent,
 from bidsglm.dataset.masks import is_same_grid
 from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
-from bidsglm.report.check import SettingPair
+from bidsglm.report.check import CheckedPair, SettingPair
 from bidsglm.report.wording import digits
 
 SAME = 1e-6

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from bidsglm.check.answer import pair_json, setting_json
-from bidsglm.check.page import shown_pair
 from bidsglm.check.second_level_check import CheckedGroup, group_answer, group_findings
 from bidsglm.check.second_level_nilearn import GroupComparison
 from bidsglm.check.second_level_words import (
@@ -118,7 +117,7 @@ def write_group_check(output: Path, found: CheckedGroup) -> None:
         str(beside.nilearn.folder) if beside else "",
         beside.settings if beside else (),
         beside.columns if beside else (),
-        tuple(shown_pair(each) for each in beside.pairs) if beside else (),
+        beside.pairs if beside else (),
     )
     write_text(output / "check.html", second_level_page(report))
 

@@ -3,16 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.model import Floats
-
-
-class SpmModulator(NamedTuple):
-    """A parametric modulator."""
-
-    name: str
-    values: Floats
-    """(n_events,) raw"""
-    order: int
+from bidsglm.model import Floats, Modulator
 
 
 class SpmCondition(NamedTuple):
@@ -23,7 +14,7 @@ class SpmCondition(NamedTuple):
     """(n_events,) s"""
     durations: Floats
     """(n_events,) s"""
-    modulators: tuple[SpmModulator, ...]
+    modulators: tuple[Modulator, ...]
     time_order: int
     """Order of its modulation by time; 0 for none"""
     orthogonalised: bool

@@ -7,9 +7,9 @@ import numpy as np
 from bidsglm.check.matlab import field, listed, numbers, text, texts
 from bidsglm.check.matlab_hdf5 import Tree
 from bidsglm.check.spm_fields import matrix_of, number_or
-from bidsglm.check.spm_records import SpmCondition, SpmModulator, SpmSession
+from bidsglm.check.spm_records import SpmCondition, SpmSession
 from bidsglm.errors import DataError
-from bidsglm.model import Floats
+from bidsglm.model import Floats, Modulator
 
 
 def sessions_of(spm: Tree, path: Path, unit: float) -> list[SpmSession]:
@@ -58,7 +58,7 @@ def _condition(given: Tree, unit: float) -> SpmCondition:
         if name == "time":
             time_order = order
         elif name not in ("", "none") and order:
-            modulators.append(SpmModulator(name, numbers(field(each, "P")), order))
+            modulators.append(Modulator(name, numbers(field(each, "P")), order))
     orthogonalised = number_or(field(given, "orth"), 1.0) != 0
     return SpmCondition(
         names[0] if names else "", onsets, durations.copy(), tuple(modulators), time_order, orthogonalised

@@ -24,7 +24,7 @@ from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, Step
 from bidsglm.check.comparison import Checked
 from bidsglm.check.contrast_settings import as_written
 from bidsglm.check.data import ScanPlace, values_of
-from bidsglm.check.map_pairs import CheckedPair, support
+from bidsglm.check.map_pairs import support
 from bidsglm.check.own_sides import own_data, own_models
 from bidsglm.check.refit import RefittedModel, one_session
 from bidsglm.check.reproduction import Reproduction
@@ -34,6 +34,7 @@ from bidsglm.check.task_columns import nilearn_name
 from bidsglm.diagnosis.advice import joined
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Volume
 from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.report.check import CheckedPair
 from bidsglm.unit.pair_steps import same_setting
 
 SEED = 20_260_101

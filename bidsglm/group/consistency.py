@@ -107,15 +107,10 @@ def of_packages(unit: Summary, packages: Sequence[str]) -> Summary:
     return restricted
 
 
-class _WithAll(NamedTuple):
-    """Units of a group's packages, and who lacks one of these."""
-
-    units: tuple[Summary, ...]
-    lacking: Mapping[str, str]
-    """Participant -> what they were not fitted by, in words"""
-
-
-def _fitted_by(units: Sequence[Summary], packages: Sequence[str]) -> _WithAll:
+def _fitted_by(
+    units: Sequence[Summary], packages: Sequence[str]
+) -> tuple[tuple[Summary, ...], dict[str, str]]:
+    """Units of a group's packages; and of others, participant -> what they were not fitted by, in words."""
     lacking: dict[str, str] = {}
     found = []
     for unit in units:
@@ -124,7 +119,7 @@ def _fitted_by(units: Sequence[Summary], packages: Sequence[str]) -> _WithAll:
             lacking[unit["participant"]] = f"not fitted by {titles(absent)}"
         else:
             found.append(_of_reference(of_packages(unit, packages)))
-    return _WithAll(tuple(found), lacking)
+    return tuple(found), lacking
 
 
 def _key(unit: Summary) -> str:
@@ -173,11 +168,11 @@ def consistent_members(members: Members, settings: Settings) -> Members:
     notes: list[str] = []
     lacking: list[tuple[str, Mapping[str, str]]] = []
     for name, units in _of_the_model(members, settings).items():
-        chosen = _fitted_by(units, packages := packages_of(units))
-        if chosen.lacking:
-            lacking.append((name, chosen.lacking))
-            notes.append(_without(name, packages, chosen.lacking))
-        reference, *different = _ordered(run_alike(chosen.units), settings, name)
+        fitted, without = _fitted_by(units, packages := packages_of(units))
+        if without:
+            lacking.append((name, without))
+            notes.append(_without(name, packages, without))
+        reference, *different = _ordered(run_alike(fitted), settings, name)
         _check_reference(name, reference.units, settings)
         kept += reference.units
         notes += _remarks(name, reference)

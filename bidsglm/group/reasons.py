@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from bidsglm.attribution.differences import threshold
 from bidsglm.attribution.group import (
     Ends,
-    GroupMap,
     GroupRefit,
     GroupStep,
     active_steps,
@@ -18,6 +17,7 @@ from bidsglm.attribution.group import (
     corners,
     group_rows,
 )
+from bidsglm.attribution.runs import StatMaps
 from bidsglm.backends.records import SecondLevel, contrast_weights
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.diagnosis.advice import Finding
@@ -120,9 +120,9 @@ def _is_unequal(level: SecondLevel) -> bool:
     return level.variance["VarianceModel"] == "unequal"
 
 
-def _inside(maps: ContrastMaps, both: Mask) -> GroupMap:
+def _inside(maps: ContrastMaps, both: Mask) -> StatMaps:
     effect = None if maps.effect is None else maps.effect[both]
-    return GroupMap(effect, maps.stat[both], maps.dof)
+    return StatMaps(effect, maps.stat[both], maps.dof)
 
 
 def _refit(
@@ -131,7 +131,7 @@ def _refit(
     pair: Pair,
     both: Mask,
     *taken: bool,
-) -> list[GroupMap]:
+) -> list[StatMaps]:
     """Maps of one package's participants, of one variance or several, in one package's mask.
 
     Parameters
@@ -168,7 +168,7 @@ def _settings(fitted: FittedGroup, pair: Pair) -> list[GroupStep]:
 
 
 def _finding(
-    names: tuple[str, str], fitted: FittedGroup, maps: ContrastMaps, ends: tuple[GroupMap, GroupMap]
+    names: tuple[str, str], fitted: FittedGroup, maps: ContrastMaps, ends: tuple[StatMaps, StatMaps]
 ) -> Finding:
     """What one variance for all groups, which is a package's, makes of another's own map."""
     whose, other = (title(name) for name in names)

@@ -49,13 +49,6 @@ class UnitPlace(NamedTuple):
     """Counted from 1, as the page's anchors are"""
 
 
-class WrittenPage(NamedTuple):
-    """A page that stands, and what could not be shown on it."""
-
-    page: Path
-    errors: tuple[BidsglmError, ...]
-
-
 def _dataset_name(bids_dir: Path) -> str:
     """Name of the raw data set, else of its folder."""
     path = bids_dir / "dataset_description.json"
@@ -66,10 +59,16 @@ def _dataset_name(bids_dir: Path) -> str:
     return str(name or bids_dir.resolve().name)
 
 
-def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) -> WrittenPage:
+def write_group_page(
+    settings: Settings, tables: Tables, numbers: GroupNumbers
+) -> tuple[Path, tuple[BidsglmError, ...]]:
     """Write group.html from the collected tables, and its plots as files.
 
     Maps that cannot be read are among the errors on the page and of the result.
+
+    Returns
+    -------
+    The page, and what could not be shown on it.
 
     Raises
     ------
@@ -103,7 +102,7 @@ def write_group_page(settings: Settings, tables: Tables, numbers: GroupNumbers) 
     page, dataset = output_dir / "group.html", _dataset_name(settings.bids_dir)
     report = GroupReport(dataset, about(), entries, tuple(units), members.notes, tuple(map(str, errors)))
     write_text(page, group_page(report))
-    return WrittenPage(page, tuple(errors))
+    return page, tuple(errors)
 
 
 def _entry(output_dir: Path, participant: str, problem: str) -> ParticipantEntry:

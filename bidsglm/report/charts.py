@@ -12,7 +12,7 @@ LETTER = 6.2
 
 
 class Extent(NamedTuple):
-    """Where axes stand in a picture."""
+    """Where axes, or a row of slices, stand in a picture."""
 
     x: float
     y: float

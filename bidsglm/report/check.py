@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
@@ -52,18 +53,23 @@ class CheckedColumn:
     """identical, scaled, others ..."""
 
 
-@dataclass(frozen=True)
-class CheckedMap:
-    """A map of both."""
+class CheckedPair(NamedTuple):
+    """A map of each program that belong together."""
 
-    contrast: str
     what: str
+    """effect or t"""
+    contrast: str
+    """SPM's name"""
+    spm: Path
+    nilearn: Path
     r: float
+    """Within both masks"""
     ratio: float
-    dice: float
+    """nilearn's over SPM's, through 0"""
     n_spm: int
     n_nilearn: int
     n_both: int
+    dice: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class CheckReport:
     columns: tuple[CheckedColumn, ...]
     drifts: tuple[str, ...]
     """A sentence for the filter of every run"""
-    maps: tuple[CheckedMap, ...]
+    maps: tuple[CheckedPair, ...]
     contrasts: tuple[ContrastReport, ...]
     """Those with maps of both"""
     scene: Mapping[str, object] | None

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from bidsglm.model import Floats, Mask
 from bidsglm.report import colours, svg
+from bidsglm.report.charts import Extent
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import ContrastImages
-from bidsglm.report.plates import Layer, PlatePlace, scale_below, sides
+from bidsglm.report.plates import Layer, scale_below, sides
 from bidsglm.report.slices import (
     View,
     cropped,
@@ -68,7 +69,7 @@ def peak_figure(images: ContrastImages) -> Figure:
     parts, tall = [], HEAD + height + FOOT
     for i, layer in enumerate(layers):
         row, column = divmod(i, across)
-        place = PlatePlace(column * (PANEL + SPACE), row * tall + HEAD, PANEL, height)
+        place = Extent(column * (PANEL + SPACE), row * tall + HEAD, PANEL, height)
         words = svg.text(
             place.x + PANEL / 2, place.y - 7, layer.title, text_anchor="middle", font_weight="bold"
         )
@@ -112,7 +113,7 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
         shown, left = reoriented(_passing(layer, height), images.affine), x
         for plane, axis in enumerate((2, 1, 0)):
             tall = (mm[1] if plane == 0 else mm[2]) * unit
-            place = PlatePlace(x, y + HEAD + (BRAIN - tall) / 2, widths[plane] * unit, tall)
+            place = Extent(x, y + HEAD + (BRAIN - tall) / 2, widths[plane] * unit, tall)
             parts += _projection(shown, brain, axis, place, layer)
             x += widths[plane] * unit + SPACE
         middle = (left + x - SPACE) / 2
@@ -150,7 +151,7 @@ def _passing(layer: Layer, height: float | None) -> Floats:
     return np.where(values > height, layer.values, 0.0)
 
 
-def _projection(values: Floats, brain: Mask, axis: int, place: PlatePlace, layer: Layer) -> list[str]:
+def _projection(values: Floats, brain: Mask, axis: int, place: Extent, layer: Layer) -> list[str]:
     """The farthest value along an axis, with the outline of the brain."""
     most, least = values.max(axis=axis), values.min(axis=axis)
     flat = np.where(most >= -least, most, least).T

@@ -7,6 +7,7 @@ import numpy as np
 
 from bidsglm.model import Floats, Mask
 from bidsglm.report import colours, svg
+from bidsglm.report.charts import Extent
 from bidsglm.report.slices import View, heights, montage, pixel_aspect
 
 WIDTH = 1000.0
@@ -31,15 +32,6 @@ class Layer(NamedTuple):
     contour: Mask | None = None
 
 
-class PlatePlace(NamedTuple):
-    """Where a row of slices stands in a picture."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
 def slice_rows(layers: Sequence[Layer], background: Floats, of: View, alt: str, left: float = 28.0) -> bytes:
     """Draw maps in rows of the same slices, each with its colour scale, over the background (x, y, z).
 
@@ -47,14 +39,14 @@ def slice_rows(layers: Sequence[Layer], background: Floats, of: View, alt: str, 
     """
     below = np.nan_to_num(montage(background, of))
     height = (WIDTH - left - RIGHT) * below.shape[0] * pixel_aspect(of) / below.shape[1]
-    parts = _heights(of, PlatePlace(left, TOP, WIDTH - left - RIGHT, height))
+    parts = _heights(of, Extent(left, TOP, WIDTH - left - RIGHT, height))
     for i, layer in enumerate(layers):
-        place = PlatePlace(left, TOP + i * (height + GAP), WIDTH - left - RIGHT, height)
+        place = Extent(left, TOP + i * (height + GAP), WIDTH - left - RIGHT, height)
         parts += [*_title(layer.title, place), *_row(layer, below, of, place), *_scale(layer, place)]
     return svg.document(WIDTH, TOP + len(layers) * (height + GAP), alt, parts)
 
 
-def _title(title: str, place: PlatePlace) -> list[str]:
+def _title(title: str, place: Extent) -> list[str]:
     """Lines of a title, turned, the last one next to the slices."""
     lines = title.split("\n")
     found = []
@@ -65,7 +57,7 @@ def _title(title: str, place: PlatePlace) -> list[str]:
     return found
 
 
-def _row(layer: Layer, below: Floats, of: View, place: PlatePlace) -> list[str]:
+def _row(layer: Layer, below: Floats, of: View, place: Extent) -> list[str]:
     pixels = colours.painted(montage(layer.values, of), layer.limit, layer.signed, colours.greys(below))
     parts = [svg.picture(pixels, *place)]
     if layer.contour is not None and (lines := montage(layer.contour, of)).any():
@@ -73,7 +65,7 @@ def _row(layer: Layer, below: Floats, of: View, place: PlatePlace) -> list[str]:
     return [*parts, *sides(of, place)]
 
 
-def sides(of: View, place: PlatePlace) -> list[str]:
+def sides(of: View, place: Extent) -> list[str]:
     """Mark left and right on the first slice, and lines between slices."""
     wide = place.width / len(of.slices)
     low = place.y + place.height - 5
@@ -90,7 +82,7 @@ def sides(of: View, place: PlatePlace) -> list[str]:
     ]
 
 
-def _heights(of: View, place: PlatePlace) -> list[str]:
+def _heights(of: View, place: Extent) -> list[str]:
     wide = place.width / len(of.slices)
     return [
         svg.text(
@@ -104,7 +96,7 @@ def _heights(of: View, place: PlatePlace) -> list[str]:
     ]
 
 
-def _scale(layer: Layer, place: PlatePlace) -> list[str]:
+def _scale(layer: Layer, place: Extent) -> list[str]:
     """Colour scale of a row, with its ticks."""
     low = -layer.limit if layer.signed else 0.0
     values = np.linspace(low, layer.limit, 64)[:, None]
@@ -123,7 +115,7 @@ def _scale(layer: Layer, place: PlatePlace) -> list[str]:
     return parts
 
 
-def scale_below(layer: Layer, place: PlatePlace) -> list[str]:
+def scale_below(layer: Layer, place: Extent) -> list[str]:
     """Colour scale of a panel, below it, with the values of its ends."""
     low = -layer.limit if layer.signed else 0.0
     values = np.linspace(low, layer.limit, 64)[None, :]
@@ -157,7 +149,7 @@ def region_row(
         Name -> what the legend says of it
     """
     below = np.nan_to_num(montage(background, of))
-    place = PlatePlace(0, TOP, WIDTH, WIDTH * below.shape[0] * pixel_aspect(of) / below.shape[1])
+    place = Extent(0, TOP, WIDTH, WIDTH * below.shape[0] * pixel_aspect(of) / below.shape[1])
     pixels = np.repeat(colours.greys(below)[..., None], 3, axis=2).astype(float)
     for inside, colour in regions.values():
         where = montage(inside, of)

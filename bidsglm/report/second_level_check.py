@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bidsglm.report.check import CheckedMap, SettingPair
+from bidsglm.report.check import CheckedPair, SettingPair
 from bidsglm.report.rendering import About, environment
 
 SECTIONS = ("Summary", "Settings", "Maps", "About")
@@ -41,7 +41,7 @@ class SecondLevelReport:
     """In which they differ"""
     columns: tuple[tuple[str, str, float], ...] = ()
     """SPM's, nilearn's most similar one, and their correlation"""
-    pairs: tuple[CheckedMap, ...] = ()
+    pairs: tuple[CheckedPair, ...] = ()
     """Maps of both"""
 
 

@@ -41,7 +41,7 @@ class StatisticMap(NamedTuple):
 
 
 class Peaks(NamedTuple):
-    """Local maxima above a threshold, in C order of the voxels."""
+    """Local maxima above a threshold."""
 
     voxels: NDArray[np.intp]
     """(n_peaks, 3)"""

@@ -5,9 +5,9 @@ import pytest
 
 from bidsglm.attribution.group import (
     Ends,
-    GroupMap,
     GroupRefit,
     GroupStep,
+    StatMaps,
     active_steps,
     closure_of,
     corners,
@@ -20,8 +20,8 @@ STEPS = ("effects", "design", "variance", "mask")
 SETTINGS = [GroupStep(name, f"{name} of one", f"{name} of other") for name in STEPS]
 
 
-def far(stat: float) -> GroupMap:
-    return GroupMap(np.array([0.0, stat]), np.array([0.0, stat]), (9.0,))
+def far(stat: float) -> StatMaps:
+    return StatMaps(np.array([0.0, stat]), np.array([0.0, stat]), (9.0,))
 
 
 def test_steps_that_interact_share_evenly() -> None:
@@ -40,7 +40,7 @@ def test_mask_is_a_step_only_where_variances_are_estimated_in_it() -> None:
 def test_without_the_variances_the_mask_fits_nothing_again() -> None:
     asked: list[tuple[bool, bool, bool]] = []
 
-    def refit(effects: bool, variance: bool, mask: bool) -> list[GroupMap]:
+    def refit(effects: bool, variance: bool, mask: bool) -> list[StatMaps]:
         asked.append((effects, variance, mask))
         return [far(1)]
 
@@ -53,7 +53,7 @@ def test_without_the_variances_the_mask_fits_nothing_again() -> None:
 def test_variances_of_the_reference_are_what_the_other_package_lacks() -> None:
     asked: list[tuple[bool, bool, bool]] = []
 
-    def refit(effects: bool, variance: bool, mask: bool) -> list[GroupMap]:
+    def refit(effects: bool, variance: bool, mask: bool) -> list[StatMaps]:
         asked.append((effects, variance, mask))
         return [far(1)]
 
@@ -101,10 +101,10 @@ def rows_by_step(metric: str, kind: str, maps: dict, steps: tuple[str, ...]) -> 
 def test_a_step_that_changes_nothing_leaves_the_ladder_where_it_was() -> None:
     start = np.array([0.0, 1.0, 2.0, 5.0])
     maps = {
-        (0, 0): GroupMap(start, start, (9.0,)),
-        (0, 1): GroupMap(start + 3, start + 3, (9.0,)),
-        (1, 0): GroupMap(start + 1, start + 1, (9.0,)),
-        (1, 1): GroupMap(start + 6, start + 6, (9.0,)),
+        (0, 0): StatMaps(start, start, (9.0,)),
+        (0, 1): StatMaps(start + 3, start + 3, (9.0,)),
+        (1, 0): StatMaps(start + 1, start + 1, (9.0,)),
+        (1, 1): StatMaps(start + 6, start + 6, (9.0,)),
     }
     for kind in ("effect", "t"):
         found = rows_by_step("rmsd", kind, maps, ("effects", "variance"))
@@ -120,18 +120,18 @@ def test_a_step_that_changes_nothing_leaves_the_ladder_where_it_was() -> None:
 
 def test_overlap_is_of_what_passes_the_threshold_and_is_no_metric_of_effects() -> None:
     # t of 9 degrees of freedom passes p < 0.001 from 4.297 on, F of 2 and 9 from 16.39 on
-    t = {(0,): GroupMap(np.zeros(4), np.array([4.3, 4.3, 4.29, 0]), (9.0,))}
-    t[(1,)] = GroupMap(np.zeros(4), np.array([4.29, 4.3, 4.3, 4.3]), (9.0,))
+    t = {(0,): StatMaps(np.zeros(4), np.array([4.3, 4.3, 4.29, 0]), (9.0,))}
+    t[(1,)] = StatMaps(np.zeros(4), np.array([4.29, 4.3, 4.3, 4.3]), (9.0,))
     assert rows_by_step("1-dice", "t", t, ("effects",))["effects"]["total"] == pytest.approx(1 - 2 / 5)
     assert rows_by_step("1-dice", "effect", t, ("effects",)) == {}
-    F = {key: GroupMap(None, 16.4 / 4.3 * maps.stat, (2.0, 9.0)) for key, maps in t.items()}
+    F = {key: StatMaps(None, 16.4 / 4.3 * maps.stat, (2.0, 9.0)) for key, maps in t.items()}
     assert rows_by_step("1-dice", "F", F, ("effects",))["effects"]["total"] == pytest.approx(1 - 2 / 5)
     assert rows_by_step("rmsd", "effect", F, ("effects",)) == {}
 
 
 def test_closure_is_the_worst_of_all_contrasts_over_its_range() -> None:
-    def of(*stat: float) -> GroupMap:
-        return GroupMap(None, np.array(stat), (1.0, 9.0))
+    def of(*stat: float) -> StatMaps:
+        return StatMaps(None, np.array(stat), (1.0, 9.0))
 
     assert closure_of([of(0, 4), of(1, 10.5)], [of(0, 4), of(0, 10)]) == pytest.approx(0.1)
     assert closure_of([of(0, 3), of(0, 10.5)], [of(0, 4), of(0, 10)]) == pytest.approx(0.25)

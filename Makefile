@@ -3,7 +3,8 @@
 # make test   the whole test suite
 # make docs   the documentation as a site, build/site; with the demo's pages where `make demo` has made them
 # make fuzz   every reader of others' files with many random inputs (FUZZ=2000 each)
-# They make the environment (.venv) by themselves from Python 3.11 or newer; nothing else is needed.
+# They make the environment (.venv) by themselves from Python 3.11 or newer; nothing else is needed. make demo and
+# make story install what running needs, everything else also the tests' packages and tools.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,12 +16,19 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo story test docs fuzz lint types format lock boutiques container container-test venv clean
+# One environment in three parts, each with a stamp. The version of a checkout is that of its commit: it is registered
+# anew when that has changed.
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+OWN := $(VENV)/.own
+HEAD := $(wildcard .git/logs/HEAD)
 
-demo: venv
+.PHONY: demo story test docs fuzz lint types format lock boutiques container container-test install venv dist clean
+
+demo: install
 	$(BIN)/bidsglm demo $(OUT)
 
-story: venv
+story: install
 	$(BIN)/bidsglm demo --story $(OUT)
 
 test: venv
@@ -48,25 +56,42 @@ format: venv
 types: venv
 	$(BIN)/mypy
 
-venv: $(VENV)/.installed
+install: $(OWN)
 
-$(VENV)/.installed: requirements-dev.lock pyproject.toml
-	@sh .ci/make-venv $(VENV)
+venv: $(DEV) $(OWN)
+
+$(RUN): requirements.lock
+	@sh .ci/make-venv $(VENV) run
+	@touch $@
+
+# Only what has nothing but the first part is added to: what was interrupted may look whole to pip.
+$(DEV): requirements-dev.lock $(RUN)
+	@[ ! -e $(VENV)/.adding ] || { sh .ci/make-venv $(VENV) run && touch $(RUN); }
+	@touch $(VENV)/.adding
+	@sh .ci/make-venv $(VENV) dev
+	@touch $@
+
+$(OWN): pyproject.toml $(RUN) $(HEAD)
+	@sh .ci/make-venv $(VENV) own
 	@touch $@
 
 # After a change to the command line.
-boutiques: venv
+boutiques: install
 	$(BIN)/bidsglm --bids-exec-spec > boutiques.json
 
 # The BIDS App with docker, podman or apptainer, whichever is there first, or ENGINE=podman; docs/container.md.
 container:
 	sh container/build.sh
 
-container-test: container venv
+container-test: container install
 	@rm -rf build/container-test
 	@mkdir -p build
 	sh container/demo.sh $(BIN)/python build/container-test
 	sh container/test.sh build/container-test
+
+# Wheel and sdist as a release has them, in dist: checked, installed into an empty environment, and the demo run from it.
+dist:
+	.ci/package dist
 
 # Newer versions of everything, on purpose: make lock, then make test.
 lock:

@@ -14,6 +14,8 @@ COPY requirements.lock ./
 RUN python -m pip --python /opt/bidsglm install --no-compile --require-hashes --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY bidsglm ./bidsglm
+ARG VERSION=0.dev0
+ENV SETUPTOOLS_SCM_PRETEND_VERSION_FOR_BIDSGLM=${VERSION}
 RUN python -m pip --python /opt/bidsglm install --no-compile --no-deps --no-build-isolation .
 COPY container/prune.sh container/compile.py ./
 RUN sh prune.sh /opt/bidsglm && /opt/bidsglm/bin/python compile.py
@@ -22,7 +24,8 @@ RUN /opt/bidsglm/bin/python -c 'import bidsglm; print(bidsglm.__version__)' > /v
 # hadolint ignore=DL3006
 FROM ${BASE}
 ARG BASE
-ARG VERSION=0.1.0
+ARG IMAGE=bidsglm/bidsglm
+ARG VERSION=0.dev0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="bidsglm" \
       org.opencontainers.image.description="Fits the same GLM as SPM12, nilearn, AFNI and FSL, and says where and why they differ" \
@@ -31,7 +34,7 @@ LABEL org.opencontainers.image.title="bidsglm" \
       org.opencontainers.image.base.name="${BASE}" \
       org.opencontainers.image.licenses="Apache-2.0"
 # no packages of a user's own home, which Apptainer mounts, between those of the lock
-ENV BIDSGLM_IMAGE=bidsglm/bidsglm:${VERSION} \
+ENV BIDSGLM_IMAGE=${IMAGE} \
     PATH=/opt/bidsglm/bin:$PATH \
     PYTHONNOUSERSITE=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -1,10 +1,14 @@
 """bidsglm: first-level GLMs of SPM12, nilearn and others compared on the same BIDS data."""
 
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+try:
+    __version__ = version("bidsglm")
+except PackageNotFoundError:  # a checkout that nobody has installed
+    __version__ = "0.dev0"
 __all__ = [
     "PYBIDS_CONFIG",
     "AFNIFirstLevelModel",

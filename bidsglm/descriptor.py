@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import bidsglm
 from bidsglm import errors
 from bidsglm.options import Amount, Count, build_parser, derivatives, seed
 
 IMAGE = "bidsglm/bidsglm"
+RELEASE = "0.1.0"
+"""The release that this is or becomes: only releases have a published image for a descriptor to name."""
 LEVELS = ("participant", "group")
 FIRST = ("bids_dir", "output_dir", "analysis_level", "participant_label", "session_label")
 """The part of the command line that Boutiques fixes."""
@@ -176,7 +177,7 @@ def descriptor() -> dict[str, Any]:
     return {
         "name": parser.prog,
         "description": parser.description,
-        "tool-version": bidsglm.__version__,
+        "tool-version": RELEASE,
         "schema-version": "0.5",
         "command-line": f"mkdir -p {_key('output_dir')}; {parser.prog} {' '.join(keys)}",
         "environment-variables": [
@@ -186,7 +187,7 @@ def descriptor() -> dict[str, Any]:
                 "description": "Not read; Boutiques wants each key once",
             }
         ],
-        "container-image": {"type": "docker", "image": f"{IMAGE}:{bidsglm.__version__}"},
+        "container-image": {"type": "docker", "image": f"{IMAGE}:{RELEASE}"},
         "inputs": [*_positionals(), *map(_input, options)],
         "groups": [
             {

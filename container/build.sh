@@ -6,14 +6,25 @@ set -eu
 cd "$(dirname "$0")/.."
 . container/engine.sh
 engine=$(find_engine)
-version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' bidsglm/__init__.py)
-image=${IMAGE:-bidsglm/bidsglm:$version}
-sif=${SIF:-bidsglm-$version.sif}
+sif=${SIF:-bidsglm.sif}
+
+# the number of the tag that is checked out or unpacked, else the commit
+if [ -e .git ]; then
+    version=$(git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null || true)
+    version=${version#v}
+    revision=$(git rev-parse HEAD 2>/dev/null || true)
+else
+    version=$(sed -n 's/^describe-name: v\([0-9.]*\)$/\1/p' .git_archival.txt)
+    revision=$(sed -n 's/^commit: \([0-9a-f]*\)$/\1/p' .git_archival.txt)
+fi
+revision=${revision:-unknown}
+version=${version:-0.dev0+g$(echo "$revision" | cut -c 1-9)}
+image=${IMAGE:-bidsglm/bidsglm:$(echo "$version" | tr + -)}
 
 case $engine in
 apptainer | singularity)
     mkdir -p build
-    sed "${BASE:+s|^From: .*|From: $BASE|}" apptainer.def >build/apptainer.def
+    sed "s/0\.dev0/$version/${BASE:+; s|^From: .*|From: $BASE|}" apptainer.def >build/apptainer.def
     # shellcheck disable=SC2086 # several options
     "$engine" build --force ${BUILD_OPTIONS:-} "$sif" build/apptainer.def
     echo "$sif"
@@ -21,8 +32,8 @@ apptainer | singularity)
 *)
     # shellcheck disable=SC2086 # several options
     "$engine" build ${BUILD_OPTIONS:-} --build-arg "VERSION=$version" \
-        --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
-        ${BASE:+--build-arg "BASE=$BASE"} --tag "$image" .
+        --build-arg "REVISION=$revision" --build-arg "IMAGE=$image" \
+        ${BASE:+--build-arg "BASE=$BASE"} --tag "$image" --tag "${IMAGE:-bidsglm/bidsglm}" .
     echo "$image"
     ;;
 esac

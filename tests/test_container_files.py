@@ -1,14 +1,16 @@
 """Dockerfile, apptainer.def and what goes with them say the same, and pass their linter."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import bidsglm
+from bidsglm.descriptor import IMAGE, RELEASE
 from tests.conftest import PROJECT
+from tests.repositories import OURS, git
 
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 DEFINITION = (PROJECT / "apptainer.def").read_text()
@@ -46,8 +48,7 @@ def test_apptainer_builds_on_the_base_that_is_given(base: str, tmp_path: Path) -
     for name in ("build.sh", "engine.sh"):
         (tmp_path / "container").mkdir(exist_ok=True)
         (tmp_path / "container" / name).write_text((PROJECT / "container" / name).read_text())
-    (tmp_path / "bidsglm").mkdir()
-    (tmp_path / "bidsglm" / "__init__.py").write_text('__version__ = "1.0"\n')
+    shutil.copy(PROJECT / ".git_archival.txt", tmp_path)
     (tmp_path / "apptainer.def").write_text(DEFINITION)
     engine = tmp_path / "apptainer"
     engine.write_text('#!/bin/sh\nfor last; do :; done\n[ "$1" != build ] || grep ^From: "$last"\n')
@@ -69,16 +70,45 @@ def test_image_does_not_run_as_root() -> None:
     assert "run.py" in last[-1]
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("Dockerfile", "ARG VERSION={}\n"),
-        ("main", "docker://bidsglm/bidsglm:{}}\n"),
-        ("CITATION.cff", "\nversion: {}\n"),
-    ],
-)
-def test_version_is_ours(name: str, text: str) -> None:
-    assert text.replace("{}", bidsglm.__version__) in (PROJECT / name).read_text()
+def test_brainlife_runs_the_image_of_the_release() -> None:
+    assert f"docker://{IMAGE}:{RELEASE}}}\n" in (PROJECT / "main").read_text()
+
+
+# what git, or the archive of a commit, says of the version that is built -> version, name of the image
+BUILDS = [
+    (["tag", "v1.2.3"], r"1\.2\.3", r"bidsglm/bidsglm:1\.2\.3"),
+    (["tag", "figures"], r"0\.dev0\+g[0-9a-f]{9}", r"bidsglm/bidsglm:0\.dev0-g[0-9a-f]{9}"),
+]
+
+
+@pytest.mark.parametrize(("tag", "version", "image"), BUILDS)
+@pytest.mark.parametrize("archive", [False, True])
+def test_image_has_the_version_of_the_commit(
+    tag: list[str], version: str, image: str, archive: bool, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(PROJECT / "container", tree / "container")
+    for name in (".git_archival.txt", ".gitattributes"):
+        shutil.copy(PROJECT / name, tree)
+    git(tree, "init", "--quiet")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message", "one")
+    git(tree, *tag)
+    if archive:
+        git(tree, "archive", "--output", str(tmp_path / "a.tar"), "HEAD")
+        tree = tmp_path / "unpacked"
+        shutil.unpack_archive(tmp_path / "a.tar", tree)
+    engine = tmp_path / "docker"
+    engine.write_text('#!/bin/sh\necho "$*"\n')
+    engine.chmod(0o755)
+    settings = {**OURS, "PATH": f"{tmp_path}:/usr/bin:/bin", "ENGINE": "docker"}
+    done = subprocess.run(
+        ["/bin/sh", tree / "container" / "build.sh"], env=settings, capture_output=True, text=True
+    )
+    command, name = done.stdout.splitlines()
+    assert re.search(f"--build-arg VERSION={version} ", command)
+    assert re.fullmatch(image, name)
+    assert f"--build-arg IMAGE={name} --tag {name} --tag bidsglm/bidsglm ." in command
 
 
 def test_definition_has_the_commands_of_the_dockerfile() -> None:

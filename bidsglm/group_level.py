@@ -42,7 +42,7 @@ def run_group(settings: Settings) -> int:
         When another job makes this group with other settings.
     """
     start_log(settings.verbosity, None)
-    bound_threads(settings.omp_nthreads)
+    bound_threads(settings.omp_nthreads or 1)
     atlas = requested_atlas(settings)
     found = find_members(settings)
     _check_any(found)

@@ -65,8 +65,10 @@ class Settings:
     contrasts: Literal["pairs", "others", "none"] | None = None
     smoothing_fwhm: float | None = None
     work_dir: Path | None = None
-    n_procs: int = 1
-    omp_nthreads: int = 1
+    n_procs: int | None = None
+    """Cores for all participants in work; None for one participant after the other, on all cores."""
+    omp_nthreads: int | None = None
+    """Most cores of one participant; None for what the others leave."""
     mem: int | None = None
     """Bytes that all participants in work may take at once; on a cluster, on each worker."""
     scheduler: str | None = None
@@ -101,6 +103,11 @@ class Settings:
     random_seed: int = 0
     """Seed of everything drawn at random."""
     verbosity: int = 0
+
+    @property
+    def n_processes(self) -> int:
+        """Processes at the same time, for participants or for the parts of one."""
+        return self.n_procs or 1
 
 
 @dataclass(frozen=True)

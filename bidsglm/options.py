@@ -411,16 +411,15 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         "--nprocs",
         "--n-cpus",
         type=Count(MOST_PROCESSES),
-        default=1,
         metavar="N",
-        help="participants at the same time (1)",
+        help="cores to use: as many participants at the same time, with an equal share of them each"
+        " (one participant after the other, on all cores)",
     )
     group.add_argument(
         "--omp-nthreads",
         type=Count(MOST_PROCESSES),
-        default=1,
         metavar="N",
-        help="threads of each process (1)",
+        help="most cores of one participant (its share of --n-procs)",
     )
     group.add_argument(
         "--mem",

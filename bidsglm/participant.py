@@ -18,6 +18,7 @@ from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
 from bidsglm.pages.participant import page_is_current, write_participant_page
 from bidsglm.process.claims import Claim, claimed
+from bidsglm.process.cores import aside
 from bidsglm.requested import requested_add_ons
 from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanations import explanations
@@ -48,11 +49,13 @@ def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
     LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
     for note in fitted.notes:
         LOG.warning("%s: %s", unit.prefix, note)
-    found = tuple(explanations(fitted, settings.reference)) if settings.attribution else ()
-    LOG.debug("%s: explained after %.1f s", unit.prefix, _seconds_since(started))
     configured = configuration(model.specification, settings.matching, tuple(fitted.fits))
     stamp = Stamp(work.digest, configured, started, settings.reference)
-    write_unit(fitted, found, settings.output_dir, stamp, claim.confirm)
+    # the maps are written while their differences are explained
+    with aside(
+        lambda: tuple(explanations(fitted, settings.reference) if settings.attribution else ())
+    ) as found:
+        write_unit(fitted, found, settings.output_dir, stamp, claim.confirm)
     LOG.debug("%s: written after %.1f s", unit.prefix, _seconds_since(started))
 
 

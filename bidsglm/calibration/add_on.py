@@ -73,7 +73,7 @@ def _facts(finished: FinishedUnit, n_sample: int, n_mask: int, labels: list[str]
 
 def _processes(settings: Settings) -> int:
     """Participants share the processes; one that is analysed by the main process has them all."""
-    return settings.n_procs if multiprocessing.parent_process() is None else 1
+    return settings.n_processes if multiprocessing.parent_process() is None else 1
 
 
 @contextmanager

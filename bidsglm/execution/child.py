@@ -41,10 +41,12 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(sys.stdin.buffer,), daemon=True).start()
     from bidsglm.messages import start_log
     from bidsglm.participant import run_participant
+    from bidsglm.process.cores import use_cores
     from bidsglm.process.workplace import bound_threads, work_dir_in_use
 
     settings = request.settings
-    bound_threads(settings.omp_nthreads)
+    bound_threads(1)
+    use_cores(settings.omp_nthreads or 1)
     with work_dir_in_use(settings.work_dir, settings.bids_dir, settings.output_dir):
         start_log(settings.verbosity, request.log_dir)
         outcome = run_participant(settings, request.label)

@@ -128,7 +128,7 @@ def in_own_process(request: Request, wanted: Callable[[], bool] = lambda: True) 
     wanted
         Asked now and then; the process is killed when it says no.
     """
-    threads = dict.fromkeys(THREAD_VARIABLES, str(request.settings.omp_nthreads))
+    threads = dict.fromkeys(THREAD_VARIABLES, "1")
     process = subprocess.Popen(
         [sys.executable, "-m", "bidsglm.execution.child"],
         stdin=subprocess.PIPE,

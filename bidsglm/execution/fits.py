@@ -19,6 +19,7 @@ from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
 from bidsglm.participant import rewrite_report, run_participant
 from bidsglm.process.claims import FOLDER as CLAIMS
+from bidsglm.process.cores import cores_of_each, use_cores
 
 
 def _in_turn(settings: Settings, labels: Sequence[str], bound: MemoryBound) -> Iterator[Outcome]:
@@ -37,8 +38,9 @@ def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Itera
         needs = {label: participant_need(settings, label).n_bytes for label in labels}
         return on_dask(settings, labels, log_dir, needs)
     bound = MemoryBound(settings, alone=len(labels) == 1)
-    if min(settings.n_procs, len(labels)) > 1:
+    if min(settings.n_processes, len(labels)) > 1:
         return over_processes(settings, labels, log_dir, bound)
+    use_cores(cores_of_each(settings, len(labels)))
     return _in_turn(settings, labels, bound)
 
 

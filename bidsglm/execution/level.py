@@ -73,7 +73,7 @@ def _boilerplate(settings: Settings, labels: Sequence[str]) -> int:
 def run_participants(settings: Settings) -> int:
     """The participant level over all participants asked for; returns the exit code."""
     start_log(settings.verbosity, None)
-    bound_threads(settings.omp_nthreads)
+    bound_threads(1)
     model = model_from_file(settings)
     requested_add_ons(settings)  # what they cannot use is known before anything is fitted
     labels = _participants(settings, model)

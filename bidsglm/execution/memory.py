@@ -66,7 +66,7 @@ class MemoryBound:
             LOG.warning(
                 "--mem %s: fewer participants at once than --n-procs %d, about %s each",
                 size(mem),
-                self.settings.n_procs,
+                self.settings.n_processes,
                 size(self.need(label).n_bytes),
             )
         return total <= mem

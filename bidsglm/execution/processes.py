@@ -12,13 +12,15 @@ from bidsglm.messages import start_log
 from bidsglm.model import Settings
 from bidsglm.outputs.failures import Outcome
 from bidsglm.participant import record_death, run_participant
+from bidsglm.process.cores import cores_of_each, use_cores
 from bidsglm.process.workers import hand_over, worker_pool
 from bidsglm.process.workplace import bound_threads
 
 
-def start_worker(settings: Settings, log_dir: Path) -> None:
+def start_worker(settings: Settings, log_dir: Path, n_cores: int) -> None:
     """Set up a worker process: its log, and BLAS bounded before it is loaded."""
-    bound_threads(settings.omp_nthreads)
+    bound_threads(1)
+    use_cores(n_cores)
     start_log(settings.verbosity, log_dir)
 
 
@@ -32,6 +34,8 @@ class _Workers:
 
     settings: Settings
     log_dir: Path
+    n_cores: int
+    """Of each process"""
     idle: list[ProcessPoolExecutor] = field(default_factory=list)
     running: dict["Future[Outcome]", tuple[ProcessPoolExecutor, str]] = field(default_factory=dict)
 
@@ -59,13 +63,13 @@ class _Workers:
 
     def pool(self) -> ProcessPoolExecutor:
         """A new pool of one process."""
-        return worker_pool(1, start_worker, (self.settings, self.log_dir))
+        return worker_pool(1, start_worker, (self.settings, self.log_dir, self.n_cores))
 
 
 def over_processes(
     settings: Settings, labels: Sequence[str], log_dir: Path, bound: MemoryBound
 ) -> Iterator[Outcome]:
-    """Outcomes as they come, `n_procs` participants at the same time, each in a process of its own.
+    """Outcomes as they come, `--n-procs` participants at the same time, each in a process of its own.
 
     Parameters
     ----------
@@ -79,8 +83,8 @@ def over_processes(
         Who may start beside whom.
     """
     waiting = list(labels)
-    workers = _Workers(settings, log_dir)
-    workers.idle.extend(workers.pool() for _ in range(min(settings.n_procs, len(labels))))
+    workers = _Workers(settings, log_dir, cores_of_each(settings, len(labels)))
+    workers.idle.extend(workers.pool() for _ in range(min(settings.n_processes, len(labels))))
     try:
         while waiting or workers.running:
             while waiting and workers.idle and bound.may_start(waiting[0], workers.at_work):

@@ -134,7 +134,7 @@ def _permuted(
     place = stack.volume.voxels[fitted.volume.voxels]
     memory = settings.mem or machine_memory() // 2
     plan = PermutationPlan(
-        settings.permutations, settings.random_seed, settings.two_sided, settings.n_procs, float(memory)
+        settings.permutations, settings.random_seed, settings.two_sided, settings.n_processes, float(memory)
     )
     what = f"{name}{settings.permutations} permutations of {packages.title(backend)}'s effects"
     with _progress(what, len(plan.batches)) as advance:

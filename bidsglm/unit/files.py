@@ -14,6 +14,7 @@ from bidsglm.model import ContrastMaps, Floats, Unit, Volume
 from bidsglm.outputs.names import GENERATED_BY, write_bytes, write_json
 from bidsglm.outputs.schema import Schema
 from bidsglm.packages import REFERENCE, base_of, pairs_of
+from bidsglm.process.cores import Errands
 from bidsglm.unit.fit import Fitted, PackageFit
 from bidsglm.unit.preparation import run_label
 
@@ -24,7 +25,9 @@ OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.
 class UnitWriter:
     """Writes files of one unit and remembers their names."""
 
-    def __init__(self, fitted: Fitted, output_dir: Path, reference: str = REFERENCE) -> None:
+    def __init__(
+        self, fitted: Fitted, output_dir: Path, reference: str = REFERENCE, sent: Errands | None = None
+    ) -> None:
         self.fitted = fitted
         self.reference = base_of(fitted.fits, reference)
         self.pairs = pairs_of(fitted.fits, reference)
@@ -32,6 +35,8 @@ class UnitWriter:
         self.volume: Volume = fitted.data.volume
         self.output_dir = output_dir
         self.files: list[str] = []
+        self.errands = sent or Errands()
+        """Maps that are being compressed and written"""
 
     def path(self, name: str) -> Path:
         """Full path of a file in the unit's folder, noted as written."""
@@ -61,10 +66,10 @@ class UnitWriter:
         facts: Mapping[str, object],
         dtype: DTypeLike = np.float32,
     ) -> None:
-        """Write a map (or one volume for each row of values) with its sidecar."""
-        space = self.unit.entities.get("space", "")
-        content = map_bytes(values, self.volume, outside, dtype, space, self._positions)
-        write_bytes(self.path(f"{name}.nii.gz"), content)
+        """Write a map (a volume for each row of values, which nobody changes any more) with its sidecar."""
+        path, space = self.path(f"{name}.nii.gz"), self.unit.entities.get("space", "")
+        how = self.volume, outside, dtype, space, self._positions
+        self.errands.do(lambda: write_bytes(path, map_bytes(values, *how)))
         write_json(self.path(f"{name}.json"), self.sidecar(**facts))
 
     def table(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from bidsglm.backends import BACKENDS
@@ -11,10 +12,12 @@ from bidsglm.diagnosis.data_checks import BRIGHT_VOLUME, DataReview, bright_text
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask, Unit
 from bidsglm.packages import DEFAULT_PACKAGES, in_order, title, titles
+from bidsglm.process.cores import attempted, each
 from bidsglm.statsmodel.contrasts import LeftOut
 from bidsglm.unit.data_review import data_review
 from bidsglm.unit.expressible import able
-from bidsglm.unit.preparation import Prepared, images_of, named, noted_warnings, run_label
+from bidsglm.unit.library_warnings import noted_warnings
+from bidsglm.unit.preparation import Prepared, images_of, named, run_label
 
 
 class PackageFit(NamedTuple):
@@ -75,16 +78,22 @@ def fit(prepared: Prepared) -> Fitted:
     backends = tuple(prepared.designs)
     with noted_warnings(notes):
         data = read_data(prepared.unit.runs, backends, model.spm.mask_threshold, model.smoothing_fwhm)
-    estimates, unable, own = _estimates(prepared, data)
-    prepared, data = prepared.restricted(estimates), data.restricted(estimates)
-    with noted_warnings(notes):
+        estimates, unable, own = _estimates(prepared, data)
+        prepared, data = prepared.restricted(estimates), data.restricted(estimates)
         usable = {contrast.label: contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
-        fits = {name: _fit(name, estimate, prepared, data, usable) for name, estimate in estimates.items()}
+        said: dict[str, list[str]] = {name: [] for name in estimates}
+
+        def finish(name: str) -> PackageFit:
+            with noted_warnings(said[name]):
+                return _fit(name, estimates[name], prepared, data, usable)
+
+        fits = dict(zip(estimates, each(finish, estimates), strict=True))
         reasons = {
             contrast.label: f"not estimable in any run{_by(_unable(estimates, contrast))}"
             for contrast in prepared.contrasts
             if not usable[contrast.label]
         }
+    notes = list(dict.fromkeys([*notes, *(note for name in fits for note in said[name])]))
     notes = [*prepared.all_notes, *unable, *own, *notes, *_partly_estimable(prepared, usable, reasons)]
     unusable = (
         LeftOut(contrast.name, contrast.label, contrast.test, f"it is {reasons[contrast.label]}")
@@ -98,23 +107,23 @@ def fit(prepared: Prepared) -> Fitted:
 
 def _estimates(prepared: Prepared, data: Data) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
     """Return the estimates, why packages have none, and what those that have one say."""
-    found: dict[str, Any] = {}
-    said: dict[str, list[str]] = {}
+    said: dict[str, list[str]] = {name: [] for name in prepared.designs}
 
-    def estimate(name: str) -> None:
+    def estimate(name: str) -> Any:
         backend, series, candidates = BACKENDS[name], data.series[name], data.candidates[name]
-        with _explained_by_images(prepared, data), noted_warnings(said.setdefault(name, [])):
+        with _explained_by_images(prepared, data), noted_warnings(said[name]):
             if not candidates.any():
                 raise DataError(f"{title(name)} finds no voxel for its mask; give a mask file")
             mask = backend.mask_from(series, candidates, prepared.model, data.volume)
-            found[name] = backend.estimate(
+            return backend.estimate(
                 prepared.designs[name], series, mask, prepared.model, data.volume, prepared.contrasts
             )
 
+    found = dict(zip(said, each(lambda name: attempted(partial(estimate, name)), said), strict=True))
     with named(images_of(prepared.unit)):
-        backends, unable = able(tuple(prepared.designs), estimate)
+        backends, unable = able(tuple(said), lambda name: found[name].result())
     own = dict.fromkeys(note for name in backends for note in said[name])
-    return {name: found[name] for name in backends}, unable, tuple(own)
+    return {name: found[name].result() for name in backends}, unable, tuple(own)
 
 
 def _labels(unit: Unit) -> tuple[str, ...]:

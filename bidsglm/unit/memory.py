@@ -116,7 +116,7 @@ def largest_need(units: Iterable[tuple[Unit, Model]], settings: Settings, alone:
     alone
         Whether nobody else is fitted: then all processes are there for the calibration.
     """
-    n_workers = settings.n_procs if alone else 1
+    n_workers = settings.n_processes if alone else 1
     needs = (unit_need(unit, model.specification, settings, n_workers) for unit, model in units)
     return max(needs, default=Need(0))
 

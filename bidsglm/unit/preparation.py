@@ -1,6 +1,5 @@
 """One unit of analysis before any image is read: its tables, and the designs that packages make of them."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,13 +22,13 @@ from bidsglm.packages import PACKAGES, titles
 from bidsglm.statsmodel.combined import with_combined
 from bidsglm.statsmodel.contrasts import LeftOut, resolve_contrasts
 from bidsglm.unit.expressible import able
+from bidsglm.unit.library_warnings import noted_warnings
 
 LONGEST_NAME = 255 - len(".nii.gz")
 """Bytes that file systems leave to the name of a map."""
 LARGEST_VALUE = 1e100
 SHOWN = 40
 """Characters of a name that is too long."""
-NUMPY_WARNING = " encountered in "
 MODERATE = 1e30
 """Values of events and confounds below which nothing that is made of them comes near the largest."""
 
@@ -76,23 +75,6 @@ class Prepared:
     def restricted(self, backends: Iterable[str]) -> "Prepared":
         """Return the same for some of the packages."""
         return replace(self, designs={name: self.designs[name] for name in backends})
-
-
-@contextmanager
-def noted_warnings(notes: list[str]) -> Iterator[None]:
-    """Turn Python warnings of the libraries into notes, each text once."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        if issubclass(warning.category, DeprecationWarning | PendingDeprecationWarning | FutureWarning):
-            continue
-        text = " ".join(str(warning.message).split())
-        if issubclass(warning.category, RuntimeWarning) and NUMPY_WARNING in text:
-            # It tells a user nothing; the log file keeps it.
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-        elif text not in notes:
-            notes.append(text)
 
 
 @contextmanager

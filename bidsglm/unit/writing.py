@@ -20,6 +20,7 @@ from bidsglm.outputs.summaries import all_files, earlier_summary
 from bidsglm.outputs.summary_reading import write_summary
 from bidsglm.outputs.writes import together
 from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.process.cores import errands
 from bidsglm.unit.comparison import (
     write_agreement,
     write_attributions,
@@ -114,7 +115,9 @@ def _mean_of_finite(series: TimeSeries) -> Floats:
     return np.asarray(np.concatenate(parts))
 
 
-def _write_results(writer: UnitWriter, explanations: Sequence[Explanation]) -> dict[str, object]:
+def _write_results(
+    writer: UnitWriter, explanations: Callable[[], Sequence[Explanation]]
+) -> dict[str, object]:
     """Write all files but the summary; returns what the summary says of the reasons."""
     for backend, fit in writer.fitted.fits.items():
         _write_backend(writer, backend, fit)
@@ -128,8 +131,8 @@ def _write_results(writer: UnitWriter, explanations: Sequence[Explanation]) -> d
     if DEFAULT_PAIR in writer.pairs:
         write_scales(writer)
     reasons = write_diagnosis(writer)
-    reasons |= write_attributions(writer, explanations)
     _write_background(writer)
+    reasons |= write_attributions(writer, explanations())
     return reasons
 
 
@@ -160,7 +163,7 @@ def check_alone(path: Path, digest: str) -> None:
 
 def write_unit(
     fitted: Fitted,
-    explanations: Sequence[Explanation],
+    explanations: Callable[[], Sequence[Explanation]],
     output_dir: Path,
     stamp: Stamp,
     confirm: Callable[[], None] = lambda: None,
@@ -172,8 +175,10 @@ def write_unit(
 
     Parameters
     ----------
-    fitted, explanations
+    fitted
         What is written.
+    explanations
+        Gives why its maps differ; called last, as that may still be found out.
     output_dir
         Where to.
     stamp
@@ -186,11 +191,12 @@ def write_unit(
     CannotCreateError, ReadWriteError
         When a file cannot be written; nothing half-written stands under a final name.
     """
-    writer = UnitWriter(fitted, output_dir, stamp.reference)
-    path = summary_path(output_dir, writer.unit)
+    path = summary_path(output_dir, fitted.prepared.unit)
     digest = stamp.digest
     with together() as batch:
-        reasons = _write_results(writer, explanations)
+        with errands() as sent:
+            writer = UnitWriter(fitted, output_dir, stamp.reference, sent)
+            reasons = _write_results(writer, explanations)
         earlier = all_files(earlier_summary(path)) | set(writer.files)
         write_summary(path, _unfinished(writer.unit, digest, earlier))
         confirm()

@@ -1,0 +1,44 @@
+"""One participant on several cores: the files of one core, byte for byte, and no core more than asked for."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bidsglm.cli import main
+from bidsglm.process import cores
+from tests import tiny
+from tests.execution.test_interrupted import contents
+
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
+
+@pytest.fixture(autouse=True)
+def one_core_afterwards() -> Iterator[None]:
+    yield
+    cores.use_cores(1)
+
+
+@pytest.mark.parametrize("options", [("--backends", "all"), ("--no-attribution",)])
+def test_files_are_those_of_one_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    study = tiny.write_study(tmp_path, participants=("01",), runs=("run-1", "run-2"))
+    most, start = [1], cores._start
+
+    def counted(work: object) -> threading.Thread | None:
+        thread = start(work)  # type: ignore[arg-type]
+        most.append(len([each for each in threading.enumerate() if each.name.startswith(cores.NAME)]) + 1)
+        return thread
+
+    monkeypatch.setattr(cores, "_start", counted)
+    found = []
+    for n_procs, expected in ((1, 1), (2, 2)):
+        out, most[:] = tmp_path / f"on{n_procs}", [1]
+        words = [str(study), str(out), "participant", "-q", "--n-procs", str(n_procs), *options]
+        assert main(words) == 0
+        found.append(contents(out))
+        assert max(most) >= expected
+        assert n_procs > 1 or max(most) == 1
+    assert found[0] == found[1]

@@ -35,7 +35,7 @@ class _Workers:
     settings: Settings
     log_dir: Path
     n_cores: int
-    """Of each process"""
+    """Cores of each process"""
     idle: list[ProcessPoolExecutor] = field(default_factory=list)
     running: dict["Future[Outcome]", tuple[ProcessPoolExecutor, str]] = field(default_factory=dict)
 

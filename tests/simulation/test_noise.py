@@ -10,6 +10,7 @@ from bidsglm.simulation.noise import (
     kept_power,
     physiological,
     residual_autocorrelation,
+    restored,
     run_noise,
     surrogate,
 )
@@ -145,3 +146,95 @@ def test_rate_of_an_oscillation_wanders_from_the_first_moment_on() -> None:
     rates = np.diff(phases, axis=1) / (2 * np.pi * 0.1)
     np.testing.assert_allclose(rates.mean(axis=0), 1.1, atol=0.004)
     np.testing.assert_allclose(rates[:, [0, 30, 58]].std(axis=0), 0.04, rtol=0.08)
+
+
+def lines(series: np.ndarray, repetition_time: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Frequencies above 0 (Hz), variance of each frequency and voxel, and a frequency's width."""
+    n = len(series)
+    frequency = np.fft.rfftfreq(n, repetition_time)[1:-1]
+    variance = 2 * np.abs(np.fft.rfft(series, axis=0))[1:-1] ** 2 / n**2
+    return frequency, variance, float(frequency[0])
+
+
+def test_slow_fluctuations_have_half_the_thermal_variance_in_their_band(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bidsglm.simulation.noise.OSCILLATIONS", ())
+    n, n_voxels = 1500, 400
+    run = RunNoise(n, 1.0, np.full(n_voxels, 3.0), np.zeros(n_voxels), np.ones((n // 2 + 1, n_voxels)))
+    frequency, variance, width = lines(physiological(run, np.random.default_rng(0)), 1.0)
+    # a floor, and what falls as 1/f
+    used = frequency > 0.02
+    X = np.column_stack([np.ones(used.sum()), 1 / frequency[used]])
+    floor, slope = np.linalg.lstsq(X, variance[used] / width, rcond=None)[0]
+    # thermal variance is the floor up to half a Hz; in the band from 0.01 to 0.1 Hz 1/f has ln 10
+    shares = slope * np.log(10) / (floor * 0.5)
+    assert shares.mean() == pytest.approx(0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("band", [(0.8, 1.4), (0.15, 0.45)])
+def test_heart_beat_and_breathing_have_their_share_of_the_thermal_variance(
+    monkeypatch: pytest.MonkeyPatch, band: tuple[float, float]
+) -> None:
+    monkeypatch.setattr("bidsglm.simulation.noise.SLOW_VARIANCE", 0.0)
+    n, n_voxels = 3000, 500
+    run = RunNoise(n, 0.1, np.full(n_voxels, 2.0), np.zeros(n_voxels), np.ones((n // 2 + 1, n_voxels)))
+    frequency, variance, _ = lines(physiological(run, np.random.default_rng(0)), 0.1)
+    floor = variance[frequency > 2].mean(axis=0)
+    inside = (frequency > band[0]) & (frequency < band[1])
+    shares = (variance[inside] - floor).sum(axis=0) / (floor * len(frequency))
+    assert shares.mean() == pytest.approx(0.15, rel=0.1)
+
+
+def test_a_voxel_without_residuals_has_no_autocorrelation_and_no_size() -> None:
+    residuals = np.random.default_rng(0).standard_normal((50, 2))
+    residuals[:, 1] = 0
+    run = run_noise(residuals, np.ones((50, 1)), 2.0)
+    assert run.deviation[1] == 0
+    assert np.isfinite(run.autocorrelation).all()
+    # what white noise shows after the mean is out is above that of no residuals
+    assert abs(run.autocorrelation[1]) < 0.05
+    for name, made in NOISES.items():
+        assert not made(run, np.random.default_rng(0))[:, 1].any(), name
+
+
+def test_size_is_over_the_residual_degrees_of_freedom() -> None:
+    design = np.random.default_rng(1).standard_normal((30, 10))
+    noise = np.random.default_rng(0).standard_normal((30, 2000))
+    residuals = noise - design @ np.linalg.lstsq(design, noise, rcond=None)[0]
+    assert (run_noise(residuals, design, 2.0).deviation ** 2).mean() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("kept", "wanted"),
+    [
+        # a third is enough
+        ([0, 1 / 3, 1, 1], [0, 3**0.5, 1, 1]),
+        ([0, 0.33, 1, 1], [0, 1, 1, 1]),
+        # where no frequency keeps two thirds, half of the most is
+        ([0, 0.2, 0.4, 0.1], [0, 5**0.5, 2.5**0.5, 2.5**0.5]),
+        # of two that are equally near the lower one
+        ([0, 1, 0.1, 0.5], [0, 1, 1, 2**0.5]),
+    ],
+)
+def test_power_is_given_back_where_enough_was_kept(kept: list[float], wanted: list[float]) -> None:
+    found = restored(np.ones((4, 1), np.complex64), np.array(kept))
+    np.testing.assert_allclose(found.real.ravel(), wanted, rtol=1e-6)
+
+
+def test_surrogates_of_odd_and_even_runs_keep_every_frequency() -> None:
+    for n in (30, 31):
+        residuals = np.random.default_rng(0).standard_normal((n, 2))
+        residuals -= residuals.mean(axis=0)
+        run = run_noise(residuals, np.ones((n, 1)), 2.0)
+        made = surrogate(run, np.random.default_rng(3))
+        sizes = [np.abs(np.fft.rfft(each, axis=0)) for each in (made, residuals)]
+        np.testing.assert_allclose(sizes[0], sizes[1], atol=1e-4)
+
+
+def test_coefficients_end_where_noise_stays_stationary() -> None:
+    steep = np.cumsum(np.ones((60, 1)), axis=0) - 30.5
+    run = run_noise(steep, np.ones((60, 1)), 2.0)
+    assert run.autocorrelation[0] <= 0.98
+    turned = np.tile([[1.0], [-1.0]], (30, 1))
+    assert run_noise(turned, np.ones((60, 1)), 2.0).autocorrelation[0] == -0.98

@@ -145,3 +145,21 @@ def test_an_analysis_that_never_was_made_has_no_rate() -> None:
     (row,) = rows_of(Simulations("white", outcomes, []), analysis="ar1", contrast="a", p_threshold=0.05)
     assert (row["n_datasets"], row["n_stopped"]) == (0, 3)
     assert np.isnan([row["rate"], row["fwe_rate"]]).all()
+
+
+def test_one_data_set_has_rates_without_intervals() -> None:
+    simulations = Simulations("white", [null(0)[0]], [signal(1)[0]])
+    for row in rows_of(simulations, analysis="ols", contrast="a", p_threshold=0.05):
+        assert row["n_datasets"] == 1
+        assert np.isfinite(row["rate"])
+        assert np.isnan([row["ci_lower"], row["ci_upper"]]).all()
+        assert row["n_voxels"] == (10 if row["effect_size"] else N_VOXELS)
+
+
+def test_effects_that_are_all_missing_leave_the_level_without_one() -> None:
+    outcome = empty_outcome(1, [[np.arange(3)]])
+    record(outcome, (0, 0), 0, np.array([0.001, 0.2, 1.0]), np.array([]))
+    assert np.isnan(outcome.effects[0, 0, 0])
+    assert outcome.below[0, 0, 0, -1] == 3
+    # with signal nothing is said of the familywise error
+    assert not outcome.familywise[0, 0]

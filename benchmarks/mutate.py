@@ -32,6 +32,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -204,18 +205,19 @@ def equivalent() -> frozenset[str]:
 
 
 def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:
-    """Draw mistakes evenly over the rooms of some files, and over the lines of each room."""
+    """Draw mistakes evenly over the rooms of some files, and over the lines of each room; rooms in turn."""
     rng, same = random.Random(seed), equivalent()
     rooms: dict[str, dict[tuple[Path, int], list[Mistake]]] = {}
     for path in paths:
         for mistake in (each for each in mistakes(path) if each.change not in same):
             rooms.setdefault(room_of(path), {}).setdefault((path, mistake.line), []).append(mistake)
-    found = []
+    found: list[list[Mistake]] = []
     for index, lines in enumerate(rooms.values()):
         share = number // len(rooms) + (index < number % len(rooms))
         places = rng.sample(sorted(lines), min(share, len(lines)))
-        found += [rng.choice(lines[place]) for place in places]
-    return found
+        found.append([rng.choice(lines[place]) for place in places])
+    # a run that is stopped early has looked at all rooms alike
+    return [mistake for turn in zip_longest(*found) for mistake in turn if mistake]
 
 
 def failure(tree: Path, tests: Sequence[str], shared: str, timeout: float) -> str:

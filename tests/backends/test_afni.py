@@ -260,7 +260,19 @@ def test_fit_is_3dremlfits_over_the_scans_that_are_kept() -> None:
         np.testing.assert_allclose(betas[0], expected.betas[column], rtol=1e-5)
     np.testing.assert_allclose(found.residual_mean_square, expected.mean_square, rtol=1e-9)
     assert found.dof == len(kept) - joint.whole.shape[1]
-    assert found.noise["n_censored"] == [3, 3]
+    facts = found.noise
+    assert (facts["model"], facts["n_censored"], facts["n_voxels_without_residual"]) == (
+        "ARMA(1,1)",
+        [3, 3],
+        0,
+    )
+    assert facts["n_columns"] == joint.whole.shape[1]
+    for name in ("ar", "ma"):
+        quartiles = np.percentile(found.noise_maps[name], [25, 50, 75])
+        np.testing.assert_allclose(facts[f"{name}_quartiles"], quartiles)
+    a, b = found.noise_maps["ar"], found.noise_maps["ma"]
+    neighbours = (a + b) * (1 + a * b) / (1 + 2 * a * b + b**2)
+    np.testing.assert_allclose(facts["lambda_quartiles"], np.percentile(neighbours, [25, 50, 75]), atol=1e-12)
 
 
 def test_columns_that_censoring_empties_are_left_out_and_told() -> None:
@@ -285,6 +297,8 @@ def test_without_noise_model_and_scaling_it_is_ordinary_least_squares_of_the_ima
     expected = np.linalg.lstsq(designs[0].matrix, data.stored.astype(np.float32).astype(float), rcond=None)[0]
     np.testing.assert_allclose(found.betas[0], expected, rtol=2e-6, atol=1e-5)
     assert not found.noise_maps
+    assert set(found.noise) == {"model", "n_columns", "n_censored", "n_voxels_without_residual"}
+    assert found.noise["model"] == "independent"
     assert afni_glm.effect_unit(model) == "image units"
     assert afni_glm.one_percent([data], [np.array([200.0])], model)[0] == 2.0
 

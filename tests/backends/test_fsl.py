@@ -234,6 +234,14 @@ def test_sampled_voxels_keep_their_own_autocorrelations(volume: Volume) -> None:
     # one-voxel autocorrelations scatter more than smoothed ones about those of white noise
     assert np.std(t[0] - t[2]) > 1.2 * np.std(t[1] - t[2]) > 0
     assert (alone.noise["model"], white.noise["model"]) == ("FILM", "none")
+    # about the root of 60 scans
+    assert alone.noise["n_lags"] == [7]
+    ((low, middle, high),) = alone.noise["autocorrelation_quartiles"]
+    assert -0.3 < low < middle < high < 0.3
+    (smooth,) = smoothed.noise["autocorrelation_quartiles"]
+    assert smooth[2] - smooth[0] < high - low
+    assert set(white.noise) == {"model", "n_voxels_without_residual"}
+    assert white.noise["n_voxels_without_residual"] == 0
 
 
 def test_data_without_a_known_brain_are_scaled_by_the_median_of_all(volume: Volume) -> None:
@@ -259,6 +267,9 @@ def test_runs_are_combined_by_their_precisions_and_f_is_t_squared(volume: Volume
     np.testing.assert_allclose(both.stat[inside], expected.t, rtol=1e-12)
     assert both.dof == (2 * (N_SCANS - 2.0) - 1,)
     assert estimate.dof == both.dof[0]
+    mean_square = (estimate.runs[0].variance + estimate.runs[1].variance) / 2
+    np.testing.assert_allclose(estimate.residual_mean_square[inside], mean_square, rtol=1e-12)
+    assert np.isnan(estimate.residual_mean_square[~inside]).all()
     f = fsl_glm.contrast(estimate, F, (0, 1))
     np.testing.assert_allclose(f.stat[inside], expected.t**2, rtol=1e-9)
     assert f.dof == (1.0, both.dof[0])

@@ -194,7 +194,7 @@ def _threshold_agreement(both: BothMaps, fwe: FweThresholds | None) -> Row:
     return row
 
 
-def dice_p001(both: BothMaps, two_sided: bool = False) -> float:
+def dice_p001(both: BothMaps, two_sided: bool) -> float:
     """Dice of the voxels of p < 0.001 in the upper tail, as the agreement table has it."""
     share = 0.5 if two_sided and both.first.specification.test == "t" else 1.0
     one, other = (maps.p < P_UNCORRECTED * share for maps in (both.first, both.reference))

@@ -69,3 +69,22 @@ def test_slope_in_percent_takes_each_package_by_its_own_unit() -> None:
     for lacking in ("fsl", "afni"):
         few = {name: unit for name, unit in units.items() if name != lacking}
         assert np.isnan(next(iter(pair_rows(maps, few)))["slope_percent"])
+
+
+def dice_of(maps: BothMaps, limit: float) -> float:
+    """Overlap of the voxels below a p, in both masks."""
+    inside = maps.masks[0] & maps.masks[1]
+    one, other = ((m.p < limit) & inside for m in (maps.first, maps.reference))
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
+def test_each_tail_of_t_has_half_of_the_error_where_both_are_tested() -> None:
+    wide = both()
+    assert dice_of(wide, 0.001) != dice_of(wide, 0.0005)
+    for two_sided, limit in ((False, 0.001), (True, 0.0005)):
+        (_, row, _) = pair_rows(wide, None, two_sided)
+        assert row["dice_p001"] == pytest.approx(dice_of(wide, limit))
+    for two_sided in (False, True):
+        row, _ = pair_rows(both("F"), None, two_sided)
+        assert row["dice_p001"] == pytest.approx(dice_of(both("F"), 0.001))
+    assert [row["dice_p001"] for row in pair_rows(wide)][1] == pytest.approx(dice_of(wide, 0.001))

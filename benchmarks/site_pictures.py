@@ -1,15 +1,12 @@
 """Renew the pictures of tutorial and gallery: ``python benchmarks/site_pictures.py DEMO_DIR [NAME ...]``.
 
-DEMO_DIR is a finished demo data set (``make demo``). The pictures are what headless Chromium shows of
-its pages, of two of its maps compared, and of the check that the tutorial on own analyses makes, in few
-colours so that they stay small. Names choose among them.
+DEMO_DIR is a finished demo data set (``make demo``), with the pages of ``benchmarks/example_pages.py``. The
+pictures are what headless Chromium shows, in few colours so that they stay small. Names choose among them.
 """
 
-import contextlib
 import io
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,10 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-
-from bidsglm.cli import main as bidsglm  # noqa: E402
-from tests.check.test_tutorial import blocks, study  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -34,7 +27,6 @@ LARGEST = 150_000
 PATIENCE = 120_000
 """ms, on a busy machine."""
 RESULTS = Path("derivatives/bidsglm")
-MAP = "sub-01/func/sub-01_task-tapping_space-MNI152NLin2009cAsym_contrast-movement_stat-t_desc-{}_statmap"
 QUIET = "nav, header { position: static !important }"
 
 
@@ -72,8 +64,8 @@ PICTURES = (
     Picture("gallery_participant", "sub-01.html", height=760),
     Picture("gallery_group", "group.html", height=760),
     Picture("gallery_overparameterised", "../bidsglm-overparameterised/sub-01.html", height=760),
-    Picture("gallery_maps", "maps/maps.html", height=900),
-    Picture("gallery_check", "check/check.html", height=900),
+    Picture("gallery_maps", "../maps/maps.html", height=900),
+    Picture("gallery_check", "../check/check.html", height=900),
 )
 
 
@@ -108,21 +100,6 @@ def store(image: Image.Image, name: str) -> None:
         raise SystemExit(f"{target} is larger than {LARGEST} bytes: show less")
 
 
-def compared(results: Path, folder: Path) -> None:
-    """The page of two maps, and that of the tutorial's check; names of files are short in both."""
-    study(folder / "study")
-    for name in ("spm", "nilearn"):
-        shutil.copyfile(results / f"{MAP.format(name)}.nii.gz", folder / f"{name}_t.nii.gz")
-    (script,) = blocks("python")
-    (folder / "study" / "nilearn" / "first_level.py").write_text(script)
-    with contextlib.chdir(folder / "study"):
-        exec(compile(script, "first_level.py", "exec"), {})
-    with contextlib.chdir(folder):
-        bidsglm(["maps", "spm_t.nii.gz", "nilearn_t.nii.gz", "maps", "--labels", "SPM", "nilearn"])
-        words = ["--spm", "study/spm", "--nilearn", "study/nilearn", "--scans", "study"]
-        bidsglm(["check", "check", *words])
-
-
 def main(demo: Path, names: Sequence[str]) -> None:
     """Write the pictures."""
     from playwright.sync_api import sync_playwright
@@ -132,16 +109,12 @@ def main(demo: Path, names: Sequence[str]) -> None:
     if chromium is None:
         raise SystemExit("no chromium is installed")
     results = (demo / RESULTS).resolve()
-    with tempfile.TemporaryDirectory() as made, sync_playwright() as runner:
-        places = {"maps": Path(made), "check": Path(made)}
-        if any(picture.page.split("/")[0] in places for picture in chosen):
-            compared(results, Path(made))
+    with sync_playwright() as runner:
         browser = runner.chromium.launch(executable_path=chromium, headless=True)
         page = browser.new_page(reduced_motion="reduce", bypass_csp=True)
         page.set_default_timeout(PATIENCE)
         for picture in chosen:
-            folder = places.get(picture.page.split("/")[0], results)
-            store(shot(page, (folder / picture.page).resolve().as_uri(), picture), picture.name)
+            store(shot(page, (results / picture.page).resolve().as_uri(), picture), picture.name)
         browser.close()
 
 

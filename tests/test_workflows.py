@@ -1,7 +1,10 @@
 """The workflows of GitHub Actions call the make targets that there are, and publish under no fixed host."""
 
+import json
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -53,3 +56,32 @@ def test_a_published_image_stands_on_a_digest() -> None:
     for base, code in (("python:3.11", 1), ("", 1), ("python@sha256:0123", 0)):
         done = subprocess.run(["/bin/sh", "-c", check], env={"BASE": base}, capture_output=True)
         assert done.returncode == code, base
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_each_version_of_the_documentation_has_a_folder_and_a_line_in_the_menu(tmp_path: Path) -> None:
+    def git(*words: str, folder: Path = tmp_path / "clone") -> str:
+        own = ["-c", "user.name=somebody", "-c", "user.email=somebody@localhost"]
+        return subprocess.run(
+            ["git", *own, *words], cwd=folder, check=True, capture_output=True, text=True
+        ).stdout
+
+    git("init", "--bare", "origin", folder=tmp_path)
+    git("clone", "origin", "clone", folder=tmp_path)
+    git("commit", "--allow-empty", "--message", "first")
+    site = tmp_path / "site"
+    for version in ("latest", "v0.9.0", "v0.10.0", "latest"):
+        shutil.rmtree(site, ignore_errors=True)
+        site.mkdir()
+        (site / "index.html").write_text(version)
+        command = ["sh", str(PROJECT / ".github" / "publish-docs"), str(site), version, "https://docs"]
+        subprocess.run(command, cwd=tmp_path / "clone", check=True, capture_output=True)
+    switcher = json.loads(git("show", "gh-pages:switcher.json"))
+    assert [entry["version"] for entry in switcher] == ["latest", "v0.10.0", "v0.9.0"]
+    assert [entry["url"] for entry in switcher][1] == "https://docs/v0.10.0/"
+    assert [git("show", f"gh-pages:{entry['version']}/index.html") for entry in switcher] == [
+        "latest",
+        "v0.10.0",
+        "v0.9.0",
+    ]
+    assert "url=v0.10.0/" in git("show", "gh-pages:index.html")

@@ -55,6 +55,7 @@ html_css_files = ["site.css"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"bidsglm {release}"
+html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

@@ -34,7 +34,7 @@ def _command(parser: argparse.ArgumentParser) -> Iterator[str]:
         if rows:
             title = (group.title or "").removesuffix(":")
             yield f"\n### {title[:1].upper()}{title[1:]}\n"
-            yield "\n".join(["| option | meaning | default |", "|---|---|---|", *rows])
+            yield "\n".join(["| option | meaning |", "|---|---|", *rows])
 
 
 def _row(action: argparse.Action, program: str) -> str:
@@ -43,14 +43,15 @@ def _row(action: argparse.Action, program: str) -> str:
     shown = f"; one of {', '.join(f'`{value}`' for value in values)}" if values else ""
     value = action.metavar if isinstance(action.metavar, str) and action.option_strings else ""
     words = _plain((action.help or "") % {"prog": program, "default": action.default, **vars(action)})
-    return f"| {names} {f'`{value}`' if value else ''} | {words}{shown} | {_default(action.default)} |"
+    return f"| {names} {f'`{value}`' if value else ''} | {words}{shown}{_default(action.default, words)} |"
 
 
-def _default(value: Any) -> str:
-    """What is taken without the option; nothing where that is nothing."""
+def _default(value: Any, words: str) -> str:
+    """What is taken without the option, where that is something and the help does not say it."""
     if value in (None, False, 0, argparse.SUPPRESS) or value == []:
         return ""
-    return "`" + (" ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)) + "`"
+    text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return "" if f"({text})" in words else f" (`{text}`)"
 
 
 def _plain(text: str) -> str:

@@ -1,5 +1,6 @@
 """The documentation as a site: built without a warning, it needs no network and shows all that there is."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -77,6 +78,24 @@ def test_pages_load_nothing_from_a_network(site: Path) -> None:
     assert [address for address in loaded if re.match(r"(?:https?:)?//", address)] == []
     assert any("tex-svg.js" in address for address in loaded)
     assert (site / "_static" / "tex-svg.js").stat().st_size > 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("repository", "hpc", "script"),
+    [
+        ("", "files", "[it](../hpc/dask_slurm.py)"),
+        ("https://a/b", "[files](https://a/b/hpc)", "[it](https://a/b/hpc/dask_slurm.py)"),
+    ],
+)
+def test_links_out_of_the_site_lead_to_the_repository_where_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, repository: str, hpc: str, script: str
+) -> None:
+    monkeypatch.setenv("DOCS_REPOSITORY", repository)
+    monkeypatch.syspath_prepend(str(PROJECT / "docs" / "_site"))
+    changed = importlib.import_module("outside").with_addresses
+    source = ["[files](../hpc) [it](../hpc/dask_slurm.py) [page](maps.md) ![picture](images/report.png)"]
+    changed(None, "hpc", source)
+    assert source == [f"{hpc} {script} [page](maps.md) ![picture](images/report.png)"]
 
 
 def test_every_page_can_be_searched_and_is_in_a_section(site: Path) -> None:

@@ -11,6 +11,8 @@ DOCS = PROJECT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md"))
 OF_OTHERS = {"--rm", "--user", "--cleanenv", "--containall", "--only-text"}
 """Options of docker, apptainer and our benchmarks."""
+OF_WORKFLOWS = "../../actions/workflows/"
+"""How a README leads to the workflows of whichever repository it is read in, on GitHub."""
 
 
 def test_links_of_the_docs_lead_somewhere() -> None:
@@ -28,6 +30,8 @@ def broken_links(page: Path) -> list[str]:
 def leads(page: Path, link: str) -> bool:
     """Whether a relative link leads to a file, and to a heading of it where it names one."""
     path, _, anchor = link.partition("#")
+    if path.startswith(OF_WORKFLOWS):
+        page, path = PROJECT / "README.md", f".github/workflows/{path.split('/')[4]}"
     target = (page.parent / path) if path else page
     return target.exists() and (not anchor or anchor in anchors(target.read_text(encoding="utf-8")))
 

@@ -5,7 +5,7 @@ BIDS_DIR=/path/to/bids
 DERIVATIVES=$BIDS_DIR/derivatives/fmriprep
 OUTPUT_DIR=/path/to/results
 
-# apptainer build bidsglm.sif docker://bidsglm/bidsglm:0.1.0; leave it empty where bidsglm itself is installed
+# made by make container ENGINE=apptainer; leave it empty where bidsglm itself is installed
 IMAGE=/path/to/bidsglm.sif
 
 # a BIDS Stats Model; empty for the automatic model

@@ -1,5 +1,6 @@
 """A release: its version is the tag's, the wheel holds what it should, and texts name the same number."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,12 +9,15 @@ import tarfile
 import tomllib
 import zipfile
 from email import message_from_bytes
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import yaml
 
+import bidsglm
 from bidsglm.descriptor import RELEASE
+from bidsglm.outputs.names import write_dataset_files
 from tests.conftest import PROJECT
 from tests.repositories import OURS, git
 
@@ -95,6 +99,23 @@ def test_a_copy_without_git_is_a_development_version_even_inside_another_reposit
 def test_an_image_takes_the_version_that_its_build_is_given(copied: Path) -> None:
     (name,) = re.findall(r"^ENV (SETUPTOOLS_\w+)=", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
     assert version_of(copied, **{name: "0.dev0+g123456789"}) == "0.dev0+g123456789"
+
+
+def test_code_that_nobody_installed_is_a_development_version() -> None:
+    code = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); import bidsglm; print(bidsglm.__version__)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    assert done.stdout == "0.dev0\n", done.stderr
+
+
+@pytest.mark.parametrize("image", ["", "bidsglm/bidsglm:1.2.3"])
+def test_results_name_the_version_and_the_image_that_made_them(
+    image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIDSGLM_IMAGE", image)
+    write_dataset_files(tmp_path, {})
+    (made,) = json.loads((tmp_path / "dataset_description.json").read_text())["GeneratedBy"]
+    assert made["Version"] == bidsglm.__version__ == version("bidsglm")
+    assert made.get("Container", {}).get("Tag", "") == image
 
 
 @pytest.fixture(scope="module")

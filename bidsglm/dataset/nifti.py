@@ -54,6 +54,7 @@ LARGEST_OFFSET = 2**24
 LARGEST_FACTOR = 1e15
 """Factor of a header's scaling: beyond it, maps overflow float32."""
 
+EVERYWHERE = (slice(None), slice(None), slice(None))
 IMAGE = Kind(NoInputError, DataError, "there is no such file", "give a NIfTI file")
 
 _new_header: Any = nib.Nifti1Header
@@ -240,16 +241,17 @@ def _fill(stream: IO[bytes], buffer: memoryview) -> None:
         filled += n_read
 
 
-def read_map(path: Path) -> tuple[Floats, Floats]:
+def read_map(path: Path, part: tuple[slice, slice, slice] = EVERYWHERE) -> tuple[Floats, Floats]:
     """Read the header-scaled values of a small image.
 
     Parameters
     ----------
     path : a .nii or .nii.gz file
+    part : of the grid, where not all of it is needed
 
     Returns
     -------
-    (x, y, z) or (x, y, z, n_volumes) float64 values and the (4, 4) affine
+    (x, y, z) or (x, y, z, n_volumes) float64 values, of the part, and the whole image's (4, 4) affine
 
     Raises
     ------
@@ -257,13 +259,15 @@ def read_map(path: Path) -> tuple[Floats, Floats]:
         As `read_header` and `volumes`.
     """
     header = read_header(path)
-    values = np.empty((header.n_volumes, int(np.prod(header.shape[:3]))))
-    for row, stored in zip(values, volumes(header), strict=True):
-        row[:] = stored
+    grid, further = header.shape[:3], header.shape[3:]
+    sizes = [len(range(*place.indices(n))) for place, n in zip(part, grid, strict=True)]
+    values = np.empty((*sizes, header.n_volumes), order="F")
+    for i, stored in enumerate(volumes(header)):
+        values[..., i] = stored.reshape(grid, order="F")[part]
     # in place: a map's pages are asked for once
     values *= header.slope
     values += header.intercept
-    return values.T.reshape(header.shape, order="F"), header.affine
+    return values.reshape((*sizes, *further), order="F"), header.affine
 
 
 def map_bytes(

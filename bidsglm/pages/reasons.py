@@ -45,7 +45,7 @@ def read_dominant(files: UnitMaps, images: ContrastImages) -> Figure | None:
     names = [(row["name"], STEP_COLOURS.get(row["name"], STEP_COLOURS["none"])) for row in rows]
     steps = files.map(stem)[0].round().astype(np.int16)
     # with nothing to lead it, a map has no story
-    return dominant_figure(images, steps, names) if (steps[images.both] > 0).any() else None
+    return dominant_figure(images, steps, names) if ((steps > 0) & images.both).any() else None
 
 
 def reach(summary: Summary, pair: Pair = DEFAULT_PAIR) -> Reach | None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bidsglm.backends import BACKENDS
+from bidsglm.dataset.nifti import EVERYWHERE
 from bidsglm.model import DesignMatrix, Floats, Mask
 from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import clusters_name, map_name, read_text, write_bytes
@@ -38,7 +39,7 @@ from bidsglm.report.methods import ESTIMATES, IN_FULL, NOISE_MODELS, RunInput, S
 from bidsglm.report.pair_matrix import pair_matrices
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.rendering import Links
-from bidsglm.report.slices import Box, box_around, cut
+from bidsglm.report.slices import Box, affine_of_part, box_around
 from bidsglm.report.units import Units, f_mark, f_sentence
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 from bidsglm.report.wording import MINUS
@@ -51,8 +52,8 @@ Summary = Mapping[str, Any]
 class UnitFiles(UnitMaps):
     """Reads all files of a finished unit that a page shows."""
 
-    box: Box | None = None
-    """Part of the maps that is read; None: all of them"""
+    box: Box = EVERYWHERE
+    """Part of the maps that is read"""
 
     def within(self, box: Box) -> "UnitFiles":
         """The same files of which only a part of the maps is read, for pictures that show no more."""
@@ -60,10 +61,11 @@ class UnitFiles(UnitMaps):
         found.box = box
         return found
 
-    def map(self, name: str) -> tuple[Floats, Floats]:
-        """A map (x, y, z), or the part of it, and its affine."""
-        values, affine = super().map(name)
-        return (values, affine) if self.box is None else cut(values, affine, self.box)
+    def map(self, name: str, part: Box | None = None) -> tuple[Floats, Floats]:
+        """A map (x, y, z), or the part of it, and the affine of what is read."""
+        box = part or self.box
+        values, affine = super().map(name, box)
+        return values, affine_of_part(affine, box)
 
     @cached_property
     def background(self) -> tuple[Floats, Floats, str]:
@@ -453,7 +455,8 @@ def _drawn(found: DiagnosisReport, summary: Summary, figures_dir: Path) -> Diagn
 def _effect_sd(images: ContrastImages) -> dict[str, float]:
     """How widely the effect of each backend spreads over the voxels of both masks."""
     maps = images.maps.get("effect", {})
-    return {backend: float(np.nanstd(values[images.both])) for backend, values in maps.items()}
+    both = images.both.ravel(order="F")
+    return {backend: float(np.nanstd(values.ravel(order="F")[both])) for backend, values in maps.items()}
 
 
 def written(figure: Figure, folder: Path, prefix: str) -> Figure:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from bidsglm.report.wording import THRESHOLDS, ShownColumn, number
@@ -44,7 +45,7 @@ class ClusterReport:
     table: str
     """Link to the file, relative to the page"""
 
-    @property
+    @cached_property
     def shown(self) -> tuple[Mapping[str, Any], ...]:
         """First rows, of the lower tail a third at least where there are so many."""
         lower = [row for row in self.rows if row.get("tail") == "lower"]
@@ -52,17 +53,23 @@ class ClusterReport:
         n_lower = min(len(lower), max(ROWS // 3, ROWS - len(upper)))
         return tuple([*upper[: ROWS - n_lower], *lower[:n_lower]])
 
-    @property
+    @cached_property
     def titles(self) -> tuple[ShownColumn, ...]:
         """Columns that the page shows, of those in the file."""
         return tuple(column for column in COLUMNS if self.rows and column.key in self.rows[0])
 
-    @property
+    @cached_property
+    def cells(self) -> tuple[tuple[str, ...], ...]:
+        """Rows and columns that the page shows, as it shows them; the first column is the cluster."""
+        keys = [column.key for column in self.titles]
+        return tuple(tuple(cell(row[key], key) for key in keys) for row in self.shown)
+
+    @cached_property
     def n_clusters(self) -> int:
         """Number of clusters in the whole table."""
         return len({row["cluster_id"].rstrip("abcdefghijklmnopqrstuvwxyz") for row in self.rows})
 
-    @property
+    @cached_property
     def n_below(self) -> int:
         """Clusters of effects below 0."""
         lower = tuple(row for row in self.rows if row.get("tail") == "lower")

@@ -11,6 +11,8 @@ DENSITY = (42, 147, 168)
 """Told apart from white and from black"""
 FAINTEST = 0.38
 """Opacity of a single voxel"""
+MANY, SAMPLE = 20_000, 5_000
+"""Values from which a quantile is looked for among the largest alone, by a sample of them"""
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
@@ -34,20 +36,45 @@ def activation(signed: bool = True) -> Floats:
     return whole if signed else whole[128:]
 
 
+def high_quantile(values: Floats, share: float) -> float:
+    """`np.quantile` (linear) of values (n,) for a share near one: only the largest are put in order.
+
+    >>> high_quantile(np.arange(101.0), 0.995)
+    99.5
+    """
+    n = len(values)
+    place = (n - 1) * share
+    low = int(place)
+    largest = values
+    if n > MANY:
+        # more than the wanted ones lie above this height of a sample, or all are looked at
+        height = np.quantile(values[:: n // SAMPLE], 1 - 4 * (1 - share))
+        found = values[values >= height]
+        largest = found if len(found) >= n - low else values
+    first = low - (n - len(largest))
+    last = min(first + 1, len(largest) - 1)
+    ordered = np.partition(largest, [first, last])
+    lower, upper, part = ordered[first], ordered[last], place - low
+    # as numpy rounds it
+    return float(upper - (upper - lower) * (1 - part) if part >= 0.5 else lower + (upper - lower) * part)
+
+
 def greys(background: Floats) -> NDArray[np.uint8]:
     """Anatomy (rows, columns) as grey levels; the brightest few are white."""
-    brightest = float(np.quantile(background, 0.995)) * 1.15 or 1.0
+    brightest = high_quantile(background.ravel(), 0.995) * 1.15 or 1.0
     return np.asarray(np.clip(background / brightest, 0, 1) * 255).astype(np.uint8)
 
 
 def painted(values: Floats, limit: float, signed: bool, below: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Map (rows, columns) over grey levels; NaN shows the anatomy."""
-    ramp = activation(signed)
-    known = np.isfinite(values)
-    share = np.clip(np.where(known, values, 0) / limit, -1 if signed else 0, 1)
-    place = np.round((share + 1) / 2 * 255 if signed else share * 127).astype(int)
-    opacity = (ramp[place, 3] * known)[..., None]
-    return np.asarray(below[..., None] * (1 - opacity) + ramp[place, :3] * opacity).round().astype(np.uint8)
+    # one place more than there are colours: nothing of its own, for the anatomy alone
+    ramp = np.vstack([activation(signed), np.zeros(4)])
+    share = np.clip(values / limit, -1 if signed else 0, 1)
+    place = np.round((share + 1) / 2 * 255 if signed else share * 127)
+    place = np.where(np.isfinite(values), place, len(ramp) - 1).astype(np.intp)
+    clear, colour = 1 - ramp[:, 3], ramp[:, :3] * ramp[:, 3:]
+    mixed = (below * clear[place])[..., None] + colour[place]
+    return np.asarray(mixed.round(out=mixed).astype(np.uint8))
 
 
 def densities(counts: Floats) -> NDArray[np.uint8]:

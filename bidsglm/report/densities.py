@@ -18,6 +18,8 @@ FAR_FROM_IDENTITY = 4.0
 BINS = 120
 CELLS = 100
 """Cells of a density, along each axis"""
+CLOSE = 0.5 - 1e-6
+"""Cells from its middle, from which a value is beside an edge"""
 PANEL, SQUARE, FLAT = 490.0, 330.0, 250.0
 """Units of a picture: width of a panel; height of a scatter and of the others"""
 SPREADS: Mapping[str, str] = {
@@ -54,9 +56,9 @@ def scatter_figure(images: ContrastImages) -> Figure:
 
 
 def _inside(images: ContrastImages, name: str) -> tuple[Floats, Floats]:
-    x, y = (images.maps[name][backend][images.both] for backend in reversed(images.pair))
+    x, y = (images.values(name, backend) for backend in reversed(images.pair))
     finite = np.isfinite(x) & np.isfinite(y)
-    return x[finite].astype(np.float64), y[finite].astype(np.float64)
+    return x[finite], y[finite]
 
 
 def _axis_label(title: str, name: str, unit: str | None) -> str:
@@ -85,11 +87,14 @@ def _density(axes: Axes, x: Floats, y: Floats) -> list[str]:
 
 def _cells(values: Floats, ends: Range) -> NDArray[np.intp]:
     """Cell of each value, all of which lie between the ends: a fifth of histogram2d's time."""
-    edges = np.linspace(*ends, CELLS + 1)
-    found = ((values - ends[0]) * (CELLS / (ends[1] - ends[0]))).astype(np.intp).clip(0, CELLS - 1)
+    scaled = (values - ends[0]) * (CELLS / (ends[1] - ends[0]))
+    found = scaled.astype(np.intp)
     # rounding may put a value beside an edge in the neighbouring cell
-    found -= values < edges[found]
-    return np.asarray(found + ((values >= edges[found + 1]) & (found < CELLS - 1)))
+    close = np.flatnonzero(np.abs(scaled - found - 0.5) > CLOSE)
+    edges, at = np.linspace(*ends, CELLS + 1), np.clip(found[close], 0, CELLS - 1)
+    at -= values[close] < edges[at]
+    found[close] = at + ((values[close] >= edges[at + 1]) & (at < CELLS - 1))
+    return found
 
 
 def _scatter(values: tuple[Floats, Floats], left: float, labels: tuple[str, str, str]) -> list[str]:
@@ -150,9 +155,9 @@ def _bland_altman(values: tuple[Floats, Floats], left: float, labels: tuple[str,
 
 def histogram_figure(images: ContrastImages) -> Figure:
     """How often each value of the statistic occurs in each package's map, on a logarithmic scale."""
-    stat = images.maps[images.test]
-    known = images.both & np.logical_and.reduce([np.isfinite(stat[name]) for name in images.backends])
-    inside = {name: stat[name][known].astype(np.float64) for name in reversed(images.backends)}
+    stat = {name: images.values(images.test, name) for name in reversed(images.backends)}
+    known = np.logical_and.reduce([np.isfinite(values) for values in stat.values()])
+    inside = {name: values[known] for name, values in stat.items()}
     ends = _padded(np.concatenate(list(inside.values())))
     edges = np.linspace(*ends, BINS + 1)
     counts = {name: np.histogram(values, edges)[0] for name, values in inside.items()}

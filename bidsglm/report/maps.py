@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bidsglm import packages
 from bidsglm.model import Floats, Mask
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
+from bidsglm.report.colours import high_quantile
 from bidsglm.report.drawing import BOTH_COLOUR, Figure
 from bidsglm.report.judgements import listed
 from bidsglm.report.plates import Layer, region_row, slice_rows
@@ -104,6 +105,23 @@ class ContrastImages:
         return np.asarray(np.logical_or.reduce([self.masks[name] for name in self.backends]))
 
     @cached_property
+    def _places(self) -> NDArray[np.intp]:
+        """Voxels of any mask, in the order of the files."""
+        return np.flatnonzero(self.either.ravel(order="F"))
+
+    @cached_property
+    def _columns(self) -> dict[tuple[str, str], Floats]:
+        return {}
+
+    def values(self, name: str, backend: str) -> Floats:
+        """A map's values (n,) in the voxels of any mask, always in the same order; NaN outside its own."""
+        if (name, backend) not in self._columns:
+            own = self.masks[backend].ravel(order="F")[self._places]
+            found = self.maps[name][backend].ravel(order="F")[self._places]
+            self._columns[name, backend] = np.where(own, found.astype(np.float64, copy=False), np.nan)
+        return self._columns[name, backend]
+
+    @cached_property
     def layers(self) -> Sequence[Layer]:
         """Rows of the statistic's pictures; several pictures are made of them."""
         return layers_of(self, self.test)
@@ -116,7 +134,7 @@ def colour_limit(volumes: Iterable[Floats]) -> float:
     2.0
     """
     values = np.abs(np.concatenate([volume[np.isfinite(volume)] for volume in volumes]))
-    return float(np.quantile(values, DISPLAY_QUANTILE)) or 1.0 if len(values) else 1.0
+    return high_quantile(values, DISPLAY_QUANTILE) or 1.0 if len(values) else 1.0
 
 
 def _passing(p: Floats, test: str) -> Mask:
@@ -146,12 +164,12 @@ def layers_of(images: ContrastImages, name: str) -> list[Layer]:
     Effects whose units are too far apart have no difference to look at.
     """
     stat, p = images.maps[name], images.maps.get("p", {}) if name == images.test else {}
-    inside = {b: np.where(images.masks[b], stat[b], np.nan) for b in images.backends}
-    limits = limits_of(inside)
+    columns = {b: images.values(name, b) for b in images.backends}
+    limits = limits_of(columns)
     layers = [
         Layer(
             f"{images.title(backend)} {name}",
-            inside[backend],
+            np.where(images.masks[backend], stat[backend], np.nan),
             limits[backend],
             name != "F",
             images.masks[backend] & _passing(p[backend], name) if backend in p else None,
@@ -162,7 +180,8 @@ def layers_of(images: ContrastImages, name: str) -> list[Layer]:
         if limits[pair.first] == limits[pair.reference] or len(images.pairs) == 1:
             both = images.masks[pair.first] & images.masks[pair.reference]
             difference = np.where(both, stat[pair.first] - stat[pair.reference], np.nan)
-            layers.append(Layer(images.difference(pair), difference, colour_limit([difference])))
+            limit = colour_limit([columns[pair.first] - columns[pair.reference]])
+            layers.append(Layer(images.difference(pair), difference, limit))
     return layers
 
 
@@ -291,14 +310,10 @@ def dominant_figure(
         Name and colour of each step, the first for voxels without a difference
     """
     inside = np.where(images.both, steps, -1)
-    counts = [int((inside == i).sum()) for i in range(len(names))]
-    parts = {
-        name: (inside == i, colour)
-        for i, ((name, colour), n) in enumerate(zip(names, counts, strict=True))
-        if n
-    }
-
-    shares = {name: _share(part.sum() / sum(counts)) for name, (part, _) in parts.items()}
+    counts = [np.count_nonzero(inside == i) for i in range(len(names))]
+    led = [(i, *names[i]) for i, n in enumerate(counts) if n]
+    parts = {name: (inside == i, colour) for i, name, colour in led}
+    shares = {name: _share(counts[i] / sum(counts)) for i, name, _ in led}
     told = ", ".join(f"{name} {share}" for name, share in shares.items())
     alt = f"Dominant modelling step of each voxel on axial slices; share of the voxels: {told}."
     return Figure(

@@ -1,6 +1,7 @@
 """Small pictures of a contrast: the slice of its peak in both packages, and glass brains."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +103,7 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
     layers = images.layers[: len(images.backends)]
     sizes = np.linalg.norm(reoriented_affine(images.affine, images.either.shape)[:3, :3], axis=0)
     brain = reoriented(images.either, images.affine)
+    silhouettes = [np.asarray(brain.any(axis=axis)).T for axis in range(3)]
     mm = [n * size for n, size in zip(brain.shape, sizes, strict=True)]
     widths = [mm[0], mm[0], mm[1]]
     unit = BRAIN / max(mm[1], mm[2])
@@ -110,11 +112,11 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
         if i and i % IN_A_ROW == 0:
             x, y = 0.0, y + HEAD + BRAIN + SPACE
         height = thresholds.get(backend, {}).get("p001")
-        shown, left = reoriented(_passing(layer, height), images.affine), x
+        passing, left = _passing(reoriented(layer.values, images.affine), layer.signed, height), x
         for plane, axis in enumerate((2, 1, 0)):
             tall = (mm[1] if plane == 0 else mm[2]) * unit
             place = Extent(x, y + HEAD + (BRAIN - tall) / 2, widths[plane] * unit, tall)
-            parts += _projection(shown, brain, axis, place, layer)
+            parts += _projection(passing, axis, silhouettes[axis], place, layer)
             x += widths[plane] * unit + SPACE
         middle = (left + x - SPACE) / 2
         words = _height(layer, height)
@@ -143,19 +145,27 @@ def _height(layer: Layer, height: float | None) -> str:
     return f"{name}: |{letter}| > {height:.2f}" if layer.signed else f"{name}: {letter} > {height:.2f}"
 
 
-def _passing(layer: Layer, height: float | None) -> Floats:
-    """Values (x, y, z) of the voxels that pass, 0 elsewhere."""
-    if height is None:
-        return np.zeros(layer.values.shape)
-    values = np.abs(layer.values) if layer.signed else layer.values
-    return np.where(values > height, layer.values, 0.0)
+class _FarVoxels(NamedTuple):
+    """Voxels that pass, those farthest from zero last."""
+
+    places: tuple[NDArray[np.intp], ...]
+    values: Floats
 
 
-def _projection(values: Floats, brain: Mask, axis: int, place: Extent, layer: Layer) -> list[str]:
-    """The farthest value along an axis, with the outline of the brain."""
-    most, least = values.max(axis=axis), values.min(axis=axis)
-    flat = np.where(most >= -least, most, least).T
-    silhouette = np.asarray(brain.any(axis=axis)).T
+def _passing(values: Floats, signed: bool, height: float | None) -> _FarVoxels:
+    """The voxels of a map (x, y, z) that pass a height, None: none."""
+    found = np.nonzero((np.abs(values) if signed else values) > (np.inf if height is None else height))
+    passing = values[found]
+    # of two as far from zero the positive one is seen
+    order = np.lexsort((passing, np.abs(passing)))
+    return _FarVoxels(tuple(axis[order] for axis in found), passing[order])
+
+
+def _projection(passing: _FarVoxels, axis: int, silhouette: Mask, place: Extent, layer: Layer) -> list[str]:
+    """The farthest value along an axis, with the outline of the brain (rows, columns)."""
+    column, row = (axis_places for i, axis_places in enumerate(passing.places) if i != axis)
+    flat = np.zeros(silhouette.shape)
+    flat[row, column] = passing.values
     ramp = colours.activation(layer.signed)
     share = np.clip(flat / layer.limit, -1, 1)
     at = np.round((share + 1) / 2 * 255 if layer.signed else share * 127).astype(int)

@@ -1,9 +1,11 @@
 """Slices in rows: maps with their colour scales, and regions in colours, over anatomy."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bidsglm.model import Floats, Mask
 from bidsglm.report import colours, svg
@@ -40,9 +42,10 @@ def slice_rows(layers: Sequence[Layer], background: Floats, of: View, alt: str, 
     below = np.nan_to_num(montage(background, of))
     height = (WIDTH - left - RIGHT) * below.shape[0] * pixel_aspect(of) / below.shape[1]
     parts = _heights(of, Extent(left, TOP, WIDTH - left - RIGHT, height))
+    grey = colours.greys(below)
     for i, layer in enumerate(layers):
         place = Extent(left, TOP + i * (height + GAP), WIDTH - left - RIGHT, height)
-        parts += [*_title(layer.title, place), *_row(layer, below, of, place), *_scale(layer, place)]
+        parts += [*_title(layer.title, place), *_row(layer, grey, of, place), *_scale(layer, place)]
     return svg.document(WIDTH, TOP + len(layers) * (height + GAP), alt, parts)
 
 
@@ -57,8 +60,8 @@ def _title(title: str, place: Extent) -> list[str]:
     return found
 
 
-def _row(layer: Layer, below: Floats, of: View, place: Extent) -> list[str]:
-    pixels = colours.painted(montage(layer.values, of), layer.limit, layer.signed, colours.greys(below))
+def _row(layer: Layer, below: NDArray[np.uint8], of: View, place: Extent) -> list[str]:
+    pixels = colours.painted(montage(layer.values, of), layer.limit, layer.signed, below)
     parts = [svg.picture(pixels, *place)]
     if layer.contour is not None and (lines := montage(layer.contour, of)).any():
         parts.append(svg.outline(lines, place, stroke="#ffffff", stroke_width=1))
@@ -96,14 +99,20 @@ def _heights(of: View, place: Extent) -> list[str]:
     ]
 
 
+@cache
+def _ramp(signed: bool, upright: bool) -> str:
+    """Address of the picture of a colour scale, which is the same whatever its limit."""
+    values = np.linspace(-1.0 if signed else 0.0, 1.0, 64)[:, None]
+    pixels = colours.painted(values, 1.0, signed, np.full(values.shape, SCALE_GROUND, np.uint8))
+    return svg.png_address(pixels if upright else pixels.transpose(1, 0, 2))
+
+
 def _scale(layer: Layer, place: Extent) -> list[str]:
     """Colour scale of a row, with its ticks."""
     low = -layer.limit if layer.signed else 0.0
-    values = np.linspace(low, layer.limit, 64)[:, None]
-    ground = np.full(values.shape, SCALE_GROUND, np.uint8)
     x, y = place.x + place.width + 10, place.y + 0.08 * place.height
     tall = 0.84 * place.height
-    parts = [svg.picture(colours.painted(values, layer.limit, layer.signed, ground), x, y, BAR, tall)]
+    parts = [svg.image(_ramp(layer.signed, True), x, y, BAR, tall)]
     shown = svg.ticks(low, layer.limit, 4)
     step = float(shown[1] - shown[0]) if len(shown) > 1 else 1.0
     for tick in shown:
@@ -118,13 +127,10 @@ def _scale(layer: Layer, place: Extent) -> list[str]:
 def scale_below(layer: Layer, place: Extent) -> list[str]:
     """Colour scale of a panel, below it, with the values of its ends."""
     low = -layer.limit if layer.signed else 0.0
-    values = np.linspace(low, layer.limit, 64)[None, :]
-    ground = np.full(values.shape, SCALE_GROUND, np.uint8)
     y, inset = place.y + place.height + 8, 0.2 * place.width
-    pixels = colours.painted(values, layer.limit, layer.signed, ground)
     ends = [f"{end:.2g}".replace("-", "−") for end in (low, layer.limit)]
     return [
-        svg.picture(pixels, place.x + inset, y, place.width - 2 * inset, BAR),
+        svg.image(_ramp(layer.signed, False), place.x + inset, y, place.width - 2 * inset, BAR),
         svg.text(place.x + inset - 6, y + 10, ends[0], text_anchor="end", font_size=11),
         svg.text(place.x + place.width - inset + 6, y + 10, ends[1], font_size=11),
     ]

@@ -139,8 +139,10 @@ def slug(text: str) -> str:
 
 @cache
 def environment() -> "Environment":
-    """Templates with everything that they may use; compiled once, which takes longer than a page."""
+    """Templates with everything that they may use; compiled once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from bidsglm.report.bytecode import TemplateBytecode
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -148,6 +150,7 @@ def environment() -> "Environment":
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=TemplateBytecode(TEMPLATES),
     )
     environment.filters |= {
         "number": wording.number,

@@ -87,16 +87,15 @@ def box_around(mask: Mask, multiple_of: int = 1) -> Box:
     return found[0], found[1], found[2]
 
 
-def cut(volume: NDArray[Number], affine: Floats, box: Box) -> tuple[NDArray[Number], Floats]:
-    """Return a part of a volume (x, y, z), and its own affine (4, 4).
+def affine_of_part(affine: Floats, box: Box) -> Floats:
+    """Voxel -> mm (4, 4) of a part of a volume.
 
-    >>> part = slice(1, 3), slice(0, 1), slice(0, 1)
-    >>> cut(np.arange(3).reshape(3, 1, 1), np.eye(4), part)[1][:, 3].tolist()
+    >>> affine_of_part(np.eye(4), (slice(1, 3), slice(None), slice(0, 1)))[:, 3].tolist()
     [1.0, 0.0, 0.0, 1.0]
     """
     moved = affine.copy()
-    moved[:3, 3] += affine[:3, :3] @ [part.start for part in box]
-    return np.array(volume[box], order="F"), moved
+    moved[:3, 3] += affine[:3, :3] @ [part.start or 0 for part in box]
+    return moved
 
 
 def _extent(occupied: Mask) -> slice:
@@ -136,11 +135,7 @@ def spread_slices(occupied: Sequence[int], wanted: Iterable[int], n_slices: int)
 def view(mask: Mask, affine: Floats, peaks: Iterable[NDArray[np.floating]] = (), n_slices: int = 7) -> View:
     """Slices through a mask (x, y, z) that hold the highest voxel of each map in peaks."""
     upright = reoriented(mask, affine)
-    levels = [
-        int(np.unravel_index(np.nanargmax(reoriented(peak, affine)), upright.shape)[2])
-        for peak in peaks
-        if np.isfinite(peak).any()
-    ]
+    levels = [level for peak in peaks if (level := _highest(reoriented(peak, affine))) is not None]
     areas = upright.sum(axis=(0, 1))
     occupied = np.flatnonzero(areas >= SMALLEST_AREA * max(areas.max(), 1)).tolist() or range(
         upright.shape[2]
@@ -152,6 +147,14 @@ def view(mask: Mask, affine: Floats, peaks: Iterable[NDArray[np.floating]] = (),
         columns=_extent(np.asarray(upright.any(axis=(1, 2)))),
         slices=spread_slices(occupied, levels, n_slices),
     )
+
+
+def _highest(peak: NDArray[np.floating]) -> int | None:
+    """The slice with the highest value of a map (x, y, z); None where there is none."""
+    top = np.fmax.reduce(peak, axis=None)
+    if not (np.isfinite(top) or np.isfinite(peak).any()):
+        return None
+    return int(np.argmax((peak == top).any(axis=(0, 1))))
 
 
 def cropped(of: View, mask: Mask) -> View:

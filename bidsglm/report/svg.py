@@ -75,9 +75,14 @@ def _attributes(look: dict[str, object]) -> str:
 
 def picture(colours: Colours, x: float, y: float, width: float, height: float, **look: object) -> str:
     """Place an array's pixels, each as large as the place allows."""
+    return image(png_address(colours), x, y, width, height, **look)
+
+
+def image(address: str, x: float, y: float, width: float, height: float, **look: object) -> str:
+    """Place what stands at an address, its pixels as large as the place allows."""
     place = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
     drawn = 'preserveAspectRatio="none" image-rendering="pixelated"'
-    return f'<image {place} {drawn}{_attributes(look)} href="{png_address(colours)}"/>'
+    return f'<image {place} {drawn}{_attributes(look)} href="{address}"/>'
 
 
 def png_address(colours: Colours) -> str:

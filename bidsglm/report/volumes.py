@@ -11,6 +11,7 @@ import base64
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,31 +66,36 @@ def thinned(images: ContrastImages, by: int) -> ContrastImages:
     """
     if by == 1:
         return images
-    inside = {b: np.where(images.masks[b], images.maps[images.test][b], np.nan) for b in images.backends}
-    height = np.max([np.nan_to_num(np.abs(values), nan=-1.0) for values in inside.values()], axis=0)
-    chosen = _blocks(height, by, -1.0).argmax(axis=-1)[..., None]
-
-    def pick(volume: NDArray[Any], fill: float) -> NDArray[Any]:
-        return np.take_along_axis(_blocks(volume, by, fill), chosen, axis=-1)[..., 0]
-
+    stat = images.maps[images.test]
+    heights = [np.where(images.masks[b], np.abs(stat[b]), -1.0) for b in images.backends]
+    picked = {
+        b: [_members(stat[b], by, np.nan), _members(images.masks[b], by, False)] for b in images.backends
+    }
+    found = {b: [each[0].copy() for each in members] for b, members in picked.items()}
+    top = np.full(found[images.backends[0]][0].shape, -np.inf)
+    for i, height in enumerate(_members(np.fmax.reduce(heights), by, -1.0)):
+        larger = height > top
+        np.copyto(top, height, where=larger)
+        for b, members in picked.items():
+            for chosen, each in zip(found[b], members, strict=True):
+                np.copyto(chosen, each[i], where=larger)
     affine = images.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ np.full(3, (by - 1) / 2)
     affine[:3, :3] *= by
     return replace(
         images,
-        maps={images.test: {b: pick(v, np.nan) for b, v in images.maps[images.test].items()}},
-        masks={b: pick(mask, False) for b, mask in images.masks.items()},
-        background=np.nan_to_num(_blocks(images.background, by, 0.0)).mean(axis=-1),
+        maps={images.test: {b: values for b, (values, _) in found.items()}},
+        masks={b: mask for b, (_, mask) in found.items()},
+        background=np.mean(_members(np.nan_to_num(images.background), by, 0.0), axis=0),
         affine=affine,
     )
 
 
-def _blocks(volume: NDArray[Any], by: int, fill: float) -> NDArray[Any]:
-    """Volume as (x, y, z, voxels of a block), filled up where it ends within one."""
-    padded = np.pad(volume, [(0, -n % by) for n in volume.shape], constant_values=fill)
-    x, y, z = (n // by for n in padded.shape)
-    apart = padded.reshape(x, by, y, by, z, by).transpose(0, 2, 4, 1, 3, 5)
-    return apart.reshape(x, y, z, by**3)
+def _members(volume: NDArray[Any], by: int, fill: float) -> list[NDArray[Any]]:
+    """First, second, ... voxels (x, y, z) of all blocks of a volume, filled up where it ends within one."""
+    if any(n % by for n in volume.shape):
+        volume = np.pad(volume, [(0, -n % by) for n in volume.shape], constant_values=fill)
+    return [volume[i::by, j::by, k::by] for i, j, k in product(range(by), repeat=3)]
 
 
 @dataclass(frozen=True)

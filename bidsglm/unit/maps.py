@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bidsglm.dataset.images import read_map
+from bidsglm.dataset.nifti import EVERYWHERE
 from bidsglm.model import Floats, Mask
 
 Summary = Mapping[str, Any]
@@ -19,9 +20,9 @@ class UnitMaps:
         self.folder = output_dir / summary["folder"]
         self.prefix = summary["prefix"]
 
-    def map(self, name: str) -> tuple[Floats, Floats]:
-        """A map (x, y, z) and its affine."""
-        return read_map(self.folder / f"{name}.nii.gz")
+    def map(self, name: str, part: tuple[slice, slice, slice] = EVERYWHERE) -> tuple[Floats, Floats]:
+        """A map (x, y, z), or a part of it, and the affine of the whole."""
+        return read_map(self.folder / f"{name}.nii.gz", part)
 
     def masks(self) -> dict[str, Mask]:
         """Backend -> (x, y, z)."""

@@ -379,6 +379,8 @@ def test_maps_come_back_as_they_were_written(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read[half()].T, values.astype(np.float32))
         assert np.isnan(read[~half()]).all()
         np.testing.assert_allclose(affine, AFFINE, atol=1e-6)
+        part = slice(1, 4), slice(None), slice(2, 3)
+        np.testing.assert_array_equal(read_map(tmp_path / name, part)[0], read[part])
 
 
 def test_maps_carry_the_geometry_of_the_data(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from benchmarks import first_level  # noqa: E402
+from benchmarks.first_level_data import Size, make_dataset  # noqa: E402
 
 SHAPE = (18, 20, 18)
 SCANS = (150, 300, 600, 1200, 2400)
@@ -119,7 +120,7 @@ def main() -> None:
     folders = {n: folder / str(n) for n in options.scans}
     for n, place in folders.items():
         place.mkdir(parents=True, exist_ok=True)
-        first_level.make_dataset(place, size=first_level.Size(SHAPE, n))
+        make_dataset(place, Size(SHAPE, n))
     for case in options.cases:
         print(table(case, {n: measure(case, place) for n, place in folders.items()}) + "\n", flush=True)
 

@@ -93,7 +93,7 @@ RUNS = {
     "contrasts": Run("230,000 voxels, 300 scans, twelve contrasts", LARGE, TWELVE, "large"),
     "long": Run("230,000 voxels, 1,200 scans, three contrasts", LARGE._replace(n_scans=1200)),
     "small": Run("48 x 56 x 48 voxels, 300 scans, three contrasts", Size((48, 56, 48))),
-    "tiny": Run("three participants of 8 x 9 x 7 voxels, 60 scans, each", Size((8, 9, 7), 60, 3)),
+    "tiny": Run("three participants of 8 x 9 x 7 voxels, 60 scans, each", Size((8, 9, 7), 60, 3, effect=2.0)),
 }
 
 

@@ -30,6 +30,9 @@ class Size(NamedTuple):
     shape: tuple[int, int, int] = (97, 115, 97)
     n_scans: int = 300
     n_participants: int = 1
+    effect: float = 0.0
+    """Of the first condition on the right, in standard deviations of the noise: of noise alone a small mask
+    may have no voxel that passes SPM's F"""
 
     @property
     def mib(self) -> float:
@@ -59,10 +62,14 @@ def make_data(rng: np.random.Generator, size: Size) -> tuple[np.ndarray, np.ndar
     base = np.where(head, np.clip(8000 * np.exp(-0.3 * radius) + texture, 0, None), 0)
     rho = np.clip(0.3 + 6 * gaussian_filter(rng.standard_normal(size.shape), 5), -0.1, 0.8)
     bold = np.empty((*size.shape, size.n_scans), dtype=np.int16, order="F")
-    noise = np.zeros(size.shape)
+    noise, right = np.zeros(size.shape), head & (x > 0)
+    # six seconds behind the events of every third, for as long as they and their response last
+    respond = (np.arange(size.n_scans) * TR - 16) % 36 < 6
     for scan in range(size.n_scans):
         noise = rho * noise + rng.standard_normal(size.shape)
         bold[..., scan] = np.rint(base * (1 + 0.01 * np.sin(scan / 20)) + 80 * head * noise)
+        if size.effect and respond[scan]:
+            bold[right, scan] += np.int16(80 * size.effect)
     return bold, radius < 0.855
 
 

@@ -1,6 +1,6 @@
 """CPU time of what every participant costs beside the fit: the index, a dry run, resuming a finished folder.
 
-``python benchmarks/participants.py --work-dir DIR [--counts 10 100 1000] [--repeats 3]``
+``python benchmarks/participants.py --work-dir DIR [--counts 10 100 1000] [--repeats 3] [--markdown]``
 
 Makes data sets of tiny participants (9 x 10 x 8 voxels, 70 scans) and finishes one of each truly; the others
 get its results under their own names, with the digests of their own input, as fits would leave them. Then it
@@ -10,7 +10,9 @@ measures, each in a process of its own with one BLAS thread, user + system time 
 - dry run: ``python -m bidsglm ... participant --dry-run`` of all;
 - resume: ``python -m bidsglm ... participant`` over the finished folder.
 
-BIDS validation, which is another program's time, is left out of both.
+BIDS validation, which is another program's time, is left out of both. The floor is the start of Python
+with numpy, which every command has. Seconds are medians over the repeats, in brackets the smallest and the
+largest; ``--markdown`` writes the table of docs/performance.md.
 """
 
 import argparse
@@ -128,26 +130,54 @@ def index_seconds(place: Place) -> float:
     return time.process_time() - start
 
 
+def with_spread(values: list[float]) -> str:
+    """Median, and the ends where there are several.
+
+    >>> with_spread([1.0, 3.0, 2.0]), with_spread([20.0])
+    ('2.0 (1.0-3.0)', '20.0')
+    """
+    digits = 1 if max(values) >= 1 else 2
+    middle, low, high = (f"{v:.{digits}f}" for v in (statistics.median(values), min(values), max(values)))
+    return f"{middle} ({low}-{high})" if len(values) > 1 else middle
+
+
+HEADER = ("participants", "finding the files (s)", "dry run (s)", "resuming (s)", "resuming each (ms)")
+
+
+def row(place: Place, repeats: int) -> tuple[str, ...]:
+    """What so many participants cost."""
+    costs: list[tuple[float, float, float]] = []
+    for _ in range(repeats):
+        dry, resumed = (cpu_seconds(place.command(*options))[0] for options in (("--dry-run",), ()))
+        costs.append((index_seconds(place), dry, resumed))
+        print(len(place.labels), costs[-1], file=sys.stderr, flush=True)
+    found = [list(each) for each in zip(*costs, strict=True)]
+    each = 1e3 * statistics.median(found[2]) / len(place.labels)
+    return str(len(place.labels)), *map(with_spread, found), f"{each:.0f}"
+
+
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description="CPU time of a participant beside the fit.")
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--markdown", action="store_true", help="the table as docs/performance.md has it")
     arguments = parser.parse_args()
-    print("participants  index (s)  dry run (s)  resume (s)  resume, a participant (ms)")
+    start = [cpu_seconds([sys.executable, "-c", "import numpy"])[0] for _ in range(arguments.repeats)]
+    lines: list[tuple[str, ...]] = [HEADER]
     for count in arguments.counts:
         with contextlib.redirect_stdout(sys.stderr):
             place = data_set(arguments.work_dir.resolve(), count)
-        index, dry, resumed = [], [], []
-        for _ in range(arguments.repeats):
-            index.append(index_seconds(place))
-            dry.append(cpu_seconds(place.command("--dry-run"))[0])
-            resumed.append(cpu_seconds(place.command())[0])
-        spent = [statistics.median(values) for values in (index, dry, resumed)]
-        print(
-            f"{count:12d}  {spent[0]:9.2f}  {spent[1]:11.2f}  {spent[2]:10.2f}  {1e3 * spent[2] / count:.1f}"
-        )
+        lines.append(row(place, arguments.repeats))
+    if arguments.markdown:
+        lines.insert(1, ("---",) * len(HEADER))
+        print("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    else:
+        widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
+        for line in lines:
+            print("  ".join(f"{text:>{width}}" for text, width in zip(line, widths, strict=True)))
+    print(f"\nThe start of Python with numpy takes {with_spread(start)} s.")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Time and memory of a participant's run against nilearn's FirstLevelModel on the same files.
 
 ``python benchmarks/first_level.py --work-dir DIR [--runs large contrasts long small tiny] [--repeats 3]
-[--cases default fit four fast] [--markdown]``
+[--cases default fit four fast cores] [--markdown]``
 
 Makes the data once for each work folder, fMRIPrep-like derivatives in int16 with 24 confounds:
 
@@ -11,13 +11,14 @@ Makes the data once for each work folder, fMRIPrep-like derivatives in int16 wit
 - small: 48 x 56 x 48 voxels, 300 scans;
 - tiny: three participants of 8 x 9 x 7 voxels and 60 scans in one command.
 
-Measures in turn, each in a process of its own with one BLAS thread:
+Measures in turn, each in a process of its own on one core, with one BLAS thread:
 
 - nilearn: FirstLevelModel fit, the contrasts, four maps of each written;
 - default: ``bidsglm ... participant``, everything: both packages, agreement, inference, attribution, page;
 - fit: the same with ``--no-attribution``; what inference and page take, which nilearn's side does not do, is
   taken off;
 - four: as fit, with ``--backends all``;
+- cores: as default, on two cores, for its wall time;
 - fast: as fit, SPM alone, with its FAST in place of AR(1);
 - floor: what no analysis of the file can do without: decompressing it, and one product of data and design.
 
@@ -57,11 +58,13 @@ from benchmarks.first_level_data import (  # noqa: E402
 from benchmarks.first_level_tables import Cost, markdown, plain  # noqa: E402
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+ONE_CORE = ("--omp-nthreads", "1")
 CASES: Mapping[str, tuple[str, ...]] = {
-    "default": (),
-    "fit": ("--no-attribution",),
-    "four": ("--no-attribution", "--backends", "all"),
-    "fast": ("--no-attribution", "--backends", "spm"),
+    "default": ONE_CORE,
+    "cores": ("--omp-nthreads", "2"),
+    "fit": (*ONE_CORE, "--no-attribution"),
+    "four": (*ONE_CORE, "--no-attribution", "--backends", "all"),
+    "fast": (*ONE_CORE, "--no-attribution", "--backends", "spm"),
 }
 """Case -> arguments of bidsglm"""
 BESIDE = ("nilearn", "floor")
@@ -181,15 +184,16 @@ def watch(stages: dict[str, float]) -> None:
         setattr(module, function, timed(getattr(module, function), stages, stage))
 
 
-def run_bidsglm(run: Run, folder: Path, output: Path, arguments: list[str], fast: bool) -> None:
+def run_bidsglm(run: Run, folder: Path, output: Path, case: str, arguments: list[str]) -> None:
     """Fit, and write the CPU seconds of the stages beside the results."""
     import bidsglm.cli
 
     stages: dict[str, float] = {}
-    watch(stages)
-    document = write_model(output / "model_smdl.json", run.contrasts, fast)
+    if case != "cores":  # where stages run side by side, CPU time is not that of one of them
+        watch(stages)
+    document = write_model(output / "model_smdl.json", run.contrasts, case == "fast")
     command = [str(folder / "bids"), str(output / "out"), "participant", "--skip-bids-validation"]
-    code = bidsglm.cli.main([*command, "--model", str(document), *arguments])
+    code = bidsglm.cli.main([*command, "--model", str(document), *CASES[case], *arguments])
     (output / "stages.json").write_text(json.dumps(stages))
     sys.exit(code)
 
@@ -229,7 +233,7 @@ def one(options: argparse.Namespace, arguments: list[str]) -> None:
     elif case == "floor":
         (output / "stages.json").write_text(json.dumps(run_floor(run, folder)))
     else:
-        run_bidsglm(run, folder, output, [*CASES[case], *arguments], case == "fast")
+        run_bidsglm(run, folder, output, case, arguments)
 
 
 def of_size(run: Run, shrink: int) -> Run:

@@ -54,6 +54,7 @@ ROWS = (
     MeasuredRow("of it: inference", "default", stage("inference")),
     MeasuredRow("of it: attribution", "default", stage("attribution")),
     MeasuredRow("of it: page", "default", stage("page")),
+    MeasuredRow("the default run on two cores", "cores", cpu, True, True),
     MeasuredRow("**maps and agreement of both**, without the last three", "fit", fit, peak=True),
     MeasuredRow("of it: SPM", "fit", stage("spm")),
     MeasuredRow("of it: nilearn", "fit", stage("nilearn")),

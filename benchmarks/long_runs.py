@@ -62,6 +62,7 @@ def run(case: str, folder: Path) -> None:
     output.mkdir(exist_ok=True)
     model = first_level.fast_model(folder, output) if case == "fast" else folder / "model_smdl.json"
     command = [str(folder / "bids"), str(output / "out"), "participant", "--skip-bids-validation"]
+    command += first_level.ONE_CORE
     code = bidsglm.cli.main([*command, "--model", str(model), "--overwrite", *CASES[case]])
     stages["whole"] = time.process_time()
     stages["peak (MiB)"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

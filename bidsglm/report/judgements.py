@@ -214,14 +214,16 @@ def _passing(known: Sequence[_Passing]) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Join names, the first few of many.
+    """Join names, the first few of many; a single further one is named too.
 
     >>> listed(["a"]), listed(["a", "b", "c"]), listed(list("abcdefg"))
     ('a', 'a, b and c', 'a, b, c, d, e and 2 more')
+    >>> listed(list("abcdef"))
+    'a, b, c, d, e and f'
     """
-    shown = list(names[:NAMED])
-    if len(names) > NAMED:
-        shown.append(f"{len(names) - NAMED} more")
+    shown = list(names)
+    if len(names) > NAMED + 1:
+        shown = [*names[:NAMED], f"{len(names) - NAMED} more"]
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 

@@ -279,3 +279,13 @@ def test_effects_in_unlike_units_are_said_to_be_so_where_they_are_compared():
     said = "Slope and RMSD of effects hold the ratio of the units"
     assert said in text({"spm": "% of spm_global", "nilearn": "% of voxel mean"})
     assert said not in text(dict.fromkeys(("spm", "nilearn"), "image units"))
+
+
+@pytest.mark.parametrize(("test", "tails"), [("t", True), ("F", False)])
+def test_overlap_is_told_of_the_tails_that_a_map_has(test, tails):
+    report = contrast_report(test=test)
+    # a table of both kinds of contrasts has the columns of the lower tail in every row
+    rows = tuple({"dice_lower_p001": float("nan"), **row} for row in report.agreement)
+    text = participant_page(participant_report(replace(report, agreement=rows)))
+    assert f"thresholded {test} maps" in text
+    assert (f"thresholded {test} maps, each tail" in text, ", below 0</th>" in text) == (tails, tails)

@@ -107,4 +107,5 @@ def _smoothing(model: ModelSpecification) -> str:
 
 
 def _sampling(paradigm: Paradigm) -> str:
-    return f"{moment(paradigm):.4g} of the TR ({phrases.start_time(paradigm)})"
+    # nilearn interpolates at the same place, which is another step
+    return f"bin of 0.05 s, {moment(paradigm):.4g} of the TR ({phrases.start_time(paradigm)})"

@@ -75,8 +75,8 @@ def test_smoothing_has_its_width(name: str) -> None:
         ("nilearn", (1.0, 0.5, 1.0), "0.5 of the TR (StartTime 1 s); 0.25 of the TR (StartTime 0.5 s)"),
         ("afni", (None,), "the start of each scan (no StartTime)"),
         ("afni", (0.75,), "StartTime 0.75 s, subtracted from onsets"),
-        ("fsl", (0.5,), "0.25 of the TR (StartTime 0.5 s)"),
-        ("fsl", (None,), "0.5 of the TR (no StartTime)"),
+        ("fsl", (0.5,), "bin of 0.05 s, 0.25 of the TR (StartTime 0.5 s)"),
+        ("fsl", (None,), "bin of 0.05 s, 0.5 of the TR (no StartTime)"),
     ],
 )
 def test_moment_of_a_scan_is_said_with_its_source(name: str, starts: tuple, wanted: str) -> None:

@@ -170,11 +170,11 @@ def globals_in_words(group: SpmGroup) -> str:
     """Global calculation, grand mean scaling and normalisation."""
     factors = group.globals.factors
     told = [
-        f"{name} {words.strip('<>')}"
+        words if words.startswith("no ") else f"{name}: {words}"
         for name, words in (
-            ("calculation", group.globals.calculation),
-            ("scaling", group.globals.scaling),
-            ("normalisation", group.globals.normalisation),
+            ("calculation", group.globals.calculation.strip("<>")),
+            ("scaling", group.globals.scaling.strip("<>")),
+            ("normalisation", group.globals.normalisation.strip("<>")),
         )
         if words
     ]

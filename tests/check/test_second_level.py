@@ -249,7 +249,8 @@ def test_thresholds_scaling_and_masks_are_those_of_spm(tmp_path: Path) -> None:
     found = made(tmp_path, given)
     assert reproduced(found)
     assert "values above −0.500 (Absolute)" in found["mask"]
-    assert "images times 0.500 to 1.50" in found["globals"]
+    expected = "calculation: omit; no grand Mean scaling; no global normalisation; images times 0.500 to 1.50"
+    assert found["globals"] == expected
 
 
 @pytest.mark.parametrize("implicit", [True, False])

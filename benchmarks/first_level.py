@@ -46,6 +46,7 @@ sys.path.insert(0, str(PROJECT))
 
 from benchmarks.first_level_data import (  # noqa: E402
     CONTRASTS,
+    LARGE,
     TR,
     TWELVE,
     Size,
@@ -90,7 +91,6 @@ class Run(NamedTuple):
     """Folder of the data, where they are another run's"""
 
 
-LARGE = Size()
 RUNS = {
     "large": Run("230,000 voxels, 300 scans, three contrasts", LARGE),
     "contrasts": Run("230,000 voxels, 300 scans, twelve contrasts", LARGE, TWELVE, "large"),

@@ -44,6 +44,9 @@ class Size(NamedTuple):
         return self._replace(shape=tuple(max(n // by, 6) for n in self.shape))
 
 
+LARGE = Size()
+
+
 def motion_names() -> list[str]:
     """List the 24 confounds: six motion parameters, their derivatives, and the squares of both."""
     parameters = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
@@ -73,7 +76,7 @@ def make_data(rng: np.random.Generator, size: Size) -> tuple[np.ndarray, np.ndar
     return bold, radius < 0.855
 
 
-def make_dataset(folder: Path, size: Size, scaling: Scaling | None = None) -> None:
+def make_dataset(folder: Path, size: Size = LARGE, scaling: Scaling | None = None) -> None:
     """Write the data set, its derivatives and the model, unless they are there.
 
     Parameters

@@ -45,7 +45,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
         candidates.setdefault(candidate.lower(), candidate)
     if len(name) > LONGEST:
         return ""
-    close = get_close_matches(name.lower(), candidates, n=1, cutoff=FAR)
+    close = get_close_matches(name.lower(), candidates, cutoff=FAR)
     if close:
         return candidates[close[0]]
     endings = [c for c in candidates if c.endswith("." + name.lower())]

@@ -7,7 +7,7 @@ from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, ModelSpecification
 from bidsglm.statsmodel.combined import with_combined
 from bidsglm.statsmodel.contrasts import LeftOut, Resolution
-from tests.statsmodel.model_documents import SESSION, SUBJECT, Document, in_top, nodes, parsed
+from tests.statsmodel.model_documents import SESSION, SUBJECT, Document, in_node, in_top, nodes, parsed
 
 WEIGHED_SESSION: Document = {
     "Level": "Session",
@@ -101,3 +101,54 @@ def test_nothing_is_made_of_plain_means() -> None:
     found = resolved("go", "stop")
     assert with_combined(parsed(nodes(SESSION, SUBJECT)), found) == found
     assert with_combined(ModelSpecification("m", ()), found) == found
+
+
+def test_a_name_that_is_no_contrast_is_an_error_that_names_the_nearest() -> None:
+    model = parsed(nodes({**WEIGHED_SESSION, "Contrasts": [contrast("d", ["go", "stop"], [1, -1])]}))
+    with pytest.raises(DataError, match=r"Nodes\[1\].*no contrast is named 'stop'; did you mean 'stopp'"):
+        with_combined(model, resolved("go", "stopp"))
+
+
+def test_a_filter_that_names_no_contrast_is_an_error() -> None:
+    edges = [{"Source": "run", "Destination": "subject", "Filter": {"contrast": ["stop"]}}]
+    model = parsed(nodes(SUBJECT), in_top(Edges=edges))
+    with pytest.raises(DataError, match=r"Edges.*no contrast is named 'stop'; did you mean 'sto'"):
+        with_combined(model, resolved("go", "sto"))
+    assert with_combined(model, resolved("go", lost=("stop",))).notes == ()
+
+
+def test_f_contrasts_have_no_effect_to_weigh() -> None:
+    model = parsed(nodes({**WEIGHED_SESSION, "Contrasts": [contrast("d", ["go", "stop"], [1, -1])]}))
+    any_of = ContrastSpecification("stop", "stop", ("trial_type.stop",), np.ones((1, 1)), "F")
+    with pytest.raises(DataError, match="'stop' is an F contrast, which has no effect to weigh"):
+        with_combined(model, Resolution((*resolved("go").contrasts, any_of), (), ()))
+
+
+@pytest.mark.parametrize(
+    ("names", "listed"),
+    [
+        (("a", "b"), r"2 contrasts \(a, b\)"),
+        (("a", "b", "c"), r"3 contrasts \(a, b, c\)"),
+        (("a", "b", "c", "d"), r"4 contrasts \(a, b, c, \.\.\.\)"),
+    ],
+)
+def test_a_node_that_does_not_tell_contrasts_apart_gets_one(names: tuple[str, ...], listed: str) -> None:
+    model = parsed(nodes({**SUBJECT, "GroupBy": ["subject"]}), in_node(Contrasts=[], DummyContrasts=True))
+    assert with_combined(model, resolved("a")).contrasts == resolved("a").contrasts
+    with pytest.raises(DataError, match=listed):
+        with_combined(model, resolved(*names))
+
+
+def test_two_contrasts_of_one_name_are_an_error_with_its_place() -> None:
+    model = parsed(nodes({**WEIGHED_SESSION, "Contrasts": [contrast("go", ["go", "stop"], [1, -1])]}))
+    with pytest.raises(DataError, match=r"Nodes\[1\].*'go'"):
+        with_combined(model, resolved("go", "stop"))
+
+
+def test_a_name_is_taken_exactly_before_it_is_taken_without_its_prefix() -> None:
+    session = {**WEIGHED_SESSION, "Model": {"Type": "glm", "X": ["go"]}}
+    model = parsed(nodes({**session, "Contrasts": [contrast("d", ["go"], [1])]}))
+    one = np.ones((1, 1))
+    longer = ContrastSpecification("trial_type.go", "longer", ("x",), one)
+    exact = ContrastSpecification("go", "exact", ("y",), one)
+    assert with_combined(model, Resolution((longer, exact), (), ())).contrasts[-1].conditions == ("y",)

@@ -14,6 +14,7 @@ from tests.statsmodel.model_documents import (
     Change,
     Document,
     changed,
+    in_hrf,
     in_model,
     in_node,
     in_top,
@@ -220,3 +221,28 @@ def test_without_cosines_the_default_filter_stays() -> None:
 def test_complete_document_has_no_note_of_another_dialect() -> None:
     assert not any("read as" in note or "no effect" in note for note in parsed().notes)
     assert changed() == COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("own", "words", "suffixes", "note"),
+    [
+        ("spm", "Temporal", ("", "_derivative"), "the response has its derivatives, in all packages."),
+        ("spm + derivative", "temporal", ("", "_derivative"), ""),
+        ("spm + derivative", "none", ("", "_derivative"), ""),
+        (
+            "spm + derivative",
+            "TemporalAndDispersion",
+            ("", "_derivative", "_dispersion"),
+            "the response has its derivatives, in all packages.",
+        ),
+    ],
+)
+def test_derivatives_of_two_sources_are_the_larger_set(
+    own: str, words: str, suffixes: tuple[str, ...], note: str
+) -> None:
+    found = parsed(in_spm(HRFderivatives=words), in_hrf(Model=own))
+    assert found.hrf is not None
+    assert found.hrf.suffixes == suffixes
+    assert [each.partition(": ")[2] for each in found.notes if "HRFderivatives" in each] == [note] * bool(
+        note
+    )

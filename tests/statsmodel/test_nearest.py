@@ -1,7 +1,7 @@
 import pytest
 
 from bidsglm.statsmodel.globs import matching
-from bidsglm.statsmodel.nearest import nearest
+from bidsglm.statsmodel.nearest import LONGEST, MOST, listing, nearest
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,20 @@ def test_globs_match_letter_case_and_keep_the_order_of_names() -> None:
 
 def test_literal_name_does_not_match_another() -> None:
     assert matching("a", ["ab"]) == ()
+
+
+def test_long_lists_are_cut_short() -> None:
+    assert listing("abcde") == "a, b, c, d, e"
+    assert listing("abcdefg") == "a, b, c, d, e and 2 more"
+    assert listing([]) == ""
+
+
+def test_names_are_compared_up_to_a_length_and_a_number() -> None:
+    assert nearest("x" * LONGEST, ["y" * (LONGEST + 1), "x" * LONGEST]) == "x" * LONGEST
+    assert nearest("x" * (LONGEST + 1), ["x" * LONGEST]) == ""
+    assert nearest("x" * LONGEST, ["x" * (LONGEST + 1)]) == ""
+    many = [f"{i:06d}" for i in range(MOST - 1)]
+    assert nearest("go", [*many, "go"]) == "go"
+    assert nearest("go", [*many, "stop", "go"]) == ""
+    assert nearest("GO", ["Go", "go"]) == "Go"
+    assert nearest("c", ["first.c", "second.c"]) in ("first.c", "")

@@ -115,3 +115,71 @@ def test_onset_beyond_the_resolution_is_an_error() -> None:
         DataError, match=r"SPM\.MicrotimeOnset: must not exceed MicrotimeResolution \(16\), not 17"
     ):
         parsed(in_spm(MicrotimeOnset=17))
+
+
+BLANK = "InclusiveMaskingThreshold is not given: SPM's default 0.8."
+
+
+@pytest.mark.parametrize(
+    ("settings", "spm", "nilearn", "notes"),
+    [
+        (SETTINGS, {}, {}, ["The model names no noise model: AR(1) in SPM, ar1 in nilearn."]),
+        (SETTINGS, {}, {"NoiseModel": "ols"}, ["SerialCorrelation is not given: none, after nilearn's ols."]),
+        (
+            SETTINGS,
+            {},
+            {"NoiseModel": "ar3"},
+            [
+                "SerialCorrelation is not given: AR(1), after nilearn's ar3.",
+                "The noise models differ: AR(1) in SPM, ar3 in nilearn.",
+            ],
+        ),
+        (
+            SETTINGS,
+            {"SerialCorrelation": "AR(1)"},
+            {},
+            ["NoiseModel is not given: ar1, after SPM's AR(1)."],
+        ),
+        (SETTINGS, {"SerialCorrelation": "AR(1)"}, {"NoiseModel": "ar1"}, []),
+        (
+            SETTINGS,
+            {"SerialCorrelation": "none", "MicrotimeOnset": 1},
+            {"NoiseModel": "ols", "SliceTimeRef": 0.5},
+            ["The sampling times differ: 0 TR in SPM (bin 1 of 16), 0.5 TR in nilearn."],
+        ),
+        (
+            SETTINGS,
+            {"SerialCorrelation": "none"},
+            {"NoiseModel": "ols", "SliceTimeRef": 0.5},
+            ["MicrotimeOnset is not given: bin 9 of 16, after nilearn's SliceTimeRef 0.5."],
+        ),
+        (
+            NATIVE,
+            {},
+            {},
+            [
+                "SerialCorrelation is not given: SPM's default AR(1).",
+                "NoiseModel is not given: nilearn's default ar1.",
+                "MicrotimeOnset is not given: SPM's default, bin 8 of 16.",
+                "SliceTimeRef is not given: nilearn's default 0.",
+            ],
+        ),
+        (
+            NATIVE,
+            {"SerialCorrelation": "none", "MicrotimeOnset": 1},
+            {"NoiseModel": "ols", "SliceTimeRef": 0.5},
+            [],
+        ),
+    ],
+)
+def test_what_a_model_leaves_to_the_packages_is_said(
+    settings: Settings, spm: dict[str, object], nilearn: dict[str, object], notes: list[str]
+) -> None:
+    said = parsed(software(SPM=spm, Nilearn=nilearn), settings=settings).notes
+    words = ("SerialCorrelation", "oise model", "NoiseModel", "MicrotimeOnset", "SliceTimeRef", "sampling")
+    assert [note for note in said if any(word in note for word in words)] == notes
+    assert BLANK in said
+
+
+def test_a_threshold_of_the_mask_that_is_given_is_no_default() -> None:
+    assert not any("InclusiveMaskingThreshold" in note for note in parsed().notes)

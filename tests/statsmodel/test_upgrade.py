@@ -151,3 +151,92 @@ def test_what_has_no_counterpart_is_an_error_with_its_place(steps: list[Any], me
     with pytest.raises(DataError) as caught:
         upgraded({"Name": "m", "Steps": steps}, "m.json")
     assert str(caught.value).startswith(f"m.json: {message}")
+
+
+def test_nothing_is_said_of_what_has_its_place() -> None:
+    old = {
+        "name": "m",
+        "description": "of old",
+        "bids_model_version": "0.1",
+        "input": {"Task": "go", "session": [1, "b"], "run": []},
+        "steps": [{**RUN, "Model": {**RUN["Model"], "X": ["trial_type.a", "trial_type.b", "intercept"]}}],  # type: ignore[dict-item]
+    }
+    found, notes = upgraded(old, "m.json")
+    assert notes == ()
+    assert list(found) == ["Name", "BIDSModelVersion", "Description", "Input", "Nodes"]
+    assert (found["Name"], found["BIDSModelVersion"], found["Description"]) == ("m", "1.0.0", "of old")
+    assert found["Input"] == {"task": ["go"], "session": ["1", "b"]}
+    assert found["Nodes"][0]["Model"]["X"] == ["trial_type.a", "trial_type.b", 1]
+    assert "HRF" not in found["Nodes"][0]["Model"]
+
+
+def test_a_model_without_a_name_gets_one_and_without_input_has_none() -> None:
+    document = upgraded({"Steps": [RUN]}, "m.json")[0]
+    assert list(document) == ["Name", "BIDSModelVersion", "Nodes"]
+    assert document["Name"] == "model"
+
+
+def test_what_is_no_model_of_the_old_form_is_refused() -> None:
+    with pytest.raises(DataError, match=r"m.json: has no Steps: it is not of the form before 1.0"):
+        upgraded({"Name": "m", "Nodes": []}, "m.json")
+    with pytest.raises(DataError, match=r"m.json: Input: must be an object"):
+        upgraded({"Steps": [RUN], "Input": ["go"]}, "m.json")
+    with pytest.raises(DataError, match=r"Steps\[0\].Model.HRF: must be an object with Variables and Model"):
+        made({"Level": "run", "Model": {"X": ["trial_type.a"], "HRF": 1}})
+
+
+def test_a_response_is_named_alone_or_with_its_variables() -> None:
+    named = {
+        "Level": "run",
+        "Model": {"X": ["trial_type.a"], "HRF": "glover", "HRF_variables": ["trial_type.a"]},
+    }
+    assert nodes(named)["run"]["Model"]["HRF"] == {"Variables": ["trial_type.a"], "Model": "glover"}
+    alone = {"Level": "run", "Model": {"X": ["trial_type.a"], "HRF": "glover"}}
+    assert "HRF" not in nodes(alone)["run"]["Model"]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "weights", "passed"),
+    [(["a_b"], [1], True), (["a_b"], [[1]], True), (["a_b"], [-1], False), (["task"], [1], False)],
+)
+def test_a_contrast_with_weight_one_of_itself_is_passed_on(
+    conditions: list[str], weights: list[Any], passed: bool
+) -> None:
+    own = {"Name": "a_b", "ConditionList": conditions, "Weights": weights, "Type": "t"}
+    node = nodes(RUN, {"Level": "subject", "Contrasts": [own]})["subject"]
+    assert ("contrast" in node["GroupBy"]) is passed
+    assert ("Contrasts" in node) is not passed
+
+
+def test_automatic_contrasts_of_a_step_are_all_named_or_none() -> None:
+    assert nodes({**RUN, "DummyContrasts": {}})["run"]["DummyContrasts"] == {"Test": "t"}
+    assert "DummyContrasts" not in nodes({**RUN, "AutoContrasts": False})["run"]
+    one = nodes({**RUN, "AutoContrasts": "trial_type.a"})["run"]
+    assert one["DummyContrasts"] == {"Contrasts": ["trial_type.a"], "Test": "t"}
+
+
+def test_a_step_that_weighs_contrasts_passes_on_what_is_known_and_says_so() -> None:
+    double = {"Name": "both", "ConditionList": ["trial_type.a", "task"], "Weights": [1, 1]}
+    subject = {"Level": "subject", "AutoContrasts": True, "Contrasts": [double]}
+    open_run = {**RUN, "AutoContrasts": True}
+    found, notes = upgraded({"Steps": [open_run, subject]}, "m.json")
+    node = found["Nodes"][1]
+    assert node["Model"]["X"] == ["a_b", "task", "a"]
+    assert node["DummyContrasts"] == {"Contrasts": ["a_b", "task", "a"], "Test": "t"}
+    assert node["Contrasts"][0]["ConditionList"] == ["a", "task"]
+    assert notes[-1] == (
+        "The Subject node passes on a_b, task, a and its own contrasts only: a node that weights contrasts "
+        "must name them."
+    )
+    closed = upgraded({"Steps": [RUN, subject]}, "m.json")
+    assert closed[0]["Nodes"][1]["DummyContrasts"]["Contrasts"] == ["a_b", "task"]
+    assert not any("passes on" in note for note in closed[1])
+
+
+def test_an_f_test_of_one_mean_becomes_its_t_test_and_is_said() -> None:
+    tested = {"Name": "a_b", "ConditionList": ["a_b"], "Weights": [1], "Type": "F"}
+    old = {"Steps": [RUN, {"Level": "dataset", "Contrasts": [tested]}]}
+    found, notes = upgraded(old, "m.json")
+    assert notes[-1] == "a_b: the F test of one mean became its t test at the Dataset level."
+    assert notes[0] == "A Subject node was added: fixed effects over the runs of each participant."
+    assert found["Edges"][1]["Filter"] == {"contrast": ["a_b"]}

@@ -22,7 +22,22 @@ ENTITIES = ("task", "run", "session", "subject")
 class Filter(munge.Filter):  # type: ignore[misc]
     """Keep the rows of a variable for which a query is true."""
 
-    def _transform(self, var: Any, query: str, by: Sequence[str] | str | None = None) -> Any:
+    # every Input has all of By: pybids takes one for each
+    _sync_kwargs = False
+
+    def _expand_variable_names(self) -> None:
+        """Expand names, but no query: its brackets and stars are no patterns."""
+        query = self.kwargs.pop("query")
+        super()._expand_variable_names()
+        self.kwargs["query"] = query
+
+    def _transform(self, var: Any, query: str | Sequence[str], by: Sequence[str] | str | None = None) -> Any:
+        if not isinstance(query, str):
+            if len(query) != len(self.variables):
+                raise ValueError(
+                    f"{len(query)} queries for {len(self.variables)} inputs: give one, or one each"
+                )
+            query = query[self.variables.index(var.name)]
         names = [var.name, *(listify(by) or [])]
         columns = {name: rows_of(var, self.collection[name]) for name in names}
         if len({len(values) for values in columns.values()}) > 1:
@@ -31,9 +46,11 @@ class Filter(munge.Filter):  # type: ignore[misc]
         return var
 
 
-def rows_of(variable: Any, other: Any) -> Any:
+def rows_of(variable: Any, other: Any, as_text: bool = False) -> Any:
     """Values of a variable at the events of another: missing where it has none, because its cell was n/a."""
     values = other.values.to_numpy().ravel()
+    if as_text:
+        values = values.astype(str).astype(object)
     if len(values) == len(variable.values) or not (hasattr(variable, "onset") and hasattr(other, "onset")):
         return values
     at = dict(zip(other.onset.tolist(), values.tolist(), strict=True))
@@ -50,15 +67,17 @@ class Split(munge.Split):  # type: ignore[misc]
         names = listify(by)
         if isinstance(var, munge.DenseRunVariable):
             self._densify_variables()
-        levels = pd.concat([self._levels(var, name) for name in names], axis=1, sort=True).astype(str)
-        return var.split(indicators(names, levels.to_numpy()))
+        levels = [self._levels(var, name) for name in names]
+        if any(len(column) != len(var.values) for column in levels):
+            raise ValueError(f"{' and '.join([var.name, *names])} have not the same rows")
+        return var.split(indicators(names, np.column_stack(levels)))
 
     def _levels(self, var: Any, name: str) -> Any:
         if name in self._variables:
-            return self._variables[name].values.reset_index(drop=True)
+            return rows_of(var, self._variables[name], as_text=True)
         if name not in ENTITIES or name not in var.index:
             raise ValueError(f"there is no variable {name!r} to split by")
-        return var.index[name].reset_index(drop=True)
+        return var.index[name].to_numpy().astype(str).astype(object)
 
 
 def indicators(names: Sequence[str], levels: Any) -> Any:
@@ -69,7 +88,7 @@ def indicators(names: Sequence[str], levels: Any) -> Any:
     names
         Variables.
     levels
-        (n_rows, n_variables) of text.
+        (n_rows, n_variables) of text; None where a row has no level, so that it is in no column.
 
     Examples
     --------
@@ -78,7 +97,7 @@ def indicators(names: Sequence[str], levels: Any) -> Any:
             1.0          0.0
             0.0          1.0
     """
-    found = [sorted(set(column)) for column in levels.T]
+    found = [sorted(set(column) - {None}) for column in levels.T]
     if np.prod([len(column) for column in found], dtype=float) > MOST_VARIABLES:
         raise ValueError(f"{' and '.join(names)} have more than {MOST_VARIABLES} combinations of levels")
     columns = {

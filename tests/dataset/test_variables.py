@@ -105,3 +105,112 @@ def test_columns_that_no_instruction_mentions_may_be_unusable(run: Run) -> None:
 def test_what_pybids_cannot_apply_is_named(run: Run, instruction: dict[str, object], complaint: str) -> None:
     with pytest.raises(DataError, match=rf"events\.tsv: the model's transformation {complaint}"):
         apply(run, instruction)
+
+
+TWO = ["trial_type", "stim"]
+
+
+@pytest.mark.parametrize(
+    ("query", "by", "onsets"),
+    [
+        ("rt > 0.6", None, [8.5, 12]),
+        ("rt >= 0.7", None, [8.5, 12]),
+        ("rt < 0.7", None, [0.1]),
+        ("rt <= 0.7", None, [0.1, 8.5]),
+        ("rt == 0.5", None, [0.1]),
+        ("0.5 != rt", None, [8.5, 12]),
+        ("rt > 0.6 and stim == 'house'", "stim", [8.5]),
+        ("rt > 0.8 or stim == 'house'", "stim", [8.5, 12]),
+        ("correct == 1 and stim == 'house'", ["correct", "stim"], [8.5]),
+        ("not stim in ['face']", "stim", [8.5]),
+        ("stim not in ['face']", "stim", [8.5]),
+    ],
+)
+def test_a_filter_keeps_the_events_of_its_query(
+    run: Run, query: str, by: object, onsets: list[float]
+) -> None:
+    kept = {"Name": "Filter", "Input": ["rt"], "Query": query, **({"By": by} if by else {})}
+    np.testing.assert_array_equal(apply(run, kept).conditions["rt"].onsets, onsets)
+
+
+def test_each_input_of_a_filter_has_the_same_query_or_one_of_its_own(run: Run) -> None:
+    both = {"Name": "Filter", "Input": ["rt", "correct"], "By": ["stim", "trial_type"]}
+    found = apply(run, {**both, "Query": "stim == 'face' and trial_type == 'stop'"}).conditions
+    assert {name: list(c.onsets) for name, c in found.items()} == {"rt": [12], "correct": [12]}
+    found = apply(run, {**both, "Query": ["rt > 0.8", "stim == 'face'"]}).conditions
+    assert {name: list(c.onsets) for name, c in found.items()} == {"rt": [12], "correct": [0.1, 12]}
+    with pytest.raises(DataError, match="1 queries for 2 inputs: give one, or one each"):
+        apply(run, {**both, "Query": ["rt > 0.8"]})
+
+
+def test_a_query_that_compares_text_with_numbers_is_refused(run: Run) -> None:
+    with pytest.raises(DataError, match="text and numbers have no order: < cannot compare them"):
+        apply(run, {"Name": "Filter", "Input": ["rt"], "Query": "stim < 2", "By": "stim"})
+    with pytest.raises(DataError, match="correct and trans_x have not the same rows"):
+        apply(run, {"Name": "Filter", "Input": ["correct"], "Query": "trans_x > 2", "By": "trans_x"})
+
+
+def test_a_variable_is_split_by_the_levels_of_others(run: Run) -> None:
+    found = apply(run, {"Name": "Split", "Input": ["rt"], "By": ["stim"]}).conditions
+    np.testing.assert_array_equal(found["rt.stim[face]"].onsets, [0.1, 12])
+    np.testing.assert_array_equal(found["rt.stim[face]"].heights, [0.5, 0.9])
+    np.testing.assert_array_equal(found["rt.stim[house]"].onsets, [8.5])
+    both = apply(run, {"Name": "Split", "Input": ["correct"], "By": TWO}).conditions
+    assert {name: list(c.onsets) for name, c in both.items() if name.startswith("correct.")} == {
+        "correct.trial_type[go].stim[face]": [0.1],
+        "correct.trial_type[go].stim[house]": [8.5],
+        "correct.trial_type[stop].stim[face]": [12],
+    }
+    with pytest.raises(DataError, match="No variable named 'side' found"):
+        apply(run, {"Name": "Split", "Input": ["rt"], "By": ["side"]})
+
+
+def test_levels_and_variables_are_made_up_to_a_number(tmp_path: Path, run: Run) -> None:
+    levels = 50
+    assert run.events is not None
+    lines = [f"{i}\t1\t{i}\ta{i}\tb{i}\n" for i in range(levels)]
+    run.events.write_text("onset\tduration\tload\tone\ttwo\n" + "".join(lines))
+    split = {"Name": "Split", "Input": ["load"]}
+    with pytest.raises(DataError, match="one and two have more than 2000 combinations of levels"):
+        apply(run, {**split, "By": ["one", "two"]})
+    made = apply(run, {"Name": "Factor", "Input": ["one"]}).conditions
+    assert len([name for name in made if name.startswith("one.")]) == levels
+
+
+@pytest.mark.parametrize(
+    ("attribute", "delays", "is_time"),
+    [
+        ("duration", "0 3", True),
+        ("duration", "-1 3", False),
+        ("onset", "-1 3", True),
+        ("onset", "3 1e31", False),
+        ("duration", "3 1e31", False),
+    ],
+)
+def test_onsets_and_durations_that_instructions_assign_must_be_times(
+    run: Run, attribute: str, delays: str, is_time: bool
+) -> None:
+    assert run.events is not None
+    first, second = delays.split()
+    run.events.write_text(f"onset\tduration\tload\tdelay\n2\t1\t5\t{first}\n4\t1\t6\t{second}\n")
+    assign = {"Name": "Assign", "Input": ["delay"], "Target": ["load"], "TargetAttr": attribute}
+    if is_time:
+        found = getattr(apply(run, assign).conditions["load"], f"{attribute}s")
+        np.testing.assert_array_equal(found, sorted(map(float, (first, second))))
+    else:
+        with pytest.raises(
+            DataError, match="load, which cannot be used: it has an onset or a duration that is"
+        ):
+            apply(run, assign)
+
+
+def test_a_variable_that_is_not_there_cannot_be_sampled_anew(run: Run) -> None:
+    with pytest.raises(DataError, match=r"ToDense of .* cannot be applied: no such variable"):
+        apply(run, {"Name": "ToDense", "Input": ["nope"]})
+
+
+def test_a_variable_is_split_by_its_entities(run: Run) -> None:
+    found = apply(run, {"Name": "Split", "Input": ["rt"], "By": ["run", "stim"]}).conditions
+    np.testing.assert_array_equal(found["rt.run[1].stim[face]"].onsets, [0.1, 12])
+    with pytest.raises(DataError, match="there is no variable 'task' to split by"):
+        apply(run, {"Name": "Split", "Input": ["rt"], "By": ["task"]})

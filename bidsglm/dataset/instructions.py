@@ -31,8 +31,8 @@ class Filter(munge.Filter):  # type: ignore[misc]
         super()._expand_variable_names()
         self.kwargs["query"] = query
 
-    def _transform(self, var: Any, query: str | Sequence[str], by: Sequence[str] | str | None = None) -> Any:
-        if not isinstance(query, str):
+    def _transform(self, var: Any, query: str | list[str], by: Sequence[str] | str | None = None) -> Any:
+        if isinstance(query, list):
             if len(query) != len(self.variables):
                 raise ValueError(
                     f"{len(query)} queries for {len(self.variables)} inputs: give one, or one each"

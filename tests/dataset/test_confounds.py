@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bidsglm.dataset.confounds import read_confounds
+from bidsglm.dataset.confounds import censored_scans, read_confounds
 from bidsglm.errors import DataError
 from bidsglm.model import MOTION_PARAMETERS, Run
 
@@ -122,3 +122,19 @@ def test_automatic_column_whose_volumes_were_cut_is_not_added(tmp_path: Path) ->
     path = tmp_path / "confounds.tsv"
     path.write_text("trans_x\tnon_steady_state_outlier00\n1\t0\n2\t0\n3\t0\n")
     assert read_confounds(run_with(path), ("trans_x",)).names == ("trans_x",)
+
+
+def test_scans_are_censored_by_columns_and_globs(tmp_path: Path) -> None:
+    path = tmp_path / "confounds.tsv"
+    path.write_text("fd\tout00\tout01\n" + "n/a\t0\t0\n" + "0.5\t1\t0\n" + "0\t0\t0\n" + "0.1\t0\t1\n")
+    run = run_with(path, 4)
+    assert censored_scans(run, ()) == ()
+    assert censored_scans(run, ("out*",)) == (1, 3)
+    assert censored_scans(run, ("out00", "none*")) == (1,)
+    assert censored_scans(run, ("fd",)) == (1, 3)
+    with pytest.raises(
+        DataError, match=r"no confound out02 to censor by; did you mean 'out01'\?; there are fd, out"
+    ):
+        censored_scans(run, ("out02",))
+    with pytest.raises(DataError, match=r"no confound out02 to censor by; there are none; correct the model"):
+        censored_scans(run_with(None), ("out02",))

@@ -413,3 +413,66 @@ def test_everything_works_without_isal(tmp_path: Path, monkeypatch: pytest.Monke
     path.write_bytes(map_bytes(values, GRID, 0))
     np.testing.assert_array_equal(read_map(path)[0][half()], values)
     assert path.read_bytes()[3:8] == bytes(5)
+
+
+def changed_header(path: Path, at: int, value: np.generic) -> Path:
+    """An uncompressed file with other bytes in its header."""
+    content = bytearray(path.read_bytes())
+    content[at : at + value.nbytes] = value.tobytes()
+    path.write_bytes(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "message"),
+    [
+        (108, np.float32(1e12), "vox_offset in its header is 1e"),
+        (108, np.float32(353), "promises 7,920 bytes of values, more than the file can hold"),
+        (112, np.float32(1e38), "scl_slope or scl_inter in its header is beyond all measure"),
+        (
+            40,
+            np.array([4, 9, 11, 8, 6], "<i2"),
+            "promises 9,504 bytes of values, more than the file can hold",
+        ),
+        (40, np.array([5, 9, 11, 8, 5, 2], "<i2"), "has dimensions 9 x 11 x 8 x 5 x 2; an image of three or"),
+        (40, np.array([2, 9, 11], "<i2"), "has dimensions 9 x 11; an image of three or"),
+        (344, np.frombuffer(b"ni1\0", np.uint8), "is half of a pair of header and image"),
+        (344, np.frombuffer(b"xyz\0", np.uint8), "is truncated or damaged"),
+        (280, np.zeros(4, "<f4"), "the affine in its header places no voxel"),
+    ],
+)
+def test_headers_that_make_no_sense_are_refused(tmp_path: Path, at: int, value: Any, message: str) -> None:
+    path = save(tmp_path / "bold.nii", make_data(np.random.default_rng(3)))
+    assert read_header(path).n_volumes == N_SCANS
+    with pytest.raises(BidsglmError, match=message):
+        read_header(changed_header(path, at, value))
+
+
+@pytest.mark.parametrize("last", [1, 2])
+def test_dimensions_of_one_behind_the_fourth_do_not_count(tmp_path: Path, last: int) -> None:
+    path = save(tmp_path / "bold.nii", make_data(np.random.default_rng(3)))
+    changed_header(path, 40, np.array([6, 9, 11, 8, N_SCANS, 1, last], "<i2"))
+    if last == 1:
+        assert read_header(path).shape == (9, 11, 8, N_SCANS)
+    else:
+        with pytest.raises(DataError, match="has dimensions 9 x 11 x 8 x 5 x 1 x 2"):
+            read_header(path)
+
+
+def test_packages_that_scale_by_the_brain_know_it_and_what_lies_around_others(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    bold = save(tmp_path / "bold.nii.gz", make_head(rng), "<f4")
+    values = nib.load(bold).get_fdata()
+    own = read_data([make_run(bold)], ["spm", "fsl"], 0.8, 0)
+    spm, fsl = own.series["spm"][0], own.series["fsl"][0]
+    assert fsl.brain is not None
+    assert spm.rim is not None
+    inside = own.candidates["spm"]
+    # the voxels that only the other package fits
+    np.testing.assert_array_equal(spm.rim, ~inside)
+    assert own.candidates["fsl"].sum() > fsl.brain.sum() > 1000
+    assert fsl.median == pytest.approx(np.median(values[own.volume.voxels][fsl.brain]), rel=0.01)
+    mask = make_mask(tmp_path / "mask.nii.gz", values.mean(axis=3) > 450, AFFINE)
+    given = read_data([make_run(bold, mask)], ["spm", "fsl"], 0.8, 0)
+    assert given.candidates["fsl"].sum() > given.candidates["spm"].sum() == (values.mean(axis=3) > 450).sum()
+    assert given.series["fsl"][0].median == pytest.approx(fsl.median, rel=0.05)

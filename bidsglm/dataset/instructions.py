@@ -37,7 +37,7 @@ class Filter(munge.Filter):  # type: ignore[misc]
                 raise ValueError(
                     f"{len(query)} queries for {len(self.variables)} inputs: give one, or one each"
                 )
-            query = query[self.variables.index(var.name)]
+            query = str(query[self.variables.index(var.name)])
         names = [var.name, *(listify(by) or [])]
         columns = {name: rows_of(var, self.collection[name]) for name in names}
         if len({len(values) for values in columns.values()}) > 1:

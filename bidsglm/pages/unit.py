@@ -259,7 +259,7 @@ class _Shared(NamedTuple):
     breakdowns: Mapping[Pair, Mapping[str, tuple[Breakdown, ...]]]
     pair_rows: tuple[Row, ...]
     units: Units
-    stride: int = 1
+    stride: int
     """See `volumes.stride`."""
 
 
@@ -285,7 +285,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     box = box_around(anywhere, by)
     files, masks = files.within(box), {name: mask[box] for name, mask in masks.items()}
     units, (noise, noise_figure) = read_units(files.folder, summary), read_noise(files.folder, summary)
-    shared = _Shared(files, figures_dir, files.agreement(), files.breakdowns(), files.every_pair(), units)
+    shared = _Shared(files, figures_dir, files.agreement(), files.breakdowns(), files.every_pair(), units, by)
     first, reaches = next(iter(files.pairs), DEFAULT_PAIR), files.reaches()
     contrasts = []
     behind: Scene | None = None
@@ -296,7 +296,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
             behind = scene(thinned(images, by))
             overlap = masks_figure(masks, images.background, images.affine)
             data_figures = (written(overlap, figures_dir, files.prefix),)
-        contrasts.append(_contrast_report(contrast, images, behind, shared._replace(stride=by)))
+        contrasts.append(_contrast_report(contrast, images, behind, shared))
     return UnitReport(
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
         backends=tuple(summary["backends"]),

@@ -10,6 +10,7 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.outputs.names import write_json
+from bidsglm.packages import PACKAGES, title
 from bidsglm.pages import about, calibration, group
 from bidsglm.pages.participant import page_is_current, write_participant_page
 from tests.finished import (
@@ -180,3 +181,13 @@ def test_medians_on_the_page_are_those_of_the_table(out: Path, page: Page) -> No
     median = sum(of_go[1:3]) / 2
     cells = " ".join(text for texts in page.texts.values() for text in texts)
     assert f"{median:.3f}" in cells or f"{median:.2f}" in cells
+
+
+def test_effects_in_other_units_are_said_to_be_so(page: Page) -> None:
+    said = " ".join(text for texts in page.texts.values() for text in texts)
+    units = {name: PACKAGES[name].unit for name in ("spm", "nilearn", "afni")}
+    for first in ("spm", "afni"):
+        differ = units[first] != units["nilearn"]
+        words = f"{title(first)}'s in {units[first]} and nilearn's in {units['nilearn']}"
+        assert (words in said) is differ
+    assert len(set(units.values())) > 1

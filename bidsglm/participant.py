@@ -24,7 +24,7 @@ from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanations import explanations
 from bidsglm.unit.fit import fit
 from bidsglm.unit.memory import check_memory
-from bidsglm.unit.models import Model, model_path, units_with_models
+from bidsglm.unit.models import Model, Units, model_path, units_with_models
 from bidsglm.unit.preparation import prepare
 from bidsglm.unit.summary import Stamp, fit_digest, is_finished, summary_path
 from bidsglm.unit.writing import write_unit
@@ -115,10 +115,10 @@ def _unit_failure(unit: Unit, settings: Settings, error: Exception) -> Failure:
     return failure
 
 
-def _work(settings: Settings, participant: str) -> tuple[list[_Work], list[Failure]]:
+def _work(settings: Settings, participant: str, units: Units | None) -> tuple[list[_Work], list[Failure]]:
     """Units of a participant with what they are to become; those whose files are gone fail here."""
     found, failures = [], []
-    for unit, model in units_with_models(settings, participant):
+    for unit, model in units_with_models(settings, participant) if units is None else units:
         try:
             found.append(_Work(unit, model, fit_digest(unit, model.specification, settings)))
         except Exception as error:
@@ -126,7 +126,7 @@ def _work(settings: Settings, participant: str) -> tuple[list[_Work], list[Failu
     return found, failures
 
 
-def _run_units(settings: Settings, participant: str) -> tuple[list[str], list[Failure]]:
+def _run_units(settings: Settings, participant: str, units: Units | None) -> tuple[list[str], list[Failure]]:
     """Do all units of a participant; a unit that fails does not stop the others.
 
     All are claimed before the first is fitted: two jobs with different settings never mix theirs.
@@ -136,7 +136,7 @@ def _run_units(settings: Settings, participant: str) -> tuple[list[str], list[Fa
     HeldError
         When another job, with other settings, holds one of them.
     """
-    waiting, failures = _work(settings, participant)
+    waiting, failures = _work(settings, participant, units)
     states = ["failed"] * len(failures)
     wanted = {work.unit.prefix: work.digest for work in waiting}
     with claimed(settings.output_dir, wanted, LOG.warning) as claims:
@@ -181,18 +181,28 @@ def _clear_marker(settings: Settings, participant: str) -> None:
     remove_own(settings.output_dir, f"sub-{participant}", [f"sub-{participant}/{marker.name}"])
 
 
-def run_participant(settings: Settings, participant: str) -> Outcome:
-    """Do the participant level for one participant; never raises for what is wrong with their data."""
+def run_participant(settings: Settings, participant: str, units: Units | None = None) -> Outcome:
+    """Do the participant level for one participant; never raises for what is wrong with their data.
+
+    Parameters
+    ----------
+    settings
+        The command line.
+    participant
+        Label without prefix.
+    units
+        Those of the participant with their models; None to look for them.
+    """
     with confined_to(settings.output_dir):
-        return _run_participant(settings, participant)
+        return _run_participant(settings, participant, units)
 
 
-def _run_participant(settings: Settings, participant: str) -> Outcome:
+def _run_participant(settings: Settings, participant: str, units: Units | None) -> Outcome:
     marker = failure_path(settings.output_dir, participant)
     states: list[str] = []
     remove_left_over(marker.parent.rglob(".*"))
     try:
-        states, failures = _run_units(settings, participant)
+        states, failures = _run_units(settings, participant, units)
     except HeldError as error:  # what stands there is the other job's
         return Outcome(participant, "failed", error.exit_code, f"sub-{participant}: {error}", held=True)
     except Exception as error:

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 from bidsglm.errors import EXIT_FAILED
 from bidsglm.model import Settings
 from bidsglm.process.signals import end_at_once
+from bidsglm.unit.models import Units
 
 
 class Request(NamedTuple):
@@ -25,6 +26,8 @@ class Request(NamedTuple):
     log_dir: Path
     folder: Path
     """Working folder of the process that asks; relative paths count from there."""
+    units: Units | None = None
+    """Of the participant, where they are known"""
 
 
 def _end_with_parent(stream: BinaryIO) -> None:
@@ -49,7 +52,7 @@ def main() -> None:
     use_cores(settings.omp_nthreads or 1)
     with work_dir_in_use(settings.work_dir, settings.bids_dir, settings.output_dir):
         start_log(settings.verbosity, request.log_dir)
-        outcome = run_participant(settings, request.label)
+        outcome = run_participant(settings, request.label, request.units)
     answer.write(pickle.dumps(outcome))
     answer.close()
     os._exit(0)  # the thread waits for the pipe

@@ -16,7 +16,7 @@ from bidsglm.errors import ClusterError, UsageError
 from bidsglm.execution.child import Request
 from bidsglm.execution.dask_security import security, warn_if_open
 from bidsglm.execution.dask_worker import MEMORY, Admission, WorkerAnswer, admit, fit_on_worker, versions
-from bidsglm.execution.memory import Need, refused, size
+from bidsglm.execution.memory import Demand, Need, refused, size
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs.failures import Outcome
@@ -163,7 +163,7 @@ def _reason(answer: object) -> str:
 
 
 def on_dask(
-    settings: Settings, labels: Sequence[str], log_dir: Path, needs: Mapping[str, int]
+    settings: Settings, labels: Sequence[str], log_dir: Path, demands: Mapping[str, Demand]
 ) -> Iterator[Outcome]:
     """Outcomes as they come, from the workers of the scheduler that the settings name.
 
@@ -177,8 +177,8 @@ def on_dask(
         Participants.
     log_dir
         Of this run; workers write their logs there too.
-    needs
-        Participant -> estimated memory (bytes).
+    demands
+        Participant -> memory and units.
 
     Raises
     ------
@@ -189,9 +189,10 @@ def on_dask(
         crew = _Crew(client, settings)
         crew.welcome()
         folder = Path(os.getcwd())
+        needs = {label: demand.need.n_bytes for label, demand in demands.items()}
 
         def submit(label: str) -> Any:
-            request = Request(settings, label, log_dir, folder)
+            request = Request(settings, label, log_dir, folder, demands[label].units)
             key = f"bidsglm-{label}-{uuid.uuid4()}"
             return client.submit(
                 fit_on_worker, request, key=key, resources={MEMORY: needs[label]}, pure=False

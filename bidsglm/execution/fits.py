@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bidsglm.citation import write_citation
 from bidsglm.dataset.layout import dataset_links
-from bidsglm.execution.memory import MemoryBound, participant_need
+from bidsglm.execution.memory import MemoryBound, demand
 from bidsglm.execution.processes import over_processes
 from bidsglm.execution.recap import collected, recap
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
@@ -25,7 +25,7 @@ from bidsglm.process.cores import cores_of_each, use_cores
 def _in_turn(settings: Settings, labels: Sequence[str], bound: MemoryBound) -> Iterator[Outcome]:
     """Outcomes of one participant after the other, in this process."""
     for label in labels:
-        yield bound.refusal(label) or run_participant(settings, label)
+        yield bound.refusal(label) or run_participant(settings, label, bound.units(label))
 
 
 def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Iterator[Outcome]:
@@ -35,8 +35,7 @@ def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Itera
     if settings.scheduler:
         from bidsglm.execution.dask_cluster import on_dask
 
-        needs = {label: participant_need(settings, label).n_bytes for label in labels}
-        return on_dask(settings, labels, log_dir, needs)
+        return on_dask(settings, labels, log_dir, {label: demand(settings, label) for label in labels})
     bound = MemoryBound(settings, alone=len(labels) == 1)
     if min(settings.n_processes, len(labels)) > 1:
         return over_processes(settings, labels, log_dir, bound)

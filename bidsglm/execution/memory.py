@@ -1,26 +1,36 @@
 """How much memory a participant needs, and who may start beside whom."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bidsglm.errors import TryLaterError
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs.failures import Outcome
 from bidsglm.unit.memory import BASE, Need, largest_need, refusal, size
-from bidsglm.unit.models import units_with_models
+from bidsglm.unit.models import Units, units_with_models
 
-__all__ = ["MemoryBound", "Need", "participant_need", "refused", "size"]
+__all__ = ["Demand", "MemoryBound", "Need", "demand", "refused", "size"]
 
 
-def participant_need(settings: Settings, label: str, alone: bool = False) -> Need:
+class Demand(NamedTuple):
+    """What a participant takes, and what was found on the way: listing files twice takes twice as long."""
+
+    need: Need
+    units: Units | None = None
+    """With their models; None where nobody looked, or something is wrong with them"""
+
+
+def demand(settings: Settings, label: str, alone: bool = False) -> Demand:
     """Estimate the most memory that a participant takes.
 
     One whose data cannot be read counts as small: the participant's own run will say what is wrong.
     """
     try:
-        return largest_need(units_with_models(settings, label), settings, alone)
+        units = tuple(units_with_models(settings, label))
+        return Demand(largest_need(units, settings, alone), units)
     except Exception:
-        return Need(int(BASE))
+        return Demand(Need(int(BASE)))
 
 
 def refused(settings: Settings, label: str, need: Need, limit: str) -> Outcome:
@@ -37,16 +47,24 @@ class MemoryBound:
 
     def __init__(self, settings: Settings, alone: bool = False) -> None:
         self.settings, self._alone = settings, alone
-        self._needs: dict[str, Need] = {}
+        self._demands: dict[str, Demand] = {}
         self._told = False
 
     def need(self, label: str) -> Need:
         """Estimated memory of a participant, 0 where nothing bounds it."""
         if self.settings.mem is None:
             return Need(0)
-        if label not in self._needs:
-            self._needs[label] = participant_need(self.settings, label, self._alone)
-        return self._needs[label]
+        if label not in self._demands:
+            self._demands[label] = demand(self.settings, label, self._alone)
+        return self._demands[label].need
+
+    def units(self, label: str) -> Units | None:
+        """Give a participant's units away, where they were found on the way."""
+        found = self._demands.get(label)
+        if found is None:
+            return None
+        self._demands[label] = Demand(found.need)  # thousands of participants are not kept in memory
+        return found.units
 
     def refusal(self, label: str) -> Outcome | None:
         """Outcome of a participant who does not fit even alone; None for one who does."""

@@ -15,6 +15,7 @@ from bidsglm.participant import record_death, run_participant
 from bidsglm.process.cores import cores_of_each, use_cores
 from bidsglm.process.workers import hand_over, worker_pool
 from bidsglm.process.workplace import bound_threads
+from bidsglm.unit.models import Units
 
 
 def start_worker(settings: Settings, log_dir: Path, n_cores: int) -> None:
@@ -44,10 +45,10 @@ class _Workers:
         """Participants that are being fitted."""
         return [label for _, label in self.running.values()]
 
-    def start(self, label: str) -> None:
+    def start(self, label: str, units: Units | None) -> None:
         """Hand a participant to an idle worker."""
         pool = self.idle.pop()
-        self.running[hand_over(pool, run_participant, self.settings, label)] = (pool, label)
+        self.running[hand_over(pool, run_participant, self.settings, label, units)] = (pool, label)
 
     def ended(self) -> Iterator[Outcome]:
         """Wait for the next worker to end its participant; outcomes of all that did."""
@@ -93,7 +94,7 @@ def over_processes(
                 if refusal is not None:
                     yield refusal
                 else:
-                    workers.start(label)
+                    workers.start(label, bound.units(label))
             yield from workers.ended()
     finally:
         for pool in (*workers.idle, *(pool for pool, _ in workers.running.values())):

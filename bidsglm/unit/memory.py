@@ -12,26 +12,38 @@ from bidsglm.dataset.images import kernels
 from bidsglm.dataset.masks import grid_of, is_same_grid
 from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.dataset.tsv import read_tsv
-from bidsglm.errors import TryLaterError
+from bidsglm.errors import BidsglmError, TryLaterError
 from bidsglm.model import ModelSpecification, Run, Settings, Unit
-from bidsglm.packages import PACKAGES
+from bidsglm.packages import PACKAGES, pairs_of
+from bidsglm.process.cores import cores_of_each
 from bidsglm.statsmodel.globs import matching
 from bidsglm.unit.models import Model
+from bidsglm.unit.preparation import outline
 
-BASE = 350e6
+BASE = 295e6
 """Bytes of Python, its libraries and a page with figures.
 
-This and the next five were fitted to the peaks of whole runs (docs/hpc.md), and err on the high side."""
+Fitted, as those below, to the peaks of whole runs on two cores (docs/hpc.md); they err on the high side."""
 PER_GRID_VOXEL = 60.0
 """Bytes of a voxel of the image, inside the brain or not: volumes being read, maps being drawn."""
-PER_VOXEL = 800.0
-"""Bytes of a voxel that is fitted: its maps while they are made, compared and written."""
-PER_FURTHER_VOXEL = 400.0
-"""Bytes of a voxel for each package beyond two: its parameters and its maps."""
-PER_SCAN = 0.35e6
+PER_VOXEL = 950.0
+"""Bytes of a voxel that is fitted by two packages side by side, without the maps of contrasts."""
+PER_FURTHER_VOXEL = 320.0
+"""Bytes of a voxel for each package beyond two: its parameters."""
+PER_MAP_VOXEL = 40.0
+"""Bytes of a voxel for each package and contrast: five maps, which agreement and differences are made of."""
+PER_SCAN = 0.17e6
 """Bytes of a scan of the voxels that are fitted together, in float64."""
-PER_SAMPLED_VALUE = 45.0
-"""Bytes of a scan of a voxel on which the attribution tries all combinations; the fit is over by then."""
+PER_SAMPLED_VALUE = 19.5
+"""Bytes of a scan of a voxel on which the attribution tries all combinations, piece by piece."""
+PER_SAMPLED_MAP = 700.0
+"""Bytes of such a voxel for each row of a contrast and each run: its effects in all combinations."""
+SAMPLING = 15e6
+"""Bytes of an attribution, whatever the sample."""
+PER_SCAN_OF_PAIR = 3.3e6
+"""Bytes of a scan of the blocks of voxels on which any other pair of packages is explained."""
+PER_FURTHER_CORE = 80e6
+"""Bytes of what a package works on, for each that is fitted beside two others."""
 PER_CALIBRATED_VALUE = 80.0
 """Bytes of a scan of a voxel that a calibration simulates, in the process that reads the images."""
 WORKER = 280e6
@@ -87,11 +99,12 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
     copies = len(kernels(settings.backends)) if smoothed else 1
     per_scan = max(4 * copies if smoothed else header.dtype.itemsize for header in headers)
     n_scans = sum(header.n_volumes for header in headers)
-    explained = settings.attribution and len(settings.backends) > 1
-    working = max(PER_SCAN, min(n_voxels, TABULATED) * PER_SAMPLED_VALUE if explained else 0.0)
-    further = PER_FURTHER_VOXEL * max(len(settings.backends) - 2, 0)
-    maps = grid * PER_GRID_VOXEL + n_voxels * (PER_VOXEL + further)
-    fitted = n_scans * (n_voxels * per_scan + working) + _whitened(unit, model, settings, n_scans)
+    n_rows, n_further = _n_rows(unit, model, settings), max(len(settings.backends) - 2, 0)
+    of_voxel = PER_VOXEL + n_further * PER_FURTHER_VOXEL + len(settings.backends) * n_rows * PER_MAP_VOXEL
+    beside = max(min(cores_of_each(settings, 1) - 2, n_further), 0) * PER_FURTHER_CORE
+    maps = grid * PER_GRID_VOXEL + n_voxels * of_voxel + beside
+    fitted = n_scans * (n_voxels * per_scan + PER_SCAN) + _whitened(unit, model, settings, n_scans)
+    fitted += _explained(settings, n_voxels, n_scans, n_rows * len(unit.runs))
     if settings.calibrate:
         values = n_scans * min(n_voxels, CALIBRATED)
         simulated = n_scans * n_voxels * per_scan + values * PER_CALIBRATED_VALUE
@@ -119,6 +132,36 @@ def largest_need(units: Iterable[tuple[Unit, Model]], settings: Settings, alone:
     n_workers = settings.n_processes if alone else 1
     needs = (unit_need(unit, model.specification, settings, n_workers) for unit, model in units)
     return max(needs, default=Need(0))
+
+
+def _explained(settings: Settings, n_voxels: int, n_scans: int, n_rows: int) -> float:
+    """Bytes of the attribution, of one pair after the other.
+
+    Parameters
+    ----------
+    settings
+        Which packages are fitted.
+    n_voxels, n_scans
+        That are fitted together.
+    n_rows
+        Of all contrasts in all runs.
+    """
+    pairs = pairs_of(settings.backends, settings.reference) if settings.attribution else ()
+    found = [0.0]
+    for pair in pairs:
+        values = n_scans * PER_SAMPLED_VALUE + n_rows * PER_SAMPLED_MAP
+        sampled = SAMPLING + min(n_voxels, TABULATED) * values
+        found.append(sampled if pair.is_default else n_scans * PER_SCAN_OF_PAIR)
+    return max(found)
+
+
+def _n_rows(unit: Unit, model: ModelSpecification, settings: Settings) -> int:
+    """Rows of all contrasts, by the tables; by the model where something is wrong with them."""
+    try:
+        contrasts = outline(unit, model, settings.backends).contrasts
+    except BidsglmError:
+        contrasts = model.contrasts
+    return sum(len(np.atleast_2d(contrast.weights)) for contrast in contrasts)
 
 
 def _whitened(unit: Unit, model: ModelSpecification, settings: Settings, n_scans: int) -> float:

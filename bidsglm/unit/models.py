@@ -110,6 +110,10 @@ def _automatic_model(settings: Settings, task: str, types: Sequence[str]) -> Mod
     return _expressible(model, document, settings.backends)
 
 
+Units = tuple[tuple[Unit, Model], ...]
+"""Units of a participant, each with its model"""
+
+
 def units_with_models(settings: Settings, participant: str) -> Iterator[tuple[Unit, Model]]:
     """Units of a participant, each with its model."""
     if settings.model:

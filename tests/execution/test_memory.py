@@ -1,7 +1,11 @@
 """--mem: the estimate, and what follows from it."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +13,20 @@ import pytest
 
 from bidsglm.calibration.experiment import SAMPLE
 from bidsglm.cli import main
-from bidsglm.execution.memory import MemoryBound, participant_need
-from bidsglm.model import Settings
+from bidsglm.execution.memory import Demand, MemoryBound, demand
+from bidsglm.model import Settings, Unit
 from bidsglm.unit.memory import CALIBRATED, WORKER, Need
+from bidsglm.unit.models import Model, units_with_models
 from tests import tiny
+
+KIB = 1024
+"""Bytes of the unit of largest resident sets on Linux"""
 
 
 def test_participants_start_only_beside_those_that_leave_them_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bidsglm.execution.memory.participant_need", lambda *_: Need(3_000))
+    monkeypatch.setattr("bidsglm.execution.memory.demand", lambda *_: Demand(Need(3_000)))
     bound = MemoryBound(Settings(tmp_path, tmp_path, "participant", mem=7_000, n_procs=4))
     assert bound.may_start("01", [])
     assert bound.may_start("02", ["01"])
@@ -49,7 +57,7 @@ def test_calibration_and_its_processes_are_counted(
     study = tiny.write_study(tmp_path, participants=("01",))
     base = Settings(study, tmp_path / "out", "participant", attribution=False, n_procs=4)
     plain, calibrated = (
-        [participant_need(replace(base, calibrate=n), "01", alone).n_bytes for alone in (False, True)]
+        [demand(replace(base, calibrate=n), "01", alone).need.n_bytes for alone in (False, True)]
         for n in (None, 10)
     )
     assert CALIBRATED == SAMPLE
@@ -58,6 +66,35 @@ def test_calibration_and_its_processes_are_counted(
     command = [str(study), str(tmp_path / "out"), "participant", "-q", "--mem", "1G", "--n-procs", "4"]
     assert main([*command, "--calibrate", "10"]) == 75
     assert "more than --mem 1.0 GB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [(), ("--mem", "2G")])
+def test_files_of_a_participant_are_listed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    study = tiny.write_study(tmp_path)
+    listed = []
+
+    def counted(settings: Settings, label: str) -> Iterator[tuple[Unit, Model]]:
+        listed.append(label)
+        return units_with_models(settings, label)
+
+    for room in ("participant", "execution.memory"):
+        monkeypatch.setattr(f"bidsglm.{room}.units_with_models", counted)
+    command = [str(study), str(tmp_path / "out"), "participant", "-q", "--backends", "spm", *options]
+    assert main(command) == 0
+    assert listed == ["01", "02"]
+
+
+def test_whole_small_run_takes_less_than_estimated(tmp_path: Path) -> None:
+    study = tiny.write_study(tmp_path, participants=("01",), runs=("run-1", "run-2"))
+    out, backends = tmp_path / "out", ("spm", "nilearn", "afni", "fsl")
+    command = [sys.executable, "-m", "bidsglm", str(study), str(out), "participant", "-q", "--n-procs", "2"]
+    process = subprocess.Popen([*command, "--backends", *backends])
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    settings = Settings(study, out, "participant", backends=backends, n_procs=2)
+    assert usage.ru_maxrss * KIB <= demand(settings, "01").need.n_bytes
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "8X", "G", "8GG", "", "500B", "nan"])

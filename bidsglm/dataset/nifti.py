@@ -8,6 +8,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -21,11 +22,14 @@ from numpy.typing import DTypeLike, NDArray
 from bidsglm.errors import DataError, NoInputError, ReadWriteError
 from bidsglm.inputs import Kind, file_size, unreadable
 from bidsglm.model import Floats, Volume
+from bidsglm.process.cores import borrowed_core
 
 _gzip: Any = gzip
 _zlib: Any = zlib
+_gzip_beside: Any = None
 try:
     from isal import igzip as _gzip
+    from isal import igzip_threaded as _gzip_beside
     from isal import isal_zlib as _zlib
 except ImportError:
     pass
@@ -197,6 +201,15 @@ def _open(path: Path) -> IO[bytes]:
     return cast(IO[bytes], _gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
+@contextmanager
+def _open_beside(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that is decompressed in another thread where a core is idle."""
+    with borrowed_core() as has_core:
+        beside = has_core and _gzip_beside is not None and path.suffix == ".gz"
+        with _gzip_beside.open(path, "rb") if beside else _open(path) as stream:
+            yield stream
+
+
 def volumes(header: Header) -> Iterator[NDArray[np.generic]]:
     """Read one volume after the other.
 
@@ -218,7 +231,7 @@ def volumes(header: Header) -> Iterator[NDArray[np.generic]]:
     buffer = bytearray(n_voxels * header.dtype.itemsize)
     stored = np.frombuffer(buffer, dtype=header.dtype)
     try:
-        with _open(header.path) as stream:
+        with _open_beside(header.path) as stream:
             stream.read(header.offset)  # bounded by read_header
             for _ in range(header.n_volumes):
                 _fill(stream, memoryview(buffer))

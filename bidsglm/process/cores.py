@@ -209,6 +209,18 @@ def aside(call: Callable[[], R]) -> Iterator[Callable[[], R]]:
         _wait([thread] if thread else [])
 
 
+@contextmanager
+def borrowed_core() -> Iterator[bool]:
+    """Take an idle core for a library's own thread inside the block; whether there is one."""
+    idle = _Cores.idle
+    has_core = idle.acquire(blocking=False)
+    try:
+        yield has_core
+    finally:
+        if has_core:
+            idle.release()
+
+
 class Errands:
     """Calls of which nobody needs a result: each in a thread where a core is idle, else at once."""
 

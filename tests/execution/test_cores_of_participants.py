@@ -1,5 +1,6 @@
-"""One participant on several cores: the files of one core, byte for byte, and no core more than asked for."""
+"""One participant on several cores: the files of one core, bit for bit, and no core more than asked for."""
 
+import gzip
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,9 @@ def test_files_are_those_of_one_core(
         out, most[:] = tmp_path / f"on{n_procs}", [1]
         words = [str(study), str(out), "participant", "-q", "--n-procs", str(n_procs), *options]
         assert main(words) == 0
-        found.append(contents(out))
+        # the same content is not always compressed to the same bytes
+        made = contents(out).items()
+        found.append({n: gzip.decompress(c) if n.endswith(".gz") else c for n, c in made})
         assert max(most) >= expected
         assert n_procs > 1 or max(most) == 1
     assert found[0] == found[1]

@@ -15,6 +15,7 @@ from bidsglm.process.cores import (
     aside,
     attempted,
     available_cores,
+    borrowed_core,
     cores_of_each,
     each,
     errands,
@@ -216,3 +217,10 @@ def test_cores_of_a_participant(
 ) -> None:
     settings = Settings(Path(), Path(), "participant", n_procs=n_procs, omp_nthreads=omp_nthreads)
     assert cores_of_each(settings, n_participants) == expected
+
+
+def test_core_is_borrowed_once_and_given_back() -> None:
+    use_cores(2)
+    with borrowed_core() as first, borrowed_core() as second:
+        assert (first, second) == (True, False)
+    each(meeting(2), range(2))

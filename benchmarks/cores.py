@@ -1,11 +1,11 @@
-"""Wall and CPU time of one participant on one core and on several.
+"""Wall and CPU time of a data set on one core and on several.
 
-``python benchmarks/cores.py --work-dir DIR [--cores 2] [--repeats 3] [options of bidsglm]``
+``python benchmarks/cores.py BIDS_DIR --work-dir DIR [--cores 2] [--repeats 3] [options of bidsglm]``
 
-Makes the run of ``benchmarks/first_level.py`` (97 x 115 x 97 voxels, 300 scans), once for each folder, and
-fits it in processes of their own, on one core and on several in turn: both packages, attribution, inference
-and page. Prints the medians, and whether all maps and tables hold the same. Wall time counts only where the
-machine has nothing else to do. Options that are not its own go to bidsglm, ``--backends all`` for instance.
+Fits the data set, that of ``benchmarks/first_level.py`` for instance (``--model`` gives its model), in
+processes of their own, on one core and on several in turn. Prints the medians, and whether all maps and
+tables hold the same. Wall time counts only where the machine has nothing else to do. Options that are not its
+own go to bidsglm.
 """
 
 import argparse
@@ -21,8 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from first_level import PROJECT, make_dataset
-
+PROJECT = Path(__file__).resolve().parent.parent
 TARGET = 0.6
 """Wall over CPU time on two cores"""
 TELL_WHEN = (".html", "_summary.json")
@@ -43,41 +42,40 @@ def content(path: Path) -> bytes:
     return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
 
-def measure(folder: Path, n_cores: int, options: Sequence[str]) -> tuple[Cost, dict[str, str]]:
+def measure(output: Path, n_cores: int, arguments: Sequence[str]) -> tuple[Cost, dict[str, str]]:
     """Fit on some cores; what it cost, and digests of the files by name."""
-    output = folder / f"on_{n_cores}"
     shutil.rmtree(output, ignore_errors=True)
-    words = [str(folder / "bids"), str(output), "participant", "--skip-bids-validation", "--quiet"]
-    words += ["--model", str(folder / "model_smdl.json"), "--n-procs", str(n_cores), *options]
+    data, *options = arguments
+    words = [data, str(output), "participant", "--skip-bids-validation", "-q", f"--n-procs={n_cores}"]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     started = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "bidsglm", *words], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "bidsglm", *words, *options], env=environment)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
     if status:
         raise SystemExit(f"bidsglm failed on {n_cores} cores")
     files = {
         str(path.relative_to(output)): sha256(content(path)).hexdigest()
-        for path in sorted((output / "sub-01").rglob("*"))
+        for path in sorted(output.glob("sub-*/**/*"))
         if path.is_file() and not path.name.endswith(TELL_WHEN)
     }
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024), files
 
 
 def main() -> None:
-    """Make the data, measure in turn, print the table."""
+    """Measure in turn, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bids_dir")
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     own, options = parser.parse_known_args()
     folder = own.work_dir.resolve()
-    make_dataset(folder)
     costs: dict[int, list[Cost]] = {1: [], own.cores: []}
     files: dict[int, dict[str, str]] = {}
     for _ in range(own.repeats):
         for n_cores, measured in costs.items():
-            cost, files[n_cores] = measure(folder, n_cores, options)
+            cost, files[n_cores] = measure(folder / f"on_{n_cores}", n_cores, [own.bids_dir, *options])
             measured.append(cost)
     print(f"{'cores':>5} {'CPU (s)':>8} {'wall (s)':>9} {'wall/CPU':>9} {'peak (MiB)':>11}")
     for n_cores, measured in costs.items():

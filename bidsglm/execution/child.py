@@ -27,7 +27,7 @@ class Request(NamedTuple):
     folder: Path
     """Working folder of the process that asks; relative paths count from there."""
     units: Units | None = None
-    """Of the participant, where they are known"""
+    """The participant's, where they are known"""
 
 
 def _end_with_parent(stream: BinaryIO) -> None:

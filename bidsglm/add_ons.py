@@ -23,12 +23,13 @@ for stays as it is, less its error, until the unit is fitted again: then it goes
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.failures import Failure, failure_of
+from bidsglm.outputs.summary_form import AddOnEntry, UnitSummary
 from bidsglm.outputs.summary_reading import read_summary, write_summary
 from bidsglm.unit.summary import summary_path
 
@@ -41,7 +42,7 @@ class FinishedUnit(NamedTuple):
     settings: Settings
     unit: Unit
     model: ModelSpecification
-    summary: Mapping[str, Any]
+    summary: UnitSummary
     """Summary of the finished fit, as on disk; its other add-ons among it"""
 
 
@@ -79,7 +80,8 @@ def write_add_ons(
         When the unit's summary cannot be read or written.
     """
     path = summary_path(settings.output_dir, unit)
-    summary = read_summary(path)
+    # add-ons are of units whose fit has just been found finished
+    summary = cast(UnitSummary, read_summary(path))
     earlier = summary.get("supplements", {})
     entries = _without_old_errors(earlier, wanted)
     missing = [s for s in wanted if not _stands(s, entries.get(s.name, {}), settings)]
@@ -87,7 +89,8 @@ def write_add_ons(
         write_summary(path, {**summary, "supplements": entries})
     failures = []
     for add_on in missing:
-        finished = FinishedUnit(settings, unit, model, {**summary, "supplements": entries})
+        added = cast(dict[str, AddOnEntry], entries)
+        finished = FinishedUnit(settings, unit, model, {**summary, "supplements": added})
         entry, failure = _entry(add_on, entries.get(add_on.name, {}), finished)
         failures += [failure] if failure else []
         stale = set(entries.get(add_on.name, {}).get("files", ())) - set(entry["files"])

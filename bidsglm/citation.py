@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from bidsglm.errors import BidsglmError
 from bidsglm.model import Settings
 from bidsglm.outputs.summaries import summary_paths
+from bidsglm.outputs.summary_form import AnySummary, UnitSummary, is_finished
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unchanged import snapshot, until_unchanged
 from bidsglm.outputs.writes import write_shared
@@ -49,7 +50,7 @@ def citation_text(methods: Methods) -> str:
     return "\n\n".join((*parts, "# References", references)) + "\n"
 
 
-def _readable(paths: Iterable[Path]) -> Iterable[dict[str, Any]]:
+def _readable(paths: Iterable[Path]) -> Iterable[AnySummary]:
     for path in paths:
         try:
             yield read_summary(path)
@@ -63,14 +64,14 @@ def _finished(output_dir: Path) -> Methods:
     return {s["prefix"]: tuple(s["methods"]) for s in found if _has_methods(s)}
 
 
-def _has_methods(summary: Mapping[str, Any]) -> bool:
+def _has_methods(summary: AnySummary) -> TypeGuard[UnitSummary]:
     """Whether a unit is finished and its summary in form.
 
     >>> _has_methods({"status": "finished", "prefix": 7, "methods": []})
     False
     """
     in_form = isinstance(summary.get("prefix"), str) and isinstance(summary.get("methods"), list)
-    return in_form and summary.get("status") == "finished"
+    return in_form and is_finished(summary)
 
 
 def _says_all(text: str, methods: Iterable[Sequence[str]]) -> bool:
@@ -97,7 +98,7 @@ def write_citation(output_dir: Path, participants: Sequence[str] | None = None) 
     path = citation_path(output_dir)
     if participants is not None and path.exists():
         own = [path for label in participants for path in summary_paths(output_dir, label)]
-        methods = [s["methods"] for s in _readable(own) if s.get("status") == "finished"]
+        methods = [s["methods"] for s in _readable(own) if is_finished(s)]
         if _says_all(path.read_text(encoding="utf-8"), methods):
             return
     until_unchanged(

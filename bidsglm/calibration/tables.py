@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from bidsglm.calibration.add_on import NAME
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.calibration_tables import CALIBRATION
 from bidsglm.outputs.schema import Row, Schema
+from bidsglm.outputs.summary_form import UnitSummary
 from bidsglm.simulation.noise import NOISES
-
-Summary = Mapping[str, Any]
 
 
 def read_rows(path: Path, schema: Schema = CALIBRATION) -> list[Row]:
@@ -44,7 +42,7 @@ def _is_complete(rows: Sequence[Mapping[str, object]]) -> bool:
     )
 
 
-def table_path(output_dir: Path, summary: Summary) -> Path | None:
+def table_path(output_dir: Path, summary: UnitSummary) -> Path | None:
     """Where the table of a unit's calibration stands; None without one."""
     if not summary.get("supplements", {}).get(NAME, {}).get("files"):
         return None

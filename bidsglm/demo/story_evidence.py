@@ -12,6 +12,7 @@ from bidsglm.dataset.images import read_map
 from bidsglm.model import TRIAL_TYPE, Floats, Mask
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import unit_summaries
+from bidsglm.outputs.summary_form import has_fit
 from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.pages.about import about
 from bidsglm.pages.calibration import read_calibration
@@ -118,7 +119,7 @@ def _answers(fit: FittedStory) -> tuple[Answer, ...]:
 
 def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedStory:
     folder = root / results_folder(name)
-    (summary,) = unit_summaries(folder, participant)
+    (summary,) = (each for each in unit_summaries(folder, participant) if has_fit(each))
     files = UnitFiles(folder, summary)
     masks = files.masks()
     images = {c["name"]: files.contrast_images(c, masks) for c in summary["contrasts"]}
@@ -141,7 +142,7 @@ def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedSto
         filters=_filters(summary),
         inflation=_inflation(summary),
         contrasts=contrasts,
-        findings=findings(summary),
+        findings=findings(summary.get("findings", ())),
         figures={"effect": maps_figure(images[MOVEMENT], "effect"), **drawn},
         links=_links(files.links(), results_folder(name)),
     )

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 from bidsglm.errors import DataError, NothingMatchedError, UsageError
 from bidsglm.group.members import (
@@ -24,6 +24,7 @@ from bidsglm.group.members import (
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs.summaries import compared
+from bidsglm.outputs.summary_form import ConfigurationEntry
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, in_order, pairs_of, title, titles
 from bidsglm.statsmodel.specification import read_model
 from bidsglm.unit.configuration import TWO_SIDED, Configuration, differences, model_entries
@@ -97,13 +98,14 @@ def of_packages(unit: Summary, packages: Sequence[str]) -> Summary:
     if list(unit["backends"]) == list(packages):
         return unit
     units = {name: text for name, text in (unit.get("effect_units") or {}).items() if name in packages}
-    restricted: dict[str, Any] = {**unit, "backends": list(packages)}
+    restricted: Summary = {**unit, "backends": list(packages)}
     if unit.get("effect_units"):
         restricted["effect_units"] = units
     if recorded := unit.get("configuration"):
         others = [title(name) for name in PACKAGES if name not in (*DEFAULT_PACKAGES, *packages)]
         kept = {key: value for key, value in recorded.items() if key.partition(": ")[0] not in others}
-        restricted["configuration"] = {**kept, "backends": list(packages)}
+        # settings of any package, under names of theirs
+        restricted["configuration"] = cast(ConfigurationEntry, {**kept, "backends": list(packages)})
     return restricted
 
 
@@ -131,9 +133,10 @@ def _key(unit: Summary) -> str:
 def _of_reference(unit: Summary) -> Summary:
     """The same with what the packages were compared with among its settings, where it makes a difference."""
     pairs = compared(unit)
-    if len(pairs) < 2 or not unit.get("configuration"):
+    recorded = unit.get("configuration")
+    if len(pairs) < 2 or not recorded:
         return unit
-    return {**unit, "configuration": {**unit["configuration"], "reference": _reference(unit)}}
+    return {**unit, "configuration": {**recorded, "reference": _reference(unit)}}
 
 
 def _reference(unit: Summary) -> str:
@@ -242,7 +245,7 @@ def _remarks(name: str, alike: RunAlike) -> list[str]:
         )
     for of_session in (True, False):
         units = [unit for unit in alike.units if bool(unit["entities"].get("session")) is of_session]
-        numbers = sorted({unit["runs"] for unit in units})
+        numbers = sorted({unit["n_runs"] for unit in units})
         if len(numbers) > 1:
             remarks.append(f"{name}: participants have {numbers[0]} to {numbers[-1]} runs.")
     return remarks

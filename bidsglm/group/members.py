@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, cast
 
 from bidsglm.dataset.instead import participant_folders
 from bidsglm.dataset.roots import find_participants
@@ -17,10 +17,19 @@ from bidsglm.errors import (
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs.summaries import compared, failure_path
+from bidsglm.outputs.summary_form import UnitSummary, is_finished
 from bidsglm.outputs.summary_reading import read_summary
+from bidsglm.packages import Pair
 from bidsglm.statsmodel.nearest import listing
 
-Summary = Mapping[str, Any]
+
+class Summary(UnitSummary):
+    """What stays in memory of a finished unit's summary."""
+
+    n_runs: NotRequired[int]
+    pairs: NotRequired[tuple[Pair, ...]]
+    """Pairs of packages that its tables are of"""
+
 
 NEEDED = ("participant", "entities", "prefix", "folder", "backends", "contrasts")
 """What the summary of a finished unit must have."""
@@ -153,7 +162,7 @@ def _found(output_dir: Path, participant: str) -> Found:
     for path in [*([marker] if marker.exists() else []), *sorted(paths)]:
         try:
             unit = read_summary(path)
-            if unit.get("status") == "finished":
+            if is_finished(unit):
                 finished.append(_kept(unit))
             elif str(unit.get("exit_code")) not in map(str, OF_THE_COMMAND):
                 errors += map(one_line, unit.get("errors", []))
@@ -163,10 +172,9 @@ def _found(output_dir: Path, participant: str) -> Found:
     return Found(tuple(finished), tuple(errors), tuple(failures))
 
 
-def _kept(unit: Summary) -> Summary:
-    """What stays in memory of a summary, and which pairs its tables are of."""
-    kept = {key: unit[key] for key in (*NEEDED, *KEPT) if key in unit}
-    return {**kept, "runs": len(unit.get("runs", ())), "pairs": compared(unit)}
+def _kept(unit: UnitSummary) -> Summary:
+    kept = {key: value for key, value in unit.items() if key in (*NEEDED, *KEPT)}
+    return cast(Summary, {**kept, "n_runs": len(unit.get("runs", ())), "pairs": compared(unit)})
 
 
 def _problem(participant: str, found: Found) -> str:

@@ -1,15 +1,14 @@
 """The summaries in an output folder: of finished units, and of participants that failed."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bidsglm.errors import BidsglmError
+from bidsglm.outputs.summary_form import AnySummary, UnitSummary
 from bidsglm.outputs.summary_reading import SUMMARY, read_summary
 from bidsglm.packages import REFERENCE, Pair, pairs_of
 
 
-def compared(summary: Mapping[str, Any]) -> tuple[Pair, ...]:
+def compared(summary: UnitSummary) -> tuple[Pair, ...]:
     """Pairs of packages that a unit's tables compare; none with a single package.
 
     >>> compared({"backends": ["spm", "nilearn"]})
@@ -33,7 +32,7 @@ def summary_paths(output_dir: Path, participant: str = "*") -> list[Path]:
     return sorted(path for pattern in patterns for path in output_dir.glob(pattern))
 
 
-def unit_summaries(output_dir: Path, participant: str) -> list[dict[str, Any]]:
+def unit_summaries(output_dir: Path, participant: str) -> list[AnySummary]:
     """What the summaries of a participant's units say.
 
     Raises
@@ -44,7 +43,7 @@ def unit_summaries(output_dir: Path, participant: str) -> list[dict[str, Any]]:
     return [read_summary(path) for path in summary_paths(output_dir, participant)]
 
 
-def earlier_summary(path: Path) -> dict[str, Any]:
+def earlier_summary(path: Path) -> AnySummary:
     """What an earlier run left; nothing where there is none or it cannot be read."""
     try:
         return read_summary(path) if path.exists() else {}
@@ -52,7 +51,7 @@ def earlier_summary(path: Path) -> dict[str, Any]:
         return {}
 
 
-def all_files(summary: Mapping[str, Any]) -> set[str]:
+def all_files(summary: AnySummary) -> set[str]:
     """Files of a unit and of its add-ons, relative to the output folder.
 
     >>> sorted(all_files({"files": ["a"], "supplements": {"rois": {"files": ["b", "c"]}}}))
@@ -62,7 +61,7 @@ def all_files(summary: Mapping[str, Any]) -> set[str]:
     return {*summary.get("files", ()), *(name for entry in add_ons for name in entry.get("files", ()))}
 
 
-def errors_of(summary: Mapping[str, Any]) -> list[str]:
+def errors_of(summary: AnySummary) -> list[str]:
     """What failed of a unit and of its add-ons.
 
     >>> errors_of({"errors": [], "supplements": {"rois": {"error": "no atlas"}, "code": {}}})
@@ -72,7 +71,7 @@ def errors_of(summary: Mapping[str, Any]) -> list[str]:
     return [*summary.get("errors", ()), *(entry["error"] for entry in add_ons if "error" in entry)]
 
 
-def warnings_of(summary: Mapping[str, Any]) -> tuple[str, ...]:
+def warnings_of(summary: UnitSummary) -> tuple[str, ...]:
     """What the reader of a unit's results, and of its add-ons, should know.
 
     >>> warnings_of({"warnings": ["a"], "supplements": {"rois": {"warnings": ["b"]}, "code": {}}})

@@ -1,10 +1,15 @@
-"""The form of a finished unit's summary, as far as later runs and the group level rely on it."""
+"""The records of summary.json: what later runs, pages and the group level rely on, key by key.
+
+Each is a `TypedDict`: the type checker holds every reader to its keys, and `typed` holds every file to its
+types. Keys that are not named here may be there too, and are kept.
+"""
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypeGuard, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
 Label = Annotated[str, Field(pattern=r"^[0-9A-Za-z+]+$", max_length=255)]
 """As BIDS has them in file names."""
@@ -23,27 +28,29 @@ def _as_number(value: object) -> object:
 
 Number = Annotated[float | None, BeforeValidator(_as_number)]
 """null where there is none"""
+OPEN = with_config(ConfigDict(extra="allow", strict=True))
+"""An object of which more may be there"""
+CLOSED = with_config(ConfigDict(extra="forbid", strict=True))
+"""An object of these keys alone"""
 
 
-class Form(BaseModel):
-    """An object of which more may be there."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class ContrastForm(Form):
+@OPEN
+class ContrastEntry(TypedDict):
     """One of the contrasts."""
 
     name: Text
     label: Label
     test: Literal["t", "F"]
-    thresholds: dict[Label, dict[Label, Number]] = {}
+    thresholds: NotRequired[dict[Label, dict[Label, Number]]]
+    conditions: NotRequired[list[Any]]
+    weights: NotRequired[list[Any]]
+    runs: NotRequired[list[Any]]
+    dof: NotRequired[dict[str, Any]]
 
 
-class FindingForm(BaseModel):
+@CLOSED
+class FindingEntry(TypedDict):
     """Something that the user should know of a design or of data; the fields are those of `Finding`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     severity: Literal["serious", "warning", "note"]
     code: Text
@@ -56,7 +63,8 @@ class FindingForm(BaseModel):
     size: Number
 
 
-class RegressorForm(Form):
+@OPEN
+class RegressorEntry(TypedDict):
     """A regressor among the others of its design."""
 
     regressor: Text
@@ -66,7 +74,8 @@ class RegressorForm(Form):
     removed_by_filter: Number
 
 
-class TestedForm(Form):
+@OPEN
+class TestedEntry(TypedDict):
     """A contrast of one design."""
 
     contrast: Text
@@ -75,7 +84,8 @@ class TestedForm(Form):
     efficiency: Number
 
 
-class DiagnosisForm(Form):
+@OPEN
+class DiagnosisEntry(TypedDict):
     """The diagnosis of a run's design by one package."""
 
     run: Text
@@ -83,28 +93,38 @@ class DiagnosisForm(Form):
     rank: int
     n_columns: int
     condition_number: Number
-    regressors: list[RegressorForm]
-    contrasts: list[TestedForm]
+    regressors: list[RegressorEntry]
+    contrasts: list[TestedEntry]
     correlations: list[dict[Text, Text | Number]]
 
 
-class AddOnForm(Form):
+@OPEN
+class AddOnEntry(TypedDict, total=False):
     """What was added to a fit."""
 
-    digest: Text = ""
-    files: list[Text] = []
-    warnings: list[Text] = []
-    error: Text = ""
+    digest: Text
+    files: list[Text]
+    warnings: list[Text]
+    error: Text
+    scripts: dict[str, Any]
 
 
-class ConfigurationForm(Form):
-    """How the unit was fitted."""
+ConfigurationEntry = TypedDict(
+    "ConfigurationEntry",
+    {
+        "settings": Literal["matched", "native"],
+        "smoothing (mm)": Annotated[float, Field(ge=0)],
+        "backends": list[Any],
+        "reference": Any,
+    },
+    total=False,
+)
+"""How the unit was fitted; two of its keys have blanks, and some the names of settings"""
+OPEN(ConfigurationEntry)
 
-    settings: Literal["matched", "native"] = "matched"
-    smoothing: Annotated[float, Field(alias="smoothing (mm)", ge=0)] = 0.0
 
-
-class SummaryForm(Form):
+@OPEN
+class UnitSummary(TypedDict):
     """The summary of a finished unit."""
 
     participant: Label
@@ -112,38 +132,46 @@ class SummaryForm(Form):
     prefix: Annotated[str, Field(min_length=1, max_length=255)]
     folder: Text
     backends: Annotated[list[Label], Field(min_length=1)]
-    reference: Label = ""
-    contrasts: list[ContrastForm]
-    status: Text = "finished"
-    bidsglm_version: Text = ""
-    model: Text = ""
-    automatic: bool = False
-    configuration: ConfigurationForm | None = None
-    effect_units: dict[Text, Text] = {}
-    attribution: dict[str, Any] = {}
-    attributions: dict[Label, dict[str, Any]] = {}
-    findings: list[FindingForm] = []
-    diagnosis: list[DiagnosisForm] = []
-    supplements: dict[Text, AddOnForm] = {}
-    runs: list[dict[str, Any]] = []
-    errors: list[Text] = []
-    warnings: list[Text] = []
-    files: list[Text] = []
+    contrasts: list[ContrastEntry]
+    reference: NotRequired[Label]
+    status: NotRequired[Text]
+    digest: NotRequired[Any]
+    bidsglm_version: NotRequired[Text]
+    model: NotRequired[Text]
+    automatic: NotRequired[bool]
+    configuration: NotRequired[ConfigurationEntry | None]
+    effect_units: NotRequired[dict[Text, Text]]
+    attribution: NotRequired[dict[str, Any]]
+    attributions: NotRequired[dict[Label, dict[str, Any]]]
+    findings: NotRequired[list[FindingEntry]]
+    diagnosis: NotRequired[list[DiagnosisEntry]]
+    supplements: NotRequired[dict[Text, AddOnEntry]]
+    runs: NotRequired[list[dict[str, Any]]]
+    estimates: NotRequired[dict[str, Any]]
+    settings: NotRequired[Any]
+    methods: NotRequired[Any]
+    left_out: NotRequired[Any]
+    exit_code: NotRequired[Any]
+    errors: NotRequired[list[Text]]
+    warnings: NotRequired[list[Text]]
+    files: NotRequired[list[Text]]
 
 
-class PartForm(Form):
+@OPEN
+class PartSummary(TypedDict, total=False):
     """The summary of a unit that is not finished: it may have little more than its errors."""
 
-    status: Text = ""
-    digest: Text = ""
-    errors: list[Text] = []
-    warnings: list[Text] = []
-    methods: list[Text] = []
-    files: list[Text] = []
-    supplements: dict[Text, AddOnForm] = {}
+    status: Text
+    digest: Text
+    errors: list[Text]
+    warnings: list[Text]
+    methods: list[Text]
+    files: list[Text]
+    supplements: dict[Text, AddOnEntry]
 
 
-class GroupContrastForm(Form):
+@OPEN
+class GroupContrastEntry(TypedDict):
     """A contrast over participants."""
 
     label: GroupLabel
@@ -158,21 +186,58 @@ class GroupContrastForm(Form):
     dof: dict[str, list[Number]]
     thresholds: dict[str, dict[str, Number]]
     n_voxels: dict[str, int]
-    effect_units: dict[str, str] | None = None
+    effect_units: NotRequired[dict[str, str] | None]
+    prefix: NotRequired[str]
+    findings: NotRequired[list[FindingEntry]]
 
 
-class GroupForm(Form):
+@OPEN
+class GroupSummary(TypedDict, total=False):
     """The summary of a group's maps."""
 
-    notes: list[str] = []
-    methods: list[str] = []
-    errors: list[str] = []
-    files: list[str] = []
-    contrasts: list[GroupContrastForm] = []
+    notes: list[str]
+    methods: list[str]
+    errors: list[str]
+    files: list[str]
+    contrasts: list[GroupContrastEntry]
 
 
-def typed(content: Mapping[str, Any], form: type[BaseModel]) -> dict[str, Any]:
-    """An object of JSON with the types of its form.
+AnySummary = UnitSummary | PartSummary
+
+
+def is_finished(summary: AnySummary) -> TypeGuard[UnitSummary]:
+    """Whether a unit's last run went well.
+
+    >>> is_finished({"status": "failed"})
+    False
+    """
+    return summary.get("status") == "finished"
+
+
+def has_fit(summary: AnySummary) -> TypeGuard[UnitSummary]:
+    """Whether there is a fit to show, of the last run or of an earlier one.
+
+    >>> has_fit({"status": "failed", "estimates": {}})
+    True
+    """
+    return "estimates" in summary
+
+
+Record = TypeVar("Record")
+
+
+ADAPTERS: dict[object, TypeAdapter[Any]] = {}
+"""Of each record: made once, as it takes longer than a summary's reading"""
+
+
+def _adapter(record: type[Record]) -> TypeAdapter[Record]:
+    if record not in ADAPTERS:
+        ADAPTERS[record] = TypeAdapter(record)
+    return ADAPTERS[record]
+
+
+def typed(content: Mapping[str, Any], record: type[Record]) -> Record:
+    """An object of JSON with the types of a record.
 
     Raises
     ------
@@ -180,11 +245,11 @@ def typed(content: Mapping[str, Any], form: type[BaseModel]) -> dict[str, Any]:
         Saying what is missing or of another kind.
 
     >>> contrast = {"label": "go", "name": "go", "test": "t", "thresholds": {"spm": {"fwe05": "inf"}}}
-    >>> typed(contrast, ContrastForm)["thresholds"]
+    >>> typed(contrast, ContrastEntry)["thresholds"]
     {'spm': {'fwe05': inf}}
     """
     try:
-        return form.model_validate(content).model_dump(by_alias=True, exclude_unset=True)
+        return _adapter(record).validate_python(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(step) for step in first["loc"])

@@ -2,22 +2,21 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.confinement import is_own_name
 from bidsglm.outputs.names import json_text, read_json, write_text
-from bidsglm.outputs.summary_form import INFINITE, GroupForm, PartForm, SummaryForm, typed
+from bidsglm.outputs.summary_form import INFINITE, AnySummary, GroupSummary, PartSummary, UnitSummary, typed
 
 SUMMARY = "_desc-bidsglm_summary.json"
 
 
-def write_summary(path: Path, content: Mapping[str, Any]) -> None:
+def write_summary(path: Path, content: Mapping[str, object]) -> None:
     """Write the summary of a unit or of a group's maps; the readers below give back what it says."""
     write_text(path, json_text(content, INFINITE))
 
 
-def read_group_summary(path: Path) -> dict[str, Any]:
+def read_group_summary(path: Path) -> GroupSummary:
     """Read the summary of a group's maps.
 
     Raises
@@ -26,7 +25,7 @@ def read_group_summary(path: Path) -> dict[str, Any]:
         When it is not one.
     """
     try:
-        content = typed(read_json(path), GroupForm)
+        content = typed(read_json(path), GroupSummary)
         for name in content.get("files", []):
             if not is_own_name(name, "group"):
                 raise ValueError(f"files has {name[:80]!r}")
@@ -37,7 +36,7 @@ def read_group_summary(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_summary(path: Path) -> dict[str, Any]:
+def read_summary(path: Path) -> AnySummary:
     """Read a unit's summary.
 
     Raises
@@ -47,19 +46,19 @@ def read_summary(path: Path) -> dict[str, Any]:
     """
     content = read_json(path)
     # A fit that failed leaves what an earlier one found, and its error beside it.
-    form = SummaryForm if content.get("status") == "finished" or "estimates" in content else PartForm
+    whole = content.get("status") == "finished" or "estimates" in content
     try:
-        content = typed(content, form)
-        if fault := misplaced(content, path):
+        found = typed(content, UnitSummary) if whole else typed(content, PartSummary)
+        if fault := misplaced(found, path):
             raise ValueError(fault)
     except ValueError as error:
         raise ReadWriteError(
             f"{path}: is not as bidsglm writes it ({error}); run the participant again (--overwrite)"
         ) from error
-    return content
+    return found
 
 
-def misplaced(content: Mapping[str, Any], path: Path) -> str:
+def misplaced(content: Mapping[str, object], path: Path) -> str:
     """Name what a summary says of its own place and is not so; empty when all is.
 
     >>> here = Path("out/sub-01/ses-a/func/sub-01_ses-a_task-x_desc-bidsglm_summary.json")

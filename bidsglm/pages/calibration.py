@@ -1,8 +1,7 @@
 """From a calibration's tables on disk to what the page shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bidsglm.calibration.experiment import MOST_CONTRASTS
 from bidsglm.calibration.tables import read_rows, table_path
@@ -10,14 +9,13 @@ from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import CONSTANT
 from bidsglm.outputs.calibration_tables import CALIBRATIONS, CURVES
 from bidsglm.outputs.names import read_json
+from bidsglm.outputs.summary_form import UnitSummary
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
 from bidsglm.report.calibration_figures import calibration_figures
 from bidsglm.report.group_calibration import GroupCalibration
 
-Summary = Mapping[str, Any]
 
-
-def read_calibration(output_dir: Path, summary: Summary) -> CalibrationReport | None:
+def read_calibration(output_dir: Path, summary: UnitSummary) -> CalibrationReport | None:
     """What the calibration of a unit says; None without one.
 
     Raises
@@ -50,7 +48,7 @@ def read_calibration(output_dir: Path, summary: Summary) -> CalibrationReport | 
     )
 
 
-def _left_out(summary: Summary, label: str, left_out: Sequence[str]) -> str:
+def _left_out(summary: UnitSummary, label: str, left_out: Sequence[str]) -> str:
     """Name of a contrast that was not calibrated, with the reason.
 
     >>> contrasts = [{"label": "go", "name": "go"}, {"label": "m", "name": "motion", "conditions": ["rot_x"]}]

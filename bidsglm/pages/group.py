@@ -16,6 +16,7 @@ from bidsglm.outputs.names import read_json, write_bytes, write_text
 from bidsglm.outputs.region_tables import REGION_AGREEMENT
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import compared, unit_summaries
+from bidsglm.outputs.summary_form import has_fit
 from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.pages.about import about
 from bidsglm.pages.calibration import group_calibration
@@ -232,7 +233,7 @@ def _places(members: Members, pages: Mapping[str, str]) -> list[UnitPlace]:
     found = []
     for participant, page in pages.items():
         try:
-            shown = [s for s in unit_summaries(members.output_dir, participant) if "estimates" in s]
+            shown = [s for s in unit_summaries(members.output_dir, participant) if has_fit(s)]
         except BidsglmError:  # named among the members' failures; its page is linked as a whole
             continue
         for number, summary in enumerate(shown, 1):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bidsglm.outputs.names import write_text
 from bidsglm.outputs.summaries import errors_of, failure_path, summary_paths, unit_summaries
+from bidsglm.outputs.summary_form import has_fit
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unchanged import snapshot, until_unchanged
 from bidsglm.pages.about import about
@@ -44,7 +45,7 @@ def _write_participant_page(output_dir: Path, participant: str) -> None:
     units = []
     for summary in unit_summaries(output_dir, participant):
         errors += errors_of(summary)
-        if "estimates" in summary:
+        if has_fit(summary):
             units.append(unit_report(UnitFiles(output_dir, summary), figures_dir))
     report = ParticipantReport(participant, about(), tuple(units), (), tuple(errors))
     write_text(output_dir / f"sub-{participant}.html", participant_page(report))

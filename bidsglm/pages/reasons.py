@@ -1,14 +1,15 @@
 """From finished results on disk to what a page says of why they differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.model import TRIAL_TYPE
 from bidsglm.outputs.fit_tables import DOMINANT_STEPS
+from bidsglm.outputs.summary_form import ContrastEntry, DiagnosisEntry, FindingEntry, UnitSummary
 from bidsglm.outputs.unit_tables import attribution_schema
 from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import Breakdown, Reach, breakdowns
@@ -21,8 +22,6 @@ from bidsglm.report.maps import ContrastImages
 from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import STEP_COLOURS
 from bidsglm.unit.maps import UnitMaps
-
-Summary = Mapping[str, Any]
 
 
 def read_breakdowns(folder: Path, prefix: str, pair: Pair = DEFAULT_PAIR) -> dict[str, tuple[Breakdown, ...]]:
@@ -48,7 +47,7 @@ def read_dominant(files: UnitMaps, images: ContrastImages) -> Figure | None:
     return dominant_figure(images, steps, names) if ((steps > 0) & images.both).any() else None
 
 
-def reach(summary: Summary, pair: Pair = DEFAULT_PAIR) -> Reach | None:
+def reach(summary: UnitSummary, pair: Pair = DEFAULT_PAIR) -> Reach | None:
     """How far the attribution of two packages' differences can be trusted."""
     others = summary.get("attributions", {})
     found = summary.get("attribution") if pair.is_default else others.get(pair.label)
@@ -64,17 +63,17 @@ def reach(summary: Summary, pair: Pair = DEFAULT_PAIR) -> Reach | None:
     )
 
 
-def findings(summary: Summary) -> tuple[Finding, ...]:
-    """What there is to say about the designs and the data."""
-    return tuple(map(_finding, summary.get("findings", ())))
+def findings(entries: Iterable[FindingEntry]) -> tuple[Finding, ...]:
+    """What a summary says about designs and data."""
+    return tuple(map(_finding, entries))
 
 
-def left_out(summaries: Sequence[Summary]) -> ArbitraryContrasts:
+def left_out(summaries: Sequence[UnitSummary]) -> ArbitraryContrasts:
     """Contrasts that the designs of at least half of the units that have them make arbitrary."""
     votes: dict[str, list[bool]] = {}
     names: dict[str, str] = {}
     for summary in summaries:
-        found = findings(summary)
+        found = findings(summary.get("findings", ()))
         for contrast in summary["contrasts"]:
             names[contrast["label"]] = str(contrast["name"])
             votes.setdefault(contrast["label"], []).append(is_arbitrary(weights_of(contrast), found))
@@ -82,20 +81,20 @@ def left_out(summaries: Sequence[Summary]) -> ArbitraryContrasts:
     return ArbitraryContrasts(chosen, len(names))
 
 
-def weights_of(contrast: Summary) -> dict[str, float]:
+def weights_of(contrast: ContrastEntry) -> dict[str, float]:
     """Weights of a t contrast by regressor; none of F, and where an earlier version wrote none."""
     if contrast["test"] != "t" or "conditions" not in contrast:
         return {}
     return dict(zip(contrast["conditions"], contrast["weights"], strict=True))
 
 
-def _finding(found: Summary) -> Finding:
+def _finding(found: FindingEntry) -> Finding:
     """A finding as it was before it was written: JSON has lists for tuples."""
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
     return Finding(**fields)
 
 
-def diagnoses(summary: Summary) -> tuple[DiagnosisReport, ...]:
+def diagnoses(summary: UnitSummary) -> tuple[DiagnosisReport, ...]:
     """Diagnosis of each run, the worst one with figures."""
     found = list(summary.get("diagnosis", ()))
     runs = dict.fromkeys(str(each["run"]) for each in found)
@@ -104,7 +103,7 @@ def diagnoses(summary: Summary) -> tuple[DiagnosisReport, ...]:
     return tuple(_diagnosis(run, each, run == worst) for run, each in parts.items())
 
 
-def _inflation(parts: Sequence[Summary]) -> float:
+def _inflation(parts: Sequence[DiagnosisEntry]) -> float:
     """Largest variance inflation of a condition."""
     values = (
         _known(row["vif_with_constant_and_drifts"])
@@ -120,8 +119,8 @@ def _known(value: Any) -> Any:
     return np.nan if value is None else value
 
 
-def _diagnosis(run: str, parts: Sequence[Summary], drawn: bool) -> DiagnosisReport:
-    def tables(kind: str) -> dict[str, list[dict[str, Any]]]:
+def _diagnosis(run: str, parts: Sequence[DiagnosisEntry], drawn: bool) -> DiagnosisReport:
+    def tables(kind: Literal["regressors", "contrasts", "correlations"]) -> dict[str, list[dict[str, Any]]]:
         return {
             part["backend"]: [{key: _known(value) for key, value in row.items()} for row in part[kind]]
             for part in parts
@@ -140,6 +139,6 @@ def _diagnosis(run: str, parts: Sequence[Summary], drawn: bool) -> DiagnosisRepo
     )
 
 
-def _facts(part: Summary) -> dict[str, float]:
+def _facts(part: DiagnosisEntry) -> dict[str, float]:
     """Rank, columns and condition number."""
     return {key: _known(part[key]) for key in ("rank", "n_columns", "condition_number")}

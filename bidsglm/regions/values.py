@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,11 @@ from bidsglm.model import Floats, Mask, Settings
 from bidsglm.outputs.names import GENERATED_BY, map_name
 from bidsglm.outputs.region_tables import REGIONS, region_maps_schema
 from bidsglm.outputs.summaries import compared
+from bidsglm.outputs.summary_form import ContrastEntry, UnitSummary
 from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.statsmodel.nearest import listing
 from bidsglm.unit.maps import UnitMaps
 
-Summary = Mapping[str, Any]
 Row = dict[str, str | int | float | None]
 
 ADD_ON = "rois"
@@ -56,7 +56,9 @@ class RegionReader:
             self._grid, self._places = grid, places_on(self.atlas, grid)
         return self._places
 
-    def read(self, output_dir: Path, summary: Summary, pairs: Sequence[packages.Pair] = ()) -> UnitRegions:
+    def read(
+        self, output_dir: Path, summary: UnitSummary, pairs: Sequence[packages.Pair] = ()
+    ) -> UnitRegions:
         """Values of all regions in a finished unit, and how well some pairs of packages agree on them.
 
         Raises
@@ -101,7 +103,7 @@ _Maps = Mapping[str, Mapping[str, Floats]]
 
 
 def _maps(
-    files: UnitMaps, contrast: Summary, labelled: _Labelled, inside: Mapping[str, Mask]
+    files: UnitMaps, contrast: ContrastEntry, labelled: _Labelled, inside: Mapping[str, Mask]
 ) -> dict[str, dict[str, Floats]]:
     """Maps of one contrast inside the regions."""
     return {
@@ -116,7 +118,7 @@ def _maps(
 
 
 def _contrast_rows(
-    maps: _Maps, contrast: Summary, labelled: _Labelled, inside: Mapping[str, Mask]
+    maps: _Maps, contrast: ContrastEntry, labelled: _Labelled, inside: Mapping[str, Mask]
 ) -> list[Row]:
     """Rows of one contrast, region by region."""
     n_regions = len(labelled.atlas.indices)
@@ -138,7 +140,7 @@ def _contrast_rows(
 
 def _agreement_rows(
     maps: _Maps,
-    contrast: Summary,
+    contrast: ContrastEntry,
     labelled: _Labelled,
     of_pairs: tuple[Mapping[str, Mask], Sequence[packages.Pair]],
 ) -> Iterator[Row]:
@@ -175,7 +177,7 @@ def _values(means: Mapping[str, RegionMeans], place: int, size: int) -> Row:
 
 
 def _warnings(
-    labelled: _Labelled, inside: Mapping[str, Mask], grid: Grid, summary: Summary
+    labelled: _Labelled, inside: Mapping[str, Mask], grid: Grid, summary: UnitSummary
 ) -> tuple[str, ...]:
     """What makes the regions of this unit doubtful."""
     atlas, space = labelled.atlas, summary["entities"].get("space", "")

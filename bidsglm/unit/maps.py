@@ -1,20 +1,17 @@
 """Maps of a finished unit, read back."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bidsglm.dataset.images import read_map
 from bidsglm.dataset.nifti import EVERYWHERE
 from bidsglm.model import Floats, Mask
-
-Summary = Mapping[str, Any]
+from bidsglm.outputs.summary_form import UnitSummary
 
 
 class UnitMaps:
     """Reads the maps of a finished unit."""
 
-    def __init__(self, output_dir: Path, summary: Summary) -> None:
+    def __init__(self, output_dir: Path, summary: UnitSummary) -> None:
         self.summary = summary
         self.output_dir = output_dir
         self.folder = output_dir / summary["folder"]

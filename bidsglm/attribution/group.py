@@ -83,7 +83,7 @@ def active_steps(variances_differ: bool, masks_differ: bool) -> tuple[str, ...]:
     return ("effects", *moved)
 
 
-def corners(
+def every_combination(
     steps: Sequence[str],
     ends: Sequence[Ends],
     unequal: tuple[bool, bool],

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.corners import CornerFits
 from bidsglm.attribution.crossproducts import estimable
 from bidsglm.attribution.engine import Explanation
+from bidsglm.attribution.mixture_fits import MixtureFits
 from bidsglm.attribution.models import ContrastPair, Masks
 from bidsglm.attribution.run_designs import RunDesign
 from bidsglm.attribution.runs import Plan, StatMaps
-from bidsglm.attribution.sides import Corner, PairModels
+from bidsglm.attribution.sides import Mixture, PairModels
 from bidsglm.attribution.step_rows import Row, StepMaps, map_names, step_rows, unmodelled_rows
 from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
 from bidsglm.model import ContrastMaps, Floats, Mask
@@ -68,24 +68,24 @@ def active_steps(models: PairModels, steps: Sequence[Step], kind: str = "") -> t
     return tuple(step.name for step in steps if not step.same and step.name not in idle)
 
 
-def corner_of(names: Sequence[str], taken: Sequence[int]) -> Corner:
-    """Corner with some steps at given settings, all others at the other package's.
+def mixture_of(names: Sequence[str], taken: Sequence[int]) -> Mixture:
+    """Mixture with some steps at given settings, all others at the other package's.
 
-    >>> corner_of(("noise", "filter"), (0, 1)).noise, corner_of(("regressors",), (0,)).events
+    >>> mixture_of(("noise", "filter"), (0, 1)).noise, mixture_of(("regressors",), (0,)).events
     (0, 0)
     """
-    settings = dict.fromkeys(Corner._fields, 1)
+    settings = dict.fromkeys(Mixture._fields, 1)
     for name, setting in zip(names, taken, strict=True):
         for part in PARTS_OF_REGRESSORS if name == REGRESSORS else (name,):
             settings[part] = setting
-    return Corner(**settings)
+    return Mixture(**settings)
 
 
 def mixtures_to_fit(models: PairModels, steps: Sequence[Step]) -> int:
     """Number of fits that the steps need; factors and the way to combine runs mostly need none."""
-    fits = CornerFits(models)
+    fits = MixtureFits(models)
     names = active_steps(models, steps)
-    return len({fits.key(corner_of(names, taken)) for taken in product((0, 1), repeat=len(names))})
+    return len({fits.key(mixture_of(names, taken)) for taken in product((0, 1), repeat=len(names))})
 
 
 def estimable_everywhere(models: PairModels, names: Sequence[str]) -> tuple[bool, ...]:
@@ -98,14 +98,14 @@ def estimable_everywhere(models: PairModels, names: Sequence[str]) -> tuple[bool
     names
         Steps that change the designs; all others are at one package's settings.
     """
-    fits = CornerFits(models)
+    fits = MixtureFits(models)
     # a map that one mixture lacks would leave a Shapley value without one of its terms
     found = [True] * len(models.plans_of(0))
     for taken in product((0, 1), repeat=len(names)):
-        corner = corner_of(names, taken)
+        mixture = mixture_of(names, taken)
         for run in range(len(models.runs)):
-            design = fits.design(corner, run)
-            for i, plan in enumerate(models.plans_of(corner.contrast)):
+            design = fits.design(mixture, run)
+            for i, plan in enumerate(models.plans_of(mixture.contrast)):
                 found[i] = found[i] and (run not in plan.runs or _estimable(design, plan, run))
     return tuple(found)
 
@@ -131,8 +131,8 @@ def pair_explanation(
     notes
         What the reader should know besides.
     """
-    fits = CornerFits(models)
-    every = _every_corner(fits, active_steps(models, steps))
+    fits = MixtureFits(models)
+    every = _every_mixture(fits, active_steps(models, steps))
     ends = [fits.own_maps(side) for side in (0, 1)]
     # rounding decides the bin of such a coefficient, and another bin is another map
     uncertain = [fits.uncertain(side) for side in (0, 1)]
@@ -148,7 +148,7 @@ def pair_explanation(
             ]
             tolerances = [CLOSES[evidence.pair.reference], CLOSES[evidence.pair.first]]
             closes &= all(value <= limit for value, limit in zip(closure, tolerances, strict=True))
-            changes = _changes(models, steps, kind, {corner: maps[index] for corner, maps in every.items()})
+            changes = _changes(models, steps, kind, {mixture: maps[index] for mixture, maps in every.items()})
             name = contrast.other.specification.name
             rows += step_rows(changes, steps, name, evidence.pair, (closure[0], closure[1]))
         if contrast.other.specification.test in evidence.kinds:
@@ -168,17 +168,17 @@ def pair_explanation(
     )
 
 
-def _every_corner(fits: CornerFits, names: Sequence[str]) -> dict[Corner, tuple[StatMaps, ...]]:
-    corners = {corner_of(names, taken) for taken in product((0, 1), repeat=len(names))}
+def _every_mixture(fits: MixtureFits, names: Sequence[str]) -> dict[Mixture, tuple[StatMaps, ...]]:
+    mixtures = {mixture_of(names, taken) for taken in product((0, 1), repeat=len(names))}
     # those that share a fit follow each other
-    return {corner: fits.maps(corner) for corner in sorted(corners, key=lambda c: str(fits.key(c)))}
+    return {mixture: fits.maps(mixture) for mixture in sorted(mixtures, key=lambda c: str(fits.key(c)))}
 
 
 def _changes(
-    models: PairModels, steps: Sequence[Step], kind: str, found: Mapping[Corner, StatMaps]
+    models: PairModels, steps: Sequence[Step], kind: str, found: Mapping[Mixture, StatMaps]
 ) -> StepMaps:
     names = active_steps(models, steps, kind)
-    maps = [found[corner_of(names, taken)] for taken in product((0, 1), repeat=len(names))]
+    maps = [found[mixture_of(names, taken)] for taken in product((0, 1), repeat=len(names))]
     values = [_map(each, kind) for each in maps]
     return StepMaps(kind, names, np.stack(values), tuple(each.dof for each in maps))
 

@@ -19,7 +19,7 @@ Combination = Literal["averaged", "pooled", "weighted", "joint"]
 variance (SPM); weighted by precision (FSL); one regression, the same parameters in all runs (AFNI)"""
 
 
-class Corner(NamedTuple):
+class Mixture(NamedTuple):
     """A choice of settings: 0 for the reference's in a step, 1 for the other package's."""
 
     smoother: int = 0
@@ -65,13 +65,13 @@ ERROR_STEPS = (*DRAWING_STEPS, "filter", "smoother", "censoring", "confounds")
 """What V depends on"""
 
 
-def settings_of_errors(corner: Corner) -> tuple[int, ...]:
-    """A corner's settings that V depends on.
+def settings_of_errors(mixture: Mixture) -> tuple[int, ...]:
+    """A mixture's settings that V depends on.
 
-    >>> settings_of_errors(Corner(noise=1, filter=1))
+    >>> settings_of_errors(Mixture(noise=1, filter=1))
     (0, 0, 0, 0, 0, 1, 0, 0, 0)
     """
-    return tuple(getattr(corner, name) for name in ERROR_STEPS)
+    return tuple(getattr(mixture, name) for name in ERROR_STEPS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.corners import CornerFits
 from bidsglm.attribution.engine import Explanation
+from bidsglm.attribution.mixture_fits import MixtureFits
 from bidsglm.attribution.models import ContrastPair, Masks
 from bidsglm.attribution.pair_engine import (
     PairEvidence,
@@ -228,7 +228,7 @@ def _engine(
     kinds = [kind for kind in ("effect", "t") if all(kind in c.maps for c in contrasts)]
     first = contrasts[0].maps[kinds[0]]
     masks = Masks(*(support(values_of(path)[0]).ravel() for path in (first.nilearn, first.spm)))
-    dofs = [maps.dof for maps in CornerFits(models).own_maps(0)]
+    dofs = [maps.dof for maps in MixtureFits(models).own_maps(0)]
     pairs = tuple(
         ContrastPair(
             _maps(contrast, "nilearn", models.plans_of(0)[i].specification, dofs[i]),

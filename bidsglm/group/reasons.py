@@ -14,7 +14,7 @@ from bidsglm.attribution.group import (
     GroupStep,
     active_steps,
     closure_of,
-    corners,
+    every_combination,
     group_rows,
 )
 from bidsglm.attribution.runs import StatMaps
@@ -86,7 +86,7 @@ def _of_pair(fitted: FittedGroup, stacks: Mapping[str, MapStack], pair: Pair) ->
     steps = active_steps(differ, bool(np.any(first.mask ^ base.mask)))
     refit = partial(_refit, fitted, stacks, pair, both)
     try:
-        found = corners(steps, ends, unequal, refit)
+        found = every_combination(steps, ends, unequal, refit)
         closures = float("nan"), float("nan")
         if differ:
             closures = (

@@ -5,15 +5,15 @@ from itertools import product
 
 import numpy as np
 
-from bidsglm.attribution.corners import CornerFits
 from bidsglm.attribution.covariances import PooledNoise
 from bidsglm.attribution.crossing import OVERSAMPLING
+from bidsglm.attribution.mixture_fits import MixtureFits
 from bidsglm.attribution.response_rules import drawn
 from bidsglm.attribution.runs import Plan
 from bidsglm.attribution.sides import (
-    Corner,
     DriftColumns,
     LocalLine,
+    Mixture,
     PairModels,
     ProjectedOff,
     RunFilter,
@@ -133,7 +133,7 @@ def same_setting(name: str, models: PairModels) -> bool:
     if name == "noise":
         return _same_noise(one, other, models)
     if name in SHARED_INPUTS:
-        return name in CornerFits(models).shared_inputs
+        return name in MixtureFits(models).shared_inputs
     if name == "contrast":
         return _same_contrasts(*(models.plans_of(side) for side in (0, 1)))
     return len(models.runs) == 1 or one.combination == other.combination
@@ -155,7 +155,7 @@ def _same_factors(one: Floats, other: Floats) -> bool:
 
 
 def _same_regressors(name: str, models: PairModels) -> bool:
-    fits = CornerFits(models)
+    fits = MixtureFits(models)
     moved = PARTS_OF_REGRESSORS if name == REGRESSORS else (name,)
     others = [part for part in PARTS_OF_REGRESSORS if part not in moved]
     if "response" in moved and models.sides[0].derivative != models.sides[1].derivative:
@@ -163,7 +163,7 @@ def _same_regressors(name: str, models: PairModels) -> bool:
     for settings in product((0, 1), repeat=len(others)):
         rest = dict(zip(others, settings, strict=True))
         for run in range(len(models.runs)):
-            a, b = (fits.unfiltered(Corner(**rest, **dict.fromkeys(moved, side)), run) for side in (0, 1))
+            a, b = (fits.unfiltered(Mixture(**rest, **dict.fromkeys(moved, side)), run) for side in (0, 1))
             if a.names != b.names or not _alike(a.matrix, b.matrix, EQUAL):
                 return False
     return True
@@ -192,11 +192,11 @@ def _same_noise(one: Side, other: Side, models: PairModels) -> bool:
         independent = noise.kind == "none" if isinstance(noise, PooledNoise) else _counts_all(noise)
         if not independent:
             return False
-    fits = CornerFits(models)
+    fits = MixtureFits(models)
     return all(
         np.linalg.matrix_rank(design.matrix / np.linalg.norm(design.matrix, axis=0)) == design.matrix.shape[1]
         for run in range(len(models.runs))
-        for design in (fits.design(Corner(*(side,) * len(Corner._fields)), run) for side in (0, 1))
+        for design in (fits.design(Mixture(*(side,) * len(Mixture._fields)), run) for side in (0, 1))
     )
 
 

@@ -10,9 +10,9 @@ from bidsglm.attribution.crossing import Columns
 from bidsglm.attribution.runs import Plan
 from bidsglm.attribution.sides import (
     CommonRun,
-    Corner,
     DriftColumns,
     LocalLine,
+    Mixture,
     PairModels,
     ProjectedOff,
     Side,
@@ -149,22 +149,22 @@ class _OneFit(NamedTuple):
     dof: float
 
 
-def by_hand(pair: PairModels, corner: Corner) -> Reckoned:
+def by_hand(pair: PairModels, mixture: Mixture) -> Reckoned:
     """The t contrast of a mixture, by pseudo-inverses of whole designs."""
-    sides, how = pair.sides, pair.sides[corner.runs].combination
-    runs = [_columns(pair, corner, run) for run in range(len(LENGTHS))]
+    sides, how = pair.sides, pair.sides[mixture.runs].combination
+    runs = [_columns(pair, mixture, run) for run in range(len(LENGTHS))]
     weights = {
         name: w
-        for plan in [pair.plans_of(corner.contrast)[0]]
+        for plan in [pair.plans_of(mixture.contrast)[0]]
         for name, w in zip(plan.specification.conditions, plan.weights[0], strict=True)
     }
-    owner = _owner(sides[corner.noise])
+    owner = _owner(sides[mixture.noise])
     if how == "joint":
-        names, X, Y, n_projected = _together(runs, sides[corner.runs].one_set)
+        names, X, Y, n_projected = _together(runs, sides[mixture.runs].one_set)
         fits = [_fit(names, X, Y, weights, (owner, 2, n_projected))]
     else:
         fits = [_fit(names, X, Y, weights, (owner, 1, n_projected)) for names, X, Y, n_projected in runs]
-    factor = (sides[corner.runs].run_factors or (1.0,))[0]
+    factor = (sides[mixture.runs].run_factors or (1.0,))[0]
     if how == "pooled":
         mean_square = sum(f.squares for f in fits) / sum(f.divisor for f in fits)
         variances = [mean_square * f.variance for f in fits]
@@ -184,10 +184,10 @@ def _owner(side: Side) -> str:
     return side.noise.owner if isinstance(side.noise, IndependentErrors) else side.package
 
 
-def _columns(pair: PairModels, corner: Corner, run: int) -> tuple[list[str], Floats, Floats, int]:
+def _columns(pair: PairModels, mixture: Mixture, run: int) -> tuple[list[str], Floats, Floats, int]:
     """Names, columns (those that are projected off last) and scaled data of a run."""
-    part = [pair.sides[side].runs[run] for side in corner]
-    at = dict(zip(Corner._fields, part, strict=True))
+    part = [pair.sides[side].runs[run] for side in mixture]
+    at = dict(zip(Mixture._fields, part, strict=True))
     n, rule = LENGTHS[run], at["filter"].filter
     scaling, series = at["scaling"], at["smoother"].series
     factors = scaling.factors if scaling.factors_of is None else scaling.factors_of(series)
@@ -201,7 +201,7 @@ def _columns(pair: PairModels, corner: Corner, run: int) -> tuple[list[str], Flo
         left = np.eye(n) - rule.line
         X, spikes, C, Y = (left @ each - (left @ each).mean(axis=0) for each in (X, spikes, C, Y))
     names = ["go", "stop"]
-    if pair.sides[corner.response].derivative:
+    if pair.sides[mixture.response].derivative:
         blocks = []
         for x in (X - X.mean(axis=0)).T:
             slope = np.gradient(x) - np.gradient(x).mean()
@@ -210,7 +210,7 @@ def _columns(pair: PairModels, corner: Corner, run: int) -> tuple[list[str], Flo
         X, names = np.column_stack(blocks), ["go", "go'", "stop", "stop'"]
     names += ["rot", *[""] * (drifts.shape[1] + spikes.shape[1])]
     whole = np.hstack([X, C, drifts, spikes])
-    if _owner(pair.sides[corner.noise]) == "fsl":
+    if _owner(pair.sides[mixture.noise]) == "fsl":
         whole = whole - whole.mean(axis=0)
     else:
         whole, names = np.hstack([whole, np.ones((n, 1))]), [*names, ""]

@@ -10,7 +10,7 @@ from bidsglm.attribution.group import (
     StatMaps,
     active_steps,
     closure_of,
-    corners,
+    every_combination,
     group_rows,
 )
 from bidsglm.packages import DEFAULT_PAIR
@@ -44,7 +44,7 @@ def test_without_the_variances_the_mask_fits_nothing_again() -> None:
         asked.append((effects, variance, mask))
         return [far(1)]
 
-    found = corners(("effects", "variance", "mask"), [Ends(far(0), far(3))], (False, True), refit)
+    found = every_combination(("effects", "variance", "mask"), [Ends(far(0), far(3))], (False, True), refit)
     assert len(found) == 8
     assert asked == [(False, True, False), (False, True, True), (True, False, False), (True, True, False)]
     assert found[1, 0, 1] is found[1, 0, 0]
@@ -58,7 +58,7 @@ def test_variances_of_the_reference_are_what_the_other_package_lacks() -> None:
         return [far(1)]
 
     own, others = far(0), far(3)
-    found = corners(("effects", "variance", "mask"), [Ends(own, others)], (True, False), refit)
+    found = every_combination(("effects", "variance", "mask"), [Ends(own, others)], (True, False), refit)
     assert found[0, 0, 0] == [own]
     assert found[1, 1, 0] == found[1, 1, 1] == [others]
     assert asked == [(False, True, True), (False, False, False), (True, True, False), (True, True, True)]

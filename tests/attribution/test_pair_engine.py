@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bidsglm.attribution.corners import CornerFits
 from bidsglm.attribution.engine import Explanation
+from bidsglm.attribution.mixture_fits import MixtureFits
 from bidsglm.attribution.models import ContrastPair, Masks
 from bidsglm.attribution.pair_engine import (
     CLOSES,
     PairEvidence,
-    corner_of,
     estimable_everywhere,
+    mixture_of,
     mixtures_to_fit,
     pair_explanation,
 )
 from bidsglm.attribution.runs import StatMaps
-from bidsglm.attribution.sides import Corner, PairModels
+from bidsglm.attribution.sides import Mixture, PairModels
 from bidsglm.attribution.sizes import MOST_VALUES, Work, work
 from bidsglm.attribution.steps import Step
 from bidsglm.attribution.voxelnoise import TruncatedAR1
@@ -51,7 +51,7 @@ def as_image(maps: StatMaps, index: int, factor: float = 1.0) -> ContrastMaps:
 
 
 def explained(pair: PairModels, factor: float = 1.0, **more: Any) -> Explanation:
-    fits = CornerFits(pair)
+    fits = MixtureFits(pair)
     ends = [fits.own_maps(side) for side in (0, 1)]
     contrasts = tuple(
         ContrastPair(as_image(ends[0][i], i), as_image(ends[1][i], i, factor)) for i in range(2)
@@ -74,7 +74,7 @@ def test_shares_are_means_over_all_orders_and_rungs_follow_one(kind: str) -> Non
     found = rows_of(explained(pair), kind, "rmsd")
     values = {}
     for taken in product((0, 1), repeat=len(NAMES)):
-        maps = mixed.by_hand(pair, corner_of((*NAMES, *OTHERS), (*taken, *[1] * len(OTHERS))))
+        maps = mixed.by_hand(pair, mixture_of((*NAMES, *OTHERS), (*taken, *[1] * len(OTHERS))))
         values[taken] = maps.effect if kind == "effect" else maps.t
     start = values[(0,) * len(NAMES)]
     distance = {taken: float(np.sqrt(((each - start) ** 2).mean())) for taken, each in values.items()}
@@ -132,7 +132,7 @@ def with_same_series() -> PairModels:
 @pytest.mark.parametrize(("share", "closes"), [(0.9, True), (1.1, False)])
 def test_closure_is_the_largest_distance_over_the_range_of_the_whole_map(share: float, closes: bool) -> None:
     pair = with_same_series()
-    own = CornerFits(pair).own_maps(1)
+    own = MixtureFits(pair).own_maps(1)
     t = own[0].stat
     # the maps are 180 from end to end, and effects and F are smaller against their ranges
     worst = max(
@@ -187,10 +187,10 @@ def test_a_contrast_needs_its_columns_in_every_run_of_every_mixture() -> None:
 
 
 def test_steps_that_are_not_named_are_at_the_other_packages() -> None:
-    corner = corner_of(("noise", "regressors"), (0, 0))
-    at_reference = {name for name, value in corner._asdict().items() if not value}
+    mixture = mixture_of(("noise", "regressors"), (0, 0))
+    at_reference = {name for name, value in mixture._asdict().items() if not value}
     assert at_reference == {"noise", "response", "events", "sampling"}
-    assert corner_of((), ()) == Corner(*(1,) * len(Corner._fields))
+    assert mixture_of((), ()) == Mixture(*(1,) * len(Mixture._fields))
 
 
 @pytest.mark.parametrize(

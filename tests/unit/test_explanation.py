@@ -107,7 +107,7 @@ def test_rows_have_the_columns_of_the_table() -> None:
     assert all(set(row) == columns for row in tapping().rows)
 
 
-def test_pure_corners_are_the_packages_own_maps() -> None:
+def test_pure_mixtures_are_the_packages_own_maps() -> None:
     found = tapping()
     rows = [row for row in found.rows if row["step"] not in NOT_A_STEP]
     assert max(float(row["closure_nilearn"]) for row in rows) <= CLOSURE_NILEARN

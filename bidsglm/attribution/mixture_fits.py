@@ -23,9 +23,9 @@ from bidsglm.attribution.sides import (
     DERIVATIVE,
     DRAWING_STEPS,
     ERROR_STEPS,
-    Corner,
     DriftColumns,
     LocalLine,
+    Mixture,
     PairModels,
     ProjectedOff,
     RunFilter,
@@ -38,7 +38,7 @@ from bidsglm.model import Floats, Mask
 
 
 @dataclass
-class CornerFits:
+class MixtureFits:
     """Fits mixtures one after the other; what neighbours in the order share is fitted once."""
 
     models: PairModels
@@ -52,17 +52,17 @@ class CornerFits:
         self.errors = None
         for i, side in enumerate(self.models.sides):
             if isinstance(side.noise, PooledNoise):
-                home = settings_of_errors(self.normal(Corner(*(i,) * len(Corner._fields))))
+                home = settings_of_errors(self.normal(Mixture(*(i,) * len(Mixture._fields))))
                 self.errors = PooledErrors(side.noise, home, self._rule_columns, self._pool(i))
 
-    def normal(self, corner: Corner) -> Corner:
-        """A corner in which what both packages were given alike does not count."""
+    def normal(self, mixture: Mixture) -> Mixture:
+        """A mixture in which what both packages were given alike does not count."""
         shared = self.shared_inputs
-        return corner._replace(
+        return mixture._replace(
             # inputs that are alike follow another step's setting, so that one fit serves both names
-            onsets=corner.events if "onsets" in shared else corner.onsets,
-            durations=corner.events if "durations" in shared else corner.durations,
-            confounds=0 if "confounds" in shared else corner.confounds,
+            onsets=mixture.events if "onsets" in shared else mixture.onsets,
+            durations=mixture.events if "durations" in shared else mixture.durations,
+            confounds=0 if "confounds" in shared else mixture.confounds,
         )
 
     @cached_property
@@ -83,10 +83,10 @@ class CornerFits:
             found.add("confounds")
         return frozenset(found)
 
-    def _settings_of_errors(self, corner: Corner) -> tuple[int, ...]:
+    def _settings_of_errors(self, mixture: Mixture) -> tuple[int, ...]:
         assert self.errors is not None
-        corner, home = self.normal(corner), self.errors.home[ERROR_STEPS.index("filter")]
-        return settings_of_errors(corner._replace(filter=home) if self._same_drifts else corner)
+        mixture, home = self.normal(mixture), self.errors.home[ERROR_STEPS.index("filter")]
+        return settings_of_errors(mixture._replace(filter=home) if self._same_drifts else mixture)
 
     @cached_property
     def _same_drifts(self) -> bool:
@@ -101,120 +101,124 @@ class CornerFits:
         )
 
     def _rule_columns(self, rules: tuple[int, ...]) -> list[Columns]:
-        corner = Corner(**dict(zip(DRAWING_STEPS, rules, strict=True)))
-        return [self.unfiltered(corner, run) for run in range(len(self.models.runs))]
+        mixture = Mixture(**dict(zip(DRAWING_STEPS, rules, strict=True)))
+        return [self.unfiltered(mixture, run) for run in range(len(self.models.runs))]
 
     def _pool(self, side: int) -> Callable[[tuple[int, ...]], list[tuple[RunColumns, Floats]]]:
         """What V is estimated from, in the scaling of the package whose errors are pooled."""
 
         def found(settings: tuple[int, ...]) -> list[tuple[RunColumns, Floats]]:
             names = dict(zip(ERROR_STEPS, settings, strict=True))
-            corner = Corner(scaling=side, noise=side, **names)
-            return [self._pool_run(corner, run) for run in range(len(self.models.runs))]
+            mixture = Mixture(scaling=side, noise=side, **names)
+            return [self._pool_run(mixture, run) for run in range(len(self.models.runs))]
 
         return found
 
-    def _pool_run(self, corner: Corner, run: int) -> tuple[RunColumns, Floats]:
-        design = self.design(corner, run)
-        n, own = self.models.n_voxels, self.models.run(corner.scaling, run)
-        Y = self._unscaled(corner, run)[:, :n]
-        data = self._filtered(corner, Y, run) + Y.mean(axis=0)
+    def _pool_run(self, mixture: Mixture, run: int) -> tuple[RunColumns, Floats]:
+        design = self.design(mixture, run)
+        n, own = self.models.n_voxels, self.models.run(mixture.scaling, run)
+        Y = self._unscaled(mixture, run)[:, :n]
+        data = self._filtered(mixture, Y, run) + Y.mean(axis=0)
         # V is of the data without drifts, whichever way these are taken out
         columns = RunColumns(design.without_drifts, design.all_drifts, self.models.runs[run].repetition_time)
         return columns, data * (own.factors[:n] if own.factors.size > 1 else own.factors)
 
-    def maps(self, corner: Corner) -> tuple[StatMaps, ...]:
-        """Fit all contrasts with the settings of a corner, without any package's rounding."""
-        fits = self._fits(corner)
-        return self._combined(corner, fits, self._is_joint(corner))
+    def maps(self, mixture: Mixture) -> tuple[StatMaps, ...]:
+        """Fit all contrasts with the settings of a mixture, without any package's rounding."""
+        fits = self._fits(mixture)
+        return self._combined(mixture, fits, self._is_joint(mixture))
 
     def own_maps(self, side: int) -> tuple[StatMaps, ...]:
         """Fit all contrasts with one package's settings, of the series that it stores."""
-        corner = Corner(*(side,) * len(Corner._fields))
+        mixture = Mixture(*(side,) * len(Mixture._fields))
         stored = [run.stored for run in self.models.sides[side].runs]
-        fits = self._fitted(corner, stored)
-        return self._combined(corner, fits, True)
+        fits = self._fitted(mixture, stored)
+        return self._combined(mixture, fits, True)
 
     def uncertain(self, side: int) -> Mask:
         """Voxels where rounding decides a package's own map: nilearn's at the edge of a bin, (n_voxels,)."""
         found = np.zeros(self.models.n_voxels, dtype=np.bool_)
         noise = self.models.sides[side].noise
         if isinstance(noise, TruncatedAR1):
-            corner = Corner(*(side,) * len(Corner._fields))
-            groups, weights = self._groups(corner, [run.stored for run in self.models.sides[side].runs])
+            mixture = Mixture(*(side,) * len(Mixture._fields))
+            groups, weights = self._groups(mixture, [run.stored for run in self.models.sides[side].runs])
             for parts, rows in zip(groups, weights, strict=True):
                 found |= noise.uncertain(regression(parts, rows), self.models.n_voxels)
         return found
 
-    def key(self, corner: Corner) -> tuple[object, ...]:
-        """What the fit of a corner hangs on; the way runs come together and factors do not matter to most."""
+    def key(self, mixture: Mixture) -> tuple[object, ...]:
+        """What a mixture's fit depends on; to most, factors and the way runs come together do not matter."""
         # a factor can wait until after the fit, unless runs share one or scans are scaled apart
-        joint = self._is_joint(corner)
-        scaling = corner.scaling if joint or self.models.scanwise else 0
-        own = self.normal(corner)._replace(scaling=scaling, runs=0)
-        return (*own, joint, joint and self._one_set(corner))
+        joint = self._is_joint(mixture)
+        scaling = mixture.scaling if joint or self.models.scanwise else 0
+        own = self.normal(mixture)._replace(scaling=scaling, runs=0)
+        return (*own, joint, joint and self._one_set(mixture))
 
-    def _is_joint(self, corner: Corner) -> bool:
-        return len(self.models.runs) > 1 and self.models.sides[corner.runs].combination == "joint"
+    def _is_joint(self, mixture: Mixture) -> bool:
+        return len(self.models.runs) > 1 and self.models.sides[mixture.runs].combination == "joint"
 
-    def _one_set(self, corner: Corner) -> bool:
-        return self.models.sides[corner.runs].one_set
+    def _one_set(self, mixture: Mixture) -> bool:
+        return self.models.sides[mixture.runs].one_set
 
-    def _fits(self, corner: Corner) -> tuple[UnscaledFit, ...]:
-        key = self.key(corner)
+    def _fits(self, mixture: Mixture) -> tuple[UnscaledFit, ...]:
+        key = self.key(mixture)
         if self._last is None or self._last[0] != key:
-            self._last = key, self._fitted(corner, self._series(corner))
+            self._last = key, self._fitted(mixture, self._series(mixture))
         return self._last[1]
 
-    def _unscaled(self, corner: Corner, run: int) -> Values:
-        scaling = self.models.run(corner.scaling, run).scaled
-        smoothed = self.models.run(corner.smoother, run).series
+    def _unscaled(self, mixture: Mixture, run: int) -> Values:
+        scaling = self.models.run(mixture.scaling, run).scaled
+        smoothed = self.models.run(mixture.smoother, run).series
         return smoothed if scaling is None else scaling(smoothed)
 
-    def _series(self, corner: Corner) -> list[Values]:
-        series = [self._unscaled(corner, run) for run in range(len(self.models.runs))]
-        if not self._is_joint(corner):
+    def _series(self, mixture: Mixture) -> list[Values]:
+        series = [self._unscaled(mixture, run) for run in range(len(self.models.runs))]
+        if not self._is_joint(mixture):
             return series
         # several runs in one regression must be on one scale
-        return [Y * self._factors(corner, run) for run, Y in enumerate(series)]
+        return [Y * self._factors(mixture, run) for run, Y in enumerate(series)]
 
-    def _factors(self, corner: Corner, run: int) -> Floats:
-        return self.models.run(corner.scaling, run).factors_for(self.models.run(corner.smoother, run).series)
+    def _factors(self, mixture: Mixture, run: int) -> Floats:
+        return self.models.run(mixture.scaling, run).factors_for(
+            self.models.run(mixture.smoother, run).series
+        )
 
-    def _combined(self, corner: Corner, fits: Sequence[UnscaledFit], is_scaled: bool) -> tuple[StatMaps, ...]:
+    def _combined(
+        self, mixture: Mixture, fits: Sequence[UnscaledFit], is_scaled: bool
+    ) -> tuple[StatMaps, ...]:
         n = self.models.n_voxels
-        factors = [np.ones(1) if is_scaled else self._factors(corner, run)[:n] for run in range(len(fits))]
+        factors = [np.ones(1) if is_scaled else self._factors(mixture, run)[:n] for run in range(len(fits))]
         sums = [
             # a factor of the data multiplies effects, and their squared residuals by its square
             RunSum(factor * fit.effects, factor**2 * fit.residual, fit)
             for fit, factor in zip(fits, factors, strict=True)
         ]
-        plans = self.models.plans_of(corner.contrast)
-        how = self.models.sides[corner.runs].combination
+        plans = self.models.plans_of(mixture.contrast)
+        how = self.models.sides[mixture.runs].combination
         if how == "joint" and len(self.models.runs) > 1:
             plans = tuple(Plan(plan.specification, (0,), plan.weights) for plan in plans)
         if how == "weighted":
             return tuple(weighted(sums, plans, i) for i in range(len(plans)))
         found = (combined(sums, plans, i, how == "pooled") for i in range(len(plans)))
-        return tuple(map(_times, found, self.models.sides[corner.runs].run_factors or repeat(1.0)))
+        return tuple(map(_times, found, self.models.sides[mixture.runs].run_factors or repeat(1.0)))
 
-    def _fitted(self, corner: Corner, series: Sequence[Values]) -> tuple[UnscaledFit, ...]:
-        noise, n = self.models.sides[corner.noise].noise, self.models.n_voxels
-        groups, weights = self._groups(corner, series)
+    def _fitted(self, mixture: Mixture, series: Sequence[Values]) -> tuple[UnscaledFit, ...]:
+        noise, n = self.models.sides[mixture.noise].noise, self.models.n_voxels
+        groups, weights = self._groups(mixture, series)
         if isinstance(noise, PooledNoise):
             assert self.errors is not None
-            return self.errors.fits(self._settings_of_errors(corner), groups, weights, n)
+            return self.errors.fits(self._settings_of_errors(mixture), groups, weights, n)
         return tuple(noise.fit(regression(p, w), n) for p, w in zip(groups, weights, strict=True))
 
     def _groups(
-        self, corner: Corner, series: Sequence[Values]
+        self, mixture: Mixture, series: Sequence[Values]
     ) -> tuple[list[tuple[RunPart, ...]], list[Floats]]:
         """Runs of each regression, and its contrasts."""
-        designs = [self.design(corner, run) for run in range(len(series))]
-        data = [self._filtered(corner, Y, run) for run, Y in enumerate(series)]
-        plans = self.models.plans_of(corner.contrast)
-        if self._is_joint(corner):
-            together, columns = stacked(designs, data, self._one_set(corner))
+        designs = [self.design(mixture, run) for run in range(len(series))]
+        data = [self._filtered(mixture, Y, run) for run, Y in enumerate(series)]
+        plans = self.models.plans_of(mixture.contrast)
+        if self._is_joint(mixture):
+            together, columns = stacked(designs, data, self._one_set(mixture))
             return [together], [np.vstack([spread(plan, columns) for plan in plans])]
         groups: list[tuple[RunPart, ...]] = [
             (RunPart(design.matrix, design.projected, Y, run),)
@@ -226,9 +230,9 @@ class CornerFits:
         ]
         return groups, weights
 
-    def _filtered(self, corner: Corner, Y: Values, run: int) -> Floats:
+    def _filtered(self, mixture: Mixture, Y: Values, run: int) -> Floats:
         """Data as they are whitened: without their means, and without the line where that is the filter."""
-        rule = self.models.run(corner.filter, run).filter
+        rule = self.models.run(mixture.filter, run).filter
         if isinstance(rule, LocalLine):
             # what is stored in single precision is filtered into it
             whole = filtered(Y, rule.line) if Y.dtype == np.float32 else Y
@@ -239,20 +243,20 @@ class CornerFits:
             values = Y.astype(np.float64)
         return np.asarray(values - values.mean(axis=0))
 
-    def design(self, corner: Corner, run: int) -> RunDesign:
+    def design(self, mixture: Mixture, run: int) -> RunDesign:
         """Make the columns of a run."""
-        rule = self.models.run(corner.filter, run).filter
+        rule = self.models.run(mixture.filter, run).filter
         through = _through(rule)
-        names, regressors = self._regressors(corner, run, through)
+        names, regressors = self._regressors(mixture, run, through)
         n_scans = len(regressors)
         # a column for each censored scan gives the estimates of leaving it out, and keeps the scans aligned
-        spikes = np.eye(n_scans)[:, list(self.models.run(corner.censoring, run).censored)]
+        spikes = np.eye(n_scans)[:, list(self.models.run(mixture.censoring, run).censored)]
         drifts = rule.columns if isinstance(rule, DriftColumns) else np.zeros((n_scans, 0))
         cosines = rule.cosines if isinstance(rule, ProjectedOff) else np.zeros((n_scans, 0))
         own, n_drifts = [drifts, through(spikes)], drifts.shape[1]
-        given = self.models.confounds(corner.confounds, run)
+        given = self.models.confounds(mixture.confounds, run)
         confounds = through(given.matrix)
-        if self.models.sides[corner.noise].noise.constant:
+        if self.models.sides[mixture.noise].noise.constant:
             own.append(np.ones((n_scans, 1)))
         else:
             # FEAT has no constant: data and columns lose their means in its place
@@ -262,11 +266,11 @@ class CornerFits:
         return RunDesign(every_name, regressors, confounds, np.hstack(own), cosines, n_drifts)
 
     def _regressors(
-        self, corner: Corner, run: int, through: Callable[[Floats], Floats]
+        self, mixture: Mixture, run: int, through: Callable[[Floats], Floats]
     ) -> tuple[tuple[str, ...], Floats]:
-        found = self.unfiltered(corner, run)
+        found = self.unfiltered(mixture, run)
         X = through(found.matrix)
-        if not self.models.sides[corner.response].derivative:
+        if not self.models.sides[mixture.response].derivative:
             return found.names, X
         # FEAT differentiates the filtered column, and makes the derivative orthogonal to it
         both = [with_derivative(x - x.mean()) for x in X.T]
@@ -278,17 +282,17 @@ class CornerFits:
         assert found is not None
         return found
 
-    def unfiltered(self, corner: Corner, run: int) -> Columns:
+    def unfiltered(self, mixture: Mixture, run: int) -> Columns:
         """Columns of the conditions before any filter, named as by the response."""
-        chosen = tuple(getattr(self.normal(corner), name) for name in DRAWING_STEPS)
-        own = self.models.run(corner.response, run).regressors
+        chosen = tuple(getattr(self.normal(mixture), name) for name in DRAWING_STEPS)
+        own = self.models.run(mixture.response, run).regressors
         if len(set(chosen)) == 1:
             # a package's own columns, so that closure does not rest on any reproduction
             return own
         if (chosen, run) not in self._drawn:
             response, events, sampling = (self._drawing(side) for side in chosen[:3])
             rules = Drawing(response.response, events.events, sampling.sampling)
-            conditions = self.models.conditions(corner.onsets, corner.durations, run)
+            conditions = self.models.conditions(mixture.onsets, mixture.durations, run)
             self._drawn[chosen, run] = drawn(conditions, rules, run)
         return Columns(own.names, self._drawn[chosen, run])
 

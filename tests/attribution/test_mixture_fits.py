@@ -6,10 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from bidsglm.attribution.corners import CornerFits
 from bidsglm.attribution.crossing import Columns
-from bidsglm.attribution.pair_engine import active_steps, corner_of
-from bidsglm.attribution.sides import Corner, DriftColumns, LocalLine, ProjectedOff, Side, settings_of_errors
+from bidsglm.attribution.mixture_fits import MixtureFits
+from bidsglm.attribution.pair_engine import active_steps, mixture_of
+from bidsglm.attribution.sides import DriftColumns, LocalLine, Mixture, ProjectedOff, Side, settings_of_errors
 from bidsglm.attribution.steps import Step
 from bidsglm.attribution.voxelnoise import TruncatedAR1
 from tests.attribution import mixed
@@ -17,16 +17,16 @@ from tests.attribution import mixed
 STEPS = ("smoother", "scaling", "regressors", "censoring", "filter", "noise", "runs", "confounds", "contrast")
 SINGLE = 2e-5
 """FSL's columns are float32, over the largest value"""
-EVERY = [corner_of(STEPS, taken) for taken in product((0, 1), repeat=len(STEPS))]
+EVERY = [mixture_of(STEPS, taken) for taken in product((0, 1), repeat=len(STEPS))]
 
 
 @pytest.mark.parametrize("name", mixed.SIDES)
 def test_mixtures_are_what_every_packages_rule_gives(name: str) -> None:
     models = mixed.models(mixed.SIDES[name]())
-    fits = CornerFits(models)
+    fits = MixtureFits(models)
     chosen = [EVERY[i] for i in sorted({0, len(EVERY) - 1, *range(0, len(EVERY), 5)})]
-    for corner in sorted(chosen, key=lambda c: str(fits.key(c))):
-        found, wanted = fits.maps(corner)[0], mixed.by_hand(models, corner)
+    for mixture in sorted(chosen, key=lambda c: str(fits.key(c))):
+        found, wanted = fits.maps(mixture)[0], mixed.by_hand(models, mixture)
         assert found.effect is not None
         atol = SINGLE if name == "fsl" else 1e-9
         np.testing.assert_allclose(found.effect, wanted.effect, atol=atol * np.abs(wanted.effect).max())
@@ -38,8 +38,8 @@ def test_mixtures_are_what_every_packages_rule_gives(name: str) -> None:
 def test_a_packages_own_maps_are_those_of_what_it_stores(name: str) -> None:
     models = mixed.models(mixed.SIDES[name]())
     for side in (0, 1):
-        corner = Corner(*(side,) * len(Corner._fields))
-        own, same = CornerFits(models).own_maps(side), CornerFits(models).maps(corner)
+        mixture = Mixture(*(side,) * len(Mixture._fields))
+        own, same = MixtureFits(models).own_maps(side), MixtureFits(models).maps(mixture)
         for one, other in zip(own, same, strict=True):
             np.testing.assert_allclose(one.stat, other.stat, rtol=1e-7)
             if one.effect is not None and other.effect is not None:
@@ -47,7 +47,7 @@ def test_a_packages_own_maps_are_those_of_what_it_stores(name: str) -> None:
     # the data themselves: twice as large ones have effects twice as large
     other = models.sides[1]
     doubled = replace(other, runs=tuple(replace(run, stored=2 * run.stored) for run in other.runs))
-    one, two = (CornerFits(mixed.models(each)).own_maps(1)[0].effect for each in (other, doubled))
+    one, two = (MixtureFits(mixed.models(each)).own_maps(1)[0].effect for each in (other, doubled))
     assert one is not None
     assert two is not None
     np.testing.assert_allclose(two, 2 * one, rtol=1e-5)
@@ -57,7 +57,7 @@ def test_single_precision_is_filtered_into_single_precision() -> None:
     fsl = mixed.fsl()
     stored = [replace(run, stored=run.stored.astype(np.float32)) for run in fsl.runs]
     single, double = (
-        CornerFits(mixed.models(replace(fsl, runs=tuple(runs)))).own_maps(1)[0].stat
+        MixtureFits(mixed.models(replace(fsl, runs=tuple(runs)))).own_maps(1)[0].stat
         for runs in (stored, [replace(run, stored=run.stored.astype(np.float64)) for run in stored])
     )
     np.testing.assert_allclose(single, double, rtol=1e-4)
@@ -74,23 +74,23 @@ def test_a_line_that_is_none_takes_off_the_mean_alone() -> None:
             for run, n in zip(fsl.runs, mixed.LENGTHS, strict=True)
         ),
     )
-    corner = Corner(*(1,) * len(Corner._fields))
-    one, other = (CornerFits(mixed.models(side)).maps(corner)[0].stat for side in (none, flat))
+    mixture = Mixture(*(1,) * len(Mixture._fields))
+    one, other = (MixtureFits(mixed.models(side)).maps(mixture)[0].stat for side in (none, flat))
     np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
 def test_what_both_were_given_alike_is_no_setting() -> None:
     models = mixed.models(mixed.spm())
-    fits = CornerFits(models)
+    fits = MixtureFits(models)
     assert fits.shared_inputs == {"onsets", "durations", "confounds"}
-    assert fits.normal(Corner(confounds=1, onsets=1, events=0)) == Corner()
-    assert fits.normal(Corner(events=1)) == Corner(events=1, onsets=1, durations=1)
+    assert fits.normal(Mixture(confounds=1, onsets=1, events=0)) == Mixture()
+    assert fits.normal(Mixture(events=1)) == Mixture(events=1, onsets=1, durations=1)
     moved = tuple(replace(c, onsets=c.onsets + 1, durations=2 * c.durations) for c in mixed.EVENTS)
     other = with_runs(mixed.afni(), conditions=moved)
-    fits = CornerFits(mixed.models(other))
+    fits = MixtureFits(mixed.models(other))
     assert fits.shared_inputs == frozenset()
-    corner = Corner(onsets=1, confounds=1)
-    assert fits.normal(corner) == corner
+    mixture = Mixture(onsets=1, confounds=1)
+    assert fits.normal(mixture) == mixture
     both = fits.models.conditions(1, 0, 1)
     np.testing.assert_array_equal(both[1].onsets, moved[1].onsets)
     np.testing.assert_array_equal(both[1].durations, mixed.EVENTS[1].durations)
@@ -107,14 +107,14 @@ def test_confounds_that_differ_in_the_digits_of_a_file_are_alike(off: float, ali
     for run, common in zip(models.sides[1].runs, models.runs, strict=True):
         moved = common.confounds + off * np.ptp(common.confounds)
         runs.append(replace(run, confounds=Columns(common.confound_names, moved)))
-    fits = CornerFits(mixed.models(replace(models.sides[1], runs=tuple(runs))))
+    fits = MixtureFits(mixed.models(replace(models.sides[1], runs=tuple(runs))))
     assert ("confounds" in fits.shared_inputs) == alike
 
 
 def test_censoring_filters_and_names_make_the_columns() -> None:
-    fits = CornerFits(mixed.models(mixed.afni()))
+    fits = MixtureFits(mixed.models(mixed.afni()))
     n = mixed.LENGTHS[1]
-    found = fits.design(Corner(censoring=1), 1)
+    found = fits.design(Mixture(censoring=1), 1)
     assert found.names == ("go", "stop", "rot")
     assert found.all_names == ("go", "stop", "rot", "", "", "", "", "")
     assert found.n_drifts == 2
@@ -122,24 +122,24 @@ def test_censoring_filters_and_names_make_the_columns() -> None:
     np.testing.assert_array_equal(found.matrix[:, -1], np.ones(n))
     np.testing.assert_array_equal(found.all_drifts, mixed.polynomials(n))
     assert found.without_drifts.shape == (n, 6)
-    derivative = CornerFits(mixed.models(mixed.fsl())).design(Corner(response=1, events=1, sampling=1), 0)
+    derivative = MixtureFits(mixed.models(mixed.fsl())).design(Mixture(response=1, events=1, sampling=1), 0)
     assert derivative.names == ("go", "go_derivative", "stop", "stop_derivative", "rot")
-    projected = CornerFits(mixed.models(mixed.spm())).design(Corner(filter=1), 0)
+    projected = MixtureFits(mixed.models(mixed.spm())).design(Mixture(filter=1), 0)
     assert (projected.n_drifts, projected.own.shape[1]) == (0, 1)
     np.testing.assert_array_equal(projected.all_drifts, mixed.cosines(mixed.LENGTHS[0]))
 
 
 def test_fits_are_shared_where_only_factors_or_the_sum_of_runs_differ() -> None:
-    fits = CornerFits(mixed.models(mixed.fsl()))
-    assert fits.key(Corner()) == fits.key(Corner(scaling=1, runs=1))
-    assert fits.key(Corner()) != fits.key(Corner(noise=1))
-    joint = CornerFits(mixed.models(mixed.afni()))
-    assert joint.key(Corner()) != joint.key(Corner(runs=1))
+    fits = MixtureFits(mixed.models(mixed.fsl()))
+    assert fits.key(Mixture()) == fits.key(Mixture(scaling=1, runs=1))
+    assert fits.key(Mixture()) != fits.key(Mixture(noise=1))
+    joint = MixtureFits(mixed.models(mixed.afni()))
+    assert joint.key(Mixture()) != joint.key(Mixture(runs=1))
     # in one regression runs must be on one scale
-    assert joint.key(Corner(runs=1)) != joint.key(Corner(runs=1, scaling=1))
-    assert joint.key(Corner()) == joint.key(Corner(scaling=1))
-    by_scans = CornerFits(mixed.models(mixed.spm_by_scans()))
-    assert by_scans.key(Corner()) != by_scans.key(Corner(scaling=1))
+    assert joint.key(Mixture(runs=1)) != joint.key(Mixture(runs=1, scaling=1))
+    assert joint.key(Mixture()) == joint.key(Mixture(scaling=1))
+    by_scans = MixtureFits(mixed.models(mixed.spm_by_scans()))
+    assert by_scans.key(Mixture()) != by_scans.key(Mixture(scaling=1))
     assert mixed.models(mixed.spm_by_scans()).scanwise
     assert not mixed.models(mixed.spm()).scanwise
     assert mixed.models(mixed.afni()).joint
@@ -157,11 +157,11 @@ def test_filters_that_take_out_the_same_are_one_setting_of_the_errors() -> None:
     )
     line = with_runs(mixed.nilearn(), filter=LocalLine(None))
     found = [
-        CornerFits(mixed.models(spm, side))._settings_of_errors(Corner(filter=0))
+        MixtureFits(mixed.models(spm, side))._settings_of_errors(Mixture(filter=0))
         for side in (one, mixed.nilearn(), line)
     ]
-    assert found[0] == settings_of_errors(Corner(filter=1))
-    assert found[1] == found[2] == settings_of_errors(Corner())
+    assert found[0] == settings_of_errors(Mixture(filter=1))
+    assert found[1] == found[2] == settings_of_errors(Mixture())
     assert isinstance(spm.runs[0].filter, ProjectedOff)
 
 
@@ -174,7 +174,7 @@ def test_uncertain_voxels_are_those_of_either_run_of_nilearns_own_maps() -> None
     spoilt[:, 3] = 0
     assert n == len(spoilt)
     runs[1] = replace(runs[1], stored=spoilt)
-    fits = CornerFits(mixed.models(mixed.fsl(), replace(side, runs=tuple(runs))))
+    fits = MixtureFits(mixed.models(mixed.fsl(), replace(side, runs=tuple(runs))))
     assert np.flatnonzero(fits.uncertain(0)).tolist() == [3]
     assert not fits.uncertain(1).any()
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bidsglm.backends.nilearn_design import event_weights
+from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.errors import DataError, UnsupportedModelError
 from bidsglm.fsl import highpass, regressors
 from bidsglm.fsl.response import response

@@ -11,7 +11,8 @@ from bidsglm.backends.spm12_contrasts import contrast, usable_runs
 from bidsglm.backends.spm12_corrected import corrected
 from bidsglm.backends.spm12_design import check, column_names, design, designs, with_noise_model
 from bidsglm.backends.spm12_estimate import SpmEstimate, check_designs, estimate
-from bidsglm.backends.spm12_inference import CLUSTERS, infer, search_volume, second_level
+from bidsglm.backends.spm12_group import second_level
+from bidsglm.backends.spm12_inference import CLUSTERS, infer, search_volume
 from bidsglm.backends.spm12_scans import mask_from, one_percent, scaled_chunks
 from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.model import ContrastMaps, Floats, ModelSpecification, TimeSeries, Volume

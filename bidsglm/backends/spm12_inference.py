@@ -4,31 +4,13 @@ The results table is the one that SPM shows first: clusters of voxels with p < 0
 size, and of each its three highest peaks more than 8 mm apart.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.backends.records import (
-    ContrastInference,
-    Inference,
-    SecondLevel,
-    TestedTail,
-    cluster_id,
-    contrast_weights,
-    tails,
-    voxel_volume,
-)
-from bidsglm.errors import DataError
-from bidsglm.model import (
-    ContrastMaps,
-    ContrastSpecification,
-    Floats,
-    GroupDesign,
-    Images,
-    Mask,
-    Volume,
-)
+from bidsglm.backends.records import ContrastInference, Inference, TestedTail, cluster_id, tails, voxel_volume
+from bidsglm.model import ContrastMaps, Floats, Mask, Volume
 from bidsglm.outputs.fit_tables import clusters
 from bidsglm.outputs.schema import Cell, Column
 from bidsglm.spm import probability
@@ -41,15 +23,7 @@ from bidsglm.spm.clusters import (
     results_table,
     survivors,
 )
-from bidsglm.spm.group_variance import NoSignificantVoxelError
 from bidsglm.spm.random_field import Field, SearchVolume
-from bidsglm.spm.second_level import (
-    GroupEstimate,
-    SecondLevelMaps,
-    group_contrast,
-    group_estimate,
-    standardised_residuals,
-)
 from bidsglm.spm.smoothness import smoothness
 from bidsglm.spm.thresholds import thresholds
 
@@ -225,84 +199,3 @@ def _clusters(
         }
         found.append({name: cells[name] for name in CLUSTERS.names})
     return found
-
-
-def second_level(
-    images: Images,
-    design: GroupDesign,
-    contrasts: Sequence[ContrastSpecification],
-    volume: Volume,
-    mask: Mask | None = None,
-) -> SecondLevel:
-    """Test contrasts over subjects; errors have one variance, or one for each group of the design.
-
-    Parameters
-    ----------
-    images : (n_subjects, n_voxels) effects of one first-level contrast; a voxel that is missing in any
-        subject, or equal in all, is left out
-    design : of the subjects
-    contrasts : over its columns
-    volume : the grid
-    mask : (n_voxels,) where to look at all
-
-    Raises
-    ------
-    DataError
-        If there are too few subjects, no voxel has data in all of them or a contrast cannot be estimated.
-
-    Examples
-    --------
-    >>> mean = ContrastSpecification("mean", "mean", ("mean",), np.ones((1, 1)))
-    >>> design = GroupDesign(("mean",), np.ones((3, 1)))
-    >>> volume = Volume((2, 1, 1), np.eye(4), np.ones((2, 1, 1), bool))
-    >>> images = np.array([[1.0, 0.0], [2.0, np.nan], [3.0, 1.0]])
-    >>> (maps,) = second_level(images, design, [mean], volume).maps
-    >>> maps.effect, maps.dof
-    (array([ 2., nan]), (2.0,))
-    """
-    try:
-        fit, facts = _group_fit(images, design, mask)
-        found = [group_contrast(fit, contrast_weights(contrast, design)) for contrast in contrasts]
-    except ValueError as error:
-        raise DataError(f"the group model cannot be fitted: {error}") from error
-    maps = tuple(_group_maps(*pair, fit.mask) for pair in zip(contrasts, found, strict=True))
-    grid = np.zeros(volume.shape, dtype=np.bool_)
-    grid[volume.voxels] = fit.mask
-    n_subjects = len(design.matrix)
-    search = search_volume(standardised_residuals(images, fit), grid, n_subjects, n_subjects - round(fit.dof))
-    return SecondLevel(fit.mask, maps, infer(maps, search, volume, design.two_sided), facts)
-
-
-def _group_fit(
-    images: Images, design: GroupDesign, mask: Mask | None
-) -> tuple[GroupEstimate, Mapping[str, object]]:
-    """Fit with the variances that the design asks for, and what is to be said of them.
-
-    Without a voxel to estimate them from SPM stops; then variances are equal, unless the model asks for
-    unequal ones in words.
-    """
-    model = design.variance
-    if model is None or model.equal_because:
-        reason = {"VarianceReason": model.equal_because} if model is not None else {}
-        return group_estimate(images, design.matrix, mask), {"VarianceModel": "equal", **reason}
-    try:
-        fit = group_estimate(images, design.matrix, mask, np.array(model.members))
-    except NoSignificantVoxelError as error:
-        if model.is_asked:
-            remedy = 'say "Variance": "equal" under Software.SPM of the model'
-            raise ValueError(f"{error}; SPM stops here too: {remedy}") from error
-        reason = {"VarianceReason": f"{error}; SPM itself stops here"}
-        return group_estimate(images, design.matrix, mask), {"VarianceModel": "equal", **reason}
-    assert fit.variances is not None, "groups that can differ"
-    return fit, {
-        "VarianceModel": "unequal",
-        "GroupVariances": dict(zip(model.groups, fit.variances.variances.tolist(), strict=True)),
-        "Hyperparameters": fit.variances.hyperparameters.tolist(),
-        "PooledVoxels": fit.variances.n_pooled,
-    }
-
-
-def _group_maps(contrast: ContrastSpecification, found: SecondLevelMaps, mask: Mask) -> ContrastMaps:
-    effect = None if found.effect is None else found.effect.astype(np.float64)
-    tested = significance(found.stat.astype(np.float64), mask, found.dof)
-    return ContrastMaps(contrast, (), effect, found.variance, *tested, found.dof)

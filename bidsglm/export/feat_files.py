@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.backends.fsl_design import DERIVATIVE, has_derivative, shift
-from bidsglm.backends.nilearn_design import event_weights
+from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.export.afni_files import number
 from bidsglm.export.labels import labels
 from bidsglm.export.record import Averaged

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bidsglm.backends.nilearn_design import drawn_events, event_weights
+from bidsglm.backends.nilearn_events import drawn_events, event_weights
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Condition, Floats, Paradigm
 
 TSV = {"sep": "\t", "na_values": ["n/a"], "keep_default_na": False}

@@ -37,7 +37,7 @@ from bidsglm.backends.fsl_design import (
     response_name,
     shift,
 )
-from bidsglm.backends.nilearn_design import event_weights
+from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.fsl import highpass
 from bidsglm.fsl import regressors as feat
 from bidsglm.fsl.autocorrelation import MEAN_THRESHOLD

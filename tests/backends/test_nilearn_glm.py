@@ -14,7 +14,8 @@ from nilearn.glm.contrasts import Contrast
 from nilearn.glm.first_level import FirstLevelModel
 
 from bidsglm.backends import nilearn_contrasts, nilearn_glm, nilearn_library, spm12
-from bidsglm.backends.nilearn_design import event_weights, slice_time_ref
+from bidsglm.backends.nilearn_design import slice_time_ref
+from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.backends.nilearn_signals import masked_signals
 from bidsglm.dataset.images import read_data
 from bidsglm.errors import DataError

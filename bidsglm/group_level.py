@@ -48,7 +48,9 @@ def run_group(settings: Settings) -> int:
     _check_any(found)
     members = consistent_members(found, settings)
     if not members.compared:
-        LOG.warning("only one package was fitted: there are its group maps, and nothing to compare")
+        LOG.warning(
+            "only one package was fitted: its group maps are written, and there is nothing to compare"
+        )
     if settings.dry_run:
         print(_description(members))
         return 0
@@ -133,7 +135,7 @@ def _recap(members: Members) -> int:
     """
     for participant, problem in members.problems.items():
         if problem:
-            LOG.warning("not, or not wholly, in the group: %s", _about(participant, problem))
+            LOG.warning("left out of the group, wholly or in part: %s", _about(participant, problem))
     n_compared = len(participants_of(members.compared))
     what = "compared" if n_compared or not members.finished else "in the group maps"
     n_there = n_compared or len(participants_of(members.finished))

@@ -126,7 +126,9 @@ def _chosen(
     model, typical = asked
     name = condition.prefix + condition.name
     if condition.continuous:
-        raise UnsupportedModelError(f"AFNI's 3dDeconvolve convolves events only, and {name} is none")
+        raise UnsupportedModelError(
+            f"AFNI's 3dDeconvolve convolves events only, and {name} is a continuous variable"
+        )
     written = model.afni.response_model
     notation = written if isinstance(written, str) else (written or {}).get(condition.name)
     if notation is not None:

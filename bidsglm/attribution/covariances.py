@@ -86,7 +86,7 @@ class PooledErrors:
             found = normalised([V + a - b for V, a, b in zip(own, here, there, strict=True)])
             whitening(found)
         except ValueError as error:
-            # a pool without voxels that pass F, or a fit that does not settle, must not end the analysis
+            # a pool without voxels that pass F, or a fit that does not converge, must not end the analysis
             note = f"{FALLBACK}: {error}"
             if note not in self.notes:
                 self.notes.append(note)

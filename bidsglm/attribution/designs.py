@@ -133,7 +133,7 @@ class Designs:
             covariances = normalised(moved)
             return covariances, whitening(covariances)
         except ValueError as error:
-            # a pool without voxels that pass F, or a fit that does not settle, must not end the analysis
+            # a pool without voxels that pass F, or a fit that does not converge, must not end the analysis
             note = f"SPM's own covariance of the errors stood in for that of mixed settings: {error}"
             if note not in self.notes:
                 self.notes.append(note)

@@ -58,7 +58,7 @@ def error_covariances(
     Raises
     ------
     ValueError
-        No voxel passes the F test, or the fit does not settle.
+        No voxel passes the F test, or the fit does not converge.
     """
     # spm_est_non_sphericity chooses voxels by an unwhitened fit
     joint = joint_model([r.X for r in runs], [r.cosines for r in runs], [None] * len(runs))

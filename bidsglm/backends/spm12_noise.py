@@ -62,9 +62,9 @@ def _variance_components(Cy: Floats, design: DesignMatrix, kind: Literal["AR(1)"
         return found
     advice = "use SerialCorrelation AR(1)" if kind == "FAST" else "use SerialCorrelation none"
     raise DataError(
-        f"the {len(components)} variance components of {kind} do not settle on a run of {n_scans} scans; SPM"
-        f" itself goes on there and returns a covariance that is none (not positive definite): {advice}"
-        " (--noise-model)"
+        f"the {len(components)} variance components of {kind} do not converge on a run of {n_scans} scans;"
+        f" SPM itself goes on there and returns a matrix that is no covariance (not positive definite):"
+        f" {advice} (--noise-model)"
     )
 
 

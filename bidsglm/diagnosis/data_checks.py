@@ -158,7 +158,7 @@ def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Find
     yield Finding(
         "warning",
         "values-not-finite",
-        "Some values are no numbers",
+        "Some values are not finite numbers",
         f"{n:,} of {of:,} voxels are NaN or infinite in some"
         f" scan{', before smoothing' if data.smoothed else ''}{where}. {taken}",
         "Correct the images, or leave these voxels out of the mask.",

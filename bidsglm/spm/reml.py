@@ -97,7 +97,7 @@ def reml(covariance: Floats, design: Floats, components: Floats | Components) ->
     Raises
     ------
     ValueError
-        The covariance is not finite, or the fit does not settle.
+        The covariance is not finite, or the fit does not converge.
 
     >>> white = np.array([[1.0, 0, 0, 0]])
     >>> reml(2 * np.eye(4), np.ones((4, 1)), white).hyperparameters.round(2).tolist()
@@ -123,7 +123,7 @@ def reml(covariance: Floats, design: Floats, components: Floats | Components) ->
                 break
         # spm_reml calls itself again with twice the prior's precision, and from the step it had come to
         prior, step = 2 * prior, fit.step
-    raise ValueError("the variance components do not settle")
+    raise ValueError("the variance components do not converge")
 
 
 def _iterate(

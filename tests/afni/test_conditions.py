@@ -125,7 +125,9 @@ def test_a_response_by_duration_needs_durations() -> None:
 
 def test_variables_that_are_no_events_are_refused() -> None:
     slow = Condition("go", np.zeros(2), np.ones(2), amplitudes=np.ones(2), continuous=True)
-    with pytest.raises(UnsupportedModelError, match=r"convolves events only, and trial_type\.go is none"):
+    with pytest.raises(
+        UnsupportedModelError, match=r"convolves events only, and trial_type\.go is a continuous variable"
+    ):
         chosen(slow)
 
 

@@ -97,7 +97,7 @@ def test_iterations_end_when_little_is_left_to_gain():
 def test_steps_that_never_calm_down_are_given_up(monkeypatch):
     monkeypatch.setattr(module, "WILD_STEP", 0.0)
     rows = components("AR(1)", 40, 2.0)
-    with pytest.raises(ValueError, match="do not settle"):
+    with pytest.raises(ValueError, match="do not converge"):
         reml(sample(np.eye(40), design(40)), design(40), rows)
 
 

@@ -142,7 +142,7 @@ def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedSto
         filters=_filters(summary),
         inflation=_inflation(summary),
         contrasts=contrasts,
-        findings=findings(summary.get("findings", ())),
+        findings=findings(summary),
         figures={"effect": maps_figure(images[MOVEMENT], "effect"), **drawn},
         links=_links(files.links(), results_folder(name)),
     )

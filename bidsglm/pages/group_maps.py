@@ -281,7 +281,7 @@ def _reasons(place: _Place, entry: Summary, pair: Pair) -> GroupReasons | None:
     rows = [_of_step(row, pair) for row in place.rows(schema) if row["label"] == entry["label"]]
     path = place.numbers.path(schema, place.name)
     differ = any(row[pair.first] != row[pair.reference] for row in rows if row["step"] == "variance")
-    found = next(iter(findings(entry.get("findings", ()))), None) if differ else None
+    found = next(iter(findings(entry)), None) if differ else None
     return GroupReasons(breakdowns(rows, pair), f"group/{path.name}", found) if rows else None
 
 

@@ -1,6 +1,6 @@
 """From finished results on disk to what a page says of why they differ."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,9 +63,9 @@ def reach(summary: UnitSummary, pair: Pair = DEFAULT_PAIR) -> Reach | None:
     )
 
 
-def findings(entries: Iterable[FindingEntry]) -> tuple[Finding, ...]:
-    """What a summary says about designs and data."""
-    return tuple(map(_finding, entries))
+def findings(summary: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """What the summary of a unit, or a group's contrast, says about designs and data."""
+    return tuple(map(_finding, summary.get("findings", ())))
 
 
 def left_out(summaries: Sequence[UnitSummary]) -> ArbitraryContrasts:
@@ -73,7 +73,7 @@ def left_out(summaries: Sequence[UnitSummary]) -> ArbitraryContrasts:
     votes: dict[str, list[bool]] = {}
     names: dict[str, str] = {}
     for summary in summaries:
-        found = findings(summary.get("findings", ()))
+        found = findings(summary)
         for contrast in summary["contrasts"]:
             names[contrast["label"]] = str(contrast["name"])
             votes.setdefault(contrast["label"], []).append(is_arbitrary(weights_of(contrast), found))

@@ -309,7 +309,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         mask_sizes={b: facts["n_voxels"] for b, facts in summary["estimates"].items()},
         estimates=_estimates(summary),
         warnings=warnings_of(summary),
-        findings=findings(summary.get("findings", ())),
+        findings=findings(summary),
         diagnoses=tuple(_drawn(found, summary, figures_dir) for found in diagnoses(summary)),
         reach=reaches.get(first),
         scene=scene_with_regions(behind, files.folder / f"{files.prefix}_desc-rois_metrics.tsv")

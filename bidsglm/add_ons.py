@@ -29,7 +29,7 @@ from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.failures import Failure, failure_of
-from bidsglm.outputs.summary_form import AddOnEntry, UnitSummary
+from bidsglm.outputs.summary_form import AddOnForm, SummaryForm
 from bidsglm.outputs.summary_reading import read_summary, write_summary
 from bidsglm.unit.summary import summary_path
 
@@ -42,7 +42,7 @@ class FinishedUnit(NamedTuple):
     settings: Settings
     unit: Unit
     model: ModelSpecification
-    summary: UnitSummary
+    summary: SummaryForm
     """Summary of the finished fit, as on disk; its other add-ons among it"""
 
 
@@ -81,7 +81,7 @@ def write_add_ons(
     """
     path = summary_path(settings.output_dir, unit)
     # add-ons are of units whose fit has just been found finished
-    summary = cast(UnitSummary, read_summary(path))
+    summary = cast(SummaryForm, read_summary(path))
     earlier = summary.get("supplements", {})
     entries = _without_old_errors(earlier, wanted)
     missing = [s for s in wanted if not _stands(s, entries.get(s.name, {}), settings)]
@@ -89,7 +89,7 @@ def write_add_ons(
         write_summary(path, {**summary, "supplements": entries})
     failures = []
     for add_on in missing:
-        added = cast(dict[str, AddOnEntry], entries)
+        added = cast(dict[str, AddOnForm], entries)
         finished = FinishedUnit(settings, unit, model, {**summary, "supplements": added})
         entry, failure = _entry(add_on, entries.get(add_on.name, {}), finished)
         failures += [failure] if failure else []

@@ -7,7 +7,7 @@ from typing import TypeGuard
 from bidsglm.errors import BidsglmError
 from bidsglm.model import Settings
 from bidsglm.outputs.summaries import summary_paths
-from bidsglm.outputs.summary_form import AnySummary, UnitSummary, is_finished
+from bidsglm.outputs.summary_form import AnySummary, SummaryForm, is_finished
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unchanged import snapshot, until_unchanged
 from bidsglm.outputs.writes import write_shared
@@ -64,7 +64,7 @@ def _finished(output_dir: Path) -> Methods:
     return {s["prefix"]: tuple(s["methods"]) for s in found if _has_methods(s)}
 
 
-def _has_methods(summary: AnySummary) -> TypeGuard[UnitSummary]:
+def _has_methods(summary: AnySummary) -> TypeGuard[SummaryForm]:
     """Whether a unit is finished and its summary in form.
 
     >>> _has_methods({"status": "finished", "prefix": 7, "methods": []})

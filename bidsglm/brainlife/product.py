@@ -19,7 +19,7 @@ import bidsglm
 from bidsglm.errors import BidsglmError
 from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.summaries import compared, failure_path, summary_paths
-from bidsglm.outputs.summary_form import AnySummary, UnitSummary, is_finished
+from bidsglm.outputs.summary_form import AnySummary, SummaryForm, is_finished
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unit_tables import ATTRIBUTION, agreement_schema, of_pair
 
@@ -104,20 +104,20 @@ def failures(output_dir: Path) -> list[str]:
     return [str(text) for summary in summaries for text in summary.get("errors", ())]
 
 
-def _table(output_dir: Path, summary: UnitSummary, schema: Schema) -> list[Row]:
+def _table(output_dir: Path, summary: SummaryForm, schema: Schema) -> list[Row]:
     """Rows of a unit's table; none where it has no such table."""
     path = output_dir / summary["folder"] / f"{schema.file.replace('<p>', summary['prefix'])}.tsv"
     return schema.read(path) if path.exists() else []
 
 
-def _agreement(output_dir: Path, summary: UnitSummary) -> list[Row]:
+def _agreement(output_dir: Path, summary: SummaryForm) -> list[Row]:
     """Rows of the t (or F) maps, of the first pair."""
     pairs = compared(summary)
     rows = _table(output_dir, summary, agreement_schema(*pairs))
     return [of_pair(row, pairs[0]) for row in rows if row["map"] in ("t", "F")]
 
 
-def _message(summary: UnitSummary, rows: Sequence[Row]) -> Item:
+def _message(summary: SummaryForm, rows: Sequence[Row]) -> Item:
     """How well the packages agree in a unit."""
     said = [
         f"{row['contrast_name']}: {row['map']} maps r {row['pearson_r']:.3f}, "
@@ -128,7 +128,7 @@ def _message(summary: UnitSummary, rows: Sequence[Row]) -> Item:
     return {"type": "info" if rows else "success", "msg": f"{summary['prefix']}: {text}"}
 
 
-def _figures(output_dir: Path, finished: Sequence[UnitSummary]) -> Iterator[Item]:
+def _figures(output_dir: Path, finished: Sequence[SummaryForm]) -> Iterator[Item]:
     """For each unit's first contrast: the steps that make its t maps differ, and the maps."""
     for summary in finished:
         contrast = summary["contrasts"][0] if summary["contrasts"] else None

@@ -8,7 +8,7 @@ from bidsglm.calibration.add_on import NAME
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.calibration_tables import CALIBRATION
 from bidsglm.outputs.schema import Row, Schema
-from bidsglm.outputs.summary_form import UnitSummary
+from bidsglm.outputs.summary_form import SummaryForm
 from bidsglm.simulation.noise import NOISES
 
 
@@ -42,7 +42,7 @@ def _is_complete(rows: Sequence[Mapping[str, object]]) -> bool:
     )
 
 
-def table_path(output_dir: Path, summary: UnitSummary) -> Path | None:
+def table_path(output_dir: Path, summary: SummaryForm) -> Path | None:
     """Where the table of a unit's calibration stands; None without one."""
     if not summary.get("supplements", {}).get(NAME, {}).get("files"):
         return None

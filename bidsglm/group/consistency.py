@@ -24,7 +24,7 @@ from bidsglm.group.members import (
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs.summaries import compared
-from bidsglm.outputs.summary_form import ConfigurationEntry
+from bidsglm.outputs.summary_form import ConfigurationForm
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, in_order, pairs_of, title, titles
 from bidsglm.statsmodel.specification import read_model
 from bidsglm.unit.configuration import TWO_SIDED, Configuration, differences, model_entries
@@ -105,7 +105,7 @@ def of_packages(unit: Summary, packages: Sequence[str]) -> Summary:
         others = [title(name) for name in PACKAGES if name not in (*DEFAULT_PACKAGES, *packages)]
         kept = {key: value for key, value in recorded.items() if key.partition(": ")[0] not in others}
         # settings of any package, under names of theirs
-        restricted["configuration"] = cast(ConfigurationEntry, {**kept, "backends": list(packages)})
+        restricted["configuration"] = cast(ConfigurationForm, {**kept, "backends": list(packages)})
     return restricted
 
 

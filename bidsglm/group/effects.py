@@ -14,7 +14,7 @@ from bidsglm.dataset.stacks import MapStack, OtherGridError
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.group.members import Summary
 from bidsglm.outputs.names import map_name
-from bidsglm.outputs.summary_form import ContrastEntry
+from bidsglm.outputs.summary_form import ContrastForm
 
 
 class FirstLevel(NamedTuple):
@@ -56,7 +56,7 @@ def first_levels(units: Iterable[Summary]) -> tuple[FirstLevel, ...]:
     >>> [(found.label, found.test, len(found.units)) for found in first_levels([unit, unit])]
     [('go', 't', 2)]
     """
-    about: dict[str, ContrastEntry] = {}
+    about: dict[str, ContrastForm] = {}
     owners: dict[str, list[Summary]] = {}
     for unit in units:
         for contrast in unit["contrasts"]:

@@ -17,13 +17,13 @@ from bidsglm.errors import (
 from bidsglm.messages import LOG
 from bidsglm.model import Settings
 from bidsglm.outputs.summaries import compared, failure_path
-from bidsglm.outputs.summary_form import UnitSummary, is_finished
+from bidsglm.outputs.summary_form import SummaryForm, is_finished
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.packages import Pair
 from bidsglm.statsmodel.nearest import listing
 
 
-class Summary(UnitSummary):
+class Summary(SummaryForm):
     """What stays in memory of a finished unit's summary."""
 
     n_runs: NotRequired[int]
@@ -172,7 +172,7 @@ def _found(output_dir: Path, participant: str) -> Found:
     return Found(tuple(finished), tuple(errors), tuple(failures))
 
 
-def _kept(unit: UnitSummary) -> Summary:
+def _kept(unit: SummaryForm) -> Summary:
     kept = {key: value for key, value in unit.items() if key in (*NEEDED, *KEPT)}
     return cast(Summary, {**kept, "n_runs": len(unit.get("runs", ())), "pairs": compared(unit)})
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from bidsglm.errors import BidsglmError
-from bidsglm.outputs.summary_form import AnySummary, UnitSummary
+from bidsglm.outputs.summary_form import AnySummary, SummaryForm
 from bidsglm.outputs.summary_reading import SUMMARY, read_summary
 from bidsglm.packages import REFERENCE, Pair, pairs_of
 
 
-def compared(summary: UnitSummary) -> tuple[Pair, ...]:
+def compared(summary: SummaryForm) -> tuple[Pair, ...]:
     """Pairs of packages that a unit's tables compare; none with a single package.
 
     >>> compared({"backends": ["spm", "nilearn"]})
@@ -71,7 +71,7 @@ def errors_of(summary: AnySummary) -> list[str]:
     return [*summary.get("errors", ()), *(entry["error"] for entry in add_ons if "error" in entry)]
 
 
-def warnings_of(summary: UnitSummary) -> tuple[str, ...]:
+def warnings_of(summary: SummaryForm) -> tuple[str, ...]:
     """What the reader of a unit's results, and of its add-ons, should know.
 
     >>> warnings_of({"warnings": ["a"], "supplements": {"rois": {"warnings": ["b"]}, "code": {}}})

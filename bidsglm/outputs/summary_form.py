@@ -35,7 +35,7 @@ CLOSED = with_config(ConfigDict(extra="forbid", strict=True))
 
 
 @OPEN
-class ContrastEntry(TypedDict):
+class ContrastForm(TypedDict):
     """One of the contrasts."""
 
     name: Text
@@ -49,7 +49,7 @@ class ContrastEntry(TypedDict):
 
 
 @CLOSED
-class FindingEntry(TypedDict):
+class FindingForm(TypedDict):
     """Something that the user should know of a design or of data; the fields are those of `Finding`."""
 
     severity: Literal["serious", "warning", "note"]
@@ -64,7 +64,7 @@ class FindingEntry(TypedDict):
 
 
 @OPEN
-class RegressorEntry(TypedDict):
+class RegressorForm(TypedDict):
     """A regressor among the others of its design."""
 
     regressor: Text
@@ -75,7 +75,7 @@ class RegressorEntry(TypedDict):
 
 
 @OPEN
-class TestedEntry(TypedDict):
+class TestedForm(TypedDict):
     """A contrast of one design."""
 
     contrast: Text
@@ -85,7 +85,7 @@ class TestedEntry(TypedDict):
 
 
 @OPEN
-class DiagnosisEntry(TypedDict):
+class DiagnosisForm(TypedDict):
     """The diagnosis of a run's design by one package."""
 
     run: Text
@@ -93,13 +93,13 @@ class DiagnosisEntry(TypedDict):
     rank: int
     n_columns: int
     condition_number: Number
-    regressors: list[RegressorEntry]
-    contrasts: list[TestedEntry]
+    regressors: list[RegressorForm]
+    contrasts: list[TestedForm]
     correlations: list[dict[Text, Text | Number]]
 
 
 @OPEN
-class AddOnEntry(TypedDict, total=False):
+class AddOnForm(TypedDict, total=False):
     """What was added to a fit."""
 
     digest: Text
@@ -109,8 +109,8 @@ class AddOnEntry(TypedDict, total=False):
     scripts: dict[str, Any]
 
 
-ConfigurationEntry = TypedDict(
-    "ConfigurationEntry",
+ConfigurationForm = TypedDict(
+    "ConfigurationForm",
     {
         "settings": Literal["matched", "native"],
         "smoothing (mm)": Annotated[float, Field(ge=0)],
@@ -120,11 +120,11 @@ ConfigurationEntry = TypedDict(
     total=False,
 )
 """How the unit was fitted; two of its keys have blanks, and some the names of settings"""
-OPEN(ConfigurationEntry)
+OPEN(ConfigurationForm)
 
 
 @OPEN
-class UnitSummary(TypedDict):
+class SummaryForm(TypedDict):
     """The summary of a finished unit."""
 
     participant: Label
@@ -132,20 +132,20 @@ class UnitSummary(TypedDict):
     prefix: Annotated[str, Field(min_length=1, max_length=255)]
     folder: Text
     backends: Annotated[list[Label], Field(min_length=1)]
-    contrasts: list[ContrastEntry]
+    contrasts: list[ContrastForm]
     reference: NotRequired[Label]
     status: NotRequired[Text]
     digest: NotRequired[Any]
     bidsglm_version: NotRequired[Text]
     model: NotRequired[Text]
     automatic: NotRequired[bool]
-    configuration: NotRequired[ConfigurationEntry | None]
+    configuration: NotRequired[ConfigurationForm | None]
     effect_units: NotRequired[dict[Text, Text]]
     attribution: NotRequired[dict[str, Any]]
     attributions: NotRequired[dict[Label, dict[str, Any]]]
-    findings: NotRequired[list[FindingEntry]]
-    diagnosis: NotRequired[list[DiagnosisEntry]]
-    supplements: NotRequired[dict[Text, AddOnEntry]]
+    findings: NotRequired[list[FindingForm]]
+    diagnosis: NotRequired[list[DiagnosisForm]]
+    supplements: NotRequired[dict[Text, AddOnForm]]
     runs: NotRequired[list[dict[str, Any]]]
     estimates: NotRequired[dict[str, Any]]
     settings: NotRequired[Any]
@@ -158,7 +158,7 @@ class UnitSummary(TypedDict):
 
 
 @OPEN
-class PartSummary(TypedDict, total=False):
+class PartForm(TypedDict, total=False):
     """The summary of a unit that is not finished: it may have little more than its errors."""
 
     status: Text
@@ -167,11 +167,11 @@ class PartSummary(TypedDict, total=False):
     warnings: list[Text]
     methods: list[Text]
     files: list[Text]
-    supplements: dict[Text, AddOnEntry]
+    supplements: dict[Text, AddOnForm]
 
 
 @OPEN
-class GroupContrastEntry(TypedDict):
+class GroupContrastForm(TypedDict):
     """A contrast over participants."""
 
     label: GroupLabel
@@ -188,24 +188,24 @@ class GroupContrastEntry(TypedDict):
     n_voxels: dict[str, int]
     effect_units: NotRequired[dict[str, str] | None]
     prefix: NotRequired[str]
-    findings: NotRequired[list[FindingEntry]]
+    findings: NotRequired[list[FindingForm]]
 
 
 @OPEN
-class GroupSummary(TypedDict, total=False):
+class GroupForm(TypedDict, total=False):
     """The summary of a group's maps."""
 
     notes: list[str]
     methods: list[str]
     errors: list[str]
     files: list[str]
-    contrasts: list[GroupContrastEntry]
+    contrasts: list[GroupContrastForm]
 
 
-AnySummary = UnitSummary | PartSummary
+AnySummary = SummaryForm | PartForm
 
 
-def is_finished(summary: AnySummary) -> TypeGuard[UnitSummary]:
+def is_finished(summary: AnySummary) -> TypeGuard[SummaryForm]:
     """Whether a unit's last run went well.
 
     >>> is_finished({"status": "failed"})
@@ -214,7 +214,7 @@ def is_finished(summary: AnySummary) -> TypeGuard[UnitSummary]:
     return summary.get("status") == "finished"
 
 
-def has_fit(summary: AnySummary) -> TypeGuard[UnitSummary]:
+def has_fit(summary: AnySummary) -> TypeGuard[SummaryForm]:
     """Whether there is a fit to show, of the last run or of an earlier one.
 
     >>> has_fit({"status": "failed", "estimates": {}})
@@ -245,7 +245,7 @@ def typed(content: Mapping[str, Any], record: type[Record]) -> Record:
         Saying what is missing or of another kind.
 
     >>> contrast = {"label": "go", "name": "go", "test": "t", "thresholds": {"spm": {"fwe05": "inf"}}}
-    >>> typed(contrast, ContrastEntry)["thresholds"]
+    >>> typed(contrast, ContrastForm)["thresholds"]
     {'spm': {'fwe05': inf}}
     """
     try:

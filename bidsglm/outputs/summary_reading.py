@@ -6,7 +6,7 @@ from pathlib import Path
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.confinement import is_own_name
 from bidsglm.outputs.names import json_text, read_json, write_text
-from bidsglm.outputs.summary_form import INFINITE, AnySummary, GroupSummary, PartSummary, UnitSummary, typed
+from bidsglm.outputs.summary_form import INFINITE, AnySummary, GroupForm, PartForm, SummaryForm, typed
 
 SUMMARY = "_desc-bidsglm_summary.json"
 
@@ -16,7 +16,7 @@ def write_summary(path: Path, content: Mapping[str, object]) -> None:
     write_text(path, json_text(content, INFINITE))
 
 
-def read_group_summary(path: Path) -> GroupSummary:
+def read_group_summary(path: Path) -> GroupForm:
     """Read the summary of a group's maps.
 
     Raises
@@ -25,7 +25,7 @@ def read_group_summary(path: Path) -> GroupSummary:
         When it is not one.
     """
     try:
-        content = typed(read_json(path), GroupSummary)
+        content = typed(read_json(path), GroupForm)
         for name in content.get("files", []):
             if not is_own_name(name, "group"):
                 raise ValueError(f"files has {name[:80]!r}")
@@ -48,7 +48,7 @@ def read_summary(path: Path) -> AnySummary:
     # A fit that failed leaves what an earlier one found, and its error beside it.
     whole = content.get("status") == "finished" or "estimates" in content
     try:
-        found = typed(content, UnitSummary) if whole else typed(content, PartSummary)
+        found = typed(content, SummaryForm) if whole else typed(content, PartForm)
         if fault := misplaced(found, path):
             raise ValueError(fault)
     except ValueError as error:

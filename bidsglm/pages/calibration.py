@@ -9,13 +9,13 @@ from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import CONSTANT
 from bidsglm.outputs.calibration_tables import CALIBRATIONS, CURVES
 from bidsglm.outputs.names import read_json
-from bidsglm.outputs.summary_form import UnitSummary
+from bidsglm.outputs.summary_form import SummaryForm
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
 from bidsglm.report.calibration_figures import calibration_figures
 from bidsglm.report.group_calibration import GroupCalibration
 
 
-def read_calibration(output_dir: Path, summary: UnitSummary) -> CalibrationReport | None:
+def read_calibration(output_dir: Path, summary: SummaryForm) -> CalibrationReport | None:
     """What the calibration of a unit says; None without one.
 
     Raises
@@ -48,7 +48,7 @@ def read_calibration(output_dir: Path, summary: UnitSummary) -> CalibrationRepor
     )
 
 
-def _left_out(summary: UnitSummary, label: str, left_out: Sequence[str]) -> str:
+def _left_out(summary: SummaryForm, label: str, left_out: Sequence[str]) -> str:
     """Name of a contrast that was not calibrated, with the reason.
 
     >>> contrasts = [{"label": "go", "name": "go"}, {"label": "m", "name": "motion", "conditions": ["rot_x"]}]

@@ -9,7 +9,7 @@ import numpy as np
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.model import TRIAL_TYPE
 from bidsglm.outputs.fit_tables import DOMINANT_STEPS
-from bidsglm.outputs.summary_form import ContrastEntry, DiagnosisEntry, FindingEntry, UnitSummary
+from bidsglm.outputs.summary_form import ContrastForm, DiagnosisForm, FindingForm, SummaryForm
 from bidsglm.outputs.unit_tables import attribution_schema
 from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import Breakdown, Reach, breakdowns
@@ -47,7 +47,7 @@ def read_dominant(files: UnitMaps, images: ContrastImages) -> Figure | None:
     return dominant_figure(images, steps, names) if ((steps > 0) & images.both).any() else None
 
 
-def reach(summary: UnitSummary, pair: Pair = DEFAULT_PAIR) -> Reach | None:
+def reach(summary: SummaryForm, pair: Pair = DEFAULT_PAIR) -> Reach | None:
     """How far the attribution of two packages' differences can be trusted."""
     others = summary.get("attributions", {})
     found = summary.get("attribution") if pair.is_default else others.get(pair.label)
@@ -68,7 +68,7 @@ def findings(summary: Mapping[str, Any]) -> tuple[Finding, ...]:
     return tuple(map(_finding, summary.get("findings", ())))
 
 
-def left_out(summaries: Sequence[UnitSummary]) -> ArbitraryContrasts:
+def left_out(summaries: Sequence[SummaryForm]) -> ArbitraryContrasts:
     """Contrasts that the designs of at least half of the units that have them make arbitrary."""
     votes: dict[str, list[bool]] = {}
     names: dict[str, str] = {}
@@ -81,20 +81,20 @@ def left_out(summaries: Sequence[UnitSummary]) -> ArbitraryContrasts:
     return ArbitraryContrasts(chosen, len(names))
 
 
-def weights_of(contrast: ContrastEntry) -> dict[str, float]:
+def weights_of(contrast: ContrastForm) -> dict[str, float]:
     """Weights of a t contrast by regressor; none of F, and where an earlier version wrote none."""
     if contrast["test"] != "t" or "conditions" not in contrast:
         return {}
     return dict(zip(contrast["conditions"], contrast["weights"], strict=True))
 
 
-def _finding(found: FindingEntry) -> Finding:
+def _finding(found: FindingForm) -> Finding:
     """A finding as it was before it was written: JSON has lists for tuples."""
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
     return Finding(**fields)
 
 
-def diagnoses(summary: UnitSummary) -> tuple[DiagnosisReport, ...]:
+def diagnoses(summary: SummaryForm) -> tuple[DiagnosisReport, ...]:
     """Diagnosis of each run, the worst one with figures."""
     found = list(summary.get("diagnosis", ()))
     runs = dict.fromkeys(str(each["run"]) for each in found)
@@ -103,7 +103,7 @@ def diagnoses(summary: UnitSummary) -> tuple[DiagnosisReport, ...]:
     return tuple(_diagnosis(run, each, run == worst) for run, each in parts.items())
 
 
-def _inflation(parts: Sequence[DiagnosisEntry]) -> float:
+def _inflation(parts: Sequence[DiagnosisForm]) -> float:
     """Largest variance inflation of a condition."""
     values = (
         _known(row["vif_with_constant_and_drifts"])
@@ -119,7 +119,7 @@ def _known(value: Any) -> Any:
     return np.nan if value is None else value
 
 
-def _diagnosis(run: str, parts: Sequence[DiagnosisEntry], drawn: bool) -> DiagnosisReport:
+def _diagnosis(run: str, parts: Sequence[DiagnosisForm], drawn: bool) -> DiagnosisReport:
     def tables(kind: Literal["regressors", "contrasts", "correlations"]) -> dict[str, list[dict[str, Any]]]:
         return {
             part["backend"]: [{key: _known(value) for key, value in row.items()} for row in part[kind]]
@@ -139,6 +139,6 @@ def _diagnosis(run: str, parts: Sequence[DiagnosisEntry], drawn: bool) -> Diagno
     )
 
 
-def _facts(part: DiagnosisEntry) -> dict[str, float]:
+def _facts(part: DiagnosisForm) -> dict[str, float]:
     """Rank, columns and condition number."""
     return {key: _known(part[key]) for key in ("rank", "n_columns", "condition_number")}

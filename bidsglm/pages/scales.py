@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
 from bidsglm.outputs.schema import Schema
-from bidsglm.outputs.summary_form import UnitSummary
+from bidsglm.outputs.summary_form import SummaryForm
 from bidsglm.report.drawing import Figure
 from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.noise import NoiseReport, noise_figure
@@ -20,7 +20,7 @@ def _rows(folder: Path, prefix: str, schema: Schema) -> tuple[Row, ...]:
     return tuple(schema.read(path)) if path.exists() else ()
 
 
-def read_units(folder: Path, summary: UnitSummary) -> Units:
+def read_units(folder: Path, summary: SummaryForm) -> Units:
     """What is known of the units of a unit's effects."""
     prefix = summary["prefix"]
     return Units(
@@ -31,7 +31,7 @@ def read_units(folder: Path, summary: UnitSummary) -> Units:
     )
 
 
-def read_noise(folder: Path, summary: UnitSummary) -> tuple[NoiseReport, Figure | None]:
+def read_noise(folder: Path, summary: SummaryForm) -> tuple[NoiseReport, Figure | None]:
     """What is known of the noise that both packages assume, and its picture."""
     facts = {name: found.get("noise", {}) for name, found in summary["estimates"].items()}
     pooled = facts.get("spm", {}).get("n_voxels_pooled", 0)

@@ -15,7 +15,7 @@ from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import clusters_name, map_name, read_text, write_bytes
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import compared, warnings_of
-from bidsglm.outputs.summary_form import ContrastEntry, UnitSummary
+from bidsglm.outputs.summary_form import ContrastForm, SummaryForm
 from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_schema, of_pair
 from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, REFERENCE, Pair, base_of
 from bidsglm.pages.calibration import read_calibration
@@ -84,7 +84,7 @@ class UnitFiles(UnitMaps):
         basis = dct_basis(len(rows), time, cutoff if PACKAGES[backend].projects_filter else np.inf)
         return DesignMatrix(names, matrix, basis, time)
 
-    def contrast_images(self, contrast: ContrastEntry, masks: Mapping[str, Mask]) -> ContrastImages:
+    def contrast_images(self, contrast: ContrastForm, masks: Mapping[str, Mask]) -> ContrastImages:
         """The maps of a contrast with their background."""
         background, affine, underlay = self.background
         stats = ("effect", "t", "p") if contrast["test"] == "t" else ("F", "p")
@@ -98,7 +98,7 @@ class UnitFiles(UnitMaps):
             name, contrast["label"], maps, masks, background, affine, units, underlay, reference
         )
 
-    def clusters(self, contrast: ContrastEntry) -> tuple[ClusterReport, ...]:
+    def clusters(self, contrast: ContrastForm) -> tuple[ClusterReport, ...]:
         """Clusters of a contrast, of each backend."""
         names = {
             b: clusters_name(self.prefix, b, contrast["label"]) + ".tsv" for b in self.summary["backends"]
@@ -167,7 +167,7 @@ class UnitFiles(UnitMaps):
         return tuple(PAIRS.read(path)) if path.exists() else ()
 
 
-def _definition(contrast: ContrastEntry) -> str:
+def _definition(contrast: ContrastForm) -> str:
     """Weights of a contrast, for people to read.
 
     >>> _definition({"test": "t", "conditions": ["trial_type.a", "trial_type.b"], "weights": [1.0, -0.5]})
@@ -199,7 +199,7 @@ def _run_input(run: Mapping[str, Any], folder: str) -> RunInput:
     )
 
 
-def _estimates(summary: UnitSummary) -> tuple[SettingRow, ...]:
+def _estimates(summary: SummaryForm) -> tuple[SettingRow, ...]:
     """Voxels, degrees of freedom and noise that each backend found."""
     found = summary["estimates"]
     cells = {
@@ -330,7 +330,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     )
 
 
-def is_of_confounds(contrast: ContrastEntry, runs: Sequence[Mapping[str, Any]]) -> bool:
+def is_of_confounds(contrast: ContrastForm, runs: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a contrast is of confounds alone, and of no condition.
 
     >>> runs = [{"confounds": ["trans_x", "rot_x"]}]
@@ -343,7 +343,7 @@ def is_of_confounds(contrast: ContrastEntry, runs: Sequence[Mapping[str, Any]]) 
     return bool(contrast["conditions"]) and confounds.issuperset(contrast["conditions"])
 
 
-def is_native(summary: UnitSummary) -> bool:
+def is_native(summary: SummaryForm) -> bool:
     """Whether each package had its own defaults.
 
     >>> is_native({"configuration": {"settings": "native"}}), is_native({})
@@ -359,7 +359,7 @@ def _design(run: Mapping[str, Any], files: UnitFiles, figures_dir: Path) -> Figu
 
 
 def _contrast_report(
-    contrast: ContrastEntry, images: ContrastImages, behind: Scene, shared: _Shared
+    contrast: ContrastForm, images: ContrastImages, behind: Scene, shared: _Shared
 ) -> ContrastReport:
     label, files = contrast["label"], shared.files
     drawn = (glass_figure(images, contrast["thresholds"]), *contrast_figures(images))
@@ -398,7 +398,7 @@ def _contrast_report(
     )
 
 
-def _pair_report(pair: Pair, contrast: ContrastEntry, images: ContrastImages, shared: _Shared) -> PairReport:
+def _pair_report(pair: Pair, contrast: ContrastForm, images: ContrastImages, shared: _Shared) -> PairReport:
     """What two packages show of a contrast; figures of the two alone where there are more."""
     files, label = shared.files, contrast["label"]
     parts = shared.breakdowns.get(pair, {}).get(label, ())
@@ -425,7 +425,7 @@ def _reasons(
     return (*drawn, *((dominant,) if dominant else ()))
 
 
-def _approximate(pair: Pair, contrast: ContrastEntry, units: Units) -> tuple[str, tuple[str, ...]]:
+def _approximate(pair: Pair, contrast: ContrastForm, units: Units) -> tuple[str, tuple[str, ...]]:
     """A mark for tables and a note on nilearn's F over runs; its means are known of one pair."""
     if contrast["test"] != "F" or REFERENCE not in pair:
         return "", ()
@@ -443,7 +443,7 @@ def _calibration(files: UnitFiles, figures_dir: Path) -> CalibrationReport | Non
     return found
 
 
-def _drawn(found: DiagnosisReport, summary: UnitSummary, figures_dir: Path) -> DiagnosisReport:
+def _drawn(found: DiagnosisReport, summary: SummaryForm, figures_dir: Path) -> DiagnosisReport:
     """A run's diagnosis, its figures written."""
     prefixes = {run["label"]: run["prefix"] for run in summary["runs"]}
     for figure in found.figures:

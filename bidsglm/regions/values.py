@@ -20,7 +20,7 @@ from bidsglm.model import Floats, Mask, Settings
 from bidsglm.outputs.names import GENERATED_BY, map_name
 from bidsglm.outputs.region_tables import REGIONS, region_maps_schema
 from bidsglm.outputs.summaries import compared
-from bidsglm.outputs.summary_form import ContrastEntry, UnitSummary
+from bidsglm.outputs.summary_form import ContrastForm, SummaryForm
 from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.statsmodel.nearest import listing
 from bidsglm.unit.maps import UnitMaps
@@ -57,7 +57,7 @@ class RegionReader:
         return self._places
 
     def read(
-        self, output_dir: Path, summary: UnitSummary, pairs: Sequence[packages.Pair] = ()
+        self, output_dir: Path, summary: SummaryForm, pairs: Sequence[packages.Pair] = ()
     ) -> UnitRegions:
         """Values of all regions in a finished unit, and how well some pairs of packages agree on them.
 
@@ -103,7 +103,7 @@ _Maps = Mapping[str, Mapping[str, Floats]]
 
 
 def _maps(
-    files: UnitMaps, contrast: ContrastEntry, labelled: _Labelled, inside: Mapping[str, Mask]
+    files: UnitMaps, contrast: ContrastForm, labelled: _Labelled, inside: Mapping[str, Mask]
 ) -> dict[str, dict[str, Floats]]:
     """Maps of one contrast inside the regions."""
     return {
@@ -118,7 +118,7 @@ def _maps(
 
 
 def _contrast_rows(
-    maps: _Maps, contrast: ContrastEntry, labelled: _Labelled, inside: Mapping[str, Mask]
+    maps: _Maps, contrast: ContrastForm, labelled: _Labelled, inside: Mapping[str, Mask]
 ) -> list[Row]:
     """Rows of one contrast, region by region."""
     n_regions = len(labelled.atlas.indices)
@@ -140,7 +140,7 @@ def _contrast_rows(
 
 def _agreement_rows(
     maps: _Maps,
-    contrast: ContrastEntry,
+    contrast: ContrastForm,
     labelled: _Labelled,
     of_pairs: tuple[Mapping[str, Mask], Sequence[packages.Pair]],
 ) -> Iterator[Row]:
@@ -177,7 +177,7 @@ def _values(means: Mapping[str, RegionMeans], place: int, size: int) -> Row:
 
 
 def _warnings(
-    labelled: _Labelled, inside: Mapping[str, Mask], grid: Grid, summary: UnitSummary
+    labelled: _Labelled, inside: Mapping[str, Mask], grid: Grid, summary: SummaryForm
 ) -> tuple[str, ...]:
     """What makes the regions of this unit doubtful."""
     atlas, space = labelled.atlas, summary["entities"].get("space", "")

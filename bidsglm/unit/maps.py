@@ -5,13 +5,13 @@ from pathlib import Path
 from bidsglm.dataset.images import read_map
 from bidsglm.dataset.nifti import EVERYWHERE
 from bidsglm.model import Floats, Mask
-from bidsglm.outputs.summary_form import UnitSummary
+from bidsglm.outputs.summary_form import SummaryForm
 
 
 class UnitMaps:
     """Reads the maps of a finished unit."""
 
-    def __init__(self, output_dir: Path, summary: UnitSummary) -> None:
+    def __init__(self, output_dir: Path, summary: SummaryForm) -> None:
         self.summary = summary
         self.output_dir = output_dir
         self.folder = output_dir / summary["folder"]

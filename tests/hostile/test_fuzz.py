@@ -28,7 +28,7 @@ from bidsglm.errors import LONGEST_LINE, BidsglmError, one_line
 from bidsglm.inputs import read_json
 from bidsglm.model import Settings
 from bidsglm.options import FILTER_KEYS
-from bidsglm.outputs.summary_form import UnitSummary, typed
+from bidsglm.outputs.summary_form import SummaryForm, typed
 from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.statsmodel.queries import parsed_query
 from bidsglm.statsmodel.specification import read_model
@@ -279,4 +279,4 @@ def test_configs(content: dict[str, object]) -> None:
 def test_summaries(changes: dict[str, object]) -> None:
     summary = {"participant": "01", "entities": {}, "prefix": "sub-01_task-a", "folder": "sub-01/func"}
     with contextlib.suppress(ValueError):
-        typed({**summary, "backends": ["spm"], "contrasts": [], **changes}, UnitSummary)
+        typed({**summary, "backends": ["spm"], "contrasts": [], **changes}, SummaryForm)

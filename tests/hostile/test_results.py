@@ -11,7 +11,7 @@ import pytest
 
 from bidsglm.brainlife.run import run
 from bidsglm.cli import main
-from bidsglm.outputs.summary_form import UnitSummary, typed
+from bidsglm.outputs.summary_form import SummaryForm, typed
 from tests import finished
 from tests.hostile.row import nested
 from tests.statsmodel.model_documents import DATASET, changed, nodes
@@ -126,7 +126,7 @@ def test_one_hostile_summary_does_not_stop_the_group(
 
 def test_summary_that_bidsglm_writes_is_in_form(results: tuple[Path, Path]) -> None:
     (path,) = (results[1] / "sub-01").rglob("*_summary.json")
-    assert typed(json.loads(path.read_text()), UnitSummary)["status"] == "finished"
+    assert typed(json.loads(path.read_text()), SummaryForm)["status"] == "finished"
 
 
 CONFIGS: dict[str, tuple[str | bytes, int, str]] = {

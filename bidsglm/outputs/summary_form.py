@@ -227,7 +227,7 @@ Record = TypeVar("Record")
 
 
 ADAPTERS: dict[object, TypeAdapter[Any]] = {}
-"""Of each record: made once, as it takes longer than a summary's reading"""
+"""What validates each record, made once: making it takes longer than reading a summary"""
 
 
 def _adapter(record: type[Record]) -> TypeAdapter[Record]:

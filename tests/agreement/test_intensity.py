@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bidsglm.agreement.autocorrelation import of_autoregression, of_components
+from bidsglm.agreement.autocorrelation import of_autoregression, of_components, weighted_quantiles
 from bidsglm.agreement.intensity import NilearnUnit, level, spread
 from bidsglm.spm.covariance import components
 
@@ -51,3 +51,50 @@ def test_components_at_the_point_of_expansion_are_its_autoregression() -> None:
     np.testing.assert_allclose(
         of_components(np.array([0.5, 0.5]), rows, 5), of_autoregression(np.array([0.2]), 5), atol=1e-12
     )
+
+
+def test_components_of_any_variance_are_an_autocorrelation() -> None:
+    rows = np.array([[1.0, 0.0, 0.0], [2.0, 1.0, 0.5]])
+    found = of_components(np.array([3.0, 2.0]), rows, 4)
+    np.testing.assert_allclose(found, [1, 2 / 7, 1 / 7, np.nan, np.nan])
+    assert of_components(np.array([3.0, 2.0]), rows, 1).size == 2
+
+
+def test_level_of_a_run_is_told_before_and_after_the_scaling() -> None:
+    means = np.array([100.0, 200.0, 300.0, 400.0, 0.0])
+    found = level(means, 0.5, 180.0, 7)
+    assert (found.spm_global, found.n_global_voxels, found.n_mask_voxels) == (180.0, 7, 5)
+    assert (found.mask_mean, found.scaled_mask_mean, found.to_brain_percent) == (200.0, 100.0, 1.0)
+    # 100 / 50, 100, 150, 200 in the voxels that have signal
+    quartiles = np.percentile([2, 1, 2 / 3, 0.5], [25, 50, 75])
+    assert found[-3:] == pytest.approx(tuple(quartiles))
+
+
+def test_effects_in_one_unit_are_compared_by_slope_correlation_and_distance() -> None:
+    rng = np.random.default_rng(3)
+    f, u = rng.standard_normal(40), rng.uniform(0.5, 2, 40)
+    e = u * (2 * f + 0.1 * rng.standard_normal(40))
+    found = spread(e, f, NilearnUnit(u, 1.2))
+    values, vectors = np.linalg.eigh(np.cov(f, e / u))
+    axis = vectors[:, values.argmax()]
+    assert found.slope_converted == pytest.approx(axis[1] / axis[0])
+    assert found.sd_spm_converted == pytest.approx((e / u).std())
+    assert found.by_level == 1.2
+    assert found[-2:] == pytest.approx((np.corrcoef(f, e / u)[0, 1], np.sqrt(((e / u - f) ** 2).mean())))
+    none = spread(e, np.zeros(40), NilearnUnit(u, 1.2))
+    assert np.isnan([none.sd_ratio, none.by_rest]).all()
+
+
+def test_an_autoregression_of_no_order_has_no_memory() -> None:
+    assert of_autoregression(np.array([]), 3).tolist() == [1, 0, 0, 0]
+    assert of_autoregression(np.array([0.5, 0.2]), 0).tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("share", "wanted"), [(0.0, 1.0), (0.2, 1.0), (0.21, 2.0), (0.5, 2.0), (0.51, 5.0), (1.0, 5.0)]
+)
+def test_a_weighted_quantile_is_the_smallest_value_that_reaches_the_share(
+    share: float, wanted: float
+) -> None:
+    # ten values: twice 1, three times 2, five times 5
+    assert weighted_quantiles(np.array([5.0, 1.0, 2.0]), [5, 2, 3], [share]) == wanted

@@ -6,6 +6,7 @@ from scipy import stats
 
 from bidsglm.agreement import spread
 from bidsglm.agreement.spread import (
+    _medians_of_drawn,
     clustered_median_interval,
     deviations,
     median_interval,
@@ -128,3 +129,32 @@ def test_table_of_who_lies_apart_names_them_and_how_far():
     assert found["value"] == 0.5
     assert float(found["deviation"]) < -3.5
     assert summary(rows)[0]["n_outlying"] == 1
+
+
+def test_eight_values_are_enough_to_say_who_lies_apart_and_seven_are_not():
+    values = np.array([0.9, 0.9, 0.91, 0.91, 0.92, 0.92, 5.0])
+    assert not outlying(values).any()
+    assert outlying(np.append(values, 0.91)).tolist() == [False] * 6 + [True, False]
+    assert not outlying(np.append(values, np.nan)).any()
+
+
+@pytest.mark.parametrize(("away", "apart"), [(3.45, False), (3.55, True), (-3.55, True)])
+def test_who_is_more_than_three_and_a_half_deviations_away_lies_apart(away: float, apart: bool):
+    near = np.array([-2.0, -1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 2.0])
+    # with one more value the median deviation stays 1
+    values = np.append(near, away * 1.4826)
+    assert np.median(np.abs(values - np.median(values))) == 1
+    assert outlying(values)[-1] == apart
+
+
+@pytest.mark.parametrize(("size", "apart"), [(1e-6, False), (3e-6, True)])
+def test_a_spread_of_rounding_sets_nobody_apart(size: float, apart: bool):
+    values = 1 + size * np.array([-1.0, -1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 40.0]) / 1.4826
+    assert outlying(values)[-1] == apart
+
+
+@pytest.mark.parametrize("times", [[1, 1, 1, 1], [0, 2, 0, 2], [4, 0, 0, 0], [1, 0, 2, 1], [0, 0, 1, 2]])
+def test_median_of_drawn_values_is_that_of_the_values_written_out(times: list[int]):
+    ranked = np.array([1.0, 2.0, 5.0, 11.0])
+    found = _medians_of_drawn(ranked, np.array([times], dtype=np.uint16))
+    assert found.tolist() == [np.median(np.repeat(ranked, times))]

@@ -174,13 +174,16 @@ def weighted(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int) -> St
     dof = sum(s.fit.traces[0] for s in used) - (len(used) > 1)
     variances = [s.residual / s.fit.divisor for s in used]
     if chosen.specification.test == "F":
-        precision = np.zeros((1, 1, 1))
-        right = np.zeros((1, 1))
-        for s, variance in zip(used, variances, strict=True):
-            inverse = np.linalg.inv(s.fit.covariances[:, rows, rows])[s.fit.group]
-            inverse = inverse / np.maximum(variance, TINY)[:, None, None]
-            precision = precision + inverse
-            right = right + np.einsum("vij,jv->vi", inverse, s.effects[rows])
+        inverses = [
+            np.linalg.inv(s.fit.covariances[:, rows, rows])[s.fit.group]
+            / np.maximum(variance, TINY)[:, None, None]
+            for s, variance in zip(used, variances, strict=True)
+        ]
+        weighed = [
+            np.einsum("vij,jv->vi", inverse, s.effects[rows])
+            for inverse, s in zip(inverses, used, strict=True)
+        ]
+        precision, right = np.sum(inverses, axis=0), np.sum(weighed, axis=0)
         solved = np.linalg.solve(precision, right[:, :, None])[:, :, 0]
         stat = np.einsum("vi,vi->v", right, solved) / len(chosen.weights)
         return StatMaps(None, stat, (float(len(chosen.weights)), dof))

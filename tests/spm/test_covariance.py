@@ -108,5 +108,7 @@ def test_voxels_that_never_vary_have_no_say():
     whole = pooled(designs, cosines, [[Y.copy() for Y in data]])
     more = pooled(designs, cosines, [[np.hstack([Y, np.zeros((len(Y), 3))]) for Y in data]])
     assert more.selected.tolist() == [*whole.selected.tolist(), False, False, False]
+    # nor do they count as voxels that the design explains
+    assert more.n_exact == 0
     for one, other in zip(more.covariances, whole.covariances, strict=True):
         assert_allclose(one, other, rtol=ROUNDING)

@@ -6,9 +6,9 @@ from scipy import ndimage, stats
 
 from bidsglm.backends import spm12
 from bidsglm.backends.records import Corrected, SecondLevel
-from bidsglm.backends.spm12_corrected import corrected
+from bidsglm.backends.spm12_corrected import LOWEST_JUDGED, corrected
 from bidsglm.model import Volume
-from bidsglm.spm.random_field import Field, cluster_probability
+from bidsglm.spm.random_field import Field, SearchVolume, cluster_probability, peak_p
 from tests.backends.second_levels import contrast_of, design_of
 
 SHAPE, SIZES, N = (14, 12, 10), (3.0, 2.0, 4.0), 12
@@ -85,3 +85,23 @@ def test_voxels_have_the_share_of_their_tail(group: tuple[SecondLevel, Volume], 
         assert fwe.significant[tail].any()
         np.testing.assert_array_equal(fwe.significant[tail], fwe.values[tail] < ALPHA)
         assert (fwe.values[tail] <= np.minimum(p * p.size / share, 1) * (1 + 1e-9)).all()
+
+
+def test_high_voxels_have_the_p_of_a_peak_of_their_height_and_low_ones_bonferronis(
+    group: tuple[SecondLevel, Volume],
+) -> None:
+    found, volume = group
+    facts = found.inference.contrasts[0].facts
+    x, y, z = (float(mm) / size for mm, size in zip(facts["FWHM"], SIZES, strict=True))
+    counts = tuple(float(count) for count in facts["Resels"])
+    search = SearchVolume(int(facts["SearchVolumeVoxels"]), counts, (x, y, z))
+    t = found.maps[0].stat
+    p = stats.t.sf(t, N - 1)
+    high = p < LOWEST_JUDGED
+    assert 0 < high.sum() < high.size
+    values = survivors(found, volume)["voxelFWE"].values["upper"]
+    peak = peak_p(Field("t", (N - 1.0,)), search, t[high])
+    np.testing.assert_allclose(values[high], np.minimum(peak, 1), rtol=1e-6)
+    np.testing.assert_allclose(values[~high], np.minimum(p[~high] * t.size, 1), rtol=1e-6)
+    # random field theory is surer of smooth maps than Bonferroni
+    assert (values[high] < p[high] * t.size * 0.9).any()

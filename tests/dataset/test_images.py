@@ -130,6 +130,18 @@ def test_global_equals_the_one_of_the_equations(dtype: str, scaling: tuple[float
     np.testing.assert_allclose(global_level(stored, *scaling)[0], naive, rtol=GLOBAL)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16])
+def test_global_of_short_integers_is_that_of_the_same_numbers_in_float64(dtype: type[np.integer]) -> None:
+    rng, bounds = np.random.default_rng(4), np.iinfo(dtype)
+    everything = rng.integers(bounds.min, bounds.max, 100_001, dtype=dtype, endpoint=True)
+    ends = np.array([bounds.min, bounds.max], dtype=dtype)
+    negative = -np.arange(9).astype(dtype) if bounds.min else np.zeros(9, dtype)
+    # one value is an eighth of the mean: it does not count
+    edge = np.array([1, 15], dtype=dtype)
+    for stored in (everything, ends, negative, edge, np.full(3, 7, dtype), np.zeros(3, dtype)):
+        np.testing.assert_array_equal(global_level(stored), global_level(stored.astype(np.float64)))
+
+
 def test_global_leaves_out_what_is_not_finite() -> None:
     values = np.array([np.nan, np.inf, 0, 0, 6, 10], dtype=np.float32)
     assert global_level(values)[0] == 8

@@ -146,6 +146,31 @@ def test_designs_of_any_rank_and_scale_give_the_library_s_numbers(
     assert_shared([of], [run(of)])
 
 
+@pytest.mark.parametrize("scaling", [0, (0, 1), False])
+def test_nilearns_pseudo_inverse_gives_the_same_parameters(
+    scaling: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = replace(MODEL, nilearn=replace(MODEL.nilearn, signal_scaling=scaling))
+    of = design()
+    assert nilearn_shared.SharedModels(of.matrix).is_even
+    assert not nilearn_shared.SharedModels(of_many_sizes(of).matrix).is_even
+    assert not nilearn_shared.SharedModels(twice(of).matrix).is_even
+    from_sums = assert_shared([of], [run(of)], model)
+    monkeypatch.setattr(nilearn_shared, "EVEN", 0.0)
+    by_inverse = assert_shared([of], [run(of)], model)
+    assert_same(from_sums, by_inverse)
+    assert not np.array_equal(from_sums.betas[0], by_inverse.betas[0])
+
+
+def test_means_of_raw_signals_do_not_take_the_digits_of_what_is_left() -> None:
+    model = replace(MODEL, nilearn=replace(MODEL.nilearn, signal_scaling=False))
+    of = design()
+    series = run(of, "float64")
+    far = replace(series, stored=np.asarray(series.stored, dtype=float) + 2e5)
+    ours = assert_shared([of], [far], model)
+    assert computation(ours)[0]["LibraryVoxels"] == 0
+
+
 def test_a_design_whose_rounding_shows_is_the_library_s() -> None:
     # run_glm on some of the voxels differs from run_glm on all of them by more
     of = nearly_twice(design())

@@ -50,11 +50,11 @@ def test_a_folder_of_nilearn_and_one_of_spm_are_checked_in_that_order(blocks: An
         "12, 52, 92, 132, 172",
         "10, 50, 90, 130, 170",
     ]
-    # effects are the smaller, the higher the regressor: both ratios are of first over second
     columns = found.columns.set_index("first")
-    slopes = found.agreement.set_index(["contrast", "map"])["slope"]
     assert columns.loc["go", "second"] == "go*bf(1)"
-    assert slopes["go", "effect"] * columns.loc["go", "ratio"] == pytest.approx(1.0, abs=0.2)
+    # first over second: SPM's regressors of blocks are a little higher, those of impulses many times
+    assert 0.8 < columns.loc["go", "ratio"] < 1
+    assert 0.01 < columns.loc["stop", "ratio"] < 0.1
     assert set(found.agreement["map"]) == {"effect", "t"}
 
 

@@ -27,6 +27,8 @@ PACKAGES = PROJECT / "benchmarks" / "packages.md"
 """Made by ``benchmarks/packages.py``."""
 FITLINS = PROJECT / "benchmarks" / "fitlins.md"
 """Made by ``benchmarks/fitlins.py``, which needs FitLins in an environment of its own."""
+REPRODUCIBILITY = PROJECT / "benchmarks" / "reproducibility.md"
+"""Made by ``benchmarks/reproducibility.py``, which needs environments of other numpys."""
 
 SECTIONS = {
     "Design": ("basis set", "high-pass basis"),
@@ -199,7 +201,7 @@ def page(found: Differences) -> str:
     parts = [introduction, "## Worst case of each quantity", summary(found), quantile, "## Every case"]
     parts += [section(title, found) for title in SECTIONS]
     parts.append(SECOND_LEVEL.format(table=second_level()))
-    others = [path.read_text(encoding="utf-8").strip() for path in (PACKAGES, FITLINS)]
+    others = [path.read_text(encoding="utf-8").strip() for path in (PACKAGES, FITLINS, REPRODUCIBILITY)]
     return "\n\n".join([*parts, EXCEPTIONS, "## Not covered, and why", not_covered, *others]) + "\n"
 
 

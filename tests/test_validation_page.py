@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tests.afni.reference import CASES as AFNI_CASES
@@ -18,8 +20,11 @@ def test_validation_page_has_every_case_and_quantity(name):
     assert f"| {name} |" in PAGE.read_text(encoding="utf-8")
 
 
-def test_parts_of_afni_and_fsl_are_on_the_page() -> None:
-    assert PARTS.read_text(encoding="utf-8").strip() in PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    "part", [PARTS, *(PARTS.with_name(f"{n}.md") for n in ("fitlins", "reproducibility"))]
+)
+def test_parts_that_other_programs_made_are_on_the_page(part: Path) -> None:
+    assert part.read_text(encoding="utf-8").strip() in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", [*(name for name in AFNI_CASES if afni_case(name)), *FSL_CASES])

@@ -4,6 +4,7 @@ The differences are those that ``tests/spm/test_against_spm12.py`` asserts, comp
 """
 
 import platform
+import re
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ PACKAGES = PROJECT / "benchmarks" / "packages.md"
 """Made by ``benchmarks/packages.py``."""
 FITLINS = PROJECT / "benchmarks" / "fitlins.md"
 """Made by ``benchmarks/fitlins.py``, which needs FitLins in an environment of its own."""
+EQUATIONS = PROJECT / "docs" / "explanation" / "spm12.md"
+"""Quotes the worst case of each quantity."""
 REPRODUCIBILITY = PROJECT / "benchmarks" / "reproducibility.md"
 """Made by ``benchmarks/reproducibility.py``, which needs environments of other numpys."""
 
@@ -172,7 +175,7 @@ def second_level_case(name: str) -> list[str]:
     found = [number(n_other), "-", "-"]
     if fit.variances is not None:
         Cy = np.loadtxt(find_extra(f"{FOLDER}/{name}/Cy.tsv"))
-        ours = pooled_images([reference.images[:, fit.mask]], reference.design).covariance
+        ours, _ = pooled_images([reference.images[:, fit.mask]], reference.design)
         h = np.array(reference.summary["h"])
         found[1] = number(float(np.abs(ours - Cy).max() / np.abs(Cy).max()))
         found[2] = number(float(np.abs(fit.variances.hyperparameters / h - 1).max()))
@@ -205,13 +208,23 @@ def page(found: Differences) -> str:
     return "\n\n".join([*parts, EXCEPTIONS, "## Not covered, and why", not_covered, *others]) + "\n"
 
 
+def renewed(equations: str, text: str) -> str:
+    """The page of the equations with the numbers that the worst cases of this page have."""
+    rows = re.findall(r"^\| ([^|]+) \| (?:of [^|]+|number that differ) \| (\S+) \|", text, re.MULTILINE)
+    for name, value in rows:
+        equations = re.sub(rf"(`{re.escape(name)}`\s+(?:> )?)\d+(?:e-\d+)?", rf"\g<1>{value}", equations)
+    return equations
+
+
 def main() -> None:
-    """Write the page, or say what is missing."""
+    """Write the page and the numbers that another quotes of it, or say what is missing."""
     if not SHARED.is_dir():
         sys.exit(f"{SHARED} does not exist: set BIDSGLM_SHARED to the folder that holds spm12-reference")
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else PROJECT / "docs" / "validation.md"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(page(differences()), encoding="utf-8")
+    text = page(differences())
+    target.write_text(text, encoding="utf-8")
+    EQUATIONS.write_text(renewed(EQUATIONS.read_text(encoding="utf-8"), text), encoding="utf-8")
     print(target)
 
 

@@ -118,6 +118,7 @@ def one_percent(
     model
         Does not matter to FSL.
 
+    >>> import numpy as np
     >>> run = TimeSeries(np.full((3, 1), 800.0), 1.0, 0.0, np.ones(3))
     >>> one_percent([run], [np.array([800.0])], ModelSpecification("m", ()))
     [array([100.])]

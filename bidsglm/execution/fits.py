@@ -23,9 +23,13 @@ from bidsglm.process.cores import cores_of_each, use_cores
 
 
 def _in_turn(settings: Settings, labels: Sequence[str], bound: MemoryBound) -> Iterator[Outcome]:
-    """Outcomes of one participant after the other, in this process."""
-    for label in labels:
-        yield bound.refusal(label) or run_participant(settings, label, bound.units(label))
+    """Outcomes of one participant after the other, in this process, which has its cores until the last."""
+    use_cores(cores_of_each(settings, len(labels)))
+    try:
+        for label in labels:
+            yield bound.refusal(label) or run_participant(settings, label, bound.units(label))
+    finally:
+        use_cores(1)
 
 
 def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Iterator[Outcome]:
@@ -39,7 +43,6 @@ def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Itera
     bound = MemoryBound(settings, alone=len(labels) == 1)
     if min(settings.n_processes, len(labels)) > 1:
         return over_processes(settings, labels, log_dir, bound)
-    use_cores(cores_of_each(settings, len(labels)))
     return _in_turn(settings, labels, bound)
 
 

@@ -45,3 +45,11 @@ def test_files_are_those_of_one_core(
         assert max(most) >= expected
         assert n_procs > 1 or max(most) == 1
     assert found[0] == found[1]
+
+
+def test_cores_are_given_back_after_the_last_participant(tmp_path: Path) -> None:
+    study = tiny.write_study(tmp_path, participants=("01",), runs=("run-1",))
+    command = [str(study), str(tmp_path / "out"), "participant", "-q", "--omp-nthreads", "2"]
+    assert main([*command, "--backends", "spm"]) == 0
+    with cores.aside(threading.current_thread) as found:
+        assert found() is threading.current_thread()

@@ -93,9 +93,9 @@ def test_links_out_of_the_site_lead_to_the_repository_where_it_is_known(
     monkeypatch.setenv("DOCS_REPOSITORY", repository)
     monkeypatch.syspath_prepend(str(PROJECT / "docs" / "_site"))
     changed = importlib.import_module("outside").with_addresses
-    source = ["[files](../hpc) [it](../hpc/dask_slurm.py) [page](maps.md) ![picture](images/report.png)"]
+    source = ["[files](../hpc) [it](../hpc/dask_slurm.py) [page](maps.md) ![picture](images/page.png)"]
     changed(None, "hpc", source)
-    assert source == [f"{hpc} {script} [page](maps.md) ![picture](images/report.png)"]
+    assert source == [f"{hpc} {script} [page](maps.md) ![picture](images/page.png)"]
 
 
 def test_every_page_can_be_searched_and_is_in_a_section(site: Path) -> None:

@@ -176,7 +176,7 @@ def test_links_of_the_readme_lead_to_the_repository_wherever_it_is_read(built: P
     assert [link for link in links if not link.startswith("https://")] == []
     source = SETTINGS["project"]["urls"]["Source"]
     assert f"{source}/blob/v{metadata['Version']}/docs/usage.md" in links
-    assert f"{source}/raw/v{metadata['Version']}/docs/images/report.png" in links
+    assert f"{source}/raw/v{metadata['Version']}/docs/images/page_summary.png" in links
 
 
 def test_all_addresses_are_of_one_repository() -> None:

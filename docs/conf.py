@@ -54,7 +54,8 @@ html_static_path = ["_static", str(mathjax)]
 html_css_files = ["site.css"]
 
 html_theme = "pydata_sphinx_theme"
-html_title = f"bidsglm {release}"
+# the version of a commit between releases would be wider than a phone
+html_title = f"bidsglm {'development' if 'dev' in release else release}"
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 IMAGES = PROJECT / "docs" / "images"
 WIDTH = 1000
 """CSS pixels; the site shows some 900."""
-COLOURS = 128
+COLOURS = 256
 LARGEST = 150_000
 """Bytes of one picture."""
 PATIENCE = 120_000

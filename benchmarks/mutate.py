@@ -2,9 +2,11 @@
 
 One mistake at a time is made in a copy of the tree: an operator exchanged (``+`` for ``-``, ``&`` for
 ``|``, ``and`` for ``or``), a comparison made strict or turned round, a constant changed, a sign or a
-``not`` dropped, a term or a factor left out. Then the room's own tests run, those named after the file and
-its doctests first, until one fails. A mistake that no test notices is named with its place, and is a reason
-to write a test, or to see that the two forms are equal.
+``not`` dropped, a term or a factor left out. The tests of the room that come by its line run in a process
+that has them already (``mutate_room.py``). If none of them fails, all tests of the room run on the changed
+file, those named after the file and its doctests first, until one fails; ``--quick`` leaves that out. A
+mistake that no test notices is named with its place, and is a reason to write a test, or to see that the two
+forms are equal.
 
 Rooms are those of ``bidsglm/`` (``spm``), files are paths from there (``spm/reml.py``); without any, all
 rooms take part. Mistakes are drawn evenly over rooms, and in a room over its lines, by ``--seed``. Nothing
@@ -22,21 +24,24 @@ room.
 
 import argparse
 import ast
+import json
 import os
 import random
 import re
 import shutil
-import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.mutate_room import ENDLESS, UNDECIDED, Change, Judge, in_child
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = "bidsglm"
@@ -67,9 +72,6 @@ COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.In: (ast.NotIn,),
     ast.NotIn: (ast.In,),
 }
-ENDLESS = "no end"
-POLL = 0.2
-"""s between two looks whether tests have ended"""
 LIBRARIES = (
     "matplotlib.figure",
     "nilearn.glm",
@@ -227,44 +229,32 @@ def drawn(paths: Sequence[Path], number: int, seed: int) -> list[Mistake]:
     return [mistake for turn in zip_longest(*found) for mistake in turn if mistake]
 
 
-def failure(tree: Path, tests: Sequence[str], shared: str, timeout: float) -> str:
+def failure(
+    tree: Path, tests: Sequence[str], shared: str, timeout: float, plugins: Sequence[object] = ()
+) -> str:
     """Return which test of a tree fails first; empty if all pass."""
     output = tree.parent / "output"
-    child = os.fork()
-    if not child:
-        _run_tests(tree, tests, shared, output)
-    end = time.monotonic() + timeout
-    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
-        if time.monotonic() > end:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return ENDLESS
-        time.sleep(POLL)
-    code = os.waitstatus_to_exitcode(ended[1])
+    code = in_child(lambda: _run_tests(tree, tests, shared, output, plugins), timeout)
     if not code:
-        return ""
+        return "" if code == 0 else ENDLESS
     lines = [line for line in output.read_text().splitlines() if line.startswith(("FAILED", "ERROR"))]
     return lines[0].partition(" ")[2].split(" - ")[0] if lines else f"pytest ended with {code}"
 
 
-def _run_tests(tree: Path, tests: Sequence[str], shared: str, output: Path) -> NoReturn:
+def _run_tests(tree: Path, tests: Sequence[str], shared: str, output: Path, plugins: Sequence[object]) -> int:
     """Run tests in a child of this process, which has the libraries already and nothing of the tree."""
-    code = 70
-    try:
-        os.setsid()
-        file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(file, 1)
-        os.dup2(file, 2)
-        # compiled files are told apart by their time in seconds, which no run of tests is shorter than
-        sys.pycache_prefix = str(tree.parent / "compiled")
-        own = {SHARED: shared, "PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
-        os.environ.update(own)
-        os.chdir(tree)
-        sys.path.insert(0, str(tree))
-        code = int(pytest.main(["-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]))
-        sys.stdout.flush()
-    finally:
-        os._exit(code)
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    # compiled files are told apart by their time in seconds, which no run of tests is shorter than
+    sys.pycache_prefix = str(tree.parent / "compiled")
+    own = {SHARED: shared, "PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
+    os.environ.update(own)
+    os.chdir(tree)
+    sys.path.insert(0, str(tree))
+    code = int(pytest.main(["-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests], plugins=[*plugins]))
+    sys.stdout.flush()
+    return code
 
 
 def noticed_by(tree: Path, mistake: Mistake, shared: str, timeout: float) -> str:
@@ -276,6 +266,21 @@ def noticed_by(tree: Path, mistake: Mistake, shared: str, timeout: float) -> str
         return failure(tree, tests_of(tree, mistake.path), shared, timeout)
     finally:
         file.write_bytes(source)
+
+
+def judged_together(tree: Path, found: Sequence[Mistake], shared: str, timeout: float) -> list[str]:
+    """Judge mistakes of one room by the tests that come by; each is a test, nothing, or undecided."""
+    output = tree.parent / "verdicts"
+    changes = []
+    for each in found:
+        source = (tree / each.path).read_bytes()
+        changed = source[: each.start] + each.after.encode() + source[each.stop :]
+        changes.append(Change(each.path, each.line, changed))
+    tests = dict.fromkeys(test for each in found for test in tests_of(tree, each.path))
+    judge = Judge(tree, changes, output, timeout)
+    failure(tree, [*tests], shared, timeout * (100 + len(found)), [judge])
+    verdicts = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    return verdicts + [UNDECIDED] * (len(found) - len(verdicts))
 
 
 def copy_tree(target: Path) -> None:
@@ -297,6 +302,15 @@ def chosen_files(names: Sequence[str]) -> list[Path]:
     return [path.relative_to(PROJECT) for path in found]
 
 
+def first_verdicts(
+    tree: Path, found: Sequence[Mistake], shared: str, timeout: float
+) -> Iterator[tuple[Mistake, str]]:
+    """Yield each mistake with what its room's tests in one process say, room by room."""
+    for room in dict.fromkeys(room_of(each.path) for each in found):
+        own = [each for each in found if room_of(each.path) == room]
+        yield from zip(own, judged_together(tree, own, shared, timeout), strict=True)
+
+
 def parsed() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -304,6 +318,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--number", type=int, default=100, help="mistakes to make (100)")
     parser.add_argument("--seed", type=int, default=0, help="another seed draws other mistakes (0)")
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds for the tests of one (600)")
+    parser.add_argument("--quick", action="store_true", help="only by tests that come by the line")
     parser.add_argument("--shared", default="", help="folder of the whole reference, if it may be used")
     return parser.parse_args()
 
@@ -321,13 +336,16 @@ def main() -> int:
         copy_tree(tree)
         counts: dict[str, list[bool]] = {}
         sound: dict[str, bool] = {}
-        for mistake in found:
-            test = noticed_by(tree, mistake, shared, options.timeout)
-            if test not in sound:
-                sound[test] = test in ("", ENDLESS) or not failure(tree, [test], shared, options.timeout)
-            if not sound[test]:
-                print(f"NOT KNOWN {mistake}  {test} fails without it, mend it first", flush=True)
-                continue
+        for mistake, verdict in first_verdicts(tree, found, shared, options.timeout):
+            test = verdict
+            if verdict == UNDECIDED or not (verdict or options.quick):
+                test = noticed_by(tree, mistake, shared, options.timeout)
+                if test not in sound:
+                    named = "::" in test
+                    sound[test] = not (named and failure(tree, [test], shared, options.timeout))
+                if not sound[test]:
+                    print(f"NOT KNOWN {mistake}  {test} fails without it, mend it first", flush=True)
+                    continue
             counts.setdefault(room_of(mistake.path), []).append(bool(test))
             print(f"noticed   {mistake}  by {test}" if test else f"UNNOTICED {mistake}", flush=True)
     for room, results in counts.items():

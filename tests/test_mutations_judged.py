@@ -73,6 +73,7 @@ def test_that_fails_always():
 """
 SCRIPT = """
 import json, sys
+from pathlib import Path
 from benchmarks import mutate
 tree = Path(sys.argv[1])
 mutate.PROJECT = tree

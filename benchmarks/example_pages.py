@@ -6,6 +6,7 @@ maps, ``derivatives/check`` that of the check which the tutorial on own analyses
 
 import contextlib
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,11 +14,15 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from bidsglm.cli import main as bidsglm  # noqa: E402
 from tests.check.test_tutorial import blocks, study  # noqa: E402
 
 FUNC = Path("derivatives/bidsglm/sub-01/func")
 MAP = "sub-01_task-tapping_space-MNI152NLin2009cAsym_contrast-movement_stat-t_desc-{}_statmap.nii.gz"
+
+
+def bidsglm(arguments: list[str]) -> None:
+    """Run the program as a process of its own: its pages name the command line."""
+    subprocess.run([sys.executable, "-m", "bidsglm", *arguments], check=True)
 
 
 def main(demo: Path) -> None:

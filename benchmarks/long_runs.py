@@ -41,7 +41,7 @@ def run(case: str, folder: Path) -> None:
     """Fit, and print the CPU seconds of the stages as JSON."""
     import bidsglm.cli
     import bidsglm.participant
-    import bidsglm.unit.explanations
+    import bidsglm.unit.explanation
     import bidsglm.unit.fit
     from bidsglm.backends import BACKENDS
 
@@ -55,8 +55,8 @@ def run(case: str, folder: Path) -> None:
             watch(backend, function, name)
         watch(backend, "inference", "inference")
     watch(bidsglm.unit.fit, "read_data", "reading")
-    watch(bidsglm.unit.explanations, "explain", "attribution")
-    watch(bidsglm.unit.explanations, "explain_pair", "further attributions")
+    watch(bidsglm.unit.explanation, "explain", "attribution")
+    watch(bidsglm.unit.explanation, "explain_pair", "further attributions")
     watch(bidsglm.participant, "write_participant_page", "page")
     output = folder / f"output-{case}"
     output.mkdir(exist_ok=True)

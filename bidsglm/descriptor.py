@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bidsglm import errors
-from bidsglm.options import Amount, Count, build_parser, derivatives, seed
+from bidsglm.option_values import Amount, Count, derivatives, seed
+from bidsglm.options import build_parser
 
 IMAGE = "bidsglm/bidsglm"
 RELEASE = "0.1.0"

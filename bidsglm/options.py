@@ -1,90 +1,36 @@
 """The options: what the command line takes, and how each word is read."""
 
 import argparse
-import math
-import re
-import shutil
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import bidsglm
 from bidsglm.errors import UsageError
+from bidsglm.option_values import memory_size, scheduler_address
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE
-from bidsglm.resources import memory_size, scheduler_address
-from bidsglm.statsmodel.nearest import hint
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
+    pass
+from bidsglm.option_values import (
+    LONGEST_CUTOFF,
+    MOST_DATA_SETS,
+    MOST_PERMUTATIONS,
+    MOST_PROCESSES,
+    WIDEST_KERNEL,
+    Amount,
+    Count,
+    count,
+    derivatives,
+    label_of,
+    seed,
+    threshold,
+)
+from bidsglm.parser import Formatter, Parser
 
 LEVELS = {"participant": "participant", "subject": "participant", "group": "group", "dataset": "group"}
 ALL = "all"
 """Word of --backends for every package."""
 FILTER_KEYS = ("bold", "mask", "events", "confounds")
-
-
-WIDTH = 100
-"""Characters of a line of the help; longer ones are hard to read."""
-HELP_COLUMN = 36
-"""Where the explanations begin."""
-
-WIDEST_KERNEL = 100.0
-"""mm; half of a head."""
-LONGEST_CUTOFF = 1e6
-"""s; eleven days, far beyond any run: 0 is no filter."""
-HIGHEST_THRESHOLD = 1e6
-"""Share of the global; no voxel is a million times as bright as the mean."""
-MOST_DATA_SETS = 100_000
-"""Simulated ones: rates are known to a thousandth with these, after days."""
-MOST_PERMUTATIONS = 1_000_000
-"""A p value of one in a million is as small as a permutation test need know."""
-MOST_PROCESSES = 4_096
-"""Processes of one machine, or threads of one process."""
-
-
-class Formatter(argparse.HelpFormatter):
-    """Help with all spellings of an option on one line and its value once behind them."""
-
-    def __init__(self, prog: str) -> None:
-        width = min(shutil.get_terminal_size().columns - 2, WIDTH)
-        super().__init__(prog, max_help_position=HELP_COLUMN, width=width)
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        if not action.option_strings or action.nargs == 0:
-            return super()._format_action_invocation(action)
-        if isinstance(action.metavar, tuple):
-            return f"{', '.join(action.option_strings)} {' '.join(action.metavar)}"
-        value = action.metavar or f"{{{','.join(map(str, action.choices or ()))}}}"
-        several = " ..." if action.nargs in ("+", "*") else ""
-        return f"{', '.join(action.option_strings)} {value}{several}"
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse with the BIDS Apps exit code for a wrong command line."""
-
-    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        """Print; argparse would keep quiet about an output that is full."""
-        if message:
-            (file or sys.stderr).write(message)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what ends the program with code 64."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
-        """Parse, and name the nearest option for a word that is none."""
-        parsed, unknown = self.parse_known_args(args, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._nearest(unknown[0])}")
-        return parsed
-
-    def _nearest(self, word: str) -> str:
-        option = word.partition("=")[0]
-        known = [name for name in self._option_string_actions if name.startswith("--")]
-        begun = [name for name in known if len(option) > len("--x") and name.startswith(option)]
-        return hint(option, begun or known) if option.startswith("--") else ""
 
 
 ONLY_AT = {
@@ -112,83 +58,6 @@ def check_level(arguments: argparse.Namespace, parser: argparse.ArgumentParser) 
                 f"--{name.replace('_', '-')} does nothing at the {LEVELS[arguments.analysis_level]} level; "
                 f"give it to the {level} level"
             )
-
-
-def label_of(prefix: str):  # type: ignore[no-untyped-def]
-    """Type of a label argument: takes 01 and sub-01 alike."""
-
-    def label(text: str) -> str:
-        bare = text.removeprefix(f"{prefix}-")
-        if not bare:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a label")
-        return bare
-
-    return label
-
-
-@dataclass(frozen=True)
-class Amount:
-    """Type of an argument: 0 or a positive number, within reason.
-
-    >>> Amount(100)("6")
-    6.0
-    """
-
-    highest: float
-
-    def __call__(self, text: str) -> float:
-        """Read an argument."""
-        value = _number(text)
-        if not value >= 0:
-            raise argparse.ArgumentTypeError(f"{text} must not be negative")
-        if value > self.highest:
-            raise argparse.ArgumentTypeError(f"{text} must not exceed {self.highest:g}")
-        return value
-
-
-@dataclass(frozen=True)
-class Count:
-    """Type of an argument: a whole number of at least 1, within reason.
-
-    >>> Count(1000)("12")
-    12
-    """
-
-    highest: int
-
-    def __call__(self, text: str) -> int:
-        """Read an argument."""
-        if not re.fullmatch(r"[0-9]{1,15}", text) or not int(text):
-            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
-        if int(text) > self.highest:
-            raise argparse.ArgumentTypeError(f"{text} must not exceed {self.highest}")
-        return int(text)
-
-
-count = Count(1_000_000)
-"""Where nothing narrower is known."""
-
-
-def _number(text: str) -> float:
-    if not re.fullmatch(r"[-+0-9.a-zA-Z]+", text):  # Python's float takes 1_0 too
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
-def _threshold(text: str) -> float:
-    value = _number(text)
-    if not (value == -math.inf or abs(value) <= HIGHEST_THRESHOLD):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a share of the global nor -Inf")
-    return value
-
-
-def derivatives(text: str) -> Path:
-    """PATH or NAME=PATH; the name is fMRIPrep's way to label a folder, and plays no part here."""
-    name, separator, path = text.partition("=")
-    return Path(path if separator and "/" not in name else text)
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
@@ -327,7 +196,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="nuisance regressors, or presets: motion6, motion24, compcor, scrub:FD=0.5 ... (motion6)",
     )
     group.add_argument(
-        "--mask-threshold", type=_threshold, metavar="SHARE", help="SPM's, of its global; -Inf for none (0.8)"
+        "--mask-threshold", type=threshold, metavar="SHARE", help="SPM's, of its global; -Inf for none (0.8)"
     )
     group.add_argument(
         "--contrasts",
@@ -340,17 +209,6 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="thresholds of both tails, each with half of the error, as one test (each tail by itself)",
     )
-
-
-def seed(text: str) -> int:
-    """Type of the seed of random numbers.
-
-    >>> seed("12")
-    12
-    """
-    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0 to {2**32 - 1}")
-    return int(text)
 
 
 def _add_group(parser: argparse.ArgumentParser) -> None:
@@ -487,23 +345,3 @@ def build_parser() -> argparse.ArgumentParser:
     _add_add_on_options(parser)
     _add_execution(parser)
     return parser
-
-
-def hyphenated(argv: Sequence[str]) -> list[str]:
-    """Long options in one spelling: underscores become hyphens, values stay.
-
-    `-Inf` is tied to its option, since argparse would take it for one.
-
-    >>> hyphenated(["--participant_label", "a_b", "--work_dir=/x_y", "--mask-threshold", "-Inf"])
-    ['--participant-label', 'a_b', '--work-dir=/x_y', '--mask-threshold=-Inf']
-    """
-    spelled: list[str] = []
-    for word in argv:
-        if word.lower() == "-inf" and spelled[-1:] == ["--mask-threshold"]:
-            spelled[-1] += f"={word}"
-            continue
-        if word.startswith("--"):
-            option, separator, value = word.partition("=")
-            word = option.replace("_", "-") + separator + value
-        spelled.append(word)
-    return spelled

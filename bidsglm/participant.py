@@ -21,7 +21,7 @@ from bidsglm.process.claims import Claim, claimed
 from bidsglm.process.cores import aside
 from bidsglm.requested import requested_add_ons
 from bidsglm.unit.configuration import configuration
-from bidsglm.unit.explanations import explanations
+from bidsglm.unit.explanation import explanations
 from bidsglm.unit.fit import fit
 from bidsglm.unit.memory import check_memory
 from bidsglm.unit.models import Model, Units, model_path, units_with_models

@@ -1,12 +1,12 @@
-from bidsglm import options
+from bidsglm import options, parser
 
 
 def test_help_explains_every_option_and_fits_the_page() -> None:
-    parser = options.build_parser()
-    actions = [action for action in parser._actions if action.option_strings]
+    built = options.build_parser()
+    actions = [action for action in built._actions if action.option_strings]
     assert [action.option_strings for action in actions if not action.help] == []
-    lines = parser.format_help().splitlines()
-    assert max(map(len, lines)) <= options.WIDTH
+    lines = built.format_help().splitlines()
+    assert max(map(len, lines)) <= parser.WIDTH
 
 
 def test_help_names_the_value_of_an_option_once() -> None:

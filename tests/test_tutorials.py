@@ -15,7 +15,8 @@ from bidsglm.authoring.command import build_model_parser
 from bidsglm.check.command import build_check_parser
 from bidsglm.cli import main
 from bidsglm.maps.command import build_maps_parser
-from bidsglm.options import build_parser, hyphenated
+from bidsglm.options import build_parser
+from bidsglm.parser import hyphenated
 from tests import stop_signal, tiny
 from tests.docs_commands import DOCS, blocks, plain_commands, steps
 from tests.test_model_page import contained

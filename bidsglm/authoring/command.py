@@ -8,7 +8,9 @@ from pathlib import Path
 from bidsglm.authoring.check import explain_model
 from bidsglm.authoring.writing import write_automatic, write_upgraded
 from bidsglm.model import Settings
-from bidsglm.options import Formatter, Parser, add_filters, add_model, build_parser, hyphenated, label_of
+from bidsglm.option_values import label_of
+from bidsglm.options import add_filters, add_model, build_parser
+from bidsglm.parser import Formatter, Parser, hyphenated
 from bidsglm.statsmodel.json_schema import json_schema_text
 
 USAGE = """bidsglm model BIDS_DIR OUT.json [--task LABEL] [options of the automatic model]

@@ -4,20 +4,26 @@ import hashlib
 import json
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bidsglm.add_ons import AddOn, FinishedUnit, Written
-from bidsglm.calibration.experiment import experiment, sampled_voxels
-from bidsglm.calibration.measured import measured
+from bidsglm.calibration.experiment import Source, experiment, sampled_voxels
 from bidsglm.calibration.simulation import requests, simulations
+from bidsglm.dataset.images import read_data
+from bidsglm.dataset.nifti import read_map
 from bidsglm.messages import LOG, progress_bar
-from bidsglm.model import Settings
+from bidsglm.model import Mask, ModelSpecification, Settings, Unit
 from bidsglm.outputs.calibration_tables import CALIBRATION, CURVES
-from bidsglm.packages import analyses
+from bidsglm.packages import analyses, base_of
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import curve_rows, metric_rows
+from bidsglm.unit.preparation import prepare
 
 NAME = "calibration"
 REPORTED = 8
@@ -103,3 +109,41 @@ def _span(seconds: float) -> str:
     ('12 s', '3 min')
     """
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def measured(
+    unit: Unit, model: ModelSpecification, masks: Mapping[str, Path]
+) -> tuple[Source, NDArray[np.intp]]:
+    """Read a fitted unit's tables and images.
+
+    Parameters
+    ----------
+    unit, model
+        As fitted.
+    masks
+        Backend -> its analysis mask, as the fit wrote it.
+
+    Returns
+    -------
+    What simulations are made from, and the voxels that every backend analysed.
+
+    Raises
+    ------
+    DataError, ReadWriteError
+        When a file cannot be read.
+    """
+    backends = tuple(masks)
+    prepared = prepare(unit, model, backends)
+    data = read_data(unit.runs, backends, model.spm.mask_threshold, model.smoothing_fwhm)
+    inside: Mask = np.logical_and.reduce([read_map(path)[0] > 0 for path in masks.values()])
+    # Smoothed data differ a little between the packages; all analyses get the same noise.
+    series = data.series[base_of(masks)]
+    source = Source(
+        model,
+        prepared.designs,
+        prepared.contrasts,
+        frozenset(name for paradigm in prepared.paradigms for name in paradigm.confound_names),
+        series,
+        tuple(run.repetition_time for run in unit.runs),
+    )
+    return source, np.flatnonzero(inside[data.volume.voxels])

@@ -9,7 +9,6 @@ from bidsglm.check.answer import answer
 from bidsglm.check.comparison import Checked, checked
 from bidsglm.check.contrast_reports import in_order
 from bidsglm.check.data import ScanPlace, places
-from bidsglm.check.given_checks import check_first_level, check_maps
 from bidsglm.check.going_on import write_models
 from bidsglm.check.matlab import read_mat
 from bidsglm.check.model_files import MODEL
@@ -19,12 +18,13 @@ from bidsglm.check.refit import RefittedModel, refitted
 from bidsglm.check.second_level import SpmGroup, group_of
 from bidsglm.check.second_level_check import check_levels, checked_group, group_answer, group_findings
 from bidsglm.check.second_level_page import write_group_check
+from bidsglm.check.sentences import check_first_level, check_maps
 from bidsglm.check.spm_folder import analysis_of, is_second_level, spm_mat
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.check.why import AttributedMaps, attributed
 from bidsglm.errors import BidsglmError, CannotCreateError, NoInputError, UsageError
-from bidsglm.options import Formatter, Parser, hyphenated
 from bidsglm.outputs.writes import create_folder
+from bidsglm.parser import Formatter, Parser, hyphenated
 
 USAGE = "bidsglm check OUT --spm FOLDER|SPM.mat [--nilearn FOLDER|FILES] [--scans FOLDER] [--overwrite]"
 

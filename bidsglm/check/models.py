@@ -1,12 +1,16 @@
 """The model of an SPM.mat in the records of the rest of the program."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
+from bidsglm.backends import backend
 from bidsglm.check.spm_records import SpmAnalysis, SpmCondition, SpmSession
-from bidsglm.errors import DataError
+from bidsglm.diagnosis.advice import Finding, RunReview
+from bidsglm.diagnosis.findings import findings
+from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import (
     CONSTANT,
     Condition,
@@ -140,3 +144,19 @@ def contrasts_of(spm: SpmAnalysis, at: int, names: Sequence[str]) -> tuple[Contr
             conditions = tuple(names[i] for i in used)
             made.append(ContrastSpecification(contrast.name, "contrast", conditions, weights[:, used], test))
     return tuple(made)
+
+
+def design_findings(spm: SpmAnalysis) -> tuple[Finding, ...]:
+    """What is to be said of the design, whoever fits it: conditions that fill the run, among others."""
+    model = specification_of(spm)
+    reviews = []
+    for number, session in enumerate(spm.sessions, start=1):
+        paradigm = paradigm_of(spm, session)
+        try:
+            (design,) = backend("spm").designs([paradigm], replace(model, high_pass=session.high_pass))
+        except BidsglmError:
+            return ()
+        label = f"session {number}" if len(spm.sessions) > 1 else "the run"
+        contrasts = contrasts_of(spm, number - 1, design.names)
+        reviews.append(RunReview(label, paradigm, {"spm": design}, contrasts))
+    return tuple(each for each in findings(reviews, model) if each.severity != "note")

@@ -7,15 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.check.answer import answer, as_json, setting_json
-from bidsglm.check.column_rows import column_rows, drift_sentences
 from bidsglm.check.comparison import Checked
 from bidsglm.check.contrast_reports import ShownContrasts, shown_contrasts
-from bidsglm.check.design_review import design_findings
 from bidsglm.check.model_files import FOLDERS, MODEL, WrittenModel
+from bidsglm.check.models import design_findings
 from bidsglm.check.reasons import own_reasons, reach_of
 from bidsglm.check.refit import RefittedMap, RefittedModel
 from bidsglm.check.sentences import findings_of
-from bidsglm.check.setting_rows import setting_rows
+from bidsglm.check.setting_rows import column_rows, drift_sentences, setting_rows
 from bidsglm.check.why import AttributedMaps
 from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
 from bidsglm.outputs.names import write_json, write_text

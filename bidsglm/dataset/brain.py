@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.dataset.nifti import Header, fortran_positions, volumes
+from bidsglm.dataset.nifti import Header, volumes
+from bidsglm.dataset.nifti_writing import fortran_positions
 from bidsglm.fsl.scaling import HIGH, LOW, MEDIAN, Singles, brain, brain_threshold, percentiles
 from bidsglm.model import Mask, TimeSeries
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from bidsglm.dataset.brain import Brain, brain_of, in_memory, median_of, read_brain
 from bidsglm.dataset.masks import VoxelsLost, common_grid, own_masks, read_mask
-from bidsglm.dataset.nifti import Header, fortran_positions, map_bytes, read_header, read_map, volumes
+from bidsglm.dataset.nifti import Header, read_header, volumes
+from bidsglm.dataset.nifti_writing import fortran_positions
 from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother, nilearn_precision
 from bidsglm.dataset.voxels import VoxelCounter, VoxelFacts
 from bidsglm.errors import DataError
@@ -23,8 +24,6 @@ from bidsglm.fsl.scaling import dilated
 from bidsglm.model import Floats, Mask, Run, TimeSeries, Volume
 from bidsglm.packages import PACKAGES
 from bidsglm.spm.scaling import BRAIN_SHARE
-
-__all__ = ["Data", "fortran_positions", "global_level", "map_bytes", "read_data", "read_map", "read_mask"]
 
 SHORT = 2
 """Bytes of integers whose sum over a volume a float64 holds exactly"""

@@ -10,7 +10,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from bidsglm.dataset.nifti import Header, fortran_positions
+from bidsglm.dataset.nifti import Header
+from bidsglm.dataset.nifti_writing import fortran_positions
 from bidsglm.model import Floats, Volume
 from bidsglm.spm.smoothing import FWHM_PER_SIGMA, Box, apply_separable, finite, smoothing_matrices
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bidsglm.demo.data_set import layout_of, write_demo
 from bidsglm.demo.small_calibration import small_calibration
-from bidsglm.options import Parser, build_parser, hyphenated
+from bidsglm.options import build_parser
+from bidsglm.parser import Parser, hyphenated
 
 CALIBRATED = "01"
 """Participant who is calibrated too."""

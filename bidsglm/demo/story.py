@@ -6,8 +6,9 @@ from pathlib import Path
 from bidsglm.demo.data_set import DEFAULT_RECORDING, Recording, renew_demo
 from bidsglm.demo.small_calibration import small_calibration
 from bidsglm.demo.story_evidence import LAST, TITLES, model_file, results_folder, story
-from bidsglm.options import build_parser, hyphenated
+from bidsglm.options import build_parser
 from bidsglm.outputs.names import write_text
+from bidsglm.parser import hyphenated
 from bidsglm.report.story import story_page
 
 PARTICIPANT = "01"

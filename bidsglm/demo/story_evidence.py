@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bidsglm import packages
-from bidsglm.dataset.images import read_map
+from bidsglm.dataset.nifti import read_map
 from bidsglm.model import TRIAL_TYPE, Floats, Mask
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import unit_summaries

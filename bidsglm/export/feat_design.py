@@ -9,7 +9,8 @@ import numpy as np
 import bidsglm
 from bidsglm.backends.fsl_design import high_pass, moment, response_name, shift
 from bidsglm.dataset.masks import common_grid, read_mask
-from bidsglm.dataset.nifti import map_bytes, read_header
+from bidsglm.dataset.nifti import read_header
+from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.export.afni_files import number
 from bidsglm.export.feat_files import FeatModel, FeatTest, feat_model
 from bidsglm.export.labels import labels

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bidsglm.dataset.images import map_bytes, read_map
 from bidsglm.dataset.masks import Grid, is_same_grid
+from bidsglm.dataset.nifti import read_map
+from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.errors import BidsglmError
 from bidsglm.group.members import Summary
 from bidsglm.model import Floats, Volume

@@ -11,10 +11,10 @@ from bidsglm.maps.agreement import ComparedMaps, MapChoice, MapSide, compared_ma
 from bidsglm.maps.kinds import CHOICES, kind_of_map
 from bidsglm.maps.page import PAGE, SUMMARY, PageWords, write_maps
 from bidsglm.maps.reading import read_image
-from bidsglm.options import Formatter, Parser, hyphenated
 from bidsglm.outputs.confinement import confined_to
 from bidsglm.outputs.writes import create_folder
 from bidsglm.packages import title
+from bidsglm.parser import Formatter, Parser, hyphenated
 from bidsglm.report.two_maps import verdict
 
 USAGE = (

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bidsglm.dataset.nifti import map_bytes
+from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.maps.agreement import ComparedMaps, MapSide
 from bidsglm.maps.pictures import figures_of, images_of, peak_of, viewed
 from bidsglm.maps.reading import in_words

@@ -11,7 +11,6 @@ from typing import Any
 import bidsglm
 from bidsglm import inputs
 from bidsglm.errors import ReadWriteError
-from bidsglm.outputs.container import container
 from bidsglm.outputs.writes import create_folder, write_bytes, write_shared, write_text
 
 __all__ = [
@@ -236,3 +235,32 @@ def write_own_readme(path: Path) -> None:
             if not README.encode().startswith(file.readline(200)):
                 return
     write_shared(path, README)
+
+
+IMAGE_VARIABLE = "BIDSGLM_IMAGE"
+"""Set inside the image: its name and version."""
+
+APPTAINER_VARIABLES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")
+"""Set by Apptainer, and by Singularity, inside whatever they run."""
+
+
+def container(environment: Mapping[str, str]) -> dict[str, str] | None:
+    """BIDS's `Container` of what generated a data set; None outside of one.
+
+    Parameters
+    ----------
+    environment
+        Environment variables.
+
+    >>> container({"BIDSGLM_IMAGE": "bidsglm/bidsglm:0.1.0"})
+    {'Type': 'docker', 'Tag': 'bidsglm/bidsglm:0.1.0'}
+    >>> container({"BIDSGLM_IMAGE": "bidsglm/bidsglm:0.1.0", "APPTAINER_CONTAINER": "/a.sif"})["Type"]
+    'apptainer'
+    >>> container({}) is None
+    True
+    """
+    tag = environment.get(IMAGE_VARIABLE)
+    if not tag:
+        return None
+    by_apptainer = any(name in environment for name in APPTAINER_VARIABLES)
+    return {"Type": "apptainer" if by_apptainer else "docker", "Tag": tag}

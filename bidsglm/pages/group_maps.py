@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bidsglm.backends import BACKENDS
-from bidsglm.dataset.images import read_map
+from bidsglm.dataset.nifti import read_map
 from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.group.numbers import GroupNumbers

@@ -29,10 +29,12 @@ from bidsglm.attribution.steps import COARSE_STEPS, Step, modelling_steps
 from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
 from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries
+from bidsglm.packages import REFERENCE, pairs_of
 from bidsglm.spm import covariance, scaling
 from bidsglm.spm.regressors import microtime_onset
 from bidsglm.spm.whitening import normalised
 from bidsglm.unit.fit import Fitted
+from bidsglm.unit.pair_explanation import explain_pair
 
 SEED = 20_260_101
 """Seed of the sample."""
@@ -221,3 +223,17 @@ def _header_scaled(run: TimeSeries, columns: NDArray[np.intp], dtype: np.dtype[n
     if run.intercept != 0.0:
         values += run.intercept
     return values
+
+
+def explanations(fitted: Fitted, reference: str = REFERENCE) -> Iterator[Explanation]:
+    """Attribute the differences of each pair, SPM and nilearn over all voxels, others on a sample.
+
+    Parameters
+    ----------
+    fitted
+        With any packages; with one there is nothing to explain.
+    reference
+        What the others are compared with.
+    """
+    for pair in pairs_of(fitted.fits, reference):
+        yield explain(fitted) if pair.is_default else explain_pair(fitted, pair)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bidsglm.backends import BACKENDS
-from bidsglm.dataset.images import fortran_positions, map_bytes
+from bidsglm.dataset.nifti_writing import fortran_positions, map_bytes
 from bidsglm.model import ContrastMaps, Floats, Unit, Volume
 from bidsglm.outputs.names import GENERATED_BY, write_bytes, write_json
 from bidsglm.outputs.schema import Schema

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from bidsglm.dataset.images import read_map
-from bidsglm.dataset.nifti import EVERYWHERE
+from bidsglm.dataset.nifti import EVERYWHERE, read_map
 from bidsglm.model import Floats, Mask
 from bidsglm.outputs.summary_form import SummaryForm
 

@@ -14,10 +14,11 @@ import pytest
 from nilearn.glm.first_level import FirstLevelModel
 from nilearn.image import smooth_img
 
-from bidsglm.dataset import nifti
-from bidsglm.dataset.images import global_level, map_bytes, read_data, read_map, read_mask
+from bidsglm.dataset import nifti, nifti_writing
+from bidsglm.dataset.images import global_level, read_data, read_mask
 from bidsglm.dataset.masks import Grid, on_grid
-from bidsglm.dataset.nifti import read_header, volumes
+from bidsglm.dataset.nifti import read_header, read_map, volumes
+from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.errors import BidsglmError, DataError, NoInputError, ReadWriteError
 from bidsglm.model import Run, Volume
 from bidsglm.spm.scaling import global_mean, within_mask
@@ -419,7 +420,7 @@ def test_the_same_map_makes_the_same_bytes_without_time_or_name() -> None:
 
 def test_everything_works_without_isal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nifti, "_gzip", gzip)
-    monkeypatch.setattr(nifti, "_zlib", zlib)
+    monkeypatch.setattr(nifti_writing, "_zlib", zlib)
     values = np.arange(half().sum(), dtype=float)
     path = tmp_path / "map.nii.gz"
     path.write_bytes(map_bytes(values, GRID, 0))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bidsglm.dataset.images import map_bytes
 from bidsglm.dataset.layout import find_units
+from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.export.add_on import code_folder, exported_files, exported_unit
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.model import Settings

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import BACKENDS
-from bidsglm.dataset.images import map_bytes
+from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.errors import NoInputError
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Volume

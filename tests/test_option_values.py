@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bidsglm import options
+from bidsglm import option_values
 from bidsglm.messages import LOG, log_level, log_traceback, progress_bar, start_log
+from bidsglm.option_values import LARGEST_MEMORY, memory_size, scheduler_address, secured_address
 from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, base_of, every_pair, pair_of, pairs_of, titles
-from bidsglm.resources import LARGEST_MEMORY, memory_size, scheduler_address, secured_address
 
 
 @pytest.mark.parametrize(
@@ -27,17 +27,17 @@ from bidsglm.resources import LARGEST_MEMORY, memory_size, scheduler_address, se
         (scheduler_address, "node7:65535", "tcp://node7:65535"),
         (secured_address, "ws://a:1", "wss://a:1"),
         (secured_address, "ucx://a:1", "ucx://a:1"),
-        (options.Count(12), "12", 12),
-        (options.Count(12), "1", 1),
-        (options.Amount(5.5), "5.5", 5.5),
-        (options.Amount(5.5), "0", 0.0),
-        (options.seed, "0", 0),
-        (options.seed, str(2**32 - 1), 2**32 - 1),
-        (options._threshold, "-inf", -math.inf),
-        (options._threshold, "1e6", 1e6),
-        (options.derivatives, "fmriprep=/a/b", Path("/a/b")),
-        (options.derivatives, "/c=d/e", Path("/c=d/e")),
-        (options.derivatives, "plain", Path("plain")),
+        (option_values.Count(12), "12", 12),
+        (option_values.Count(12), "1", 1),
+        (option_values.Amount(5.5), "5.5", 5.5),
+        (option_values.Amount(5.5), "0", 0.0),
+        (option_values.seed, "0", 0),
+        (option_values.seed, str(2**32 - 1), 2**32 - 1),
+        (option_values.threshold, "-inf", -math.inf),
+        (option_values.threshold, "1e6", 1e6),
+        (option_values.derivatives, "fmriprep=/a/b", Path("/a/b")),
+        (option_values.derivatives, "/c=d/e", Path("/c=d/e")),
+        (option_values.derivatives, "plain", Path("plain")),
     ],
 )
 def test_a_word_of_the_command_line_means(read: Callable[[str], object], word: str, value: object) -> None:
@@ -57,18 +57,18 @@ def test_a_word_of_the_command_line_means(read: Callable[[str], object], word: s
         (scheduler_address, "node7:0"),
         (scheduler_address, "node7:65536"),
         (scheduler_address, ":8786"),
-        (options.Count(12), "13"),
-        (options.Count(12), "0"),
-        (options.Count(12), "1.0"),
-        (options.Amount(5.5), "5.6"),
-        (options.Amount(5.5), "-0.1"),
-        (options.Amount(5.5), "nan"),
-        (options.Amount(5.5), "1_0"),
-        (options.seed, str(2**32)),
-        (options.seed, "-1"),
-        (options._threshold, "inf"),
-        (options._threshold, "1000001"),
-        (options._threshold, "nan"),
+        (option_values.Count(12), "13"),
+        (option_values.Count(12), "0"),
+        (option_values.Count(12), "1.0"),
+        (option_values.Amount(5.5), "5.6"),
+        (option_values.Amount(5.5), "-0.1"),
+        (option_values.Amount(5.5), "nan"),
+        (option_values.Amount(5.5), "1_0"),
+        (option_values.seed, str(2**32)),
+        (option_values.seed, "-1"),
+        (option_values.threshold, "inf"),
+        (option_values.threshold, "1000001"),
+        (option_values.threshold, "nan"),
     ],
 )
 def test_a_word_that_makes_no_sense_is_refused(read: Callable[[str], object], word: str) -> None:

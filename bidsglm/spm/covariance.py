@@ -191,7 +191,7 @@ def pooled_covariance(test: Criterion, chunks: Iterable[Sequence[Floats]]) -> Po
     >>> pooled_covariance(test, [[X[:, :1] * [0.0, 5.0] + noise]]).selected.tolist()
     [False, True]
     """
-    totals = [np.zeros((len(run.X0),) * 2) for run in test.model.runs]
+    totals = [_WeightedProducts(len(run.X0)) for run in test.model.runs]
     selected = []
     n_exact = 0
     for runs in chunks:
@@ -205,12 +205,12 @@ def pooled_covariance(test: Criterion, chunks: Iterable[Sequence[Floats]]) -> Po
         selected.append(chosen)
         for total, Y, mean in zip(totals, runs, means, strict=True):
             # SPM pools the data themselves, not their residuals: ReML takes the design out later
-            total += _outer_products(Y[:, chosen], mean[chosen], weights[chosen])
+            total.add(Y[:, chosen], mean[chosen], weights[chosen])
     found = np.concatenate(selected)
     n_found = np.count_nonzero(found)
     if not n_found:
         raise ValueError("no significant voxels: none passes the F test for the pooled covariance")
-    return Pooled(tuple(total / n_found for total in totals), found, n_exact)
+    return Pooled(tuple(total.matrix / n_found for total in totals), found, n_exact)
 
 
 def _weights(test: Criterion, centred: Sequence[Floats], means: Sequence[Floats]) -> tuple[Floats, Mask]:
@@ -234,9 +234,24 @@ def _weights(test: Criterion, centred: Sequence[Floats], means: Sequence[Floats]
     return weights, exact
 
 
-def _outer_products(centred: Floats, mean: Floats, weights: Floats) -> Floats:
+class _WeightedProducts:
     """Sum of w y y' over voxels, from series without their mean, which is put back."""
-    cross = centred @ (weights * mean)
-    # one symmetric product; the mean comes back as m 1' + 1 m' and 1 1' terms of (y + m)(y + m)'
-    root = centred * np.sqrt(weights)
-    return np.asarray(root @ root.T + np.add.outer(cross, cross) + weights @ mean**2)
+
+    def __init__(self, n_scans: int) -> None:
+        self._centred = np.zeros((n_scans, n_scans))
+        self._cross = np.zeros(n_scans)
+        self._constant = 0.0
+
+    def add(self, centred: Floats, mean: Floats, weights: Floats) -> None:
+        """Take some voxels, (n_scans, n_voxels) and twice (n_voxels,)."""
+        root = np.sqrt(weights)
+        scaled, level = centred * root, mean * root
+        self._centred += scaled @ scaled.T
+        self._cross += scaled @ level
+        self._constant += float(level @ level)
+
+    @property
+    def matrix(self) -> Floats:
+        """(n_scans, n_scans)."""
+        # one symmetric product; the mean comes back as m 1' + 1 m' and 1 1' terms of (y + m)(y + m)'
+        return np.asarray(self._centred + np.add.outer(self._cross, self._cross) + self._constant)

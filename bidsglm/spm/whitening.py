@@ -6,6 +6,7 @@ V is block diagonal over runs, so everything is done run by run.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,9 @@ TRUNCATION = 1e-6
 """SPM keeps the entries of W that are greater."""
 RIDGE_FLOOR = np.exp(-32)
 """Least value that SPM adds to the diagonal before it inverts."""
-BLOCK_ROWS = 64
-"""Rows multiplied at once: enough for BLAS, few enough that the band stays narrow."""
+BLOCK_ROWS, NARROW_ROWS = 64, 16
+"""Rows multiplied at once: enough for BLAS, few enough that the band stays narrow; of a band of fewer than a
+block's rows, fewer, as much of what is multiplied would be zeros."""
 
 
 class Whitening(NamedTuple):
@@ -29,37 +31,40 @@ class Whitening(NamedTuple):
     """Where the columns of each block stand"""
 
     @property
+    def _rows(self) -> list[slice]:
+        """Where the rows of each block stand."""
+        ends = [0, *accumulate(map(len, self.blocks))]
+        return [slice(start, stop) for start, stop in pairwise(ends)]
+
+    @property
     def matrix(self) -> Floats:
         """(n_scans, n_scans)."""
         size = sum(map(len, self.blocks))
         whole = np.zeros((size, size))
-        for k, (block, columns) in enumerate(zip(*self, strict=True)):
-            whole[_rows(k), columns] = block
+        for rows, block, columns in zip(self._rows, *self, strict=True):
+            whole[rows, columns] = block
         return whole
 
     def product(self, Y: Floats) -> Floats:
         """W Y, (n_scans, n_columns), in the precision of Y."""
         result = np.empty_like(Y)
-        for k, (block, columns) in enumerate(zip(*self, strict=True)):
+        for rows, block, columns in zip(self._rows, *self, strict=True):
             # W of a fading autocorrelation is a band, and outside it there is nothing to multiply
-            np.matmul(block.astype(Y.dtype, copy=False), Y[columns], out=result[_rows(k)])
+            np.matmul(block.astype(Y.dtype, copy=False), Y[columns], out=result[rows])
         return result
-
-
-def _rows(block: int) -> slice:
-    return slice(block * BLOCK_ROWS, (block + 1) * BLOCK_ROWS)
 
 
 def banded(matrix: Floats) -> Whitening:
     """Find the non-zero columns of every block of rows.
 
     >>> W = banded(np.eye(100))
-    >>> [(s.start, s.stop) for s in W.columns], W.product(np.ones((100, 1))).sum()
-    ([(0, 64), (64, 100)], np.float64(100.0))
+    >>> [(s.start, s.stop) for s in W.columns][-2:], W.product(np.ones((100, 1))).sum()
+    ([(80, 96), (96, 100)], np.float64(100.0))
     """
     blocks, columns = [], []
-    for start in range(0, len(matrix), BLOCK_ROWS):
-        rows = matrix[start : start + BLOCK_ROWS]
+    size = BLOCK_ROWS if np.any(np.triu(matrix, NARROW_ROWS)) else NARROW_ROWS
+    for start in range(0, len(matrix), size):
+        rows = matrix[start : start + size]
         used = np.flatnonzero(rows.any(axis=0))
         columns.append(slice(int(used[0]), int(used[-1]) + 1))
         blocks.append(rows[:, columns[-1]].copy())

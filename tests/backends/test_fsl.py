@@ -312,23 +312,23 @@ def test_contrast_that_another_package_can_give_alone_is_empty_and_said(volume: 
     assert not maps.stat.any()
 
 
-def test_columns_of_another_package_move_no_bit_of_spm() -> None:
+@pytest.mark.parametrize("every", [3, 30])
+def test_columns_of_another_package_move_no_bit_of_spm(every: int) -> None:
     rng = np.random.default_rng(7)
     run, model = paradigm(GO), replace(MODEL, spm=replace(MODEL.spm, mask_threshold=-np.inf))
     design = spm12.design(run, model)
     Y = rng.standard_normal((N_SCANS, 900)) * 9 + 800
     rim = np.zeros(900, dtype=bool)
-    rim[::3] = True
+    rim[::every] = True
+    n_left = 900 - np.count_nonzero(rim)
     wide = TimeSeries(Y, 1.0, 0.0, np.full(N_SCANS, 800.0), rim=rim)
     narrow = TimeSeries(np.ascontiguousarray(Y[:, ~rim]), 1.0, 0.0, wide.global_means)
     found = []
-    for part, candidates in ((narrow, np.ones(600, dtype=bool)), (wide, ~rim)):
+    for part, candidates in ((narrow, np.ones(n_left, dtype=bool)), (wide, ~rim)):
         mask = spm12.mask_from([part], candidates, model)
         found.append(spm12.estimate([design], [part], mask, model))
     one, other = found
     np.testing.assert_array_equal(one.residual_mean_square, other.residual_mean_square[~rim])
-    unmarked = spm12.estimate([design], [replace(wide, rim=None)], ~rim, model)
-    assert (unmarked.residual_mean_square[~rim] != one.residual_mean_square).any(), "the order of sums shows"
 
 
 def test_share_that_the_filter_takes_of_a_column_is_told_though_columns_are_filtered() -> None:

@@ -197,6 +197,51 @@ def test_mask_keeps_to_the_candidates_and_the_threshold():
     assert_array_equal(spm12.mask_from([data], candidates, MODEL), expected)
 
 
+@pytest.mark.parametrize("normalization", ["None", "Scaling"])
+@pytest.mark.parametrize("scale", [(1.0, 0.0), (0.37, -3.0), (-1.0, 1600.0)])
+def test_mask_by_smallest_and_largest_values_is_that_of_every_value(normalization, scale, monkeypatch):
+    rng = np.random.default_rng(11)
+    Y = rng.normal(800, 40, (N_SCANS, 400)) * rng.uniform(0.6, 1.2, 400)
+    Y[:, 3], Y[5, 4], Y[5, 5], Y[:, 6] = 800, np.nan, np.inf, 1e308
+    Y[2, 6] = 9e307
+    globals_ = rng.uniform(700, 900, N_SCANS)
+    run = TimeSeries((Y - scale[1]) / scale[0], *scale, globals_)
+    model = replace(MODEL, spm=SpmSettings(global_normalization=normalization))
+    with np.errstate(over="ignore"):
+        found = spm12.mask_from([run], np.ones(400, bool), model)
+        looked = []
+        monkeypatch.setattr(
+            spm12_scans,
+            "_at_a_glance",
+            lambda *_: looked.append(1) or (np.zeros(400, bool), np.ones(400, bool)),
+        )
+        every = spm12.mask_from([run], np.ones(400, bool), model)
+    assert looked
+    assert 50 < np.count_nonzero(every) < 350
+    assert_array_equal(found, every)
+
+
+def test_few_voxels_are_looked_at_value_by_value(monkeypatch):
+    data = series(1, spm12.design(paradigm(), MODEL))
+    data.stored[3, 8] = 100
+    looked = []
+    whole = spm12_scans.scaling.within_mask
+    monkeypatch.setattr(
+        spm12_scans.scaling, "within_mask", lambda runs, limits: looked.append(runs) or whole(runs, limits)
+    )
+    spm12.mask_from([data], np.ones(N_VOXELS, bool), MODEL)
+    assert sum(runs[0].shape[1] for runs in looked) == 1
+
+
+@pytest.mark.parametrize("step", [1, 2, 20])
+def test_values_of_columns_are_the_same_however_they_are_copied(step):
+    stored = np.arange(3 * 100, dtype=np.int16).reshape(3, 100)
+    columns = np.delete(np.arange(100), np.s_[::step]) if step > 1 else np.arange(5, 50)
+    values = spm12_scans._values(stored, columns)
+    assert values.flags.c_contiguous
+    assert_array_equal(values, stored[:, columns].astype(np.float64))
+
+
 def test_mask_without_voxels_is_an_error():
     data = series(1, spm12.design(paradigm(), MODEL))
     strict = replace(MODEL, spm=SpmSettings(mask_threshold=5.0))
@@ -239,6 +284,7 @@ def test_size_of_the_chunks_does_not_matter(monkeypatch, serial_correlation):
     mask = np.arange(N_VOXELS) % 7 != 0
     whole = spm12.estimate(designs, data, mask, model)
     monkeypatch.setattr(spm12_scans, "CHUNK_VALUES", 2 * N_SCANS * 11)
+    monkeypatch.setattr(spm12_scans, "LEAST", 1)
     parts = spm12.estimate(designs, data, mask, model)
     assert_allclose(parts.residual_mean_square, whole.residual_mean_square, rtol=ROUNDING)
     assert_allclose(parts.betas[1], whole.betas[1], rtol=SINGLE, atol=SINGLE)

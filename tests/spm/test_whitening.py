@@ -63,9 +63,15 @@ def test_inverse_of_a_singular_matrix_is_finite():
     assert np.isfinite(regularised_inverse(np.ones((3, 3)))).all()
 
 
-def test_product_covers_an_incomplete_last_block():
-    W = banded(np.diag(np.arange(1.0, 131.0)))
-    assert_allclose(W.product(np.ones((130, 1)))[:, 0], np.arange(1, 131), rtol=0)
+@pytest.mark.parametrize("width", [0, 15, 16, 129])
+def test_product_covers_an_incomplete_last_block_of_narrow_and_wide_bands(width):
+    lag = np.abs(np.subtract.outer(np.arange(131), np.arange(131)))
+    matrix = np.where(lag <= width, 1.0 / (1 + lag), 0.0)
+    W = banded(matrix)
+    assert_array_equal(W.matrix, matrix)
+    assert len(W.blocks[0]) == (16 if width < 16 else 64)
+    Y = np.random.default_rng(width).standard_normal((131, 3))
+    assert_allclose(W.product(Y), matrix @ Y, rtol=1e-13, atol=1e-13)
 
 
 def test_whitening_is_the_root_of_the_inverse_with_its_ridge():

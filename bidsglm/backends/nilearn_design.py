@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     pass
 
 from bidsglm.backends.nilearn_events import events_of, internal_name
+from bidsglm.backends.nilearn_start import without_checks
 
 SAME_TIME = 1e-6
 """s"""
@@ -66,7 +67,8 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
     DataError
         If nilearn has no such response functions, or FIR bins are not as long as the TR.
     """
-    from nilearn.glm.first_level import make_first_level_design_matrix
+    with without_checks():
+        from nilearn.glm.first_level import make_first_level_design_matrix
 
     arguments = design_arguments(paradigm, model)
     # It announces on the standard output that it uses a modulation, which is always so here.

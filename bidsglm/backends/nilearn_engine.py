@@ -14,6 +14,7 @@ from bidsglm.backends.nilearn_library import SEED, put_library, run_library
 from bidsglm.backends.nilearn_records import LIBRARY, SHARED, Computation, RunColumns
 from bidsglm.backends.nilearn_shared import Check, SharedModels, fit_columns
 from bidsglm.backends.nilearn_signals import ScaledSignals
+from bidsglm.backends.nilearn_start import without_checks
 from bidsglm.model import Floats, NilearnSettings
 
 SERVED = "ar1"
@@ -36,6 +37,8 @@ def fit_run(
     columns : with data
     settings : of nilearn
     """
+    with without_checks():
+        import nilearn.glm.first_level  # noqa: F401
     is_served = settings.noise_model == SERVED and settings.engine != LIBRARY
     pays = columns.size > SAMPLE or settings.kept is not None
     shared = _models(X, settings)

@@ -12,6 +12,7 @@ from bidsglm.agreement.maps import (
     FweThresholds,
     MapPair,
     agreement,
+    dice_p001,
     map_agreement,
     peak_distance,
 )
@@ -211,3 +212,24 @@ def test_columns_of_thresholds_count_at_the_error_that_their_names_say(rng: np.r
     assert np.sum(stats.false_discovery_control(p) <= 0.075) > counts["fdr05"].sum()
     for name, above in counts.items():
         assert row[f"n_spm_{name}"] == row[f"n_nilearn_{name}"] == above.sum() > 0, name
+
+
+@pytest.mark.parametrize(("value", "beyond"), [(4.0, 0), (np.nextafter(4.0, 5), 1)])
+def test_what_equals_the_familywise_threshold_is_not_beyond_it(value: float, beyond: int):
+    mask = np.ones(N_VOXELS, bool)
+    t = np.zeros(N_VOXELS)
+    t[0], t[1] = value, -value
+    maps = contrast_maps(t, mask)
+    row = agreement(BothMaps(maps, maps, (mask, mask)), grid(), FweThresholds(4.0, 4.0))[1]
+    assert (row["n_spm_fwe05"], row["n_spm_lower_fwe05"]) == (beyond, beyond)
+
+
+@pytest.mark.parametrize(("p", "below"), [(0.001, False), (np.nextafter(0.001, 0), True)])
+def test_p_that_equals_a_threshold_is_not_below_it(p: float, below: bool):
+    mask = np.ones(N_VOXELS, bool)
+    maps = contrast_maps(np.zeros(N_VOXELS), mask)
+    maps = replace(maps, p=np.where(np.arange(N_VOXELS) == 3, p, 0.5))
+    both = BothMaps(maps, maps, (mask, mask))
+    assert agreement(both, grid())[1]["n_spm_p001"] == below
+    # Dice of two empty sets is undefined
+    assert (dice_p001(both, False) == 1) == below

@@ -128,3 +128,10 @@ def test_one_empty_set_gives_dice_zero():
 
 def test_scatter_without_direction_has_no_line():
     assert np.isnan(principal_axis(np.array([1.0, -1.0, 0, 0]), np.array([0, 0, 1.0, -1.0]))).all()
+
+
+def test_no_correlation_lies_beyond_one():
+    for seed in range(200):
+        x = np.random.default_rng(seed).normal(size=5)
+        assert pearson_r(x, 3 * x) <= 1
+        assert pearson_r(x, -3 * x) >= -1

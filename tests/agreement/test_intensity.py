@@ -98,3 +98,12 @@ def test_a_weighted_quantile_is_the_smallest_value_that_reaches_the_share(
 ) -> None:
     # ten values: twice 1, three times 2, five times 5
     assert weighted_quantiles(np.array([5.0, 1.0, 2.0]), [5, 2, 3], [share]) == wanted
+
+
+def test_voxels_of_any_signal_have_a_factor_and_those_of_none_have_not() -> None:
+    found = level(np.array([-1.0, 0.0, 0.25, 0.5, 1.0]), 1.0, 1.0, 1)
+    quartiles = np.quantile(100 / np.array([0.25, 0.5, 1.0]), [0.25, 0.5, 0.75])
+    np.testing.assert_allclose(found[-3:], quartiles)
+    assert found.n_mask_voxels == 5
+    assert found.mask_mean == found.scaled_mask_mean == 0.15
+    assert found.to_brain_percent == pytest.approx(100 / 0.15)

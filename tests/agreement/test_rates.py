@@ -149,3 +149,33 @@ def test_nobody_is_sent_for_more_than_ten_thousand_data_sets() -> None:
     assert enough({0.05: farther}, 200) == pytest.approx(38.5 * 200, rel=0.06)
     assert enough({0.05: farther}, 300) is None
     assert enough({0.05: far}, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("n_datasets", "found"), [(0, None), (1, 1), (9_999, 9_999), (10_000, 10_000), (10_001, None)]
+)
+def test_a_rate_that_is_judged_needs_no_more_data_sets_up_to_ten_thousand(
+    n_datasets: int, found: int | None
+) -> None:
+    assert enough({0.05: IntervalEstimate(0.05, 0.04, 0.06)}, n_datasets) == found
+
+
+def test_confidence_of_all_intervals_is_95_percent() -> None:
+    hits = np.array([3, 5, 8, 4])
+    rates = hits / 50
+    trials = rates.mean() * (1 - rates.mean()) / (rates.var(ddof=1) / 4)
+    # Korn and Graubard's correction of the degrees of freedom
+    trials *= (stats.t.ppf(0.975, 199) / stats.t.ppf(0.975, 3)) ** 2
+    count = trials * rates.mean()
+    found = clustered_rate(hits, 50)
+    assert trials < 200
+    assert found.lower == pytest.approx(stats.beta.ppf(0.025, count, trials - count + 1))
+    assert found.upper == pytest.approx(stats.beta.ppf(0.975, count + 1, trials - count))
+
+
+def test_data_sets_of_one_trial_each_are_as_many_trials_less_one() -> None:
+    found = clustered_rate(np.array([0, 1, 0, 0, 1, 0]), 1)
+    # the variance between them is that of 6 / 5 of p (1 - p), as over n - 1
+    np.testing.assert_allclose(
+        found, (1 / 3, stats.beta.ppf(0.025, 5 / 3, 13 / 3), stats.beta.ppf(0.975, 8 / 3, 10 / 3))
+    )

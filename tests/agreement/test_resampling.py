@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from bidsglm.agreement import resampling
-from bidsglm.agreement.stability import Rule, Tally, z_scores
+from bidsglm.agreement.stability import GRID, Rule, Tally, spread, z_scores
 
 rng = np.random.default_rng(0)
 N, M = 12, 5
@@ -149,3 +149,108 @@ def test_maps_that_correlate_as_the_rule_asks_are_the_same() -> None:
     r = float(tally.compared().r[0])
     for shape, expected in ((r, True), (np.nextafter(r, 1), False)):
         assert tally.compared().same(Rule(shape, 0.8, 10)).tolist() == [expected]
+
+
+def tally_of(a, b, height=0.5):
+    tally = Tally(len(a), ("p001",))
+    heights = {"p001": np.full(len(a), height)}
+    tally.add((a, b), (heights, heights), np.arange(a.shape[1]))
+    return tally.compared()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("broken", [0, 1])
+def test_what_cannot_be_tested_passes_no_threshold_is_no_peak_and_correlates_as_nothing(
+    value: float, broken: int
+) -> None:
+    maps = rng.standard_normal((2, 1, 40))
+    maps[0, 0, 7] = maps[1, 0, 9] = 5.0
+    bare = maps.copy()
+    maps[broken, 0, 3], bare[broken, 0, 3] = value, 0.0
+    found, wanted = tally_of(*maps), tally_of(*bare)
+    np.testing.assert_array_equal(found.passing["p001"], wanted.passing["p001"])
+    assert found.peaks.tolist() == [[7, 9]]
+    assert found.r[0] == wanted.r[0]
+
+
+def test_maps_without_a_value_correlate_as_nothing_there() -> None:
+    shapes = rng.standard_normal((2, 1, 40))
+    known = shapes.copy()
+    shapes[0, 0, 2], known[0, 0, 2] = np.nan, 0.0
+    tally = Tally(1, ())
+    tally.add((shapes[0], shapes[1]), ({}, {}), np.arange(40), (shapes[0], shapes[1]))
+    assert tally.compared().r[0] == pytest.approx(np.corrcoef(known[0, 0], known[1, 0])[0, 1])
+
+
+def test_voxels_are_counted_in_each_tail_of_either_map_and_of_both() -> None:
+    a = np.array([[0.6, 0.6, -0.6, 0.5, -0.5, 0.0], [0.4, 0.0, 0.0, 0.0, 0.0, 9.0]])
+    b = np.array([[0.6, -0.6, -0.6, 0.6, 0.6, -0.7], [0.0, 0.0, 0.0, 0.0, 0.0, -9.0]])
+    found = tally_of(a, b).passing["p001"]
+    # (tail, map one, map two and both, resample); what equals a threshold does not pass it
+    assert found.tolist() == [[[2, 1], [3, 0], [1, 0]], [[1, 0], [3, 1], [1, 0]]]
+
+
+def test_no_resample_correlates_beyond_one() -> None:
+    a = np.random.default_rng(3).standard_normal((300, 7)) + 50
+    found = tally_of(a, 3 * a).r
+    assert found.max() <= 1
+    np.testing.assert_allclose(found, 1, atol=1e-9)
+    assert tally_of(a, -3 * a).r.min() >= -1
+
+
+def test_z_of_f_has_the_digits_of_either_tail() -> None:
+    f = np.array([[1e-3, 0.01, 1.0, 100.0, 400.0]])
+    found = z_scores(f, np.array([300.0]), "F", 20)[0]
+    lower, upper = stats.norm.ppf(stats.f.cdf(f[0], 20, 300)), stats.norm.isf(stats.f.sf(f[0], 20, 300))
+    np.testing.assert_allclose(found[:2], lower[:2], rtol=2e-3)
+    np.testing.assert_allclose(found[2:], upper[2:], atol=2e-3)
+    assert np.isinf(upper[0])
+    assert np.isinf(lower[-1])
+
+
+def test_heights_of_z_reach_from_a_ten_thousandth_to_a_million() -> None:
+    assert (GRID[0], GRID[1], GRID[-1]) == (0, 1e-4, 1e6)
+    # a third of a percent apart
+    np.testing.assert_allclose(GRID[2:] / GRID[1:-1], 1.0029, atol=5e-5)
+
+
+@pytest.mark.parametrize("n_draws", [1, 30])
+def test_twenty_draws_are_tried_for_each_that_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, n_draws: int
+) -> None:
+    tried = []
+    monkeypatch.setattr(resampling, "can_estimate", lambda *_: tried.append(0))
+    model = resampling.contrast_model(np.ones((4, 1)), np.ones(1))
+    assert resampling.bootstrap_weights(model, list("abcd"), n_draws, 0).shape == (0, 4)
+    assert len(tried) == 20 * n_draws
+
+
+def test_as_many_draws_come_as_are_wanted_and_no_more_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(resampling, "can_estimate", lambda *_: tried.append(0) or True)
+    model = resampling.contrast_model(np.ones((4, 1)), np.ones(1))
+    drawn = resampling.bootstrap_weights(model, list("abcd"), 45, 0)
+    assert drawn.shape == (45, 4)
+    assert len(tried) == 45
+    assert set(drawn.sum(axis=1)) == {4}
+
+
+@pytest.mark.parametrize(("eigenvalue", "enough"), [(0.9e-6, False), (1.1e-6, True)])
+def test_a_draw_needs_a_millionth_of_everybodys_design(eigenvalue: float, enough: bool) -> None:
+    model = resampling.contrast_model(np.ones((4, 1)), np.ones(1))
+    # the basis is a half in every row: two rows of weight w have an eigenvalue of w / 2
+    assert resampling.can_estimate(model, np.array([2 * eigenvalue, 2 * eigenvalue, 0, 0])) == enough
+
+
+@pytest.mark.parametrize(("weights", "enough"), [((4.0, 0, 0, 0), False), ((3.0, 1, 0, 0), True)])
+def test_a_draw_needs_a_degree_of_freedom(weights: tuple[float, ...], enough: bool) -> None:
+    model = resampling.contrast_model(np.ones((4, 1)), np.ones(1))
+    assert resampling.can_estimate(model, np.array(weights)) == enough
+
+
+def test_shares_of_what_is_defined_are_its_quantiles() -> None:
+    values = np.array([np.nan, *np.linspace(2, 4, 9), np.inf])
+    assert list(spread(values).values()) == [2, 2.5, 3, 3.5, 4]
+    assert list(spread(values)) == ["lowest", "lower_quartile", "median", "upper_quartile", "highest"]
+    assert np.isnan([*spread(np.array([np.nan])).values()]).all()
+    assert len(spread(np.array([]))) == 5

@@ -131,3 +131,24 @@ def test_other_conclusions_come_first_then_the_largest_shift() -> None:
         {"same_conclusion": False, "z_shift": 0.01},
     ]
     assert [row["z_shift"] for row in sorted(rows, key=by_importance)][:3] == [0.01, -2.0, 0.1]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-5, 3e4])
+def test_what_varies_by_rounding_alone_has_no_test(size: float) -> None:
+    eps = np.finfo(float).eps
+    assert math.isnan(one_sample(np.array([1.0, 1 + 64 * eps])).t)
+    assert one_sample(np.array([1.0, 1 + 65 * eps])).t > 0
+    # as a share of the values
+    assert math.isnan(one_sample(size * np.array([1.0, 1 + 50 * eps])).t)
+    assert one_sample(-size * np.array([1.0, 1 + 90 * eps])).t < 0
+
+
+def test_two_participants_have_a_test_and_one_has_not() -> None:
+    two = region_agreement({"spm": np.array([1.0, 3.0]), "nilearn": np.array([2.0, 3.0])})
+    assert two["spm_t"] == pytest.approx(2.0)
+    assert two["difference_sd"] == pytest.approx(0.5**0.5)
+    assert two["icc_c1"] == pytest.approx(0.8)
+    one = region_agreement({"spm": np.array([1.0]), "nilearn": np.array([2.0])})
+    for key in ("spm_t", "difference_sd", "icc_a1", "icc_c1", "loa_lower"):
+        assert math.isnan(one[key]), key
+    assert one["bias"] == -1

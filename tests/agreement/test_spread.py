@@ -158,3 +158,59 @@ def test_median_of_drawn_values_is_that_of_the_values_written_out(times: list[in
     ranked = np.array([1.0, 2.0, 5.0, 11.0])
     found = _medians_of_drawn(ranked, np.array([times], dtype=np.uint16))
     assert found.tolist() == [np.median(np.repeat(ranked, times))]
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e4])
+def test_rounding_is_a_share_of_the_largest_value(size: float):
+    for step, apart in ((0.5e-6, False), (3e-6, True)):
+        values = 1 + step * np.array([-1.0, -1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 40.0]) / 1.4826
+        assert outlying(size * values)[-1] == apart
+
+
+def test_who_is_just_three_and_a_half_deviations_away_does_not_lie_apart():
+    near = np.array([-2.0, -1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 2.0])
+    values = np.append(near, 3.5 * 1.4826)
+    assert deviations(values)[-1] == 3.5
+    assert not outlying(values).any()
+    rows = [{"contrast": "go", "map": "t", "slope": value} for value in values]
+    assert outliers(rows) == ()
+    rows[-1]["slope"] = np.nextafter(values[-1], 9)
+    assert [row["value"] for row in outliers(rows)] == [rows[-1]["slope"]]
+
+
+def test_ten_thousand_resamples_are_drawn_and_two_thousand_of_clusters():
+    assert spread._middle_ranks(5, 0).shape == (10_000, 2)
+    assert spread._times_drawn(5, 0).shape == (2_000, 5)
+    assert set(spread._times_drawn(5, 0).sum(axis=1)) == {5}
+
+
+def test_seed_is_zero_unless_it_is_said():
+    values = np.random.default_rng(0).normal(size=100)
+    owners = [f"sub-{i // 2}" for i in range(100)]
+    assert median_interval(values) == median_interval(values, 0) != median_interval(values, 1)
+    clustered = [clustered_median_interval(values, owners, *seed) for seed in ((), (0,), (1,))]
+    assert clustered[0] == clustered[1] != clustered[2]
+    rows = [{"contrast": "go", "map": "t", "slope": value} for value in values]
+    assert summary(rows) == summary(rows, 0) != summary(rows, 1)
+
+
+@pytest.mark.parametrize("n_apart", [2, 5])
+def test_draws_of_clusters_in_portions_are_the_same(monkeypatch: pytest.MonkeyPatch, n_apart: int):
+    values = np.random.default_rng(1).normal(size=14)
+    owners = [f"sub-{i // n_apart}" for i in range(14)]
+    whole = clustered_median_interval(values, owners, 2)
+    for at_once in (1, 14 * 300):
+        monkeypatch.setattr(spread, "DRAWN_AT_ONCE", at_once)
+        assert clustered_median_interval(values, owners, 2) == whole
+
+
+def test_rows_keep_the_participants_and_maps_apart():
+    rows = [
+        {"participant_id": f"sub-{i}", "contrast": c, "map": m, "slope": k + 0.1 * i}
+        for i in range(3)
+        for k, (c, m) in enumerate([("go", "t"), ("go", "z"), ("stop", "t")])
+    ]
+    found = summary(rows)
+    assert [(row["contrast"], row["map"]) for row in found] == [("go", "t"), ("go", "z"), ("stop", "t")]
+    assert [row["median"] for row in found] == pytest.approx([0.1, 1.1, 2.1])
+    assert [row["n_outlying"] for row in found] == [0, 0, 0]

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from bidsglm.simulation.noise import (
+    COEFFICIENTS,
     NOISES,
     RunNoise,
     _phase,
+    _slow,
     kept_power,
     physiological,
     residual_autocorrelation,
@@ -238,3 +240,81 @@ def test_coefficients_end_where_noise_stays_stationary() -> None:
     assert run.autocorrelation[0] <= 0.98
     turned = np.tile([[1.0], [-1.0]], (30, 1))
     assert run_noise(turned, np.ones((60, 1)), 2.0).autocorrelation[0] == -0.98
+
+
+def test_phases_of_an_oscillation_begin_anywhere_on_the_circle() -> None:
+    run = RunNoise(2, 1.0, np.ones(1), np.zeros(1), np.ones((2, 1), np.complex64))
+    phases = np.array([_phase(run, (0.3, 0.0), np.random.default_rng(i))[0] for i in range(3000)])
+    # of a uniform circle the mean vector and that of twice the angle are 0 but for 1 / sqrt(n)
+    for turns in (1, 2):
+        assert abs(np.exp(1j * turns * phases).mean()) < 4 / np.sqrt(3000)
+    # an oscillation that does not wander turns by its frequency
+    both = _phase(run, (0.3, 0.0), np.random.default_rng(0))
+    assert both[1] - both[0] == pytest.approx(2 * np.pi * 0.3)
+
+
+def test_pulses_reach_voxels_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bidsglm.simulation.noise.SLOW_VARIANCE", 0.0)
+    monkeypatch.setattr("bidsglm.simulation.noise.OSCILLATIONS", ((0.2, 0.0, 1e6),))
+    n, n_voxels = 50, 4000
+    run = RunNoise(n, 1.0, np.ones(n_voxels), np.zeros(n_voxels), np.ones((26, n_voxels), np.complex64))
+    made = np.fft.rfft(physiological(run, np.random.default_rng(0)), axis=0)[10]
+    for turns in (1, 2):
+        assert abs(np.exp(1j * turns * np.angle(made)).mean()) < 4 / np.sqrt(n_voxels)
+
+
+@pytest.mark.parametrize("n", [40, 41])
+def test_phases_of_surrogates_are_anywhere_and_the_same_in_all_voxels(n: int) -> None:
+    spectrum = np.full((n // 2 + 1, 2), 2 + 1j, np.complex64)
+    spectrum[0] = 0
+    if n % 2 == 0:
+        spectrum[-1] = 2
+    run = RunNoise(n, 2.0, np.ones(2), np.zeros(2), spectrum)
+    rng = np.random.default_rng(0)
+    made = np.array([np.fft.rfft(surrogate(run, rng), axis=0) for _ in range(300)])
+    np.testing.assert_allclose(made[..., 0], made[..., 1], atol=1e-4)
+    angles = np.angle(made[:, 1 : n // 2, 0]).ravel()
+    for turns in (1, 2):
+        assert abs(np.exp(1j * turns * angles).mean()) < 4 / np.sqrt(angles.size)
+    if n % 2 == 0:
+        signs = np.sign(made[:, -1, 0].real)
+        assert set(signs) == {-1, 1}
+        assert abs(signs.mean()) < 4 / np.sqrt(300)
+
+
+def test_coefficients_between_which_is_interpolated_are_a_hundredth_apart() -> None:
+    np.testing.assert_allclose(np.diff(COEFFICIENTS), 0.01, rtol=1e-9)
+
+
+def test_memory_of_a_frequency_is_ten_seconds() -> None:
+    run = RunNoise(120, 0.1, np.ones(1), np.zeros(1), np.ones((61, 1), np.complex64))
+    phases = np.array([_phase(run, (1.0, 0.2), np.random.default_rng(i)) for i in range(3000)])
+    rates = np.diff(phases, axis=1)
+    correlations = [np.corrcoef(rates[:, 0], rates[:, lag])[0, 1] for lag in (50, 100)]
+    # autocorrelation exp(-lag / 10 s)
+    np.testing.assert_allclose(correlations, np.exp([-0.5, -1.0]), atol=0.05)
+
+
+def test_slow_fluctuations_are_those_of_half_a_series_twice_as_long() -> None:
+    run = RunNoise(64, 1.5, np.ones(3000), np.zeros(3000), np.ones((33, 3000), np.complex64))
+    made, variance = _slow(run, np.random.default_rng(0))
+    assert made.shape == (64, 3000)
+    frequency = np.arange(1, 65) / (128 * 1.5)
+    shares = (1 / (128 * 1.5)) / frequency / np.log(10)
+    assert variance == pytest.approx(shares.sum())
+    # the covariance of two scans is the sum of all frequencies' cosines; the highest has no sine
+    for lag in (0, 1, 5, 63):
+        cosines = shares * np.cos(2 * np.pi * frequency * 1.5 * lag)
+        cosines[-1] *= 2 if lag == 0 else 1
+        found = (made[0] * made[lag]).mean()
+        assert found == pytest.approx(cosines.sum(), abs=4 * variance / np.sqrt(3000)), lag
+
+
+def test_a_physiological_run_has_all_scans_and_no_nan() -> None:
+    for n, tr in ((3, 2.0), (7, 0.33), (50, 0.1)):
+        run = RunNoise(n, tr, np.ones(2), np.zeros(2), np.ones((n // 2 + 1, 2), np.complex64))
+        assert np.isfinite(physiological(run, np.random.default_rng(0))).all()
+        assert _phase(run, (1.0, 0.1), np.random.default_rng(0)).shape == (n,)
+        # the last scan still lies on the fine axis: the phase goes on to there
+        phase = _phase(run, (1.0, 0.0), np.random.default_rng(0))
+        np.testing.assert_allclose(np.diff(phase), 2 * np.pi * tr, rtol=1e-9)

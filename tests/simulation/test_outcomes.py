@@ -163,3 +163,61 @@ def test_effects_that_are_all_missing_leave_the_level_without_one() -> None:
     assert outcome.below[0, 0, 0, -1] == 3
     # with signal nothing is said of the familywise error
     assert not outcome.familywise[0, 0]
+
+
+def test_an_outcome_has_a_place_for_every_analysis_contrast_and_level() -> None:
+    levels = [[np.arange(2), np.arange(5)], [np.arange(0), np.arange(7)], [np.arange(1), np.arange(3)]]
+    outcome = empty_outcome(4, levels)
+    assert outcome.sizes.tolist() == [[2, 5], [0, 7], [1, 3]]
+    assert outcome.below.shape == (4, 3, 2, GRID.size)
+    assert outcome.familywise.shape == (4, 3)
+    assert outcome.effects.shape == outcome.squares.shape == (4, 3, 2)
+    assert outcome.stopped.shape == (4,)
+    assert np.isnan(outcome.effects).all()
+    assert np.isnan(outcome.squares).all()
+    assert not outcome.below.any()
+    assert not outcome.stopped.any()
+    outcome.effects[:] = 0
+    assert np.isnan(outcome.squares).all(), "two tables, not one"
+
+
+def test_grid_has_five_points_to_a_decade_and_every_twentieth_above_a_tenth() -> None:
+    decades = [p for p in GRID if p < 0.1 and p not in THRESHOLDS]
+    wanted = [10 ** (-k / 5) for k in range(6, 26) if k not in (10, 15)]
+    np.testing.assert_allclose(sorted(decades), sorted(wanted), rtol=1e-6)
+    assert set(np.round(np.arange(0.1, 1.0, 0.05), 12)) <= set(GRID.tolist())
+    assert np.diff(GRID[GRID >= 0.1]).max() < 0.051
+    assert GRID.size == 26 + 1 + 17
+
+
+def test_effects_that_are_simulated_are_between_a_tenth_and_one_per_cent_and_rise() -> None:
+    assert (EFFECT_SIZES[0], EFFECT_SIZES[-1]) == (0.1, 1.0)
+    assert np.all(np.diff(EFFECT_SIZES) > 0)
+    assert {0.2, 0.3, 0.5, 0.7} < set(EFFECT_SIZES)
+
+
+def test_thresholds_are_those_that_papers_use() -> None:
+    assert THRESHOLDS == (0.05, 0.01, 0.001)
+    assert FAMILYWISE == 0.05
+
+
+def test_spread_of_equal_effects_is_none_and_not_below() -> None:
+    outcome = empty_outcome(1, [[np.arange(3)] * 6])
+    for level in range(6):
+        record(outcome, (0, 0), level, np.full(3, 0.5), np.full(3, 1.1))
+    found = metric_rows([Simulations("white", [null(0)[0]], [outcome] * 3)], ["ols"], ["a"])
+    for row in found:
+        if row["effect_size"]:
+            assert row["spread"] == pytest.approx(0, abs=1e-7)
+            assert row["bias"] == pytest.approx(0.1)
+
+
+def test_a_curve_of_what_was_never_made_or_has_no_voxels_is_unknown() -> None:
+    stopped = [null(seed, stopped=True)[0] for seed in range(2)]
+    rows = [*curve_rows([Simulations("white", stopped, [])], ANALYSES, CONTRASTS)]
+    assert {row["analysis"] for row in rows if np.isnan(row["rate"])} == {"ar1"}
+    assert all(np.isnan(row["rate"]) for row in rows if row["analysis"] == "ar1")
+    empty = empty_outcome(2, [[np.arange(0)], [np.arange(0)]])
+    rows = [*curve_rows([Simulations("white", [empty], [])], ANALYSES, CONTRASTS)]
+    assert all(np.isnan(row["rate"]) for row in rows)
+    assert len(rows) == 2 * 2 * GRID.size

@@ -285,7 +285,8 @@ def judged_together(tree: Path, found: Sequence[Mistake], shared: str, timeout: 
 
 def copy_tree(target: Path) -> None:
     """Copy what the tests need, and no results of earlier runs."""
-    skipped = shutil.ignore_patterns("__pycache__", ".*")
+    # not all that begins with a dot: the demo's .bidsignore is part of the package
+    skipped = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
     for name in COPIED:
         shutil.copytree(PROJECT / name, target / name, ignore=skipped)
     for file in PROJECT.iterdir():

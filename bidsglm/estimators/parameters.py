@@ -17,7 +17,7 @@ FIXED: Mapping[str, tuple[Any, str]] = {
     "min_onset": (-24, "the package has its own padding before the first scan"),
 }
 """Parameters that no package has a counterpart of: name -> the only value, and why."""
-CALLER = 5
+CALLER = 4
 """Frames from a warning here to the line that calls fit."""
 
 

@@ -47,14 +47,13 @@ class RegionReader:
 
     def __init__(self, atlas: Atlas) -> None:
         self.atlas = atlas
-        self._grid: Grid | None = None
-        self._places: NDArray[np.intp] = np.empty(0, np.intp)
+        self._last: tuple[Grid, NDArray[np.intp]] | None = None
 
     def places(self, grid: Grid) -> NDArray[np.intp]:
         """Regions at the voxels of a grid (x, y, z)."""
-        if self._grid is None or not is_same_grid(self._grid, grid):
-            self._grid, self._places = grid, places_on(self.atlas, grid)
-        return self._places
+        if self._last is None or not is_same_grid(self._last[0], grid):
+            self._last = grid, places_on(self.atlas, grid)
+        return self._last[1]
 
     def read(
         self, output_dir: Path, summary: SummaryForm, pairs: Sequence[packages.Pair] = ()

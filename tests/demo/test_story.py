@@ -1,15 +1,19 @@
 """The story is told by numbers of the results that it links to, and its sentences are true of them."""
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
 
 from bidsglm.cli import main
 from bidsglm.demo import story as telling
+from bidsglm.demo import story_evidence
 from bidsglm.demo.data_set import Recording, renew_demo, write_demo
 from bidsglm.demo.story_evidence import TITLES, results_folder, story
 from bidsglm.report.story import StoryReport
@@ -118,6 +122,127 @@ def test_numbers_are_those_of_the_tables(root, told, page):
             if contrast.name != "rest":
                 assert number(contrast.effect_r) in page
                 assert number(contrast.sd["spm"]) in page
+
+
+def maps_of(root: Path, name: str, label: str, stat: str, backend: str) -> np.ndarray:
+    (path,) = (root / results_folder(name)).rglob(
+        f"*contrast-{label}_stat-{stat}_desc-{backend}_statmap.nii.gz"
+    )
+    return nib.load(path).get_fdata()
+
+
+def mask_of(root: Path, name: str) -> np.ndarray:
+    """Voxels of both packages."""
+    (one,), (other,) = (
+        (root / results_folder(name)).rglob(f"*_desc-{b}_mask.nii.gz") for b in ("spm", "nilearn")
+    )
+    return (nib.load(one).get_fdata() > 0) & (nib.load(other).get_fdata() > 0)
+
+
+def truth_of(root: Path) -> np.ndarray:
+    return nib.load(root / "truth" / "sub-01_desc-movement_truth.nii.gz").get_fdata()
+
+
+def correlation(a: np.ndarray, b: np.ndarray, inside: np.ndarray) -> float:
+    known = inside & np.isfinite(a) & np.isfinite(b)
+    return float(pd.Series(a[known]).corr(pd.Series(b[known])))
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_all_numbers_of_a_model_are_those_of_its_tables_and_maps(root, told, name):
+    folder, model, inside = root / results_folder(name), told.models[name], mask_of(root, name)
+    (path,) = folder.rglob("*_desc-agreement_metrics.tsv")
+    table = pd.read_csv(path, sep="\t").set_index(["contrast_name", "map"])
+    (summary,) = (json.loads(each.read_text()) for each in folder.rglob("*_desc-bidsglm_summary.json"))
+    labels = {each["name"]: each["label"] for each in summary["contrasts"]}
+    assert list(model.contrasts) == list(labels)
+    for contrast in model.contrasts.values():
+        effect, t = (table.loc[(contrast.name, stat)] for stat in ("effect", "t"))
+        got = (contrast.effect_r, contrast.effect_rmsd, contrast.effect_slope)
+        assert got == pytest.approx((effect.pearson_r, effect.rmsd, effect.slope))
+        got = (contrast.t_r, contrast.t_rmsd, contrast.dice)
+        assert got == pytest.approx((t.pearson_r, t.rmsd, t.dice_p001))
+        for backend in ("spm", "nilearn"):
+            values = maps_of(root, name, labels[contrast.name], "effect", backend)
+            assert contrast.sd[backend] == pytest.approx(values[inside].std(), rel=1e-5)
+            expected = correlation(values, truth_of(root), inside)
+            assert contrast.truth_r[backend] == pytest.approx(expected, rel=1e-5)
+        assert {part.map for part in contrast.breakdowns} >= {"effect", "t"}
+    (rows,) = (part["regressors"] for part in summary["diagnosis"] if part["backend"] == "spm")
+    (row,) = (each for each in rows if each["regressor"] == "trial_type.movement")
+    assert model.inflation == row["vif_with_constant_and_drifts"]
+    (row,) = (each for each in summary["settings"] if each[0] == "High-pass filter")
+    assert model.filters == {"spm": row[1], "nilearn": row[2]}
+    columns = json.loads((root / model.model_file).read_text())["Nodes"][0]["Model"]["X"]
+    assert list(model.regressors) == [str(each).split(".")[-1] for each in columns if each != 1]
+    assert model.title == TITLES[name]
+    assert sorted(model.figures) == ["effect", "ladder", "shapley"]
+    assert (root / model.page).is_file()
+    assert (root / model.links.agreement).is_file()
+    steps = list(folder.rglob("*_desc-attribution_metrics.tsv"))
+    assert [root / link for link in (model.links.attribution,) if link] == steps
+
+
+def test_numbers_of_the_run_and_of_the_truth_are_theirs(root, told):
+    inside = mask_of(root, "movementonly")
+    assert (told.participant, told.cutoff, told.repetition_time, told.n_scans) == ("01", 128.0, 2.0, 70)
+    assert told.truth_sd == pytest.approx(truth_of(root)[inside].std(), rel=1e-5)
+
+
+def test_what_the_filter_moves_is_nilearns_effects_between_two_models(root, told):
+    inside = mask_of(root, "movementonly")
+    pairs = {
+        "movement": ("asposted", "overparameterised", "movement"),
+        "movement - rest": ("asposted", "overparameterised", "movementRest"),
+        "movement alone": ("unfiltered", "movementonly", "movement"),
+    }
+    assert list(told.moved_by_filter) == list(pairs)
+    for name, (one, other, label) in pairs.items():
+        labels = {
+            each["name"]: each["label"]
+            for path in (root / results_folder(one)).rglob("*_summary.json")
+            for each in json.loads(path.read_text())["contrasts"]
+        }
+        label = labels["movement" if name == "movement alone" else name]
+        maps = (maps_of(root, model, label, "effect", "nilearn") for model in (one, other))
+        assert told.moved_by_filter[name] == pytest.approx(correlation(*maps, inside), rel=1e-5)
+
+
+def test_voxels_without_a_value_have_no_part_in_a_correlation():
+    a, b = np.array([1.0, 2, 3, np.nan, 5, 9]), np.array([2.0, 3, 5, 7, np.inf, -9])
+    inside = np.array([True] * 5 + [False])
+    assert story_evidence._correlation(a, b, inside) == pytest.approx(np.corrcoef([1, 2, 3], [2, 3, 5])[0, 1])
+
+
+def test_answers_lead_to_the_last_models_page_and_calibration_to_its_table(root, told):
+    assert told.calibration is not None
+    assert (root / told.calibration.table).is_file()
+    page = f"{results_folder('movementonly')}/sub-01.html#summary"
+    assert any(page in str(answer) for answer in told.answers)
+
+
+def test_each_model_is_fitted_to_one_run_of_the_participant_and_the_last_is_calibrated(
+    tmp_path, monkeypatch, capsys
+):
+    lines: list[list[str]] = []
+    renewed: list[tuple[object, ...]] = []
+    monkeypatch.setattr(telling, "renew_demo", lambda *given: renewed.append(given))
+    codes = iter([0, 0, 65])
+    assert telling.tell_story(tmp_path, lambda words: lines.append(words) or next(codes), ["-q"], SHORT) == 65
+    assert renewed == [(tmp_path, "01", SHORT)]
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:] == [f"Model {i} of 4: {title}" for i, title in enumerate(list(TITLES.values())[:3], 1)]
+    own = ["--participant-label", "01", "--run-label", "1"]
+    assert lines == [
+        [
+            str(tmp_path),
+            str(tmp_path / results_folder(name)),
+            "participant",
+            *["--model", str(tmp_path / f"models/model-{name}_smdl.json"), *own, "-q"],
+        ]
+        for name in list(TITLES)[:3]
+    ]
+    assert telling._command_line(tmp_path, "movementonly", ["-q"])[-3:] == ["--calibrate", "5", "-q"]
 
 
 def test_what_the_page_claims_is_so(told):

@@ -2,8 +2,6 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +21,6 @@ TCSH = shutil.which("tcsh")
 SCRIPT = "afni_script.tcsh"
 INSIDE = tuple(name for name in AFNI_CASES if "mask" not in name and name != "smoothed")
 """Cases whose mask is in files that the script names, and whose images are those of the data set"""
-
-
-@pytest.fixture(scope="module")
-def afni_unit(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Unit]:
-    """A case's name -> its unit, fitted by AFNI's model, whose script stands on disk."""
-
-    @cache
-    def made(name: str) -> Unit:
-        return taken_away(tmp_path_factory.mktemp("unit"), AFNI_CASES[name])
-
-    return made
 
 
 @pytest.mark.parametrize("name", INSIDE)

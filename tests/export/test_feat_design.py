@@ -4,7 +4,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -26,17 +25,6 @@ IMAGE = 1e-6
 SCRIPT = "fsl_script.sh"
 TCLSH = shutil.which("tclsh")
 REFERENCE = PROJECT / "tests" / "data" / "fsl"
-
-
-@pytest.fixture(scope="module")
-def feat_unit(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Unit]:
-    """A case's name -> its unit, fitted by FSL's model, whose designs stand on disk."""
-
-    @cache
-    def made(name: str) -> Unit:
-        return taken_away(tmp_path_factory.mktemp("unit"), FEAT_CASES[name])
-
-    return made
 
 
 def designs(unit: Unit) -> list[Path]:

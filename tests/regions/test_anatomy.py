@@ -24,6 +24,22 @@ def test_a_resampled_image_has_the_values_of_its_places():
     np.testing.assert_allclose(found[1:, 1, 1], 1 + 3 * np.arange(1, 5), atol=1e-9)
 
 
+def test_an_image_on_its_own_grid_is_not_smoothed_nor_one_on_a_finer_grid() -> None:
+    values = np.zeros((7, 7, 7))
+    values[3, 3, 3] = 1
+    np.testing.assert_allclose(resampled(values, np.eye(4), Grid((7, 7, 7), np.eye(4))), values, atol=1e-12)
+    fine = resampled(values, np.eye(4), Grid((13, 13, 13), np.diag([0.5, 0.5, 0.5, 1])))
+    assert fine[6, 6, 6] == pytest.approx(1)
+    assert fine[5:8, 6, 6] == pytest.approx([0.5, 1, 0.5])
+
+
+def test_what_lies_in_one_large_voxel_is_averaged_along_each_axis_by_itself() -> None:
+    values = np.random.default_rng(3).standard_normal((12, 12, 12))
+    wide = np.diag([3.0, 1, 1, 1])
+    found = resampled(values, np.eye(4), Grid((4, 12, 12), wide))
+    np.testing.assert_allclose(found[1], values[2:5].mean(axis=0), atol=1e-12)
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write_study(tmp_path_factory.mktemp("anatomy"), ("01",))

@@ -12,6 +12,7 @@ import pytest
 from bidsglm import participant
 from bidsglm.cli import main
 from bidsglm.dataset.atlas import read_atlas
+from bidsglm.dataset.masks import Grid
 from bidsglm.outputs.region_tables import REGIONS
 from bidsglm.regions.values import RegionReader, UnitRegions
 from tests import tiny
@@ -213,6 +214,67 @@ def test_atlas_of_another_space_is_warned_of(out: Path, tmp_path: Path) -> None:
     said = read(out, path).warnings
     assert any(text.startswith("tpl-MNI305_dseg.nii.gz is in space MNI305 by its name") for text in said)
     assert any("% of tpl-MNI305_dseg.nii.gz lies inside the masks; is it in the" in text for text in said)
+
+
+def test_one_reader_reads_each_grid_as_a_reader_of_its_own(study: Path) -> None:
+    atlas = read_atlas(study.parent / "atlas.nii.gz")
+    grids = [Grid(tiny.SHAPE, tiny.AFFINE @ scale) for scale in (np.eye(4), np.diag([2.0, 2, 2, 1]))]
+    reader = RegionReader(atlas)
+    for grid in (grids[0], grids[1], grids[1], grids[0]):
+        np.testing.assert_array_equal(reader.places(grid), RegionReader(atlas).places(grid))
+    assert (reader.places(grids[0]) != reader.places(grids[1])).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "space", "warned"),
+    [
+        (f"tpl-{tiny.SPACE}_dseg", tiny.SPACE, False),
+        ("tpl-MNI305_dseg", tiny.SPACE, True),
+        ("tpl-MNI305_dseg", "", False),
+        ("dseg", tiny.SPACE, False),
+    ],
+)
+def test_spaces_are_compared_where_both_are_known(
+    study: Path, out: Path, tmp_path: Path, name: str, space: str, warned: bool
+) -> None:
+    path = tmp_path / f"{name}.nii.gz"
+    shutil.copy(study.parent / "atlas.nii.gz", path)
+    summary = json.loads((out / SUMMARY).read_text())
+    entities = {key: value for key, value in summary["entities"].items() if key != "space"}
+    said = read(out, path, entities=entities | ({"space": space} if space else {})).warnings
+    there = [text for text in said if "by its name" in text]
+    assert len(there) == warned
+    if warned:
+        assert there == [
+            f"{path.name} is in space MNI305 by its name, the maps are in {space}; "
+            "values of regions hold only where the two agree"
+        ]
+
+
+@pytest.mark.parametrize(("kept", "warned"), [(2, True), (4, False), (6, False)])
+def test_less_than_half_an_atlas_in_the_masks_is_warned_of(
+    out: Path, tmp_path: Path, kept: int, warned: bool
+) -> None:
+    """Eight voxels of eight times the size, of which some lie in what all packages have for a mask."""
+    folder = tmp_path / "out" / "sub-01" / "func"
+    shutil.copytree(out / "sub-01" / "func", folder)
+    fine = np.diag([0.5, 0.5, 0.5, 1.0])
+    mask = np.zeros(tiny.SHAPE, np.uint8)
+    mask[:kept, 3, 3] = 1
+    for backend, part in (("spm", mask), ("nilearn", np.zeros_like(mask))):
+        part = part.copy()
+        part[0, 3, 3] = 1
+        tiny.write_image(folder / f"{P}_desc-{backend}_mask.nii.gz", part)
+    labels = np.zeros([2 * n for n in tiny.SHAPE], np.int16)
+    labels[:16, 6:8, 6:8] = 1
+    path = tmp_path / "atlas.nii.gz"
+    tiny.write_image(path, labels, tiny.AFFINE @ fine)
+    space = f"({tiny.SPACE})"
+    said = [text for text in read(tmp_path / "out", path).warnings if "of atlas" in text]
+    only = (
+        f"only {kept / 8:.0%} of atlas.nii.gz lies inside the masks; is it in the space of the maps {space}?"
+    )
+    assert said == ([only] if warned else [])
 
 
 def test_region_in_one_mask_only_names_the_package(out: Path, tmp_path: Path) -> None:

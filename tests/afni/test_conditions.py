@@ -171,3 +171,41 @@ def test_deviations_name_the_conditions_that_share_them() -> None:
     found = chosen(events("go", [1, 2]), events("stop", [3, 3]), events("look", [1, 4]))
     (text,) = deviations(found)
     assert text.startswith("trial_type.go, trial_type.look: SPMG1 has one duration")
+
+
+@pytest.mark.parametrize("order", [None, 1])
+def test_a_single_bin_of_one_tr_is_no_set_of_tents(order: int | None) -> None:
+    with pytest.raises(UnsupportedModelError, match="two and more FIR bins in a row"):
+        notation(events("go", [0]), hrf=Hrf("fir", length=TR, order=order))
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("off", "refused"), [(0.0009, False), (0.0011, True)])
+def test_a_bin_lasts_one_tr_to_a_millisecond(off: float, refused: bool, sign: int) -> None:
+    hrf = Hrf("fir", length=3 * (TR + sign * off), order=3)
+    if refused:
+        with pytest.raises(UnsupportedModelError, match="a FIR bin must last one TR"):
+            notation(events("go", [0]), hrf=hrf)
+    else:
+        assert notation(events("go", [0]), hrf=hrf) == "TENT(0,4,3)"
+
+
+@pytest.mark.parametrize(("delays", "wanted"), [((0, 1), "TENT(0,2,2)"), ((-1, 0, 1), "TENT(-2,2,3)")])
+def test_two_bins_are_tents(delays: tuple[int, ...], wanted: str) -> None:
+    assert notation(events("go", [0]), hrf=Hrf("fir", fir_delays=delays)) == wanted
+
+
+@pytest.mark.parametrize("delays", [(1, 0), (0, 1, 3), (2, 2)])
+def test_bins_that_are_not_in_a_row_are_no_tents(delays: tuple[int, ...]) -> None:
+    with pytest.raises(UnsupportedModelError, match="two and more FIR bins in a row"):
+        notation(events("go", [0]), hrf=Hrf("fir", fir_delays=delays))
+
+
+def test_a_conditions_own_response_needs_no_word_on_the_others() -> None:
+    found = chosen(
+        events("go", [1, 2]), events("stop", [1, 2]), afni=AfniSettings(response_model={"stop": "GAM"})
+    )
+    assert [each.deviates != "" for each in found.values()] == [True, False]
+    assert [*deviations(found)] == [
+        "trial_type.go: SPMG1 has one duration for all events, and theirs differ: dmUBLOCK in its place"
+    ]

@@ -86,3 +86,25 @@ def test_a_correlation_that_is_none_is_refused():
 def test_white_noise_is_left_as_it_is():
     Y = np.random.default_rng(3).standard_normal((40, 2))
     assert_array_equal(banded_root(correlation_band(0.0, 0.0, np.arange(40))).whitened(Y), Y)
+
+
+def test_band_has_no_more_diagonals_than_its_lags_or_its_rows():
+    for a, b, n in [(0.0, 0.0, 20), (0.0, 0.4, 20), (0.5, 0.2, 20), (0.8, 0.8, 5), (0.8, 0.8, 1)]:
+        correlation = first_correlation(a, b)
+        last = longest_lag(a, correlation) if correlation else 0
+        assert correlation_band(a, b, np.arange(n)).shape == (min(last, n - 1) + 1, n)
+
+
+@pytest.mark.parametrize("a", [0.1, 0.45, 0.8, 0.9, 0.99])
+@pytest.mark.parametrize("correlation", [2e-4, 0.03, -0.4, 0.95])
+def test_band_ends_at_the_first_lag_below_a_ten_thousandth(a, correlation):
+    last = longest_lag(a, correlation)
+    steep = min(a, 0.9)
+    assert abs(correlation) * steep ** (last - 1) <= 1e-4 * (1 + 1e-12)
+    assert last == 1 or abs(correlation) * steep ** (last - 2) > 1e-4 * (1 - 1e-12)
+    assert longest_lag(-a, correlation) == last
+
+
+def test_a_correlation_below_the_cut_off_keeps_one_lag():
+    assert longest_lag(0.5, 5e-5) == 1
+    assert longest_lag(0.0, 0.9) == 1

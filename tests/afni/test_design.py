@@ -4,7 +4,7 @@ from numpy.polynomial import legendre
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bidsglm.afni.baseline import automatic_degree, demeaned, legendre_columns, run_blocks
-from bidsglm.afni.design import Baseline, RunConfounds, Stimulus, joint_design
+from bidsglm.afni.design import Baseline, JointColumn, RunConfounds, Stimulus, joint_design
 from bidsglm.afni.regressors import EventTrain
 from bidsglm.afni.responses import response
 from bidsglm.afni.scaling import percent_of_mean
@@ -173,3 +173,60 @@ def test_voxel_of_negative_mean_is_zero():
 def test_whole_numbers_are_scaled_as_their_values():
     x = np.random.default_rng(7).integers(1, 30_000, (20, 5)).astype(np.int16)
     assert_array_equal(percent_of_mean(x), percent_of_mean(x.astype(np.float64)))
+
+
+@pytest.mark.parametrize(
+    ("column", "label"),
+    [
+        (JointColumn("baseline", "", 3, 1), "Run#2Pol#3"),
+        (JointColumn("baseline", ""), "Run#1Pol#0"),
+        (JointColumn("stimulus", "go", 2), "go#2"),
+        (JointColumn("confound", "x", 0, 0), "x_01#0"),
+        (JointColumn("confound", "x", 0, 11), "x_12#0"),
+        (JointColumn("confound", "x"), "x#0"),
+    ],
+)
+def test_labels_count_runs_from_one_and_functions_from_zero(column, label):
+    assert column.label == label
+
+
+def test_confounds_have_columns_of_every_run_unless_it_is_said():
+    per_run = joint_design([GO], Baseline(0, motion("x")), RUNS)
+    assert [column.label for column in per_run.columns[-2:]] == ["x_01#0", "x_02#0"]
+    values = [run.values for run in motion("x")]
+    assert_array_equal(demeaned(values), demeaned(values, True))
+
+
+def test_a_design_without_stimuli_or_polynomials_is_what_is_left():
+    assert joint_design([], Baseline(-1, motion("x")), RUNS).matrix.shape == (70, 2)
+    assert [c.label for c in joint_design([], Baseline(0), RUNS).columns] == ["Run#1Pol#0", "Run#2Pol#0"]
+    found = joint_design([GO], Baseline(1), RUNS)
+    assert [c.number for c in found.columns if c.kind == "baseline"] == [0, 1, 0, 1]
+
+
+def test_slices_and_starts_are_those_of_the_runs():
+    runs = Timeline(1.5, (4, 2, 3))
+    assert runs.n_rows == 9
+    assert runs.starts == (0, 4, 6)
+    assert [list(range(9))[rows] for rows in runs.slices] == [[0, 1, 2, 3], [4, 5], [6, 7, 8]]
+    assert runs.kept_rows.tolist() == [True] * 9
+    assert runs.times.tolist() == [0, 1, 2, 3, 10_004, 10_005, 20_006, 20_007, 20_008]
+
+
+def test_runs_of_two_scans_are_runs():
+    assert Timeline(0.001, (2, 2)).n_rows == 4
+    with pytest.raises(ValueError, match="a repetition time of -1 s is not positive"):
+        Timeline(-1.0, (9,))
+    with pytest.raises(ValueError, match="a repetition time of inf s is not positive"):
+        Timeline(np.inf, (9,))
+
+
+def test_columns_of_one_run_of_polynomials_need_a_run_of_two_scans():
+    assert_allclose(legendre_columns(2, 1), [[1, -1], [1, 1]])
+    assert legendre_columns(1, -1).shape == (1, 0)
+
+
+def test_a_hundred_per_cent_is_the_mean_of_all_scans_in_single_precision():
+    x = np.array([[1.0, 2.0, 0.0, 3.0], [2.0, 2.0, 1.0, -3.0], [9.0, 2.0, 0.5, 0.0]])
+    # 9 is 225 % of its mean of 4, 1 is 200 % of 0.5
+    assert_allclose(percent_of_mean(x), [[25, 100, 0, 0], [50, 100, 200, 0], [200, 100, 100, 0]], rtol=1e-6)

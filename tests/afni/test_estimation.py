@@ -148,3 +148,32 @@ def test_rows_that_depend_on_each_other_are_refused(fitted):
     *_, grid, found = fitted
     with pytest.raises(ValueError, match="depend on each other"):
         joint_test(np.array([[1.0, 0, 0, 0, 0, 0], [2.0, 0, 0, 0, 0, 0]]), found, grid)
+
+
+@pytest.mark.parametrize(("left", "settled"), [(0.5e-18, False), (2e-18, True)])
+def test_a_residual_above_rounding_settles_a_voxel(left, settled):
+    # of a thousand rows only one is not explained
+    X = np.zeros((6, 1))
+    X[0] = 1
+    y = np.zeros((6, 1))
+    y[0], y[1] = 1, np.sqrt(left)
+    assert fits(y, white_noise(X, np.arange(6))).settled.tolist() == [settled]
+
+
+def test_some_voxels_of_a_fit_are_theirs(fitted):
+    *_, found = fitted
+    mask = np.arange(60) % 7 == 2
+    some = found.within(mask)
+    assert some.betas.shape == (6, mask.sum())
+    for whole, part in zip(found, some, strict=True):
+        assert_array_equal(part, whole[..., mask])
+
+
+def test_columns_without_weight_stay_out_of_an_effect(fitted):
+    *_, grid, found = fitted
+    betas = found.betas.copy()
+    betas[0] = np.nan
+    weights = np.array([[0.0, 1, 0, -2, 0, 0]])
+    test = row_test(weights[0], found._replace(betas=betas), grid)
+    assert_allclose(test.effect, found.betas[1] - 2 * found.betas[3])
+    assert np.isfinite(joint_test(weights, found._replace(betas=betas), grid)).all()

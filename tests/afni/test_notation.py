@@ -119,3 +119,118 @@ def test_largest_numbers_are_borne(notation):
     found = response(notation)
     t = np.linspace(-10, 8000, 500)
     assert all(np.isfinite(h(t, np.array(0.0))).all() for h in found.functions)
+
+
+# notation with a place, name of the number, least and most, and whether the least is excluded
+BOUNDS = [
+    ("BLOCK({})", "d", 0, 3600, True),
+    ("BLOCK4({},1)", "d", 0, 3600, True),
+    ("BLOCK5(5,{})", "p", 0, 1e6, True),
+    ("GAM({},1)", "p", 0, 100, True),
+    ("GAM(1,{})", "q", 0, 100, True),
+    ("GAM(1,1,{})", "d", 0, 3600, True),
+    ("UBLOCK({})", "d", 0, 3600, True),
+    ("UBLOCK(5,{})", "p", -1e6, 1e6, False),
+    ("dmBLOCK({})", "p", 0, 1e6, False),
+    ("dmUBLOCK({})", "p", -3600, 0, False),
+    ("SPMG1({})", "d", 0, 3600, True),
+    ("SPMG2({})", "d", 0, 3600, True),
+    ("SPMG3({})", "d", 0, 3600, True),
+    ("TENT({},3600,3)", "b", -3600, 3600, False),
+    ("TENT(-3600,{},3)", "c", -3600, 3600, False),
+    ("TENT(0,10,{})", "n", 2, 200, False),
+]
+
+
+@pytest.mark.parametrize(("form", "name", "least", "most", "strict"), BOUNDS)
+def test_numbers_are_taken_up_to_their_bounds_and_refused_beyond(form, name, least, most, strict):
+    step = 1 if name == "n" else 0.01
+    inside = [least + step, most - step] if name != "n" else [least + 1, most - 1]
+    for number in [*inside, *([] if strict else [least]), most]:
+        if name in ("b", "c") and number in (least if name == "c" else most,):
+            continue
+        assert response_model(form.format(f"{number:.10g}")).numbers
+    above = "over" if strict else "from"
+    for number in [least if strict else least - step, most + step]:
+        notation = form.format(f"{number:.10g}")
+        with pytest.raises(ValueError, match="must be") as caught:
+            response_model(notation)
+        assert str(caught.value) == (
+            f"{name} of the response model {notation!r} must be {above} {least:g} to {most:g}"
+        )
+
+
+COUNTS = {
+    "GAM": (0, 2, 3),
+    "BLOCK": (1, 2),
+    "BLOCK4": (1, 2),
+    "BLOCK5": (1, 2),
+    "UBLOCK": (1, 2),
+    "dmBLOCK": (0, 1),
+    "dmUBLOCK": (0, 1),
+    "SPMG1": (0, 1),
+    "SPMG2": (0, 1),
+    "SPMG3": (0, 1),
+    "TENT": (3,),
+}
+EXAMPLES = {
+    "GAM": "no number or (p,q) or (p,q,d)",
+    "BLOCK": "(d) or (d,p)",
+    "UBLOCK": "(d) or (d,p)",
+    "dmBLOCK": "no number or (p)",
+    "SPMG3": "no number or (d)",
+    "TENT": "(b,c,n)",
+}
+
+
+@pytest.mark.parametrize("n", range(5))
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_model_takes_as_many_numbers_as_its_form_has(name, n):
+    numbers = ["-3", "5", "4"] if name == "TENT" else ["-2"] if name == "dmUBLOCK" else ["3", "2", "1"]
+    inner = ",".join([*numbers, "1", "1"][:n])
+    notation = f"{name}({inner})" if n else name
+    if n in COUNTS[name]:
+        found = response_model(notation)
+        assert len(found.numbers) == n
+        assert response(notation).functions
+    else:
+        with pytest.raises(ValueError, match="takes") as caught:
+            response_model(notation)
+        if name in EXAMPLES:
+            assert str(caught.value) == f"the response model {notation!r} takes {EXAMPLES[name]}"
+
+
+def test_a_notation_has_64_characters_at_most():
+    # three numbers of twelve decimals
+    longest = "GAM(000001.000000000000,000001.000000000000,000001.000000000000)"
+    assert len(longest) == 64
+    assert response_model(longest).numbers == (1, 1, 1)
+    with pytest.raises(ValueError, match="no response model of AFNI") as caught:
+        response_model(longest.replace("GAM(", "GAM(0"))
+    assert str(caught.value).startswith(f"'{longest.replace('GAM(', 'GAM(0')[:64]}...'")
+    with pytest.raises(ValueError, match="no response model of AFNI") as caught:
+        response_model("(" * 64)
+    assert str(caught.value).startswith(f"'{'(' * 64}' is no")
+
+
+@pytest.mark.parametrize(
+    ("number", "fine"),
+    [
+        ("000000000001", True),
+        ("0000000000001.5", False),
+        ("1.000000000000", True),
+        ("1.0000000000000", False),
+        (".000000000001", True),
+        (".0000000000001", False),
+        ("1e02", True),
+        ("1e002", False),
+        ("+1", True),
+    ],
+)
+def test_a_number_has_twelve_digits_on_either_side_of_its_point_at_most(number, fine):
+    notation = f"BLOCK({number})"
+    if fine:
+        assert response_model(notation).numbers[0] == float(number)
+    else:
+        with pytest.raises(ValueError, match="takes"):
+            response_model(notation)

@@ -124,3 +124,49 @@ def test_design_without_degrees_of_freedom_is_refused():
 def test_nearly_dependent_columns_count_as_independent():
     X = np.column_stack([np.ones(50), 1 + 1e-6 * np.arange(50.0), np.linspace(0, 1, 50) ** 2])
     assert dependent_columns(X) == []
+
+
+@pytest.mark.parametrize("size", [1e-13, 1.0, 1e13])
+def test_columns_of_any_size_depend_by_direction_alone(size):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3))
+    X[:, 2] = X[:, 0] - 2 * X[:, 1] + 1e-8 * rng.standard_normal(30)
+    X[:, 1:] *= size
+    assert dependent_columns(X) == []
+    X[:, 2] = (X[:, 0] - 2 * X[:, 1] / size) * size
+    assert dependent_columns(X) == [2]
+
+
+@pytest.mark.parametrize(("share", "dependent"), [(0.9e-10, [1]), (1.1e-10, [])])
+def test_a_column_depends_if_a_ten_billionth_of_it_is_left(share, dependent):
+    X = np.zeros((4, 2))
+    X[0] = 3.0
+    X[1, 1] = 3.0 * share
+    assert dependent_columns(X) == dependent
+
+
+def test_rows_that_leave_no_freedom_are_refused_and_one_is_enough():
+    X = np.random.default_rng(0).standard_normal((5, 5))
+    with pytest.raises(ValueError, match="5 columns leave no residual degrees of freedom in 5 rows"):
+        white_noise(X, np.arange(5))
+    with pytest.raises(ValueError, match=r"columns 1, 3 \(from 0\) of the design depend"):
+        white_noise(np.column_stack([X[:, 0], X[:, 0], X[:, 1], X[:, 1]]), np.arange(5))
+    (pair,) = white_noise(X[:, :4], np.arange(5))
+    assert pair.dof == 1
+    assert (pair.a, pair.b, pair.place, pair.correlation) == (0, 0, (0, 8), 0)
+
+
+def test_values_of_the_grid_are_tenths_up_to_eight():
+    X = np.ones((60, 1))
+    for i in range(9):
+        for j in range(17):
+            if i + j - 8 >= 0:
+                pair = noise_pair(X, np.arange(60), (i, j))
+                assert_allclose((pair.a, pair.b), (i / 10, (j - 8) / 10), atol=1e-15)
+
+
+def test_a_series_that_is_explained_has_the_least_criterion():
+    pair = noise_pair(np.ones((4, 1)), np.arange(4))
+    assert pair.criterion(np.array([0.0]))[0] == -np.inf
+    # 3 degrees of freedom; det (X'X) = 4
+    assert_allclose(pair.criterion(np.array([2.0])), 3 * np.log(2) + np.log(4))

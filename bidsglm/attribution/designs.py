@@ -1,6 +1,7 @@
 """Designs and error covariances of every combination of settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from scipy.linalg import toeplitz
@@ -9,6 +10,7 @@ from bidsglm.attribution.autoregression import Autoregression, autoregression
 from bidsglm.attribution.crossing import Columns, Rules
 from bidsglm.attribution.models import Block, Models, RunDesigns, StepSettings
 from bidsglm.attribution.pooled import PooledDesign, RunColumns, error_covariances, pooled_designs
+from bidsglm.attribution.turns import Each, in_turn
 from bidsglm.model import Floats
 from bidsglm.spm.whitening import Whitening, normalised, whitening
 
@@ -38,7 +40,7 @@ class Designs:
     def __init__(self, models: Models, pool: Block) -> None:
         self.models = models
         self.pool = pool
-        self.notes: list[str] = []
+        self._stood_in: dict[CovarianceKey, str] = {}
         self._shared = shared_rules([run.regressors for run in models.runs])
         self.same_drifts = all(same_span(*run.drifts) for run in models.runs)
         self._autoregressions: dict[tuple[Rules, bool, int], Autoregression] = {}
@@ -48,6 +50,27 @@ class Designs:
         self._covariances: dict[CovarianceKey, tuple[Floats, ...]] = {}
         self._whitenings: dict[CovarianceKey, tuple[Whitening, ...]] = {}
         self._weights: dict[tuple[Rules, int], Floats] = {}
+        self._residual_scans: dict[tuple[Rules, bool, int], tuple[float, float]] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know of the covariances."""
+        return tuple(dict.fromkeys(self._stood_in[key] for key in sorted(self._stood_in)))
+
+    def prepare(self, combinations: Iterable[StepSettings], each: Each = in_turn) -> None:
+        """Make all that some combinations need, so that threads may share it."""
+        wanted, runs = list(combinations), range(len(self.models.runs))
+        for combination, run in product(wanted, runs):
+            self.autoregression(combination.rules, combination.filter, run)
+            self.autoregression(combination.rules, False, run)
+            self.residual_scans(combination.rules, combination.filter, run)
+        pooled = [combination for combination in wanted if combination.noise]
+        covariances = {self.covariance_key(combination): combination for combination in pooled}
+        # each but SPM's own is compared with the pool at SPM's settings, which the first one fits
+        first = sorted(covariances)[:1]
+        each(self.whitenings, [covariances[key] for key in first])
+        each(self.whitenings, [covariances[key] for key in covariances if key not in first])
+        each(self.pooled, {(c.rules, c.filter, c.smoother): c for c in pooled}.values())
 
     def weights(self, rules: Rules, run: int) -> Floats:
         """Rows of all contrasts over the columns of a run, (n_rows, n_columns)."""
@@ -68,11 +91,14 @@ class Designs:
 
     def residual_scans(self, rules: Rules, projected: bool, run: int) -> tuple[float, float]:
         """Scans minus columns and scans minus rank, as nilearn counts them."""
-        designs = self.models.runs[run]
-        whole = np.hstack([designs.columns(rules).matrix, designs.drifts[projected]])
-        # nilearn's own tolerance, as it decides the degrees of freedom that nilearn gives
-        rank = np.linalg.matrix_rank(whole, np.abs(whole).sum() * np.finfo(float).eps)
-        return float(len(whole) - whole.shape[1]), float(len(whole) - rank)
+        key = rules, projected, run
+        if key not in self._residual_scans:
+            designs = self.models.runs[run]
+            whole = np.hstack([designs.columns(rules).matrix, designs.drifts[projected]])
+            # nilearn's own tolerance, as it decides the degrees of freedom that nilearn gives
+            rank = np.linalg.matrix_rank(whole, np.abs(whole).sum() * np.finfo(float).eps)
+            self._residual_scans[key] = float(len(whole) - whole.shape[1]), float(len(whole) - rank)
+        return self._residual_scans[key]
 
     def covariance_key(self, combination: StepSettings) -> CovarianceKey:
         """Name what V depends on; regressors that are nearly the same share one."""
@@ -135,8 +161,7 @@ class Designs:
         except ValueError as error:
             # a pool without voxels that pass F, or a fit that does not converge, must not end the analysis
             note = f"SPM's own covariance of the errors stood in for that of mixed settings: {error}"
-            if note not in self.notes:
-                self.notes.append(note)
+            self._stood_in[key] = note
             return own, whitening(own)
 
     def _in_pool(self, key: CovarianceKey) -> tuple[Floats, ...]:

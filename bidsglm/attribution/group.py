@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.differences import DICE, distances, threshold, unlikeness
+from bidsglm.attribution.differences import distances, summed, threshold
 from bidsglm.attribution.runs import StatMaps
 from bidsglm.attribution.shapley import ladder, shapley_values
 from bidsglm.model import Floats, Images, Mask
@@ -176,10 +176,8 @@ def group_rows(
 
 def _metrics(maps: Floats, dof: tuple[float, ...]) -> dict[str, Floats]:
     """How far the maps of all combinations are from the reference's."""
-    found = distances(maps[0], maps)
-    if dof:
-        above = maps > threshold(dof)
-        found[DICE] = unlikeness(above[0], above)
+    limits = (np.array(threshold(dof)), np.full(len(maps), threshold(dof))) if dof else None
+    found = distances(summed(maps[0], maps, limits))
     for value in found.values():
         # of the reference's own map itself: rounding must not show as a difference
         value[0] = 0.0

@@ -3,7 +3,8 @@
 What each step means among settings of the other package stands in `bidsglm.attribution.steps`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,9 @@ from bidsglm.attribution.autoregression import autoregressive_fit, coefficients,
 from bidsglm.attribution.crossing import Rules
 from bidsglm.attribution.crossproducts import Products, Values, products
 from bidsglm.attribution.designs import Designs
-from bidsglm.attribution.models import Block, Models, StepSettings, one_after_the_other
-from bidsglm.attribution.pooled import image_maps, pooled_fit, whitened_power
-from bidsglm.attribution.runs import RunSum, StatMaps, UnscaledFit, combined, rows_of, side_by_side
+from bidsglm.attribution.models import Block, Models, StepSettings
+from bidsglm.attribution.pooled import PooledDesign, image_maps, pooled_fit, whitened_power
+from bidsglm.attribution.runs import RunSum, StatMaps, UnscaledFit, combined, rows_of
 from bidsglm.model import Floats
 
 
@@ -30,21 +31,9 @@ class CombinationMaps:
         self._power: dict[tuple[object, ...], Values] = {}
         self._fits: dict[tuple[object, ...], tuple[UnscaledFit, ...]] = {}
 
-    @classmethod
-    def joined(cls, parts: Sequence["CombinationMaps"]) -> "CombinationMaps":
-        """Maps of several blocks, of combinations that were fitted in each; no data are kept."""
-        whole = cls(parts[0].designs, one_after_the_other([part.block for part in parts]))
-        for key in parts[0]._fits:
-            runs = zip(*(part._fits[key] for part in parts), strict=True)
-            whole._fits[key] = tuple(side_by_side(run) for run in runs)
-        return whole
-
-    def fitted(self, combinations: Iterable[StepSettings]) -> "CombinationMaps":
-        """Fits of some combinations alone, without the data."""
-        alone = CombinationMaps(self.designs, one_after_the_other([self.block]))
-        for combination in combinations:
-            alone._fits[self._key(combination)] = self.fits(combination)
-        return alone
+    def forget_fits(self) -> None:
+        """Keep what fits are made of alone: they are many, and large where there are many contrasts."""
+        self._fits.clear()
 
     def maps(self, combination: StepSettings, contrast: int) -> StatMaps:
         """Effect and statistic of a contrast."""
@@ -59,29 +48,35 @@ class CombinationMaps:
 
     def spm_maps(self, contrast: int) -> StatMaps:
         """SPM's setting in every step, with SPM's rounding to float32."""
+        plans = self.designs.models.plans
+        rows, shared = rows_of(plans, contrast), len(plans[contrast].runs)
+        designs, betas, error = self._spm_images
+        # an effect is the mean over its runs, and SPM's images hold it as one weighted sum
+        mean = [d._replace(weights=d.weights / shared) for d in designs]
+        effect, stat = image_maps(mean, betas, error, rows, plans[contrast].specification.test)
+        return StatMaps(effect, stat, ())
+
+    @cached_property
+    def _spm_images(self) -> tuple[tuple[PooledDesign, ...], list[Floats], Floats]:
+        """Design, parameters and residual mean square with SPM's setting in every step."""
         home = StepSettings(*(True,) * len(StepSettings._fields))
         factors, designs, fits = self.block.factors[True][True], self.designs.pooled(home), self.fits(home)
         data = [self.block.values(True, True, run) for run in range(len(fits))]
         # parameters of the scaled series, with their means, since float32 rounds what SPM stores
         betas = [f * (d.parameters @ Y) for f, d, Y in zip(factors, designs, data, strict=True)]
         squares = [factor**2 * fit.residual for fit, factor in zip(fits, factors, strict=True)]
-        error = np.sum(squares, axis=0) / sum(fit.divisor for fit in fits)
-        plans = self.designs.models.plans
-        rows, shared = rows_of(plans, contrast), len(plans[contrast].runs)
-        # an effect is the mean over its runs, and SPM's images hold it as one weighted sum
-        mean = [d._replace(weights=d.weights / shared) for d in designs]
-        effect, stat = image_maps(mean, betas, error, rows, plans[contrast].specification.test)
-        return StatMaps(effect, stat, ())
+        return designs, betas, np.sum(squares, axis=0) / sum(fit.divisor for fit in fits)
 
     def fits(self, combination: StepSettings) -> tuple[UnscaledFit, ...]:
         """Fit every run, for data not scaled by voxel."""
-        key = self._key(combination)
+        key = self.key(combination)
         if key not in self._fits:
             fit = self._pooled_fit if combination.noise else self._autoregressive_fit
             self._fits[key] = tuple(fit(combination, run) for run in range(len(self.designs.models.runs)))
         return self._fits[key]
 
-    def _key(self, combination: StepSettings) -> StepSettings:
+    def key(self, combination: StepSettings) -> StepSettings:
+        """Name what its fit depends on."""
         # how runs are combined, and a factor of whole series, change no fit
         return combination._replace(runs=False, scaling=self._scanwise(combination.scaling))
 

@@ -1,6 +1,6 @@
 """What an attribution starts from: both packages' models of a unit, and some voxels' data."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -132,12 +132,12 @@ class Observations(NamedTuple):
 
     sample: NDArray[np.intp]
     """(n_voxels,) voxels of both masks, their places in the maps"""
-    pieces: Iterable[Piece]
-    """The sample in its order; no more than one piece is held"""
+    pieces: Sequence[Callable[[], Piece]]
+    """Make the sample in its order; no more pieces are held than are worked on"""
     pool: Block
     """Voxels whose data show how V changes with the settings"""
-    chunks: Iterable[Block]
-    """All voxels of both masks, float32 suffices."""
+    chunks: Sequence[Callable[[], Block]]
+    """Make all voxels of both masks, float32 suffices"""
     pairs: Sequence[ContrastPair]
     """One for each plan of the models."""
     masks: Masks
@@ -150,21 +150,6 @@ def evenly(columns: NDArray[np.intp], n_voxels: int) -> NDArray[np.intp]:
     [0, 3, 6, 9]
     """
     return columns[np.linspace(0, columns.size - 1, min(columns.size, n_voxels)).astype(np.intp)]
-
-
-def one_after_the_other(blocks: Sequence[Block]) -> Block:
-    """Voxels of several blocks in one, without their data."""
-
-    def factors(smoother: int, scaling: int) -> tuple[Floats, ...]:
-        runs = zip(*(block.factors[smoother][scaling] for block in blocks), strict=True)
-        sizes = [block.columns.size for block in blocks]
-        return tuple(
-            np.concatenate([np.broadcast_to(f, n) for f, n in zip(run, sizes, strict=True)]) for run in runs
-        )
-
-    both = tuple((factors(smoother, 0), factors(smoother, 1)) for smoother in (0, 1))
-    columns = np.concatenate([block.columns for block in blocks])
-    return Block(columns, ((), ()), both, blocks[0].scans)
 
 
 def unscaled(columns: NDArray[np.intp], series: tuple[Values, ...]) -> Block:

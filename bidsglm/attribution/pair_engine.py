@@ -18,7 +18,7 @@ from bidsglm.attribution.models import ContrastPair, Masks
 from bidsglm.attribution.run_designs import RunDesign
 from bidsglm.attribution.runs import Plan, StatMaps
 from bidsglm.attribution.sides import Mixture, PairModels
-from bidsglm.attribution.step_rows import Row, StepMaps, map_names, step_rows, unmodelled_rows
+from bidsglm.attribution.step_rows import Row, StepSums, map_names, step_rows, step_sums, unmodelled_rows
 from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
 from bidsglm.model import ContrastMaps, Floats, Mask
 from bidsglm.packages import Pair
@@ -176,11 +176,11 @@ def _every_mixture(fits: MixtureFits, names: Sequence[str]) -> dict[Mixture, tup
 
 def _changes(
     models: PairModels, steps: Sequence[Step], kind: str, found: Mapping[Mixture, StatMaps]
-) -> StepMaps:
+) -> StepSums:
     names = active_steps(models, steps, kind)
     maps = [found[mixture_of(names, taken)] for taken in product((0, 1), repeat=len(names))]
     values = [_map(each, kind) for each in maps]
-    return StepMaps(kind, names, np.stack(values), tuple(each.dof for each in maps))
+    return step_sums(kind, names, np.stack(values), tuple(each.dof for each in maps))
 
 
 def _map(maps: StatMaps | ContrastMaps, kind: str) -> Floats:

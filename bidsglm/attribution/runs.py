@@ -80,24 +80,6 @@ class UnscaledFit(NamedTuple):
     """tr(RV), tr(RVRV), of which the degrees of freedom are made; both scans minus rank for AR(1)"""
 
 
-def side_by_side(fits: Sequence[UnscaledFit]) -> UnscaledFit:
-    """Fits of one design to several blocks of voxels as one.
-
-    >>> ones = np.ones((1, 1))
-    >>> one = UnscaledFit(ones, ones[None], np.zeros(1, np.intp), ones[0], 1.0, (1.0, 1.0))
-    >>> side_by_side([one, one]).group.tolist()
-    [0, 1]
-    """
-    first = fits[0]
-    starts = np.cumsum([0, *(len(fit.covariances) for fit in fits[:-1])])
-    return first._replace(
-        effects=np.concatenate([fit.effects for fit in fits], axis=1),
-        covariances=np.concatenate([fit.covariances for fit in fits]),
-        group=np.concatenate([fit.group + start for fit, start in zip(fits, starts, strict=True)]),
-        residual=np.concatenate([fit.residual for fit in fits]),
-    )
-
-
 class RunSum(NamedTuple):
     """One run's part in all contrasts, for scaled data."""
 
@@ -118,16 +100,6 @@ class StatMaps(NamedTuple):
     """(n_voxels,)"""
     dof: tuple[float, ...]
     """(residual,) for t, (numerator, residual) for F"""
-
-
-def end_to_end(maps: Sequence[StatMaps]) -> StatMaps:
-    """Maps of several blocks of voxels as one."""
-    effects = [each.effect for each in maps if each.effect is not None]
-    return StatMaps(
-        np.concatenate(effects) if effects else None,
-        np.concatenate([each.stat for each in maps]),
-        maps[0].dof,
-    )
 
 
 def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, pooled: bool) -> StatMaps:

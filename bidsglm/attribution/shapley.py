@@ -10,7 +10,7 @@ and the values add up to v(all) - v(none) exactly (L. Shapley, in *Contributions
 II, 1953, pp. 307-317).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from math import comb
 
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from bidsglm.attribution.designs import Designs
 from bidsglm.attribution.maps import CombinationMaps
-from bidsglm.attribution.models import ContrastPair, Observations, StepSettings
+from bidsglm.attribution.models import Block, ContrastPair, Observations, StepSettings
 from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
+from bidsglm.attribution.turns import Each, in_turn
 from bidsglm.model import Floats
 
 NEGLIGIBLE = 1e-3
@@ -122,7 +123,7 @@ def coarse(steps: Sequence[Step]) -> list[Step]:
 
 
 def dominant_steps(
-    designs: Designs, steps: Sequence[Step], evidence: Observations
+    designs: Designs, steps: Sequence[Step], evidence: Observations, each: Each = in_turn
 ) -> dict[str, NDArray[np.int8]]:
     """Step with the largest Shapley value of |t(S) - t(nilearn)| at every voxel.
 
@@ -134,6 +135,8 @@ def dominant_steps(
         The parts of the regressors play as one.
     evidence
         Data and maps.
+    each
+        Works on the chunks.
 
     Returns
     -------
@@ -144,21 +147,33 @@ def dominant_steps(
         pair.other.specification.label: np.zeros(evidence.masks.both.size, np.int8) for pair in evidence.pairs
     }
     together = coarse(steps)
-    for chunk in evidence.chunks:
-        combinations = CombinationMaps(designs, chunk, every_rule=False)
+    active = effective_steps(together, "t", len(designs.models.runs), bool(evidence.pool.scans))
+    designs.prepare(every_combination(active), each)
+
+    def fill_in(chunk: Callable[[], Block]) -> None:
+        combinations = CombinationMaps(designs, chunk(), every_rule=False)
         for index, pair in enumerate(evidence.pairs):
-            label = pair.other.specification.label
-            maps[label][chunk.columns] = _dominant(combinations, together, index, pair)
+            found = _dominant(combinations, active, index, pair)
+            # chunks share no voxel
+            maps[pair.other.specification.label][combinations.block.columns] = found
+
+    each(fill_in, evidence.chunks)
     return maps
 
 
+def every_combination(steps: Sequence[str]) -> list[StepSettings]:
+    """Combinations of some steps in binary order, the others at SPM's setting.
+
+    >>> [(c.noise, c.filter) for c in every_combination(("noise", "filter"))]
+    [(False, False), (False, True), (True, False), (True, True)]
+    """
+    return [combination_of(steps, taken) for taken in product((0, 1), repeat=len(steps))]
+
+
 def _dominant(
-    combinations: CombinationMaps, steps: Sequence[Step], contrast: int, pair: ContrastPair
+    combinations: CombinationMaps, active: Sequence[str], contrast: int, pair: ContrastPair
 ) -> NDArray[np.int8]:
     columns = combinations.block.columns
-    active = effective_steps(
-        steps, "t", len(combinations.designs.models.runs), bool(combinations.block.scans)
-    )
     if not active:
         return np.zeros(columns.size, np.int8)
     first = pair.reference.stat[columns]

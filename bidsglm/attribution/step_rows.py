@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.differences import DICE, distances, threshold, unlikeness
+from bidsglm.attribution.differences import MapSums, distances, summed, threshold
 from bidsglm.attribution.models import ContrastPair, Masks
 from bidsglm.attribution.shapley import ladder, shapley_values
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, Step
@@ -30,25 +30,40 @@ def map_names(maps: ContrastMaps) -> tuple[str, ...]:
     return (test,) if test == "F" else ("effect", test)
 
 
-class StepMaps(NamedTuple):
-    """Maps of all combinations of the steps that matter for one kind of map."""
+class StepSums(NamedTuple):
+    """Maps of all combinations of the steps that matter for one kind of map, summed up."""
 
     kind: str
     steps: tuple[str, ...]
-    maps: Floats
-    """(2 ** n_steps, n_voxels) in binary order of the steps"""
-    dofs: tuple[tuple[float, ...], ...]
+    sums: MapSums
+    """(2 ** n_steps,) against the first map, in binary order of the steps"""
 
 
-def metrics(changes: StepMaps) -> dict[str, Floats]:
+def step_sums(kind: str, steps: tuple[str, ...], maps: Floats, dofs: Sequence[tuple[float, ...]]) -> StepSums:
+    """Sums of maps.
+
+    Parameters
+    ----------
+    kind
+        effect, t or F.
+    steps
+        Those that change it.
+    maps
+        (2 ** n_steps, n_voxels) in binary order of the steps
+    dofs
+        Degrees of freedom of each.
+    """
+    if kind == "effect":
+        return StepSums(kind, steps, summed(maps[0], maps))
+    # p < 0.001 by the degrees of freedom of each combination, which noise and runs change
+    limits = np.array([threshold(dof) for dof in dofs])
+    # against the reference's set of voxels, as all metrics are against its map
+    return StepSums(kind, steps, summed(maps[0], maps, (limits[0], limits)))
+
+
+def metrics(changes: StepSums) -> dict[str, Floats]:
     """Value of every combination in every metric, each (2,) * n_steps."""
-    values = distances(changes.maps[0], changes.maps)
-    if changes.kind != "effect":
-        # p < 0.001 by the degrees of freedom of each combination, which noise and runs change
-        limits = np.array([threshold(dof) for dof in changes.dofs])
-        above = changes.maps > limits[:, None]
-        # against the reference's set of voxels, as all metrics are against its map
-        values[DICE] = unlikeness(above[0], above)
+    values = distances(changes.sums)
     shape = (2,) * len(changes.steps)
     for value in values.values():
         # the reference's setting in every step is its own map: rounding must not show as a difference
@@ -57,14 +72,14 @@ def metrics(changes: StepMaps) -> dict[str, Floats]:
 
 
 def step_rows(
-    changes: StepMaps, steps: Sequence[Step], contrast: str, pair: Pair, closure: tuple[float, float]
+    changes: StepSums, steps: Sequence[Step], contrast: str, pair: Pair, closure: tuple[float, float]
 ) -> list[Row]:
     """Rows of one kind of map of a contrast.
 
     Parameters
     ----------
     changes
-        Maps of all mixtures.
+        Sums of the maps of all mixtures.
     steps
         All steps of the analysis.
     contrast

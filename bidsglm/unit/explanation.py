@@ -3,7 +3,8 @@
 Gathers what `bidsglm.attribution.engine` needs from what is in memory after a fit; no image is read again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import scipy
@@ -30,6 +31,7 @@ from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
 from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries
 from bidsglm.packages import REFERENCE, pairs_of
+from bidsglm.process.cores import each
 from bidsglm.spm import covariance, scaling
 from bidsglm.spm.regressors import microtime_onset
 from bidsglm.spm.whitening import normalised
@@ -41,10 +43,10 @@ SEED = 20_260_101
 POOL = 5000
 """Voxels of the sample that show how V changes with the settings: their mean is known to 1 or 2 %, and the
 change itself is a few per cent of V."""
-PIECE_VALUES = 2_500_000
-"""float64 values of the sample held at once: 20 MB, and a few times as much made of them."""
-CHUNK_VALUES = 9_000_000
-"""float32 values held at once for the dominant-step maps: 36 MB."""
+PIECE_VALUES = 1_250_000
+"""float64 values of the sample worked on together: 10 MB, and a few times as much made of them."""
+CHUNK_VALUES = 4_500_000
+"""float32 values worked on together for the dominant-step maps: 18 MB."""
 EXPLAINABLE = ("ols", "ar1")
 """nilearn's noise models that cross-products can serve."""
 
@@ -80,7 +82,7 @@ def explain(fitted: Fitted, n_sample: int = TABULATED) -> Explanation:
     # covariances need far fewer voxels than metrics do
     pool = blocks.block(evenly(columns, POOL), np.dtype(np.float64))
     evidence = Observations(columns, blocks.pieces(columns), pool, blocks.chunks(inside), pairs, masks)
-    return explanation(_models(fitted, mixed.runs, pairs), steps, evidence, notes)
+    return explanation(_models(fitted, mixed.runs, pairs), steps, evidence, notes, each)
 
 
 def _mixed(fitted: Fitted) -> tuple[Mixtures, tuple[Step, ...]]:
@@ -160,18 +162,23 @@ class _Blocks:
         self.spm_factors = tuple(np.ones(1) if self.scans else f[:1] for f in factors)
         self.same = all(a is b for a, b in zip(*self.series, strict=True))
 
-    def pieces(self, columns: NDArray[np.intp]) -> Iterator[Piece]:
-        """All of some columns, in float64 and as nilearn fits them."""
-        step = max(1, PIECE_VALUES // sum(len(s.stored) for s in self.series[0]))
-        for start in range(0, columns.size, step):
-            part = columns[start : start + step]
-            yield Piece(self.block(part, np.dtype(np.float64)), self.signals(part))
+    def pieces(self, columns: NDArray[np.intp]) -> list[Callable[[], Piece]]:
+        """Make all of some columns, in float64 and as nilearn fits them."""
+        parts = self._parts(columns, PIECE_VALUES)
+        return [partial(self._piece, part) for part in parts]
 
-    def chunks(self, inside: NDArray[np.intp]) -> Iterator[Block]:
-        """All of some columns, in float32."""
-        step = max(1, CHUNK_VALUES // sum(len(s.stored) for s in self.series[0]))
-        for start in range(0, inside.size, step):
-            yield self.block(inside[start : start + step], np.dtype(np.float32), len(self.series[0]) > 1)
+    def _piece(self, columns: NDArray[np.intp]) -> Piece:
+        return Piece(self.block(columns, np.dtype(np.float64)), self.signals(columns))
+
+    def chunks(self, inside: NDArray[np.intp]) -> list[Callable[[], Block]]:
+        """Make all of some columns, in float32."""
+        kind, scaled = np.dtype(np.float32), len(self.series[0]) > 1
+        return [partial(self.block, part, kind, scaled) for part in self._parts(inside, CHUNK_VALUES)]
+
+    def _parts(self, columns: NDArray[np.intp], n_values: int) -> list[NDArray[np.intp]]:
+        """Columns that have so many values together, or a few less."""
+        step = max(1, n_values // sum(len(s.stored) for s in self.series[0]))
+        return [columns[start : start + step] for start in range(0, columns.size, step)]
 
     def block(self, columns: NDArray[np.intp], dtype: np.dtype[np.floating], scaled: bool = True) -> Block:
         """Some columns; without nilearn's factors where they do not matter, as for the t of a single run."""

@@ -1,8 +1,9 @@
 """Shares of modelling steps on synthetic data whose answer is known."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise, product
 
 import numpy as np
@@ -27,8 +28,9 @@ from bidsglm.attribution.models import (
 from bidsglm.attribution.pooled import RunColumns, error_covariances
 from bidsglm.attribution.runs import plan
 from bidsglm.attribution.shapley import combination_of
-from bidsglm.attribution.step_rows import StepMaps, metrics, unmodelled_rows
+from bidsglm.attribution.step_rows import metrics, step_sums, unmodelled_rows
 from bidsglm.attribution.steps import STEPS, Step
+from bidsglm.attribution.turns import Each, in_turn
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats
 from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.spm.highpass import dct_basis
@@ -93,7 +95,7 @@ class Scene:
         own, other = (tuple(np.full(N_VOXELS, f) for _ in range(self.n_runs)) for f in self.factors)
         return Block(np.arange(N_VOXELS), (tuple(series),) * 2, ((own, other),) * 2)
 
-    def explained(self) -> Explanation:
+    def explained(self, each: Each = in_turn) -> Explanation:
         models, block = self.models(), self.block()
         combinations = CombinationMaps(Designs(models, block), block)
         pairs = [
@@ -108,12 +110,12 @@ class Scene:
         signals = tuple(Y * f for Y, f in zip(block.series[0], block.factors[0][0], strict=True))
         inside = np.ones(N_VOXELS, dtype=bool)
         evidence = Observations(
-            block.columns, pieces(block, signals), block, [block], pairs, Masks(inside, inside)
+            block.columns, pieces(block, signals), block, [lambda: block], pairs, Masks(inside, inside)
         )
-        return explanation(models, EVERY_STEP, evidence)
+        return explanation(models, EVERY_STEP, evidence, each=each)
 
 
-def pieces(block: Block, signals: tuple[Floats, ...]) -> list[Piece]:
+def pieces(block: Block, signals: tuple[Floats, ...]) -> list[Callable[[], Piece]]:
     """The voxels in three pieces that are not alike."""
     bounds = [0, N_VOXELS // 2, N_VOXELS - 1, N_VOXELS]
     found = []
@@ -124,7 +126,8 @@ def pieces(block: Block, signals: tuple[Floats, ...]) -> list[Piece]:
             tuple(tuple(f[part] for f in runs) for runs in scalings) for scalings in block.factors
         )
         own = tuple(Y[:, part] for Y in signals)
-        found.append(Piece(Block(block.columns[part], (series, series), factors), own))
+        piece = Piece(Block(block.columns[part], (series, series), factors), own)
+        found.append(partial(lambda made: made, piece))
     return found
 
 
@@ -226,7 +229,7 @@ def test_an_attribution_that_does_not_close_says_so() -> None:
     pair = ContrastPair(contrast_maps(T, own), contrast_maps(T, other._replace(stat=1.001 * other.stat)))
     inside = np.ones(N_VOXELS, dtype=bool)
     evidence = Observations(
-        block.columns, [Piece(block, block.series[0])], block, [], [pair], Masks(inside, inside)
+        block.columns, [lambda: Piece(block, block.series[0])], block, [], [pair], Masks(inside, inside)
     )
     assert not explanation(models, EVERY_STEP, evidence).closes
 
@@ -252,7 +255,7 @@ def test_where_spms_covariance_is_the_pools_mixed_settings_get_the_one_of_the_po
     home = designs.whitenings(ALL_SPM)[0]
     assert home is not None
     assert np.abs(home.matrix - expected[0]).max() > 1e-3
-    assert designs.notes == []
+    assert designs.notes == ()
 
 
 def test_mask_row_counts_the_voxels_of_one_package_alone() -> None:
@@ -311,7 +314,7 @@ def against_the_first(metric: str, maps: list[Floats], limits: list[float], inde
 
 def test_overlap_is_with_nilearns_voxels_each_map_by_its_own_degrees_of_freedom() -> None:
     maps = np.array([[9.0, 9.0, 0.0, 0.0], [9.0, 0.0, 9.0, 9.0], [4.0, 4.0, 4.0, 0.0], [0.0, 0.0, 0.0, 9.0]])
-    changes = StepMaps("t", ("noise", "runs"), maps, ((50.0,), (50.0,), (5.0,), (50.0,)))
+    changes = step_sums("t", ("noise", "runs"), maps, ((50.0,), (50.0,), (5.0,), (50.0,)))
     # a t of 4 passes p < 0.001 with 50 degrees of freedom and not with 5
     np.testing.assert_allclose(metrics(changes)["1-dice"], [[0, 1 - 2 / 5], [1, 1]])
 
@@ -327,16 +330,16 @@ def test_no_data_of_a_piece_are_left_when_the_next_is_made() -> None:
     own = [contrast_maps(p.specification, maps.maps(StepSettings(), i)) for i, p in enumerate(models.plans)]
     held: list[weakref.ref[Floats]] = []
 
-    def one_by_one() -> Iterator[Piece]:
-        for piece in pieces(block, block.series[0]):
-            assert not any(reference() is not None for reference in held)
-            series = tuple(Y.copy() for Y in piece.block.series[0])
-            held.extend(map(weakref.ref, series))
-            yield Piece(piece.block._replace(series=(series, series)), series)
-            del series, piece
+    def one(make: Callable[[], Piece]) -> Piece:
+        assert not any(reference() is not None for reference in held)
+        piece = make()
+        series = tuple(Y.copy() for Y in piece.block.series[0])
+        held.extend(map(weakref.ref, series))
+        return Piece(piece.block._replace(series=(series, series)), series)
 
+    made = [partial(one, make) for make in pieces(block, block.series[0])]
     inside = np.ones(N_VOXELS, dtype=bool)
     pairs = [ContrastPair(each, each) for each in own]
-    evidence = Observations(block.columns, one_by_one(), block, [], pairs, Masks(inside, inside))
+    evidence = Observations(block.columns, made, block, [], pairs, Masks(inside, inside))
     assert explanation(models, EVERY_STEP, evidence).rows
     assert len(held) == 6

@@ -1,12 +1,15 @@
 """What the engine of SPM and nilearn says of closures and of the drawing of events."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bidsglm.attribution.engine import Closure, _closure, _factor_of_events, _words_on_events
 from bidsglm.attribution.models import ContrastPair
 from bidsglm.attribution.runs import StatMaps
-from bidsglm.attribution.step_rows import StepMaps
+from bidsglm.attribution.sample import farthest
+from bidsglm.attribution.step_rows import step_sums
 from bidsglm.model import ContrastMaps, ContrastSpecification
 
 
@@ -28,11 +31,11 @@ def test_factor_of_events_is_the_slope_of_that_step_alone() -> None:
     start = np.array([1.0, 2.0, 4.0, 9.0])
     by_events, by_noise = 0.25 * start, start + 1
     maps = np.stack([start, by_noise, by_events, 3 * start])
-    changes = StepMaps("effect", ("events", "noise"), maps, ((9.0,),) * 4)
+    changes = step_sums("effect", ("events", "noise"), maps, ((9.0,),) * 4)
     assert _factor_of_events(changes) == pytest.approx(4)
-    turned = StepMaps("effect", ("noise", "events"), maps[[0, 2, 1, 3]], ((9.0,),) * 4)
+    turned = step_sums("effect", ("noise", "events"), maps[[0, 2, 1, 3]], ((9.0,),) * 4)
     assert _factor_of_events(turned) == pytest.approx(4)
-    assert _factor_of_events(StepMaps("effect", ("noise",), maps[:2], ((9.0,),) * 2)) == 1
+    assert _factor_of_events(step_sums("effect", ("noise",), maps[:2], ((9.0,),) * 2)) == 1
 
 
 def maps_of(values: np.ndarray) -> ContrastMaps:
@@ -41,20 +44,27 @@ def maps_of(values: np.ndarray) -> ContrastMaps:
     return ContrastMaps(go, (0,), 10 * values, nothing, values, nothing, nothing, (9.0,))
 
 
-@pytest.mark.parametrize("kind", ["effect", "t"])
-def test_closure_is_over_the_range_of_the_whole_map_and_of_certain_voxels(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "size"), [("effect", 10.0), ("t", 1.0)])
+def test_closure_is_over_the_range_of_the_whole_map_and_of_certain_voxels(kind: str, size: float) -> None:
     own = np.array([np.nan, -4.0, 6.0, 1.0, 2.0])
     columns = np.array([3, 4])
+    at = int(kind == "effect")
 
-    def at(values: np.ndarray) -> StatMaps:
-        return StatMaps(10 * values, values, (9.0,))
+    def far(values: list[float], target: np.ndarray, voxels: list[bool]) -> float:
+        found = np.array(values)
+        return farthest(StatMaps(10 * found, found, (9.0,)), maps_of(target), columns, np.array(voxels))[at]
 
-    pure = at(np.array([1.5, 2.25])), at(np.array([1.0, 2.25]))
-    pair = ContrastPair(maps_of(own), maps_of(own))
-    every, first = np.array([True, True]), np.array([False, True])
+    pair, flat = (ContrastPair(maps_of(each), maps_of(each)) for each in (own, np.full(5, 1.0)))
+    worst = [far([1.5, 2.25], own, [True, True]), far([1.0, 2.25], own, [True, True])]
+    assert worst == pytest.approx([0.5 * size, 0.25 * size])
     # 0.5 and 0.25 over a range of 10
-    assert _closure(pure, kind, pair, columns, every) == pytest.approx((0.05, 0.025))
-    # the second package has no voxel that rounding decides
-    assert _closure(pure, kind, pair, columns, first) == pytest.approx((0.025, 0.025))
-    flat = ContrastPair(maps_of(np.full(5, 1.0)), maps_of(np.full(5, 1.0)))
-    assert _closure(pure, "t", flat, columns, every) == pytest.approx((1.25, 1.25))
+    assert _closure(np.array(worst), kind, pair) == pytest.approx((0.05, 0.025))
+    assert far([1.5, 2.25], own, [False, True]) == pytest.approx(0.25 * size)
+    assert far([1.5, 2.25], own, [False, False]) == 0
+    assert _closure(np.array([1.25, 0.0]), kind, flat) == (1.25, 0)
+
+
+def test_an_f_has_no_effect_to_be_far_from() -> None:
+    own = replace(maps_of(np.arange(3.0)), effect=None)
+    found = farthest(StatMaps(None, np.arange(3.0), (1.0, 9.0)), own, np.arange(3), np.ones(3, dtype=bool))
+    assert found == (0, 0)

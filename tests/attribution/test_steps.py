@@ -1,6 +1,7 @@
 """Steps of an analysis in words, which of them matter, and which is the largest in each voxel."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -18,7 +19,6 @@ from bidsglm.attribution.models import (
     RunDesigns,
     estimable_everywhere,
     evenly,
-    one_after_the_other,
     unscaled,
 )
 from bidsglm.attribution.runs import plan
@@ -216,7 +216,8 @@ def test_dominant_step_has_the_largest_share_of_the_difference_of_its_voxel(
     inside = np.ones(N_VOXELS, dtype=bool)
     parts = [slice(0, 41), slice(41, N_VOXELS)]
     chunks = [
-        Block(
+        partial(
+            Block,
             block.columns[part],
             tuple(tuple(Y[:, part] for Y in each) for each in block.series),  # type: ignore[arg-type]
             tuple(tuple(tuple(f[part] for f in runs) for runs in scalings) for scalings in block.factors),  # type: ignore[arg-type]
@@ -237,25 +238,7 @@ def test_dominant_step_has_the_largest_share_of_the_difference_of_its_voxel(
     np.testing.assert_array_equal(found, wanted)
 
 
-def test_blocks_are_joined_without_their_data_and_have_their_own_factors() -> None:
-    def block(start: int, n: int) -> Block:
-        series = tuple((np.full((4, n), float(start)),) for _ in range(2))
-        factors = tuple(
-            tuple(
-                (np.full(n if scaling else 1, 10.0 * start + 2 * smoother + scaling),) for scaling in (0, 1)
-            )
-            for smoother in (0, 1)
-        )
-        return Block(np.arange(start, start + n), series, factors, (np.ones(4),))  # type: ignore[arg-type]
-
-    found = one_after_the_other([block(0, 2), block(5, 3)])
-    assert found.columns.tolist() == [0, 1, 5, 6, 7]
-    assert found.series == ((), ())
-    for smoother, scaling in product((0, 1), repeat=2):
-        (factors,) = found.factors[smoother][scaling]
-        own = 2 * smoother + scaling
-        assert factors.tolist() == [own, own, 50 + own, 50 + own, 50 + own]
-    assert len(found.scans) == 1
+def test_data_that_are_scaled_already_have_no_factors() -> None:
     bare = unscaled(np.arange(2), (np.zeros((4, 2)),))
     assert [each.tolist() for pair in bare.factors for runs in pair for each in runs] == [[1.0]] * 4
 

@@ -1,11 +1,16 @@
 """Wall and CPU time of a data set on one core and on several.
 
-``python benchmarks/cores.py BIDS_DIR --work-dir DIR [--cores 2] [--repeats 3] [options of bidsglm]``
+``python benchmarks/cores.py [BIDS_DIR] --work-dir DIR [--cores 2] [--repeats 3] [options of bidsglm]``
 
 Fits the data set, that of ``benchmarks/first_level.py`` for instance (``--model`` gives its model), in
 processes of their own, on one core and on several in turn. Prints the medians, and whether all maps and
 tables hold the same. Wall time counts only where the machine has nothing else to do. Options that are not its
 own go to bidsglm.
+
+Beside them stands the floor: plain work that waits for nothing (products of matrices, decompression, Python
+alone), by one process and by as many as there are cores, each doing the same. What these do not reach
+together, nothing does on that machine: cores of a virtual machine may be two threads of one core, or be lent
+to others.
 """
 
 import argparse
@@ -21,11 +26,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 PROJECT = Path(__file__).resolve().parent.parent
 TARGET = 0.6
 """Wall over CPU time on two cores"""
 TELL_WHEN = (".html", "_summary.json")
 """Files that tell when they were made"""
+
+
+SECONDS = 3.0
+"""CPU time of the plain work of a process, about"""
 
 
 class Cost(NamedTuple):
@@ -62,14 +73,80 @@ def measure(output: Path, n_cores: int, arguments: Sequence[str]) -> tuple[Cost,
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024), files
 
 
+def product() -> None:
+    """Multiply two matrices."""
+    matrix = np.ones((600, 600))
+    matrix @ matrix
+
+
+def decompression() -> None:
+    """Decompress what is as large as some volumes."""
+    gzip.decompress(COMPRESSED)
+
+
+def python() -> None:
+    """Count."""
+    for _ in range(1_000_000):
+        pass
+
+
+PLAIN = {each.__name__: each for each in (product, decompression, python)}
+COMPRESSED = gzip.compress(bytes(range(256)) * 40_000, 1)
+
+
+def work(name: str, times: int) -> None:
+    """Do plain work."""
+    for _ in range(times):
+        PLAIN[name]()
+
+
+def times_of(name: str) -> int:
+    """How often plain work is done in its time."""
+    started = time.process_time()
+    work(name, 5)
+    return max(1, round(5 * SECONDS / (time.process_time() - started)))
+
+
+def at_once(name: str, times: int, n_processes: int) -> tuple[float, float]:
+    """CPU and wall time of processes that all do the same plain work."""
+    command = [sys.executable, __file__, "--plain", name, str(times)]
+    environment = {**os.environ, **{f"{each}_NUM_THREADS": "1" for each in ("OMP", "OPENBLAS", "MKL")}}
+    environment["PYTHONPATH"] = str(PROJECT)
+    started, cpu = time.monotonic(), 0.0
+    processes = [subprocess.Popen(command, env=environment) for _ in range(n_processes)]
+    for process in processes:
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise SystemExit(f"plain work failed: {name}")
+        cpu += usage.ru_utime + usage.ru_stime
+    return cpu, time.monotonic() - started
+
+
+def print_floor(n_cores: int) -> None:
+    """Measure plain work by one process and by as many as there are cores."""
+    print(f"{'plain work':>13} {'processes':>9} {'CPU (s)':>8} {'wall (s)':>9} {'wall/CPU':>9}")
+    for name in PLAIN:
+        times = times_of(name)
+        for n_processes in (1, n_cores):
+            cpu, wall = at_once(name, times, n_processes)
+            print(f"{name:>13} {n_processes:9} {cpu:8.1f} {wall:9.1f} {wall / cpu:9.2f}", flush=True)
+
+
 def main() -> None:
     """Measure in turn, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bids_dir")
-    parser.add_argument("--work-dir", type=Path, required=True)
+    parser.add_argument("bids_dir", nargs="?", help="data set; the floor alone without one")
+    parser.add_argument("--work-dir", type=Path, default=Path("cores"))
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--plain", nargs=2, help=argparse.SUPPRESS)
     own, options = parser.parse_known_args()
+    if own.plain:
+        work(own.plain[0], int(own.plain[1]))
+        return
+    print_floor(own.cores)
+    if own.bids_dir is None:
+        return
     folder = own.work_dir.resolve()
     costs: dict[int, list[Cost]] = {1: [], own.cores: []}
     files: dict[int, dict[str, str]] = {}

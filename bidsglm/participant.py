@@ -1,8 +1,9 @@
 """One participant: find, read, fit with each backend, compare, write, report."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,10 +127,19 @@ def _work(settings: Settings, participant: str, units: Units | None) -> tuple[li
     return found, failures
 
 
-def _run_units(settings: Settings, participant: str, units: Units | None) -> tuple[list[str], list[Failure]]:
+class _Done(NamedTuple):
+    """What was done for a participant but for the page."""
+
+    states: list[str]
+    failures: list[Failure]
+    page_due: bool
+
+
+def _run_units(settings: Settings, participant: str, units: Units | None, held: ExitStack) -> _Done:
     """Do all units of a participant; a unit that fails does not stop the others.
 
-    All are claimed before the first is fitted: two jobs with different settings never mix theirs.
+    All are claimed before the first is fitted: two jobs with different settings never mix theirs. The claims
+    are let go with `held`.
 
     Raises
     ------
@@ -139,14 +149,13 @@ def _run_units(settings: Settings, participant: str, units: Units | None) -> tup
     waiting, failures = _work(settings, participant, units)
     states = ["failed"] * len(failures)
     wanted = {work.unit.prefix: work.digest for work in waiting}
-    with claimed(settings.output_dir, wanted, LOG.warning) as claims:
-        if not (failures and settings.stop_on_first_crash):
-            more, failed = _run_claimed(waiting, settings, participant, claims)
-            states, failures = [*states, *more], [*failures, *failed]
-        _clear_marker(settings, participant)
-        if failures or "finished" in states or not page_is_current(settings.output_dir, participant):
-            failures += _write_page(settings, participant)
-    return states, failures
+    claims = held.enter_context(claimed(settings.output_dir, wanted, LOG.warning))
+    if not (failures and settings.stop_on_first_crash):
+        more, failed = _run_claimed(waiting, settings, participant, claims)
+        states, failures = [*states, *more], [*failures, *failed]
+    _clear_marker(settings, participant)
+    due = bool(failures) or "finished" in states or not page_is_current(settings.output_dir, participant)
+    return _Done(states, failures, due)
 
 
 def _run_claimed(
@@ -181,6 +190,14 @@ def _clear_marker(settings: Settings, participant: str) -> None:
     remove_own(settings.output_dir, f"sub-{participant}", [f"sub-{participant}/{marker.name}"])
 
 
+class Ending(NamedTuple):
+    """What is left to do for a participant whose units are done."""
+
+    page_due: bool
+    tell: Callable[[], Outcome]
+    """Writes the page if it is due, and says how the participant ended"""
+
+
 def run_participant(settings: Settings, participant: str, units: Units | None = None) -> Outcome:
     """Do the participant level for one participant; never raises for what is wrong with their data.
 
@@ -193,28 +210,49 @@ def run_participant(settings: Settings, participant: str, units: Units | None = 
     units
         Those of the participant with their models; None to look for them.
     """
-    with confined_to(settings.output_dir):
-        return _run_participant(settings, participant, units)
+    return fit_participant(settings, participant, units).tell()
 
 
-def _run_participant(settings: Settings, participant: str, units: Units | None) -> Outcome:
+def fit_participant(settings: Settings, participant: str, units: Units | None = None) -> Ending:
+    """Do a participant's units; the page is left, which may be written while the next one is fitted.
+
+    Parameters
+    ----------
+    settings
+        The command line.
+    participant
+        Label without prefix.
+    units
+        Those of the participant with their models; None to look for them.
+    """
     marker = failure_path(settings.output_dir, participant)
-    states: list[str] = []
-    remove_left_over(marker.parent.rglob(".*"))
-    try:
-        states, failures = _run_units(settings, participant, units)
-    except HeldError as error:  # what stands there is the other job's
-        return Outcome(participant, "failed", error.exit_code, f"sub-{participant}: {error}", held=True)
-    except Exception as error:
-        failures = [failure_of(f"sub-{participant}", error)]
-        record_failure(marker, failures[0])
-        failures += _write_page(settings, participant)
+    with confined_to(settings.output_dir), ExitStack() as held:
+        remove_left_over(marker.parent.rglob(".*"))
+        try:
+            done = _run_units(settings, participant, units, held)
+        except HeldError as error:  # what stands there is the other job's
+            text = f"sub-{participant}: {error}"
+            other = Outcome(participant, "failed", error.exit_code, text, held=True)
+            return Ending(False, lambda: other)
+        except Exception as error:
+            held.close()
+            failure = failure_of(f"sub-{participant}", error)
+            record_failure(marker, failure)
+            done = _Done([], [failure], True)
+        # the units stay claimed until the page that tells of them is written
+        return Ending(done.page_due, partial(_end, settings, participant, done, held.pop_all()))
+
+
+def _end(settings: Settings, participant: str, done: _Done, held: ExitStack) -> Outcome:
+    """Write the page if it is due; how the participant ended."""
+    with confined_to(settings.output_dir), held:
+        failures = [*done.failures, *(_write_page(settings, participant) if done.page_due else ())]
     if failures:
         codes = {failure.exit_code for failure in failures}
         text = "; ".join(failure.message for failure in failures)
         return Outcome(participant, "failed", codes.pop() if len(codes) == 1 else EXIT_FAILED, text)
     page = _page(settings, participant)
-    if "finished" in states:
+    if "finished" in done.states:
         return Outcome(participant, "finished", 0, f"sub-{participant}: finished, see {page}")
     return Outcome(
         participant, "skipped", 0, f"sub-{participant}: already there, see {page} (--overwrite fits again)"

@@ -25,6 +25,7 @@ from bidsglm.model import (
 )
 from bidsglm.outputs.fit_tables import clusters
 from bidsglm.outputs.schema import Column
+from bidsglm.process.cores import each
 from bidsglm.spm.thresholds import Thresholds
 
 CLUSTERS = clusters(
@@ -92,7 +93,7 @@ def infer(maps: Sequence[ContrastMaps], mask: Mask, volume: Volume, two_sided: b
     two_sided : whether each tail of t has half of a threshold's error
     """
     rules = ZRules(z_thresholds, connectivity=6)
-    return Inference(None, tuple(contrast_inference(m, mask, volume, two_sided, rules) for m in maps))
+    return Inference(None, tuple(each(lambda m: contrast_inference(m, mask, volume, two_sided, rules), maps)))
 
 
 def second_level(

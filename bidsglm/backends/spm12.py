@@ -12,9 +12,10 @@ from bidsglm.backends.spm12_design import check, column_names, design, designs, 
 from bidsglm.backends.spm12_estimate import SpmEstimate, check_designs, estimate
 from bidsglm.backends.spm12_group import second_level
 from bidsglm.backends.spm12_inference import CLUSTERS, infer, search_volume, significance
-from bidsglm.backends.spm12_scans import mask_from, one_percent, scaled_chunks
+from bidsglm.backends.spm12_scans import ScaledPart, mask_from, one_percent, scaled_parts
 from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, ModelSpecification, TimeSeries, Volume
+from bidsglm.process.cores import each
 from bidsglm.spm import contrasts, space
 from bidsglm.spm.smoothness import residual_scans
 
@@ -99,12 +100,12 @@ def standardised_residuals(
     deviation = np.sqrt(estimate.residual_mean_square[estimate.mask] * estimate.dispersion.trace / n_free)
     deviation[deviation == 0] = np.inf
     images = np.empty((len(scans), deviation.size))
-    filled = 0
-    for _, runs in scaled_chunks(series, model, estimate.mask):
-        part = slice(filled, filled + runs[0].shape[1])
-        residuals = np.vstack([R @ Y for R, Y in zip(operators, runs, strict=True)])
-        np.divide(residuals, deviation[part], out=images[:, part])
-        filled = part.stop
+
+    def fill_in(part: ScaledPart) -> None:
+        residuals = np.vstack([R @ Y for R, Y in zip(operators, part.scans(), strict=True)])
+        np.divide(residuals, deviation[part.place], out=images[:, part.place])
+
+    each(fill_in, scaled_parts(series, model, estimate.mask))
     return images
 
 

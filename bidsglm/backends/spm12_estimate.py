@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.spm12_noise import error_covariances, joint_model
-from bidsglm.backends.spm12_scans import scaled_chunks
+from bidsglm.backends.spm12_scans import ScaledPart, scaled_parts
 from bidsglm.errors import DataError
 from bidsglm.model import (
     ContrastSpecification,
@@ -19,6 +19,7 @@ from bidsglm.model import (
     TimeSeries,
     Volume,
 )
+from bidsglm.process.cores import each
 from bidsglm.spm import estimation
 
 
@@ -80,23 +81,26 @@ def estimate(
     if not mask.any():
         raise DataError("the analysis mask holds no voxel; check the brain mask and the images")
     check_designs(designs, model)
-    chunks = scaled_chunks(series, model, mask)
+    parts = scaled_parts(series, model, mask)
     covariances, noise = error_covariances(designs, series, mask, model)
     joint, dispersion = joint_model(designs, covariances)
     betas = tuple(np.full((len(d.names), mask.size), np.nan, dtype=np.float32) for d in designs)
     mean_square = np.full(mask.size, np.nan)
     fitted = np.zeros_like(mask)
-    for columns, runs in chunks:
-        residual, rounding = np.zeros(runs[0].shape[1]), np.zeros(runs[0].shape[1])
-        for run, Y, beta in zip(joint.runs, runs, betas, strict=True):
+
+    def fit_part(part: ScaledPart) -> None:
+        columns, residual, rounding = part.columns, np.zeros(1), np.zeros(1)
+        for run, Y, beta in zip(joint.runs, part.scans(), betas, strict=True):
             mean = Y.mean(axis=0)
             Y -= mean
             projection = run.projection(Y, mean)
             beta[:, columns] = run.parameters(projection)
-            residual += projection.residual
-            rounding += projection.rounding
+            residual = residual + projection.residual
+            rounding = rounding + projection.rounding
         mean_square[columns] = residual / dispersion.trace
         fitted[columns] = np.isfinite(residual) & (residual > rounding)
+
+    each(fit_part, parts)
     if not fitted.any():
         raise DataError(
             "the design explains every voxel up to rounding: no noise is left; look at the images"

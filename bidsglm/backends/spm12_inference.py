@@ -13,6 +13,7 @@ from bidsglm.backends.records import ContrastInference, Inference, TestedTail, c
 from bidsglm.model import ContrastMaps, Floats, Mask, Volume
 from bidsglm.outputs.fit_tables import clusters
 from bidsglm.outputs.schema import Cell, Column
+from bidsglm.process.cores import each
 from bidsglm.spm import probability
 from bidsglm.spm.clusters import (
     PEAK_DISTANCE,
@@ -128,7 +129,7 @@ def infer(
     two_sided : whether each tail of t has half of a threshold's error
     """
     fwhm = _fwhm_mm(search, volume)
-    return Inference(fwhm, tuple(_contrast_inference(m, search, volume, two_sided) for m in maps))
+    return Inference(fwhm, tuple(each(lambda m: _contrast_inference(m, search, volume, two_sided), maps)))
 
 
 def _fwhm_mm(search: SearchVolume, volume: Volume) -> tuple[float, float, float] | None:

@@ -1,7 +1,9 @@
 """Scans as SPM12 reads them: scaled by their globals, within its threshold, some voxels at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +94,27 @@ def _scale_factors(series: Sequence[TimeSeries], model: ModelSpecification) -> l
     return factors
 
 
+class ScaledPart(NamedTuple):
+    """Some of the mask's voxels."""
+
+    columns: Columns
+    place: slice
+    """Among the mask's voxels"""
+    scans: Callable[[], list[Floats]]
+    """Gives the scaled data of all runs"""
+
+
+def scaled_parts(series: Sequence[TimeSeries], model: ModelSpecification, mask: Mask) -> Iterator[ScaledPart]:
+    """Tell where the scaled data of all runs are, some of the mask's voxels at a time.
+
+    Raises
+    ------
+    DataError
+        A run has no global mean to be scaled by; before the first part is asked for.
+    """
+    return _parts(series, _scale_factors(series, model), mask)
+
+
 def scaled_chunks(
     series: Sequence[TimeSeries], model: ModelSpecification, mask: Mask
 ) -> Iterator[tuple[Columns, list[Floats]]]:
@@ -108,6 +131,10 @@ def scaled_chunks(
 def _chunks(
     series: Sequence[TimeSeries], factors: Sequence[Floats], mask: Mask
 ) -> Iterator[tuple[Columns, list[Floats]]]:
+    return ((part.columns, part.scans()) for part in _parts(series, factors, mask))
+
+
+def _parts(series: Sequence[TimeSeries], factors: Sequence[Floats], mask: Mask) -> Iterator[ScaledPart]:
     inside = np.flatnonzero(mask)
     step = max(LEAST, CHUNK_VALUES // sum(len(s.stored) for s in series))
     for start in range(0, inside.size, step):
@@ -115,7 +142,14 @@ def _chunks(
         columns: Columns = part
         if part[-1] - part[0] + 1 == part.size:
             columns = slice(int(part[0]), int(part[-1]) + 1)
-        yield columns, [_scaled(_values(s.stored, part), s, f) for s, f in zip(series, factors, strict=True)]
+        scans = partial(_scaled_runs, series, factors, part)
+        yield ScaledPart(columns, slice(start, start + part.size), scans)
+
+
+def _scaled_runs(
+    series: Sequence[TimeSeries], factors: Sequence[Floats], columns: NDArray[np.intp]
+) -> list[Floats]:
+    return [_scaled(_values(s.stored, columns), s, f) for s, f in zip(series, factors, strict=True)]
 
 
 def _values(stored: NDArray[np.generic], columns: NDArray[np.intp]) -> Floats:

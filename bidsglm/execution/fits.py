@@ -1,7 +1,7 @@
 """The fits of the participant level: a log, whoever does the work, what is written at the end, a recap."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -17,19 +17,44 @@ from bidsglm.outputs.failures import Outcome
 from bidsglm.outputs.names import create_folder, write_dataset_files, write_text
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
-from bidsglm.participant import rewrite_report, run_participant
+from bidsglm.participant import Ending, fit_participant, rewrite_report
 from bidsglm.process.claims import FOLDER as CLAIMS
-from bidsglm.process.cores import cores_of_each, use_cores
+from bidsglm.process.cores import begun, cores_of_each, use_cores
 
 
 def _in_turn(settings: Settings, labels: Sequence[str], bound: MemoryBound) -> Iterator[Outcome]:
-    """Outcomes of one participant after the other, in this process, which has its cores until the last."""
-    use_cores(cores_of_each(settings, len(labels)))
+    """Outcomes of one participant after the other, in this process, which has its cores until the last.
+
+    A participant's page is written while the next one is fitted, where a core is idle; no two at once.
+    """
+    n_cores = cores_of_each(settings, len(labels))
+    use_cores(n_cores)
+    # who stops at the first failure wants to know of it before the next is begun
+    beside = n_cores > 1 and not settings.stop_on_first_crash
+    being_told: list[Callable[[], Outcome]] = []
     try:
         for label in labels:
-            yield bound.refusal(label) or run_participant(settings, label, bound.units(label))
+            ending = _ending(settings, label, bound)
+            while being_told:
+                yield being_told.pop()()
+            if beside and ending.page_due:
+                being_told.append(begun(ending.tell))
+            else:
+                yield ending.tell()
+        while being_told:
+            yield being_told.pop()()
     finally:
+        for told in being_told:
+            told()
         use_cores(1)
+
+
+def _ending(settings: Settings, label: str, bound: MemoryBound) -> Ending:
+    """Fit a participant who fits into memory."""
+    refusal = bound.refusal(label)
+    if refusal is not None:
+        return Ending(False, lambda: refusal)
+    return fit_participant(settings, label, bound.units(label))
 
 
 def _outcomes(settings: Settings, labels: Sequence[str], log_dir: Path) -> Iterator[Outcome]:

@@ -1,5 +1,6 @@
 """From finished results on disk to pages, which can so be written again at any time."""
 
+import threading
 from pathlib import Path
 
 from bidsglm.outputs.names import write_text
@@ -11,6 +12,9 @@ from bidsglm.pages.about import about
 from bidsglm.pages.unit import UnitFiles, unit_report
 from bidsglm.report.html import ParticipantReport, participant_page
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Settings of drawing are those of the process, and a page may be written beside the next participant."""
+
 
 def write_participant_page(output_dir: Path, participant: str) -> None:
     """Write sub-<participant>.html and its figures from what stands in the output folder.
@@ -20,10 +24,11 @@ def write_participant_page(output_dir: Path, participant: str) -> None:
     ReadWriteError
         When a result is missing or cannot be read, or the page cannot be written.
     """
-    until_unchanged(
-        lambda: _write_participant_page(output_dir, participant),
-        lambda: snapshot(_page_sources(output_dir, participant)),
-    )
+    with _ONE_AT_A_TIME:
+        until_unchanged(
+            lambda: _write_participant_page(output_dir, participant),
+            lambda: snapshot(_page_sources(output_dir, participant)),
+        )
 
 
 def _page_sources(output_dir: Path, participant: str) -> list[Path]:

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from bidsglm.model import Settings
+from bidsglm.process.quota import cpu_quota
 
 NAME = "core"
 """What the names of its threads begin with"""
@@ -37,15 +38,17 @@ def use_cores(n_cores: int) -> None:
 
 
 def available_cores() -> int:
-    """Cores that this process may run on.
+    """Cores that this process may run on, and whose time its container may use up.
 
     >>> available_cores() >= 1
     True
     """
     try:
-        return len(os.sched_getaffinity(0))
+        n_cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
-        return os.cpu_count() or 1
+        n_cores = os.cpu_count() or 1
+    # more threads than the quota has time for would all stand still together
+    return max(1, int(min(n_cores, cpu_quota())))
 
 
 def cores_of_each(settings: Settings, n_participants: int) -> int:
@@ -219,6 +222,33 @@ def borrowed_core() -> Iterator[bool]:
     finally:
         if has_core:
             idle.release()
+
+
+def begun(call: Callable[[], R]) -> Callable[[], R]:
+    """Begin a call: in a thread where a core is idle, else it is made at once.
+
+    Parameters
+    ----------
+    call
+        What to do.
+
+    Returns
+    -------
+    Waits for the result, or raises what was raised.
+
+    >>> begun(lambda: 7)()
+    7
+    """
+    task = Attempt(call)
+    thread = _start(task.run)
+    if thread is None:
+        task.do()
+
+    def result() -> R:
+        _wait([thread] if thread else [])
+        return task.result()
+
+    return result
 
 
 class Errands:

@@ -45,8 +45,11 @@ POOL = 5000
 change itself is a few per cent of V."""
 PIECE_VALUES = 1_250_000
 """float64 values of the sample worked on together: 10 MB, and a few times as much made of them."""
-CHUNK_VALUES = 4_500_000
-"""float32 values worked on together for the dominant-step maps: 18 MB."""
+CHUNK_VALUES = 2_250_000
+"""float32 values worked on together for the dominant-step maps: 9 MB."""
+MADE_OF_PIECE, MADE_OF_CHUNK = 10, 8
+"""Numbers of a voxel for each row of a contrast: effects of a piece's mixture, the reference's and what is
+summed; effects of all mixtures of a chunk, in each run."""
 EXPLAINABLE = ("ols", "ar1")
 """nilearn's noise models that cross-products can serve."""
 
@@ -81,7 +84,9 @@ def explain(fitted: Fitted, n_sample: int = TABULATED) -> Explanation:
     blocks = _Blocks(fitted, masks)
     # covariances need far fewer voxels than metrics do
     pool = blocks.block(evenly(columns, POOL), np.dtype(np.float64))
-    evidence = Observations(columns, blocks.pieces(columns), pool, blocks.chunks(inside), pairs, masks)
+    n_rows = sum(len(np.atleast_2d(pair.other.specification.weights)) for pair in pairs)
+    pieces, chunks = blocks.pieces(columns, n_rows), blocks.chunks(inside, n_rows)
+    evidence = Observations(columns, pieces, pool, chunks, pairs, masks)
     return explanation(_models(fitted, mixed.runs, pairs), steps, evidence, notes, each)
 
 
@@ -162,22 +167,23 @@ class _Blocks:
         self.spm_factors = tuple(np.ones(1) if self.scans else f[:1] for f in factors)
         self.same = all(a is b for a, b in zip(*self.series, strict=True))
 
-    def pieces(self, columns: NDArray[np.intp]) -> list[Callable[[], Piece]]:
-        """Make all of some columns, in float64 and as nilearn fits them."""
-        parts = self._parts(columns, PIECE_VALUES)
+    def pieces(self, columns: NDArray[np.intp], n_rows: int) -> list[Callable[[], Piece]]:
+        """Make all of some columns, in float64 and as nilearn fits them, to make maps of so many rows."""
+        parts = self._parts(columns, PIECE_VALUES, n_rows * MADE_OF_PIECE)
         return [partial(self._piece, part) for part in parts]
 
     def _piece(self, columns: NDArray[np.intp]) -> Piece:
         return Piece(self.block(columns, np.dtype(np.float64)), self.signals(columns))
 
-    def chunks(self, inside: NDArray[np.intp]) -> list[Callable[[], Block]]:
-        """Make all of some columns, in float32."""
-        kind, scaled = np.dtype(np.float32), len(self.series[0]) > 1
-        return [partial(self.block, part, kind, scaled) for part in self._parts(inside, CHUNK_VALUES)]
+    def chunks(self, inside: NDArray[np.intp], n_rows: int) -> list[Callable[[], Block]]:
+        """Make all of some columns, in float32, to make maps of so many rows."""
+        kind, n_runs = np.dtype(np.float32), len(self.series[0])
+        parts = self._parts(inside, CHUNK_VALUES, n_rows * n_runs * MADE_OF_CHUNK)
+        return [partial(self.block, part, kind, n_runs > 1) for part in parts]
 
-    def _parts(self, columns: NDArray[np.intp], n_values: int) -> list[NDArray[np.intp]]:
-        """Columns that have so many values together, or a few less."""
-        step = max(1, n_values // sum(len(s.stored) for s in self.series[0]))
+    def _parts(self, columns: NDArray[np.intp], n_values: int, n_made: int) -> list[NDArray[np.intp]]:
+        """Columns that have so many values together at most, as have the numbers made of them."""
+        step = max(1, n_values // max(n_made, sum(len(s.stored) for s in self.series[0])))
         return [columns[start : start + step] for start in range(0, columns.size, step)]
 
     def block(self, columns: NDArray[np.intp], dtype: np.dtype[np.floating], scaled: bool = True) -> Block:

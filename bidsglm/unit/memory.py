@@ -44,6 +44,8 @@ PER_SCAN_OF_PAIR = 3.3e6
 """Bytes of a scan of the blocks of voxels on which any other pair of packages is explained."""
 PER_FURTHER_CORE = 80e6
 """Bytes of what a package works on, for each that is fitted beside two others."""
+PAGE = 110e6
+"""Bytes of another participant's page, where it is written beside the fit."""
 PER_CALIBRATED_VALUE = 80.0
 """Bytes of a scan of a voxel that a calibration simulates, in the process that reads the images."""
 WORKER = 280e6
@@ -131,7 +133,14 @@ def largest_need(units: Iterable[tuple[Unit, Model]], settings: Settings, alone:
     """
     n_workers = settings.n_processes if alone else 1
     needs = (unit_need(unit, model.specification, settings, n_workers) for unit, model in units)
-    return max(needs, default=Need(0))
+    largest, page = max(needs, default=Need(0)), 0.0 if alone else _page_beside(settings)
+    return largest._replace(n_bytes=largest.n_bytes + int(page))
+
+
+def _page_beside(settings: Settings) -> float:
+    """Bytes of the page of the participant before, where one process does several on more than one core."""
+    in_turn = settings.n_processes == 1 and not settings.scheduler
+    return PAGE if in_turn and cores_of_each(settings, 2) > 1 and not settings.stop_on_first_crash else 0.0
 
 
 def _explained(settings: Settings, n_voxels: int, n_scans: int, n_rows: int) -> float:

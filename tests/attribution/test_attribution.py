@@ -26,7 +26,7 @@ from bidsglm.attribution.models import (
     StepSettings,
 )
 from bidsglm.attribution.pooled import RunColumns, error_covariances
-from bidsglm.attribution.runs import plan
+from bidsglm.attribution.runs import StatMaps, plan
 from bidsglm.attribution.shapley import combination_of
 from bidsglm.attribution.step_rows import metrics, step_sums, unmodelled_rows
 from bidsglm.attribution.steps import STEPS, Step
@@ -343,3 +343,17 @@ def test_no_data_of_a_piece_are_left_when_the_next_is_made() -> None:
     evidence = Observations(block.columns, made, block, [], pairs, Masks(inside, inside))
     assert explanation(models, EVERY_STEP, evidence).rows
     assert len(held) == 6
+
+
+def test_no_more_than_one_mixtures_fit_of_a_piece_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = []
+
+    class Counted(CombinationMaps):
+        def maps(self, combination: StepSettings, contrast: int) -> StatMaps:
+            found = super().maps(combination, contrast)
+            held.append(len(self._fits))
+            return found
+
+    monkeypatch.setattr("bidsglm.attribution.sample.CombinationMaps", Counted)
+    Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True).explained()
+    assert set(held) == {1}

@@ -15,6 +15,7 @@ from bidsglm.process.cores import (
     aside,
     attempted,
     available_cores,
+    begun,
     borrowed_core,
     cores_of_each,
     each,
@@ -121,6 +122,23 @@ def test_error_of_side_work_is_raised_where_its_result_is_asked_for(n_cores: int
     use_cores(n_cores)
     with aside(lambda: 1 // 0) as found, pytest.raises(ZeroDivisionError):
         found()
+
+
+@pytest.mark.parametrize("n_cores", [1, 2])
+def test_a_call_is_begun_at_once_and_its_error_is_raised_where_its_result_is_asked_for(n_cores: int) -> None:
+    use_cores(n_cores)
+    over, made = threading.Event(), []
+
+    def call() -> None:
+        made.append(threading.current_thread().name)
+        assert n_cores == 1 or over.wait(PATIENCE)
+        raise ZeroDivisionError
+
+    result = begun(call)
+    over.set()
+    with pytest.raises(ZeroDivisionError):
+        result()
+    assert made == ["MainThread" if n_cores == 1 else "core"]
 
 
 def test_side_work_has_ended_when_its_block_fails() -> None:

@@ -1,7 +1,7 @@
 """Why two packages' maps differ, on data whose answer is known from SPM12's own results."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from types import SimpleNamespace
@@ -14,7 +14,8 @@ from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM, Explanation
 from bidsglm.backends import nilearn_glm, spm12
 from bidsglm.model import ContrastSpecification, Hrf, NilearnSettings
 from bidsglm.outputs.unit_tables import ATTRIBUTION
-from bidsglm.unit.explanation import explain
+from bidsglm.process.cores import use_cores
+from bidsglm.unit.explanation import MADE_OF_CHUNK, MADE_OF_PIECE, explain
 from tests.spm12_reference import MissingCaseError, case
 
 EXACT = 1e-9
@@ -197,6 +198,63 @@ def test_a_sample_of_voxels_is_counted_and_repeatable() -> None:
     assert first.closes
     whole = total(tapping(), "tapping", "t", "rmsd")
     assert total(first, "tapping", "t", "rmsd") == pytest.approx(whole, rel=0.1)
+
+
+@pytest.fixture
+def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A unit whose sample has several pieces, and whose voxels several chunks."""
+    unit = fitted("02_block_movement_rest", MOVEMENT)
+    n_scans = sum(len(run.stored) for run in unit.data.series["nilearn"])
+    monkeypatch.setattr("bidsglm.unit.explanation.PIECE_VALUES", 400 * n_scans)
+    monkeypatch.setattr("bidsglm.unit.explanation.CHUNK_VALUES", 500 * n_scans)
+    yield unit
+    use_cores(1)
+
+
+def test_two_cores_explain_what_one_does_to_the_last_bit(in_small_pieces: Any) -> None:
+    found = []
+    for n_cores in (1, 2):
+        use_cores(n_cores)
+        found.append(explain(in_small_pieces, n_sample=1500))
+    one, two = found
+    assert repr(one.rows) == repr(two.rows)
+    for label, steps in one.dominant.items():
+        np.testing.assert_array_equal(two.dominant[label], steps)
+
+
+def test_size_of_pieces_moves_rounding_alone(in_small_pieces: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = explain(in_small_pieces, n_sample=1500)
+    monkeypatch.undo()
+    whole = explain(in_small_pieces, n_sample=1500)
+    for one, other in zip(parts.rows, whole.rows, strict=True):
+        numbers = {key: value for key, value in one.items() if isinstance(value, float)}
+        assert one.keys() == other.keys()
+        for key, value in numbers.items():
+            assert value == pytest.approx(float(other[key]), rel=1e-9, abs=1e-12, nan_ok=True)
+    for label, steps in whole.dominant.items():
+        np.testing.assert_array_equal(parts.dominant[label], steps)
+
+
+@pytest.mark.parametrize("n_contrasts", [1, 40])
+def test_pieces_are_smaller_where_more_is_made_of_them(
+    monkeypatch: pytest.MonkeyPatch, n_contrasts: int
+) -> None:
+    names = {f"tapping{i}": {"trial_type.tapping": 1.0 + i} for i in range(n_contrasts)}
+    unit = fitted("01_block_tapping", names)
+    n_scans = sum(len(run.stored) for run in unit.data.series["nilearn"])
+    monkeypatch.setattr("bidsglm.unit.explanation.PIECE_VALUES", 100 * n_scans)
+    monkeypatch.setattr("bidsglm.unit.explanation.CHUNK_VALUES", 100 * n_scans)
+    given = []
+    monkeypatch.setattr("bidsglm.unit.explanation.explanation", lambda *each: given.append(each[2]))
+    explain(unit)
+    (evidence,) = given
+    for made, blocks in (
+        (MADE_OF_PIECE, [make().block for make in evidence.pieces]),
+        (MADE_OF_CHUNK, [make() for make in evidence.chunks]),
+    ):
+        sizes = [block.columns.size for block in blocks]
+        assert max(sizes) == 100 * n_scans // max(n_scans, made * n_contrasts)
+        assert sum(sizes) == evidence.masks.both.sum()
 
 
 def test_higher_orders_of_autoregression_are_left_to_words() -> None:

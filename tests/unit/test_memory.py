@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from bidsglm.dataset.nifti import read_header
 from bidsglm.model import ModelSpecification, Settings
 from bidsglm.unit import memory
 from bidsglm.unit.memory import unit_need
+from bidsglm.unit.models import units_with_models
 from tests import tiny
 from tests.conftest import PROJECT
 
@@ -101,6 +102,26 @@ def test_packages_beside_two_others_count_where_there_are_cores(tmp_path: Path) 
     assert (three - two, many - two) == (memory.PER_FURTHER_CORE, 2 * memory.PER_FURTHER_CORE)
 
 
+@pytest.mark.parametrize(
+    ("changes", "beside"),
+    [
+        ({"omp_nthreads": 2}, True),
+        ({"omp_nthreads": 1}, False),
+        ({"n_procs": 2}, False),
+        ({"omp_nthreads": 2, "stop_on_first_crash": True}, False),
+        ({"omp_nthreads": 2, "scheduler": "tls://node7:8786"}, False),
+    ],
+)
+def test_page_of_the_participant_before_counts_where_it_is_written_beside(
+    tmp_path: Path, changes: dict[str, Any], beside: bool
+) -> None:
+    study = tiny.write_study(tmp_path, participants=("01",))
+    settings = replace(Settings(study, tmp_path / "out", "participant"), **changes)
+    units = list(units_with_models(settings, "01"))
+    alone, one_of_several = (memory.largest_need(units, settings, each).n_bytes for each in (True, False))
+    assert one_of_several - alone == (memory.PAGE if beside else 0)
+
+
 def test_further_packages_and_the_voxels_around_the_brain_count(tmp_path: Path) -> None:
     study = tiny.write_study(tmp_path, participants=("01",))
     settings = Settings(study, tmp_path / "out", "participant", attribution=False)
@@ -133,6 +154,7 @@ def test_manual_says_what_the_estimate_counts_and_what_was_measured() -> None:
         f"{memory.PER_SCAN_OF_PAIR / 1e6:.1f} MB a scan",
         f"{memory.PER_FURTHER_VOXEL:.0f} bytes for each voxel in the mask",
         f"and {memory.PER_FURTHER_CORE / 1e6:.0f} MB where there is a third core",
+        f"while the next is fitted, for which {memory.PAGE / 1e6:.0f} MB are added",
     ):
         assert said in text, said
     for peak in MEASURED:

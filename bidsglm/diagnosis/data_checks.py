@@ -148,11 +148,12 @@ def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Find
     n, of = max(run.n_not_finite for run in bad), data.n_voxels
     where = f" ({counts})" if len(data.runs) > 1 else ""
     own = {"spm": "SPM has no result there", "nilearn": "nilearn takes 0 for them"}
-    taken = f"{', '.join(own[name] for name in data.backends if name in own)}."
+    known = ", ".join(own[name] for name in data.backends if name in own)
+    taken = f" {known}." if known else ""
     # the sum over neighbours would be NaN in a whole ball around one such voxel
     if data.smoothed:
         taken = (
-            "Smoothing takes 0 for them, as SPM and nilearn do: values around them are too low in these"
+            " Smoothing takes 0 for them, as SPM and nilearn do: values around them are too low in these"
             " scans."
         )
     yield Finding(
@@ -160,7 +161,7 @@ def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Find
         "values-not-finite",
         "Some values are not finite numbers",
         f"{n:,} of {of:,} voxels are NaN or infinite in some"
-        f" scan{', before smoothing' if data.smoothed else ''}{where}. {taken}",
+        f" scan{', before smoothing' if data.smoothed else ''}{where}.{taken}",
         "Correct the images, or leave these voxels out of the mask.",
         runs=tuple(run.label for run in bad),
         size=n / max(of, 1),

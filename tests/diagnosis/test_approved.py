@@ -1,0 +1,27 @@
+"""Sentences on odd units are what was looked over by a person; `approved.py` says how they are renewed."""
+
+import pytest
+
+from .approved import APPROVED, shown
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[dict[str, str], dict[str, str]]:
+    """Case -> its findings, as they are now and as they were looked over."""
+    texts = shown(), APPROVED.read_text(encoding="utf-8")
+    now, then = (dict(part.split("\n", 1) for part in text.split("== ")[1:]) for text in texts)
+    return now, then
+
+
+NAMES = [part.split("\n", 1)[0] for part in APPROVED.read_text(encoding="utf-8").split("== ")[1:]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_findings_are_what_was_looked_over(name: str, parts: tuple[dict[str, str], dict[str, str]]) -> None:
+    now, then = parts
+    assert now[name] == then[name]
+
+
+def test_every_case_was_looked_over(parts: tuple[dict[str, str], dict[str, str]]) -> None:
+    now, then = parts
+    assert list(now) == list(then)

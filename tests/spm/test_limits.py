@@ -98,7 +98,7 @@ def test_three_peaks_of_a_cluster_are_listed_more_than_eight_millimetres_apart()
     table = clusters.results_table(t_map, 3.5)
     # 10 is eight from 2, and is left out
     assert [row.x_mm for row in table] == [2, 12, 21]
-    assert [row.x_mm for row in clusters.results_table(t_map, 3.5, 0, np.inf, 7.9)] == [2, 10, 21, 30]
+    assert [row.x_mm for row in clusters.results_table(t_map, 3.5, 0, np.inf, 7.9)] == [2, 10, 21, 30, 38]
     assert [row.x_mm for row in clusters.results_table(t_map, 3.5, 0, 1)] == [2]
     # distances are in mm
     assert [row.x_mm for row in clusters.results_table(map_of([(2, 9.0), (7, 8.0)], 2.0), 3.5)][:2] == [4, 14]

@@ -17,11 +17,11 @@ from bidsglm.export.labels import labels
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask, Volume
 from bidsglm.report.attribution import Breakdown, breakdowns
 from bidsglm.report.check import CheckedPair, SettingPair
+from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import contrast_figures
-from bidsglm.report.html import ContrastReport
 from bidsglm.report.ladders import attribution_figures, on_sample
-from bidsglm.report.maps import ContrastImages
+from bidsglm.report.participant_report import ContrastReport
 from bidsglm.report.peaks import thumbnail
 from bidsglm.report.volumes import held, scene, stride, thinned
 from bidsglm.spm.probability import t_tail

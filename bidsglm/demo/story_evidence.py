@@ -18,12 +18,13 @@ from bidsglm.pages.about import about
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import findings, reach, read_breakdowns
 from bidsglm.pages.scales import read_noise, read_units
-from bidsglm.pages.unit import UnitFiles
+from bidsglm.pages.unit_files import UnitFiles
 from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.calibration import CalibrationReport
+from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import Figure
 from bidsglm.report.ladders import attribution_figures, on_sample
-from bidsglm.report.maps import ContrastImages, maps_figure
+from bidsglm.report.maps import maps_figure
 from bidsglm.report.rendering import Links
 from bidsglm.report.story import StoryContrast, StoryModel, StoryReport
 from bidsglm.report.story_figures import story_figure

@@ -18,7 +18,7 @@ from bidsglm.group.members import identity
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import GroupAgreement, write_part
 from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
-from bidsglm.outputs.group_tables import (
+from bidsglm.outputs.group_map_tables import (
     DESIGN,
     GROUP_PAIRS,
     GROUP_STABILITY,

@@ -20,7 +20,7 @@ from bidsglm.dataset.stacks import MapStack
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.model import ContrastMaps, Floats, Settings
-from bidsglm.outputs.group_tables import between_packages
+from bidsglm.outputs.group_map_tables import between_packages
 from bidsglm.report.judgements import FEWEST_VOXELS, SAME_EXTENT, SAME_SHAPE
 from bidsglm.unit.comparison import voxel_coordinates
 

@@ -7,9 +7,10 @@ import numpy as np
 from bidsglm.maps.agreement import ComparedMaps
 from bidsglm.model import Floats
 from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import contrast_figures
-from bidsglm.report.maps import ContrastImages, masks_figure
+from bidsglm.report.maps import masks_figure
 from bidsglm.report.peaks import peak_figure
 from bidsglm.report.volumes import held, scene, stride, thinned
 

@@ -13,7 +13,7 @@ from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Floats
-from bidsglm.outputs.group_tables import (
+from bidsglm.outputs.group_map_tables import (
     GROUP_PAIRS,
     GROUP_STABILITY,
     group_agreement_schema,
@@ -30,12 +30,12 @@ from bidsglm.pages.reasons import findings
 from bidsglm.pages.unit import written
 from bidsglm.report.attribution import breakdowns
 from bidsglm.report.cluster_tables import ClusterReport
+from bidsglm.report.contrast_images import EFFECT_UNITS
 from bidsglm.report.figures import ContrastImages, contrast_figures, pair_figures
 from bidsglm.report.group_inference import GroupInference, of_contrast
 from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.group_stability import GroupStability
-from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.pair_matrix import pair_matrices
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned

@@ -9,8 +9,10 @@ from bidsglm.outputs.summary_form import has_fit
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unchanged import snapshot, until_unchanged
 from bidsglm.pages.about import about
-from bidsglm.pages.unit import UnitFiles, unit_report
-from bidsglm.report.html import ParticipantReport, participant_page
+from bidsglm.pages.unit import unit_report
+from bidsglm.pages.unit_files import UnitFiles
+from bidsglm.report.html import participant_page
+from bidsglm.report.participant_report import ParticipantReport
 
 _ONE_AT_A_TIME = threading.Lock()
 """Settings of drawing are those of the process, and a page may be written beside the next participant."""

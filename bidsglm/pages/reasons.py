@@ -13,12 +13,12 @@ from bidsglm.outputs.summary_form import ContrastForm, DiagnosisForm, FindingFor
 from bidsglm.outputs.unit_tables import attribution_schema
 from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import Breakdown, Reach, breakdowns
+from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.diagnosis import correlation_figure, inflation_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import dominant_figure
 from bidsglm.report.left_out import ArbitraryContrasts
-from bidsglm.report.maps import ContrastImages
 from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import STEP_COLOURS
 from bidsglm.unit.maps import UnitMaps

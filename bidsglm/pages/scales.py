@@ -5,8 +5,8 @@ from pathlib import Path
 from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
 from bidsglm.outputs.schema import Schema
 from bidsglm.outputs.summary_form import SummaryForm
+from bidsglm.report.contrast_images import EFFECT_UNITS
 from bidsglm.report.drawing import Figure
-from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.noise import NoiseReport, noise_figure
 from bidsglm.report.units import Units
 from bidsglm.report.wording import Row

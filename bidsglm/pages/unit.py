@@ -1,29 +1,24 @@
 """What a page shows of a unit, from its files on disk; its figures are written on the way."""
 
 from collections.abc import Mapping, Sequence
-from copy import copy
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bidsglm.backends import BACKENDS
-from bidsglm.dataset.nifti import EVERYWHERE
-from bidsglm.model import DesignMatrix, Floats, Mask
-from bidsglm.outputs.fit_tables import DESIGN
-from bidsglm.outputs.names import clusters_name, map_name, read_text, write_bytes
+from bidsglm.outputs.names import write_bytes
 from bidsglm.outputs.schema import Row
-from bidsglm.outputs.summaries import compared, warnings_of
+from bidsglm.outputs.summaries import warnings_of
 from bidsglm.outputs.summary_form import ContrastForm, SummaryForm
-from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_schema, of_pair
-from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, REFERENCE, Pair, base_of
+from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, REFERENCE, Pair
 from bidsglm.pages.calibration import read_calibration
-from bidsglm.pages.reasons import diagnoses, findings, reach, read_breakdowns, read_dominant, weights_of
+from bidsglm.pages.reasons import diagnoses, findings, read_dominant, weights_of
 from bidsglm.pages.regions import participant_regions, scene_with_regions
 from bidsglm.pages.scales import read_noise, read_units
-from bidsglm.report.attribution import Breakdown, Reach
+from bidsglm.pages.unit_files import UnitFiles
+from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import CalibrationReport
+from bidsglm.report.contrast_images import EFFECT_UNITS
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.figures import (
     ContrastImages,
@@ -33,138 +28,15 @@ from bidsglm.report.figures import (
     masks_figure,
     pair_figures,
 )
-from bidsglm.report.html import ClusterReport, CodeReport, ContrastReport, PairReport, UnitReport
 from bidsglm.report.ladders import attribution_figures, on_sample
-from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.methods import ESTIMATES, IN_FULL, NOISE_MODELS, RunInput, SettingRow
 from bidsglm.report.pair_matrix import pair_matrices
+from bidsglm.report.participant_report import ContrastReport, PairReport, UnitReport
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
-from bidsglm.report.rendering import Links
-from bidsglm.report.slices import Box, affine_of_part, box_around
+from bidsglm.report.slices import box_around
 from bidsglm.report.units import Units, f_mark, f_sentence
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 from bidsglm.report.wording import MINUS
-from bidsglm.spm.highpass import dct_basis
-from bidsglm.unit.maps import UnitMaps
-
-
-class UnitFiles(UnitMaps):
-    """Reads all files of a finished unit that a page shows."""
-
-    box: Box = EVERYWHERE
-    """Part of the maps that is read"""
-
-    def within(self, box: Box) -> "UnitFiles":
-        """The same files of which only a part of the maps is read, for pictures that show no more."""
-        found = copy(self)
-        found.box = box
-        return found
-
-    def map(self, name: str, part: Box | None = None) -> tuple[Floats, Floats]:
-        """A map (x, y, z), or the part of it, and the affine of what is read."""
-        box = part or self.box
-        values, affine = super().map(name, box)
-        return values, affine_of_part(affine, box)
-
-    @cached_property
-    def background(self) -> tuple[Floats, Floats, str]:
-        """What maps are shown on, its affine and its name."""
-        values, affine = self.map(f"{self.prefix}_desc-mean_boldref")
-        anatomy = f"{self.prefix}_desc-underlay_T1w"
-        if (self.folder / f"{anatomy}.nii.gz").exists():
-            return self.map(anatomy)[0], affine, "T1w image"
-        return values, affine, "mean bold image"
-
-    def design(self, run: Mapping[str, Any], backend: str) -> DesignMatrix:
-        """A run's design matrix, the filter made anew from its cut-off."""
-        rows = DESIGN.read(self.folder / f"{run['prefix']}_desc-{backend}_design.tsv")
-        names = tuple(rows[0])
-        matrix = np.array([list(row.values()) for row in rows])
-        time, cutoff = run["repetition_time"], float(run["high_pass"] or np.inf)
-        basis = dct_basis(len(rows), time, cutoff if PACKAGES[backend].projects_filter else np.inf)
-        return DesignMatrix(names, matrix, basis, time)
-
-    def contrast_images(self, contrast: ContrastForm, masks: Mapping[str, Mask]) -> ContrastImages:
-        """The maps of a contrast with their background."""
-        background, affine, underlay = self.background
-        stats = ("effect", "t", "p") if contrast["test"] == "t" else ("F", "p")
-        maps = {
-            stat: {b: self.map(map_name(self.prefix, stat, b, contrast["label"]))[0] for b in masks}
-            for stat in stats
-        }
-        name, units = contrast["name"], self.summary.get("effect_units", EFFECT_UNITS)
-        reference = base_of(masks, str(self.summary.get("reference") or REFERENCE))
-        return ContrastImages(
-            name, contrast["label"], maps, masks, background, affine, units, underlay, reference
-        )
-
-    def clusters(self, contrast: ContrastForm) -> tuple[ClusterReport, ...]:
-        """Clusters of a contrast, of each backend."""
-        names = {
-            b: clusters_name(self.prefix, b, contrast["label"]) + ".tsv" for b in self.summary["backends"]
-        }
-        return tuple(
-            ClusterReport(
-                backend,
-                contrast["test"],
-                contrast["thresholds"][backend],
-                tuple(self.summary["estimates"][backend]["fwhm_mm"] or ()),
-                tuple(BACKENDS[backend].CLUSTERS.read(self.folder / name)),
-                f"{self.summary['folder']}/{name}",
-            )
-            for backend, name in names.items()
-        )
-
-    def code(self) -> tuple[CodeReport, ...]:
-        """Scripts that give the maps, those that are still there."""
-        entry = self.summary.get("supplements", {}).get("code", {})
-        paths = {backend: self.output_dir / path for backend, path in entry.get("scripts", {}).items()}
-        return tuple(
-            CodeReport(backend, path.relative_to(self.output_dir).as_posix(), read_text(path))
-            for backend, path in paths.items()
-            if path.exists()
-        )
-
-    def links(self) -> Links:
-        """Tables that there are, relative to the page."""
-        agreement, steps, pairs = (
-            self._link(f"{self.prefix}_desc-{kind}_metrics.tsv")
-            for kind in ("agreement", "attribution", "pairs")
-        )
-        tables = {
-            pair: attribution_schema(pair).path(self.folder, self.prefix).name
-            for pair in self.pairs
-            if not pair.is_default
-        }
-        return Links(agreement, steps, pairs, {pair: self._link(name) for pair, name in tables.items()})
-
-    def _link(self, name: str) -> str:
-        """A file relative to the page; empty where there is none."""
-        return f"{self.summary['folder']}/{name}" if (self.folder / name).exists() else ""
-
-    @property
-    def pairs(self) -> tuple[Pair, ...]:
-        """What is compared with the reference; nothing with a single backend."""
-        return compared(self.summary)
-
-    def agreement(self) -> dict[Pair, list[Row]]:
-        """Rows of the agreement table by pair; none with a single backend."""
-        path = self.folder / f"{self.prefix}_desc-agreement_metrics.tsv"
-        rows = agreement_schema(*self.pairs).read(path) if path.exists() else []
-        return {pair: [of_pair(row, pair) for row in rows] for pair in self.pairs}
-
-    def breakdowns(self) -> dict[Pair, dict[str, tuple[Breakdown, ...]]]:
-        """Pair -> contrast's label -> why its maps differ."""
-        return {pair: read_breakdowns(self.folder, self.prefix, pair) for pair in self.pairs}
-
-    def reaches(self) -> dict[Pair, Reach]:
-        """How far the attribution of each pair can be trusted; nothing where there is none."""
-        return {pair: found for pair in self.pairs if (found := reach(self.summary, pair))}
-
-    def every_pair(self) -> tuple[Row, ...]:
-        """Rows of the table of all pairs; none with two backends or fewer."""
-        path = PAIRS.path(self.folder, self.prefix)
-        return tuple(PAIRS.read(path)) if path.exists() else ()
 
 
 def _definition(contrast: ContrastForm) -> str:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.report.attribution import Reach
-from bidsglm.report.html import ContrastReport
 from bidsglm.report.methods import SettingRow
+from bidsglm.report.participant_report import ContrastReport
 from bidsglm.report.rendering import About, environment
 
 SECTIONS = (

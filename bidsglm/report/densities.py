@@ -10,8 +10,8 @@ from bidsglm.agreement.coefficients import limits_of_agreement, principal_axis
 from bidsglm.model import Floats
 from bidsglm.report import colours, svg
 from bidsglm.report.charts import Axes, Extent, Range, frame
+from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import HIGHLIGHT, Figure
-from bidsglm.report.maps import ContrastImages
 
 FAR_FROM_IDENTITY = 4.0
 """Ratio of the two maps' ranges from which one scale for both axes would flatten the cloud to a line."""

@@ -9,9 +9,10 @@ from bidsglm import packages
 from bidsglm.model import TRIAL_TYPE, DesignMatrix, Floats
 from bidsglm.report import svg
 from bidsglm.report.charts import Extent
+from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.densities import bland_altman_figure, histogram_figure, scatter_figure
 from bidsglm.report.drawing import Figure
-from bidsglm.report.maps import ContrastImages, dominant_figure, maps_figure, masks_figure
+from bidsglm.report.maps import dominant_figure, maps_figure, masks_figure
 
 __all__ = [
     "ContrastImages",

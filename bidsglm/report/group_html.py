@@ -8,7 +8,8 @@ from bidsglm.report import wording
 from bidsglm.report.calibration import NOISE_TITLES
 from bidsglm.report.group_answers import group_answers, group_recipes
 from bidsglm.report.group_overall import group_overall
-from bidsglm.report.group_report import GroupReport, GroupUnit, plots, tiles
+from bidsglm.report.group_report import GroupReport, GroupUnit
+from bidsglm.report.group_tiles import plots, tiles
 from bidsglm.report.group_verdict import lead_sentence
 from bidsglm.report.pair_matrix import PairMatrix, pair_matrices
 from bidsglm.report.references import cited

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bidsglm import packages
-from bidsglm.outputs.group_tables import INFERENCES
+from bidsglm.outputs.group_map_tables import INFERENCES
 from bidsglm.report.wording import UNDEFINED, Row, degrees, number
 
 TAILS: Mapping[str, str] = {"upper": "above 0", "lower": "below 0"}

@@ -7,7 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from bidsglm import packages
-from bidsglm.outputs.group_tables import between_packages
+from bidsglm.outputs.group_map_tables import between_packages
 from bidsglm.report.wording import UNDEFINED, Row, number
 
 LEFT_OUT, BOOTSTRAP, EVERYBODY = "leave-one-out", "bootstrap", "everybody"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.packages import DEFAULT_PAIR, Pair, titles
 from bidsglm.packages import title as title_of
-from bidsglm.report import attribution
+from bidsglm.report import attribution, leading_steps
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.diagnosis import USUAL_LIMIT, WITH
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
@@ -264,7 +264,7 @@ def _confound_fact(contrast: ComparedContrast, found: Judgement) -> list[str]:
 
 
 def _step_facts(contrasts: Sequence[Sequence[Breakdown]], maps: Sequence[str]) -> list[str]:
-    leads = [(name, lead) for name in maps if (lead := attribution.leading(contrasts, name))]
+    leads = [(name, lead) for name in maps if (lead := leading_steps.leading(contrasts, name))]
     return [
         f"{makes(lead.step)} {lead.qualified} of the difference between the {name}"
         f" maps{_second(contrasts, name, lead)}."
@@ -272,7 +272,7 @@ def _step_facts(contrasts: Sequence[Sequence[Breakdown]], maps: Sequence[str]) -
     ]
 
 
-def _second(contrasts: Sequence[Sequence[Breakdown]], name: str, lead: attribution.Leading) -> str:
+def _second(contrasts: Sequence[Sequence[Breakdown]], name: str, lead: leading_steps.Leading) -> str:
     """The step that follows, where one contrast is spoken of and it makes a part worth naming."""
     if lead.n_contrasts > 1:
         return ""

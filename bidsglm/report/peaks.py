@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from bidsglm.model import Floats, Mask
 from bidsglm.report import colours, svg
 from bidsglm.report.charts import Extent
+from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import Figure
-from bidsglm.report.maps import ContrastImages
 from bidsglm.report.plates import Layer, scale_below, sides
 from bidsglm.report.slices import (
     View,

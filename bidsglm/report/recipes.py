@@ -12,9 +12,10 @@ from typing import NamedTuple
 from bidsglm.attribution.differences import RMSD
 from bidsglm.attribution.steps import REGRESSORS
 from bidsglm.packages import DEFAULT_PAIR, Pair
-from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, median_shares, percent
+from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, percent
 from bidsglm.report.further_recipes import remedy
 from bidsglm.report.judgements import listed
+from bidsglm.report.leading_steps import median_shares
 from bidsglm.report.steps import title
 
 MASK = "mask"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bidsglm.model import Floats, Mask
+from bidsglm.report.contrast_images import colour_limit
 from bidsglm.report.drawing import Figure
-from bidsglm.report.maps import colour_limit
 from bidsglm.report.plates import Layer, slice_rows
 from bidsglm.report.slices import view
 

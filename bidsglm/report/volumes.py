@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bidsglm import packages
 from bidsglm.model import Floats, Mask
-from bidsglm.report.maps import ContrastImages, colour_limit, limits_of
+from bidsglm.report.contrast_images import ContrastImages, colour_limit, limits_of
 from bidsglm.report.slices import reoriented, reoriented_affine
 from bidsglm.report.wording import THRESHOLDS
 

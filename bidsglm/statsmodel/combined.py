@@ -8,9 +8,10 @@ import numpy as np
 
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, CombinedContrast, ContrastSpecification, ModelSpecification
-from bidsglm.statsmodel.contrasts import LeftOut, Resolution, check_labels, contrast_label
+from bidsglm.statsmodel.contrasts import check_labels, contrast_label
 from bidsglm.statsmodel.flow import is_among, is_same
 from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.resolution import LeftOut, Resolution
 
 Contrasts = tuple[ContrastSpecification, ...]
 

@@ -13,7 +13,7 @@ from bidsglm.errors import DataError
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask, Unit
 from bidsglm.packages import DEFAULT_PACKAGES, in_order, title, titles
 from bidsglm.process.cores import attempted, each
-from bidsglm.statsmodel.contrasts import LeftOut
+from bidsglm.statsmodel.resolution import LeftOut
 from bidsglm.unit.data_review import data_review
 from bidsglm.unit.expressible import able
 from bidsglm.unit.library_warnings import noted_warnings

@@ -20,7 +20,7 @@ from bidsglm.model import (
 from bidsglm.outputs.names import map_name
 from bidsglm.packages import PACKAGES, titles
 from bidsglm.statsmodel.combined import with_combined
-from bidsglm.statsmodel.contrasts import LeftOut, resolve_contrasts
+from bidsglm.statsmodel.resolution import LeftOut, resolve_contrasts
 from bidsglm.unit.expressible import able
 from bidsglm.unit.library_warnings import noted_warnings
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bidsglm.outputs.group_tables import GROUP_ATTRIBUTION
+from bidsglm.outputs.group_map_tables import GROUP_ATTRIBUTION
 from tests.finished import NAME, effects, read_rows, write_participant
 from tests.group.test_variance import dataset_node, group, study, summary, values
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bidsglm.outputs import group_tables, region_tables, unit_tables
+from bidsglm.outputs import group_map_tables, group_tables, region_tables, unit_tables
 from bidsglm.outputs.schema import Column, Schema
 from bidsglm.packages import DEFAULT_PAIR, Pair
 from tests.outputs.schemas import SCHEMAS
@@ -84,10 +84,10 @@ def test_tables_of_the_group_hold_those_of_participants_behind_their_names() -> 
     pairs = DEFAULT_PAIR, OTHER
     own = unit_tables.agreement_schema(*pairs)
     assert group_tables.agreement_schema(*pairs).names == ("participant_id", "session_id", *own.names)
-    assert group_tables.group_agreement_schema(*pairs).names == (
+    assert group_map_tables.group_agreement_schema(*pairs).names == (
         *("contrast", "group_contrast", *own.names[1:], "label", "variance_spm"),
     )
-    assert group_tables.GROUP_PAIRS.names == (
+    assert group_map_tables.GROUP_PAIRS.names == (
         "contrast",
         "group_contrast",
         *(name for name in unit_tables.PAIRS.names[1:] if name != "slope_percent"),

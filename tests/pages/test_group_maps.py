@@ -11,7 +11,7 @@ from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.errors import NoInputError
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Volume
-from bidsglm.outputs.group_tables import GROUP_AGREEMENT
+from bidsglm.outputs.group_map_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes
 from bidsglm.pages.group_maps import GroupMaps, group_maps, title
 from bidsglm.pages.group_words import definition

@@ -12,7 +12,7 @@ from bidsglm.outputs.names import map_name
 from bidsglm.outputs.summary_reading import read_summary, write_summary
 from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.pages.reasons import diagnoses, findings, left_out, reach, read_breakdowns, read_dominant
-from bidsglm.pages.unit import UnitFiles
+from bidsglm.pages.unit_files import UnitFiles
 from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.standing import FILLED
 from tests.finished import SHAPE, brain, write_image

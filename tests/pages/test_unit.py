@@ -10,7 +10,8 @@ import pytest
 from bidsglm.outputs.names import map_name
 from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.pages import group
-from bidsglm.pages.unit import UnitFiles, unit_report
+from bidsglm.pages.unit import unit_report
+from bidsglm.pages.unit_files import UnitFiles
 from tests.finished import AFFINE, SHAPE, brain, write_image, write_participant
 
 PREFIX = "sub-01_task-tap"

@@ -25,9 +25,11 @@ from bidsglm.report.figures import (
     dominant_figure,
     masks_figure,
 )
-from bidsglm.report.html import About, ContrastReport, ParticipantReport, RunInput, SettingRow, UnitReport
 from bidsglm.report.ladders import attribution_figures
+from bidsglm.report.methods import RunInput, SettingRow
+from bidsglm.report.participant_report import ContrastReport, ParticipantReport, UnitReport
 from bidsglm.report.peaks import peak_figure, thumbnail
+from bidsglm.report.rendering import About
 from bidsglm.report.volumes import packed_contrast, scene
 from bidsglm.unit.methods import paragraphs, setting_rows
 

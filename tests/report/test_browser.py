@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bidsglm.report.html import ParticipantReport, participant_page
+from bidsglm.report.html import participant_page
+from bidsglm.report.participant_report import ParticipantReport
 from bidsglm.report.slices import reoriented
 from bidsglm.report.volumes import packed_regions, scene
 

@@ -9,11 +9,8 @@ import pytest
 
 from bidsglm.report import wording
 from bidsglm.report.figures import contrast_figures
-from bidsglm.report.html import (
-    ContrastReport,
-    ParticipantReport,
-    participant_page,
-)
+from bidsglm.report.html import participant_page
+from bidsglm.report.participant_report import ContrastReport, ParticipantReport
 from bidsglm.report.volumes import packed_contrast, scene
 
 from .parsed import Page

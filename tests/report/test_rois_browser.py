@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bidsglm.report.group_html import group_page
-from bidsglm.report.html import ParticipantReport, participant_page
+from bidsglm.report.html import participant_page
+from bidsglm.report.participant_report import ParticipantReport
 
 from .group_records import group_report, group_unit
 from .records import ABOUT, contrast_report, unit_report

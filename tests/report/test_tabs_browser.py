@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bidsglm.packages import PACKAGES, Pair
-from bidsglm.report.html import PairReport, ParticipantReport, participant_page
+from bidsglm.report.html import participant_page
 from bidsglm.report.pair_matrix import pair_matrices
+from bidsglm.report.participant_report import PairReport, ParticipantReport
 
 from ..test_further_package import MADE_UP
 from .records import ABOUT, contrast_report, unit_report

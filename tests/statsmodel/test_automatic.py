@@ -20,7 +20,8 @@ from bidsglm.model import (
     SpmSettings,
 )
 from bidsglm.statsmodel.automatic import automatic_model
-from bidsglm.statsmodel.contrasts import LONGEST_LABEL, resolve_contrasts
+from bidsglm.statsmodel.contrasts import LONGEST_LABEL
+from bidsglm.statsmodel.resolution import resolve_contrasts
 from bidsglm.statsmodel.specification import parse_model, read_model
 from tests.statsmodel.model_documents import NATIVE, SETTINGS
 

@@ -6,7 +6,7 @@ import pytest
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, ModelSpecification
 from bidsglm.statsmodel.combined import with_combined
-from bidsglm.statsmodel.contrasts import LeftOut, Resolution
+from bidsglm.statsmodel.resolution import LeftOut, Resolution
 from tests.statsmodel.model_documents import SESSION, SUBJECT, Document, in_node, in_top, nodes, parsed
 
 WEIGHED_SESSION: Document = {

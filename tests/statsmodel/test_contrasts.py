@@ -11,7 +11,8 @@ import pytest
 
 from bidsglm.errors import DataError
 from bidsglm.model import Hrf, ModelSpecification, ParametricModulation, TimeModulation
-from bidsglm.statsmodel.contrasts import LONGEST_LABEL, contrast_label, resolve_contrasts
+from bidsglm.statsmodel.contrasts import LONGEST_LABEL, contrast_label
+from bidsglm.statsmodel.resolution import resolve_contrasts
 from bidsglm.statsmodel.specification import parse_model, read_document
 from tests.statsmodel.model_documents import SETTINGS, Change, in_contrast, in_node, parsed, run_node
 

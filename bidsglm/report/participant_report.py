@@ -1,0 +1,369 @@
+"""What stands on the page of a participant: records of pairs, contrasts and units."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+from bidsglm import packages
+from bidsglm.diagnosis.advice import Finding, place
+from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
+from bidsglm.report import attribution, leading_steps
+from bidsglm.report.answers import Answer, Asked, Facts, answers
+from bidsglm.report.attribution import Breakdown
+from bidsglm.report.calibration import CalibrationReport
+from bidsglm.report.cluster_tables import ClusterReport
+from bidsglm.report.code import CodeReport
+from bidsglm.report.contrast_images import EFFECT_UNITS
+from bidsglm.report.diagnosis_tables import DiagnosisReport
+from bidsglm.report.drawing import Figure
+from bidsglm.report.group_verdict import Verdict
+from bidsglm.report.methods import RunInput, SettingRow, attribution_text, calibration_text, mask_text
+from bidsglm.report.noise import NoiseReport
+from bidsglm.report.overall import overall
+from bidsglm.report.pair_matrix import PairMatrix, pair_matrices
+from bidsglm.report.participant_verdict import (
+    ComparedContrast,
+    ParticipantEvidence,
+    ParticipantVerdict,
+    participant_verdict,
+    worst_confound,
+)
+from bidsglm.report.rendering import About, Links, is_worth_a_search, slug
+from bidsglm.report.rois import ParticipantRegions
+from bidsglm.report.standing import FILLED, StandingTable, standing, standing_table
+from bidsglm.report.standing import kind as kind_of
+from bidsglm.report.units import Units
+from bidsglm.report.wording import Row, contrast_name, least_correlation, median
+
+
+class PairReport(NamedTuple):
+    """What a pair shows of a contrast."""
+
+    pair: Pair
+    agreement: tuple[Row, ...] = ()
+    """One row for each map, by columns without a suffix"""
+    figures: tuple[Figure, ...] = ()
+    """Those of the two alone; none where the contrast's own are of them"""
+    breakdowns: tuple[Breakdown, ...] = ()
+    why_figures: tuple[Figure, ...] = ()
+    approximate: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ContrastReport:
+    """One contrast of one unit, as one pair of packages has it."""
+
+    name: str
+    """As the model has it."""
+    label: str
+    """As in file names."""
+    definition: str
+    """Its weights, for people to read."""
+    test: str = "t"
+    """t or F"""
+    runs: tuple[str, ...] = ()
+    """Labels of the runs it averages."""
+    dof: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Backend -> (residual,) for t, (numerator, residual) for F."""
+    agreement: tuple[Row, ...] = ()
+    """One row for each map; empty with a single backend."""
+    figures: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()
+    clusters: tuple[ClusterReport, ...] = ()
+    """One for each backend."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Regressor -> weight; empty for F."""
+    tested: tuple[str, ...] = ()
+    """Regressors that it weighs, of t and of F."""
+    of_confounds: bool = False
+    """Whether it weighs confounds alone."""
+    approximate: str = ""
+    """Where nilearn approximates its F, how far that is off, for tables."""
+    effect_sd: Mapping[str, float] = field(default_factory=dict)
+    """Backend -> standard deviation of its effect over the voxels of both masks; empty for F."""
+    breakdowns: tuple[Breakdown, ...] = ()
+    """Why the maps differ; empty where nothing was attributed."""
+    why_figures: tuple[Figure, ...] = ()
+    volumes: Mapping[str, object] | None = None
+    """For the slice viewer, see `volumes.packed_contrast`."""
+    thumbnail: str = ""
+    """Address of a small picture, see `peaks.thumbnail`."""
+    peak: Figure | None = None
+    """Both maps on one slice, for the first screen."""
+    pair: Pair = DEFAULT_PAIR
+    """What is compared"""
+    pair_figures: tuple[Figure, ...] = ()
+    """Those of these two alone, where there are more"""
+    others: tuple[PairReport, ...] = ()
+    """Further pairs"""
+    matrices: tuple[PairMatrix, ...] = ()
+    """Every package beside every other, where there are more than two"""
+
+    def of(self, pair: Pair) -> "ContrastReport":
+        """The same with another pair compared."""
+        found = next((each for each in self.others if each.pair == pair), None)
+        if found is None:
+            return self
+        return replace(
+            self,
+            pair=pair,
+            agreement=found.agreement,
+            pair_figures=found.figures,
+            breakdowns=found.breakdowns,
+            why_figures=found.why_figures,
+            approximate=found.approximate,
+            notes=found.notes,
+        )
+
+    @property
+    def views(self) -> tuple["ContrastReport", ...]:
+        """The contrast as each pair has it; once, where there is nothing to compare."""
+        return (self, *(self.of(each.pair) for each in self.others))
+
+    @property
+    def farthest(self) -> "ContrastReport":
+        """As the pair has it whose statistic correlates least."""
+        return min(self.views, key=lambda view: least_correlation(view.agreement))
+
+    @property
+    def facts(self) -> str:
+        """What was tested, in which runs."""
+        where = f"; {'mean over' if len(self.runs) > 1 else 'in'} {', '.join(self.runs)}" * bool(self.runs)
+        return f"{self.test} contrast: {self.definition}{where}"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Which steps make the differences of the statistic and of the effect, in sentences."""
+        rmsd = {str(row["map"]): float(row["rmsd"]) for row in self.agreement}
+        return attribution.reasons(self.breakdowns, (self.test, "effect"), rmsd)
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """What was fitted together: a participant's runs of one task in one space."""
+
+    title: str
+    """For example `task-tapping space-MNI152NLin2009cAsym`."""
+    backends: tuple[str, ...]
+    runs: tuple[RunInput, ...]
+    settings: tuple[SettingRow, ...]
+    """See `bidsglm.unit.methods.setting_rows`."""
+    methods: tuple[str, ...]
+    """Paragraphs, see `bidsglm.unit.methods.paragraphs`."""
+    designs: tuple[Figure, ...] = ()
+    """One for each run."""
+    contrasts: tuple[ContrastReport, ...] = ()
+    data_figures: tuple[Figure, ...] = ()
+    """Masks, background."""
+    mask_sizes: Mapping[str, int] = field(default_factory=dict)
+    """Backend -> number of voxels."""
+    estimates: tuple[SettingRow, ...] = ()
+    """What each backend estimated: degrees of freedom, noise."""
+    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """What there is to say about the designs, severe ones first."""
+    diagnoses: tuple[DiagnosisReport, ...] = ()
+    """One for each run."""
+    reach: attribution.Reach | None = None
+    """How far the attribution can be trusted; none where there is none."""
+    regions: ParticipantRegions | None = None
+    """Values of an atlas' regions"""
+    calibration: CalibrationReport | None = None
+    """Which analysis can be trusted on this design; none where it was not asked for."""
+    code: tuple[CodeReport, ...] = ()
+    """Scripts that give the maps; none unless they were asked for."""
+    effect_units: Mapping[str, str] = field(default_factory=lambda: EFFECT_UNITS)
+    native: bool = False
+    """Each package has its own defaults, so that the models differ too."""
+    units: Units = field(default_factory=Units)
+    """What the size of the effects hangs on."""
+    noise: NoiseReport = field(default_factory=NoiseReport)
+    """Which noise each package assumes."""
+    noise_figure: Figure | None = None
+    links: Links = field(default_factory=Links)
+    scene: Mapping[str, object] | None = None
+    """What the slice viewers of the unit share, see `volumes.Scene`."""
+    pair: Pair = DEFAULT_PAIR
+    """What is compared"""
+    pairs: tuple[Pair, ...] = (DEFAULT_PAIR,)
+    """All that is compared with the reference"""
+    pair_rows: tuple[Row, ...] = ()
+    """Rows of the table of all pairs"""
+    reaches: Mapping[Pair, attribution.Reach] = field(default_factory=dict)
+    """How far the attribution of further pairs can be trusted"""
+
+    @property
+    def in_usual_units(self) -> bool:
+        """Whether effects are in percent, each package's in its own; said of the default pair alone."""
+        usual = all(unit == PACKAGES[name].unit for name, unit in self.effect_units.items())
+        return usual and set(self.effect_units) <= set(DEFAULT_PAIR)
+
+    def of(self, pair: Pair) -> "UnitReport":
+        """The same with another pair compared."""
+        if pair == self.pair:
+            return self
+        contrasts = tuple(each.of(pair) for each in self.contrasts)
+        reach, links = self.reaches.get(pair), self.links.of(pair)
+        return replace(self, pair=pair, contrasts=contrasts, reach=reach, links=links)
+
+    @cached_property
+    def views(self) -> tuple["UnitReport", ...]:
+        """The unit as each pair has it."""
+        return tuple(self.of(pair) for pair in self.pairs)
+
+    @property
+    def explained(self) -> tuple["UnitReport", ...]:
+        """Views of the pairs whose differences are attributed, or that have a note on why not."""
+        return tuple(view for view in self.views if view.reach)
+
+    @property
+    def matrices(self) -> tuple[PairMatrix, ...]:
+        """Medians of every package beside every other, of the contrasts that the design determines."""
+        told = {each.name for each in self.evidence.told}
+        rows = [row for row in self.pair_rows if contrast_name(row) in told]
+        return pair_matrices(rows, self.effect_units) if len(self.pairs) > 1 else ()
+
+    @cached_property
+    def overall(self) -> Verdict:
+        """Does it matter which package: the answer for all pairs."""
+        return overall({view.pair: view.judged for view in self.views})
+
+    @property
+    def paragraphs(self) -> tuple[str, ...]:
+        """Methods, with what was done beside the fits."""
+        found = list(self.methods)
+        if found and self.runs:
+            found.append(mask_text(self.runs))
+        if divided := {view.pair: view.reach.sample for view in self.views if view.steps and view.reach}:
+            found.append(attribution_text(divided))
+        if made := self.calibration:
+            found.append(calibration_text(made.n_datasets, made.n_voxels, made.seed))
+        return tuple(found)
+
+    @cached_property
+    def evidence(self) -> ParticipantEvidence:
+        """What the verdict rests on."""
+        contrasts = [
+            ComparedContrast(
+                c.name, c.agreement, c.weights, c.breakdowns, c.of_confounds, c.notes if c.approximate else ()
+            )
+            for c in self.contrasts
+        ]
+        regressors: dict[str, list[Row]] = {}
+        for diagnosis in self.diagnoses:
+            for name, rows in diagnosis.regressors.items():
+                regressors.setdefault(name, []).extend(rows)
+        affected = [each for c in self.contrasts if (each := worst_confound(c.name, c.tested, regressors))]
+        told = [row for row in self.pair_rows if (row["package"], row["reference"]) == tuple(self.pair)]
+        return ParticipantEvidence(
+            contrasts,
+            self.findings,
+            [run.tables for run in self.runs],
+            affected,
+            self.pair,
+            median(told, "slope_percent"),
+            self.effect_units,
+        )
+
+    @cached_property
+    def judged(self) -> ParticipantVerdict:
+        """Does it matter which package, is the design sound, and what to do."""
+        return participant_verdict(self.evidence)
+
+    @property
+    def lead(self) -> ContrastReport | None:
+        """The contrast that the verdict rests on, else the first."""
+        judged = [view.judged for view in self.views if view.judged.agreement.grade == self.overall.grade]
+        worst = judged[0].worst if judged else self.judged.worst
+        return next((c for c in self.contrasts if c.name == worst), next(iter(self.contrasts), None))
+
+    @property
+    def told_rows(self) -> tuple[Row, ...]:
+        """Agreement of the contrasts that medians are taken over: those that the design determines."""
+        return tuple(row for each in self.evidence.told for row in each.rows)
+
+    @property
+    def verdict(self) -> str:
+        """Which steps make most of the differences."""
+        return leading_steps.verdict([each.breakdowns for each in self.evidence.told])
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Modelling steps that the packages do each in their own way."""
+        found = attribution.explained_steps([b for c in self.contrasts for b in c.breakdowns])
+        return tuple(step.step for step in found if not step.same)
+
+    @property
+    def steps_in_words(self) -> str:
+        """How many steps there are, counted as the table has them."""
+        found = attribution.explained_steps([b for c in self.contrasts for b in c.breakdowns])
+        return attribution.steps_in_words(found)
+
+    def answers(self, sections: Sequence[str]) -> tuple[Answer, ...]:
+        """What the page has to say to the questions that are really asked, which are of the default pair."""
+        if DEFAULT_PAIR not in self.pairs:
+            return ()
+        told = {each.name for each in self.evidence.told}
+        return answers(
+            Facts(
+                [Asked(c.name, c.label, c.test, c.breakdowns) for c in self.contrasts if c.name in told],
+                self.units,
+                self.noise,
+                self.noise_figure,
+                self.findings,
+                tuple(dict.fromkeys(name for run in self.runs for name in run.confounds)),
+                self.calibration.contrasts[0].headline if self.calibration else (),
+                sections={slug(name): name for name in sections},
+            )
+        )
+
+    def standing(self, finding: Finding) -> StandingTable | None:
+        """Contrasts that a finding sets beside each other; none for most findings."""
+        if finding.code != FILLED:
+            return None
+        rows = [
+            standing((c.name, c.label), kind, c.agreement, c.effect_sd, c.breakdowns, self.pair)
+            for c in self.contrasts
+            if c.agreement and (kind := kind_of(c.weights, finding.columns))
+        ]
+        return standing_table(rows, self.pair)
+
+    def diagnosis_tables(self, found: DiagnosisReport) -> dict[str, dict[str, str]]:
+        """Kind -> package's title -> link to a run's table."""
+        starts = [run.tables for run in self.runs if run.label == found.run and run.tables]
+        return {
+            kind: {
+                packages.title(b): f"{start}_desc-{b}{kind.capitalize()}_metrics.tsv"
+                for start in starts
+                for b in found.backends
+            }
+            for kind in ("regressors", "contrasts")
+        }
+
+    def where(self, finding: Finding) -> str:
+        """Runs and backends of a finding; empty if all."""
+        return place(finding, len(self.runs), self.backends)
+
+
+@dataclass(frozen=True)
+class ParticipantReport:
+    """A participant's page; one that failed has errors and perhaps no units."""
+
+    participant: str
+    """Label without prefix."""
+    about: About
+    units: tuple[UnitReport, ...] = ()
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Those that were fitted; the usual ones where nothing was."""
+        return packages.in_order(b for unit in self.units for b in unit.backends) or packages.DEFAULT_PACKAGES
+
+    @property
+    def many_names(self) -> bool:
+        """Whether contrasts and regions are worth a search."""
+        return is_worth_a_search(self.units)

@@ -17,7 +17,7 @@ from bidsglm.outputs.schema import Schema
 from bidsglm.packages import PACKAGES
 from tests import tiny
 from tests.conftest import PROJECT
-from tests.outputs.schemas import SCHEMAS
+from tests.outputs.schemas import OF_RESULTS
 
 PAGE = (PROJECT / "docs" / "outputs.md").read_text(encoding="utf-8")
 FOLDER = "sub-01/func/"
@@ -213,18 +213,18 @@ def test_every_field_of_the_sidecars_is_documented(results: Path, names: list[st
 
 def schemas_of(name: str) -> list[Schema]:
     """Schemas of a table by the name of its file; the group lists clusters as the participants do."""
-    files = {schema.file: [with_folder(schema.file)] for schema in SCHEMAS}
+    files = {schema.file: [with_folder(schema.file)] for schema in OF_RESULTS}
     for file, places in files.items():
         if file.endswith("_clusters"):
             places.append(f"group/{file.replace('<p>', '<g>')}")
-    return [s for s in SCHEMAS if any(regex(f"{place}.tsv").fullmatch(name) for place in files[s.file])]
+    return [s for s in OF_RESULTS if any(regex(f"{place}.tsv").fullmatch(name) for place in files[s.file])]
 
 
 def test_every_table_has_one_schema_and_is_as_it_says(results: Path, names: list[str]) -> None:
     tables = [name for name in names if name.endswith(".tsv") and "/code/" not in name]
     assert {name: len(schemas_of(name)) for name in tables} == dict.fromkeys(tables, 1)
     written = {schema.file for name in tables for schema in schemas_of(name)}
-    assert {schema.file for schema in SCHEMAS} - written == OF_MANY
+    assert {schema.file for schema in OF_RESULTS} - written == OF_MANY
     for name in tables:
         (schema,) = schemas_of(name)
         rows = schema.read(results / name)
@@ -241,7 +241,7 @@ def test_every_sidecar_of_a_table_describes_its_columns(results: Path, names: li
         assert {key: sidecar[key] for key in header} == schema.sidecar(header), name
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.file)
+@pytest.mark.parametrize("schema", OF_RESULTS, ids=lambda schema: schema.file)
 def test_page_documents_the_columns_of_every_schema(schema: Schema) -> None:
     name = with_folder(schema.file) + ".tsv"
     page = {key.replace("{spm,nilearn}", "<b>"): columns for key, columns in documented_columns().items()}

@@ -89,7 +89,8 @@ def write_group_check(output: Path, found: CheckedGroup) -> None:
         RefittedRow(m.contrast, m.what, m.path.name, m.r, m.difference, m.is_reproduced) for m in refits
     )
     write_json(output / "check.json", group_json(found))
-    GROUP_SETTINGS.write(output / "settings.tsv", [{"setting": name, "spm": words} for name, words in rows])
+    settings = [{"setting": name, "spm": words} for name, words in rows]
+    GROUP_SETTINGS.write(output / "settings.tsv", settings, facts={})
     GROUP_MAPS.write(
         output / "maps.tsv",
         [
@@ -103,6 +104,7 @@ def write_group_check(output: Path, found: CheckedGroup) -> None:
             }
             for each in maps
         ],
+        facts={},
     )
     report = SecondLevelReport(
         about(),

@@ -18,7 +18,11 @@ from bidsglm.check.matlab import read_mat
 from bidsglm.check.spm_folder import analysis_of
 from bidsglm.cli import main
 from bidsglm.errors import DataError
+from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
+from bidsglm.outputs.unit_tables import agreement_schema, attribution_schema
+from bidsglm.packages import DEFAULT_PAIR
 from tests.conftest import PROJECT
+from tests.outputs.schemas import check_tables
 
 from .analysed import GO, STOP, VALUES, Analysed, blocks_in, sessions_in, settings
 from .nilearn_results import events_of, write_nilearn
@@ -227,6 +231,20 @@ def test_page_and_tables_say_what_the_json_says(blocks: Analysed) -> None:
     assert rows[0].split("\t") == ["setting", "spm", "nilearn", "consequence", "remedy"]
     assert len(rows) == 2
     assert len((out / "maps.tsv").read_text().splitlines()) == 3
+
+
+def test_every_table_is_as_its_schema_and_its_sidecar_say(blocks: Analysed) -> None:
+    nilearn = blocks.nilearn("tables", events=[events_of([GO, STOP], shift=2.0)])
+    blocks.check(nilearn)
+    schemas = {
+        "settings.tsv": SETTINGS,
+        "columns.tsv": COLUMNS,
+        "maps.tsv": MAPS,
+        "agreement.tsv": agreement_schema(DEFAULT_PAIR),
+        "attribution.tsv": attribution_schema(DEFAULT_PAIR),
+    }
+    folder = blocks.root / "check-tables"
+    check_tables(folder, {name: each for name, each in schemas.items() if (folder / name).exists()})
 
 
 def test_conditions_that_fill_the_run_are_named_on_the_first_screen(tmp_path: Path) -> None:

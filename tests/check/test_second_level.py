@@ -13,7 +13,9 @@ from nilearn.glm.second_level import SecondLevelModel
 from scipy.io import savemat
 
 from bidsglm.cli import main
+from bidsglm.outputs.check_tables import GROUP_MAPS, GROUP_SETTINGS
 from tests.conftest import find_shared
+from tests.outputs.schemas import check_tables
 from tests.spm.test_group_variance import CASES, read_case
 
 from .group_mat import GroupStudy, group_structure, images_of, one_hot, write_group
@@ -339,6 +341,7 @@ def test_page_and_tables_say_what_the_json_says(tmp_path: Path) -> None:
     assert rows[0][:4] == ["contrast", "map", "file", "pearson_r"]
     assert len(rows) == len(found["maps"]) + 1
     assert "design\tone-way ANOVA within subject" in (out / "settings.tsv").read_text()
+    check_tables(out, {"settings.tsv": GROUP_SETTINGS, "maps.tsv": GROUP_MAPS})
 
 
 class Beside:

@@ -1,5 +1,7 @@
 """All schemas of tables that are written."""
 
+import json
+import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -22,3 +24,17 @@ def schemas_in(modules: set[str]) -> tuple[Schema, ...]:
 OF_RESULTS = (*schemas_in({*MODULES} - ALONE), *(backend.CLUSTERS for backend in BACKENDS.values()))
 OF_COMPARISONS = schemas_in(ALONE)
 SCHEMAS = (*OF_RESULTS, *OF_COMPARISONS)
+
+
+def check_tables(folder: Path, schemas: dict[str, Schema]) -> None:
+    """Hold every table of a folder, and its sidecar, to its schema: read, and written again to the byte."""
+    assert {path.name for path in folder.glob("*.tsv")} == schemas.keys()
+    for name, schema in schemas.items():
+        path = folder / name
+        rows = schema.read(path)
+        header = path.read_text(encoding="utf-8").split("\n")[0].split("\t")
+        sidecar = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        assert {key: sidecar[key] for key in header} == schema.sidecar(header), name
+        schema.write(folder / "again" / name, rows, header=header)
+        assert (folder / "again" / name).read_bytes() == path.read_bytes(), name
+    shutil.rmtree(folder / "again")

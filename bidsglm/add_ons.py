@@ -23,7 +23,7 @@ for stays as it is, less its error, until the unit is fitted again: then it goes
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from bidsglm.messages import LOG
 from bidsglm.model import ModelSpecification, Settings, Unit
@@ -32,8 +32,6 @@ from bidsglm.outputs.failures import Failure, failure_of
 from bidsglm.outputs.summary_form import AddOnForm, SummaryForm
 from bidsglm.outputs.summary_reading import read_summary, write_summary
 from bidsglm.unit.summary import summary_path
-
-ERROR = "error"
 
 
 class FinishedUnit(NamedTuple):
@@ -51,7 +49,7 @@ class Written(NamedTuple):
 
     files: Sequence[str]
     """Relative to the output folder"""
-    facts: Mapping[str, Any] = {}
+    facts: Mapping[str, object] = {}
     """More for its entry in the summary, as JSON has it; not digest, files or error"""
 
 
@@ -89,8 +87,7 @@ def write_add_ons(
         write_summary(path, {**summary, "supplements": entries})
     failures = []
     for add_on in missing:
-        added = cast(dict[str, AddOnForm], entries)
-        finished = FinishedUnit(settings, unit, model, {**summary, "supplements": added})
+        finished = FinishedUnit(settings, unit, model, {**summary, "supplements": entries})
         entry, failure = _entry(add_on, entries.get(add_on.name, {}), finished)
         failures += [failure] if failure else []
         stale = set(entries.get(add_on.name, {}).get("files", ())) - set(entry["files"])
@@ -100,31 +97,31 @@ def write_add_ons(
     return entries != earlier or bool(missing), failures
 
 
-def _without_old_errors(
-    entries: Mapping[str, Mapping[str, Any]], wanted: Sequence[AddOn]
-) -> dict[str, dict[str, Any]]:
+def _without_old_errors(entries: Mapping[str, AddOnForm], wanted: Sequence[AddOn]) -> dict[str, AddOnForm]:
     """Entries of a summary; those not asked for now lose their error, and go where nothing else is left."""
     names = {add_on.name for add_on in wanted}
-    kept = {
-        name: {key: value for key, value in entry.items() if key != ERROR or name in names}
-        for name, entry in entries.items()
-    }
+    kept = {name: entry if name in names else _without_error(entry) for name, entry in entries.items()}
     return {name: entry for name, entry in kept.items() if name in names or entry.get("files")}
 
 
-def _stands(add_on: AddOn, entry: Mapping[str, Any], settings: Settings) -> bool:
+def _without_error(entry: AddOnForm) -> AddOnForm:
+    """An entry as it was before an add-on failed."""
+    entry = entry.copy()
+    entry.pop("error", None)
+    return entry
+
+
+def _stands(add_on: AddOn, entry: AddOnForm, settings: Settings) -> bool:
     """Whether what is asked for is already there."""
     return (
         bool(entry)
-        and ERROR not in entry
+        and "error" not in entry
         and entry.get("digest") == add_on.digest
         and all((settings.output_dir / name).exists() for name in entry["files"])
     )
 
 
-def _entry(
-    add_on: AddOn, earlier: Mapping[str, Any], finished: FinishedUnit
-) -> tuple[dict[str, Any], Failure | None]:
+def _entry(add_on: AddOn, earlier: AddOnForm, finished: FinishedUnit) -> tuple[AddOnForm, Failure | None]:
     """Write an add-on; its entry in the summary, and why it failed if it did."""
     prefix = finished.unit.prefix
     LOG.info("%s: adding %s", prefix, add_on.name)
@@ -132,5 +129,7 @@ def _entry(
         written = add_on.write(finished)
     except Exception as error:
         failure = failure_of(f"{prefix}: {add_on.name}", error)
-        return {"digest": "", "files": [], **earlier, ERROR: failure.message}, failure
-    return {**written.facts, "digest": add_on.digest, "files": list(written.files)}, None
+        failed: AddOnForm = {"digest": "", "files": []}
+        return {**failed, **earlier, "error": failure.message}, failure
+    entry = cast(AddOnForm, {**written.facts, "digest": add_on.digest, "files": list(written.files)})
+    return entry, None

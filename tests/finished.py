@@ -34,6 +34,19 @@ Maps = dict[str, np.ndarray]
 """Backend -> effect (x, y, z), NaN outside its mask."""
 
 
+RUN = {
+    "label": "the run",
+    "files": {"bold": "bold.nii.gz"},
+    "n_scans": 100,
+    "repetition_time": 2.0,
+    "start_time": None,
+    "high_pass": 128.0,
+    "events": {"tap": 5},
+    "confounds": [],
+}
+"""What a summary says of a run, but for its name"""
+
+
 def brain(shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     """All voxels but those on the border."""
     inside = np.zeros(shape, dtype=bool)
@@ -89,7 +102,7 @@ def write_participant(
         "folder": folder,
         "backends": list(backends),
         "model": "tap",
-        "runs": [{"prefix": prefix}],
+        "runs": [{**RUN, "prefix": prefix}],
         "methods": ["A first level."],
         "effect_units": {name: PACKAGES[name].unit for name in backends},
         "contrasts": [{"name": name, "label": name, "test": "t"} for name in contrasts],

@@ -1,13 +1,13 @@
 """What inference and the second level give, the same from every backend."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, GroupDesign, Mask
 from bidsglm.outputs.schema import Cell
+from bidsglm.outputs.summary_form import VarianceForm
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.thresholds import Thresholds
 
@@ -81,6 +81,10 @@ class Corrected(NamedTuple):
         )
 
 
+EQUAL_VARIANCES: VarianceForm = {"VarianceModel": "equal"}
+"""One variance for all participants"""
+
+
 class SecondLevel(NamedTuple):
     """Contrasts over a group, and what is significant in them."""
 
@@ -89,7 +93,7 @@ class SecondLevel(NamedTuple):
     maps: tuple[ContrastMaps, ...]
     """One for each contrast; of no runs"""
     inference: Inference
-    variance: Mapping[str, object] = MappingProxyType({"VarianceModel": "equal"})
+    variance: VarianceForm = EQUAL_VARIANCES
     """What the sidecars say of the errors' variances, by names in the manner of BIDS"""
 
 

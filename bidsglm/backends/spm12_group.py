@@ -1,6 +1,6 @@
 """The group level as SPM12 fits it: one model of the participants' effect maps for each contrast."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from bidsglm.backends.records import SecondLevel, contrast_weights
 from bidsglm.backends.spm12_inference import infer, search_volume, significance
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, Images, Mask, Volume
+from bidsglm.outputs.summary_form import VarianceForm
 from bidsglm.spm.group_variance import NoSignificantVoxelError
 from bidsglm.spm.second_level import (
     GroupEstimate,
@@ -64,9 +65,7 @@ def second_level(
     return SecondLevel(fit.mask, maps, infer(maps, search, volume, design.two_sided), facts)
 
 
-def _group_fit(
-    images: Images, design: GroupDesign, mask: Mask | None
-) -> tuple[GroupEstimate, Mapping[str, object]]:
+def _group_fit(images: Images, design: GroupDesign, mask: Mask | None) -> tuple[GroupEstimate, VarianceForm]:
     """Fit with the variances that the design asks for, and what is to be said of them.
 
     Without a voxel to estimate them from SPM stops; then variances are equal, unless the model asks for
@@ -74,16 +73,20 @@ def _group_fit(
     """
     model = design.variance
     if model is None or model.equal_because:
-        reason = {"VarianceReason": model.equal_because} if model is not None else {}
-        return group_estimate(images, design.matrix, mask), {"VarianceModel": "equal", **reason}
+        facts: VarianceForm = {"VarianceModel": "equal"}
+        if model is not None:
+            facts["VarianceReason"] = model.equal_because
+        return group_estimate(images, design.matrix, mask), facts
     try:
         fit = group_estimate(images, design.matrix, mask, np.array(model.members))
     except NoSignificantVoxelError as error:
         if model.is_asked:
             remedy = 'say "Variance": "equal" under Software.SPM of the model'
             raise ValueError(f"{error}; SPM stops here too: {remedy}") from error
-        reason = {"VarianceReason": f"{error}; SPM itself stops here"}
-        return group_estimate(images, design.matrix, mask), {"VarianceModel": "equal", **reason}
+        return group_estimate(images, design.matrix, mask), {
+            "VarianceModel": "equal",
+            "VarianceReason": f"{error}; SPM itself stops here",
+        }
     assert fit.variances is not None, "groups that can differ"
     return fit, {
         "VarianceModel": "unequal",

@@ -20,6 +20,7 @@ from bidsglm.dataset.nifti import read_map
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import Mask, ModelSpecification, Settings, Unit
 from bidsglm.outputs.calibration_tables import CALIBRATION, CURVES
+from bidsglm.outputs.sidecars import CalibrationFacts
 from bidsglm.packages import analyses, base_of
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import curve_rows, metric_rows
@@ -64,11 +65,11 @@ def write_calibration(finished: FinishedUnit) -> Written:
     return Written(files, {"n_datasets": n_datasets, "contrasts": labels, "n_voxels": made.n_voxels})
 
 
-def _facts(finished: FinishedUnit, n_sample: int, n_mask: int, labels: list[str]) -> dict[str, Any]:
+def _facts(finished: FinishedUnit, n_sample: int, n_mask: int, labels: list[str]) -> CalibrationFacts:
     """What the sidecars say beside their columns."""
     left_out = [c["label"] for c in finished.summary["contrasts"] if c["label"] not in labels]
     return {
-        "SimulatedDatasets": finished.settings.calibrate,
+        "SimulatedDatasets": finished.settings.calibrate or 0,
         "RandomSeed": finished.settings.random_seed,
         "SampledVoxels": n_sample,
         "MaskVoxels": n_mask,

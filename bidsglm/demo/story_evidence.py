@@ -1,9 +1,10 @@
 """From the results of the story's fits to its numbers and pictures."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from bidsglm.dataset.nifti import read_map
 from bidsglm.model import TRIAL_TYPE, Floats, Mask
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import unit_summaries
-from bidsglm.outputs.summary_form import has_fit
+from bidsglm.outputs.summary_form import SummaryForm, has_fit
 from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.pages.about import about
 from bidsglm.pages.calibration import read_calibration
@@ -85,7 +86,7 @@ def story(root: Path, participant: str) -> StoryReport:
     return StoryReport(
         about=about(),
         participant=participant,
-        cutoff=run["high_pass"],
+        cutoff=run["high_pass"] or math.inf,
         repetition_time=run["repetition_time"],
         n_scans=run["n_scans"],
         models={name: fit.model for name, fit in fits.items()},
@@ -143,7 +144,7 @@ def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedSto
         filters=_filters(summary),
         inflation=_inflation(summary),
         contrasts=contrasts,
-        findings=findings(summary),
+        findings=findings(summary.get("findings", ())),
         figures={"effect": maps_figure(images[MOVEMENT], "effect"), **drawn},
         links=_links(files.links(), results_folder(name)),
     )
@@ -156,12 +157,12 @@ def _links(found: Links, folder: str) -> Links:
     return Links(agreement, steps)
 
 
-def _filters(summary: Mapping[str, Any]) -> dict[str, str]:
+def _filters(summary: SummaryForm) -> dict[str, str]:
     spm, nilearn = next(row[1:] for row in summary["settings"] if row[0] == "High-pass filter")
     return {"spm": spm, "nilearn": nilearn}
 
 
-def _inflation(summary: Mapping[str, Any]) -> float:
+def _inflation(summary: SummaryForm) -> float:
     """Variance inflation of movement in SPM's design."""
     (part,) = (part for part in summary["diagnosis"] if part["backend"] == "spm")
     rows = {row["regressor"]: row for row in part["regressors"]}

@@ -1,11 +1,11 @@
 """What both kinds of code are made from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bidsglm.export.locations import DataRoot
 from bidsglm.model import ContrastSpecification
+from bidsglm.outputs.summary_form import ContrastForm
 from bidsglm.unit.preparation import Prepared, run_label
 
 
@@ -44,7 +44,7 @@ class Exported:
         return "_".join([*own, name])
 
 
-def averaged(prepared: Prepared, summary: Sequence[Mapping[str, Any]]) -> tuple[Averaged, ...]:
+def averaged(prepared: Prepared, summary: Sequence[ContrastForm]) -> tuple[Averaged, ...]:
     """Contrasts of a finished unit with the runs that its summary says they average."""
     labels = [run_label(prefix) for prefix in prepared.unit.run_prefixes]
     by_label = {contrast.label: contrast for contrast in prepared.contrasts}

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from bidsglm.group.map_files import AboutMap, FittedGroup, GroupWriter, group_la
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import ContrastMaps, Floats, Mask, Settings
+from bidsglm.outputs.schema import Row
 from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.unit.memory import machine_memory
 
@@ -66,14 +67,14 @@ def write_inference(fitted: FittedGroup, asked: AskedInference, part: GroupWrite
         part.inference += [{**front, **row, "label": label} for row in _rows(corrected, fitted)]
 
 
-def _rows(corrected: Mapping[str, Sequence[Corrected]], fitted: FittedGroup) -> Iterator[dict[str, Any]]:
+def _rows(corrected: Mapping[str, Sequence[Corrected]], fitted: FittedGroup) -> Iterator[Row]:
     """One row for each correction and tail."""
     kinds = dict.fromkeys(one.inference for found in corrected.values() for one in found)
     for inference in kinds:
         there = {b: one for b, found in corrected.items() for one in found if one.inference == inference}
         for tail in dict.fromkeys(tail for one in there.values() for tail in one.significant):
             sets = {b: one.significant[tail] for b, one in there.items() if tail in one.significant}
-            row: dict[str, Any] = {"inference": inference, "tail": tail}
+            row: Row = {"inference": inference, "tail": tail}
             row |= {f"n_{b}": int(voxels.sum()) for b, voxels in sets.items()}
             for pair in fitted.pairs:
                 if set(pair) <= set(sets):
@@ -81,7 +82,7 @@ def _rows(corrected: Mapping[str, Sequence[Corrected]], fitted: FittedGroup) -> 
             yield row | {f"rule_{b}": one.rule for b, one in there.items()}
 
 
-def _overlap(pair: packages.Pair, sets: Mapping[str, Mask], fitted: FittedGroup) -> dict[str, Any]:
+def _overlap(pair: packages.Pair, sets: Mapping[str, Mask], fitted: FittedGroup) -> Row:
     """How far two packages find the same voxels."""
     one, base = (sets[name] for name in pair)
     shared = overlap(one, base, *(fitted.levels[name].mask for name in pair))

@@ -34,7 +34,7 @@ from bidsglm.outputs.names import (
     write_bytes,
     write_json,
 )
-from bidsglm.outputs.schema import Schema
+from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.packages import DEFAULT_PAIR, REFERENCE, Pair, every_pair, pairs_of
 from bidsglm.unit.comparison import voxel_coordinates
@@ -107,17 +107,17 @@ class GroupWriter:
         self.participants = agreed
         """Agreement of all participants' maps"""
         self.files: list[str] = []
-        self.rows: list[Mapping[str, Any]] = []
+        self.rows: list[Row] = []
         """Rows of the table of agreement of the group's maps"""
-        self.matrix: list[Mapping[str, Any]] = []
+        self.matrix: list[Row] = []
         """Rows of the table of every package with every other, where there are more than two"""
         self.pairs: tuple[Pair, ...] = ()
         """What is compared"""
-        self.inference: list[Mapping[str, Any]] = []
+        self.inference: list[Row] = []
         """Rows of the table of what survives correction"""
-        self.stability: list[Mapping[str, Any]] = []
+        self.stability: list[Row] = []
         """Rows of the table of what single participants change"""
-        self.attribution: list[Mapping[str, Any]] = []
+        self.attribution: list[Row] = []
         """Rows of the table of why the group's maps differ"""
         self.parts: dict[str, GroupWriter] = {name: self}
         """Start of the file names -> writer, for groups of a session or level too"""
@@ -247,7 +247,7 @@ class GroupWriter:
                 for name, level in fitted.levels.items()
                 if name == DEFAULT_PAIR.first
             }
-            rows: dict[str, dict[str, Any]] = {}
+            rows: dict[str, Row] = {}
             for pair in fitted.pairs:
                 both, fwe = _compared(fitted, index, pair), _heights(fitted, index, pair)
                 for row in agreement(both, coordinates, fwe):
@@ -298,7 +298,7 @@ def _compared(fitted: FittedGroup, index: int, pair: Pair) -> BothMaps:
     return BothMaps(one.maps[index], base.maps[index], (one.mask, base.mask), pair)
 
 
-def _every_pair(fitted: FittedGroup, index: int) -> Iterator[Mapping[str, Any]]:
+def _every_pair(fitted: FittedGroup, index: int) -> Iterator[Row]:
     """Every package's map of a contrast beside every other's, where there are more than two."""
     if len(fitted.pairs) < 2:
         return

@@ -1,9 +1,8 @@
 """The summary of a task's group maps: who is in them, their design and thresholds, and what went wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +13,10 @@ from bidsglm.errors import BidsglmError
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, mask_name
 from bidsglm.messages import LOG
 from bidsglm.outputs.confinement import remove_own
+from bidsglm.outputs.summary_form import GroupContrastForm
 from bidsglm.outputs.summary_reading import read_group_summary, write_summary
 from bidsglm.packages import PACKAGES, in_order, title, titles
+from bidsglm.unit.summary import as_form
 
 EQUAL_METHODS = "reimplemented; errors independent, of one variance in all groups"
 UNEQUAL_METHODS = (
@@ -40,7 +41,7 @@ ATTRIBUTION_METHODS = (
 )
 
 
-def methods(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
+def methods(contrasts: Sequence[GroupContrastForm]) -> list[str]:
     """What was done, in citable words, and which contrasts have variances for groups, where some have none.
 
     >>> one = {"name": "go", "variance": {}, "dof": {"spm": [9], "nilearn": [9]}}
@@ -50,7 +51,7 @@ def methods(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
     if not contrasts:
         return []
     fitted = in_order({name for each in contrasts for name in each["dof"]})
-    kinds = [each["variance"].get("spm", {}).get("VarianceModel") == "unequal" for each in contrasts]
+    kinds = [_is_unequal(each) for each in contrasts]
     errors, weight = EQUAL_METHODS, "with the same weight"
     if any(kinds):
         errors = UNEQUAL_METHODS
@@ -64,6 +65,11 @@ def methods(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
     text = METHODS.format(weight=weight, levels=whole, thresholds=_thresholds(fitted))
     behind = [ATTRIBUTION_METHODS] if any(each.get("attributed") for each in contrasts) else []
     return [text, *([NO_FLAME] if "fsl" in fitted else []), *behind]
+
+
+def _is_unequal(contrast: GroupContrastForm) -> bool:
+    """Whether a package has a variance for each group of participants."""
+    return any(each["VarianceModel"] == "unequal" for each in contrast.get("variance", {}).values())
 
 
 def _thresholds(fitted: Sequence[str]) -> str:
@@ -88,7 +94,7 @@ def _thresholds(fitted: Sequence[str]) -> str:
 class GroupRecord(NamedTuple):
     """What the summary of the group's maps says."""
 
-    contrasts: list[dict[str, Any]]
+    contrasts: list[GroupContrastForm]
     notes: list[str]
     errors: list[BidsglmError]
     failures: dict[str, BidsglmError]
@@ -134,12 +140,13 @@ def summaries(
     left_out: Mapping[str, str],
     origin: Origin,
     why: Why = NO_REASONS,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[GroupContrastForm]:
     """What the page wants to know of each contrast over participants."""
     masks = {backend: level.mask for backend, level in fitted.levels.items()}
     sizes = {backend: int(mask.sum()) for backend, mask in masks.items()}
     both = int(np.logical_and.reduce(list(masks.values())).sum())
     smoothness = {b: level.inference.fwhm_mm for b, level in fitted.levels.items()}
+    fwhm = next((smoothness[b] for b in smoothness if PACKAGES[b].random_fields), None)
     for index, maps in enumerate(next(iter(fitted.levels.values())).maps):
         found = {b: level.inference.contrasts[index] for b, level in fitted.levels.items()}
         label = group_label(fitted.label, maps)
@@ -153,21 +160,21 @@ def summaries(
             "name": fitted.name,
             "group_contrast": maps.specification.name,
             "test": maps.specification.test,
-            "participants": fitted.participants,
+            "participants": list(fitted.participants),
             "n": len(fitted.participants),
             "n_maps": len(fitted.rows),
             "left_out": dict(left_out),
             "design": {
-                "columns": fitted.design.names,
-                "weights": contrast_weights(maps.specification, fitted.design),
+                "columns": list(fitted.design.names),
+                "weights": contrast_weights(maps.specification, fitted.design).tolist(),
             },
-            "dof": {b: level.maps[index].dof for b, level in fitted.levels.items()},
+            "dof": {b: list(level.maps[index].dof) for b, level in fitted.levels.items()},
             "thresholds": {b: of_one.thresholds._asdict() for b, of_one in found.items()},
             "n_voxels": {**sizes, "both": both},
-            "fwhm_mm": next((smoothness[b] for b in smoothness if PACKAGES[b].random_fields), None),
-            "effect_units": origin.effect_units,
-            "variance": {b: dict(level.variance) for b, level in fitted.levels.items()},
-            "findings": [asdict(finding)] if (finding := why.findings.get(label)) else [],
+            "fwhm_mm": list(fwhm) if fwhm else None,
+            "effect_units": dict(origin.effect_units) if origin.effect_units is not None else None,
+            "variance": {b: level.variance for b, level in fitted.levels.items()},
+            "findings": [as_form(finding)] if (finding := why.findings.get(label)) else [],
             "attributed": label in why.labels,
         }
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NotRequired, cast
+from typing import NamedTuple, NotRequired, cast
 
 from bidsglm.dataset.instead import participant_folders
 from bidsglm.dataset.roots import find_participants
@@ -82,13 +82,13 @@ class Found(NamedTuple):
     failures: tuple[BidsglmError, ...]
 
 
-def unit_name(entities: Mapping[str, Any]) -> str:
+def unit_name(unit: SummaryForm) -> str:
     """Start of the names of a group's files: a unit's prefix without participant and session.
 
     >>> unit_name({"prefix": "sub-01_ses-a_task-x_space-MNI"})
     'task-x_space-MNI'
     """
-    parts = entities["prefix"].split("_")
+    parts = unit["prefix"].split("_")
     return "_".join(part for part in parts if part.partition("-")[0] not in ("sub", "ses"))
 
 

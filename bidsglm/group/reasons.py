@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from bidsglm.diagnosis.advice import Finding
 from bidsglm.group.map_files import FittedGroup, group_label
 from bidsglm.group.map_summary import Why
 from bidsglm.model import ContrastMaps, Mask
+from bidsglm.outputs.schema import Row
 from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.packages import Pair, title
 
@@ -35,7 +36,7 @@ SHARED = ("contrast", "group_contrast", "map", "metric", "step", "label")
 class Reasons(NamedTuple):
     """Why the maps of a model's contrasts differ."""
 
-    rows: tuple[Mapping[str, Any], ...] = ()
+    rows: tuple[Row, ...] = ()
     """Rows of the table, with the columns of every pair"""
     findings: Mapping[str, Finding] = {}
     """Label of a contrast -> what one variance makes of it"""
@@ -58,7 +59,7 @@ def reasons(fitted: FittedGroup, stacks: Mapping[str, MapStack]) -> Reasons:
     stacks
         The participants' maps that they were fitted to.
     """
-    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    rows: dict[tuple[str, ...], Row] = {}
     findings: dict[str, Finding] = {}
     for pair in fitted.pairs:
         found = _of_pair(fitted, stacks, pair)
@@ -96,7 +97,7 @@ def _of_pair(fitted: FittedGroup, stacks: Mapping[str, MapStack], pair: Pair) ->
     except ValueError as error:
         return Reasons(note=f"the group maps are not attributed: with the other package's settings, {error}")
     settings = _settings(fitted, pair)
-    rows: list[Mapping[str, Any]] = []
+    rows: list[Row] = []
     findings = {}
     for i, maps in enumerate(fitted.maps):
         label = group_label(fitted.label, maps)
@@ -178,7 +179,7 @@ def _finding(
     limit = threshold(own.dof)
     n_own, n_one = (int(np.count_nonzero(each.stat > limit)) for each in (own, one_variance))
     test = maps.specification.test
-    variances = cast(Mapping[str, float], fitted.levels[names[0]].variance["GroupVariances"])
+    variances = fitted.levels[names[0]].variance["GroupVariances"]
     parts = ", ".join(f"{name} {value:.3g}" for name, value in variances.items())
     name = maps.specification.name
     return Finding(

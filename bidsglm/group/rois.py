@@ -7,7 +7,7 @@ the participant's maps, which gives the same numbers.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bidsglm.dataset.atlas import Atlas
 from bidsglm.errors import BidsglmError, ReadWriteError
@@ -22,14 +22,16 @@ from bidsglm.group.members import (
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.roi_effects import RegionEffects
 from bidsglm.messages import LOG
-from bidsglm.outputs.names import GENERATED_BY, read_json
+from bidsglm.outputs.names import GENERATED_BY
 from bidsglm.outputs.region_tables import (
     GROUP_REGIONS,
     REGION_AGREEMENT,
     REGIONS,
     region_agreement_schema,
 )
+from bidsglm.outputs.sidecars import RegionFacts, read_sidecar
 from bidsglm.outputs.summaries import compared
+from bidsglm.outputs.summary_form import AddOnForm
 from bidsglm.regions.values import (
     ADD_ON,
     RegionReader,
@@ -88,9 +90,9 @@ def write_regions(members: Members, atlas: Atlas | None, numbers: GroupNumbers) 
     return members
 
 
-def _entry(unit: Summary) -> Mapping[str, Any]:
+def _entry(unit: Summary) -> AddOnForm:
     """What a unit's summary says of its own table of regions; nothing where it has none."""
-    entry: Mapping[str, Any] = unit.get("supplements", {}).get(ADD_ON, {})
+    entry = unit.get("supplements", {}).get(ADD_ON, AddOnForm())
     return entry if entry.get("files") else {}
 
 
@@ -102,7 +104,7 @@ def _common(members: Members, units: Sequence[Summary]) -> _Source | None:
     digest = digests.most_common(1)[0][0]
     first = next(unit for unit in units if _entry(unit).get("digest") == digest)
     try:
-        sidecar = read_json(_path(members.output_dir, first).with_suffix(".json"))
+        sidecar = read_sidecar(_path(members.output_dir, first), RegionFacts)
     except ReadWriteError:  # only what is said of the atlas is lost
         sidecar = {}
     facts = {key: value for key, value in sidecar.items() if key.startswith("Atlas")}

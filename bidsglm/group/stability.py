@@ -6,7 +6,7 @@ participant makes. Masks, the resels of the field and the variances of groups st
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -21,6 +21,7 @@ from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.model import ContrastMaps, Floats, Settings
 from bidsglm.outputs.group_map_tables import between_packages
+from bidsglm.outputs.schema import Row
 from bidsglm.report.judgements import FEWEST_VOXELS, SAME_EXTENT, SAME_SHAPE
 from bidsglm.unit.comparison import voxel_coordinates
 
@@ -141,9 +142,9 @@ def _package(
 def _scale(fitted: FittedGroup, backend: str) -> Floats | None:
     """Inverse standard deviation of each row's group; None where all have one variance."""
     variances, model = fitted.levels[backend].variance.get("GroupVariances"), fitted.design.variance
-    if not isinstance(variances, Mapping) or model is None:
+    if variances is None or model is None:
         return None
-    each = np.array([float(variances[name]) for name in model.groups])
+    each = np.array([variances[name] for name in model.groups])
     return np.asarray(1 / np.sqrt(each[list(model.members)]))
 
 
@@ -222,12 +223,12 @@ def _spread_out(values: Floats, inside: NDArray[np.bool_]) -> Floats:
     return whole
 
 
-def _row(compared: Compared, coordinates: Floats, whom: Sequence[str]) -> dict[str, Any]:
+def _row(compared: Compared, coordinates: Floats, whom: Sequence[str]) -> Row:
     """Cells of a row of the table."""
     there = np.isfinite(compared.r)
     dice = {key: np.where(there, values, np.nan) for key, values in compared.dice.items()}
     distance = np.linalg.norm(coordinates[compared.peaks[:, 0]] - coordinates[compared.peaks[:, 1]], axis=1)
-    row: dict[str, Any] = {
+    row: Row = {
         "n": int(there.sum()),
         "n_same": int((compared.same(SAME) & there).sum()),
         "n_dice_p001": int(np.isfinite(dice["p001"]).sum()),

@@ -18,6 +18,8 @@ GroupLabel = Annotated[
 ]
 """A label, and entities of the group level behind it or in its place"""
 Text = Annotated[str, Field(max_length=100_000)]
+Weights = list[float] | list[list[float]]
+"""Weights of a contrast: a row for t, rows for F"""
 INFINITE = {math.inf: "inf", -math.inf: "-inf"}
 """As summaries spell what JSON has no number for"""
 
@@ -28,6 +30,8 @@ def _as_number(value: object) -> object:
 
 Number = Annotated[float | None, BeforeValidator(_as_number)]
 """null where there is none"""
+Real = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else _as_number(value))]
+"""NaN for null"""
 OPEN = with_config(ConfigDict(extra="allow", strict=True))
 """An object of which more may be there"""
 CLOSED = with_config(ConfigDict(extra="forbid", strict=True))
@@ -42,10 +46,73 @@ class ContrastForm(TypedDict):
     label: Label
     test: Literal["t", "F"]
     thresholds: NotRequired[dict[Label, dict[Label, Number]]]
-    conditions: NotRequired[list[Any]]
-    weights: NotRequired[list[Any]]
-    runs: NotRequired[list[Any]]
-    dof: NotRequired[dict[str, Any]]
+    conditions: NotRequired[list[Text]]
+    weights: NotRequired[Weights]
+    runs: NotRequired[list[Text]]
+    """Labels of the runs that estimate it"""
+    dof: NotRequired[dict[Label, list[Real]]]
+
+
+@OPEN
+class RunForm(TypedDict):
+    """A run that was fitted."""
+
+    prefix: Text
+    label: Text
+    files: dict[Text, Text]
+    n_scans: int
+    repetition_time: float
+    start_time: Number
+    high_pass: Number
+    events: dict[Text, int]
+    """Condition -> how many"""
+    confounds: list[Text]
+
+
+@OPEN
+class CountsForm(TypedDict):
+    """How many voxels of a run have which coefficients of the noise."""
+
+    coefficients: list[list[float]]
+    voxels: list[int]
+
+
+@OPEN
+class NoiseForm(TypedDict, total=False):
+    """What a package found of the noise; most of it is for people to read, as it stands."""
+
+    n_voxels_pooled: int
+    autoregression: list[CountsForm]
+
+
+@OPEN
+class EstimateForm(TypedDict):
+    """What a package's fit found."""
+
+    n_voxels: int
+    dof: Real
+    fwhm_mm: list[Real] | None
+    noise: NotRequired[NoiseForm]
+
+
+@OPEN
+class ReachForm(TypedDict, total=False):
+    """How far the attribution of a pair's differences reaches."""
+
+    closes: bool
+    in_blocks: bool
+    n_sample: int
+    n_voxels: int
+    notes: list[Text]
+
+
+@OPEN
+class LeftOutForm(TypedDict):
+    """A contrast that was not made."""
+
+    name: Text
+    label: Label
+    reason: Text
 
 
 @CLOSED
@@ -60,7 +127,7 @@ class FindingForm(TypedDict):
     columns: list[Text]
     backends: list[Text]
     runs: list[Text]
-    size: Number
+    size: Real
 
 
 @OPEN
@@ -69,9 +136,9 @@ class RegressorForm(TypedDict):
 
     regressor: Text
     kind: Text
-    vif: Number
-    vif_with_constant_and_drifts: Number
-    removed_by_filter: Number
+    vif: Real
+    vif_with_constant_and_drifts: Real
+    removed_by_filter: Real
 
 
 @OPEN
@@ -81,7 +148,7 @@ class TestedForm(TypedDict):
     contrast: Text
     contrast_name: Text
     estimable: int
-    efficiency: Number
+    efficiency: Real
 
 
 @OPEN
@@ -92,10 +159,10 @@ class DiagnosisForm(TypedDict):
     backend: Label
     rank: int
     n_columns: int
-    condition_number: Number
+    condition_number: Real
     regressors: list[RegressorForm]
     contrasts: list[TestedForm]
-    correlations: list[dict[Text, Text | Number]]
+    correlations: list[dict[Text, Text | Real]]
 
 
 @OPEN
@@ -106,7 +173,8 @@ class AddOnForm(TypedDict, total=False):
     files: list[Text]
     warnings: list[Text]
     error: Text
-    scripts: dict[str, Any]
+    scripts: dict[Label, Text]
+    """Package -> its script"""
 
 
 ConfigurationForm = TypedDict(
@@ -114,8 +182,8 @@ ConfigurationForm = TypedDict(
     {
         "settings": Literal["matched", "native"],
         "smoothing (mm)": Annotated[float, Field(ge=0)],
-        "backends": list[Any],
-        "reference": Any,
+        "backends": list[Text | None],
+        "reference": Text | None,
     },
     total=False,
 )
@@ -135,23 +203,24 @@ class SummaryForm(TypedDict):
     contrasts: list[ContrastForm]
     reference: NotRequired[Label]
     status: NotRequired[Text]
-    digest: NotRequired[Any]
+    digest: NotRequired[Text]
     bidsglm_version: NotRequired[Text]
     model: NotRequired[Text]
     automatic: NotRequired[bool]
     configuration: NotRequired[ConfigurationForm | None]
     effect_units: NotRequired[dict[Text, Text]]
-    attribution: NotRequired[dict[str, Any]]
-    attributions: NotRequired[dict[Label, dict[str, Any]]]
+    attribution: NotRequired[ReachForm]
+    attributions: NotRequired[dict[Label, ReachForm]]
     findings: NotRequired[list[FindingForm]]
     diagnosis: NotRequired[list[DiagnosisForm]]
     supplements: NotRequired[dict[Text, AddOnForm]]
-    runs: NotRequired[list[dict[str, Any]]]
-    estimates: NotRequired[dict[str, Any]]
-    settings: NotRequired[Any]
-    methods: NotRequired[Any]
-    left_out: NotRequired[Any]
-    exit_code: NotRequired[Any]
+    runs: NotRequired[list[RunForm]]
+    estimates: NotRequired[dict[Label, EstimateForm]]
+    settings: NotRequired[list[list[Text]]]
+    """The name of a setting, and each package's in words"""
+    methods: NotRequired[list[Text]]
+    left_out: NotRequired[list[LeftOutForm]]
+    exit_code: NotRequired[int]
     errors: NotRequired[list[Text]]
     warnings: NotRequired[list[Text]]
     files: NotRequired[list[Text]]
@@ -171,6 +240,26 @@ class PartForm(TypedDict, total=False):
 
 
 @OPEN
+class GroupWeightsForm(TypedDict):
+    """A contrast over the columns of a group's design."""
+
+    columns: list[Text]
+    weights: Weights
+
+
+@OPEN
+class VarianceForm(TypedDict):
+    """What a package takes the errors' variances over participants to be, in names as BIDS has them."""
+
+    VarianceModel: Literal["equal", "unequal"]
+    VarianceReason: NotRequired[Text]
+    GroupVariances: NotRequired[dict[Text, float]]
+    """Group of participants -> its variance, of a mean of 1"""
+    Hyperparameters: NotRequired[list[float]]
+    PooledVoxels: NotRequired[int]
+
+
+@OPEN
 class GroupContrastForm(TypedDict):
     """A contrast over participants."""
 
@@ -183,12 +272,24 @@ class GroupContrastForm(TypedDict):
     participants: list[str]
     n: int
     left_out: dict[str, str]
-    dof: dict[str, list[Number]]
+    dof: dict[str, list[Real]]
     thresholds: dict[str, dict[str, Number]]
     n_voxels: dict[str, int]
     effect_units: NotRequired[dict[str, str] | None]
     prefix: NotRequired[str]
     findings: NotRequired[list[FindingForm]]
+    design: GroupWeightsForm
+    n_maps: NotRequired[int]
+    """More than participants where they have several each"""
+    group: NotRequired[Text]
+    """Session and level of a column of the participants; empty for all"""
+    node: NotRequired[Text]
+    """Name of the Dataset node; empty where there is one"""
+    masks: NotRequired[dict[Label, Text]]
+    """Package -> start of its mask's file name"""
+    fwhm_mm: NotRequired[list[Real] | None]
+    variance: NotRequired[dict[Label, VarianceForm]]
+    attributed: NotRequired[bool]
 
 
 @OPEN
@@ -256,3 +357,14 @@ def typed(content: Mapping[str, Any], record: type[Record]) -> Record:
         if first["type"] == "missing":
             raise ValueError(f"has no {place!r}") from error
         raise ValueError(f"{place} is {str(first['input'])[:40]!r}") from error
+
+
+def weight_rows(weights: Weights) -> list[list[float]]:
+    """Rows of a contrast's weights: one for t.
+
+    >>> weight_rows([1.0, -1.0]), weight_rows([[1.0, 0.0], [0.0, 1.0]])
+    ([[1.0, -1.0]], [[1.0, 0.0], [0.0, 1.0]])
+    """
+    return [row for row in weights if isinstance(row, list)] or [
+        [weight for weight in weights if not isinstance(weight, list)]
+    ]

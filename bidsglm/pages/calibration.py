@@ -8,7 +8,7 @@ from bidsglm.calibration.tables import read_rows, table_path
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import CONSTANT
 from bidsglm.outputs.calibration_tables import CALIBRATIONS, CURVES
-from bidsglm.outputs.names import read_json
+from bidsglm.outputs.sidecars import CalibrationFacts, read_sidecar
 from bidsglm.outputs.summary_form import SummaryForm
 from bidsglm.report.calibration import CalibrationReport, ContrastCalibration
 from bidsglm.report.calibration_figures import calibration_figures
@@ -29,7 +29,7 @@ def read_calibration(output_dir: Path, summary: SummaryForm) -> CalibrationRepor
     rows = read_rows(path)
     curves_path = path.with_name(path.name.replace("_desc-calibration_", "_desc-calibrationCurves_"))
     curves = read_rows(curves_path, CURVES)
-    facts = read_json(path.with_suffix(".json"))
+    facts = read_sidecar(path, CalibrationFacts)
     names = {contrast["label"]: contrast["name"] for contrast in summary["contrasts"]}
     contrasts = []
     for label in dict.fromkeys(str(row["contrast"]) for row in rows):

@@ -1,9 +1,9 @@
 """What the page of the group shows of its maps, from the files on disk; figures are written on the way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,10 @@ from bidsglm.outputs.group_map_tables import (
     group_attribution_schema,
     group_inference_schema,
 )
-from bidsglm.outputs.names import clusters_name, map_name, read_json
+from bidsglm.outputs.names import clusters_name, map_name
 from bidsglm.outputs.schema import Row, Schema
+from bidsglm.outputs.sidecars import PermutationFacts, read_sidecar
+from bidsglm.outputs.summary_form import GroupContrastForm, GroupForm
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.outputs.unit_tables import of_pair
 from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
@@ -40,7 +42,6 @@ from bidsglm.report.pair_matrix import pair_matrices
 from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
 from bidsglm.report.volumes import Scene, held, scene, stride, thinned
 
-Summary = Mapping[str, Any]
 STATS = {"t": ("effect", "t", "p"), "F": ("F", "p")}
 """Test -> maps shown"""
 MEAN = "mean"
@@ -133,7 +134,7 @@ def group_maps(numbers: GroupNumbers, name: str, pairs: tuple[Pair, ...] = (DEFA
     )
 
 
-def _stability(place: _Place, summary: Summary) -> GroupStability | None:
+def _stability(place: _Place, summary: GroupForm) -> GroupStability | None:
     """Rows of all contrasts, named as the page names them; None where an earlier version wrote no table."""
     rows: list[Row] = []
     links: list[str] = []
@@ -146,16 +147,16 @@ def _stability(place: _Place, summary: Summary) -> GroupStability | None:
     return GroupStability(tuple(rows), links[0], place.pairs or (DEFAULT_PAIR,)) if rows else None
 
 
-def _permutations(output_dir: Path, summary: Summary) -> str:
+def _permutations(output_dir: Path, summary: GroupForm) -> str:
     """What the sidecars of permuted maps say of them."""
     names = [name for name in summary.get("files", ()) if "Permutation" in name and name.endswith(".json")]
     if not names:
         return ""
-    facts = read_json(output_dir / names[0])
+    facts = read_sidecar(output_dir / names[0], PermutationFacts)
     clusters = ", the mass of clusters formed at p < 0.001 and TFCE"
     return (
-        f"familywise p by {facts.get('Permutations')} permutations of nilearn's non_parametric_inference, "
-        f"{'two' if facts.get('Tails') == 'both' else 'one'}-sided, were made from the largest t"
+        f"familywise p by {facts['Permutations']} permutations of nilearn's non_parametric_inference, "
+        f"{'two' if facts['Tails'] == 'both' else 'one'}-sided, were made from the largest t"
         f"{clusters if any('PermutationTFCE' in name for name in names) else ''}"
     )
 
@@ -168,7 +169,7 @@ def _background(output_dir: Path, name: str) -> tuple[Floats, Floats] | None:
         return None
 
 
-def _images(place: _Place, entry: Summary, behind: tuple[Floats, Floats] | None) -> ContrastImages:
+def _images(place: _Place, entry: GroupContrastForm, behind: tuple[Floats, Floats] | None) -> ContrastImages:
     """Every package's maps; a package's mask is where it has an effect, of F the file with it."""
     stats = STATS[entry.get("test", "t")]
     maps: dict[str, dict[str, Floats]] = {stat: {} for stat in stats}
@@ -189,7 +190,7 @@ def _images(place: _Place, entry: Summary, behind: tuple[Floats, Floats] | None)
     return replace(images, reference=place.pairs[0].reference) if place.pairs else images
 
 
-def title(entry: Summary) -> str:
+def title(entry: GroupContrastForm) -> str:
     """Name of a contrast over participants, the participants' contrast first.
 
     >>> title({"name": "go", "group_contrast": "mean"}), title({"name": "go", "group_contrast": "age"})
@@ -207,7 +208,7 @@ def _table(place: _Place) -> Path:
     return place.folder / f"{place.name}_desc-groupAgreement_metrics.tsv"
 
 
-def _rows_of(rows: Sequence[Row], entry: Summary) -> tuple[Row, ...]:
+def _rows_of(rows: Sequence[Row], entry: GroupContrastForm) -> tuple[Row, ...]:
     """Rows of a contrast, named as the page names it."""
     key = entry["contrast"] or None, entry.get("group_contrast", MEAN)
     chosen = [row for row in rows if (row["contrast"], row.get("group_contrast", MEAN)) == key]
@@ -223,7 +224,7 @@ class _Shown(NamedTuple):
     stride: int
 
 
-def _contrast(place: _Place, entry: Summary, shown: _Shown, rows: tuple[Row, ...]) -> GroupContrast:
+def _contrast(place: _Place, entry: GroupContrastForm, shown: _Shown, rows: tuple[Row, ...]) -> GroupContrast:
     images = shown.images
     drawn = (glass_figure(images, entry["thresholds"]), *contrast_figures(images))
     figures = tuple(written(f, place.folder / "figures", place.name) for f in drawn)
@@ -266,7 +267,7 @@ def _contrast(place: _Place, entry: Summary, shown: _Shown, rows: tuple[Row, ...
     return replace(views[0], others=tuple(views[1:]), matrices=pair_matrices(matrix, images.effect_units))
 
 
-def _inference(place: _Place, entry: Summary) -> GroupInference | None:
+def _inference(place: _Place, entry: GroupContrastForm) -> GroupInference | None:
     """What survives correction; None where an earlier version wrote no such table."""
     schema = group_inference_schema(*place.pairs)
     path = place.numbers.path(schema, place.name)
@@ -275,13 +276,13 @@ def _inference(place: _Place, entry: Summary) -> GroupInference | None:
     return of_contrast(place.rows(schema), entry["label"], f"group/{path.name}", dof, pairs)
 
 
-def _reasons(place: _Place, entry: Summary, pair: Pair) -> GroupReasons | None:
+def _reasons(place: _Place, entry: GroupContrastForm, pair: Pair) -> GroupReasons | None:
     """Why the maps of a contrast differ between two packages; None where nothing was attributed."""
     schema = group_attribution_schema(*(place.pairs or (DEFAULT_PAIR,)))
     rows = [_of_step(row, pair) for row in place.rows(schema) if row["label"] == entry["label"]]
     path = place.numbers.path(schema, place.name)
     differ = any(row[pair.first] != row[pair.reference] for row in rows if row["step"] == "variance")
-    found = next(iter(findings(entry)), None) if differ else None
+    found = next(iter(findings(entry.get("findings", ()))), None) if differ else None
     return GroupReasons(breakdowns(rows, pair), f"group/{path.name}", found) if rows else None
 
 
@@ -289,7 +290,7 @@ def _of_step(row: Row, pair: Pair) -> Row:
     return {**of_pair(row, pair), "metric": row["metric"], "step": row["step"]}
 
 
-def _clusters(place: _Place, entry: Summary, backend: str) -> ClusterReport:
+def _clusters(place: _Place, entry: GroupContrastForm, backend: str) -> ClusterReport:
     name = f"{clusters_name(place.name, backend, entry['label'])}.tsv"
     fwhm = entry.get("fwhm_mm") if PACKAGES[backend].random_fields else None
     return ClusterReport(

@@ -1,17 +1,13 @@
 """What was fitted over participants, in words, from the summary of a group's maps."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from bidsglm.dataset.group_faults import listed
 from bidsglm.dataset.group_variances import NO_GROUPS
+from bidsglm.outputs.summary_form import GroupContrastForm, weight_rows
 from bidsglm.packages import title
 from bidsglm.statsmodel.group_contrasts import PARTICIPANTS
 
-Summary = Mapping[str, Any]
 
-
-def definition(entry: Summary) -> str:
+def definition(entry: GroupContrastForm) -> str:
     """Say what was fitted over participants.
 
     >>> design = {"columns": ["mean"], "weights": [1.0]}
@@ -20,8 +16,7 @@ def definition(entry: Summary) -> str:
     >>> definition({"n": 4, "design": {"columns": ["mean", "age"], "weights": [0.0, 1.0]}})
     '1 × age, in a model of mean and age over 4 participants'
     """
-    columns, weights = entry["design"]["columns"], entry["design"]["weights"]
-    rows = weights if isinstance(weights[0], list) else [weights]
+    columns, rows = entry["design"]["columns"], weight_rows(entry["design"]["weights"])
     who = f"over {entry['n']} participants{_of(entry)}"
     if len(columns) == 1 and rows == [[1.0]]:
         return f"Mean {who} (one-sample t test)"
@@ -34,7 +29,7 @@ def definition(entry: Summary) -> str:
     return f"{what}, in a model of {model} {who}"
 
 
-def _of(entry: Summary) -> str:
+def _of(entry: GroupContrastForm) -> str:
     """Which participants, and how many maps of theirs where it is not one each."""
     group = f" of {entry['group']}" if entry.get("group") else ""
     n_maps = entry.get("n_maps", entry["n"])
@@ -43,7 +38,7 @@ def _of(entry: Summary) -> str:
     return group + (f" ({n_maps} maps, {kind})" if n_maps != entry["n"] else "")
 
 
-def variances(entry: Summary) -> tuple[str, ...]:
+def variances(entry: GroupContrastForm) -> tuple[str, ...]:
     """Say what each package takes the errors' variances to be, where participants are of groups.
 
     >>> spm = {"VarianceModel": "unequal", "GroupVariances": {"sex.F": 0.5, "sex.M": 1.5}, "PooledVoxels": 9}
@@ -53,10 +48,10 @@ def variances(entry: Summary) -> tuple[str, ...]:
     >>> variances({"variance": {"spm": {"VarianceModel": "equal", "VarianceReason": "there are no groups"}}})
     ()
     """
-    found = entry.get("variance", {}).get("spm", {})
+    found = entry.get("variance", {}).get("spm", {"VarianceModel": "equal"})
     others = [title(name) for name in entry.get("variance", {}) if name != "spm"]
     rest = f" {', '.join(others)}: one variance." if others else ""
-    if found.get("VarianceModel") == "unequal":
+    if found["VarianceModel"] == "unequal":
         parts = ", ".join(f"{name} {value:.3g}" for name, value in found["GroupVariances"].items())
         return (
             f"SPM: a variance for each group, its default ({parts} of their mean, one for all voxels, from "

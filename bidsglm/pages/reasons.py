@@ -1,15 +1,16 @@
 """From finished results on disk to what a page says of why they differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.model import TRIAL_TYPE
 from bidsglm.outputs.fit_tables import DOMINANT_STEPS
-from bidsglm.outputs.summary_form import ContrastForm, DiagnosisForm, FindingForm, SummaryForm
+from bidsglm.outputs.schema import Row
+from bidsglm.outputs.summary_form import ContrastForm, DiagnosisForm, FindingForm, SummaryForm, weight_rows
 from bidsglm.outputs.unit_tables import attribution_schema
 from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import Breakdown, Reach, breakdowns
@@ -22,6 +23,7 @@ from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import STEP_COLOURS
 from bidsglm.unit.maps import UnitMaps
+from bidsglm.unit.summary import as_finding
 
 
 def read_breakdowns(folder: Path, prefix: str, pair: Pair = DEFAULT_PAIR) -> dict[str, tuple[Breakdown, ...]]:
@@ -53,19 +55,18 @@ def reach(summary: SummaryForm, pair: Pair = DEFAULT_PAIR) -> Reach | None:
     found = summary.get("attribution") if pair.is_default else others.get(pair.label)
     if not found:
         return None
-    n_sample, n_voxels = (int(found.get(key, 0)) for key in ("n_sample", "n_voxels"))
     return Reach(
         bool(found.get("closes")),
-        n_sample,
-        n_voxels,
+        found.get("n_sample", 0),
+        found.get("n_voxels", 0),
         tuple(found.get("notes", ())),
         bool(found.get("in_blocks")),
     )
 
 
-def findings(summary: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """What the summary of a unit, or a group's contrast, says about designs and data."""
-    return tuple(map(_finding, summary.get("findings", ())))
+def findings(found: Iterable[FindingForm]) -> tuple[Finding, ...]:
+    """What the summary of a unit, or of a group's contrast, says about designs and data."""
+    return tuple(map(as_finding, found))
 
 
 def left_out(summaries: Sequence[SummaryForm]) -> ArbitraryContrasts:
@@ -73,7 +74,7 @@ def left_out(summaries: Sequence[SummaryForm]) -> ArbitraryContrasts:
     votes: dict[str, list[bool]] = {}
     names: dict[str, str] = {}
     for summary in summaries:
-        found = findings(summary)
+        found = findings(summary.get("findings", ()))
         for contrast in summary["contrasts"]:
             names[contrast["label"]] = str(contrast["name"])
             votes.setdefault(contrast["label"], []).append(is_arbitrary(weights_of(contrast), found))
@@ -85,13 +86,8 @@ def weights_of(contrast: ContrastForm) -> dict[str, float]:
     """Weights of a t contrast by regressor; none of F, and where an earlier version wrote none."""
     if contrast["test"] != "t" or "conditions" not in contrast:
         return {}
-    return dict(zip(contrast["conditions"], contrast["weights"], strict=True))
-
-
-def _finding(found: FindingForm) -> Finding:
-    """A finding as it was before it was written: JSON has lists for tuples."""
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
-    return Finding(**fields)
+    (row,) = weight_rows(contrast["weights"])
+    return dict(zip(contrast["conditions"], row, strict=True))
 
 
 def diagnoses(summary: SummaryForm) -> tuple[DiagnosisReport, ...]:
@@ -106,7 +102,7 @@ def diagnoses(summary: SummaryForm) -> tuple[DiagnosisReport, ...]:
 def _inflation(parts: Sequence[DiagnosisForm]) -> float:
     """Largest variance inflation of a condition."""
     values = (
-        _known(row["vif_with_constant_and_drifts"])
+        row["vif_with_constant_and_drifts"]
         for part in parts
         for row in part["regressors"]
         if str(row["regressor"]).startswith(TRIAL_TYPE)
@@ -114,15 +110,12 @@ def _inflation(parts: Sequence[DiagnosisForm]) -> float:
     return max((value for value in values if not np.isnan(value)), default=0.0)
 
 
-def _known(value: Any) -> Any:
-    """A number of a summary; NaN for null."""
-    return np.nan if value is None else value
-
-
 def _diagnosis(run: str, parts: Sequence[DiagnosisForm], drawn: bool) -> DiagnosisReport:
-    def tables(kind: Literal["regressors", "contrasts", "correlations"]) -> dict[str, list[dict[str, Any]]]:
+    def tables(kind: Literal["regressors", "contrasts", "correlations"]) -> dict[str, list[Row]]:
         return {
-            part["backend"]: [{key: _known(value) for key, value in row.items()} for row in part[kind]]
+            part["backend"]: [
+                {key: np.nan if value is None else value for key, value in row.items()} for row in part[kind]
+            ]
             for part in parts
         }
 
@@ -141,4 +134,4 @@ def _diagnosis(run: str, parts: Sequence[DiagnosisForm], drawn: bool) -> Diagnos
 
 def _facts(part: DiagnosisForm) -> dict[str, float]:
     """Rank, columns and condition number."""
-    return {key: _known(part[key]) for key in ("rank", "n_columns", "condition_number")}
+    return {key: part[key] for key in ("rank", "n_columns", "condition_number")}

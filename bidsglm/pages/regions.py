@@ -7,13 +7,13 @@ from bidsglm.dataset.atlas import places_on, read_atlas
 from bidsglm.dataset.masks import Grid
 from bidsglm.errors import BidsglmError
 from bidsglm.group.numbers import GroupNumbers
-from bidsglm.outputs.names import read_json
 from bidsglm.outputs.region_tables import (
     GROUP_REGIONS,
     REGION_AGREEMENT,
     REGIONS,
     region_agreement_schema,
 )
+from bidsglm.outputs.sidecars import RegionFacts, read_sidecar
 from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, Pair
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
@@ -32,9 +32,9 @@ def participant_regions(folder: Path, prefix: str, page_dir: Path) -> Participan
     if not path.exists():
         return None
     agreement = folder / f"{prefix}_desc-roiAgreement_metrics.tsv"
-    sidecar, rows = read_json(path.with_suffix(".json")), tuple(REGIONS.read(path))
+    sidecar, rows = read_sidecar(path, RegionFacts), tuple(REGIONS.read(path))
     return ParticipantRegions(
-        Path(str(sidecar.get("Atlas", ""))).name,
+        Path(sidecar.get("Atlas", "")).name,
         path.relative_to(page_dir).as_posix(),
         tuple(dict.fromkeys(str(row["backend"]) for row in rows)),
         rows,
@@ -58,16 +58,16 @@ def group_regions(
     agreement, values = (numbers.path(schema, name) for schema in (REGION_AGREEMENT, GROUP_REGIONS))
     if not numbers.there(agreement):
         return None
-    sidecar = read_json(agreement.with_suffix(".json"))
+    sidecar = read_sidecar(agreement, RegionFacts)
     units = sidecar.get("EffectUnits", {})
     schema = region_agreement_schema(tuple(units) or DEFAULT_PACKAGES, pairs)
     return GroupRegions(
-        Path(str(sidecar.get("Atlas", ""))).name,
+        Path(sidecar.get("Atlas", "")).name,
         numbers.rows(schema, agreement),
         agreement.relative_to(numbers.output_dir).as_posix(),
         values.relative_to(numbers.output_dir).as_posix(),
         units,
-        "session_id" in read_json(values.with_suffix(".json")),
+        "session_id" in read_sidecar(values, RegionFacts),
     )
 
 
@@ -87,7 +87,7 @@ def scene_with_regions(behind: Scene, table: Path) -> dict[str, object]:
 
 def _atlas_in(behind: Scene, sidecar: Path) -> dict[str, object]:
     try:
-        facts = read_json(sidecar) if sidecar.exists() else {}
+        facts = read_sidecar(sidecar, RegionFacts) if sidecar.exists() else RegionFacts()
         if "Atlas" not in facts:
             return {}
         labels = facts.get("AtlasLabels")

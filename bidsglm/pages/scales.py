@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
 from bidsglm.outputs.schema import Schema
-from bidsglm.outputs.summary_form import SummaryForm
+from bidsglm.outputs.summary_form import NoiseForm, SummaryForm
 from bidsglm.report.contrast_images import EFFECT_UNITS
 from bidsglm.report.drawing import Figure
 from bidsglm.report.noise import NoiseReport, noise_figure
@@ -33,7 +33,7 @@ def read_units(folder: Path, summary: SummaryForm) -> Units:
 
 def read_noise(folder: Path, summary: SummaryForm) -> tuple[NoiseReport, Figure | None]:
     """What is known of the noise that both packages assume, and its picture."""
-    facts = {name: found.get("noise", {}) for name, found in summary["estimates"].items()}
-    pooled = facts.get("spm", {}).get("n_voxels_pooled", 0)
-    noise = NoiseReport(_rows(folder, summary["prefix"], AUTOCORRELATION), int(pooled))
-    return noise, noise_figure(noise, facts.get("nilearn", {}).get("autoregression", ()))
+    facts = {name: found.get("noise", NoiseForm()) for name, found in summary["estimates"].items()}
+    pooled = facts.get("spm", NoiseForm()).get("n_voxels_pooled", 0)
+    noise = NoiseReport(_rows(folder, summary["prefix"], AUTOCORRELATION), pooled)
+    return noise, noise_figure(noise, facts.get("nilearn", NoiseForm()).get("autoregression", ()))

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from bidsglm.outputs.names import write_bytes
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import warnings_of
-from bidsglm.outputs.summary_form import ContrastForm, SummaryForm
+from bidsglm.outputs.summary_form import ContrastForm, RunForm, SummaryForm, weight_rows
 from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, REFERENCE, Pair
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, read_dominant, weights_of
@@ -45,8 +45,7 @@ def _definition(contrast: ContrastForm) -> str:
     >>> _definition({"test": "t", "conditions": ["trial_type.a", "trial_type.b"], "weights": [1.0, -0.5]})
     '1 × a − 0.5 × b'
     """
-    rows = [contrast["weights"]] if contrast["test"] == "t" else contrast["weights"]
-    return "; ".join(_weighted_sum(row, contrast["conditions"]) for row in rows)
+    return "; ".join(_weighted_sum(row, contrast["conditions"]) for row in weight_rows(contrast["weights"]))
 
 
 def _weighted_sum(weights: Sequence[float], conditions: Sequence[str]) -> str:
@@ -58,7 +57,7 @@ def _weighted_sum(weights: Sequence[float], conditions: Sequence[str]) -> str:
     return " ".join(terms).removeprefix("+ ")
 
 
-def _run_input(run: Mapping[str, Any], folder: str) -> RunInput:
+def _run_input(run: RunForm, folder: str) -> RunInput:
     return RunInput(
         run["label"],
         run["files"],
@@ -181,7 +180,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         mask_sizes={b: facts["n_voxels"] for b, facts in summary["estimates"].items()},
         estimates=_estimates(summary),
         warnings=warnings_of(summary),
-        findings=findings(summary),
+        findings=findings(summary.get("findings", ())),
         diagnoses=tuple(_drawn(found, summary, figures_dir) for found in diagnoses(summary)),
         reach=reaches.get(first),
         scene=scene_with_regions(behind, files.folder / f"{files.prefix}_desc-rois_metrics.tsv")
@@ -202,7 +201,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     )
 
 
-def is_of_confounds(contrast: ContrastForm, runs: Sequence[Mapping[str, Any]]) -> bool:
+def is_of_confounds(contrast: ContrastForm, runs: Sequence[RunForm]) -> bool:
     """Whether a contrast is of confounds alone, and of no condition.
 
     >>> runs = [{"confounds": ["trans_x", "rot_x"]}]
@@ -224,7 +223,7 @@ def is_native(summary: SummaryForm) -> bool:
     return bool((summary.get("configuration") or {}).get("settings") == "native")
 
 
-def _design(run: Mapping[str, Any], files: UnitFiles, figures_dir: Path) -> Figure:
+def _design(run: RunForm, files: UnitFiles, figures_dir: Path) -> Figure:
     """Designs of a run, drawn."""
     figure = design_figure({b: files.design(run, b) for b in files.summary["backends"]}, run["label"])
     return written(figure, figures_dir, run["prefix"])

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from copy import copy
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import clusters_name, map_name, read_text
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import compared
-from bidsglm.outputs.summary_form import ContrastForm
+from bidsglm.outputs.summary_form import ContrastForm, RunForm
 from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_schema, of_pair
 from bidsglm.packages import PACKAGES, REFERENCE, Pair, base_of
 from bidsglm.pages.reasons import reach, read_breakdowns
@@ -58,7 +57,7 @@ class UnitFiles(UnitMaps):
             return self.map(anatomy)[0], affine, "T1w image"
         return values, affine, "mean bold image"
 
-    def design(self, run: Mapping[str, Any], backend: str) -> DesignMatrix:
+    def design(self, run: RunForm, backend: str) -> DesignMatrix:
         """A run's design matrix, the filter made anew from its cut-off."""
         rows = DESIGN.read(self.folder / f"{run['prefix']}_desc-{backend}_design.tsv")
         names = tuple(rows[0])

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
+from bidsglm.outputs.schema import Row
 from bidsglm.report.wording import THRESHOLDS, ShownColumn, number
 
 COLUMNS = (
@@ -40,13 +40,13 @@ class ClusterReport:
     """Name as in the agreement table -> height on the scale of the statistic; None where nothing survives"""
     fwhm_mm: tuple[float, ...]
     """Smoothness; empty where it was not estimated"""
-    rows: tuple[Mapping[str, Any], ...]
+    rows: tuple[Row, ...]
     """All of the file"""
     table: str
     """Link to the file, relative to the page"""
 
     @cached_property
-    def shown(self) -> tuple[Mapping[str, Any], ...]:
+    def shown(self) -> tuple[Row, ...]:
         """First rows, of the lower tail a third at least where there are so many."""
         lower = [row for row in self.rows if row.get("tail") == "lower"]
         upper = [row for row in self.rows if row.get("tail") != "lower"]

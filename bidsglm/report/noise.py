@@ -1,11 +1,12 @@
 """Which noise each package assumes and what this does to t: sentences, and one figure."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from bidsglm.attribution.differences import RMSD, SLOPE
+from bidsglm.outputs.summary_form import CountsForm
 from bidsglm.packages import PACKAGES
 from bidsglm.report import svg
 from bidsglm.report.attribution import Breakdown, found, percent
@@ -145,7 +146,7 @@ def _of_rmsd(size: Breakdown | None) -> str:
     return f"; it makes {percent(size.share(step))} of the RMSD" if size and step else ""
 
 
-def noise_figure(noise: NoiseReport, counts: Sequence[Mapping[str, Any]]) -> Figure | None:
+def noise_figure(noise: NoiseReport, counts: Sequence[CountsForm]) -> Figure | None:
     """Draw SPM's autocorrelation beside nilearn's over voxels; none where there is nothing to draw.
 
     Parameters
@@ -173,11 +174,11 @@ def noise_figure(noise: NoiseReport, counts: Sequence[Mapping[str, Any]]) -> Fig
     )
 
 
-def _coefficients(noise: NoiseReport, counts: Sequence[Mapping[str, Any]]) -> list[str]:
+def _coefficients(noise: NoiseReport, counts: Sequence[CountsForm]) -> list[str]:
     """How many voxels have which coefficient, with SPM's one value of each run."""
     values, weights = [], []
     for run in counts:
-        for coefficients, n in zip(run.get("coefficients", ()), run.get("voxels", ()), strict=True):
+        for coefficients, n in zip(run["coefficients"], run["voxels"], strict=True):
             if len(coefficients):
                 values.append(float(coefficients[0]))
                 weights.append(float(n))

@@ -1,7 +1,6 @@
 """Writes what compares the packages: differences, agreement, why they differ, and the designs' diagnosis."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
 from bidsglm.unit.fit import Fitted
 from bidsglm.unit.percent import percent_units
 from bidsglm.unit.preparation import run_label
+from bidsglm.unit.summary import as_form
 
 
 def write_differences(writer: UnitWriter) -> None:
@@ -181,4 +181,4 @@ def write_diagnosis(writer: UnitWriter) -> dict[str, object]:
     said = findings(reviews, writer.fitted.prepared.model, writer.fitted.review)
     for finding in filter(is_told, said):
         LOG.warning("%s: %s. %s %s", writer.unit.prefix, finding.title, finding.text, finding.remedy)
-    return {"findings": [asdict(finding) for finding in said], "diagnosis": diagnoses}
+    return {"findings": [as_form(finding) for finding in said], "diagnosis": diagnoses}

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import bidsglm
 from bidsglm.dataset.smoothers import voxel_sizes
+from bidsglm.diagnosis.advice import Finding
 from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.messages import LOG
 from bidsglm.model import Above, ModelSpecification, Settings, Unit
 from bidsglm.outputs.summaries import earlier_summary
+from bidsglm.outputs.summary_form import FindingForm
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, pairs_of
 from bidsglm.unit.configuration import chosen
 from bidsglm.unit.files import contrast_facts
@@ -143,6 +145,41 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
         "warnings": list(dict.fromkeys((*prepared.model.notes, *fitted.notes))),
         "errors": [],
     }
+
+
+def as_form(finding: Finding) -> FindingForm:
+    """A finding as summaries have it; `as_finding` reads it back."""
+    return {
+        "severity": finding.severity,
+        "code": finding.code,
+        "title": finding.title,
+        "text": finding.text,
+        "remedy": finding.remedy,
+        "columns": list(finding.columns),
+        "backends": list(finding.backends),
+        "runs": list(finding.runs),
+        "size": finding.size,
+    }
+
+
+def as_finding(form: FindingForm) -> Finding:
+    """A finding from a summary.
+
+    >>> finding = Finding("note", "code", "title", "text", "remedy", columns=("go",))
+    >>> as_finding(as_form(finding)) == finding
+    True
+    """
+    return Finding(
+        form["severity"],
+        form["code"],
+        form["title"],
+        form["text"],
+        form["remedy"],
+        tuple(form["columns"]),
+        tuple(form["backends"]),
+        tuple(form["runs"]),
+        form["size"],
+    )
 
 
 def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str:

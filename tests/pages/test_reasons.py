@@ -34,7 +34,7 @@ def part(run: str, inflation: float | None, backend: str = "spm") -> dict[str, o
 
 def test_summary_of_an_earlier_version_says_nothing():
     assert reach({}) is None
-    assert findings({}) == ()
+    assert findings([]) == ()
     assert diagnoses({}) == ()
 
 
@@ -64,7 +64,7 @@ def test_findings_come_back_as_they_were_and_others_are_refused(tmp_path):
     content = {**place, "status": "finished", "backends": ["spm"], "contrasts": []}
     path = tmp_path / "sub-01/func/sub-01_task-x_desc-bidsglm_summary.json"
     write_summary(path, {**content, "findings": [asdict(finding)]})
-    assert findings(read_summary(path)) == (finding,)
+    assert findings(read_summary(path)["findings"]) == (finding,)
     for change, said in (({"severity": "awful"}, "severity"), ({"text": 5}, "text"), ({"more": 1}, "more")):
         write_summary(path, {**content, "findings": [{**asdict(finding), **change}]})
         with pytest.raises(ReadWriteError, match=rf"findings\.0\.{said} is "):

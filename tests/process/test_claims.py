@@ -36,7 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ignore(_: str) -> None:
-    """GroupRecord that it waits."""
+    """Records that it waits."""
 
 
 def path_of(out: Path, name: str) -> Path:

@@ -1,0 +1,85 @@
+"""Limits, thresholds, sizes and defaults beside the rooms: each changes only on purpose, here and there."""
+
+from typing import Any
+
+import pytest
+
+from tests.numbers import number_at
+
+NUMBERS: dict[str, Any] = {
+    "bidsglm.add_ons.AddOn.is_slow": False,
+    "bidsglm.descriptor.SUGGESTED": {"cpu-cores": 2, "ram": 4, "walltime-estimate": 3600},
+    "bidsglm.errors.EXIT_FAILED": 1,
+    "bidsglm.errors.LONGEST_LINE": 1500,
+    "bidsglm.inputs.LARGEST_TEXT": 67_108_864,
+    "bidsglm.inputs.LARGEST_JSON": 16_777_216,
+    "bidsglm.inputs.DEEPEST_JSON": 50,
+    "bidsglm.inputs.WHOLE_DIGITS": 18,
+    "bidsglm.inputs.LARGEST_POINTER": 32_768,
+    "bidsglm.model.DEFAULT_HIGH_PASS": 128.0,
+    "bidsglm.model.DEFAULT_MICROTIME_ONSET": 8,
+    "bidsglm.model.Settings.drop_first": 0,
+    "bidsglm.model.Settings.allow_trimmed": False,
+    "bidsglm.model.Settings.reference_asked": False,
+    "bidsglm.model.Settings.attribution": True,
+    "bidsglm.model.Settings.export_code": False,
+    "bidsglm.model.Settings.skip_bids_validation": False,
+    "bidsglm.model.Settings.reports_only": False,
+    "bidsglm.model.Settings.boilerplate_only": False,
+    "bidsglm.model.Settings.dry_run": False,
+    "bidsglm.model.Settings.stop_on_first_crash": False,
+    "bidsglm.model.Settings.overwrite": False,
+    "bidsglm.model.Settings.allow_mixed": False,
+    "bidsglm.model.Settings.permutations": 0,
+    "bidsglm.model.Settings.two_sided": False,
+    "bidsglm.model.Settings.random_seed": 0,
+    "bidsglm.model.Settings.verbosity": 0,
+    "bidsglm.model.Hrf.derivative": False,
+    "bidsglm.model.Hrf.dispersion": False,
+    "bidsglm.model.ParametricModulation.order": 1,
+    "bidsglm.model.SpmSettings.mask_threshold": 0.8,
+    "bidsglm.model.SpmSettings.microtime_resolution": 16,
+    "bidsglm.model.NilearnSettings.signal_scaling": 0,
+    "bidsglm.model.AfniSettings.by_duration": False,
+    "bidsglm.model.AfniSettings.scale": True,
+    "bidsglm.model.AfniSettings.motion_per_run": True,
+    "bidsglm.model.FslSettings.prewhitening": True,
+    "bidsglm.model.CombinedContrast.each": False,
+    "bidsglm.model.GroupModel.by_session": False,
+    "bidsglm.model.GroupModel.by_contrast": True,
+    "bidsglm.model.ModelSpecification.intercept": True,
+    "bidsglm.model.ModelSpecification.by_session": True,
+    "bidsglm.model.ModelSpecification.both_ways": False,
+    "bidsglm.model.ModelSpecification.own_cosines": False,
+    "bidsglm.model.ModelSpecification.orthogonalize": True,
+    "bidsglm.model.ModelSpecification.smoothing_fwhm": 0.0,
+    "bidsglm.model.ModelSpecification.two_sided": False,
+    "bidsglm.model.ModelSpecification.automatic": False,
+    "bidsglm.model.Run.dropped": 0,
+    "bidsglm.model.Modulator.order": 1,
+    "bidsglm.model.Condition.time_modulation": 0,
+    "bidsglm.model.Condition.orthogonalize": True,
+    "bidsglm.model.Condition.continuous": False,
+    "bidsglm.model.GroupDesign.two_sided": False,
+    "bidsglm.model.VarianceModel.is_asked": False,
+    "bidsglm.option_values.WIDEST_KERNEL": 100.0,
+    "bidsglm.option_values.LONGEST_CUTOFF": 1000000.0,
+    "bidsglm.option_values.HIGHEST_THRESHOLD": 1000000.0,
+    "bidsglm.option_values.MOST_DATA_SETS": 100_000,
+    "bidsglm.option_values.MOST_PERMUTATIONS": 1_000_000,
+    "bidsglm.option_values.MOST_PROCESSES": 4096,
+    "bidsglm.option_values.LARGEST_MEMORY": 1_152_921_504_606_846_976,
+    "bidsglm.packages.Package.noise_models": 1,
+    "bidsglm.packages.Package.own_least_squares": False,
+    "bidsglm.packages.Package.filters_columns": False,
+    "bidsglm.packages.Package.corners_touch": False,
+    "bidsglm.packages.Package.censors": False,
+    "bidsglm.parser.WIDTH": 100,
+    "bidsglm.parser.HELP_COLUMN": 36,
+}
+
+
+@pytest.mark.parametrize("place", NUMBERS)
+def test_a_number_is_the_one_that_was_chosen(place: str) -> None:
+    found = number_at(place)
+    assert (type(found), found) == (type(NUMBERS[place]), NUMBERS[place])

@@ -85,9 +85,7 @@ def test_what_is_optional_may_be_null() -> None:
 def test_automatic_models_have_up_to_two_hundred_conditions(n_types: int, refused: bool) -> None:
     types = [f"t{i:03d}" for i in range(n_types)]
     if refused:
-        with pytest.raises(
-            DataError, match="name 201 trial types, more than the 200 of an automatic"
-        ):
+        with pytest.raises(DataError, match="name 201 trial types, more than the 200 of an automatic"):
             automatic_model("go", types, SETTINGS)
     else:
         model = automatic_model("go", types, SETTINGS)["Nodes"][0]["Model"]

@@ -130,15 +130,20 @@ def maxima(volume: NDArray[np.floating], above: VoxelsAbove) -> Peaks:
     """
     if not len(above.heights):
         return Peaks(above.voxels, above.heights, above.clusters)
+    is_peak = _is_peak(volume.shape, above)
+    # the largest float32 is what nilearn takes for infinity
+    voxels = above.voxels[is_peak]
+    heights = np.minimum(above.heights[is_peak], np.finfo(np.float32).max)
     peaks = np.zeros(volume.shape, dtype=np.bool_)
-    peaks[tuple(above.voxels[_is_peak(volume.shape, above)].T)] = True
+    peaks[tuple(voxels.T)] = True
     # The default connectivity of label is by faces, as nilearn joins peaks.
     places, number = scipy.ndimage.label(peaks)
     index = np.arange(1, number + 1)
     # get_clusters_table puts a plateau's peak at its centre of mass, weighted by the map
-    centres = np.rint(np.array(scipy.ndimage.center_of_mass(np.nan_to_num(volume), places, index))).astype(
-        np.intp
-    )
+    own = places[tuple(voxels.T)] - 1
+    weights = np.bincount(own, heights, number)
+    moments = np.stack([np.bincount(own, heights * along, number) for along in voxels.T], axis=1)
+    centres = np.rint(moments / weights[:, None]).astype(np.intp)
     # the centre of a bent plateau lies outside it, and nilearn takes the nearest of its voxels
     for i in np.flatnonzero(places[tuple(centres.T)] != index):
         members = np.argwhere(places == index[i])

@@ -1,6 +1,7 @@
 """Thresholds and cluster tables of packages whose inference looks at z maps, one tail after the other."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -110,14 +111,16 @@ def _clusters(
     column = np.zeros(volume.shape, dtype=np.intp)
     column[volume.voxels] = np.arange(np.count_nonzero(volume.voxels))
     tail, thresholds, n_before = place
+    places = column[tuple(np.array([peak.voxel for peak in peaks], dtype=np.intp).reshape(-1, 3).T)]
     # the lower tail's p from t: 1 - p would lose the digits of small ones
-    p = maps.p if tail.sign > 0 else scipy.stats.t.cdf(maps.stat, min(maps.dof[-1], LARGEST_DOF))
+    lower = partial(scipy.stats.t.cdf, df=min(maps.dof[-1], LARGEST_DOF))
+    p = maps.p[places] if tail.sign > 0 else lower(maps.stat[places])
     rows: list[dict[str, Cell]] = []
     rank = 0
     for i, peak in enumerate(peaks):
         rank = rank + 1 if i and peak.cluster == peaks[i - 1].cluster else 0
         x, y, z = (float(mm) for mm in volume.affine[:3] @ (*peak.voxel, 1))
-        at = column[peak.voxel]
+        at = places[i]
         rows.append(
             {
                 "cluster_id": cluster_id(n_before + peak.cluster, rank),
@@ -126,7 +129,7 @@ def _clusters(
                 "z_mm": z,
                 "stat": float(maps.stat[at]),
                 "z": tail.sign * peak.height,
-                "peak_p": float(p[at]),
+                "peak_p": float(p[i]),
                 "cluster_voxels": peak.cluster_voxels,
                 "cluster_mm3": peak.cluster_voxels * mm3,
                 "survives_fdr05": peak.height >= thresholds.fdr05,

@@ -29,6 +29,8 @@ SHORT = 2
 """Bytes of integers whose sum over a volume a float64 holds exactly"""
 ROW = 2**12
 """Numbers that are added side by side; the largest volume has 2**14 such rows"""
+SHORT_BLOCK = 2**17
+"""Voxels whose short integers, 256 KiB, stay in a processor's cache"""
 CACHED_BLOCK = 2**16
 """Voxels whose float64 values, 512 KiB, stay in a processor's cache."""
 
@@ -257,9 +259,14 @@ def _short_level(stored: NDArray[np.generic]) -> tuple[float, int]:
     flat: NDArray[Any] = stored.ravel(order="K")
     level = _short_sum(flat) / max(flat.size, 1) * BRAIN_SHARE
     # compared as they are stored: what exceeds a number exceeds the whole number below it
-    brain = flat > flat.dtype.type(math.floor(level))
-    n_brain = int(np.count_nonzero(brain))
-    return _short_sum(np.multiply(flat, brain)) / n_brain if n_brain else float("nan"), n_brain
+    floor, total, n_brain = flat.dtype.type(math.floor(level)), 0.0, 0
+    inside = np.empty(min(flat.size, SHORT_BLOCK), flat.dtype)
+    for start in range(0, flat.size, SHORT_BLOCK):
+        block = flat[start : start + SHORT_BLOCK]
+        brain = block > floor
+        n_brain += int(np.count_nonzero(brain))
+        total += _short_sum(np.multiply(block, brain, out=inside[: block.size]))
+    return total / n_brain if n_brain else float("nan"), n_brain
 
 
 def _short_sum(values: NDArray[np.generic]) -> float:

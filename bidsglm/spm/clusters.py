@@ -123,7 +123,11 @@ def local_maxima(volume: NDArray[np.floating], height: float) -> Peaks:
     >>> local_maxima(np.array([[[3.0, 5.0, 5.0, 1.0, 4.0]]]), 2.0).voxels[:, 2]
     array([1, 2, 4])
     """
-    labels, _ = cluster_labels(volume, height)
+    return _maxima(volume, cluster_labels(volume, height)[0])
+
+
+def _maxima(volume: NDArray[np.floating], labels: NDArray[np.int32]) -> Peaks:
+    """Find the maxima of labelled clusters."""
     above = labels > 0
     places = np.nonzero(above)
     # a frame below everything saves the test for the border at each of the 18 steps
@@ -143,8 +147,8 @@ def local_maxima(volume: NDArray[np.floating], height: float) -> Peaks:
 def excursion(statistic_map: StatisticMap, height: float) -> Excursion:
     """Return peaks and clusters above a height with their p values over all of them, of any size."""
     field, search = statistic_map.field, statistic_map.search
-    peaks = local_maxima(statistic_map.volume, height)
     labels, number = cluster_labels(statistic_map.volume, height)
+    peaks = _maxima(statistic_map.volume, labels)
     sizes = np.bincount(labels.ravel(), minlength=number + 1)[1:]
     # all clusters above the height, of any size: the rates are over what was tested, not what is listed
     p = cluster_probability(field, search.resels, height, sizes * search.resels_per_voxel)

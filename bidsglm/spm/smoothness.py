@@ -11,7 +11,7 @@ NeuroImage 10:756-766.
 """
 
 from collections.abc import Iterable
-from itertools import product
+from itertools import combinations, product
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -24,6 +24,8 @@ Kind = TypeVar("Kind", bound=np.generic)
 
 MAX_RESIDUAL_IMAGES = 64
 """SPM's default (``stats.maxres``): more images hardly change the estimate."""
+CACHED_CELLS = 2**13
+"""Cells whose products stay in a processor's cache while an image is added"""
 
 
 class Smoothness(NamedTuple):
@@ -122,8 +124,12 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
     products = np.zeros((n_axes, n_axes, len(voxels)))
     n_images = 0
     for n_images, image in enumerate(residuals, start=1):  # noqa: B007
-        here = image[voxels]
-        _add_products(products, [image[places] - here for places in neighbours])
+        for start in range(0, len(voxels), CACHED_CELLS):
+            part = slice(start, start + CACHED_CELLS)
+            here = image[voxels[part]]
+            _add_products(products[..., part], [image[places[part]] - here for places in neighbours])
+    for a, b in combinations(range(n_axes), 2):
+        products[a, b] = products[b, a]
     # residuals vary less than the errors, by the share of the degrees of freedom that the design took
     covariance = products / max(n_images, 1) * (n_scans / (n_scans - rank))
     determinant = np.linalg.det(covariance.transpose(2, 0, 1))
@@ -136,12 +142,10 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
 
 
 def _add_products(products: Floats, differences: list[Floats]) -> None:
-    """Add the products of an image's forward differences, the lower triangle mirrored."""
+    """Add the products of an image's forward differences; Λ is symmetric, its lower triangle suffices."""
     for a, along_a in enumerate(differences):
         for b in range(a + 1):
             products[a, b] += along_a * differences[b]
-            # Λ is symmetric, so half of the products suffice
-            products[b, a] = products[a, b]
 
 
 def _fwhm(resels: Floats, covariance: Floats, shape: tuple[int, ...]) -> tuple[float, float, float]:

@@ -22,6 +22,8 @@ from bidsglm.spm.random_field import Field, SearchVolume, cluster_probability, u
 
 SMALLEST_HEIGHT = 0.1
 """The Euler characteristic stands for a probability only far above the mean of the field."""
+CLEAR = 2
+"""Times a rate: p so much larger is larger whatever the rounding"""
 FEWEST_DOF = 3
 """With so few residual degrees of freedom the density of dimension 3 does not fall with height."""
 LARGEST_HEIGHT = 1e12
@@ -130,7 +132,11 @@ def fdr_threshold(field: Field, values: NDArray[np.floating], rate: float = 0.05
     """
     # SPM's statistic images are 0 outside the mask, so that a value of 0 is no voxel
     inside = np.asarray(values, dtype=np.float64)[np.isfinite(values) & (values != 0)]
-    kept = inside[false_discovery_rates(upper_tail(field, inside)) <= rate]
+    # no q is below its p: voxels whose p exceeds the rate are kept by none, and only count
+    far = inside > uncorrected_threshold(field, min(CLEAR * rate, 1.0))
+    p = np.ones(inside.size)
+    p[far] = upper_tail(field, inside[far])
+    kept = inside[false_discovery_rates(p) <= rate]
     return float(kept.min(initial=np.inf))
 
 

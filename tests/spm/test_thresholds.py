@@ -117,3 +117,15 @@ def test_a_map_has_three_thresholds():
     assert found.p001 == uncorrected_threshold(field, 0.001)
     assert found.fwe05 == fwe_threshold(field, search)
     assert found.fdr05 == 7.0
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.6, 2.5])
+def test_false_discovery_threshold_is_that_of_the_p_of_every_voxel(shift: float) -> None:
+    rng = np.random.default_rng(5)
+    for field in (Field("t", (24.0,)), Field("F", (2.0, 24.0))):
+        values = rng.standard_t(24, 3_000) + shift * (rng.random(3_000) < 0.3)
+        values = values if field.statistic == "t" else values**2
+        p = np.sort(upper_tail(field, values))
+        passing = np.flatnonzero(p <= 0.05 * np.arange(1, 3_001) / 3_000)
+        expected = np.sort(values)[::-1][passing[-1]] if passing.size else np.inf
+        assert fdr_threshold(field, values) == expected

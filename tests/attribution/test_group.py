@@ -137,3 +137,14 @@ def test_closure_is_the_worst_of_all_contrasts_over_its_range() -> None:
     assert closure_of([of(0, 3), of(0, 10.5)], [of(0, 4), of(0, 10)]) == pytest.approx(0.25)
     # a map that is flat has no range
     assert closure_of([of(2.5, 2)], [of(2, 2)]) == pytest.approx(0.5)
+
+
+def test_the_ladder_stands_on_the_ground_before_its_first_step() -> None:
+    maps = {(0,): StatMaps(None, np.zeros(2), (9.0,)), (1,): StatMaps(None, np.ones(2), (9.0,))}
+    settings = [GroupStep(name, "a", "b") for name in ("design", "effects")]
+    rows = [
+        row
+        for row in group_rows(settings, ("effects",), DEFAULT_PAIR, maps, (0, 0))
+        if row["metric"] == "rmsd"
+    ]
+    assert [(row["ladder"], row["shapley"]) for row in rows] == [(0, 0), (1, 1)]

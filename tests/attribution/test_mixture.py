@@ -8,7 +8,15 @@ import pytest
 from bidsglm.attribution.mixture import NILEARN, SPM, Mixtures, PureDesigns, mixtures
 from bidsglm.attribution.steps import modelling_steps
 from bidsglm.backends import nilearn_glm, spm12
-from bidsglm.model import Condition, Hrf, ModelSpecification, NilearnSettings, Paradigm, SpmSettings
+from bidsglm.model import (
+    Condition,
+    DesignMatrix,
+    Hrf,
+    ModelSpecification,
+    NilearnSettings,
+    Paradigm,
+    SpmSettings,
+)
 from bidsglm.spm.regressors import microtime_onset
 
 N_SCANS, TR = 100, 2.0
@@ -75,3 +83,31 @@ def test_what_the_packages_do_alike_is_known() -> None:
     assert same_steps(replace(plain, smoothing_fwhm=6.0)) == {"filter", "noise", "runs"}
     assert same_steps(ModelSpecification("m", ())) == {"smoother", "runs"}
     assert same_steps(ModelSpecification("m", (), high_pass=np.inf)) == {"smoother", "filter", "runs"}
+
+
+def moved(design: DesignMatrix, off: float) -> DesignMatrix:
+    """The regressor go a little higher at a scan, by a share of the largest value."""
+    matrix = design.matrix.copy()
+    place = design.names.index("trial_type.go")
+    extent = max(
+        np.abs(matrix[:, [design.names.index(f"trial_type.{n}") for n in ("go", "drift_1")]]).max(), 0
+    )
+    matrix[50, place] += off * extent
+    return replace(design, matrix=matrix)
+
+
+@pytest.mark.parametrize(("off", "apart"), [(0.0, True), (0.5e-8, True), (2e-8, False)])
+@pytest.mark.parametrize("package", ["nilearn", "spm"])
+def test_own_columns_stand_for_their_reproduction_which_must_meet_them(
+    off: float, apart: bool, package: str
+) -> None:
+    model, run = ModelSpecification("m", ()), paradigm()
+    pure = PureDesigns(nilearn_glm.design(run, model), spm12.design(run, model))
+    given = pure._replace(**{package: moved(getattr(pure, package), off)})
+    found = mixtures([run], model, [given], [7 / 16])
+    assert found.apart == apart
+    assert len(found.runs[0].regressors) == (8 if apart else 2)
+    for rules, design in ((NILEARN, given.nilearn), (SPM, given.spm)):
+        np.testing.assert_array_equal(found.runs[0].regressors[rules].matrix, design.matrix[:, :2])
+        assert found.runs[0].regressors[rules].names == ("trial_type.go", "trial_type.drift_1")
+    assert found.runs[0].repetition_time == TR

@@ -17,6 +17,7 @@ from bidsglm.attribution.models import (
     Masks,
     Observations,
     RunDesigns,
+    StepSettings,
     estimable_everywhere,
     evenly,
     unscaled,
@@ -291,3 +292,28 @@ def test_spans_are_the_same_whatever_the_columns() -> None:
     assert not same_span(A, A[:, :2])
     assert not same_span(A, A + 1e-6 * rng.standard_normal((9, 3)))
     assert same_span(np.zeros((9, 0)), np.zeros((9, 0)))
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-9, 1.0, 1e9])
+def test_noise_counts_alike_in_designs_of_full_rank_whatever_the_size_of_a_column(size: float) -> None:
+    one = run()
+    regressors = {
+        rules: Columns(("go", "stop"), np.column_stack([made.matrix, size * np.eye(N)[:, 3]]))
+        for rules, made in one.regressors.items()
+    }
+    assert ("noise" in same(IDENTITY, replace(one, regressors=regressors))) == (size > 0)
+
+
+def test_steps_that_are_not_named_in_a_combination_are_at_spms() -> None:
+    assert combination_of((), ()) == StepSettings(*(True,) * len(STEPS))
+    assert combination_of(("noise",), (0,)) == StepSettings(*(True,) * len(STEPS))._replace(noise=False)
+    whole = combination_of(("regressors",), (0,))
+    assert (whole.response, whole.events, whole.sampling, whole.filter) == (False, False, False, True)
+
+
+def test_columns_of_a_run_are_regressors_confounds_and_the_constant() -> None:
+    one = replace(run(), confounds=Columns(("rot",), np.full((N, 1), 3.0)))
+    found = one.columns(ALL_RULES[0])
+    assert found.names == ("go", "rot", "constant")
+    np.testing.assert_array_equal(found.matrix[:, 1:], np.tile([3.0, 1.0], (N, 1)))
+    np.testing.assert_array_equal(found.matrix[:, :1], one.regressors[ALL_RULES[0]].matrix)

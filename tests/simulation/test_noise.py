@@ -318,3 +318,24 @@ def test_a_physiological_run_has_all_scans_and_no_nan() -> None:
         # the last scan still lies on the fine axis: the phase goes on to there
         phase = _phase(run, (1.0, 0.0), np.random.default_rng(0))
         np.testing.assert_allclose(np.diff(phase), 2 * np.pi * tr, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("band", "mean", "spread"), [((0.7, 1.5), 1.1, 0.06), ((0.15, 0.45), 0.3, 0.03)], ids=["heart", "breath"]
+)
+def test_heart_beat_and_breathing_have_their_frequency_and_its_spread(
+    monkeypatch: pytest.MonkeyPatch, band: tuple[float, float], mean: float, spread: float
+) -> None:
+    monkeypatch.setattr("bidsglm.simulation.noise.SLOW_VARIANCE", 0.0)
+    n, power = 1500, 0.0
+    run = RunNoise(n, 0.1, np.ones(20), np.zeros(20), np.ones((n // 2 + 1, 20), np.complex64))
+    for seed in range(40):
+        frequency, variance, _ = lines(physiological(run, np.random.default_rng(seed)), 0.1)
+        power = power + variance.mean(axis=1)
+    inside = (frequency > band[0]) & (frequency < band[1])
+    weights = power[inside] - power[frequency > 2].mean()
+    found = np.average(frequency[inside], weights=weights)
+    assert found == pytest.approx(mean, rel=0.03)
+    variance = np.average((frequency[inside] - found) ** 2, weights=weights)
+    # it wanders more slowly than its own spread, so that the line is as wide as that
+    assert np.sqrt(variance) == pytest.approx(spread, rel=0.25)

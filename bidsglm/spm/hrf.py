@@ -13,7 +13,6 @@ from bidsglm.spm.regressors import orthogonalise, rounded
 
 RESPONSE_DELAY = 6.0
 UNDERSHOOT_DELAY = 16.0
-UNDERSHOOT_DISPERSION = 1.0
 UNDERSHOOT_RATIO = 6.0
 KERNEL_LENGTH = 32.0
 """Seconds; these five are SPM's defaults."""
@@ -61,7 +60,8 @@ def canonical_hrf(dt: float, onset: float = 0.0, dispersion: float = 1.0) -> Flo
     """
     t = _grid(KERNEL_LENGTH / dt, dt) - onset
     response = gamma_density(t, RESPONSE_DELAY / dispersion, 1 / dispersion)
-    undershoot = gamma_density(t, UNDERSHOOT_DELAY / UNDERSHOOT_DISPERSION, 1 / UNDERSHOOT_DISPERSION)
+    # the undershoot has a dispersion of 1 whatever the response's
+    undershoot = gamma_density(t, UNDERSHOOT_DELAY, 1.0)
     h = response - undershoot / UNDERSHOOT_RATIO
     # unit sum over samples, so that a block's response does not depend on the length of a bin
     return np.asarray(h / h.sum())

@@ -15,7 +15,7 @@ RESPONSE_DELAY = 6.0
 UNDERSHOOT_DELAY = 16.0
 UNDERSHOOT_RATIO = 6.0
 KERNEL_LENGTH = 32.0
-"""Seconds; these five are SPM's defaults."""
+"""Seconds; these four are SPM's defaults."""
 DERIVATIVE_STEP = 1.0
 """Seconds by which SPM delays the response for its time derivative."""
 DISPERSION_STEP = 0.01

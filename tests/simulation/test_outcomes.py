@@ -221,3 +221,29 @@ def test_a_curve_of_what_was_never_made_or_has_no_voxels_is_unknown() -> None:
     rows = [*curve_rows([Simulations("white", [empty], [])], ANALYSES, CONTRASTS)]
     assert all(np.isnan(row["rate"]) for row in rows)
     assert len(rows) == 2 * 2 * GRID.size
+
+
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_effects_of_an_analysis_are_of_the_data_sets_that_it_was_made_of(stopped: int) -> None:
+    made = [signal(seed) for seed in range(4)]
+    # what stands in the place of an analysis that stopped has no say
+    made[0][0].stopped[stopped] = True
+    made[0][0].effects[stopped], made[0][0].squares[stopped] = 99.0, 99.0**2
+    made[0][0].below[stopped] = 10
+    simulations = Simulations("white", [null(seed)[0] for seed in range(3)], [each for each, _, _ in made])
+    for i, analysis in enumerate(ANALYSES):
+        used = made[1:] if i == stopped else made
+        ratios = np.array([r[i, 2] for _, _, r in used])
+        for row in rows_of(simulations, analysis=analysis, effect_size=EFFECT_SIZES[2], p_threshold=0.01):
+            assert row["bias"] == pytest.approx(ratios.mean() - 1)
+            assert row["spread"] == pytest.approx(EFFECT_SIZES[2] * ratios.std())
+            assert row["rate"] == pytest.approx(np.mean([p[i, 2] < 0.01 for _, p, _ in used]))
+            assert (row["n_datasets"], row["n_stopped"]) == (len(used), 4 - len(used))
+    curves = [*curve_rows([simulations], ANALYSES, CONTRASTS)]
+    (at,) = (
+        row["rate"]
+        for row in curves
+        if (row["analysis"], row["contrast"], row["effect_size"], row["p"])
+        == (ANALYSES[stopped], "a", EFFECT_SIZES[2], 0.05)
+    )
+    assert at == pytest.approx(np.mean([p[stopped, 2] < 0.05 for _, p, _ in made[1:]]))

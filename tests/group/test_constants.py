@@ -14,7 +14,6 @@ NUMBERS: dict[str, Any] = {
     "members.named(longest)": 12,
     "rois.MOST_NOTES": 20,
     "stability.DRAWS": 100,
-    "stability.CHUNK_VALUES": 500_000,
     "stability.FEWEST_FREE": 2,
 }
 

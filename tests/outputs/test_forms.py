@@ -43,6 +43,7 @@ GROUP_CONTRAST: dict[str, Any] = {
     "dof": {"spm": [1.0]},
     "thresholds": {"spm": {"fwe05": None}},
     "n_voxels": {"spm": 5},
+    "design": {"columns": ["mean"], "weights": [1.0]},
 }
 FINDING: dict[str, Any] = {
     "severity": "note",
@@ -53,7 +54,7 @@ FINDING: dict[str, Any] = {
     "columns": [],
     "backends": [],
     "runs": [],
-    "size": None,
+    "size": 1.0,
 }
 
 

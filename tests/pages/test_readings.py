@@ -16,8 +16,8 @@ from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.pages import calibration, group, group_tables, group_words, participant, reasons, scales
 from bidsglm.pages.group import UnitPlace
 from bidsglm.report.attribution import Reach
+from bidsglm.report.contrast_images import EFFECT_UNITS
 from bidsglm.report.group_report import ParticipantEntry
-from bidsglm.report.maps import EFFECT_UNITS
 from bidsglm.report.units import Units
 from tests import finished
 

@@ -7,6 +7,8 @@ NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?")
 LEFT_OUT = ("script", "style", "template")
 """Elements whose content nobody sees"""
 EMBEDDED = re.compile(r"data:[\w/+.-]+[;,][^\"' )]*")
+IN_WORDS = ("title", "alt", "id", "href", "for", "aria-label", "aria-labelledby", "data-text")
+"""Attributes whose numbers are read and not drawn"""
 LONGEST = 400
 """Characters of an attribute; a curve is known by its beginning"""
 
@@ -20,7 +22,7 @@ class _Outline(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in LEFT_OUT
         if tag not in LEFT_OUT:
-            said = " ".join(f"{name}={_plain(value or '')}" for name, value in attrs)
+            said = " ".join(f"{name}={_plain(name, value or '')}" for name, value in attrs)
             self.lines.append(f"<{tag} {said}".rstrip())
 
     def handle_endtag(self, tag: str) -> None:
@@ -28,11 +30,12 @@ class _Outline(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if data.strip() and not self._hidden:
-            self.lines.append(_rounded(" ".join(data.split())))
+            self.lines.append(" ".join(data.split()))
 
 
-def _plain(value: str) -> str:
-    text = _rounded(EMBEDDED.sub("data:", " ".join(value.split())))
+def _plain(name: str, value: str) -> str:
+    text = EMBEDDED.sub("data:", " ".join(value.split()))
+    text = text if name in IN_WORDS else _rounded(text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ({len(text)})"
 
 

@@ -29,6 +29,7 @@ from bidsglm.model import (
     Volume,
     measured,
 )
+from bidsglm.process.cores import each
 from bidsglm.spm.space import independent_rows
 
 # The functions of contract.Backend, spelt out in each module: a type checker reads no list that is computed.
@@ -143,7 +144,11 @@ def estimate(
     else:
         grid = _grid(X.tobytes(), X.shape, times.tobytes())
     kept_rows = runs.timeline.kept_rows
-    fitted = joined([fits(Y[kept_rows], grid) for Y in _chunks(series, inside, model.afni.scale)])
+
+    def fit_part(columns: NDArray[np.intp]) -> VoxelFits:
+        return fits(_scans(series, columns, model.afni.scale)[kept_rows], grid)
+
+    fitted = joined(each(fit_part, _parts(series, inside)))
     if not fitted.settled.any():
         raise DataError(
             "the design explains every voxel up to rounding: no noise is left; look at the images"
@@ -157,14 +162,17 @@ def _grid(design: bytes, shape: tuple[int, int], times: bytes) -> tuple[NoisePai
     return noise_grid(np.frombuffer(design).reshape(shape), np.frombuffer(times, dtype=np.intp))
 
 
-def _chunks(
-    series: Sequence[TimeSeries], inside: NDArray[np.intp], scaled: bool
-) -> Iterator[NDArray[np.float32]]:
-    """All runs' scans, scaled and one behind the other, of some voxels at a time."""
+def _parts(series: Sequence[TimeSeries], inside: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Some voxels at a time."""
     step = max(1, CHUNK_VALUES // sum(len(run.stored) for run in series))
     for start in range(0, inside.size, step):
-        values = [run.values(inside[start : start + step]) for run in series]
-        yield np.vstack([percent_of_mean(Y) if scaled else Y.astype(np.float32) for Y in values])
+        yield inside[start : start + step]
+
+
+def _scans(series: Sequence[TimeSeries], columns: NDArray[np.intp], scaled: bool) -> NDArray[np.float32]:
+    """All runs' scans of some voxels, scaled and one behind the other."""
+    values = [run.values(columns) for run in series]
+    return np.vstack([percent_of_mean(Y) if scaled else Y.astype(np.float32) for Y in values])
 
 
 def _estimate(

@@ -43,7 +43,9 @@ SAMPLING = 15e6
 PER_SCAN_OF_PAIR = 3.3e6
 """Bytes of a scan of the blocks of voxels on which any other pair of packages is explained."""
 PER_FURTHER_CORE = 80e6
-"""Bytes of what a package works on, for each that is fitted beside two others."""
+"""Bytes of what a package, or a block of voxels, is worked on with, for each core beyond two."""
+BLOCK_VALUES = 2_000_000
+"""Values of voxels that are worked on together: how many cores find something to do."""
 PAGE = 110e6
 """Bytes of another participant's page, where it is written beside the fit."""
 PER_CALIBRATED_VALUE = 80.0
@@ -103,7 +105,8 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
     n_scans = sum(header.n_volumes for header in headers)
     n_rows, n_further = _n_rows(unit, model, settings), max(len(settings.backends) - 2, 0)
     of_voxel = PER_VOXEL + n_further * PER_FURTHER_VOXEL + len(settings.backends) * n_rows * PER_MAP_VOXEL
-    beside = max(min(cores_of_each(settings, 1) - 2, n_further), 0) * PER_FURTHER_CORE
+    most = n_further + n_scans * n_voxels // BLOCK_VALUES
+    beside = max(min(cores_of_each(settings, 1) - 2, most), 0) * PER_FURTHER_CORE
     maps = grid * PER_GRID_VOXEL + n_voxels * of_voxel + beside
     fitted = n_scans * (n_voxels * per_scan + PER_SCAN) + _whitened(unit, model, settings, n_scans)
     fitted += _explained(settings, n_voxels, n_scans, n_rows * len(unit.runs))

@@ -21,11 +21,25 @@ def one_core_afterwards() -> Iterator[None]:
     cores.use_cores(1)
 
 
+def in_blocks(monkeypatch: pytest.MonkeyPatch, n_voxels: int) -> None:
+    """Let so few voxels of the two runs be worked on at a time that there is work for several."""
+    n_values = n_voxels * 2 * tiny.N_SCANS
+    monkeypatch.setattr("bidsglm.backends.spm12_scans.LEAST", 1)
+    for place in (
+        "backends.spm12_scans.CHUNK_VALUES",
+        "backends.afni_glm.CHUNK_VALUES",
+        "unit.explanation.PIECE_VALUES",
+        "unit.explanation.CHUNK_VALUES",
+    ):
+        monkeypatch.setattr(f"bidsglm.{place}", n_values)
+
+
 @pytest.mark.parametrize("options", [("--backends", "all"), ("--no-attribution",)])
 def test_files_are_those_of_one_core(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
     study = tiny.write_study(tmp_path, participants=("01",), runs=("run-1", "run-2"))
+    in_blocks(monkeypatch, 100)
     most, start = [1], cores._start
 
     def counted(work: object) -> threading.Thread | None:

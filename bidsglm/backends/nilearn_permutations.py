@@ -37,6 +37,10 @@ KINDS: Mapping[str, str] = {
 """What is compared with its distribution over permutations."""
 
 
+Counted = tuple[Mapping[str, Floats], Floats]
+"""Familywise p of each kind and the t that was observed, in the mask"""
+
+
 @dataclass(frozen=True)
 class PermutationPlan:
     """How to permute."""
@@ -155,19 +159,19 @@ def permuted(
     test = _Test((design.matrix @ weights)[:, None], confounds if confounds.size else None, plan.two_sided)
     needed = memory_of_clusters(images.shape[0], mask, volume)
     if needed > plan.memory:
-        found = _merged_parts(images, test, mask, plan, advance)
+        counted, observed = _merged_parts(images, test, mask, plan, advance)
         why = f"they would take {needed / 1e9:.1f} GB of memory, of {plan.memory / 1e9:.1f} GB"
     else:
         place = _place(mask, volume)
         whole = np.concatenate([images[:, part][:, mask[part]] for part in _parts(images)], axis=1)
         n_procs = int(min(plan.n_procs, max(plan.memory // needed, 1)))
         results = _results(whole, test, _grid(place, volume), plan, n_procs)
-        found = _summed(results, plan.two_sided, advance)
+        counted, observed = _summed(results, plan.two_sided, advance)
         why = ""
     t = np.zeros(mask.size)
-    t[mask] = found.t
-    p = {kind: np.ones(mask.size) for kind in found.p}
-    for kind, values in found.p.items():
+    t[mask] = observed
+    p = {kind: np.ones(mask.size) for kind in counted}
+    for kind, values in counted.items():
         p[kind][mask] = values
     return Permuted(p, why, t)
 
@@ -238,14 +242,9 @@ def _results(
     yield from run(delayed(_call)(values, test, grid, batch) for batch in batches)
 
 
-class _Sum(NamedTuple):
-    """p over all batches, in the mask."""
-
-    p: Mapping[str, Floats]
-    t: Floats
-
-
-def _summed(results: Iterator[dict[str, NDArray[Any]]], two_sided: bool, advance: Callable[[], None]) -> _Sum:
+def _summed(
+    results: Iterator[dict[str, NDArray[Any]]], two_sided: bool, advance: Callable[[], None]
+) -> Counted:
     """Add up batches: how many permutations do not reach each voxel, as nilearn counts them."""
     first: dict[str, NDArray[Any]] = {}
     largest: dict[str, list[Floats]] = {"t": [], "tfce": [], "mass": []}
@@ -257,7 +256,7 @@ def _summed(results: Iterator[dict[str, NDArray[Any]]], two_sided: bool, advance
         advance()
     observed = {key: np.ravel(values).astype(np.float64) for key, values in first.items()}
     null = {key: np.concatenate(values) for key, values in largest.items() if key in first}
-    return _Sum(_p_of(observed, null, two_sided), observed["t"])
+    return _p_of(observed, null, two_sided), observed["t"]
 
 
 def _p_of(observed: Mapping[str, Floats], null: Mapping[str, Floats], two_sided: bool) -> dict[str, Floats]:
@@ -278,7 +277,7 @@ def _p_of(observed: Mapping[str, Floats], null: Mapping[str, Floats], two_sided:
 
 def _merged_parts(
     images: Images, test: _Test, mask: Mask, plan: PermutationPlan, advance: Callable[[], None]
-) -> _Sum:
+) -> Counted:
     """The p of t with the voxels in parts: the permutations are the same in each, the largest t is of all."""
     t: list[Floats] = []
     largest = np.full(plan.n, -np.inf)
@@ -292,4 +291,4 @@ def _merged_parts(
     for _ in plan.batches:
         advance()
     observed = np.concatenate(t)
-    return _Sum(_p_of({"t": observed}, {"t": largest}, test.two_sided), observed)
+    return _p_of({"t": observed}, {"t": largest}, test.two_sided), observed

@@ -2,24 +2,17 @@
 
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bidsglm.afni.design import RunConfounds
 from bidsglm.inputs import INPUT, LARGEST_TEXT, file_size
 from bidsglm.model import Condition, Floats, Mask
 
 UNNAMED = "dummy"
 """nilearn's name of the condition where events have no trial_type."""
-
-
-class ConfoundColumns(NamedTuple):
-    """Confounds of one run."""
-
-    names: tuple[str, ...]
-    values: Floats
-    """(n_scans, n_confounds)"""
 
 
 def per_run(given: Any, n_runs: int, name: str) -> list[Any]:
@@ -78,7 +71,7 @@ def conditions(events: Any, name: str) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def confound_columns(given: Any, n_scans: int, name: str) -> ConfoundColumns:
+def confound_columns(given: Any, n_scans: int, name: str) -> RunConfounds:
     """Confounds of a run, by nilearn's names where an array has none.
 
     Raises
@@ -90,7 +83,7 @@ def confound_columns(given: Any, n_scans: int, name: str) -> ConfoundColumns:
     ('confound_0', 'confound_1')
     """
     if given is None:
-        return ConfoundColumns((), np.empty((n_scans, 0)))
+        return RunConfounds((), np.empty((n_scans, 0)))
     if isinstance(given, np.ndarray):
         array = given if given.ndim > 1 else given[:, np.newaxis]
         table = pd.DataFrame(array, columns=[f"confound_{i}" for i in range(array.shape[1])])
@@ -102,7 +95,7 @@ def confound_columns(given: Any, n_scans: int, name: str) -> ConfoundColumns:
     if len(set(names)) < len(names):
         raise ValueError(f"{name}: two columns have one name")
     columns = [_column(table, column, name) for column in table.columns]
-    return ConfoundColumns(names, np.column_stack(columns) if columns else np.empty((n_scans, 0)))
+    return RunConfounds(names, np.column_stack(columns) if columns else np.empty((n_scans, 0)))
 
 
 def kept_scans(given: Any, n_scans: int, name: str) -> Mask:

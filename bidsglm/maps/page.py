@@ -93,8 +93,8 @@ def _shown(output: Path, pair: ComparedMaps, number: int, n_pairs: int) -> PairO
     create_folder(output / "figures")
     for figure in figures:
         write_bytes(output / "figures" / f"{stem_of(pair)}{_own(figure)}", figure.content)
-    view = viewed(images, pair, min(n_pairs, MOST_PICTURES))
-    return PairOfMaps(name, files, pair.row, figures, peak_of(images), view.volumes, view.scene, pair.notes)
+    behind, volumes = viewed(images, pair, min(n_pairs, MOST_PICTURES))
+    return PairOfMaps(name, files, pair.row, figures, peak_of(images), volumes, behind, pair.notes)
 
 
 def _own(figure: Figure) -> str:

@@ -1,6 +1,6 @@
 """Two maps as pictures: figures, and what the slice viewer holds."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +16,6 @@ from bidsglm.report.volumes import held, scene, stride, thinned
 
 PLACES = DEFAULT_PAIR
 """Both maps take the places, and so the colours, of the usual two packages"""
-
-
-class Viewed(NamedTuple):
-    """What the page holds for the viewer."""
-
-    scene: dict[str, object]
-    volumes: dict[str, object]
 
 
 def images_of(found: ComparedMaps) -> ContrastImages:
@@ -60,7 +53,9 @@ def peak_of(images: ContrastImages) -> Figure:
     return peak_figure(images)
 
 
-def viewed(images: ContrastImages, found: ComparedMaps, n_pairs: int) -> Viewed:
+def viewed(
+    images: ContrastImages, found: ComparedMaps, n_pairs: int
+) -> tuple[dict[str, object], dict[str, object]]:
     """What the viewer of a pair of maps needs.
 
     Parameters
@@ -75,4 +70,4 @@ def viewed(images: ContrastImages, found: ComparedMaps, n_pairs: int) -> Viewed:
     by = stride(int(np.count_nonzero(images.either)), n_pairs)
     behind = scene(thinned(images, by))
     thresholds: Any = dict(zip(PLACES, found.heights, strict=True))
-    return Viewed(behind.packed(), held(images, behind, thresholds, by))
+    return behind.packed(), held(images, behind, thresholds, by)

@@ -1,7 +1,6 @@
 """Small pictures of a contrast: the slice of its peak in both packages, and glass brains."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,27 +144,25 @@ def _height(layer: Layer, height: float | None) -> str:
     return f"{name}: |{letter}| > {height:.2f}" if layer.signed else f"{name}: {letter} > {height:.2f}"
 
 
-class _FarVoxels(NamedTuple):
-    """Voxels that pass, those farthest from zero last."""
-
-    places: tuple[NDArray[np.intp], ...]
-    values: Floats
+FarVoxels = tuple[tuple[NDArray[np.intp], ...], Floats]
+"""Places and values of voxels that pass, those farthest from zero last"""
 
 
-def _passing(values: Floats, signed: bool, height: float | None) -> _FarVoxels:
+def _passing(values: Floats, signed: bool, height: float | None) -> FarVoxels:
     """The voxels of a map (x, y, z) that pass a height, None: none."""
     found = np.nonzero((np.abs(values) if signed else values) > (np.inf if height is None else height))
     passing = values[found]
     # of two as far from zero the positive one is seen
     order = np.lexsort((passing, np.abs(passing)))
-    return _FarVoxels(tuple(axis[order] for axis in found), passing[order])
+    return tuple(axis[order] for axis in found), passing[order]
 
 
-def _projection(passing: _FarVoxels, axis: int, silhouette: Mask, place: Extent, layer: Layer) -> list[str]:
+def _projection(passing: FarVoxels, axis: int, silhouette: Mask, place: Extent, layer: Layer) -> list[str]:
     """The farthest value along an axis, with the outline of the brain (rows, columns)."""
-    column, row = (axis_places for i, axis_places in enumerate(passing.places) if i != axis)
+    places, values = passing
+    column, row = (axis_places for i, axis_places in enumerate(places) if i != axis)
     flat = np.zeros(silhouette.shape)
-    flat[row, column] = passing.values
+    flat[row, column] = values
     ramp = colours.activation(layer.signed)
     share = np.clip(flat / layer.limit, -1, 1)
     at = np.round((share + 1) / 2 * 255 if layer.signed else share * 127).astype(int)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from bidsglm.report import svg
 from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, main_rows, number
@@ -11,23 +10,16 @@ WIDTH, HEIGHT = 66.0, 22.0
 BAR = 10.0
 
 
-class Bar(NamedTuple):
-    """One measure of agreement, 1 for identical maps."""
+def bars(rows: Sequence[Row]) -> tuple[tuple[str, float], ...]:
+    """Measures of agreement in words, and their values, 1 for identical maps: correlations, Dice.
 
-    words: str
-    value: float
-
-
-def bars(rows: Sequence[Row]) -> tuple[Bar, ...]:
-    """Correlation of the effect and of the statistic, and Dice at each threshold.
-
-    >>> [bar.words for bar in bars([{"map": "t", "pearson_r": 0.9, "dice_p001": 0.8}])]
+    >>> [words for words, _ in bars([{"map": "t", "pearson_r": 0.9, "dice_p001": 0.8}])]
     ['r of t', 'Dice at p < 0.001']
     """
-    shown = [Bar(f"r of {row['map']}", _known(row, "pearson_r")) for row in main_rows(rows)]
+    shown = [(f"r of {row['map']}", _known(row, "pearson_r")) for row in main_rows(rows)]
     for row in headline_rows(rows)[:1]:
-        shown += [Bar(f"Dice at {title}", _known(row, f"dice_{key}")) for key, title in THRESHOLDS.items()]
-    return tuple(bar for bar in shown if math.isfinite(bar.value))
+        shown += [(f"Dice at {title}", _known(row, f"dice_{key}")) for key, title in THRESHOLDS.items()]
+    return tuple((words, value) for words, value in shown if math.isfinite(value))
 
 
 def _known(row: Row, key: str) -> float:
@@ -54,10 +46,10 @@ def sparkline(rows: Sequence[Row]) -> str:
     found = bars(rows)
     if not found:
         return ""
-    words = ", ".join(f"{bar.words} {bar.value:.2f}" for bar in found)
+    words = ", ".join(f"{each} {value:.2f}" for each, value in found)
     parts = [svg.line(0, 1, WIDTH, 1, opacity=0.4)]
-    for i, bar in enumerate(found):
-        tall = max(min(bar.value, 1.0), 0.0) * (HEIGHT - 2)
+    for i, (_, value) in enumerate(found):
+        tall = max(min(value, 1.0), 0.0) * (HEIGHT - 2)
         parts.append(svg.box(2 + i * (BAR + 3), HEIGHT - 1 - tall, BAR, tall))
     content = svg.document(WIDTH, HEIGHT, f"Agreement: {words}", parts).decode()
     return content.replace(' xmlns="http://www.w3.org/2000/svg"', "").replace('"plate"', '"spark"')

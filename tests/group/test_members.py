@@ -12,6 +12,7 @@ from bidsglm.report.standing import FILLED
 from tests.finished import (
     CONFIGURATION,
     NAME,
+    RUN,
     change_summary,
     effects,
     read_rows,
@@ -74,7 +75,7 @@ def test_with_allow_mixed_the_largest_set_goes_on_and_the_page_says_who_is_left_
 
 def test_number_of_runs_may_differ_and_is_noted(tmp_path: Path, capsys: Said) -> None:
     bids, out = write_group(tmp_path, 3)
-    change_summary(out, "02", runs=[{}, {}])
+    change_summary(out, "02", runs=[{**RUN, "prefix": f"sub-02_task-tap_run-{n}"} for n in (1, 2)])
     assert group(bids, out) == 0
     assert members(out) == ["sub-01", "sub-02", "sub-03"]
     assert "participants have 1 to 2 runs" in capsys.readouterr().err

@@ -315,3 +315,39 @@ def test_no_documentation_begins_with_of() -> None:
         texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) in alone)
         found += [f"{module}:{text.lineno}" for text in texts if str(text.value).split()[:1] == ["Of"]]
     assert found == [], "say what it is, not only whose"
+
+
+SIDES = "one side of a comparison and the other: the names say which is which"
+KIND = "one of several kinds that are told apart by their class"
+ARRAYS = "arrays that are made together and mean nothing apart"
+REASON = "a value and why it is so"
+NOTES = "what is found, and what must be said of it"
+COLUMNS = "names beside the columns that they name"
+PLACE = "where something stands: a file or column, and its number in it"
+PUBLIC = "a row of a list or a file that people read, by its two names"
+FEW = {
+    SIDES: "ContrastPair Ends OwnColumns OwnData PureDesigns _Matrices",
+    KIND: "DriftColumns LocalLine Name ProjectedOff Combination TimeModulation",
+    ARRAYS: "Brain Coefficients DataSet FContrastMaps FittedLine Grid JointModel Mixtures NilearnUnit Piece "
+    "Smoothness Span Swarm Tail Tissue Transformed _Maps Counting Field Probability",
+    REASON: "AttributedMaps Demand Failure Judgement Need Surplus WorkerAnswer",
+    NOTES: "Able Check ColumnExplanation Ending Inference ResponseRequest Sizes Target Why Written _Reach",
+    COLUMNS: "Columns GroupFactor RunConfounds",
+    PLACE: "OwnedColumn Scan ScanPlace _Found",
+    PUBLIC: "Averaged FeatContrast RegionLine ReportWords ShownColumn WrittenStimulus",
+}
+"""Why a record without a method of its own has fewer than three fields -> those that have"""
+
+
+def test_records_with_fewer_than_three_fields_have_methods_or_a_reason() -> None:
+    few = set()
+    for path in MODULES.values():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ClassDef) or not is_record(node):
+                continue
+            fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+            bases = {getattr(base, "id", "") for base in node.bases} - {"NamedTuple"}
+            has_methods = any(isinstance(part, ast.FunctionDef) for part in node.body)
+            if len(fields) < 3 and not bases and not has_methods:
+                few.add(node.name)
+    assert sorted(few) == sorted(" ".join(FEW.values()).split())

@@ -254,3 +254,11 @@ def test_shares_of_what_is_defined_are_its_quantiles() -> None:
     assert list(spread(values)) == ["lowest", "lower_quartile", "median", "upper_quartile", "highest"]
     assert np.isnan([*spread(np.array([np.nan])).values()]).all()
     assert len(spread(np.array([]))) == 5
+
+
+def test_one_voxel_and_none_have_no_correlation() -> None:
+    one = np.array([[2.0], [-1.0]])
+    assert np.isnan(tally_of(one, one + 1).r).all()
+    assert np.isnan(Tally(3, ("p001",)).compared().r).all()
+    # two points lie on a line
+    assert tally_of(np.array([[1.0, 2.0]]), np.array([[3.0, 1.0]])).r[0] == pytest.approx(-1)

@@ -236,3 +236,15 @@ def test_tolerances_of_closing_are_those_that_the_documents_promise() -> None:
     assert Closure(1e-6, 5e-7).closes
     assert not Closure(np.nextafter(1e-6, 1), 0).closes
     assert not Closure(0, np.nextafter(5e-7, 1)).closes
+
+
+@pytest.mark.parametrize("notation", ["GAM(6,.9,4)", "SPMG1(4)", "SPMG1(2.5)"])
+def test_height_of_a_widened_function_is_its_largest_integral_over_the_duration(notation: str) -> None:
+    form = impulse(response(notation))
+    assert form is not None
+    assert form.duration is not None
+    step = 1e-3
+    whole = np.concatenate([[0], np.cumsum(form.shapes[0](np.arange(0, 40, step) + step / 2)) * step])
+    n = round(form.duration / step)
+    largest = np.abs(whole[n:] - whole[:-n]).max()
+    assert _tallest(form.shapes[0], form) == pytest.approx(largest, rel=3e-4)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from bidsglm.attribution.models import (
 )
 from bidsglm.attribution.runs import plan
 from bidsglm.attribution.shapley import (
+    _dominant,
     coarse,
     combination_of,
     dominant_steps,
@@ -317,3 +319,16 @@ def test_columns_of_a_run_are_regressors_confounds_and_the_constant() -> None:
     assert found.names == ("go", "rot", "constant")
     np.testing.assert_array_equal(found.matrix[:, 1:], np.tile([3.0, 1.0], (N, 1)))
     np.testing.assert_array_equal(found.matrix[:, :1], one.regressors[ALL_RULES[0]].matrix)
+
+
+@pytest.mark.parametrize(("off", "named"), [(0.99e-3, False), (1.01e-3, True), (-1.01e-3, True), (1.0, True)])
+def test_a_difference_of_a_thousandth_has_no_dominant_step(off: float, named: bool) -> None:
+    columns = np.array([2, 0])
+    first = np.array([9.0, 9.0, 3.0])
+    maps = SimpleNamespace(block=SimpleNamespace(columns=columns))
+    pair = SimpleNamespace(
+        reference=SimpleNamespace(stat=first), other=SimpleNamespace(stat=first + np.array([0.0, 0.0, off]))
+    )
+    found = _dominant(maps, ("filter",), 0, pair)  # type: ignore[arg-type]
+    assert found.tolist() == [1 + COARSE_STEPS.index("filter") if named else 0, 0]
+    assert _dominant(maps, (), 0, pair).tolist() == [0, 0]  # type: ignore[arg-type]

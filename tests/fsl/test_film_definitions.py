@@ -227,3 +227,25 @@ def test_wanted_covariances_are_those_of_the_pairs(pairs) -> None:
         wanted = whole.covariance if pairs is None else whole.covariance[pairs]
         np.testing.assert_allclose(found.covariance, wanted)
         np.testing.assert_allclose(found.effects, rows @ found.betas, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("off", "far"), [(0.95e-6, []), (1.05e-6, [1]), (-1.05e-6, [1])])
+def test_a_voxel_lies_beside_the_shared_space_from_a_millionth_of_its_largest_gain_on(
+    off: float, far: list[int]
+) -> None:
+    basis = np.array([[1.0], [0.0], [0.0]])
+    factors = np.array([[2.0, 5.0, 1.0], [0.0, 5 * off, 0.0], [0.0, 0.0, 0.5e-6]])
+    assert estimation._far(factors, basis.T @ factors, basis).tolist() == far
+
+
+def test_shared_space_is_found_from_a_thousand_voxels_and_has_64_dimensions_at_most() -> None:
+    rng = np.random.default_rng(0)
+    design = estimation.decomposed(np.cos(np.arange(256.0))[:, np.newaxis])
+    many = 0.01 * rng.standard_normal((80, 150))
+    many[0] = 1
+    assert estimation.shared_gains(many, design).basis.shape == (129, 64)
+    # of two thousand voxels every second is taken
+    two = np.zeros((3, 2000))
+    two[0], two[1, 1::2] = 1, 0.4
+    assert estimation.shared_gains(two, design).basis.shape == (129, 1)
+    assert estimation.shared_gains(two[:, :1999], design).basis.shape == (129, 2)

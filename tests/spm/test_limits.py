@@ -288,3 +288,9 @@ def test_entries_up_to_a_millionth_are_cut_from_a_root(entry: float, kept: bool)
     found = whitening._truncated_root(V, 0.0)
     np.testing.assert_allclose(found, root if kept else np.eye(2), atol=1e-11)
     np.testing.assert_array_equal(found, found.T)
+
+
+@pytest.mark.parametrize(("dof", "finite"), [(3.0, False), (3.5, True), (4.0, True)])
+def test_a_field_of_more_than_three_degrees_of_freedom_has_a_threshold(dof: float, finite: bool) -> None:
+    for statistic in (Field("t", (dof,)), Field("F", (2.0, dof))):
+        assert np.isfinite(thresholds.random_field_threshold(statistic, (1.0, 2.0, 0.0, 0.0))) == finite

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import quad
 
-from bidsglm.afni.responses import block_peak, response
+from bidsglm.afni.responses import block, block_peak, plateau_block, response, unit_block
 
 FINE = np.arange(0, 60, 0.001)
 """s"""
@@ -143,3 +143,20 @@ def test_responses_reach_other_processes(notation):
     found = pickle.loads(pickle.dumps(response(notation)))
     for ours, sent in zip(response(notation).functions, found.functions, strict=True):
         assert_array_equal(sent(FINE, np.array(3.0)), ours(FINE, np.array(3.0)))
+
+
+def test_blocks_are_of_the_fourth_power_and_of_height_one_unless_it_is_said():
+    t, d = np.arange(0, 30, 0.1), np.array(6.0)
+    assert_array_equal(block(t, d), block(t, d, 4))
+    assert_array_equal(block_peak(d), block_peak(d, 4))
+    assert_array_equal(unit_block(t, d), unit_block(t, d, 1.0, 4))
+    assert_array_equal(plateau_block(t, d), plateau_block(t, d, 99.9))
+    assert np.abs(block(t, d) - block(t, d, 5)).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("plain", "numbers"),
+    [("UBLOCK(5)", "UBLOCK(5,0)"), ("dmBLOCK", "dmBLOCK(0)"), ("dmUBLOCK", "dmUBLOCK(0)")],
+)
+def test_a_number_of_zero_is_none(plain, numbers):
+    assert_array_equal(values(plain, duration=7.0), values(numbers, duration=7.0))

@@ -12,14 +12,14 @@ from bidsglm.attribution.autoregression import Autoregression, autoregression, n
 from bidsglm.attribution.covariances import PooledNoise
 from bidsglm.attribution.crossing import SHAPES, Clock, fine_grid, gamma_difference, gamma_set, nearest
 from bidsglm.attribution.drawing_rules import AfniEvents, WeightedEvents
-from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM, Closure
+from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM, Closure, Explanation
 from bidsglm.attribution.maps import CombinationMaps
 from bidsglm.attribution.mixture_fits import MixtureFits
 from bidsglm.attribution.models import ContrastPair, Masks, StepSettings, evenly
-from bidsglm.attribution.pair_engine import CLOSES
+from bidsglm.attribution.pair_engine import CLOSES, PairEvidence
 from bidsglm.attribution.response_rules import Impulse, _tallest, impulse
 from bidsglm.attribution.run_designs import RunDesign
-from bidsglm.attribution.sides import Mixture, settings_of_errors
+from bidsglm.attribution.sides import Mixture, Side, settings_of_errors
 from bidsglm.attribution.step_rows import unmodelled_rows
 from bidsglm.attribution.voxelnoise import ArmaGrid, SmoothedAutocorrelation, TruncatedAR1
 from bidsglm.model import Condition, ContrastMaps, ContrastSpecification, Hrf
@@ -248,3 +248,12 @@ def test_height_of_a_widened_function_is_its_largest_integral_over_the_duration(
     n = round(form.duration / step)
     largest = np.abs(whole[n:] - whole[:-n]).max()
     assert _tallest(form.shapes[0], form) == pytest.approx(largest, rel=3e-4)
+
+
+def test_samples_are_of_voxels_at_random_and_sides_without_more_unless_it_is_said() -> None:
+    assert not Explanation((), (), {}, (), True, 0, 0, 0).in_blocks
+    assert not PairEvidence(
+        DEFAULT_PAIR, (), Masks(np.ones(1, bool), np.ones(1, bool)), np.arange(1)
+    ).in_blocks
+    side = Side("fsl", (), None, ArmaGrid(), "weighted")
+    assert (side.derivative, side.one_set, side.plans, side.run_factors) == (False, False, (), ())

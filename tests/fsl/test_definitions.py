@@ -191,3 +191,14 @@ def test_series_is_the_one_of_the_report(dof: int) -> None:
             inner = 2 * np.log(z) - 2 * np.log(1 - 1 / z**2 + 3 / z**4)
             z = np.sqrt(-2 * log_p - np.log(2 * np.pi) - inner)
         assert zscores.z_of_t(np.array([t]), dof)[0] == pytest.approx(z, rel=1e-12)
+
+
+def test_a_column_has_no_derivative_unless_it_is_asked_for() -> None:
+    x = np.cos(np.arange(30.0))
+    L = highpass.line_filter(30, 2.0, 40.0)
+    for line in (None, L):
+        plain, both = regressors.columns(x, line), regressors.columns(x, line, True)
+        assert plain.shape == (30, 1)
+        np.testing.assert_array_equal(both[:, :1], plain)
+        np.testing.assert_array_equal(both, regressors.with_derivative(plain[:, 0]))
+    assert regressors.Timing(2.0, 9).moment == 0.5

@@ -249,3 +249,16 @@ def test_shared_space_is_found_from_a_thousand_voxels_and_has_64_dimensions_at_m
     two[0], two[1, 1::2] = 1, 0.4
     assert estimation.shared_gains(two, design).basis.shape == (129, 1)
     assert estimation.shared_gains(two[:, :1999], design).basis.shape == (129, 2)
+
+
+def test_data_are_whitened_unless_it_is_said_otherwise() -> None:
+    rng = np.random.default_rng(0)
+    Y = (2000 + rng.standard_normal((30, 4)).cumsum(axis=0)).astype(np.float32)
+    X = rng.standard_normal((30, 2))
+    plain, white, bare = (
+        film(lambda: [Y], X, np.eye(2), None, **how)
+        for how in ({}, {"prewhitening": True}, {"prewhitening": False})
+    )
+    np.testing.assert_array_equal(plain.fit.betas, white.fit.betas)
+    assert np.abs(plain.fit.betas - bare.fit.betas).max() > 1e-3
+    assert bare.autocorrelation is None

@@ -7,11 +7,12 @@ from scipy import linalg, stats
 from bidsglm.model import Condition, ModelSpecification, Modulator, Paradigm, SpmSettings
 from bidsglm.spm import clusters, reml, scaling, smoothness, thresholds, whitening
 from bidsglm.spm.components import Toeplitz
-from bidsglm.spm.covariance import components, criterion
+from bidsglm.spm.covariance import Pooled, components, criterion
 from bidsglm.spm.estimation import joint_model
 from bidsglm.spm.group_variance import can_differ
 from bidsglm.spm.highpass import dct_basis, n_cosines
-from bidsglm.spm.random_field import Field, SearchVolume
+from bidsglm.spm.nonsphericity import LevelModel
+from bidsglm.spm.random_field import Field, SearchVolume, cluster_probability
 from bidsglm.spm.regressors import Microtime, event_weights, microtime_onset
 
 EPS = np.finfo(float).eps
@@ -294,3 +295,21 @@ def test_entries_up_to_a_millionth_are_cut_from_a_root(entry: float, kept: bool)
 def test_a_field_of_more_than_three_degrees_of_freedom_has_a_threshold(dof: float, finite: bool) -> None:
     for statistic in (Field("t", (dof,)), Field("F", (2.0, dof))):
         assert np.isfinite(thresholds.random_field_threshold(statistic, (1.0, 2.0, 0.0, 0.0))) == finite
+
+
+def test_clusters_of_any_size_are_listed_and_asked_for_unless_it_is_said() -> None:
+    t_map = map_of([(5, 9.0)])
+    assert clusters.results_table(t_map, 3.5) == clusters.results_table(t_map, 3.5, 0, 3, 8.0)
+    assert clusters.results_table(t_map, 3.5) != clusters.results_table(t_map, 3.5, 1)
+    found = cluster_probability(T20, SEARCH.resels, 3.5)
+    assert found.corrected == cluster_probability(T20, SEARCH.resels, 3.5, 0.0, 1).corrected
+    assert found.corrected > cluster_probability(T20, SEARCH.resels, 3.5, 0.1).corrected
+    assert found.corrected > cluster_probability(T20, SEARCH.resels, 3.5, 0.0, 2).corrected
+
+
+def test_records_of_a_level_and_of_a_pool_are_the_plain_ones_unless_it_is_said() -> None:
+    model = LevelModel(np.ones((3, 1)))
+    assert (model.nuisance, model.components, model.covariance) == ((), None, None)
+    assert not model.adds_to_variance
+    assert model.selection_p == 0.001
+    assert Pooled((), np.zeros(0, bool)).n_exact == 0

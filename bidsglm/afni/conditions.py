@@ -90,6 +90,7 @@ def condition_responses(
         for condition in paradigm.conditions:
             events = counted_events(condition, paradigm)
             trains.setdefault(condition.prefix + condition.name, []).append((condition, events))
+    # one reference for all conditions, so that their effects are on one scale
     typical = _typical_duration([events for found in trains.values() for _, events in found])
     return {
         name: _chosen(found[0][0], np.vstack([events for _, events in found]), paradigms, (model, typical))
@@ -130,6 +131,7 @@ def _chosen(
             f"AFNI's 3dDeconvolve convolves events only, and {name} is a continuous variable"
         )
     written = model.afni.response_model
+    # what the model asks for in AFNI's own notation goes before every translation
     notation = written if isinstance(written, str) else (written or {}).get(condition.name)
     if notation is not None:
         return _with_names(_checked(response(notation), events, name))
@@ -199,6 +201,7 @@ def _after_hrf(hrf: Hrf, events: Floats, paradigms: Sequence[Paradigm]) -> Condi
         raise UnsupportedModelError(problem)
     if hrf.model == "fir":
         return _tents(hrf, events, paradigms)
+    # SPMG1, SPMG2 and SPMG3: the response, with its time and its dispersion derivative
     family = f"SPMG{1 + hrf.derivative + hrf.dispersion}"
     shared = same_duration(events[:, 1])
     if shared is not None:
@@ -207,6 +210,7 @@ def _after_hrf(hrf: Hrf, events: Floats, paradigms: Sequence[Paradigm]) -> Condi
         raise UnsupportedModelError(f"{family} has one duration for all events, and its events differ")
     if not (events[:, 1] > 0).all():
         raise UnsupportedModelError("some of its events have a duration and some have none")
+    # dmUBLOCK takes the duration of each event from the timing file (married timing)
     words = "SPMG1 has one duration for all events, and theirs differ: dmUBLOCK in its place"
     return _with_names(_response("dmUBLOCK"), words)
 

@@ -79,12 +79,15 @@ def condition_columns(response: Response, trains: Sequence[EventTrain], timeline
     """
     if len(trains) != len(timeline.n_scans):
         raise ValueError(f"events of {len(trains)} runs for {len(timeline.n_scans)} runs of scans")
+    # 3dDeconvolve drops events outside the scans of their run, and counts the others' modulators only
     counted = [
         _counted(train, n, timeline, response) for train, n in zip(trains, timeline.n_scans, strict=True)
     ]
+    # modulators are centred over all runs, as -stim_times_AM2 does
     means = _modulator_means(counted)
     X = np.zeros((timeline.n_rows, len(response.functions) * (1 + len(means))))
     for train, rows in zip(counted, timeline.slices, strict=True):
+        # in batches: events times rows of a long run would not fit in memory
         for start in range(0, len(train.onsets), BATCH):
             some = _part(train, slice(start, start + BATCH))
             X[rows] += _summed(response, some, means, rows, timeline.repetition_time)
@@ -124,6 +127,7 @@ def _counted(train: EventTrain, n_scans: int, timeline: Timeline, response: Resp
         raise ValueError("onsets, durations, heights and modulators must be finite")
     part = _part(train, within_run(train.onsets, n_scans, timeline.repetition_time))
     durations = np.zeros(len(part.onsets)) if part.durations is None else part.durations
+    # the integral over a block of no length is 0, and so would be the column
     if response.by_duration and not (durations > 0).all():
         raise ValueError(f"the response {response.model.notation} needs events that last longer than 0 s")
     return part

@@ -211,11 +211,13 @@ def _of_time(t: Floats, duration: Floats, shape: Callable[[Floats], Floats]) -> 
 
 def _gamma_family(*numbers: float) -> tuple[Function, ...]:
     p, q = numbers[:2] or (GAMMA_SHAPE, GAMMA_SCALE)
+    # t^p exp(-t/q) has its maximum at p q and falls over about sqrt(p) q (Cohen 1997)
     deviation = np.sqrt(p) * q
     if not numbers:
         return (_impulse(partial(gamma, p=p, q=q, end=GAMMA_END)),)
     if len(numbers) == 2:
         return (_impulse(partial(gamma, p=p, q=q, end=p * q + GAMMA_DEVIATIONS * deviation)),)
+    # five deviations, before the block makes it longer
     end = p * q + BOXED_DEVIATIONS * deviation
     return (_impulse(boxed(partial(gamma, p=p, q=q, end=end), end, numbers[2])),)
 

@@ -120,6 +120,7 @@ def spread(spm: Floats, nilearn: Floats, unit: NilearnUnit) -> EffectSpread:
     True
     """
     # e(v) / u(v), so that what is left of the ratio is neither level nor brightness
+    # SPM's effects in percent of each voxel's own mean, as nilearn's are
     converted = spm / unit.voxels
     sd_spm, sd_nilearn, sd_converted = (float(x.std()) for x in (spm, nilearn, converted))
     return EffectSpread(
@@ -127,6 +128,7 @@ def spread(spm: Floats, nilearn: Floats, unit: NilearnUnit) -> EffectSpread:
         sd_nilearn,
         _ratio(sd_spm, sd_nilearn),
         unit.typical,
+        # how much of the ratio comes from brightness that differs over voxels
         _ratio(sd_spm / unit.typical, sd_converted),
         _ratio(sd_converted, sd_nilearn),
         sd_converted,

@@ -179,6 +179,7 @@ def _lower_p(t: Floats, dof: float) -> Floats:
 
 def _threshold_agreement(both: BothMaps, fwe: FweThresholds | None) -> Row:
     is_t = both.first.specification.test == "t"
+    # of a two-sided test each tail has half of the error
     share = 0.5 if is_t and fwe is not None and fwe.two_sided else 1.0
     row: Row = {}
     for tail, sign in {"": 1, **({"lower_": -1} if is_t else {})}.items():

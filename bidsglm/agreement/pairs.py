@@ -57,6 +57,7 @@ def _shape(maps: MapPair) -> Row:
 
 def _slope_in_percent(maps: MapPair, first: Floats, reference: Floats) -> float:
     """Slope once the effects of both are in percent of each voxel's own mean."""
+    # each in percent of its own package's mean image, so that units cancel
     with np.errstate(divide="ignore", invalid="ignore"):
         converted = MapPair(
             maps.first / np.where(first > 0, first, np.nan),

@@ -143,6 +143,7 @@ def judgement(found: IntervalEstimate, nominal: float) -> Judgement:
     """
     if not math.isfinite(found.lower):
         return "unsure"
+    # the interval must lie beyond the tolerance: a rate that may be nominal is no fault
     if found.lower > TOLERANCE * nominal:
         return "too many"
     if found.upper < nominal / TOLERANCE:
@@ -169,6 +170,7 @@ def pooled(estimates: Sequence[IntervalEstimate]) -> IntervalEstimate:
         return UNKNOWN
     n = len(known)
     mean = sum(each.value for each in known) / n
+    # errors of independent rates add as squares; each side of the interval has its own
     below = math.sqrt(sum((each.value - each.lower) ** 2 for each in known)) / n
     above = math.sqrt(sum((each.upper - each.value) ** 2 for each in known)) / n
     return IntervalEstimate(mean, mean - below, mean + above)

@@ -224,9 +224,11 @@ def bootstrap_weights(model: ContrastModel, owners: Sequence[str], n_draws: int,
     names, whose = np.unique(np.asarray(owners), return_inverse=True)
     rng = np.random.default_rng([seed, len(names)])
     found: list[Floats] = []
+    # a draw that lacks a level of a factor cannot estimate the contrast: another is drawn
     for _ in range(ATTEMPTS * n_draws):
         if len(found) == n_draws:
             break
+        # participants are drawn, not maps: the maps of one are not independent
         times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
         weights = times[whose].astype(np.float64)
         if can_estimate(model, weights):

@@ -103,6 +103,7 @@ def region_agreement(effects: Mapping[str, Floats], pairs: Sequence[Pair] = (DEF
     >>> row["n"], row["spm_mean"], row["spm_conclusion"], "bias" in row
     (3, 2.0, 'none', False)
     """
+    # the same participants for all packages: else their tests differ by who is in them
     there = np.logical_and.reduce([np.isfinite(values) for values in effects.values()])
     known = {name: values[there].astype(np.float64) for name, values in effects.items()}
     tests = {name: one_sample(values) for name, values in known.items()}

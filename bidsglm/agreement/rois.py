@@ -80,6 +80,7 @@ def region_agreement_of_maps(
     (3, 2.333333, 2.0)
     """
     usable = maps.both & np.isfinite(maps.first) & np.isfinite(maps.reference) & (places > 0)
+    # voxels of one region stand together, so that each is a slice
     order = np.argsort(places[usable], kind="stable")
     first, reference = (values[usable][order].astype(np.float64) for values in (maps.first, maps.reference))
     counts = np.bincount(places[usable], minlength=n_regions + 1)[1:]

@@ -89,11 +89,13 @@ def clustered_median_interval(values: Floats, owners: Sequence[str], seed: int =
     >>> clustered_median_interval(np.array([1.0, 3.0]), ["sub-01", "sub-01"])
     (nan, nan)
     """
+    # with one value each the plain bootstrap is the same, and exact ranks serve it
     names, whose = np.unique(np.asarray(owners), return_inverse=True)
     if len(names) == len(values):
         return median_interval(values, seed)
     if len(names) < MIN_RESAMPLED:
         return float("nan"), float("nan")
+    # sorted once: the median of a draw is where its counts reach the half
     order = np.argsort(values, kind="stable")
     ranked, whose = values[order], whose[order]
     times = _times_drawn(len(names), seed)

@@ -46,6 +46,7 @@ class Compared(NamedTuple):
         found = self.r >= rule.shape
         for key, tails in self.passing.items():
             for one, other, common in tails:
+                # the overlap of a handful of voxels says nothing
                 many = np.maximum(one, other) >= rule.fewest
                 found = found & (~many | (_dice(one, other, common) >= rule.extent))
                 if key in rule.corrected:
@@ -175,6 +176,7 @@ def z_scores(values: Floats, dof: Floats, test: str, n_tested: int) -> Floats:
     found = np.empty(values.shape)
     for free in np.unique(dof):
         rows = dof == free
+        # interpolated: the exact transform of every voxel of every resample would take minutes
         z = _z_of_grid(float(free), test, n_tested)
         height = values[rows]
         found[rows] = (

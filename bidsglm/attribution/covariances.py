@@ -68,6 +68,7 @@ class PooledErrors:
         self._alike.setdefault(own, own)
         if wanted not in self._alike:
             columns = self.regressors(wanted)
+            # drawing rules whose designs are the same give one V: ReML is run once for them
             near = [
                 other
                 for other in dict.fromkeys(self._alike.values())

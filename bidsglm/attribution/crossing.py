@@ -119,11 +119,13 @@ def gamma_set(hrf: Hrf, dt: float) -> Floats:
     (320, 2)
     """
     shape = SHAPES[hrf.model]
+    # nilearn's set: the derivatives are differences over a small step, not analytical
     h = gamma_difference(shape, dt)
     functions = [h]
     if hrf.derivative:
         functions.append((h - gamma_difference(shape, dt, DERIVATIVE_STEP)) / DERIVATIVE_STEP)
     if hrf.dispersion:
+        # nilearn widens the peak alone, and starts from an undershoot of dispersion 1
         base = shape._replace(undershoot_dispersion=1.0)
         wider = base._replace(dispersion=base.dispersion + DISPERSION_STEP)
         functions.append((gamma_difference(base, dt) - gamma_difference(wider, dt)) / DISPERSION_STEP)
@@ -186,6 +188,7 @@ def _sampled(grid: EventGrid, functions: Floats, clock: Clock, by_spm: bool) -> 
         np.column_stack([np.convolve(stimulus, f)[: len(grid.times)] for f in functions.T])
         for stimulus in grid.stimuli.T
     ]
+    # SPM takes the bin of a scan's moment (spm_fMRI_design), nilearn interpolates at it
     if by_spm:
         places = nearest(grid.times, clock.bin_times)
         return [columns[places] for columns in convolved]
@@ -220,6 +223,7 @@ def _condition_columns(
     hrf = responses[rules.response]
     functions = basis_functions(hrf, grid.dt) if rules.response else gamma_set(hrf, grid.dt)
     blocks = _sampled(grid, functions, clock, rules.sampling)
+    # nilearn makes functions of a condition orthogonal one after the other, never modulators
     if not rules.response:
         return np.hstack([successively_orthogonal(block) for block in blocks])
     if condition.orthogonalize:
@@ -247,6 +251,7 @@ def crossed_regressors(
     (8, ('trial_type.go',))
     """
     result = {}
+    # 2^3 combinations of who draws events, whose response, and who samples
     for rules in (Rules(*flags) for flags in product((False, True), repeat=3)):
         suffixes = responses[rules.response].suffixes
         names = [weight + s for c in conditions for weight in c.weight_names for s in suffixes]

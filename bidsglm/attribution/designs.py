@@ -192,6 +192,7 @@ def shared_rules(runs: Sequence[Mapping[Rules, Columns]]) -> dict[Rules, Rules]:
     distinct = [HOME]
     found = {HOME: HOME}
     for rules in runs[0]:
+        # rules that make the same design in every run need one fit
         near = [s for s in distinct if all(nearly_same(run[rules], run[s]) for run in runs)]
         if not near:
             distinct.append(rules)

@@ -68,7 +68,9 @@ def summed(reference: Floats, maps: Floats, limits: tuple[Floats, Floats] | None
     >>> found.means.tolist(), found.products.tolist(), found.squares.tolist()
     ([[1.0], [2.0]], [[2.0], [4.0], [8.0]], [5.0])
     """
+    # centred before they are multiplied: sums of squares of raw values lose digits
     centred = [values - values.mean(axis=-1, keepdims=True) for values in (reference, maps)]
+    # s_xx, s_xy and s_yy, from which slope, r and their like follow
     products = [np.einsum("...v,...v->...", centred[i], centred[k]) for i, k in ((0, 0), (0, 1), (1, 1))]
     squares = np.sum((maps - reference) ** 2, axis=-1)
     above = None
@@ -111,6 +113,7 @@ def _both(one: MapSums, other: MapSums) -> MapSums:
     """Sums over two blocks; those about the means gain what is between them, without loss of digits."""
     n = one.n_voxels + other.n_voxels
     dx, dy = other.means - one.means
+    # Chan, Golub & LeVeque (1983): what the distance of the parts' means adds to the products
     between = np.stack([dx * dx, dx * dy, dy * dy]) * (one.n_voxels * other.n_voxels / n)
     return MapSums(
         n,

@@ -45,6 +45,7 @@ class GroupRefit(NamedTuple):
         ValueError
             When the groups' variances cannot be estimated.
         """
+        # all of the mask, since ReML pools it, then the columns that are compared
         fit = group_estimate(self.images, self.design, mask, self.groups if unequal else None)
         found = [group_contrast(fit, row) for row in weights]
         return [
@@ -163,6 +164,7 @@ def group_rows(
     for kind, found in kinds.items():
         if not found:
             continue
+        # one map for each of the 2^k combinations of steps, in the order of their bits
         values = np.stack(found, dtype=np.float64)
         for metric, moved in _metrics(values, first.dof if kind == stat else ()).items():
             ends: Row = {f"closure_{name}": far for name, far in zip(reversed(pair), closures, strict=True)}

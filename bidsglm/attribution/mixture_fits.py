@@ -139,6 +139,7 @@ class MixtureFits:
         """Voxels where rounding decides a package's own map: nilearn's at the edge of a bin, (n_voxels,)."""
         found = np.zeros(self.models.n_voxels, dtype=np.bool_)
         noise = self.models.sides[side].noise
+        # only nilearn's coefficient is cut to hundredths, so only it can fall on either side
         if isinstance(noise, TruncatedAR1):
             mixture = Mixture(*(side,) * len(Mixture._fields))
             groups, weights = self._groups(mixture, [run.stored for run in self.models.sides[side].runs])
@@ -217,6 +218,7 @@ class MixtureFits:
         designs = [self.design(mixture, run) for run in range(len(series))]
         data = [self._filtered(mixture, Y, run) for run, Y in enumerate(series)]
         plans = self.models.plans_of(mixture.contrast)
+        # one model of all runs, as SPM and AFNI have it; else one each, combined afterwards
         if self._is_joint(mixture):
             together, columns = stacked(designs, data, self._one_set(mixture))
             return [together], [np.vstack([spread(plan, columns) for plan in plans])]

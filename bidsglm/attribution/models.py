@@ -68,6 +68,7 @@ class Models:
 
 def estimable_everywhere(runs: Sequence[RunDesigns], plan: Plan) -> bool:
     """Whether a contrast is estimable in every mixture of designs: each combination has a map of it then."""
+    # in every run and by every drawing rule: a gap in one combination leaves no Shapley value
     for run in plan.runs:
         for rules in runs[run].regressors:
             columns = runs[run].columns(rules)

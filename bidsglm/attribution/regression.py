@@ -165,6 +165,7 @@ def _by_group(matrices: Floats, group: Whole, vectors: Floats) -> Floats:
     if len(matrices) == len(group):
         return np.asarray(np.einsum("vqr,vr->vq", matrices[group], vectors))
     result = np.empty_like(vectors)
+    # voxels of one group stand together: a matrix product each, instead of one per voxel
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(len(matrices)))
     for matrix, members in zip(matrices, np.split(order, starts[1:]), strict=True):

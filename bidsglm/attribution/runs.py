@@ -143,9 +143,11 @@ def weighted(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int) -> St
     """
     chosen, rows = plans[contrast], rows_of(plans, contrast)
     used = [sums[run] for run in chosen.runs]
+    # nilearn adds up the runs' degrees of freedom, less 1 over several runs
     dof = sum(s.fit.traces[0] for s in used) - (len(used) > 1)
     variances = [s.residual / s.fit.divisor for s in used]
     if chosen.specification.test == "F":
+        # F over runs: effects weighed by their inverse covariance, sum C_i^-1 b_i, (sum C_i^-1)^-1
         inverses = [
             np.linalg.inv(s.fit.covariances[:, rows, rows])[s.fit.group]
             / np.maximum(variance, TINY)[:, None, None]
@@ -160,6 +162,7 @@ def weighted(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int) -> St
         stat = np.einsum("vi,vi->v", right, solved) / len(chosen.weights)
         return StatMaps(None, stat, (float(len(chosen.weights)), dof))
     unit = [s.fit.covariances[:, rows.start, rows.start][s.fit.group] for s in used]
+    # t over runs: fixed effects with the inverse variances as weights
     of_effects = np.stack([np.maximum(v * u, TINY) for v, u in zip(variances, unit, strict=True)])
     found = fixed_effects(np.stack([s.effects[rows.start] for s in used]), of_effects)
     return StatMaps(found.effect, found.t, (dof,))

@@ -34,6 +34,7 @@ def attribution_summary(rows: Sequence[Given], pair: Pair = DEFAULT_PAIR) -> tup
     >>> [(r["step"], r["n"], r["share_median"], r["n_largest"]) for r in attribution_summary(rows)]
     [('noise', 2, 0.625, 2), ('filter', 1, 0.25, 0)]
     """
+    # a row over participants for each contrast, map, metric and step
     groups: dict[tuple[str, ...], list[Given]] = {}
     for row in rows:
         key = tuple(str(row.get(name) or "") for name in ("contrast", "map", "metric", "step", "part_of"))

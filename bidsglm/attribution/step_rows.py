@@ -92,6 +92,7 @@ def step_rows(
     rows = []
     for metric, values in metrics(changes).items():
         n = len(changes.steps)
+        # Shapley values: the mean contribution of a step over all orders; the ladder is one order
         shares = dict(zip(changes.steps, shapley_values(values, n).tolist(), strict=True))
         climbed = dict(zip(changes.steps, ladder(values, n).tolist(), strict=True))
         shared: Row = {"contrast": contrast, "map": changes.kind, "metric": metric}

@@ -64,6 +64,7 @@ def blocks(inside: Mask, volume: Volume, n_voxels: int, seed: int) -> Whole:
     """
     places = np.argwhere(volume.voxels)
     corner = places // BLOCK_SIDE
+    # compact blocks, since SUSAN reads the neighbours of every voxel that is fitted
     block = np.unique(corner, axis=0, return_inverse=True)[1].reshape(-1)
     chosen: list[Whole] = []
     for number in np.random.default_rng(seed).permutation(np.unique(block[inside])):

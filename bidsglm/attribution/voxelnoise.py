@@ -191,6 +191,7 @@ class SmoothedAutocorrelation:
     def fit(self, model: Regression, n_voxels: int) -> UnscaledFit:
         """Fit with each voxel's own spectrum in every run."""
         tapers = [self._tapers(E, part.run) for E, part in zip(model.residuals(), model.parts, strict=True)]
+        # the means that were taken out count for the degrees of freedom, not in the variance
         counting = _without_means(model)
         if len(model.parts) == 1 and not model.projected[0].shape[1]:
             return _shared(model, tapers[0], counting)

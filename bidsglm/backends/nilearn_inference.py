@@ -161,6 +161,7 @@ def second_level(
 
 def _group_maps(contrast: ContrastSpecification, parts: Sequence[Tested], inside: Mask) -> ContrastMaps:
     """Maps over all columns of what was tested in some voxels after the other."""
+    # outside the mask as in the maps of the first level: no effect, z of 0, p of 1
     effect, variance, stat, z, p = (
         np.full(inside.size, outside) for outside in (np.nan, np.nan, 0.0, 0.0, 1.0)
     )
@@ -176,6 +177,7 @@ def _tested(values: Floats, X: Floats, weights: Sequence[Floats]) -> list[Tested
     from nilearn.glm.contrasts import compute_contrast
     from nilearn.glm.first_level import run_glm
 
+    # SecondLevelModel calls the same function: least squares of independent errors
     labels, results = run_glm(values, X, noise_model="ols")
     found = []
     for row in weights:

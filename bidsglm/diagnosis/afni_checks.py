@@ -21,6 +21,7 @@ def low_responses(runs: Sequence[RunReview], model: ModelSpecification) -> Itera
     if not fitted_by_afni(runs):
         return
     found = condition_responses([run.paradigm for run in runs], model)
+    # SPMG1 is scaled to a peak of 1 only where it has a duration
     low = tuple(name for name, chosen in found.items() if _is_low(chosen))
     if low:
         yield Finding(

@@ -81,6 +81,7 @@ def slow_regressors(run: RunReview) -> Iterator[Finding]:
     for backend, columns in run.parts.items():
         removed = [r.removed_by_filter for r in run.diagnoses[backend].regressors]
         for name, places in primary_columns(columns, run.paradigm).items():
+            # one finding for a condition, on the function that loses most
             worst = max(places, key=lambda i: np.nan_to_num(removed[i]))
             if not removed[worst] > MUCH_REMOVED:
                 continue

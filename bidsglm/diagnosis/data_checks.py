@@ -87,6 +87,7 @@ def _size(n: int, of: int) -> Severity:
 
 def empty_voxels(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     """Find voxels of the mask in which nothing was measured."""
+    # constant series: their residuals are rounding, and any t may come of it
     n = data.n_without_data
     if not n:
         return
@@ -170,6 +171,7 @@ def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Find
 
 def lost_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     """Find series without their mean."""
+    # scaling divides by the mean: of a demeaned series that is nearly nothing
     lost = [run for run in data.runs if not run.has_mean]
     if not lost:
         return

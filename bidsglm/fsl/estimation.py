@@ -103,11 +103,14 @@ def shared_gains(tapered: Floats, design: Design) -> SharedGains:
     (5, 1)
     """
     design_scans, rank = design.left.shape
+    # the gains of a sample of voxels span those of all, nearly
     sample = gains(tapered[:, :: max(1, tapered.shape[1] // SAMPLE)], design_scans)
     sample = sample[:, np.isfinite(sample).all(axis=0)]
+    # gains = basis @ coordinates, with as few vectors as their singular values ask for
     U, S, _ = np.linalg.svd(sample, full_matrices=False)
     basis = U[:, S.max(initial=0) * SINGULAR < S][:, :GREATEST_RANK]
     columns = [whitened(design.left, g[:, np.newaxis]) for g in basis.T]
+    # X'W'W X is bilinear in the gains: c_i² X_i'X_i, and c_i c_j (X_i'X_j + X_j'X_i) for i < j
     upper = np.triu_indices(rank)
     products = []
     for i, left in enumerate(columns):
@@ -148,6 +151,7 @@ def information(factors: Floats, design: Design, shared: SharedGains) -> Floats:
     >>> bool(np.abs(A - W.T @ W).max() < 1e-9)
     True
     """
+    # each voxel's products c_i c_j, upper triangle
     coordinates = shared.basis.T @ factors
     n = len(coordinates)
     pairs = np.empty((n * (n + 1) // 2, factors.shape[1]))
@@ -155,6 +159,7 @@ def information(factors: Floats, design: Design, shared: SharedGains) -> Floats:
         np.multiply(coordinates[i:], coordinates[i], out=pairs[part])
     left, right = shared.products
     A = np.asarray(right.T @ (left.T @ pairs))
+    # where the basis does not hold the gain, the product is made in full
     for voxel in _far(factors, coordinates, shared.basis):
         columns_whitened = whitened(design.left, factors[:, [voxel]])
         A[:, voxel] = (columns_whitened.T @ columns_whitened)[np.triu_indices(design.left.shape[1])]

@@ -153,12 +153,14 @@ def _fitted(
     chunks: Chunks, design: Design, voxels: tuple[Mask, Floats | None], rows: Floats, pairs: Pairs | None
 ) -> Fit:
     mask, tapers = voxels
+    # without tapers the errors are taken to be independent: one inverse serves all voxels
     shared = None if tapers is None else shared_gains(tapers, design)
     whole = _empty(len(design.coefficients), len(rows), int(mask.sum()), pairs)
     column, start = 0, 0
     for part in _blocks(chunks):
         inside = mask[column : column + part.shape[1]]
         column += part.shape[1]
+        # FILM's designs have no constant: the mean is taken out instead
         _, Y = _centred(_of(inside, part))
         part_of = slice(start, start + Y.shape[1])
         start = part_of.stop

@@ -71,12 +71,15 @@ def stimulus(onsets: Floats, durations: Floats, heights: Floats, timing: Timing)
     ([1.0, 3.0, 0.0], 1, 40)
     """
     # float32 as in feat_model: which bin an onset of three decimals falls into depends on it
+    # float32 as feat_model has it: onsets on the edge of a bin fall where FEAT's fall
     starts = ((onsets + LEAD) * BINS_PER_SECOND).astype(np.float32)
     lengths = (durations * BINS_PER_SECOND).astype(np.float32)
     ends = starts + np.where(lengths < 1, np.float32(SHORTEST), lengths)
+    # bins from the floor of the start to the floor of the end, as feat_model counts them
     edges = np.clip(np.floor(np.column_stack([starts, ends])), 0, timing.n_bins).astype(np.int64)
     grid = np.zeros(timing.n_bins)
     for (start, end), height in zip(edges, heights, strict=True):
+        # a later event overwrites an earlier one in the same bin; heights are not added
         grid[start:end] = height
     return grid
 

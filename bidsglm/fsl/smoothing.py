@@ -195,6 +195,7 @@ class _TileSums:
         self.around[1] = self.steps[around].ravel()
         np.negative(self.steps[tile].ravel(), out=self.tile[:, 0])
         n_maps = slab.shape[-1]
+        # SUSAN's sum (Smith & Brady 1997): brightness weights times distance weights times values
         found = self._weights() @ slab[:, *around[1:]].reshape(-1, n_maps)
         y, z = (slice(c, c + t) for c, t in zip(corner[1:], TILE[1:], strict=True))
         sums[:, y, z] = found.reshape(*TILE, n_maps)

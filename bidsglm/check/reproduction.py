@@ -290,8 +290,6 @@ def _with_grand_mean(source: MapSource, found: Reproduction) -> Reproduction:
         return found
     largest = weights[np.abs(weights).argmax()]
     scaled = rounded(weights / largest)
-    if not np.allclose(scaled, weights / largest, atol=1e-4):
-        return found
     named = {name: float(w) for name, w in zip(found.weights, scaled * np.sign(largest), strict=True)}
     attempt = found.attempt._replace(scaling="grand mean")
     return found._replace(attempt=attempt, weights=named, factor=float(abs(largest)))

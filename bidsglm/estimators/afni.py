@@ -106,7 +106,7 @@ class AFNIFirstLevelModel(PackageFirstLevelModel):
         self._set(locals())
 
     def _specification(self) -> ModelSpecification:
-        given = self.get_params(deep=False)
+        given = self.get_params()
         _check(given)
         warn_of_both(given, "AFNI removes polynomials by the length of the runs")
         hrf, notation = _response(given["hrf_model"], given["fir_delays"])

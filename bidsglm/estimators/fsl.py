@@ -113,7 +113,7 @@ class FSLFirstLevelModel(PackageFirstLevelModel):
         self._set(locals())
 
     def _specification(self) -> ModelSpecification:
-        given = self.get_params(deep=False)
+        given = self.get_params()
         _check(given)
         warn_of_both(given, f"FSL filters with {1 / (given['high_pass'] or 1):g} s")
         hrf, own = _response(given["hrf_model"])

@@ -102,7 +102,7 @@ class SPMFirstLevelModel(PackageFirstLevelModel):
         self._set(locals())
 
     def _specification(self) -> ModelSpecification:
-        given = self.get_params(deep=False)
+        given = self.get_params()
         _check(given)
         warn_of_both(given, f"SPM filters with {1 / (given['high_pass'] or 1):g} s")
         bins = SpmSettings().microtime_resolution

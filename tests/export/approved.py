@@ -34,12 +34,13 @@ def shown(unit: Unit) -> str:
     for path in sorted(unit.folder.iterdir()):
         if not path.is_file() or path.suffix in (".mat", ".gz"):
             continue
-        lines = path.read_text(encoding="utf-8").splitlines()
-        is_table = path.suffix in (".tsv", ".txt", ".1D")
-        own = (
-            [*lines[:ROWS], f"... {len(lines)} lines"]
-            if is_table
-            else [x for x in lines if x.strip() not in FIXED]
+        content = path.read_text(encoding="utf-8")
+        lines = content.splitlines()
+        own = lines[:ROWS]
+        if path.suffix not in (".tsv", ".txt", ".1D"):
+            own = [line for line in lines if line.strip() not in FIXED]
+        own.append(
+            f"... {len(lines)} lines{'' if content.endswith(chr(10)) else ', the last without its end'}"
         )
         parts += [f"== {path.name}", *own]
     text = "\n".join(parts) + "\n"

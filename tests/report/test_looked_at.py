@@ -5,12 +5,19 @@ tests/report/test_looked_at.py`, and commit what git shows as changed.
 """
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
+from bidsglm.maps.agreement import MapChoice, MapSide, compared_maps
+from bidsglm.maps.kinds import MapKind
+from bidsglm.maps.page import PAGE, PageWords, write_maps
+from bidsglm.maps.reading import map_of
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.calibration_figures import calibration_figures
 from bidsglm.report.group_html import group_page
@@ -53,6 +60,27 @@ def analysed() -> UnitReport:
     )
 
 
+def two_maps() -> str:
+    """Pages of two pairs of maps: of statistics, and of kinds that differ."""
+    rng = np.random.default_rng(5)
+    values = 3 * rng.normal(size=(3, 9, 8, 7))
+    values[1] = 1.2 * values[0] + 0.3 * values[1] + 0.1
+    values[2][2:] = np.nan
+
+    def side(i: int, label: str, kind: str, *dof: float) -> MapSide:
+        image = map_of(nib.Nifti1Image(values[i], np.diag([3.0, 3.0, 3.0, 1.0])), f"{label}.nii")
+        return MapSide(label, image, MapKind(kind, dof, "its name"))
+
+    pairs = [
+        compared_maps(side(0, "old", "t", 20.0), side(1, "new", "t", 18.0), MapChoice("go")),
+        compared_maps(side(0, "old", "t", 20.0), side(2, "new", "map"), MapChoice("stop")),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        write_maps(Path(folder), PageWords("old and new", ("Two maps.",), ("old", "new")), pairs)
+        text = (Path(folder) / PAGE).read_text(encoding="utf-8")
+    return text.partition('<section id="about"')[0]
+
+
 FOLDER = Path(__file__).parent / "looked_at"
 RENEW = "BIDSGLM_LOOKED_AT"
 PAGES: dict[str, Callable[[], str]] = {
@@ -76,6 +104,7 @@ PAGES: dict[str, Callable[[], str]] = {
             n=12,
         )
     ),
+    "two_maps": two_maps,
     "story": lambda: story_page(story_report()),
 }
 

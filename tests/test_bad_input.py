@@ -149,7 +149,7 @@ PARTICIPANT = {
         lambda p: keep_scans(p, 6), 65, ("desc-preproc_bold.nii.gz", "degrees of freedom")
     ),
     "affine of zeros": Case(
-        without_affine, 65, ("desc-preproc_bold.nii.gz", "affine", "write the image anew")
+        without_affine, 65, ("desc-preproc_bold.nii.gz", "affine", "write the image again")
     ),
     "runs of different grids": Case(other_grid_run, 65, ("run-2", "run-1", "grid")),
     "confound missing": Case(

@@ -332,8 +332,8 @@ def test_undecided_analyses_are_those_of_the_calibration(results: Path) -> None:
     for title, name in TITLES.items():
         own = judged[judged["analysis"] == name]
         inside = (own["ci_lower"] <= 1.5 * own["p_threshold"]) & (own["ci_upper"] >= own["p_threshold"] / 1.5)
-        is_told = any(title.lower() in text.lower() or "any of the" in text for text in undecided)
-        assert is_told <= bool(inside.any()), title
+        is_reported = any(title.lower() in text.lower() or "any of the" in text for text in undecided)
+        assert is_reported <= bool(inside.any()), title
     assert LEVEL == 0.95
 
 

@@ -220,7 +220,7 @@ def _tents(hrf: Hrf, events: Floats, paradigms: Sequence[Paradigm]) -> Condition
     (TR,) = {paradigm.repetition_time for paradigm in paradigms}
     delays = _delays(hrf, TR)
     if len(delays) < 2 or list(delays) != list(range(delays[0], delays[0] + len(delays))):
-        raise UnsupportedModelError("TENT needs two and more FIR bins in a row")
+        raise UnsupportedModelError("TENT needs two or more FIR bins in a row")
     # a triangle is a bin only as the scans see it: one knot is at 1 there, all others at 0
     scans = events[:, 0] / TR
     if events[:, 1].any() or (np.abs(scans - scans.round()) * TR > SAME_DURATION).any():

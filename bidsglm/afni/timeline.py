@@ -36,7 +36,7 @@ class Timeline:
         if not (np.isfinite(self.repetition_time) and self.repetition_time > 0):
             raise ValueError(f"a repetition time of {self.repetition_time:g} s is not positive")
         if not self.n_scans or min(self.n_scans) < 2:
-            raise ValueError("a regression needs runs of two scans and more")
+            raise ValueError("a regression needs runs of two or more scans")
         if self.kept is not None and tuple(len(run) for run in self.kept) != self.n_scans:
             raise ValueError("censoring needs one value for each scan of every run")
 

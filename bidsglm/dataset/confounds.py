@@ -124,7 +124,7 @@ def read_confounds_table(run: Run) -> Table:
     Raises
     ------
     DataError
-        It has not one row for each scan.
+        It does not have one row for each scan.
     """
     assert run.confounds is not None
     table = read_tsv(run.confounds)

@@ -253,7 +253,7 @@ def _covariate(name: str, column: PeopleColumn, numbers: Floats, people: Partici
     """Its values, less their mean where a transformation has not made them."""
     if np.abs(numbers).max(initial=0) > LARGEST_COVARIATE:
         raise DataError(
-            f"{people.path}: column {name!r} is up to {np.abs(numbers).max():g}, beyond all measure; "
+            f"{people.path}: column {name!r} is up to {np.abs(numbers).max():g}, implausibly large; "
             "correct it, or give it in another unit"
         )
     if not len(numbers):

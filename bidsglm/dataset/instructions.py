@@ -41,7 +41,7 @@ class Filter(munge.Filter):  # type: ignore[misc]
         names = [var.name, *(listify(by) or [])]
         columns = {name: rows_of(var, self.collection[name]) for name in names}
         if len({len(values) for values in columns.values()}) > 1:
-            raise ValueError(f"{' and '.join(names)} have not the same rows")
+            raise ValueError(f"{' and '.join(names)} do not have the same rows")
         var.select_rows(np.flatnonzero(kept_rows(parsed_query(query, names), columns)))
         return var
 
@@ -69,7 +69,7 @@ class Split(munge.Split):  # type: ignore[misc]
             self._densify_variables()
         levels = [self._levels(var, name) for name in names]
         if any(len(column) != len(var.values) for column in levels):
-            raise ValueError(f"{' and '.join([var.name, *names])} have not the same rows")
+            raise ValueError(f"{' and '.join([var.name, *names])} do not have the same rows")
         return var.split(indicators(names, np.column_stack(levels)))
 
     def _levels(self, var: Any, name: str) -> Any:

@@ -106,7 +106,7 @@ def read_mask(runs: Sequence[Run]) -> tuple[Mask | None, tuple[VoxelsLost, ...]]
         (inside,) = (_is_inside(header.scaled(stored)) for stored in volumes(header))
         masks.append(on_grid(inside.reshape(header.shape[:3], order="F"), header.affine, grid))
         if not masks[-1].any():
-            raise DataError(f"{path}: the mask holds no voxel of {runs[0].bold.name}; make the mask anew")
+            raise DataError(f"{path}: the mask holds no voxel of {runs[0].bold.name}; make the mask again")
         own = _volume(inside, header.affine)
         losses.append(VoxelsLost(path, _volume(masks[-1], grid.affine) / own, False))
     mask = np.logical_and.reduce(masks)

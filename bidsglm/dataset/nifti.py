@@ -111,12 +111,12 @@ def read_header(path: Path) -> Header:
         affine = np.asarray(header.get_best_affine(), dtype=np.float64)
         slope, intercept = header.get_slope_inter()
     except (HeaderDataError, ValueError) as error:
-        raise DataError(f"{path}: its header makes no sense ({error}); write the image anew") from error
+        raise DataError(f"{path}: its header is not valid ({error}); write the image again") from error
     if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine) < len(affine):
-        raise DataError(f"{path}: the affine in its header places no voxel; write the image anew")
+        raise DataError(f"{path}: the affine in its header is not invertible; write the image again")
     _check_dimensions(path, shape)
     if not all(abs(factor) < LARGEST_FACTOR for factor in (slope or 1.0, intercept or 0.0)):
-        raise DataError(f"{path}: scl_slope or scl_inter in its header is beyond all measure; write it anew")
+        raise DataError(f"{path}: scl_slope or scl_inter in its header is implausibly large; write it again")
     offset = _checked_offset(path, header, prod(shape) * dtype.itemsize)
     scaling = 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)
     return Header(path, shape, affine, dtype, offset, *scaling)
@@ -161,7 +161,7 @@ def _check_dimensions(path: Path, shape: tuple[int, ...]) -> None:
     if prod(shape[:3]) > LARGEST_GRID or prod(shape[3:]) > LONGEST_SERIES:
         raise DataError(
             f"{path}: its header says {size}, more voxels or volumes than an image of a head has; "
-            "write the image anew"
+            "write the image again"
         )
 
 
@@ -175,7 +175,7 @@ def _checked_offset(path: Path, header: Any, n_bytes: int) -> int:
     """
     offset = float(header["vox_offset"])
     if not (offset == 0 or header.single_vox_offset <= offset <= LARGEST_OFFSET):
-        raise DataError(f"{path}: vox_offset in its header is {offset:g}; write the image anew")
+        raise DataError(f"{path}: vox_offset in its header is {offset:g}; write the image again")
     room = file_size(path, IMAGE) * (MOST_COMPRESSED if path.suffix == ".gz" else 1)
     if offset + n_bytes > room:
         raise ReadWriteError(

@@ -192,7 +192,7 @@ def _start_time(path: Path, metadata: Mapping[str, Any], repetition_time: float)
     if not _is_number(stated) or not 0 <= stated <= repetition_time:
         raise DataError(
             f"{path}: StartTime {stated!r} in its JSON file lies outside the repetition time; "
-            "correct or remove it (volumes that were cut at the start are told by --drop-first)"
+            "correct or remove it (give the number of volumes cut at the start with --drop-first)"
         )
     return float(stated)
 

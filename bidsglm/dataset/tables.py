@@ -192,7 +192,7 @@ def _check_modulations(model: ModelSpecification, conditions: Sequence[str]) -> 
         for pattern in patterns:
             if not matching(pattern.removeprefix(TRIAL_TYPE), names):
                 raise DataError(
-                    f"{model.name}: modulates {pattern}, which is none of its conditions"
+                    f"{model.name}: modulates {pattern}, which is not one of its conditions"
                     f"{hint(pattern, names)}; correct ParametricModulations, TimeModulations or X"
                 )
 

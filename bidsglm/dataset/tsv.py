@@ -91,7 +91,7 @@ def numbers(table: Table, column: str, rows: Sequence[int], remedy: str) -> Floa
     Raises
     ------
     DataError
-        Naming file, line and column of a cell that is missing, no number, infinite or beyond all measure.
+        Naming file, line and column of a cell that is missing, no number, infinite or implausibly large.
     """
     cells = table.columns[column]
     values = [number(cells[row]) for row in rows]

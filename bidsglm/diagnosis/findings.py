@@ -17,7 +17,7 @@ from bidsglm.diagnosis.filled_run import filled_run
 from bidsglm.diagnosis.rank_checks import FILTER
 from bidsglm.model import CONSTANT, ModelSpecification
 
-__all__ = ["Finding", "RunReview", "Severity", "findings", "is_told", "place"]
+__all__ = ["Finding", "RunReview", "Severity", "findings", "is_reported", "place"]
 
 TOLD = frozenset(
     {
@@ -37,7 +37,7 @@ TOLD = frozenset(
 """Findings on input that is probably wrong: their warnings stand on the terminal too."""
 
 
-def is_told(finding: Finding) -> bool:
+def is_reported(finding: Finding) -> bool:
     """Whether a finding is said while the program runs, not only on the page."""
     return finding.code in TOLD and finding.severity != "note"
 

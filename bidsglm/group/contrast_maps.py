@@ -56,7 +56,7 @@ class Inputs(NamedTuple):
     """Labels that rows have; the empty one where a participant's sessions are averaged"""
 
     @property
-    def told_apart(self) -> tuple[str, ...]:
+    def distinguished(self) -> tuple[str, ...]:
         """Contrasts that X may name."""
         return tuple(filter(None, self.contrasts))
 
@@ -106,7 +106,7 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         if len(taken.participants) < FEWEST:
             record.note(_too_few(f"{inputs.name}{where}", taken.participants))
             return
-        designed = group_design(node.model, node.people, taken.rows, inputs.told_apart)
+        designed = group_design(node.model, node.people, taken.rows, inputs.distinguished)
         for fault in designed.faults:
             record.add(DataError(fault))
         _check_enough(designed.design, inputs.name)
@@ -143,7 +143,7 @@ def _left_out(inputs: Inputs, analysis: Analysis, node: DatasetNode) -> dict[str
         if p not in having
     }
     rows = inputs.rows([p for p in analysis.members if p in having])
-    return {**left_out, **group_design(node.model, node.people, rows, inputs.told_apart).left_out}
+    return {**left_out, **group_design(node.model, node.people, rows, inputs.distinguished).left_out}
 
 
 def _lacking(participant: str, inputs: Inputs, analysis: Analysis) -> str:

@@ -163,7 +163,7 @@ def _masks(sides: Sequence[MapSide], choice: MapChoice) -> tuple[Mask, Mask]:
     if n_both < MIN_VOXELS:
         raise DataError(
             f"{sides[1].image.name}: shares {n_both} voxel{'s' * (n_both != 1)} with {sides[0].image.name};"
-            f" {MIN_VOXELS} and more are needed, so look at both maps and the mask"
+            f" {MIN_VOXELS} or more are needed, so look at both maps and the mask"
         )
     return masks[0], masks[1]
 

@@ -12,7 +12,7 @@ from bidsglm.errors import UsageError
 from bidsglm.maps.agreement import ComparedMaps, MapChoice, MapSide, compared_maps
 from bidsglm.maps.command import labels_of
 from bidsglm.maps.designs import column_rows, setting_rows
-from bidsglm.maps.folders import checked_folders, told_apart
+from bidsglm.maps.folders import checked_folders, distinct_labels
 from bidsglm.maps.kinds import kind_of_map
 from bidsglm.maps.reading import MapImage, map_of, read_image
 from bidsglm.maps.result import ComparisonResult
@@ -176,7 +176,7 @@ def _of_folders(
         raise UsageError(f"{paths[1]}: is the same folder as the first; give two")
     first, second = (of_folder(path) for path in paths)
     alike = first.title == second.title
-    called = _called(labels, told_apart(*paths) if alike else (first.title, second.title))
+    called = _called(labels, distinct_labels(*paths) if alike else (first.title, second.title))
     wanted = {contrasts} if isinstance(contrasts, str) else contrasts and set(contrasts)
     made = checked_folders(first, second, folders.scans)
     pairs = belonging(first.maps, second.maps) if made is None else made.pairs

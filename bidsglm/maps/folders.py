@@ -11,10 +11,10 @@ from bidsglm.maps.sources import AnalysisMaps, NamedMap, file_map
 from bidsglm.outputs.schema import Row
 
 
-def told_apart(first: Path, second: Path) -> tuple[str, str]:
+def distinct_labels(first: Path, second: Path) -> tuple[str, str]:
     """Folders by the last part of their paths that differs.
 
-    >>> told_apart(Path("/a/old/sub-01"), Path("/a/new/sub-01"))
+    >>> distinct_labels(Path("/a/old/sub-01"), Path("/a/new/sub-01"))
     ('old', 'new')
     """
     parts = zip(reversed(first.resolve().parts), reversed(second.resolve().parts), strict=False)

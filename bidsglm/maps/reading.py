@@ -122,7 +122,7 @@ def map_of(image: Any, name: str) -> MapImage:
 def _grid(name: object, shape: tuple[int, ...], affine: Floats) -> Grid:
     """Grid of an image, whose affine must place its voxels."""
     if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.matrix_rank(affine) < len(affine):
-        raise DataError(f"{name}: its affine places no voxel; write the image anew")
+        raise DataError(f"{name}: its affine is not invertible; write the image again")
     x, y, z = shape[:3]
     return Grid((x, y, z), affine)
 

@@ -132,7 +132,7 @@ class StepCount(NamedTuple):
     """Upper quartile"""
 
 
-class Told(NamedTuple):
+class Considered(NamedTuple):
     """What a verdict over participants is about."""
 
     rows: tuple[Row, ...]
@@ -269,7 +269,7 @@ class GroupUnit:
         return leads(told or self.shares, self.per_session)
 
     @cached_property
-    def told(self) -> "Told":
+    def considered(self) -> "Considered":
         """What the verdict is about: where the design determines no contrast, all."""
         out = self.left_out.contrasts
         rows = tuple(row for row in self.rows if row["contrast"] not in out)
@@ -279,13 +279,13 @@ class GroupUnit:
             own = tuple(row for row in regions.rows if row["contrast"] not in out)
             regions = replace(regions, rows=own) if own else None
         if self.left_out.is_all or not (rows or contrasts):
-            return Told(self.rows, self.contrasts, self.regions)
-        return Told(rows, contrasts, regions)
+            return Considered(self.rows, self.contrasts, self.regions)
+        return Considered(rows, contrasts, regions)
 
     @cached_property
     def verdict(self) -> Verdict:
         """What the page says first."""
-        rows, contrasts, of_regions = self.told
+        rows, contrasts, of_regions = self.considered
         group_rows = {contrast.name: contrast.agreement for contrast in contrasts}
         flagged = tuple(dict.fromkeys(name for name, _, _ in self.outlying))
         regions = of_regions.facts if of_regions else None
@@ -309,7 +309,7 @@ class GroupUnit:
     @cached_property
     def lead(self) -> GroupContrast | None:
         """The contrast that the verdict rests on, which the first screen shows; the first of several."""
-        known = [each for each in self.told.contrasts if headline_rows(each.agreement)]
+        known = [each for each in self.considered.contrasts if headline_rows(each.agreement)]
         return max(known, key=lambda each: judged(each.agreement, self.pair).grade, default=None)
 
     def link(self, row: Row) -> str:

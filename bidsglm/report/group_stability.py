@@ -72,10 +72,10 @@ class Change(NamedTuple):
         return METRICS[self.metric]
 
     @property
-    def standing(self) -> str:
+    def verdict(self) -> str:
         """Where the packages stand among the participants.
 
-        >>> [Change("r", 0.9, 0.7, "", between).standing for between in (0.95, 0.8, 0.5)]
+        >>> [Change("r", 0.9, 0.7, "", between).verdict for between in (0.95, 0.8, 0.5)]
         ['less', 'between', 'more']
         """
         return (
@@ -148,7 +148,7 @@ class GroupStability:
         text = f"{WITHOUT}{first.what} {first.typical:.2f} (median; lowest {first.lowest:.2f}{whom})"
         if not compared:
             return f"{text}."
-        return f"{text}; those of the two packages at {first.between:.2f}: {WORDS[first.standing]}."
+        return f"{text}; those of the two packages at {first.between:.2f}: {WORDS[first.verdict]}."
 
     def has_overlap(self, contrast: str) -> bool:
         """Whether voxels pass p < 0.001 without any one participant."""
@@ -218,7 +218,7 @@ def _of_many(changes: Sequence[Change]) -> str:
     """The sentence on several contrasts: in how many the package changes how much."""
     n, counts = len(changes), dict.fromkeys(WORDS, 0)
     for change in changes:
-        counts[change.standing] += 1
+        counts[change.verdict] += 1
     parts = [f"in {counts[key]} of {n} contrasts {text}" for key, text in WORDS.items() if counts[key]]
     metric = max(METRICS, key=lambda key: sum(change.metric == key for change in changes))
     medians = sorted(change.typical for change in changes if change.metric == metric)

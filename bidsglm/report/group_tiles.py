@@ -54,8 +54,8 @@ def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
     >>> tiles(GroupUnit("rest", ({"participant_id": "sub-01", "contrast": "go", "map": "t", "slope": 1.0},)))
     (('1', 'participant'),)
     """
-    group = [row for contrast in unit.told.contrasts for row in contrast.agreement]
-    rows = group or list(unit.told.rows)
+    group = [row for contrast in unit.considered.contrasts for row in contrast.agreement]
+    rows = group or list(unit.considered.rows)
     stats, whose = headline_rows(rows), "group" if group else "participants'"
     name = stats[0]["map"] if stats else ""
     shaped = [row for row in group if row["map"] == "z"] or stats
@@ -70,7 +70,7 @@ def tiles(unit: GroupUnit) -> tuple[tuple[str, str], ...]:
     ]
     n = len(unit.people)
     people = (str(n), "participant" + "s" * (n != 1))
-    facts = unit.told.regions.facts if unit.told.regions else None
+    facts = unit.considered.regions.facts if unit.considered.regions else None
     if facts and facts.n_tests:
         same = facts.n_tests - facts.n_changed
         found.append((f"{same} of {facts.n_tests}", "region tests with the same conclusion"))

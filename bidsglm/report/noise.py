@@ -44,11 +44,11 @@ class NoiseReport(NamedTuple):
         return tuple(dict.fromkeys(str(row["run"]) for row in self.rows))
 
 
-def told_lags(rows: Sequence[Row]) -> tuple[Row, ...]:
+def shown_lags(rows: Sequence[Row]) -> tuple[Row, ...]:
     """Rows of one run at the scans nearest to 1, 2 and 5 s, each once.
 
     >>> rows = [{"lag": lag, "seconds": 2.0 * lag} for lag in (1, 2, 3)]
-    >>> [row["seconds"] for row in told_lags(rows)]
+    >>> [row["seconds"] for row in shown_lags(rows)]
     [2.0, 4.0]
     """
     nearest = [min(rows, key=lambda row: abs(float(row["seconds"]) - lag)) for lag in LAGS] if rows else []
@@ -60,7 +60,7 @@ def noise_sentences(noise: NoiseReport) -> tuple[str, ...]:
     if not noise.runs:
         return ()
     label = noise.runs[0]
-    lags = told_lags(noise.run(label))
+    lags = shown_lags(noise.run(label))
     where = f" (in {label}; the figure has all runs)" if len(noise.runs) > 1 else ""
     return (_spm(lags, where), _nilearn(lags[0]), *_sources(noise))
 

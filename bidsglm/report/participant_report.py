@@ -31,7 +31,7 @@ from bidsglm.report.participant_verdict import (
 )
 from bidsglm.report.rendering import About, Links, is_worth_a_search, slug
 from bidsglm.report.rois import ParticipantRegions
-from bidsglm.report.standing import FILLED, StandingTable, standing, standing_table
+from bidsglm.report.standing import FILLED, VerdictTable, contrast_verdict, verdict_table
 from bidsglm.report.standing import kind as kind_of
 from bidsglm.report.units import Units
 from bidsglm.report.wording import Row, contrast_name, least_correlation, median
@@ -221,7 +221,7 @@ class UnitReport:
     @property
     def matrices(self) -> tuple[PairMatrix, ...]:
         """Medians of every package beside every other, of the contrasts that the design determines."""
-        told = {each.name for each in self.evidence.told}
+        told = {each.name for each in self.evidence.considered}
         rows = [row for row in self.pair_rows if contrast_name(row) in told]
         return pair_matrices(rows, self.effect_units) if len(self.pairs) > 1 else ()
 
@@ -280,14 +280,14 @@ class UnitReport:
         return next((c for c in self.contrasts if c.name == worst), next(iter(self.contrasts), None))
 
     @property
-    def told_rows(self) -> tuple[Row, ...]:
+    def considered_rows(self) -> tuple[Row, ...]:
         """Agreement of the contrasts that medians are taken over: those that the design determines."""
-        return tuple(row for each in self.evidence.told for row in each.rows)
+        return tuple(row for each in self.evidence.considered for row in each.rows)
 
     @property
     def verdict(self) -> str:
         """Which steps make most of the differences."""
-        return leading_steps.verdict([each.breakdowns for each in self.evidence.told])
+        return leading_steps.verdict([each.breakdowns for each in self.evidence.considered])
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -305,7 +305,7 @@ class UnitReport:
         """What the page has to say to the questions that are really asked, which are of the default pair."""
         if DEFAULT_PAIR not in self.pairs:
             return ()
-        told = {each.name for each in self.evidence.told}
+        told = {each.name for each in self.evidence.considered}
         return answers(
             Facts(
                 [Asked(c.name, c.label, c.test, c.breakdowns) for c in self.contrasts if c.name in told],
@@ -319,16 +319,16 @@ class UnitReport:
             )
         )
 
-    def standing(self, finding: Finding) -> StandingTable | None:
+    def verdict_table(self, finding: Finding) -> VerdictTable | None:
         """Contrasts that a finding sets beside each other; none for most findings."""
         if finding.code != FILLED:
             return None
         rows = [
-            standing((c.name, c.label), kind, c.agreement, c.effect_sd, c.breakdowns, self.pair)
+            contrast_verdict((c.name, c.label), kind, c.agreement, c.effect_sd, c.breakdowns, self.pair)
             for c in self.contrasts
             if c.agreement and (kind := kind_of(c.weights, finding.columns))
         ]
-        return standing_table(rows, self.pair)
+        return verdict_table(rows, self.pair)
 
     def diagnosis_tables(self, found: DiagnosisReport) -> dict[str, dict[str, str]]:
         """Kind -> package's title -> link to a run's table."""

@@ -136,7 +136,7 @@ class ParticipantEvidence:
         )
 
     @property
-    def told(self) -> tuple[ComparedContrast, ...]:
+    def considered(self) -> tuple[ComparedContrast, ...]:
         """Contrasts that the sentences are about: where the design determines none, all."""
         return self.determined or tuple(each for each in self.contrasts if each.rows)
 
@@ -144,12 +144,16 @@ class ParticipantEvidence:
     def judged(self) -> tuple[ComparedContrast, ...]:
         """Contrasts that the verdict rests on: of confounds alone only where there are no others."""
         of_conditions = tuple(each for each in self.contrasts if each.rows and not each.of_confounds)
-        return tuple(each for each in of_conditions if each in self.told) or of_conditions or self.told
+        return (
+            tuple(each for each in of_conditions if each in self.considered)
+            or of_conditions
+            or self.considered
+        )
 
     @property
     def aside(self) -> tuple[ComparedContrast, ...]:
         """Contrasts of confounds that the verdict does not rest on."""
-        return tuple(each for each in self.told if each not in self.judged)
+        return tuple(each for each in self.considered if each not in self.judged)
 
     @property
     def arbitrary(self) -> tuple[str, ...]:
@@ -177,7 +181,7 @@ def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
     grade = max((each.grade for each in found.values()), default=None)
     if not any(each in evidence.determined for each in evidence.judged):
         grade = None
-    rows = [row for each in evidence.told for row in each.rows]
+    rows = [row for each in evidence.considered for row in each.rows]
     facts = [
         *(("Maps", text) for text in _map_facts(found)),
         *(("F over runs", text) for each in evidence.judged for text in each.approximate),
@@ -197,7 +201,7 @@ def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
 def _recipes(evidence: ParticipantEvidence, rows: Sequence[Row]) -> tuple[Recipe, ...]:
     """What makes the steps equal."""
     return recipes(
-        [each.breakdowns for each in evidence.told], evidence.runs, sum(_alone(rows, evidence.pair))
+        [each.breakdowns for each in evidence.considered], evidence.runs, sum(_alone(rows, evidence.pair))
     )
 
 
@@ -307,7 +311,7 @@ def _actions(
     grade: Grade | None, found: Mapping[str, Judgement], evidence: ParticipantEvidence
 ) -> tuple[str, ...]:
     told = []
-    approximate = [each.name for each in evidence.told if each.approximate]
+    approximate = [each.name for each in evidence.considered if each.approximate]
     if grade == Grade.NONE:
         told.append("Use either package, and name it with its version and settings (Methods).")
     of_grade = {
@@ -329,7 +333,7 @@ def _actions(
             f"{listed(approximate)}: do not use nilearn's F over runs, which is approximate. Test each run by"
             f" itself, or use {evidence.pair.titles[0]}'s F."
         )
-    rows = [row for each in evidence.told for row in each.rows]
+    rows = [row for each in evidence.considered for row in each.rows]
     slope = median([row for row in rows if row["map"] == "effect"], "slope")
     if abs(slope - 1) > SAME_SIZE:
         told.append(_never_pool(evidence))

@@ -17,7 +17,7 @@ BALANCED = 1e-9
 """Weights that add up to less are a difference."""
 
 
-class Standing(NamedTuple):
+class ContrastVerdict(NamedTuple):
     """How a contrast stands in both packages."""
 
     name: str
@@ -40,12 +40,12 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class StandingTable:
+class VerdictTable:
     """The contrasts that a filled run concerns."""
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[Standing, ...]
+    rows: tuple[ContrastVerdict, ...]
     text: str
     """What the reader should see in it."""
 
@@ -85,14 +85,14 @@ def is_arbitrary(weights: Mapping[str, float], findings: Sequence[Finding]) -> b
     return any(kind(weights, each.columns) == ALONE for each in filled)
 
 
-def standing(
+def contrast_verdict(
     names: tuple[str, str],
     of_kind: str,
     agreement: Sequence[Row],
     spreads: Mapping[str, float],
     breakdown: Sequence[Breakdown],
     pair: Pair = DEFAULT_PAIR,
-) -> Standing:
+) -> ContrastVerdict:
     """Gather the numbers of one contrast.
 
     Parameters
@@ -113,7 +113,7 @@ def standing(
     rows = {row["map"]: row for row in agreement}
     effects = found(breakdown, "effect")
     shares = {step.step: step.shapley for step in effects.steps} if effects else {}
-    return Standing(
+    return ContrastVerdict(
         *names,
         of_kind,
         _number(rows, "effect", "pearson_r"),
@@ -129,14 +129,14 @@ def _number(rows: Mapping[str | int | float, Row], map_name: str, column: str) -
     return float(rows.get(map_name, {}).get(column, math.nan))
 
 
-def standing_table(rows: Sequence[Standing], pair: Pair = DEFAULT_PAIR) -> StandingTable | None:
+def verdict_table(rows: Sequence[ContrastVerdict], pair: Pair = DEFAULT_PAIR) -> VerdictTable | None:
     """Table and words of the contrasts of a filled run; none unless there are both kinds to compare.
 
     Examples
     --------
-    >>> one = Standing("go", "go", ALONE, 0.86, 0.166, 1.11, 1.15, 0.99, 0.1)
-    >>> two = Standing("go - rest", "goMinusRest", DIFFERENCE, 0.99, 0.047, 0.52, 0.5, 0.99, 0.01)
-    >>> print(standing_table([one, two]).text.split(";")[0])
+    >>> one = ContrastVerdict("go", "go", ALONE, 0.86, 0.166, 1.11, 1.15, 0.99, 0.1)
+    >>> two = ContrastVerdict("go - rest", "goMinusRest", DIFFERENCE, 0.99, 0.047, 0.52, 0.5, 0.99, 0.01)
+    >>> print(verdict_table([one, two]).text.split(";")[0])
     The effect of go alone spreads 2.1 times as widely over the voxels as that of go - rest (SD 1.11 against \
     0.520 in SPM, 1.15 against 0.500 in nilearn), and its maps differ 3.5 times as much between the packages \
     (RMSD 0.166 against 0.0470)
@@ -149,7 +149,7 @@ def standing_table(rows: Sequence[Standing], pair: Pair = DEFAULT_PAIR) -> Stand
     attributed = any(math.isfinite(row.by_filter) for row in rows)
     columns = _columns(pair) if attributed else _columns(pair)[:-1]
     title = f"Conditions alone beside their differences: agreement of {titles(pair)}, and spread over voxels"
-    return StandingTable(title, columns, tuple(rows), text)
+    return VerdictTable(title, columns, tuple(rows), text)
 
 
 def _digits(value: float) -> str:
@@ -157,7 +157,7 @@ def _digits(value: float) -> str:
     return f"{value:#.3g}"
 
 
-def _words(one: Standing, other: Standing, pair: Pair) -> str:
+def _words(one: ContrastVerdict, other: ContrastVerdict, pair: Pair) -> str:
     wider, farther = one.sd_first / other.sd_first, one.effect_rmsd / other.effect_rmsd
     first, reference = pair.titles
     text = (

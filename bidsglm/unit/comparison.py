@@ -14,7 +14,7 @@ from bidsglm.diagnosis.collinearity import (
     correlation_rows,
     regressor_rows,
 )
-from bidsglm.diagnosis.findings import RunReview, findings, is_told
+from bidsglm.diagnosis.findings import RunReview, findings, is_reported
 from bidsglm.messages import LOG
 from bidsglm.model import ContrastMaps, Floats, Volume
 from bidsglm.outputs.fit_tables import CONTRASTS, DOMINANT_STEPS, REGRESSORS
@@ -179,6 +179,6 @@ def write_diagnosis(writer: UnitWriter) -> dict[str, object]:
             }
             diagnoses.append({"run": review.label, "backend": backend, **facts})
     said = findings(reviews, writer.fitted.prepared.model, writer.fitted.review)
-    for finding in filter(is_told, said):
+    for finding in filter(is_reported, said):
         LOG.warning("%s: %s. %s %s", writer.unit.prefix, finding.title, finding.text, finding.remedy)
     return {"findings": [as_form(finding) for finding in said], "diagnosis": diagnoses}

@@ -92,8 +92,8 @@ def test_a_notation_is_for_all_or_for_the_condition_that_is_named() -> None:
         (AfniSettings(), Hrf(), [0, 4], "some of its events have a duration and some have none"),
         (BY_DURATION, Hrf(), [0, 4], "some of its events have a duration and some have none"),
         (AfniSettings(), Hrf("glover"), [0], "no response functions glover"),
-        (AfniSettings(), Hrf("fir", fir_delays=(0, 2)), [0], "two and more FIR bins in a row"),
-        (AfniSettings(), Hrf("fir", fir_delays=(3,)), [0], "two and more FIR bins in a row"),
+        (AfniSettings(), Hrf("fir", fir_delays=(0, 2)), [0], "two or more FIR bins in a row"),
+        (AfniSettings(), Hrf("fir", fir_delays=(3,)), [0], "two or more FIR bins in a row"),
         (AfniSettings(), Hrf("fir", length=8, order=4), [1], "only for events without duration"),
         (AfniSettings(), Hrf("fir", length=9, order=4), [0], r"one TR \(2 s\), not 2.25 s"),
         (AfniSettings(), Hrf("fir", length=8, order=None), [0], r"one TR \(2 s\), not 8 s"),
@@ -175,7 +175,7 @@ def test_deviations_name_the_conditions_that_share_them() -> None:
 
 @pytest.mark.parametrize("order", [None, 1])
 def test_a_single_bin_of_one_tr_is_no_set_of_tents(order: int | None) -> None:
-    with pytest.raises(UnsupportedModelError, match="two and more FIR bins in a row"):
+    with pytest.raises(UnsupportedModelError, match="two or more FIR bins in a row"):
         notation(events("go", [0]), hrf=Hrf("fir", length=TR, order=order))
 
 
@@ -197,7 +197,7 @@ def test_two_bins_are_tents(delays: tuple[int, ...], wanted: str) -> None:
 
 @pytest.mark.parametrize("delays", [(1, 0), (0, 1, 3), (2, 2)])
 def test_bins_that_are_not_in_a_row_are_no_tents(delays: tuple[int, ...]) -> None:
-    with pytest.raises(UnsupportedModelError, match="two and more FIR bins in a row"):
+    with pytest.raises(UnsupportedModelError, match="two or more FIR bins in a row"):
         notation(events("go", [0]), hrf=Hrf("fir", fir_delays=delays))
 
 

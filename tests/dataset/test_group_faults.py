@@ -118,7 +118,7 @@ def test_groups_are_told_apart_when_participants_link_them(
             {"x": ("ages",)},
             "has no column 'ages'; did you mean 'age'?; add it, or take it out of the Dataset node",
         ),
-        ({"x": ("bad",)}, "column 'bad' is up to 1e+40, beyond all measure"),
+        ({"x": ("bad",)}, "column 'bad' is up to 1e+40, implausibly large"),
         (
             {"x": ("age",), "instructions": ({"Name": "Scale", "Input": ["agee"]},)},
             """Scale of ["agee"] cannot be applied: there is no 'agee'; did you mean 'age'?""",

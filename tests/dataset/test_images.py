@@ -441,7 +441,7 @@ def changed_header(path: Path, at: int, value: np.generic) -> Path:
     [
         (108, np.float32(1e12), "vox_offset in its header is 1e"),
         (108, np.float32(353), "promises 7,920 bytes of values, more than the file can hold"),
-        (112, np.float32(1e38), "scl_slope or scl_inter in its header is beyond all measure"),
+        (112, np.float32(1e38), "scl_slope or scl_inter in its header is implausibly large"),
         (
             40,
             np.array([4, 9, 11, 8, 6], "<i2"),
@@ -451,7 +451,7 @@ def changed_header(path: Path, at: int, value: np.generic) -> Path:
         (40, np.array([2, 9, 11], "<i2"), "has dimensions 9 x 11; an image of three or"),
         (344, np.frombuffer(b"ni1\0", np.uint8), "is half of a pair of header and image"),
         (344, np.frombuffer(b"xyz\0", np.uint8), "is truncated or damaged"),
-        (280, np.zeros(4, "<f4"), "the affine in its header places no voxel"),
+        (280, np.zeros(4, "<f4"), "the affine in its header is not invertible"),
     ],
 )
 def test_headers_that_make_no_sense_are_refused(tmp_path: Path, at: int, value: Any, message: str) -> None:

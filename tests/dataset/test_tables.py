@@ -102,7 +102,7 @@ def test_modulations_reach_their_conditions_in_file_order(unit: Unit) -> None:
         ),
         (
             model("trial_type.go", time_modulations=(TimeModulation(("stop",), 1),)),
-            "modulates stop, which is none of its conditions",
+            "modulates stop, which is not one of its conditions",
         ),
     ],
 )

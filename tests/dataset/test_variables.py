@@ -146,7 +146,7 @@ def test_each_input_of_a_filter_has_the_same_query_or_one_of_its_own(run: Run) -
 def test_a_query_that_compares_text_with_numbers_is_refused(run: Run) -> None:
     with pytest.raises(DataError, match="text and numbers have no order: < cannot compare them"):
         apply(run, {"Name": "Filter", "Input": ["rt"], "Query": "stim < 2", "By": "stim"})
-    with pytest.raises(DataError, match="correct and trans_x have not the same rows"):
+    with pytest.raises(DataError, match="correct and trans_x do not have the same rows"):
         apply(run, {"Name": "Filter", "Input": ["correct"], "Query": "trans_x > 2", "By": "trans_x"})
 
 

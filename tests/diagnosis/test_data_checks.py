@@ -6,7 +6,7 @@ import pytest
 
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.diagnosis.data_checks import DataReview, MaskLoss, RunData, data_findings, without_unit
-from bidsglm.diagnosis.findings import is_told
+from bidsglm.diagnosis.findings import is_reported
 from bidsglm.model import ModelSpecification, NilearnSettings
 
 SOUND = RunData("run-1", 5000, 0, 0, 0, 0, 800.0, 70.0)
@@ -34,13 +34,13 @@ def test_voxels_without_data_are_counted_with_those_of_zeros() -> None:
     assert "70 of 5,000 voxels" in found.text
     assert "60 of them 0" in found.text
     assert "FirstLevelModel" in found.text
-    assert is_told(found)
+    assert is_reported(found)
 
 
 def test_few_voxels_without_data_are_a_note() -> None:
     found = only(review(replace(SOUND, n_constant=4, n_zero=4), n_without_data=4))
     assert found.severity == "note"
-    assert not is_told(found)
+    assert not is_reported(found)
 
 
 def test_spm_alone_is_not_told_of_nilearn() -> None:

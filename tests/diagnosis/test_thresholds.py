@@ -21,7 +21,7 @@ from bidsglm.diagnosis.filled_run import (
     sorted_contrasts,
     standard_errors,
 )
-from bidsglm.diagnosis.findings import findings, is_told
+from bidsglm.diagnosis.findings import findings, is_reported
 from bidsglm.diagnosis.rank_checks import dependencies
 from bidsglm.model import Condition, ContrastSpecification, DesignMatrix, Floats, ModelSpecification, Paradigm
 
@@ -305,7 +305,7 @@ def test_factors_have_two_digits_and_three_from_a_hundred_on(factor: float, word
 @pytest.mark.parametrize("severity", ["serious", "warning", "note"])
 @pytest.mark.parametrize("code", ["no-mean", "filled-run"])
 def test_findings_on_wrong_input_are_told_at_once_but_notes(severity: str, code: str) -> None:
-    found = is_told(Finding(severity, code, "", "", ""))  # type: ignore[arg-type]
+    found = is_reported(Finding(severity, code, "", "", ""))  # type: ignore[arg-type]
     assert found is (code == "no-mean" and severity != "note")
 
 

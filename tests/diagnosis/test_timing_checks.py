@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bidsglm.diagnosis.advice import Finding, RunReview
-from bidsglm.diagnosis.findings import is_told
+from bidsglm.diagnosis.findings import is_reported
 from bidsglm.diagnosis.timing_checks import CHECKS, unit_hint
 from bidsglm.model import Condition, ModelSpecification, Paradigm, SpmSettings
 
@@ -32,14 +32,14 @@ def test_milliseconds_are_recognised() -> None:
     (finding,) = found(ONSETS * 1000)
     assert finding.code == "events-after-run"
     assert "look like milliseconds" in finding.text
-    assert is_told(finding)
+    assert is_reported(finding)
 
 
 def test_scans_are_recognised_by_the_empty_end_of_the_run() -> None:
     (finding,) = found(ONSETS / TR, 6.0 / TR)
     assert finding.code == "events-end-early"
     assert "look like scans" in finding.text
-    assert is_told(finding)
+    assert is_reported(finding)
 
 
 def test_empty_end_without_a_unit_that_fits_is_said_without_a_guess() -> None:
@@ -55,7 +55,7 @@ def test_events_longer_than_the_run_are_counted(duration: float) -> None:
     (finding,) = found(ONSETS, lasting)
     assert finding.code == "implausible-durations"
     assert f"2 events last longer than the run of 240 s, up to {duration:.4g} s" in finding.text
-    assert is_told(finding)
+    assert is_reported(finding)
 
 
 def test_durations_that_one_condition_has_no_room_for_are_found() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bidsglm.report.answers import Asked, Facts, answers
 from bidsglm.report.attribution import Breakdown, StepShare
-from bidsglm.report.noise import NoiseReport, effect_on_t, noise_figure, noise_sentences, told_lags
+from bidsglm.report.noise import NoiseReport, effect_on_t, noise_figure, noise_sentences, shown_lags
 from bidsglm.report.units import Units, f_sentence, spread_sentences
 
 from .reasons import FILLED
@@ -130,7 +130,7 @@ def test_noise_moves_t_the_way_that_the_attribution_has_it(noise: float, said: s
 
 
 def test_noise_is_told_at_scans_and_of_the_first_run() -> None:
-    assert [row["seconds"] for row in told_lags(NOISE.run("run-1"))] == [2.0, 4.0]
+    assert [row["seconds"] for row in shown_lags(NOISE.run("run-1"))] == [2.0, 4.0]
     told = " ".join(noise_sentences(NOISE))
     assert "0.25 after 2 s and 0.06 after 4 s (in run-1" in told
     assert "between −0.08 and 0.09" in told
@@ -139,7 +139,7 @@ def test_noise_is_told_at_scans_and_of_the_first_run() -> None:
 
 def test_short_scans_are_told_at_one_two_and_five_seconds() -> None:
     rows = [{"lag": lag, "seconds": lag} for lag in range(1, 11)]
-    assert [row["seconds"] for row in told_lags(rows)] == [1, 2, 5]
+    assert [row["seconds"] for row in shown_lags(rows)] == [1, 2, 5]
 
 
 def test_noise_figure_needs_a_table_and_no_counts() -> None:

@@ -247,7 +247,7 @@ def test_where_no_data_determine_any_contrast_the_verdict_decides_nothing():
     assert unit.verdict.grade is None
     assert "the design determines none of the contrasts" in unit.verdict.headline
     assert not any("run the group level" in text for text in unit.verdict.actions)
-    assert len(unit.told.rows) == len(unit.rows)
+    assert len(unit.considered.rows) == len(unit.rows)
     assert "Left out" in dict(unit.verdict.facts)
 
 

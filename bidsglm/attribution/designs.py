@@ -177,8 +177,8 @@ class Designs:
             ]
             factors = self.pool.factors[smoother][True]
             # SPM's scaling whatever is asked for: Cy weights every voxel by its variance anyway
-            data = [self.pool.values(smoother, True, i) * factors[i] for i in range(len(runs))]
-            self._sampled[key] = _first_rows(error_covariances(runs, data, kind))
+            data = [self.pool.values(smoother, True, i) for i in range(len(runs))]
+            self._sampled[key] = _first_rows(error_covariances(runs, data, kind, factors))
         return self._sampled[key]
 
 

@@ -42,7 +42,10 @@ class RunColumns(NamedTuple):
 
 
 def error_covariances(
-    runs: Sequence[RunColumns], data: Sequence[Floats], kind: Literal["AR(1)", "FAST"]
+    runs: Sequence[RunColumns],
+    data: Sequence[Values],
+    kind: Literal["AR(1)", "FAST"],
+    factors: Sequence[Floats] = (),
 ) -> tuple[Floats, ...]:
     """V of every run, normalised, from some voxels' data.
 
@@ -51,9 +54,11 @@ def error_covariances(
     runs
         Designs.
     data
-        (n_scans, n_voxels) of every run, scaled as SPM scales, means included
+        (n_scans, n_voxels) of every run, scaled as SPM scales but for the factors, means included
     kind
         SPM's name of the model.
+    factors
+        (n_voxels,) or (1,) of every run, by which the data are still to be multiplied
 
     Raises
     ------
@@ -63,8 +68,13 @@ def error_covariances(
     # spm_est_non_sphericity chooses voxels by an unwhitened fit
     joint = joint_model([r.X for r in runs], [r.cosines for r in runs], [None] * len(runs))
     # pooled_covariance overwrites what it is given
-    parts = range(0, data[0].shape[1], AT_ONCE)
-    copies = ([Y[:, start : start + AT_ONCE].copy() for Y in data] for start in parts)
+    n_voxels = data[0].shape[1]
+    ones = [np.ones(1)] * len(data)
+    each_voxel = [np.broadcast_to(factor, n_voxels) for factor in factors or ones]
+    parts = [slice(start, start + AT_ONCE) for start in range(0, n_voxels, AT_ONCE)]
+    copies = (
+        [np.asarray(Y[:, p] * f[p], np.float64) for Y, f in zip(data, each_voxel, strict=True)] for p in parts
+    )
     pooled = covariance.pooled_covariance(covariance.criterion(joint), copies)
     fits = [
         # ReML gets cosines as columns, since Cy is of data that are not filtered

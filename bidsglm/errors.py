@@ -69,7 +69,7 @@ class UnsupportedModelError(DataError):
 
 
 class FaultyModelError(DataError):
-    """A package's own setting is wrong as it stands: nobody goes on without it."""
+    """A package's own setting is wrong: the package cannot be left out instead."""
 
 
 class NoInputError(BidsglmError):

@@ -345,7 +345,7 @@ def pairs_of(names: Iterable[str], reference: str = REFERENCE) -> tuple[Pair, ..
 
 
 def reimplemented(names: Iterable[str]) -> tuple[str, ...]:
-    """Packages whose results come from equations of theirs, and not from themselves.
+    """Packages whose equations are implemented here, and that are not run themselves.
 
     >>> reimplemented(["nilearn", "spm"])
     ('spm',)

@@ -92,7 +92,7 @@ def _run_unit(
 
 
 def _show_early(settings: Settings, participant: str) -> None:
-    """Write the page before what takes long begins; a failure is told when the page is written at the end."""
+    """Write the page before slow add-ons begin; a failure is reported when it is written at the end."""
     if not page_is_current(settings.output_dir, participant):
         with suppress(Exception):
             write_participant_page(settings.output_dir, participant)

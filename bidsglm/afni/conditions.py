@@ -1,4 +1,4 @@
-"""Which of 3dDeconvolve's response models stands for each condition.
+"""Response model of 3dDeconvolve for each condition.
 
 ``Software.AFNI.ResponseModel`` says so itself. Without it the model's HRF decides: ``spm`` is SPMG1, 2 or 3,
 with the duration of the events in brackets (``SPMG1(20)``) where they have one; ``fir`` is TENT where both

@@ -233,7 +233,7 @@ def _shared(model: Regression, tapers: Floats, counting: Counting) -> UnscaledFi
 
 
 def _each(B: Floats, X0: Floats, Y: Floats, tapers: Floats) -> NormalEquations:
-    """Normal equations of each voxel in one part, whose design is whitened anew for each."""
+    """Normal equations of each voxel in one part, whose design is whitened for each separately."""
     n_scans, n_voxels = Y.shape
     size = B.shape[1] + X0.shape[1]
     matrices, sides, power = np.empty((n_voxels, size, size)), np.empty((n_voxels, size)), np.empty(n_voxels)

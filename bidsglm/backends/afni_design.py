@@ -6,7 +6,7 @@ have. Onsets count from the moment that a scan stands for: fMRIPrep's StartTime 
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from bidsglm.model import (
     Paradigm,
 )
 from bidsglm.spm.regressors import SECONDS_PER_MINUTE
+from bidsglm.statsmodel.nearest import listing
 
 SHOWN = 6
 """Columns named in a note."""
@@ -242,13 +243,8 @@ def _column_notes(found: Sequence[DesignMatrix]) -> Iterator[str]:
         (dependent, "combinations of others"),
     ):
         if columns:
-            yield f"columns that are {why} are left out, their betas are 0: {_listed(map(str, columns))}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return ", ".join(every[:SHOWN]) + more
+            names = listing(map(str, columns), SHOWN)
+            yield f"columns that are {why} are left out, their betas are 0: {names}"
 
 
 def polynomial_degree(paradigms: Sequence[Paradigm], model: ModelSpecification) -> int:

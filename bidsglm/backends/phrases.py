@@ -71,7 +71,7 @@ def modulators(model: ModelSpecification) -> str:
 
 
 def start_time(paradigm: Paradigm) -> str:
-    """What fMRIPrep says of the moment that a scan stands for."""
+    """Note on the moment that a scan stands for, by fMRIPrep."""
     return "no StartTime" if paradigm.start_time is None else f"StartTime {paradigm.start_time:g} s"
 
 

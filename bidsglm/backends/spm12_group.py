@@ -66,7 +66,7 @@ def second_level(
 
 
 def _group_fit(images: Images, design: GroupDesign, mask: Mask | None) -> tuple[GroupEstimate, VarianceForm]:
-    """Fit with the variances that the design asks for, and what is to be said of them.
+    """Fit with the variances that the design asks for, and the facts on them for the sidecar.
 
     Without a voxel to estimate them from SPM stops; then variances are equal, unless the model asks for
     unequal ones in words.

@@ -1,4 +1,4 @@
-"""What a user goes on from: the models of both analyses as files, with data sets and scripts."""
+"""What a user can continue from: the models of both analyses as files, with data sets and scripts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +45,7 @@ def write_models(
 
 
 def _shared_mask(found: Checked) -> Path | None:
-    """SPM's own mask where nilearn has a result at the same voxels: it gives both programs theirs."""
+    """SPM's own mask, where nilearn has a result at the same voxels: both models then take it."""
     differs = any(each.setting == "mask" for each in found.settings)
     if differs or not found.maps:
         return None

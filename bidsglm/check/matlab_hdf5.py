@@ -121,7 +121,7 @@ def _class_of(node: Any) -> str:
 
 
 def _bare(items: list[Tree]) -> Tree:
-    """As scipy gives it: the only one of one by itself."""
+    """A value as scipy gives it: an array of one element as the element."""
     return items[0] if len(items) == 1 else items
 
 

@@ -133,7 +133,7 @@ def placed_columns(analysis: SpmAnalysis) -> tuple[tuple[int, ...], ...]:
 
 
 def contrasts_of(spm: SpmAnalysis, at: int, names: Sequence[str]) -> tuple[ContrastSpecification, ...]:
-    """Contrasts over the columns of one session, by names of ours for these columns."""
+    """Contrasts over the columns of one session, by the names that we give these columns."""
     placed = list(placed_columns(spm)[at])
     made = []
     for contrast in spm.contrasts:
@@ -147,7 +147,7 @@ def contrasts_of(spm: SpmAnalysis, at: int, names: Sequence[str]) -> tuple[Contr
 
 
 def design_findings(spm: SpmAnalysis) -> tuple[Finding, ...]:
-    """What is to be said of the design, whoever fits it: conditions that fill the run, among others."""
+    """Findings on the design that hold for every package: conditions that fill the run, among others."""
     model = specification_of(spm)
     reviews = []
     for number, session in enumerate(spm.sessions, start=1):

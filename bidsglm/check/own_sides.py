@@ -167,7 +167,7 @@ def _nilearn_side(found: Checked, data: OwnData, way: Reproduction) -> Side:
 
 
 def _by_voxel(way: Reproduction) -> bool:
-    """Whether each voxel is divided by its own mean; 0 and False are told apart."""
+    """Whether each voxel is divided by its own mean; 0 and False differ."""
     return way.attempt.scaling is not False and way.attempt.scaling == 0
 
 

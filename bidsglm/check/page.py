@@ -128,7 +128,7 @@ def _json(results: Results, reasons: dict[str, tuple[str, ...]]) -> dict[str, ob
 
 
 def _write_tables(output: Path, results: Results, shown: ShownContrasts) -> set[str]:
-    """Write the tables that have rows to be had, with their sidecars; returns their names."""
+    """Write the tables for which there are rows, with their sidecars; returns their names."""
     found, why = results.found, results.why
     rows = {
         "settings": (SETTINGS, [setting_json(each) for each in found.settings]),

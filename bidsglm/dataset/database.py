@@ -38,7 +38,7 @@ class Database(NamedTuple):
 
 
 def read_database(root: Path, participant: str, derivative: bool, database_dir: Path) -> Database:
-    """Read the listing that is kept, made anew when a folder is younger.
+    """Read the listing that is kept, made again when a folder is newer.
 
     Raises
     ------

@@ -52,7 +52,7 @@ def _why_not(out: Path, settings: Settings) -> str:
 
 
 def _derivatives(settings: Settings) -> list[Path]:
-    """Folders of preprocessed data in use, as far as there are any: which are missing is told later."""
+    """Folders of preprocessed data in use, those that exist; missing ones are reported later."""
     given = [path.resolve() for path in settings.derivatives]
     try:
         return [*given, *(path.resolve() for path in derivative_roots(settings).values())]

@@ -59,7 +59,7 @@ def read_events(path: Path) -> Table:
 
 
 def moved(events: Table, earlier: float) -> Table:
-    """Events whose onsets come so many seconds earlier; what is no number stays as it is written.
+    """Events whose onsets come so many seconds earlier; text that is not a number is kept.
 
     >>> table = Table(Path("events.tsv"), {"onset": ("8", "n/a")}, (2, 3))
     >>> moved(table, 6.0).columns["onset"]

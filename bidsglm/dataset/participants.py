@@ -50,7 +50,7 @@ class Participants(NamedTuple):
         }
 
     def slips(self, column: str, labels: Sequence[str]) -> tuple[str, ...]:
-        """What is to be said of groups that may be one with a slip of the pen in its name."""
+        """Notes on groups that may be one group with a typing error in its name."""
         return tuple(
             f"{self.path}: column {column!r} has two groups that look like one: "
             f"{self._both(pair, column, labels)}; write them alike, or, if they are two, give them names "

@@ -79,7 +79,7 @@ class PackageFirstLevelModel(FirstLevelModel):  # type: ignore[misc]
         """Say for nilearn's report what the package does."""
 
     def _asked(self, designs: Sequence[DesignMatrix], n_voxels: int) -> tuple[ContrastSpecification, ...]:
-        """Contrasts that the fit is told of; none: it is ready for any."""
+        """Contrasts that the fit prepares; without any, it is ready for every contrast."""
         return ()
 
     def _check_asked(self, contrast: ContrastSpecification) -> None:

@@ -214,7 +214,7 @@ def on_dask(
 
 
 def _submit_again(futures: dict[Any, str], client: Any, submit: Callable[[str], Any]) -> None:
-    """Submit anew what waits for a worker: Dask looks at one as it comes, which is before we admit it."""
+    """Submit waiting tasks again: Dask assigns them when a worker joins, which is before we admit it."""
     at_work = {key for keys in client.processing().values() for key in keys}
     for future in [f for f in futures if f.status == "pending" and f.key not in at_work]:
         future.cancel(force=True)
@@ -243,7 +243,7 @@ def _too_large(futures: dict[Any, str], needs: Mapping[str, int], largest: int) 
 
 
 def _outcome(future: Any, label: str, settings: Settings) -> Outcome:
-    """Result of a task, or what is to be said of one that has none."""
+    """Result of a task, or the failure of one that has none."""
     if future.status == "finished":
         outcome: Outcome = future.result()
         return outcome

@@ -1,4 +1,4 @@
-"""Who is let in: Dask executes what it is sent, so that whoever reaches a scheduler can do what its user can.
+"""Who may connect: Dask executes what it is sent, so anyone who reaches a scheduler acts as its user.
 
 TLS with certificates of one's own makes both ends prove who they are before a task is sent.
 """

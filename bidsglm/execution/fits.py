@@ -1,4 +1,4 @@
-"""The fits of the participant level: a log, whoever does the work, what is written at the end, a recap."""
+"""The fits of the participant level: log, execution, what is written at the end, recap."""
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence

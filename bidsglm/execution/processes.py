@@ -102,7 +102,7 @@ def over_processes(
 
 
 def _outcome(future: "Future[Outcome]", label: str) -> Outcome:
-    """Result of a process, or what is to be said of one that died."""
+    """Result of a process, or the failure of one that died."""
     error = future.exception()
     if error is None:
         return future.result()

@@ -26,6 +26,7 @@ from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.templating import rendered
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats, Paradigm
 from bidsglm.spm.space import independent_rows
+from bidsglm.statsmodel.nearest import listing
 
 SCRIPT = "afni_script.tcsh"
 RESULTS = "afni"
@@ -56,7 +57,7 @@ class LinearTest(NamedTuple):
 
 
 class Regression:
-    """What 3dDeconvolve is told of a unit: stimuli, baseline, runs and what is left out."""
+    """Input of 3dDeconvolve for a unit: stimuli, baseline, runs and what is left out."""
 
     def __init__(self, exported: Exported) -> None:
         paradigms, model = exported.prepared.paradigms, exported.prepared.model
@@ -315,6 +316,4 @@ def _model(found: Regression) -> dict[str, object]:
 
 
 def _listed(found: Regression, columns: set[ColumnPlace] | frozenset[ColumnPlace]) -> str:
-    names = [str(column) for column in found.joint.columns if column in columns]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return listing((str(column) for column in found.joint.columns if column in columns), SHOWN)

@@ -179,23 +179,3 @@ def confounds(C: Floats, L: Floats | None) -> Floats:
     [[-1.0], [1.0]]
     """
     return filtered_columns(C - C.mean(axis=0), L)
-
-
-def peak_to_peak(X: Floats, weights: Floats) -> float:
-    """Height of a contrast's effective regressor, from its least to its greatest value.
-
-    An effect times this height, in per cent of the mean, is FEAT's percent signal change (Featquery).
-
-    Parameters
-    ----------
-    X
-        (n_scans, n_columns) of full rank; FEAT takes the columns before the high-pass filter
-    weights
-        (n_columns,)
-
-    >>> peak_to_peak(np.array([[-1.0], [0.0], [1.0]]), np.array([1.0]))
-    2.0
-    """
-    inverse = np.linalg.pinv(X.T @ X)
-    effective = X @ inverse @ weights / (weights @ inverse @ weights)
-    return float(np.ptp(effective))

@@ -155,7 +155,7 @@ def _permuted(
 
 
 def _by_tail(kind: str, p: Floats, t: Floats, settings: Settings) -> Corrected:
-    """One test of both tails said of each, or of the upper one alone."""
+    """A two-sided test as one entry for each tail, or for the upper tail alone."""
     rule = f"familywise p by {settings.permutations} permutations (nilearn's): {KINDS[kind]}"
     found = {}
     for tail in tails("t" if settings.two_sided else "F", settings.two_sided):

@@ -159,7 +159,7 @@ class GroupWriter:
         self.numbers.write(schema, path, rows, facts, header)
 
     def sidecar(self, name: str, facts: Mapping[str, object]) -> None:
-        """Write what is said of a file."""
+        """Write the sidecar of a file."""
         write_json(self.path(f"{name}.json"), self.described(facts))
 
     def described(self, facts: Mapping[str, object]) -> dict[str, object]:

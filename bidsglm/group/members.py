@@ -65,7 +65,7 @@ class Members(NamedTuple):
         return tuple(unit for unit in self.finished if len(unit["backends"]) >= FEWEST_COMPARED)
 
     def with_problem(self, participant: str, problem: str) -> "Members":
-        """The same with one more thing said of a participant."""
+        """The same with one more note on a participant."""
         said = "; ".join(filter(None, (self.problems.get(participant, ""), problem)))
         return self._replace(problems={**self.problems, participant: said})
 

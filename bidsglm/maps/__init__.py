@@ -1,1 +1,1 @@
-"""Two maps, two models or two folders compared, whoever made them."""
+"""Two maps, two models or two folders compared, whichever program made them."""

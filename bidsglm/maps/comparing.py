@@ -201,7 +201,7 @@ def _of_folders(
 def _pairs(
     given: Sequence[tuple[NamedMap, NamedMap]], labels: tuple[str, str], choice: MapChoice
 ) -> tuple[tuple[ComparedMaps, ...], tuple[str, ...]]:
-    """Compare the maps that belong together; what is said of several of them is said once.
+    """Compare the maps that belong together; a note on several of them is given once.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Maps of contrasts in what two analyses left: fitted models, and folders of SPM, of nilearn and of ours."""
+"""Maps of contrasts in two analyses: fitted models, and folders of SPM, of nilearn and of bidsglm."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -66,7 +66,7 @@ def lies_below(root: Path, path: Path) -> bool:
 
 
 def is_own_name(name: object, folder: str) -> bool:
-    """Whether a name relative to the output folder may be that of a file of ours.
+    """Whether a name relative to the output folder may be that of a file that bidsglm writes.
 
     >>> is_own_name("sub-01/func/sub-01_task-x_mask.json", "sub-01")
     True
@@ -82,7 +82,7 @@ def is_own_name(name: object, folder: str) -> bool:
 
 
 def remove_own(output_dir: Path, folder: str, names: Iterable[object]) -> None:
-    """Remove files of ours and the folders that this leaves empty; what else is named, or linked, stays.
+    """Remove files that bidsglm wrote and folders that this leaves empty; other files and links stay.
 
     Parameters
     ----------

@@ -229,7 +229,7 @@ def write_dataset_files(output_dir: Path, links: Mapping[str, Path]) -> None:
 
 
 def write_own_readme(path: Path) -> None:
-    """Write what the folder holds; a README.md of somebody else stays as it is."""
+    """Write what the folder holds; a README.md that bidsglm did not write is kept."""
     if path.is_file():
         with suppress(OSError), path.open("rb") as file:
             if not README.encode().startswith(file.readline(200)):

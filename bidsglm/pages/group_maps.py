@@ -49,7 +49,7 @@ MEAN = "mean"
 
 
 class GroupMaps(NamedTuple):
-    """Maps of a group, and what is said of them."""
+    """Maps of a group, with their methods and notes."""
 
     contrasts: tuple[GroupContrast, ...] = ()
     scene: Scene | None = None

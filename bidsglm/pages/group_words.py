@@ -30,7 +30,7 @@ def definition(entry: GroupContrastForm) -> str:
 
 
 def _of(entry: GroupContrastForm) -> str:
-    """Which participants, and how many maps of theirs where it is not one each."""
+    """Which participants, and how many maps where they have several each."""
     group = f" of {entry['group']}" if entry.get("group") else ""
     n_maps = entry.get("n_maps", entry["n"])
     within = any(name.startswith(PARTICIPANTS) for name in entry["design"]["columns"])

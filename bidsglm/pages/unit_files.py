@@ -58,7 +58,7 @@ class UnitFiles(UnitMaps):
         return values, affine, "mean bold image"
 
     def design(self, run: RunForm, backend: str) -> DesignMatrix:
-        """A run's design matrix, the filter made anew from its cut-off."""
+        """A run's design matrix, the filter rebuilt from its cut-off."""
         rows = DESIGN.read(self.folder / f"{run['prefix']}_desc-{backend}_design.tsv")
         names = tuple(rows[0])
         matrix = np.array([list(row.values()) for row in rows])

@@ -154,7 +154,7 @@ def _heartbeat(claims: tuple[Claim, ...]) -> Iterator[None]:
 
 
 def _take(claim: Claim, tell: Tell) -> None:
-    """Take a claim, once whoever holds it for the same work has ended.
+    """Take a claim, once the process that holds it for the same work has ended.
 
     Raises
     ------
@@ -258,7 +258,7 @@ def _touched(path: Path) -> float:
 
 
 def _is_dead(found: _Found, now: float) -> bool:
-    """Whether whoever made a claim will never come back to it.
+    """Whether the process that made a claim is gone for good.
 
     A time in the future is no sign of life, since the file system's clock made both.
     """

@@ -76,7 +76,7 @@ def holder_text(holder: Holder) -> str:
 
 
 def read_holder(text: str) -> Holder | None:
-    """Who a claim's file names; None where it is not one of ours, or not yet written.
+    """Process that a claim's file names; None where the file is not a claim, or not yet written.
 
     >>> read_holder('{"token": 5}')
     >>> here = this_process("a", "b", "2026-01-01")

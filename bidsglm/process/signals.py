@@ -80,7 +80,7 @@ def _kill_workers() -> None:
 
 @contextmanager
 def signals_held_back() -> Iterator[None]:
-    """Start processes inside the block that signals do not reach: whoever started them ends them."""
+    """Start processes inside the block that signals do not reach: the process that started them ends them."""
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, WORDS)
     try:
         yield

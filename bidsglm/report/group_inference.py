@@ -68,7 +68,7 @@ class GroupInference:
 
     @property
     def caution(self) -> str:
-        """What is to be said of SPM's extents where the degrees of freedom are few; else empty.
+        """Note on SPM's extents where the degrees of freedom are few; else empty.
 
         >>> row = {"inference": "clusterExtent", "n_spm": 31}
         >>> print(GroupInference((row,), "t.tsv", 3.0).caution)

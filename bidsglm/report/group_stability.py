@@ -131,7 +131,7 @@ class GroupStability:
 
     @property
     def fewest(self) -> int:
-        """Participants from which an overlap is told."""
+        """Fewest participants for which an overlap is reported."""
         return FEWEST
 
     @property
@@ -242,7 +242,7 @@ def _pair(row: Row, name: str, end: str) -> str:
 
 
 def figure(found: GroupStability) -> str:
-    """Draw each contrast's Dice without one participant and drawn anew, and that of the packages."""
+    """Draw each contrast's Dice without one participant, in the bootstrap, and between the packages."""
     drawn = [name for name in found.contrasts if found.has_overlap(name)][:MOST_DRAWN]
     if not drawn:
         return ""

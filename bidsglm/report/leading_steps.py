@@ -19,7 +19,7 @@ class Leading(NamedTuple):
 
     @property
     def qualified(self) -> str:
-        """Share with what must be said of it.
+        """Share with its qualification.
 
         >>> Leading("noise", 0.93, 1).qualified, Leading("noise", 0.93, 12).qualified
         ('93 %', '93 % (median of 12 contrasts)')

@@ -196,7 +196,7 @@ class UnitReport:
 
     @property
     def in_usual_units(self) -> bool:
-        """Whether effects are in percent, each package's in its own; said of the default pair alone."""
+        """Whether effects are in percent, each package's in its own; known of the default pair alone."""
         usual = all(unit == PACKAGES[name].unit for name, unit in self.effect_units.items())
         return usual and set(self.effect_units) <= set(DEFAULT_PAIR)
 

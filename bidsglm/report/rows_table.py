@@ -1,4 +1,4 @@
-"""Every participant's agreement as a table that a browser sorts, filters and turns over by itself.
+"""Every participant's agreement as a table that a browser sorts, filters and pages through.
 
 The rows travel once, as text ready to show; the browser makes only the lines that are looked at. The first
 ones stand in the page, for readers without script and for paper.

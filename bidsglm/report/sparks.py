@@ -1,4 +1,4 @@
-"""A contrast's agreement in five small bars, for the line that stands for it before it is opened."""
+"""A contrast's agreement in five small bars, for its line in the closed list."""
 
 import math
 from collections.abc import Sequence

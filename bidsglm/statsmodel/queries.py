@@ -132,7 +132,7 @@ def _tokens(query: str, names: Sequence[str]) -> list[Token]:
 
 
 def _token(kind: str, text: str, at: int) -> Token:
-    """A token; of words, those of the grammar are told from names."""
+    """A token; words of the grammar are distinguished from names."""
     if kind == "sign" and text in SIGNS:
         return Token("word", SIGNS[text], at)
     if kind == "quoted" or (kind == "word" and text not in WORDS):

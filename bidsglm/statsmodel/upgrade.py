@@ -175,7 +175,7 @@ def _sums(step: OldStep) -> list[dict[str, Any]]:
 
 
 def _wanted(step: OldStep) -> list[str]:
-    """Contrasts of the level below that a step goes on with; none for all."""
+    """Contrasts of the level below that a step continues with; none for all."""
     automatic = step.automatic
     named = [own_name(name) for name in automatic] if isinstance(automatic, list) else []
     return [] if automatic is True else _merged(named, (each["Name"] for each in step.contrasts))

@@ -110,7 +110,7 @@ def weight(value: object) -> float:
 
 
 def _weight(value: object) -> float | None:
-    """Number that a weight stands for; None where it is none."""
+    """Number that a weight means; None where it is not a number."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if abs(value) <= LARGEST_WEIGHT * 10 else math.copysign(math.inf, value)
     text = value.strip() if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""What the diagnosis is told of a unit's data: counts within the mask, from what reading them left behind."""
+"""Facts on a unit's data for the diagnosis: counts within the mask, from what reading them left behind."""
 
 from collections.abc import Mapping
 

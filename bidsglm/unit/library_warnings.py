@@ -20,7 +20,7 @@ def _keep(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Keep a warning for whoever listens in this thread, in place of showing it."""
+    """Keep a warning for the listener of this thread, in place of showing it."""
     caught = _caught.get()
     if caught is not None:
         caught.append(warnings.WarningMessage(message, category, filename, lineno))

@@ -138,7 +138,7 @@ def _sample(
 
 
 def _models(fitted: Fitted, pair: Pair, voxels: SampleColumns) -> tuple[PairModels, list[str]]:
-    """Both packages' models without contrasts, and what is to be said of them."""
+    """Both packages' models without contrasts, and the notes on them."""
     sides = [SIDES[name](fitted, voxels) for name in (pair.reference, pair.first)]
     runs = tuple(
         CommonRun(p.conditions, p.confound_names, p.confounds - p.confounds.mean(axis=0), p.repetition_time)

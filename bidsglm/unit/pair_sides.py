@@ -145,7 +145,7 @@ def nilearn_side(fitted: Fitted, voxels: SampleColumns) -> Side:
 
 
 def _by_voxel(model: ModelSpecification) -> bool:
-    """Whether each voxel is divided by its own mean; 0 and False are told apart."""
+    """Whether each voxel is divided by its own mean; 0 and False differ."""
     return model.nilearn.signal_scaling is not False and model.nilearn.signal_scaling == 0
 
 

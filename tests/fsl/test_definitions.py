@@ -101,16 +101,6 @@ def test_confounds_lose_their_means_and_are_filtered_as_single_numbers() -> None
     np.testing.assert_allclose(regressors.confounds(C, L), left - left.mean(axis=0), atol=1e-6)
 
 
-def test_height_of_a_contrast_is_that_of_its_effective_regressor() -> None:
-    X = np.random.default_rng(0).standard_normal((40, 3))
-    weights = np.array([1.0, -1.0, 0.5])
-    inverse = np.linalg.inv(X.T @ X)
-    effective = X @ inverse @ weights / (weights @ inverse @ weights)
-    assert regressors.peak_to_peak(X, weights) == pytest.approx(effective.max() - effective.min())
-    # of one column alone it is the column's
-    assert regressors.peak_to_peak(X[:, :1], np.array([3.0])) == pytest.approx(np.ptp(X[:, 0]) / 3)
-
-
 def gamma(t: np.ndarray, mean: float, sd: float) -> np.ndarray:
     return stats.gamma.pdf(t, (mean / sd) ** 2, scale=sd**2 / mean)
 

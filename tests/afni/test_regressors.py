@@ -102,7 +102,9 @@ def test_many_events_are_the_sum_of_few(monkeypatch):
 
 
 def test_condition_without_events_is_a_column_of_zeros():
-    assert not condition_columns(response("SPMG3"), [NONE, NONE], RUNS).any()
+    found = condition_columns(response("SPMG3"), [NONE, NONE], RUNS)
+    assert found.shape == (70, 3)
+    assert not found.any()
 
 
 def test_censoring_leaves_the_columns_as_they_are():

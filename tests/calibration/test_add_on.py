@@ -89,7 +89,13 @@ def test_table_has_every_analysis_noise_size_and_threshold(root: Path) -> None:
     curves = rows(root / "out" / CURVES)
     assert {row["rate"] for row in curves if row["p"] == "1.0" and row["analysis"] == "ols"} == {"1.0"}
     summary = json.loads((root / "out" / f"sub-01/func/{P}_desc-bidsglm_summary.json").read_text())
-    assert TABLE in summary["supplements"]["calibration"]["files"]
+    said = summary["supplements"]["calibration"]
+    tables = [Path(TABLE), Path(CURVES)]
+    assert said["files"] == [str(each.with_suffix(end)) for each in tables for end in (".tsv", ".json")]
+    assert (said["n_datasets"], said["n_voxels"]) == (2, sidecar["SampledVoxels"])
+    assert said["contrasts"] == list(dict.fromkeys(row["contrast"] for row in found))
+    assert {row["n_voxels"] for row in found if row["effect_size"] == "0.0"} == {str(said["n_voxels"])}
+    assert json.loads((root / "out" / CURVES).with_suffix(".json").read_text())["SimulatedDatasets"] == 2
 
 
 def test_same_request_is_skipped_and_another_number_or_seed_is_not(root: Path) -> None:

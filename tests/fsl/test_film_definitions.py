@@ -234,7 +234,8 @@ def test_a_voxel_lies_beside_the_shared_space_from_a_millionth_of_its_largest_ga
     off: float, far: list[int]
 ) -> None:
     basis = np.array([[1.0], [0.0], [0.0]])
-    factors = np.array([[2.0, 5.0, 1.0], [0.0, 5 * off, 0.0], [0.0, 0.0, 0.5e-6]])
+    # the last one is far in no frequency, though its squares add up to more
+    factors = np.array([[2.0, 5.0, 1.0, 1.0], [0.0, 5 * off, 0.0, 0.9e-6], [0.0, 0.0, 0.5e-6, 0.9e-6]])
     assert estimation._far(factors, basis.T @ factors, basis).tolist() == far
 
 

@@ -63,6 +63,7 @@ def test_runs_columns_and_contrasts_of_the_first_participant(
         f"{picture}: the design of the first run",
     ]
     assert "run-1" in picture.read_text()
+    assert "look" in picture.read_text()
     assert "run-2" not in picture.read_text()
 
 

@@ -67,6 +67,9 @@ def test_hrf_decides_with_the_duration_of_the_events(
         # the median over the events of all conditions: 4, 6, 9 and 10
         ([4, 6], [9, 10], "dmUBLOCK(-7.5)"),
         ([4.0001, 6.0001], [7.00049], "dmUBLOCK(-6)"),
+        # events of less than a second count too
+        ([0.5, 3], [0.25, 0.25], "dmUBLOCK(-0.375)"),
+        ([0.4, 0.6], [0.4, 0.6], "dmUBLOCK(-0.5)"),
     ],
 )
 def test_durations_decide_as_users_of_afni_proc_do(

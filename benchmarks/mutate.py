@@ -83,6 +83,8 @@ LIBRARIES = (
 )
 """What takes longest to import: done once, before any mistake is made."""
 EQUIVALENT = PROJECT / "benchmarks" / "equivalent_mistakes.txt"
+LIMITS = "tests/test_limits_page.py"
+"""Holds the limits and thresholds of all rooms to the page that names them"""
 OF_PAGES = tuple(f"tests/test_{name}.py" for name in ("page_numbers", "participant", "group_level"))
 FURTHER = {"pages": OF_PAGES, "report": OF_PAGES[:1]}
 """Room -> tests beside the rooms that read what only a whole run gives it to write"""
@@ -199,7 +201,7 @@ def tests_of(tree: Path, path: Path) -> list[str]:
     own = [path, folder / f"test_{path.stem}.py"]
     others = sorted(file.relative_to(tree) for file in (tree / folder).glob("test_*.py"))
     others.sort(key=lambda file: bool(LAST.search(file.name)))
-    others += [Path(name) for name in FURTHER.get(room_of(path), ())]
+    others += [Path(name) for name in (*FURTHER.get(room_of(path), ()), LIMITS)]
     if not room_of(path):
         named = re.compile(rf"bidsglm\.{path.stem}\b|from bidsglm import .*\b{path.stem}\b")
         naming = [file for file in others if named.search((tree / file).read_text(encoding="utf-8"))]

@@ -34,14 +34,20 @@ PER_MAP_VOXEL = 40.0
 """Bytes of a voxel for each package and contrast: five maps, which agreement and differences are made of."""
 PER_SCAN = 0.17e6
 """Bytes of a scan of the voxels that are fitted together, in float64."""
-PER_SAMPLED_VALUE = 19.5
-"""Bytes of a scan of a voxel on which the attribution tries all combinations, piece by piece."""
-PER_SAMPLED_MAP = 700.0
-"""Bytes of such a voxel for each row of a contrast and each run: its effects in all combinations."""
-SAMPLING = 15e6
-"""Bytes of an attribution, whatever the sample."""
+PER_SAMPLED_VALUE = 25.5
+"""Bytes of a scan of a voxel of the attribution's sample."""
+PER_SAMPLED_ROW = 0.42e6
+"""Bytes of each row of a contrast in each run, of which the sample's sums are made."""
+PER_ATTRIBUTED_VOXEL = 1560.0
+"""Bytes of a voxel whose dominant step is found, on two cores beside the writing."""
+PER_ATTRIBUTED_MAP = 56.0
+"""Bytes of such a voxel for each row of a contrast."""
+FREED = 155e6
+"""Bytes that the fit needed, and the attribution behind it may have."""
 PER_SCAN_OF_PAIR = 3.3e6
 """Bytes of a scan of the blocks of voxels on which any other pair of packages is explained."""
+PER_ROW_OF_PAIR = 1.2e6
+"""Bytes of the maps of all mixtures of such a pair, for each row of a contrast."""
 PER_FURTHER_CORE = 80e6
 """Bytes of what a package, or a block of voxels, is worked on with, for each core beyond two."""
 BLOCK_VALUES = 2_000_000
@@ -109,7 +115,7 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
     beside = max(min(cores_of_each(settings, 1) - 2, most), 0) * PER_FURTHER_CORE
     maps = grid * PER_GRID_VOXEL + n_voxels * of_voxel + beside
     fitted = n_scans * (n_voxels * per_scan + PER_SCAN) + _whitened(unit, model, settings, n_scans)
-    fitted += _explained(settings, n_voxels, n_scans, n_rows * len(unit.runs))
+    fitted += _explained(settings, n_voxels, n_scans, (n_rows, len(unit.runs)))
     if settings.calibrate:
         values = n_scans * min(n_voxels, CALIBRATED)
         simulated = n_scans * n_voxels * per_scan + values * PER_CALIBRATED_VALUE
@@ -146,7 +152,7 @@ def _page_beside(settings: Settings) -> float:
     return PAGE if in_turn and cores_of_each(settings, 2) > 1 and not settings.stop_on_first_crash else 0.0
 
 
-def _explained(settings: Settings, n_voxels: int, n_scans: int, n_rows: int) -> float:
+def _explained(settings: Settings, n_voxels: int, n_scans: int, made: tuple[int, int]) -> float:
     """Bytes of the attribution, of one pair after the other.
 
     Parameters
@@ -155,15 +161,17 @@ def _explained(settings: Settings, n_voxels: int, n_scans: int, n_rows: int) -> 
         Which packages are fitted.
     n_voxels, n_scans
         That are fitted together.
-    n_rows
-        Of all contrasts in all runs.
+    made
+        Rows of all contrasts, and runs.
     """
+    n_rows, n_runs = made
     pairs = pairs_of(settings.backends, settings.reference) if settings.attribution else ()
     found = [0.0]
     for pair in pairs:
-        values = n_scans * PER_SAMPLED_VALUE + n_rows * PER_SAMPLED_MAP
-        sampled = SAMPLING + min(n_voxels, TABULATED) * values
-        found.append(sampled if pair.is_default else n_scans * PER_SCAN_OF_PAIR)
+        sampled = min(n_voxels, TABULATED) * n_scans * PER_SAMPLED_VALUE + n_rows * n_runs * PER_SAMPLED_ROW
+        sampled += n_voxels * (PER_ATTRIBUTED_VOXEL + n_rows * PER_ATTRIBUTED_MAP) - FREED
+        fitted_anew = n_scans * PER_SCAN_OF_PAIR + n_rows * PER_ROW_OF_PAIR
+        found.append(sampled if pair.is_default else fitted_anew)
     return max(found)
 
 

@@ -6,7 +6,7 @@ types. Keys that are not named here may be there too, and are kept.
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired, TypeGuard, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypeGuard, TypeVar, cast
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -337,6 +337,19 @@ def _adapter(record: type[Record]) -> TypeAdapter[Record]:
     return ADAPTERS[record]
 
 
+def _in_order(found: object, given: object) -> object:
+    """What was validated, in the order of the file: pydantic puts the keys that a record names first.
+
+    >>> _in_order({"b": {"d": 1, "c": 2}, "a": 0}, {"a": 0, "b": {"c": 2, "d": 1}})
+    {'a': 0, 'b': {'c': 2, 'd': 1}}
+    """
+    if isinstance(found, dict) and isinstance(given, Mapping):
+        return {key: _in_order(found[key], value) for key, value in given.items()}
+    if isinstance(found, list) and isinstance(given, list):
+        return [_in_order(one, other) for one, other in zip(found, given, strict=True)]
+    return found
+
+
 def typed(content: Mapping[str, Any], record: type[Record]) -> Record:
     """An object of JSON with the types of a record.
 
@@ -350,7 +363,7 @@ def typed(content: Mapping[str, Any], record: type[Record]) -> Record:
     {'spm': {'fwe05': inf}}
     """
     try:
-        return _adapter(record).validate_python(content)
+        return cast(Record, _in_order(_adapter(record).validate_python(content), content))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(step) for step in first["loc"])

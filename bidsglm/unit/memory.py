@@ -40,7 +40,7 @@ PER_SAMPLED_ROW = 0.42e6
 """Bytes of each row of a contrast in each run, of which the sample's sums are made."""
 PER_ATTRIBUTED_VOXEL = 1560.0
 """Bytes of a voxel whose dominant step is found, on two cores beside the writing."""
-PER_ATTRIBUTED_MAP = 56.0
+PER_ATTRIBUTED_MAP = 60.0
 """Bytes of such a voxel for each row of a contrast."""
 FREED = 155e6
 """Bytes that the fit needed, and the attribution behind it may have."""

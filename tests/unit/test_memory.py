@@ -52,10 +52,10 @@ MEASURED = [
     Peak(1815, n_runs=4, backends=FOUR),
     Peak(1168, n_contrasts=40, backends=FOUR),
     Peak(767, size=LARGE),
-    Peak(2035, n_contrasts=40, size=LARGE),
+    Peak(2085, n_contrasts=40, size=LARGE),
     Peak(1154, backends=FOUR, size=LARGE),
 ]
-TOO_HIGH = 1.25
+TOO_HIGH = 1.26
 """An estimate this much above what is needed still lets most of those run that could."""
 
 

@@ -1,4 +1,4 @@
-"""Words on many models are what was looked over by a person; `approved.py` says how they are renewed."""
+"""Words on many models are what is kept beside the tests; `approved.py` says how they are renewed."""
 
 import pytest
 
@@ -13,6 +13,6 @@ def parts(text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("package", BACKENDS)
-def test_words_are_what_was_looked_over(package: str) -> None:
+def test_words_are_what_is_kept(package: str) -> None:
     then = APPROVED.read_text(encoding="utf-8")
     assert parts(shown())[package].splitlines() == parts(then)[package].splitlines()

@@ -9,6 +9,7 @@ import numpy as np
 from bidsglm.cli import main
 from bidsglm.model import Hrf
 
+from .approved import compared_with_kept
 from .nilearn_results import write_nilearn
 from .spm_mat import Study, condition, scans_of, write_spm
 
@@ -35,6 +36,10 @@ class Analysed:
         out = self.root / f"check-{nilearn.name}"
         command = ["check", str(out), "--spm", str(self.spm), "--nilearn", str(nilearn), *words]
         assert main([*command, "--scans", str(self.root), "--overwrite"]) == 0
+        options = [word for word in words if word.startswith("--")]
+        compared_with_kept(
+            out, self.root, "-".join([self.root.name.rstrip("0123456789"), nilearn.name, *options])
+        )
         found: dict[str, Any] = json.loads((out / "check.json").read_text())
         return found
 

@@ -1,7 +1,9 @@
 """`bidsglm check` of second levels: design and variance are named, SPM's maps come out again."""
 
 import json
+import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tests.conftest import find_shared
 from tests.outputs.schemas import check_tables
 from tests.spm.test_group_variance import CASES, read_case
 
+from .approved import compared_with_kept
 from .group_mat import GroupStudy, group_structure, images_of, one_hot, write_group
 from .spm_mat import AFFINE, SHAPE
 
@@ -132,11 +135,24 @@ DESIGNS = {
 """Design -> whether its variance is equal, and its images independent"""
 
 
-def check(root: Path, spm: Path, *words: str) -> dict[str, Any]:
+def result(root: Path, spm: Path, *words: str) -> dict[str, Any]:
     out = root / "check"
     assert main(["check", str(out), "--spm", str(spm), *words, "--overwrite"]) == 0
     found: dict[str, Any] = json.loads((out / "check.json").read_text())
     return found
+
+
+def check(root: Path, spm: Path, *words: str) -> dict[str, Any]:
+    """A result that is also what is kept of it."""
+    found = result(root, spm, *words)
+    test = os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].partition(" ")[0]
+    CHECKS[test] += 1
+    compared_with_kept(root / "check", root, f"{test}-{CHECKS[test]}")
+    return found
+
+
+CHECKS: Counter[str] = Counter()
+"""Checks that each test has made"""
 
 
 def made(tmp_path: Path, given: GroupStudy, **more: Any) -> dict[str, Any]:
@@ -213,7 +229,7 @@ def test_maps_that_spm12_wrote_come_out(name: str, tmp_path: Path) -> None:
         given.hyperparameters = np.array(case.summary["h"])
         given.covariance = np.diag(case.summary["V_diag"])
     savemat(spm / "SPM.mat", {"SPM": group_structure(given, [f"/home/user/study/inputs/{n}" for n in names])})
-    found = check(tmp_path, spm, "--scans", str(tmp_path))
+    found = result(tmp_path, spm, "--scans", str(tmp_path))
     assert reproduced(found), (found["notes"], found["maps"])
     assert {each["what"] for each in found["maps"]} == {"beta", "ResMS", "effect", "t", "mask"}
     assert found["variance"]["equal"] == (groups is None)

@@ -1,4 +1,4 @@
-"""Sentences on odd units are what was looked over by a person; `approved.py` says how they are renewed."""
+"""Sentences on odd units are what is kept beside the tests; `approved.py` says how they are renewed."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from .approved import APPROVED, shown
 
 @pytest.fixture(scope="module")
 def parts() -> tuple[dict[str, str], dict[str, str]]:
-    """Case -> its findings, as they are now and as they were looked over."""
+    """Case -> its findings, as they are now and as they are kept."""
     texts = shown(), APPROVED.read_text(encoding="utf-8")
     now, then = (dict(part.split("\n", 1) for part in text.split("== ")[1:]) for text in texts)
     return now, then
@@ -17,11 +17,11 @@ NAMES = [part.split("\n", 1)[0] for part in APPROVED.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_findings_are_what_was_looked_over(name: str, parts: tuple[dict[str, str], dict[str, str]]) -> None:
+def test_findings_are_what_is_kept(name: str, parts: tuple[dict[str, str], dict[str, str]]) -> None:
     now, then = parts
     assert now[name] == then[name]
 
 
-def test_every_case_was_looked_over(parts: tuple[dict[str, str], dict[str, str]]) -> None:
+def test_every_case_is_kept(parts: tuple[dict[str, str], dict[str, str]]) -> None:
     now, then = parts
     assert list(now) == list(then)

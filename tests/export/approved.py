@@ -50,7 +50,7 @@ def shown(unit: Unit) -> str:
 
 
 def file_of(kind: str, name: str) -> Path:
-    """Where the looked-over text of a case stands."""
+    """Where the kept text of a case is."""
     return APPROVED / kind / f"{re.sub('[^a-z]+', '_', name)}.txt"
 
 

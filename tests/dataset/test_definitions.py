@@ -123,7 +123,7 @@ def test_a_mask_of_half_the_field_has_a_share_by_volume(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (np.zeros((4, 5, 6)), "the mask holds no voxel of bold.nii; make the mask anew"),
+        (np.zeros((4, 5, 6)), "the mask holds no voxel of bold.nii; make the mask again"),
         (np.ones((4, 5, 6, 2)), "has 2 volumes; a mask is a single volume"),
     ],
 )

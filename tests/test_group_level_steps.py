@@ -36,6 +36,7 @@ def members_of(out: Path, finished: str = "ab", compared: str = "ab", **more: An
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
     monkeypatch.setattr(logging.getLogger("bidsglm"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("bidsglm"), "handlers", [])
     monkeypatch.setattr(group_level, "start_log", lambda *given: None)
     caplog.set_level(logging.DEBUG, "bidsglm")
     return caplog

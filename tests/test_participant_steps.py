@@ -301,6 +301,7 @@ def test_a_fit_is_told_with_its_notes_and_written_with_what_explains_it(
     attribution: bool,
 ) -> None:
     monkeypatch.setattr(logging.getLogger("bidsglm"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("bidsglm"), "handlers", [])
     caplog.set_level(logging.DEBUG, "bidsglm")
     written: list[Any] = []
 

@@ -49,6 +49,7 @@ def outcome(label: str, state: str = "finished", code: int = 0, **more: Any) -> 
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
     monkeypatch.setattr(logging.getLogger("bidsglm"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("bidsglm"), "handlers", [])
     caplog.set_level(logging.INFO, "bidsglm")
     return caplog
 

@@ -93,20 +93,28 @@ def test_a_calibration_counts_where_it_takes_more(unit: Any, n_workers: int, wor
     assert found == pytest.approx(maps + max(fitted, simulated), abs=2)
 
 
+SAMPLED = 90_000 * 60 * memory.PER_SAMPLED_VALUE
+OF_TABLES = 3 * 2 * memory.PER_SAMPLED_ROW + 90_000 * (
+    memory.PER_ATTRIBUTED_VOXEL + 3 * memory.PER_ATTRIBUTED_MAP
+)
+FITTED_ANEW = 60 * memory.PER_SCAN_OF_PAIR + 3 * memory.PER_ROW_OF_PAIR
+
+
 @pytest.mark.parametrize(
     ("backends", "attribution", "expected"),
     [
         (("spm", "nilearn"), False, 0.0),
         (("spm",), True, 0.0),
-        (("spm", "nilearn"), True, 15e6 + 200 * (60 * 19.5 + 6 * 700.0)),
-        (("afni", "nilearn"), True, 60 * 3.3e6),
-        (("spm", "nilearn", "afni"), True, 60 * 3.3e6),
+        (("spm", "nilearn"), True, SAMPLED + OF_TABLES - memory.FREED),
+        (("afni", "nilearn"), True, FITTED_ANEW),
+        (("spm", "nilearn", "afni"), True, max(FITTED_ANEW, SAMPLED + OF_TABLES - memory.FREED)),
     ],
 )
 def test_an_attribution_takes_what_its_largest_pair_does(
-    backends: tuple[str, ...], attribution: bool, expected: float
+    monkeypatch: pytest.MonkeyPatch, backends: tuple[str, ...], attribution: bool, expected: float
 ) -> None:
-    found = memory._explained(settings_of(backends=backends, attribution=attribution), 200, 60, 6)
+    monkeypatch.setattr(memory, "TABULATED", 10**6)
+    found = memory._explained(settings_of(backends=backends, attribution=attribution), 90_000, 60, (3, 2))
     assert found == pytest.approx(expected)
 
 

@@ -198,10 +198,10 @@ def tests_of(tree: Path, path: Path) -> list[str]:
     A file above the rooms has the tests beside the rooms' that name it, or else those of the command line.
     """
     folder = Path("tests") / room_of(path)
-    own = [path, folder / f"test_{path.stem}.py"]
+    own = [path, folder / f"test_{path.stem}.py", Path(LIMITS)]
     others = sorted(file.relative_to(tree) for file in (tree / folder).glob("test_*.py"))
     others.sort(key=lambda file: bool(LAST.search(file.name)))
-    others += [Path(name) for name in (*FURTHER.get(room_of(path), ()), LIMITS)]
+    others += [Path(name) for name in FURTHER.get(room_of(path), ())]
     if not room_of(path):
         named = re.compile(rf"bidsglm\.{path.stem}\b|from bidsglm import .*\b{path.stem}\b")
         naming = [file for file in others if named.search((tree / file).read_text(encoding="utf-8"))]

@@ -1,7 +1,7 @@
-"""Pages and drawings are those that were looked at: word by word, and each line where it was drawn.
+"""Pages and drawings change only on purpose: word by word, and each line where it was drawn.
 
-After a change on purpose look at the pages, then write the outlines anew: `BIDSGLM_LOOKED_AT=renew pytest
-tests/report/test_looked_at.py`, and commit what git shows as changed.
+After a change on purpose look at the pages, then write the outlines anew: `BIDSGLM_RECORD=renew pytest
+tests/report/test_recorded_pages.py`, and commit what git shows as changed.
 """
 
 import os
@@ -81,8 +81,8 @@ def two_maps() -> str:
     return text.partition('<section id="about"')[0]
 
 
-FOLDER = Path(__file__).parent / "looked_at"
-RENEW = "BIDSGLM_LOOKED_AT"
+FOLDER = Path(__file__).parent / "recorded"
+RENEW = "BIDSGLM_RECORD"
 PAGES: dict[str, Callable[[], str]] = {
     "participant": lambda: participant_page(
         participant_report(contrast_report(), replace(contrast_report(test="F"), label="f"))
@@ -110,7 +110,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_the_one_that_was_looked_at(name: str) -> None:
+def test_a_page_changes_only_on_purpose(name: str) -> None:
     file, lines = FOLDER / f"{name}.txt", outline(PAGES[name]())
     if os.environ.get(RENEW) == "renew":
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")

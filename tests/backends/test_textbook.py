@@ -213,7 +213,7 @@ def test_afnis_portions_hold_all_voxels_of_all_runs(monkeypatch: pytest.MonkeyPa
     series = [TimeSeries(values, 1.0, 0.0, np.full(len(values), 100.0)) for values in runs]
     inside = np.array([0, 2, 3, 5, 6])
     monkeypatch.setattr(afni_glm, "CHUNK_VALUES", 25)
-    portions = afni_glm._grid(series, inside)
+    portions = afni_glm._parts(series, inside)
     parts = [afni_glm._scans(series, columns, scaled) for columns in portions]
     assert [part.shape for part in parts] == [(10, 2), (10, 2), (10, 1)]
     expected = [np.minimum(100 * values / values.mean(axis=0), 200) if scaled else values for values in runs]

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bidsglm.diagnosis.advice import Finding, Severity, listed, percent, times
+from bidsglm.diagnosis.advice import Finding, Severity, joined, listed, percent, times
 from bidsglm.model import ModelSpecification
+from bidsglm.packages import title
 
 NO_MEAN = 2.0
 """Mean over standard deviation of the median voxel below which a series has lost its mean: images as scanned
@@ -175,16 +176,23 @@ def lost_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]
     lost = [run for run in data.runs if not run.has_mean]
     if not lost:
         return
+    names = joined([title(name) for name in without_unit(data.runs, model, data.backends)])
+    unit = (
+        f"Effects are therefore in no unit in {names}: they are not percent of anything, and a group must not"
+        " average them."
+        if names
+        else "Nothing is scaled by it here: effects are in the units of the images."
+    )
     yield Finding(
-        "serious",
+        "serious" if names else "note",
         "no-mean",
         "The images have no mean",
-        f"{no_mean_text(lost[0])} Effects are therefore in no unit in {_scaled_by(data, model)}: they are"
-        " not percent of anything, and a group must not average them. t, F and p do not depend on the scale"
-        " of a voxel.",
+        f"{no_mean_text(lost[0])} {unit} t, F and p do not depend on the scale of a voxel.",
         "Add the mean image back to the series, or preprocess without demeaning. Else fit with nilearn and"
         " SignalScaling false: effects are then in the units of the images. SPM scales every run to a grand"
-        " mean of 100, whatever GlobalNormalization says.",
+        " mean of 100, whatever GlobalNormalization says."
+        if names
+        else "Nothing to do, unless effects are to be in percent: then add the mean image back.",
         runs=tuple(run.label for run in lost),
         size=NO_MEAN - lost[0].mean_to_deviation,
     )
@@ -197,16 +205,6 @@ def no_mean_text(run: RunData) -> str:
         " times its standard deviation (images as scanned: 10 to 100 times): the mean was removed, as in"
         " demeaned, z-scored or percent-change series."
     )
-
-
-def _scaled_by(data: DataReview, model: ModelSpecification) -> str:
-    # SPM scales whatever the model says, nilearn only where it is asked to
-    names = [
-        title
-        for name, title in (("spm", "SPM"), ("nilearn", "nilearn"))
-        if name in data.backends and (name == "spm" or model.nilearn.signal_scaling is not False)
-    ]
-    return " and ".join(names) or "no package"
 
 
 def low_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
@@ -296,18 +294,26 @@ def data_findings(data: DataReview, model: ModelSpecification) -> list[Finding]:
     return [finding for check in CHECKS for finding in check(data, model)]
 
 
-def without_unit(runs: Sequence[RunData], model: ModelSpecification) -> dict[str, str]:
-    """Backend -> why its effects are in no unit.
+def without_unit(
+    runs: Sequence[RunData], model: ModelSpecification, backends: Sequence[str]
+) -> dict[str, str]:
+    """Backend, of those that are fitted -> why its effects are in no unit.
 
-    >>> without_unit([RunData("the run", 9, 0, 0, 0, 9, 0.5, 50.0)], ModelSpecification("m", ()))
+    >>> run = RunData("the run", 9, 0, 0, 0, 9, 0.5, 50.0)
+    >>> without_unit([run], ModelSpecification("m", ()), ["spm", "nilearn"])
     {'nilearn': 'arbitrary units (means below 1)'}
     """
-    found: dict[str, str] = {}
-    scaled = model.nilearn.signal_scaling is not False
+    # SPM and FEAT scale whatever the model says, nilearn and AFNI where they are asked to
+    scales = {
+        "spm": True,
+        "nilearn": model.nilearn.signal_scaling is not False,
+        "afni": model.afni.scale,
+        "fsl": True,
+    }
     if any(not run.has_mean for run in runs):
         why = "arbitrary units (the images have no mean)"
-        found = {"spm": why, **({"nilearn": why} if scaled else {})}
+        return {name: why for name in backends if scales.get(name)}
     # nilearn divides by no less than 1: there its effects are in the images' unit times 100
-    elif scaled and any(run.n_low >= SOME * run.n_voxels and run.n_low for run in runs):
-        found = {"nilearn": "arbitrary units (means below 1)"}
-    return found
+    if scales["nilearn"] and any(run.n_low >= SOME * run.n_voxels and run.n_low for run in runs):
+        return {name: "arbitrary units (means below 1)" for name in backends if name == "nilearn"}
+    return {}

@@ -19,7 +19,7 @@ def percent_units(fitted: Fitted) -> dict[str, list[Floats]]:
     Empty where images have no mean to be a percentage of. Packages that fit the same images share their
     means.
     """
-    if without_unit(fitted.review.runs, fitted.prepared.model):
+    if without_unit(fitted.review.runs, fitted.prepared.model, tuple(BACKENDS)):
         return {}
     means: dict[tuple[int, ...], list[Floats]] = {}
     found = {}

@@ -27,7 +27,7 @@ OVER_VOXELS = ("nilearn_lower_quartile", "nilearn_median", "nilearn_upper_quarti
 def write_scales(writer: UnitWriter) -> None:
     """Write the units of the effects, their spread, the scaled mean image and the noise of both packages."""
     fitted = writer.fitted
-    without = without_unit(fitted.review.runs, fitted.prepared.model)
+    without = without_unit(fitted.review.runs, fitted.prepared.model, tuple(fitted.fits))
     if "spm" not in without:
         _write_units(writer)
     rows = noise_rows(fitted)

@@ -108,7 +108,7 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
     backends = tuple(fitted.fits)
     sizes = tuple(voxel_sizes(fitted.data.volume.affine).tolist())
     fitted_by = prepared.model, prepared.paradigms, backends, sizes
-    no_units = without_unit(fitted.review.runs, prepared.model)
+    no_units = without_unit(fitted.review.runs, prepared.model, backends)
     return {
         "status": "finished",
         "bidsglm_version": bidsglm.__version__,

@@ -8,6 +8,7 @@ import numpy as np
 
 from bidsglm.attribution.engine import Explanation
 from bidsglm.backends import BACKENDS
+from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.errors import ReadWriteError
 from bidsglm.model import DesignMatrix, Floats, TimeSeries, Unit
 from bidsglm.outputs.confinement import remove_own
@@ -43,7 +44,9 @@ from bidsglm.unit.summary import Stamp, summary_path, unit_summary
 
 
 def _write_contrasts(writer: UnitWriter, backend: str, fit: PackageFit) -> None:
-    unit = {"Units": BACKENDS[backend].effect_unit(writer.fitted.prepared.model)}
+    model, fitted = writer.fitted.prepared.model, tuple(writer.fitted.fits)
+    without = without_unit(writer.fitted.review.runs, model, fitted)
+    unit = {"Units": without.get(backend) or BACKENDS[backend].effect_unit(model)}
     for maps in fit.maps:
         facts = {**contrast_facts(maps, writer.unit), **degrees_of_freedom(maps), **fit_facts(backend, fit)}
         for stat, values in stats_of(maps):

@@ -7,10 +7,11 @@ import pytest
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.diagnosis.data_checks import DataReview, MaskLoss, RunData, data_findings, without_unit
 from bidsglm.diagnosis.findings import is_reported
-from bidsglm.model import ModelSpecification, NilearnSettings
+from bidsglm.model import AfniSettings, ModelSpecification, NilearnSettings
 
 SOUND = RunData("run-1", 5000, 0, 0, 0, 0, 800.0, 70.0)
 BOTH = ("spm", "nilearn")
+ALL = (*BOTH, "afni", "fsl")
 MODEL = ModelSpecification("m", ())
 UNSCALED = replace(MODEL, nilearn=NilearnSettings(signal_scaling=False))
 
@@ -66,8 +67,34 @@ def test_series_without_mean_are_in_no_unit_and_the_threshold_is_no_cure() -> No
     assert found.code == "no-mean"
     assert "Add the mean image back" in found.remedy
     assert "threshold" not in found.text + found.remedy
-    assert set(without_unit([run], MODEL)) == {"spm", "nilearn"}
-    assert set(without_unit([run], UNSCALED)) == {"spm"}
+    assert set(without_unit([run], MODEL, ALL)) == set(ALL)
+    assert set(without_unit([run], UNSCALED, ALL)) == {"spm", "afni", "fsl"}
+    assert set(without_unit([run], replace(MODEL, afni=AfniSettings(scale=False)), ALL)) == {
+        "spm",
+        "nilearn",
+        "fsl",
+    }
+    assert set(without_unit([run], MODEL, ["afni"])) == {"afni"}
+
+
+@pytest.mark.parametrize(
+    ("backends", "names"),
+    [(("afni",), "AFNI"), (("fsl",), "FSL"), (("spm", "nilearn", "fsl"), "SPM, nilearn and FSL")],
+)
+def test_series_without_mean_are_in_no_unit_in_the_packages_that_scale(
+    backends: tuple[str, ...], names: str
+) -> None:
+    run = replace(SOUND, median_mean=0.02, mean_to_deviation=0.01)
+    found = only(replace(review(run), backends=backends))
+    assert f"Effects are therefore in no unit in {names}: they" in found.text
+
+
+def test_series_without_mean_that_nobody_scales_are_in_their_own_units() -> None:
+    run = replace(SOUND, median_mean=0.02, mean_to_deviation=0.01)
+    found = only(replace(review(run), backends=("nilearn",)), UNSCALED)
+    assert (found.code, found.severity) == ("no-mean", "note")
+    assert "effects are in the units of the images" in found.text
+    assert found.remedy.startswith("Nothing to do, unless")
 
 
 @pytest.mark.parametrize(("n_low", "severity", "units"), [(3, "note", {}), (40, "serious", {"nilearn"})])
@@ -78,7 +105,7 @@ def test_means_below_one_are_counted_and_take_the_unit_where_they_are_some(
     found = only(review(run))
     assert (found.code, found.severity) == ("low-means", severity)
     assert f"{n_low} of 5,000 voxels is below 1" in found.text
-    assert set(without_unit([run], MODEL)) == set(units)
+    assert set(without_unit([run], MODEL, ALL)) == set(units)
 
 
 def test_unscaled_series_may_have_any_mean() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bidsglm.diagnosis.advice import Finding, RunReview
 from bidsglm.diagnosis.column_checks import task_motion
-from bidsglm.diagnosis.data_checks import RunData, _scaled_by, bright_volumes, low_means
+from bidsglm.diagnosis.data_checks import RunData, bright_volumes, low_means
 from bidsglm.diagnosis.event_checks import _span, zero_lengths
 from bidsglm.diagnosis.setting_checks import idle_filters
 from bidsglm.model import NO_FILTER, Condition, ModelSpecification, NilearnSettings, Paradigm
@@ -75,20 +75,6 @@ def test_a_run_of_half_a_period_has_a_cosine_and_a_shorter_one_has_none() -> Non
     assert found.runs == ("short", "tiny")
     assert found.text.startswith("A run of 62 s holds less than half a period of 128 s")
     assert not list(idle_filters(runs[:1], MODEL))
-
-
-@pytest.mark.parametrize(
-    ("backends", "scaling", "words"),
-    [
-        (("spm", "nilearn"), 0, "SPM and nilearn"),
-        (("spm", "nilearn"), False, "SPM"),
-        (("nilearn",), 0, "nilearn"),
-        (("nilearn",), False, "no package"),
-        (("afni",), 0, "no package"),
-    ],
-)
-def test_who_scales_by_the_mean_is_named(backends: tuple[str, ...], scaling: int | bool, words: str) -> None:
-    assert _scaled_by(replace(of_data(), backends=backends), nilearn(signal_scaling=scaling)) == words
 
 
 def test_low_means_are_counted_in_the_run_that_has_most() -> None:

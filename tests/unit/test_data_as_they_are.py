@@ -84,14 +84,19 @@ def test_demeaned_series_are_refused_by_what_they_are(
     assert "--mask-threshold" not in line
 
 
+@pytest.mark.parametrize("backends", [("spm", "nilearn"), ("spm", "afni")])
 def test_demeaned_series_that_are_fitted_are_in_no_unit_anywhere(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], backends: tuple[str, ...]
 ) -> None:
     study = tiny.write_study(tmp_path)
     change(study, "01", demeaned)
-    assert run(study, "participant", "--mask-threshold", "-Inf") == 0
+    assert run(study, "participant", "--mask-threshold", "-Inf", "--backends", *backends) == 0
     assert "The images have no mean" in capsys.readouterr().err
-    assert set(summary(study)["effect_units"].values()) == {"arbitrary units (the images have no mean)"}
+    units = dict.fromkeys(backends, "arbitrary units (the images have no mean)")
+    assert summary(study)["effect_units"] == units
+    sidecars = (study.parent / "out/sub-01/func").glob("*_contrast-move_stat-effect_desc-*_statmap.json")
+    written = {re.findall(r"desc-(\w+)_", path.name)[0]: path.read_text() for path in sidecars}
+    assert {name: json.loads(text)["Units"] for name, text in written.items() if name in units} == units
     page = (study.parent / "out/sub-01.html").read_text()
     said = [page[m.start() - 20 : m.end()] for m in re.finditer(r"percent of|% of (grand|voxel)", page)]
     assert [text for text in said if not text.endswith("not percent of")] == []

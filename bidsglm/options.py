@@ -2,15 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import bidsglm
 from bidsglm.errors import UsageError
-from bidsglm.option_values import memory_size, scheduler_address
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE
-
-if TYPE_CHECKING:
-    pass
 from bidsglm.option_values import (
     LONGEST_CUTOFF,
     MOST_DATA_SETS,
@@ -22,17 +16,18 @@ from bidsglm.option_values import (
     count,
     derivatives,
     label_of,
+    memory_size,
+    scheduler_address,
     seed,
     threshold,
 )
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE
 from bidsglm.parser import Formatter, Parser
 
 LEVELS = {"participant": "participant", "subject": "participant", "group": "group", "dataset": "group"}
 ALL = "all"
 """Word of --backends for every package."""
 FILTER_KEYS = ("bold", "mask", "events", "confounds")
-
-
 ONLY_AT = {
     "permutations": "group",
     "scheduler": "participant",

@@ -8,10 +8,12 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from bidsglm.backends.nilearn_events import events_of, internal_name
+from bidsglm.backends.nilearn_start import without_checks
 from bidsglm.errors import DataError
 from bidsglm.model import (
     CONSTANT,
@@ -24,12 +26,6 @@ from bidsglm.model import (
     ModelSpecification,
     Paradigm,
 )
-
-if TYPE_CHECKING:
-    pass
-
-from bidsglm.backends.nilearn_events import events_of, internal_name
-from bidsglm.backends.nilearn_start import without_checks
 
 SAME_TIME = 1e-6
 """s"""

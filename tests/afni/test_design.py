@@ -96,7 +96,7 @@ def test_times_keep_gaps_and_set_runs_apart():
     ],
 )
 def test_runs_that_are_none_are_refused(TR, n_scans, kept):
-    with pytest.raises(ValueError, match=r"repetition time|two scans|one value for each scan"):
+    with pytest.raises(ValueError, match=r"repetition time|two or more scans|one value for each scan"):
         Timeline(TR, n_scans, kept)
 
 

@@ -116,7 +116,7 @@ def test_worker_that_cannot_do_the_work_is_one_clear_line(
     assert "the largest worker's 100 MB" in said
     with distributed.Client(cluster.address, set_as_default=False) as client:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    assert [worker["option_values"] for worker in workers] == [{MEMORY: 100_000_000}] * 2
+    assert [worker["resources"] for worker in workers] == [{MEMORY: 100_000_000}] * 2
 
 
 def test_lost_worker_is_replaced_and_a_bad_participant_harms_nobody(

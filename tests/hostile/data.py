@@ -236,7 +236,7 @@ SIDECARS: Mapping[str, Row] = {
 }
 IMAGES: Mapping[str, Row] = {
     "mask of a thousand voxels each way": Row(
-        giant_mask, 65, ("brain_mask.nii.gz", "1000 x 1000 x 1000", "anew")
+        giant_mask, 65, ("brain_mask.nii.gz", "1000 x 1000 x 1000", "again")
     ),
     "mask on a large grid of its own": Row(
         other_mask, 65, ("brain_mask.nii.gz", "260 x 260 x 260", "resample")
@@ -259,10 +259,10 @@ IMAGES: Mapping[str, Row] = {
     ),
     "extension of two gigabytes": Row(second_extension, 74, ("bold.nii.gz", "damaged", "copy")),
     "bold of 32,767 voxels each way": image(
-        "bold", 65, "voxels or volumes", "anew", edits=dims(4, 32767, 32767, 32767, 70)
+        "bold", 65, "voxels or volumes", "again", edits=dims(4, 32767, 32767, 32767, 70)
     ),
     "mask of a billion voxels": image(
-        "mask", 65, "voxels or volumes", "anew", edits=dims(3, 32767, 32767, 1)
+        "mask", 65, "voxels or volumes", "again", edits=dims(3, 32767, 32767, 1)
     ),
     "bold of more than the file holds": image(
         "bold", 74, "promises", "copy", edits=dims(4, 400, 400, 400, 32767)
@@ -275,21 +275,21 @@ IMAGES: Mapping[str, Row] = {
     ),
     "bold of one volume": image("bold", 65, "series of volumes", "exclude", edits=dims(4, 9, 10, 8, 1)),
     **{
-        f"vox_offset {value:g}": image("bold", 65, "vox_offset", "anew", edits=((OFFSET, "<f", value),))
+        f"vox_offset {value:g}": image("bold", 65, "vox_offset", "again", edits=((OFFSET, "<f", value),))
         for value in (2e9, 1e30, float("inf"), float("nan"))
     },
     "vox_offset inside the header": image("bold", 74, "damaged", "copy", edits=((OFFSET, "<f", 100.0),)),
     "vox_offset negative": image("bold", 74, "damaged", "copy", edits=((OFFSET, "<f", -352.0),)),
-    "slope of 1e38": image("bold", 65, "scl_slope", "anew", edits=((SLOPE, "<f", 1e38),)),
+    "slope of 1e38": image("bold", 65, "scl_slope", "again", edits=((SLOPE, "<f", 1e38),)),
     "intercept not a number": image(
-        "bold", 65, "makes no sense", "anew", edits=((SLOPE, "<f", 2.0), (INTERCEPT, "<f", float("nan")))
+        "bold", 65, "is not valid", "again", edits=((SLOPE, "<f", 2.0), (INTERCEPT, "<f", float("nan")))
     ),
     "complex values": image(
         "bold", 65, "complex64", "convert", edits=((DATATYPE, "<h", 32), (DATATYPE + 2, "<h", 64))
     ),
     "colours": image("bold", 65, "type", "convert", edits=((DATATYPE, "<h", 128), (DATATYPE + 2, "<h", 24))),
     "unknown type": image("bold", 74, "damaged", "copy", edits=((DATATYPE, "<h", 9999),)),
-    "affine infinite": image("bold", 65, "affine", "anew", edits=((SFORM, "<f", float("inf")),)),
+    "affine infinite": image("bold", 65, "affine", "again", edits=((SFORM, "<f", float("inf")),)),
     "half of a pair": image("bold", 65, "pair", "convert", edits=((344, "<4s", b"ni1\0"),)),
 }
 

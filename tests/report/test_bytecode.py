@@ -5,7 +5,7 @@ import sys
 import pytest
 from jinja2 import Environment, FileSystemLoader
 
-from bidsglm.report.rendering import TemplateBytecode
+from bidsglm.report.bytecode import TemplateBytecode
 
 
 @pytest.fixture

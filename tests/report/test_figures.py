@@ -196,10 +196,10 @@ def test_glass_brains_show_the_value_farthest_from_zero_on_each_line_of_sight():
     values = np.zeros((2, 3, 4))
     values[0, 1, :] = [2.0, -5.0, 4.0, np.nan]
     values[1, 2, 0], values[1, 2, 3] = -6.0, 6.0
-    seen = _passing(values, True, 3.0)
+    places, passing = _passing(values, True, 3.0)
     flat = np.zeros((3, 2))
-    flat[seen.places[1], seen.places[0]] = seen.values
+    flat[places[1], places[0]] = passing
     assert flat[1, 0] == -5.0
     assert flat[2, 1] == 6.0  # of two as far from zero the positive one
-    assert not len(_passing(values, True, None).values)
-    assert _passing(values, False, 3.0).values.tolist() == [4.0, 6.0]
+    assert not len(_passing(values, True, None)[1])
+    assert _passing(values, False, 3.0)[1].tolist() == [4.0, 6.0]

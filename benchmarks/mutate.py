@@ -41,7 +41,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.mutate_room import ENDLESS, UNDECIDED, Change, Judge, in_child
+from benchmarks.mutate_room import ENDLESS, LEFT_OUT, UNDECIDED, Change, Judge, in_child
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = "bidsglm"
@@ -280,7 +280,12 @@ def judged_together(tree: Path, found: Sequence[Mistake], shared: str, timeout: 
         changes.append(Change(each.path, each.line, changed))
     tests = dict.fromkeys(test for each in found for test in tests_of(tree, each.path))
     judge = Judge(tree, changes, output, timeout)
+    left_out = output.with_suffix(LEFT_OUT)
+    for earlier in (output, left_out):
+        earlier.write_text("", encoding="utf-8")
     failure(tree, [*tests], shared, timeout * (100 + len(found)), [judge])
+    for test in left_out.read_text(encoding="utf-8").splitlines():
+        print(f"LEFT OUT  {test} fails without any mistake", flush=True)
     verdicts = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     return verdicts + [UNDECIDED] * (len(found) - len(verdicts))
 

@@ -29,6 +29,8 @@ import pytest
 
 UNDECIDED = "undecided"
 ENDLESS = "no end"
+LEFT_OUT = ".left_out"
+"""Ending of the list of tests that fail without any mistake"""
 POLL = 0.02
 """s between two looks whether tests have ended"""
 FUNCTION = inspect.CO_OPTIMIZED
@@ -151,6 +153,8 @@ class Judge:
         kept = self.output.with_suffix(".reach")
         in_child(lambda: self._reach(session, kept), 100 * self.timeout)
         reach = Reach(*pickle.loads(kept.read_bytes()))
+        left_out = [item.nodeid for item in session.items if item.nodeid not in reach.seconds]
+        self.output.with_suffix(LEFT_OUT).write_text("\n".join(left_out), encoding="utf-8")
         with self.output.open("w", encoding="utf-8") as file:
             for change in self.changes:
                 print(json.dumps(self._judged(session, reach, change)), file=file, flush=True)

@@ -84,7 +84,8 @@ print(json.dumps([[each.text, each.after, verdict] for each, verdict in zip(foun
 
 
 @pytest.fixture(scope="module")
-def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
+def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What the script prints, line by line."""
     tree = tmp_path_factory.mktemp("mutations") / "tree"
     for name, text in {
         "bidsglm/__init__.py": "",
@@ -99,7 +100,12 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=mutate.PROJECT, check=True, timeout=120
     )
-    return {(text, after): verdict for text, after, verdict in json.loads(done.stdout.splitlines()[-1])}
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def verdicts(printed: list[str]) -> dict[tuple[str, str], str]:
+    return {(text, after): verdict for text, after, verdict in json.loads(printed[-1])}
 
 
 TEST = "tests/room/test_sums.py::"
@@ -137,3 +143,11 @@ def test_constants_and_lines_that_no_test_comes_by_are_left_to_all_tests(
 ) -> None:
     assert verdicts["LIMIT = 5", "6"] == mutate.UNDECIDED
     assert verdicts["return a - 1", "(a + 1)"] == mutate.UNDECIDED
+
+
+def test_a_test_that_fails_without_any_mistake_is_named_and_notices_nothing(
+    printed: list[str], verdicts: dict[tuple[str, str], str]
+) -> None:
+    name = f"{TEST}test_that_fails_always"
+    assert printed[:-1] == [f"LEFT OUT  {name} fails without any mistake"]
+    assert name not in verdicts.values()

@@ -20,7 +20,7 @@ HEAD = """# Limits and thresholds
 
 What is refused, from where a finding is reported, and at which numbers a sentence on a page says one thing or
 another. None is an option: each holds for every run of this version, and a change is named in
-[the changes](changes.md). The first column is the constant in the source, below `bidsglm.`. This page is made
+[the changes](changes.md). Names are those of the constants in the source, below `bidsglm.`. This page is made
 from there by `benchmarks/limits_page.py`, and a test holds it to the code.
 """
 
@@ -220,12 +220,12 @@ def page() -> str:
     parts = [HEAD]
     for section in SECTIONS:
         lines = [
-            f"| `{row.name}` | {written(row.value)} | {row.meaning.replace('|', chr(92) + '|')} |"
+            f"| {written(row.value)} | `{row.name}`<br>{row.meaning.replace('|', chr(92) + '|')} |"
             for module in section.modules
             for row in constants(module)
             if row.name not in LEFT_OUT
         ]
-        table = "\n".join(["| constant | number | what it is |", "|---|---|---|", *lines])
+        table = "\n".join(["| number | what it is |", "|---|---|", *lines])
         parts.append(f"## {section.title}\n\n{section.words}\n\n{table}\n")
     return "\n".join(parts)
 

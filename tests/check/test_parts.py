@@ -101,6 +101,13 @@ def test_single_changes_are_those_that_people_make() -> None:
     assert not [c for c in second if c.onset_factor or c.duration_factor]
 
 
+def test_another_response_is_tried_with_the_durations_that_people_use() -> None:
+    single = explaining._single(column(time=1.4), Changed())
+    pairs = explaining._pairs(single, Changed(), 1.4)
+    durations = {pair.duration for pair in pairs if pair.kernel == "glover" and pair.duration is not None}
+    assert durations == {0.0, 1.0, 1.4, 2.0, 3.0, 4.0, 5.0, 10.0}
+
+
 def test_pairs_are_of_two_settings_and_of_usual_values() -> None:
     single = explaining._single(column(), Changed())
     pairs = list(explaining._pairs(single, Changed(), TR))

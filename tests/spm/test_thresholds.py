@@ -129,3 +129,10 @@ def test_false_discovery_threshold_is_that_of_the_p_of_every_voxel(shift: float)
         passing = np.flatnonzero(p <= 0.05 * np.arange(1, 3_001) / 3_000)
         expected = np.sort(values)[::-1][passing[-1]] if passing.size else np.inf
         assert fdr_threshold(field, values) == expected
+
+
+def test_a_voxel_whose_rate_equals_the_wanted_one_is_kept() -> None:
+    field, values = Field("t", (20.0,)), np.array([2.0])
+    (rate,) = upper_tail(field, values)
+    assert fdr_threshold(field, values, float(rate)) == 2.0
+    assert fdr_threshold(field, values, float(np.nextafter(rate, 0))) == np.inf

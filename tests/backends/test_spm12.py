@@ -422,3 +422,13 @@ def test_maps_are_spms_images(name, number, weights, conditions, test):
     assert_allclose(maps.stat, theirs, rtol=0, atol=IMAGE * np.ptp(theirs))
     assert np.isfinite(maps.z).all()
     assert ((maps.p >= 0) & (maps.p <= 1)).all()
+
+
+@pytest.mark.parametrize(("n_scans", "known"), [(10, False), (40, True)])
+def test_names_of_columns_are_not_known_where_the_filter_takes_the_scans(n_scans: int, known: bool) -> None:
+    # a cut-off of 5 s has 8 cosines in 10 scans of 2 s, and 32 in 40; four regressors take the rest, or fit
+    confounds = tuple(f"x{i}" for i in range(3))
+    run = Paradigm(TR, n_scans, None, (), confounds, np.zeros((n_scans, 3)))
+    names = ((*confounds, "constant"),)
+    assert spm12.column_names([run], replace(MODEL, high_pass=5.0)) == (names if known else None)
+    assert spm12.column_names([run], replace(MODEL, high_pass=1e9)) == names

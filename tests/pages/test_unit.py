@@ -33,6 +33,17 @@ def test_contrast_has_the_maps_of_its_test(tmp_path: Path, test: str, stats: tup
     np.testing.assert_array_equal(images.affine, AFFINE)
 
 
+def test_maps_are_shown_on_the_anatomy_where_there_is_one(tmp_path: Path) -> None:
+    folder = tmp_path / "sub-01" / "func"
+    write_image(folder / f"{PREFIX}_desc-mean_boldref.nii.gz", np.full(SHAPE, 2.0))
+    values, affine, name = UnitFiles(tmp_path, SUMMARY).background
+    assert (float(values.max()), name) == (2.0, "mean bold image")
+    write_image(folder / f"{PREFIX}_desc-underlay_T1w.nii.gz", np.full(SHAPE, 7.0))
+    values, affine, name = UnitFiles(tmp_path, SUMMARY).background
+    assert (values.shape, float(values.max()), name) == (SHAPE, 7.0, "T1w image")
+    np.testing.assert_array_equal(affine, AFFINE)
+
+
 def test_filter_is_beside_the_design_only_where_it_is_projected_out(tmp_path: Path) -> None:
     folder = tmp_path / "sub-01" / "func"
     folder.mkdir(parents=True)

@@ -2,6 +2,8 @@ import pytest
 
 from bidsglm.errors import DataError
 from bidsglm.model import Hrf
+from bidsglm.statsmodel.place import Place
+from bidsglm.statsmodel.responses import unused
 from tests.statsmodel.model_documents import Change, in_hrf, in_model, parsed
 
 
@@ -90,3 +92,16 @@ def test_bad_requests_are_errors_that_name_their_place(change: Change, message: 
 )
 def test_globs_and_odd_names_cover_the_conditions(x: list[object], variables: list[str]) -> None:
     assert parsed(in_model(X=x), in_hrf(Variables=variables)).x == tuple(x[:-1])
+
+
+@pytest.mark.parametrize(
+    ("x", "named", "left"),
+    [
+        (["trial_type.*"], ["trial_type.go"], []),
+        (["trial_type.go", "trial_type.stop"], ["trial_type.go"], []),
+        (["trial_type.go"], ["trial_type.go", "cosine00"], ["cosine00"]),
+    ],
+)
+def test_variables_that_x_names_or_may_name_are_used(x: list[str], named: list[str], left: list[str]) -> None:
+    notes = unused(x, named, Place("m.json"))
+    assert notes == tuple(f"Convolve of {name!r} has no effect: it is not in X." for name in left)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Volume
 from bidsglm.outputs.group_map_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes
-from bidsglm.pages.group_maps import GroupMaps, group_maps, title
+from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.pages.group_maps import GroupMaps, _reasons, group_maps, title
 from bidsglm.pages.group_words import definition
 from tests.report.unpacking import unpacked
 
@@ -152,3 +154,22 @@ def test_contrasts_over_participants_are_told_apart():
     age = ENTRY | {"group_contrast": "age", "design": {"columns": ["mean", "age"], "weights": [0.0, 1.0]}}
     assert (title(ENTRY), title(age)) == ("go!", "go!: age")
     assert definition(age) == "1 × age, in a model of mean and age over 4 participants"
+
+
+@pytest.mark.parametrize(("spm", "told"), [("unequal", True), ("equal", False)])
+def test_a_finding_on_variances_is_told_where_the_packages_treat_them_differently(
+    spm: str, told: bool
+) -> None:
+    row = {"label": "go", "map": "t", "metric": "rmsd", "step": "variance", "nilearn": "equal", "spm": spm}
+    row |= {"ladder": 0.4, "shapley": 0.4, "total": 0.4, "closure_nilearn": 0.0, "closure_spm": 1e-8}
+    finding = {"severity": "note", "code": "variances", "title": "T", "text": "x", "remedy": "y"}
+    finding |= {"columns": [], "runs": [], "backends": [], "size": 0.0}
+    place = SimpleNamespace(
+        pairs=(),
+        name=NAME,
+        rows=lambda schema: (row,),
+        numbers=SimpleNamespace(path=lambda *of: Path("a.tsv")),
+    )
+    found = _reasons(place, {**ENTRY, "findings": [finding]}, DEFAULT_PAIR)
+    assert found is not None
+    assert (found.finding is not None) == told

@@ -431,8 +431,12 @@ def test_missing_streams_are_opened_in_their_places(monkeypatch: pytest.MonkeyPa
 
 
 def test_signals_that_were_switched_off_stay_so_and_others_come_back() -> None:
-    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # a shell's background job starts with SIGINT switched off, too
+    here = {each: signal.getsignal(each) for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
     try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         before = signal.getsignal(signal.SIGTERM)
         with signals.ended_by_signals():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -441,7 +445,8 @@ def test_signals_that_were_switched_off_stay_so_and_others_come_back() -> None:
         assert signal.getsignal(signal.SIGTERM) is before
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGHUP, earlier)
+        for number, handler in here.items():
+            signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ none of them imports another for a title or a colour. What a package computes is
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from bidsglm.sentences import joined
+
 
 class NoiseAnalysis(NamedTuple):
     """A package with one of its noise models, as a calibration compares them."""
@@ -288,8 +290,7 @@ def titles(names: Iterable[str]) -> str:
     >>> titles(["spm", "nilearn"])
     'SPM and nilearn'
     """
-    *others, last = [title(name) for name in names]
-    return f"{', '.join(others)} and {last}" if others else last
+    return joined(map(title, names))
 
 
 def colour(name: str) -> str:

@@ -32,8 +32,8 @@ from bidsglm.model import (
     ModelSpecification,
     Paradigm,
 )
+from bidsglm.sentences import listing
 from bidsglm.spm.regressors import SECONDS_PER_MINUTE
-from bidsglm.statsmodel.nearest import listing
 
 SHOWN = 6
 """Columns named in a note."""

@@ -7,8 +7,8 @@ import numpy as np
 from bidsglm.check.comparison import Checked
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
-from bidsglm.diagnosis.advice import joined
 from bidsglm.report.check import CheckedPair, SettingPair
+from bidsglm.sentences import joined
 
 PLURAL = ("onsets", "durations", "scans", "confounds", "modulators", "sessions", "basis", "serial")
 """How the names of settings begin that are plurals."""

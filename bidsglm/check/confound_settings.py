@@ -9,9 +9,9 @@ from bidsglm.check.condition_columns import extra_confounds
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.diagnosis.advice import joined
 from bidsglm.model import CONSTANT
 from bidsglm.report.check import SettingPair
+from bidsglm.sentences import joined
 
 
 def confounds(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:

@@ -9,9 +9,9 @@ from bidsglm.check.explaining import Changed, ColumnExplanation, modulator_is_th
 from bidsglm.check.models import condition_of, hrf_of, sampled_at
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.spm_records import SpmAnalysis, SpmSession
-from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
 from bidsglm.report.check import SettingPair
+from bidsglm.sentences import joined
 
 SHOWN = 6
 """Onsets that a cell lists."""

@@ -7,8 +7,8 @@ import numpy as np
 
 from bidsglm.check.models import contrasts_of, hrf_of, paradigm_of, specification_of
 from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.diagnosis.advice import joined
 from bidsglm.model import CONSTANT, ContrastSpecification, Floats, Hrf, ModelSpecification, Paradigm
+from bidsglm.sentences import joined
 
 ALL_SESSIONS = " - All Sessions"
 """What SPM's contrast manager adds to a replicated contrast's name."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from bidsglm.attribution.differences import CORRELATION, DICE, RMSD
 from bidsglm.attribution.engine import Explanation
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
-from bidsglm.diagnosis.advice import joined
 from bidsglm.report.attribution import Breakdown, Reach, found, percent, sentence, settings
 from bidsglm.report.check import SettingPair
+from bidsglm.sentences import joined
 
 OWN_SHOWN = (("effect", CORRELATION), ("t", RMSD), ("t", CORRELATION), ("t", DICE))
 """Panels of the figures: effects are in other units, so their size is left out"""

@@ -7,8 +7,8 @@ from bidsglm.check.condition_columns import columns_of
 from bidsglm.check.models import hrf_of, sampled_at
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.diagnosis.advice import joined
 from bidsglm.report.check import SettingPair
+from bidsglm.sentences import joined
 
 SHOWN = 6
 """Columns that a cell lists."""

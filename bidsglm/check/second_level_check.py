@@ -15,10 +15,10 @@ from bidsglm.check.second_level_words import (
     design_name,
     variance_in_words,
 )
-from bidsglm.diagnosis.advice import joined
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import Floats
 from bidsglm.report.wording import digits
+from bidsglm.sentences import joined
 
 SAME_H = 1e-5
 """Share by which hyperparameters of the same data differ at most: SPM's files hold more digits."""

@@ -13,10 +13,10 @@ from bidsglm.check.own_files import own_file
 from bidsglm.check.second_level import SpmGroup
 from bidsglm.check.second_level_words import has_equal_variance, is_independent, variance_in_words
 from bidsglm.dataset.masks import is_same_grid
-from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
 from bidsglm.report.check import CheckedPair, SettingPair
 from bidsglm.report.wording import digits
+from bidsglm.sentences import joined
 
 SAME = 1e-6
 """Share of a column or map by which the same numbers differ at most: files hold seven digits."""

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.check.second_level import GroupCovariate, GroupFactor, SpmGroup
-from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
 from bidsglm.report.wording import digits
+from bidsglm.sentences import joined
 
 DESIGNS = (
     ("one.?sample", "one-sample t-test"),

@@ -9,8 +9,8 @@ from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.refit import RefittedMap
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.diagnosis.advice import joined
 from bidsglm.errors import DataError
+from bidsglm.sentences import joined
 
 
 def findings_of(found: Checked, refits: Sequence[RefittedMap]) -> Iterator[str]:

@@ -9,10 +9,10 @@ from bidsglm.check.comparison import Checked
 from bidsglm.check.models import sampled_at
 from bidsglm.check.runs import frame_offset
 from bidsglm.check.step_words import scaling_words, smoothing_words
-from bidsglm.diagnosis.advice import joined
 from bidsglm.report.check import CheckedColumn
 from bidsglm.report.methods import SettingRow
 from bidsglm.report.wording import digits
+from bidsglm.sentences import joined
 
 
 def setting_rows(found: Checked) -> Iterator[SettingRow]:

@@ -7,9 +7,9 @@ from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
 from bidsglm.report.check import SettingPair
+from bidsglm.sentences import joined
 
 
 def comparable(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None:

@@ -13,8 +13,8 @@ from bidsglm.backends.phrases import response
 from bidsglm.check.comparison import Checked
 from bidsglm.check.models import sampled_at
 from bidsglm.check.reproduction import Attempt
-from bidsglm.diagnosis.advice import joined
 from bidsglm.model import Floats
+from bidsglm.sentences import joined
 from bidsglm.unit.pair_steps import same_weights
 
 SHOWN = 6

@@ -18,7 +18,7 @@ from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.inputs import Kind, file_size
 from bidsglm.model import Floats
-from bidsglm.statsmodel.nearest import listing
+from bidsglm.sentences import listing
 
 WHOLE = 1e-4
 """Whole numbers that were stored scaled are off by the rounding of the scale."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.inputs import Kind, file_size, read_text
-from bidsglm.statsmodel.nearest import listing
+from bidsglm.sentences import listing
 
 INDEX_COLUMNS = ("index", "id", "value", "number", "roi_id", "roi")
 """BIDS has `index`; the others come from nilearn, CONN and lists made by hand."""

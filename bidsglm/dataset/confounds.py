@@ -12,8 +12,9 @@ from bidsglm.dataset.scrubbing import censoring_columns
 from bidsglm.dataset.tsv import LARGEST_NUMBER, MISSING, Table, number, read_tsv
 from bidsglm.errors import DataError
 from bidsglm.model import NO_FILTER, Floats, Run
+from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import is_glob, matching
-from bidsglm.statsmodel.nearest import hint, listing
+from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.presets import PRESETS, SYNONYMS
 
 NON_STEADY_STATE = "non_steady_state_outlier*"

@@ -10,6 +10,7 @@ from bidsglm.dataset.group_rows import GroupObservations, Row
 from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.errors import DataError
 from bidsglm.model import Floats
+from bidsglm.sentences import joined
 from bidsglm.spm.second_level import dependent
 from bidsglm.statsmodel.group_contrasts import PARTICIPANTS
 from bidsglm.statsmodel.nearest import hint
@@ -110,9 +111,7 @@ def listed(names: Sequence[str]) -> str:
     >>> listed(["age", "participant_id.01", "participant_id.02", "sex"])
     'age, participant_id.* and sex'
     """
-    short = dict.fromkeys(f"{PARTICIPANTS}*" if name.startswith(PARTICIPANTS) else name for name in names)
-    *first, last = short
-    return f"{', '.join(first)} and {last}" if first else last
+    return joined(dict.fromkeys(f"{PARTICIPANTS}*" if n.startswith(PARTICIPANTS) else n for n in names))
 
 
 def unknown(name: str, columns: Mapping[str, PeopleColumn], people: Participants) -> DataError:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from bidsglm.statsmodel.nearest import listing
+from bidsglm.sentences import listing
 
 PREPROCESSED = "desc-preproc_bold.nii"
 PLACES = ("func", "ses-*/func")

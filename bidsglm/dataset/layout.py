@@ -11,7 +11,8 @@ from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, sel
 from bidsglm.dataset.trimming import compared_with_raw
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.model import Settings, Unit
-from bidsglm.statsmodel.nearest import listing, nearest
+from bidsglm.sentences import listing
+from bidsglm.statsmodel.nearest import nearest
 
 __all__ = ["dataset_links", "find_participants", "find_units"]
 

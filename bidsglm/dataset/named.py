@@ -14,8 +14,9 @@ from bidsglm.dataset.tsv import MISSING, Table
 from bidsglm.dataset.variables import Transformed, stems, transform
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Condition, Floats, ModelSpecification, Run, Unit
+from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import is_glob, matching
-from bidsglm.statsmodel.nearest import hint, listing
+from bidsglm.statsmodel.nearest import hint
 
 
 class Variables(NamedTuple):

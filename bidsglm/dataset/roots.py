@@ -12,7 +12,7 @@ from bidsglm.dataset.instead import LABEL, elsewhere, found_instead, holds_serie
 from bidsglm.errors import BidsglmError, InvalidBidsError, NoInputError, NothingMatchedError, UsageError
 from bidsglm.inputs import Kind, absent_content, read_json
 from bidsglm.model import Settings
-from bidsglm.statsmodel.nearest import listing
+from bidsglm.sentences import listing
 
 LOG = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from bidsglm.dataset.index import Index, entities_of, find_files, same_label
 from bidsglm.dataset.instead import elsewhere, found_instead
 from bidsglm.errors import BidsglmError, DataError, NoInputError, NothingMatchedError, UsageError
 from bidsglm.model import Settings
-from bidsglm.statsmodel.nearest import listing
+from bidsglm.sentences import listing
 
 LOG = logging.getLogger(__name__)
 

@@ -28,8 +28,9 @@ from bidsglm.dataset.named import (
 from bidsglm.dataset.tsv import Table
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Condition, ModelSpecification, Modulator, Paradigm, Unit
+from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import matching
-from bidsglm.statsmodel.nearest import hint, listing
+from bidsglm.statsmodel.nearest import hint
 
 __all__ = ["Paradigms", "paradigms", "trial_types"]
 

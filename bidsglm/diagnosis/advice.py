@@ -9,6 +9,7 @@ from bidsglm.diagnosis.collinearity import Diagnosis, diagnosis
 from bidsglm.diagnosis.design_parts import Parts, parts
 from bidsglm.model import TRIAL_TYPE, ContrastSpecification, DesignMatrix, Paradigm
 from bidsglm.packages import title
+from bidsglm.sentences import joined
 
 Severity = Literal["serious", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("serious", "warning", "note")
@@ -115,21 +116,7 @@ def listed(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
     >>> listed(["trial_type.a", "b", "c"]), listed(list("abcd"), 2)
     ('a, b and c', 'a, b and 2 more')
     """
-    short = [name.removeprefix(TRIAL_TYPE) for name in names]
-    if len(short) > shown:
-        short = [*short[:shown], f"{len(short) - shown} more"]
-    return joined(short)
-
-
-def joined(words: Sequence[str]) -> str:
-    """Join all of some words for a sentence.
-
-    >>> joined(["face", "house"])
-    'face and house'
-    """
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    return joined([name.removeprefix(TRIAL_TYPE) for name in names], shown)
 
 
 def percent(share: float) -> str:

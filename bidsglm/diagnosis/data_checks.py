@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bidsglm.diagnosis.advice import Finding, Severity, joined, listed, percent, times
+from bidsglm.diagnosis.advice import Finding, Severity, listed, percent, times
 from bidsglm.model import ModelSpecification
 from bidsglm.packages import title
+from bidsglm.sentences import joined
 
 NO_MEAN = 2.0
 """Mean over standard deviation of the median voxel below which a series has lost its mean: images as scanned

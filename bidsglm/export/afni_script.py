@@ -25,8 +25,8 @@ from bidsglm.export.labels import labels
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.templating import rendered
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats, Paradigm
+from bidsglm.sentences import listing
 from bidsglm.spm.space import independent_rows
-from bidsglm.statsmodel.nearest import listing
 
 SCRIPT = "afni_script.tcsh"
 RESULTS = "afni"

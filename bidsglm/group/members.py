@@ -20,7 +20,7 @@ from bidsglm.outputs.summaries import compared, failure_path
 from bidsglm.outputs.summary_form import SummaryForm, is_finished
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.packages import Pair
-from bidsglm.statsmodel.nearest import listing
+from bidsglm.sentences import listing
 
 
 class Summary(SummaryForm):

@@ -22,7 +22,7 @@ from bidsglm.outputs.region_tables import REGIONS, region_maps_schema
 from bidsglm.outputs.summaries import compared
 from bidsglm.outputs.summary_form import ContrastForm, SummaryForm
 from bidsglm.outputs.unit_tables import with_suffix
-from bidsglm.statsmodel.nearest import listing
+from bidsglm.sentences import listing
 from bidsglm.unit.maps import UnitMaps
 
 Row = dict[str, str | int | float | None]

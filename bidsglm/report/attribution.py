@@ -11,6 +11,7 @@ from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
 from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.steps import STEP_TEXTS, title
 from bidsglm.report.wording import MINUS, UNDEFINED, number
+from bidsglm.sentences import joined
 
 METRIC_TITLES: Mapping[str, str] = {
     RMSD: "RMSD",
@@ -216,9 +217,8 @@ def sentence(breakdown: Breakdown, rmsd: float = math.nan) -> str:
     parts = [
         f"{percent(breakdown.share(step))} from the {title(_sharper(breakdown, step).step)}" for step in named
     ]
-    first = parts[0].replace(" from", " comes from", 1)
-    listed = f"{', '.join([first, *parts[1:-1]])} and {parts[-1]}" if len(parts) > 1 else first
-    return f"Of the difference between {whole}, {listed}.{against(breakdown)}"
+    steps = joined(parts).replace(" from", " comes from", 1)
+    return f"Of the difference between {whole}, {steps}.{against(breakdown)}"
 
 
 def reasons(

@@ -1,6 +1,6 @@
 """Questions that the page of a data set answers itself, and recipes for the steps that lead in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from bidsglm.attribution.steps import REGRESSORS
 from bidsglm.packages import DEFAULT_PAIR, Pair, titles
@@ -10,6 +10,7 @@ from bidsglm.report.group_overall import group_overall
 from bidsglm.report.group_report import GroupUnit
 from bidsglm.report.recipes import Recipe, recipe
 from bidsglm.report.steps import title
+from bidsglm.sentences import joined
 
 
 def group_recipes(unit: GroupUnit) -> tuple[Recipe, ...]:
@@ -97,7 +98,8 @@ def _of_regions(unit: GroupUnit) -> tuple[str, ...]:
 
 def _equal(unit: GroupUnit) -> tuple[str, ...]:
     leads = {
-        titles(view.pair): _listed([title(made.step) for made in group_recipes(view)]) for view in unit.views
+        titles(view.pair): joined(dict.fromkeys(title(made.step) for made in group_recipes(view)))
+        for view in unit.views
     }
     told = [f"{pair}: {steps}" if unit.others else steps for pair, steps in leads.items() if steps]
     if not told:
@@ -106,10 +108,6 @@ def _equal(unit: GroupUnit) -> tuple[str, ...]:
         f"“What to do” in the summary has the recipe of what leads here ({'; '.join(told)}). Set it at the"
         " first level, run the participants again, and then the group.",
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(dict.fromkeys(words))
 
 
 def _trust(unit: GroupUnit) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bidsglm.agreement.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPLES
 from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, titles
-from bidsglm.report.judgements import listed
 from bidsglm.report.methods import agreement_text
+from bidsglm.report.wording import listed
 
 COUNTED: Mapping[int, str] = {2: "two", 3: "three", 4: "four"}
 

@@ -13,12 +13,11 @@ from bidsglm.report.judgements import (
     Judgement,
     RegionFacts,
     judged,
-    listed,
     regions_judged,
 )
 from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.steps import PLURALS, makes
-from bidsglm.report.wording import Row, contrast_name, digits, headline_rows, median, number, overlap
+from bidsglm.report.wording import Row, contrast_name, digits, headline_rows, listed, median, number, overlap
 
 FEW = 10
 """Participants below which a group map turns on single participants."""

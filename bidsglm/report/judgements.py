@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from bidsglm.packages import DEFAULT_PAIR, Pair
-from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, median, number, overlap
+from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, listed, median, number, overlap
 
 SAME_SHAPE = 0.95
 """Correlation of two group maps from which their shape is called the same."""
@@ -22,8 +22,6 @@ OTHER_EXTENT = 0.5
 """Dice below which other voxels pass: as between whole pipelines of different packages."""
 FEWEST_VOXELS = 10
 """A Dice of smaller sets turns on single voxels and is not judged; nor do they make a conclusion."""
-NAMED = 5
-"""Regions or contrasts that a sentence names at most."""
 EDGE = 0.5
 """Standard errors (z) that a region's test moves from package to package, below which a conclusion that
 changes lay at the threshold in both: p of 0.05 is crossed by a move from 0.03 to 0.09."""
@@ -211,20 +209,6 @@ def _passing(known: Sequence[_Passing]) -> str:
     if worst and worst not in told:
         told.append(worst)
     return ". ".join(each.words for each in told or passed[:1])
-
-
-def listed(names: Sequence[str]) -> str:
-    """Join names, the first few of many; a single further one is named too.
-
-    >>> listed(["a"]), listed(["a", "b", "c"]), listed(list("abcdefg"))
-    ('a', 'a, b and c', 'a, b, c, d, e and 2 more')
-    >>> listed(list("abcdef"))
-    'a, b, c, d, e and f'
-    """
-    shown = list(names)
-    if len(names) > NAMED + 1:
-        shown = [*names[:NAMED], f"{len(names) - NAMED} more"]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 
 def regions_judged(facts: RegionFacts) -> Judgement:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bidsglm.report.judgements import listed
+from bidsglm.report.wording import listed
 
 
 class ArbitraryContrasts(NamedTuple):

@@ -9,9 +9,9 @@ from bidsglm import packages
 from bidsglm.model import Floats, Mask
 from bidsglm.report.contrast_images import ContrastImages, layers_of
 from bidsglm.report.drawing import BOTH_COLOUR, Figure
-from bidsglm.report.judgements import listed
 from bidsglm.report.plates import Layer, region_row, slice_rows
 from bidsglm.report.slices import view
+from bidsglm.report.wording import listed
 
 
 def maps_figure(images: ContrastImages, name: str = "") -> Figure:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, title, titles
-from bidsglm.report.judgements import listed
+from bidsglm.report.wording import listed
 
 ESTIMATES = {
     "serial_correlation": "noise model",

@@ -13,6 +13,7 @@ from bidsglm.report.attribution import Breakdown, found, percent
 from bidsglm.report.charts import Axes, Extent, frame
 from bidsglm.report.drawing import Figure
 from bidsglm.report.wording import Row, count, digits
+from bidsglm.sentences import joined
 
 LAGS = (1.0, 2.0, 5.0)
 """s, told in the sentences as the nearest whole number of scans."""
@@ -75,8 +76,7 @@ def _decimals(value: float) -> str:
 
 def _spm(lags: Sequence[Row], where: str) -> str:
     told = [f"{_decimals(float(row['spm']))} after {_time(row)}" for row in lags]
-    listed = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
-    return f"SPM takes the noise of every voxel to be autocorrelated alike: {listed}{where}."
+    return f"SPM takes the noise of every voxel to be autocorrelated alike: {joined(told)}{where}."
 
 
 def _nilearn(row: Row) -> str:

@@ -12,11 +12,11 @@ from bidsglm.report import attribution, leading_steps
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.diagnosis import USUAL_LIMIT, WITH
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
-from bidsglm.report.judgements import GRADE_WORDS, Grade, Judgement, judged, listed
+from bidsglm.report.judgements import GRADE_WORDS, Grade, Judgement, judged
 from bidsglm.report.recipes import Recipe, recipes
 from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import makes, title
-from bidsglm.report.wording import Row, digits, headline_rows, median
+from bidsglm.report.wording import Row, digits, headline_rows, listed, median
 
 HEADLINES: Mapping[Grade, str] = {
     Grade.NONE: "No: for this participant, {} lead to the same conclusions",

@@ -14,9 +14,9 @@ from bidsglm.attribution.steps import REGRESSORS
 from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, percent
 from bidsglm.report.further_recipes import remedy
-from bidsglm.report.judgements import listed
 from bidsglm.report.leading_steps import median_shares
 from bidsglm.report.steps import title
+from bidsglm.report.wording import listed
 
 MASK = "mask"
 NO_DRIFTS = "no drift terms"

@@ -14,7 +14,7 @@ from bidsglm.agreement.rates import (
     overall,
 )
 from bidsglm.packages import analysis, every_analysis
-from bidsglm.report.judgements import listed
+from bidsglm.report.wording import listed
 
 TITLES: Mapping[str, str] = {each.name: each.title for each in every_analysis()}
 JUDGED = (0.05, 0.001)

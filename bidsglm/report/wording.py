@@ -6,10 +6,13 @@ from itertools import permutations
 from typing import NamedTuple
 
 from bidsglm.packages import DEFAULT_PAIR, Pair, title
+from bidsglm.sentences import joined
 
 UNDEFINED = "n/a"
 """What a table shows where a number is not defined."""
 MINUS = "\N{MINUS SIGN}"
+NAMED = 5
+"""Regions or contrasts that a sentence names at most."""
 
 Row = Mapping[str, str | int | float]
 """A row of an agreement table, as `agreement.maps` makes it or as read from its TSV."""
@@ -124,6 +127,17 @@ def degrees(dof: Sequence[float]) -> str:
     '3, 207'
     """
     return ", ".join(f"{value:.1f}".removesuffix(".0") for value in dof)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names, the first few of many; a single further one is named too.
+
+    >>> listed(["a"]), listed(["a", "b", "c"]), listed(list("abcdefg"))
+    ('a', 'a, b and c', 'a, b, c, d, e and 2 more')
+    >>> listed(list("abcdef"))
+    'a, b, c, d, e and f'
+    """
+    return joined(names, NAMED if len(names) > NAMED + 1 else None)
 
 
 def contrast_name(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Names in messages: the known name closest to one that is not known, and long lists cut short."""
+"""Names in messages: the known name closest to one that is not known."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -6,8 +6,6 @@ from itertools import islice
 
 FAR = 0.5
 """Below this similarity a suggestion would only confuse."""
-LABELS_SHOWN = 5
-"""Enough to recognise a misspelt label; a list of a thousand is no help."""
 LONGEST = 100
 """Characters of a name that is compared: the time grows with their square."""
 MOST = 1_000
@@ -64,14 +62,3 @@ def hint(name: str, known: Iterable[str]) -> str:
     """
     candidate = nearest(name, known)
     return f"; did you mean {candidate!r}?" if candidate else ""
-
-
-def listing(labels: Iterable[str], shown: int = LABELS_SHOWN) -> str:
-    """Name the first few labels, for a message.
-
-    >>> listing(["a", "b", "c"], shown=2)
-    'a, b and 1 more'
-    """
-    labels = list(labels)
-    rest = len(labels) - shown
-    return ", ".join(labels[:shown]) + (f" and {rest} more" if rest > 0 else "")

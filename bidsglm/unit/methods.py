@@ -6,11 +6,13 @@ from bidsglm.backends import BACKENDS
 from bidsglm.backends.phrases import CONFOUNDS, RESPONSE, SETTINGS, SMOOTHING, response_function
 from bidsglm.model import ModelSpecification, Paradigm
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, pairs_of
-from bidsglm.report.judgements import listed
 from bidsglm.report.methods import SettingRow, agreement_text, thresholds_text
+from bidsglm.report.wording import listed
+from bidsglm.sentences import listing
 from bidsglm.unit.kernels import effective_widths, grid_in_words, smoothing_in_words
 
 _COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
+CONFOUNDS_SHOWN = 12
 
 
 def setting_rows(
@@ -119,7 +121,7 @@ def _design_text(
         f"{f' ({scans})' if scans else ''}. The preprocessed images {smoothing}. A general linear model"
         f" (Friston et al., 1994) had {_of_conditions(conditions, convolved)} and"
         f" {len(confounds) or 'no'} confound regressors"
-        f"{f' ({_shortened(confounds)})' if confounds else ''}."
+        f"{f' ({listing(confounds, CONFOUNDS_SHOWN)})' if confounds else ''}."
     )
 
 
@@ -149,8 +151,3 @@ def _convolved(model: ModelSpecification, paradigms: Sequence[Paradigm], backend
     if own and len(own) == len(backends):
         return listed(own)
     return response_function(model.hrf) + f" ({listed(own)})" * bool(own)
-
-
-def _shortened(names: Sequence[str], longest: int = 12) -> str:
-    shown = ", ".join(names[:longest])
-    return f"{shown}, and {len(names) - longest} more" if len(names) > longest else shown

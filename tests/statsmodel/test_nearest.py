@@ -1,7 +1,7 @@
 import pytest
 
 from bidsglm.statsmodel.globs import matching
-from bidsglm.statsmodel.nearest import LONGEST, MOST, listing, nearest
+from bidsglm.statsmodel.nearest import LONGEST, MOST, nearest
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,6 @@ def test_globs_match_letter_case_and_keep_the_order_of_names() -> None:
 
 def test_literal_name_does_not_match_another() -> None:
     assert matching("a", ["ab"]) == ()
-
-
-def test_long_lists_are_cut_short() -> None:
-    assert listing("abcde") == "a, b, c, d, e"
-    assert listing("abcdefg") == "a, b, c, d, e and 2 more"
-    assert listing([]) == ""
 
 
 def test_names_are_compared_up_to_a_length_and_a_number() -> None:

@@ -1,7 +1,9 @@
 """The command line: arguments -> Settings -> exit code."""
 
 import argparse
+import atexit
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -166,6 +168,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is not None:
         return _main(argv)
+    # memory goes with the process: an end without looking for garbage among all modules saves half a second
+    atexit.register(gc.freeze)
     with ended_by_signals():
         return with_streams(lambda: _main(sys.argv[1:]))
 

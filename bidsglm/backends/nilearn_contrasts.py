@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
+from scipy.special import ndtri, stdtr
 
 from bidsglm.backends.nilearn_records import NilearnEstimate
 from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.space import decomposition, estimable, independent_rows
+
+LEAST_P = 1e-300
+"""nilearn makes z of no smaller p"""
 
 
 def usable_runs(estimate: NilearnEstimate, contrast: ContrastSpecification) -> tuple[int, ...]:
@@ -58,9 +61,7 @@ def contrast(
         warnings.filterwarnings("ignore", "Running approximate fixed effects on F statistics")
         result: Any = compute_fixed_effect_contrast(labels, results, values, contrast.test)
     is_t = contrast.test == "t"
-    if is_t:
-        _put_tails(result)
-    z = result.z_score()
+    z = _z_of_tails(result) if is_t else result.z_score()
     n_rows = () if is_t else (float(len(weights[0])),)
     return ContrastMaps(
         contrast,
@@ -75,18 +76,19 @@ def contrast(
     )
 
 
-def _put_tails(result: Any) -> None:
-    """Give a contrast of t its p and 1 - p, of which nilearn makes z.
+def _z_of_tails(result: Any) -> Floats:
+    """Give a contrast of t its p; returns its z, both to the last bit nilearn's.
 
-    nilearn finds each of them by itself, in twice the time: one is the other's complement, to the last bit.
+    nilearn finds p and 1 - p by themselves and z from both, in twice the time: z is that of the smaller one.
     """
     from nilearn.glm.contrasts import DEF_DOFMAX
 
     t = result.stat()
     tail = stdtr(min(result.dof, DEF_DOFMAX), -np.abs(t))
-    rest = 1 - tail
-    result.p_value_ = np.where(t < 0, rest, tail)
-    result.one_minus_pvalue_ = np.where(t > 0, rest, tail)
+    result.p_value_ = np.where(t < 0, 1 - tail, tail)
+    z = ndtri(np.maximum(tail, LEAST_P))
+    # 0 has no sign there
+    return np.asarray(np.where(t < 0, z, -z) + 0.0)
 
 
 def _contrast_inputs(

@@ -73,8 +73,8 @@ class Sums(NamedTuple):
 class SharedModel(NamedTuple):
     """nilearn's model of a coefficient."""
 
-    parameters: Floats
-    """(n_regressors, n_scans) from the series as they are"""
+    parameters: Floats | None
+    """(n_regressors, n_scans) from the series as they are; None where they are taken from coefficients on Q"""
     covariance: Floats
     """(n_regressors, n_regressors) for unit dispersion"""
     inverse: Floats
@@ -150,19 +150,26 @@ class SharedModels:
         return max(NEAR_EDGE, ROUNDINGS * growth)
 
     def model(self, hundredths: int) -> SharedModel:
-        """Model of a coefficient, as nilearn makes it."""
+        """Model of a coefficient; as nilearn makes it where the rounding of its pseudo-inverse shows."""
+        if hundredths not in self.made:
+            rho, (once, twice) = hundredths / BINS, self._normal
+            normal = np.eye(len(once)) - rho * once + rho**2 * twice
+            own = np.asarray(np.linalg.inv(normal), dtype=np.float64)
+            if self.is_even:
+                made = SharedModel(None, self.space.rows @ own @ self.space.rows.T, own)
+            else:
+                made = SharedModel(*self._by_their_inverse(rho), own)
+            self.made[hundredths] = made
+        return self.made[hundredths]
+
+    def _by_their_inverse(self, rho: float) -> tuple[Floats, Floats]:
+        """What makes parameters of the series, and their covariance, by nilearn's pseudo-inverse."""
         from nilearn.glm import ARModel
 
-        if hundredths not in self.made:
-            rho = hundredths / BINS
-            theirs = ARModel(self.X, rho)
-            inverse, (once, twice) = np.asarray(theirs.calc_beta), self._normal
-            normal = np.eye(len(once)) - rho * once + rho**2 * twice
-            # whitening takes rho times the scan before off each scan, so a scan enters in the next one too
-            whitened = inverse - rho * following(inverse.T).T
-            own = np.asarray(np.linalg.inv(normal), dtype=np.float64)
-            self.made[hundredths] = SharedModel(whitened, theirs.normalized_cov_beta, own)
-        return self.made[hundredths]
+        theirs = ARModel(self.X, rho)
+        inverse = np.asarray(theirs.calc_beta)
+        # whitening takes rho times the scan before off each scan, so a scan enters in the next one too
+        return inverse - rho * following(inverse.T).T, theirs.normalized_cov_beta
 
     def sums(self, values: Floats, squares: Floats) -> Sums:
         """Take the cross-products of some voxels.
@@ -258,6 +265,7 @@ def _groups(
     else:
         values = np.take(values, order, axis=1)
         for model, part in groups:
+            assert model.parameters is not None, "made by nilearn's pseudo-inverse"
             np.matmul(model.parameters, values[:, part], out=betas[:, part])
     for value, (model, part) in zip(used, groups, strict=True):
         size = part.stop - part.start

@@ -42,6 +42,7 @@ def without_checks() -> Iterator[None]:
         yield
     finally:
         _take_away(instead)
+        gc.freeze()  # what stays is not looked through again
         if collects:
             gc.enable()
 

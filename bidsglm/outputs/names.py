@@ -139,12 +139,12 @@ def cell_text(value: object) -> str:
     """
     if hasattr(value, "item"):
         value = value.item()
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if isinstance(value, float):
+        return NOT_AVAILABLE if math.isnan(value) else repr(value)
+    if value is None:
         return NOT_AVAILABLE
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float):
-        return repr(value)
     return " ".join(str(value).split())
 
 

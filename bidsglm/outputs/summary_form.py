@@ -344,9 +344,15 @@ def _in_order(found: object, given: object) -> object:
     {'a': 0, 'b': {'c': 2, 'd': 1}}
     """
     if isinstance(found, dict) and isinstance(given, Mapping):
-        return {key: _in_order(found[key], value) for key, value in given.items()}
+        return {
+            key: _in_order(found[key], value) if isinstance(value, dict | list) else found[key]
+            for key, value in given.items()
+        }
     if isinstance(found, list) and isinstance(given, list):
-        return [_in_order(one, other) for one, other in zip(found, given, strict=True)]
+        return [
+            _in_order(one, other) if isinstance(other, dict | list) else one
+            for one, other in zip(found, given, strict=True)
+        ]
     return found
 
 

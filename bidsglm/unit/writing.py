@@ -85,7 +85,7 @@ def _write_design(writer: UnitWriter, name: str, design: DesignMatrix, facts: Ma
         "HighPassFilter": design.filtered
         or (f"{projected} cosines removed by projection, not among the columns" if projected else filtered),
     }
-    rows = (dict(zip(design.names, row, strict=True)) for row in design.matrix)
+    rows = (dict(zip(design.names, row, strict=True)) for row in design.matrix.tolist())
     writer.table(DESIGN, name, rows, {**about, **facts}, design.names)
 
 

@@ -74,7 +74,7 @@ class SharedModel(NamedTuple):
     """nilearn's model of a coefficient."""
 
     parameters: Floats | None
-    """(n_regressors, n_scans) from the series as they are; None where they are taken from coefficients on Q"""
+    """(n_regressors, n_scans) from the series as they are; None where coefficients on Q give them"""
     covariance: Floats
     """(n_regressors, n_regressors) for unit dispersion"""
     inverse: Floats

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nilearn.glm import first_level
+from nilearn.glm import ARModel, first_level
 from scipy.optimize import brentq
 
 from bidsglm.attribution.autoregression import NEAR_EDGE
@@ -144,6 +144,14 @@ def test_designs_of_any_rank_and_scale_give_the_library_s_numbers(
 ) -> None:
     of = changed(design())
     assert_shared([of], [run(of)])
+
+
+@pytest.mark.parametrize("hundredths", [-20, 0, 31, 85])
+def test_covariances_are_those_of_nilearns_model(hundredths: int) -> None:
+    X = design().matrix
+    theirs = ARModel(X, hundredths / 100).normalized_cov_beta
+    ours = nilearn_shared.SharedModels(X).model(hundredths).covariance
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-11 * theirs.max())
 
 
 @pytest.mark.parametrize("scaling", [0, (0, 1), False])

@@ -20,13 +20,8 @@ from bidsglm.backends import backend  # noqa: E402
 from bidsglm.calibration import trial as trials  # noqa: E402
 from bidsglm.calibration.experiment import Experiment, Source, experiment  # noqa: E402
 from bidsglm.calibration.simulation import simulations  # noqa: E402
-from bidsglm.model import (  # noqa: E402
-    Condition,
-    ContrastSpecification,
-    ModelSpecification,
-    Paradigm,
-    TimeSeries,
-)
+from bidsglm.data import Condition, Paradigm, TimeSeries  # noqa: E402
+from bidsglm.model import ContrastSpecification, ModelSpecification  # noqa: E402
 from bidsglm.packages import PACKAGES, analyses  # noqa: E402
 from bidsglm.simulation.noise import NOISES  # noqa: E402
 from bidsglm.simulation.outcomes import empty_outcome  # noqa: E402

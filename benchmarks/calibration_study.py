@@ -45,20 +45,13 @@ from bidsglm.backends import backend  # noqa: E402
 from bidsglm.calibration.experiment import Experiment, Source, experiment, sampled_voxels  # noqa: E402
 from bidsglm.calibration.simulation import simulations  # noqa: E402
 from bidsglm.calibration.trial import TrialRequest, data_set  # noqa: E402
+from bidsglm.data import Condition, Paradigm, TimeSeries, Volume  # noqa: E402
 from bidsglm.dataset.events import trial_types  # noqa: E402
 from bidsglm.dataset.layout import find_units  # noqa: E402
-from bidsglm.model import (  # noqa: E402
-    MOTION_PARAMETERS,
-    Condition,
-    ContrastSpecification,
-    ModelSpecification,
-    Paradigm,
-    Settings,
-    TimeSeries,
-    Volume,
-)
+from bidsglm.model import MOTION_PARAMETERS, ContrastSpecification, ModelSpecification  # noqa: E402
 from bidsglm.packages import PACKAGES, analyses  # noqa: E402
 from bidsglm.report.trust import STRICT  # noqa: E402
+from bidsglm.settings import Settings  # noqa: E402
 from bidsglm.simulation.outcomes import curve_rows, metric_rows  # noqa: E402
 from bidsglm.statsmodel.automatic import automatic_model  # noqa: E402
 from bidsglm.statsmodel.specification import parse_model  # noqa: E402

@@ -27,8 +27,9 @@ from bidsglm.afni.responses import response  # noqa: E402
 from bidsglm.afni.timeline import Timeline  # noqa: E402
 from bidsglm.backends import fsl_glm, nilearn_glm, spm12  # noqa: E402
 from bidsglm.cli import main  # noqa: E402
+from bidsglm.data import Condition, Paradigm  # noqa: E402
 from bidsglm.fsl.highpass import line_filter  # noqa: E402
-from bidsglm.model import NO_FILTER, Condition, Hrf, ModelSpecification, Paradigm  # noqa: E402
+from bidsglm.model import NO_FILTER, Hrf, ModelSpecification  # noqa: E402
 from bidsglm.spm.highpass import dct_basis  # noqa: E402
 from bidsglm.spm.hrf import canonical_hrf  # noqa: E402
 from tests.conftest import find_shared  # noqa: E402

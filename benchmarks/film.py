@@ -15,9 +15,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from bidsglm.data import Volume
 from bidsglm.fsl.film import film
 from bidsglm.fsl.highpass import filtered, filtered_columns, line_filter
-from bidsglm.model import Volume
 
 N_SCANS, TR, CUTOFF = 300, 2.0, 100.0
 N_TASK, N_CONFOUNDS = 6, 24

@@ -25,12 +25,14 @@ for stays as it is, less its error, until the unit is fitted again: then it goes
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, cast
 
+from bidsglm.data import Unit
 from bidsglm.messages import LOG
-from bidsglm.model import ModelSpecification, Settings, Unit
+from bidsglm.model import ModelSpecification
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.failures import Failure, failure_of
 from bidsglm.outputs.summary_form import AddOnForm, SummaryForm
 from bidsglm.outputs.summary_reading import read_summary, write_summary
+from bidsglm.settings import Settings
 from bidsglm.unit.summary import summary_path
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TypeGuard
 
 from bidsglm.errors import BidsglmError
-from bidsglm.model import Settings
 from bidsglm.outputs.summaries import summary_paths
 from bidsglm.outputs.summary_form import AnySummary, SummaryForm, is_finished
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unchanged import snapshot, until_unchanged
 from bidsglm.outputs.writes import write_shared
 from bidsglm.report.references import cited
+from bidsglm.settings import Settings
 from bidsglm.unit.methods import paragraphs
 from bidsglm.unit.models import units_with_models
 from bidsglm.unit.preparation import outline

@@ -17,7 +17,6 @@ from bidsglm.errors import (
     foreseen,
     one_line,
 )
-from bidsglm.model import Settings
 from bidsglm.option_values import secured_address
 from bidsglm.options import ALL, FILTER_KEYS, LEVELS, build_parser, check_level
 from bidsglm.outputs.confinement import confined_to
@@ -26,6 +25,7 @@ from bidsglm.parser import hyphenated
 from bidsglm.process.signals import ended_by_signals
 from bidsglm.process.streams import say, with_streams
 from bidsglm.process.workplace import work_dir_in_use
+from bidsglm.settings import Settings
 
 
 def _filters(path: Path | None) -> dict[str, dict[str, object]]:

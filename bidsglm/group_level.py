@@ -18,13 +18,13 @@ from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.rois import write_regions
 from bidsglm.group.tables import write_tables
 from bidsglm.messages import LOG, start_log
-from bidsglm.model import Settings
 from bidsglm.outputs.names import write_dataset_files, write_text
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.pages.group import write_group_page
 from bidsglm.process.claims import claimed
 from bidsglm.process.workplace import bound_threads
 from bidsglm.regions.values import requested_atlas
+from bidsglm.settings import Settings
 
 
 def run_group(settings: Settings) -> int:

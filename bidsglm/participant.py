@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.add_ons import AddOn, write_add_ons
+from bidsglm.data import Unit
 from bidsglm.errors import EXIT_FAILED, BidsglmError, HeldError, NoInputError
 from bidsglm.messages import LOG
-from bidsglm.model import Settings, Unit
 from bidsglm.outputs.confinement import confined_to, remove_own
 from bidsglm.outputs.failures import Failure, Outcome, failure_of, record_failure
 from bidsglm.outputs.names import json_text
@@ -21,6 +21,7 @@ from bidsglm.pages.participant import page_is_current, write_participant_page
 from bidsglm.process.claims import Claim, claimed
 from bidsglm.process.cores import aside
 from bidsglm.requested import requested_add_ons
+from bidsglm.settings import Settings
 from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanation import explanations
 from bidsglm.unit.fit import fit

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 
 if TYPE_CHECKING:
     from bidsglm.add_ons import AddOn

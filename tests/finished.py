@@ -11,10 +11,12 @@ import numpy as np
 import bidsglm
 from bidsglm.agreement.maps import BothMaps, agreement
 from bidsglm.agreement.pairs import pair_rows
-from bidsglm.model import ContrastMaps, ContrastSpecification
+from bidsglm.data import ContrastMaps
+from bidsglm.model import ContrastSpecification
 from bidsglm.outputs.names import map_name, write_json
 from bidsglm.outputs.unit_tables import ATTRIBUTION, PAIRS, agreement_schema, with_suffix
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, Pair, every_pair, in_order, pairs_of
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, in_order
+from bidsglm.pairs import Pair, every_pair, pairs_of
 
 TASK, SPACE = "tap", "MNI152NLin2009cAsym"
 NAME = f"task-{TASK}_space-{SPACE}"

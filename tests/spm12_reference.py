@@ -15,17 +15,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from bidsglm.model import (
-    Condition,
-    Floats,
-    Hrf,
-    Mask,
-    ModelSpecification,
-    Modulator,
-    Paradigm,
-    SpmSettings,
-    TimeSeries,
-)
+from bidsglm.data import Condition, Modulator, Paradigm, TimeSeries
+from bidsglm.model import Floats, Hrf, Mask, ModelSpecification, SpmSettings
 from bidsglm.spm.scaling import global_mean
 
 COMMITTED = Path(__file__).parent / "data" / "spm12"

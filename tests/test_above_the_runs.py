@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bidsglm.cli import main
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 from bidsglm.unit.models import units_with_models
 from bidsglm.unit.summary import fit_digest
 from tests import stop_signal

@@ -12,8 +12,8 @@ from bidsglm import participant, requested
 from bidsglm.add_ons import AddOn, FinishedUnit, Written
 from bidsglm.cli import main
 from bidsglm.errors import DataError
-from bidsglm.model import Settings
 from bidsglm.outputs.names import write_text
+from bidsglm.settings import Settings
 from tests import tiny
 
 P = f"sub-01_task-{tiny.TASK}_space-{tiny.SPACE}"

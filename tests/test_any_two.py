@@ -14,7 +14,8 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.outputs.summaries import compared
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
+from bidsglm.packages import PACKAGES
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 from . import tiny
 from .test_outputs_page import PAGE, documented_columns, documented_files, expanded, regex, with_folder

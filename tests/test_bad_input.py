@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from bidsglm.cli import main
-from bidsglm.model import Settings
 from bidsglm.participant import record_death
+from bidsglm.settings import Settings
 from tests import tiny
 
 NAME = f"sub-01_task-{tiny.TASK}"

@@ -7,7 +7,7 @@ import pytest
 
 from bidsglm import __version__, cli, options
 from bidsglm.errors import BidsglmError
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 from tests.conftest import PROJECT
 
 

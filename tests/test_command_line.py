@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from bidsglm import cli, descriptor, errors, messages, packages, parser, requested
-from bidsglm.model import Settings
 from bidsglm.options import ONLY_AT, build_parser
+from bidsglm.pairs import DEFAULT_PAIR, Pair, base_of, every_pair, pair_of
+from bidsglm.settings import Settings
 
 POSITIONAL = {"bids_dir", "output_dir", "level"}
 BARE = Settings(Path("bids"), Path("out"), "participant")
@@ -435,7 +436,7 @@ def test_what_each_package_is_like() -> None:
 
 
 def test_every_pair_begins_with_the_reference_and_goes_on_with_the_last_of_the_rest() -> None:
-    found = packages.every_pair(packages.PACKAGES, "afni")
+    found = every_pair(packages.PACKAGES, "afni")
     assert [tuple(pair) for pair in found] == [
         ("spm", "afni"),
         ("nilearn", "afni"),
@@ -444,14 +445,14 @@ def test_every_pair_begins_with_the_reference_and_goes_on_with_the_last_of_the_r
         ("nilearn", "fsl"),
         ("spm", "nilearn"),
     ]
-    assert packages.every_pair(["fsl"]) == ()
-    assert packages.every_pair([]) == ()
-    assert packages.pair_of(["fsl"]) == packages.DEFAULT_PAIR
-    assert packages.pair_of(["fsl", "afni"]) == ("afni", "fsl")
-    assert packages.base_of([]) == ""
+    assert every_pair(["fsl"]) == ()
+    assert every_pair([]) == ()
+    assert pair_of(["fsl"]) == DEFAULT_PAIR
+    assert pair_of(["fsl", "afni"]) == ("afni", "fsl")
+    assert base_of([]) == ""
     assert packages.titles(["spm"]) == "SPM"
     assert packages.titles(["spm", "afni", "fsl"]) == "SPM, AFNI and FSL"
-    assert packages.Pair("afni", "fsl").difference == "AFNI − FSL"
+    assert Pair("afni", "fsl").difference == "AFNI − FSL"
 
 
 def test_an_addition_is_asked_for_by_its_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

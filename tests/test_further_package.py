@@ -7,7 +7,8 @@ import pytest
 from bidsglm.backends import BACKENDS, backend
 from bidsglm.model import ModelSpecification
 from bidsglm.outputs.unit_tables import AGREEMENT, agreement_schema
-from bidsglm.packages import PACKAGES, Package, Pair, colour, in_order, pairs_of, title, titles
+from bidsglm.packages import PACKAGES, Package, colour, in_order, title, titles
+from bidsglm.pairs import Pair, pairs_of
 from bidsglm.report.attribution import breakdowns, settings
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import maps_figure, masks_figure

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bidsglm.group_level import run_group
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 from tests.finished import NAME, change_summary, write_group
 
 

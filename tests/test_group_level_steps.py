@@ -13,7 +13,7 @@ import pytest
 from bidsglm import group_level
 from bidsglm.errors import DataError, NoInputError, ReadWriteError
 from bidsglm.execution.settings_file import OF_THE_JOB
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 
 
 def settings_of(folder: Path, **changes: Any) -> Settings:

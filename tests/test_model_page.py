@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bidsglm.cli import main
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 from bidsglm.unit.models import units_with_models
 from bidsglm.unit.preparation import prepare
 from tests import stop_signal

@@ -11,7 +11,8 @@ import pytest
 from bidsglm import option_values
 from bidsglm.messages import LOG, log_level, log_traceback, progress_bar, start_log
 from bidsglm.option_values import LARGEST_MEMORY, memory_size, scheduler_address, secured_address
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, base_of, every_pair, pair_of, pairs_of, titles
+from bidsglm.packages import PACKAGES, titles
+from bidsglm.pairs import DEFAULT_PAIR, Pair, base_of, every_pair, pair_of, pairs_of
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from bidsglm import participant
 from bidsglm.add_ons import AddOn, Written
 from bidsglm.errors import DataError, HeldError, NoInputError, ReadWriteError
-from bidsglm.model import Settings
 from bidsglm.outputs.failures import Failure, Outcome
+from bidsglm.settings import Settings
 
 
 class Stage:

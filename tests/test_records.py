@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bidsglm import cli
-from bidsglm.model import ModelSpecification, Settings
+from bidsglm.model import ModelSpecification
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import parse_model
 
 BARE = Settings(Path("bids"), Path("out"), "participant")

@@ -14,8 +14,9 @@ import numpy as np
 from bidsglm.afni.notation import response_model
 from bidsglm.afni.regressors import within_run
 from bidsglm.afni.responses import Response, response
+from bidsglm.data import Condition, Paradigm
 from bidsglm.errors import DataError, FaultyModelError, UnsupportedModelError
-from bidsglm.model import Condition, Floats, Hrf, ModelSpecification, Paradigm
+from bidsglm.model import Floats, Hrf, ModelSpecification
 
 KEY = "Software.AFNI.ResponseModel"
 SAME_DURATION = 1e-3

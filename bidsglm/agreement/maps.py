@@ -23,8 +23,9 @@ from bidsglm.agreement.coefficients import (
     principal_axis,
     spearman_rho,
 )
-from bidsglm.model import ContrastMaps, Floats, Mask
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.data import ContrastMaps
+from bidsglm.model import Floats, Mask
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 Row = dict[str, str | int | float]
 

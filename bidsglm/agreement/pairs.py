@@ -27,7 +27,8 @@ def pair_rows(
 
     Examples
     --------
-    >>> from bidsglm.model import ContrastMaps, ContrastSpecification
+    >>> from bidsglm.data import ContrastMaps
+    >>> from bidsglm.model import ContrastSpecification
     >>> inside, values = np.ones(4, bool), np.array([1.0, 2.0, 3.0, 5.0])
     >>> go = ContrastSpecification("go", "go", ("go",), np.ones((1, 1)))
     >>> one = ContrastMaps(go, (0,), values, values, values, values, values, (9.0,))

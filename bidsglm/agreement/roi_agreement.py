@@ -23,7 +23,7 @@ from bidsglm.agreement.reliability import (
     mean_squares,
 )
 from bidsglm.model import Floats
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.spm.probability import t_tail
 
 Cell = str | int | float | bool | None

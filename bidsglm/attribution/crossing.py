@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.model import Condition, Floats, Hrf
+from bidsglm.data import Condition
+from bidsglm.model import Floats, Hrf
 from bidsglm.spm.hrf import basis_functions, gamma_density
 from bidsglm.spm.regressors import PAD_BINS, Microtime, event_weights, orthogonalise, stimulus_functions
 

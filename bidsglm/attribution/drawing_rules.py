@@ -14,9 +14,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from bidsglm.attribution.crossing import Clock, EventGrid, fine_grid, nearest, spm_grid
+from bidsglm.data import Condition
 from bidsglm.fsl.regressors import Timing, stimulus
 from bidsglm.fsl.response import STEP
-from bidsglm.model import Condition, Floats
+from bidsglm.model import Floats
 
 FINE_STEP = 0.01
 """s; the grid on which AFNI itself widens responses"""

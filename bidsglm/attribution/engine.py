@@ -23,7 +23,7 @@ from bidsglm.attribution.step_rows import Row, StepSums, map_names, metrics, ste
 from bidsglm.attribution.steps import COARSE_STEPS, Step
 from bidsglm.attribution.turns import Each, in_turn
 from bidsglm.model import Floats
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 CLOSURE_NILEARN = 1e-6
 CLOSURE_SPM = 5e-7

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from bidsglm.attribution.differences import distances, summed, threshold
 from bidsglm.attribution.runs import StatMaps
 from bidsglm.attribution.shapley import ladder, shapley_values
-from bidsglm.model import Floats, Images, Mask
-from bidsglm.packages import Pair
+from bidsglm.data import Images
+from bidsglm.model import Floats, Mask
+from bidsglm.pairs import Pair
 from bidsglm.spm.second_level import group_contrast, group_estimate
 
 Row = dict[str, str | float]

@@ -11,7 +11,8 @@ import numpy as np
 
 from bidsglm.attribution.crossing import SHAPES, Clock, Columns, Rules, crossed_regressors
 from bidsglm.attribution.models import RunDesigns
-from bidsglm.model import CONSTANT, DesignMatrix, Floats, Hrf, ModelSpecification, Paradigm
+from bidsglm.data import DesignMatrix, Paradigm
+from bidsglm.model import CONSTANT, Floats, Hrf, ModelSpecification
 from bidsglm.spm.regressors import Microtime, microtime_onset
 
 REPRODUCED = 1e-8

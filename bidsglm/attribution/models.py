@@ -11,7 +11,8 @@ from bidsglm.attribution.crossing import Columns, Rules
 from bidsglm.attribution.crossproducts import Values, estimable
 from bidsglm.attribution.pooled import SerialCorrelation
 from bidsglm.attribution.runs import Plan
-from bidsglm.model import CONSTANT, ContrastMaps, Floats, Mask
+from bidsglm.data import ContrastMaps
+from bidsglm.model import CONSTANT, Floats, Mask
 
 
 class StepSettings(NamedTuple):

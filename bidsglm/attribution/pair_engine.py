@@ -20,8 +20,9 @@ from bidsglm.attribution.runs import Plan, StatMaps
 from bidsglm.attribution.sides import Mixture, PairModels
 from bidsglm.attribution.step_rows import Row, StepSums, map_names, step_rows, step_sums, unmodelled_rows
 from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
-from bidsglm.model import ContrastMaps, Floats, Mask
-from bidsglm.packages import Pair
+from bidsglm.data import ContrastMaps
+from bidsglm.model import Floats, Mask
+from bidsglm.pairs import Pair
 
 CLOSES: Mapping[str, float] = {"nilearn": 1e-6, "spm": 5e-6, "afni": 2e-6, "fsl": 5e-6}
 """Largest distance of the map with one package's settings in all steps from its own, over its range; maps are

@@ -32,9 +32,10 @@ from bidsglm.afni.responses import (
 )
 from bidsglm.attribution.crossing import gamma_set, successively_orthogonal
 from bidsglm.attribution.drawing_rules import AfniEvents, EventsRule, FslEvents, SamplingRule
+from bidsglm.data import Condition
 from bidsglm.fsl.regressors import convolved
 from bidsglm.fsl.response import RESPONSES
-from bidsglm.model import Condition, Floats, Hrf
+from bidsglm.model import Floats, Hrf
 from bidsglm.spm.hrf import basis_functions
 from bidsglm.spm.regressors import orthogonalise
 

@@ -21,7 +21,8 @@ from bidsglm.attribution.shapley import effective_steps, every_combination
 from bidsglm.attribution.step_rows import StepSums
 from bidsglm.attribution.steps import Step
 from bidsglm.attribution.turns import Each
-from bidsglm.model import ContrastMaps, Floats, Mask
+from bidsglm.data import ContrastMaps
+from bidsglm.model import Floats, Mask
 
 
 class ExplainedKind(NamedTuple):

@@ -10,7 +10,8 @@ from bidsglm.attribution.crossproducts import Values
 from bidsglm.attribution.response_rules import Drawing
 from bidsglm.attribution.runs import Plan
 from bidsglm.attribution.voxelnoise import VoxelNoise
-from bidsglm.model import Condition, Floats
+from bidsglm.data import Condition
+from bidsglm.model import Floats
 
 DERIVATIVE = "_derivative"
 """Behind the name of a column of which a temporal derivative is made"""

@@ -7,7 +7,7 @@ import numpy as np
 from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM
 from bidsglm.attribution.pair_engine import CLOSES
 from bidsglm.model import Floats
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 CLOSURES = dict(zip(DEFAULT_PAIR, (CLOSURE_SPM, CLOSURE_NILEARN), strict=True))
 """Largest distance from a package's own map that counts as none; in further pairs `pair_engine.CLOSES`"""

@@ -10,8 +10,10 @@ from bidsglm.attribution.differences import MapSums, distances, summed, threshol
 from bidsglm.attribution.models import ContrastPair, Masks
 from bidsglm.attribution.shapley import ladder, shapley_values
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, Step
-from bidsglm.model import ContrastMaps, Floats
-from bidsglm.packages import Pair, title
+from bidsglm.data import ContrastMaps
+from bidsglm.model import Floats
+from bidsglm.packages import title
+from bidsglm.pairs import Pair
 from bidsglm.spm.probability import f_tail, t_tail
 
 Row = dict[str, str | float]

@@ -10,8 +10,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bidsglm.data import Volume
 from bidsglm.fsl.smoothing import LEAST_LOG, SIGMA, contrast, neighbourhood
-from bidsglm.model import Floats, Mask, Volume
+from bidsglm.model import Floats, Mask
 
 BLOCK_SIDE = 6
 """Voxels along a side of a block of the sample"""

@@ -8,10 +8,11 @@ from bidsglm.authoring.words import document_lines
 from bidsglm.dataset.participants import doubts, read_participants
 from bidsglm.dataset.roots import find_participants
 from bidsglm.errors import DataError, NothingMatchedError, UsageError
-from bidsglm.model import CONSTANT, Settings
+from bidsglm.model import CONSTANT
 from bidsglm.outputs.writes import write_bytes
 from bidsglm.packages import title
 from bidsglm.report.figures import design_figure
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.dialects import translated
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import parsed_document

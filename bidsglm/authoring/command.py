@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bidsglm.authoring.check import explain_model
 from bidsglm.authoring.writing import write_automatic, write_upgraded
-from bidsglm.model import Settings
 from bidsglm.option_values import label_of
 from bidsglm.options import add_filters, add_model, build_parser
 from bidsglm.parser import Formatter, Parser, hyphenated
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.json_schema import json_schema_text
 
 USAGE = """bidsglm model BIDS_DIR OUT.json [--task LABEL] [options of the automatic model]

@@ -6,8 +6,8 @@ from pathlib import Path
 from bidsglm.dataset.events import tasks_of
 from bidsglm.dataset.roots import check_raw
 from bidsglm.errors import CannotCreateError, DataError, NothingMatchedError, UsageError
-from bidsglm.model import Settings
 from bidsglm.outputs.writes import write_text
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.document_text import model_text
 from bidsglm.statsmodel.specification import parse_model, read_document
 from bidsglm.statsmodel.upgrade import upgraded

@@ -23,15 +23,9 @@ from bidsglm.afni.design import Baseline, JointDesign, RunConfounds, Stimulus, j
 from bidsglm.afni.regressors import EventTrain
 from bidsglm.afni.timeline import Timeline
 from bidsglm.backends.afni_joint import DRIFT, JointRuns
+from bidsglm.data import Condition, DesignMatrix, Paradigm
 from bidsglm.errors import DataError, UnsupportedModelError
-from bidsglm.model import (
-    CONSTANT,
-    Condition,
-    DesignMatrix,
-    Floats,
-    ModelSpecification,
-    Paradigm,
-)
+from bidsglm.model import CONSTANT, Floats, ModelSpecification
 from bidsglm.sentences import listing
 from bidsglm.spm.regressors import SECONDS_PER_MINUTE
 

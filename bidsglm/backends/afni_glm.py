@@ -17,18 +17,9 @@ from bidsglm.backends.afni_joint import JointRuns
 from bidsglm.backends.afni_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.backends.records import Inference
 from bidsglm.backends.spm12_inference import significance
+from bidsglm.data import ContrastMaps, DesignMatrix, TimeSeries, Volume, measured
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    ContrastMaps,
-    ContrastSpecification,
-    DesignMatrix,
-    Floats,
-    Mask,
-    ModelSpecification,
-    TimeSeries,
-    Volume,
-    measured,
-)
+from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
 from bidsglm.process.cores import each
 from bidsglm.spm.space import independent_rows
 

@@ -9,14 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from bidsglm.backends import nilearn_corrected, nilearn_inference
 from bidsglm.backends.records import ContrastInference, Corrected, Inference, SecondLevel
-from bidsglm.model import (
-    ContrastMaps,
-    ContrastSpecification,
-    GroupDesign,
-    Images,
-    Mask,
-    Volume,
-)
+from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
+from bidsglm.model import ContrastSpecification, Mask
 from bidsglm.outputs.fit_tables import clusters
 from bidsglm.outputs.schema import Column
 

@@ -14,7 +14,8 @@ import numpy as np
 from bidsglm.afni.correlation import Whole
 from bidsglm.afni.noise import dependent_columns
 from bidsglm.afni.timeline import Timeline
-from bidsglm.model import CONSTANT, ContrastSpecification, DesignMatrix, Floats
+from bidsglm.data import DesignMatrix
+from bidsglm.model import CONSTANT, ContrastSpecification, Floats
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.space import decomposition, estimable
 

@@ -6,7 +6,8 @@ import bidsglm
 from bidsglm.afni.conditions import ConditionResponse, condition_responses
 from bidsglm.backends import phrases
 from bidsglm.backends.afni_design import polynomial_degree
-from bidsglm.model import ModelSpecification, Paradigm
+from bidsglm.data import Paradigm
+from bidsglm.model import ModelSpecification
 
 SHOWN = 6
 """Conditions whose response models are told one by one."""

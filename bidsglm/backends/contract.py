@@ -8,19 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from bidsglm.backends.records import ContrastInference, Corrected, Inference, SecondLevel
-from bidsglm.model import (
-    ContrastMaps,
-    ContrastSpecification,
-    DesignMatrix,
-    Floats,
-    GroupDesign,
-    Images,
-    Mask,
-    ModelSpecification,
-    Paradigm,
-    TimeSeries,
-    Volume,
-)
+from bidsglm.data import ContrastMaps, DesignMatrix, GroupDesign, Images, Paradigm, TimeSeries, Volume
+from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
 from bidsglm.outputs.schema import Schema
 
 

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.data import DesignMatrix
 from bidsglm.errors import DataError
-from bidsglm.model import DesignMatrix, Floats
+from bidsglm.model import Floats
 
 ROUNDING = 1e-10
 """Share of a column that is left of a combination of others."""

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtr
 
+from bidsglm.data import ContrastMaps, DesignMatrix
 from bidsglm.fsl import contrasts as of_film
 from bidsglm.fsl import fixed_effects
 from bidsglm.fsl.film import Pairs
 from bidsglm.fsl.zscores import z_of_f, z_of_t
-from bidsglm.model import ContrastMaps, ContrastSpecification, DesignMatrix, Floats, Mask
+from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.space import decomposition, estimable, independent_rows
 

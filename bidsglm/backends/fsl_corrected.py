@@ -8,7 +8,8 @@ import numpy as np
 from scipy import stats
 
 from bidsglm.backends.records import ALPHA, ContrastInference, Corrected, tails
-from bidsglm.model import ContrastMaps, Floats, Mask, Volume
+from bidsglm.data import ContrastMaps, Volume
+from bidsglm.model import Floats, Mask
 from bidsglm.spm.thresholds import false_discovery_rates
 
 RULES = {

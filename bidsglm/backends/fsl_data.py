@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.data import TimeSeries, Volume
 from bidsglm.fsl import scaling
 from bidsglm.fsl.film import BLOCK
 from bidsglm.fsl.highpass import filtered
-from bidsglm.model import Floats, Mask, TimeSeries, Volume
+from bidsglm.model import Floats, Mask
 
 CHUNK_VALUES = 200_000
 """Values scaled and filtered at once, of which some copies are made: they stay in the processor's cache."""

@@ -9,18 +9,10 @@ from numpy.typing import NDArray
 from bidsglm.backends.fsl_contrasts import FilmRun, FslEstimate, combinations, combined_dof
 from bidsglm.backends.fsl_data import Columns, data_chunks, on_grid, run_mask
 from bidsglm.backends.fsl_design import line_filter
+from bidsglm.data import DesignMatrix, TimeSeries, Volume, measured
 from bidsglm.errors import DataError
 from bidsglm.fsl.film import Film, Pairs, film
-from bidsglm.model import (
-    ContrastSpecification,
-    DesignMatrix,
-    Floats,
-    Mask,
-    ModelSpecification,
-    TimeSeries,
-    Volume,
-    measured,
-)
+from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
 
 
 def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:

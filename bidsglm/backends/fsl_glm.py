@@ -13,9 +13,10 @@ from bidsglm.backends.fsl_estimate import check_designs, estimate
 from bidsglm.backends.fsl_inference import CLUSTERS, infer, second_level
 from bidsglm.backends.fsl_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.backends.records import Inference
+from bidsglm.data import ContrastMaps, TimeSeries, Volume
 from bidsglm.errors import DataError
 from bidsglm.fsl import scaling
-from bidsglm.model import ContrastMaps, Floats, Mask, ModelSpecification, TimeSeries, Volume
+from bidsglm.model import Floats, Mask, ModelSpecification
 
 # The functions of contract.Backend, spelt out in each module: a type checker reads no list that is computed.
 __all__ = [

@@ -17,17 +17,10 @@ from scipy.special import fdtrc, stdtr
 
 from bidsglm.backends.records import ALPHA, FORMING_P, Inference, SecondLevel, contrast_weights
 from bidsglm.backends.z_inference import ZRules, contrast_inference
+from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
 from bidsglm.errors import DataError
 from bidsglm.fsl.zscores import z_of_f, z_of_t
-from bidsglm.model import (
-    ContrastMaps,
-    ContrastSpecification,
-    Floats,
-    GroupDesign,
-    Images,
-    Mask,
-    Volume,
-)
+from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.outputs.fit_tables import clusters
 from bidsglm.outputs.schema import Column
 from bidsglm.spm.second_level import GroupEstimate, group_contrast, group_estimate

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import bidsglm
 from bidsglm.backends import phrases
 from bidsglm.backends.fsl_design import filter_words, has_derivative, high_pass, moment, response_name
-from bidsglm.model import ModelSpecification, Paradigm
+from bidsglm.data import Paradigm
+from bidsglm.model import ModelSpecification
 
 
 def settings_in_words(model: ModelSpecification, paradigms: Sequence[Paradigm]) -> Mapping[str, str]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
 from bidsglm.backends.nilearn_records import NilearnEstimate
-from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask
+from bidsglm.data import ContrastMaps
+from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.space import decomposition, estimable, independent_rows
 

@@ -13,7 +13,8 @@ import scipy
 from numpy.typing import NDArray
 
 from bidsglm.backends.records import ALPHA, FORMING_P, ContrastInference, Corrected, tails
-from bidsglm.model import ContrastMaps, Floats, Mask, Volume
+from bidsglm.data import ContrastMaps, Volume
+from bidsglm.model import Floats, Mask
 
 RULES = {
     "voxelFWE": "Bonferroni over the voxels",

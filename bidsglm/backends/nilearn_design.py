@@ -14,18 +14,9 @@ import numpy as np
 
 from bidsglm.backends.nilearn_events import events_of, internal_name
 from bidsglm.backends.nilearn_start import without_checks
+from bidsglm.data import Condition, DesignMatrix, Paradigm
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    CONSTANT,
-    DEFAULT_MICROTIME_ONSET,
-    NO_FILTER,
-    Condition,
-    DesignMatrix,
-    Floats,
-    Hrf,
-    ModelSpecification,
-    Paradigm,
-)
+from bidsglm.model import CONSTANT, DEFAULT_MICROTIME_ONSET, NO_FILTER, Floats, Hrf, ModelSpecification
 
 SAME_TIME = 1e-6
 """s"""

@@ -9,16 +9,9 @@ from bidsglm.backends.nilearn_engine import SERVED, fit_run
 from bidsglm.backends.nilearn_records import NilearnEstimate, RunFit
 from bidsglm.backends.nilearn_signals import ScaledSignals
 from bidsglm.backends.nilearn_words import computation_in_words
+from bidsglm.data import DesignMatrix, TimeSeries, Volume, measured
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    ContrastSpecification,
-    DesignMatrix,
-    Mask,
-    ModelSpecification,
-    TimeSeries,
-    Volume,
-    measured,
-)
+from bidsglm.model import ContrastSpecification, Mask, ModelSpecification
 
 
 def estimate(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bidsglm.model import Condition, Floats
+from bidsglm.data import Condition
+from bidsglm.model import Floats
 from bidsglm.spm.regressors import SECONDS_PER_MINUTE, orthogonalise
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def event_weights(condition: Condition) -> Floats:
 
     Examples
     --------
-    >>> from bidsglm.model import Modulator
+    >>> from bidsglm.data import Modulator
     >>> event_weights(Condition("go", np.zeros(2), np.zeros(2), (Modulator("rt", np.array([1.0, 3])),)))
     array([[ 1., -1.],
            [ 1.,  1.]])

@@ -20,16 +20,9 @@ from bidsglm.backends.nilearn_inference import CLUSTERS, infer, second_level
 from bidsglm.backends.nilearn_records import NilearnEstimate
 from bidsglm.backends.nilearn_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.backends.records import Inference
+from bidsglm.data import ContrastMaps, DesignMatrix, TimeSeries, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    ContrastMaps,
-    DesignMatrix,
-    Floats,
-    Mask,
-    ModelSpecification,
-    TimeSeries,
-    Volume,
-)
+from bidsglm.model import Floats, Mask, ModelSpecification
 
 # The functions of contract.Backend, spelt out in each module: a type checker reads no list that is computed.
 __all__ = [

@@ -13,16 +13,9 @@ from numpy.typing import NDArray
 from bidsglm.backends.freedom import without_redundancy
 from bidsglm.backends.records import ALPHA, FORMING_P, Inference, SecondLevel, contrast_weights
 from bidsglm.backends.z_inference import ZRules, contrast_inference
+from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    ContrastMaps,
-    ContrastSpecification,
-    Floats,
-    GroupDesign,
-    Images,
-    Mask,
-    Volume,
-)
+from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.outputs.fit_tables import clusters
 from bidsglm.outputs.schema import Column
 from bidsglm.process.cores import each

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.backends.records import FORMING_P
-from bidsglm.model import Floats, GroupDesign, Images, Mask, Volume
+from bidsglm.data import GroupDesign, Images, Volume
+from bidsglm.model import Floats, Mask
 
 BATCH = 100
 """Permutations of one call."""

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.model import DesignMatrix, Floats, Mask
+from bidsglm.data import DesignMatrix
+from bidsglm.model import Floats, Mask
 
 SHARED, LIBRARY = "shared", "library"
 """What computes an AR(1) fit"""

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.model import Floats, Mask, TimeSeries
+from bidsglm.data import TimeSeries
+from bidsglm.model import Floats, Mask
 
 BLOCK = 5_000
 """Columns that are taken at a time, which bounds the memory."""

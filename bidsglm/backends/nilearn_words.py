@@ -7,7 +7,8 @@ from importlib.metadata import version
 from bidsglm.backends import phrases
 from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_records import LIBRARY, Computation
-from bidsglm.model import ModelSpecification, Paradigm
+from bidsglm.data import Paradigm
+from bidsglm.model import ModelSpecification
 
 
 def settings_in_words(model: ModelSpecification, paradigms: Sequence[Paradigm]) -> Mapping[str, str]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from bidsglm.model import Hrf, ModelSpecification, Paradigm
+from bidsglm.data import Paradigm
+from bidsglm.model import Hrf, ModelSpecification
 
 OWN_COSINES = "fMRIPrep's cosine regressors, which the model has in X, and no other"
 NOTHING = "none"

@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, GroupDesign, Mask
+from bidsglm.data import ContrastMaps, GroupDesign
+from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.outputs.schema import Cell
 from bidsglm.outputs.summary_form import VarianceForm
 from bidsglm.spm.contrasts import placed

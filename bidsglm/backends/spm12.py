@@ -14,7 +14,8 @@ from bidsglm.backends.spm12_group import second_level
 from bidsglm.backends.spm12_inference import CLUSTERS, infer, search_volume, significance
 from bidsglm.backends.spm12_scans import ScaledPart, mask_from, one_percent, scaled_parts
 from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_words, software
-from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, ModelSpecification, TimeSeries, Volume
+from bidsglm.data import ContrastMaps, TimeSeries, Volume
+from bidsglm.model import ContrastSpecification, Floats, ModelSpecification
 from bidsglm.process.cores import each
 from bidsglm.spm import contrasts, space
 from bidsglm.spm.smoothness import residual_scans

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.backends.records import ALPHA, FORMING_P, ContrastInference, Corrected, tails
-from bidsglm.model import ContrastMaps, Floats, Mask, Volume
+from bidsglm.data import ContrastMaps, Volume
+from bidsglm.model import Floats, Mask
 from bidsglm.spm.clusters import cluster_labels
 from bidsglm.spm.random_field import Field, SearchVolume, cluster_probability, peak_p, upper_tail
 from bidsglm.spm.thresholds import (

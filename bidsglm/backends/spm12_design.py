@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from bidsglm.data import DesignMatrix, Paradigm
 from bidsglm.errors import DataError
-from bidsglm.model import CONSTANT, DesignMatrix, Hrf, ModelSpecification, Paradigm
+from bidsglm.model import CONSTANT, Hrf, ModelSpecification
 from bidsglm.spm import highpass, hrf
 from bidsglm.spm.regressors import Microtime, condition_regressors, microtime_onset
 

@@ -9,16 +9,9 @@ from numpy.typing import NDArray
 from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.spm12_noise import error_covariances, joint_model
 from bidsglm.backends.spm12_scans import ScaledPart, scaled_parts
+from bidsglm.data import DesignMatrix, TimeSeries, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    ContrastSpecification,
-    DesignMatrix,
-    Floats,
-    Mask,
-    ModelSpecification,
-    TimeSeries,
-    Volume,
-)
+from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
 from bidsglm.process.cores import each
 from bidsglm.spm import estimation
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from bidsglm.backends.records import SecondLevel, contrast_weights
 from bidsglm.backends.spm12_inference import infer, search_volume, significance
+from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, Images, Mask, Volume
+from bidsglm.model import ContrastSpecification, Mask
 from bidsglm.outputs.summary_form import VarianceForm
 from bidsglm.spm.group_variance import NoSignificantVoxelError
 from bidsglm.spm.second_level import (

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.backends.records import ContrastInference, Inference, TestedTail, cluster_id, tails, voxel_volume
-from bidsglm.model import ContrastMaps, Floats, Mask, Volume
+from bidsglm.data import ContrastMaps, Volume
+from bidsglm.model import Floats, Mask
 from bidsglm.outputs.fit_tables import clusters
 from bidsglm.outputs.schema import Cell, Column
 from bidsglm.process.cores import each

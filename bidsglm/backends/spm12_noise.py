@@ -6,8 +6,9 @@ from typing import Literal
 import numpy as np
 
 from bidsglm.backends.spm12_scans import scaled_chunks
+from bidsglm.data import DesignMatrix, TimeSeries
 from bidsglm.errors import DataError
-from bidsglm.model import DesignMatrix, Floats, Mask, ModelSpecification, TimeSeries
+from bidsglm.model import Floats, Mask, ModelSpecification
 from bidsglm.spm import covariance, estimation, reml
 from bidsglm.spm.structure import is_definite
 from bidsglm.spm.whitening import Whitening, normalised, whitening

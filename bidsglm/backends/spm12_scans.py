@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.data import TimeSeries, Volume, measured
 from bidsglm.errors import DataError
-from bidsglm.model import Floats, Mask, ModelSpecification, TimeSeries, Volume, measured
+from bidsglm.model import Floats, Mask, ModelSpecification
 from bidsglm.spm import scaling
 
 CHUNK_VALUES = 250_000

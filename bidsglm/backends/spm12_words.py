@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import bidsglm
 from bidsglm.backends import phrases
-from bidsglm.model import ModelSpecification, Paradigm
+from bidsglm.data import Paradigm
+from bidsglm.model import ModelSpecification
 from bidsglm.spm.regressors import microtime_onset
 
 _SHORT = {

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER, Peak, cluster_peaks
 from bidsglm.backends.records import ContrastInference, TestedTail, cluster_id, tails, voxel_volume
-from bidsglm.model import ContrastMaps, Mask, Volume
+from bidsglm.data import ContrastMaps, Volume
+from bidsglm.model import Mask
 from bidsglm.outputs.schema import Cell
 from bidsglm.spm.thresholds import Thresholds
 

@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 from bidsglm.add_ons import AddOn, FinishedUnit, Written
 from bidsglm.calibration.experiment import Source, experiment, sampled_voxels
 from bidsglm.calibration.simulation import requests, simulations
+from bidsglm.data import Unit
 from bidsglm.dataset.images import read_data
 from bidsglm.dataset.nifti import read_map
 from bidsglm.messages import LOG, progress_bar
-from bidsglm.model import Mask, ModelSpecification, Settings, Unit
+from bidsglm.model import Mask, ModelSpecification
 from bidsglm.outputs.calibration_tables import CALIBRATION, CURVES
 from bidsglm.outputs.sidecars import CalibrationFacts
-from bidsglm.packages import analyses, base_of
+from bidsglm.packages import analyses
+from bidsglm.pairs import base_of
+from bidsglm.settings import Settings
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import curve_rows, metric_rows
 from bidsglm.unit.preparation import prepare

@@ -10,16 +10,11 @@ from numpy.typing import NDArray
 
 from bidsglm.backends import backend
 from bidsglm.calibration.responses import Designs, height, response
+from bidsglm.data import DesignMatrix, TimeSeries
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    CONSTANT,
-    ContrastSpecification,
-    DesignMatrix,
-    Floats,
-    ModelSpecification,
-    TimeSeries,
-)
-from bidsglm.packages import PACKAGES, analyses, base_of
+from bidsglm.model import CONSTANT, ContrastSpecification, Floats, ModelSpecification
+from bidsglm.packages import PACKAGES, analyses
+from bidsglm.pairs import base_of
 from bidsglm.simulation.noise import RunNoise, run_noise, white
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.fit import contrast_runs

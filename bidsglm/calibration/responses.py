@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bidsglm.model import ContrastSpecification, DesignMatrix, Floats
+from bidsglm.data import DesignMatrix
+from bidsglm.model import ContrastSpecification, Floats
 
 Designs = Mapping[str, Sequence[DesignMatrix]]
 

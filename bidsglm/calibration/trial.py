@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from bidsglm.backends import backend
 from bidsglm.calibration.experiment import Experiment
+from bidsglm.data import TimeSeries
 from bidsglm.errors import DataError
-from bidsglm.model import Floats, TimeSeries
+from bidsglm.model import Floats
 from bidsglm.packages import NoiseAnalysis, analyses
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import EFFECT_SIZES, SimulationOutcome, empty_outcome, record

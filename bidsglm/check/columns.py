@@ -8,7 +8,8 @@ import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.nilearn_folder import NilearnDesign
-from bidsglm.model import CONSTANT, DesignMatrix, Floats
+from bidsglm.data import DesignMatrix
+from bidsglm.model import CONSTANT, Floats
 
 ALIKE = 0.9
 """Correlation from which columns without a common name are taken for each other."""

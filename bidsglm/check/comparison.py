@@ -17,8 +17,9 @@ from bidsglm.check.runs import ComparedRun, compared_runs
 from bidsglm.check.scans import Relocated, relocated
 from bidsglm.check.settings import comparable, differences
 from bidsglm.check.spm_records import SpmAnalysis
+from bidsglm.data import Volume
 from bidsglm.dataset.masks import Grid, is_same_grid
-from bidsglm.model import Floats, Volume
+from bidsglm.model import Floats
 from bidsglm.report.check import CheckedPair, SettingPair
 
 

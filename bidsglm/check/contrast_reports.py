@@ -12,9 +12,10 @@ from bidsglm.check.comparison import Checked
 from bidsglm.check.data import values_of
 from bidsglm.check.map_pairs import support
 from bidsglm.check.reasons import OWN_SHOWN, ranked, reach_of
+from bidsglm.data import ContrastMaps, Volume
 from bidsglm.dataset.masks import Grid
 from bidsglm.export.labels import labels
-from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask, Volume
+from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.report.attribution import Breakdown, breakdowns
 from bidsglm.report.check import CheckedPair, SettingPair
 from bidsglm.report.contrast_images import ContrastImages

@@ -9,11 +9,12 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from bidsglm.check.spm_records import Scan
+from bidsglm.data import TimeSeries, Volume
 from bidsglm.dataset.images import global_level
 from bidsglm.dataset.masks import Grid
 from bidsglm.dataset.nifti import LARGEST_GRID, LONGEST_SERIES
 from bidsglm.errors import DataError, ReadWriteError
-from bidsglm.model import Floats, Mask, TimeSeries, Volume
+from bidsglm.model import Floats, Mask
 
 NIFTI_MAGIC = slice(344, 348)
 """Bytes of a header that say that it is NIfTI's"""

@@ -17,7 +17,8 @@ from scipy.optimize import minimize_scalar
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
 from bidsglm.check.columns import is_among
-from bidsglm.model import Condition, Floats, Hrf, ModelSpecification, NilearnSettings, Paradigm
+from bidsglm.data import Condition, Paradigm
+from bidsglm.model import Floats, Hrf, ModelSpecification, NilearnSettings
 
 REPRODUCED = 1 - 1e-7
 """Correlation of a column that was made again, as a file of six digits holds it."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bidsglm.check.own_model import OwnModel
-from bidsglm.model import TRIAL_TYPE, Condition, ContrastSpecification, Hrf, ModelSpecification, Paradigm
+from bidsglm.data import Condition, Paradigm
+from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Hrf, ModelSpecification
 
 TASK = "own"
 """Label of the task; BIDS names need one"""

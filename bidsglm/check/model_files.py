@@ -10,15 +10,17 @@ import numpy as np
 from bidsglm.check.data import ScanPlace
 from bidsglm.check.model_document import TASK, confounds_text, document, events_text
 from bidsglm.check.own_model import OwnModel
+from bidsglm.data import Run, Unit
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.export.add_on import EXPORTS, SCRIPTS
 from bidsglm.export.locations import DataRoot
 from bidsglm.export.record import Averaged, Exported
-from bidsglm.model import ContrastSpecification, Run, Settings, Unit
+from bidsglm.model import ContrastSpecification
 from bidsglm.outputs.names import write_bytes, write_json, write_text
 from bidsglm.outputs.writes import create_folder
 from bidsglm.packages import title
 from bidsglm.sentences import joined
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.document_text import model_text
 from bidsglm.statsmodel.specification import parse_model
 from bidsglm.unit.preparation import Prepared, prepare

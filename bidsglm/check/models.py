@@ -8,19 +8,16 @@ import numpy as np
 
 from bidsglm.backends import backend
 from bidsglm.check.spm_records import SpmAnalysis, SpmCondition, SpmSession
+from bidsglm.data import Condition, DesignMatrix, Modulator, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview
 from bidsglm.diagnosis.findings import findings
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import (
     CONSTANT,
-    Condition,
     ContrastSpecification,
-    DesignMatrix,
     Hrf,
     ModelSpecification,
-    Modulator,
     NilearnSettings,
-    Paradigm,
     SpmSettings,
 )
 

@@ -14,8 +14,9 @@ from bidsglm.check.own_sides import nilearn_events, nilearn_offset, nilearn_set
 from bidsglm.check.reproduction import Attempt
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.task_columns import nilearn_columns_of
+from bidsglm.data import Condition, Paradigm
 from bidsglm.errors import BidsglmError
-from bidsglm.model import TRIAL_TYPE, Condition, ContrastSpecification, Floats, Hrf, Paradigm
+from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Floats, Hrf
 from bidsglm.spm.highpass import dct_basis
 
 OTHER_INPUTS = (

@@ -7,7 +7,8 @@ import numpy as np
 
 from bidsglm.check.models import contrasts_of, hrf_of, paradigm_of, specification_of
 from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.model import CONSTANT, ContrastSpecification, Floats, Hrf, ModelSpecification, Paradigm
+from bidsglm.data import Paradigm
+from bidsglm.model import CONSTANT, ContrastSpecification, Floats, Hrf, ModelSpecification
 from bidsglm.sentences import joined
 
 ALL_SESSIONS = " - All Sessions"

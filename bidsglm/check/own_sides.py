@@ -21,7 +21,8 @@ from bidsglm.check.models import condition_of, hrf_of, sampled_at
 from bidsglm.check.reproduction import Reproduction, before_smoothing
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.task_columns import nilearn_columns_of, spm_columns
-from bidsglm.model import Condition, Hrf, TimeSeries, Volume
+from bidsglm.data import Condition, TimeSeries, Volume
+from bidsglm.model import Hrf
 from bidsglm.spm import scaling
 from bidsglm.spm.regressors import Microtime
 from bidsglm.unit.pair_sides import by_scan, covariances_of, of_voxel_means

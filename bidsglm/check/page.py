@@ -19,8 +19,8 @@ from bidsglm.check.why import AttributedMaps
 from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
 from bidsglm.outputs.names import write_json, write_text
 from bidsglm.outputs.unit_tables import agreement_schema, attribution_schema
-from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.pages.about import about
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.report.check import (
     CheckedColumn,
     CheckedModel,

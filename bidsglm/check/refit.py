@@ -12,13 +12,9 @@ from bidsglm.check.data import ScanPlace, read_series, values_of
 from bidsglm.check.models import designs_of, placed_columns, specification_of
 from bidsglm.check.own_files import own_file
 from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
+from bidsglm.data import Volume
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    ContrastSpecification,
-    Floats,
-    Mask,
-    Volume,
-)
+from bidsglm.model import ContrastSpecification, Floats, Mask
 
 RANGE = 5e-7
 """Share of a map's range by which float32 numbers of the same computation differ at most."""

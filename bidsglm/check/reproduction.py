@@ -16,16 +16,9 @@ from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
 from bidsglm.check.data import ScanPlace, read_series, smoothed_series
 from bidsglm.check.nilearn_folder import NilearnDesign
+from bidsglm.data import DesignMatrix, TimeSeries, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    ContrastSpecification,
-    DesignMatrix,
-    Floats,
-    ModelSpecification,
-    NilearnSettings,
-    TimeSeries,
-    Volume,
-)
+from bidsglm.model import ContrastSpecification, Floats, ModelSpecification, NilearnSettings
 
 ACCURACY = 1e-5
 """Share of a map's range: files hold float32, sums in another order differ in the seventh digit."""

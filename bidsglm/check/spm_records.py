@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.model import Floats, Modulator
+from bidsglm.data import Modulator
+from bidsglm.model import Floats
 
 
 class SpmCondition(NamedTuple):

@@ -8,8 +8,9 @@ from bidsglm.check.matlab import field, listed, numbers, text, texts
 from bidsglm.check.matlab_hdf5 import Tree
 from bidsglm.check.spm_fields import matrix_of, number_or
 from bidsglm.check.spm_records import SpmCondition, SpmSession
+from bidsglm.data import Modulator
 from bidsglm.errors import DataError
-from bidsglm.model import Floats, Modulator
+from bidsglm.model import Floats
 
 
 def sessions_of(spm: Tree, path: Path, unit: float) -> list[SpmSession]:

@@ -31,8 +31,9 @@ from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.spm_records import SpmContrast
 from bidsglm.check.step_words import words
 from bidsglm.check.task_columns import nilearn_name
-from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Volume
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.data import ContrastMaps, Volume
+from bidsglm.model import ContrastSpecification, Floats
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.report.check import CheckedPair
 from bidsglm.sentences import joined
 from bidsglm.unit.pair_steps import same_setting

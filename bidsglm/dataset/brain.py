@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.data import TimeSeries
 from bidsglm.dataset.nifti import Header, volumes
 from bidsglm.dataset.nifti_writing import fortran_positions
 from bidsglm.fsl.scaling import HIGH, LOW, MEDIAN, Singles, brain, brain_threshold, percentiles
-from bidsglm.model import Mask, TimeSeries
+from bidsglm.model import Mask
 
 SCANS = 16
 """Scans at once: a copy of some MB."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bidsglm.data import Run
 from bidsglm.dataset.confounds import confound_values, read_confounds_table
 from bidsglm.dataset.tsv import MISSING, Table, number, numbers
 from bidsglm.errors import DataError
-from bidsglm.model import Run
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.limits import MOST_VARIABLES
 

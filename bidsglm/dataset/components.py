@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 
+from bidsglm.data import Run
 from bidsglm.dataset.tsv import read_tsv
 from bidsglm.errors import DataError
-from bidsglm.model import Run
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.presets import COMPONENTS, PRESETS
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.data import Run
 from bidsglm.dataset.scrubbing import censoring_columns
 from bidsglm.dataset.tsv import LARGEST_NUMBER, MISSING, Table, number, read_tsv
 from bidsglm.errors import DataError
-from bidsglm.model import NO_FILTER, Floats, Run
+from bidsglm.model import NO_FILTER, Floats
 from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.nearest import hint

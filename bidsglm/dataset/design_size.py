@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from bidsglm.data import Paradigm, Run
 from bidsglm.dataset.named import Variables
 from bidsglm.errors import DataError
-from bidsglm.model import ModelSpecification, Paradigm, Run
+from bidsglm.model import ModelSpecification
 from bidsglm.statsmodel.limits import MOST_REGRESSORS
 
 FEW_REGRESSORS = 500

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bidsglm.dataset.roots import DESCRIPTION, derivative_roots
 from bidsglm.errors import BidsglmError, UsageError
-from bidsglm.model import Settings
 from bidsglm.outputs.summaries import summary_paths
+from bidsglm.settings import Settings
 
 OURS = "bidsglm"
 LARGEST = 2**20

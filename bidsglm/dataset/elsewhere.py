@@ -6,11 +6,12 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from bidsglm.data import Run, Unit
 from bidsglm.dataset.events import read_events, task_events
 from bidsglm.dataset.tsv import number
 from bidsglm.dataset.variables import named_by, stems
 from bidsglm.errors import BidsglmError
-from bidsglm.model import ModelSpecification, Run, Unit
+from bidsglm.model import ModelSpecification
 from bidsglm.statsmodel.globs import is_glob
 
 

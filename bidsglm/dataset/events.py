@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.data import Run
 from bidsglm.dataset.instead import participant_folders
 from bidsglm.dataset.tsv import MISSING, Table, number, numbers, read_tsv
 from bidsglm.errors import BidsglmError, DataError
-from bidsglm.model import Floats, Run
+from bidsglm.model import Floats
 from bidsglm.statsmodel.nearest import hint
 
 TASK = re.compile(r"(?:^|_)task-([0-9A-Za-z+]+)_")

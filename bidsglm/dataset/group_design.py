@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.data import GroupDesign
 from bidsglm.dataset.group_columns import PeopleColumn, Value, group_columns
 from bidsglm.dataset.group_faults import (
     alone,
@@ -25,7 +26,7 @@ from bidsglm.dataset.group_variances import variance_model
 from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.dataset.tsv import number
 from bidsglm.errors import DataError
-from bidsglm.model import CONSTANT, ContrastSpecification, Floats, GroupDesign, GroupModel
+from bidsglm.model import CONSTANT, ContrastSpecification, Floats, GroupModel
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.second_level import is_estimable
 from bidsglm.statsmodel.flow import stands_for

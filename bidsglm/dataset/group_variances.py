@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from bidsglm.data import VarianceModel
 from bidsglm.dataset.group_rows import Row
-from bidsglm.model import Floats, VarianceModel
+from bidsglm.model import Floats
 from bidsglm.spm.group_variance import FEWEST
 
 NO_GROUPS = "there are no groups"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.data import Run, TimeSeries, Volume
 from bidsglm.dataset.brain import Brain, brain_of, in_memory, median_of, read_brain
 from bidsglm.dataset.masks import VoxelsLost, common_grid, own_masks, read_mask
 from bidsglm.dataset.nifti import Header, read_header, volumes
@@ -21,7 +22,7 @@ from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother, nilearn_prec
 from bidsglm.dataset.voxels import VoxelCounter, VoxelFacts
 from bidsglm.errors import DataError
 from bidsglm.fsl.scaling import dilated
-from bidsglm.model import Floats, Mask, Run, TimeSeries, Volume
+from bidsglm.model import Floats, Mask
 from bidsglm.packages import PACKAGES
 from bidsglm.spm.scaling import BRAIN_SHARE
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.data import Run
 from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.dataset.smoothers import SpmSmoother
 from bidsglm.errors import DataError
-from bidsglm.model import Floats, Mask, Run
+from bidsglm.model import Floats, Mask
 from bidsglm.packages import PACKAGES
 from bidsglm.spm.scaling import global_mean
 

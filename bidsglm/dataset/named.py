@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.data import Condition, Run, Unit
 from bidsglm.dataset.confounds import NAMES_SHOWN, confound_values, read_confounds_table
 from bidsglm.dataset.elsewhere import Elsewhere
 from bidsglm.dataset.events import events_of, moved, read_events, trial_types_of
@@ -13,7 +14,7 @@ from bidsglm.dataset.sampling import held, scan_times, series
 from bidsglm.dataset.tsv import MISSING, Table
 from bidsglm.dataset.variables import Transformed, stems, transform
 from bidsglm.errors import DataError
-from bidsglm.model import TRIAL_TYPE, Condition, Floats, ModelSpecification, Run, Unit
+from bidsglm.model import TRIAL_TYPE, Floats, ModelSpecification
 from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.nearest import hint

@@ -7,7 +7,8 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from bidsglm.model import Floats, Volume
+from bidsglm.data import Volume
+from bidsglm.model import Floats
 
 _zlib: Any = zlib
 try:  # noqa: SIM105

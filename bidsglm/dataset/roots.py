@@ -11,8 +11,8 @@ from typing import Any
 from bidsglm.dataset.instead import LABEL, elsewhere, found_instead, holds_series, participant_folders
 from bidsglm.errors import BidsglmError, InvalidBidsError, NoInputError, NothingMatchedError, UsageError
 from bidsglm.inputs import Kind, absent_content, read_json
-from bidsglm.model import Settings
 from bidsglm.sentences import listing
+from bidsglm.settings import Settings
 
 LOG = logging.getLogger(__name__)
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bidsglm.data import Run
 from bidsglm.dataset.index import Index, inherited_metadata, uri
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.dataset.nifti import nifti_header
 from bidsglm.dataset.nifti import read_header as read_image_header
 from bidsglm.errors import DataError
 from bidsglm.inputs import file_size
-from bidsglm.model import Floats, Run
+from bidsglm.model import Floats
 
 LONGEST_REPETITION_TIME = 100.0
 """Seconds; anything above is milliseconds or a mistake."""

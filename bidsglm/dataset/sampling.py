@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from bidsglm.model import TRIAL_TYPE, Condition, Floats, Run
+from bidsglm.data import Condition, Run
+from bidsglm.model import TRIAL_TYPE, Floats
 
 SAME_TIME = 5e-4
 """s: onsets and durations are taken to the millisecond, as pybids does, so rounding decides no scan."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from bidsglm.dataset.index import Index, entities_of, find_files, same_label
 from bidsglm.dataset.instead import elsewhere, found_instead
 from bidsglm.errors import BidsglmError, DataError, NoInputError, NothingMatchedError, UsageError
-from bidsglm.model import Settings
 from bidsglm.sentences import listing
+from bidsglm.settings import Settings
 
 LOG = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bidsglm.data import Volume
 from bidsglm.dataset.nifti import Header
 from bidsglm.dataset.nifti_writing import fortran_positions
-from bidsglm.model import Floats, Volume
+from bidsglm.model import Floats
 from bidsglm.spm.smoothing import FWHM_PER_SIGMA, Box, apply_separable, finite, smoothing_matrices
 
 Volume32 = NDArray[np.float32]

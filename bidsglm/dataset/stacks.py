@@ -13,11 +13,11 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.data import Volume
 from bidsglm.dataset.masks import Grid, grid_of, is_same_grid
 from bidsglm.dataset.nifti import read_header, volumes
 from bidsglm.dataset.nifti_writing import fortran_positions
 from bidsglm.errors import DataError, ReadWriteError
-from bidsglm.model import Volume
 
 STORED = np.dtype(np.float32)
 

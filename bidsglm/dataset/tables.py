@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.data import Condition, Modulator, Paradigm, Unit
 from bidsglm.dataset.confounds import (
     COSINES,
     NAMES_SHOWN,
@@ -27,7 +28,7 @@ from bidsglm.dataset.named import (
 )
 from bidsglm.dataset.tsv import Table
 from bidsglm.errors import DataError
-from bidsglm.model import TRIAL_TYPE, Condition, ModelSpecification, Modulator, Paradigm, Unit
+from bidsglm.model import TRIAL_TYPE, ModelSpecification
 from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.nearest import hint

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bidsglm.data import Run
 from bidsglm.dataset.index import (
     SPACE_ENTITIES,
     Index,
@@ -27,7 +28,7 @@ from bidsglm.dataset.runs import (
 )
 from bidsglm.dataset.selection import VOLUMES
 from bidsglm.errors import DataError, ReadWriteError
-from bidsglm.model import Run, Settings
+from bidsglm.settings import Settings
 
 MADE_OF_SEVERAL = frozenset({"echo", "part"})
 """Entities of raw files that become one preprocessed file."""

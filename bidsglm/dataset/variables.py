@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from bidsglm.data import Condition, Run
 from bidsglm.dataset.collection import DENSE_RATE, FACTORED, collected, texts, tidy
 from bidsglm.dataset.sampling import held, sample_times, series
 from bidsglm.dataset.tsv import LARGEST_NUMBER, Table
 from bidsglm.errors import DataError
-from bidsglm.model import TRIAL_TYPE, Condition, Floats, Run
+from bidsglm.model import TRIAL_TYPE, Floats
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.limits import MOST_VARIABLES
 from bidsglm.statsmodel.transformations import snake

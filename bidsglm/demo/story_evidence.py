@@ -14,12 +14,12 @@ from bidsglm.model import TRIAL_TYPE, Floats, Mask
 from bidsglm.outputs.names import read_json
 from bidsglm.outputs.summaries import unit_summaries
 from bidsglm.outputs.summary_form import SummaryForm, has_fit
-from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.pages.about import about
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import findings, reach, read_breakdowns
 from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.pages.unit_files import UnitFiles
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.contrast_images import ContrastImages

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from bidsglm.data import DesignMatrix, Paradigm
 from bidsglm.diagnosis.collinearity import Diagnosis, diagnosis
 from bidsglm.diagnosis.design_parts import Parts, parts
-from bidsglm.model import TRIAL_TYPE, ContrastSpecification, DesignMatrix, Paradigm
+from bidsglm.model import TRIAL_TYPE, ContrastSpecification
 from bidsglm.packages import title
 from bidsglm.sentences import joined
 

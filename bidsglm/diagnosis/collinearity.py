@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.data import DesignMatrix, Paradigm
 from bidsglm.diagnosis.design_parts import NOTHING_LEFT, Parts, basis, norms, parts, scaled, squares
-from bidsglm.model import ContrastSpecification, DesignMatrix, Floats, Paradigm
+from bidsglm.model import ContrastSpecification, Floats
 from bidsglm.spm import contrasts
 from bidsglm.spm.highpass import remove
 from bidsglm.spm.space import decomposition, estimable, factors

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
+from bidsglm.data import Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, percent, times, verb
 from bidsglm.diagnosis.design_parts import NOTHING_LEFT, ROUNDING, Parts, basis
 from bidsglm.diagnosis.filled_run import function_columns
-from bidsglm.model import Floats, Paradigm
+from bidsglm.model import Floats
 
 MUCH_REMOVED = 0.5
 """Share of a regressor's variance: its standard error grows by 1.4."""

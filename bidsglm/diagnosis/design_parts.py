@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from bidsglm.model import CONSTANT, DesignMatrix, Floats, Mask, Paradigm
+from bidsglm.data import DesignMatrix, Paradigm
+from bidsglm.model import CONSTANT, Floats, Mask
 from bidsglm.spm.highpass import remove
 from bidsglm.spm.space import factors
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.attribution.crossing import OVERSAMPLING
+from bidsglm.data import Condition, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview, listed, times, verb
 from bidsglm.diagnosis.filled_run import function_columns
-from bidsglm.model import Condition, ModelSpecification, Paradigm
+from bidsglm.model import ModelSpecification
 
 FEW_EVENTS = 5
 FEW_SECONDS = 30.0

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.data import DesignMatrix, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, percent, times, verb
 from bidsglm.diagnosis.collinearity import effect_variances, placed
-from bidsglm.model import CONSTANT, ContrastSpecification, DesignMatrix, Floats, Paradigm
+from bidsglm.model import CONSTANT, ContrastSpecification, Floats
 
 RISE = 24.0
 """s; by then the response to a block has risen, and the regressors of a filled run add up to the constant."""
@@ -76,7 +77,7 @@ def function_columns(names: Sequence[str], weight_name: str) -> list[int]:
 def coverage(paradigm: Paradigm, conditions: Sequence[str]) -> float:
     """Share of the run's time in which an event of some conditions lasts.
 
-    >>> from bidsglm.model import Condition
+    >>> from bidsglm.data import Condition
     >>> go = Condition("go", np.array([0.0, 10.0]), np.array([10.0, 5.0]))
     >>> coverage(Paradigm(2.0, 10, None, (go,), (), np.zeros((10, 0))), ["trial_type.go"])
     0.75

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from bidsglm.data import Condition
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, verb
 from bidsglm.diagnosis.design_parts import scaled
 from bidsglm.diagnosis.filled_run import function_columns
-from bidsglm.model import NO_FILTER, Condition, ModelSpecification
+from bidsglm.model import NO_FILTER, ModelSpecification
 from bidsglm.spm.regressors import event_weights
 
 SAME_VALUES = 1e-9
@@ -99,7 +100,7 @@ def idle_modulators(runs: Sequence[RunReview], model: ModelSpecification) -> Ite
 def idle_weights(condition: Condition) -> tuple[int, ...]:
     """Places of the weights that follow from those before, if they are to be orthogonalised.
 
-    >>> from bidsglm.model import Modulator
+    >>> from bidsglm.data import Modulator
     >>> level = Modulator("level", np.full(3, 2.0))
     >>> idle_weights(Condition("go", np.arange(3.0), np.ones(3), (level,)))
     (1,)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from bidsglm.data import Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview, listed, percent, times
-from bidsglm.model import ModelSpecification, Paradigm
+from bidsglm.model import ModelSpecification
 from bidsglm.spm.regressors import PAD_BINS
 
 EARLIEST = 24.0

@@ -15,20 +15,12 @@ from nilearn.maskers import NiftiMasker
 
 from bidsglm import packages
 from bidsglm.backends import backend
+from bidsglm.data import ContrastMaps, DesignMatrix, Paradigm, Run
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.estimators.contrasts import contrast_of
 from bidsglm.estimators.images import data_of, read_runs
 from bidsglm.estimators.tables import conditions, confound_columns, kept_scans, per_run
-from bidsglm.model import (
-    TRIAL_TYPE,
-    ContrastMaps,
-    ContrastSpecification,
-    DesignMatrix,
-    Floats,
-    ModelSpecification,
-    Paradigm,
-    Run,
-)
+from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Floats, ModelSpecification
 
 OUTPUTS = ("z_score", "stat", "p_value", "effect_size", "effect_variance")
 

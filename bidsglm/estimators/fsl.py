@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from bidsglm.data import DesignMatrix
 from bidsglm.errors import TryLaterError
 from bidsglm.estimators.base import PackageFirstLevelModel, ReportWords, columns_of
 from bidsglm.estimators.contrasts import contrast_of
 from bidsglm.estimators.parameters import check_common, cutoff, one_of, warn_of_both
-from bidsglm.model import ContrastSpecification, DesignMatrix, FslSettings, Hrf, ModelSpecification
+from bidsglm.model import ContrastSpecification, FslSettings, Hrf, ModelSpecification
 from bidsglm.spm.contrasts import placed
 from bidsglm.statsmodel.responses import hrf_family
 

@@ -8,9 +8,9 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from bidsglm.data import Run
 from bidsglm.dataset.images import Data, read_data
 from bidsglm.dataset.nifti import read_header
-from bidsglm.model import Run
 
 
 def read_runs(images: Sequence[Any], mask: Any, folder: Path, repetition_time: float) -> list[Run]:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from bidsglm.afni.design import RunConfounds
+from bidsglm.data import Condition
 from bidsglm.inputs import INPUT, LARGEST_TEXT, file_size
-from bidsglm.model import Condition, Floats, Mask
+from bidsglm.model import Floats, Mask
 
 UNNAMED = "dummy"
 """nilearn's name of the condition where events have no trial_type."""

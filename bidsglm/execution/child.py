@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from bidsglm.errors import EXIT_FAILED
-from bidsglm.model import Settings
 from bidsglm.process.signals import end_at_once
+from bidsglm.settings import Settings
 from bidsglm.unit.models import Units
 
 

@@ -18,9 +18,9 @@ from bidsglm.execution.dask_security import security, warn_if_open
 from bidsglm.execution.dask_worker import MEMORY, Admission, WorkerAnswer, admit, fit_on_worker, versions
 from bidsglm.execution.memory import Demand, Need, refused, size
 from bidsglm.messages import LOG
-from bidsglm.model import Settings
 from bidsglm.outputs.failures import Outcome
 from bidsglm.participant import record_death
+from bidsglm.settings import Settings
 
 PATIENCE = 10.0
 """s to wait for an answer of the scheduler"""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from bidsglm.errors import DataError, NoInputError, UsageError
 from bidsglm.messages import LOG
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 
 ENCRYPTED = ("tls", "wss")
 HOW = "give tls://host:port and --scheduler-tls CA CERT KEY (docs/hpc.md)"

@@ -12,7 +12,6 @@ from bidsglm.execution.processes import over_processes
 from bidsglm.execution.recap import collected, recap
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
 from bidsglm.messages import start_log
-from bidsglm.model import Settings
 from bidsglm.outputs.failures import Outcome
 from bidsglm.outputs.names import create_folder, write_dataset_files, write_text
 from bidsglm.outputs.temporary import remove_left_over
@@ -20,6 +19,7 @@ from bidsglm.outputs.writes import write_shared
 from bidsglm.participant import Ending, fit_participant, rewrite_report
 from bidsglm.process.claims import FOLDER as CLAIMS
 from bidsglm.process.cores import begun, cores_of_each, use_cores
+from bidsglm.settings import Settings
 
 
 def _in_turn(settings: Settings, labels: Sequence[str], bound: MemoryBound) -> Iterator[Outcome]:

@@ -10,10 +10,11 @@ from bidsglm.dataset.validation import check_valid
 from bidsglm.errors import NothingMatchedError
 from bidsglm.execution.recap import exit_code
 from bidsglm.messages import LOG, start_log
-from bidsglm.model import ModelSpecification, Settings
+from bidsglm.model import ModelSpecification
 from bidsglm.outputs.failures import Outcome, failure_of
 from bidsglm.process.workplace import bound_threads
 from bidsglm.requested import requested_add_ons
+from bidsglm.settings import Settings
 from bidsglm.unit.description import describe_participant
 from bidsglm.unit.models import model_from_file
 

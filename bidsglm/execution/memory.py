@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from bidsglm.errors import TryLaterError
 from bidsglm.messages import LOG
-from bidsglm.model import Settings
 from bidsglm.outputs.failures import Outcome
+from bidsglm.settings import Settings
 from bidsglm.unit.memory import BASE, Need, largest_need, refusal, size
 from bidsglm.unit.models import Units, units_with_models
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from bidsglm.errors import EXIT_FAILED
 from bidsglm.execution.memory import MemoryBound
 from bidsglm.messages import start_log
-from bidsglm.model import Settings
 from bidsglm.outputs.failures import Outcome
 from bidsglm.participant import record_death, run_participant
 from bidsglm.process.cores import cores_of_each, use_cores
 from bidsglm.process.workers import hand_over, worker_pool
 from bidsglm.process.workplace import bound_threads
+from bidsglm.settings import Settings
 from bidsglm.unit.models import Units
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bidsglm.dataset.roots import derivative_roots
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 
 OF_THE_JOB = (
     "level",

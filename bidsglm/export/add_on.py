@@ -1,6 +1,7 @@
 """``--export-code``: writes a finished unit's code below its folder."""
 
 from bidsglm.add_ons import AddOn, FinishedUnit, Written
+from bidsglm.data import Unit
 from bidsglm.dataset.masks import masks_share_grid
 from bidsglm.export.afni_script import SCRIPT as AFNI_SCRIPT
 from bidsglm.export.afni_script import afni_script
@@ -12,8 +13,8 @@ from bidsglm.export.nilearn_script import nilearn_script
 from bidsglm.export.record import Averaged, Exported, averaged
 from bidsglm.export.spm_batch import SCRIPT as SPM_SCRIPT
 from bidsglm.export.spm_batch import spm_batch
-from bidsglm.model import Settings, Unit
 from bidsglm.outputs.names import write_bytes
+from bidsglm.settings import Settings
 from bidsglm.unit.preparation import Prepared, prepare
 
 NAME = "code"

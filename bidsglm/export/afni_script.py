@@ -12,6 +12,7 @@ from bidsglm.afni.conditions import ConditionResponse, condition_responses
 from bidsglm.afni.design import Baseline, RunConfounds, Stimulus
 from bidsglm.backends.afni_design import baseline_of, polynomial_degree, stimuli
 from bidsglm.backends.afni_joint import DRIFT, ColumnPlace, JointRuns
+from bidsglm.data import Paradigm
 from bidsglm.export.afni_files import (
     TimingFile,
     censor_file,
@@ -24,7 +25,7 @@ from bidsglm.export.afni_files import (
 from bidsglm.export.labels import labels
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.templating import rendered
-from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats, Paradigm
+from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
 from bidsglm.sentences import listing
 from bidsglm.spm.space import independent_rows
 

@@ -8,6 +8,7 @@ import numpy as np
 
 import bidsglm
 from bidsglm.backends.fsl_design import high_pass, moment, response_name, shift
+from bidsglm.data import Volume
 from bidsglm.dataset.masks import common_grid, read_mask
 from bidsglm.dataset.nifti import read_header
 from bidsglm.dataset.nifti_writing import map_bytes
@@ -17,7 +18,6 @@ from bidsglm.export.labels import labels
 from bidsglm.export.literals import sh_text
 from bidsglm.export.record import Exported
 from bidsglm.export.templating import rendered
-from bidsglm.model import Volume
 
 SCRIPT = "fsl_script.sh"
 MASK = "fsl_mask.nii.gz"

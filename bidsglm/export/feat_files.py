@@ -7,12 +7,13 @@ import numpy as np
 
 from bidsglm.backends.fsl_design import DERIVATIVE, has_derivative, shift
 from bidsglm.backends.nilearn_events import event_weights
+from bidsglm.data import Condition, Paradigm
 from bidsglm.export.afni_files import number
 from bidsglm.export.labels import labels
 from bidsglm.export.record import Averaged
 from bidsglm.fsl.regressors import Timing
 from bidsglm.fsl.response import STEP
-from bidsglm.model import TRIAL_TYPE, Condition, Floats, ModelSpecification, Paradigm
+from bidsglm.model import TRIAL_TYPE, Floats, ModelSpecification
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.space import independent_rows
 

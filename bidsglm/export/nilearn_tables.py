@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from bidsglm.backends.nilearn_events import drawn_events, event_weights
-from bidsglm.model import CONSTANT, TRIAL_TYPE, Condition, Floats, Paradigm
+from bidsglm.data import Condition, Paradigm
+from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
 
 TSV = {"sep": "\t", "na_values": ["n/a"], "keep_default_na": False}
 """How the script reads tables, as in its template."""

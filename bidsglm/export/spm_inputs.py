@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.io import savemat
 
+from bidsglm.data import Condition, DesignMatrix, Paradigm
 from bidsglm.export.record import Averaged
-from bidsglm.model import CONSTANT, Condition, DesignMatrix, Floats, Hrf, ModelSpecification, Paradigm
+from bidsglm.model import CONSTANT, Floats, Hrf, ModelSpecification
 from bidsglm.spm.regressors import microtime_onset
 
 MAT_TEXT = b"MATLAB 5.0 MAT-file, conditions of one run for SPM12"

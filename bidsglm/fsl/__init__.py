@@ -4,7 +4,7 @@ A run goes from its scans and events to t and z in this order:
 
 >>> import numpy as np
 >>> from bidsglm.fsl import contrasts, film, highpass, regressors, response, scaling, zscores
->>> from bidsglm.model import Volume
+>>> from bidsglm.data import Volume
 >>> grid = Volume((5, 5, 5), np.diag([3.0, 3.0, 3.0, 1.0]), np.ones((5, 5, 5), dtype=bool))
 >>> scans = np.float32(800 + 8 * np.random.default_rng(0).standard_normal((80, 125)))
 >>> scans[:, :40] = 3

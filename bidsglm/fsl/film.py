@@ -10,11 +10,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.data import Volume
 from bidsglm.fsl.autocorrelation import autocorrelations, fitted_voxels, n_lags, tapered
 from bidsglm.fsl.estimation import Design, Fit, decomposed, generalised, ordinary, shared_gains
 from bidsglm.fsl.scaling import Chunks, Singles
 from bidsglm.fsl.smoothing import reference_scan, smoothed
-from bidsglm.model import Floats, Mask, Volume
+from bidsglm.model import Floats, Mask
 
 Number = TypeVar("Number", np.float32, np.float64)
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bidsglm.data import Volume
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.dataset.nifti import read_map
 from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.errors import BidsglmError
 from bidsglm.group.members import Summary
-from bidsglm.model import Floats, Volume
+from bidsglm.model import Floats
 from bidsglm.outputs.names import write_bytes, write_json
 
 ENOUGH = 20

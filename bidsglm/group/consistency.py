@@ -22,10 +22,11 @@ from bidsglm.group.members import (
     participants_of,
 )
 from bidsglm.messages import LOG
-from bidsglm.model import Settings
 from bidsglm.outputs.summaries import compared
 from bidsglm.outputs.summary_form import ConfigurationForm
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, in_order, pairs_of, title, titles
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, in_order, title, titles
+from bidsglm.pairs import base_of, pairs_of
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import read_model
 from bidsglm.unit.configuration import TWO_SIDED, Configuration, differences, model_entries
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import contrast_weights
+from bidsglm.data import GroupDesign, Volume
 from bidsglm.dataset.group_design import Designed, group_design
 from bidsglm.dataset.group_faults import listed
 from bidsglm.dataset.group_rows import Row
@@ -22,9 +23,10 @@ from bidsglm.group.map_summary import GroupRecord, Origin, summaries
 from bidsglm.group.members import Summary, named, participants_of
 from bidsglm.group.reasons import Reasons, notes_of, reasons
 from bidsglm.group.stability import write_stability
-from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel, Settings, Volume
+from bidsglm.model import ContrastSpecification, GroupModel
 from bidsglm.outputs.names import contrast_entities
 from bidsglm.packages import PACKAGES, REFERENCE, title
+from bidsglm.settings import Settings
 from bidsglm.spm.second_level import dependent, is_estimable
 
 FEWEST = 2

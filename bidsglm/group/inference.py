@@ -12,13 +12,16 @@ from bidsglm.agreement.coefficients import overlap
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.nilearn_permutations import KINDS, PermutationPlan, permuted, reason_against
 from bidsglm.backends.records import ALPHA, FORMING_P, Corrected, contrast_weights, tails
+from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.group.map_files import AboutMap, FittedGroup, GroupWriter, group_label
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.messages import LOG, progress_bar
-from bidsglm.model import ContrastMaps, Floats, Mask, Settings
+from bidsglm.model import Floats, Mask
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.unit_tables import with_suffix
+from bidsglm.pairs import Pair
+from bidsglm.settings import Settings
 from bidsglm.unit.memory import machine_memory
 
 SUFFIXES: Mapping[str, str] = {
@@ -82,7 +85,7 @@ def _rows(corrected: Mapping[str, Sequence[Corrected]], fitted: FittedGroup) -> 
             yield row | {f"rule_{b}": one.rule for b, one in there.items()}
 
 
-def _overlap(pair: packages.Pair, sets: Mapping[str, Mask], fitted: FittedGroup) -> Row:
+def _overlap(pair: Pair, sets: Mapping[str, Mask], fitted: FittedGroup) -> Row:
     """How far two packages find the same voxels."""
     one, base = (sets[name] for name in pair)
     shared = overlap(one, base, *(fitted.levels[name].mask for name in pair))

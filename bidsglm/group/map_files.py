@@ -11,13 +11,14 @@ from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
 from bidsglm.agreement.pairs import pair_rows
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import SecondLevel
+from bidsglm.data import ContrastMaps, GroupDesign, Volume
 from bidsglm.dataset.group_rows import Row as DesignRow
 from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.group.analyses import Analysis
 from bidsglm.group.members import identity
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import GroupAgreement, write_part
-from bidsglm.model import ContrastMaps, Floats, GroupDesign, Mask, Volume
+from bidsglm.model import Floats, Mask
 from bidsglm.outputs.group_map_tables import (
     DESIGN,
     GROUP_PAIRS,
@@ -36,7 +37,8 @@ from bidsglm.outputs.names import (
 )
 from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.unit_tables import with_suffix
-from bidsglm.packages import DEFAULT_PAIR, REFERENCE, Pair, every_pair, pairs_of
+from bidsglm.packages import REFERENCE
+from bidsglm.pairs import DEFAULT_PAIR, Pair, every_pair, pairs_of
 from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
 

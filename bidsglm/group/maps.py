@@ -18,8 +18,9 @@ from bidsglm.group.map_summary import GroupRecord, finish
 from bidsglm.group.members import Members, Summary, by_name, named, participants_of
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import Tables
-from bidsglm.model import GroupModel, ModelSpecification, Settings
+from bidsglm.model import GroupModel, ModelSpecification
 from bidsglm.outputs.names import create_folder
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.contrasts import contrast_label
 from bidsglm.statsmodel.flow import stands_for
 from bidsglm.statsmodel.globs import matching

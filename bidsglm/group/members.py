@@ -15,12 +15,12 @@ from bidsglm.errors import (
     one_line,
 )
 from bidsglm.messages import LOG
-from bidsglm.model import Settings
 from bidsglm.outputs.summaries import compared, failure_path
 from bidsglm.outputs.summary_form import SummaryForm, is_finished
 from bidsglm.outputs.summary_reading import read_summary
-from bidsglm.packages import Pair
+from bidsglm.pairs import Pair
 from bidsglm.sentences import listing
+from bidsglm.settings import Settings
 
 
 class Summary(SummaryForm):

@@ -19,14 +19,16 @@ from bidsglm.attribution.group import (
 )
 from bidsglm.attribution.runs import StatMaps
 from bidsglm.backends.records import SecondLevel, contrast_weights
+from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.group.map_files import FittedGroup, group_label
 from bidsglm.group.map_summary import Why
-from bidsglm.model import ContrastMaps, Mask
+from bidsglm.model import Mask
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.unit_tables import with_suffix
-from bidsglm.packages import Pair, title
+from bidsglm.packages import title
+from bidsglm.pairs import Pair
 
 STEPS = ("effects", "design", "variance", "mask")
 SHARED = ("contrast", "group_contrast", "map", "metric", "step", "label")

@@ -9,7 +9,8 @@ import numpy as np
 from bidsglm.agreement.roi_agreement import Row as AgreementRow
 from bidsglm.agreement.roi_agreement import region_agreement
 from bidsglm.model import Floats
-from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, Pair
+from bidsglm.packages import DEFAULT_PACKAGES
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.regions.values import Row
 
 

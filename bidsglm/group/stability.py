@@ -12,17 +12,19 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from bidsglm import packages
 from bidsglm.agreement import resampling
 from bidsglm.agreement.stability import Compared, Rule, Tally, heights, spread, z_scores
 from bidsglm.backends.records import contrast_weights
+from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label
 from bidsglm.group.map_summary import GroupRecord
-from bidsglm.model import ContrastMaps, Floats, Settings
+from bidsglm.model import Floats
 from bidsglm.outputs.group_map_tables import between_packages
 from bidsglm.outputs.schema import Row
+from bidsglm.pairs import Pair
 from bidsglm.report.judgements import FEWEST_VOXELS, SAME_EXTENT, SAME_SHAPE
+from bidsglm.settings import Settings
 from bidsglm.unit.comparison import voxel_coordinates
 
 DRAWS = 100
@@ -156,7 +158,7 @@ def _tail(maps: ContrastMaps, height: float) -> float:
 
 
 def _tallies(
-    found: Mapping[str, _Package], resamples: _Resamples, pairs: Sequence[packages.Pair]
+    found: Mapping[str, _Package], resamples: _Resamples, pairs: Sequence[Pair]
 ) -> dict[tuple[str, str], Tally]:
     """Compare all maps, some voxels at a time."""
     levels = ("p001", "fwe05")

@@ -10,14 +10,15 @@ from bidsglm.attribution.spread import attribution_summary
 from bidsglm.errors import DataError, ReadWriteError
 from bidsglm.group.members import FEWEST_COMPARED, Members, Summary, by_name, identity
 from bidsglm.messages import LOG
-from bidsglm.model import Settings
 from bidsglm.outputs import group_tables as group
 from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.scale_tables import SCALE
 from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.summaries import compared
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, titles
+from bidsglm.packages import PACKAGES, titles
+from bidsglm.pairs import DEFAULT_PAIR, Pair
+from bidsglm.settings import Settings
 
 _OF_AGREEMENT = (group.AGREEMENT_SUMMARY, group.AGREEMENT_OUTLIERS, group.agreement_schema(DEFAULT_PAIR))
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bidsglm.data import Volume
 from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.maps.agreement import ComparedMaps, MapSide
 from bidsglm.maps.pictures import figures_of, images_of, peak_of, viewed
 from bidsglm.maps.reading import in_words
-from bidsglm.model import Volume
 from bidsglm.outputs.map_tables import AGREEMENT
 from bidsglm.outputs.names import GENERATED_BY, json_text, write_bytes, write_json, write_text
 from bidsglm.outputs.writes import create_folder

@@ -6,7 +6,7 @@ import numpy as np
 
 from bidsglm.maps.agreement import ComparedMaps
 from bidsglm.model import Floats
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import contrast_figures

@@ -6,7 +6,8 @@ from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.fit_tables import REGRESSOR
 from bidsglm.outputs.group_tables import AGAIN
 from bidsglm.outputs.schema import Column, Schema, Type
-from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, Pair, title
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, title
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 _GROUP_KEYS = (
     Column(

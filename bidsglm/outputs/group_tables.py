@@ -5,7 +5,7 @@ from dataclasses import replace
 from bidsglm.outputs import scale_tables
 from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.schema import Column, Schema
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 AGAIN = "run the group level again"
 OUTLIER_RULE = (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bidsglm.outputs.schema import Column, Schema
 from bidsglm.outputs.unit_tables import MAP, agreement_columns, lower_columns
-from bidsglm.packages import Pair
+from bidsglm.pairs import Pair
 
 FIRST_AND_SECOND = Pair("first", "second")
 """Whose names stand in the columns"""

@@ -6,7 +6,8 @@ from dataclasses import replace
 from bidsglm.outputs.group_tables import of_participants
 from bidsglm.outputs.schema import Column, Row, Schema
 from bidsglm.outputs.unit_tables import CONTRAST_NAME, suffixed
-from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, PACKAGES, Pair, in_order, title
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, in_order, title
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 REMEDY = "make it again with --atlas"
 _EMPTY = "in a region without such voxels"

@@ -5,7 +5,8 @@ from pathlib import Path
 from bidsglm.errors import BidsglmError
 from bidsglm.outputs.summary_form import AnySummary, SummaryForm
 from bidsglm.outputs.summary_reading import SUMMARY, read_summary
-from bidsglm.packages import REFERENCE, Pair, pairs_of
+from bidsglm.packages import REFERENCE
+from bidsglm.pairs import Pair, pairs_of
 
 
 def compared(summary: SummaryForm) -> tuple[Pair, ...]:

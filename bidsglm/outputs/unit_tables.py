@@ -6,7 +6,8 @@ from dataclasses import replace
 from itertools import permutations
 
 from bidsglm.outputs.schema import Cell, Column, Row, Schema
-from bidsglm.packages import DEFAULT_PAIR, REFERENCE, Pair, title
+from bidsglm.packages import REFERENCE, title
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 CONTRAST = Column("contrast", "label", "Name of the contrast in file names")
 CONTRAST_NAME = Column("contrast_name", "text", "the contrast's name in the model")

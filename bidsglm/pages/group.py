@@ -11,13 +11,11 @@ from bidsglm.group.background import write_background
 from bidsglm.group.members import Members, Summary, by_name, participants_of, unit_name
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import GroupAgreement, Tables
-from bidsglm.model import Settings
 from bidsglm.outputs.names import read_json, write_bytes, write_text
 from bidsglm.outputs.region_tables import REGION_AGREEMENT
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import compared, unit_summaries
 from bidsglm.outputs.summary_form import has_fit
-from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.pages.about import about
 from bidsglm.pages.calibration import group_calibration
 from bidsglm.pages.group_maps import GroupMaps, group_maps
@@ -25,6 +23,7 @@ from bidsglm.pages.group_tables import medians_of_pairs, outlying, slope_in_perc
 from bidsglm.pages.reasons import left_out
 from bidsglm.pages.regions import group_regions, scene_with_regions
 from bidsglm.pages.unit import is_native
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_methods import GroupFacts, group_paragraphs
 from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry
@@ -33,6 +32,7 @@ from bidsglm.report.group_verdict import Sizes
 from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.strips import axes
 from bidsglm.report.wording import median
+from bidsglm.settings import Settings
 
 UP_FROM_FIGURES = "../../"
 KINDS = {"not run yet": "not run", "other settings": "other settings", "not fitted by": "other packages"}

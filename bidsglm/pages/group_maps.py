@@ -26,10 +26,11 @@ from bidsglm.outputs.sidecars import PermutationFacts, read_sidecar
 from bidsglm.outputs.summary_form import GroupContrastForm, GroupForm
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.outputs.unit_tables import of_pair
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
+from bidsglm.packages import PACKAGES
 from bidsglm.pages.group_words import definition, variances
 from bidsglm.pages.reasons import findings
 from bidsglm.pages.unit import written
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import breakdowns
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.contrast_images import EFFECT_UNITS

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bidsglm.outputs.schema import Row
-from bidsglm.packages import Pair
+from bidsglm.pairs import Pair
 from bidsglm.report.group_report import Flag, StepCount, StepShares, shown_name
 from bidsglm.report.wording import OVERVIEW_COLUMNS, contrast_name, median
 

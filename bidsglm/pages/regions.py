@@ -14,7 +14,8 @@ from bidsglm.outputs.region_tables import (
     region_agreement_schema,
 )
 from bidsglm.outputs.sidecars import RegionFacts, read_sidecar
-from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, Pair
+from bidsglm.packages import DEFAULT_PACKAGES
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.rois import ParticipantRegions
 from bidsglm.report.volumes import Scene, packed_regions

@@ -10,12 +10,13 @@ from bidsglm.outputs.names import write_bytes
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import warnings_of
 from bidsglm.outputs.summary_form import ContrastForm, RunForm, SummaryForm, weight_rows
-from bidsglm.packages import DEFAULT_PACKAGES, DEFAULT_PAIR, REFERENCE, Pair
+from bidsglm.packages import DEFAULT_PACKAGES, REFERENCE
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.reasons import diagnoses, findings, read_dominant, weights_of
 from bidsglm.pages.regions import participant_regions, scene_with_regions
 from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.pages.unit_files import UnitFiles
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.contrast_images import EFFECT_UNITS

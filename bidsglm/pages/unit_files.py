@@ -7,16 +7,18 @@ from functools import cached_property
 import numpy as np
 
 from bidsglm.backends import BACKENDS
+from bidsglm.data import DesignMatrix
 from bidsglm.dataset.nifti import EVERYWHERE
-from bidsglm.model import DesignMatrix, Floats, Mask
+from bidsglm.model import Floats, Mask
 from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import clusters_name, map_name, read_text
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import compared
 from bidsglm.outputs.summary_form import ContrastForm, RunForm
 from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_schema, of_pair
-from bidsglm.packages import PACKAGES, REFERENCE, Pair, base_of
+from bidsglm.packages import PACKAGES, REFERENCE
 from bidsglm.pages.reasons import reach, read_breakdowns
+from bidsglm.pairs import Pair, base_of
 from bidsglm.report.attribution import Breakdown, Reach
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport

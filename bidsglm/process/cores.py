@@ -16,8 +16,8 @@ from contextvars import copy_context
 from functools import partial
 from typing import Generic, TypeVar
 
-from bidsglm.model import Settings
 from bidsglm.process.quota import cpu_quota
+from bidsglm.settings import Settings
 
 NAME = "core"
 """What the names of its threads begin with"""

@@ -6,12 +6,14 @@ import numpy as np
 import scipy
 
 from bidsglm.add_ons import AddOn, FinishedUnit, Written
+from bidsglm.data import Unit, Volume
 from bidsglm.dataset.masks import Grid
 from bidsglm.dataset.nifti import read_map
 from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.messages import LOG
-from bidsglm.model import Floats, Settings, Unit, Volume
+from bidsglm.model import Floats
 from bidsglm.outputs.names import write_bytes, write_json
+from bidsglm.settings import Settings
 from bidsglm.unit.maps import UnitMaps
 
 NAME = "underlay"

@@ -16,13 +16,15 @@ from bidsglm.dataset.atlas_labels import NAMES_SHOWN
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.errors import UsageError
 from bidsglm.messages import LOG
-from bidsglm.model import Floats, Mask, Settings
+from bidsglm.model import Floats, Mask
 from bidsglm.outputs.names import GENERATED_BY, map_name
 from bidsglm.outputs.region_tables import REGIONS, region_maps_schema
 from bidsglm.outputs.summaries import compared
 from bidsglm.outputs.summary_form import ContrastForm, SummaryForm
 from bidsglm.outputs.unit_tables import with_suffix
+from bidsglm.pairs import Pair
 from bidsglm.sentences import listing
+from bidsglm.settings import Settings
 from bidsglm.unit.maps import UnitMaps
 
 Row = dict[str, str | int | float | None]
@@ -55,9 +57,7 @@ class RegionReader:
             self._last = grid, places_on(self.atlas, grid)
         return self._last[1]
 
-    def read(
-        self, output_dir: Path, summary: SummaryForm, pairs: Sequence[packages.Pair] = ()
-    ) -> UnitRegions:
+    def read(self, output_dir: Path, summary: SummaryForm, pairs: Sequence[Pair] = ()) -> UnitRegions:
         """Values of all regions in a finished unit, and how well some pairs of packages agree on them.
 
         Raises
@@ -141,7 +141,7 @@ def _agreement_rows(
     maps: _Maps,
     contrast: ContrastForm,
     labelled: _Labelled,
-    of_pairs: tuple[Mapping[str, Mask], Sequence[packages.Pair]],
+    of_pairs: tuple[Mapping[str, Mask], Sequence[Pair]],
 ) -> Iterator[Row]:
     """Rows of one contrast on how well pairs agree, map by map and region by region."""
     inside, pairs = of_pairs

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bidsglm.attribution.differences import CORRELATION, DICE, RMSD, SLOPE
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.steps import STEP_TEXTS, title
 from bidsglm.report.wording import MINUS, UNDEFINED, number
 from bidsglm.sentences import joined

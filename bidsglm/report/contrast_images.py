@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bidsglm import packages
 from bidsglm.model import Floats, Mask
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES
+from bidsglm.pairs import Pair, pair_of, pairs_of
 from bidsglm.report.colours import high_quantile
 from bidsglm.report.plates import Layer
 
@@ -61,11 +62,11 @@ class ContrastImages:
         """Name a backend for people."""
         return self.titles.get(name) or packages.title(name)
 
-    def minus(self, pair: packages.Pair) -> str:
+    def minus(self, pair: Pair) -> str:
         """Name a pair's difference in a sentence."""
         return " minus ".join(self.title(name) for name in pair)
 
-    def difference(self, pair: packages.Pair) -> str:
+    def difference(self, pair: Pair) -> str:
         """Name a pair's difference on an axis."""
         return " − ".join(self.title(name) for name in pair)
 
@@ -75,16 +76,16 @@ class ContrastImages:
         return packages.in_order(self.maps[self.test])
 
     @property
-    def pair(self) -> packages.Pair:
+    def pair(self) -> Pair:
         """What is compared: of several pairs the first."""
-        return packages.pair_of(self.backends, self.reference)
+        return pair_of(self.backends, self.reference)
 
     @property
-    def pairs(self) -> tuple[packages.Pair, ...]:
+    def pairs(self) -> tuple[Pair, ...]:
         """Each package with the reference; none with a single package."""
-        return packages.pairs_of(self.backends, self.reference)
+        return pairs_of(self.backends, self.reference)
 
-    def of_pair(self, pair: packages.Pair) -> "ContrastImages":
+    def of_pair(self, pair: Pair) -> "ContrastImages":
         """The same of two packages alone."""
         if set(pair) == set(self.backends):
             return self

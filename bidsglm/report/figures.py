@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm import packages
-from bidsglm.model import TRIAL_TYPE, DesignMatrix, Floats
+from bidsglm.data import DesignMatrix
+from bidsglm.model import TRIAL_TYPE, Floats
 from bidsglm.report import svg
 from bidsglm.report.charts import Extent
 from bidsglm.report.contrast_images import ContrastImages

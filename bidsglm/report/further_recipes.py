@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from bidsglm.attribution.steps import CENSORING, REGRESSORS
-from bidsglm.packages import Pair, titles
+from bidsglm.packages import titles
+from bidsglm.pairs import Pair
 
 Keys = Mapping[str, object]
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from bidsglm.attribution.steps import REGRESSORS
-from bidsglm.packages import DEFAULT_PAIR, Pair, titles
+from bidsglm.packages import titles
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.answers import Answer
 from bidsglm.report.attribution import WORTH_NAMING, percent
 from bidsglm.report.group_overall import group_overall

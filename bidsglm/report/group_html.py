@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from bidsglm.packages import Pair
+from bidsglm.pairs import Pair
 from bidsglm.report import wording
 from bidsglm.report.calibration import NOISE_TITLES
 from bidsglm.report.group_answers import group_answers, group_recipes

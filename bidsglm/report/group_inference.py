@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bidsglm import packages
 from bidsglm.outputs.group_map_tables import INFERENCES
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.wording import UNDEFINED, Row, degrees, number
 
 TAILS: Mapping[str, str] = {"upper": "above 0", "lower": "below 0"}
@@ -49,14 +50,14 @@ class GroupInference:
     """Link to the TSV, relative to the page"""
     dof: float = math.inf
     """Residual degrees of freedom, the fewest of all packages"""
-    pairs: tuple[packages.Pair, ...] = (packages.DEFAULT_PAIR,)
+    pairs: tuple[Pair, ...] = (DEFAULT_PAIR,)
     """What is compared"""
 
     @property
     def headings(self) -> tuple[str, ...]:
         """Columns on the overlap of each pair; none with one package.
 
-        >>> pairs = packages.Pair("spm", "nilearn"), packages.Pair("x", "nilearn")
+        >>> pairs = Pair("spm", "nilearn"), Pair("x", "nilearn")
         >>> GroupInference(({"n_spm": 3, "n_nilearn": 2},), "t.tsv", 40.0, pairs).headings[1::2]
         ('Dice, SPM and nilearn', 'Dice, x and nilearn')
         """
@@ -123,7 +124,7 @@ def _cell_note(row: Row, backend: str) -> str:
     return CELL_NOTES.get((kind, backend), "")
 
 
-def _overlap(row: Row, pair: packages.Pair) -> tuple[str, str]:
+def _overlap(row: Row, pair: Pair) -> tuple[str, str]:
     return _count(row.get(f"n_both{pair.suffix}")), _dice(row.get(f"dice{pair.suffix}"))
 
 
@@ -141,7 +142,7 @@ def of_contrast(
     label: str,
     table: str,
     dof: float = math.inf,
-    pairs: tuple[packages.Pair, ...] = (packages.DEFAULT_PAIR,),
+    pairs: tuple[Pair, ...] = (DEFAULT_PAIR,),
 ) -> GroupInference | None:
     """Rows of the contrast with a label; None where there are none."""
     own = tuple(row for row in rows if row["label"] == label)

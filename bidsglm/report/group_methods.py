@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bidsglm.agreement.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPLES
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, titles
+from bidsglm.packages import PACKAGES, titles
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.methods import agreement_text
 from bidsglm.report.wording import listed
 

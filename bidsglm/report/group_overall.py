@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from bidsglm.packages import Pair, title, titles
+from bidsglm.packages import title, titles
+from bidsglm.pairs import Pair
 from bidsglm.report.group_report import GroupUnit
 from bidsglm.report.group_verdict import FEW, Verdict
 from bidsglm.report.judgements import Grade

@@ -7,7 +7,8 @@ from functools import cached_property
 from statistics import median as middle
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR, Pair, in_order, title
+from bidsglm.packages import in_order, title
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.group_calibration import GroupCalibration

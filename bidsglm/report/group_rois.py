@@ -9,6 +9,7 @@ from statistics import median
 from bidsglm import packages
 from bidsglm.agreement.roi_agreement import Cell, by_importance
 from bidsglm.outputs.region_tables import PAIR_COLUMNS, of_pair, region_agreement_schema
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.judgements import EDGE, RegionFacts
 from bidsglm.report.roi_plots import RegionDifference, RegionPair, differences_svg, dots_svg
 from bidsglm.report.rois import (
@@ -58,10 +59,10 @@ class GroupRegions:
     effect_units: Mapping[str, str]
     several_sessions: bool = False
     """Whether a participant's effect is a mean over sessions"""
-    pair: packages.Pair = packages.DEFAULT_PAIR
+    pair: Pair = DEFAULT_PAIR
     """What is compared"""
 
-    def of(self, pair: packages.Pair) -> "GroupRegions":
+    def of(self, pair: Pair) -> "GroupRegions":
         """What it says of two packages."""
         return replace(self, rows=tuple(of_pair(dict(row), pair) for row in self.rows), pair=pair)
 
@@ -73,7 +74,7 @@ class GroupRegions:
     @property
     def numbers(self) -> tuple[tuple[str, str], ...]:
         """Columns and headings of the table's numbers."""
-        pair = self.pair if self.is_pair else packages.Pair(self.backends[0], self.backends[0])
+        pair = self.pair if self.is_pair else Pair(self.backends[0], self.backends[0])
         first, reference = pair.titles
         words = {**pair._asdict(), "First": first, "Reference": reference}
         found = {key.format(**words): heading.format(**words) for key, heading in GROUP_NUMBERS}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bidsglm import packages
 from bidsglm.outputs.group_map_tables import between_packages
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.wording import UNDEFINED, Row, number
 
 LEFT_OUT, BOOTSTRAP, EVERYBODY = "leave-one-out", "bootstrap", "everybody"
@@ -91,10 +92,10 @@ class GroupStability:
     """Rows of the table; `contrast_name` is the name on the page"""
     table: str
     """Link to the TSV, relative to the page"""
-    pairs: tuple[packages.Pair, ...] = (packages.DEFAULT_PAIR,)
+    pairs: tuple[Pair, ...] = (DEFAULT_PAIR,)
     """What is compared"""
 
-    def of(self, pair: packages.Pair) -> "GroupStability":
+    def of(self, pair: Pair) -> "GroupStability":
         """What it says of two packages."""
         kept = {*pair, between_packages(pair)}
         rows = tuple(row for row in self.rows if row["compared"] in kept)
@@ -175,7 +176,7 @@ class GroupStability:
             _number(self._between(contrast), f"{metric}_median"),
         )
 
-    def _between(self, contrast: str, pair: packages.Pair | None = None) -> Row | None:
+    def _between(self, contrast: str, pair: Pair | None = None) -> Row | None:
         """How two packages' maps of everybody agree: those of the only pair, or of one of several."""
         return self._row(contrast, EVERYBODY, between_packages(pair or self.pairs[0]))
 
@@ -292,7 +293,7 @@ def _bars(found: GroupStability, name: str, backend: str, y: float) -> str:
 ENDS = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
 
 
-def _between(found: GroupStability, name: str, pair: packages.Pair, ends: tuple[float, float]) -> str:
+def _between(found: GroupStability, name: str, pair: Pair, ends: tuple[float, float]) -> str:
     """Upright line at the overlap of two packages."""
     dice = _number(found._between(name, pair), "dice_p001_median")
     if not math.isfinite(dice):
@@ -305,7 +306,7 @@ def _between(found: GroupStability, name: str, pair: packages.Pair, ends: tuple[
     )
 
 
-def _colour(found: GroupStability, pair: packages.Pair) -> str:
+def _colour(found: GroupStability, pair: Pair) -> str:
     """Colour of a pair's line: of the package that is not the reference, where there are several."""
     return "currentColor" if len(found.pairs) == 1 else packages.colour(pair.first)
 

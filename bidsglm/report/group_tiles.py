@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bidsglm.packages import Pair, title
+from bidsglm.packages import title
+from bidsglm.pairs import Pair
 from bidsglm.report.group_report import STRIP_METRICS, GroupUnit
 from bidsglm.report.strips import axes, marks_each, n_drawn, strips_svg
 from bidsglm.report.wording import (

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR, Pair, title, titles
+from bidsglm.packages import title, titles
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import percent
 from bidsglm.report.judgements import (
     GRADE_WORDS,

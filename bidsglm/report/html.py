@@ -1,6 +1,6 @@
 """Self-contained HTML page of a participant, from records and figures."""
 
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.report.calibration import NOISE_TITLES
 from bidsglm.report.participant_report import ParticipantReport
 from bidsglm.report.references import cited

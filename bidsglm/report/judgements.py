@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, listed, median, number, overlap
 
 SAME_SHAPE = 0.95

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from bidsglm import packages
 from bidsglm.attribution.differences import CORRELATION, DICE, RMSD
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.report import svg
 from bidsglm.report.attribution import METRIC_TITLES, Breakdown, StepShare, found, percent, rounded
 from bidsglm.report.drawing import FAINT, Figure
@@ -201,7 +202,7 @@ def _in_words(shown: Sequence[Breakdown]) -> str:
 
 
 def _ladder(label: str, name: str, shown: Sequence[Breakdown]) -> Figure:
-    pair = shown[0].pair if shown else packages.DEFAULT_PAIR
+    pair = shown[0].pair if shown else DEFAULT_PAIR
     first, reference = pair.titles
     names = [reference, *_rows(shown)]
     heights = [[0.0, *(step.ladder for step in breakdown.fine)] for breakdown in shown]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, title, titles
+from bidsglm.packages import PACKAGES, title, titles
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.wording import listed
 
 ESTIMATES = {

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from bidsglm.packages import Pair, title, titles
+from bidsglm.packages import title, titles
+from bidsglm.pairs import Pair
 from bidsglm.report.group_verdict import Verdict
 from bidsglm.report.judgements import Grade
 from bidsglm.report.participant_verdict import ParticipantVerdict

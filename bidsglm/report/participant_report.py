@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from bidsglm import packages
 from bidsglm.diagnosis.advice import Finding, place
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
+from bidsglm.packages import PACKAGES
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report import attribution, leading_steps
 from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.attribution import Breakdown

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.packages import DEFAULT_PAIR, Pair, titles
 from bidsglm.packages import title as title_of
+from bidsglm.packages import titles
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report import attribution, leading_steps
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.diagnosis import USUAL_LIMIT, WITH

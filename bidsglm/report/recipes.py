@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bidsglm.attribution.differences import RMSD
 from bidsglm.attribution.steps import REGRESSORS
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, percent
 from bidsglm.report.further_recipes import remedy
 from bidsglm.report.leading_steps import median_shares

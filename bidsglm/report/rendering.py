@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bidsglm import packages
 from bidsglm.outputs.unit_tables import AGREEMENT
-from bidsglm.packages import Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report import (
     attribution,
     cluster_tables,
@@ -163,6 +163,7 @@ def environment() -> "Environment":
     environment.globals |= {
         "sparks": sparks,
         "packages": packages,
+        "DEFAULT_PAIR": DEFAULT_PAIR,
         "descriptions": {column.name: column.text for column in AGREEMENT.columns},
         "wording": wording,
         "attribution": attribution,

@@ -186,7 +186,7 @@ def differences_svg(differences: Sequence[RegionDifference], unit: str, differen
     unit
         Of the effects.
     difference
-        What is subtracted from what, see `packages.Pair.difference`.
+        What is subtracted from what, see `Pair.difference`.
 
     >>> differences_svg([], "%", "SPM − nilearn")
     ''

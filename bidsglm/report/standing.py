@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.packages import DEFAULT_PAIR, Pair, titles
+from bidsglm.packages import titles
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import Breakdown, found
 from bidsglm.report.wording import Row, number
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.model import Floats
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.drawing import FAINT, HIGHLIGHT, INK, MARK
 from bidsglm.report.swarm import BAND, swarm
 from bidsglm.report.wording import number

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm import packages
 from bidsglm.model import Floats, Mask
+from bidsglm.pairs import base_of, every_pair
 from bidsglm.report.contrast_images import ContrastImages, colour_limit, limits_of
 from bidsglm.report.slices import reoriented, reoriented_affine
 from bidsglm.report.wording import THRESHOLDS
@@ -182,7 +182,7 @@ def packed_contrast(
         "titles": [images.title(name) for name in images.backends],
         "pairs": [
             {"title": images.difference(pair), "places": [images.backends.index(name) for name in pair]}
-            for pair in packages.every_pair(images.backends, images.reference)
+            for pair in every_pair(images.backends, images.reference)
         ],
         "maps": [{"name": name, **_packed_map(images, name, of)} for name in images.stats],
     }
@@ -237,14 +237,14 @@ class PackedBackend(NamedTuple):
 def _packed_map(images: ContrastImages, name: str, of: Scene) -> dict[str, object]:
     values = {backend: _in_scene(images, name, backend, of) for backend in images.backends}
     limits = limits_of(values)
-    base = packages.base_of(images.backends, images.reference)
+    base = base_of(images.backends, images.reference)
     codes, step = _rounded(values[base])
     packed = {base: PackedBackend(step, _shuffled(np.where(np.isfinite(values[base]), codes, NOTHING)))}
     for backend in images.backends:
         if backend != base:
             alike = limits[backend] == limits[base]
             packed[backend] = _beside(values[backend], values[base] if alike else None, step)
-    pairs = packages.every_pair(images.backends, images.reference)
+    pairs = every_pair(images.backends, images.reference)
     differences = [values[pair.first] - values[pair.reference] for pair in pairs]
     return {
         "signed": name != "F",

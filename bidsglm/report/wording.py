@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
-from bidsglm.packages import DEFAULT_PAIR, Pair, title
+from bidsglm.packages import title
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.sentences import joined
 
 UNDEFINED = "n/a"

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.model import DEFAULT_MICROTIME_ONSET, Condition, Floats, ModelSpecification, Paradigm
+from bidsglm.data import Condition, Paradigm
+from bidsglm.model import DEFAULT_MICROTIME_ONSET, Floats, ModelSpecification
 
 PAD_BINS = 32
 """Bins before time 0, so that an event shortly before the run still has its effect in it."""
@@ -134,7 +135,7 @@ def event_weights(condition: Condition, dt: float) -> Floats:
     -------
     (n_events, n_weights)
 
-    >>> from bidsglm.model import Modulator
+    >>> from bidsglm.data import Modulator
     >>> two = Condition("go", np.array([0.0, 9.0]), np.ones(2), (Modulator("rt", np.array([1.0, 3.0])),))
     >>> event_weights(two, 0.125).round(9).tolist()
     [[1.0, -1.0], [1.0, 1.0]]

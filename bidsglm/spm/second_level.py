@@ -25,7 +25,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.model import Floats, Images, Mask
+from bidsglm.data import Images
+from bidsglm.model import Floats, Mask
 from bidsglm.spm.group_variance import GroupVariances, can_differ, group_variances, pooled_images
 from bidsglm.spm.smoothness import residual_scans
 from bidsglm.spm.space import Factors, decomposition, estimable, factors

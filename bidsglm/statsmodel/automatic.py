@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bidsglm.errors import DataError, UsageError
-from bidsglm.model import DEFAULT_HIGH_PASS, MOTION_PARAMETERS, TRIAL_TYPE, Settings, SpmSettings
+from bidsglm.model import DEFAULT_HIGH_PASS, MOTION_PARAMETERS, TRIAL_TYPE, SpmSettings
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.comparisons import comparisons, in_words
 from bidsglm.statsmodel.contrasts import contrast_label
 from bidsglm.statsmodel.limits import HIGHEST_AR_ORDER, MOST_AUTOMATIC_CONDITIONS

@@ -3,14 +3,7 @@
 import math
 from dataclasses import replace
 
-from bidsglm.model import (
-    DEFAULT_HIGH_PASS,
-    NO_FILTER,
-    FslSettings,
-    Hrf,
-    ModelSpecification,
-    NilearnSettings,
-)
+from bidsglm.model import DEFAULT_HIGH_PASS, NO_FILTER, FslSettings, Hrf, ModelSpecification, NilearnSettings
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.responses import is_condition
 

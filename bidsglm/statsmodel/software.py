@@ -3,13 +3,7 @@
 import math
 from typing import Literal, NamedTuple
 
-from bidsglm.model import (
-    DEFAULT_MICROTIME_ONSET,
-    AfniSettings,
-    FslSettings,
-    NilearnSettings,
-    SpmSettings,
-)
+from bidsglm.model import DEFAULT_MICROTIME_ONSET, AfniSettings, FslSettings, NilearnSettings, SpmSettings
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import AfniPart, FslPart, NilearnPart, SoftwarePart, SpmPart
 

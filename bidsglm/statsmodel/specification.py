@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from bidsglm.errors import DataError, NoInputError, UsageError
 from bidsglm.inputs import Kind, read_json
-from bidsglm.model import CONSTANT, Hrf, ModelSpecification, Settings
+from bidsglm.model import CONSTANT, Hrf, ModelSpecification
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.contrasts import dummy_names, parsed_contrasts
 from bidsglm.statsmodel.defaults import with_high_pass, with_hrf, without_polynomials
 from bidsglm.statsmodel.dialects import translated

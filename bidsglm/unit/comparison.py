@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
 from bidsglm.agreement.pairs import pair_rows
 from bidsglm.attribution import engine as attribution
+from bidsglm.data import ContrastMaps, Volume
 from bidsglm.diagnosis.collinearity import (
     contrast_rows,
     correlation_rows,
@@ -16,11 +17,11 @@ from bidsglm.diagnosis.collinearity import (
 )
 from bidsglm.diagnosis.findings import RunReview, findings, is_reported
 from bidsglm.messages import LOG
-from bidsglm.model import ContrastMaps, Floats, Volume
+from bidsglm.model import Floats
 from bidsglm.outputs.fit_tables import CONTRASTS, DOMINANT_STEPS, REGRESSORS
 from bidsglm.outputs.names import map_name
 from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_schema, with_suffix
-from bidsglm.packages import DEFAULT_PAIR, Pair, every_pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair, every_pair
 from bidsglm.report.steps import colour
 from bidsglm.unit.files import OUTSIDE, UnitWriter, contrast_facts, stats_of
 from bidsglm.unit.fit import Fitted

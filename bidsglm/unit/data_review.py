@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from bidsglm.backends.nilearn_signals import mean_signal
+from bidsglm.data import TimeSeries
 from bidsglm.dataset.images import Data
 from bidsglm.dataset.voxels import VoxelFacts
 from bidsglm.diagnosis.data_checks import LOWEST_MEAN, DataReview, MaskLoss, RunData
-from bidsglm.model import Mask, ModelSpecification, TimeSeries
-from bidsglm.packages import base_of
+from bidsglm.model import Mask, ModelSpecification
+from bidsglm.pairs import base_of
 
 SAMPLE = 2_000
 """Voxels that are enough for a median."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from bidsglm.model import Settings, Unit
+from bidsglm.data import Unit
+from bidsglm.settings import Settings
 from bidsglm.unit.memory import largest_need, size
 from bidsglm.unit.models import Model, units_with_models
 from bidsglm.unit.preparation import outline, run_label

@@ -29,8 +29,10 @@ from bidsglm.attribution.sizes import TABULATED
 from bidsglm.attribution.steps import COARSE_STEPS, Step, modelling_steps
 from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
-from bidsglm.model import CONSTANT, Floats, ModelSpecification, TimeSeries
-from bidsglm.packages import REFERENCE, pairs_of
+from bidsglm.data import TimeSeries
+from bidsglm.model import CONSTANT, Floats, ModelSpecification
+from bidsglm.packages import REFERENCE
+from bidsglm.pairs import pairs_of
 from bidsglm.process.cores import each
 from bidsglm.spm import covariance, scaling
 from bidsglm.spm.regressors import microtime_onset

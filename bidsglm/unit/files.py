@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bidsglm.backends import BACKENDS
+from bidsglm.data import ContrastMaps, Unit, Volume
 from bidsglm.dataset.nifti_writing import fortran_positions, map_bytes
-from bidsglm.model import ContrastMaps, Floats, Unit, Volume
+from bidsglm.model import Floats
 from bidsglm.outputs.names import GENERATED_BY, write_bytes, write_json
 from bidsglm.outputs.schema import Schema
-from bidsglm.packages import REFERENCE, base_of, pairs_of
+from bidsglm.packages import REFERENCE
+from bidsglm.pairs import base_of, pairs_of
 from bidsglm.process.cores import Errands
 from bidsglm.unit.fit import Fitted, PackageFit
 from bidsglm.unit.preparation import run_label

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import Inference
+from bidsglm.data import ContrastMaps, Unit
 from bidsglm.dataset.images import Data, read_data
 from bidsglm.diagnosis.data_checks import BRIGHT_VOLUME, DataReview, bright_text, no_mean_text
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask, Unit
+from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.packages import DEFAULT_PACKAGES, in_order, title, titles
 from bidsglm.process.cores import attempted, each
 from bidsglm.statsmodel.resolution import LeftOut

@@ -8,14 +8,17 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.attribution.sizes import TABULATED
+from bidsglm.data import Run, Unit
 from bidsglm.dataset.images import kernels
 from bidsglm.dataset.masks import grid_of, is_same_grid
 from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.dataset.tsv import read_tsv
 from bidsglm.errors import BidsglmError, TryLaterError
-from bidsglm.model import ModelSpecification, Run, Settings, Unit
-from bidsglm.packages import PACKAGES, pairs_of
+from bidsglm.model import ModelSpecification
+from bidsglm.packages import PACKAGES
+from bidsglm.pairs import pairs_of
 from bidsglm.process.cores import cores_of_each
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.globs import matching
 from bidsglm.unit.models import Model
 from bidsglm.unit.preparation import outline

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.phrases import CONFOUNDS, RESPONSE, SETTINGS, SMOOTHING, response_function
-from bidsglm.model import ModelSpecification, Paradigm
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, pairs_of
+from bidsglm.data import Paradigm
+from bidsglm.model import ModelSpecification
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE
+from bidsglm.pairs import pairs_of
 from bidsglm.report.methods import SettingRow, agreement_text, thresholds_text
 from bidsglm.report.wording import listed
 from bidsglm.sentences import listing

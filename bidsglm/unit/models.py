@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bidsglm.backends import BACKENDS
+from bidsglm.data import Unit
 from bidsglm.dataset.components import check_components
 from bidsglm.dataset.events import task_trial_types, trial_types
 from bidsglm.dataset.layout import find_units
 from bidsglm.errors import DataError
-from bidsglm.model import ModelSpecification, Settings, Unit
+from bidsglm.model import ModelSpecification
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.automatic import automatic_model
 from bidsglm.statsmodel.comparisons import in_words
 from bidsglm.statsmodel.presets import expanded

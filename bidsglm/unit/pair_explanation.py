@@ -24,7 +24,8 @@ from bidsglm.attribution.steps import CENSORING, COARSE_STEPS, PARTS_OF_REGRESSO
 from bidsglm.attribution.tissue import around, blocks
 from bidsglm.backends.fsl_data import run_mask
 from bidsglm.model import CONSTANT, ModelSpecification
-from bidsglm.packages import Pair, title
+from bidsglm.packages import title
+from bidsglm.pairs import Pair
 from bidsglm.unit.fit import Fitted
 from bidsglm.unit.pair_sides import SampleColumns, nilearn_side, spm_side
 from bidsglm.unit.pair_sides_further import afni_side, fsl_side

@@ -17,7 +17,8 @@ from bidsglm.attribution.sides import DriftColumns, ProjectedOff, Side, SideRun
 from bidsglm.attribution.voxelnoise import IndependentErrors, TruncatedAR1
 from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
-from bidsglm.model import Floats, ModelSpecification, TimeSeries
+from bidsglm.data import TimeSeries
+from bidsglm.model import Floats, ModelSpecification
 from bidsglm.spm import covariance, scaling
 from bidsglm.spm.regressors import Microtime, microtime_onset
 from bidsglm.spm.whitening import normalised

@@ -38,12 +38,13 @@ from bidsglm.backends.fsl_design import (
     shift,
 )
 from bidsglm.backends.nilearn_events import event_weights
+from bidsglm.data import Paradigm, TimeSeries, Volume
 from bidsglm.fsl import highpass
 from bidsglm.fsl import regressors as feat
 from bidsglm.fsl.autocorrelation import MEAN_THRESHOLD
 from bidsglm.fsl.scaling import GRAND_MEAN
 from bidsglm.fsl.smoothing import reference_scan
-from bidsglm.model import Floats, ModelSpecification, Paradigm, TimeSeries, Volume
+from bidsglm.model import Floats, ModelSpecification
 from bidsglm.unit.fit import Fitted
 from bidsglm.unit.pair_sides import SampleColumns
 

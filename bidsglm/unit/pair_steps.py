@@ -23,7 +23,7 @@ from bidsglm.attribution.steps import CENSORING, PARTS_OF_REGRESSORS, REGRESSORS
 from bidsglm.attribution.voxelnoise import IndependentErrors
 from bidsglm.backends import BACKENDS, phrases
 from bidsglm.model import Floats, ModelSpecification
-from bidsglm.packages import Pair
+from bidsglm.pairs import Pair
 from bidsglm.unit.fit import Fitted
 
 REPRODUCED = 1e-4

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bidsglm.backends import BACKENDS
+from bidsglm.data import TimeSeries
 from bidsglm.diagnosis.data_checks import without_unit
-from bidsglm.model import Floats, TimeSeries
+from bidsglm.model import Floats
 from bidsglm.unit.fit import Fitted
 
 AT_ONCE = 20_000

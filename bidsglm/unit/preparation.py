@@ -8,15 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.backends import BACKENDS
+from bidsglm.data import DesignMatrix, Paradigm, Unit
 from bidsglm.dataset.tables import paradigms
 from bidsglm.errors import DataError, UnsupportedModelError
-from bidsglm.model import (
-    ContrastSpecification,
-    DesignMatrix,
-    ModelSpecification,
-    Paradigm,
-    Unit,
-)
+from bidsglm.model import ContrastSpecification, ModelSpecification
 from bidsglm.outputs.names import map_name
 from bidsglm.packages import PACKAGES, titles
 from bidsglm.statsmodel.combined import with_combined

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import bidsglm
+from bidsglm.data import Unit
 from bidsglm.dataset.smoothers import voxel_sizes
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.messages import LOG
-from bidsglm.model import Above, ModelSpecification, Settings, Unit
+from bidsglm.model import Above, ModelSpecification
 from bidsglm.outputs.summaries import earlier_summary
 from bidsglm.outputs.summary_form import FindingForm
-from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE, base_of, pairs_of
+from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE
+from bidsglm.pairs import base_of, pairs_of
+from bidsglm.settings import Settings
 from bidsglm.unit.configuration import chosen
 from bidsglm.unit.files import contrast_facts
 from bidsglm.unit.fit import Fitted

@@ -8,9 +8,10 @@ import numpy as np
 
 from bidsglm.attribution.engine import Explanation
 from bidsglm.backends import BACKENDS
+from bidsglm.data import DesignMatrix, TimeSeries, Unit
 from bidsglm.diagnosis.data_checks import without_unit
 from bidsglm.errors import ReadWriteError
-from bidsglm.model import DesignMatrix, Floats, TimeSeries, Unit
+from bidsglm.model import Floats
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.names import (
@@ -20,7 +21,7 @@ from bidsglm.outputs.names import (
 from bidsglm.outputs.summaries import all_files, earlier_summary
 from bidsglm.outputs.summary_reading import write_summary
 from bidsglm.outputs.writes import together
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.process.cores import errands
 from bidsglm.unit.comparison import (
     write_agreement,

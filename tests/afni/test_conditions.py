@@ -12,8 +12,9 @@ from bidsglm.afni.conditions import (
     deviations,
     same_duration,
 )
+from bidsglm.data import Condition, Paradigm
 from bidsglm.errors import DataError, FaultyModelError, UnsupportedModelError
-from bidsglm.model import AfniSettings, Condition, Hrf, ModelSpecification, Paradigm
+from bidsglm.model import AfniSettings, Hrf, ModelSpecification
 
 TR, N_SCANS = 2.0, 60
 BY_DURATION = AfniSettings(by_duration=True)

@@ -16,7 +16,8 @@ from bidsglm.agreement.maps import (
     map_agreement,
     peak_distance,
 )
-from bidsglm.model import ContrastMaps, ContrastSpecification, Floats, Mask
+from bidsglm.data import ContrastMaps
+from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.outputs.unit_tables import AGREEMENT
 
 RTOL = 1e-10

@@ -8,7 +8,8 @@ from scipy import stats
 
 from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
 from bidsglm.backends import nilearn_inference, spm12_inference
-from bidsglm.model import ContrastMaps, ContrastSpecification, Volume
+from bidsglm.data import ContrastMaps, Volume
+from bidsglm.model import ContrastSpecification
 from bidsglm.spm.random_field import SearchVolume
 from bidsglm.spm.thresholds import fwe_threshold
 

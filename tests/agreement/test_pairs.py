@@ -5,8 +5,9 @@ import pytest
 
 from bidsglm.agreement.maps import BothMaps
 from bidsglm.agreement.pairs import pair_rows
-from bidsglm.model import ContrastMaps, ContrastSpecification
-from bidsglm.packages import Pair
+from bidsglm.data import ContrastMaps
+from bidsglm.model import ContrastSpecification
+from bidsglm.pairs import Pair
 
 N = 200
 

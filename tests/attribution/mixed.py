@@ -19,8 +19,9 @@ from bidsglm.attribution.sides import (
     SideRun,
 )
 from bidsglm.attribution.voxelnoise import IndependentErrors
+from bidsglm.data import Condition
 from bidsglm.fsl.highpass import line_filter
-from bidsglm.model import Condition, ContrastSpecification, Floats
+from bidsglm.model import ContrastSpecification, Floats
 
 LENGTHS = (30, 26)
 N_VOXELS, N_AROUND = 5, 7

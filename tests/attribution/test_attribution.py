@@ -31,8 +31,9 @@ from bidsglm.attribution.shapley import combination_of
 from bidsglm.attribution.step_rows import metrics, step_sums, unmodelled_rows
 from bidsglm.attribution.steps import STEPS, Step
 from bidsglm.attribution.turns import Each, in_turn
-from bidsglm.model import ContrastMaps, ContrastSpecification, Floats
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.data import ContrastMaps
+from bidsglm.model import ContrastSpecification, Floats
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.spm.whitening import normalised, whitening
 

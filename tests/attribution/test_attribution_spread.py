@@ -4,7 +4,7 @@ import numpy as np
 
 from bidsglm.attribution.spread import attribution_summary
 from bidsglm.outputs.group_tables import ATTRIBUTION_SUMMARY
-from bidsglm.packages import Pair
+from bidsglm.pairs import Pair
 
 
 def rows(participant: str, shapley: dict[str, float], closure: float = 0.0) -> list[dict[str, str | float]]:

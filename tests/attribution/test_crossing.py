@@ -9,7 +9,8 @@ from nilearn.glm.first_level import make_first_level_design_matrix
 
 from bidsglm.attribution.crossing import Clock, Rules, crossed_regressors
 from bidsglm.backends import spm12
-from bidsglm.model import Condition, Floats, Hrf, ModelSpecification, Modulator, Paradigm, SpmSettings
+from bidsglm.data import Condition, Modulator, Paradigm
+from bidsglm.model import Floats, Hrf, ModelSpecification, SpmSettings
 from bidsglm.spm.regressors import Microtime
 
 REPRODUCED = 1e-11

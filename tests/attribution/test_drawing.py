@@ -29,10 +29,11 @@ from bidsglm.attribution.response_rules import (
     drawn,
     impulse,
 )
+from bidsglm.data import Condition, Modulator
 from bidsglm.fsl.regressors import Timing, regressor, stimulus
 from bidsglm.fsl.response import RESPONSES
 from bidsglm.fsl.response import response as feat_kernel
-from bidsglm.model import Condition, Hrf, Modulator
+from bidsglm.model import Hrf
 from bidsglm.spm.regressors import Microtime
 
 TR, N_SCANS = 1.5, 60

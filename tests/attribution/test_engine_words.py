@@ -10,7 +10,8 @@ from bidsglm.attribution.models import ContrastPair
 from bidsglm.attribution.runs import StatMaps
 from bidsglm.attribution.sample import farthest
 from bidsglm.attribution.step_rows import step_sums
-from bidsglm.model import ContrastMaps, ContrastSpecification
+from bidsglm.data import ContrastMaps
+from bidsglm.model import ContrastSpecification
 
 
 @pytest.mark.parametrize(

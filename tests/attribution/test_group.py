@@ -13,7 +13,7 @@ from bidsglm.attribution.group import (
     every_combination,
     group_rows,
 )
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.spm.second_level import group_contrast, group_estimate
 
 STEPS = ("effects", "design", "variance", "mask")

@@ -8,15 +8,8 @@ import pytest
 from bidsglm.attribution.mixture import NILEARN, SPM, Mixtures, PureDesigns, mixtures
 from bidsglm.attribution.steps import modelling_steps
 from bidsglm.backends import nilearn_glm, spm12
-from bidsglm.model import (
-    Condition,
-    DesignMatrix,
-    Hrf,
-    ModelSpecification,
-    NilearnSettings,
-    Paradigm,
-    SpmSettings,
-)
+from bidsglm.data import Condition, DesignMatrix, Paradigm
+from bidsglm.model import Hrf, ModelSpecification, NilearnSettings, SpmSettings
 from bidsglm.spm.regressors import microtime_onset
 
 N_SCANS, TR = 100, 2.0

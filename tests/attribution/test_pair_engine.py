@@ -23,8 +23,9 @@ from bidsglm.attribution.sides import Mixture, PairModels
 from bidsglm.attribution.sizes import MOST_VALUES, Work, work
 from bidsglm.attribution.steps import Step
 from bidsglm.attribution.voxelnoise import TruncatedAR1
-from bidsglm.model import ContrastMaps, Floats
-from bidsglm.packages import Pair
+from bidsglm.data import ContrastMaps
+from bidsglm.model import Floats
+from bidsglm.pairs import Pair
 from tests.attribution import mixed
 
 NAMES = ("scaling", "regressors", "filter", "runs")

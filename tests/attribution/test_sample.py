@@ -10,7 +10,8 @@ from bidsglm.attribution.runs import StatMaps
 from bidsglm.attribution.sample import ExplainedKind, Sampled, farthest, kinds_of, step_sums_of
 from bidsglm.attribution.shapley import combination_of
 from bidsglm.attribution.steps import STEPS, Step
-from bidsglm.model import ContrastMaps, ContrastSpecification
+from bidsglm.data import ContrastMaps
+from bidsglm.model import ContrastSpecification
 
 STEPS_OF_ALL = [Step(name, "a", "b", name != "noise" and name != "runs") for name in STEPS]
 

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bidsglm.attribution.tissue import Tissue, around, blocks, weights
+from bidsglm.data import Volume
 from bidsglm.fsl.smoothing import smoothed
-from bidsglm.model import Volume
 
 SHAPES = ((7, 6, 5), (9, 9, 8))
 """Fewer than 400 voxels, where only the same intensity counts as one tissue, and more"""

@@ -8,7 +8,7 @@ import pytest
 
 from bidsglm.authoring.words import settings_lines, weighted_sum
 from bidsglm.cli import main
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import read_model
 from tests import tiny
 from tests.authoring.test_model_command import whole_model

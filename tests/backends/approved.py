@@ -11,16 +11,15 @@ import numpy as np
 
 import bidsglm
 from bidsglm.backends import BACKENDS
+from bidsglm.data import Condition, Paradigm
 from bidsglm.errors import BidsglmError
 from bidsglm.model import (
     NO_FILTER,
     AfniSettings,
-    Condition,
     FslSettings,
     Hrf,
     ModelSpecification,
     NilearnSettings,
-    Paradigm,
     ParametricModulation,
     SpmSettings,
 )

@@ -6,7 +6,8 @@ from types import ModuleType
 import numpy as np
 
 from bidsglm.backends.records import SecondLevel
-from bidsglm.model import ContrastSpecification, GroupDesign, Mask, Volume
+from bidsglm.data import GroupDesign, Volume
+from bidsglm.model import ContrastSpecification, Mask
 
 
 def group_design(n_subjects: int, covariates: np.ndarray | None = None) -> np.ndarray:

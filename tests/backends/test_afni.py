@@ -11,17 +11,9 @@ from bidsglm.afni.estimation import fits
 from bidsglm.afni.noise import noise_grid
 from bidsglm.afni.scaling import percent_of_mean
 from bidsglm.backends import afni_glm
+from bidsglm.data import Condition, Modulator, Paradigm, TimeSeries
 from bidsglm.errors import DataError, FaultyModelError, UnsupportedModelError
-from bidsglm.model import (
-    AfniSettings,
-    Condition,
-    ContrastSpecification,
-    Hrf,
-    ModelSpecification,
-    Modulator,
-    Paradigm,
-    TimeSeries,
-)
+from bidsglm.model import AfniSettings, ContrastSpecification, Hrf, ModelSpecification
 
 from ..afni.reference import COMMITTED, DESIGNS, Xmat
 

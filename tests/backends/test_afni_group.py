@@ -7,8 +7,9 @@ from scipy import stats
 
 from bidsglm.backends import afni_glm
 from bidsglm.backends.records import ALPHA
+from bidsglm.data import GroupDesign, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastSpecification, GroupDesign, Volume
+from bidsglm.model import ContrastSpecification
 
 N_SUBJECTS, SHAPE = 14, (6, 7, 5)
 VOLUME = Volume(SHAPE, np.diag([3.0, 3, 3, 1]), np.ones(SHAPE, dtype=bool))

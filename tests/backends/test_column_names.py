@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import BACKENDS
-from bidsglm.model import (
-    NO_FILTER,
-    Condition,
-    Hrf,
-    ModelSpecification,
-    Modulator,
-    NilearnSettings,
-    Paradigm,
-)
+from bidsglm.data import Condition, Modulator, Paradigm
+from bidsglm.model import NO_FILTER, Hrf, ModelSpecification, NilearnSettings
 
 
 def paradigm(n_scans: int = 90, repetition_time: float = 2.0, n_confounds: int = 3) -> Paradigm:

@@ -7,7 +7,8 @@ from nilearn.glm.first_level.hemodynamic_models import spm_hrf
 from bidsglm.attribution.crossing import Clock, Rules, crossed_regressors
 from bidsglm.backends import nilearn_glm, spm12
 from bidsglm.backends.nilearn_events import drawn_events
-from bidsglm.model import Condition, Floats, Hrf, ModelSpecification, Paradigm
+from bidsglm.data import Condition, Paradigm
+from bidsglm.model import Floats, Hrf, ModelSpecification
 from bidsglm.spm.hrf import basis_functions
 from bidsglm.spm.regressors import Microtime
 

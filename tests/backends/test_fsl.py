@@ -6,24 +6,13 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import fsl_contrasts, fsl_design, fsl_glm, spm12
+from bidsglm.data import Condition, DesignMatrix, Modulator, Paradigm, TimeSeries, Volume
 from bidsglm.diagnosis.collinearity import diagnosis
 from bidsglm.errors import DataError, UnsupportedModelError
 from bidsglm.fsl import regressors
 from bidsglm.fsl.fixed_effects import fixed_effects
 from bidsglm.fsl.response import response
-from bidsglm.model import (
-    NO_FILTER,
-    Condition,
-    ContrastSpecification,
-    DesignMatrix,
-    FslSettings,
-    Hrf,
-    ModelSpecification,
-    Modulator,
-    Paradigm,
-    TimeSeries,
-    Volume,
-)
+from bidsglm.model import NO_FILTER, ContrastSpecification, FslSettings, Hrf, ModelSpecification
 
 N_SCANS, TR = 60, 2.0
 MODEL = ModelSpecification("m", ("trial_type.go",), high_pass=80.0)

@@ -6,9 +6,10 @@ from scipy import stats
 
 from bidsglm.backends.fsl_corrected import corrected
 from bidsglm.backends.fsl_inference import infer, second_level, z_thresholds
+from bidsglm.data import ContrastMaps, GroupDesign, Volume
 from bidsglm.errors import DataError
 from bidsglm.fsl.zscores import z_of_t
-from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, Volume
+from bidsglm.model import ContrastSpecification
 from bidsglm.packages import PACKAGES
 
 SHAPE = (8, 8, 8)

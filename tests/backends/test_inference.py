@@ -10,16 +10,8 @@ from scipy import stats
 
 from bidsglm.backends import nilearn_glm, spm12
 from bidsglm.backends.records import Inference
-from bidsglm.model import (
-    Condition,
-    ContrastMaps,
-    ContrastSpecification,
-    ModelSpecification,
-    Paradigm,
-    SpmSettings,
-    TimeSeries,
-    Volume,
-)
+from bidsglm.data import Condition, ContrastMaps, Paradigm, TimeSeries, Volume
+from bidsglm.model import ContrastSpecification, ModelSpecification, SpmSettings
 from bidsglm.packages import PACKAGES
 from tests.backends.second_levels import design_of, second_level
 

@@ -15,20 +15,16 @@ from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER
 from bidsglm.backends.nilearn_estimate import _noise_facts
 from bidsglm.backends.nilearn_inference import infer, z_thresholds
 from bidsglm.backends.spm12_noise import joint_model
+from bidsglm.data import Condition, ContrastMaps, DesignMatrix, Paradigm, Volume
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import (
     AfniSettings,
-    Condition,
-    ContrastMaps,
     ContrastSpecification,
-    DesignMatrix,
     FslSettings,
     Hrf,
     ModelSpecification,
     NilearnSettings,
-    Paradigm,
     SpmSettings,
-    Volume,
 )
 
 MODEL = ModelSpecification("m", ())

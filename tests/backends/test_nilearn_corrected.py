@@ -10,7 +10,8 @@ from scipy import stats
 
 from bidsglm.backends import afni_inference, nilearn_corrected, nilearn_inference
 from bidsglm.backends.records import Corrected
-from bidsglm.model import ContrastMaps, ContrastSpecification, Mask, Volume
+from bidsglm.data import ContrastMaps, Volume
+from bidsglm.model import ContrastSpecification, Mask
 
 SHAPE = (8, 7, 6)
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])

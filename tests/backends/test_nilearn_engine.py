@@ -13,7 +13,8 @@ from scipy.optimize import brentq
 from bidsglm.attribution.autoregression import NEAR_EDGE
 from bidsglm.attribution.voxelnoise import lag_one
 from bidsglm.backends import nilearn_engine, nilearn_glm, nilearn_shared
-from bidsglm.model import ContrastSpecification, DesignMatrix, Floats, ModelSpecification, TimeSeries
+from bidsglm.data import DesignMatrix, TimeSeries
+from bidsglm.model import ContrastSpecification, Floats, ModelSpecification
 
 N_SCANS, N_VOXELS, SAMPLE = 90, 700, 150
 MODEL = ModelSpecification("m", ("a", "b"))

@@ -17,20 +17,10 @@ from bidsglm.backends import nilearn_contrasts, nilearn_glm, nilearn_library, sp
 from bidsglm.backends.nilearn_design import slice_time_ref
 from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.backends.nilearn_signals import masked_signals
+from bidsglm.data import Condition, Modulator, Paradigm, Run, TimeSeries
 from bidsglm.dataset.images import read_data
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    Condition,
-    ContrastSpecification,
-    Hrf,
-    ModelSpecification,
-    Modulator,
-    NilearnSettings,
-    Paradigm,
-    Run,
-    SpmSettings,
-    TimeSeries,
-)
+from bidsglm.model import ContrastSpecification, Hrf, ModelSpecification, NilearnSettings, SpmSettings
 
 RELATIVE = 1e-6
 """What the project promises against FirstLevelModel, relative to a map's largest value."""

@@ -11,8 +11,9 @@ from scipy import stats
 from bidsglm.backends import nilearn_glm, nilearn_inference
 from bidsglm.backends.nilearn_inference import infer, z_thresholds
 from bidsglm.backends.z_inference import stat_thresholds
+from bidsglm.data import ContrastMaps, GroupDesign, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastMaps, ContrastSpecification, GroupDesign, Volume
+from bidsglm.model import ContrastSpecification
 from tests.backends.second_levels import design_of, second_level
 
 SHAPE = (8, 9, 7)

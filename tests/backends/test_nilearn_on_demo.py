@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from nilearn.glm.first_level import FirstLevelModel
 
+from bidsglm.data import Run
 from bidsglm.dataset.layout import find_units
 from bidsglm.demo.data_set import REPETITION_TIME, START_TIME, Recording, write_demo
-from bidsglm.model import MOTION_PARAMETERS, Floats, Run, Settings
+from bidsglm.model import MOTION_PARAMETERS, Floats
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import read_model
 from bidsglm.unit.fit import Fitted, fit
 from bidsglm.unit.preparation import prepare

@@ -16,7 +16,8 @@ from bidsglm.backends.nilearn_permutations import (
     permuted,
     reason_against,
 )
-from bidsglm.model import Floats, GroupDesign, Volume
+from bidsglm.data import GroupDesign, Volume
+from bidsglm.model import Floats
 
 N = 8
 MEAN = GroupDesign(("mean",), np.ones((N, 1)))

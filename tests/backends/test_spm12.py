@@ -6,17 +6,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bidsglm.backends import spm12, spm12_scans
+from bidsglm.data import Condition, Modulator, Paradigm, TimeSeries
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    Condition,
-    ContrastSpecification,
-    Hrf,
-    ModelSpecification,
-    Modulator,
-    Paradigm,
-    SpmSettings,
-    TimeSeries,
-)
+from bidsglm.model import ContrastSpecification, Hrf, ModelSpecification, SpmSettings
 from tests.spm12_reference import case
 
 TR = 2.0

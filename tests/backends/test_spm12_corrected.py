@@ -7,7 +7,7 @@ from scipy import ndimage, stats
 from bidsglm.backends import spm12
 from bidsglm.backends.records import Corrected, SecondLevel
 from bidsglm.backends.spm12_corrected import LOWEST_JUDGED, corrected
-from bidsglm.model import Volume
+from bidsglm.data import Volume
 from bidsglm.spm.random_field import Field, SearchVolume, cluster_probability, peak_p
 from tests.backends.second_levels import contrast_of, design_of
 

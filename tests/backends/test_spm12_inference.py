@@ -10,8 +10,9 @@ import pytest
 from bidsglm.backends import spm12
 from bidsglm.backends.records import Inference, tails
 from bidsglm.backends.spm12_inference import _clusters
+from bidsglm.data import Volume
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastSpecification, Volume
+from bidsglm.model import ContrastSpecification
 from bidsglm.spm.clusters import PeakRow
 from tests.backends.second_levels import design_of, second_level
 from tests.spm.extras import find_extra, find_extras, read_volume

@@ -17,16 +17,9 @@ from bidsglm.backends.fsl_contrasts import (
     contrast,
     usable_runs,
 )
+from bidsglm.data import DesignMatrix, TimeSeries
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    AfniSettings,
-    ContrastSpecification,
-    DesignMatrix,
-    Floats,
-    ModelSpecification,
-    SpmSettings,
-    TimeSeries,
-)
+from bidsglm.model import AfniSettings, ContrastSpecification, Floats, ModelSpecification, SpmSettings
 
 NAMES = ("trial_type.a", "trial_type.b", "x")
 N_VOXELS, N_MASKED = 7, 5

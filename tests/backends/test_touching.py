@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import BACKENDS
-from bidsglm.model import ContrastSpecification, GroupDesign, Volume
+from bidsglm.data import GroupDesign, Volume
+from bidsglm.model import ContrastSpecification
 from bidsglm.packages import PACKAGES
 from bidsglm.report.rendering import environment
 

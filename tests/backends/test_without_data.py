@@ -8,17 +8,9 @@ import pytest
 
 from bidsglm.backends import BACKENDS, nilearn_glm, spm12
 from bidsglm.backends.freedom import Freedom, check_freedom
+from bidsglm.data import Condition, DesignMatrix, Paradigm, TimeSeries
 from bidsglm.errors import DataError
-from bidsglm.model import (
-    Condition,
-    ContrastSpecification,
-    DesignMatrix,
-    ModelSpecification,
-    NilearnSettings,
-    Paradigm,
-    SpmSettings,
-    TimeSeries,
-)
+from bidsglm.model import ContrastSpecification, ModelSpecification, NilearnSettings, SpmSettings
 
 N_SCANS, N_VOXELS, N_EMPTY = 80, 90, 25
 GO = ContrastSpecification("go", "go", ("trial_type.go",), np.ones((1, 1)))

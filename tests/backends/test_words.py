@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import afni_words, fsl_words, nilearn_words, phrases, spm12_words
+from bidsglm.data import Condition, Paradigm
 from bidsglm.model import (
     NO_FILTER,
     AfniSettings,
-    Condition,
     FslSettings,
     Hrf,
     ModelSpecification,
     NilearnSettings,
-    Paradigm,
     ParametricModulation,
     SpmSettings,
 )

@@ -6,15 +6,13 @@ import numpy as np
 
 from bidsglm.backends import BACKENDS
 from bidsglm.calibration.experiment import Experiment, Source, experiment
+from bidsglm.data import Condition, Paradigm, TimeSeries
 from bidsglm.model import (
     DEFAULT_HIGH_PASS,
-    Condition,
     ContrastSpecification,
     ModelSpecification,
     NilearnSettings,
-    Paradigm,
     SpmSettings,
-    TimeSeries,
 )
 
 SPM, NILEARN = SpmSettings(), NilearnSettings()

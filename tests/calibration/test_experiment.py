@@ -12,8 +12,9 @@ from bidsglm.calibration import experiment as experiments
 from bidsglm.calibration import trial as trials
 from bidsglm.calibration.simulation import simulations
 from bidsglm.calibration.trial import TrialRequest, data_set, trial
+from bidsglm.data import DesignMatrix
 from bidsglm.errors import DataError
-from bidsglm.model import CONSTANT, ContrastSpecification, DesignMatrix
+from bidsglm.model import CONSTANT, ContrastSpecification
 from bidsglm.packages import analyses
 from bidsglm.simulation.noise import NOISES, RunNoise
 from bidsglm.simulation.outcomes import EFFECT_SIZES, GRID

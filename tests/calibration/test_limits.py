@@ -10,8 +10,10 @@ import pytest
 
 from bidsglm.calibration.add_on import _facts, _processes, _progress, _span, calibration_add_on
 from bidsglm.calibration.experiment import sampled_voxels
+from bidsglm.data import TimeSeries
 from bidsglm.errors import DataError
-from bidsglm.model import NO_FILTER, ModelSpecification, Settings, TimeSeries
+from bidsglm.model import NO_FILTER, ModelSpecification
+from bidsglm.settings import Settings
 from tests.calibration.experiments import MAIN, small
 from tests.calibration.experiments import source as make_source
 

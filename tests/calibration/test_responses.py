@@ -6,7 +6,8 @@ import pytest
 from bidsglm.calibration.responses import height, response
 from bidsglm.calibration.simulation import requests
 from bidsglm.calibration.tables import _is_complete, table_path
-from bidsglm.model import ContrastSpecification, DesignMatrix, Floats
+from bidsglm.data import DesignMatrix
+from bidsglm.model import ContrastSpecification, Floats
 from bidsglm.simulation.noise import NOISES
 
 NAMES = ("go", "stop", "rot")

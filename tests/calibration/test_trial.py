@@ -10,8 +10,9 @@ from bidsglm.backends import BACKENDS
 from bidsglm.calibration.experiment import LEAST_DOF, Experiment, experiment, sampled_voxels
 from bidsglm.calibration.simulation import simulations
 from bidsglm.calibration.trial import TrialRequest, data_set, trial
+from bidsglm.data import TimeSeries
 from bidsglm.errors import DataError
-from bidsglm.model import AfniSettings, FslSettings, NilearnSettings, SpmSettings, TimeSeries
+from bidsglm.model import AfniSettings, FslSettings, NilearnSettings, SpmSettings
 from bidsglm.packages import PACKAGES, analyses
 from bidsglm.simulation.noise import NOISES
 from bidsglm.simulation.outcomes import EFFECT_SIZES, GRID

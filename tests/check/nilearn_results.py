@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from nilearn.glm.first_level import FirstLevelModel
 
-from bidsglm.model import Condition
+from bidsglm.data import Condition
 
 from .spm_mat import TIME, Study
 

@@ -10,18 +10,9 @@ import numpy as np
 from scipy.io import savemat
 
 from bidsglm.backends import backend
+from bidsglm.data import Condition, Modulator, Paradigm, TimeSeries, Volume
 from bidsglm.dataset.images import global_level
-from bidsglm.model import (
-    Condition,
-    ContrastSpecification,
-    Hrf,
-    ModelSpecification,
-    Modulator,
-    Paradigm,
-    SpmSettings,
-    TimeSeries,
-    Volume,
-)
+from bidsglm.model import ContrastSpecification, Hrf, ModelSpecification, SpmSettings
 
 SHAPE = (6, 7, 4)
 CANONICAL = Hrf("spm")

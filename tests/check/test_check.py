@@ -20,7 +20,7 @@ from bidsglm.cli import main
 from bidsglm.errors import DataError
 from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
 from bidsglm.outputs.unit_tables import agreement_schema, attribution_schema
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.pairs import DEFAULT_PAIR
 from tests.conftest import PROJECT
 from tests.outputs.schemas import check_tables
 

@@ -33,8 +33,8 @@ from bidsglm.check.reproduction import (
 )
 from bidsglm.check.runs import frame_offset, in_order_of
 from bidsglm.check.sentences import findings_of
+from bidsglm.data import Condition, DesignMatrix, Modulator
 from bidsglm.errors import DataError
-from bidsglm.model import Condition, DesignMatrix, Modulator
 
 TR = 2.0
 GO = Condition("go", np.array([6.0, 31.0, 70.0, 121.0]), np.array([3.0, 5.0, 3.0, 3.0]))

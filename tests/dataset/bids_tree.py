@@ -6,7 +6,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 
 MNI = "space-MNI152NLin2009cAsym"
 EVENTS = "onset\tduration\ttrial_type\n0\t1\tgo\n4\t1\tstop\n"

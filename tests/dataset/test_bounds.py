@@ -8,12 +8,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from bidsglm.data import Condition, Modulator, Paradigm, Run
 from bidsglm.dataset import atlas, atlas_labels, design_size, masks, nifti, runs, tsv
 from bidsglm.dataset.group_design import Row
 from bidsglm.dataset.group_variances import variance_model
 from bidsglm.dataset.tsv import numbers, read_tsv
 from bidsglm.errors import DataError
-from bidsglm.model import Condition, Hrf, ModelSpecification, Modulator, Paradigm, Run
+from bidsglm.model import Hrf, ModelSpecification
 
 SHAPE = (4, 3, 2)
 MODEL = ModelSpecification("m", ("trial_type.*",))

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.data import Run
 from bidsglm.dataset.confounds import censored_scans, read_confounds
 from bidsglm.errors import DataError
-from bidsglm.model import MOTION_PARAMETERS, Run
+from bidsglm.model import MOTION_PARAMETERS
 
 TABLE = (
     "trans_y\ttrans_x\ttrans_x_derivative1\tcosine00\tcsf\tzero\tnon_steady_state_outlier00\n"

@@ -7,13 +7,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from bidsglm.data import Condition, Run
 from bidsglm.dataset import masks, runs, sampling
 from bidsglm.dataset.index import Index
 from bidsglm.dataset.masks import Grid, is_same_grid, on_grid
 from bidsglm.dataset.runs import RunHeader
 from bidsglm.dataset.voxels import SAME, VoxelCounter
 from bidsglm.errors import DataError
-from bidsglm.model import Condition, Run
 
 SKEW = np.array([[2.0, 0.5, 0, -7], [0, 3.0, 0.25, 11], [0.5, 0, 4.0, -30], [0, 0, 0, 1]])
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.data import Run
 from bidsglm.dataset.events import event_values, events_of, read_events, trial_types, trial_types_of
 from bidsglm.errors import DataError, ReadWriteError
-from bidsglm.model import Run
 
 N_REAL_FILES = 27
 """In the folder of odd real files; fewer would mean that the test looks elsewhere."""

@@ -14,13 +14,13 @@ import pytest
 from nilearn.glm.first_level import FirstLevelModel
 from nilearn.image import smooth_img
 
+from bidsglm.data import Run, Volume
 from bidsglm.dataset import nifti, nifti_writing
 from bidsglm.dataset.images import global_level, read_data, read_mask
 from bidsglm.dataset.masks import Grid, on_grid
 from bidsglm.dataset.nifti import read_header, read_map, volumes
 from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.errors import BidsglmError, DataError, NoInputError, ReadWriteError
-from bidsglm.model import Run, Volume
 from bidsglm.spm.scaling import global_mean, within_mask
 from tests.spm.smoothed import smooth
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bidsglm.data import Unit
 from bidsglm.dataset.layout import find_units
 from bidsglm.errors import (
     BidsglmError,
@@ -14,7 +15,6 @@ from bidsglm.errors import (
     ReadWriteError,
     UsageError,
 )
-from bidsglm.model import Unit
 from tests.dataset import bids_tree as tree
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.data import Condition, Run, Unit
 from bidsglm.dataset.tables import Paradigms, paradigms
 from bidsglm.errors import DataError
-from bidsglm.model import Condition, ModelSpecification, ParametricModulation, Run, Unit
+from bidsglm.model import ModelSpecification, ParametricModulation
 
 EVENTS = (
     "onset\tduration\ttrial_type\tcorrect\trt\tside\tstim\n"

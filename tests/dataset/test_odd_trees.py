@@ -8,10 +8,10 @@ from pathlib import Path
 import nibabel as nib
 import pytest
 
+from bidsglm.data import Unit
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.roots import find_participants
 from bidsglm.errors import BidsglmError
-from bidsglm.model import Unit
 from tests.dataset import bids_tree as tree
 
 FMRIPREP = "derivatives/fmriprep"

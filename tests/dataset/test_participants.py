@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.data import GroupDesign
 from bidsglm.dataset.group_design import Designed, Row, group_design
 from bidsglm.dataset.participants import read_participants
 from bidsglm.errors import DataError, NoInputError
-from bidsglm.model import ContrastSpecification, GroupDesign, GroupModel
+from bidsglm.model import ContrastSpecification, GroupModel
 
 LABELS = ("01", "02", "03", "04")
 TABLE = (

@@ -10,10 +10,10 @@ import pytest
 from nilearn.interfaces.fmriprep import load_confounds
 
 from bidsglm.cli import main
+from bidsglm.data import Run
 from bidsglm.dataset.components import check_components
 from bidsglm.dataset.confounds import read_confounds
 from bidsglm.errors import DataError, UsageError
-from bidsglm.model import Run
 from bidsglm.statsmodel.presets import ENDINGS, Scrubbing, expanded
 from tests import tiny
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.data import Run, Unit
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.tables import paradigms
 from bidsglm.errors import DataError
-from bidsglm.model import ModelSpecification, ParametricModulation, Run, TimeModulation, Unit
+from bidsglm.model import ModelSpecification, ParametricModulation, TimeModulation
 from bidsglm.statsmodel.specification import read_model
 from tests.dataset import bids_tree as tree
 

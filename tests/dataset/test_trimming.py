@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.data import Run
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.tables import paradigms
 from bidsglm.errors import DataError
-from bidsglm.model import ModelSpecification, Run
+from bidsglm.model import ModelSpecification
 from tests.dataset import bids_tree as tree
 
 NAME = "sub-01_task-t"

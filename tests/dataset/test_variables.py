@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.data import Run
 from bidsglm.dataset.events import read_events
 from bidsglm.dataset.sampling import scan_times
 from bidsglm.dataset.variables import Transformed, transform
 from bidsglm.errors import DataError
-from bidsglm.model import Run
 
 ROUNDING = 1e-12
 """Sums of a few numbers of order one."""

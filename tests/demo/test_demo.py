@@ -22,7 +22,8 @@ from bidsglm.demo import phantom
 from bidsglm.demo.command import run_demo
 from bidsglm.demo.data_set import BLOCK, Demo, Recording, write_demo
 from bidsglm.errors import CannotCreateError, UsageError
-from bidsglm.model import MOTION_PARAMETERS, Floats, Settings
+from bidsglm.model import MOTION_PARAMETERS, Floats
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import read_model
 
 SHORT = Recording(n_runs=1, n_scans=40)

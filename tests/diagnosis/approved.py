@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from bidsglm.data import Condition, Modulator
 from bidsglm.diagnosis.data_checks import DataReview, MaskLoss
 from bidsglm.diagnosis.findings import RunReview, findings
-from bidsglm.model import AfniSettings, Condition, Hrf, ModelSpecification, Modulator, SpmSettings
+from bidsglm.model import AfniSettings, Hrf, ModelSpecification, SpmSettings
 from bidsglm.packages import PACKAGES
 from tests.conftest import PROJECT
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from bidsglm.backends import BACKENDS
+from bidsglm.data import Condition, Paradigm
 from bidsglm.diagnosis.advice import RunReview
-from bidsglm.model import Condition, ContrastSpecification, ModelSpecification, Paradigm
+from bidsglm.model import ContrastSpecification, ModelSpecification
 
 TIME = 2.0
 N_SCANS = 120

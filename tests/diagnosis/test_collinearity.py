@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from bidsglm.data import DesignMatrix, Paradigm
 from bidsglm.diagnosis.collinearity import (
     contrast_rows,
     correlation_rows,
@@ -16,7 +17,7 @@ from bidsglm.diagnosis.collinearity import (
     variance_inflation,
 )
 from bidsglm.diagnosis.design_parts import parts
-from bidsglm.model import ContrastSpecification, DesignMatrix, Paradigm
+from bidsglm.model import ContrastSpecification
 from bidsglm.outputs.fit_tables import CONTRASTS, REGRESSORS
 from bidsglm.spm.highpass import dct_basis
 

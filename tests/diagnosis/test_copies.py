@@ -8,10 +8,11 @@ from nilearn.glm.contrasts import compute_contrast
 from nilearn.glm.first_level import run_glm
 
 from bidsglm.backends import BACKENDS
+from bidsglm.data import Condition, Paradigm
 from bidsglm.diagnosis.advice import RunReview
 from bidsglm.diagnosis.findings import findings
 from bidsglm.diagnosis.rank_checks import surplus
-from bidsglm.model import Condition, ModelSpecification, Paradigm
+from bidsglm.model import ModelSpecification
 from bidsglm.packages import DEFAULT_PACKAGES
 
 N_SCANS, TR = 70, 2.2

@@ -10,24 +10,16 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bidsglm.backends import BACKENDS
+from bidsglm.data import Condition, DesignMatrix, Modulator, Paradigm
 from bidsglm.demo.data_set import Recording, write_demo
 from bidsglm.diagnosis.advice import Finding, RunReview, merged
 from bidsglm.diagnosis.column_checks import KEPT
 from bidsglm.diagnosis.event_checks import heights
 from bidsglm.diagnosis.filled_run import coverage, filled_run, filling_conditions, standard_errors
 from bidsglm.diagnosis.findings import findings, place
-from bidsglm.model import (
-    NO_FILTER,
-    Condition,
-    ContrastSpecification,
-    DesignMatrix,
-    Hrf,
-    ModelSpecification,
-    Modulator,
-    Paradigm,
-    Settings,
-)
+from bidsglm.model import NO_FILTER, ContrastSpecification, Hrf, ModelSpecification
 from bidsglm.packages import PACKAGES
+from bidsglm.settings import Settings
 from bidsglm.spm.highpass import dct_basis
 from bidsglm.unit.models import model_from_file
 from bidsglm.unit.preparation import Prepared, prepare

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bidsglm.data import Condition, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview
 from bidsglm.diagnosis.column_checks import task_motion
 from bidsglm.diagnosis.data_checks import RunData, bright_volumes, low_means
 from bidsglm.diagnosis.event_checks import _span, zero_lengths
 from bidsglm.diagnosis.setting_checks import idle_filters
-from bidsglm.model import NO_FILTER, Condition, ModelSpecification, NilearnSettings, Paradigm
+from bidsglm.model import NO_FILTER, ModelSpecification, NilearnSettings
 
 from .designs import events, jittered, paradigm, review
 from .test_data_checks import SOUND

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.fft import dct
 
+from bidsglm.data import Condition, DesignMatrix, Paradigm
 from bidsglm.diagnosis import column_checks, data_checks, event_checks, rank_checks
 from bidsglm.diagnosis.advice import Finding, RunReview, percent, place, times
 from bidsglm.diagnosis.column_checks import recommended_cutoff
@@ -23,7 +24,7 @@ from bidsglm.diagnosis.filled_run import (
 )
 from bidsglm.diagnosis.findings import findings, is_reported
 from bidsglm.diagnosis.rank_checks import dependencies
-from bidsglm.model import Condition, ContrastSpecification, DesignMatrix, Floats, ModelSpecification, Paradigm
+from bidsglm.model import ContrastSpecification, Floats, ModelSpecification
 
 from .designs import MODEL, blocks, contrast, events, paradigm, review
 from .test_data_checks import SOUND

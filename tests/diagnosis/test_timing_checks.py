@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from bidsglm.data import Condition, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview
 from bidsglm.diagnosis.findings import is_reported
 from bidsglm.diagnosis.timing_checks import CHECKS, unit_hint
-from bidsglm.model import Condition, ModelSpecification, Paradigm, SpmSettings
+from bidsglm.model import ModelSpecification, SpmSettings
 
 TR, N_SCANS = 1.6, 150
 """A run of 240 s."""

@@ -10,10 +10,11 @@ import pytest
 from nilearn.glm.first_level import FirstLevelModel
 
 from bidsglm import AFNIFirstLevelModel, FSLFirstLevelModel, SPMFirstLevelModel
+from bidsglm.data import DesignMatrix
 from bidsglm.errors import TryLaterError
 from bidsglm.estimators import fsl
 from bidsglm.estimators.parameters import check_common, cutoff, is_number, one_of
-from bidsglm.model import ContrastSpecification, DesignMatrix, Hrf, ModelSpecification
+from bidsglm.model import ContrastSpecification, Hrf, ModelSpecification
 
 MODELS = (SPMFirstLevelModel, AFNIFirstLevelModel, FSLFirstLevelModel)
 COMMON = {

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from bidsglm import AFNIFirstLevelModel, SPMFirstLevelModel
+from bidsglm.data import Run
 from bidsglm.estimators import tables
 from bidsglm.estimators.base import OUTPUTS, columns_of
 from bidsglm.estimators.contrasts import contrast_of
 from bidsglm.estimators.images import read_runs
 from bidsglm.estimators.tables import conditions, confound_columns, kept_scans, per_run
-from bidsglm.model import Run
 
 EVENTS = pd.DataFrame(
     {

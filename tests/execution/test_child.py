@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bidsglm.execution.child import Request
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 
 SCRIPT = """
 import os

@@ -12,8 +12,9 @@ import pytest
 
 from bidsglm.calibration.experiment import SAMPLE
 from bidsglm.cli import main
+from bidsglm.data import Unit
 from bidsglm.execution.memory import Demand, MemoryBound, demand
-from bidsglm.model import Settings, Unit
+from bidsglm.settings import Settings
 from bidsglm.unit.memory import CALIBRATED, WORKER, Need
 from bidsglm.unit.models import Model, units_with_models
 from tests import tiny

@@ -26,8 +26,8 @@ from bidsglm.execution import dask_cluster, dask_security, dask_worker, fits, le
 from bidsglm.execution.dask_worker import MEMORY, Admission, WorkerAnswer
 from bidsglm.execution.memory import Demand, MemoryBound, Need
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
-from bidsglm.model import Settings
 from bidsglm.outputs.failures import Outcome
+from bidsglm.settings import Settings
 
 ADDRESS = "tcp://127.0.0.1:8786"
 

@@ -10,19 +10,9 @@ import numpy as np
 from scipy.io import loadmat
 
 from bidsglm.backends import spm12
+from bidsglm.data import Condition, DesignMatrix, Modulator, Paradigm, Run, Volume
 from bidsglm.dataset.images import read_data
-from bidsglm.model import (
-    Condition,
-    DesignMatrix,
-    Floats,
-    Hrf,
-    ModelSpecification,
-    Modulator,
-    Paradigm,
-    Run,
-    SpmSettings,
-    Volume,
-)
+from bidsglm.model import Floats, Hrf, ModelSpecification, SpmSettings
 from bidsglm.spm import contrasts, space
 
 ASSIGNMENT = re.compile(r"^([\w.(){} +,]+?) = (.*?);(?:  %.*)?$")

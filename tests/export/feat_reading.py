@@ -7,10 +7,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from bidsglm.data import Volume
 from bidsglm.fsl import contrasts, fixed_effects, highpass, regressors, scaling
 from bidsglm.fsl.film import Film, film
 from bidsglm.fsl.response import response
-from bidsglm.model import Floats, Mask, Volume
+from bidsglm.model import Floats, Mask
 
 SETTING = re.compile(r"set (?:fmri)?([\w]*\([^)$]+\)) (.*?) *")
 CONVOLUTIONS = {"0": None, "1": "gaussian", "2": "gamma", "3": "double-gamma"}

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bidsglm.data import Condition, Modulator, Paradigm
 from bidsglm.export.nilearn_tables import events_suffice, naming
-from bidsglm.model import Condition, Modulator, Paradigm
 
 EVENTS = "onset\tduration\ttrial_type\n3.0\t1.0\tgo\n1.0\t2.0\tgo\n5.0\t1.0\tother\n"
 GO = Condition("go", np.array([1.0, 3.0]), np.array([2.0, 1.0]))

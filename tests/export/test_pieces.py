@@ -11,6 +11,7 @@ import pytest
 
 from bidsglm.afni.baseline import demeaned
 from bidsglm.backends.afni_joint import ColumnPlace
+from bidsglm.data import Condition, Paradigm
 from bidsglm.export import literals
 from bidsglm.export.afni_files import matrix_rows, number, symbolic
 from bidsglm.export.afni_script import LETTERS, _listed, _mask_steps, _ortvec, _places, _suffix
@@ -27,7 +28,7 @@ from bidsglm.export.nilearn_tables import (
 from bidsglm.export.record import Averaged
 from bidsglm.export.spm_batch import _bases, _with_encoding
 from bidsglm.export.spm_inputs import placed_weights
-from bidsglm.model import Condition, ContrastSpecification, Hrf, Paradigm
+from bidsglm.model import ContrastSpecification, Hrf
 
 GO = Condition("go", np.array([1.0, 3.0]), np.array([2.0, 1.0]))
 

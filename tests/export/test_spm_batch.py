@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
+from bidsglm.data import Condition, Volume
 from bidsglm.export.spm_inputs import conditions_mat
-from bidsglm.model import Condition, Volume
 
 from .batch import read_batch, read_conditions, refitted
 from .units import CASES, DIGITS, HOSTILE, Unit

@@ -11,8 +11,8 @@ from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.export.add_on import code_folder, exported_files, exported_unit
 from bidsglm.export.record import Averaged, Exported
-from bidsglm.model import Settings
 from bidsglm.outputs.names import write_bytes
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import parse_model
 from bidsglm.unit.fit import Fitted, fit
 from bidsglm.unit.preparation import prepare

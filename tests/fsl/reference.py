@@ -12,11 +12,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from bidsglm.data import Volume
 from bidsglm.fsl import highpass, regressors, scaling
 from bidsglm.fsl.film import Film
 from bidsglm.fsl.film import film as fit_run
 from bidsglm.fsl.response import response
-from bidsglm.model import Floats, Mask, Volume
+from bidsglm.model import Floats, Mask
 from tests.conftest import PROJECT, find_shared
 
 COMMITTED = PROJECT / "tests" / "data" / "fsl"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from bidsglm.data import Volume
 from bidsglm.fsl import autocorrelation, estimation, smoothing, whitening
 from bidsglm.fsl.film import film
 from bidsglm.fsl.film import noise as film_noise
-from bidsglm.model import Volume
 
 N_SCANS, SHAPE = 75, (9, 8, 9)
 SINGLE = 2e-6

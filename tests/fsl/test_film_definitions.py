@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from bidsglm.data import Volume
 from bidsglm.fsl import (
     autocorrelation,
     contrasts,
@@ -15,7 +16,6 @@ from bidsglm.fsl import (
 )
 from bidsglm.fsl.film import film
 from bidsglm.fsl.film import noise as film_noise
-from bidsglm.model import Volume
 
 
 def test_a_voxel_is_fitted_above_a_tenth_of_the_grand_mean_and_if_it_varies() -> None:

@@ -13,7 +13,7 @@ from nilearn.glm.second_level import SecondLevelModel
 from scipy import stats
 
 from bidsglm.cli import main
-from bidsglm.model import Settings
+from bidsglm.settings import Settings
 from bidsglm.spm.second_level import group_contrast, group_estimate
 from bidsglm.statsmodel.specification import parse_model
 from bidsglm.unit.configuration import configuration

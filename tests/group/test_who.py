@@ -14,8 +14,8 @@ from bidsglm.group import background, consistency, effects, members
 from bidsglm.group.consistency import RunAlike
 from bidsglm.group.members import Members
 from bidsglm.group.numbers import GroupNumbers
-from bidsglm.model import Settings
 from bidsglm.outputs.calibration_tables import CALIBRATIONS
+from bidsglm.settings import Settings
 from tests import finished
 
 ALL = ["spm", "nilearn", "afni", "fsl"]

@@ -11,7 +11,7 @@ from bidsglm.outputs import failures, summaries
 from bidsglm.outputs.failures import Failure, failure_of, record_failure
 from bidsglm.outputs.summary_form import SummaryForm, typed
 from bidsglm.outputs.summary_reading import SUMMARY, read_group_summary, read_summary, write_summary
-from bidsglm.packages import Pair
+from bidsglm.pairs import Pair
 
 FINISHED: dict[str, Any] = {
     "status": "finished",

@@ -4,7 +4,7 @@ import pytest
 
 from bidsglm.outputs import group_map_tables, group_tables, region_tables, unit_tables
 from bidsglm.outputs.schema import Column, Schema
-from bidsglm.packages import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from tests.outputs.schemas import SCHEMAS
 
 OTHER = Pair("afni", "nilearn")

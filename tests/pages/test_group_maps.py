@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import BACKENDS
+from bidsglm.data import Volume
 from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.errors import NoInputError
 from bidsglm.group.numbers import GroupNumbers
-from bidsglm.model import Volume
 from bidsglm.outputs.group_map_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes
-from bidsglm.packages import DEFAULT_PAIR
 from bidsglm.pages.group_maps import GroupMaps, _reasons, group_maps, title
 from bidsglm.pages.group_words import definition
+from bidsglm.pairs import DEFAULT_PAIR
 from tests.report.unpacking import unpacked
 
 NAME = "task-x_space-MNI"

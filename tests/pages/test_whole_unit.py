@@ -11,9 +11,9 @@ import pytest
 
 from bidsglm.cli import main
 from bidsglm.outputs.summary_reading import read_summary
-from bidsglm.packages import DEFAULT_PAIR, Pair
 from bidsglm.pages import unit as unit_page
 from bidsglm.pages.unit_files import UnitFiles
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.participant_report import UnitReport
 from tests import tiny
 

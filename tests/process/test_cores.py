@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bidsglm.model import Settings
 from bidsglm.process.cores import (
     Errands,
     aside,
@@ -22,6 +21,7 @@ from bidsglm.process.cores import (
     errands,
     use_cores,
 )
+from bidsglm.settings import Settings
 from bidsglm.unit.library_warnings import noted_warnings
 
 PATIENCE = 30.0

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from bidsglm.errors import CannotCreateError, HeldError, ReadWriteError, UsageError
-from bidsglm.model import Settings
 from bidsglm.outputs.temporary import place
 from bidsglm.process import claims, cores, holders, signals, streams, workers, workplace
 from bidsglm.process.claims import EXPIRY, Claim, claimed
 from bidsglm.process.holders import holder_text, read_holder, this_process
+from bidsglm.settings import Settings
 
 JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "JOB_ID")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bidsglm.cli import main
+from bidsglm.data import Run, Unit
 from bidsglm.dataset.masks import Grid
-from bidsglm.model import Run, Unit
 from bidsglm.regions.anatomy import resampled, t1w_of
 from tests import tiny
 

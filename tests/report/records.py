@@ -5,14 +5,8 @@ from functools import cache
 import numpy as np
 
 from bidsglm.agreement.maps import BothMaps, agreement
-from bidsglm.model import (
-    Condition,
-    ContrastMaps,
-    ContrastSpecification,
-    DesignMatrix,
-    ModelSpecification,
-    Paradigm,
-)
+from bidsglm.data import Condition, ContrastMaps, DesignMatrix, Paradigm
+from bidsglm.model import ContrastSpecification, ModelSpecification
 from bidsglm.report.attribution import Reach
 from bidsglm.report.code import CodeReport
 from bidsglm.report.diagnosis import inflation_figure

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bidsglm.model import DesignMatrix
+from bidsglm.data import DesignMatrix
 from bidsglm.report.figures import (
     Figure,
     bland_altman_figure,

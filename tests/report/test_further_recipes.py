@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from bidsglm.attribution.steps import CENSORING, COARSE_STEPS
-from bidsglm.model import NO_FILTER, Settings
-from bidsglm.packages import PACKAGES, Pair, every_pair
+from bidsglm.model import NO_FILTER
+from bidsglm.packages import PACKAGES
+from bidsglm.pairs import Pair, every_pair
 from bidsglm.report.further_recipes import remedy
 from bidsglm.report.recipes import recipe
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import parse_model
 from tests import tiny
 

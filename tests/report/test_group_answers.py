@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bidsglm.packages import Pair
+from bidsglm.pairs import Pair
 from bidsglm.report.group_answers import group_answers, group_recipes
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_report import StepCount, StepShares

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair
+from bidsglm.packages import PACKAGES
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.group_verdict import Verdict
 from bidsglm.report.judgements import Grade
 from bidsglm.report.overall import overall

@@ -7,8 +7,9 @@ import pytest
 
 from bidsglm.agreement.maps import BothMaps, agreement
 from bidsglm.agreement.pairs import pair_rows
-from bidsglm.model import ContrastMaps, ContrastSpecification, Floats
-from bidsglm.packages import DEFAULT_PAIR, Pair, every_pair, pairs_of
+from bidsglm.data import ContrastMaps
+from bidsglm.model import ContrastSpecification, Floats
+from bidsglm.pairs import DEFAULT_PAIR, Pair, every_pair, pairs_of
 from bidsglm.report.pair_matrix import pair_matrices
 from bidsglm.report.rendering import environment
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bidsglm.packages import Pair
+from bidsglm.pairs import Pair
 from bidsglm.report.html import participant_page
 from bidsglm.report.judgements import Grade
 from bidsglm.report.participant_verdict import (

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bidsglm.packages import PACKAGES, Pair
+from bidsglm.packages import PACKAGES
+from bidsglm.pairs import Pair
 from bidsglm.report.html import participant_page
 from bidsglm.report.pair_matrix import pair_matrices
 from bidsglm.report.participant_report import PairReport, ParticipantReport

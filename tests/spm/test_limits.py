@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import linalg, stats
 
-from bidsglm.model import Condition, ModelSpecification, Modulator, Paradigm, SpmSettings
+from bidsglm.data import Condition, Modulator, Paradigm
+from bidsglm.model import ModelSpecification, SpmSettings
 from bidsglm.spm import clusters, reml, scaling, smoothness, thresholds, whitening
 from bidsglm.spm.components import Toeplitz
 from bidsglm.spm.covariance import Pooled, components, criterion

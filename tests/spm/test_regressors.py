@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from bidsglm.model import Condition, Hrf, Modulator
+from bidsglm.data import Condition, Modulator
+from bidsglm.model import Hrf
 from bidsglm.spm.hrf import basis_functions, canonical_hrf
 from bidsglm.spm.regressors import (
     PAD_BINS,

@@ -5,7 +5,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from bidsglm.model import ModelSpecification, Settings
+from bidsglm.model import ModelSpecification
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import parse_model
 
 Document = dict[str, Any]

@@ -16,9 +16,9 @@ from bidsglm.model import (
     Hrf,
     ModelSpecification,
     NilearnSettings,
-    Settings,
     SpmSettings,
 )
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.automatic import automatic_model
 from bidsglm.statsmodel.contrasts import LONGEST_LABEL
 from bidsglm.statsmodel.resolution import resolve_contrasts

@@ -3,7 +3,8 @@ import math
 import pytest
 
 from bidsglm.errors import DataError
-from bidsglm.model import NilearnSettings, Settings, SpmSettings
+from bidsglm.model import NilearnSettings, SpmSettings
+from bidsglm.settings import Settings
 from tests.statsmodel.model_documents import NATIVE, SETTINGS, in_nilearn, in_spm, parsed, software
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bidsglm.errors import DataError
-from bidsglm.model import AfniSettings, FslSettings, ModelSpecification, Settings
+from bidsglm.model import AfniSettings, FslSettings, ModelSpecification
+from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import parse_model
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from bidsglm.dataset.layout import find_units
 from bidsglm.errors import DataError
-from bidsglm.model import ModelSpecification, Settings
+from bidsglm.model import ModelSpecification
+from bidsglm.settings import Settings
 from bidsglm.unit import fit as unit_fit
 from bidsglm.unit import preparation
 from tests import tiny

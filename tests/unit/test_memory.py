@@ -9,7 +9,8 @@ import pytest
 
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.nifti import read_header
-from bidsglm.model import ModelSpecification, Settings
+from bidsglm.model import ModelSpecification
+from bidsglm.settings import Settings
 from bidsglm.unit import memory
 from bidsglm.unit.memory import unit_need
 from bidsglm.unit.models import units_with_models

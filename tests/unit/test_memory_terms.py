@@ -8,8 +8,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from bidsglm.data import Run
 from bidsglm.errors import TryLaterError
-from bidsglm.model import ModelSpecification, Run, Settings
+from bidsglm.model import ModelSpecification
+from bidsglm.settings import Settings
 from bidsglm.unit import memory
 from bidsglm.unit.memory import Need
 

@@ -20,8 +20,9 @@ from bidsglm.backends.fsl_data import median_of, run_mask
 from bidsglm.backends.fsl_design import line_filter
 from bidsglm.fsl.highpass import filtered
 from bidsglm.fsl.smoothing import reference_scan
-from bidsglm.model import Settings
-from bidsglm.packages import DEFAULT_PAIR, PACKAGES, Pair, every_pair
+from bidsglm.packages import PACKAGES
+from bidsglm.pairs import DEFAULT_PAIR, Pair, every_pair
+from bidsglm.settings import Settings
 from bidsglm.unit.explanation import explain
 from bidsglm.unit.fit import Fitted, fit
 from bidsglm.unit.models import units_with_models

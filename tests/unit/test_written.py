@@ -16,10 +16,11 @@ import pytest
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.diagnosis.data_checks import LOWEST_MEAN
 from bidsglm.errors import ReadWriteError
-from bidsglm.model import ModelSpecification, Settings
+from bidsglm.model import ModelSpecification
 from bidsglm.outputs.fit_tables import DESIGN
 from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
-from bidsglm.packages import Pair, every_pair
+from bidsglm.pairs import Pair, every_pair
+from bidsglm.settings import Settings
 from bidsglm.unit import configuration, data_review, kernels, percent, summary, writing
 from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.fit import Fitted

@@ -1,0 +1,273 @@
+"""Frozen records of what is fitted and what comes of it: runs, events, designs, images and maps.
+
+Arrays have time first and voxels last; times are in seconds, distances in millimetres.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Floats, Mask
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of one run and what their metadata say."""
+
+    entities: Mapping[str, str]
+    """BIDS entities of the preprocessed bold, by long name: subject, session, task, run, space ..."""
+    bold: Path
+    events: Path | None
+    confounds: Path | None
+    mask: Path | None
+    n_scans: int
+    repetition_time: float
+    start_time: float | None
+    """fMRIPrep's StartTime: seconds from the volume's start to the slice-time reference."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """BIDS URI of each input file, under the keys bold, events, confounds, mask."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the report should know: metadata that contradict each other."""
+    dropped: int = 0
+    """Volumes cut at the start: onsets, which count from the first raw volume, are moved by as much."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is fitted together: all runs of a participant's task in one space (and session)."""
+
+    participant: str
+    entities: Mapping[str, str]
+    """Those that all its output names carry: subject, session, task, acquisition, space, resolution ..."""
+    prefix: str
+    """Start of the names of its outputs: sub-01[_ses-x]_task-y[_acq-..]_space-S[_res-..]"""
+    folder: str
+    """Relative to the output folder: sub-01/func or sub-01/ses-x/func"""
+    runs: tuple[Run, ...]
+    run_prefixes: tuple[str, ...]
+    """The prefix with run (and whatever else tells its runs apart) in BIDS order; the prefix itself when
+    there is one run whose name carries no run entity."""
+    raw: Path | None = None
+    """Folder of the raw data set, where the other participants' events stand."""
+
+
+@dataclass(frozen=True)
+class Modulator:
+    """A parametric modulator of one condition in one run."""
+
+    name: str
+    values: Floats
+    """(n_events,)"""
+    order: int = 1
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The events of one trial type in one run."""
+
+    name: str
+    """Without the prefix trial_type."""
+    onsets: Floats
+    """(n_events,) s from the first scan's start"""
+    durations: Floats
+    """(n_events,) s"""
+    modulators: tuple[Modulator, ...] = ()
+    time_modulation: int = 0
+    """Polynomial order of the modulation by time."""
+    orthogonalize: bool = True
+    amplitudes: Floats | None = None
+    """(n_events,) heights of the events where a transformation gave them; None for 1"""
+    prefix: str = TRIAL_TYPE
+    """Before the name in regressor names; empty for a variable that a transformation made."""
+    continuous: bool = False
+    """A variable that is no events: its heights hold at the onsets, run on linearly between them, and are 0
+    before the first."""
+
+    def at(self, times: Floats) -> Floats:
+        """Heights of a continuous variable at some times, (n,).
+
+        >>> start, step, height = np.array([0.0, 2.0]), np.full(2, 2.0), np.array([1.0, 3.0])
+        >>> slow = Condition("slow", start, step, amplitudes=height, continuous=True)
+        >>> slow.at(np.array([-1.0, 0.0, 1.0])).tolist()
+        [0.0, 1.0, 2.0]
+        """
+        return np.interp(times, self.onsets, self.heights, left=0.0)
+
+    @property
+    def heights(self) -> Floats:
+        """Amplitude of each event in the main effect (n_events,)."""
+        return np.ones_like(self.onsets) if self.amplitudes is None else self.amplitudes
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        """Main effect, time modulation, then modulators, as in regressor names.
+
+        >>> Condition("go", np.zeros(1), np.zeros(1), (Modulator("rt", np.ones(1), 2),)).weight_names
+        ('trial_type.go', 'trial_type.go_x_rt^1', 'trial_type.go_x_rt^2')
+        """
+        stem = self.prefix + self.name
+        time = tuple(f"{stem}_x_time^{i + 1}" for i in range(self.time_modulation))
+        modulated = tuple(f"{stem}_x_{m.name}^{i + 1}" for m in self.modulators for i in range(m.order))
+        return (stem, *time, *modulated)
+
+
+@dataclass(frozen=True)
+class Paradigm:
+    """Everything a backend needs for the design matrix of one run."""
+
+    repetition_time: float
+    n_scans: int
+    start_time: float | None
+    conditions: tuple[Condition, ...]
+    confound_names: tuple[str, ...]
+    confounds: Floats
+    """(n_scans, n_confounds)"""
+    censored: tuple[int, ...] = ()
+    """Scans, from 0, that AfniSettings.censor leaves out"""
+    source: str = ""
+    """Name of the events file, for messages"""
+
+    @property
+    def of_events(self) -> tuple[Condition, ...]:
+        """Conditions that are made of events: all but continuous variables."""
+        return tuple(condition for condition in self.conditions if not condition.continuous)
+
+
+@dataclass(frozen=True)
+class DesignMatrix:
+    """The design matrix of one run."""
+
+    names: tuple[str, ...]
+    matrix: Floats
+    """(n_scans, n_regressors); the constant is the last column."""
+    high_pass_basis: Floats
+    """(n_scans, n_cosines) removed by projection (SPM); no columns where the drifts are regressors."""
+    repetition_time: float = float("nan")
+    """s; SPM's FAST covariance components depend on it"""
+    joint: tuple[str, ...] = ()
+    """Columns with one parameter for all runs together; others have one in each run, as do all where every
+    run is a model of its own"""
+    censored: tuple[int, ...] = ()
+    """Scans, from 0, that the fit leaves out; the matrix has their rows"""
+    filtered: str = ""
+    """High-pass filter of data and columns alike, in words; empty where it is columns or projected out"""
+    unfiltered: Floats | None = None
+    """(n_scans, n_regressors) what such a filter went over; None for no such filter"""
+    levels: Floats | None = None
+    """(n_regressors,) means that were taken out of the columns; None where they have theirs"""
+
+
+@dataclass(frozen=True)
+class TimeSeries:
+    """One run's voxels, as stored in the file."""
+
+    stored: NDArray[np.generic]
+    """(n_scans, n_voxels) in the file's data type (float32 after smoothing)"""
+    slope: float
+    intercept: float
+    global_means: Floats
+    """(n_scans,) SPM's global of each whole volume, header-scaled"""
+    without_data: Mask | None = None
+    """(n_voxels,) the same in every scan, before or after smoothing; None where nobody looked"""
+    n_global_voxels: float = math.nan
+    """Voxels that the global averages, mean over the scans; NaN where nobody counted"""
+    brain: Mask | None = None
+    """(n_voxels,) FSL's brain of the run before its dilation; None where nobody looked"""
+    median: float = math.nan
+    """Median of all values in it, which FSL scales to 10,000; NaN where nobody looked"""
+    rim: Mask | None = None
+    """(n_voxels,) columns that are there for other packages alone; None for none"""
+    mean: Floats | None = None
+    """(n_voxels,) over the scans; None where nobody looked or a value is no number"""
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of columns."""
+        return int(self.stored.shape[1])
+
+    def values(self, columns: slice | Mask | NDArray[np.intp]) -> Floats:
+        """Header-scaled float64 values (n_scans, n_columns) of some voxels."""
+        return self.stored[:, columns].astype(np.float64) * self.slope + self.intercept
+
+
+def measured(series: Sequence[TimeSeries]) -> Mask:
+    """Voxels that have data in every run, (n_voxels,).
+
+    >>> still = TimeSeries(np.ones((2, 2)), 1.0, 0.0, np.ones(2), np.array([True, False]))
+    >>> measured([still, TimeSeries(np.ones((2, 2)), 1.0, 0.0, np.ones(2))])
+    array([False,  True])
+    """
+    found = np.ones(series[0].n_voxels if series else 0, dtype=np.bool_)
+    for run in series:
+        if run.without_data is not None:
+            found &= ~run.without_data
+    return found
+
+
+class Volume(NamedTuple):
+    """The grid that columns of an array come from."""
+
+    shape: tuple[int, int, int]
+    affine: Floats
+    voxels: Mask
+    """(x, y, z) True where a column stands; columns in C order of the voxels"""
+
+
+class GroupDesign(NamedTuple):
+    """The design matrix of a second level."""
+
+    names: tuple[str, ...]
+    matrix: Floats
+    """(n_participants, n_regressors)"""
+    variance: "VarianceModel | None" = None
+    """Variance of the errors, as far as a package can choose; None for one variance"""
+    two_sided: bool = False
+    """Whether each tail of t has half of a threshold's error"""
+
+
+class VarianceModel(NamedTuple):
+    """Whose errors may have variances of their own."""
+
+    groups: tuple[str, ...]
+    """Names; fewer than two where there is nothing that could differ"""
+    members: tuple[int, ...]
+    """Group of each row of the design, from 0"""
+    equal_because: str = ""
+    """Why all have one variance; empty where the groups' may differ"""
+    is_asked: bool = False
+    """Whether the model says so itself"""
+
+
+class Images(Protocol):
+    """Maps of many participants, in memory or not: an array, as far as a second level asks."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n_participants, n_voxels)."""
+        ...
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
+        """images[i] is a participant's map, images[:, part] all participants' in a slice of voxels."""
+        ...
+
+
+@dataclass(frozen=True)
+class ContrastMaps:
+    """A contrast's maps over all columns; outside the backend's mask: NaN, 0 (stat, z), 1 (p)."""
+
+    specification: ContrastSpecification
+    runs: tuple[int, ...]
+    """Indices of the runs it averages."""
+    effect: Floats | None
+    """(n_voxels,); None for F, as variance"""
+    variance: Floats | None
+    stat: Floats
+    z: Floats
+    p: Floats
+    dof: tuple[float, ...]
+    """(residual,) for t, (numerator, residual) for F"""

@@ -1,6 +1,7 @@
 """What a page shows of a unit, from its files on disk; its figures are written on the way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from bidsglm.pages.regions import participant_regions, scene_with_regions
 from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.pages.unit_files import UnitFiles
 from bidsglm.pairs import DEFAULT_PAIR, Pair
+from bidsglm.process.cores import each
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.contrast_images import EFFECT_UNITS
@@ -158,16 +160,18 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     units, (noise, noise_figure) = read_units(files.folder, summary), read_noise(files.folder, summary)
     shared = _Shared(files, figures_dir, files.agreement(), files.breakdowns(), files.every_pair(), units, by)
     first, reaches = next(iter(files.pairs), DEFAULT_PAIR), files.reaches()
-    contrasts = []
     behind: Scene | None = None
+    contrasts: list[ContrastReport] = []
     data_figures: tuple[Figure, ...] = ()
-    for contrast in summary["contrasts"]:
-        images = files.contrast_images(contrast, masks)
-        if behind is None:
-            behind = scene(thinned(images, by))
-            overlap = masks_figure(masks, images.background, images.affine)
-            data_figures = (written(overlap, figures_dir, files.prefix),)
-        contrasts.append(_contrast_report(contrast, images, behind, shared))
+    if summary["contrasts"]:
+        images = files.contrast_images(summary["contrasts"][0], masks)
+        behind = scene(thinned(images, by))
+        overlap = masks_figure(masks, images.background, images.affine)
+        data_figures = (written(overlap, figures_dir, files.prefix),)
+        read: list[Callable[[], ContrastImages]] = [lambda: images]
+        read += [partial(files.contrast_images, contrast, masks) for contrast in summary["contrasts"][1:]]
+        draw = partial(_contrast_report, behind=behind, shared=shared)
+        contrasts = each(lambda one: draw(*one), zip(summary["contrasts"], read, strict=True))
     return UnitReport(
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
         backends=tuple(summary["backends"]),
@@ -231,9 +235,9 @@ def _design(run: RunForm, files: UnitFiles, figures_dir: Path) -> Figure:
 
 
 def _contrast_report(
-    contrast: ContrastForm, images: ContrastImages, behind: Scene, shared: _Shared
+    contrast: ContrastForm, read: Callable[[], ContrastImages], behind: Scene, shared: _Shared
 ) -> ContrastReport:
-    label, files = contrast["label"], shared.files
+    label, files, images = contrast["label"], shared.files, read()
     drawn = (glass_figure(images, contrast["thresholds"]), *contrast_figures(images))
     first, *others = [_pair_report(pair, contrast, images, shared) for pair in files.pairs] or [
         PairReport(DEFAULT_PAIR)

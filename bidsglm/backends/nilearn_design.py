@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bidsglm.backends.nilearn_events import events_of, internal_name
+from bidsglm.backends.nilearn_events import drawn_events, event_weights, events_of, internal_name
 from bidsglm.backends.nilearn_start import without_checks
 from bidsglm.data import Condition, DesignMatrix, Paradigm
 from bidsglm.errors import DataError
@@ -58,12 +58,36 @@ def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:
         from nilearn.glm.first_level import make_first_level_design_matrix
 
     arguments = design_arguments(paradigm, model)
-    # It announces on the standard output that it uses a modulation, which is always so here.
+    # It announces on the standard output that it uses a modulation.
     with _own_names_in_warnings(paradigm), contextlib.redirect_stdout(io.StringIO()):
         matrix = make_first_level_design_matrix(**arguments).to_numpy(dtype=np.float64)
     n_columns = matrix.shape[1] - (not model.intercept)
     names = regressor_names(paradigm, model, matrix.shape[1])
     return DesignMatrix(names[:n_columns], matrix[:, :n_columns], np.empty((paradigm.n_scans, 0)))
+
+
+def condition_columns(paradigm: Paradigm, model: ModelSpecification) -> Floats:
+    """Make the columns of a run's conditions alone, (n_scans, n_columns), as `design` has them.
+
+    Without nilearn's tables, whose checks take most of a design's time: for those who make hundreds.
+
+    Raises
+    ------
+    DataError
+        If nilearn has no such response functions, or FIR bins are not as long as the TR.
+    """
+    with without_checks():
+        from nilearn.glm.first_level import compute_regressor
+
+    hrf, frame_times = model.nilearn.hrf or model.hrf, _frame_times(paradigm, model)
+    delays = _fir_delays(hrf, paradigm.repetition_time)
+    columns = [np.empty((paradigm.n_scans, 0))]
+    for condition in paradigm.conditions:
+        drawn = drawn_events(condition, frame_times)
+        for heights in event_weights(drawn).T:
+            events = (drawn.onsets, drawn.durations, heights)
+            columns.append(compute_regressor(events, hrf_name(hrf), frame_times, fir_delays=delays)[0])
+    return np.hstack(columns)
 
 
 def designs(paradigms: Sequence[Paradigm], model: ModelSpecification) -> tuple[DesignMatrix, ...]:

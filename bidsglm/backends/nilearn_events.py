@@ -35,7 +35,11 @@ def events_of(conditions: Sequence[Condition], frame_times: Floats) -> "pd.DataF
         for weights in event_weights(drawn).T:
             events = {"onset": drawn.onsets, "duration": drawn.durations, "modulation": weights}
             tables.append(pd.DataFrame({**events, "trial_type": internal_name(len(tables))}))
-    return pd.concat(tables, ignore_index=True) if tables else None
+    if not tables:
+        return None
+    table = pd.concat(tables, ignore_index=True)
+    # 1 is what nilearn takes itself; of a column it searches all that runs for whom to tell
+    return table.drop(columns="modulation") if (table["modulation"] == 1).all() else table
 
 
 def drawn_events(condition: Condition, frame_times: Floats) -> Condition:

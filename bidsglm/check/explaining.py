@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from bidsglm.agreement.coefficients import pearson_r
-from bidsglm.backends import backend
+from bidsglm.backends.nilearn_design import condition_columns
 from bidsglm.check.columns import is_among
 from bidsglm.data import Condition, Paradigm
 from bidsglm.model import Floats, Hrf, ModelSpecification, NilearnSettings
@@ -133,14 +133,12 @@ def nilearn_columns(
         "check",
         (),
         hrf=hrf,
-        high_pass=float("inf"),
-        nilearn=NilearnSettings(slice_time_ref=sampled_at, drift_model=None),
+        nilearn=NilearnSettings(slice_time_ref=sampled_at),
     )
     paradigm = Paradigm(repetition_time, n_scans, None, tuple(conditions), (), np.empty((n_scans, 0)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it says of durations is said of the user's, once
-        (design,) = backend("nilearn").designs([paradigm], model)
-    return design.matrix[:, :-1]
+        return condition_columns(paradigm, model)
 
 
 def explained(column: ExplainedColumn) -> ColumnExplanation:

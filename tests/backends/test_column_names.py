@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import BACKENDS
+from bidsglm.backends.nilearn_design import condition_columns, design, design_arguments
 from bidsglm.data import Condition, Modulator, Paradigm
 from bidsglm.model import NO_FILTER, Hrf, ModelSpecification, NilearnSettings
 
@@ -54,6 +55,26 @@ def test_nilearns_own_settings_name_its_columns_too(model: ModelSpecification) -
     runs = [paradigm()]
     (design,) = BACKENDS["nilearn"].designs(runs, model)
     assert BACKENDS["nilearn"].column_names(runs, model) == (design.names,)
+
+
+FIR = replace(MODELS["canonical"], hrf=Hrf("fir", fir_delays=(0, 1, 3)))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("model", [MODELS["derivatives"], NILEARN["glover"], NILEARN["own response"], FIR])
+def test_columns_of_conditions_alone_are_those_of_nilearns_design(model: ModelSpecification) -> None:
+    run = paradigm()
+    alone = condition_columns(run, model)
+    assert alone.shape[1] == 5 * len((model.nilearn.hrf or model.hrf).suffixes)
+    # duplicates are summed one by one in place of at once
+    np.testing.assert_allclose(alone, design(run, model).matrix[:, : alone.shape[1]], rtol=0, atol=1e-12)
+
+
+def test_only_events_with_heights_are_given_a_modulation() -> None:
+    run = paradigm()
+    plain = replace(run, conditions=tuple(Condition(c.name, c.onsets, c.durations) for c in run.conditions))
+    tables = [design_arguments(each, MODELS["canonical"])["events"] for each in (run, plain)]
+    assert ["modulation" in table for table in tables] == [True, False]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,3 +1,4 @@
+import gc
 import gzip
 import json
 import re
@@ -8,7 +9,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from bidsglm import participant
 from bidsglm.cli import main
+from bidsglm.unit.fit import Fitted
 from tests import tiny
 
 NO_INPUT = 66
@@ -302,3 +305,31 @@ def test_one_backend_alone_has_no_comparison(study: Path, tmp_path: Path) -> Non
     names = [path.name for path in (tmp_path / "sub-01" / "func").iterdir()]
     assert not [name for name in names if "desc-spm" in name or "difference" in name or "agreement" in name]
     assert "desc-nilearn" in " ".join(names)
+
+
+def test_the_page_is_written_when_the_maps_have_left_memory(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[bool] = []
+
+    def write(*given: object) -> None:
+        alive.append(any(isinstance(held, Fitted) for held in gc.get_objects()))
+
+    monkeypatch.setattr(participant, "write_participant_page", write)
+    gc.collect()
+    # nothing is collected by chance
+    gc.disable()
+    try:
+        words = [
+            str(study),
+            str(tmp_path / "out"),
+            "participant",
+            "--participant-label",
+            "01",
+            "--n-procs",
+            "1",
+        ]
+        assert main([*words, "-q"]) == 0
+    finally:
+        gc.enable()
+    assert alive == [False]

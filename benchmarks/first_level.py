@@ -193,7 +193,8 @@ def run_bidsglm(run: Run, folder: Path, output: Path, case: str, arguments: list
         watch(stages)
     document = write_model(output / "model_smdl.json", run.contrasts, case == "fast")
     command = [str(folder / "bids"), str(output / "out"), "participant", "--skip-bids-validation"]
-    code = bidsglm.cli.main([*command, "--model", str(document), *CASES[case], *arguments])
+    sys.argv = ["bidsglm", *command, "--model", str(document), *CASES[case], *arguments]
+    code = bidsglm.cli.main()  # as a process of its own begins and ends
     (output / "stages.json").write_text(json.dumps(stages))
     sys.exit(code)
 

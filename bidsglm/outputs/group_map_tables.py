@@ -149,9 +149,6 @@ def group_attribution_schema(*pairs: Pair) -> Schema:
     )
 
 
-GROUP_ATTRIBUTION = group_attribution_schema(DEFAULT_PAIR)
-
-
 def _overlap_columns(pair: Pair) -> tuple[Column, ...]:
     """Columns of the voxels that two packages find."""
     found = (
@@ -204,8 +201,6 @@ def group_inference_schema(*pairs: Pair) -> Schema:
         remedy=AGAIN,
     )
 
-
-GROUP_INFERENCE = group_inference_schema(DEFAULT_PAIR)
 
 _UNJUDGED = "where no voxel passes in either map of any resample"
 

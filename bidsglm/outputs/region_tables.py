@@ -102,8 +102,6 @@ def region_maps_schema(pairs: Sequence[Pair]) -> Schema:
     )
 
 
-REGION_MAPS = region_maps_schema((DEFAULT_PAIR,))
-
 _TOO_FEW = "with fewer than two participants, where nothing but rounding varies, and without the package"
 _CONCLUSIONS = {
     "positive": "p < 0.05 and a mean above 0",

@@ -82,7 +82,7 @@ def _pp_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figure:
     legend_below(drawing, axes[0])
     return Figure(
         name=f"contrast-{contrast.label}_desc-calibrationpp.svg",
-        content=encoded(drawing, "svg"),
+        content=encoded(drawing),
         alt=f"p-p plots of {contrast.name} without signal under {len(contrast.noises)} kinds of noise.",
         caption=(
             "False positives without signal: the share of voxels that have a smaller p value than the one on"
@@ -113,7 +113,7 @@ def _power_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figur
     roc.set_title(f"ROC, signal of {TYPICAL_EFFECT:g} %")
     return Figure(
         name=f"contrast-{contrast.label}_desc-calibrationpower.svg",
-        content=encoded(drawing, "svg"),
+        content=encoded(drawing),
         alt=f"Sensitivity, ROC curves and effect estimates of {contrast.name} by analysis.",
         caption=(
             "True positives under noise with each voxel's own spectrum. Left: how much of a signal is found"

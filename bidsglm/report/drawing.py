@@ -1,8 +1,7 @@
 """What all figures share: colours, type, and the way from a canvas to the bytes of a file.
 
-An SVG has no ground of its own and takes lighter ink where its reader prefers dark pages; a PNG stands on
-white. They are drawn without pyplot, so nothing stays behind in a global state, and two runs give the same
-bytes.
+They have no ground of their own and take lighter ink where their reader prefers dark pages. They are drawn
+without pyplot, so nothing stays behind in a global state, and two runs give the same bytes.
 """
 
 import io
@@ -10,14 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from bidsglm import packages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
-    from PIL.Image import Image
 
 MARK = "#1f7a8c"
 """Colour of one participant among others"""
@@ -34,12 +30,6 @@ ON_DARK = {
     **{each.colour: each.on_dark for each in packages.every_analysis() if each.on_dark},
 }
 """Colour of a figure -> the one that it has on a dark page"""
-
-DPI = 150
-"""Sharp on a screen of twice the usual density at the width of the page, 10 inches."""
-
-COMPRESSION = 6
-"""Level of PNG; higher levels take several times as long for a few per cent."""
 
 STYLE: Any = {
     "font.family": "sans-serif",
@@ -69,7 +59,7 @@ class Figure(NamedTuple):
     name: str
     """End of its file name, behind the prefix of the unit or run and an underscore."""
     content: bytes
-    """PNG or SVG, as the name ends."""
+    """SVG"""
     alt: str
     """What it shows, for those who cannot see it."""
     caption: str
@@ -97,11 +87,11 @@ def style() -> Iterator[None]:
         yield
 
 
-def canvas(width: float, height: float, layout: str | None = "constrained") -> "Canvas":
+def canvas(width: float, height: float) -> "Canvas":
     """Return an empty figure of this many inches."""
     from matplotlib.figure import Figure as Canvas
 
-    return Canvas(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
+    return Canvas(figsize=(width, height), layout="constrained")
 
 
 def legend_below(drawing: "Canvas", panel: "Axes") -> None:
@@ -111,15 +101,11 @@ def legend_below(drawing: "Canvas", panel: "Axes") -> None:
     )
 
 
-def encoded(drawing: "Canvas", kind: str) -> bytes:
-    """Return the file content of a drawing; kind is png or svg."""
+def encoded(drawing: "Canvas") -> bytes:
+    """Return the file content of a drawing."""
     buffer = io.BytesIO()
-    if kind == "svg":
-        drawing.savefig(buffer, format=kind, metadata={"Date": None})
-        return buffer.getvalue().replace(b"<defs>", f"<style>{_dark_rules()}</style>\n <defs>".encode(), 1)
-    drawing.set_facecolor("white")
-    _pixels(drawing).save(buffer, "png", compress_level=COMPRESSION)
-    return buffer.getvalue()
+    drawing.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue().replace(b"<defs>", f"<style>{_dark_rules()}</style>\n <defs>".encode(), 1)
 
 
 def _dark_rules() -> str:
@@ -130,15 +116,3 @@ def _dark_rules() -> str:
         for what in ("fill", "stroke")
     ]
     return f":root{{color-scheme:light dark}}@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
-
-
-def _pixels(drawing: "Canvas") -> "Image":
-    """A drawing in a palette of its own: a third of the bytes and of the time to compress them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
-    drawing.set_dpi(DPI)
-    agg: Any = FigureCanvasAgg(drawing)
-    agg.draw()
-    whole = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
-    return whole.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,18 +24,15 @@ from bidsglm.report import (
     volumes,
     wording,
 )
-from bidsglm.report.drawing import FAINT, INK, Figure
+from bidsglm.report.drawing import Figure
 from bidsglm.report.steps import STEP_TEXTS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 MANY_CONTRASTS, MANY_ROWS = 8, 24
 """More of them are searched by name."""
-ON_DARK = {INK: "#e6e9ed", FAINT: "#a3adb8"}
-"""Colours of text and lines on a dark page."""
 
 
 class Links(NamedTuple):
@@ -72,27 +68,12 @@ class About:
 
 
 def data_uri(figure: Figure) -> str:
-    """Put the image inside its own address, so that the page needs no file beside it.
+    """Put a drawing inside its own address, so that the page needs no file beside it.
 
-    >>> data_uri(Figure("a.png", b"png", "", ""))
-    'data:image/png;base64,cG5n'
+    >>> data_uri(Figure("a.svg", b"svg", "", ""))
+    'data:image/svg+xml;base64,c3Zn'
     """
-    kind = MEDIA_TYPES[Path(figure.name).suffix]
-    content = _on_any_ground(figure.content) if kind == MEDIA_TYPES[".svg"] else figure.content
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _on_any_ground(drawing: bytes) -> bytes:
-    """Let matplotlib's SVG stand on the page's own ground, in ink that is seen on it."""
-    text = drawing.decode().replace("fill: #ffffff", "fill: none")
-    for i, colour in enumerate(ON_DARK):
-        text = text.replace(colour, f"var(--c{i})")
-    light, dark = (
-        "".join(f"--c{i}: {colour};" for i, colour in enumerate(colours))
-        for colours in (ON_DARK, ON_DARK.values())
-    )
-    look = f":root {{{light}}} @media (prefers-color-scheme: dark) {{ :root {{{dark}}} }}"
-    return re.sub(r"(<svg\b[^>]*>)", rf"\1<style>{look}</style>", text, count=1).encode()
+    return f"data:image/svg+xml;base64,{base64.b64encode(figure.content).decode('ascii')}"
 
 
 def is_worth_a_search(units: Iterable[Any]) -> bool:

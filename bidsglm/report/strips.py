@@ -5,7 +5,7 @@ them, in light and in dark. Outlying participants are diamonds, the others dots,
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -84,9 +84,6 @@ def axes(pair: Pair = DEFAULT_PAIR) -> dict[str, Axis]:
     return {axis.key: axis for axis in found}
 
 
-AXES: Mapping[str, Axis] = axes()
-
-
 def marks_each(n_strips: int) -> int:
     """Share out the marks of a page among its strips.
 
@@ -155,7 +152,7 @@ def strips_svg(axis: Axis, strips: Sequence[Strip], most: int = BUDGET) -> str:
     most
         Marks of a strip at most, see `shown_points`.
 
-    >>> strips_svg(AXES["slope"], [Strip("go", (Point("sub-01", float("nan")),))])
+    >>> strips_svg(axes()["slope"], [Strip("go", (Point("sub-01", float("nan")),))])
     ''
     """
     drawn = [strip for strip in strips if strip.known]

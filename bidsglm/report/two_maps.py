@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -168,13 +168,6 @@ def _dice(row: Row) -> str:
     return ", and no voxel passes p < 0.001 in either" if "dice_p001" in row else ""
 
 
-def captions(pairs: Iterable[PairOfMaps]) -> dict[str, str]:
-    """Title -> caption of the figures, each once."""
-    return {figure.title: figure.caption for pair in pairs for figure in pair.figures if figure.title}
-
-
 def maps_page(report: MapsReport) -> str:
     """Render the page as one HTML document that needs nothing else."""
-    sections: Sequence[str] = report.sections
-    page = environment().get_template("maps.html")
-    return page.render(report=report, sections=sections, captions=captions(report.pairs))
+    return environment().get_template("maps.html").render(report=report, sections=report.sections)

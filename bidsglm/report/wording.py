@@ -1,4 +1,4 @@
-"""The agreement table in words: what the page shows of it, under which titles, and its verdict."""
+"""The agreement table in words: what the page shows of it, under which titles."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -199,45 +199,6 @@ def median(rows: Sequence[Row], column: str) -> float:
     if not values:
         return math.nan
     return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
-
-
-def verdict(rows: Sequence[Row], over: str = "the contrasts", pair: Pair = DEFAULT_PAIR) -> str:
-    """Sum up agreement rows in a sentence with the numbers that carry them: medians over several.
-
-    >>> print(verdict([{"map": "t", "pearson_r": 0.991, "slope": 0.95, "dice_p001": 0.9}]))
-    The t map of SPM correlates with nilearn's at r = 0.991; SPM's t is 0.95 times nilearn's (slope), and \
-    the voxels above p < 0.001 overlap with a Dice of 0.90.
-    """
-    chosen = headline_rows(rows)
-    if not chosen:
-        return ""
-    several = len(chosen) > 1
-    stat = chosen[0]["map"]
-    r, slope, dice = (median(chosen, column) for column in ("pearson_r", "slope", "dice_p001"))
-    if not math.isfinite(r):
-        return f"The {stat} maps cannot be compared: one is constant, or both masks share too few voxels."
-    overlap = (
-        f"the voxels above p < 0.001 overlap with a Dice of {dice:.2f}"
-        if math.isfinite(dice)
-        else "no voxel passes p < 0.001 in either"
-    )
-    first, base = pair.titles
-    subject = f"{stat} maps of {first} correlate" if several else f"{stat} map of {first} correlates"
-    typical = f" (medians over {over})" if several else ""
-    return (
-        f"The {subject} with {base}'s at r = {r:.3f}; {first}'s {stat} is {slope:.2f} times {base}'s (slope),"
-        f" and {overlap}{_effect_verdict(rows, pair)}{typical}."
-    )
-
-
-def _effect_verdict(rows: Iterable[Row], pair: Pair) -> str:
-    effects = [row for row in rows if row["map"] == "effect"]
-    r, slope = median(effects, "pearson_r"), median(effects, "slope")
-    if not math.isfinite(slope):
-        return ""
-    times = f"{slope:.2f}" if abs(slope) >= 0.1 else f"{slope:.2g}"
-    first, base = pair.titles
-    return f"; {first}'s effects are {times} times {base}'s (r = {r:.3f})"
 
 
 def threshold_keys(row: Row) -> dict[str, str]:

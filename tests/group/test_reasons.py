@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bidsglm.outputs.group_map_tables import GROUP_ATTRIBUTION
+from bidsglm.outputs.group_map_tables import group_attribution_schema
+from bidsglm.packages import DEFAULT_PAIR
 from tests.finished import NAME, effects, read_rows, write_participant
 from tests.group.test_variance import dataset_node, group, study, summary, values
 
@@ -19,7 +20,9 @@ ROUNDING = 1e-6
 
 
 def table(out: Path) -> list[dict[str, Any]]:
-    rows = GROUP_ATTRIBUTION.read(out / "group" / f"{NAME}_desc-groupAttribution_metrics.tsv")
+    rows = group_attribution_schema(DEFAULT_PAIR).read(
+        out / "group" / f"{NAME}_desc-groupAttribution_metrics.tsv"
+    )
     return [dict(row) for row in rows]
 
 

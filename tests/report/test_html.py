@@ -237,16 +237,6 @@ def test_names_in_figures_do_not_reach_their_file_names():
 
 def test_median_of_nothing_is_undefined():
     assert np.isnan(wording.median([], "slope"))
-    assert wording.verdict([]) == ""
-    assert "cannot be compared" in wording.verdict([{"map": "t", "pearson_r": float("nan")}])
-
-
-def test_summary_does_not_mix_t_and_f():
-    rows = [
-        {"map": stat, "pearson_r": r, "slope": 1.0, "dice_p001": 1.0} for stat, r in (("t", 0.99), ("F", 0.5))
-    ]
-    assert "The t map of SPM correlates with nilearn's at r = 0.990" in wording.verdict(rows)
-    assert "The F map of SPM correlates with nilearn's at r = 0.500" in wording.verdict(rows[1:])
 
 
 def test_own_defaults_stand_in_title_and_lead():

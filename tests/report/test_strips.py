@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from bidsglm.report.strips import AXES, WIDTH, Point, Strip, shown_points, strips_svg
+from bidsglm.report.strips import WIDTH, Point, Strip, axes, shown_points, strips_svg
 from bidsglm.report.swarm import BAND, SMALLEST, swarm
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -25,7 +25,7 @@ def marks(text: str) -> list[ElementTree.Element]:
 
 
 def test_every_participant_has_one_named_and_linked_mark():
-    found = marks(strips_svg(AXES["slope"], [strip([0.8, 1.2, 0.9])]))
+    found = marks(strips_svg(axes()["slope"], [strip([0.8, 1.2, 0.9])]))
     assert [mark.find(f"{SVG}title").text for mark in found] == [
         "sub-00: 0.800",
         "sub-02: 0.900",
@@ -35,7 +35,7 @@ def test_every_participant_has_one_named_and_linked_mark():
 
 
 def test_outlying_participants_have_another_shape_and_say_so():
-    found = marks(strips_svg(AXES["slope"], [strip([0.8, 1.2, 0.9], outliers={1})]))
+    found = marks(strips_svg(axes()["slope"], [strip([0.8, 1.2, 0.9], outliers={1})]))
     shapes = [mark[-1].tag.removeprefix(SVG) for mark in found]
     assert shapes == ["circle", "circle", "path"]
     assert found[2].find(f"{SVG}title").text == "sub-01: 1.200, outlying"
@@ -43,7 +43,7 @@ def test_outlying_participants_have_another_shape_and_say_so():
 
 @pytest.mark.parametrize("values", [[0.5], [0.5, 0.5], [1.0, 1.0], [-3e5, 2e6], [1e-9, 2e-9]])
 def test_marks_stay_inside_the_plot_and_the_ideal_value_too(values):
-    text = strips_svg(AXES["slope"], [strip(values)])
+    text = strips_svg(axes()["slope"], [strip(values)])
     places = [float(x) for x in re.findall(r'<circle cx="([\d.]+)"', text)]
     assert len(places) == len(values)
     assert all(0 < x < WIDTH for x in places)
@@ -52,7 +52,7 @@ def test_marks_stay_inside_the_plot_and_the_ideal_value_too(values):
 
 
 def test_larger_values_stand_further_right():
-    text = strips_svg(AXES["pearson_r"], [strip([0.9, 0.2, 0.5])])
+    text = strips_svg(axes()["pearson_r"], [strip([0.9, 0.2, 0.5])])
     places = [float(x) for x in re.findall(r'<circle cx="([\d.]+)"', text)]
     assert places == sorted(places)
     assert len(set(places)) == 3
@@ -76,13 +76,13 @@ def test_a_crowd_stays_in_its_band():
 
 
 def test_undefined_values_are_left_out_of_marks_and_median():
-    text = strips_svg(AXES["slope"], [strip([0.8, float("nan"), 0.9, 0.7])])
+    text = strips_svg(axes()["slope"], [strip([0.8, float("nan"), 0.9, 0.7])])
     assert len(marks(text)) == 3
     assert "median 0.800" in text
 
 
 def test_interval_of_the_median_is_written():
-    text = strips_svg(AXES["slope"], [strip([0.8, 0.9], interval=(0.75, 0.95))])
+    text = strips_svg(axes()["slope"], [strip([0.8, 0.9], interval=(0.75, 0.95))])
     assert "median 0.850 [0.750, 0.950]" in text
 
 
@@ -95,7 +95,7 @@ def test_of_too_many_the_outlying_and_both_ends_are_drawn():
 
 def test_names_are_text_and_long_ones_are_cut_but_kept():
     name = '<script>alert("x")</script> & a very long name of a contrast'
-    text = strips_svg(AXES["slope"], [strip([0.8], title=name)])
+    text = strips_svg(axes()["slope"], [strip([0.8], title=name)])
     root = ElementTree.fromstring(text)
     assert not root.findall(f".//{SVG}script")
     assert name in [title.text for title in root.iter(f"{SVG}title")]
@@ -103,7 +103,7 @@ def test_names_are_text_and_long_ones_are_cut_but_kept():
 
 def test_ticks_do_not_run_into_each_other():
     for values in ([0.98661, 0.98663], [1234567.0, 2345678.0], [-0.5, 0.5]):
-        text = strips_svg(AXES["slope"], [strip(values)])
+        text = strips_svg(axes()["slope"], [strip(values)])
         found = re.findall(
             r'class="soft"[^>]* x="([\d.]+)" y="[\d.]+" text-anchor="middle"[^>]*>([^<]+)<', text
         )

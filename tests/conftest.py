@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from bidsglm.dataset import validation
-from bidsglm.pages import group_maps as page_maps
-from bidsglm.pages import unit as unit_page
+from bidsglm.pages import contrasts
 from bidsglm.report.figures import ContrastImages, Figure
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -50,6 +49,5 @@ def _plain_figures(images: ContrastImages) -> tuple[Figure, ...]:
 def plain_figures() -> Iterator[None]:
     """Figures of the maps are empty, for modules that claim nothing of them: drawing is most of a run."""
     with pytest.MonkeyPatch.context() as patch:
-        for page in (page_maps, unit_page):
-            patch.setattr(page, "contrast_figures", _plain_figures)
+        patch.setattr(contrasts, "contrast_figures", _plain_figures)
         yield

@@ -27,21 +27,18 @@ from bidsglm.outputs.summary_form import GroupContrastForm, GroupForm
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.outputs.unit_tables import of_pair
 from bidsglm.packages import PACKAGES
+from bidsglm.pages.contrasts import Drawn
 from bidsglm.pages.group_words import definition, variances
 from bidsglm.pages.reasons import findings
-from bidsglm.pages.unit import written
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import breakdowns
 from bidsglm.report.cluster_tables import ClusterReport
-from bidsglm.report.contrast_images import EFFECT_UNITS
-from bidsglm.report.figures import ContrastImages, contrast_figures, pair_figures
+from bidsglm.report.contrast_images import EFFECT_UNITS, ContrastImages
 from bidsglm.report.group_inference import GroupInference, of_contrast
 from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.group_stability import GroupStability
-from bidsglm.report.pair_matrix import pair_matrices
-from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
-from bidsglm.report.volumes import Scene, held, scene, stride, thinned
+from bidsglm.report.volumes import Scene, scene, stride, thinned
 
 STATS = {"t": ("effect", "t", "p"), "F": ("F", "p")}
 """Test -> maps shown"""
@@ -121,8 +118,8 @@ def group_maps(numbers: GroupNumbers, name: str, pairs: tuple[Pair, ...] = (DEFA
         images = _images(own, entry, _background(output_dir, name))
         by = by or stride(int(images.either.sum()), len(summary["contrasts"]))
         behind = behind or scene(thinned(images, by))
-        shown = _Shown(images, behind, by)
-        contrasts.append(_contrast(own, entry, shown, _rows_of(tables[own.name], entry)))
+        drawn = Drawn(own.folder / "figures", own.name, behind, by, pairs)
+        contrasts.append(_contrast(own, entry, images, drawn, _rows_of(tables[own.name], entry)))
     return GroupMaps(
         tuple(contrasts),
         behind,
@@ -217,55 +214,33 @@ def _rows_of(rows: Sequence[Row], entry: GroupContrastForm) -> tuple[Row, ...]:
     return tuple({**row, "contrast": entry["label"], "contrast_name": title(entry)} for row in chosen)
 
 
-class _Shown(NamedTuple):
-    """A contrast's volumes, and how the viewer has them."""
-
-    images: ContrastImages
-    behind: Scene
-    stride: int
-
-
-def _contrast(place: _Place, entry: GroupContrastForm, shown: _Shown, rows: tuple[Row, ...]) -> GroupContrast:
-    images = shown.images
-    drawn = (glass_figure(images, entry["thresholds"]), *contrast_figures(images))
-    figures = tuple(written(f, place.folder / "figures", place.name) for f in drawn)
+def _contrast(
+    place: _Place, entry: GroupContrastForm, images: ContrastImages, drawn: Drawn, rows: Sequence[Row]
+) -> GroupContrast:
     left_out = entry.get("left_out", {})
-    pairs = place.pairs or (DEFAULT_PAIR,)
-    found = GroupContrast(
-        images.name,
-        images.label,
-        definition(entry),
-        entry.get("test", "t"),
-        {backend: tuple(dof) for backend, dof in entry["dof"].items()},
-        tuple(of_pair(row, pairs[0]) for row in rows),
-        figures,
-        (*variances(entry), *(f"sub-{who} is not in these maps: {why}." for who, why in left_out.items())),
-        tuple(_clusters(place, entry, backend) for backend in entry["dof"]),
-        held(images, shown.behind, entry["thresholds"], shown.stride),
-        f"{place.name}-{entry['label']}",
-        _inference(place, entry),
-        thumbnail(images),
-        _reasons(place, entry, pairs[0]),
-        str(entry["contrast"] or ""),
-        written(peak_figure(images), place.folder / "figures", place.name),
-        pairs[0],
+    clusters = [_clusters(place, entry, backend) for backend in entry["dof"]]
+    every_pair = [row for row in place.rows(GROUP_PAIRS) if row["label"] == entry["label"]]
+    found = replace(
+        GroupContrast(**vars(drawn.contrast(entry, definition(entry), images, clusters, every_pair))),
+        notes=(
+            *variances(entry),
+            *(f"sub-{who} is not in these maps: {why}." for who, why in left_out.items()),
+        ),
+        anchor=f"{place.name}-{entry['label']}",
+        inference=_inference(place, entry),
+        of=entry["contrast"],
     )
-    if len(pairs) < 2:
-        return found
-    views = [
+    first, *others = (
         replace(
             found,
-            agreement=tuple(of_pair(row, pair) for row in rows),
-            reasons=_reasons(place, entry, pair),
             pair=pair,
-            pair_figures=tuple(
-                written(f, place.folder / "figures", place.name) for f in pair_figures(images.of_pair(pair))
-            ),
+            agreement=tuple(of_pair(row, pair) for row in rows),
+            pair_figures=drawn.of_pair(images, pair),
+            reasons=_reasons(place, entry, pair),
         )
-        for pair in pairs
-    ]
-    matrix = [row for row in place.rows(GROUP_PAIRS) if row["label"] == entry["label"]]
-    return replace(views[0], others=tuple(views[1:]), matrices=pair_matrices(matrix, images.effect_units))
+        for pair in place.pairs or (DEFAULT_PAIR,)
+    )
+    return replace(first, others=tuple(others))
 
 
 def _inference(place: _Place, entry: GroupContrastForm) -> GroupInference | None:

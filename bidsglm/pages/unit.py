@@ -1,18 +1,19 @@
 """What a page shows of a unit, from its files on disk; its figures are written on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.outputs.names import write_bytes
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import warnings_of
 from bidsglm.outputs.summary_form import ContrastForm, RunForm, SummaryForm, weight_rows
 from bidsglm.packages import DEFAULT_PACKAGES, REFERENCE
 from bidsglm.pages.calibration import read_calibration
+from bidsglm.pages.contrasts import Drawn, written
 from bidsglm.pages.reasons import diagnoses, findings, read_dominant, weights_of
 from bidsglm.pages.regions import participant_regions, scene_with_regions
 from bidsglm.pages.scales import read_noise, read_units
@@ -26,19 +27,15 @@ from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.figures import (
     ContrastImages,
     Figure,
-    contrast_figures,
     design_figure,
     masks_figure,
-    pair_figures,
 )
 from bidsglm.report.ladders import attribution_figures, on_sample
 from bidsglm.report.methods import ESTIMATES, IN_FULL, NOISE_MODELS, RunInput, SettingRow
-from bidsglm.report.pair_matrix import pair_matrices
-from bidsglm.report.participant_report import ContrastReport, PairReport, UnitReport
-from bidsglm.report.peaks import glass_figure, peak_figure, thumbnail
+from bidsglm.report.participant_report import ContrastReport, UnitReport
 from bidsglm.report.slices import box_around
 from bidsglm.report.units import Units, f_mark, f_sentence
-from bidsglm.report.volumes import Scene, held, scene, stride, thinned
+from bidsglm.report.volumes import scene, stride, thinned
 from bidsglm.report.wording import MINUS
 
 
@@ -127,13 +124,10 @@ class _Shared(NamedTuple):
     """What all contrasts of a unit need."""
 
     files: UnitFiles
-    figures_dir: Path
     agreement: Mapping[Pair, Sequence[Mapping[str, str | float]]]
     breakdowns: Mapping[Pair, Mapping[str, tuple[Breakdown, ...]]]
-    pair_rows: tuple[Row, ...]
+    every_pair: tuple[Row, ...]
     units: Units
-    stride: int
-    """See `volumes.stride`."""
 
 
 def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
@@ -158,19 +152,18 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     box = box_around(anywhere, by)
     files, masks = files.within(box), {name: mask[box] for name, mask in masks.items()}
     units, (noise, noise_figure) = read_units(files.folder, summary), read_noise(files.folder, summary)
-    shared = _Shared(files, figures_dir, files.agreement(), files.breakdowns(), files.every_pair(), units, by)
+    shared = _Shared(files, files.agreement(), files.breakdowns(), files.every_pair(), units)
     first, reaches = next(iter(files.pairs), DEFAULT_PAIR), files.reaches()
-    behind: Scene | None = None
+    drawn: Drawn | None = None
     contrasts: list[ContrastReport] = []
     data_figures: tuple[Figure, ...] = ()
     if summary["contrasts"]:
         images = files.contrast_images(summary["contrasts"][0], masks)
-        behind = scene(thinned(images, by))
-        overlap = masks_figure(masks, images.background, images.affine)
-        data_figures = (written(overlap, figures_dir, files.prefix),)
+        drawn = Drawn(figures_dir, files.prefix, scene(thinned(images, by)), by, files.pairs)
+        data_figures = drawn.written(masks_figure(masks, images.background, images.affine))
         read: list[Callable[[], ContrastImages]] = [lambda: images]
         read += [partial(files.contrast_images, contrast, masks) for contrast in summary["contrasts"][1:]]
-        draw = partial(_contrast_report, behind=behind, shared=shared)
+        draw = partial(_contrast_report, drawn=drawn, shared=shared)
         contrasts = each(lambda one: draw(*one), zip(summary["contrasts"], read, strict=True))
     return UnitReport(
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
@@ -188,8 +181,8 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         findings=findings(summary.get("findings", ())),
         diagnoses=tuple(_drawn(found, summary, figures_dir) for found in diagnoses(summary)),
         reach=reaches.get(first),
-        scene=scene_with_regions(behind, files.folder / f"{files.prefix}_desc-rois_metrics.tsv")
-        if behind
+        scene=scene_with_regions(drawn.behind, files.folder / f"{files.prefix}_desc-rois_metrics.tsv")
+        if drawn
         else None,
         regions=participant_regions(files.folder, files.prefix, files.output_dir),
         code=files.code(),
@@ -201,7 +194,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         noise_figure=written(noise_figure, figures_dir, files.prefix) if noise_figure else None,
         pair=first,
         pairs=files.pairs,
-        pair_rows=shared.pair_rows,
+        pair_rows=shared.every_pair,
         reaches=reaches,
     )
 
@@ -235,59 +228,37 @@ def _design(run: RunForm, files: UnitFiles, figures_dir: Path) -> Figure:
 
 
 def _contrast_report(
-    contrast: ContrastForm, read: Callable[[], ContrastImages], behind: Scene, shared: _Shared
+    contrast: ContrastForm, read: Callable[[], ContrastImages], drawn: Drawn, shared: _Shared
 ) -> ContrastReport:
-    label, files, images = contrast["label"], shared.files, read()
-    drawn = (glass_figure(images, contrast["thresholds"]), *contrast_figures(images))
-    first, *others = [_pair_report(pair, contrast, images, shared) for pair in files.pairs] or [
-        PairReport(DEFAULT_PAIR)
-    ]
-    return ContrastReport(
-        contrast["name"],
-        label,
-        _definition(contrast),
-        contrast["test"],
-        tuple(contrast["runs"]),
-        {b: tuple(dof) for b, dof in contrast["dof"].items()},
-        first.agreement,
-        tuple(written(f, shared.figures_dir, files.prefix) for f in drawn),
-        notes=first.notes,
-        approximate=first.approximate,
-        clusters=files.clusters(contrast),
+    files, images = shared.files, read()
+    rows = [row for row in shared.every_pair if row["contrast"] == contrast["label"]]
+    found = ContrastReport(
+        **vars(drawn.contrast(contrast, _definition(contrast), images, files.clusters(contrast), rows)),
+        runs=tuple(contrast["runs"]),
         weights=weights_of(contrast),
         tested=tuple(contrast["conditions"]),
         of_confounds=is_of_confounds(contrast, files.summary["runs"]),
         effect_sd=_effect_sd(images),
-        breakdowns=first.breakdowns,
-        why_figures=first.why_figures,
-        volumes=held(images, behind, contrast["thresholds"], shared.stride),
-        thumbnail=thumbnail(images),
-        peak=written(peak_figure(images), shared.figures_dir, files.prefix),
-        pair=first.pair,
-        pair_figures=first.figures,
-        others=tuple(others),
-        matrices=pair_matrices(
-            [row for row in shared.pair_rows if row["contrast"] == label], images.effect_units
-        )
-        if others
-        else (),
     )
+    views = [_of_pair(found, pair, images, drawn, shared) for pair in files.pairs]
+    return replace(views[0], others=tuple(views[1:])) if views else found
 
 
-def _pair_report(pair: Pair, contrast: ContrastForm, images: ContrastImages, shared: _Shared) -> PairReport:
-    """What two packages show of a contrast; figures of the two alone where there are more."""
-    files, label = shared.files, contrast["label"]
-    parts = shared.breakdowns.get(pair, {}).get(label, ())
-    of_two = pair_figures(images.of_pair(pair)) if len(files.pairs) > 1 else ()
+def _of_pair(
+    contrast: ContrastReport, pair: Pair, images: ContrastImages, drawn: Drawn, shared: _Shared
+) -> ContrastReport:
+    """What two packages show of a contrast."""
+    parts = shared.breakdowns.get(pair, {}).get(contrast.label, ())
     mark, notes = _approximate(pair, contrast, shared.units)
-    return PairReport(
-        pair,
-        tuple(row for row in shared.agreement.get(pair, ()) if row["contrast"] == label),
-        tuple(written(f, shared.figures_dir, files.prefix) for f in of_two),
-        parts,
-        tuple(written(f, shared.figures_dir, files.prefix) for f in _reasons(parts, images, pair, files)),
-        mark,
-        notes,
+    return replace(
+        contrast,
+        pair=pair,
+        agreement=tuple(row for row in shared.agreement.get(pair, ()) if row["contrast"] == contrast.label),
+        pair_figures=drawn.of_pair(images, pair),
+        breakdowns=parts,
+        why_figures=drawn.written(*_reasons(parts, images, pair, shared.files)),
+        approximate=mark,
+        notes=notes,
     )
 
 
@@ -301,13 +272,13 @@ def _reasons(
     return (*drawn, *((dominant,) if dominant else ()))
 
 
-def _approximate(pair: Pair, contrast: ContrastForm, units: Units) -> tuple[str, tuple[str, ...]]:
+def _approximate(pair: Pair, contrast: ContrastReport, units: Units) -> tuple[str, tuple[str, ...]]:
     """A mark for tables and a note on nilearn's F over runs; its means are known of one pair."""
-    if contrast["test"] != "F" or REFERENCE not in pair:
+    if contrast.test != "F" or REFERENCE not in pair:
         return "", ()
     known = units if pair.is_default else Units()
-    text = f_sentence(known, contrast["label"], len(contrast["runs"]))
-    return (f_mark(known, contrast["label"]), (text,)) if text else ("", ())
+    text = f_sentence(known, contrast.label, len(contrast.runs))
+    return (f_mark(known, contrast.label), (text,)) if text else ("", ())
 
 
 def _calibration(files: UnitFiles, figures_dir: Path) -> CalibrationReport | None:
@@ -332,15 +303,3 @@ def _effect_sd(images: ContrastImages) -> dict[str, float]:
     maps = images.maps.get("effect", {})
     both = images.both.ravel(order="F")
     return {backend: float(np.nanstd(values.ravel(order="F")[both])) for backend, values in maps.items()}
-
-
-def written(figure: Figure, folder: Path, prefix: str) -> Figure:
-    """Write a figure into the folder and hand it on.
-
-    Raises
-    ------
-    ReadWriteError
-        When it cannot be written.
-    """
-    write_bytes(folder / f"{prefix}_{figure.name}", figure.content)
-    return figure

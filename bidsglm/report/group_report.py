@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from bidsglm.packages import in_order, title
 from bidsglm.pairs import DEFAULT_PAIR, Pair
-from bidsglm.report.cluster_tables import ClusterReport
-from bidsglm.report.drawing import Figure
 from bidsglm.report.group_calibration import GroupCalibration
 from bidsglm.report.group_inference import GroupInference
 from bidsglm.report.group_reasons import GroupReasons
@@ -19,14 +17,13 @@ from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.group_verdict import Evidence, Lead, Sizes, Verdict, verdict
 from bidsglm.report.judgements import judged
 from bidsglm.report.left_out import ArbitraryContrasts
-from bidsglm.report.pair_matrix import PairMatrix
+from bidsglm.report.page_contrast import PageContrast
 from bidsglm.report.rendering import About, Links, is_worth_a_search
 from bidsglm.report.strips import Point, Strip
 from bidsglm.report.wording import (
     Row,
     contrast_name,
     headline_rows,
-    least_correlation,
 )
 
 Flag = tuple[str, str, str]
@@ -54,59 +51,17 @@ class ParticipantEntry:
 
 
 @dataclass(frozen=True)
-class GroupContrast:
-    """One contrast's maps over the group, of both packages."""
+class GroupContrast(PageContrast):
+    """One contrast's maps over the group."""
 
-    name: str
-    """As the model has it."""
-    label: str
-    """As in file names."""
-    definition: str
-    """What was fitted, for people to read."""
-    test: str = "t"
-    dof: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Backend -> degrees of freedom"""
-    agreement: tuple[Row, ...] = ()
-    """One row for each map"""
-    figures: tuple[Figure, ...] = ()
-    notes: tuple[str, ...] = ()
-    clusters: tuple[ClusterReport, ...] = ()
-    volumes: Mapping[str, object] | None = None
-    """For the slice viewer, see `volumes.packed_contrast`."""
     anchor: str = ""
     """Name of its place on the page; the label may be that of several groups."""
     inference: GroupInference | None = None
     """What survives correction."""
-    thumbnail: str = ""
-    """Address of a small picture, see `peaks.thumbnail`."""
     reasons: GroupReasons | None = None
     """None where only one package was fitted, or nothing was attributed"""
     of: str = ""
     """Label of the participants' contrast; empty where it is of several"""
-    peak: Figure | None = None
-    """Both maps on one slice, for the first screen"""
-    pair: Pair = DEFAULT_PAIR
-    """Whose maps the agreement and the reasons are of"""
-    pair_figures: tuple[Figure, ...] = ()
-    """Those of these two alone, where there are more"""
-    others: tuple["GroupContrast", ...] = ()
-    """The same with what is said of further pairs"""
-    matrices: tuple[PairMatrix, ...] = ()
-    """Every package beside every other, where there are more than two"""
-
-    @property
-    def views(self) -> tuple["GroupContrast", ...]:
-        """The contrast as each pair has it."""
-        return (self, *self.others)
-
-    @property
-    def farthest(self) -> "GroupContrast":
-        """As the pair has it whose statistic correlates least."""
-        return min(self.views, key=lambda view: least_correlation(view.agreement))
-
-    def of_pair(self, pair: Pair) -> "GroupContrast":
-        """What is said of one pair."""
-        return next((view for view in self.views if view.pair == pair), self)
 
 
 class StepShares(NamedTuple):

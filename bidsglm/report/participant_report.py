@@ -1,9 +1,8 @@
-"""What stands on the page of a participant: records of pairs, contrasts and units."""
+"""What stands on the page of a participant: records of contrasts and units."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
 
 from bidsglm import packages
 from bidsglm.diagnosis.advice import Finding, place
@@ -13,7 +12,6 @@ from bidsglm.report import attribution, leading_steps
 from bidsglm.report.answers import Answer, Asked, Facts, answers
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import CalibrationReport
-from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport
 from bidsglm.report.contrast_images import EFFECT_UNITS
 from bidsglm.report.diagnosis_tables import DiagnosisReport
@@ -22,6 +20,7 @@ from bidsglm.report.group_verdict import Verdict
 from bidsglm.report.methods import RunInput, SettingRow, attribution_text, calibration_text, mask_text
 from bidsglm.report.noise import NoiseReport
 from bidsglm.report.overall import overall
+from bidsglm.report.page_contrast import PageContrast
 from bidsglm.report.pair_matrix import PairMatrix, pair_matrices
 from bidsglm.report.participant_verdict import (
     ComparedContrast,
@@ -35,45 +34,15 @@ from bidsglm.report.rois import ParticipantRegions
 from bidsglm.report.standing import FILLED, VerdictTable, contrast_verdict, verdict_table
 from bidsglm.report.standing import kind as kind_of
 from bidsglm.report.units import Units
-from bidsglm.report.wording import Row, contrast_name, least_correlation, median
-
-
-class PairReport(NamedTuple):
-    """What a pair shows of a contrast."""
-
-    pair: Pair
-    agreement: tuple[Row, ...] = ()
-    """One row for each map, by columns without a suffix"""
-    figures: tuple[Figure, ...] = ()
-    """Those of the two alone; none where the contrast's own are of them"""
-    breakdowns: tuple[Breakdown, ...] = ()
-    why_figures: tuple[Figure, ...] = ()
-    approximate: str = ""
-    notes: tuple[str, ...] = ()
+from bidsglm.report.wording import Row, contrast_name, median
 
 
 @dataclass(frozen=True)
-class ContrastReport:
-    """One contrast of one unit, as one pair of packages has it."""
+class ContrastReport(PageContrast):
+    """One contrast of one unit."""
 
-    name: str
-    """As the model has it."""
-    label: str
-    """As in file names."""
-    definition: str
-    """Its weights, for people to read."""
-    test: str = "t"
-    """t or F"""
     runs: tuple[str, ...] = ()
     """Labels of the runs it averages."""
-    dof: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Backend -> (residual,) for t, (numerator, residual) for F."""
-    agreement: tuple[Row, ...] = ()
-    """One row for each map; empty with a single backend."""
-    figures: tuple[Figure, ...] = ()
-    notes: tuple[str, ...] = ()
-    clusters: tuple[ClusterReport, ...] = ()
-    """One for each backend."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """Regressor -> weight; empty for F."""
     tested: tuple[str, ...] = ()
@@ -87,46 +56,6 @@ class ContrastReport:
     breakdowns: tuple[Breakdown, ...] = ()
     """Why the maps differ; empty where nothing was attributed."""
     why_figures: tuple[Figure, ...] = ()
-    volumes: Mapping[str, object] | None = None
-    """For the slice viewer, see `volumes.packed_contrast`."""
-    thumbnail: str = ""
-    """Address of a small picture, see `peaks.thumbnail`."""
-    peak: Figure | None = None
-    """Both maps on one slice, for the first screen."""
-    pair: Pair = DEFAULT_PAIR
-    """What is compared"""
-    pair_figures: tuple[Figure, ...] = ()
-    """Those of these two alone, where there are more"""
-    others: tuple[PairReport, ...] = ()
-    """Further pairs"""
-    matrices: tuple[PairMatrix, ...] = ()
-    """Every package beside every other, where there are more than two"""
-
-    def of(self, pair: Pair) -> "ContrastReport":
-        """The same with another pair compared."""
-        found = next((each for each in self.others if each.pair == pair), None)
-        if found is None:
-            return self
-        return replace(
-            self,
-            pair=pair,
-            agreement=found.agreement,
-            pair_figures=found.figures,
-            breakdowns=found.breakdowns,
-            why_figures=found.why_figures,
-            approximate=found.approximate,
-            notes=found.notes,
-        )
-
-    @property
-    def views(self) -> tuple["ContrastReport", ...]:
-        """The contrast as each pair has it; once, where there is nothing to compare."""
-        return (self, *(self.of(each.pair) for each in self.others))
-
-    @property
-    def farthest(self) -> "ContrastReport":
-        """As the pair has it whose statistic correlates least."""
-        return min(self.views, key=lambda view: least_correlation(view.agreement))
 
     @property
     def facts(self) -> str:
@@ -205,7 +134,7 @@ class UnitReport:
         """The same with another pair compared."""
         if pair == self.pair:
             return self
-        contrasts = tuple(each.of(pair) for each in self.contrasts)
+        contrasts = tuple(each.of_pair(pair) for each in self.contrasts)
         reach, links = self.reaches.get(pair), self.links.of(pair)
         return replace(self, pair=pair, contrasts=contrasts, reach=reach, links=links)
 

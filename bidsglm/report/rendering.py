@@ -89,7 +89,7 @@ def captions(contrasts: Iterable[Any]) -> dict[str, str]:
 
 
 def _of_one_pair(contrast: Any) -> tuple[Figure, ...]:
-    several = getattr(contrast, "others", ())
+    several = getattr(contrast, "pair_figures", ())
     return () if several else tuple(getattr(contrast, "why_figures", ()))
 
 

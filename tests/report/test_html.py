@@ -193,7 +193,7 @@ def test_several_tasks_keep_their_names_and_ids_apart():
 
 def test_single_backend_page_has_no_agreement():
     unit = unit_report(())
-    contrast = ContrastReport("go", "go", "1 * go", "t", ("run-1",), {"spm": (207.0,)})
+    contrast = ContrastReport("go", "go", "1 * go", dof={"spm": (207.0,)}, runs=("run-1",))
     bare = {"findings": (), "diagnoses": (), "reach": None, "mask_sizes": {"spm": 400}}
     unit = replace(unit, backends=("spm",), contrasts=(contrast,), **bare)
     page = Page(participant_page(ParticipantReport("01", ABOUT, (unit,))))

@@ -9,7 +9,7 @@ from bidsglm.packages import PACKAGES
 from bidsglm.pairs import Pair
 from bidsglm.report.html import participant_page
 from bidsglm.report.pair_matrix import pair_matrices
-from bidsglm.report.participant_report import PairReport, ParticipantReport
+from bidsglm.report.participant_report import ParticipantReport
 
 from ..test_further_package import MADE_UP
 from .records import ABOUT, contrast_report, unit_report
@@ -37,7 +37,11 @@ def three():
         {"contrast": "go", "contrast_name": "go", "map": "t", "package": a, "reference": b, "pearson_r": 0.9}
         for a, b in (("spm", "nilearn"), ("third", "nilearn"), ("spm", "third"))
     ]
-    contrast = replace(usual, others=(PairReport(THIRD, rows),), matrices=pair_matrices(pairs))
+    contrast = replace(
+        usual,
+        others=(replace(usual, pair=THIRD, agreement=rows, breakdowns=(), why_figures=()),),
+        matrices=pair_matrices(pairs),
+    )
     unit = unit_report((contrast,))
     return replace(unit, pairs=(unit.pair, THIRD), pair_rows=tuple(pairs), findings=())
 

@@ -5,6 +5,8 @@ says what is wrong with it and what to do about it. Whatever stands in a file or
 that a terminal can show.
 """
 
+from collections.abc import Iterable
+
 EXIT_FAILED = 1
 LONGEST_LINE = 1_500
 """Characters of a message; a table's hundred thousand column names do not belong into it."""
@@ -104,6 +106,16 @@ class ClusterError(BidsglmError):
     """A Dask cluster cannot be reached, or its workers cannot do the work."""
 
     exit_code = 74
+
+
+def joint_code(codes: Iterable[int]) -> int:
+    """Exit code of several failures: their own where they agree, else 1; 0 without any.
+
+    >>> joint_code([]), joint_code([65, 65]), joint_code([65, 74])
+    (0, 65, 1)
+    """
+    found = set(codes)
+    return 0 if not found else found.pop() if len(found) == 1 else EXIT_FAILED
 
 
 def foreseen(error: Exception) -> BidsglmError | None:

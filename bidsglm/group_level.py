@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from bidsglm.citation import write_citation, write_methods
 from bidsglm.dataset.atlas import Atlas
 from bidsglm.dataset.roots import dataset_links
-from bidsglm.errors import EXIT_FAILED, BidsglmError, NoInputError
+from bidsglm.errors import BidsglmError, NoInputError, joint_code
 from bidsglm.execution.fits import new_log_dir
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
 from bidsglm.group.calibrations import write_calibrations
@@ -140,10 +140,9 @@ def _recap(members: Members) -> int:
     what = "compared" if n_compared or not members.finished else "in the group maps"
     n_there = n_compared or len(participants_of(members.finished))
     LOG.info("%d of %d participants %s", n_there, len(members.labels), what)
-    codes = {error.exit_code for error in members.failures}
     for error in members.failures:
         LOG.error("failed: %s", error)
-    return 0 if not codes else codes.pop() if len(codes) == 1 else EXIT_FAILED
+    return joint_code(error.exit_code for error in members.failures)
 
 
 def _about(participant: str, problem: str) -> str:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from bidsglm.add_ons import AddOn, write_add_ons
 from bidsglm.data import Unit
-from bidsglm.errors import EXIT_FAILED, BidsglmError, HeldError, NoInputError
+from bidsglm.errors import EXIT_FAILED, BidsglmError, HeldError, NoInputError, joint_code
 from bidsglm.messages import LOG
 from bidsglm.outputs.confinement import confined_to, remove_own
-from bidsglm.outputs.failures import Failure, Outcome, failure_of, record_failure
+from bidsglm.outputs.failures import Failure, Outcome, failed_outcome, failure_of, record_failure
 from bidsglm.outputs.names import json_text
 from bidsglm.outputs.summaries import failure_path, unit_summaries
 from bidsglm.outputs.temporary import remove_left_over
@@ -203,32 +203,12 @@ class Ending(NamedTuple):
 
 
 def run_participant(settings: Settings, participant: str, units: Units | None = None) -> Outcome:
-    """Do the participant level for one participant; never raises for what is wrong with their data.
-
-    Parameters
-    ----------
-    settings
-        The command line.
-    participant
-        Label without prefix.
-    units
-        Those of the participant with their models; None to look for them.
-    """
+    """Do the participant level for one participant; never raises for what is wrong with their data."""
     return fit_participant(settings, participant, units).tell()
 
 
 def fit_participant(settings: Settings, participant: str, units: Units | None = None) -> Ending:
-    """Do a participant's units; the page is left, which may be written while the next one is fitted.
-
-    Parameters
-    ----------
-    settings
-        The command line.
-    participant
-        Label without prefix.
-    units
-        Those of the participant with their models; None to look for them.
-    """
+    """Do a participant's units, or those already found; the page is left for later."""
     marker = failure_path(settings.output_dir, participant)
     with confined_to(settings.output_dir), ExitStack() as held:
         remove_left_over(marker.parent.rglob(".*"))
@@ -236,7 +216,7 @@ def fit_participant(settings: Settings, participant: str, units: Units | None = 
             done = _run_units(settings, participant, units, held)
         except HeldError as error:  # what stands there is the other job's
             text = f"sub-{participant}: {error}"
-            other = Outcome(participant, "failed", error.exit_code, text, held=True)
+            other = failed_outcome(participant, text, error.exit_code)._replace(held=True)
             return Ending(False, lambda: other)
         except Exception as error:
             held.close()
@@ -252,9 +232,8 @@ def _end(settings: Settings, participant: str, done: _Done, held: ExitStack) -> 
     with confined_to(settings.output_dir), held:
         failures = [*done.failures, *(_write_page(settings, participant) if done.page_due else ())]
     if failures:
-        codes = {failure.exit_code for failure in failures}
         text = "; ".join(failure.message for failure in failures)
-        return Outcome(participant, "failed", codes.pop() if len(codes) == 1 else EXIT_FAILED, text)
+        return failed_outcome(participant, text, joint_code(failure.exit_code for failure in failures))
     page = _page(settings, participant)
     if "finished" in done.states:
         return Outcome(participant, "finished", 0, f"sub-{participant}: finished, see {page}")
@@ -293,10 +272,10 @@ def rewrite_report(settings: Settings, participant: str) -> Outcome:
                 f"{settings.output_dir}: holds no finished results; run without --reports-only first"
             )
     except BidsglmError as error:
-        return Outcome(participant, "failed", error.exit_code, f"sub-{participant}: {error}")
+        return failed_outcome(participant, f"sub-{participant}: {error}", error.exit_code)
     failures = _write_page(settings, participant)
     if failures:
-        return Outcome(participant, "failed", failures[0].exit_code, failures[0].message)
+        return failed_outcome(participant, failures[0].message, failures[0].exit_code)
     return Outcome(
         participant, "finished", 0, f"sub-{participant}: report written, see {_page(settings, participant)}"
     )

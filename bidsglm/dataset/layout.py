@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bidsglm.data import Unit
 from bidsglm.dataset.index import SPACE_ENTITIES, Index, entities_of, nearest_file, read_index, uri
-from bidsglm.dataset.roots import check_raw, dataset_links, derivative_roots, find_participants
+from bidsglm.dataset.roots import check_raw, derivative_roots
 from bidsglm.dataset.runs import Files, check_alike, read_run
 from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, select_bolds
 from bidsglm.dataset.trimming import compared_with_raw
@@ -14,8 +14,6 @@ from bidsglm.errors import DataError, NoInputError
 from bidsglm.sentences import listing
 from bidsglm.settings import Settings
 from bidsglm.statsmodel.nearest import nearest
-
-__all__ = ["dataset_links", "find_participants", "find_units"]
 
 LOG = logging.getLogger(__name__)
 

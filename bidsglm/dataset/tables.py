@@ -16,7 +16,7 @@ from bidsglm.dataset.confounds import (
 )
 from bidsglm.dataset.design_size import check_conditions, check_modulated
 from bidsglm.dataset.elsewhere import Elsewhere, levels_elsewhere
-from bidsglm.dataset.events import event_values, events_of, trial_types
+from bidsglm.dataset.events import event_values, events_of
 from bidsglm.dataset.named import (
     Variables,
     check_vanished,
@@ -32,8 +32,6 @@ from bidsglm.model import TRIAL_TYPE, ModelSpecification
 from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.nearest import hint
-
-__all__ = ["Paradigms", "paradigms", "trial_types"]
 
 LARGEST_POWER = 1e100
 """Power of a modulator's values: their squares are still finite."""

@@ -16,11 +16,12 @@ from bidsglm.errors import ClusterError, UsageError
 from bidsglm.execution.child import Request
 from bidsglm.execution.dask_security import security, warn_if_open
 from bidsglm.execution.dask_worker import MEMORY, Admission, WorkerAnswer, admit, fit_on_worker, versions
-from bidsglm.execution.memory import Demand, Need, refused, size
+from bidsglm.execution.memory import Demand, refused
 from bidsglm.messages import LOG
-from bidsglm.outputs.failures import Outcome
+from bidsglm.outputs.failures import Outcome, failed_outcome
 from bidsglm.participant import record_death
 from bidsglm.settings import Settings
+from bidsglm.unit.memory import Need, size
 
 PATIENCE = 10.0
 """s to wait for an answer of the scheduler"""
@@ -165,20 +166,9 @@ def _reason(answer: object) -> str:
 def on_dask(
     settings: Settings, labels: Sequence[str], log_dir: Path, demands: Mapping[str, Demand]
 ) -> Iterator[Outcome]:
-    """Outcomes as they come, from the workers of the scheduler that the settings name.
+    """Outcomes as they come, from the workers of the scheduler, whose logs go to the run's folder too.
 
     A participant whose worker is lost goes to another one, as often as the scheduler allows.
-
-    Parameters
-    ----------
-    settings
-        With the scheduler's address.
-    labels
-        Participants.
-    log_dir
-        Of this run; workers write their logs there too.
-    demands
-        Participant -> memory and units.
 
     Raises
     ------
@@ -252,7 +242,7 @@ def _outcome(future: Any, label: str, settings: Settings) -> Outcome:
     else:
         message = f"sub-{label}: the scheduler lost it (stopped, or out of reach); run the same command again"
     record_death(settings, label, message)
-    return Outcome(label, "failed", ClusterError.exit_code, message)
+    return failed_outcome(label, message, ClusterError.exit_code)
 
 
 def _fault(error: BaseException) -> str:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import bidsglm
-from bidsglm.errors import EXIT_FAILED
 from bidsglm.execution.child import Request
-from bidsglm.outputs.failures import Outcome
+from bidsglm.outputs.failures import Outcome, failed_outcome
 from bidsglm.packages import LIBRARIES
 from bidsglm.participant import record_death
 from bidsglm.process.workplace import THREAD_VARIABLES
@@ -77,15 +76,7 @@ def reason_against(wanted: Admission) -> str:
 
 
 async def admit(wanted: Admission, dask_worker: Any = None) -> WorkerAnswer:
-    """Check a worker and tell its scheduler how much memory it has for participants.
-
-    Parameters
-    ----------
-    wanted
-        What it must have.
-    dask_worker
-        The worker; Dask puts it in.
-    """
+    """Check a worker, which Dask puts in, and tell its scheduler how much memory it has for participants."""
     from distributed.system import MEMORY_LIMIT
 
     reason = reason_against(wanted)
@@ -119,15 +110,7 @@ def _still_wanted() -> Callable[[], bool]:
 
 
 def in_own_process(request: Request, wanted: Callable[[], bool] = lambda: True) -> Outcome:
-    """Do a participant in a process of its own.
-
-    Parameters
-    ----------
-    request
-        What to do.
-    wanted
-        Asked now and then; the process is killed when it says no.
-    """
+    """Do a participant in a process of its own, which is killed once it is no longer wanted."""
     threads = dict.fromkeys(THREAD_VARIABLES, "1")
     process = subprocess.Popen(
         [sys.executable, "-m", "bidsglm.execution.child"],
@@ -143,7 +126,7 @@ def in_own_process(request: Request, wanted: Callable[[], bool] = lambda: True) 
         process.stdin.flush()
         while not _has_ended(process):
             if not wanted():
-                return _died(request.label, "no longer wanted")
+                return failed_outcome(request.label, f"sub-{request.label}: no longer wanted")
         answer = process.stdout.read()
     except BrokenPipeError:
         answer = b""
@@ -155,9 +138,9 @@ def in_own_process(request: Request, wanted: Callable[[], bool] = lambda: True) 
     if answer:
         outcome: Outcome = pickle.loads(answer)
         return outcome
-    outcome = _died(request.label, "its process was killed (out of memory? give the workers more)")
-    record_death(request.settings, request.label, outcome.message)
-    return outcome
+    message = f"sub-{request.label}: its process was killed (out of memory? give the workers more)"
+    record_death(request.settings, request.label, message)
+    return failed_outcome(request.label, message)
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
@@ -166,7 +149,3 @@ def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
-
-
-def _died(label: str, why: str) -> Outcome:
-    return Outcome(label, "failed", EXIT_FAILED, f"sub-{label}: {why}")

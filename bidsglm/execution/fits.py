@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bidsglm.citation import write_citation
-from bidsglm.dataset.layout import dataset_links
+from bidsglm.dataset.roots import dataset_links
 from bidsglm.execution.memory import MemoryBound, demand
 from bidsglm.execution.processes import over_processes
 from bidsglm.execution.recap import collected, recap
@@ -31,21 +31,23 @@ def _in_turn(settings: Settings, labels: Sequence[str], bound: MemoryBound) -> I
     use_cores(n_cores)
     # who stops at the first failure wants to know of it before the next is begun
     beside = n_cores > 1 and not settings.stop_on_first_crash
-    being_told: list[Callable[[], Outcome]] = []
+    page: Callable[[], Outcome] | None = None
     try:
         for label in labels:
             ending = _ending(settings, label, bound)
-            while being_told:
-                yield being_told.pop()()
+            if page is not None:
+                outcome, page = page(), None
+                yield outcome
             if beside and ending.page_due:
-                being_told.append(begun(ending.tell))
+                page = begun(ending.tell)
             else:
                 yield ending.tell()
-        while being_told:
-            yield being_told.pop()()
+        if page is not None:
+            outcome, page = page(), None
+            yield outcome
     finally:
-        for told in being_told:
-            told()
+        if page is not None:
+            page()
         use_cores(1)
 
 

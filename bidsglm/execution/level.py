@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bidsglm.dataset.layout import find_participants
 from bidsglm.dataset.participants import doubts
-from bidsglm.dataset.roots import derivative_roots
+from bidsglm.dataset.roots import derivative_roots, find_participants
 from bidsglm.dataset.validation import check_valid
-from bidsglm.errors import NothingMatchedError
-from bidsglm.execution.recap import exit_code
+from bidsglm.errors import NothingMatchedError, joint_code
 from bidsglm.messages import LOG, start_log
 from bidsglm.model import ModelSpecification
-from bidsglm.outputs.failures import Outcome, failure_of
+from bidsglm.outputs.failures import failure_of
 from bidsglm.process.workplace import bound_threads
 from bidsglm.requested import requested_add_ons
 from bidsglm.settings import Settings
@@ -40,15 +38,15 @@ def _participants(settings: Settings, model: ModelSpecification | None) -> tuple
 
 def _without_fit(labels: Sequence[str], tell: Callable[[str], None]) -> int:
     """Tell something of every participant that needs no fit; returns the exit code."""
-    outcomes = []
+    codes = []
     for label in labels:
         try:
             tell(label)
         except Exception as error:
             failure = failure_of(f"sub-{label}", error)
-            outcomes.append(Outcome(label, "failed", failure.exit_code, failure.message))
+            codes.append(failure.exit_code)
             LOG.error("%s", failure.message)
-    return exit_code(outcomes)
+    return joint_code(codes)
 
 
 def _dry_run(settings: Settings, labels: Sequence[str]) -> int:

@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 from bidsglm.errors import TryLaterError
 from bidsglm.messages import LOG
-from bidsglm.outputs.failures import Outcome
+from bidsglm.outputs.failures import Outcome, failed_outcome
+from bidsglm.participant import record_death
 from bidsglm.settings import Settings
 from bidsglm.unit.memory import BASE, Need, largest_need, refusal, size
 from bidsglm.unit.models import Units, units_with_models
-
-__all__ = ["Demand", "MemoryBound", "Need", "demand", "refused", "size"]
 
 
 class Demand(NamedTuple):
@@ -35,11 +34,9 @@ def demand(settings: Settings, label: str, alone: bool = False) -> Demand:
 
 def refused(settings: Settings, label: str, need: Need, limit: str) -> Outcome:
     """Outcome of a participant who does not fit, noted in the page too."""
-    from bidsglm.participant import record_death
-
     message = f"sub-{label}: {refusal(need, limit)}"
     record_death(settings, label, message, TryLaterError.exit_code)
-    return Outcome(label, "failed", TryLaterError.exit_code, message)
+    return failed_outcome(label, message, TryLaterError.exit_code)
 
 
 class MemoryBound:

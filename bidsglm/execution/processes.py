@@ -6,10 +6,9 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bidsglm.errors import EXIT_FAILED
 from bidsglm.execution.memory import MemoryBound
 from bidsglm.messages import start_log
-from bidsglm.outputs.failures import Outcome
+from bidsglm.outputs.failures import Outcome, failed_outcome
 from bidsglm.participant import record_death, run_participant
 from bidsglm.process.cores import cores_of_each, use_cores
 from bidsglm.process.workers import hand_over, worker_pool
@@ -70,19 +69,7 @@ class _Workers:
 def over_processes(
     settings: Settings, labels: Sequence[str], log_dir: Path, bound: MemoryBound
 ) -> Iterator[Outcome]:
-    """Outcomes as they come, `--n-procs` participants at the same time, each in a process of its own.
-
-    Parameters
-    ----------
-    settings
-        With the number of processes.
-    labels
-        Participants.
-    log_dir
-        Of this run.
-    bound
-        Who may start beside whom.
-    """
+    """Outcomes as they come, `--n-procs` participants at the same time, each in a process of its own."""
     waiting = list(labels)
     workers = _Workers(settings, log_dir, cores_of_each(settings, len(labels)))
     workers.idle.extend(workers.pool() for _ in range(min(settings.n_processes, len(labels))))
@@ -108,4 +95,4 @@ def _outcome(future: "Future[Outcome]", label: str) -> Outcome:
         return future.result()
     cause = "its process was killed (out of memory? give it more, or fewer --n-procs)"
     text = cause if isinstance(error, BrokenProcessPool) else f"its process failed: {error}"
-    return Outcome(label, "failed", EXIT_FAILED, f"sub-{label}: {text}")
+    return failed_outcome(label, f"sub-{label}: {text}")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 
-from bidsglm.errors import EXIT_FAILED
+from bidsglm.errors import joint_code
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.outputs.failures import Outcome
 
@@ -41,14 +41,4 @@ def recap(outcomes: Sequence[Outcome], total: int) -> int:
     if total > 1:
         for outcome in failed:
             LOG.error("failed: %s", outcome.message)
-    return exit_code(failed)
-
-
-def exit_code(failed: Sequence[Outcome]) -> int:
-    """The failures' own code when they agree, else 1; 0 without any.
-
-    >>> exit_code([Outcome("01", "failed", 65, ""), Outcome("02", "failed", 74, "")])
-    1
-    """
-    codes = {outcome.exit_code for outcome in failed}
-    return 0 if not codes else codes.pop() if len(codes) == 1 else EXIT_FAILED
+    return joint_code(outcome.exit_code for outcome in failed)

@@ -28,6 +28,11 @@ class Outcome(NamedTuple):
     """Another job, with other settings, is at work on this participant"""
 
 
+def failed_outcome(participant: str, message: str, exit_code: int = EXIT_FAILED) -> Outcome:
+    """Outcome of a participant that failed."""
+    return Outcome(participant, "failed", exit_code, message)
+
+
 def failure_of(where: str, error: Exception) -> Failure:
     """An exception as one line and an exit code; its traceback goes to the log file."""
     log_traceback(where)

@@ -52,14 +52,7 @@ def available_cores() -> int:
 
 
 def cores_of_each(settings: Settings, n_participants: int) -> int:
-    """Cores for each of the participants that are fitted at the same time.
-
-    Parameters
-    ----------
-    settings
-        The command line.
-    n_participants
-        How many there are to fit.
+    """Cores for each of the participants that are fitted at the same time, out of so many that there are.
 
     >>> from pathlib import Path
     >>> eight = Settings(Path(), Path(), "participant", n_procs=8)
@@ -181,16 +174,9 @@ def each(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
 @contextmanager
 def aside(call: Callable[[], R]) -> Iterator[Callable[[], R]]:
-    """Do something beside the block where a core is idle, else when its result is asked for.
+    """Make a call beside the block where a core is idle, else when its result is asked for.
 
-    Parameters
-    ----------
-    call
-        What to do.
-
-    Yields
-    ------
-    Gives the result, or raises what was raised. It has ended when the block has.
+    What is yielded gives the result, or raises what was raised. The call has ended when the block has.
 
     >>> with aside(lambda: 7) as seven:
     ...     seven()
@@ -227,14 +213,7 @@ def borrowed_core() -> Iterator[bool]:
 def begun(call: Callable[[], R]) -> Callable[[], R]:
     """Begin a call: in a thread where a core is idle, else it is made at once.
 
-    Parameters
-    ----------
-    call
-        What to do.
-
-    Returns
-    -------
-    Waits for the result, or raises what was raised.
+    What is returned waits for the result, or raises what was raised.
 
     >>> begun(lambda: 7)()
     7

@@ -4,7 +4,6 @@ Whoever started them handles signals, and ends them; where that process is kille
 """
 
 import multiprocessing
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from bidsglm.errors import EXIT_FAILED
 from bidsglm.process.signals import REMOVED_AT_END, end_at_once, signals_held_back
+from bidsglm.process.workplace import environment
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,12 +67,5 @@ def _start_tracker() -> None:
 
     It does not complain of what killed workers leave: an interrupted run says one line.
     """
-    earlier = os.environ.get("PYTHONWARNINGS")
-    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"
-    try:
+    with environment(PYTHONWARNINGS="ignore:resource_tracker"):
         resource_tracker.ensure_running()
-    finally:
-        if earlier is None:
-            del os.environ["PYTHONWARNINGS"]
-        else:
-            os.environ["PYTHONWARNINGS"] = earlier

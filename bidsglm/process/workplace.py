@@ -59,10 +59,19 @@ def work_dir_in_use(work_dir: Path | None, bids_dir: Path, output_dir: Path | No
 def _environment_of(folder: Path, fresh: bool) -> Iterator[None]:
     """The environment that sends everything to a folder; where that is fresh, what the user set stays."""
     caches = {name: part for name, part in CACHES.items() if not (fresh and name in os.environ)}
-    variables = {"TMPDIR": str(folder)} | {name: str(folder / part) for name, part in caches.items()}
+    tempfile.tempdir = None  # Python finds it anew
+    try:
+        with environment(TMPDIR=str(folder), **{name: str(folder / part) for name, part in caches.items()}):
+            yield
+    finally:
+        tempfile.tempdir = None
+
+
+@contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Set variables of the environment while the block runs."""
     earlier = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
-    tempfile.tempdir = None  # Python finds it anew
     try:
         yield
     finally:
@@ -71,7 +80,6 @@ def _environment_of(folder: Path, fresh: bool) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        tempfile.tempdir = None
 
 
 @contextmanager

@@ -12,15 +12,6 @@ from bidsglm.unit.preparation import outline, run_label
 def describe_participant(settings: Settings, participant: str, alone: bool) -> str:
     """What would be fitted, for --dry-run; nothing is written.
 
-    Parameters
-    ----------
-    settings
-        The command line.
-    participant
-        Label without prefix.
-    alone
-        Whether there is no other participant.
-
     Raises
     ------
     BidsglmError

@@ -134,14 +134,7 @@ def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_worke
 def largest_need(units: Iterable[tuple[Unit, Model]], settings: Settings, alone: bool = False) -> Need:
     """Estimate the most memory that a participant takes: that of the largest unit.
 
-    Parameters
-    ----------
-    units
-        Those of the participant.
-    settings
-        The command line.
-    alone
-        Whether nobody else is fitted: then all processes are there for the calibration.
+    Where nobody else is fitted, all processes are there for the calibration.
     """
     n_workers = settings.n_processes if alone else 1
     needs = (unit_need(unit, model.specification, settings, n_workers) for unit, model in units)

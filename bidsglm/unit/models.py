@@ -65,10 +65,8 @@ def _expressible(model: ModelSpecification, document: Mapping[str, Any], backend
     return Model(replace(model, notes=(*model.notes, *found.notes)), document, found.names)
 
 
-@lru_cache
-def _trial_types(bids_dir: Path, task: str) -> tuple[str, ...]:
-    """Trial types of a task over the whole data set, so that all participants get the same model."""
-    return task_trial_types(bids_dir, task)
+_trial_types = lru_cache(task_trial_types)
+"""Those of the whole data set, so that all participants get the same model"""
 
 
 def refusals(settings: Settings) -> dict[str, str]:

@@ -207,6 +207,15 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) <= WHOLE_DIGITS else float(digits)
 
 
+def as_list(value: object) -> list[Any]:
+    """A list as it is; any other value as the only item of one, as BIDS lets people write it.
+
+    >>> as_list("01"), as_list(["01", "02"])
+    (['01'], ['01', '02'])
+    """
+    return value if isinstance(value, list) else [value]
+
+
 def depth_exceeds(content: object, most: int) -> bool:
     """Whether objects and lists stand in each other more often than so; no recursion.
 

@@ -267,3 +267,14 @@ class ModelSpecification:
     """Made by bidsglm: a condition that a participant lacks is noted, not an error."""
     origin: str = ""
     """The file it was read from, for messages."""
+
+    @property
+    def place(self) -> str:
+        """What messages call it: its file, or its name."""
+        return self.origin or f"model {self.name!r}"
+
+    @property
+    def modulated(self) -> tuple[tuple[str, ...], ...]:
+        """Conditions of each of its modulations."""
+        parametric = (each.conditions for each in self.modulations)
+        return (*parametric, *(each.conditions for each in self.time_modulations))

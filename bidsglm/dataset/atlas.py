@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.dataset.atlas_labels import LARGEST_INDEX, NAMES_SHOWN, find_labels, read_labels
-from bidsglm.dataset.masks import Grid, is_same_grid
+from bidsglm.dataset.masks import Grid, grid_of, is_same_grid
 from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.inputs import Kind, file_size
@@ -82,7 +82,7 @@ def _read(path: Path, labels: Path | None, _: tuple[tuple[int, int], ...]) -> At
             f"{path}: has {header.n_volumes} volumes; an atlas needs one, with the number of a region in "
             "each voxel (of a probabilistic atlas, take the maximum probability image)"
         )
-    grid = Grid((header.shape[0], header.shape[1], header.shape[2]), header.affine)
+    grid = grid_of(header)
     found, places = _regions(header)
     indices = tuple(int(index) for index in found if index)
     if not indices:

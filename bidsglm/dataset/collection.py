@@ -11,8 +11,9 @@ from bidsglm.data import Run
 from bidsglm.dataset.confounds import confound_values, read_confounds_table
 from bidsglm.dataset.tsv import MISSING, Table, number, numbers
 from bidsglm.errors import DataError
-from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.globs import is_glob, matches
 from bidsglm.statsmodel.limits import MOST_VARIABLES
+from bidsglm.statsmodel.transformations import FACTORED
 
 if TYPE_CHECKING:
     from bids.variables import BIDSRunVariableCollection, BIDSVariable
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 DENSE_RATE = 10.0
 """Hz at which pybids represents events that it must sample."""
 TRUTH = {"true": True, "false": False}
-FACTORED = "trial_type"
-"""The column whose levels are the conditions: text, whatever it looks like."""
 WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}")
 """One that fits into 64 bits."""
 
@@ -79,7 +78,7 @@ def _sparse_variables(events: Table, info: Any) -> Iterator["BIDSVariable"]:
 
 
 def _cells(name: str, cells: Sequence[str], whole: bool) -> Sequence[object]:
-    """Cells of a column as pandas would read them; trial types stay text.
+    """Cells of a column as pandas would read them; trial types stay text, whatever they look like.
 
     Whole numbers are integers where no cell of the column is missing, so that their levels are 1, not 1.0.
 
@@ -104,13 +103,11 @@ def _dense_variables(
     """Those confounds that the instructions mention."""
     from bids.variables import DenseRunVariable
 
-    if run.confounds is None:
-        return
     table = read_confounds_table(run)
     mentioned = list(texts(list(instructions)))
     joined, globs = "\n".join(mentioned), [text for text in mentioned if is_glob(text)]
     for name in table.columns:
-        if name in joined or any(matching(glob, [name]) for glob in globs):
+        if name in joined or matches(name, globs):
             values = confound_values(table, name)
             variable = DenseRunVariable(name, values, info, "regressors", 1.0 / run.repetition_time)
             tidy(variable, binary=False)

@@ -69,7 +69,7 @@ def read_confounds(
         A name does not exist, the number of rows is not that of scans, cosines come on top of a filter,
         or a value is missing, infinite or no number.
     """
-    table = read_confounds_table(run) if run.confounds else Table(run.bold, {}, ())
+    table = read_confounds_table(run)
     made = {**censoring_columns(table, patterns), **(made or {})}
     known = sorted({*table.columns} - {*conditions} | {*made})
     wanted = _selected(run, patterns, known, conditions)
@@ -121,14 +121,15 @@ def _check_finite(run: Run, names: Sequence[str], values: Floats) -> None:
 
 
 def read_confounds_table(run: Run) -> Table:
-    """Read the confounds table of a run that has one, as text.
+    """Read the confounds table of a run, as text; an empty one for a run without.
 
     Raises
     ------
     DataError
         It does not have one row for each scan.
     """
-    assert run.confounds is not None
+    if run.confounds is None:
+        return Table(run.bold, {}, ())
     table = read_tsv(run.confounds)
     if run.dropped and len(table.lines) == run.n_scans + run.dropped:
         # The table was left as long as the raw series.
@@ -209,7 +210,7 @@ def censored_scans(run: Run, patterns: Sequence[str]) -> tuple[int, ...]:
     """
     if not patterns:
         return ()
-    table = read_confounds_table(run) if run.confounds else Table(run.bold, {}, ())
+    table = read_confounds_table(run)
     known = sorted(table.columns)
     names: list[str] = []
     for pattern in patterns:

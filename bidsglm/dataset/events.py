@@ -31,18 +31,9 @@ class Events(NamedTuple):
 
 
 def read_events(path: Path) -> Table:
-    """Read an events.tsv.
+    """Read an events.tsv as text: trial types that are numbers stay as they are written.
 
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    Table
-        All rows as text; trial types that are numbers stay as they are written. What the cells hold is
-        only judged for the events that a model uses.
+    What the cells hold is only judged for the events that a model uses.
 
     Raises
     ------

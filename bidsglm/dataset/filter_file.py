@@ -7,7 +7,7 @@ from pathlib import Path
 from bidsglm.dataset.index import LONG_NAMES
 from bidsglm.dataset.listing import REGULAR, known_entities
 from bidsglm.errors import DataError, NoInputError
-from bidsglm.inputs import Kind, read_json
+from bidsglm.inputs import Kind, as_list, read_json
 from bidsglm.statsmodel.nearest import hint
 
 FILE = Kind(NoInputError, DataError, "there is no such filter file; check --bids-filter-file")
@@ -55,7 +55,7 @@ def _check_filters(filters: Mapping[str, object], place: str) -> None:
             raise DataError(f"{place}: {entity!r} is no BIDS entity{hint(entity, known)}")
         if entity == REGULAR:
             continue
-        listed = labels if isinstance(labels, list) else [labels]
+        listed = as_list(labels)
         if not listed or len(listed) > MOST_LABELS or not all(map(_is_label, listed)):
             raise DataError(f"{place}.{entity}: must be a label, null, or a list of labels")
         for label in listed if search else ():

@@ -1,6 +1,5 @@
 """Columns of participants.tsv after the transformations of a Dataset node, which pybids carries out."""
 
-import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,10 +8,11 @@ import numpy as np
 
 from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.dataset.tsv import number
-from bidsglm.dataset.variables import by_pybids
+from bidsglm.dataset.variables import by_pybids, in_brief
 from bidsglm.errors import DataError
 from bidsglm.model import GroupModel
 from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.transformations import named_inputs
 
 AS_MEASURED = frozenset(
     {"Copy", "Rename", "Replace", "Select", "Delete", "DropNA", "Filter", "Group", "Assign"}
@@ -38,16 +38,7 @@ class PeopleColumn(NamedTuple):
 
 
 def group_columns(model: GroupModel, people: Participants, labels: Sequence[str]) -> dict[str, PeopleColumn]:
-    """Columns of participants.tsv and of the instructions, by name.
-
-    Parameters
-    ----------
-    model
-        A Dataset node.
-    people
-        From `read_participants`.
-    labels
-        Participants over whom means and levels are taken.
+    """Columns of participants.tsv and of a Dataset node's instructions, over some participants, by name.
 
     Raises
     ------
@@ -95,8 +86,7 @@ def _applied(
     labels: Sequence[str],
 ) -> dict[str, PeopleColumn]:
     """Columns after one instruction."""
-    inputs = instruction.get("Input")
-    names = [str(name) for name in (inputs if isinstance(inputs, list) else [inputs])]
+    names = named_inputs(instruction)
     factored = instruction.get("Name") == "Factor"
     for name in names if factored else ():
         if name in people.cells:
@@ -134,12 +124,11 @@ def _transformed(
             by_pybids(collection, instruction)
     except Exception as error:
         said = " ".join(str(error).split())
-        inputs = instruction.get("Input")
-        unknown = [n for n in (inputs if isinstance(inputs, list) else [inputs]) if n not in columns]
-        near = hint(str(unknown[0]), columns) if unknown else ""
+        unknown = [name for name in named_inputs(instruction) if name not in columns]
+        near = hint(unknown[0], columns) if unknown else ""
         raise DataError(
-            f"{people.path}: the transformation {instruction.get('Name')} of {json.dumps(inputs)} cannot be "
-            f"applied: {f'there is no {unknown[0]!r}{near}' if unknown else said}"
+            f"{people.path}: the transformation {in_brief(instruction)} cannot be applied: "
+            f" {f'there is no {unknown[0]!r}{near}' if unknown else said}"
         ) from error
     return {name: _values(variable) for name, variable in collection.variables.items()}
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bidsglm.dataset.participants import IDENTIFIER, Participants, is_row_variable
 from bidsglm.model import GroupModel
+from bidsglm.statsmodel.transformations import named_inputs
 
 
 class Row(NamedTuple):
@@ -52,9 +53,8 @@ def row_variables(model: GroupModel) -> tuple[str, ...]:
     >>> row_variables(GroupModel(x=("session", "participant_id", "age")))
     ('session', 'participant_id')
     """
-    inputs = (each.get("Input") for each in model.instructions)
-    named = [name for each in inputs for name in (each if isinstance(each, list) else [each])]
-    return tuple(dict.fromkeys(str(name) for name in (*model.x, *named) if is_row_variable(str(name))))
+    named = [name for each in model.instructions for name in named_inputs(each)]
+    return tuple(dict.fromkeys(name for name in (*model.x, *named) if is_row_variable(name)))
 
 
 def observations(model: GroupModel, people: Participants, rows: Sequence[Row]) -> GroupObservations:

@@ -40,16 +40,8 @@ class Index:
 def read_index(root: Path, name: str, participant: str, database_dir: Path | None) -> Index:
     """List one participant's functional and anatomical files, and the metadata that they inherit.
 
-    Parameters
-    ----------
-    root
-        Of the raw data set (`name` is then "raw") or of a derivative one.
-    name
-        In BIDS URIs.
-    participant
-        Label without sub-.
-    database_dir
-        Keeps the listing between program runs; it is made anew when a folder is younger.
+    The name of the raw data set in BIDS URIs is "raw". A folder for a database keeps the listing between
+    program runs; it is made anew when a folder is younger.
 
     Raises
     ------
@@ -136,18 +128,7 @@ def nearest_file(
 ) -> Path | None:
     """Find the file that a run has, or inherits from a folder above.
 
-    Parameters
-    ----------
-    index
-        Where to look.
-    bold_name
-        File name of the preprocessed bold.
-    entities
-        Its entities.
-    filters
-        pybids filters for what is looked for.
-    free
-        Entities of the file in which it may differ from the bold.
+    It passes the filters, and differs from the bold in no entity but the free ones.
     """
     candidates = _inherited(index, bold_name, entities, filters, free)
     return candidates[0] if candidates else None

@@ -54,18 +54,7 @@ def holds_series(folder: Path, ending: str = PREPROCESSED) -> bool:
 
 
 def found_instead(subjects: Sequence[Path]) -> str:
-    """Say what some participants' folders hold in place of preprocessed series, and what takes it.
-
-    Parameters
-    ----------
-    subjects
-        Folders sub-* of one or more participants.
-
-    Returns
-    -------
-    str
-        The end of a message: what there is, and a remedy.
-    """
+    """Say, for the end of a message, what is there in place of preprocessed series, and what takes it."""
     subjects = subjects[:SUBJECTS_LOOKED_AT]
     descriptions = _descriptions(subjects)
     if descriptions:

@@ -28,25 +28,16 @@ def find_units(
     participant: str,
     by_session: bool,
 ) -> tuple[Unit, ...]:
-    """Find one participant's units of analysis: the runs that are fitted together.
+    """Find one participant's units of analysis, sorted by prefix: the runs that are fitted together.
 
     Parameters
     ----------
-    settings
-        The filters, the folders.
+    settings, participant, by_session
+        The filters and folders, a label without sub-, and whether sessions are fitted apart.
     model_inputs
         The model's Input: labels by entity.
     mask_entities
         The model's Options.Mask; empty for fMRIPrep's brain mask.
-    participant
-        Label without sub-.
-    by_session
-        Whether sessions are fitted apart.
-
-    Returns
-    -------
-    tuple of Unit
-        Sorted by prefix.
 
     Raises
     ------

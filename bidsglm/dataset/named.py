@@ -16,7 +16,7 @@ from bidsglm.dataset.variables import Transformed, stems, transform
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Floats, ModelSpecification
 from bidsglm.sentences import listing
-from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.globs import is_glob, matches, matching
 from bidsglm.statsmodel.nearest import hint
 
 
@@ -53,18 +53,7 @@ def known_names(runs: Iterable[Variables]) -> list[str]:
 
 
 def resolved(unit: Unit, model: ModelSpecification, runs: Sequence[Variables], others: Elsewhere) -> Resolved:
-    """Sort X into conditions and confounds.
-
-    Parameters
-    ----------
-    unit
-        The runs.
-    model
-        Its X, and what it convolves.
-    runs
-        Variables of each run.
-    others
-        Conditions of the whole data set.
+    """Sort X into conditions, which others of the data set may have, and confounds.
 
     Raises
     ------
@@ -136,9 +125,7 @@ def _never_made(name: str, runs: Sequence[Variables], others: Elsewhere) -> bool
 def _has_column(variables: Variables, name: str) -> bool:
     """Whether a run has a confound of that name, its own or made."""
     run, made = variables.run, variables.transformed
-    return (made is not None and name in made.series) or (
-        run.confounds is not None and name in read_confounds_table(run).columns
-    )
+    return (made is not None and name in made.series) or name in read_confounds_table(run).columns
 
 
 def _may_be_confound(pattern: str) -> bool:
@@ -149,7 +136,7 @@ def _is_convolved(name: str, model: ModelSpecification) -> bool:
     """Whether a model convolves a variable; one that says nothing convolves its trial types."""
     if model.convolved is None:
         return name.startswith(TRIAL_TYPE)
-    return name in model.convolved or any(matching(glob, [name]) for glob in _globs(model.convolved))
+    return name in model.convolved or matches(name, _globs(model.convolved))
 
 
 @lru_cache
@@ -158,16 +145,7 @@ def _globs(patterns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def variables_of(run: Run, model: ModelSpecification, levels: Collection[str] = ()) -> Variables:
-    """Variables of one run, after the model's transformations.
-
-    Parameters
-    ----------
-    run
-        The run.
-    model
-        Its transformations and X.
-    levels
-        Levels of columns that instructions name and that others have: see `transform`.
+    """Variables of one run, after the model's transformations; for the levels see `transform`.
 
     Raises
     ------
@@ -207,7 +185,7 @@ def _series(run: Run, model: ModelSpecification, made: Transformed) -> dict[str,
         return {}
     wanted = [name for name in made.series if _is_wanted(name, model)]
     found = {name: made.series[name] for name in wanted}
-    table = read_confounds_table(run) if run.confounds else Table(run.bold, {}, ())
+    table = read_confounds_table(run)
     for name in table.columns:
         if name not in found and name not in made.conditions and _is_wanted(name, model):
             found[name] = series(name, confound_values(table, name, missing=0.0), run.repetition_time)
@@ -215,7 +193,7 @@ def _series(run: Run, model: ModelSpecification, made: Transformed) -> dict[str,
 
 
 def _is_wanted(name: str, model: ModelSpecification) -> bool:
-    named = name in model.x or any(matching(glob, [name]) for glob in _globs(model.x))
+    named = name in model.x or matches(name, _globs(model.x))
     return named and _is_convolved(name, model)
 
 

@@ -12,6 +12,7 @@ from bidsglm.errors import BidsglmError, DataError, NoInputError
 from bidsglm.model import CONSTANT, GroupModel
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.transformations import named_inputs
 
 IDENTIFIER = "participant_id"
 ROW_VARIABLES = (IDENTIFIER, "session", "contrast")
@@ -81,16 +82,7 @@ def is_row_variable(name: str) -> bool:
 
 
 def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) -> Participants:
-    """Read what a model needs to know of some participants.
-
-    Parameters
-    ----------
-    bids_dir
-        The raw data set.
-    model
-        A Dataset node; names of contrasts already taken out of its X.
-    labels
-        Participants without prefix.
+    """Read what a Dataset node, out of whose X names of contrasts are taken, needs to know of participants.
 
     Raises
     ------
@@ -118,14 +110,7 @@ def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) 
 def doubts(bids_dir: Path, nodes: Sequence[GroupModel], labels: Sequence[str]) -> tuple[str, ...]:
     """What is wrong with participants.tsv for the group, to be said before anybody is fitted.
 
-    Parameters
-    ----------
-    bids_dir
-        The raw data set.
-    nodes
-        Dataset nodes; where X may name contrasts, only the columns that a node groups by are looked for.
-    labels
-        Participants without prefix.
+    Where X may name contrasts, only the columns that a node groups by are looked for.
     """
     found: list[str] = []
     for node in nodes:
@@ -141,23 +126,12 @@ def _asked(model: GroupModel) -> Iterator[str]:
     """What a model names that may be a column: groups first, then inputs of instructions, then X."""
     yield from model.columns
     for instruction in model.instructions:
-        inputs = instruction.get("Input")
-        named = map(str, inputs if isinstance(inputs, list) else [inputs])
-        yield from (name for name in named if not is_row_variable(name))
+        yield from (name for name in named_inputs(instruction) if not is_row_variable(name))
     yield from (name for name in model.x if name != CONSTANT and not is_row_variable(name))
 
 
 def columns_needed(model: GroupModel, columns: Sequence[str], path: Path) -> tuple[str, ...]:
-    """Columns of participants.tsv that a model is about.
-
-    Parameters
-    ----------
-    model
-        A Dataset node.
-    columns
-        Those there are.
-    path
-        participants.tsv, for messages.
+    """Columns of participants.tsv that a Dataset node is about.
 
     Raises
     ------

@@ -23,17 +23,7 @@ DESCRIBED = Kind(InvalidBidsError, InvalidBidsError, "missing; every BIDS data s
 
 
 def find_participants(settings: Settings) -> tuple[str, ...]:
-    """Find the labels, without sub-, of the participants with preprocessed functional data.
-
-    Parameters
-    ----------
-    settings
-        Its participant_labels select; none selects all.
-
-    Returns
-    -------
-    tuple of str
-        Sorted.
+    """Find the labels, without sub- and sorted, of the wanted participants with preprocessed functional data.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from bidsglm.dataset.instead import elsewhere, found_instead
 from bidsglm.errors import BidsglmError, DataError, NoInputError, NothingMatchedError, UsageError
 from bidsglm.sentences import listing
 from bidsglm.settings import Settings
+from bidsglm.statsmodel.entities import ENTITY_KEYS, LONG_KEYS
 
 LOG = logging.getLogger(__name__)
 
@@ -20,43 +21,8 @@ SERIES: Mapping[str, object] = {"suffix": "bold", "desc": "preproc", "extension"
 DEFAULT_SPACE = "MNI152NLin2009cAsym"
 """fMRIPrep's standard output space."""
 
-ENTITY_KEYS = {
-    "subject": "sub",
-    "sample": "sample",
-    "session": "ses",
-    "task": "task",
-    "tracksys": "tracksys",
-    "acquisition": "acq",
-    "nucleus": "nuc",
-    "volume": "voi",
-    "ceagent": "ce",
-    "staining": "stain",
-    "tracer": "trc",
-    "reconstruction": "rec",
-    "direction": "dir",
-    "run": "run",
-    "modality": "mod",
-    "echo": "echo",
-    "flip": "flip",
-    "inv": "inv",
-    "mt": "mt",
-    "part": "part",
-    "proc": "proc",
-    "hemi": "hemi",
-    "space": "space",
-    "cohort": "cohort",
-    "recording": "recording",
-    "chunk": "chunk",
-    "atlas": "atlas",
-    "segmentation": "seg",
-    "resolution": "res",
-    "density": "den",
-    "label": "label",
-}
-"""Long and short names of the entities in the order in which BIDS writes them."""
 MODIFIERS = ("cohort", "resolution", "density")
 """What fMRIPrep's --output-spaces writes behind a space."""
-LONG_KEYS = {short: long for long, short in ENTITY_KEYS.items()}
 
 
 class Bold(NamedTuple):
@@ -87,14 +53,7 @@ def select_bolds(
 ) -> list[Bold]:
     """Select the preprocessed runs of one participant that pass all filters.
 
-    Parameters
-    ----------
-    settings
-        The filters of the command line and the filter file.
-    model_inputs
-        The model's Input: labels by entity.
-    derivatives
-        The participant's files in every data set of preprocessed data.
+    Those are of the command line, of the filter file, and of the model's Input (labels by entity).
 
     Raises
     ------
@@ -130,7 +89,7 @@ def _chosen(
     for entity, (option, labels) in command_line.items():
         bolds = _matching(bolds, entity, labels, f"{option} {listing(labels)}")
     for key, labels in model_inputs.items():
-        entity = {"res": "resolution", "den": "density"}.get(key, LONG_KEYS.get(key, key))
+        entity = LONG_KEYS.get(key, key)
         bolds = _matching(bolds, entity, labels, f"the model's Input.{key} {listing(labels)}")
     return bolds
 

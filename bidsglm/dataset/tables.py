@@ -30,7 +30,7 @@ from bidsglm.dataset.tsv import Table
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, ModelSpecification
 from bidsglm.sentences import listing
-from bidsglm.statsmodel.globs import matching
+from bidsglm.statsmodel.globs import matches, matching
 from bidsglm.statsmodel.nearest import hint
 
 LARGEST_POWER = 1e100
@@ -50,17 +50,7 @@ class Paradigms(NamedTuple):
 def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     """Resolve a model against the events and confounds of a unit's runs.
 
-    Parameters
-    ----------
-    unit
-        The runs.
-    model
-        Its X, transformations and modulations.
-
-    Returns
-    -------
-    Paradigms
-        Conditions and confounds in the order of X; a condition without events in a run has no place there.
+    Conditions and confounds are in the order of X; a condition without events in a run has no place there.
 
     Raises
     ------
@@ -83,13 +73,11 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
         read_confounds(variables.run, x.confounds, model.high_pass, columns, known)
         for variables, columns in zip(runs, made, strict=True)
     ]
-    of_runs = [note for run in unit.runs for note in run.notes]
-    of_confounds = [note for found in confounds for note in found.notes]
     notes = (
         *x.notes,
         *_series_notes(unit, runs, x.conditions),
-        *of_runs,
-        *of_confounds,
+        *(note for run in unit.runs for note in run.notes),
+        *(note for found in confounds for note in found.notes),
         *_filter_notes(unit, model, confounds),
     )
     of_all = tuple(
@@ -98,11 +86,7 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     )
     for variables, paradigm in zip(runs, of_all, strict=True):
         check_modulated(variables.run, paradigm, model)
-    return Paradigms(
-        of_all,
-        tuple(dict.fromkeys(notes)),
-        others,
-    )
+    return Paradigms(of_all, tuple(dict.fromkeys(notes)), others)
 
 
 def _series_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[str]) -> tuple[str, ...]:
@@ -116,14 +100,13 @@ def _series_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[st
 
 def _filter_notes(unit: Unit, model: ModelSpecification, confounds: Sequence[Confounds]) -> tuple[str, ...]:
     """Say where the cosines that should be the filter are missing."""
-    bare = [
-        prefix
+    if not model.own_cosines:
+        return ()
+    return tuple(
+        f"{prefix}: no cosines among its confounds: no high-pass filter at all"
         for prefix, found in zip(unit.run_prefixes, confounds, strict=True)
         if not matching(COSINES, found.names)
-    ]
-    if not model.own_cosines or not bare:
-        return ()
-    return tuple(f"{prefix}: no cosines among its confounds: no high-pass filter at all" for prefix in bare)
+    )
 
 
 def _paradigm(
@@ -186,9 +169,7 @@ def _modulators(table: Table, condition: Condition, model: ModelSpecification) -
 
 def _check_modulations(model: ModelSpecification, conditions: Sequence[str]) -> None:
     names = [condition.removeprefix(TRIAL_TYPE) for condition in conditions]
-    for patterns in [m.conditions for m in model.modulations] + [
-        m.conditions for m in model.time_modulations
-    ]:
+    for patterns in model.modulated:
         for pattern in patterns:
             if not matching(pattern.removeprefix(TRIAL_TYPE), names):
                 raise DataError(
@@ -198,17 +179,15 @@ def _check_modulations(model: ModelSpecification, conditions: Sequence[str]) -> 
 
 
 def _refuse_modulation(condition: Condition, model: ModelSpecification) -> None:
-    wanted = [*(m.conditions for m in model.modulations), *(m.conditions for m in model.time_modulations)]
-    for conditions in wanted:
-        if _modulates(conditions, condition.name):
-            raise DataError(
-                f"{model.origin}: modulates {condition.prefix}{condition.name}, which is no events but a "
-                "variable over time; correct ParametricModulations or TimeModulations"
-            )
+    if any(_modulates(conditions, condition.name) for conditions in model.modulated):
+        raise DataError(
+            f"{model.origin}: modulates {condition.prefix}{condition.name}, which is no events but a "
+            "variable over time; correct ParametricModulations or TimeModulations"
+        )
 
 
 def _modulates(patterns: Iterable[str], name: str) -> bool:
-    return any(matching(pattern.removeprefix(TRIAL_TYPE), [name]) for pattern in patterns)
+    return matches(name, (pattern.removeprefix(TRIAL_TYPE) for pattern in patterns))
 
 
 def _orthogonalize(requested: bool | Mapping[str, bool], name: str) -> bool:

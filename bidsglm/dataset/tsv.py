@@ -70,23 +70,9 @@ def read_tsv(path: Path) -> Table:
 
 
 def numbers(table: Table, column: str, rows: Sequence[int], remedy: str) -> Floats:
-    """Convert a column at some rows to finite numbers.
+    """Convert a column at some rows to finite numbers (n_rows,).
 
-    Parameters
-    ----------
-    table
-        The table.
-    column
-        Its column.
-    rows
-        Indices of rows.
-    remedy
-        What to do about a cell that holds none, for the message.
-
-    Returns
-    -------
-    ndarray
-        (n_rows,)
+    The remedy is what to do about a cell that holds none, for the message.
 
     Raises
     ------

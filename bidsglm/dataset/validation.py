@@ -114,12 +114,7 @@ def _run(program: Path, bids_dir: Path, time_limit: float) -> Mapping[str, Any] 
 
 
 def read_issues(report: Mapping[str, Any]) -> list[Issue]:
-    """The errors in the validator's report.
-
-    Parameters
-    ----------
-    report
-        What `--format json` prints, read.
+    """The errors in the validator's report: what `--format json` prints, read.
 
     >>> issue = {"code": "NOT_INCLUDED", "severity": "error", "location": "/a"}
     >>> read_issues({"issues": {"issues": [issue]}})
@@ -134,13 +129,6 @@ def read_issues(report: Mapping[str, Any]) -> list[Issue]:
 
 def relevant_issues(issues: Iterable[Issue], participants: Collection[str]) -> list[Issue]:
     """Errors that matter for fitting some participants, in the order of their files.
-
-    Parameters
-    ----------
-    issues
-        All of them.
-    participants
-        Labels without sub-.
 
     >>> found = [Issue("NOT_INCLUDED", "/sub-02/x", ""), Issue("EMPTY_FILE", "/sub-01/a_bold.nii.gz", "")]
     >>> relevant_issues(found, ["01"]), len(relevant_issues(found, ["02"]))

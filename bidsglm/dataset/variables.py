@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bidsglm.data import Condition, Run
-from bidsglm.dataset.collection import DENSE_RATE, FACTORED, collected, texts, tidy
+from bidsglm.dataset.collection import DENSE_RATE, collected, texts, tidy
 from bidsglm.dataset.sampling import held, sample_times, series
 from bidsglm.dataset.tsv import LARGEST_NUMBER, Table
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Floats
-from bidsglm.statsmodel.globs import matching
+from bidsglm.statsmodel.globs import matches, matching
 from bidsglm.statsmodel.limits import MOST_VARIABLES
-from bidsglm.statsmodel.transformations import snake
+from bidsglm.statsmodel.transformations import FACTORED, OUTPUTS, snake
 
 if TYPE_CHECKING:
     from bids.variables import BIDSRunVariableCollection, BIDSVariable
@@ -27,7 +27,6 @@ ON_ONE_GRID = ("And", "Or", "Product", "Sum")
 OVER_TIME = ("Resample", "ToDense")
 NAMING = ("input", "target", "by", "other")
 """Arguments that name variables."""
-OUTPUTS = ("output", "output_prefix", "output_suffix")
 
 
 class Transformed(NamedTuple):
@@ -79,7 +78,7 @@ def transform(
                 _apply(run, collection, instruction, instructions[i + 1 :])
         except Exception as error:
             raise DataError(
-                f"{events.path}: the model's transformation {_brief(instruction)} cannot be applied: "
+                f"{events.path}: the model's transformation {in_brief(instruction)} cannot be applied: "
                 f"{' '.join(str(error).split())}"
             ) from error
     _make_levels(collection, wanted)
@@ -195,7 +194,7 @@ def _sample_anew(
     needed = [name for other in later for name in named_by(other)]
     for name in names:
         variable = collection.variables[name]
-        if not hasattr(variable, "onset") or any(matching(other, [name]) for other in needed):
+        if not hasattr(variable, "onset") or matches(name, needed):
             collection.variables[name] = _sampled(run, variable, hertz)
 
 
@@ -293,5 +292,6 @@ def _check_times(onsets: Floats, durations: Floats) -> None:
         raise ValueError("it has an onset or a duration that is no time in s")
 
 
-def _brief(instruction: Mapping[str, object]) -> str:
+def in_brief(instruction: Mapping[str, object]) -> str:
+    """An instruction in a message."""
     return f"{instruction.get('Name')} of {json.dumps(instruction.get('Input'))}"

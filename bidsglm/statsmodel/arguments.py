@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from bidsglm.inputs import as_list
 from bidsglm.statsmodel.limits import (
     FASTEST_SAMPLING,
     LARGEST_VALUE,
@@ -86,7 +87,10 @@ ANY_INSTRUCTION: Mapping[str, Rule] = {
     "groupby": _name,
     "dense": _flag,
 }
+WITHOUT = ("And", "Copy", "Delete", "Demean", "DropNA", "Not", "Or", "Product", "Rename", "Select")
+"""Instructions that have no arguments but those of any."""
 RULES: Mapping[str, Mapping[str, Rule]] = {
+    **{name: {} for name in WITHOUT},
     "Assign": {
         "target": _name,
         "input_attr": _word(*ATTRIBUTES),
@@ -124,7 +128,11 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "ToDense": {"sampling_rate": _number(1 / FASTEST_SAMPLING, FASTEST_SAMPLING)},
 }
-"""Own arguments of each instruction; instructions that are not here have none."""
+"""Own arguments of each instruction of pybids, but for Convolve, whose reader checks them."""
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    **{name: tuple(rules) for name, rules in RULES.items()},
+    "Convolve": ("model", "derivative", "dispersion", "fir_delays"),
+}
 
 
 def check_arguments(
@@ -132,16 +140,7 @@ def check_arguments(
 ) -> None:
     """Check the values of an instruction's arguments; pybids takes one, or a list with one for each Input.
 
-    Parameters
-    ----------
-    name
-        The instruction.
-    arguments
-        By pybids' name.
-    keys
-        Argument -> how the model spells it.
-    place
-        Of the instruction.
+    The keys give the model's spelling of each argument, for messages.
 
     Raises
     ------
@@ -158,9 +157,9 @@ def check_arguments(
     rules = {**ANY_INSTRUCTION, **RULES.get(name, {})}
     for key, value in arguments.items():
         rule, here = rules.get(key), place.at(keys.get(key, key))
-        if rule is None:  # the instruction's reader has its own
+        if rule is None:  # of Convolve
             continue
-        values = value if isinstance(value, list) else [value]
+        values = as_list(value)
         if len(values) > MOST_NAMES:
             raise here.fault(f"lists {len(values)} values, more than {MOST_NAMES}")
         for item in values:
@@ -187,5 +186,4 @@ def _check_query(arguments: Mapping[str, object], place: Place) -> None:
 
 
 def _listed(value: object) -> Sequence[str]:
-    items = value if isinstance(value, list) else [value]
-    return [item for item in items if isinstance(item, str)]
+    return [item for item in as_list(value) if isinstance(item, str)]

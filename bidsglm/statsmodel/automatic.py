@@ -36,17 +36,6 @@ def automatic_model(
     native`` leaves to each package is left out, so that the document means the same when it is passed to
     ``--model`` with the same settings.
 
-    Parameters
-    ----------
-    task
-        Label of the task.
-    trial_types
-        Those of its events, of all runs.
-    settings
-        The command line, with its overrides.
-    space
-        Label of the space.
-
     Raises
     ------
     UsageError

@@ -35,19 +35,9 @@ class _Lower(NamedTuple):
 
 
 def with_combined(model: ModelSpecification, resolved: Resolution) -> Resolution:
-    """Add the contrasts over contrasts, each as one contrast over regressors.
+    """Add to a participant's contrasts those over contrasts, each as one contrast over regressors.
 
-    Parameters
-    ----------
-    model
-        What its Session and Subject nodes ask for.
-    resolved
-        Contrasts of the Run node for a participant.
-
-    Returns
-    -------
-    Resolution
-        Those given, then those made of them; left out too is what is over a contrast that is left out.
+    Left out too is what is over a contrast that is left out.
 
     Raises
     ------
@@ -68,13 +58,12 @@ def with_combined(model: ModelSpecification, resolved: Resolution) -> Resolution
     >>> found.conditions, found.weights.tolist()
     (('trial_type.go', 'trial_type.stop'), [[1.0, -1.0]])
     """
-    origin = model.origin or f"model {model.name!r}"
     left_out, notes = list(resolved.left_out), list(resolved.notes)
-    _check_named(model, resolved, origin)
-    _check_single(model, resolved.contrasts, origin)
+    _check_named(model, resolved)
+    _check_single(model, resolved.contrasts)
     known = list(resolved.contrasts)
     for asked in model.above.contrasts:
-        place = f"{origin}: {asked.place}"
+        place = f"{model.place}: {asked.place}"
         for one in _each(asked, known):
             lower = _Lower(known, tuple(each.name for each in left_out))
             missing = [name for name in one.conditions if lower.named(name) is None]
@@ -83,13 +72,14 @@ def with_combined(model: ModelSpecification, resolved: Resolution) -> Resolution
                 left_out.append(LeftOut(one.name, one.label, one.test, reason))
                 notes.append(f"Contrast {one.name!r} is left out: {reason}.")
             elif missing:
-                raise DataError(f"{place}: no contrast is named {missing[0]!r}{_near(missing[0], known)}")
+                names = [contrast.name for contrast in known]
+                raise DataError(f"{place}: no contrast is named {missing[0]!r}{hint(missing[0], names)}")
             else:
                 known = _added(known, _folded(one, lower, place), place)
     return Resolution(tuple(known), tuple(left_out), tuple(notes))
 
 
-def _check_named(model: ModelSpecification, resolved: Resolution, origin: str) -> None:
+def _check_named(model: ModelSpecification, resolved: Resolution) -> None:
     """Check that what filters and X name is among the contrasts of the model."""
     made = [asked.specification.name for asked in model.above.contrasts]
     for place, name in model.above.named:
@@ -97,20 +87,16 @@ def _check_named(model: ModelSpecification, resolved: Resolution, origin: str) -
         names = [*there, *made]
         is_multiple = any(name.endswith(f": {other}") for other in made)
         if name != "1" and not is_multiple and not any(is_same(name, other) for other in names):
-            raise DataError(f"{origin}: {place}: no contrast is named {name!r}{hint(name, names)}")
+            raise DataError(f"{model.place}: {place}: no contrast is named {name!r}{hint(name, names)}")
 
 
-def _near(name: str, known: Sequence[ContrastSpecification]) -> str:
-    return hint(name, [contrast.name for contrast in known])
-
-
-def _check_single(model: ModelSpecification, contrasts: Contrasts, origin: str) -> None:
+def _check_single(model: ModelSpecification, contrasts: Contrasts) -> None:
     """Check that nodes which do not tell contrasts apart get one."""
     for place, reached in model.above.single:
         found = [c.name for c in contrasts if reached is None or is_among(c.name, reached)]
         if len(found) > 1:
             raise DataError(
-                f"{origin}: {place}: without 'contrast' the node would average {len(found)} contrasts "
+                f"{model.place}: {place}: without 'contrast' the node would average {len(found)} contrasts "
                 f"({', '.join(found[:3])}{', ...' if len(found) > 3 else ''}): add 'contrast' to its GroupBy"
             )
 

@@ -57,13 +57,6 @@ def contrast_label(name: str) -> str:
 def parsed_contrasts(parts: Sequence[ContrastPart], place: Place) -> tuple[ContrastSpecification, ...]:
     """Contrasts as a node lists them, not yet resolved against a design.
 
-    Parameters
-    ----------
-    parts
-        Contrasts of the Run node.
-    place
-        Of the list.
-
     Raises
     ------
     DataError
@@ -116,14 +109,7 @@ def check_labels(contrasts: Sequence[ContrastSpecification]) -> None:
 def dummy_names(dummies: DummyPart | None, made: Sequence[str], place: Place) -> tuple[str, ...]:
     """Regressor names and globs that get a t contrast each.
 
-    Parameters
-    ----------
-    dummies
-        DummyContrasts of the Run node; without names, all conditions are meant.
-    made
-        Conditions that are no trial types: transformations made them.
-    place
-        Of DummyContrasts.
+    DummyContrasts without names mean all conditions, those made by transformations too.
 
     Examples
     --------
@@ -132,8 +118,13 @@ def dummy_names(dummies: DummyPart | None, made: Sequence[str], place: Place) ->
     """
     if dummies is None:
         return ()
-    if dummies.Test == "F":
-        raise place.at("Test").fault('must be "t": write an F test as one of Contrasts')
+    check_dummy_test(dummies, place)
     if dummies.Contrasts is not None:
         return tuple(dummies.Contrasts)
     return (ALL_CONDITIONS, *made)
+
+
+def check_dummy_test(dummies: DummyPart, place: Place) -> None:
+    """Refuse an F test of each condition, which would be that of its t."""
+    if dummies.Test == "F":
+        raise place.at("Test").fault('must be "t": write an F test as one of Contrasts')

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from bidsglm.model import DEFAULT_HIGH_PASS, NO_FILTER, FslSettings, Hrf, ModelSpecification, NilearnSettings
-from bidsglm.statsmodel.globs import matching
+from bidsglm.statsmodel.globs import matches
 from bidsglm.statsmodel.responses import is_condition
 
 NILEARN_HRF = Hrf("glover")
@@ -21,16 +21,7 @@ ROUNDING = 1e-14
 
 
 def with_hrf(model: ModelSpecification, hrf: Hrf | None, matched: bool) -> ModelSpecification:
-    """Complete a model by its HRF.
-
-    Parameters
-    ----------
-    model
-        All the rest.
-    hrf
-        What the model asks for, None when it says nothing.
-    matched
-        Whether both packages then take SPM's canonical HRF, or each its own.
+    """Complete a model by its HRF: SPM's canonical one where it says nothing and settings are matched.
 
     Examples
     --------
@@ -69,16 +60,7 @@ def without_polynomials(model: ModelSpecification) -> ModelSpecification:
 
 
 def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool) -> ModelSpecification:
-    """Complete a model by its high-pass filter.
-
-    Parameters
-    ----------
-    model
-        All the rest.
-    hertz
-        Options.HighPassFilterCutoffHz, None when the model says nothing.
-    matched
-        Whether both packages then take 128 s, or each its own cut-off.
+    """Complete a model by its high-pass filter: of 128 s where it says nothing and settings are matched.
 
     Examples
     --------
@@ -87,7 +69,7 @@ def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool
     """
     if hertz is not None:
         complete = replace(model, high_pass=cutoff_seconds(hertz))
-    elif any(matching(name, [A_COSINE]) or name.startswith(COSINE) for name in model.x):
+    elif matches(A_COSINE, model.x) or any(name.startswith(COSINE) for name in model.x):
         note = (
             "X has fMRIPrep's cosines and no HighPassFilterCutoffHz: they are the high-pass filter, no other."
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bidsglm.model import CONSTANT, TRIAL_TYPE
+from bidsglm.statsmodel.entities import ENTITY_KEYS
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
@@ -57,7 +58,9 @@ def chosen(flow: Flow, wanted: Sequence[str], place: Place) -> Flow:
     DataError
         One that cannot be among them.
     """
-    made = tuple(name for name in flow.made if is_among(name, wanted) or is_among_globs(name, wanted))
+    made = tuple(
+        own for own in flow.made if is_among(own, wanted) or any(stands_for(own, name) for name in wanted)
+    )
     rest = tuple(name for name in wanted if not any(stands_for(own, name) for own in flow.made))
     for name in rest if flow.names is not None else ():
         if not any(stands_for(own, name) or stands_for(name, own) for own in flow.names or ()):
@@ -65,11 +68,6 @@ def chosen(flow: Flow, wanted: Sequence[str], place: Place) -> Flow:
                 f"the contrast {name!r} does not come here{hint(name, (*(flow.names or ()), *flow.made))}"
             )
     return flow._replace(names=rest, made=made)
-
-
-def is_among_globs(glob: str, names: Iterable[str]) -> bool:
-    """Whether a glob of made contrasts means one of some names."""
-    return any(stands_for(glob, name) for name in names)
 
 
 def along(flow: Flow, edge: EdgePart, place: Place, to_dataset: bool) -> Flow:
@@ -86,8 +84,7 @@ def along(flow: Flow, edge: EdgePart, place: Place, to_dataset: bool) -> Flow:
         if key == "contrast":
             flow = chosen(flow, labels, place.at("Filter", key))
         elif key in ENTITIES and to_dataset:
-            short = {"subject": "sub-", "session": "ses-", "task": "task-"}[key]
-            filters[key] = tuple(label.removeprefix(short) for label in labels)
+            filters[key] = tuple(label.removeprefix(f"{ENTITY_KEYS[key]}-") for label in labels)
         else:
             where = "here" if to_dataset else "below the Dataset level"
             known = ("contrast", *ENTITIES) if to_dataset else ("contrast",)

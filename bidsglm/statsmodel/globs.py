@@ -15,6 +15,15 @@ def is_glob(name: str) -> bool:
     return "*" in name or "?" in name or "[" in name
 
 
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether one of some names and globs stands for a name.
+
+    >>> matches("trans_x", ["rot_*", "trans_*"]), matches("trans_x", ["rot_x"])
+    (True, False)
+    """
+    return any(matching(pattern, [name]) for pattern in patterns)
+
+
 def matching(pattern: str, names: Iterable[str]) -> tuple[str, ...]:
     """Names that a literal name or a glob stands for, in their own order.
 

@@ -25,16 +25,7 @@ def group_contrasts(
 ) -> tuple[ContrastSpecification, ...]:
     """Contrasts of DummyContrasts, the difference of two groups, then those written out.
 
-    Parameters
-    ----------
-    model
-        A Dataset node.
-    names
-        Columns of the design.
-    groups
-        The columns that each column of text became.
-    path
-        participants.tsv, for messages.
+    The groups are the columns of the design that each column of text became.
 
     Raises
     ------

@@ -3,31 +3,22 @@
 from collections.abc import Sequence
 
 from bidsglm.model import ContrastSpecification, GroupModel
-from bidsglm.statsmodel.contrasts import parsed_contrasts
+from bidsglm.statsmodel.contrasts import check_dummy_test, parsed_contrasts
+from bidsglm.statsmodel.entities import ENTITIES
 from bidsglm.statsmodel.flow import Flow
-from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.globs import is_glob, matches
 from bidsglm.statsmodel.nearest import hint
-from bidsglm.statsmodel.place import Place
+from bidsglm.statsmodel.place import Place, check_distinct
 from bidsglm.statsmodel.schema import NodePart
 from bidsglm.statsmodel.transformations import Instruction, checked_instruction
 from bidsglm.statsmodel.upper_nodes import has_content
-from bidsglm.statsmodel.values import ENTITIES
 
 OF_TIME = ("Convolve", "Lag", "Resample", "ToDense")
 """Instructions for what has a time course; participants have none."""
 
 
 def group_model(node: NodePart, place: Place, flow: Flow) -> GroupModel:
-    """A Dataset node as a model of the participants' effects.
-
-    Parameters
-    ----------
-    node
-        Of Level Dataset.
-    place
-        Of the node.
-    flow
-        What reaches it.
+    """A Dataset node, and what reaches it, as a model of the participants' effects.
 
     Raises
     ------
@@ -69,9 +60,7 @@ def _check_supported(node: NodePart, place: Place) -> None:
         raise model.at("HRF").fault("has no meaning at the Dataset level: move it to the Run node")
     if not node.Model.X:
         raise model.at("X").fault("is empty: [1] is the mean over participants")
-    for i, name in enumerate(node.Model.X):
-        if name in node.Model.X[:i]:
-            raise model.at("X", i).fault(f"{name!r} is listed twice")
+    check_distinct(node.Model.X, model.at("X"))
 
 
 def _instructions(node: NodePart, place: Place) -> list[Instruction]:
@@ -103,7 +92,7 @@ def _check_contrasts(
 def _check_known(name: str, columns: Sequence[str], place: Place) -> None:
     """Check that X has a column, or may have it once the levels of a factor are known."""
     factor = any(name.startswith(f"{column}.") for column in columns)
-    if name not in columns and not factor and not any(matching(glob, [name]) for glob in columns):
+    if name not in columns and not factor and not matches(name, columns):
         raise place.fault(f"X has no {name!r}{hint(name, columns)}")
 
 
@@ -112,8 +101,7 @@ def _dummies(node: NodePart, columns: Sequence[str], place: Place) -> tuple[str,
     dummies = node.DummyContrasts
     if dummies is None:
         return None
-    if dummies.Test == "F":
-        raise place.at("Test").fault('must be "t": write an F test as one of Contrasts')
+    check_dummy_test(dummies, place)
     for name in dummies.Contrasts or ():
         if not is_glob(name):
             _check_known(name, columns, place.at("Contrasts"))

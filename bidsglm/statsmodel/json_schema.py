@@ -8,11 +8,11 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bidsglm.statsmodel import values
+from bidsglm.statsmodel import entities, values
+from bidsglm.statsmodel.arguments import ARGUMENTS
 from bidsglm.statsmodel.limits import HIGHEST_POLORT
 from bidsglm.statsmodel.responses import FAMILIES
 from bidsglm.statsmodel.schema import ADDRESS_KEY, Document
-from bidsglm.statsmodel.transformations import ARGUMENTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "BIDS Stats Model 1.0, as far as bidsglm speaks it"
@@ -47,9 +47,9 @@ WRITTEN: Mapping[Callable[..., Any], JsonSchemaValue] = {
         "minItems": 1,
         "anyOf": [{"items": NUMBER}, {"items": {"type": "array", "items": NUMBER}}],
     },
-    values.filters: {
+    entities.filters: {
         "type": "object",
-        "propertyNames": {"enum": sorted({*values.ENTITIES, *values.SHORT_ENTITIES})},
+        "propertyNames": {"enum": sorted({*entities.ENTITIES, *entities.SHORT_ENTITIES})},
         "additionalProperties": {"anyOf": [LABEL, {"type": "array", "items": LABEL, "minItems": 1}]},
     },
     values.noise_model: {

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import TypeVar
 
 from bidsglm.model import TRIAL_TYPE, ParametricModulation, TimeModulation
-from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.globs import is_glob, matches, matching
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.responses import is_condition
@@ -18,16 +18,7 @@ TIME = "time"
 
 
 def parametric_modulations(spm: SpmPart, x: Sequence[str], place: Place) -> tuple[ParametricModulation, ...]:
-    """Parametric modulations in file order.
-
-    Parameters
-    ----------
-    spm
-        Software.SPM.
-    x
-        Names and globs of the model's X.
-    place
-        Of Software.SPM.
+    """Parametric modulations of Software.SPM in file order.
 
     Raises
     ------
@@ -50,7 +41,7 @@ def parametric_modulations(spm: SpmPart, x: Sequence[str], place: Place) -> tupl
 def time_modulations(
     spm: SpmPart, x: Sequence[str], parametric: Iterable[ParametricModulation], place: Place
 ) -> tuple[TimeModulation, ...]:
-    """Time modulations in file order; parameters and errors as above.
+    """Time modulations in file order; errors as above.
 
     A condition with a time modulation can have no parametric modulator that is named ``time`` too.
     """
@@ -101,7 +92,7 @@ def _trial_types(names: Sequence[str], x: Sequence[str], place: Place) -> tuple[
     found: list[str] = []
     for name in names:
         literal = matching(name, conditions)
-        if not literal and not any(matching(pattern, [name]) for pattern in conditions):
+        if not literal and not matches(name, conditions):
             raise place.fault(f"{name!r} is no condition of X{hint(name, conditions)}")
         found += literal or (name,)
     return tuple(dict.fromkeys(name.removeprefix(TRIAL_TYPE) for name in found))

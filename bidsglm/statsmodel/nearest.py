@@ -17,17 +17,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     Letter case does not count, and a name that lacks only a prefix (``go`` for ``trial_type.go``) is close.
 
-    Parameters
-    ----------
-    name
-        What the user wrote.
-    known
-        What could have been meant; the first of equally close names wins.
-
-    Returns
-    -------
-    str
-        One of the known names, or an empty text.
+    The first of equally close names wins.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from bidsglm.model import Above, CombinedContrast, GroupModel
+from bidsglm.statsmodel.entities import ENTITIES
 from bidsglm.statsmodel.flow import Flow, along, joined, named
 from bidsglm.statsmodel.globs import is_glob
 from bidsglm.statsmodel.group_nodes import group_model
@@ -12,7 +13,6 @@ from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import Document, EdgePart, NodePart
 from bidsglm.statsmodel.upper_nodes import NodeOutcome, check_upper, has_content, outcome
-from bidsglm.statsmodel.values import ENTITIES
 
 RANK = {"Run": 0, "Session": 1, "Subject": 2, "Dataset": 3}
 GROUPS = {

@@ -7,9 +7,10 @@ wrote it, with keys in several spellings (``Blocks``, ``variables``, ``condition
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from bidsglm.inputs import as_list
 from bidsglm.model import CONSTANT, TRIAL_TYPE
+from bidsglm.statsmodel.arguments import ARGUMENTS
 from bidsglm.statsmodel.place import Place
-from bidsglm.statsmodel.transformations import ARGUMENTS
 
 LEVELS = {"run": "Run", "session": "Session", "subject": "Subject", "dataset": "Dataset"}
 SPELLINGS = {
@@ -68,7 +69,7 @@ class OldStep(NamedTuple):
             found = found.get("Contrasts", found.get("Conditions", True))
         if isinstance(found, bool):
             return found
-        listed = found if isinstance(found, list) else [found]
+        listed = as_list(found)
         if not all(isinstance(text, str) for text in listed):
             raise self.place.at("AutoContrasts").fault("must be true, false or a list of names")
         return listed

@@ -1,5 +1,6 @@
 """Places in a model document, for messages."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bidsglm.errors import DataError
@@ -37,3 +38,10 @@ class Place(NamedTuple):
         """
         parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path]
         return "".join(parts).lstrip(".")
+
+
+def check_distinct(names: Sequence[str], place: Place) -> None:
+    """Refuse a list that has a name twice."""
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise place.at(i).fault(f"{name!r} is listed twice")

@@ -67,14 +67,7 @@ class Token(NamedTuple):
 
 
 def parsed_query(query: str, names: Sequence[str] = ()) -> Condition:
-    """Condition that a query states.
-
-    Parameters
-    ----------
-    query
-        As it stands in the model.
-    names
-        Variables that may be in it although their names hold signs or spaces.
+    """Condition that a query states; the names are of variables that may hold signs or spaces.
 
     Raises
     ------

@@ -10,7 +10,7 @@ import numpy as np
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, TRIAL_TYPE, ContrastSpecification, ModelSpecification
 from bidsglm.statsmodel.contrasts import ALL_CONDITIONS, check_labels, contrast_label
-from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.globs import is_glob, matches, matching
 from bidsglm.statsmodel.modulations import TIME
 from bidsglm.statsmodel.nearest import hint
 
@@ -100,7 +100,7 @@ def resolve_contrasts(
         try:
             check_labels(contrasts)
         except DataError as error:
-            raise DataError(f"{_origin(model)}: {error}") from None
+            raise DataError(f"{model.place}: {error}") from None
     notes = [f"Contrast {each.name!r} is left out: {each.reason}." for each in left_out]
     if not contrasts:
         notes.append("The model defines no contrast that this design has: no contrast maps.")
@@ -120,7 +120,7 @@ def _existing(
         wrong = [name for name in missing if not _never_had(name, model, elsewhere)]
         if wrong:
             raise DataError(
-                f"{_origin(model)}: contrast {contrast.name!r}: no run has a regressor "
+                f"{model.place}: contrast {contrast.name!r}: no run has a regressor "
                 f"{wrong[0]!r}{hint(wrong[0], (*columns, *sorted(elsewhere.names)))}"
             )
         if missing:
@@ -137,9 +137,7 @@ def _reason(missing: Iterable[str]) -> str:
 def _never_had(name: str, model: ModelSpecification, elsewhere: Elsewhere) -> bool:
     """Whether a regressor that no run has would be there if the participant had the condition."""
     return model.automatic or any(
-        elsewhere(condition)
-        for condition in _possible_conditions(name, model)
-        if any(matching(pattern, [condition]) for pattern in model.x)
+        elsewhere(condition) for condition in _possible_conditions(name, model) if matches(condition, model.x)
     )
 
 
@@ -167,7 +165,7 @@ def _dummy_contrasts(
         if not regressors and not adds_nothing:
             if not _never_had(pattern, model, elsewhere):
                 raise DataError(
-                    f"{_origin(model)}: DummyContrasts: no run has a regressor {pattern!r}"
+                    f"{model.place}: DummyContrasts: no run has a regressor {pattern!r}"
                     f"{hint(pattern, (*columns, *sorted(elsewhere.names)))}"
                 )
             name = pattern.removeprefix(TRIAL_TYPE)
@@ -224,7 +222,3 @@ def _is_modulator(name: str, model: ModelSpecification) -> bool:
         for conditions, ending in endings
         for condition in conditions
     )
-
-
-def _origin(model: ModelSpecification) -> str:
-    return model.origin or f"model {model.name!r}"

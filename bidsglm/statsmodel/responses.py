@@ -73,15 +73,6 @@ def _usual_name(name: str) -> str:
 def hrf_request(name: str, parameters: ParametersPart | None, place: Place) -> ResponseRequest:
     """Response that HRF.Model and HRF.Parameters describe.
 
-    Parameters
-    ----------
-    name
-        ``spm``, ``glover`` (both with ``+ derivative`` and ``+ dispersion``), ``fir``, ``fourier`` ...
-    parameters
-        Length (s) and Order, or fir_delays (scans).
-    place
-        Of the HRF object.
-
     Raises
     ------
     DataError
@@ -156,16 +147,7 @@ def is_condition(name: str) -> bool:
 
 
 def check_coverage(x: Sequence[str], variables: Sequence[str], place: Place) -> None:
-    """Check that what HRF names is in X.
-
-    Parameters
-    ----------
-    x
-        Names and globs of the model's X.
-    variables
-        Names and globs to be convolved.
-    place
-        Of the variables.
+    """Check that what HRF names is in X, both names and globs.
 
     Raises
     ------

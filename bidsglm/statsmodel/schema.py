@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bidsglm.errors import DataError
+from bidsglm.statsmodel.entities import filters
 from bidsglm.statsmodel.limits import (
     FINEST_RESOLUTION,
     HIGHEST_HERTZ,
@@ -45,7 +46,6 @@ from bidsglm.statsmodel.values import (
     dummies,
     few_contrasts,
     few_globs,
-    filters,
     hrf_derivatives,
     mask_threshold,
     model_version,
@@ -282,14 +282,7 @@ class Document(Part):
 
 
 def parsed_document(document: Mapping[str, object], origin: str) -> Document:
-    """Model document as checked objects.
-
-    Parameters
-    ----------
-    document
-        The content of a ``*_smdl.json`` file.
-    origin
-        Its name, for messages.
+    """Content of a ``*_smdl.json`` file as checked objects.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from bidsglm.statsmodel.modulations import (
     time_modulations,
 )
 from bidsglm.statsmodel.nodes import levels
-from bidsglm.statsmodel.place import Place
+from bidsglm.statsmodel.place import Place, check_distinct
 from bidsglm.statsmodel.responses import (
     ResponseRequest,
     check_coverage,
@@ -78,14 +78,7 @@ class Signal(NamedTuple):
 
 
 def read_model(path: Path, settings: Settings) -> ModelSpecification:
-    """Read a model file.
-
-    Parameters
-    ----------
-    path
-        A ``*_smdl.json`` file.
-    settings
-        The command line; its overrides are for the automatic model only.
+    """Read a model file; the command line's overrides are for the automatic model only.
 
     Raises
     ------
@@ -108,18 +101,7 @@ def read_model(path: Path, settings: Settings) -> ModelSpecification:
 def parse_model(
     document: Mapping[str, object], origin: str, settings: Settings, automatic: bool = False
 ) -> ModelSpecification:
-    """Model that a document describes.
-
-    Parameters
-    ----------
-    document
-        Content of a BIDS Stats Models file.
-    origin
-        Its name, for messages.
-    settings
-        The command line: matching and smoothing_fwhm count here.
-    automatic
-        Whether bidsglm made the document itself.
+    """Model that a document describes, which came from a file or was made by bidsglm itself.
 
     Raises
     ------
@@ -213,9 +195,7 @@ def _check_supported(model: ModelPart, place: Place) -> None:
         )
     if options.Aggregate not in (None, "none"):
         raise place.at("Options", "Aggregate").fault("not supported: only voxelwise models")
-    for i, name in enumerate(model.X):
-        if name in model.X[:i]:
-            raise place.at("X", i).fault(f"{name!r} is listed twice")
+    check_distinct(model.X, place.at("X"))
 
 
 def _signal(node: NodePart, place: Place) -> Signal:

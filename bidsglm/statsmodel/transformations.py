@@ -9,44 +9,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from bidsglm.inputs import as_list
 from bidsglm.model import Hrf
-from bidsglm.statsmodel.arguments import check_arguments
-from bidsglm.statsmodel.globs import is_glob, matching
+from bidsglm.statsmodel.arguments import ANY_INSTRUCTION, ARGUMENTS, check_arguments
+from bidsglm.statsmodel.globs import is_glob, matches, matching
 from bidsglm.statsmodel.limits import LATEST_DELAY, MOST_FUNCTIONS, MOST_GLOBS, MOST_NAMES
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.responses import hrf_request
 from bidsglm.statsmodel.schema import ParametersPart
 
-ARGUMENTS: Mapping[str, tuple[str, ...]] = {
-    "And": (),
-    "Assign": ("target", "input_attr", "target_attr"),
-    "Convolve": ("model", "derivative", "dispersion", "fir_delays"),
-    "Copy": (),
-    "Delete": (),
-    "Demean": (),
-    "DropNA": (),
-    "Factor": ("constraint", "ref_level", "sep"),
-    "Filter": ("query", "by"),
-    "Group": ("name",),
-    "Lag": ("shift", "order", "mode", "constant", "difference"),
-    "Not": (),
-    "Or": (),
-    "Orthogonalize": ("other",),
-    "Product": (),
-    "Rename": (),
-    "Replace": ("replace", "attribute"),
-    "Resample": ("sampling_rate",),
-    "Scale": ("demean", "rescale", "replace_na"),
-    "Select": (),
-    "Split": ("by",),
-    "Sum": ("weights",),
-    "Threshold": ("threshold", "binarize", "above", "signed"),
-    "ToDense": ("sampling_rate",),
-}
-"""The instructions of pybids and their own arguments."""
-
-COMMON = ("name", "input", "output", "output_prefix", "output_suffix", "groupby", "dense")
+COMMON = tuple(ANY_INSTRUCTION)
 """Arguments of every instruction."""
 
 OUTPUTS = ("output", "output_prefix", "output_suffix")
@@ -83,13 +56,6 @@ def split_instructions(instructions: Sequence[Mapping[str, object]], place: Plac
 
     Factor of trial_type is kept only where an earlier instruction works on trial_type, because its place then
     matters.
-
-    Parameters
-    ----------
-    instructions
-        Transformations.Instructions.
-    place
-        Of the list.
 
     Raises
     ------
@@ -154,16 +120,21 @@ def checked_instruction(content: Mapping[str, object], place: Place) -> Instruct
     return Instruction(name, listed, arguments, content, place)
 
 
+def named_inputs(instruction: Mapping[str, object]) -> list[str]:
+    """Variables that the Input of an instruction lists, whatever its form."""
+    return [str(name) for name in as_list(instruction.get("Input"))]
+
+
 def _input_names(inputs: object) -> tuple[str, ...]:
     """Variables that an Input names; none where it is malformed."""
-    listed = inputs if isinstance(inputs, list) else [inputs]
+    listed = as_list(inputs)
     names = tuple(name for name in listed if isinstance(name, str) and name)
     return names if len(names) == len(listed) else ()
 
 
 def _check_late(instruction: Instruction, convolved: Sequence[str]) -> None:
     for name in instruction.inputs:
-        if any(matching(done, [name]) or matching(name, [done]) for done in convolved):
+        if matches(name, convolved) or matching(name, convolved):
             raise instruction.place.fault(
                 f"{instruction.name} works on {name!r} after its Convolve: put it before, "
                 "because each package convolves the events itself"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from bidsglm.inputs import as_list
 from bidsglm.statsmodel.old_form import OldStep, is_old_form, own_name, spelt, steps
 from bidsglm.statsmodel.place import Place
 
@@ -85,7 +86,7 @@ def _inputs(value: object, top: Place) -> dict[str, list[str]]:
         return {}
     if not isinstance(value, dict):
         raise top.at("Input").fault("must be an object")
-    found = {key.lower(): labels if isinstance(labels, list) else [labels] for key, labels in value.items()}
+    found = {key.lower(): as_list(labels) for key, labels in value.items()}
     return {key: [str(label) for label in labels] for key, labels in found.items() if labels}
 
 

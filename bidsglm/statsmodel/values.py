@@ -24,25 +24,8 @@ from bidsglm.statsmodel.limits import (
     MOST_ROWS,
     SMALLEST_WEIGHT,
 )
-from bidsglm.statsmodel.nearest import hint
 
 AUTOMATIC_POLORT = "A"
-SHORT_ENTITIES = {
-    "sub": "subject",
-    "ses": "session",
-    "acq": "acquisition",
-    "ce": "ceagent",
-    "rec": "reconstruction",
-    "dir": "direction",
-    "res": "resolution",
-    "den": "density",
-}
-ENTITIES = (
-    *SHORT_ENTITIES.values(),
-    *("task", "run", "echo", "part", "chunk", "space", "cohort", "desc", "label", "atlas"),
-    *("suffix", "datatype", "extension"),
-)
-
 SHOWN = 40
 """Characters of a wrong value that still fit on the line of a message."""
 
@@ -165,47 +148,6 @@ def few_contrasts(value: object) -> object:
     if isinstance(value, list) and len(value) > MOST_CONTRASTS:
         raise ValueError(f"lists more than {MOST_CONTRASTS} contrasts")
     return value
-
-
-def entity(name: str) -> str:
-    """Long name of a BIDS entity.
-
-    Examples
-    --------
-    >>> entity("ses"), entity("task")
-    ('session', 'task')
-    """
-    long_name = SHORT_ENTITIES.get(name, name)
-    if long_name not in ENTITIES:
-        raise ValueError(f"unknown entity {name!r}{hint(name, ENTITIES)}")
-    return long_name
-
-
-def filters(value: object) -> object:
-    """BIDS filters with long entity names and lists of labels without prefix.
-
-    Examples
-    --------
-    >>> filters({"sub": ["sub-01"], "run": [1]})
-    {'subject': ['01'], 'run': ['1']}
-    """
-    if not isinstance(value, dict):
-        return value
-    return {entity(key): _labels(labels, key) for key, labels in value.items()}
-
-
-def _labels(value: object, key: str) -> list[str]:
-    labels = [_label(item, key) for item in (value if isinstance(value, list) else [value])]
-    if not all(labels) or not labels:
-        raise ValueError(f"{key!r} must list at least one label, none of them empty")
-    return labels
-
-
-def _label(value: object, key: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"the labels of {key!r} must be text, not {shown(value)}")
-    short = next((short for short, name in SHORT_ENTITIES.items() if name == key), key)
-    return str(value).removeprefix(f"{short}-")
 
 
 def any_case(*allowed: str) -> Callable[[object], object]:

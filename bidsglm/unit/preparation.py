@@ -81,10 +81,6 @@ def named(place: str) -> Iterator[None]:
         raise type(error)(f"{place}: {error}") from error
 
 
-def _origin(model: ModelSpecification) -> str:
-    return model.origin or f"model {model.name!r}"
-
-
 def _check_sizes(unit: Unit, designs: Sequence[DesignMatrix]) -> None:
     """Refuse columns whose squares no number can hold."""
     for run, design in zip(unit.runs, designs, strict=True):
@@ -104,7 +100,7 @@ def _check_file_names(
         longest = map_name(unit.prefix, "variance", "difference", contrast.label)
         if len(longest.encode()) > LONGEST_NAME:
             raise DataError(
-                f"{_origin(model)}: contrast {contrast.name[:SHOWN]!r}...: its maps would get longer "
+                f"{model.place}: contrast {contrast.name[:SHOWN]!r}...: its maps would get longer "
                 "file names than file systems take; give it a shorter Name in a model file (--model)"
             )
 
@@ -114,7 +110,7 @@ def _check_one_run(unit: Unit, model: ModelSpecification) -> None:
     groups = [tuple(run.entities.get(name) for name in model.above.run_by) for run in unit.runs]
     if model.above.one_run and len(set(groups)) < len(groups):
         raise DataError(
-            f"{_origin(model)}: {model.above.one_run}: the Run node does not group by 'run', but "
+            f"{model.place}: {model.above.one_run}: the Run node does not group by 'run', but "
             f"{unit.prefix} has {len(unit.runs)} runs: add 'run', so that each has its own regressors"
         )
 
@@ -223,7 +219,7 @@ def _outline(
             with noted_warnings(own.setdefault(name, [])):
                 columns[name] = columns_of(name, tables.paradigms)
 
-        with named(_origin(model)):
+        with named(model.place):
             backends, unable = able(backends, make)
     for name in (name for name in backends if name in designs.made):
         _check_sizes(unit, designs.made[name])
@@ -231,7 +227,7 @@ def _outline(
         backends, too_small = able(backends, designs.check)
     resolved = resolve_contrasts(model, columns[backends[0]], tables.elsewhere)
     contrasts, left_out, contrast_notes = with_combined(model, resolved)
-    with named(_origin(model)):
+    with named(model.place):
         able_too = able(
             backends, lambda name: _check_columns(columns[name], contrasts), UnsupportedModelError
         )

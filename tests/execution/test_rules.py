@@ -111,7 +111,7 @@ def test_a_participant_who_does_not_fit_is_an_outcome(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, three_thousand: list[str]
 ) -> None:
     noted: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("bidsglm.participant.record_death", lambda *given: noted.append(given))
+    monkeypatch.setattr("bidsglm.execution.memory.record_death", lambda *given: noted.append(given))
     settings = settings_of(tmp_path, mem=2_999)
     found = MemoryBound(settings).refusal("01")
     assert found is not None

@@ -4,8 +4,8 @@ import pytest
 
 from bidsglm.errors import DataError
 from bidsglm.model import Hrf
-from bidsglm.statsmodel.arguments import RULES
-from bidsglm.statsmodel.transformations import ARGUMENTS, COMMON
+from bidsglm.statsmodel.arguments import ARGUMENTS, RULES
+from bidsglm.statsmodel.transformations import COMMON
 from tests.statsmodel.model_documents import (
     Change,
     Document,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bidsglm.statsmodel import limits, values
+from bidsglm.statsmodel import entities, limits, values
 
 WEIGHTS = {f"c{i}": True for i in range(limits.MOST_NAMES)}
 RESPONSES = {f"c{i}": "GAM" for i in range(limits.MOST_NAMES)}
@@ -28,7 +28,7 @@ RESPONSES = {f"c{i}": "GAM" for i in range(limits.MOST_NAMES)}
         (values.variable, 1, "constant"),
         (values.model_version, "1.0", "1.0"),
         (
-            values.filters,
+            entities.filters,
             {"ses": "ses-2", "acq": ["acq-a", 3]},
             {"session": ["2"], "acquisition": ["a", "3"]},
         ),
@@ -80,10 +80,10 @@ def test_a_value_means(rule: Callable[[object], object], value: object, meaning:
         (values.variable, " ", "must be the name of a regressor"),
         (values.model_version, "1.05", 'must be "1.0.0"'),
         (values.model_version, 1.0, 'must be "1.0.0"'),
-        (values.filters, {"run": []}, "must list at least one label"),
-        (values.filters, {"ses": "ses-"}, "must list at least one label"),
-        (values.filters, {"run": [True]}, "must be text, not true"),
-        (values.filters, {"runs": ["1"]}, "unknown entity 'runs'; did you mean 'run'?"),
+        (entities.filters, {"run": []}, "must list at least one label"),
+        (entities.filters, {"ses": "ses-"}, "must list at least one label"),
+        (entities.filters, {"run": [True]}, "must be text, not true"),
+        (entities.filters, {"runs": ["1"]}, "unknown entity 'runs'; did you mean 'run'?"),
         (values.noise_model, "ar31", "is beyond the highest order, ar30"),
         (values.noise_model, "ar100", "is beyond the highest order, ar30"),
         (values.noise_model, "ar0", 'must be "ols", "ar1"'),

@@ -133,6 +133,11 @@ class Paradigm:
     """Name of the events file, for messages"""
 
     @property
+    def moment(self) -> float | None:
+        """Share of the TR after its start that a scan stands for, by StartTime; None without one."""
+        return None if self.start_time is None else self.start_time / self.repetition_time
+
+    @property
     def of_events(self) -> tuple[Condition, ...]:
         """Conditions that are made of events: all but continuous variables."""
         return tuple(condition for condition in self.conditions if not condition.continuous)

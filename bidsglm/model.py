@@ -89,6 +89,18 @@ class SpmSettings:
     """1-based bin; None: from the slice-time reference of the data, else 8."""
     global_normalization: Literal["None", "Scaling"] = "None"
 
+    @property
+    def onset(self) -> int:
+        """Bin that the model gives, else SPM's default."""
+        if self.microtime_onset is not None:
+            return self.microtime_onset
+        return min(DEFAULT_MICROTIME_ONSET, self.microtime_resolution)
+
+    @property
+    def moment(self) -> float:
+        """Share of the TR at which that bin begins."""
+        return (self.onset - 1) / self.microtime_resolution
+
 
 @dataclass(frozen=True)
 class NilearnSettings:

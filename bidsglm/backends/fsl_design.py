@@ -149,9 +149,7 @@ def moment(paradigm: Paradigm) -> float:
     >>> moment(Paradigm(2.0, 10, 0.5, (), (), np.empty((10, 0))))
     0.25
     """
-    if paradigm.start_time is None:
-        return MIDDLE
-    return paradigm.start_time / paradigm.repetition_time
+    return MIDDLE if paradigm.moment is None else paradigm.moment
 
 
 def shift(paradigm: Paradigm) -> float:

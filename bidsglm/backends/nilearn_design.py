@@ -16,7 +16,7 @@ from bidsglm.backends.nilearn_events import drawn_events, event_weights, events_
 from bidsglm.backends.nilearn_start import without_checks
 from bidsglm.data import Condition, DesignMatrix, Paradigm
 from bidsglm.errors import DataError
-from bidsglm.model import CONSTANT, DEFAULT_MICROTIME_ONSET, NO_FILTER, Floats, Hrf, ModelSpecification
+from bidsglm.model import CONSTANT, NO_FILTER, Floats, Hrf, ModelSpecification
 
 SAME_TIME = 1e-6
 """s"""
@@ -227,14 +227,11 @@ def slice_time_ref(paradigm: Paradigm, model: ModelSpecification) -> float:
     >>> slice_time_ref(run, ModelSpecification("m", ()))
     0.25
     """
-    onset, bins = model.spm.microtime_onset, model.spm.microtime_resolution
     if model.nilearn.slice_time_ref is not None:
         return model.nilearn.slice_time_ref
-    if onset is not None:
-        return (onset - 1) / bins
-    if paradigm.start_time is not None:
-        return paradigm.start_time / paradigm.repetition_time
-    return (min(DEFAULT_MICROTIME_ONSET, bins) - 1) / bins
+    if model.spm.microtime_onset is None and paradigm.moment is not None:
+        return paradigm.moment
+    return model.spm.moment
 
 
 def _fir_delays(hrf: Hrf, repetition_time: float) -> list[int] | None:

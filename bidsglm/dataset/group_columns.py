@@ -128,7 +128,7 @@ def _transformed(
         near = hint(unknown[0], columns) if unknown else ""
         raise DataError(
             f"{people.path}: the transformation {in_brief(instruction)} cannot be applied: "
-            f" {f'there is no {unknown[0]!r}{near}' if unknown else said}"
+            f"{f'there is no {unknown[0]!r}{near}' if unknown else said}"
         ) from error
     return {name: _values(variable) for name, variable in collection.variables.items()}
 

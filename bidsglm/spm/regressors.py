@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.data import Condition, Paradigm
-from bidsglm.model import DEFAULT_MICROTIME_ONSET, Floats, ModelSpecification
+from bidsglm.model import Floats, ModelSpecification
 
 PAD_BINS = 32
 """Bins before time 0, so that an event shortly before the run still has its effect in it."""
@@ -64,10 +64,8 @@ def microtime_onset(paradigm: Paradigm, model: ModelSpecification) -> int:
     5
     """
     resolution = model.spm.microtime_resolution
-    if model.spm.microtime_onset is not None:
-        return model.spm.microtime_onset
-    if paradigm.start_time is None:
-        return min(DEFAULT_MICROTIME_ONSET, resolution)
+    if model.spm.microtime_onset is not None or paradigm.start_time is None:
+        return model.spm.onset
     bins = rounded(np.array(paradigm.start_time * resolution / paradigm.repetition_time))
     # SPM counts bins from 1
     return int(np.clip(bins + 1, 1, resolution))

@@ -55,17 +55,6 @@ def configuration(model: ModelSpecification, matching: str, backends: Sequence[s
     Files, their dates and sizes, the participant, the number of runs and their timing are not in it: they
     differ between participants who were all treated alike.
 
-    Parameters
-    ----------
-    model
-        The model that was fitted.
-    matching
-        matched or native.
-    backends
-        Those that fitted it.
-
-    Examples
-    --------
     >>> model = ModelSpecification("go", ("trial_type.go",))
     >>> configuration(model, "matched", ("spm",))["SPM: mask_threshold"]
     0.8
@@ -116,10 +105,11 @@ def chosen(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _as_json(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What is read again from a JSON file; infinite numbers are none there."""
-    return dict(json.loads(json.dumps(facts, default=_plain), parse_constant=lambda _: None))
+    return dict(json.loads(json.dumps(facts, default=plain), parse_constant=lambda _: None))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What JSON has in place of an array or a path."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 

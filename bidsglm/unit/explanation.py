@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from bidsglm.attribution.crossproducts import Values
@@ -26,19 +25,25 @@ from bidsglm.attribution.models import (
 )
 from bidsglm.attribution.runs import plan
 from bidsglm.attribution.sizes import TABULATED
-from bidsglm.attribution.steps import COARSE_STEPS, Step, modelling_steps
+from bidsglm.attribution.steps import Step, modelling_steps
 from bidsglm.backends.nilearn_design import slice_time_ref
-from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
+from bidsglm.backends.nilearn_signals import masked_signals
 from bidsglm.data import TimeSeries
-from bidsglm.model import CONSTANT, Floats, ModelSpecification
+from bidsglm.model import Floats
 from bidsglm.packages import REFERENCE
-from bidsglm.pairs import pairs_of
+from bidsglm.pairs import DEFAULT_PAIR, pairs_of
 from bidsglm.process.cores import each
-from bidsglm.spm import covariance, scaling
+from bidsglm.spm import scaling
 from bidsglm.spm.regressors import microtime_onset
-from bidsglm.spm.whitening import normalised
 from bidsglm.unit.fit import Fitted
-from bidsglm.unit.pair_explanation import explain_pair
+from bidsglm.unit.pair_explanation import (
+    NO_CONTRAST,
+    explain_pair,
+    reason_against,
+    refused,
+    shared_contrasts,
+)
+from bidsglm.unit.pair_sides import error_covariances, in_percent, nilearn_means, percent_factors
 
 SEED = 20_260_101
 """Seed of the sample."""
@@ -52,33 +57,23 @@ CHUNK_VALUES = 2_250_000
 MADE_OF_PIECE, MADE_OF_CHUNK = 10, 8
 """Numbers of a voxel for each row of a contrast: effects of a piece's mixture, the reference's and what is
 summed; effects of all mixtures of a chunk, in each run."""
-EXPLAINABLE = ("ols", "ar1")
-"""nilearn's noise models that cross-products can serve."""
 
 
 def explain(fitted: Fitted, n_sample: int = TABULATED) -> Explanation:
     """Attribute the difference between nilearn's and SPM's maps of a unit to modelling steps.
 
-    Parameters
-    ----------
-    fitted
-        With both backends.
-    n_sample
-        Voxels that the table is computed on at most; the dominant-step maps are over all of both masks.
-
-    Returns
-    -------
-    Without rows, and with a note that says why, where nothing can be attributed: a noise model beyond
-    AR(1) in nilearn, no voxel in both masks, no contrast.
+    The table is computed on so many voxels at most, the dominant-step maps on all of both masks. It has no
+    rows, and a note that says why, where nothing can be attributed.
     """
     model, masks = fitted.prepared.model, Masks(fitted.fits["nilearn"].mask, fitted.fits["spm"].mask)
     inside = np.flatnonzero(masks.both)
     mixed, steps = _mixed(fitted)
-    pairs, notes = _pairs(fitted, mixed.runs)
-    reason = _reason_against(model, inside.size, pairs)
+    pairs, notes = shared_contrasts(
+        fitted, DEFAULT_PAIR, partial(estimable_everywhere, mixed.runs), "the packages' designs"
+    )
+    reason = reason_against(model, inside.size, DEFAULT_PAIR) or ("" if pairs else NO_CONTRAST)
     if reason:
-        labels = ("none", *COARSE_STEPS)
-        return Explanation((), (), {}, labels, False, 0, inside.size, 0, (*notes, reason))
+        return refused(DEFAULT_PAIR, inside.size, [*notes, reason])
     if not mixed.apart:
         notes.append("Response, events and sampling have no common grid for this model: they are one step.")
     picked = np.random.default_rng(SEED).permutation(inside.size)[:n_sample]
@@ -102,35 +97,6 @@ def _mixed(fitted: Fitted) -> tuple[Mixtures, tuple[Step, ...]]:
     return mixed, modelling_steps(model, mixed, references[0], microtime_onset(paradigms[0], model))
 
 
-def _pairs(fitted: Fitted, runs: Sequence[RunDesigns]) -> tuple[list[ContrastPair], list[str]]:
-    """Contrasts that both packages have and every mixture of their designs can estimate."""
-    own = {maps.specification.label: maps for maps in fitted.fits["nilearn"].maps}
-    pairs, notes = [], []
-    for maps in fitted.fits["spm"].maps:
-        specification = maps.specification
-        if CONSTANT in specification.conditions:
-            notes.append(f"Contrast {specification.name!r} weighs the constant and is not attributed.")
-        elif not estimable_everywhere(runs, plan(specification, maps.runs)):
-            notes.append(
-                f"Contrast {specification.name!r} is not estimable in every mixture of the packages' "
-                "designs and is not attributed."
-            )
-        elif specification.label in own:
-            pairs.append(ContrastPair(own[specification.label], maps))
-    return pairs, notes
-
-
-def _reason_against(model: ModelSpecification, n_voxels: int, pairs: Sequence[ContrastPair]) -> str:
-    if model.nilearn.noise_model not in EXPLAINABLE:
-        return (
-            f"The differences are not attributed: nilearn's noise model {model.nilearn.noise_model} "
-            "clusters voxels, which no other combination of steps repeats; ar1 and ols can be explained."
-        )
-    if not n_voxels:
-        return "The differences are not attributed: no voxel is in both masks."
-    return "" if pairs else "The differences are not attributed: there is no contrast of both packages."
-
-
 def _models(fitted: Fitted, runs: tuple[RunDesigns, ...], pairs: Sequence[ContrastPair]) -> Models:
     model = fitted.prepared.model
     kind = model.spm.serial_correlation
@@ -139,20 +105,8 @@ def _models(fitted: Fitted, runs: tuple[RunDesigns, ...], pairs: Sequence[Contra
         tuple(plan(pair.other.specification, pair.other.runs) for pair in pairs),
         model.nilearn.noise_model != "ols",
         kind,
-        () if kind == "none" else _error_covariances(fitted, runs),
+        () if kind == "none" else error_covariances(fitted),
     )
-
-
-def _error_covariances(fitted: Fitted, runs: Sequence[RunDesigns]) -> tuple[Floats, ...]:
-    """V of every run from the hyperparameters that the SPM backend reports."""
-    kind = fitted.prepared.model.spm.serial_correlation
-    assert kind != "none"
-    found = []
-    for h, run in zip(fitted.fits["spm"].noise["hyperparameters"], runs, strict=True):
-        n_scans = len(run.confounds.matrix)
-        rows = covariance.components(kind, n_scans, run.repetition_time)
-        found.append(scipy.linalg.toeplitz(np.asarray(h) @ rows))
-    return normalised(found)
 
 
 class _Blocks:
@@ -208,24 +162,16 @@ class _Blocks:
         found = []
         for run in self.series[0]:
             values = masked_signals(run, columns)
-            mean = self._nilearn_means(run, columns)
-            found.append(values if mean is None else 100 * (values / mean - 1))
-        return tuple(np.asarray(Y, dtype=np.float64) for Y in found)
+            found.append(in_percent(values, nilearn_means(run, values, self.mask, self.model)))
+        return tuple(found)
 
     def _nilearn_factors(
         self, runs: Sequence[TimeSeries], columns: NDArray[np.intp], scaled: bool
     ) -> tuple[Floats, ...]:
-        means = [self._nilearn_means(run, columns) if scaled else None for run in runs]
-        return tuple(np.ones(1) if m is None else 100 / np.atleast_1d(np.asarray(m, float)) for m in means)
-
-    def _nilearn_means(self, run: TimeSeries, columns: NDArray[np.intp]) -> Values | float | None:
-        """What nilearn divides by, in its own precision; at least 1."""
-        choice = self.model.nilearn.signal_scaling
-        if choice is False:
-            return None
-        if choice == 0:
-            return np.asarray(np.maximum(masked_signals(run, columns).mean(axis=0), 1))
-        return max(mean_signal(run, self.mask), 1.0)
+        if not scaled:
+            return (np.ones(1),) * len(runs)
+        signals = [(run, masked_signals(run, columns)) for run in runs]
+        return tuple(percent_factors(nilearn_means(*each, self.mask, self.model)) for each in signals)
 
 
 def _header_scaled(run: TimeSeries, columns: NDArray[np.intp], dtype: np.dtype[np.floating]) -> Values:
@@ -241,14 +187,6 @@ def _header_scaled(run: TimeSeries, columns: NDArray[np.intp], dtype: np.dtype[n
 
 
 def explanations(fitted: Fitted, reference: str = REFERENCE) -> Iterator[Explanation]:
-    """Attribute the differences of each pair, SPM and nilearn over all voxels, others on a sample.
-
-    Parameters
-    ----------
-    fitted
-        With any packages; with one there is nothing to explain.
-    reference
-        What the others are compared with.
-    """
+    """Attribute the differences of each pair, SPM and nilearn over all voxels, others on a sample."""
     for pair in pairs_of(fitted.fits, reference):
         yield explain(fitted) if pair.is_default else explain_pair(fitted, pair)

@@ -1,6 +1,6 @@
 """The model in words: settings of the backends side by side, and citable paragraphs made from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.phrases import CONFOUNDS, RESPONSE, SETTINGS, SMOOTHING, response_function
@@ -25,28 +25,24 @@ def setting_rows(
 ) -> tuple[SettingRow, ...]:
     """Every setting that moves numbers, in the words of each package.
 
-    Parameters
-    ----------
-    model
-        The model that was fitted.
-    paradigms
-        One for each run.
-    backends
-        Those that fitted it.
-    voxel_sizes
-        (3,) mm; empty where no image has been looked at.
+    The sizes of voxels are (3,) mm, none where no image has been looked at.
 
-    Examples
-    --------
     >>> setting_rows(ModelSpecification("m", ("trial_type.go",)), ())[1].cell("nilearn")
     'cosine regressors, cut-off 128 s'
     """
-    words = {name: dict(BACKENDS[name].settings_in_words(model, paradigms)) for name in backends}
+    words = in_words(model, paradigms, backends)
     if voxel_sizes:
         for name, text in smoothing_in_words(model, voxel_sizes, backends).items():
             words[name][SMOOTHING] = text
     rows = ((key, {name: found[key] for name, found in words.items() if key in found}) for key in SETTINGS)
     return tuple(SettingRow(key, cells) for key, cells in rows if cells)
+
+
+def in_words(
+    model: ModelSpecification, paradigms: Sequence[Paradigm], backends: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Package -> its settings in words, by their names."""
+    return {name: dict(BACKENDS[name].settings_in_words(model, paradigms)) for name in backends}
 
 
 def effect_units(model: ModelSpecification, backends: Sequence[str] = DEFAULT_PACKAGES) -> dict[str, str]:
@@ -67,32 +63,23 @@ def paragraphs(
 ) -> tuple[str, ...]:
     """Citable description of what was done, in plain sentences from the actual settings.
 
-    Parameters
-    ----------
-    model, paradigms, backends, voxel_sizes
-        As of `setting_rows`.
-    reference
-        Package that the others are compared with.
-
-    Examples
-    --------
     >>> print(paragraphs(ModelSpecification("m", ()), (), ("spm",))[1][:42])
     The SPM12-equivalent model scaled the data
     """
     own = [BACKENDS[name].methods_text(model, len(paradigms)) for name in backends]
     pairs = pairs_of(backends, reference)
     smoothing = _smoothing(model, backends, voxel_sizes)
-    design = _design_text(model, paradigms, backends, smoothing) + _treatment(model, paradigms, backends)
+    words = in_words(model, paradigms, backends)
+    convolved = _convolved(response_function(model.hrf), words)
+    design = _design_text(paradigms, convolved, smoothing) + _treatment(words)
     tested = thresholds_text(backends, model.two_sided)
     return (design, *own, tested, *((agreement_text(pairs),) if pairs else ()))
 
 
-def _treatment(model: ModelSpecification, paradigms: Sequence[Paradigm], backends: Sequence[str]) -> str:
+def _treatment(words: Mapping[str, Mapping[str, str]]) -> str:
     """What each package does with confounds before the fit."""
-    words = {name: BACKENDS[name].settings_in_words(model, paradigms)[CONFOUNDS] for name in backends}
-    told = [
-        f"{text.partition(', ')[2]} in {PACKAGES[name].title}" for name, text in words.items() if ", " in text
-    ]
+    said = {name: own[CONFOUNDS].partition(", ")[2] for name, own in words.items()}
+    told = [f"{text} in {PACKAGES[name].title}" for name, text in said.items() if text]
     return f" The confounds were taken {listed(told)}." if told else ""
 
 
@@ -108,15 +95,12 @@ def _smoothing(model: ModelSpecification, backends: Sequence[str], voxel_sizes: 
     return f"{text}; in effect, on voxels of {grid_in_words(voxel_sizes)}, {' and '.join(told)})"
 
 
-def _design_text(
-    model: ModelSpecification, paradigms: Sequence[Paradigm], backends: Sequence[str], smoothing: str
-) -> str:
+def _design_text(paradigms: Sequence[Paradigm], convolved: str, smoothing: str) -> str:
     n_runs = len(paradigms)
     runs = f"{_COUNTED.get(n_runs, n_runs)} run{'s' * (n_runs != 1)}" if n_runs else "runs"
     scans = ", ".join(dict.fromkeys(f"{p.n_scans} scans, TR {p.repetition_time:g} s" for p in paradigms))
     conditions = list(dict.fromkeys(c.name for p in paradigms for c in p.conditions))
     confounds = list(dict.fromkeys(name for p in paradigms for name in p.confound_names))
-    convolved = _convolved(model, paradigms, backends)
     return (
         "Data and design were taken from a BIDS data set (Gorgolewski et al., 2016) and from preprocessed"
         f" derivatives in the layout of fMRIPrep (Esteban et al., 2019): {runs}"
@@ -139,17 +123,14 @@ def _of_conditions(names: Sequence[str], convolved: str) -> str:
     return f"regressors for the condition{plural} {', '.join(names)}, convolved with {convolved},"
 
 
-def _convolved(model: ModelSpecification, paradigms: Sequence[Paradigm], backends: Sequence[str]) -> str:
+def _convolved(response: str, words: Mapping[str, Mapping[str, str]]) -> str:
     """What events are convolved with; AFNI and FSL have response functions of their own.
 
-    >>> _convolved(ModelSpecification("m", ()), (), ("spm", "fsl"))
+    >>> _convolved("SPM's canonical response function", {"spm": {}, "fsl": {RESPONSE: "double-gamma"}})
     "SPM's canonical response function (double-gamma in FSL)"
     """
-    own = [
-        f"{BACKENDS[name].settings_in_words(model, paradigms)[RESPONSE]} in {PACKAGES[name].title}"
-        for name in backends
-        if name not in DEFAULT_PACKAGES
-    ]
-    if own and len(own) == len(backends):
+    others = [name for name in words if name not in DEFAULT_PACKAGES]
+    own = [f"{words[name][RESPONSE]} in {PACKAGES[name].title}" for name in others]
+    if own and len(own) == len(words):
         return listed(own)
-    return response_function(model.hrf) + f" ({listed(own)})" * bool(own)
+    return response + f" ({listed(own)})" * bool(own)

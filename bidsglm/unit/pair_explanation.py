@@ -3,7 +3,7 @@
 SPM against nilearn is explained over all voxels by `bidsglm.unit.explanation`; other pairs on a sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -38,40 +38,31 @@ MOST_AROUND = 20_000
 SIDES = {"spm": spm_side, "nilearn": nilearn_side, "afni": afni_side, "fsl": fsl_side}
 EXPLAINABLE = ("ols", "ar1")
 """nilearn's noise models that estimate each voxel by itself"""
+NO_CONTRAST = "The differences are not attributed: there is no contrast of both packages."
 
 
 def explain_pair(fitted: Fitted, pair: Pair, most_voxels: int = MOST_VOXELS) -> Explanation:
     """Attribute the difference between two packages' maps of a unit to modelling steps.
 
-    Parameters
-    ----------
-    fitted
-        With both packages.
-    pair
-        Which two.
-    most_voxels
-        Of the sample at most.
-
-    Returns
-    -------
-    Without rows, and with a note that says why, where nothing can be attributed or it would take too long.
+    The sample has so many voxels at most. Without rows, and with a note that says why, where nothing can be
+    attributed or it would take too long.
     """
     masks = Masks(fitted.fits[pair.reference].mask, fitted.fits[pair.first].mask)
     inside = np.flatnonzero(masks.both)
-    reason = _reason_against(fitted.prepared.model, inside.size, pair)
+    reason = reason_against(fitted.prepared.model, inside.size, pair)
     if reason:
-        return _refused(pair, inside.size, [reason])
+        return refused(pair, inside.size, [reason])
     voxels, in_blocks = _sample(fitted, pair, inside, most_voxels)
     models, notes = _models(fitted, pair, voxels)
     steps = pair_steps(fitted, models, pair)
     contrasts, left_out = _contrasts(fitted, pair, models)
     notes += left_out
     if not contrasts:
-        return _refused(pair, inside.size, [*notes, _none_left()])
+        return refused(pair, inside.size, [*notes, NO_CONTRAST])
     models = _with_plans(models, contrasts)
     needed = work(mixtures_to_fit(models, steps), _n_scans(fitted), inside.size)
     if needed.too_much:
-        return _refused(pair, inside.size, [*notes, f"{_subject(pair)}: {needed.too_much}."])
+        return refused(pair, inside.size, [*notes, f"{_subject(pair)}: {needed.too_much}."])
     if needed.n_voxels < voxels.n_wanted:
         voxels, in_blocks = _sample(fitted, pair, inside, needed.n_voxels)
         models = _with_plans(_models(fitted, pair, voxels)[0], contrasts)
@@ -81,22 +72,20 @@ def explain_pair(fitted: Fitted, pair: Pair, most_voxels: int = MOST_VOXELS) -> 
     return pair_explanation(models, steps, evidence, notes)
 
 
-def _refused(pair: Pair, n_voxels: int, notes: Sequence[str]) -> Explanation:
+def refused(pair: Pair, n_voxels: int, notes: Sequence[str]) -> Explanation:
+    """What is said of maps whose difference is not attributed."""
     labels = ("none", *COARSE_STEPS)
     return Explanation((), (), {}, labels, False, 0, n_voxels, 0, tuple(notes), pair)
 
 
 def _subject(pair: Pair) -> str:
     """What is not done."""
-    first, reference = pair.titles
-    return f"The differences between {first} and {reference} are not attributed"
+    between = "" if pair.is_default else f" between {' and '.join(pair.titles)}"
+    return f"The differences{between} are not attributed"
 
 
-def _none_left() -> str:
-    return "The differences are not attributed: there is no contrast of both packages."
-
-
-def _reason_against(model: ModelSpecification, n_voxels: int, pair: Pair) -> str:
+def reason_against(model: ModelSpecification, n_voxels: int, pair: Pair) -> str:
+    """Why a pair's differences cannot be attributed, by its noise models and masks; empty where they can."""
     if "nilearn" in pair and model.nilearn.noise_model not in EXPLAINABLE:
         return (
             f"{_subject(pair)}: nilearn's noise model {model.nilearn.noise_model} clusters voxels, which no"
@@ -165,21 +154,31 @@ def _with_plans(models: PairModels, contrasts: Sequence[ContrastPair]) -> PairMo
 
 def _contrasts(fitted: Fitted, pair: Pair, models: PairModels) -> tuple[list[ContrastPair], list[str]]:
     """Contrasts that both packages have and every mixture of their designs can estimate."""
-    own = {maps.specification.label: maps for maps in fitted.fits[pair.reference].maps}
-    found, notes = [], []
     apart = all(side.drawing is not None for side in models.sides)
     # what the columns of a run hang on
     steps = (*(PARTS_OF_REGRESSORS if apart else (REGRESSORS,)), CENSORING, "filter")
+    designs = f"the designs of {title(pair.first)} and {title(pair.reference)}"
+    return shared_contrasts(
+        fitted, pair, lambda chosen: all(estimable_everywhere(_alone(models, chosen), steps)), designs
+    )
+
+
+def shared_contrasts(
+    fitted: Fitted, pair: Pair, can_estimate: Callable[[Plan], bool], designs: str
+) -> tuple[list[ContrastPair], list[str]]:
+    """Contrasts of both packages that every mixture of their designs can estimate; notes on the others."""
+    own = {maps.specification.label: maps for maps in fitted.fits[pair.reference].maps}
+    found, notes = [], []
     for maps in fitted.fits[pair.first].maps:
         specification = maps.specification
         if specification.label not in own:
             continue
         if CONSTANT in specification.conditions:
             notes.append(f"Contrast {specification.name!r} weighs the constant and is not attributed.")
-        elif not all(estimable_everywhere(_alone(models, plan(specification, maps.runs)), steps)):
+        elif not can_estimate(plan(specification, maps.runs)):
             notes.append(
-                f"Contrast {specification.name!r} is not estimable in every mixture of the designs of"
-                f" {title(pair.first)} and {title(pair.reference)} and is not attributed."
+                f"Contrast {specification.name!r} is not estimable in every mixture of {designs} and is not "
+                "attributed."
             )
         else:
             found.append(ContrastPair(own[specification.label], maps))

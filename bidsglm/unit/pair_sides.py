@@ -97,17 +97,7 @@ def error_covariances(fitted: Fitted) -> tuple[Floats, ...]:
 def covariances_of(
     kind: Literal["AR(1)", "FAST"], noise: Mapping[str, Any], runs: Sequence[tuple[int, float]]
 ) -> tuple[Floats, ...]:
-    """V of every run, from what the SPM backend reports of its noise model.
-
-    Parameters
-    ----------
-    kind
-        Of serial correlations.
-    noise
-        Facts of the fit.
-    runs
-        Scans and repetition time of each.
-    """
+    """V of every run (scans, repetition time), from what the SPM backend reports of its noise model."""
     rows = [covariance.components(kind, n_scans, time) for n_scans, time in runs]
     found = [
         scipy.linalg.toeplitz(np.asarray(h) @ r) for h, r in zip(noise["hyperparameters"], rows, strict=True)
@@ -124,13 +114,12 @@ def nilearn_side(fitted: Fitted, voxels: SampleColumns) -> Side:
     ):
         signals = masked_signals(run, voxels.columns)
         mean = nilearn_means(run, signals, fitted.data.candidates["nilearn"], model)
-        stored = signals if mean is None else 100 * (signals / mean - 1)
         runs.append(
             SideRun(
                 voxels.series(run),
-                np.ones(1) if mean is None else 100 / np.atleast_1d(np.asarray(mean, dtype=np.float64)),
+                percent_factors(mean),
                 None,
-                np.asarray(stored, dtype=np.float64),
+                in_percent(signals, mean),
                 regressors_of(paradigm, design),
                 DriftColumns(drifts_of(paradigm, design)),
                 factors_of=of_voxel_means if _by_voxel(model) else None,
@@ -160,16 +149,8 @@ def nilearn_means(
 ) -> Values | float | None:
     """What nilearn divides some columns by, in its own precision; at least 1.
 
-    Parameters
-    ----------
-    run
-        Whole run.
-    signals
-        (n_scans, n_voxels) of the columns, as nilearn reads them
-    mask
-        nilearn's, with voxels without data among its own: its grand mean is over all of them
-    model
-        With nilearn's scaling.
+    The signals are (n_scans, n_voxels) as nilearn reads them. The mask has voxels without data among its own:
+    the grand mean is over all of them.
     """
     choice = model.nilearn.signal_scaling
     if choice is False:
@@ -177,3 +158,13 @@ def nilearn_means(
     if choice == 0:
         return np.asarray(np.maximum(signals.mean(axis=0), 1))
     return max(mean_signal(run, mask), 1.0)
+
+
+def percent_factors(mean: Values | float | None) -> Floats:
+    """Factors that make percent of what nilearn divides by; 1 where it does not."""
+    return np.ones(1) if mean is None else 100 / np.atleast_1d(np.asarray(mean, dtype=np.float64))
+
+
+def in_percent(signals: Values, mean: Values | float | None) -> Floats:
+    """Signals as nilearn fits them, scaled in their own precision."""
+    return np.asarray(signals if mean is None else 100 * (signals / mean - 1), dtype=np.float64)

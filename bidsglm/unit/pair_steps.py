@@ -1,6 +1,6 @@
 """The steps between two packages' results: both settings of each in words, and which are the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
@@ -21,10 +21,11 @@ from bidsglm.attribution.sides import (
 )
 from bidsglm.attribution.steps import CENSORING, PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
 from bidsglm.attribution.voxelnoise import IndependentErrors
-from bidsglm.backends import BACKENDS, phrases
+from bidsglm.backends import phrases
 from bidsglm.model import Floats, ModelSpecification
 from bidsglm.pairs import Pair
 from bidsglm.unit.fit import Fitted
+from bidsglm.unit.methods import in_words
 
 REPRODUCED = 1e-4
 """Share of the largest value within which a package's own columns must be met by its rules taken apart"""
@@ -71,33 +72,17 @@ def _alike(one: Floats, other: Floats, share: float) -> bool:
 
 
 def pair_steps(fitted: Fitted, models: PairModels, pair: Pair) -> tuple[Step, ...]:
-    """Steps of an analysis with both packages' settings.
-
-    Parameters
-    ----------
-    fitted
-        With both packages.
-    models
-        Theirs, with the sample's data.
-    pair
-        Which two.
-    """
+    """Steps of an analysis with both packages' settings."""
     prepared = fitted.prepared
-    both = [
-        dict(BACKENDS[name].settings_in_words(prepared.model, prepared.paradigms))
-        for name in (pair.reference, pair.first)
-    ]
+    packages = pair.reference, pair.first
+    both = in_words(prepared.model, prepared.paradigms, packages)
     apart = all(side.drawing is not None for side in models.sides)
     parts = PARTS_OF_REGRESSORS if apart else (REGRESSORS,)
     censored = any(run.censored for side in models.sides for run in side.runs)
     names = (*STEPS[:2], *parts, *((CENSORING,) if censored else ()), *STEPS[5:])
-    packages = pair.reference, pair.first
     found = []
     for name in names:
-        reference, other = (
-            _words(name, words, prepared.model, package)
-            for words, package in zip(both, packages, strict=True)
-        )
+        reference, other = (_words(name, both[package], prepared.model, package) for package in packages)
         found.append(Step(name, reference, other, same_setting(name, models)))
     return tuple(found)
 
@@ -135,12 +120,9 @@ def same_setting(name: str, models: PairModels) -> bool:
     if name in SHARED_INPUTS:
         return name in MixtureFits(models).shared_inputs
     if name == "contrast":
-        return _same_contrasts(*(models.plans_of(side) for side in (0, 1)))
+        plans = zip(*(models.plans_of(side) for side in (0, 1)), strict=True)
+        return all(same_weights(one, other) for one, other in plans)
     return len(models.runs) == 1 or one.combination == other.combination
-
-
-def _same_contrasts(ones: Sequence[Plan], others: Sequence[Plan]) -> bool:
-    return all(same_weights(a, b) for a, b in zip(ones, others, strict=True))
 
 
 def same_weights(one: Plan, other: Plan) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import bidsglm
 from bidsglm.data import Unit
@@ -23,7 +23,7 @@ from bidsglm.outputs.summary_form import FindingForm
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, REFERENCE
 from bidsglm.pairs import base_of, pairs_of
 from bidsglm.settings import Settings
-from bidsglm.unit.configuration import chosen
+from bidsglm.unit.configuration import chosen, plain
 from bidsglm.unit.files import contrast_facts
 from bidsglm.unit.fit import Fitted
 from bidsglm.unit.methods import effect_units, paragraphs, setting_rows
@@ -152,17 +152,8 @@ def unit_summary(fitted: Fitted, stamp: Stamp) -> dict[str, Any]:
 
 def as_form(finding: Finding) -> FindingForm:
     """A finding as summaries have it; `as_finding` reads it back."""
-    return {
-        "severity": finding.severity,
-        "code": finding.code,
-        "title": finding.title,
-        "text": finding.text,
-        "remedy": finding.remedy,
-        "columns": list(finding.columns),
-        "backends": list(finding.backends),
-        "runs": list(finding.runs),
-        "size": finding.size,
-    }
+    named = asdict(finding)
+    return cast(FindingForm, {k: list(v) if isinstance(v, tuple) else v for k, v in named.items()})
 
 
 def as_finding(form: FindingForm) -> Finding:
@@ -172,17 +163,8 @@ def as_finding(form: FindingForm) -> Finding:
     >>> as_finding(as_form(finding)) == finding
     True
     """
-    return Finding(
-        form["severity"],
-        form["code"],
-        form["title"],
-        form["text"],
-        form["remedy"],
-        tuple(form["columns"]),
-        tuple(form["backends"]),
-        tuple(form["runs"]),
-        form["size"],
-    )
+    named: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in form.items()}
+    return Finding(**named)
 
 
 def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str:
@@ -210,7 +192,7 @@ def fit_digest(unit: Unit, model: ModelSpecification, settings: Settings) -> str
     ]
     if pairs_of(settings.backends, settings.reference) != pairs_of(settings.backends):
         facts.append(settings.reference)
-    text = json.dumps(facts, default=lambda value: value.tolist() if hasattr(value, "tolist") else str(value))
+    text = json.dumps(facts, default=plain)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -7,7 +7,9 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from bidsglm.errors import (
     EXIT_FAILED,
@@ -74,56 +76,27 @@ def _backends(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     """The parsed command line as a record."""
-    return Settings(
-        bids_dir=arguments.bids_dir,
-        output_dir=arguments.output_dir,
-        level=LEVELS[arguments.analysis_level],  # type: ignore[arg-type]
-        participant_labels=tuple(dict.fromkeys(arguments.participant_label)),
-        session_labels=tuple(arguments.session_label),
-        task_labels=tuple(arguments.task_label),
-        run_labels=tuple(arguments.run_label),
-        space=tuple(arguments.space),
-        drop_first=arguments.drop_first,
-        allow_trimmed=arguments.allow_trimmed,
-        bids_filters=_filters(arguments.bids_filter_file),
-        derivatives=tuple(arguments.derivatives),
-        model=arguments.model,
-        backends=_backends(arguments),
-        reference=arguments.reference or REFERENCE,
-        reference_asked=arguments.reference is not None,
-        matching=arguments.matching,
-        hrf=arguments.hrf,
-        high_pass=arguments.high_pass,
-        noise_model=arguments.noise_model,
-        confounds=None if arguments.confounds is None else tuple(arguments.confounds),
-        mask_threshold=arguments.mask_threshold,
-        contrasts=arguments.contrasts,
-        smoothing_fwhm=arguments.smoothing_fwhm,
-        work_dir=arguments.work_dir,
-        n_procs=arguments.n_procs,
-        omp_nthreads=arguments.omp_nthreads,
-        mem=arguments.mem,
-        scheduler=_scheduler(arguments),
-        scheduler_tls=arguments.scheduler_tls and tuple(arguments.scheduler_tls),
-        bids_database_dir=arguments.bids_database_dir,
-        attribution=not arguments.no_attribution,
-        export_code=arguments.export_code,
-        atlas=arguments.atlas,
-        atlas_labels=arguments.atlas_labels,
-        calibrate=arguments.calibrate,
-        underlay=arguments.underlay,
-        skip_bids_validation=arguments.skip_bids_validation,
-        reports_only=arguments.reports_only,
-        boilerplate_only=arguments.boilerplate_only,
-        dry_run=arguments.dry_run,
-        stop_on_first_crash=arguments.stop_on_first_crash,
-        overwrite=arguments.overwrite,
-        allow_mixed=arguments.allow_mixed,
-        permutations=arguments.permutations,
-        two_sided=arguments.two_sided,
-        random_seed=arguments.random_seed,
-        verbosity=arguments.verbose - arguments.quiet,
-    )
+    names = {field.name for field in fields(Settings)}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in vars(arguments).items()
+        if name in names
+    }
+    given |= {
+        "level": LEVELS[arguments.analysis_level],
+        "participant_labels": tuple(dict.fromkeys(arguments.participant_label)),
+        "session_labels": tuple(arguments.session_label),
+        "task_labels": tuple(arguments.task_label),
+        "run_labels": tuple(arguments.run_label),
+        "bids_filters": _filters(arguments.bids_filter_file),
+        "backends": _backends(arguments),
+        "reference": arguments.reference or REFERENCE,
+        "reference_asked": arguments.reference is not None,
+        "scheduler": _scheduler(arguments),
+        "attribution": not arguments.no_attribution,
+        "verbosity": arguments.verbose - arguments.quiet,
+    }
+    return Settings(**given)
 
 
 def _run(settings: Settings) -> int:

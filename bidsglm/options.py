@@ -58,41 +58,21 @@ def check_level(arguments: argparse.Namespace, parser: argparse.ArgumentParser) 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Options that say which data."""
     group = parser.add_argument_group("which data")
-    group.add_argument(
-        "--participant-label",
-        nargs="+",
-        type=label_of("sub"),
-        default=[],
-        metavar="LABEL",
-        help="participants, with or without sub- (all)",
-    )
-    group.add_argument(
-        "--session-label",
-        "--session-id",
-        nargs="+",
-        type=label_of("ses"),
-        default=[],
-        metavar="LABEL",
-        help="sessions (all)",
-    )
-    group.add_argument(
-        "--task-label",
-        "--task-id",
-        nargs="+",
-        type=label_of("task"),
-        default=[],
-        metavar="LABEL",
-        help="tasks (all)",
-    )
-    group.add_argument(
-        "--run-label",
-        "--run-id",
-        nargs="+",
-        type=label_of("run"),
-        default=[],
-        metavar="LABEL",
-        help="runs (all)",
-    )
+    for name, prefix, also in (
+        ("participant", "sub", ()),
+        ("session", "ses", ("--session-id",)),
+        ("task", "task", ("--task-id",)),
+        ("run", "run", ("--run-id",)),
+    ):
+        group.add_argument(
+            f"--{name}-label",
+            *also,
+            nargs="+",
+            type=label_of(prefix),
+            default=[],
+            metavar="LABEL",
+            help=f"{name}s{', with or without sub-' * (prefix == 'sub')} (all)",
+        )
     group.add_argument(
         "--space",
         nargs="+",

@@ -118,18 +118,7 @@ def _span(seconds: float) -> str:
 def measured(
     unit: Unit, model: ModelSpecification, masks: Mapping[str, Path]
 ) -> tuple[Source, NDArray[np.intp]]:
-    """Read a fitted unit's tables and images.
-
-    Parameters
-    ----------
-    unit, model
-        As fitted.
-    masks
-        Backend -> its analysis mask, as the fit wrote it.
-
-    Returns
-    -------
-    What simulations are made from, and the voxels that every backend analysed.
+    """Read what simulations are made from, and the voxels that every backend analysed, by its mask's file.
 
     Raises
     ------

@@ -118,16 +118,7 @@ def _simulatable(series: Sequence[TimeSeries], columns: NDArray[np.intp]) -> NDA
 
 
 def experiment(source: Source, columns: NDArray[np.intp], seed: int) -> Experiment:
-    """Measure a unit's noise and prepare signals.
-
-    Parameters
-    ----------
-    source
-        What was fitted.
-    columns
-        Voxels, see `sampled_voxels`.
-    seed
-        Of all simulations.
+    """Measure a unit's noise in some voxels, and prepare signals.
 
     Raises
     ------

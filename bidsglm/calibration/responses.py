@@ -21,16 +21,7 @@ def _columns(contrast: ContrastSpecification, design: DesignMatrix) -> Floats:
 
 
 def height(contrast: ContrastSpecification, designs: Sequence[DesignMatrix], runs: Sequence[int]) -> float:
-    """Mean height of the regressors that a contrast weighs.
-
-    Parameters
-    ----------
-    contrast
-        For t.
-    designs
-        Of all runs.
-    runs
-        Those that the contrast averages.
+    """Mean height of the regressors that a t contrast weighs, in the runs that it averages.
 
     >>> x = DesignMatrix(("a", "b"), np.array([[0.0, 1], [2, 0]]), np.empty((2, 0)))
     >>> height(ContrastSpecification("a", "a", ("a", "b"), np.array([[1.0, 0.0]])), [x], [0])
@@ -43,22 +34,9 @@ def height(contrast: ContrastSpecification, designs: Sequence[DesignMatrix], run
 def response(
     contrast: ContrastSpecification, designs: Designs, run: int, heights: Mapping[str, float]
 ) -> Floats:
-    """Change of the signal in a run for an effect of 1, without its mean.
+    """Change of the signal in a run for an effect of 1 of a t contrast, (n_scans,) without its mean.
 
-    Parameters
-    ----------
-    contrast
-        For t.
-    designs
-        Backend -> designs of all runs.
-    run
-        Index of the run.
-    heights
-        Backend -> see `height`
-
-    Returns
-    -------
-    (n_scans,)
+    The heights are each backend's `height`.
     """
     weights = contrast.weights[0] / (contrast.weights[0] ** 2).sum()
     shapes = [_columns(contrast, made[run]) @ weights / heights[name] for name, made in designs.items()]

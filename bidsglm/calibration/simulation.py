@@ -35,32 +35,15 @@ def simulations(
 ) -> list[Simulations]:
     """Simulate and analyse data sets; the same whatever the number of processes.
 
-    Parameters
-    ----------
-    experiment
-        What they are made from.
-    n_datasets
-        Of each noise model, without signal and again with it.
-    noises
-        Names of noise models.
-    n_procs
-        Processes to use.
-    advance
-        Called after each data set.
+    A function may be called after each of them.
     """
     wanted = requests(n_datasets, noises)
-    outcomes: dict[TrialRequest, SimulationOutcome] = {}
-    for request, outcome in zip(wanted, _outcomes(experiment, wanted, n_procs), strict=True):
-        outcomes[request] = outcome
+    made: list[SimulationOutcome] = []
+    for outcome in _outcomes(experiment, wanted, n_procs):
+        made.append(outcome)
         advance()
-    return [
-        Simulations(
-            noise,
-            [outcomes[TrialRequest(noise, False, i)] for i in range(n_datasets)],
-            [outcomes[TrialRequest(noise, True, i)] for i in range(n_datasets)],
-        )
-        for noise in noises
-    ]
+    parts = [made[start : start + n_datasets] for start in range(0, len(made), n_datasets)]
+    return [Simulations(*each) for each in zip(noises, parts[::2], parts[1::2], strict=True)]
 
 
 def _outcomes(

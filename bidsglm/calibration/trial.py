@@ -37,15 +37,7 @@ class DataSet(NamedTuple):
 
 
 def data_set(experiment: Experiment, request: TrialRequest) -> DataSet:
-    """Simulate a data set; the same request always gives the same one.
-
-    Parameters
-    ----------
-    experiment
-        What it is made from.
-    request
-        Which one.
-    """
+    """Simulate a data set; the same request always gives the same one."""
     place = (list(NOISES).index(request.noise), int(request.signal), request.number)
     rng = np.random.default_rng(np.random.SeedSequence(experiment.seed, spawn_key=place))
     levels = _active(experiment, rng) if request.signal else _everywhere(experiment)
@@ -75,46 +67,38 @@ def _active(experiment: Experiment, rng: np.random.Generator) -> tuple[tuple[NDA
 
 
 def trial(experiment: Experiment, request: TrialRequest) -> SimulationOutcome:
-    """Simulate a data set and analyse it in every way.
-
-    Parameters
-    ----------
-    experiment, request
-        See `data_set`.
-    """
+    """Simulate a data set and analyse it in every way."""
     made = data_set(experiment, request)
     ways = analyses(experiment.designs)
     outcome = empty_outcome(len(ways), made.levels)
     with warnings.catch_warnings():
         # What the packages warn of, the fit of the participant has already said.
         warnings.simplefilter("ignore")
-        for i, (package, way) in enumerate(ways.values()):
+        for place, way in enumerate(ways.values()):
             try:
-                _analyse(experiment, made, Way(i, package, way), outcome)
+                _analyse(experiment, made, way, outcome, place)
             except DataError:
-                outcome.stopped[i] = True
+                outcome.stopped[place] = True
     return outcome
 
 
-class Way(NamedTuple):
-    """One of the analyses of a data set."""
-
-    place: int
-    """Among them"""
-    package: str
-    analysis: NoiseAnalysis
-
-
-def _analyse(experiment: Experiment, made: DataSet, way: Way, outcome: SimulationOutcome) -> None:
-    package = backend(way.package)
-    model = experiment.models[way.analysis.name]
+def _analyse(
+    experiment: Experiment,
+    made: DataSet,
+    way: tuple[str, NoiseAnalysis],
+    outcome: SimulationOutcome,
+    place: int,
+) -> None:
+    """Count what an analysis, which has its place among all, finds in a data set."""
+    name, analysis = way
+    package, model = backend(name), experiment.models[analysis.name]
     mask = np.ones(experiment.n_voxels, dtype=bool)
-    designs = experiment.designs[way.package]
+    designs = experiment.designs[name]
     # without a volume: the sampled voxels are no neighbours
     estimate = package.estimate(designs, made.series, mask, model, None, experiment.contrasts)
     for j, (contrast, runs) in enumerate(zip(experiment.contrasts, experiment.usable, strict=True)):
         maps = package.contrast(estimate, contrast, runs)
-        expected = experiment.expected[way.package][j]
+        expected = experiment.expected[name][j]
         for level, voxels in enumerate(made.levels[j]):
             if not voxels.size:
                 continue
@@ -123,4 +107,4 @@ def _analyse(experiment: Experiment, made: DataSet, way: Way, outcome: Simulatio
                 ratios = maps.effect[voxels] / (expected[voxels] * EFFECT_SIZES[level])
                 # a voxel that the package left out has no effect, and counts as not found
                 ratios = ratios[np.isfinite(ratios)]
-            record(outcome, (way.place, j), level, maps.p[voxels], ratios)
+            record(outcome, (place, j), level, maps.p[voxels], ratios)

@@ -60,8 +60,6 @@ def row_variables(model: GroupModel) -> tuple[str, ...]:
 def observations(model: GroupModel, people: Participants, rows: Sequence[Row]) -> GroupObservations:
     """Rows with the cells of their participants, and of their own where the model names them.
 
-    Examples
-    --------
     >>> from pathlib import Path
     >>> people = Participants(Path("participants.tsv"), {"age": {"01": "20"}}, {})
     >>> rows = (Row("01", session="pre"), Row("01", session="post"))

@@ -83,8 +83,6 @@ def _map_header(shape: tuple[int, ...], affine: Floats, dtype: DTypeLike, code: 
 def space_code(space: str) -> int:
     """NIfTI's code for a BIDS space.
 
-    Examples
-    --------
     >>> [space_code(space) for space in ("MNI152NLin2009cAsym", "T1w", "")]
     [4, 2, 1]
     """
@@ -98,8 +96,6 @@ def space_code(space: str) -> int:
 def fortran_positions(voxels: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Positions of the columns' voxels in a file, where x runs fastest.
 
-    Examples
-    --------
     >>> fortran_positions(np.ones((2, 2, 1), dtype=bool))
     array([0, 2, 1, 3])
     """

@@ -19,8 +19,6 @@ def scan_times(run: Run) -> Floats:
 def sample_times(run: Run, rate: float) -> Floats:
     """Times in s of samples taken all over a run at a rate in Hz.
 
-    Examples
-    --------
     >>> from pathlib import Path
     >>> run = Run({}, Path("bold.nii.gz"), None, None, None, 3, 2.0, None)
     >>> sample_times(run, 1.0).tolist()
@@ -56,8 +54,6 @@ def held(condition: Condition, times: Floats) -> Floats:
 def series(name: str, values: Floats, step: float) -> Condition:
     """Continuous variable of values every step seconds from the run's start; missing ones count 0.
 
-    Examples
-    --------
     >>> series("fd", np.array([np.nan, 0.2]), 2.0).heights.tolist()
     [0.0, 0.2]
     """

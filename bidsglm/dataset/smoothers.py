@@ -81,8 +81,6 @@ class NilearnSmoother:
 def nilearn_precision(header: Header) -> np.dtype[np.floating]:
     """Precision in which nilearn smooths the values of a file.
 
-    Examples
-    --------
     >>> from pathlib import Path
     >>> plain = Header(Path("a.nii"), (1, 1, 1), np.eye(4), np.dtype(np.int16), 352, 1.0, 0.0)
     >>> nilearn_precision(plain), nilearn_precision(plain._replace(slope=0.5))
@@ -96,8 +94,6 @@ def nilearn_precision(header: Header) -> np.dtype[np.floating]:
 def reach(sigma: float) -> int:
     """Voxels on each side that a Gaussian of this many voxels takes in, by scipy's rule.
 
-    Examples
-    --------
     >>> reach(1.27)
     5
     """
@@ -107,8 +103,6 @@ def reach(sigma: float) -> int:
 def grown(box: Box, margins: Sequence[int]) -> Box:
     """A box with so many voxels more on each side, as far as there are any.
 
-    Examples
-    --------
     >>> grown((slice(1, 3), slice(4, 5), slice(0, 2)), [2, 1, 0])
     (slice(0, 5, None), slice(3, 6, None), slice(0, 2, None))
     """
@@ -122,8 +116,6 @@ def grown(box: Box, margins: Sequence[int]) -> Box:
 def voxel_sizes(affine: Floats) -> Floats:
     """Edges of a voxel, (3,) mm.
 
-    Examples
-    --------
     >>> voxel_sizes(np.diag([-2.0, 2.0, 3.0, 1.0]))
     array([2., 2., 3.])
     """
@@ -133,8 +125,6 @@ def voxel_sizes(affine: Floats) -> Floats:
 def bounding_box(voxels: NDArray[np.bool_]) -> Box:
     """Smallest box around the voxels of a mask.
 
-    Examples
-    --------
     >>> bounding_box(np.arange(8).reshape(2, 2, 2) >= 6)
     (slice(1, 2, None), slice(1, 2, None), slice(0, 2, None))
     """

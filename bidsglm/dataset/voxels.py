@@ -30,8 +30,6 @@ class VoxelFacts(NamedTuple):
 class VoxelCounter:
     """Collects the facts volume by volume.
 
-    Examples
-    --------
     >>> counter = VoxelCounter(3)
     >>> counter.add(np.array([1.0, 2.0, np.nan]))
     >>> counter.add(np.array([1.0, 3.0, 0.0]))

@@ -95,8 +95,6 @@ def automatic_model(
 def distinct_names(names: Sequence[str]) -> list[str]:
     """Contrast names whose labels differ; a name keeps its place and, where it can, its spelling.
 
-    Examples
-    --------
     >>> distinct_names(["tap left", "tap/left", "?"])
     ['tap left', 'tap/left 2', 'contrast 3']
     """

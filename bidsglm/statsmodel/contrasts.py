@@ -111,8 +111,6 @@ def dummy_names(dummies: DummyPart | None, made: Sequence[str], place: Place) ->
 
     DummyContrasts without names mean all conditions, those made by transformations too.
 
-    Examples
-    --------
     >>> dummy_names(DummyPart(Test="t"), ["gain"], Place("m.json"))
     ('trial_type.*', 'gain')
     """

@@ -23,8 +23,6 @@ ROUNDING = 1e-14
 def with_hrf(model: ModelSpecification, hrf: Hrf | None, matched: bool) -> ModelSpecification:
     """Complete a model by its HRF: SPM's canonical one where it says nothing and settings are matched.
 
-    Examples
-    --------
     >>> with_hrf(ModelSpecification("m", ("trial_type.go",)), None, matched=False).nilearn.hrf.model
     'glover'
     """
@@ -62,8 +60,6 @@ def without_polynomials(model: ModelSpecification) -> ModelSpecification:
 def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool) -> ModelSpecification:
     """Complete a model by its high-pass filter: of 128 s where it says nothing and settings are matched.
 
-    Examples
-    --------
     >>> with_high_pass(ModelSpecification("m", ()), None, matched=False).nilearn.high_pass
     100.0
     """
@@ -99,8 +95,6 @@ def cutoff_seconds(hertz: float) -> float:
 
     The number of cosines jumps at whole multiples of the cut-off, so the inverse's last bit must not decide.
 
-    Examples
-    --------
     >>> cutoff_seconds(1 / 49), 1 / (1 / 49)
     (49.0, 49.00000000000001)
     """

@@ -51,8 +51,6 @@ SHORT_ENTITIES = {ENTITY_KEYS[name]: name for name in ENTITIES if ENTITY_KEYS.ge
 def entity(name: str) -> str:
     """Long name of a BIDS entity.
 
-    Examples
-    --------
     >>> entity("ses"), entity("task")
     ('session', 'task')
     """
@@ -65,8 +63,6 @@ def entity(name: str) -> str:
 def filters(value: object) -> object:
     """BIDS filters with long entity names and lists of labels without prefix.
 
-    Examples
-    --------
     >>> filters({"sub": ["sub-01"], "run": [1]})
     {'subject': ['01'], 'run': ['1']}
     """

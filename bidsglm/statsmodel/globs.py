@@ -7,8 +7,6 @@ from fnmatch import fnmatchcase
 def is_glob(name: str) -> bool:
     """Whether the name can stand for several.
 
-    Examples
-    --------
     >>> is_glob("trans_*"), is_glob("trans_x")
     (True, False)
     """
@@ -29,8 +27,6 @@ def matching(pattern: str, names: Iterable[str]) -> tuple[str, ...]:
 
     A name equal to the pattern wins over what the pattern matches: trial types may contain ``*`` or ``?``.
 
-    Examples
-    --------
     >>> matching("trans_*", ["trans_x", "rot_x", "trans_y"])
     ('trans_x', 'trans_y')
     >>> matching("trial_type.why?", ["trial_type.why?", "trial_type.whyx"])

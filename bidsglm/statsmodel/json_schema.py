@@ -146,8 +146,6 @@ class _Generator(GenerateJsonSchema):
 def json_schema() -> dict[str, Any]:
     """The schema of a model file.
 
-    Examples
-    --------
     >>> schema = json_schema()
     >>> schema["required"], schema["additionalProperties"]
     (['Name', 'BIDSModelVersion', 'Nodes'], False)

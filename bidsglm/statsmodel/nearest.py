@@ -19,8 +19,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     The first of equally close names wins.
 
-    Examples
-    --------
     >>> nearest("SerialCorelation", ["SerialCorrelation", "MicrotimeOnset"])
     'SerialCorrelation'
     >>> nearest("go", ["constant", "trial_type.go"])
@@ -43,8 +41,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def hint(name: str, known: Iterable[str]) -> str:
     """Nearest known name as the end of an error message.
 
-    Examples
-    --------
     >>> hint("Order ", ["Length", "Order"])
     "; did you mean 'Order'?"
     >>> hint("Order", [])

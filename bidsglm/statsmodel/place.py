@@ -21,8 +21,6 @@ class Place(NamedTuple):
     def fault(self, what: str) -> DataError:
         """Error that says what is wrong at this place.
 
-        Examples
-        --------
         >>> print(Place("m.json").at("Nodes", 0, "Model").fault("'X' is missing"))
         m.json: Nodes[0].Model: 'X' is missing
         """

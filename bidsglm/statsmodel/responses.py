@@ -54,8 +54,6 @@ class ResponseRequest(NamedTuple):
 def hrf_family(name: str) -> Hrf | None:
     """Response of that name, in whatever letter case and spacing, still without parameters.
 
-    Examples
-    --------
     >>> hrf_family("SPM+Derivative")
     Hrf(model='spm', derivative=True, dispersion=False, length=None, order=None, fir_delays=None)
     >>> hrf_family("DoubleGamma").model, hrf_family("afni") is None
@@ -105,8 +103,6 @@ def _with_parameters(family: Hrf, given: ParametersPart, name: str, place: Place
 def with_derivatives(hrf: Hrf | None, words: str | None) -> ResponseRequest:
     """Add the derivatives that bidspm asks for in Software.SPM.HRFderivatives.
 
-    Examples
-    --------
     >>> with_derivatives(Hrf("spm"), "Temporal").hrf.suffixes
     ('', '_derivative')
     """
@@ -138,8 +134,6 @@ def _delayed(given: ParametersPart, family: Hrf, where: Place) -> Hrf:
 def is_condition(name: str) -> bool:
     """Whether a name in X is surely made from events; transformations can make events of any name.
 
-    Examples
-    --------
     >>> is_condition("trial_type.*"), is_condition("trans_x")
     (True, False)
     """
@@ -202,8 +196,6 @@ def conditions_without_functions(x: Sequence[str], convolved: Sequence[str], hrf
     After a Convolve instruction the specification wants ``trial_type.go_derivative`` in X beside
     ``trial_type.go``; an HRF object implies it.
 
-    Examples
-    --------
     >>> x = ["trial_type.go", "trial_type.go_derivative", "rot_x"]
     >>> conditions_without_functions(x, ["trial_type.go"], Hrf("spm", derivative=True))
     ('trial_type.go', 'rot_x')

@@ -48,8 +48,6 @@ def shown(value: object) -> str:
 def model_version(value: object) -> str:
     """Version of the specification that is understood.
 
-    Examples
-    --------
     >>> model_version("1.0.0-rc.1")
     '1.0.0-rc.1'
     """
@@ -61,8 +59,6 @@ def model_version(value: object) -> str:
 def variable(value: object) -> str:
     """Name of a regressor; the intercept, written 1, becomes the name of its column.
 
-    Examples
-    --------
     >>> variable(1), variable("trans_*")
     ('constant', 'trans_*')
     """
@@ -76,8 +72,6 @@ def variable(value: object) -> str:
 def weight(value: object) -> float:
     """Weight, given as a number or as a fraction in text.
 
-    Examples
-    --------
     >>> weight("-1/4"), weight(2)
     (-0.25, 2.0)
     """
@@ -108,8 +102,6 @@ def _weight(value: object) -> float | None:
 def weight_rows(value: object) -> list[list[float]]:
     """Weights as rows, one for a flat list.
 
-    Examples
-    --------
     >>> weight_rows([1, "-1/2"])
     [[1.0, -0.5]]
     """
@@ -127,8 +119,6 @@ def weight_rows(value: object) -> list[list[float]]:
 def few_globs(names: list[str]) -> list[str]:
     """The names, of which few are patterns.
 
-    Examples
-    --------
     >>> few_globs(["trans_*", "rot_x"])
     ['trans_*', 'rot_x']
     """
@@ -140,8 +130,6 @@ def few_globs(names: list[str]) -> list[str]:
 def few_contrasts(value: object) -> object:
     """The list, counted before a hundred thousand contrasts are looked at.
 
-    Examples
-    --------
     >>> few_contrasts([])
     []
     """
@@ -153,8 +141,6 @@ def few_contrasts(value: object) -> object:
 def any_case(*allowed: str) -> Callable[[object], object]:
     """Rule that finds the allowed spelling of a word in whatever letter case.
 
-    Examples
-    --------
     >>> any_case("AR(1)", "FAST")("fast")
     'FAST'
     """
@@ -165,8 +151,6 @@ def any_case(*allowed: str) -> Callable[[object], object]:
 def hrf_derivatives(value: object) -> object:
     """Derivatives in bidspm's words, in whatever letter case and spacing.
 
-    Examples
-    --------
     >>> hrf_derivatives("temporal and dispersion")
     'TemporalAndDispersion'
     """
@@ -178,8 +162,6 @@ def hrf_derivatives(value: object) -> object:
 def description(value: object) -> str | None:
     """Text for people, in whatever form it was written.
 
-    Examples
-    --------
     >>> description(["one", "two"])
     '["one", "two"]'
     """
@@ -189,8 +171,6 @@ def description(value: object) -> str | None:
 def noise_model(value: object) -> str:
     """Noise model in nilearn's words.
 
-    Examples
-    --------
     >>> noise_model("AR2")
     'ar2'
     """
@@ -205,8 +185,6 @@ def noise_model(value: object) -> str:
 def mask_threshold(value: object) -> float:
     """Share of the global below which SPM drops a voxel; JSON has no infinity, so none is the text ``-Inf``.
 
-    Examples
-    --------
     >>> mask_threshold("-Inf"), mask_threshold(0.8)
     (-inf, 0.8)
     """
@@ -222,8 +200,6 @@ def mask_threshold(value: object) -> float:
 def signal_scaling(value: object) -> Scaling:
     """Scaling of nilearn; 0 (each voxel by its mean) and false (none) differ.
 
-    Examples
-    --------
     >>> signal_scaling([0, 1]), signal_scaling(0), signal_scaling(False)
     ((0, 1), 0, False)
     """
@@ -237,8 +213,6 @@ def signal_scaling(value: object) -> Scaling:
 def drift_model(value: object) -> object:
     """Drift model of nilearn; null is none.
 
-    Examples
-    --------
     >>> drift_model("Cosine"), drift_model(None)
     ('cosine', None)
     """
@@ -251,8 +225,6 @@ def drift_model(value: object) -> object:
 def orthogonalize(value: object) -> bool | dict[str, bool]:
     """One choice for all conditions, or one for each.
 
-    Examples
-    --------
     >>> orthogonalize({"trial_type.go": False})
     {'trial_type.go': False}
     """
@@ -268,8 +240,6 @@ def orthogonalize(value: object) -> bool | dict[str, bool]:
 def dummies(value: object) -> object:
     """DummyContrasts as an object; true stands for t contrasts of all conditions.
 
-    Examples
-    --------
     >>> dummies(True)
     {'Test': 't'}
     """
@@ -279,8 +249,6 @@ def dummies(value: object) -> object:
 def one_column(value: object) -> object:
     """Column of events.tsv that a modulator names, itself or as a list of one.
 
-    Examples
-    --------
     >>> one_column(["reaction_time"])
     'reaction_time'
     """
@@ -290,8 +258,6 @@ def one_column(value: object) -> object:
 def polort(value: object) -> object:
     """Degree of AFNI's polynomials, or A for the rule of ``-polort A``.
 
-    Examples
-    --------
     >>> polort("a"), polort(2)
     ('A', 2)
     """
@@ -305,8 +271,6 @@ def polort(value: object) -> object:
 def response_model(value: object) -> str | dict[str, str]:
     """AFNI's notation of a response model, or one for each condition.
 
-    Examples
-    --------
     >>> response_model("BLOCK(20,1)"), response_model({"go": "GAM"})
     ('BLOCK(20,1)', {'go': 'GAM'})
     """

@@ -116,8 +116,6 @@ def plain(value: Any) -> Any:
 def differences(configured: Configuration, reference: Configuration) -> tuple[SettingDifference, ...]:
     """Entries in which a configuration differs from another.
 
-    Examples
-    --------
     >>> print(*differences({"nilearn": "0.11", "model": "go"}, {"nilearn": "0.12", "model": "go"}))
     nilearn: 0.11 instead of 0.12
     """

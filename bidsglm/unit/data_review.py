@@ -22,19 +22,7 @@ def data_review(
     labels: tuple[str, ...],
     noise: Mapping[str, Mapping[str, object]] | None = None,
 ) -> DataReview:
-    """Count what there is to say of a unit's data.
-
-    Parameters
-    ----------
-    data
-        As read.
-    model
-        With nilearn's scaling.
-    labels
-        Of the runs.
-    noise
-        Backend -> facts of its fit; none before there is one.
-    """
+    """Count what there is to say of a unit's data, by the facts of each backend's fit once there are any."""
     name = base_of(data.series)
     mask = data.candidates[name]
     without = np.zeros(mask.size, dtype=np.bool_)

@@ -21,17 +21,9 @@ class Able(NamedTuple):
 def able(
     names: Sequence[str], attempt: Callable[[str], object], refusal: type[DataError] = DataError
 ) -> Able:
-    """Try something with every package.
+    """Try something with every package, which is refused where a package cannot express the model.
 
-    Parameters
-    ----------
-    names
-        Packages that were asked for.
-    attempt
-        Called with each of them; it raises the refusal where a package cannot express the model. A setting
-        that is wrong as it stands ends it always.
-    refusal
-        Other errors end it.
+    Any other error ends it, as does a setting that is wrong as it stands.
 
     Raises
     ------

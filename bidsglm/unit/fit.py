@@ -90,7 +90,8 @@ def fit(prepared: Prepared) -> Fitted:
 
         fits = dict(zip(estimates, each(finish, estimates), strict=True))
         reasons = {
-            contrast.label: f"not estimable in any run{_by(_unable(estimates, contrast))}"
+            contrast.label: "not estimable in any run"
+            + (f" by {titles(unable_to)}" if (unable_to := _unable(estimates, contrast)) else "")
             for contrast in prepared.contrasts
             if not usable[contrast.label]
         }
@@ -174,10 +175,6 @@ def _fit(
         inference,
         estimate.noise_maps,
     )
-
-
-def _by(packages: Sequence[str]) -> str:
-    return f" by {titles(packages)}" if packages else ""
 
 
 def _partly_estimable(

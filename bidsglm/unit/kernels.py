@@ -37,16 +37,7 @@ def effective_fwhm(weights: Floats) -> float:
 
 
 def effective_widths(fwhm: float, voxel_sizes: Sequence[float], backends: Iterable[str]) -> dict[str, float]:
-    """Package -> effective width (mm) of its kernel, geometric mean of the three axes.
-
-    Parameters
-    ----------
-    fwhm
-        Nominal width (mm).
-    voxel_sizes
-        (3,) mm
-    backends
-        Packages that smooth; those whose kernel is not known here are left out.
+    """Package -> effective width (mm) of its kernel, geometric mean of the three axes; of those known here.
 
     >>> {name: round(width, 1) for name, width in effective_widths(6, (6, 6, 6), ("spm", "nilearn")).items()}
     {'spm': 8.3, 'nilearn': 4.7}

@@ -91,13 +91,6 @@ class Need(NamedTuple):
 def unit_need(unit: Unit, model: ModelSpecification, settings: Settings, n_workers: int = 1) -> Need:
     """Estimate the most memory that fitting a unit takes, and say whose header makes it.
 
-    Parameters
-    ----------
-    unit, model, settings
-        What is fitted, and whether it is calibrated.
-    n_workers
-        Processes that a calibration is spread over.
-
     Raises
     ------
     BidsglmError
@@ -149,17 +142,7 @@ def _page_beside(settings: Settings) -> float:
 
 
 def _explained(settings: Settings, n_voxels: int, n_scans: int, made: tuple[int, int]) -> float:
-    """Bytes of the attribution, of one pair after the other.
-
-    Parameters
-    ----------
-    settings
-        Which packages are fitted.
-    n_voxels, n_scans
-        That are fitted together.
-    made
-        Rows of all contrasts, and runs.
-    """
+    """Bytes of the attribution, of one pair after the other; made are rows of contrasts, and runs."""
     n_rows, n_runs = made
     pairs = pairs_of(settings.backends, settings.reference) if settings.attribution else ()
     found = [0.0]

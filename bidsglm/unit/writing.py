@@ -179,14 +179,10 @@ def write_unit(
 
     Parameters
     ----------
-    fitted
-        What is written.
+    fitted, output_dir, stamp
+        What is written, where to, and by which run.
     explanations
         Gives why its maps differ; called last, as that may still be found out.
-    output_dir
-        Where to.
-    stamp
-        Of the run.
     confirm
         Called just before the files get their names; raises when the unit is another job's by then.
 

@@ -352,3 +352,75 @@ def test_records_with_fewer_than_three_fields_have_methods_or_a_reason() -> None
             if len(fields) < 3 and not bases and not has_methods:
                 few.add(node.name)
     assert sorted(few) == sorted(" ".join(FEW.values()).split())
+
+
+class Part(NamedTuple):
+    """A function, a method, or another statement of a module or class."""
+
+    place: str
+    """Module and name; of other statements, the class that they are in"""
+    names: frozenset[str]
+    """All names in it, those of types in quotes too"""
+    returned: frozenset[str]
+    """Names of the type that it returns"""
+
+
+def names_in(node: ast.AST) -> Iterator[str]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name | ast.Attribute):
+            yield part.id if isinstance(part, ast.Name) else part.attr
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str) and len(part.value) < 80:
+            yield from re.findall(r"\w+", part.value)
+
+
+def parts(module: str, tree: ast.Module) -> Iterator[Part]:
+    """Parts of a module; the body of a record is no user of it."""
+    for node in tree.body:
+        for part in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(part, ast.Import | ast.ImportFrom):
+                continue
+            found = set(names_in(part)) - ({node.name} if isinstance(node, ast.ClassDef) else set())
+            returns = part.returns if isinstance(part, ast.FunctionDef) else None
+            returned = frozenset(names_in(returns) if returns else ())
+            yield Part(
+                f"{module}:{getattr(part, 'name', getattr(node, 'name', ''))}", frozenset(found), returned
+            )
+
+
+ROW = "rows of the table beside it, which others read"
+INNER = "a part of a record of JSON, whose reader goes through all of it"
+RULE = "one of several rules with the same methods: who works with them need not know which it has"
+HELD = "holds a sidecar to its types"
+AT_WORK = "keeps what its methods have in hand"
+ALONE = {
+    ROW: "ResponseForm Site StepText",
+    INNER: "EstimateForm GroupWeightsForm LeftOutForm ReachForm RegressorForm TestedForm",
+    RULE: "ArmaGrid GroupRefit LastBin SmoothedAutocorrelation",
+    HELD: "PermutationFacts",
+    AT_WORK: "_Workers",
+}
+"""Why a record is used in one place only -> those that are"""
+
+
+def test_records_are_used_in_more_than_one_place_or_have_a_reason() -> None:
+    """Places are functions, other records and tables; who calls what returns a record uses it too."""
+    trees = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+    classes = [n for tree in trees.values() for n in tree.body if isinstance(n, ast.ClassDef)]
+    records = {
+        c.name for c in classes if is_record(c) or "TypedDict" in {getattr(b, "id", "") for b in c.bases}
+    }
+    users: dict[str, set[str]] = {name: set() for name in records}
+    callers: dict[str, set[str]] = {}
+    makers = []
+    for part in (part for module, tree in trees.items() for part in parts(module, tree)):
+        for name in part.names:
+            callers.setdefault(name, set()).add(part.place)
+        for name in part.names & records:
+            users[name].add(part.place)
+        makers += [(name, part.place) for name in part.returned & records]
+    for name, place in makers:
+        module, _, function = place.partition(":")
+        found = callers.get(function, set())
+        users[name] |= {p for p in found if p.startswith(f"{module}:")} if function[0] == "_" else found
+    alone = {name for name, places in users.items() if len(places) < 2}
+    assert sorted(alone) == sorted(" ".join(ALONE.values()).split())

@@ -1,4 +1,4 @@
-"""Entities of BIDS: their long and short names, and the filters that a model has by them."""
+"""Entities of BIDS: their long and short names, and what a model filters by them."""
 
 from bidsglm.inputs import as_list
 from bidsglm.statsmodel.nearest import hint

@@ -29,6 +29,7 @@ from bidsglm.outputs.schema import Row
 from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.packages import title
 from bidsglm.pairs import Pair
+from bidsglm.report.wording import voxels
 
 STEPS = ("effects", "design", "variance", "mask")
 SHARED = ("contrast", "group_contrast", "map", "metric", "step", "label")
@@ -190,7 +191,7 @@ def _finding(
         f"{other} has one variance for all groups",
         f"{whose} estimates the groups' variances, {parts} of their mean, and weighs participants by them; "
         f"{other} has one variance. On the same maps, one variance moves {test} of {name!r} by up to "
-        f"{worst:.3g} (root mean square {usual:.3g}), and {_voxels(n_one)} instead of {n_own:,} "
+        f"{worst:.3g} (root mean square {usual:.3g}), and {voxels(n_one)} instead of {n_own:,} "
         f"pass{'es' * (n_one == 1)} p < 0.001.",
         f'For one variance in both packages, say "Variance": "equal" under Software.{whose} of the Dataset '
         "node. With groups of unequal size, the smaller one having the larger variance, one variance makes "
@@ -199,15 +200,6 @@ def _finding(
         columns=(name,),
         size=worst,
     )
-
-
-def _voxels(n: int) -> str:
-    """Count voxels in words.
-
-    >>> _voxels(1), _voxels(1200)
-    ('1 voxel', '1,200 voxels')
-    """
-    return f"{n:,} voxel{'s' * (n != 1)}"
 
 
 def notes_of(found: Reasons, name: str) -> Sequence[str]:

@@ -62,8 +62,7 @@ SCALE = Schema(
         _number(
             "by_level",
             "Part of the ratio that one number for all voxels makes: nilearn's unit in a voxel as bright as"
-            " the"
-            " brain's mean, over SPM's",
+            " the brain's mean, over SPM's",
             OF_EFFECTS,
         ),
         _number(

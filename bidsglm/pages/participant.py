@@ -54,5 +54,5 @@ def _write_participant_page(output_dir: Path, participant: str) -> None:
         errors += errors_of(summary)
         if has_fit(summary):
             units.append(unit_report(UnitFiles(output_dir, summary), figures_dir))
-    report = ParticipantReport(participant, about(), tuple(units), (), tuple(errors))
+    report = ParticipantReport(participant, about(), tuple(units), tuple(errors))
     write_text(output_dir / f"sub-{participant}.html", participant_page(report))

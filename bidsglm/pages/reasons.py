@@ -19,8 +19,8 @@ from bidsglm.report.diagnosis import correlation_figure, inflation_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import dominant_figure
+from bidsglm.report.filled_runs import is_arbitrary
 from bidsglm.report.left_out import ArbitraryContrasts
-from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import STEP_COLOURS
 from bidsglm.unit.maps import UnitMaps
 from bidsglm.unit.summary import as_finding

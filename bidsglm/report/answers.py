@@ -12,7 +12,7 @@ from bidsglm.report.leading_steps import leading
 from bidsglm.report.noise import NoiseReport, effect_on_t, noise_sentences
 from bidsglm.report.steps import title
 from bidsglm.report.units import Units, mean_sentence, scale_factor, spread_sentences
-from bidsglm.report.wording import digits
+from bidsglm.report.wording import digits, lower_first
 
 GLOBAL_SIGNAL = "global_signal"
 """fMRIPrep's name of it; its powers and derivatives begin alike."""
@@ -101,13 +101,12 @@ def _code(facts: Facts) -> Answer:
     serious = [each for each in facts.findings if each.severity == "serious"]
     if serious:
         texts.append(
-            f"But the model has a fault, and both packages inherit it: {_lower(serious[0].title)}. That is a"
-            " matter"
-            " of the design, not of the code."
+            f"But the model has a fault, and both packages inherit it: {lower_first(serious[0].title)}. That"
+            " is a matter of the design, not of the code."
         )
     texts += [
         "A setting does not do what it seems to, which is easily taken for a fault of a package:"
-        f" {_lower(each.title)}."
+        f" {lower_first(each.title)}."
         for each in facts.findings
         if each.code == WITHOUT_EFFECT
     ]
@@ -118,15 +117,10 @@ def _code(facts: Facts) -> Answer:
     return Answer("code", "Is my code at fault?", tuple(texts), _linked(facts, "why-they-differ", "code"))
 
 
-def _lower(text: str) -> str:
-    return text if text[:2].isupper() else text[:1].lower() + text[1:]
-
-
 def _technique(facts: Facts) -> Answer:
     texts = [
         "Both packages use one technique: least squares on whitened data. They do not differ in how they"
-        " solve"
-        " it, but in what goes into it and in the noise they whiten for."
+        " solve it, but in what goes into it and in the noise they whiten for."
     ]
     parts = [each.breakdowns for each in facts.contrasts]
     for name in ("effect", "t", "F"):
@@ -136,8 +130,7 @@ def _technique(facts: Facts) -> Answer:
         place = "comes before any fit" if lead.step in BEFORE_THE_FIT else "belongs to the fit"
         texts.append(
             f"Of the difference between the {name} maps, {lead.qualified} comes from the {title(lead.step)},"
-            " which"
-            f" {place}."
+            f" which {place}."
         )
     return Answer(
         "technique", "Is it the regression technique?", tuple(texts), _linked(facts, "why-they-differ")
@@ -172,8 +165,7 @@ def _global_signal(facts: Facts) -> Answer:
     if facts.units.scans_apart:
         texts.append(
             "But SPM's global normalisation is on (Scaling): it divides each scan by its own global, which"
-            " takes"
-            " out global changes much as a regressor would."
+            " takes out global changes much as a regressor would."
         )
     else:
         texts.append(
@@ -220,8 +212,7 @@ def _group(facts: Facts) -> Answer:
         "This page is about one participant. The group level writes group.html, which judges both packages'"
         " group maps and regions by stated rules.",
         "One factor that all participants share changes no group t. SPM's factor is each participant's own,"
-        " so"
-        " that its group maps weigh participants a little otherwise; never mix effects of both packages.",
+        " so that its group maps weigh participants a little otherwise; never mix effects of both packages.",
     ]
     if "regions" not in facts.sections:
         texts.append("--atlas adds the values of an atlas' regions, in both packages.")
@@ -238,8 +229,7 @@ def _false_positives(facts: Facts) -> Answer:
         "false-positives",
         question,
         (
-            "That two maps agree or not says nothing of it. --calibrate 20 simulates data without activation"
-            " on"
-            " this very design, and adds each package's rate of false positives to this page.",
+            "That two maps agree or not says nothing of it. --calibrate 20 simulates data without"
+            " activation on this very design, and adds each package's rate of false positives to this page.",
         ),
     )

@@ -10,7 +10,7 @@ from bidsglm.attribution.differences import CORRELATION, DICE, RMSD, SLOPE
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.steps import STEP_TEXTS, title
-from bidsglm.report.wording import MINUS, UNDEFINED, number
+from bidsglm.report.wording import MINUS, UNDEFINED, number, upper_first
 from bidsglm.sentences import joined
 
 METRIC_TITLES: Mapping[str, str] = {
@@ -291,9 +291,8 @@ def settings(step: StepShare, pair: Pair = DEFAULT_PAIR) -> str:
     >>> settings(StepShare("noise", "AR(1) of each voxel", "one V", 0.1, 0.1))
     'Noise model: in nilearn, AR(1) of each voxel; in SPM, one V.'
     """
-    name = title(step.step)
     first, reference = pair.titles
-    return f"{name[0].upper()}{name[1:]}: in {reference}, {step.reference}; in {first}, {step.other}."
+    return f"{upper_first(title(step.step))}: in {reference}, {step.reference}; in {first}, {step.other}."
 
 
 def closure_sentence(breakdown: Sequence[Breakdown]) -> str:

@@ -85,10 +85,9 @@ def _pp_figure(contrast: ContrastCalibration, curves: Sequence[Row]) -> Figure:
         content=encoded(drawing),
         alt=f"p-p plots of {contrast.name} without signal under {len(contrast.noises)} kinds of noise.",
         caption=(
-            "False positives without signal: the share of voxels that have a smaller p value than the one on"
-            " the horizontal axis. An analysis whose p values are right lies on the grey diagonal; above it,"
-            " it"
-            " finds what is not there more often than p says."
+            "False positives without signal: the share of voxels that have a smaller p value than the one"
+            " on the horizontal axis. An analysis whose p values are right lies on the grey diagonal; above"
+            " it, it finds what is not there more often than p says."
         ),
     )
 

@@ -7,10 +7,10 @@ from bidsglm.packages import titles
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.answers import Answer
 from bidsglm.report.attribution import WORTH_NAMING, percent
-from bidsglm.report.group_overall import group_overall
 from bidsglm.report.group_report import GroupUnit
 from bidsglm.report.recipes import Recipe, recipe
 from bidsglm.report.steps import title
+from bidsglm.report.wording import lower_first
 from bidsglm.sentences import joined
 
 
@@ -80,7 +80,7 @@ def _facts(unit: GroupUnit, *about: str) -> list[str]:
 
 def _of_the_group(unit: GroupUnit) -> tuple[str, ...]:
     if unit.others:
-        found = group_overall(unit)
+        found = unit.overall
         return (found.headline, *(f"{pair}: {text}" for pair, text in found.facts))
     return (unit.verdict.headline, *_facts(unit, "Group maps", "Stability"))
 
@@ -88,7 +88,7 @@ def _of_the_group(unit: GroupUnit) -> tuple[str, ...]:
 def _of_regions(unit: GroupUnit) -> tuple[str, ...]:
     of_pairs = [(titles(view.pair), text) for view in unit.views for text in _facts(view, "Regions")]
     if unit.others and of_pairs:
-        return tuple(f"{pair}: {text[:1].lower()}{text[1:]}" for pair, text in of_pairs)
+        return tuple(f"{pair}: {lower_first(text)}" for pair, text in of_pairs)
     if of_pairs:
         return tuple(text for _, text in of_pairs)
     return (

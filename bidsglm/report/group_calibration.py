@@ -109,8 +109,7 @@ class GroupCalibration:
             n_good, n_many = sum(j in CONTROLS for j in found), sum(j == "too many" for j in found)
             yield (
                 f"Taken one by one, {TITLES[name]} controls them in {n_good} of {len(found)} participants,"
-                " finds"
-                f" too many in {n_many}, and is not decided in {len(found) - n_good - n_many}."
+                f" finds too many in {n_many}, and is not decided in {len(found) - n_good - n_many}."
             )
 
     def lines(self, contrast: str) -> tuple[SpreadLine, ...]:

@@ -7,7 +7,6 @@ from bidsglm.pairs import Pair
 from bidsglm.report import wording
 from bidsglm.report.calibration import NOISE_TITLES
 from bidsglm.report.group_answers import group_answers, group_recipes
-from bidsglm.report.group_overall import group_overall
 from bidsglm.report.group_report import GroupReport, GroupUnit
 from bidsglm.report.group_tiles import plots, tiles
 from bidsglm.report.group_verdict import lead_sentence
@@ -15,6 +14,7 @@ from bidsglm.report.pair_matrix import PairMatrix, pair_matrices
 from bidsglm.report.references import cited
 from bidsglm.report.rendering import environment, slug
 from bidsglm.report.rows_table import rows_table
+from bidsglm.report.stability_figure import stability_svg
 from bidsglm.report.step_bars import leading_svg
 from bidsglm.report.trust import TITLES as ANALYSIS_TITLES
 
@@ -40,7 +40,6 @@ def group_page(report: GroupReport) -> str:
         .render(
             report=report,
             sections=sections,
-            overall={unit.title: group_overall(unit) for unit in compared},
             matrices={unit.title: _matrices(unit) for unit in compared if unit.others},
             explained=[view for unit in units for view in unit.explained],
             recipes=_each(compared, group_recipes),
@@ -51,6 +50,7 @@ def group_page(report: GroupReport) -> str:
             numbers=_each(compared, tiles),
             lead_sentence=lead_sentence,
             leading_svg=leading_svg,
+            stability_svg=stability_svg,
             analysis_titles=ANALYSIS_TITLES,
             noise_titles=NOISE_TITLES,
             references=cited([*texts, *(REFERENCES_OF_THE_VERDICT if units else ())]),

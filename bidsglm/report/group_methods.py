@@ -7,7 +7,7 @@ from bidsglm.agreement.spread import CONFIDENCE, FAR, FEWEST, MAD_TO_SD, RESAMPL
 from bidsglm.packages import PACKAGES, titles
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.methods import agreement_text
-from bidsglm.report.wording import listed
+from bidsglm.report.wording import listed, lower_first
 
 COUNTED: Mapping[int, str] = {2: "two", 3: "three", 4: "four"}
 
@@ -95,7 +95,7 @@ def _spread(facts: GroupFacts) -> str:
 
 
 def _maps(facts: GroupFacts) -> str:
-    fitted = "; ".join(f"{name}: {_lower(what)}" for name, what in facts.contrasts)
+    fitted = "; ".join(f"{name}: {lower_first(what)}" for name, what in facts.contrasts)
     text = f"{' '.join(facts.maps)} Fitted were: {fitted}."
     if facts.corrected and not facts.fitted_by:
         whose = "" if len(facts.packages) == 2 else f"in {titles(DEFAULT_PAIR)} "
@@ -119,10 +119,6 @@ def _joined(texts: Sequence[str]) -> str:
     ('a, and b', 'a; b; and c')
     """
     return ", and ".join(texts) if len(texts) < 3 else f"{'; '.join(texts[:-1])}; and {texts[-1]}"
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 CORRECTED_TEXT = (

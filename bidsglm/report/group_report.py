@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import median as middle
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from bidsglm.report.group_stability import GroupStability
 from bidsglm.report.group_verdict import Evidence, Lead, Sizes, Verdict, verdict
 from bidsglm.report.judgements import judged
 from bidsglm.report.left_out import ArbitraryContrasts
+from bidsglm.report.overall import group_headline, overall
 from bidsglm.report.page_contrast import PageContrast
 from bidsglm.report.rendering import About, Links, is_worth_a_search
 from bidsglm.report.strips import Point, Strip
@@ -261,6 +262,12 @@ class GroupUnit:
                 self.sizes,
             )
         )
+
+    @cached_property
+    def overall(self) -> Verdict:
+        """Does it matter which package: the answer for all pairs."""
+        found = {view.pair: view.verdict for view in self.views}
+        return overall(found, partial(group_headline, n=len(self.people)))
 
     @cached_property
     def lead(self) -> GroupContrast | None:

@@ -21,9 +21,8 @@ from bidsglm.report.rois import (
     RegionsTable,
     Row,
     shown_names,
-    value_of,
 )
-from bidsglm.report.wording import UNDEFINED, number
+from bidsglm.report.wording import UNDEFINED, number, value_of
 
 MOST_PLOTS = 8
 """Contrasts that are plotted, those with the largest change first."""

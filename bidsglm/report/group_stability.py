@@ -1,15 +1,15 @@
 """Whether the group's conclusion hangs on one participant, and whether the package matters more than that."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import NamedTuple
 
 from bidsglm import packages
 from bidsglm.outputs.group_map_tables import between_packages
 from bidsglm.pairs import DEFAULT_PAIR, Pair
-from bidsglm.report.wording import UNDEFINED, Row, number
+from bidsglm.report.wording import UNDEFINED, Row, lower_first, number, value_of
 
 LEFT_OUT, BOOTSTRAP, EVERYBODY = "leave-one-out", "bootstrap", "everybody"
 RESAMPLINGS: Mapping[str, str] = {
@@ -33,13 +33,8 @@ WORDS: Mapping[str, str] = {
     "influential one",
     "more": "the choice of package changes more than leaving out any one participant does",
 }
-MOST_DRAWN = 12
-"""Contrasts in the figure; the table has all."""
 MOST_ROWS = 60
 """Rows of the table on the page; the file has all."""
-WIDTH, LABEL, RIGHT, HEAD, AXIS = 640, 190, 20, 30, 40
-LINE, GAP = 14, 12
-LONGEST = 30
 
 
 class StabilityLine(NamedTuple):
@@ -107,9 +102,10 @@ class GroupStability:
         told = [(pair, self.of(pair).sentence) for pair in self.pairs]
         if len(told) < 2:
             return tuple(text for _, text in told if text) or (self.sentence,)
-        return tuple(f"{packages.titles(pair)}: {text[:1].lower()}{text[1:]}" for pair, text in told if text)
+        return tuple(f"{packages.titles(pair)}: {lower_first(text)}" for pair, text in told if text)
 
-    def _row(self, contrast: str, resampling: str, compared: str) -> Row | None:
+    def row(self, contrast: str, resampling: str, compared: str) -> Row | None:
+        """Row of the table; None where there is none."""
         wanted = contrast, resampling, compared
         keys = ("contrast_name", "resampling", "compared")
         return next((row for row in self.rows if tuple(row[key] for key in keys) == wanted), None)
@@ -128,7 +124,7 @@ class GroupStability:
     @property
     def few(self) -> bool:
         """Whether so few participants are left out in turn that an overlap says little of any of them."""
-        return any(row["resampling"] == LEFT_OUT and _number(row, "n") < self.fewest for row in self.rows)
+        return any(row["resampling"] == LEFT_OUT and value_of(row, "n") < self.fewest for row in self.rows)
 
     @property
     def fewest(self) -> int:
@@ -153,7 +149,7 @@ class GroupStability:
 
     def has_overlap(self, contrast: str) -> bool:
         """Whether voxels pass p < 0.001 without any one participant."""
-        own = [row for b in self.backends if (row := self._row(contrast, LEFT_OUT, b)) is not None]
+        own = [row for b in self.backends if (row := self.row(contrast, LEFT_OUT, b)) is not None]
         return bool(own) and all(_is_judged(row) for row in own)
 
     def change(self, contrast: str) -> "Change | None":
@@ -162,23 +158,23 @@ class GroupStability:
         The package that changes less sets the scale, so that a difference between packages is not made light
         of by the other.
         """
-        own = [row for b in self.backends if (row := self._row(contrast, LEFT_OUT, b)) is not None]
+        own = [row for b in self.backends if (row := self.row(contrast, LEFT_OUT, b)) is not None]
         metric = "dice_p001" if self.has_overlap(contrast) and not self.few else "r"
-        known = [row for row in own if math.isfinite(_number(row, f"{metric}_median"))]
+        known = [row for row in own if math.isfinite(value_of(row, f"{metric}_median"))]
         if not known:
             return None
-        least = max(known, key=lambda row: _number(row, f"{metric}_median"))
+        least = max(known, key=lambda row: value_of(row, f"{metric}_median"))
         return Change(
             metric,
-            _number(least, f"{metric}_median"),
-            _number(least, f"{metric}_lowest"),
+            value_of(least, f"{metric}_median"),
+            value_of(least, f"{metric}_lowest"),
             str(least["farthest"] or ""),
-            _number(self._between(contrast), f"{metric}_median"),
+            value_of(self.between(contrast), f"{metric}_median"),
         )
 
-    def _between(self, contrast: str, pair: Pair | None = None) -> Row | None:
+    def between(self, contrast: str, pair: Pair | None = None) -> Row | None:
         """How two packages' maps of everybody agree: those of the only pair, or of one of several."""
-        return self._row(contrast, EVERYBODY, between_packages(pair or self.pairs[0]))
+        return self.row(contrast, EVERYBODY, between_packages(pair or self.pairs[0]))
 
     @property
     def lines(self) -> tuple[StabilityLine, ...]:
@@ -204,15 +200,10 @@ class GroupStability:
         same = f"{row['n_same']:,} of {row['n']:,}"
         return StabilityLine(str(row["contrast_name"]), who, what, same, cells, str(row["farthest"] or ""))
 
-    @property
-    def svg(self) -> str:
-        """Dice at p < 0.001 over resamples for each contrast; empty where nothing passes."""
-        return figure(self)
-
 
 def _is_judged(row: Row) -> bool:
     """Whether voxels pass in all resamples, or nearly, so that their overlap says something."""
-    return _number(row, "n_dice_p001") >= JUDGED * _number(row, "n")
+    return value_of(row, "n_dice_p001") >= JUDGED * value_of(row, "n")
 
 
 def _of_many(changes: Sequence[Change]) -> str:
@@ -222,127 +213,15 @@ def _of_many(changes: Sequence[Change]) -> str:
         counts[change.verdict] += 1
     parts = [f"in {counts[key]} of {n} contrasts {text}" for key, text in WORDS.items() if counts[key]]
     metric = max(METRICS, key=lambda key: sum(change.metric == key for change in changes))
-    medians = sorted(change.typical for change in changes if change.metric == metric)
-    middle = medians[len(medians) // 2]
+    middle = statistics.median_high(change.typical for change in changes if change.metric == metric)
     return f"{WITHOUT}{METRICS[metric]} {middle:.2f} (median); {'; '.join(parts)}."
-
-
-def _number(row: Row | None, key: str) -> float:
-    value = (row or {}).get(key)
-    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _pair(row: Row, name: str, end: str) -> str:
     """Median, and the end that matters where there is more than one resample."""
-    median = _number(row, f"{name}_median")
+    median = value_of(row, f"{name}_median")
     if not math.isfinite(median):
         return UNDEFINED
     text = number(median, name)
     many = isinstance(row["n"], int) and row["n"] > 1
-    return f"{text} ({number(_number(row, f'{name}_{end}'), name)})" if many else text
-
-
-def figure(found: GroupStability) -> str:
-    """Draw each contrast's Dice without one participant, in the bootstrap, and between the packages."""
-    drawn = [name for name in found.contrasts if found.has_overlap(name)][:MOST_DRAWN]
-    if not drawn:
-        return ""
-    y, body = float(HEAD), []
-    for name in drawn:
-        body.append(f'<text x="{LABEL - 8}" y="{y + LINE}" text-anchor="end">{escape(_short(name))}</text>')
-        top = y
-        for b in found.backends:
-            y += LINE
-            body.append(_bars(found, name, b, y))
-        body += [_between(found, name, pair, (top + LINE / 2, y + LINE / 2)) for pair in found.pairs]
-        y += GAP + LINE / 2
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="dots stability" viewBox="0 0 {WIDTH} {y + AXIS:g}" '
-        f'role="img" aria-label="Overlap of the voxels at p &lt; 0.001 over resamples of the participants">'
-        f"{_legend(found)}{_axis(y)}{''.join(body)}</svg>"
-    )
-
-
-def _x(dice: float) -> float:
-    return LABEL + dice * (WIDTH - RIGHT - LABEL)
-
-
-def _bars(found: GroupStability, name: str, backend: str, y: float) -> str:
-    """Range and quartiles without one participant in full, of the bootstrap behind them in faint."""
-    colour, parts = packages.colour(backend), []
-    for resampling, opacity, thick in ((BOOTSTRAP, 0.25, 9), (LEFT_OUT, 1.0, 4)):
-        row = found._row(name, resampling, backend)
-        ends = {key: _number(row, f"dice_p001_{key}") for key in ENDS}
-        if row is None or not math.isfinite(ends["median"]):
-            continue
-        words = (
-            f"{name}, {packages.title(backend)}, {RESAMPLINGS[resampling]}: "
-            f"median Dice {ends['median']:.2f}, {ends['lowest']:.2f} to {ends['highest']:.2f}"
-        )
-        parts.append(
-            f'<g stroke="{colour}" stroke-opacity="{opacity}"><title>{escape(words)}</title>'
-            f'<line x1="{_x(ends["lowest"]):.1f}" x2="{_x(ends["highest"]):.1f}" y1="{y:g}" y2="{y:g}"/>'
-            f'<line x1="{_x(ends["lower_quartile"]):.1f}" x2="{_x(ends["upper_quartile"]):.1f}" y1="{y:g}" '
-            f'y2="{y:g}" stroke-width="{thick}"/>'
-            f'<circle cx="{_x(ends["median"]):.1f}" cy="{y:g}" r="3.5" fill="{colour}" '
-            f'fill-opacity="{opacity}" stroke="none"/></g>'
-        )
-    return "".join(parts)
-
-
-ENDS = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
-
-
-def _between(found: GroupStability, name: str, pair: Pair, ends: tuple[float, float]) -> str:
-    """Upright line at the overlap of two packages."""
-    dice = _number(found._between(name, pair), "dice_p001_median")
-    if not math.isfinite(dice):
-        return ""
-    whose = "the two packages" if len(found.pairs) == 1 else packages.titles(pair)
-    return (
-        f'<g class="between"><title>{escape(name)}: Dice of {whose} {dice:.2f}</title>'
-        f'<line x1="{_x(dice):.1f}" x2="{_x(dice):.1f}" y1="{ends[0]:g}" y2="{ends[1]:g}" '
-        f'stroke="{_colour(found, pair)}" stroke-width="2.5"/></g>'
-    )
-
-
-def _colour(found: GroupStability, pair: Pair) -> str:
-    """Colour of a pair's line: of the package that is not the reference, where there are several."""
-    return "currentColor" if len(found.pairs) == 1 else packages.colour(pair.first)
-
-
-def _axis(y: float) -> str:
-    marks = "".join(
-        f'<line class="grid" x1="{_x(v):.1f}" x2="{_x(v):.1f}" y1="{HEAD - 4}" y2="{y:g}" '
-        f'stroke="currentColor" stroke-opacity="0.15"/>'
-        f'<text x="{_x(v):.1f}" y="{y + 14:g}" text-anchor="middle">{v:g}</text>'
-        for v in (0, 0.2, 0.4, 0.6, 0.8, 1)
-    )
-    title = "Dice of the voxels at p &lt; 0.001"
-    return f'{marks}<text x="{_x(0.5):.1f}" y="{y + 30:g}" text-anchor="middle">{title}</text>'
-
-
-def _legend(found: GroupStability) -> str:
-    parts, x = [], float(LABEL)
-    for b in found.backends:
-        parts.append(
-            f'<circle cx="{x:g}" cy="12" r="4" fill="{packages.colour(b)}"/>'
-            f'<text x="{x + 8:g}" y="16">{escape(packages.title(b))}</text>'
-        )
-        x += 90
-    if len(found.backends) > 1:
-        words = "the two packages, everybody" if len(found.pairs) == 1 else f"with {_base(found)}, everybody"
-        parts.append(
-            f'<line x1="{x:g}" x2="{x:g}" y1="5" y2="19" stroke="currentColor" stroke-width="2.5"/>'
-            f'<text x="{x + 8:g}" y="16">{escape(words)}</text>'
-        )
-    return "".join(parts)
-
-
-def _base(found: GroupStability) -> str:
-    """The package that all pairs have."""
-    return packages.titles(set.intersection(*(set(pair) for pair in found.pairs)))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    return f"{text} ({number(value_of(row, f'{name}_{end}'), name)})" if many else text

@@ -9,19 +9,32 @@ from bidsglm.packages import title, titles
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import percent
 from bidsglm.report.judgements import (
-    GRADE_WORDS,
     Grade,
     Judgement,
     RegionFacts,
+    deciding,
     judged,
     regions_judged,
+    sentences,
 )
 from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.steps import PLURALS, makes
-from bidsglm.report.wording import Row, contrast_name, digits, headline_rows, listed, median, number, overlap
+from bidsglm.report.wording import (
+    Row,
+    contrast_name,
+    digits,
+    headline_rows,
+    listed,
+    median,
+    number,
+    overlap,
+    upper_first,
+)
 
 FEW = 10
 """Participants below which a group map turns on single participants."""
+NAMED = 3
+"""Contrasts that the facts speak of one by one."""
 SAME_SIZE = 0.05
 """Distance of a slope from 1 up to which sizes are called equal."""
 HEADLINES: Mapping[Grade, str] = {
@@ -132,26 +145,17 @@ def verdict(evidence: Evidence) -> Verdict:
     if len(evidence.participants) < 2 or evidence.left_out.is_all:
         grade = None
     facts = [
-        *(("Group maps", text) for text in _map_facts(maps)),
-        *((("Regions", f"{_upper(regions.text)}."),) if regions else ()),
+        *(("Group maps", text) for text in sentences(maps, NAMED, "the two group", "; see Group maps below")),
+        *((("Regions", f"{upper_first(regions.text)}."),) if regions else ()),
         *((("Stability", evidence.stability),) if evidence.stability else ()),
         *_size_facts(evidence),
         *_participant_facts(evidence),
         *(("Which step", lead_sentence(lead)) for lead in evidence.leads),
         *((("Left out", evidence.left_out.sentence),) if evidence.left_out.contrasts else ()),
     ]
-    where = _where(grade, maps)
+    where = deciding(grade, maps)
     headline = _headline(evidence, grade, where)
     return Verdict(headline, grade, tuple(facts), _actions(evidence, grade, maps), where)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _where(grade: Grade | None, maps: Mapping[str, Judgement]) -> str:
-    worst = [name for name, found in maps.items() if found.grade == grade]
-    return f", in {listed(worst)}" if grade and len(maps) > 1 and 0 < len(worst) < len(maps) else ""
 
 
 def _headline(evidence: Evidence, grade: Grade | None, where: str) -> str:
@@ -165,19 +169,6 @@ def _headline(evidence: Evidence, grade: Grade | None, where: str) -> str:
     if n < FEW:
         return f"With {n} participants this is a trial, not an answer. So far, {SO_FAR[grade]}{where}."
     return f"{HEADLINES[grade].format(packages=titles(evidence.pair))[:-1]}{where}."
-
-
-def _map_facts(maps: Mapping[str, Judgement]) -> list[str]:
-    """Sentences on the contrasts, the worst first; those that agree together where there are many."""
-    ranked = sorted(maps.items(), key=lambda item: -item[1].grade)
-    told = [f"{name} ({GRADE_WORDS[found.grade]}): the two group {found.text}." for name, found in ranked[:3]]
-    rest = [found for _, found in ranked[3:]]
-    if rest:
-        same = sum(found.grade == Grade.NONE for found in rest)
-        told.append(
-            f"Other contrasts that lead to the same conclusions: {same} of {len(rest)}; see Group maps below."
-        )
-    return told
 
 
 def _size_facts(evidence: Evidence) -> list[tuple[str, str]]:
@@ -241,10 +232,8 @@ def remaining_factor(level: float) -> str:
     """
     return (
         f"A factor of {digits(level)} remains then (SPM's effects over nilearn's, median over participants):"
-        " SPM's"
-        " 100 is not the mean within the brain mask. Divide SPM's effects by it; the table desc-scale has"
-        " each"
-        " participant's own."
+        " SPM's 100 is not the mean within the brain mask. Divide SPM's effects by it; the table desc-scale"
+        " has each participant's own."
     )
 
 

@@ -12,7 +12,17 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from bidsglm.pairs import DEFAULT_PAIR, Pair
-from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, listed, median, number, overlap
+from bidsglm.report.wording import (
+    THRESHOLDS,
+    Row,
+    headline_rows,
+    listed,
+    median,
+    number,
+    overlap,
+    value_of,
+    voxels,
+)
 
 SAME_SHAPE = 0.95
 """Correlation of two group maps from which their shape is called the same."""
@@ -72,11 +82,6 @@ class RegionFacts(NamedTuple):
     """Number of the changed whose test moves by less than `EDGE`"""
 
 
-def _defined(row: Row, key: str) -> float:
-    value = row.get(key, math.nan)
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
 class _Passing(NamedTuple):
     """What passes a threshold in a tail."""
 
@@ -111,16 +116,12 @@ class _Passing(NamedTuple):
         first, reference = self.pair.titles
         if not min(self.counts):
             finder, other = (first, reference) if self.counts[0] else (reference, first)
-            return f"At {self.where}, {finder} finds {_voxels(max(self.counts))}, and {other} none"
+            return f"At {self.where}, {finder} finds {voxels(max(self.counts))}, and {other} none"
         shared = (
             f"overlap with a Dice of {overlap(self.dice)}" if math.isfinite(self.dice) else "do not overlap"
         )
-        counts = f"{first} finds {_voxels(self.counts[0])}, and {reference} {self.counts[1]:,}"
+        counts = f"{first} finds {voxels(self.counts[0])}, and {reference} {self.counts[1]:,}"
         return f"At {self.where}, they {shared}. {counts}"
-
-
-def _voxels(n: int) -> str:
-    return f"{n:,} voxel{'s' * (n != 1)}"
 
 
 def _known(row: Row, pair: Pair) -> list[_Passing]:
@@ -129,15 +130,15 @@ def _known(row: Row, pair: Pair) -> list[_Passing]:
     tails = [
         t
         for t in TAILS
-        if any(math.isfinite(_defined(row, f"n_{pair.first}_{t}{key}")) for key in THRESHOLDS)
+        if any(math.isfinite(value_of(row, f"n_{pair.first}_{t}{key}")) for key in THRESHOLDS)
     ]
     found = []
     for key in THRESHOLDS:
         for tail in tails:
-            counts = [_defined(row, f"n_{backend}_{tail}{key}") for backend in pair]
+            counts = [value_of(row, f"n_{backend}_{tail}{key}") for backend in pair]
             if all(map(math.isfinite, counts)):
                 where = f"{THRESHOLDS[key]} {TAILS[tail]}" if len(tails) > 1 else THRESHOLDS[key]
-                dice = _defined(row, f"dice_{tail}{key}")
+                dice = value_of(row, f"dice_{tail}{key}")
                 found.append(_Passing(key, where, (int(counts[0]), int(counts[1])), dice, pair))
     return found
 
@@ -209,6 +210,39 @@ def _passing(known: Sequence[_Passing]) -> str:
     if worst and worst not in told:
         told.append(worst)
     return ". ".join(each.words for each in told or passed[:1])
+
+
+def deciding(grade: Grade | None, found: Mapping[str, Judgement]) -> str:
+    """In which contrasts, where it is not in all.
+
+    >>> one, other = Judgement(Grade.EXTENT, ""), Judgement(Grade.NONE, "")
+    >>> deciding(Grade.EXTENT, {"go": one, "stop": other}), deciding(Grade.EXTENT, {"go": one})
+    (', in go', '')
+    """
+    worst = [name for name, each in found.items() if each.grade == grade]
+    return f", in {listed(worst)}" if grade and 0 < len(worst) < len(found) else ""
+
+
+def sentences(found: Mapping[str, Judgement], shown: int, whose: str, rest: str = "") -> list[str]:
+    """Sentences on the contrasts, the worst first; those that agree together where there are many.
+
+    Parameters
+    ----------
+    found
+        By contrast.
+    shown
+        Contrasts that have a sentence each.
+    whose
+        Whose maps they are, in front of the judgement's words
+    rest
+        Where the others are, behind the last sentence
+    """
+    ranked = sorted(found.items(), key=lambda item: -item[1].grade)
+    told = [f"{name} ({GRADE_WORDS[each.grade]}): {whose} {each.text}." for name, each in ranked[:shown]]
+    if others := ranked[shown:]:
+        same = sum(each.grade == Grade.NONE for _, each in others)
+        told.append(f"Other contrasts that lead to the same conclusions: {same} of {len(others)}{rest}.")
+    return told
 
 
 def regions_judged(facts: RegionFacts) -> Judgement:

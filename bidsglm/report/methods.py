@@ -52,7 +52,6 @@ class RunInput:
     events: Mapping[str, int] = field(default_factory=dict)
     """Condition -> number of events."""
     confounds: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     tables: str = ""
     """Start of the names of its design tables, with their folder."""
 

@@ -86,8 +86,7 @@ def _nilearn(row: Row) -> str:
     )
     return (
         f"nilearn has a coefficient of its own for each voxel: after {_time(row)} half of the voxels lie"
-        " between"
-        f" {_decimals(lower)} and {_decimals(upper)}, the median is {_decimals(middle)}, and"
+        f" between {_decimals(lower)} and {_decimals(upper)}, the median is {_decimals(middle)}, and"
         f" {percent(below)} of them are below SPM's {_decimals(float(row['spm']))}."
     )
 
@@ -136,8 +135,7 @@ def effect_on_t(breakdowns: Sequence[Breakdown], name: str, test: str = "t") -> 
     return (
         f"SPM's noise model makes its {test} of {name} {direction}: it {verb} the slope on nilearn's by"
         f" {digits(abs(step.shapley))} (mean over the settings of the other steps), and with all steps the"
-        " slope is"
-        f" {digits(1 + slope.total)}{rest}."
+        f" slope is {digits(1 + slope.total)}{rest}."
     )
 
 
@@ -166,10 +164,8 @@ def noise_figure(noise: NoiseReport, counts: Sequence[CountsForm]) -> Figure | N
         alt,
         (
             "Left: nilearn's AR(1) coefficient over the voxels; the line is the autocorrelation at one scan"
-            " that"
-            " SPM assumes for all of them, one line for each run. Right: autocorrelation by lag; SPM's as a"
-            " line,"
-            " nilearn's as its median and middle half over the voxels."
+            " that SPM assumes for all of them, one line for each run. Right: autocorrelation by lag; SPM's"
+            " as a line, nilearn's as its median and middle half over the voxels."
         ),
     )
 

@@ -1,6 +1,7 @@
 """Every package beside every other: small matrices of correlation, slope and Dice."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -97,11 +98,8 @@ def _median(rows: Sequence[Row], pair: tuple[str, str], key: str) -> float:
         elif own == pair[::-1]:
             # the line of total least squares is the same one with its axes exchanged
             values.append((1 / value if value else math.nan) if key in (SLOPE, IN_PERCENT) else value)
-    known = sorted(value for value in values if math.isfinite(value))
-    middle = len(known) // 2
-    if not known:
-        return math.nan
-    return known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
+    known = [value for value in values if math.isfinite(value)]
+    return statistics.median(known) if known else math.nan
 
 
 def _cell(value: float, key: str, pair: tuple[str, str]) -> MatrixCell:

@@ -16,10 +16,12 @@ from bidsglm.report.code import CodeReport
 from bidsglm.report.contrast_images import EFFECT_UNITS
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
+from bidsglm.report.filled_runs import FILLED, VerdictTable, contrast_verdict, verdict_table
+from bidsglm.report.filled_runs import kind as kind_of
 from bidsglm.report.group_verdict import Verdict
 from bidsglm.report.methods import RunInput, SettingRow, attribution_text, calibration_text, mask_text
 from bidsglm.report.noise import NoiseReport
-from bidsglm.report.overall import overall
+from bidsglm.report.overall import overall, participant_headline
 from bidsglm.report.page_contrast import PageContrast
 from bidsglm.report.pair_matrix import PairMatrix, pair_matrices
 from bidsglm.report.participant_verdict import (
@@ -31,8 +33,6 @@ from bidsglm.report.participant_verdict import (
 )
 from bidsglm.report.rendering import About, Links, is_worth_a_search, slug
 from bidsglm.report.rois import ParticipantRegions
-from bidsglm.report.standing import FILLED, VerdictTable, contrast_verdict, verdict_table
-from bidsglm.report.standing import kind as kind_of
 from bidsglm.report.units import Units
 from bidsglm.report.wording import Row, contrast_name, median
 
@@ -158,7 +158,7 @@ class UnitReport:
     @cached_property
     def overall(self) -> Verdict:
         """Does it matter which package: the answer for all pairs."""
-        return overall({view.pair: view.judged for view in self.views})
+        return overall({view.pair: view.judged.agreement for view in self.views}, participant_headline)
 
     @property
     def paragraphs(self) -> tuple[str, ...]:
@@ -285,7 +285,6 @@ class ParticipantReport:
     """Label without prefix."""
     about: About
     units: tuple[UnitReport, ...] = ()
-    warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
 
     @property

@@ -12,10 +12,10 @@ from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report import attribution, leading_steps
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.diagnosis import USUAL_LIMIT, WITH
+from bidsglm.report.filled_runs import is_arbitrary
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
-from bidsglm.report.judgements import GRADE_WORDS, Grade, Judgement, judged
+from bidsglm.report.judgements import GRADE_WORDS, Grade, Judgement, deciding, judged, sentences
 from bidsglm.report.recipes import Recipe, recipes
-from bidsglm.report.standing import is_arbitrary
 from bidsglm.report.steps import makes, title
 from bidsglm.report.wording import Row, digits, headline_rows, listed, median
 
@@ -172,8 +172,6 @@ class ParticipantVerdict(NamedTuple):
     """The leading step of each map, in sentences"""
     worst: str = ""
     """The contrast that decides; the first of several"""
-    where: str = ""
-    """Contrasts that decide, in words, where these are not all"""
 
 
 def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
@@ -184,19 +182,18 @@ def participant_verdict(evidence: ParticipantEvidence) -> ParticipantVerdict:
         grade = None
     rows = [row for each in evidence.considered for row in each.rows]
     facts = [
-        *(("Maps", text) for text in _map_facts(found)),
+        *(("Maps", text) for text in sentences(found, NAMED, "the two")),
         *(("F over runs", text) for each in evidence.judged for text in each.approximate),
         *(("Confounds", text) for text in _confound_facts(evidence.aside, evidence.pair)),
         *(("Size", text) for text in _size_facts(rows, evidence)),
         *(("Voxels", text) for text in _mask_facts(rows, evidence.pair)),
     ]
-    answer = Verdict(_headline(grade, found, evidence), grade, tuple(facts), _actions(grade, found, evidence))
+    where, actions = deciding(grade, found), _actions(grade, found, evidence)
+    answer = Verdict(_headline(grade, where, evidence), grade, tuple(facts), actions, where)
     worst = max(found, key=lambda name: found[name].grade, default="")
     stat = next((each.stat for each in evidence.judged if each.name == worst), "t")
     why = tuple(_step_facts([each.breakdowns for each in evidence.judged], (stat, "effect")))
-    return ParticipantVerdict(
-        answer, _design(evidence), _recipes(evidence, rows), why, worst, _where(grade, found)
-    )
+    return ParticipantVerdict(answer, _design(evidence), _recipes(evidence, rows), why, worst)
 
 
 def _recipes(evidence: ParticipantEvidence, rows: Sequence[Row]) -> tuple[Recipe, ...]:
@@ -210,30 +207,14 @@ def _judgements(contrasts: Sequence[ComparedContrast], pair: Pair) -> dict[str, 
     return {each.name: judged(each.rows, pair) for each in contrasts if each.stat}
 
 
-def _headline(grade: Grade | None, found: Mapping[str, Judgement], evidence: ParticipantEvidence) -> str:
+def _headline(grade: Grade | None, where: str, evidence: ParticipantEvidence) -> str:
     if grade is None:
         return (
             "Not to be said: the design determines none of the contrasts."
             if evidence.arbitrary
             else "Not to be said: no contrast could be compared."
         )
-    return f"{HEADLINES[grade].format(titles(evidence.pair))}{_where(grade, found)}."
-
-
-def _where(grade: Grade | None, found: Mapping[str, Judgement]) -> str:
-    """In which contrasts, where it is not in all."""
-    worst = [name for name, each in found.items() if each.grade == grade]
-    return f", in {listed(worst)}" if grade and 0 < len(worst) < len(found) else ""
-
-
-def _map_facts(found: Mapping[str, Judgement]) -> list[str]:
-    ranked = sorted(found.items(), key=lambda item: -item[1].grade)
-    told = [f"{name} ({GRADE_WORDS[each.grade]}): the two {each.text}." for name, each in ranked[:NAMED]]
-    rest = ranked[NAMED:]
-    if rest:
-        same = sum(each.grade == Grade.NONE for _, each in rest)
-        told.append(f"Other contrasts that lead to the same conclusions: {same} of {len(rest)}.")
-    return told
+    return f"{HEADLINES[grade].format(titles(evidence.pair))}{where}."
 
 
 def _size_facts(rows: Sequence[Row], evidence: ParticipantEvidence) -> list[str]:

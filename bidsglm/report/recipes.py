@@ -16,7 +16,7 @@ from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, percent
 from bidsglm.report.further_recipes import remedy
 from bidsglm.report.leading_steps import median_shares
 from bidsglm.report.steps import title
-from bidsglm.report.wording import listed
+from bidsglm.report.wording import listed, upper_first
 
 MASK = "mask"
 NO_DRIFTS = "no drift terms"
@@ -49,8 +49,7 @@ class Recipe(NamedTuple):
         >>> Recipe("noise").title
         'Noise model'
         """
-        name = "analysis mask" if self.step == MASK else title(self.step)
-        return name[0].upper() + name[1:]
+        return upper_first("analysis mask" if self.step == MASK else title(self.step))
 
     @property
     def keys(self) -> str:

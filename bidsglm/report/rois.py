@@ -10,7 +10,7 @@ from bidsglm import packages
 from bidsglm.agreement.roi_agreement import Cell
 from bidsglm.outputs.region_tables import REGIONS
 from bidsglm.report.roi_plots import RegionPair, dots_svg
-from bidsglm.report.wording import number
+from bidsglm.report.wording import number, value_of
 
 MOST_LINES = 25
 """Regions of a plot; more would be read by nobody."""
@@ -55,16 +55,6 @@ class RegionPlot(NamedTuple):
     n_regions: int
     differences: str = ""
     """SVG, on the group's page"""
-
-
-def value_of(row: Row, key: str) -> float:
-    """Return the number of a row in a column; NaN where there is none.
-
-    >>> value_of({"t": 2.5, "same": True}, "t"), value_of({"t": 2.5, "same": True}, "same")
-    (2.5, nan)
-    """
-    value = row.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
 
 def shown_names(rows: Sequence[Row]) -> dict[Cell, str]:
@@ -163,17 +153,16 @@ class ParticipantRegions:
                 (
                     contrast,
                     self.names[region],
-                    *(number(_of(of_one, b, key), key) for key, _ in numbers for b in self.backends),
+                    *(
+                        number(of_one.get(b, {}).get(key, math.nan), key)
+                        for key, _ in numbers
+                        for b in self.backends
+                    ),
                 )
             )
             for (contrast, region), of_one in self._pairs.items()
         )
         return RegionsTable(headings, lines[:MOST_ROWS], len(lines))
-
-
-def _of(of_one: Mapping[str, Row], backend: str, key: str) -> float | int:
-    value = of_one.get(backend, {}).get(key)
-    return value if isinstance(value, int | float) else math.nan
 
 
 def _pair(name: str, values: Mapping[str, float], what: str) -> RegionPair:

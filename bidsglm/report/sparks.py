@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from bidsglm.report import svg
-from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, main_rows, number
+from bidsglm.report.wording import THRESHOLDS, Row, headline_rows, main_rows, number, value_of
 
 WIDTH, HEIGHT = 66.0, 22.0
 BAR = 10.0
@@ -16,15 +16,10 @@ def bars(rows: Sequence[Row]) -> tuple[tuple[str, float], ...]:
     >>> [words for words, _ in bars([{"map": "t", "pearson_r": 0.9, "dice_p001": 0.8}])]
     ['r of t', 'Dice at p < 0.001']
     """
-    shown = [(f"r of {row['map']}", _known(row, "pearson_r")) for row in main_rows(rows)]
+    shown = [(f"r of {row['map']}", value_of(row, "pearson_r")) for row in main_rows(rows)]
     for row in headline_rows(rows)[:1]:
-        shown += [(f"Dice at {title}", _known(row, f"dice_{key}")) for key, title in THRESHOLDS.items()]
+        shown += [(f"Dice at {title}", value_of(row, f"dice_{key}")) for key, title in THRESHOLDS.items()]
     return tuple((words, value) for words, value in shown if math.isfinite(value))
-
-
-def _known(row: Row, key: str) -> float:
-    value = row.get(key)
-    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def in_words(rows: Sequence[Row]) -> str:
@@ -36,7 +31,7 @@ def in_words(rows: Sequence[Row]) -> str:
     row = next(iter(headline_rows(rows)), None)
     if row is None:
         return ""
-    dice = _known(row, "dice_p001")
+    dice = value_of(row, "dice_p001")
     overlap = f", Dice {dice:.2f}" if math.isfinite(dice) else ""
     return f"{row['map']}: r {number(row['pearson_r'])}{overlap}"
 

@@ -15,7 +15,7 @@ from bidsglm.model import Floats
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.drawing import FAINT, HIGHLIGHT, INK, MARK
 from bidsglm.report.swarm import BAND, swarm
-from bidsglm.report.wording import number
+from bidsglm.report.wording import cut_off, number
 
 WIDTH = 380
 """Width of a plot in its own units: one to one on a telephone, larger on a laptop."""
@@ -24,6 +24,8 @@ HEAD = 20
 """Height of the metric's name."""
 TITLE = 22
 AXIS = 26
+LONGEST = 30
+"""Letters of a contrast's name"""
 TICKS = 5
 BUDGET = 20_000
 """Marks of a page at most, shared by its strips: about 2 MB, and a browser draws them in a blink."""
@@ -208,7 +210,7 @@ def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: _StripScale,
 
 
 def _heading(strip: Strip, values: Floats, top: float, axis: Axis) -> str:
-    title = strip.title if len(strip.title) <= 30 else f"{strip.title[:29]}…"
+    title = cut_off(strip.title, LONGEST)
     found = f"median {number(float(np.median(values)), axis.key)}" if len(values) > 1 else ""
     if found and strip.interval and all(map(math.isfinite, strip.interval)):
         found += f" [{', '.join(number(end, axis.key) for end in strip.interval)}]"

@@ -14,7 +14,7 @@ from bidsglm.agreement.rates import (
     overall,
 )
 from bidsglm.packages import analysis, every_analysis
-from bidsglm.report.wording import listed
+from bidsglm.report.wording import listed, upper_first
 
 TITLES: Mapping[str, str] = {each.name: each.title for each in every_analysis()}
 JUDGED = (0.05, 0.001)
@@ -152,7 +152,7 @@ def names(analyses: Sequence[str], qualified: bool = False) -> str:
     """
     found = map(analysis, analyses)
     text = listed([a.title + f" ({a.qualifier})" * bool(qualified and a.qualifier) for a in found])
-    return text if text.startswith("nilearn") else text[:1].upper() + text[1:]
+    return text if text.startswith("nilearn") else upper_first(text)
 
 
 def verb(analyses: Sequence[str], one: str, many: str) -> str:

@@ -16,6 +16,8 @@ IDENTICAL, STRAIGHT = 1e-12, 1e-9
 """Distance of a correlation from 1 up to which maps are multiples of each other; that of the slope"""
 OPPOSITE = -0.5
 """Correlation below which maps are taken for those of opposite contrasts"""
+SIGNS = "sign_agreement"
+"""Column that others speak of"""
 SHOWN: Mapping[str, str] = {
     "n_both": "voxels of both",
     "n_first_only": "voxels of {first} only",
@@ -29,7 +31,7 @@ SHOWN: Mapping[str, str] = {
     "mean_difference": "mean difference",
     "loa_lower": "lower limit of agreement",
     "loa_upper": "upper limit of agreement",
-    "sign_agreement": "same sign",
+    SIGNS: "same sign",
     "peak_distance_mm": "peaks apart (mm)",
     "peak_distance_lower_mm": "lowest voxels apart (mm)",
 }
@@ -134,8 +136,8 @@ def _meaning(key: str, labels: tuple[str, str]) -> str:
     >>> _meaning("mean_difference", ("SPM", "nilearn"))
     'Mean of SPM minus nilearn, in the unit of the map'
     """
-    named = dict(zip(FIRST_AND_SECOND, labels, strict=True))
-    return re.sub(r"\b(first|second)\b", lambda found: named[found[0]], AGREEMENT[key].description)
+    words = {SIGNS: f"“{SHOWN[SIGNS]}”", **dict(zip(FIRST_AND_SECOND, labels, strict=True))}
+    return re.sub(rf"\b(first|second|{SIGNS})\b", lambda found: words[found[0]], AGREEMENT[key].description)
 
 
 def verdict(row: Row, labels: tuple[str, str]) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bidsglm.report.wording import Row, count, digits
+from bidsglm.report.wording import Row, count, digits, value_of
 
 ALIKE = 0.05
 """Distance of a ratio from 1 up to which two spreads are called the same."""
@@ -42,7 +42,12 @@ def spread_sentences(units: Units, label: str, name: str) -> tuple[str, ...]:
         Of a t contrast.
     """
     row = units.of(label)
-    if row is None or row["map"] != "effect" or not _known(row, "sd_ratio") or not units.levels:
+    if (
+        row is None
+        or row["map"] != "effect"
+        or not math.isfinite(value_of(row, "sd_ratio"))
+        or not units.levels
+    ):
         return ()
     return (
         _spread(units, row, name),
@@ -51,11 +56,6 @@ def spread_sentences(units: Units, label: str, name: str) -> tuple[str, ...]:
         _product(row),
         _remainder(units, row),
     )
-
-
-def _known(row: Row, key: str) -> bool:
-    value = row.get(key)
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _with_unit(units: Units, package: str, value: float) -> str:
@@ -112,8 +112,7 @@ def _factors(units: Units, row: Row) -> tuple[str, ...]:
     voxel = (
         "SPM's effect times 100 over the voxel's own mean after SPM's scaling (the image desc-spmscaled) is"
         f" percent of that voxel's mean: a factor between {digits(lower)} and {digits(upper)} in the middle"
-        " half"
-        " of the voxels."
+        " half of the voxels."
     )
     unit = units.effect_units.get("nilearn", "")
     if unit == OF_VOXEL:
@@ -129,10 +128,8 @@ def _product(row: Row) -> str:
     )
     return (
         f"So the ratio of {digits(ratio)} is a product: {digits(level)} for the level (one number for all"
-        " voxels)"
-        f" × {digits(brightness)} for voxels brighter or darker than the brain's mean × {digits(rest)} for"
-        " all"
-        " other steps."
+        f" voxels) × {digits(brightness)} for voxels brighter or darker than the brain's mean ×"
+        f" {digits(rest)} for all other steps."
     )
 
 
@@ -141,16 +138,14 @@ def _remainder(units: Units, row: Row) -> str:
     slope, r = float(row["slope_converted"]), float(row["pearson_r_converted"])
     return (
         f"Once SPM's effects are in nilearn's unit, their standard deviation is {digits(spm)} beside"
-        " nilearn's"
-        f" {nilearn}. Then the two maps correlate at r = {digits(r)} with a slope of"
+        f" nilearn's {nilearn}. Then the two maps correlate at r = {digits(r)} with a slope of"
         f" {digits(slope)}."
     )
 
 
 def scale_factor(units: Units, label: str) -> float:
     """Factor that is left between both packages' effects on one scale for all voxels; NaN if unknown."""
-    row = units.of(label)
-    return float(row["by_level"]) if row is not None and _known(row, "by_level") else math.nan
+    return value_of(units.of(label), "by_level")
 
 
 def mean_sentence(units: Units, label: str, name: str) -> str:
@@ -182,7 +177,7 @@ average. Here its map has a mean of 1.45, and SPM's one of 0.957.
     if n_runs < 2 or (row is not None and row["map"] != "F"):
         return ""
     text = f"nilearn's F over {n_runs} runs is approximate, and nilearn warns of it."
-    if row is None or not _known(row, "null_mean"):
+    if row is None or not math.isfinite(value_of(row, "null_mean")):
         return text
     null, spm, nilearn = (float(row[key]) for key in ("null_mean", "mean_spm", "mean_nilearn"))
     return (
@@ -199,7 +194,7 @@ def f_mark(units: Units, label: str) -> str:
     ("nilearn's approximate: mean 1.45, 1.01 where nothing happens", "nilearn's approximate")
     """
     row = units.of(label)
-    if row is None or not _known(row, "null_mean"):
+    if row is None or not math.isfinite(value_of(row, "null_mean")):
         return "nilearn's approximate"
     null, nilearn = float(row["null_mean"]), float(row["mean_nilearn"])
     return f"nilearn's approximate: mean {digits(nilearn)}, {digits(null)} where nothing happens"

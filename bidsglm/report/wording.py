@@ -1,6 +1,7 @@
 """The agreement table in words: what the page shows of it, under which titles."""
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import NamedTuple
@@ -141,6 +142,52 @@ def listed(names: Sequence[str]) -> str:
     return joined(names, NAMED if len(names) > NAMED + 1 else None)
 
 
+def lower_first(text: str) -> str:
+    """Begin a text in small letters, as behind a colon; an abbreviation stays.
+
+    >>> lower_first("The maps"), lower_first("SPM finds")
+    ('the maps', 'SPM finds')
+    """
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def upper_first(text: str) -> str:
+    """Begin a text in capitals.
+
+    >>> upper_first("noise model")
+    'Noise model'
+    """
+    return text[:1].upper() + text[1:]
+
+
+def cut_off(name: str, longest: int) -> str:
+    """Cut a name that is too long at its end.
+
+    >>> cut_off("movement", 8), cut_off("movement", 5)
+    ('movement', 'move…')
+    """
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+
+
+def voxels(n: int) -> str:
+    """Count voxels in words.
+
+    >>> voxels(1), voxels(1200)
+    ('1 voxel', '1,200 voxels')
+    """
+    return f"{n:,} voxel{'s' * (n != 1)}"
+
+
+def value_of(row: Mapping[str, object] | None, key: str) -> float:
+    """Return the number of a row in a column; NaN where there is none.
+
+    >>> value_of({"t": 2.5, "same": True}, "t"), value_of({"t": 2.5, "same": True}, "same")
+    (2.5, nan)
+    """
+    value = (row or {}).get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+
+
 def contrast_name(row: Row) -> str:
     """As the model has it, else as in file names.
 
@@ -194,11 +241,8 @@ def median(rows: Sequence[Row], column: str) -> float:
     >>> median([{"slope": 1.0}, {"slope": 2.0}, {"slope": float("nan")}], "slope")
     1.5
     """
-    values = sorted(v for row in rows if math.isfinite(v := float(row.get(column, math.nan))))
-    middle = len(values) // 2
-    if not values:
-        return math.nan
-    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+    values = [v for row in rows if math.isfinite(v := float(row.get(column, math.nan)))]
+    return statistics.median(values) if values else math.nan
 
 
 def threshold_keys(row: Row) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from bidsglm.cli import main
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.group.members import named
-from bidsglm.report.standing import FILLED
+from bidsglm.report.filled_runs import FILLED
 from tests.finished import (
     CONFIGURATION,
     NAME,

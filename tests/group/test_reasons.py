@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bidsglm.outputs.group_map_tables import group_attribution_schema
-from bidsglm.packages import DEFAULT_PAIR
+from bidsglm.pairs import DEFAULT_PAIR
 from tests.finished import NAME, effects, read_rows, write_participant
 from tests.group.test_variance import dataset_node, group, study, summary, values
 

@@ -13,8 +13,8 @@ from bidsglm.outputs.summary_reading import read_summary, write_summary
 from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.pages.reasons import diagnoses, findings, left_out, reach, read_breakdowns, read_dominant
 from bidsglm.pages.unit_files import UnitFiles
+from bidsglm.report.filled_runs import FILLED
 from bidsglm.report.left_out import ArbitraryContrasts
-from bidsglm.report.standing import FILLED
 from tests.finished import SHAPE, brain, write_image
 
 

@@ -6,8 +6,7 @@ from bidsglm.packages import PACKAGES
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.group_verdict import Verdict
 from bidsglm.report.judgements import Grade
-from bidsglm.report.overall import overall
-from bidsglm.report.participant_verdict import ParticipantVerdict
+from bidsglm.report.overall import overall, participant_headline
 
 from ..test_further_package import MADE_UP
 
@@ -19,8 +18,12 @@ def third(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PACKAGES, "third", MADE_UP)
 
 
-def verdict(grade: Grade | None, where: str = "") -> ParticipantVerdict:
-    return ParticipantVerdict(Verdict("h", grade, (), ()), Verdict("d", Grade.NONE, (), ()), (), where=where)
+def verdict(grade: Grade | None, where: str = "") -> Verdict:
+    return Verdict("h", grade, (), (), where)
+
+
+def answer(found: dict[Pair, Verdict]) -> Verdict:
+    return overall(found, participant_headline)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ def verdict(grade: Grade | None, where: str = "") -> ParticipantVerdict:
     ],
 )
 def test_the_pair_that_agrees_least_decides(grades, start, end):
-    found = overall({DEFAULT_PAIR: verdict(grades[0]), OTHER: verdict(grades[1], ", in go")})
+    found = answer({DEFAULT_PAIR: verdict(grades[0]), OTHER: verdict(grades[1], ", in go")})
     assert found.headline.startswith(start)
     assert found.headline.endswith(end)
     assert found.grade == max((g for g in grades if g is not None), default=None)
@@ -43,15 +46,15 @@ def test_the_pair_that_agrees_least_decides(grades, start, end):
 
 
 def test_a_line_says_in_which_contrasts():
-    found = overall({DEFAULT_PAIR: verdict(Grade.NONE), OTHER: verdict(Grade.CONCLUSIONS, ", in go")})
+    found = answer({DEFAULT_PAIR: verdict(Grade.NONE), OTHER: verdict(Grade.CONCLUSIONS, ", in go")})
     assert found.facts[1] == ("Third and nilearn", "other conclusions, in go.")
 
 
 def test_two_packages_keep_their_own_verdict():
     alone = verdict(Grade.EXTENT)
-    assert overall({DEFAULT_PAIR: alone}) is alone.agreement
+    assert answer({DEFAULT_PAIR: alone}) is alone
 
 
 def test_with_spm_as_reference_the_others_are_those_that_agree_with_it():
-    found = overall({DEFAULT_PAIR: verdict(Grade.NONE), Pair("third", "spm"): verdict(Grade.NONE)})
+    found = answer({DEFAULT_PAIR: verdict(Grade.NONE), Pair("third", "spm"): verdict(Grade.NONE)})
     assert found.headline.endswith("nilearn and Third lead to the same conclusions as SPM.")

@@ -2,7 +2,7 @@
 
 import math
 
-from bidsglm.report.standing import ALONE, DIFFERENCE, contrast_verdict, kind, verdict_table
+from bidsglm.report.filled_runs import ALONE, DIFFERENCE, contrast_verdict, kind, verdict_table
 
 from .reasons import broken_down
 

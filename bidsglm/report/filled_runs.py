@@ -9,7 +9,7 @@ from bidsglm.diagnosis.advice import Finding
 from bidsglm.packages import titles
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.attribution import Breakdown, found
-from bidsglm.report.wording import Row, number
+from bidsglm.report.wording import Row, number, value_of
 
 FILLED = "filled-run"
 """Code of the finding that conditions together fill a run."""
@@ -117,17 +117,13 @@ def contrast_verdict(
     return ContrastVerdict(
         *names,
         of_kind,
-        _number(rows, "effect", "pearson_r"),
-        _number(rows, "effect", "rmsd"),
+        value_of(rows.get("effect"), "pearson_r"),
+        value_of(rows.get("effect"), "rmsd"),
         spreads.get(pair.first, math.nan),
         spreads.get(pair.reference, math.nan),
-        _number(rows, "t", "pearson_r"),
+        value_of(rows.get("t"), "pearson_r"),
         shares.get("filter", math.nan),
     )
-
-
-def _number(rows: Mapping[str | int | float, Row], map_name: str, column: str) -> float:
-    return float(rows.get(map_name, {}).get(column, math.nan))
 
 
 def verdict_table(rows: Sequence[ContrastVerdict], pair: Pair = DEFAULT_PAIR) -> VerdictTable | None:

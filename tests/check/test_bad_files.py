@@ -76,9 +76,10 @@ def nested(depth: int) -> bytes:
 
 
 def bomb() -> bytes:
-    """Three GiB of zeros in three MB."""
+    """Three GiB of zeros in three MB: one piece, from which a flush cuts the next, again and again."""
     packer = zlib.compressobj(9)
-    packed = b"".join(packer.compress(bytes(2**20)) for _ in range(3 * 2**10)) + packer.flush()
+    first, piece = (packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    packed = first + piece * (3 * 2**10 - 1)
     return struct.pack("<2I", 15, len(packed)) + packed
 
 

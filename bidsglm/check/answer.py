@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import numpy as np
-
 from bidsglm.check.comparison import Checked
+from bidsglm.check.refit import RefittedMap
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.report.check import CheckedPair, SettingPair
@@ -12,6 +11,9 @@ from bidsglm.sentences import joined
 
 PLURAL = ("onsets", "durations", "scans", "confounds", "modulators", "sessions", "basis", "serial")
 """How the names of settings begin that are plurals."""
+
+DIGITS = 8
+"""Of numbers in check.json; what is not finite is null there"""
 
 
 def answer(found: Checked) -> str:
@@ -73,9 +75,9 @@ def _columns(number: int, run: ComparedRun) -> dict[str, Any]:
             {
                 "spm": f"Sn({number}) {match.spm}",
                 "nilearn": match.nilearn,
-                "r": _or_none(match.r),
-                "r_after_high_pass": _or_none(match.r_filtered),
-                "nilearn_per_spm_unit": _or_none(match.ratio),
+                "r": round(match.r, DIGITS),
+                "r_after_high_pass": round(match.r_filtered, DIGITS),
+                "nilearn_per_spm_unit": round(match.ratio, DIGITS),
             }
             for match in columns.matches
         ],
@@ -99,23 +101,31 @@ def pair_json(pair: CheckedPair) -> dict[str, Any]:
         "voxels_spm": pair.n_spm,
         "voxels_nilearn": pair.n_nilearn,
         "voxels_both": pair.n_both,
-        "dice": _or_none(pair.dice),
-        "r": _or_none(pair.r),
-        "nilearn_per_spm_unit": _or_none(pair.ratio),
+        "dice": round(pair.dice, DIGITS),
+        "r": round(pair.r, DIGITS),
+        "nilearn_per_spm_unit": round(pair.ratio, DIGITS),
+    }
+
+
+def refit_json(each: RefittedMap) -> dict[str, Any]:
+    """The map that was computed again in the form of check.json."""
+    return {
+        "contrast": each.contrast,
+        "what": each.what,
+        "spm": str(each.path),
+        "r": each.r,
+        "largest_difference": each.difference,
+        "is_reproduced": each.is_reproduced,
     }
 
 
 def _reproduction(found: Reproduction) -> dict[str, Any]:
     return {
         "is_reproduced": found.is_found,
-        "largest_difference": _or_none(found.difference),
+        "largest_difference": round(found.difference, DIGITS),
         "weights": dict(found.weights),
         "smoothing_fwhm": found.attempt.smoothed_by,
         "unsmoothed_scans": found.attempt.unsmoothed,
         "signal_scaling": found.attempt.scaling,
         "noise_model": found.attempt.noise,
     }
-
-
-def _or_none(value: float) -> float | None:
-    return round(float(value), 8) if np.isfinite(value) else None

@@ -45,6 +45,11 @@ class MatchedRun(NamedTuple):
     filters_agree: bool
     """Whether both span the same drifts, the constant among them"""
 
+    @property
+    def partners(self) -> dict[str, str]:
+        """SPM's column -> nilearn's."""
+        return {match.spm: match.nilearn for match in self.matches}
+
 
 def plain(name: str) -> str:
     """Name without what only one program writes.

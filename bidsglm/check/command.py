@@ -22,8 +22,8 @@ from bidsglm.check.sentences import check_first_level, check_maps
 from bidsglm.check.spm_folder import analysis_of, is_second_level, spm_mat
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.check.why import AttributedMaps, attributed
-from bidsglm.errors import BidsglmError, CannotCreateError, NoInputError, UsageError
-from bidsglm.outputs.writes import create_folder
+from bidsglm.errors import BidsglmError, NoInputError, UsageError
+from bidsglm.outputs.writes import check_free, create_folder
 from bidsglm.parser import Formatter, Parser, hyphenated
 
 USAGE = "bidsglm check OUT --spm FOLDER|SPM.mat [--nilearn FOLDER|FILES] [--scans FOLDER] [--overwrite]"
@@ -126,11 +126,7 @@ def _nilearn(given: list[Path]) -> NilearnAnalysis:
 
 
 def _prepare(out: Path, overwrite: bool) -> None:
-    if out.is_dir() and any(out.iterdir()) and not (overwrite and (out / "check.json").is_file()):
-        remedy = (
-            "--overwrite replaces an earlier check" if (out / "check.json").is_file() else "give a new folder"
-        )
-        raise CannotCreateError(f"{out}: is not empty; {remedy}")
+    check_free(out, "check.json", "check", overwrite)
     create_folder(out)
     remove_earlier(out)
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differences
-from bidsglm.check.data import ScanPlace, places, values_of
+from bidsglm.check.data import ScanPlace, places, support, values_of
 from bidsglm.check.data_settings import other_scans
-from bidsglm.check.map_pairs import map_pairs, support
+from bidsglm.check.map_pairs import map_pairs
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.own_files import maps_notes, own_file
-from bidsglm.check.reproduction import MapSource, Reproduction, Target, reproduced, sampled
+from bidsglm.check.reproduction import MapSource, Reproduction, Target, first_found, reproduced, sampled
 from bidsglm.check.runs import ComparedRun, compared_runs
 from bidsglm.check.scans import Relocated, relocated
 from bidsglm.check.settings import comparable, differences
@@ -36,6 +36,11 @@ class Checked(NamedTuple):
     maps: tuple[CheckedPair, ...]
     relocated: Relocated
     notes: tuple[str, ...]
+
+    @property
+    def way(self) -> Reproduction | None:
+        """How nilearn's maps were computed; None where none came out."""
+        return first_found(self.reproductions.values())
 
 
 def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> Checked:
@@ -67,7 +72,7 @@ def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> 
     related = next((abs(pair.r) for pair in pairs if pair.what == "effect"), None)
     strangers = other_scans(of_first, None if made else related)
     settings = (
-        *differences(spm, nilearn, runs, of_first, _masks(spm, nilearn)),
+        *differences(spm, nilearn, runs, first_found(of_first), _masks(spm, nilearn)),
         *contrast_differences(spm, made, runs),
         *((strangers,) if strangers is not None else ()),
     )

@@ -9,8 +9,7 @@ from bidsglm.agreement.maps import BothMaps, agreement
 from bidsglm.attribution.differences import threshold
 from bidsglm.attribution.engine import Explanation
 from bidsglm.check.comparison import Checked
-from bidsglm.check.data import values_of
-from bidsglm.check.map_pairs import support
+from bidsglm.check.data import support, values_of
 from bidsglm.check.reasons import OWN_SHOWN, ranked, reach_of
 from bidsglm.data import ContrastMaps, Volume
 from bidsglm.dataset.masks import Grid

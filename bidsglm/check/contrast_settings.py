@@ -27,7 +27,7 @@ def contrast_differences(
     runs
         For the columns that belong together.
     """
-    partners = {m.spm: m.nilearn for m in runs[0].columns.matches} if runs else {}
+    partners = runs[0].columns.partners if runs else {}
     found = []
     for label, reproduction in made.items():
         if not reproduction.is_found:
@@ -68,7 +68,7 @@ def candidate_contrasts(
     """
     if not runs:
         return ()
-    partners = {m.spm: m.nilearn for m in runs[0].columns.matches if m.spm != CONSTANT}
+    partners = {ours: theirs for ours, theirs in runs[0].columns.partners.items() if ours != CONSTANT}
     names = list(dict.fromkeys(partners.values()))
     rows = [_averaged(spm, c, names, partners) for c in spm.contrasts if c.test == "T"]
     rows += [np.eye(len(names))[i] for i in range(len(names))]
@@ -98,7 +98,7 @@ def nearest_contrast(
     """
     tested = [contrast for contrast in spm.contrasts if contrast.test == "T"]
     if found is not None and found.is_found and runs:
-        partners = {m.spm: m.nilearn for m in runs[0].columns.matches}
+        partners = runs[0].columns.partners
         names = list(dict.fromkeys((*found.weights, *partners.values())))
         theirs = np.array([found.weights.get(name, 0.0) for name in names])
         nearest = _nearest(spm, theirs, names, partners, label)

@@ -103,6 +103,15 @@ def values_of(path: Path) -> tuple[Floats, Grid]:
     return values, grid_of(image)
 
 
+def support(values: Floats) -> Mask:
+    """Voxels of a map that have a result: programs write NaN or 0 outside their masks.
+
+    >>> support(np.array([0.0, np.nan, 2.0]))
+    array([False, False,  True])
+    """
+    return np.asarray(np.isfinite(values) & (values != 0))
+
+
 def volumes(scans: Sequence[ScanPlace]) -> Iterator[np.ndarray[Any, Any]]:
     """Yield the volumes one after the other, (x, y, z) in the order of the scans."""
     image, last = None, None

@@ -13,12 +13,11 @@ from bidsglm.report.check import SettingPair
 SAME_NOISE = {"AR(1)": "ar1", "none": "ols"}
 
 
-def scaling(
-    spm: SpmAnalysis, nilearn: NilearnAnalysis, made: Sequence[Reproduction]
-) -> Iterator[SettingPair]:
+def scaling(spm: SpmAnalysis, nilearn: NilearnAnalysis, way: Reproduction | None) -> Iterator[SettingPair]:
     """Units of the effects; without scaling, nilearn's differ by one factor a run, which is no difference."""
-    found = next((each.attempt.scaling for each in made if each.is_found), None)
-    if found is None:
+    if way is not None:
+        found = way.attempt.scaling
+    else:
         stated = nilearn.stated.get("signal_scaling", False)
         found = stated if stated is False or stated == 0 else "grand mean"
     ours = (
@@ -43,9 +42,9 @@ def scaling(
     )
 
 
-def noise(spm: SpmAnalysis, nilearn: NilearnAnalysis, made: Sequence[Reproduction]) -> Iterator[SettingPair]:
+def noise(spm: SpmAnalysis, nilearn: NilearnAnalysis, way: Reproduction | None) -> Iterator[SettingPair]:
     """Serial correlations, as far as nilearn's are known."""
-    found = next((each.attempt.noise for each in made if each.is_found), nilearn.stated.get("noise_model"))
+    found = way.attempt.noise if way else nilearn.stated.get("noise_model")
     if found is None or SAME_NOISE.get(spm.noise) == found:
         return
     remedy = SAME_NOISE.get(spm.noise)
@@ -60,22 +59,19 @@ def noise(spm: SpmAnalysis, nilearn: NilearnAnalysis, made: Sequence[Reproductio
     )
 
 
-def data(spm: SpmAnalysis, nilearn: NilearnAnalysis, made: Sequence[Reproduction]) -> Iterator[SettingPair]:
+def data(spm: SpmAnalysis, way: Reproduction | None) -> Iterator[SettingPair]:
     """Scans and their smoothing, as the reproduction of nilearn's maps tells them."""
-    first = next((each for each in made if each.is_found), None)
-    if first is None:
+    if way is None:
         return
-    attempt, own = first.attempt, spm.smoothed[0] if spm.smoothed else 0.0
+    attempt, own = way.attempt, spm.smoothed[0] if spm.smoothed else 0.0
     name = spm.scans[0].path.replace("\\", "/").rsplit("/", 1)[-1] if spm.scans else "the scans"
     if attempt.unsmoothed:
-        told = f"{name[1:]}" + (
-            f", smoothed_fwhm={attempt.smoothed_by:g} in nilearn" if attempt.smoothed_by else ", not smoothed"
-        )
+        by = f"smoothing_fwhm={attempt.smoothed_by:g} in nilearn" if attempt.smoothed_by else "not smoothed"
         equal = bool(attempt.smoothed_by) and (not own or abs(attempt.smoothed_by - own) < 0.01)
         yield SettingPair(
             "smoothing",
             f"{name}, smoothed before the model" + (f" ({own:g} mm)" if own else ""),
-            told.replace("smoothed_fwhm", "smoothing_fwhm"),
+            f"{name[1:]}, {by}",
             "the same width, by other programs: maps differ at the edge of the volume"
             if equal
             else "the data are not equally smooth: everything differs",

@@ -53,7 +53,7 @@ def _event_pair(
     units = "seconds in nilearn; SPM's Units for design say seconds or scans"
     return SettingPair(
         f"{setting} of {joined(list(conditions))} (s)",
-        _listed(ours),
+        listed_values(ours),
         theirs,
         consequence,
         f"give both the same {setting}, in {units}",
@@ -65,13 +65,18 @@ def _theirs(setting: str, ours: Floats, changed: Changed | None) -> str:
         return "others: no shift, duration or response that was tried gives nilearn's column"
     if setting == "onsets":
         factor = 1.0 if changed.onset_factor is None else changed.onset_factor
-        return _listed(ours * factor + (changed.shift or 0.0))
+        return listed_values(ours * factor + (changed.shift or 0.0))
     if changed.duration is not None:
         return f"{changed.duration:g}"
-    return _listed(ours * (changed.duration_factor or 1.0))
+    return listed_values(ours * (changed.duration_factor or 1.0))
 
 
-def _listed(values: Floats) -> str:
+def listed_values(values: Floats) -> str:
+    """Write the first few of some times in s.
+
+    >>> listed_values(np.array([1.0, 2.5]))
+    '1, 2.5'
+    """
     shown = ", ".join(f"{round(float(v), 3):g}" for v in values[:SHOWN])
     return shown + ", ..." * (len(values) > SHOWN)
 

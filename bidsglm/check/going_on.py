@@ -56,5 +56,5 @@ def _shared_mask(found: Checked) -> Path | None:
 
 def _before(scans: Sequence[Sequence[ScanPlace]], found: Checked) -> list[Sequence[ScanPlace]]:
     """Scans as nilearn had them."""
-    unsmoothed = any(r.is_found and r.attempt.unsmoothed for r in found.reproductions.values())
+    unsmoothed = found.way is not None and found.way.attempt.unsmoothed
     return [before_smoothing(run) if unsmoothed and run else run for run in scans]

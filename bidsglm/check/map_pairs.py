@@ -8,20 +8,14 @@ import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.contrast_settings import nearest_contrast
-from bidsglm.check.data import values_of
+from bidsglm.check.data import support, values_of
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.own_files import own_file
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.dataset.masks import is_same_grid
-from bidsglm.model import Floats, Mask
 from bidsglm.report.check import CheckedPair
-
-
-def support(values: Floats) -> Mask:
-    """Voxels of a map: SPM writes NaN outside its mask, nilearn 0."""
-    return np.asarray(np.isfinite(values) & (values != 0))
 
 
 def map_pairs(

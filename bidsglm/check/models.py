@@ -109,13 +109,10 @@ def specification_of(analysis: SpmAnalysis) -> ModelSpecification:
 def designs_of(analysis: SpmAnalysis) -> tuple[DesignMatrix, ...]:
     """Take the designs of the sessions out of SPM's own matrix."""
     made = []
-    for number, session in enumerate(analysis.sessions, start=1):
-        start = f"Sn({number}) "
-        columns = list(session.columns)
-        constant = [i for i, name in enumerate(analysis.names) if name == f"{start}{CONSTANT}"]
-        chosen = columns + [i for i in constant if i not in columns]
-        names = tuple(analysis.names[i].removeprefix(start) for i in chosen)
-        matrix = analysis.matrix[session.rows][:, chosen]
+    pairs = zip(analysis.sessions, placed_columns(analysis), strict=True)
+    for number, (session, columns) in enumerate(pairs, start=1):
+        names = tuple(analysis.names[i].removeprefix(f"Sn({number}) ") for i in columns)
+        matrix = analysis.matrix[session.rows][:, list(columns)]
         made.append(DesignMatrix(names, matrix, session.filter_basis, analysis.repetition_time))
     return tuple(made)
 

@@ -68,7 +68,7 @@ def nilearn_model(found: Checked) -> OwnModel | str:
     matrices = tuple(_in_order(run, p, hrf) for run, p in zip(found.runs, paradigms, strict=True))
     if any(matrix is None for matrix in matrices):
         return "it has columns of conditions that SPM's model lacks"
-    attempt = next((r.attempt for r in found.reproductions.values() if r.is_found), None)
+    attempt = found.way.attempt if found.way else None
     base = specification_of(found.spm)
     settings = replace(
         base.nilearn,
@@ -122,13 +122,13 @@ def _is_of(run: ComparedRun, time: float, cutoff: float) -> bool:
 
 def _names(run: ComparedRun) -> dict[str, str]:
     """Condition of SPM -> what nilearn calls it."""
-    partners = {m.spm: m.nilearn for m in run.columns.matches}
+    partners = run.columns.partners
     return {c.name: partners.get(f"{c.name}*bf(1)", c.name) for c in run.session.conditions}
 
 
 def _paradigm(found: Checked, run: ComparedRun, conditions: Sequence[Condition]) -> Paradigm:
     called = _names(run)
-    partners = {m.spm: m.nilearn for m in run.columns.matches}
+    partners = run.columns.partners
     names = [partners[name] for name in run.session.regressors if name in partners] + extra_confounds(run)
     columns = [run.design.names.index(name) for name in names]
     return Paradigm(

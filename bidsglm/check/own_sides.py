@@ -216,7 +216,7 @@ def nilearn_offset(found: Checked) -> float | None:
 
 def _set_of(run: ComparedRun, changes: Sequence[Changed | None]) -> Hrf | None:
     """Response functions of nilearn's columns; None where conditions have several."""
-    names = {match.spm for match in run.columns.matches}
+    names = run.columns.partners
     having = [
         tuple(f"{condition.name}*bf({k})" in names for k in (2, 3)) for condition in run.session.conditions
     ]

@@ -4,15 +4,13 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from bidsglm.check.answer import answer, as_json, setting_json
+from bidsglm.check.answer import answer, as_json, refit_json, setting_json
 from bidsglm.check.comparison import Checked
 from bidsglm.check.contrast_reports import ShownContrasts, shown_contrasts
 from bidsglm.check.model_files import FOLDERS, MODEL, WrittenModel
 from bidsglm.check.models import design_findings
 from bidsglm.check.reasons import own_reasons, reach_of
-from bidsglm.check.refit import RefittedMap, RefittedModel
+from bidsglm.check.refit import RefittedModel
 from bidsglm.check.sentences import findings_of
 from bidsglm.check.setting_rows import column_rows, drift_sentences, setting_rows
 from bidsglm.check.why import AttributedMaps
@@ -77,7 +75,6 @@ def write_check(output: Path, results: Results) -> dict[str, tuple[str, ...]]:
     reasons = {each.name: own_reasons(each.breakdowns, found.settings) for each in shown.contrasts}
     write_json(output / "check.json", _json(results, reasons))
     written = _write_tables(output, results, shown)
-    columns = list(column_rows(found))
     report = CheckReport(
         about=about(),
         spm=str(found.spm.path),
@@ -86,7 +83,7 @@ def write_check(output: Path, results: Results) -> dict[str, tuple[str, ...]]:
         answer=answer(found),
         settings=found.settings,
         rows=tuple(setting_rows(found)),
-        columns=tuple(columns),
+        columns=tuple(column_rows(found)),
         drifts=tuple(drift_sentences(found)),
         maps=found.maps,
         contrasts=shown.contrasts,
@@ -120,7 +117,7 @@ def _json(results: Results, reasons: dict[str, tuple[str, ...]]) -> dict[str, ob
         }
     return {
         **as_json(found),
-        "spm_reproduced": [_refit(each) for each in refit.maps],
+        "spm_reproduced": [refit_json(each) for each in refit.maps],
         "attribution": attribution,
         "models": [_model(each) for each in models],
         "models_not_written": list(not_written),
@@ -153,12 +150,11 @@ def _write_tables(output: Path, results: Results, shown: ShownContrasts) -> set[
 
 
 def _model(each: WrittenModel) -> dict[str, object]:
-    difference = each.difference if np.isfinite(each.difference) else None
     return {
         "model": f"{each.folder}/{MODEL}",
         "scripts": list(each.scripts),
         "has_data": each.has_data,
-        "largest_difference_of_columns": difference,
+        "largest_difference_of_columns": each.difference,
         "is_same": each.is_same,
         "notes": list(each.notes),
     }
@@ -167,17 +163,6 @@ def _model(each: WrittenModel) -> dict[str, object]:
 def _shown_model(each: WrittenModel) -> CheckedModel:
     whose = WHOSE[each.folder]
     return CheckedModel(whose, each.folder, each.scripts, each.has_data, each.is_same, each.notes)
-
-
-def _refit(each: RefittedMap) -> dict[str, object]:
-    return {
-        "contrast": each.contrast,
-        "what": each.what,
-        "spm": str(each.path),
-        "r": each.r,
-        "largest_difference": each.difference,
-        "is_reproduced": each.is_reproduced,
-    }
 
 
 def _column_row(each: CheckedColumn) -> dict[str, object]:

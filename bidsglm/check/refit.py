@@ -139,7 +139,16 @@ def compared_map(
     values, fitted = made
     inside = np.isfinite(theirs) & fitted
     x, y = values[inside], theirs[inside]
-    size = max(float(np.ptp(y)), np.finfo(float).tiny) if y.size else 1.0
-    difference = float(np.abs(x - y).max()) / size if y.size else float("nan")
     same = bool(np.array_equal(np.isfinite(theirs), fitted))
-    return RefittedMap(contrast, what, path, pearson_r(x, y), difference, same)
+    return RefittedMap(contrast, what, path, pearson_r(x, y), largest_difference(x, y), same)
+
+
+def largest_difference(made: Floats, target: Floats) -> float:
+    """Largest difference from a map, as a share of the map's range; NaN without a voxel.
+
+    >>> largest_difference(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
+    0.5
+    """
+    if not target.size:
+        return float("nan")
+    return float(np.abs(made - target).max()) / max(float(np.ptp(target)), np.finfo(float).tiny)

@@ -7,7 +7,7 @@ of conditions to 1e-5 is what they did. The weights of that combination are the 
 
 import itertools
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
 from bidsglm.check.data import ScanPlace, read_series, smoothed_series
 from bidsglm.check.nilearn_folder import NilearnDesign
+from bidsglm.check.refit import largest_difference
 from bidsglm.data import DesignMatrix, TimeSeries, Volume
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats, ModelSpecification, NilearnSettings
@@ -84,6 +85,11 @@ class MapSource(NamedTuple):
     """Widths in mm to try first: what a script says, and SPM's own"""
     candidates: tuple[Mapping[str, float], ...] = ()
     """Contrasts to try where there are no effect maps"""
+
+
+def first_found(made: Iterable[Reproduction]) -> Reproduction | None:
+    """Take the first that came out: what stands nowhere is the same for all maps of an analysis."""
+    return next((each for each in made if each.is_found), None)
 
 
 def sampled(mask: np.ndarray, n: int = SAMPLE) -> np.ndarray:
@@ -239,7 +245,7 @@ def _of_statistic(
 def _judged(attempt: Attempt, weights: Mapping[str, float], made: Floats, y: Floats) -> Reproduction:
     if not y.size:
         return Reproduction(attempt, weights, float("inf"), False, 0.0)
-    difference = float(np.abs(made - y).max() / max(float(np.ptp(y)), np.finfo(float).tiny))
+    difference = largest_difference(made, y)
     r = float(np.nan_to_num(pearson_r(made, y)))
     return Reproduction(attempt, weights, difference, difference < ACCURACY, r)
 

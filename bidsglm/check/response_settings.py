@@ -89,7 +89,7 @@ def basis(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[SettingPair
 def _other_set(run: ComparedRun) -> list[str]:
     """Columns of nilearn's for a condition of which no column is SPM's, or which SPM has more of."""
     missing = {name.rsplit("*bf(", 1)[0] for name in run.columns.only_spm if name.endswith("*bf(1)")}
-    matched = {m.nilearn for m in run.columns.matches}
+    matched = run.columns.partners.values()
     found = [n for c in missing for n in columns_of(run, c) if n not in matched]
     delays = [n for n in run.columns.only_nilearn if "_delay_" in n]
     short = [m.nilearn for m in run.columns.matches if "_delay_" in m.nilearn] if _lacks_bins(run) else []

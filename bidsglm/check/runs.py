@@ -67,10 +67,9 @@ def _explanations(
     """Explain the first column of each condition, where the set has a canonical response."""
     if hrf_of(spm).model != "spm":
         return
-    partners = {match.spm: match.nilearn for match in columns.matches}
     offset = frame_offset(design)
     for condition in session.conditions:
-        partner = partners.get(f"{condition.name}*bf(1)")
+        partner = columns.partners.get(f"{condition.name}*bf(1)")
         if partner is None or not condition.onsets.size:
             continue
         values = design.matrix[:, design.names.index(partner)]

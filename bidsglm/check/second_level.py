@@ -14,6 +14,7 @@ from bidsglm.check.spm_fields import (
     matrix_of,
     number_or,
     number_or_nan,
+    refuse_lacking,
     scans_named,
 )
 from bidsglm.check.spm_records import Scan, SpmContrast
@@ -137,7 +138,7 @@ def _check(made: SpmGroup) -> None:
     n, n_columns = made.matrix.shape
     if any(scan.path.lower().endswith(".gii") for scan in made.scans):
         raise DataError(f"{made.path}: its images are surfaces (GIfTI); give an analysis of volumes")
-    for what, wrong in (
+    lacks = (
         ("more than one image", not 1 < n <= MOST_IMAGES),
         ("as many names as columns of xX.X", len(made.names) != n_columns),
         ("numbers in xX.X", not np.isfinite(made.matrix).all()),
@@ -145,9 +146,8 @@ def _check(made: SpmGroup) -> None:
         ("a threshold for each image", len(made.mask.thresholds) != n),
         ("a factor for each image", len(made.globals.factors) != n),
         ("columns of xX that are in xX.X", any(not 0 <= i < n_columns for i in made.blocks + made.nuisances)),
-    ):
-        if wrong:
-            raise malformed(made.path, f"it lacks {what}")
+    )
+    refuse_lacking(made.path, lacks)
 
 
 def _group(spm: Tree, path: Path) -> SpmGroup:

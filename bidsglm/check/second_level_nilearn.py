@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
-from bidsglm.check.data import ScanPlace, grid_of, load_image, values_of, volumes
-from bidsglm.check.map_pairs import map_pair, support
+from bidsglm.check.data import ScanPlace, grid_of, load_image, support, values_of, volumes
+from bidsglm.check.map_pairs import map_pair
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
 from bidsglm.check.own_files import own_file
+from bidsglm.check.refit import largest_difference
 from bidsglm.check.second_level import SpmGroup
 from bidsglm.check.second_level_words import has_equal_variance, is_independent, variance_in_words
 from bidsglm.dataset.masks import is_same_grid
@@ -257,11 +258,9 @@ def _explained(
     for each, values, _ in loaded:
         target = values[inside][inside_all]
         weights = np.atleast_1d(np.linalg.lstsq(betas.T, target, rcond=None)[0])
-        size = max(float(np.ptp(target)), float(np.finfo(float).tiny)) if target.size else 1.0
-        difference = float(np.abs(weights @ betas - target).max()) / size if target.size else float("inf")
         named = zip(weights.tolist(), design.names, strict=True)
         told = " ".join(f"{round(w, 6):+g} {name}" for w, name in named if abs(w) > MADE)
-        if difference <= MADE:
+        if largest_difference(weights @ betas, target) <= MADE:
             yield True, f"nilearn's effect map of {each.contrast} is least squares on these images: {told}."
         else:
             yield False, f"nilearn's effect map of {each.contrast} does not come out of these images."

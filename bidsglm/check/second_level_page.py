@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bidsglm.check.answer import pair_json, setting_json
+from bidsglm.check.answer import pair_json, refit_json, setting_json
 from bidsglm.check.second_level_check import CheckedGroup, group_answer, group_findings
 from bidsglm.check.second_level_nilearn import GroupComparison
 from bidsglm.check.second_level_words import (
@@ -27,17 +27,7 @@ from bidsglm.report.second_level_check import RefittedRow, SecondLevelReport, se
 def group_json(found: CheckedGroup) -> dict[str, Any]:
     """The result in the form of check.json."""
     group = found.group
-    rows = [
-        {
-            "contrast": each.contrast,
-            "what": each.what,
-            "spm": str(each.path),
-            "r": _or_none(each.r),
-            "largest_difference": _or_none(each.difference),
-            "is_reproduced": each.is_reproduced,
-        }
-        for each in (found.refit.maps if found.refit else ())
-    ]
+    rows = [refit_json(each) for each in (found.refit.maps if found.refit else ())]
     return {
         "level": "second",
         "spm": str(group.path),
@@ -48,7 +38,7 @@ def group_json(found: CheckedGroup) -> dict[str, Any]:
             "columns": list(group.names),
             "factors": {f.name: len(np.unique(f.levels)) for f in group.factors},
             "covariates": covariates_in_words(group),
-            "residual_degrees_of_freedom": _or_none(group.dof),
+            "residual_degrees_of_freedom": group.dof,
         },
         "variance": {
             "words": variance_in_words(group),
@@ -76,7 +66,7 @@ def _comparison_json(beside: GroupComparison | None) -> dict[str, Any]:
         "nilearn": str(beside.nilearn.folder),
         "same_model": beside.same_model,
         "settings_that_differ": [setting_json(each) for each in beside.settings],
-        "columns": [{"spm": c.spm, "nilearn": c.nilearn, "r": _or_none(c.r)} for c in beside.columns],
+        "columns": [{"spm": c.spm, "nilearn": c.nilearn, "r": c.r} for c in beside.columns],
         "nilearn_maps": [pair_json(each) for each in beside.pairs],
     }
 
@@ -122,7 +112,3 @@ def write_group_check(output: Path, found: CheckedGroup) -> None:
         beside.pairs if beside else (),
     )
     write_text(output / "check.html", second_level_page(report))
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

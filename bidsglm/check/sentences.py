@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bidsglm.check.comparison import Checked
-from bidsglm.check.data import values_of
-from bidsglm.check.map_pairs import support
+from bidsglm.check.data import support, values_of
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.refit import RefittedMap
 from bidsglm.check.reproduction import Reproduction

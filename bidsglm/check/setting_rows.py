@@ -19,7 +19,7 @@ def setting_rows(found: Checked) -> Iterator[SettingRow]:
     """All settings side by side, as far as each side tells them."""
     spm, nilearn = found.spm, found.nilearn
     given = {**nilearn.stated, **nilearn.hints}
-    made = next((each.attempt for each in found.reproductions.values() if each.is_found), None)
+    made = found.way.attempt if found.way else None
     design = nilearn.designs[0] if nilearn.designs else None
     offset = frame_offset(design) if design is not None else None
     times = design.frame_times if design is not None else None

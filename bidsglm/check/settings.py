@@ -47,7 +47,7 @@ def differences(
     spm: SpmAnalysis,
     nilearn: NilearnAnalysis,
     runs: Sequence[ComparedRun],
-    made: Sequence[Reproduction],
+    way: Reproduction | None,
     masks: tuple[Floats, Floats] | None,
 ) -> tuple[SettingPair, ...]:
     """Find the settings in which two analyses differ.
@@ -58,8 +58,8 @@ def differences(
         What was read.
     runs
         Columns of every run.
-    made
-        How nilearn's maps were computed, as far as scans are there.
+    way
+        How nilearn's maps were computed; None where that is not known.
     masks
         (x, y, z) of both, on one grid; None where one is not known.
     """
@@ -74,9 +74,9 @@ def differences(
         *event_settings.extra_conditions(runs),
         *confound_settings.confounds(runs),
         *confound_settings.filters(spm, nilearn, runs),
-        *data_settings.scaling(spm, nilearn, made),
-        *data_settings.noise(spm, nilearn, made),
-        *data_settings.data(spm, nilearn, made),
+        *data_settings.scaling(spm, nilearn, way),
+        *data_settings.noise(spm, nilearn, way),
+        *data_settings.data(spm, way),
         *data_settings.masks_differ(spm, masks),
     ]
     return tuple(dict.fromkeys(found))

@@ -1,6 +1,7 @@
 """Fields that an SPM.mat of any level has: numbers, scans, contrasts."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,13 @@ MOST_SCANS = 200_000
 def malformed(path: Path, what: str) -> DataError:
     """Error on a structure that SPM does not write so."""
     return DataError(f"{path}: its SPM is not as SPM writes it ({what[:80]}); give another SPM.mat")
+
+
+def refuse_lacking(path: Path, lacks: Iterable[tuple[str, bool]]) -> None:
+    """Refuse a structure by the first thing that it lacks: what, and whether that is so."""
+    for what, is_lacking in lacks:
+        if is_lacking:
+            raise malformed(path, f"it lacks {what}")
 
 
 def matrix_of(value: Tree) -> Floats:

@@ -14,6 +14,7 @@ from bidsglm.check.spm_fields import (
     number_or,
     number_or_nan,
     positive,
+    refuse_lacking,
     scans_named,
     smoothing_kernel,
 )
@@ -81,7 +82,7 @@ def _check_columns(made: SpmAnalysis) -> None:
     n_rows, n_columns = made.matrix.shape
     columns = [column for session in made.sessions for column in session.columns]
     events = [values for s in made.sessions for c in s.conditions for values in (c.onsets, c.durations)]
-    for what, wrong in (
+    lacks = (
         ("as many names as columns of xX.X", len(made.names) != n_columns),
         ("numbers in xX.X", not np.isfinite(made.matrix).all()),
         ("columns of Sess that are in xX.X", any(not 0 <= column < n_columns for column in columns)),
@@ -93,9 +94,8 @@ def _check_columns(made: SpmAnalysis) -> None:
             any(len(s.regressors) != s.values.shape[1] for s in made.sessions),
         ),
         ("a filter with a cut-off", any(not s.high_pass > 0 for s in made.sessions)),
-    ):
-        if wrong:
-            raise malformed(made.path, f"it lacks {what}")
+    )
+    refuse_lacking(made.path, lacks)
 
 
 def _analysis(spm: Tree, path: Path) -> SpmAnalysis:

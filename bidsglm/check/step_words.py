@@ -11,14 +11,12 @@ from bidsglm.attribution.sides import PairModels
 from bidsglm.attribution.steps import REGRESSORS
 from bidsglm.backends.phrases import response
 from bidsglm.check.comparison import Checked
+from bidsglm.check.event_settings import listed_values
 from bidsglm.check.models import sampled_at
 from bidsglm.check.reproduction import Attempt
-from bidsglm.model import Floats
 from bidsglm.sentences import joined
 from bidsglm.unit.pair_steps import same_weights
 
-SHOWN = 6
-"""Values that a cell lists."""
 SPM_BY_SCAN = "100 / each scan's global"
 SPM_BY_RUN = "100 / the session's mean, for all voxels"
 
@@ -56,7 +54,8 @@ def smoothing_words(made: Attempt) -> str:
 
 
 def _attempt(found: Checked) -> Attempt:
-    return next(each.attempt for each in found.reproductions.values() if each.is_found)
+    assert found.way is not None
+    return found.way.attempt
 
 
 def _smoother(found: Checked, models: PairModels) -> tuple[str, str]:
@@ -126,16 +125,6 @@ def _timing(name: str, models: PairModels) -> tuple[str, str]:
     if name == "durations":
         own, other = np.unique(own), np.unique(other)
     return listed_values(own), listed_values(other)
-
-
-def listed_values(values: Floats) -> str:
-    """Write the first few of some times in s.
-
-    >>> listed_values(np.array([1.0, 2.5]))
-    '1, 2.5'
-    """
-    shown = ", ".join(f"{round(float(v), 3):g}" for v in values[:SHOWN])
-    return shown + ", ..." * (len(values) > SHOWN)
 
 
 def _confounds(found: Checked, models: PairModels) -> tuple[str, str]:

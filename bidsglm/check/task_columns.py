@@ -30,7 +30,7 @@ def spm_columns(spm: SpmAnalysis, run: ComparedRun) -> OwnColumns:
 
 def nilearn_columns_of(run: ComparedRun) -> OwnColumns:
     """Take nilearn's columns of a run out of its design, in the order of SPM's; what SPM lacks is last."""
-    partners = {m.spm: m.nilearn for m in run.columns.matches if m.spm != CONSTANT}
+    partners = {ours: theirs for ours, theirs in run.columns.partners.items() if ours != CONSTANT}
     called = {theirs: ours for ours, theirs in partners.items()}
     design = run.design
     others = [design.names[i] for i in design.others]

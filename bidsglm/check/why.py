@@ -23,8 +23,7 @@ from bidsglm.attribution.sizes import MOST_VOXELS, work
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, Step
 from bidsglm.check.comparison import Checked
 from bidsglm.check.contrast_settings import as_written
-from bidsglm.check.data import ScanPlace, values_of
-from bidsglm.check.map_pairs import support
+from bidsglm.check.data import ScanPlace, support, values_of
 from bidsglm.check.own_sides import own_data, own_models
 from bidsglm.check.refit import RefittedModel, one_session
 from bidsglm.check.reproduction import Reproduction
@@ -85,8 +84,8 @@ def attributed(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: Refi
     BidsglmError
         A scan or a map is damaged.
     """
-    way = next((each for each in found.reproductions.values() if each.is_found), None)
-    reason = _reason_against(found, scans, refit, way)
+    way = found.way
+    reason = _reason_against(found, scans, refit)
     if reason or way is None:
         return AttributedMaps(None, reason)
     contrasts, notes = _contrasts(found)
@@ -102,9 +101,7 @@ class _Request(NamedTuple):
     way: Reproduction
 
 
-def _reason_against(
-    found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: RefittedModel, way: Reproduction | None
-) -> str:
+def _reason_against(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: RefittedModel) -> str:
     if not found.runs:
         return "The designs cannot be compared run by run, so neither can what they do to the maps."
     if not found.spm.is_estimated:
@@ -117,11 +114,12 @@ def _reason_against(
         return "Every combination is fitted anew, which takes the scans: give their folder with --scans."
     if not refit.is_reproduced:
         return "SPM's own maps do not come out of these scans, so no combination of settings would either."
-    if way is None:
+    noise = found.way.attempt.noise if found.way is not None else None
+    if noise is None:
         return "nilearn's maps do not come out of these scans with any settings that were tried."
-    if way.attempt.noise not in EXPLAINABLE:
+    if noise not in EXPLAINABLE:
         return (
-            f"nilearn's noise model {way.attempt.noise} clusters voxels at random, which no combination of"
+            f"nilearn's noise model {noise} clusters voxels at random, which no combination of"
             " steps repeats; ar1 and ols can be explained."
         )
     if any(not run.design.constants for run in found.runs):

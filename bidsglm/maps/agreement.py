@@ -17,11 +17,12 @@ from bidsglm.agreement.maps import (
     map_agreement,
     peak_distance,
 )
+from bidsglm.check.data import support
 from bidsglm.data import ContrastMaps
 from bidsglm.dataset.masks import Grid
 from bidsglm.errors import DataError
 from bidsglm.maps.kinds import UNKNOWN, MapKind, height_of, p_values
-from bidsglm.maps.reading import MapImage, check_grids, support
+from bidsglm.maps.reading import MapImage, check_grids
 from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.outputs.map_tables import FIRST_AND_SECOND
 

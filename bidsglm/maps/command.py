@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bidsglm.errors import CannotCreateError, UsageError
+from bidsglm.errors import UsageError
 from bidsglm.maps.agreement import ComparedMaps, MapChoice, MapSide, compared_maps
 from bidsglm.maps.kinds import CHOICES, kind_of_map
-from bidsglm.maps.page import PAGE, SUMMARY, PageWords, write_maps
+from bidsglm.maps.page import PAGE, RESULTS, SUMMARY, PageWords, write_maps
 from bidsglm.maps.reading import read_image
 from bidsglm.outputs.confinement import confined_to
-from bidsglm.outputs.writes import create_folder
+from bidsglm.outputs.writes import check_free, create_folder
 from bidsglm.packages import title
 from bidsglm.parser import Formatter, Parser, hyphenated
 from bidsglm.report.two_maps import verdict
@@ -81,7 +81,7 @@ def main(words: Sequence[str]) -> int:
         parser.error("--dof: one for both maps, or two")
     found = _compared(arguments)
     labels = found.sides[0].label, found.sides[1].label
-    check_out(arguments.out, arguments.overwrite)
+    check_free(arguments.out, SUMMARY, RESULTS, arguments.overwrite)
     with confined_to(arguments.out):
         create_folder(arguments.out)
         lead = tuple(f"{side.label}: {side.image.name}" for side in found.sides)
@@ -147,18 +147,3 @@ def _distinct(names: list[str]) -> list[str]:
     if not own[0] or keys[0] != keys[1] or not all("-" in part for part in (*own[0], *own[1])):
         return names
     return [" ".join(title(part.partition("-")[2]) for part in parts) for parts in own]
-
-
-def check_out(out: Path, overwrite: bool) -> None:
-    """Refuse a folder that holds something else than an earlier comparison.
-
-    Raises
-    ------
-    CannotCreateError
-        Saying what to do.
-    """
-    if out.is_dir() and any(out.iterdir()):
-        ours = (out / SUMMARY).is_file()
-        if not (overwrite and ours):
-            remedy = "--overwrite replaces an earlier comparison" if ours else "give a new folder"
-            raise CannotCreateError(f"{out}: is not empty; {remedy}")

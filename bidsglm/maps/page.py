@@ -9,16 +9,19 @@ import numpy as np
 from bidsglm.data import Volume
 from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.maps.agreement import ComparedMaps, MapSide
-from bidsglm.maps.pictures import figures_of, images_of, peak_of, viewed
+from bidsglm.maps.pictures import figures_of, images_of, viewed
 from bidsglm.maps.reading import in_words
 from bidsglm.outputs.map_tables import AGREEMENT
 from bidsglm.outputs.names import GENERATED_BY, json_text, write_bytes, write_json, write_text
 from bidsglm.outputs.writes import create_folder
 from bidsglm.pages.about import about
 from bidsglm.report.drawing import Figure
+from bidsglm.report.peaks import peak_figure
 from bidsglm.report.two_maps import MapFile, MapsReport, PairOfMaps, maps_page
 
 PAGE, SUMMARY, TABLE = "maps.html", "maps.json", "agreement.tsv"
+RESULTS = "comparison"
+"""What the results are called"""
 MOST_PICTURES = 12
 """Pairs of maps with pictures on a page"""
 
@@ -94,7 +97,7 @@ def _shown(output: Path, pair: ComparedMaps, number: int, n_pairs: int) -> PairO
     for figure in figures:
         write_bytes(output / "figures" / f"{stem_of(pair)}{_own(figure)}", figure.content)
     behind, volumes = viewed(images, pair, min(n_pairs, MOST_PICTURES))
-    return PairOfMaps(name, files, pair.row, figures, peak_of(images), volumes, behind, pair.notes)
+    return PairOfMaps(name, files, pair.row, figures, peak_figure(images), volumes, behind, pair.notes)
 
 
 def _own(figure: Figure) -> str:

@@ -11,7 +11,6 @@ from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import contrast_figures
 from bidsglm.report.maps import masks_figure
-from bidsglm.report.peaks import peak_figure
 from bidsglm.report.volumes import held, scene, stride, thinned
 
 PLACES = DEFAULT_PAIR
@@ -46,11 +45,6 @@ def figures_of(images: ContrastImages) -> tuple[Figure, ...]:
         " one; a coloured rim is where only one map has."
     )
     return (*contrast_figures(images), masks._replace(caption=caption))
-
-
-def peak_of(images: ContrastImages) -> Figure:
-    """Both maps and their difference where the first is largest."""
-    return peak_figure(images)
 
 
 def viewed(

@@ -12,7 +12,7 @@ from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.dataset.nifti import LARGEST_GRID, nifti_header, read_header, read_map
 from bidsglm.errors import DataError, NoInputError, ReadWriteError
 from bidsglm.inputs import Kind, file_size
-from bidsglm.model import Floats, Mask
+from bidsglm.model import Floats
 
 SINGLE, PAIRED = (".nii", ".nii.gz"), (".img", ".hdr", ".img.gz", ".hdr.gz")
 FILE = Kind(NoInputError, DataError, "there is no such file", "give a map in a NIfTI file")
@@ -142,15 +142,6 @@ def _facts(header: Any) -> HeaderFacts:
     parameters = tuple(float(header[f"intent_p{i}"]) for i in (1, 2, 3))
     text = bytes(header["descrip"].item()).split(b"\0")[0].decode("ascii", "replace")
     return HeaderFacts(int(header["intent_code"]), parameters, text)
-
-
-def support(values: Floats) -> Mask:
-    """Voxels of a map that have a result: programs write NaN or 0 outside their masks.
-
-    >>> support(np.array([0.0, np.nan, 2.0]))
-    array([False, False,  True])
-    """
-    return np.asarray(np.isfinite(values) & (values != 0))
 
 
 def check_grids(one: MapImage, other: MapImage) -> None:

@@ -11,13 +11,12 @@ import pandas as pd
 
 from bidsglm.check.command import main as write_check
 from bidsglm.maps.agreement import ComparedMaps
-from bidsglm.maps.command import check_out
-from bidsglm.maps.page import PAGE, PageWords, write_maps
+from bidsglm.maps.page import PAGE, RESULTS, SUMMARY, PageWords, write_maps
 from bidsglm.maps.pictures import figures_of, images_of
 from bidsglm.outputs.confinement import confined_to
 from bidsglm.outputs.map_tables import AGREEMENT, COLUMNS, SETTINGS
 from bidsglm.outputs.schema import Row, Schema
-from bidsglm.outputs.writes import create_folder
+from bidsglm.outputs.writes import check_free, create_folder
 from bidsglm.report.methods import SettingRow
 
 
@@ -99,7 +98,7 @@ class ComparisonResult:
             It holds something else, or cannot be written.
         """
         folder = Path(out)
-        check_out(folder, overwrite)
+        check_free(folder, SUMMARY, RESULTS, overwrite)
         with confined_to(folder):
             create_folder(folder)
             page = self._write_check(folder, overwrite) or folder / PAGE

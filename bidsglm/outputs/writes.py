@@ -32,6 +32,33 @@ def create_folder(path: Path) -> None:
         ) from error
 
 
+def check_free(out: Path, mark: str, earlier: str, overwrite: bool) -> None:
+    """Refuse a folder that holds anything but results that may be replaced.
+
+    Parameters
+    ----------
+    out
+        The folder, which need not exist.
+    mark
+        File that stands in every folder of such results.
+    earlier
+        What these results are called.
+    overwrite
+        Whether they may be replaced.
+
+    Raises
+    ------
+    CannotCreateError
+        With what to do.
+    """
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    is_ours = (out / mark).is_file()
+    if not (overwrite and is_ours):
+        remedy = f"--overwrite replaces an earlier {earlier}" if is_ours else "give a new folder"
+        raise CannotCreateError(f"{out}: is not empty; {remedy}")
+
+
 Content = bytes | Iterable[bytes]
 """What a file holds; in pieces, so that a long one need not be in memory"""
 

@@ -324,8 +324,8 @@ def test_events_that_differ_are_told_with_both_values(
 
 
 def test_long_lists_are_cut_after_six() -> None:
-    assert event_settings._listed(np.arange(6) / 3) == "0, 0.333, 0.667, 1, 1.333, 1.667"
-    assert event_settings._listed(np.arange(7.0)) == "0, 1, 2, 3, 4, 5, ..."
+    assert event_settings.listed_values(np.arange(6) / 3) == "0, 0.333, 0.667, 1, 1.333, 1.667"
+    assert event_settings.listed_values(np.arange(7.0)) == "0, 1, 2, 3, 4, 5, ..."
 
 
 def spm_of(**more: Any) -> Any:
@@ -622,16 +622,17 @@ REASONS = {
 @pytest.mark.parametrize("lacking", REASONS)
 def test_why_nothing_is_attributed_is_said(lacking: str) -> None:
     run = SimpleNamespace(design=SimpleNamespace(constants=() if lacking == "constant" else (3,)))
+    noise = "ar2" if lacking == "noise" else "ols"
+    way = None if lacking == "way" else reproduction({})._replace(attempt=Attempt(0.0, False, 0, noise))
     found: Any = SimpleNamespace(
         runs=[] if lacking == "runs" else [run],
         spm=SimpleNamespace(is_estimated=lacking != "estimated"),
         maps=[] if lacking == "maps" else [1],
+        way=way,
     )
     given: Any = [] if lacking == "scans" else [[1], []] if lacking == "some scans" else [[1], [1]]
-    noise = "ar2" if lacking == "noise" else "ols"
-    way = None if lacking == "way" else reproduction({})._replace(attempt=Attempt(0.0, False, 0, noise))
     refit: Any = SimpleNamespace(is_reproduced=lacking != "refit")
-    assert why._reason_against(found, given, refit, way) == REASONS[lacking]
+    assert why._reason_against(found, given, refit) == REASONS[lacking]
 
 
 @pytest.mark.parametrize(("n", "kept"), [(3, 3), (10, 10), (20, 14)])

@@ -335,7 +335,7 @@ FEW = {
     NOTES: "Able Check ColumnExplanation Ending Inference ResponseRequest Sizes Target Why Written _Reach",
     COLUMNS: "Columns GroupFactor RunConfounds",
     PLACE: "OwnedColumn Scan ScanPlace _Found",
-    PUBLIC: "Averaged FeatContrast RegionLine ReportWords ShownColumn WrittenStimulus",
+    PUBLIC: "Averaged FeatContrast RegionLine ShownColumn WrittenStimulus",
 }
 """Why a record without a method of its own has fewer than three fields -> those that have"""
 

@@ -6,12 +6,22 @@ from typing import Any
 import numpy as np
 
 from bidsglm.afni.notation import response_model
-from bidsglm.estimators.base import PackageFirstLevelModel, ReportWords
-from bidsglm.estimators.parameters import check_common, cutoff, is_number, one_of, warn_of_both
+from bidsglm.estimators.base import PackageFirstLevelModel
+from bidsglm.estimators.parameters import (
+    check_common,
+    cutoff,
+    is_number,
+    listed_response,
+    one_of,
+    warn_of_both,
+)
 from bidsglm.model import AfniSettings, Hrf, ModelSpecification
-from bidsglm.statsmodel.responses import hrf_family
 
 NOISE_MODELS: Mapping[str, Any] = {"arma11": "ARMA(1,1)", "ols": "none", "none": "none"}
+KNOWN = (
+    "'spm', 'spm + derivative', 'spm + derivative + dispersion', 'fir', or 3dDeconvolve's notation such as"
+    " 'GAM' and 'BLOCK(20,1)', one or a dictionary by condition"
+)
 
 
 class AFNIFirstLevelModel(PackageFirstLevelModel):
@@ -123,12 +133,9 @@ class AFNIFirstLevelModel(PackageFirstLevelModel):
             ),
         )
 
-    def _start_time(self) -> float:
-        return float(self.slice_time_ref * (self.t_r or 0))
-
-    def _words(self) -> ReportWords:
+    def _words(self) -> tuple[str, str]:
         noise = NOISE_MODELS[self.noise_model.lower()]
-        return ReportWords("ols" if noise == "none" else f"AFNI {noise}", "of AFNI's polynomials")
+        return "ols" if noise == "none" else f"AFNI {noise}", "of AFNI's polynomials"
 
 
 def _check(given: Mapping[str, Any]) -> None:
@@ -161,28 +168,15 @@ def _degree(given: Mapping[str, Any]) -> int | None:
 
 def _response(name: Any, delays: Any) -> tuple[Hrf, str | Mapping[str, str] | None]:
     """Response of the model, and 3dDeconvolve's notation where it is given."""
-    found = hrf_family(name) if isinstance(name, str) else None
-    if found is not None and found.model in ("spm", "fir"):
-        scans = tuple(delays or (0,)) if found.model == "fir" else None
-        return Hrf(found.model, found.derivative, found.dispersion, fir_delays=scans), None
-    if isinstance(name, str):
-        _check_notation(name)
-        return Hrf(), name
-    if not isinstance(name, Mapping) or not all(isinstance(each, str) for each in name.values()):
+    found = listed_response(name, delays)
+    if found is not None:
+        return found, None
+    notations = list(name.values()) if isinstance(name, Mapping) else [name]
+    if not all(isinstance(each, str) for each in notations):
         raise ValueError(f"hrf_model: {KNOWN}, not {name!r}")
-    for notation in name.values():
-        _check_notation(notation)
-    return Hrf(), dict(name)
-
-
-KNOWN = (
-    "'spm', 'spm + derivative', 'spm + derivative + dispersion', 'fir', or 3dDeconvolve's notation such as"
-    " 'GAM' and 'BLOCK(20,1)', one or a dictionary by condition"
-)
-
-
-def _check_notation(notation: str) -> None:
-    try:
-        response_model(notation)
-    except ValueError as error:
-        raise ValueError(f"hrf_model: {error}; known are {KNOWN}") from error
+    for notation in notations:
+        try:
+            response_model(notation)
+        except ValueError as error:
+            raise ValueError(f"hrf_model: {error}; known are {KNOWN}") from error
+    return Hrf(), dict(name) if isinstance(name, Mapping) else name

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import nibabel as nib
 import numpy as np
@@ -16,22 +16,14 @@ from nilearn.maskers import NiftiMasker
 from bidsglm import packages
 from bidsglm.backends import backend
 from bidsglm.data import ContrastMaps, DesignMatrix, Paradigm, Run
+from bidsglm.dataset.images import read_data
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.estimators.contrasts import contrast_of
-from bidsglm.estimators.images import data_of, read_runs
+from bidsglm.estimators.images import read_runs
 from bidsglm.estimators.tables import conditions, confound_columns, kept_scans, per_run
 from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Floats, ModelSpecification
 
 OUTPUTS = ("z_score", "stat", "p_value", "effect_size", "effect_variance")
-
-
-class ReportWords(NamedTuple):
-    """What nilearn's report says of a package's settings."""
-
-    noise_model: str
-    """``ols`` for least squares, as nilearn names it"""
-    drifts: str
-    """Behind the words drift model"""
 
 
 class PackageFirstLevelModel(FirstLevelModel):  # type: ignore[misc]
@@ -63,12 +55,12 @@ class PackageFirstLevelModel(FirstLevelModel):  # type: ignore[misc]
         """Make a model of the parameters, or raise a ValueError that names one."""
 
     @abstractmethod
+    def _words(self) -> tuple[str, str]:
+        """Noise model (``ols``) and filter for nilearn's report, the filter behind the words drift model."""
+
     def _start_time(self) -> float | None:
         """Seconds from a scan's start to the moment that it stands for; None where the model says it."""
-
-    @abstractmethod
-    def _words(self) -> ReportWords:
-        """Say for nilearn's report what the package does."""
+        return float(self.slice_time_ref * (self.t_r or 0))
 
     def _asked(self, designs: Sequence[DesignMatrix], n_voxels: int) -> tuple[ContrastSpecification, ...]:
         """Contrasts that the fit prepares; without any, it is ready for every contrast."""
@@ -175,7 +167,7 @@ class PackageFirstLevelModel(FirstLevelModel):  # type: ignore[misc]
             except DataError as error:
                 raise ValueError(self._renamed(error)) from error
             designs = package.designs(paradigms, model)
-            data = data_of(runs, self.package, model.spm.mask_threshold, model.smoothing_fwhm)
+            data = read_data(runs, (self.package,), model.spm.mask_threshold, model.smoothing_fwhm)
             series = data.series[self.package]
             mask = package.mask_from(series, data.candidates[self.package], model, data.volume)
             asked = self._asked(designs, int(np.count_nonzero(mask)))
@@ -213,12 +205,12 @@ class PackageFirstLevelModel(FirstLevelModel):  # type: ignore[misc]
         self.fir_delays_ = list(self.fir_delays or [0])
         self._reset_report()
         self._report_content["reports_at_fit_time"] = self.reports
-        words = self._words()
+        noise_model, drifts = self._words()
         self._reporting_data = {
             "trial_types": sorted({c.name for paradigm in paradigms for c in paradigm.conditions}),
-            "noise_model": words.noise_model,
+            "noise_model": noise_model,
             "hrf_model": self.hrf_model,
-            "drift_model": words.drifts,
+            "drift_model": drifts,
             "run_imgs": {number: {} for number in range(len(paradigms))},
         }
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from bidsglm.data import DesignMatrix
 from bidsglm.errors import TryLaterError
-from bidsglm.estimators.base import PackageFirstLevelModel, ReportWords, columns_of
+from bidsglm.estimators.base import PackageFirstLevelModel, columns_of
 from bidsglm.estimators.contrasts import contrast_of
-from bidsglm.estimators.parameters import check_common, cutoff, one_of, warn_of_both
+from bidsglm.estimators.parameters import check_common, cutoff, filter_words, one_of, warn_of_both
 from bidsglm.model import ContrastSpecification, FslSettings, Hrf, ModelSpecification
 from bidsglm.spm.contrasts import placed
 from bidsglm.statsmodel.responses import hrf_family
@@ -127,13 +127,9 @@ class FSLFirstLevelModel(PackageFirstLevelModel):
             fsl=FslSettings(hrf=own, prewhitening=NOISE_MODELS[given["noise_model"].lower()]),
         )
 
-    def _start_time(self) -> float:
-        return float(self.slice_time_ref * (self.t_r or 0))
-
-    def _words(self) -> ReportWords:
-        filtered = f"{1 / self.high_pass:g} s" if self.high_pass else "none"
+    def _words(self) -> tuple[str, str]:
         noise = "FSL FILM" if NOISE_MODELS[self.noise_model.lower()] else "ols"
-        return ReportWords(noise, f"and FSL's high-pass filter ({filtered})")
+        return noise, filter_words("FSL", self.high_pass)
 
     def _asked(self, designs: Sequence[DesignMatrix], n_voxels: int) -> tuple[ContrastSpecification, ...]:
         """Contrasts that were announced; else all combinations of parameters are kept, if there is room."""

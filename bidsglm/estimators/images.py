@@ -9,7 +9,6 @@ import nibabel as nib
 import numpy as np
 
 from bidsglm.data import Run
-from bidsglm.dataset.images import Data, read_data
 from bidsglm.dataset.nifti import read_header
 
 
@@ -41,11 +40,6 @@ def read_runs(images: Sequence[Any], mask: Any, folder: Path, repetition_time: f
         n_scans = read_header(path).n_volumes
         runs.append(Run({}, path, None, None, mask_path, n_scans, repetition_time, None))
     return runs
-
-
-def data_of(runs: Sequence[Run], package: str, threshold: float, fwhm: float) -> Data:
-    """Read all runs as a package would see them; errors as `dataset.images.read_data`."""
-    return read_data(runs, (package,), threshold, fwhm)
 
 
 def _path(given: Any, target: Path, name: str) -> Path:

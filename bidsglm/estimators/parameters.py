@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bidsglm.model import NO_FILTER
+from bidsglm.model import NO_FILTER, Hrf
 from bidsglm.statsmodel.defaults import cutoff_seconds
+from bidsglm.statsmodel.responses import hrf_family
 
 ON_ITS_GRID = "the images are analysed on their own grid"
 FIXED: Mapping[str, tuple[Any, str]] = {
@@ -93,6 +94,28 @@ def cutoff(high_pass: Any) -> float:
     if not is_number(high_pass) or not 0 <= high_pass < np.inf:
         raise ValueError(f"high_pass: a frequency in Hz, or None for no filter, not {high_pass!r}")
     return cutoff_seconds(float(high_pass))
+
+
+def listed_response(name: Any, delays: Any) -> Hrf | None:
+    """Find the canonical or FIR response of a name; None where it is none of these.
+
+    >>> listed_response("fir", (0, 1)).suffixes, listed_response("glover", None)
+    (('_delay_0', '_delay_1'), None)
+    """
+    found = hrf_family(name) if isinstance(name, str) else None
+    if found is None or found.model not in ("spm", "fir"):
+        return None
+    scans = tuple(delays or (0,)) if found.model == "fir" else None
+    return Hrf(found.model, found.derivative, found.dispersion, fir_delays=scans)
+
+
+def filter_words(title: str, high_pass: float | None) -> str:
+    """Name a package's filter behind the words drift model.
+
+    >>> filter_words("SPM", 1 / 128)
+    "and SPM's high-pass filter (128 s)"
+    """
+    return f"and {title}'s high-pass filter ({f'{1 / high_pass:g} s' if high_pass else 'none'})"
 
 
 def warn_of_both(given: Mapping[str, Any], what_happens: str) -> None:

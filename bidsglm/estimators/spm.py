@@ -5,10 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from bidsglm.estimators.base import PackageFirstLevelModel, ReportWords
-from bidsglm.estimators.parameters import check_common, cutoff, one_of, warn_of_both
+from bidsglm.estimators.base import PackageFirstLevelModel
+from bidsglm.estimators.parameters import (
+    check_common,
+    cutoff,
+    filter_words,
+    listed_response,
+    one_of,
+    warn_of_both,
+)
 from bidsglm.model import Hrf, ModelSpecification, SpmSettings
-from bidsglm.statsmodel.responses import hrf_family
 
 HIGH_PASS = 1 / 128
 """Hz; SPM's default cut-off is 128 s."""
@@ -124,12 +130,9 @@ class SPMFirstLevelModel(PackageFirstLevelModel):
     def _start_time(self) -> None:
         """Leave it to SPM's microtime onset."""
 
-    def _words(self) -> ReportWords:
+    def _words(self) -> tuple[str, str]:
         noise = NOISE_MODELS[self.noise_model.lower()]
-        filtered = f"{1 / self.high_pass:g} s" if self.high_pass else "none"
-        return ReportWords(
-            "ols" if noise == "none" else f"SPM {noise}", f"and SPM's high-pass filter ({filtered})"
-        )
+        return "ols" if noise == "none" else f"SPM {noise}", filter_words("SPM", self.high_pass)
 
 
 def _check(given: Mapping[str, Any]) -> None:
@@ -145,10 +148,9 @@ def _check(given: Mapping[str, Any]) -> None:
 
 
 def _hrf(name: Any, delays: Any) -> Hrf:
-    found = hrf_family(name) if isinstance(name, str) else None
-    if found is None or found.model not in ("spm", "fir"):
+    found = listed_response(name, delays)
+    if found is None:
         raise ValueError(
             f"hrf_model: 'spm', 'spm + derivative', 'spm + derivative + dispersion' or 'fir', not {name!r}"
         )
-    scans = tuple(delays or (0,)) if found.model == "fir" else None
-    return Hrf(found.model, found.derivative, found.dispersion, fir_delays=scans)
+    return found

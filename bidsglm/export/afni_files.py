@@ -13,6 +13,7 @@ from bidsglm.afni.baseline import demeaned
 from bidsglm.afni.design import Baseline, Stimulus
 from bidsglm.afni.regressors import EventTrain, within_run
 from bidsglm.afni.timeline import Timeline
+from bidsglm.export.literals import number, rows_text
 from bidsglm.model import Floats
 
 NO_EVENTS = "*"
@@ -37,15 +38,6 @@ class TimingFile(NamedTuple):
         if self.columns == 1:
             return (self.label,)
         return tuple(f"{self.label}[{k}]" for k in range(self.columns))
-
-
-def number(value: float) -> str:
-    """Write a number without an exponent, no digit lost.
-
-    >>> number(2.0), number(1e-05), number(-1 / 3)
-    ('2', '0.00001', '-0.3333333333333333')
-    """
-    return np.format_float_positional(float(value), trim="-")
 
 
 def timing_files(
@@ -152,13 +144,9 @@ def confound_files(baseline: Baseline) -> tuple[str, ...]:
         return ()
     values = demeaned([run.values for run in baseline.confounds], baseline.confounds_per_run)
     if not baseline.confounds_per_run:
-        return (_columns(values),)
+        return (rows_text(values),)
     ends = np.cumsum([len(run.names) for run in baseline.confounds])[:-1]
-    return tuple(_columns(part) if part.shape[1] else "" for part in np.split(values, ends, axis=1))
-
-
-def _columns(values: Floats) -> str:
-    return "".join(" ".join(map(repr, row)) + "\n" for row in values.tolist())
+    return tuple(rows_text(part) if part.shape[1] else "" for part in np.split(values, ends, axis=1))
 
 
 def censor_file(timeline: Timeline) -> str:
@@ -179,8 +167,3 @@ def symbolic(row: Floats, addresses: Sequence[str]) -> str:
             size = "" if abs(weight) == 1 else f"{number(abs(weight))}*"
             terms.append(f"{'-' if weight < 0 else '+'}{size}{address}")
     return " ".join(terms)
-
-
-def matrix_rows(weights: Floats) -> str:
-    """Write rows of a linear test over all columns, as -glt reads them."""
-    return "".join(" ".join(map(number, row)) + "\n" for row in weights.tolist())

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-import bidsglm
 from bidsglm.afni.conditions import ConditionResponse, condition_responses
 from bidsglm.afni.design import Baseline, RunConfounds, Stimulus
 from bidsglm.backends.afni_design import baseline_of, polynomial_degree, stimuli
@@ -17,12 +16,11 @@ from bidsglm.export.afni_files import (
     TimingFile,
     censor_file,
     confound_files,
-    matrix_rows,
-    number,
     symbolic,
     timing_files,
 )
 from bidsglm.export.labels import labels
+from bidsglm.export.literals import number, rows_text
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.templating import rendered
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
@@ -155,8 +153,7 @@ def afni_script(exported: Exported) -> dict[str, bytes]:
         ortvecs=[_ortvec(i, len(confounds)) for i, text in enumerate(confounds) if text],
         tests=[_said(test, place) for test, place in zip(tests, _places(found, tests), strict=True)],
     )
-    files[SCRIPT] = script
-    return {name: content.encode(errors="surrogateescape") for name, content in files.items()}
+    return {SCRIPT: script, **{name: content.encode() for name, content in files.items()}}
 
 
 def _timing_name(file: TimingFile) -> str:
@@ -188,7 +185,9 @@ def _test(found: Regression, contrast: Averaged, label: str) -> LinearTest:
     others = np.delete(weights, own, axis=1)
     name = f"afni_{label}.txt"
     if others.any():
-        return LinearTest(contrast, label, f"-glt {len(weights)} {name}", len(weights), matrix_rows(weights))
+        return LinearTest(
+            contrast, label, f"-glt {len(weights)} {name}", len(weights), rows_text(weights, number)
+        )
     rows = [symbolic(row, addresses) for row in weights[:, own]]
     if len(rows) == 1:
         return LinearTest(contrast, label, f"-gltsym 'SYM: {rows[0]}'", 1, "")
@@ -239,9 +238,7 @@ def _data(exported: Exported) -> dict[str, object]:
         )
     masks = _masks(exported)
     return {
-        "title": unit.prefix,
-        "version": bidsglm.__version__,
-        "root": root.from_code,
+        **exported.header,
         "runs": runs,
         "scale": scale,
         "fwhm": number(fwhm) if fwhm else "",
@@ -258,7 +255,7 @@ def _suffix(name: str) -> str:
 def _masks(exported: Exported) -> list[dict[str, object]]:
     """Mask files, or bidsglm's own mask where they lie on another grid or there are none."""
     unit = exported.prepared.unit
-    files = [mask for mask in dict.fromkeys(run.mask for run in unit.runs) if mask]
+    files = exported.masks
     if not files or not exported.one_mask_grid:
         own = f"{exported.maps}/{unit.prefix}_desc-afni_mask.nii.gz"
         return [{"here": True, "path": own, "link": f"{RESULTS}/mask_of_bidsglm.nii.gz"}]

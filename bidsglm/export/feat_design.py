@@ -6,16 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-import bidsglm
 from bidsglm.backends.fsl_design import high_pass, moment, response_name, shift
 from bidsglm.data import Volume
 from bidsglm.dataset.masks import common_grid, read_mask
 from bidsglm.dataset.nifti import read_header
 from bidsglm.dataset.nifti_writing import map_bytes
-from bidsglm.export.afni_files import number
 from bidsglm.export.feat_files import FeatModel, FeatTest, feat_model
 from bidsglm.export.labels import labels
-from bidsglm.export.literals import sh_text
+from bidsglm.export.literals import number, rows_text, sh_text
 from bidsglm.export.record import Exported
 from bidsglm.export.templating import rendered
 
@@ -78,22 +76,14 @@ def feat_designs(exported: Exported) -> dict[str, bytes]:
             FeatRun(i, short, design, feat_model(paradigm, prepared.model, exported.contrasts, i), confounds)
         )
         if confounds:
-            rows = (" ".join(map(repr, row)) for row in paradigm.confounds.tolist())
-            files[confounds] = "".join(f"{row}\n" for row in rows).encode()
+            files[confounds] = rows_text(paradigm.confounds).encode()
         for variable in runs[-1].model.variables:
             files[_events_name(exported, i, variable.title)] = variable.content.encode()
     for run in runs:
-        files[f"{run.design}.fsf"] = _encoded(
-            rendered("design.fsf.jinja", **_common(exported), **_design(exported, run, mask))
-        )
-    files[SCRIPT] = _encoded(
-        rendered("fsl_script.sh.jinja", **_common(exported), **_script(exported, runs, mask))
-    )
+        said = _design(exported, run, mask)
+        files[f"{run.design}.fsf"] = rendered("design.fsf.jinja", **_common(exported), **said)
+    files[SCRIPT] = rendered("fsl_script.sh.jinja", **_common(exported), **_script(exported, runs, mask))
     return files
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode(errors="surrogateescape")
 
 
 def _events_name(exported: Exported, index: int, title: str) -> str:
@@ -103,7 +93,7 @@ def _events_name(exported: Exported, index: int, title: str) -> str:
 def _mask(exported: Exported) -> FeatMask:
     """Return the mask file of the data set, or one of its own where several are to be one, on this grid."""
     runs, root = exported.prepared.unit.runs, exported.root
-    files = [mask for mask in dict.fromkeys(run.mask for run in runs) if mask]
+    files = exported.masks
     if not files:
         return FeatMask()
     if len(files) == 1 and exported.one_mask_grid:
@@ -120,8 +110,7 @@ def _common(exported: Exported) -> dict[str, object]:
     model = exported.prepared.model
     cutoff = high_pass(model)
     return {
-        "title": exported.prepared.unit.prefix,
-        "version": bidsglm.__version__,
+        **exported.header,
         "prewhitening": model.fsl.prewhitening,
         "high_pass": "" if math.isinf(cutoff) else number(cutoff),
         "fwhm": number(model.smoothing_fwhm) if model.smoothing_fwhm else "",
@@ -183,7 +172,6 @@ def _script(exported: Exported, runs: Sequence[FeatRun], mask: FeatMask) -> dict
     fwhm = prepared.model.smoothing_fwhm
     over_runs = [contrast for contrast in exported.contrasts if len(contrast.runs) > 1]
     return {
-        "root": root.from_code,
         "sigma_mm": number(fwhm / FWHM_PER_SIGMA),
         "runs": [
             {

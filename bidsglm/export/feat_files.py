@@ -8,8 +8,8 @@ import numpy as np
 from bidsglm.backends.fsl_design import DERIVATIVE, has_derivative, shift
 from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.data import Condition, Paradigm
-from bidsglm.export.afni_files import number
 from bidsglm.export.labels import labels
+from bidsglm.export.literals import number, rows_text
 from bidsglm.export.record import Averaged
 from bidsglm.fsl.regressors import Timing
 from bidsglm.fsl.response import STEP
@@ -34,7 +34,7 @@ class ExplanatoryVariable(NamedTuple):
         >>> ExplanatoryVariable("x", "x", np.array([[1.5, 0.0, 1.0]])).content
         '1.5 0 1\n'
         """
-        return "".join(" ".join(map(number, row)) + "\n" for row in self.events)
+        return rows_text(self.events, number)
 
 
 class FeatContrast(NamedTuple):

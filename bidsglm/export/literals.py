@@ -3,7 +3,11 @@
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bidsglm.model import Floats
 
 CONTROL = re.compile(r"([\x00-\x1f\x7f\x85\u2028\u2029])")
 """What ends a line, or cannot be seen: never inside a quoted string."""
@@ -64,6 +68,24 @@ def python_texts(texts: Sequence[str], indent: int) -> str:
     if indent + len(line) <= 92:
         return line
     return "[\n" + "".join(f"{' ' * (indent + 4)}{item},\n" for item in items) + " " * indent + "]"
+
+
+def number(value: float) -> str:
+    """Write a number without an exponent, no digit lost.
+
+    >>> number(2.0), number(1e-05), number(-1 / 3)
+    ('2', '0.00001', '-0.3333333333333333')
+    """
+    return np.format_float_positional(float(value), trim="-")
+
+
+def rows_text(values: Floats, write: Callable[[float], str] = repr, between: str = " ") -> str:
+    r"""Rows of numbers, a line each, no digit lost.
+
+    >>> rows_text(np.array([[0.1, 2.0], [-1.0, 0.0]]))
+    '0.1 2.0\n-1.0 0.0\n'
+    """
+    return "".join(between.join(map(write, row)) + "\n" for row in values.tolist())
 
 
 def sh_text(text: str) -> str:

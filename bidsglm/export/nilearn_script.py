@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from importlib.metadata import version
 
-import bidsglm
 from bidsglm.backends.nilearn_design import design_arguments, slice_time_ref
 from bidsglm.export.nilearn_tables import (
     COLUMNS,
@@ -18,7 +17,6 @@ from bidsglm.export.nilearn_tables import (
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.templating import rendered
 from bidsglm.model import ModelSpecification
-from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.spm.space import independent_rows
 
 SCRIPT = "nilearn_script.py"
@@ -50,7 +48,7 @@ def nilearn_script(exported: Exported) -> dict[str, bytes]:
         some_without_nuisance=not all(run["nuisance"] for run in runs),
         some_without_events=not all(p.conditions for p in prepared.paradigms),
     )
-    return {SCRIPT: script.encode(errors="surrogateescape"), **files}
+    return {SCRIPT: script, **files}
 
 
 def _plain(exported: Exported, names: Naming, wanted: list[str]) -> bool:
@@ -96,18 +94,13 @@ def _run(
 
 
 def _data(exported: Exported) -> dict[str, object]:
-    unit, root = exported.prepared.unit, exported.root
-    masks = [mask for mask in dict.fromkeys(run.mask for run in unit.runs) if mask]
-    own = masks and not exported.one_mask_grid
+    own = exported.masks and not exported.one_mask_grid
+    prefix = exported.prepared.unit.prefix
     return {
-        "title": unit.prefix,
-        "both": exported.prepared.designs.keys() >= set(DEFAULT_PACKAGES),
-        "version": bidsglm.__version__,
+        **exported.header,
         "nilearn_version": version("nilearn"),
-        "relative": root.is_relative,
-        "root": root.from_code,
-        "masks": [root.below(mask) for mask in masks],
-        "mask_map": f"{exported.maps}/{unit.prefix}_desc-nilearn_mask.nii.gz" if own else "",
+        "masks": [exported.root.below(mask) for mask in exported.masks],
+        "mask_map": f"{exported.maps}/{prefix}_desc-nilearn_mask.nii.gz" if own else "",
     }
 
 

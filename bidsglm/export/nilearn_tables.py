@@ -13,6 +13,7 @@ import pandas as pd
 
 from bidsglm.backends.nilearn_events import drawn_events, event_weights
 from bidsglm.data import Condition, Paradigm
+from bidsglm.export.literals import rows_text
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
 
 TSV = {"sep": "\t", "na_values": ["n/a"], "keep_default_na": False}
@@ -128,6 +129,5 @@ def confounds_suffice(path: Path | None, paradigm: Paradigm) -> bool:
 
 def confounds_table(paradigm: Paradigm) -> bytes:
     """Confounds of a run as the model has them."""
-    lines = ["\t".join(map(_quoted, paradigm.confound_names))]
-    lines += ["\t".join(map(repr, row)) for row in paradigm.confounds.tolist()]
-    return ("\n".join(lines) + "\n").encode()
+    header = "\t".join(map(_quoted, paradigm.confound_names))
+    return (header + "\n" + rows_text(paradigm.confounds, between="\t")).encode()

@@ -1,11 +1,14 @@
-"""What both kinds of code are made from."""
+"""What the code of every package is made from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import bidsglm
 from bidsglm.export.locations import DataRoot
 from bidsglm.model import ContrastSpecification
 from bidsglm.outputs.summary_form import ContrastForm
+from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.unit.preparation import Prepared, run_label
 
 
@@ -33,6 +36,22 @@ class Exported:
     def run_labels(self) -> tuple[str, ...]:
         """What tells each run from the others, for people to read."""
         return tuple(run_label(prefix) for prefix in self.prepared.unit.run_prefixes)
+
+    @property
+    def masks(self) -> tuple[Path, ...]:
+        """Mask files of the runs, each once."""
+        return tuple(mask for mask in dict.fromkeys(run.mask for run in self.prepared.unit.runs) if mask)
+
+    @property
+    def header(self) -> dict[str, object]:
+        """What every script says of the unit, and where the data are."""
+        return {
+            "title": self.prepared.unit.prefix,
+            "version": bidsglm.__version__,
+            "both": self.prepared.designs.keys() >= set(DEFAULT_PACKAGES),
+            "relative": self.root.is_relative,
+            "root": self.root.from_code,
+        }
 
     def beside(self, run: int, name: str) -> str:
         """Name of a file that belongs to a run.

@@ -4,19 +4,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-import bidsglm
-from bidsglm.export.literals import matlab_number, matlab_row
+from bidsglm.export.literals import matlab_number, matlab_row, rows_text
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.spm_inputs import (
     SessionInputs,
     conditions_mat,
     placed_weights,
-    regressors_txt,
     session_inputs,
 )
 from bidsglm.export.templating import rendered
 from bidsglm.model import Hrf
-from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.spm.regressors import microtime_onset
 
 SCRIPT = "spm_batch.m"
@@ -42,18 +39,18 @@ def spm_batch(exported: Exported) -> dict[str, bytes]:
         if session.conditions:
             files[exported.beside(i, "conditions.mat")] = conditions_mat(session.conditions)
         if session.regressors.shape[1]:
-            files[exported.beside(i, "regressors.txt")] = regressors_txt(session.regressors)
+            files[exported.beside(i, "regressors.txt")] = rows_text(session.regressors).encode()
     names = [session.names for session in sessions]
     contrasts = [_contrast(c, names, exported.run_labels) for c in exported.contrasts]
     runs = [_run(exported, i, session) for i, session in enumerate(sessions)]
     values = {**_data(exported), **_settings(exported), "runs": runs, "contrasts": contrasts}
     script = rendered("spm_batch.m.jinja", **values, n_columns=sum(map(len, names)) + len(names))
-    return {SCRIPT: _with_encoding(script).encode(errors="surrogateescape"), **files}
+    return {SCRIPT: _with_encoding(script), **files}
 
 
-def _with_encoding(script: str) -> str:
+def _with_encoding(script: bytes) -> bytes:
     """A script that is not plain ASCII says how it is encoded: old versions of MATLAB have to be told."""
-    return script if script.isascii() else "% This file is UTF-8.\n" + script
+    return script if script.isascii() else b"% This file is UTF-8.\n" + script
 
 
 def _data(exported: Exported) -> dict[str, object]:
@@ -61,12 +58,8 @@ def _data(exported: Exported) -> dict[str, object]:
     unit, model, root = exported.prepared.unit, exported.prepared.model, exported.root
     fwhm = model.smoothing_fwhm
     return {
-        "title": unit.prefix,
-        "both": exported.prepared.designs.keys() >= set(DEFAULT_PACKAGES),
-        "version": bidsglm.__version__,
-        "relative": root.is_relative,
-        "root": root.from_code,
-        "masks": [root.below(mask) for mask in dict.fromkeys(run.mask for run in unit.runs) if mask],
+        **exported.header,
+        "masks": [root.below(mask) for mask in exported.masks],
         "n_scans": matlab_row([run.n_scans for run in unit.runs]),
         "fwhm": matlab_row([fwhm] * 3) if fwhm else "",
     }

@@ -101,7 +101,6 @@ def conditions_mat(conditions: Sequence[Condition]) -> bytes:
 def _cell(values: Sequence[object]) -> np.ndarray[Any, Any]:
     """A row of cells."""
     cells = np.empty((1, len(values)), dtype=object)
-    cells[0, :] = values if not values or np.isscalar(values[0]) else [None] * len(values)
     for i, value in enumerate(values):
         cells[0, i] = value
     return cells
@@ -115,17 +114,6 @@ def _modulators(conditions: Sequence[Condition]) -> np.ndarray[Any, Any]:
         modulators["param"][0, i] = _cell([m.values for m in condition.modulators])
         modulators["poly"][0, i] = _cell([float(m.order) for m in condition.modulators])
     return modulators
-
-
-def regressors_txt(regressors: Floats) -> bytes:
-    r"""SPM's multiple-regressors file: a row for each scan, no digit lost.
-
-    Examples
-    --------
-    >>> regressors_txt(np.array([[0.1, 2.0], [-1.0, 0.0]]))
-    b'0.1 2.0\n-1.0 0.0\n'
-    """
-    return "".join(" ".join(map(repr, row)) + "\n" for row in regressors.tolist()).encode()
 
 
 def placed_weights(contrast: Averaged, names: Sequence[Sequence[str]]) -> tuple[Weight, ...]:

@@ -7,7 +7,7 @@ from bidsglm.export import literals
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def rendered(template: str, **values: object) -> str:
+def rendered(template: str, **values: object) -> bytes:
     """Fill in a template of code; nothing is escaped but what its filters quote."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -27,4 +27,5 @@ def rendered(template: str, **values: object) -> str:
         "tcl": literals.tcl_text,
         "tcsh": literals.tcsh_text,
     }
-    return environment.get_template(template).render(**values)
+    # names of files may hold bytes that are no text
+    return environment.get_template(template).render(**values).encode(errors="surrogateescape")

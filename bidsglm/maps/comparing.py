@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import nibabel as nib
 
@@ -80,8 +80,8 @@ def compare(
         return _of_maps(first, second, labels, choice)
     if kinds[0] == "model":
         return _of_models((first, second), _named(contrasts), labels, choice)
-    folders = Folders(Path(first), Path(second), None if scans is None else Path(scans))
-    return _of_folders(folders, contrasts, labels, choice)
+    where = None if scans is None else Path(scans)
+    return _of_folders((Path(first), Path(second)), where, contrasts, labels, choice)
 
 
 def _kind(given: Any, name: str) -> str:
@@ -160,25 +160,20 @@ def _of_models(
     )
 
 
-class Folders(NamedTuple):
-    """Two folders of results, and where the scans are."""
-
-    first: Path
-    second: Path
-    scans: Path | None
-
-
 def _of_folders(
-    folders: Folders, contrasts: Any, labels: Sequence[str] | None, choice: MapChoice
+    paths: tuple[Path, Path],
+    scans: Path | None,
+    contrasts: Any,
+    labels: Sequence[str] | None,
+    choice: MapChoice,
 ) -> ComparisonResult:
-    paths = folders.first, folders.second
     if paths[0].resolve() == paths[1].resolve():
         raise UsageError(f"{paths[1]}: is the same folder as the first; give two")
     first, second = (of_folder(path) for path in paths)
     alike = first.title == second.title
     called = _called(labels, distinct_labels(*paths) if alike else (first.title, second.title))
     wanted = {contrasts} if isinstance(contrasts, str) else contrasts and set(contrasts)
-    made = checked_folders(first, second, folders.scans)
+    made = checked_folders(first, second, scans)
     pairs = belonging(first.maps, second.maps) if made is None else made.pairs
     shared = [pair for pair in pairs if not wanted or pair[0].contrast in wanted]
     if not shared and (made is None or wanted):

@@ -13,9 +13,10 @@ from bidsglm.afni.baseline import demeaned
 from bidsglm.backends.afni_joint import ColumnPlace
 from bidsglm.data import Condition, Paradigm
 from bidsglm.export import literals
-from bidsglm.export.afni_files import matrix_rows, number, symbolic
+from bidsglm.export.afni_files import symbolic
 from bidsglm.export.afni_script import LETTERS, _listed, _mask_steps, _ortvec, _places, _suffix
 from bidsglm.export.labels import LONGEST, labels
+from bidsglm.export.literals import number, rows_text
 from bidsglm.export.locations import DataRoot, data_root
 from bidsglm.export.nilearn_tables import (
     Naming,
@@ -96,7 +97,7 @@ def test_files_of_confounds_are_numbered_where_there_are_several() -> None:
 )
 def test_symbolic_rows_have_signs_and_sizes(row: list[float], text: str) -> None:
     assert symbolic(np.array(row), ["a", "b", "c"]) == text
-    assert matrix_rows(np.array([row])) == " ".join(number(value) for value in row) + "\n"
+    assert rows_text(np.array([row]), number) == " ".join(number(value) for value in row) + "\n"
 
 
 def test_labels_are_short_and_differ_without_capitals() -> None:
@@ -286,8 +287,8 @@ def test_basis_functions_of_the_batch() -> None:
         ("fourier_han.order", "3"),
     ]
     assert _bases(Hrf("fir", fir_delays=(0, 1)), 1.5) == [("fir.length", "3"), ("fir.order", "2")]
-    assert _with_encoding("a = 1;\n") == "a = 1;\n"
-    assert _with_encoding("é") == "% This file is UTF-8.\né"
+    assert _with_encoding(b"a = 1;\n") == b"a = 1;\n"
+    assert _with_encoding("é".encode()) == "% This file is UTF-8.\né".encode()
 
 
 def test_weights_are_placed_by_row_session_and_constant() -> None:

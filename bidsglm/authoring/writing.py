@@ -56,7 +56,7 @@ def _task(settings: Settings) -> str:
 
 def _check_free(path: Path, overwrite: bool) -> None:
     if path.exists() and not overwrite:
-        raise CannotCreateError(f"{path}: is there already; name another file, or replace it by --overwrite")
+        raise CannotCreateError(f"{path}: exists already; name another file, or replace it with --overwrite")
 
 
 def write_upgraded(old: Path, new: Path | None, overwrite: bool) -> str:

@@ -54,18 +54,25 @@ def write_product(path: Path, output_dir: Path, errors: Sequence[str]) -> None:
         "meta": {"bidsglm_version": bidsglm.__version__, "finished": len(finished), "errors": len(errors)},
     }
     shown = [
-        *({"type": "error", "msg": text} for text in dict.fromkeys(errors)),
+        *_messages("error", errors),
         *(_message(summary, rows[summary["prefix"]]) for summary in finished),
         *({"type": "warning", "msg": text} for summary in finished for text in summary.get("warnings", ())),
         *_figures(output_dir, finished),
     ]
-    path.write_text(json.dumps(with_room(content, shown), indent=1) + "\n", encoding="utf-8")
+    _write(path, content, shown)
 
 
 def write_errors(path: Path, errors: Sequence[str]) -> None:
     """Write why there is nothing to show."""
     content = {"tags": ["bidsglm"], "meta": {"bidsglm_version": bidsglm.__version__, "errors": len(errors)}}
-    shown = ({"type": "error", "msg": text} for text in dict.fromkeys(errors))
+    _write(path, content, _messages("error", errors))
+
+
+def _messages(kind: str, texts: Iterable[str]) -> Iterator[Item]:
+    return ({"type": kind, "msg": text} for text in dict.fromkeys(texts))
+
+
+def _write(path: Path, content: Mapping[str, Any], shown: Iterable[Item]) -> None:
     path.write_text(json.dumps(with_room(content, shown), indent=1) + "\n", encoding="utf-8")
 
 

@@ -72,7 +72,9 @@ def main(words: Sequence[str]) -> int:
         return _check_group(arguments, group_of(content, path))
     spm = analysis_of(content, path)
     if arguments.nilearn is None:
-        raise UsageError(f"{path}: is of a first level, which is compared with nilearn's; give --nilearn")
+        raise UsageError(
+            f"{path}: is a first-level analysis, which is compared with nilearn's; give that with --nilearn"
+        )
     nilearn = _nilearn(arguments.nilearn)
     check_first_level(spm, nilearn)
     check_maps(nilearn)

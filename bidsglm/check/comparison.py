@@ -82,7 +82,7 @@ def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> 
 
 def _scan_notes(found: Relocated, folder: Path | None) -> list[str]:
     if folder is None:
-        return ["The scans were not asked for (--scans FOLDER), so no map was computed again."]
+        return ["No folder of scans was given (--scans FOLDER), so no map was computed again."]
     notes = []
     if found.missing:
         notes.append(

@@ -53,6 +53,6 @@ def extra_confounds(run: ComparedRun) -> list[str]:
 
 def _is_modulator(run: ComparedRun, name: str) -> bool:
     """Whether a column is one of a modulated condition: what nilearn makes of it has this one too."""
-    modulated = any(c.modulators or c.time_order for c in run.session.conditions)
+    modulated = any(c.modulators or c.time_modulation for c in run.session.conditions)
     column = run.design.matrix[:, run.design.names.index(name)]
     return modulated and is_among(column, run.expected)

@@ -118,7 +118,7 @@ def other_scans(made: Sequence[Reproduction], related: float | None) -> SettingP
         "scans",
         "those in SPM.mat",
         f"others: the best that these give has r = {r:.2f} with nilearn's effect map",
-        "the maps are of other data; that the designs agree says nothing",
+        "the maps are of other data, whatever the designs say",
         "give both the same files of the same participant",
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bidsglm.check.condition_columns import columns_of, is_of_a_condition, looks_convolved
 from bidsglm.check.explaining import Changed, ColumnExplanation, modulator_is_there
-from bidsglm.check.models import condition_of, hrf_of, sampled_at
+from bidsglm.check.models import hrf_of, sampled_at
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.spm_records import SpmAnalysis, SpmSession
 from bidsglm.model import Floats
@@ -88,10 +88,9 @@ def modulators(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[Settin
         offset = frame_offset(run.design)
         timing = spm.repetition_time, sampled_at(spm) if offset is None else offset
         for condition in run.session.conditions:
-            made = condition_of(condition)
-            names = [name.removeprefix(made.prefix) for name in made.weight_names[1:]]
+            names = [name.removeprefix(condition.prefix) for name in condition.weight_names[1:]]
             if names:
-                there = modulator_is_there(made, names, run.design.matrix, timing, hrf_of(spm))
+                there = modulator_is_there(condition, names, run.design.matrix, timing, hrf_of(spm))
                 missing += [name for name, is_there in there.items() if not is_there]
     if missing:
         told = joined(list(dict.fromkeys(missing)))

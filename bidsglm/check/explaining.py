@@ -43,6 +43,7 @@ DURATIONS = (
     20.0,
     30.0,
 )
+"""Seconds that people give every event."""
 SHIFTS = 10
 """Scans by which onsets may be moved at most."""
 NEAR_SHIFTS, USUAL_DURATIONS = 2, (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0)

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from bidsglm.backends import backend
-from bidsglm.check.spm_records import SpmAnalysis, SpmCondition, SpmSession
-from bidsglm.data import Condition, DesignMatrix, Modulator, Paradigm
+from bidsglm.check.spm_records import SpmAnalysis, SpmSession
+from bidsglm.data import DesignMatrix, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview
 from bidsglm.diagnosis.findings import findings
 from bidsglm.errors import BidsglmError, DataError
@@ -62,25 +62,13 @@ def sampled_at(analysis: SpmAnalysis) -> float:
     return (analysis.microtime_onset - 1) / analysis.microtime_resolution
 
 
-def condition_of(given: SpmCondition) -> Condition:
-    """Make the condition with its modulators."""
-    return Condition(
-        given.name,
-        given.onsets,
-        given.durations,
-        tuple(Modulator(m.name, m.values, m.order) for m in given.modulators),
-        given.time_order,
-        given.orthogonalised,
-    )
-
-
 def paradigm_of(analysis: SpmAnalysis, session: SpmSession) -> Paradigm:
     """Make the paradigm of a session."""
     return Paradigm(
         analysis.repetition_time,
         session.n_scans,
         None,
-        tuple(condition_of(each) for each in session.conditions),
+        session.conditions,
         session.regressors,
         session.values,
     )

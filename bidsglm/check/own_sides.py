@@ -17,7 +17,7 @@ from bidsglm.backends.nilearn_signals import masked_signals
 from bidsglm.check.comparison import Checked
 from bidsglm.check.data import ScanPlace, read_series, smoothed_series
 from bidsglm.check.explaining import Changed, changed_events
-from bidsglm.check.models import condition_of, hrf_of, sampled_at
+from bidsglm.check.models import hrf_of, sampled_at
 from bidsglm.check.reproduction import Reproduction, before_smoothing
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.task_columns import nilearn_columns_of, spm_columns
@@ -78,7 +78,7 @@ def own_models(found: Checked, data: OwnData, noise: Mapping[str, Any], way: Rep
     With response, events and sampling in one where the rules taken apart do not give both programs' columns.
     """
     runs = tuple(
-        CommonRun(tuple(_spm_conditions(run)), (), np.empty((run.session.n_scans, 0)), _time(found))
+        CommonRun(run.session.conditions, (), np.empty((run.session.n_scans, 0)), found.spm.repetition_time)
         for run in found.runs
     )
     sides = _nilearn_side(found, data, way), _spm_side(found, data, noise)
@@ -86,10 +86,6 @@ def own_models(found: Checked, data: OwnData, noise: Mapping[str, Any], way: Rep
     if all(side.drawing for side in sides) and reproduced(models):
         return models
     return replace(models, sides=(_whole(sides[0]), _whole(sides[1])))
-
-
-def _time(found: Checked) -> float:
-    return found.spm.repetition_time
 
 
 def _whole(side: Side) -> Side:
@@ -117,7 +113,7 @@ def _spm_side(found: Checked, data: OwnData, noise: Mapping[str, Any]) -> Side:
                 Y * factors[:, np.newaxis],
                 own.task,
                 ProjectedOff(run.session.filter_basis),
-                conditions=tuple(_spm_conditions(run)),
+                conditions=run.session.conditions,
                 confounds=own.confounds,
             )
         )
@@ -127,10 +123,6 @@ def _spm_side(found: Checked, data: OwnData, noise: Mapping[str, Any]) -> Side:
     lengths = [(session.n_scans, spm.repetition_time) for session in spm.sessions]
     covariances = () if spm.noise == "none" else covariances_of(spm.noise, noise, lengths)  # type: ignore[arg-type]
     return Side("spm", tuple(runs), drawing, PooledNoise(spm.noise, covariances), "pooled")  # type: ignore[arg-type]
-
-
-def _spm_conditions(run: ComparedRun) -> list[Condition]:
-    return [condition_of(each) for each in run.session.conditions]
 
 
 def _clocks(found: Checked, offset: float) -> tuple[Clock, ...]:
@@ -184,9 +176,9 @@ def nilearn_events(run: ComparedRun) -> tuple[Condition, ...] | None:
     made = []
     for condition in run.session.conditions:
         found = run.explanations.get(condition.name)
-        if found is None or found.changed is None or condition.modulators or condition.time_order:
+        if found is None or found.changed is None or condition.modulators or condition.time_modulation:
             return None
-        made.append(changed_events(condition_of(condition), found.changed))
+        made.append(changed_events(condition, found.changed))
     return tuple(made)
 
 

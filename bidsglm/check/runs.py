@@ -7,7 +7,7 @@ import numpy as np
 
 from bidsglm.check.columns import MatchedRun, match_run
 from bidsglm.check.explaining import ColumnExplanation, ExplainedColumn, explained, nilearn_columns
-from bidsglm.check.models import condition_of, designs_of, hrf_of, sampled_at
+from bidsglm.check.models import designs_of, hrf_of, sampled_at
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
 from bidsglm.check.spm_records import SpmAnalysis, SpmSession
 from bidsglm.errors import DataError
@@ -51,7 +51,7 @@ def compared_runs(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> tuple[ComparedR
 def _expected(spm: SpmAnalysis, session: SpmSession, design: NilearnDesign) -> Floats:
     offset = frame_offset(design)
     at = sampled_at(spm) if offset is None else offset
-    conditions = [condition_of(each) for each in session.conditions if each.onsets.size]
+    conditions = [each for each in session.conditions if each.onsets.size]
     n_scans = len(design.matrix)
     if not conditions or hrf_of(spm).model not in ("spm", "fir"):
         return np.empty((n_scans, 0))
@@ -73,9 +73,7 @@ def _explanations(
         if partner is None or not condition.onsets.size:
             continue
         values = design.matrix[:, design.names.index(partner)]
-        column = ExplainedColumn(
-            condition_of(condition), values, spm.repetition_time, sampled_at(spm), offset
-        )
+        column = ExplainedColumn(condition, values, spm.repetition_time, sampled_at(spm), offset)
         yield condition.name, explained(column)
 
 

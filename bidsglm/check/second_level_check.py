@@ -135,7 +135,7 @@ def group_findings(found: CheckedGroup) -> Iterator[str]:
         if theirs.size == ours.size:
             same = bool(np.allclose(ours, theirs, rtol=SAME_H, atol=SAME_H * float(np.abs(theirs).max())))
             told += ", as SPM has them" if same else f"; SPM has {_listed(theirs)}"
-        yield f"ReML comes to the {told}."
+        yield f"ReML gives the {told}."
     if refit.adds_to_variance:
         yield (
             "ResMS comes out with a thousandth of its largest value added: SPM was started for PET or EEG, "

@@ -66,7 +66,7 @@ def _of_map(label: str, each: Reproduction) -> str:
         )
     return (
         f"No combination that was tried gives nilearn's effect map of {label}; the best has r = {each.r:.3f} "
-        "with it, so what stands nowhere stays unknown."
+        "with it, so scaling, noise model and smoothing stay unknown."
     )
 
 

@@ -3,28 +3,15 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from bidsglm.data import Modulator
+from bidsglm.data import Condition
 from bidsglm.model import Floats
-
-
-class SpmCondition(NamedTuple):
-    """A condition of one session."""
-
-    name: str
-    onsets: Floats
-    """(n_events,) s"""
-    durations: Floats
-    """(n_events,) s"""
-    modulators: tuple[Modulator, ...]
-    time_order: int
-    """Order of its modulation by time; 0 for none"""
-    orthogonalised: bool
 
 
 class SpmSession(NamedTuple):
     """One session."""
 
-    conditions: tuple[SpmCondition, ...]
+    conditions: tuple[Condition, ...]
+    """With onsets and durations in s"""
     regressors: tuple[str, ...]
     values: Floats
     """(n_scans, n_regressors) raw"""

@@ -7,8 +7,8 @@ import numpy as np
 from bidsglm.check.matlab import field, listed, numbers, text, texts
 from bidsglm.check.matlab_hdf5 import Tree
 from bidsglm.check.spm_fields import matrix_of, number_or
-from bidsglm.check.spm_records import SpmCondition, SpmSession
-from bidsglm.data import Modulator
+from bidsglm.check.spm_records import SpmSession
+from bidsglm.data import Condition, Modulator
 from bidsglm.errors import DataError
 from bidsglm.model import Floats
 
@@ -49,18 +49,17 @@ def columns_of(value: Tree, n_scans: int) -> Floats:
     return found.reshape(n_scans, -1) if found.size and found.shape[0] == n_scans else np.empty((n_scans, 0))
 
 
-def _condition(given: Tree, unit: float) -> SpmCondition:
+def _condition(given: Tree, unit: float) -> Condition:
     names = texts(field(given, "name"))
     onsets = numbers(field(given, "ons")) * unit
     durations = np.broadcast_to(numbers(field(given, "dur")) * unit, onsets.shape)
-    modulators, time_order = [], 0
+    modulators, time_modulation = [], 0
     for each in listed(field(given, "P")):
         name, order = text(field(each, "name")), int(number_or(field(each, "h"), 0))
         if name == "time":
-            time_order = order
+            time_modulation = order
         elif name not in ("", "none") and order:
             modulators.append(Modulator(name, numbers(field(each, "P")), order))
-    orthogonalised = number_or(field(given, "orth"), 1.0) != 0
-    return SpmCondition(
-        names[0] if names else "", onsets, durations.copy(), tuple(modulators), time_order, orthogonalised
-    )
+    orthogonalize = number_or(field(given, "orth"), 1.0) != 0
+    name = names[0] if names else ""
+    return Condition(name, onsets, durations.copy(), tuple(modulators), time_modulation, orthogonalize)

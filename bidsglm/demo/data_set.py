@@ -9,7 +9,8 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -89,17 +90,11 @@ def write_demo(
         When the folder holds something else or cannot be written.
     """
     demo = layout_of(output_dir)
-    try:
-        _claim(output_dir)
-        _copy_files(output_dir)
+    with _prepared(output_dir):
         _write_atlas(demo.atlas)
         labels = [f"sub-{number:02d}" for number in range(1, participants + 1)]
         _write_table(pd.DataFrame({"participant_id": labels}), output_dir / "participants.tsv")
         _write_participants(demo, labels, recording, min(n_procs, participants))
-    except OSError as error:
-        raise CannotCreateError(
-            f"{output_dir}: cannot write the demo ({error.strerror}); name another folder"
-        ) from error
     return demo
 
 
@@ -114,14 +109,8 @@ def renew_demo(output_dir: Path, participant: str, recording: Recording = DEFAUL
     demo = layout_of(output_dir)
     if not (demo.derivatives / f"sub-{participant}").is_dir():
         return write_demo(output_dir, 1, recording)
-    try:
-        _claim(output_dir)
-        _copy_files(output_dir)
-    except OSError as error:
-        raise CannotCreateError(
-            f"{output_dir}: cannot write the demo ({error.strerror}); name another folder"
-        ) from error
-    return demo
+    with _prepared(output_dir):
+        return demo
 
 
 def layout_of(root: Path) -> Demo:
@@ -134,6 +123,19 @@ def layout_of(root: Path) -> Demo:
         truth=root / "truth",
         atlas=root / "atlas" / "tpl-MNI152NLin2009cAsym_atlas-demo_dseg.nii.gz",
     )
+
+
+@contextmanager
+def _prepared(root: Path) -> Iterator[None]:
+    """Make the folder and copy what does not depend on the data; whatever cannot be written is one error."""
+    try:
+        _claim(root)
+        _copy_files(root)
+        yield
+    except OSError as error:
+        raise CannotCreateError(
+            f"{root}: cannot write the demo ({error.strerror}); name another folder"
+        ) from error
 
 
 def _claim(root: Path) -> None:

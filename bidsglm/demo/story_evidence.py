@@ -76,13 +76,13 @@ def story(root: Path, participant: str) -> StoryReport:
     truth = read_map(root / "truth" / f"sub-{participant}_desc-movement_truth.nii.gz")[0]
     fits = {name: _fitted(root, name, participant, truth) for name in TITLES}
     images = {name: fit.images for name, fit in fits.items()}
-    run = fits["movementonly"].files.summary["runs"][0]
+    run = fits[LAST].files.summary["runs"][0]
     pairs = {
         MOVEMENT: (images["asposted"][MOVEMENT], images["overparameterised"][MOVEMENT]),
         DIFFERENCE: (images["asposted"][DIFFERENCE], images["overparameterised"][DIFFERENCE]),
-        "movement alone": (images["unfiltered"][MOVEMENT], images["movementonly"][MOVEMENT]),
+        "movement alone": (images["unfiltered"][MOVEMENT], images[LAST][MOVEMENT]),
     }
-    inside = images["movementonly"][MOVEMENT].both
+    inside = images[LAST][MOVEMENT].both
     return StoryReport(
         about=about(),
         participant=participant,
@@ -126,14 +126,12 @@ def _fitted(root: Path, name: str, participant: str, truth: Floats) -> FittedSto
     masks = files.masks()
     images = {c["name"]: files.contrast_images(c, masks) for c in summary["contrasts"]}
     contrasts = _contrasts(files, images, truth)
-    movement = next(c for c in summary["contrasts"] if c["name"] == MOVEMENT)
+    label = images[MOVEMENT].label
     known = reach(summary)
-    sample = known.sample if known else ""
+    figures = attribution_figures(label, MOVEMENT, contrasts[MOVEMENT].breakdowns)
     drawn = {
         figure.name.rsplit("-", 1)[1].split(".")[0]: figure
-        for figure in on_sample(
-            attribution_figures(movement["label"], MOVEMENT, contrasts[MOVEMENT].breakdowns), sample
-        )
+        for figure in on_sample(figures, known.sample if known else "")
     }
     columns = read_json(root / model_file(name))["Nodes"][0]["Model"]["X"]
     model = StoryModel(
@@ -200,7 +198,7 @@ def _correlation(a: Floats, b: Floats, inside: Mask) -> float:
 
 def _picture(images: Mapping[str, Mapping[str, ContrastImages]], truth: Floats, inside: Mask) -> Figure:
     """Effects of movement in the first and in the last model, and the truth."""
-    first, last = images["asposted"][MOVEMENT], images["movementonly"][MOVEMENT]
+    first, last = images["asposted"][MOVEMENT], images[LAST][MOVEMENT]
     panels = [
         [(f"{when}\n{packages.title(b)}", shown.maps["effect"][b]) for b in ("nilearn", "spm")]
         for when, shown in (("before", first), ("after", last))

@@ -141,10 +141,7 @@ def _completed(sides: tuple[MapSide, MapSide]) -> tuple[tuple[MapSide, MapSide],
     if bool(one.kind.dof) == bool(other.kind.dof):
         return sides, ()
     known, unknown = (one, other) if one.kind.dof else (other, one)
-    note = (
-        f"Degrees of freedom of {unknown.label} stand nowhere, and nobody gave them: those of {known.label}"
-        " are taken."
-    )
+    note = f"The degrees of freedom of {unknown.label} are not known; those of {known.label} are used."
     made = [side._replace(kind=side.kind._replace(dof=known.kind.dof)) for side in sides]
     return (made[0], made[1]), (note,)
 
@@ -239,9 +236,7 @@ def _notes(sides: Sequence[MapSide], masks: Sequence[Mask], pair: MapPair) -> li
             f" {_article(kinds[1])}."
         )
     if not all(kind.is_tested for kind in kinds) and any(kind.kind in ("t", "F") for kind in kinds):
-        notes.append(
-            "Nothing tells the degrees of freedom, and nobody gave them, so there are no thresholds."
-        )
+        notes.append("The degrees of freedom are not known, so there are no thresholds.")
     both = pair.both
     if np.array_equal(pair.first[both], pair.reference[both]):
         notes.append("Both maps hold the same numbers in every voxel that they share.")
@@ -255,7 +250,7 @@ def _notes(sides: Sequence[MapSide], masks: Sequence[Mask], pair: MapPair) -> li
 
 def _article(kind: MapKind) -> str:
     if kind.kind == UNKNOWN:
-        return "of no kind that its header or name tells"
+        return "of an unknown kind"
     return f"{kind.kind} (by {kind.told_by})"
 
 

@@ -61,7 +61,7 @@ def test_model_that_is_written_runs_with_its_own_words(study: Path, tmp_path: Pa
 def test_what_is_there_is_not_replaced_unasked(study: Path, tmp_path: Path, capsys: Said) -> None:
     path = write(tmp_path, {"mine": 1})
     assert main(["model", str(study), str(path)]) == EXISTS
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert json.loads(path.read_text()) == {"mine": 1}
     assert main(["model", str(study), str(path), "--overwrite"]) == 0
     assert json.loads(path.read_text())["Name"] == tiny.TASK

@@ -178,7 +178,7 @@ def test_a_design_that_is_none_is_one_line(
 def test_levels_are_not_mixed(given: Given, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pd.DataFrame({"intercept": np.ones(12)}).to_csv(tmp_path / "design_matrix.csv")
     assert_refused(capsys, 65, "a second level of nilearn", tmp_path / "out", given.spm, tmp_path)
-    assert_refused(capsys, 64, "give --nilearn", tmp_path / "out", given.spm)
+    assert_refused(capsys, 64, "give that with --nilearn", tmp_path / "out", given.spm)
 
 
 def checked(given: Given, spm: Path, out: Path, nilearn: Path | None = None) -> dict[str, Any]:

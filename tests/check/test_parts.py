@@ -584,7 +584,7 @@ def test_how_columns_and_maps_were_found_is_said() -> None:
         " noise_model='ols', smoothing_fwhm=6, the scans before SPM smoothed them and the weights +1"
         " a -0.5 b.",
         "No combination that was tried gives nilearn's effect map of y; the best has r = 0.457 with"
-        " it, so what stands nowhere stays unknown.",
+        " it, so scaling, noise model and smoothing stay unknown.",
         "SPM's 1 maps were computed again from the scans: r = 1.000000, largest difference 2e-07 of"
         " a map's range.",
         "fit.py lies beside the maps. It was read as text for hints and not run; columns and maps decided.",

@@ -39,6 +39,12 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return write_demo(tmp_path_factory.mktemp("full") / "demo", participants=1)
 
 
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """One participant of one short run."""
+    return write_demo(tmp_path_factory.mktemp("short") / "demo", 1, SHORT)
+
+
 def series(demo: Demo, run: int = 1) -> Floats:
     path = demo.derivatives / f"sub-01/func/sub-01_task-tapping_run-{run}{SPACE}_desc-preproc_bold.nii.gz"
     return np.asarray(nib.load(path).dataobj, dtype=np.float64)
@@ -62,28 +68,25 @@ def percent_effect(demo: Demo) -> Floats:
     return (100 * estimates[0] / np.maximum(data.reshape(-1, n_scans).mean(axis=1), 1)).reshape(phantom.SHAPE)
 
 
-def test_same_seed_gives_same_bytes(tmp_path: Path) -> None:
-    first = write_demo(tmp_path / "first", 1, SHORT)
-    second = write_demo(tmp_path / "second", 1, SHORT)
-    files = sorted(p.relative_to(first.bids_dir) for p in first.bids_dir.rglob("*") if p.is_file())
+def test_same_seed_gives_same_bytes(short: Demo, tmp_path: Path) -> None:
+    again = write_demo(tmp_path, 1, SHORT)
+    files = sorted(p.relative_to(short.bids_dir) for p in short.bids_dir.rglob("*") if p.is_file())
     same, different, missing = filecmp.cmpfiles(
-        first.bids_dir, second.bids_dir, map(str, files), shallow=False
+        short.bids_dir, again.bids_dir, map(str, files), shallow=False
     )
     assert len(same) == len(files) >= 20
     assert (different, missing) == ([], [])
 
 
-def test_participant_does_not_depend_on_the_others(tmp_path: Path) -> None:
-    alone = write_demo(tmp_path / "alone", 1, SHORT)
-    together = write_demo(tmp_path / "together", 2, SHORT, n_procs=2)
-    np.testing.assert_array_equal(series(alone), series(together))
+def test_participant_does_not_depend_on_the_others(short: Demo, tmp_path: Path) -> None:
+    together = write_demo(tmp_path, 2, SHORT, n_procs=2)
+    np.testing.assert_array_equal(series(short), series(together))
     assert (together.derivatives / "sub-02").is_dir()
 
 
-def test_other_seed_gives_other_data(tmp_path: Path) -> None:
-    first = write_demo(tmp_path / "first", 1, SHORT)
-    second = write_demo(tmp_path / "second", 1, SHORT._replace(seed=1))
-    assert np.mean(series(first) == series(second)) < 0.5
+def test_other_seed_gives_other_data(short: Demo, tmp_path: Path) -> None:
+    other = write_demo(tmp_path, 1, SHORT._replace(seed=1))
+    assert np.mean(series(short) == series(other)) < 0.5
 
 
 @pytest.mark.parametrize("site", phantom.SITES[:3], ids=lambda site: site.name)

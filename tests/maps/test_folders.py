@@ -222,12 +222,10 @@ def test_thresholds_are_those_of_one_family() -> None:
     assert compared_maps(t, z, MapChoice()).row["dice_p001"] is not None
     bare = side(5 * volume(1), "t", "d")
     assert compared_maps(t, bare, MapChoice()).notes[0] == (
-        "Degrees of freedom of d stand nowhere, and nobody gave them: those of a are taken."
+        "The degrees of freedom of d are not known; those of a are used."
     )
     found = compared_maps(side(5 * volume(2), "t", "e"), bare, MapChoice())
-    assert "Nothing tells the degrees of freedom, and nobody gave them, so there are no thresholds." in (
-        found.notes
-    )
+    assert "The degrees of freedom are not known, so there are no thresholds." in (found.notes)
 
 
 def test_what_a_reader_should_know_is_noted() -> None:
@@ -243,7 +241,7 @@ def test_what_a_reader_should_know_is_noted() -> None:
     same = compared_maps(side(values), side(values, label="b"), MapChoice()).notes
     assert same == ("Both maps hold the same numbers in every voxel that they share.",)
     unlike = compared_maps(side(values, "t", "a", 9.0), side(2 * values, "map", "b"), MapChoice()).notes
-    assert unlike[0].startswith("The maps are of two kinds: a is t (by its name), b is of no kind")
+    assert unlike[0].startswith("The maps are of two kinds: a is t (by its name), b is of an unknown kind")
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ def story(root: Path, participant: str) -> StoryReport:
         "movement alone": (images["unfiltered"][MOVEMENT], images[LAST][MOVEMENT]),
     }
     inside = images[LAST][MOVEMENT].both
+    files = fits[LAST].files
+    calibration = read_calibration(files.output_dir, files.summary)
     return StoryReport(
         about=about(),
         participant=participant,
@@ -96,22 +98,20 @@ def story(root: Path, participant: str) -> StoryReport:
         },
         truth_sd=float(truth[inside].std()),
         picture=_picture(images, truth, inside),
-        answers=_answers(fits[LAST]),
-        calibration=_calibration(fits[LAST].files),
+        answers=_answers(fits[LAST], calibration),
+        calibration=_linked(calibration),
     )
 
 
-def _calibration(files: UnitFiles) -> CalibrationReport | None:
-    """That of the last model, linked from the story's page."""
-    found = read_calibration(files.output_dir, files.summary)
+def _linked(found: CalibrationReport | None) -> CalibrationReport | None:
+    """Calibration of the last model, linked from the story's page."""
     return replace(found, table=f"{results_folder(LAST)}/{found.table}") if found else None
 
 
-def _answers(fit: FittedStory) -> tuple[Answer, ...]:
+def _answers(fit: FittedStory, calibration: CalibrationReport | None) -> tuple[Answer, ...]:
     """What the last model says to the questions of the thread."""
     files, summary = fit.files, fit.files.summary
     noise, picture = read_noise(files.folder, summary)
-    calibration = read_calibration(files.output_dir, summary)
     labels = {contrast["name"]: contrast["label"] for contrast in summary["contrasts"]}
     asked = [Asked(name, labels[name], "t", c.breakdowns) for name, c in fit.model.contrasts.items()]
     trust = calibration.contrasts[0].headline if calibration else ()

@@ -95,15 +95,6 @@ def test_glovers_response_has_a_script_of_nilearn_alone(blocks: Analysed) -> Non
     assert any("SPM cannot express this model" in note for note in nilearn["notes"])
 
 
-def test_columns_that_are_no_events_are_said_in_one_line(blocks: Analysed) -> None:
-    events = events_of([GO, STOP])
-    events["onset"] += np.random.default_rng(2).uniform(-3, 3, len(events)) + 3
-    found = blocks.check(blocks.nilearn("odd", events=[events]))
-    assert [each["model"] for each in found["models"]] == ["model-spm/model_smdl.json"]
-    (line,) = found["models_not_written"]
-    assert line.startswith("nilearn's model is not written: its columns do not come out of events")
-
-
 def test_scans_in_several_files_make_a_model_and_no_scripts(blocks: Analysed, tmp_path: Path) -> None:
     scans = tuple(ScanPlace(tmp_path / f"f{i}.nii", 1) for i in range(100))
     written = write_model(tmp_path, spm_model(read_spm(blocks.spm)), [scans], None)

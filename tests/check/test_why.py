@@ -10,8 +10,11 @@ import pytest
 
 from bidsglm.cli import main
 
-from .analysed import GO, STOP, Analysed, blocks_in, sessions_in
+from .analysed import GO, STOP, Analysed, blocks_in, sessions_in, settings
 from .nilearn_results import events_of
+
+Found = dict[str, Any]
+"""Content of check.json"""
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +27,30 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> Analysed:
     return sessions_in(tmp_path_factory.mktemp("sessions"))
 
 
+@pytest.fixture(scope="module")
+def equal_sessions(sessions: Analysed) -> Found:
+    """The same two sessions in both programs, checked."""
+    return sessions.check(sessions.nilearn("equal", "go - stop"))
+
+
+@pytest.fixture(scope="module")
+def equal_blocks(blocks: Analysed) -> Found:
+    """The same run in both programs, checked."""
+    return blocks.check(blocks.nilearn("equal"))
+
+
 def shares(analysed: Analysed, nilearn: Path, metric: str = "rmsd", what: str = "t") -> dict[str, float]:
+    """Check an analysis; returns the share of each step."""
+    return divided(analysed, nilearn.name, analysed.check(nilearn), metric, what)
+
+
+def divided(
+    analysed: Analysed, name: str, found: Found, metric: str = "rmsd", what: str = "t"
+) -> dict[str, float]:
     """Share of each step, whose sum with the parts left out is the whole; the ends are both own maps."""
-    found = analysed.check(nilearn)
     assert found["attribution"]["is_attributed"], found["attribution"]
     assert found["attribution"]["closes"]
-    table = pd.read_csv(analysed.root / f"check-{nilearn.name}" / "attribution.tsv", sep="\t")
+    table = pd.read_csv(analysed.root / f"check-{name}" / "attribution.tsv", sep="\t")
     rows = table[(table["metric"] == metric) & (table["map"] == what)]
     assert rows["closure_nilearn"].max() < 1e-6
     assert rows["closure_spm"].max() < 1e-6
@@ -43,30 +64,31 @@ def largest(made: dict[str, float]) -> str:
     return max(made, key=lambda step: made[step])
 
 
-def said(analysed: Analysed, nilearn: Path) -> str:
-    content: dict[str, Any] = json.loads((analysed.root / f"check-{nilearn.name}" / "check.json").read_text())
+def said(analysed: Analysed, name: str) -> str:
+    content: Found = json.loads((analysed.root / f"check-{name}" / "check.json").read_text())
     return " ".join(next(iter(content["attribution"]["said"].values())))
 
 
-def test_a_missing_filter_makes_what_differs_beside_the_programs_own_ways(blocks: Analysed) -> None:
+def test_a_missing_filter_makes_what_differs_beside_the_programs_own_ways(
+    blocks: Analysed, equal_blocks: Found
+) -> None:
     nilearn = blocks.nilearn("no-drifts", drift_model=None)
     made = shares(blocks, nilearn)
     idle = ("smoother", "scaling", "onsets", "durations", "confounds", "runs", "contrast")
     assert all(made[step] == 0 for step in idle)
-    assert made["filter"] > shares(blocks, blocks.nilearn("equal"))["filter"]
-    text = said(blocks, nilearn)
+    assert made["filter"] > divided(blocks, "equal", equal_blocks)["filter"]
+    text = said(blocks, "no-drifts")
     assert "The setting that differs (high-pass) makes" in text
     assert "which no setting removes" in text
 
 
-def test_equal_models_differ_by_the_programs_own_ways_alone(blocks: Analysed) -> None:
-    nilearn = blocks.nilearn("same")
-    made = shares(blocks, nilearn)
+def test_equal_models_differ_by_the_programs_own_ways_alone(blocks: Analysed, equal_blocks: Found) -> None:
+    made = divided(blocks, "equal", equal_blocks)
     assert {step for step, share in made.items() if share} <= {
         "regressors",
         *("response", "events", "sampling", "filter", "noise"),
     }
-    assert "No setting that differs moves t" in said(blocks, nilearn)
+    assert "No setting that differs moves t" in said(blocks, "equal")
 
 
 def test_onsets_and_durations_are_told_from_how_events_are_drawn(blocks: Analysed) -> None:
@@ -79,9 +101,9 @@ def test_onsets_and_durations_are_told_from_how_events_are_drawn(blocks: Analyse
 
 
 def test_scaling_moves_effects_and_no_t_of_one_run(blocks: Analysed) -> None:
-    nilearn = blocks.nilearn("percent", signal_scaling=0)
-    assert shares(blocks, nilearn)["scaling"] == 0
-    assert shares(blocks, nilearn, "1-r", "effect")["scaling"] > 0.1
+    found = blocks.check(blocks.nilearn("percent", signal_scaling=0))
+    assert divided(blocks, "percent", found)["scaling"] == 0
+    assert divided(blocks, "percent", found, "1-r", "effect")["scaling"] > 0.1
 
 
 def test_a_mirrored_contrast_is_the_contrasts(blocks: Analysed) -> None:
@@ -96,22 +118,35 @@ def test_smoothing_once_more_is_the_smoothings(blocks: Analysed) -> None:
 def test_noise_models_that_differ_are_the_noise_step(blocks: Analysed) -> None:
     nilearn = blocks.nilearn("white", noise_model="ols")
     assert shares(blocks, nilearn)["noise"] != 0
-    assert "serial correlations" in said(blocks, nilearn)
+    assert "serial correlations" in said(blocks, "white")
 
 
-def test_confounds_of_another_run_and_missing_derivatives_are_steps(sessions: Analysed) -> None:
+def test_two_sessions_in_scans_with_derivatives_and_confounds_are_the_same(equal_sessions: Found) -> None:
+    assert settings(equal_sessions) == []
+    assert all(each["is_reproduced"] for each in equal_sessions["spm_reproduced"])
+    assert [len(each["corresponding"]) for each in equal_sessions["columns"]] == [8, 8]
+
+
+def test_confounds_of_another_run_are_named_and_a_step(sessions: Analysed, equal_sessions: Found) -> None:
     first = [sessions.study.confounds[0], sessions.study.confounds[0][:80]]
-    other = shares(sessions, sessions.nilearn("other-run", "go - stop", confounds=first))
-    assert other["confounds"] != 0
-    equal = shares(sessions, sessions.nilearn("equal", "go - stop"))
-    assert equal["confounds"] == 0
-    bare = shares(sessions, sessions.nilearn("bare", "go - stop", hrf_model="spm"))
+    found = sessions.check(sessions.nilearn("other-run", "go - stop", confounds=first))
+    assert settings(found) == ["confounds of session 2"]
+    assert "session 1" in found["settings_that_differ"][0]["nilearn"]
+    assert divided(sessions, "other-run", found)["confounds"] != 0
+    assert divided(sessions, "equal", equal_sessions)["confounds"] == 0
+
+
+def test_missing_derivatives_are_named_and_a_step(sessions: Analysed, equal_sessions: Found) -> None:
+    found = sessions.check(sessions.nilearn("bare", "go - stop", hrf_model="spm"))
+    assert settings(found) == ["basis functions"]
+    bare, equal = divided(sessions, "bare", found), divided(sessions, "equal", equal_sessions)
     assert abs(bare["response"]) > abs(equal["response"])
 
 
-def test_spms_sum_over_sessions_is_the_runs_and_no_contrasts(sessions: Analysed) -> None:
-    nilearn = sessions.nilearn("summed", "go - stop")
-    made = shares(sessions, nilearn, "slope-1", "effect")
+def test_spms_sum_over_sessions_is_the_runs_and_no_contrasts(
+    sessions: Analysed, equal_sessions: Found
+) -> None:
+    made = divided(sessions, "equal", equal_sessions, "slope-1", "effect")
     assert made["contrast"] == 0
     assert made["runs"] != 0
 
@@ -119,12 +154,15 @@ def test_spms_sum_over_sessions_is_the_runs_and_no_contrasts(sessions: Analysed)
 def test_columns_that_no_setting_explains_are_one_step(blocks: Analysed) -> None:
     events = events_of([GO, STOP])
     events["onset"] += np.random.default_rng(2).uniform(-3, 3, len(events)) + 3
-    nilearn = blocks.nilearn("odd", events=[events])
-    made = shares(blocks, nilearn)
+    found = blocks.check(blocks.nilearn("odd", events=[events]))
+    made = divided(blocks, "odd", found)
     assert made["regressors"] != 0
     assert "response" not in made
     page = (blocks.root / "check-odd" / "check.html").read_text()
     assert "The columns of the conditions are one step" in page
+    assert [each["model"] for each in found["models"]] == ["model-spm/model_smdl.json"]
+    (line,) = found["models_not_written"]
+    assert line.startswith("nilearn's model is not written: its columns do not come out of events")
 
 
 def test_a_condition_that_nilearn_has_alone_is_in_the_regressors(blocks: Analysed) -> None:
@@ -163,16 +201,13 @@ def test_settings_come_by_what_they_make_of_the_difference(blocks: Analysed) -> 
     assert order == ["high-pass", "sampling of the regressors"]
 
 
-def test_agreement_and_viewer_are_on_the_page_as_everywhere(blocks: Analysed) -> None:
-    nilearn = blocks.nilearn("viewed")
-    blocks.check(nilearn)
-    out = blocks.root / "check-viewed"
+def test_agreement_and_viewer_are_on_the_page_as_everywhere(blocks: Analysed, equal_blocks: Found) -> None:
+    out = blocks.root / "check-equal"
     page = (out / "check.html").read_text()
     assert 'class="volumes"' in page
     assert 'id="scene"' in page
     table = pd.read_csv(out / "agreement.tsv", sep="\t")
     assert set(table["map"]) == {"effect", "t", "z"}
-    found = json.loads((out / "check.json").read_text())
-    (t,) = [each for each in found["maps"] if each["what"] == "t"]
+    (t,) = [each for each in equal_blocks["maps"] if each["what"] == "t"]
     assert table.set_index("map").loc["t", "pearson_r"] == pytest.approx(t["r"], abs=1e-6)
     assert (out / "agreement.json").is_file()

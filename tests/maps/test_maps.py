@@ -95,7 +95,7 @@ def test_page_table_and_summary_say_what_the_maps_hold(
     (told,) = summary["pairs"]
     assert [each["kind_told_by"] for each in told["maps"]] == ["its header", "its name"]
     assert told["maps"][0]["degrees_of_freedom"] == told["maps"][1]["degrees_of_freedom"] == [83.0]
-    assert "those of SPM are taken" in told["notes"][0]
+    assert "those of SPM are used" in told["notes"][0]
     assert told["verdict"] in capsys.readouterr().out
     assert {"desc-scatter.svg", "stat-t_desc-maps.svg"} <= {p.name for p in (out / "figures").iterdir()}
     difference = nib.load(out / "desc-difference_statmap.nii.gz").get_fdata()

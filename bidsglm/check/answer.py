@@ -13,7 +13,7 @@ PLURAL = ("onsets", "durations", "scans", "confounds", "modulators", "sessions",
 """How the names of settings begin that are plurals."""
 
 DIGITS = 8
-"""Of numbers in check.json; what is not finite is null there"""
+"""Decimals of numbers in check.json; what is not finite is null there"""
 
 
 def answer(found: Checked) -> str:

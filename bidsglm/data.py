@@ -116,6 +116,14 @@ class Condition:
         return (stem, *time, *modulated)
 
 
+class RunConfounds(NamedTuple):
+    """Confounds of one run."""
+
+    names: tuple[str, ...]
+    values: Floats
+    """(n_scans, n_confounds) of all scans, the censored ones too"""
+
+
 @dataclass(frozen=True)
 class Paradigm:
     """Everything a backend needs for the design matrix of one run."""

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import block_diag, toeplitz
 
 from bidsglm.backends import spm12
+from bidsglm.design_space import estimable
 from bidsglm.model import Floats
 from bidsglm.spm import (
     contrasts,
@@ -22,7 +23,6 @@ from bidsglm.spm import (
     reml,
     scaling,
     smoothness,
-    space,
 )
 from bidsglm.spm.whitening import banded, normalised, whitening
 from tests.spm12_reference import Case
@@ -352,8 +352,8 @@ def estimability(case: Case) -> float:
     """Number of contrasts that SPM accepts and we do not, or the reverse."""
     model = _fitted(case)[0].decomposition
     accepted = [c.weights for is_t in (True, False) for c in _contrasts(case, is_t=is_t)]
-    wrong = sum(not space.estimable(weights, model) for weights in accepted)
-    return float(wrong + sum(space.estimable(weights, model) for weights in case.refused_weights))
+    wrong = sum(not estimable(weights, model) for weights in accepted)
+    return float(wrong + sum(estimable(weights, model) for weights in case.refused_weights))
 
 
 # From events and data to the images, nothing of SPM's in between

@@ -13,6 +13,7 @@ import numpy as np
 from bidsglm.afni.correlation import Whole
 from bidsglm.afni.estimation import VoxelFits, by_pair
 from bidsglm.afni.noise import NoisePair
+from bidsglm.design_space import rank
 from bidsglm.model import Floats
 
 
@@ -80,7 +81,7 @@ def joint_test(weights: Floats, found: VoxelFits, grid: Sequence[NoisePair]) -> 
     >>> joint_test(np.array([[2.0]]), found, [white]).round(6).tolist()
     [7.714286]
     """
-    if np.linalg.matrix_rank(weights) < len(weights):
+    if rank(weights) < len(weights):
         raise ValueError("rows of an F test depend on each other; leave out those that add nothing")
     effects = _combined(weights, found.betas)
     squares = np.empty(len(found.pairs))

@@ -14,6 +14,7 @@ from bidsglm.afni.correlation import Whole
 from bidsglm.afni.regressors import EventTrain, condition_columns
 from bidsglm.afni.responses import Response
 from bidsglm.afni.timeline import Timeline
+from bidsglm.data import RunConfounds
 from bidsglm.model import Floats
 
 
@@ -24,14 +25,6 @@ class Stimulus(NamedTuple):
     response: Response
     trains: tuple[EventTrain, ...]
     """Its events in every run"""
-
-
-class RunConfounds(NamedTuple):
-    """Confounds of one run."""
-
-    names: tuple[str, ...]
-    values: Floats
-    """(n_scans, n_confounds) of all scans, the censored ones too"""
 
 
 class JointColumn(NamedTuple):

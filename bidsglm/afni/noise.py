@@ -21,6 +21,7 @@ from bidsglm.afni.correlation import (
     correlation_band,
     first_correlation,
 )
+from bidsglm.design_space import independent_columns
 from bidsglm.model import Floats
 
 A_STEPS = 8
@@ -28,8 +29,6 @@ A_STEPS = 8
 B_STEPS = 16
 """b = -0.8, -0.7 ... 0.8 (-MAXb 0.8)"""
 LARGEST = 0.8
-DEPENDENT = 1e-10
-"""Share of a column's norm that is left by the columns before it if they explain it but for rounding."""
 
 WHITE = (0, B_STEPS // 2)
 """Place of a = b = 0 in the grid."""
@@ -90,19 +89,7 @@ def dependent_columns(X: Floats) -> list[int]:
     >>> dependent_columns(np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 1.0], [1.0, 2.0, 3.0]]))
     [1]
     """
-    basis = np.empty((len(X), 0))
-    dependent = []
-    for j, column in enumerate(X.T):
-        rest = column
-        # twice is enough: the second projection takes out what rounding left of the first
-        for _ in range(2):
-            rest = rest - basis @ (basis.T @ rest)
-        norm = np.linalg.norm(rest)
-        if norm > DEPENDENT * np.linalg.norm(column):
-            basis = np.column_stack([basis, rest / norm])
-        else:
-            dependent.append(j)
-    return dependent
+    return sorted(set(range(X.shape[1])) - set(independent_columns(X)))
 
 
 def noise_pair(X: Floats, times: Whole, place: tuple[int, int] = WHITE) -> NoisePair:

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.design_space import factors
 from bidsglm.model import Floats
-from bidsglm.spm.space import factors
 
 ALONE = 1e-9
 """1 - h of a participant without whom the design loses a column."""

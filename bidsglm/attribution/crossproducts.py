@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.design_space import Factors, factors
 from bidsglm.model import Floats
-from bidsglm.spm.space import Factors, factors
 
 DEAD = 1e-13
 """Columns that are smaller than the largest by this factor are numerically zero."""

@@ -11,6 +11,7 @@ from bidsglm.attribution.crossing import Columns, Rules
 from bidsglm.attribution.models import Block, Models, RunDesigns, StepSettings
 from bidsglm.attribution.pooled import PooledDesign, RunColumns, error_covariances, pooled_designs
 from bidsglm.attribution.turns import Each, in_turn
+from bidsglm.design_space import rank_in_nilearn
 from bidsglm.model import Floats
 from bidsglm.spm.whitening import Whitening, normalised, whitening
 
@@ -95,9 +96,8 @@ class Designs:
         if key not in self._residual_scans:
             designs = self.models.runs[run]
             whole = np.hstack([designs.columns(rules).matrix, designs.drifts[projected]])
-            # nilearn's own tolerance, as it decides the degrees of freedom that nilearn gives
-            rank = np.linalg.matrix_rank(whole, np.abs(whole).sum() * np.finfo(float).eps)
-            self._residual_scans[key] = float(len(whole) - whole.shape[1]), float(len(whole) - rank)
+            n_columns, rank = whole.shape[1], rank_in_nilearn(whole)
+            self._residual_scans[key] = float(len(whole) - n_columns), float(len(whole) - rank)
         return self._residual_scans[key]
 
     def covariance_key(self, combination: StepSettings) -> CovarianceKey:

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from bidsglm.attribution.crossproducts import Values
 from bidsglm.attribution.runs import UnscaledFit
+from bidsglm.design_space import Decomposition, Factors
 from bidsglm.model import Floats
 from bidsglm.spm import covariance
 from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, t_maps
 from bidsglm.spm.estimation import JointModel, RunModel, dispersion, joint_model
 from bidsglm.spm.reml import reml
-from bidsglm.spm.space import Decomposition, Factors
 from bidsglm.spm.whitening import Whitening, normalised
 
 AT_ONCE = 1000

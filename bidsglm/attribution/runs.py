@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.attribution.crossproducts import Values
+from bidsglm.design_space import independent_rows
 from bidsglm.fsl.fixed_effects import fixed_effects
 from bidsglm.model import ContrastSpecification, Floats
 from bidsglm.spm.contrasts import placed
-from bidsglm.spm.space import independent_rows
 
 TINY = 1e-50
 """Least variance that nilearn divides by."""

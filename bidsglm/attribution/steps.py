@@ -37,8 +37,8 @@ import numpy as np
 from bidsglm.attribution.crossing import OVERSAMPLING, Rules
 from bidsglm.attribution.mixture import Mixtures, responses
 from bidsglm.attribution.models import RunDesigns
+from bidsglm.design_space import decomposition
 from bidsglm.model import NO_FILTER, Floats, Hrf, ModelSpecification
-from bidsglm.spm.space import decomposition
 
 STEPS = ("smoother", "scaling", "response", "events", "sampling", "filter", "noise", "runs")
 """In the order of the ladder."""

@@ -19,11 +19,11 @@ from bidsglm.afni.conditions import (
     condition_responses,
     counted_events,
 )
-from bidsglm.afni.design import Baseline, JointDesign, RunConfounds, Stimulus, joint_design
+from bidsglm.afni.design import Baseline, JointDesign, Stimulus, joint_design
 from bidsglm.afni.regressors import EventTrain
 from bidsglm.afni.timeline import Timeline
 from bidsglm.backends.afni_joint import DRIFT, JointRuns
-from bidsglm.data import Condition, DesignMatrix, Paradigm
+from bidsglm.data import Condition, DesignMatrix, Paradigm, RunConfounds
 from bidsglm.errors import DataError, UnsupportedModelError
 from bidsglm.model import CONSTANT, Floats, ModelSpecification
 from bidsglm.sentences import listing

@@ -18,10 +18,10 @@ from bidsglm.backends.afni_words import effect_unit, methods_text, settings_in_w
 from bidsglm.backends.records import Inference
 from bidsglm.backends.spm12_inference import significance
 from bidsglm.data import ContrastMaps, DesignMatrix, TimeSeries, Volume, measured
+from bidsglm.design_space import independent_rows
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
 from bidsglm.process.cores import each
-from bidsglm.spm.space import independent_rows
 
 # The functions of contract.Backend, spelt out in each module: a type checker reads no list that is computed.
 __all__ = [

@@ -15,9 +15,9 @@ from bidsglm.afni.correlation import Whole
 from bidsglm.afni.noise import dependent_columns
 from bidsglm.afni.timeline import Timeline
 from bidsglm.data import DesignMatrix
+from bidsglm.design_space import decomposition, estimable
 from bidsglm.model import CONSTANT, ContrastSpecification, Floats
 from bidsglm.spm.contrasts import placed
-from bidsglm.spm.space import decomposition, estimable
 
 DRIFT = "drift_"
 """Polynomials of the baseline from degree 1 on; the constant is that of degree 0"""

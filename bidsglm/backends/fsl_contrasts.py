@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtr
 
 from bidsglm.data import ContrastMaps, DesignMatrix
+from bidsglm.design_space import decomposition, directions, estimable, independent_rows, lengths, rank
 from bidsglm.fsl import contrasts as of_film
 from bidsglm.fsl import fixed_effects
 from bidsglm.fsl.film import Pairs
 from bidsglm.fsl.zscores import z_of_f, z_of_t
 from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.spm.contrasts import placed
-from bidsglm.spm.space import decomposition, estimable, independent_rows
 
 
 class FilmRun(NamedTuple):
@@ -114,11 +114,9 @@ def usable_runs(estimate: FslEstimate, contrast: ContrastSpecification) -> tuple
 
 def _is_estimable(weights: Floats, X: Floats) -> bool:
     """Whether a design can give a contrast; columns count by their direction, however small they are."""
-    norms = np.linalg.norm(X, axis=0)
-    lengths = np.where(norms > 0, norms, 1.0)
-    scaled = weights / lengths
+    scaled = weights / lengths(X)
     rows = scaled[scaled.any(axis=1)]
-    return estimable([(rows / np.abs(rows).max(axis=1, keepdims=True)).T], decomposition([X / lengths]))
+    return estimable([(rows / np.abs(rows).max(axis=1, keepdims=True)).T], decomposition([directions(X)]))
 
 
 def contrast(estimate: FslEstimate, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
@@ -171,7 +169,7 @@ def _nothing(estimate: FslEstimate, contrast: ContrastSpecification, runs: tuple
     nan, zero, one = np.full(n, np.nan), np.zeros(n), np.ones(n)
     dof = combined_dof([estimate.runs[i] for i in runs])
     if contrast.test == "F":
-        n_rows = float(np.linalg.matrix_rank(contrast.weights))
+        n_rows = float(rank(contrast.weights))
         return _maps(estimate, contrast, runs, (None, None, zero, zero, one), (n_rows, dof))
     return _maps(estimate, contrast, runs, (nan, nan, zero, zero, one), (dof,))
 

@@ -10,9 +10,9 @@ from scipy.special import ndtri, stdtr
 
 from bidsglm.backends.nilearn_records import NilearnEstimate
 from bidsglm.data import ContrastMaps
+from bidsglm.design_space import decomposition, estimable, independent_rows
 from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.spm.contrasts import placed
-from bidsglm.spm.space import decomposition, estimable, independent_rows
 
 LEAST_P = 1e-300
 """nilearn makes z of no smaller p"""

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.backends.freedom import without_redundancy
 from bidsglm.backends.records import ALPHA, FORMING_P, Inference, SecondLevel, contrast_weights
 from bidsglm.backends.z_inference import ZRules, contrast_inference
 from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
+from bidsglm.design_space import rank, without_redundancy
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.outputs.fit_tables import clusters
@@ -126,11 +126,11 @@ def second_level(
     (array([ 2., nan]), (2.0,))
     """
     n_subjects, n_voxels = images.shape
-    rank = int(np.linalg.matrix_rank(design.matrix))
-    if n_subjects <= rank:
+    n_independent = rank(design.matrix)
+    if n_subjects <= n_independent:
         raise DataError(
             "the group model cannot be fitted: "
-            f"{n_subjects} subjects are too few for a model of {rank} independent columns"
+            f"{n_subjects} subjects are too few for a model of {n_independent} independent columns"
         )
     weights = [contrast_weights(contrast, design) for contrast in contrasts]
     # nilearn divides residuals by rows less columns: those that add nothing would make t too small

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bidsglm.backends.records import FORMING_P
 from bidsglm.data import GroupDesign, Images, Volume
+from bidsglm.design_space import rank
 from bidsglm.model import Floats, Mask
 
 BATCH = 100
@@ -112,7 +113,7 @@ def reason_against(design: GroupDesign, weights: Floats) -> str:
     if shifts and not is_mean:
         return "participants of different groups are not exchangeable for it"
     columns = np.column_stack([tested, confounds, *([] if is_mean else [constant])])
-    if np.linalg.matrix_rank(columns) != np.linalg.matrix_rank(X):
+    if rank(columns) != rank(X):
         return "nilearn's permutations would test it in another model"
     return ""
 

@@ -15,9 +15,10 @@ from bidsglm.backends.spm12_inference import CLUSTERS, infer, search_volume, sig
 from bidsglm.backends.spm12_scans import ScaledPart, mask_from, one_percent, scaled_parts
 from bidsglm.backends.spm12_words import effect_unit, methods_text, settings_in_words, software
 from bidsglm.data import ContrastMaps, TimeSeries, Volume
+from bidsglm.design_space import estimable
 from bidsglm.model import ContrastSpecification, Floats, ModelSpecification
 from bidsglm.process.cores import each
-from bidsglm.spm import contrasts, space
+from bidsglm.spm import contrasts
 from bidsglm.spm.smoothness import residual_scans
 
 # The functions of contract.Backend, spelt out in each module: a type checker reads no list that is computed.
@@ -117,7 +118,7 @@ def usable_runs(estimate: SpmEstimate, contrast: ContrastSpecification) -> tuple
         for run, names in enumerate(estimate.names)
         if set(contrast.conditions) <= set(names)
         and np.any(contrast.weights)
-        and space.estimable(_placed(estimate, contrast, (run,)), estimate.model.decomposition)
+        and estimable(_placed(estimate, contrast, (run,)), estimate.model.decomposition)
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.nilearn_folder import NilearnDesign
 from bidsglm.data import DesignMatrix
+from bidsglm.design_space import unexplained
 from bidsglm.model import CONSTANT, Floats
 
 ALIKE = 0.9
@@ -63,7 +64,7 @@ def plain(name: str) -> str:
 def filtered(columns: Floats, basis: Floats) -> Floats:
     """Columns (n_scans, n) without constant and filter."""
     aside = np.column_stack([np.ones(len(columns)), basis])
-    return np.asarray(columns - aside @ np.linalg.lstsq(aside, columns, rcond=None)[0])
+    return unexplained(columns, aside)
 
 
 def correlations(X: Floats, Y: Floats) -> Floats:

@@ -13,6 +13,7 @@ from bidsglm.check.data import support, values_of
 from bidsglm.check.reasons import OWN_SHOWN, ranked, reach_of
 from bidsglm.data import ContrastMaps, Volume
 from bidsglm.dataset.masks import Grid
+from bidsglm.design_space import rank
 from bidsglm.export.labels import labels
 from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.report.attribution import Breakdown, breakdowns
@@ -121,7 +122,7 @@ def _loaded(found: Checked) -> Iterator[_Loaded]:
 
 def _dofs(found: Checked) -> dict[str, float]:
     """Residual degrees of freedom: SPM's effective ones, and scans less rank in nilearn."""
-    ranks = [len(run.design.matrix) - np.linalg.matrix_rank(run.design.matrix) for run in found.runs]
+    ranks = [len(run.design.matrix) - rank(run.design.matrix) for run in found.runs]
     return {"spm": found.spm.dof, "nilearn": float(sum(ranks)) or found.spm.dof}
 
 

@@ -14,6 +14,7 @@ from bidsglm.check.refit import largest_difference
 from bidsglm.check.second_level import SpmGroup
 from bidsglm.check.second_level_words import has_equal_variance, is_independent, variance_in_words
 from bidsglm.dataset.masks import is_same_grid
+from bidsglm.design_space import unexplained
 from bidsglm.model import Floats
 from bidsglm.report.check import CheckedPair, SettingPair
 from bidsglm.report.wording import digits
@@ -111,8 +112,7 @@ def _columns(group: SpmGroup, design: NilearnDesign) -> Iterator[GroupColumn]:
 
 def _outside(columns: Floats, names: Sequence[str], other: Floats) -> list[str]:
     """Columns that are no combination of another design's."""
-    fitted = other @ np.linalg.lstsq(other, columns, rcond=None)[0]
-    lost = np.linalg.norm(columns - fitted, axis=0) > SAME * np.linalg.norm(columns, axis=0)
+    lost = np.linalg.norm(unexplained(columns, other), axis=0) > SAME * np.linalg.norm(columns, axis=0)
     return [name for name, each in zip(names, lost, strict=True) if each]
 
 

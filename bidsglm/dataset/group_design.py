@@ -25,6 +25,7 @@ from bidsglm.dataset.group_rows import GroupObservations, Row, observations
 from bidsglm.dataset.group_variances import variance_model
 from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.dataset.tsv import number
+from bidsglm.design_space import unexplained
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, ContrastSpecification, Floats, GroupModel
 from bidsglm.spm.contrasts import placed
@@ -287,7 +288,7 @@ def _groups(name: str, people: Participants, values: Sequence[object], by_name: 
 def _check_mean(matrix: Floats, model: GroupModel, people: Participants) -> None:
     """Check that a common mean is in the model, by itself or as the sum of groups."""
     ones = np.ones(len(matrix))
-    left = ones - matrix @ np.linalg.lstsq(matrix, ones, rcond=None)[0] if matrix.size else ones
+    left = unexplained(ones, matrix) if matrix.size else ones
     if len(ones) and float(np.abs(left).max()) > ROUNDING:
         raise DataError(
             f"{people.path}: the Dataset node {model.name!r} has no mean: add 1 to X, or the levels of a "

@@ -8,6 +8,7 @@ import numpy as np
 from bidsglm.dataset.group_columns import PeopleColumn
 from bidsglm.dataset.group_rows import GroupObservations, Row
 from bidsglm.dataset.participants import Participants, is_row_variable
+from bidsglm.design_space import factors, rank
 from bidsglm.errors import DataError
 from bidsglm.model import Floats
 from bidsglm.sentences import joined
@@ -50,9 +51,9 @@ def alone(names: Sequence[str], matrix: Floats, rows: Sequence[Row], people: Par
     participants.tsv: only sub-04 tells the effect of patient: its map is met exactly, whatever it holds; \
     take the column out of X, or leave the participant out
     """
-    if len({row.participant for row in rows}) < len(rows) or len(matrix) <= np.linalg.matrix_rank(matrix):
+    if len({row.participant for row in rows}) < len(rows) or len(matrix) <= rank(matrix):
         return
-    left = np.linalg.svd(matrix, full_matrices=False)[0][:, : np.linalg.matrix_rank(matrix)]
+    left = factors(matrix).left
     for i in map(int, np.flatnonzero((left**2).sum(axis=1) > 1 - ALONE)):
         rest = np.delete(matrix, i, axis=0)
         lost = [name for name, own in zip(names, rest.T, strict=True) if np.ptp(own) == 0 and name != "mean"]

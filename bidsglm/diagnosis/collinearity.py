@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.data import DesignMatrix, Paradigm
-from bidsglm.diagnosis.design_parts import NOTHING_LEFT, Parts, basis, norms, parts, scaled, squares
+from bidsglm.design_space import basis, decomposition, directions, estimable, factors, lengths, squares
+from bidsglm.diagnosis.design_parts import NOTHING_LEFT, Parts, parts
 from bidsglm.model import ContrastSpecification, Floats
 from bidsglm.spm import contrasts
 from bidsglm.spm.highpass import remove
-from bidsglm.spm.space import decomposition, estimable, factors
 
 Row = dict[str, str | int | float]
 
@@ -86,7 +86,7 @@ def variance_inflation(X: Floats, n_first: int, about_mean: bool) -> Floats:
     >>> variance_inflation(X, 2, about_mean=True).round(3)
     array([1., 1.])
     """
-    design = factors(scaled(X))
+    design = factors(directions(X))
     first = X[:, :n_first]
     about_zero = squares(first)
     total = squares(first - first.mean(axis=0)) if about_mean else about_zero
@@ -157,10 +157,10 @@ def effect_variances(design: DesignMatrix, weights: Floats) -> Floats:
     array([1.])
     """
     X = np.hstack([design.matrix, design.high_pass_basis])
-    space = factors(scaled(X))
+    space = factors(directions(X))
     n_regressors = len(design.names)
     # columns at unit length, whose rank does not hang on the units of the confounds
-    given = weights / norms(X)[:n_regressors]
+    given = weights / lengths(X)[:n_regressors]
     rows = given @ space.right[:n_regressors]
     # a contrast outside the row space loses length there, and its variance is unbounded
     reached = (rows**2).sum(axis=1) >= (1 - NOTHING_LEFT) * (given**2).sum(axis=1)
@@ -203,7 +203,7 @@ def diagnosis(
     columns = parts(design, paradigm)
     n = len(columns.names)
     # columns of length 1: the condition number does not hang on units (Belsley 1980)
-    found = factors(scaled(columns.whole)).singular
+    found = factors(directions(columns.whole)).singular
     # without full rank the smallest singular value is 0, whatever rounding makes of it
     full = found.size == columns.whole.shape[1]
     return Diagnosis(

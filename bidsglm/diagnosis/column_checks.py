@@ -8,8 +8,9 @@ import numpy as np
 import scipy
 
 from bidsglm.data import Paradigm
+from bidsglm.design_space import basis
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, percent, times, verb
-from bidsglm.diagnosis.design_parts import NOTHING_LEFT, ROUNDING, Parts, basis
+from bidsglm.diagnosis.design_parts import NOTHING_LEFT, ROUNDING, Parts
 from bidsglm.diagnosis.filled_run import function_columns
 from bidsglm.model import Floats
 

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from bidsglm.data import DesignMatrix, Paradigm
+from bidsglm.design_space import basis, directions, lengths, squares
 from bidsglm.model import CONSTANT, Floats, Mask
 from bidsglm.spm.highpass import remove
-from bidsglm.spm.space import factors
 
 DRIFT = re.compile(r"drift_\d+|cosine_?\d+")
 """nilearn's drift terms, and fMRIPrep's where a model takes them as confounds."""
@@ -52,7 +52,7 @@ class Parts:
         """(n_scans, n_names) these filtered columns scaled to length 1; zeros where nothing is left."""
         # a direction of rounding would correlate with anything
         left = squares(self.filtered) > NOTHING_LEFT * squares(self.matrix)
-        return np.asarray(np.where(left, scaled(self.filtered), 0.0))
+        return np.asarray(np.where(left, directions(self.filtered), 0.0))
 
     @cached_property
     def whole(self) -> Floats:
@@ -84,10 +84,10 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
     if is_constant.any():
         # against the confound as it was given: what centring leaves of a constant is rounding
         given = paradigm.confounds[:, [paradigm.confound_names.index(n) for n in names[is_confound]]]
-        confounds = _cleared(confounds - confounds.mean(axis=0), norms(given))
+        confounds = _cleared(confounds - confounds.mean(axis=0), lengths(given))
     return Parts(
         (*names[is_condition], *names[is_confound]),
-        np.hstack([_cleared(conditions, norms(conditions).max(initial=0.0)), confounds]),
+        np.hstack([_cleared(conditions, lengths(conditions).max(initial=0.0)), confounds]),
         np.arange(is_condition.sum() + is_confound.sum()) < is_condition.sum(),
         design.matrix[:, is_constant],
         # nilearn's drifts are columns, SPM's cosines a projection: both take the same space
@@ -98,31 +98,6 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
     )
 
 
-def basis(X: Floats) -> Floats:
-    """Orthonormal basis of the space of columns, (n_scans, rank).
-
-    >>> basis(np.ones((4, 2))).shape
-    (4, 1)
-    """
-    return factors(scaled(X)).left
-
-
-def squares(X: Floats) -> Floats:
-    """Sum of squares of each column, (n_columns,)."""
-    return np.asarray(np.einsum("ij,ij->j", X, X))
-
-
-def norms(X: Floats) -> Floats:
-    """Length of each column, 1 for a column of zeros, (n_columns,)."""
-    lengths = np.sqrt(squares(X))
-    return np.asarray(np.where(lengths > 0, lengths, 1.0))
-
-
 def _cleared(X: Floats, scale: Floats | float) -> Floats:
     """Zeros for columns of which only rounding is left: constant confounds, modulators that do not vary."""
-    return np.asarray(np.where(norms(X) > ROUNDING * scale, X, 0.0))
-
-
-def scaled(X: Floats) -> Floats:
-    """Columns of length 1, or of zeros, (n_scans, n_columns)."""
-    return np.asarray(X / norms(X))
+    return np.asarray(np.where(lengths(X) > ROUNDING * scale, X, 0.0))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.data import DesignMatrix, Paradigm
+from bidsglm.design_space import unexplained
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, percent, times, verb
 from bidsglm.diagnosis.collinearity import effect_variances, placed
 from bidsglm.model import CONSTANT, ContrastSpecification, Floats
@@ -133,7 +134,7 @@ def _explained(groups: Mapping[str, Floats]) -> float:
     C = np.hstack(list(groups.values()))
     # about zero and not about the mean, of which a line of ones would have nothing left to explain
     ones = np.ones(len(C))
-    residual = ones - C @ np.linalg.lstsq(C, ones, rcond=None)[0]
+    residual = unexplained(ones, C)
     # adjusted for the columns, as any p of n explain p / n of a constant by chance
     free = max(len(C) - C.shape[1], 1)
     return float(1 - residual @ residual / free)

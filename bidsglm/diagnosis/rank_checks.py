@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.design_space import directions, independent_columns, rank_in_nilearn
 from bidsglm.diagnosis.advice import Finding, RunReview, listed, verb
 from bidsglm.diagnosis.collinearity import ContrastDiagnosis
-from bidsglm.diagnosis.design_parts import NOTHING_LEFT, scaled
+from bidsglm.diagnosis.design_parts import NOTHING_LEFT
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
-from bidsglm.spm.highpass import remove
 
 MANY_COLUMNS = 0.5
 """Share of the scans that the columns of a design use up."""
@@ -45,8 +45,8 @@ def surplus(run: RunReview, backend: str = "nilearn") -> Surplus:
         return NO_SURPLUS
     X = run.designs[backend].matrix
     n_scans, n_columns = X.shape
-    # nilearn's own tolerance: it has lifted the singular values of a singular design a little.
-    rank = int(np.linalg.matrix_rank(X, np.abs(X).sum() * np.finfo(float).eps))
+    # by nilearn's own tolerance: it has lifted the singular values of a singular design a little
+    rank = rank_in_nilearn(X)
     if not rank < n_columns < n_scans:
         return NO_SURPLUS
     # t is over the root of the residual variance, so a divisor that is too small makes t too small
@@ -69,21 +69,17 @@ def dependencies(X: Floats, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     >>> list(dependencies(X, ["constant", "a", "b", "c"]))
     [('constant', 'a', 'b')]
     """
-    independent: list[int] = []
-    columns = scaled(X)
-    Q = np.zeros((len(X), 0))
-    for i in np.flatnonzero(columns.any(axis=0)):
-        # Gram and Schmidt, twice: the second pass takes out what rounding left of the first
-        residual = remove(remove(columns[:, [i]], Q), Q)
-        length = np.linalg.norm(residual)
-        if length**2 > NOTHING_LEFT:
-            independent.append(int(i))
-            Q = np.hstack([Q, residual / length])
+    # a looser tolerance than that of a rank: regressors whose difference nobody could measure count as equal
+    independent = independent_columns(X, NOTHING_LEFT**0.5)
+    columns = directions(X)
+    for i in map(int, np.flatnonzero(columns.any(axis=0))):
+        if i in independent:
             continue
+        before = [j for j in independent if j < i]
         # of length 1 all: a weight below the root of what counts as nothing is rounding
-        weights = np.linalg.lstsq(columns[:, independent], columns[:, i], rcond=None)[0]
-        parts = [names[j] for j, w in zip(independent, weights, strict=True) if abs(w) > NOTHING_LEFT**0.5]
-        yield tuple(dict.fromkeys((*parts, names[int(i)])))
+        weights = np.linalg.lstsq(columns[:, before], columns[:, i], rcond=None)[0]
+        parts = [names[j] for j, w in zip(before, weights, strict=True) if abs(w) > NOTHING_LEFT**0.5]
+        yield tuple(dict.fromkeys((*parts, names[i])))
 
 
 def _dependency(members: tuple[str, ...], task: Sequence[str], cost: Surplus = NO_SURPLUS) -> Finding:

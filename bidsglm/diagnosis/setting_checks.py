@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from bidsglm.data import Condition
+from bidsglm.design_space import directions
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, verb
-from bidsglm.diagnosis.design_parts import scaled
 from bidsglm.diagnosis.filled_run import function_columns
 from bidsglm.model import NO_FILTER, ModelSpecification
 from bidsglm.spm.regressors import event_weights
@@ -108,7 +108,7 @@ def idle_weights(condition: Condition) -> tuple[int, ...]:
     if not condition.orthogonalize or not len(condition.onsets):
         return ()
     # spm_orth removes what stands before: of a weight that adds no rank it leaves rounding alone
-    weights = scaled(event_weights(replace(condition, orthogonalize=False), 1.0))
+    weights = directions(event_weights(replace(condition, orthogonalize=False), 1.0))
     ranks = [np.linalg.matrix_rank(weights[:, : i + 1], tol=SAME_VALUES) for i in range(weights.shape[1])]
     return tuple(i for i in range(1, len(ranks)) if ranks[i] == ranks[i - 1])
 

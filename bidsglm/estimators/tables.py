@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bidsglm.afni.design import RunConfounds
-from bidsglm.data import Condition
+from bidsglm.data import Condition, RunConfounds
 from bidsglm.inputs import INPUT, LARGEST_TEXT, file_size
 from bidsglm.model import Floats, Mask
 

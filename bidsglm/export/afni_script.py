@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.afni.conditions import ConditionResponse, condition_responses
-from bidsglm.afni.design import Baseline, RunConfounds, Stimulus
+from bidsglm.afni.design import Baseline, Stimulus
 from bidsglm.backends.afni_design import baseline_of, polynomial_degree, stimuli
 from bidsglm.backends.afni_joint import DRIFT, ColumnPlace, JointRuns
-from bidsglm.data import Paradigm
+from bidsglm.data import Paradigm, RunConfounds
+from bidsglm.design_space import independent_rows
 from bidsglm.export.afni_files import (
     TimingFile,
     censor_file,
@@ -25,7 +26,6 @@ from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.templating import rendered
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
 from bidsglm.sentences import listing
-from bidsglm.spm.space import independent_rows
 
 SCRIPT = "afni_script.tcsh"
 RESULTS = "afni"

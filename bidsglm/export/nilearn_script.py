@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from bidsglm.backends.nilearn_design import design_arguments, slice_time_ref
+from bidsglm.design_space import independent_rows
 from bidsglm.export.nilearn_tables import (
     COLUMNS,
     PLAIN_COLUMNS,
@@ -17,7 +18,6 @@ from bidsglm.export.nilearn_tables import (
 from bidsglm.export.record import Averaged, Exported
 from bidsglm.export.templating import rendered
 from bidsglm.model import ModelSpecification
-from bidsglm.spm.space import independent_rows
 
 SCRIPT = "nilearn_script.py"
 ROOT, HERE = "root", "here"

@@ -14,6 +14,7 @@ from bidsglm.dataset.group_faults import listed
 from bidsglm.dataset.group_rows import Row
 from bidsglm.dataset.participants import Participants
 from bidsglm.dataset.stacks import MapStack
+from bidsglm.design_space import rank
 from bidsglm.errors import DataError
 from bidsglm.group.analyses import Analysis
 from bidsglm.group.effects import FirstLevel, Taken, take
@@ -176,11 +177,12 @@ def _too_few(name: str, labels: Sequence[str]) -> str:
 
 
 def _check_enough(design: GroupDesign, name: str) -> None:
-    n, rank = len(design.matrix), int(np.linalg.matrix_rank(design.matrix))
-    if n <= rank:
+    n, n_independent = len(design.matrix), rank(design.matrix)
+    if n <= n_independent:
         raise DataError(
             f"the group model of {name} cannot be fitted: {n} participants are too few for "
-            f"{rank} independent columns ({', '.join(design.names)}); take some out of the Dataset node's X"
+            f"{n_independent} independent columns ({', '.join(design.names)}); take some out of the Dataset "
+            "node's X"
         )
 
 

@@ -13,6 +13,7 @@ from bidsglm.check.columns import plain
 from bidsglm.check.nilearn_folder import MOST_FILES, NilearnAnalysis, read_nilearn
 from bidsglm.check.spm_folder import NAME, read_spm
 from bidsglm.check.spm_records import SpmAnalysis
+from bidsglm.design_space import rank
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.maps.kinds import MapKind, kind_of_map
 from bidsglm.maps.reading import MapImage, map_of, read_image
@@ -92,7 +93,7 @@ def _loader(model: Any, given: Any, kind: str, name: str) -> Callable[[], Loaded
     def load() -> Loaded:
         image = model.compute_contrast(given, output_type=OUTPUTS[kind])
         dof = _dof(model) if kind != "effect" else ()
-        rows = (float(np.linalg.matrix_rank(np.atleast_2d(given))),) if kind == "F" else ()
+        rows = (float(rank(np.atleast_2d(given))),) if kind == "F" else ()
         return map_of(image, name), MapKind(kind, (*rows, *dof) if dof else (), "the model")
 
     return load

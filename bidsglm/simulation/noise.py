@@ -23,8 +23,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from bidsglm.design_space import factors
 from bidsglm.model import Floats
-from bidsglm.spm.space import factors
 
 Generator = np.random.Generator
 Spectrum = NDArray[np.complex64]

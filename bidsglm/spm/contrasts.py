@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.design_space import Decomposition, decomposition
 from bidsglm.model import Floats
-from bidsglm.spm.space import Decomposition, decomposition
 
 Singles = NDArray[np.float32]
 

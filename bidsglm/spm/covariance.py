@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from bidsglm.design_space import Decomposition, decomposition
 from bidsglm.model import Floats, Mask
 from bidsglm.spm.estimation import JointModel
 from bidsglm.spm.probability import f_quantile
-from bidsglm.spm.space import Decomposition, decomposition
 
 EXPANSION_POINT = 0.2
 """Autoregression coefficient that SPM's AR(1) components are linear about."""

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bidsglm.design_space import Decomposition, Factors, decomposition
 from bidsglm.model import Floats
 from bidsglm.spm.highpass import remove
-from bidsglm.spm.space import Decomposition, Factors, decomposition
 from bidsglm.spm.whitening import Whitening
 
 ROUNDING = 1e-12

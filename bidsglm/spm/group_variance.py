@@ -16,13 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.design_space import Factors, factors
 from bidsglm.model import Floats
 from bidsglm.spm.components import Diagonal
 from bidsglm.spm.covariance import SELECTION_P
 from bidsglm.spm.estimation import ROUNDING
 from bidsglm.spm.probability import f_quantile
 from bidsglm.spm.reml import reml
-from bidsglm.spm.space import Factors, factors
 from bidsglm.spm.whitening import ridge
 
 FEWEST = 2

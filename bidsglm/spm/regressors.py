@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.data import Condition, Paradigm
+from bidsglm.design_space import rank
 from bidsglm.model import Floats, ModelSpecification
 
 PAD_BINS = 32
@@ -99,12 +100,12 @@ def orthogonalise(X: Floats) -> Floats:
     columns = X[:, np.any(X != 0, axis=0)]
     if not columns.size:
         return result
-    rank = int(np.linalg.matrix_rank(columns))
+    most = rank(columns)
     accepted = [0]
     result[:, 0] = columns[:, 0]
     for i in range(1, columns.shape[1]):
         # spm_orth stops at the rank, whatever a further column would still leave
-        if len(accepted) == rank:
+        if len(accepted) == most:
             break
         residual = _residual(columns[:, i], result[:, accepted])
         rounding = ROUNDING * np.abs(columns[:, i]).sum()

@@ -57,7 +57,7 @@ class _Fit(NamedTuple):
     diverged: bool
 
 
-def design_space(design: Floats) -> Floats:
+def column_space(design: Floats) -> Floats:
     """Orthonormal basis of the columns that are not negligible on the scale of the largest.
 
     Parameters
@@ -69,7 +69,7 @@ def design_space(design: Floats) -> Floats:
     -----
     SPM's criterion depends on the scale of the columns: those with tiny values drop out.
 
-    >>> design_space(np.diag([1.0, 1e-9, 0.0])).shape
+    >>> column_space(np.diag([1.0, 1e-9, 0.0])).shape
     (3, 1)
     """
     # spm_svd counts the columns in its criterion, so columns of zeros must not be among them
@@ -105,7 +105,7 @@ def reml(covariance: Floats, design: Floats, components: Floats | Components) ->
     """
     if not np.all(np.isfinite(covariance)):
         raise ValueError("the pooled covariance of the data is not finite")
-    Z = design_space(design)
+    Z = column_space(design)
     parts: Components = Toeplitz(components) if isinstance(components, np.ndarray) else components
     active = np.arange(len(parts))
     prior, step = float(PRIOR_PRECISION), FIRST_STEP

@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.data import Images
+from bidsglm.design_space import Factors, decomposition, estimable, factors
 from bidsglm.model import Floats, Mask
 from bidsglm.spm.group_variance import GroupVariances, can_differ, group_variances, pooled_images
 from bidsglm.spm.smoothness import residual_scans
-from bidsglm.spm.space import Factors, decomposition, estimable, factors
 
 CHUNK_VALUES = 2_000_000
 """Values in float64 at a time: 16 MB, whatever the number of subjects."""

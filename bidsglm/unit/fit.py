@@ -113,7 +113,7 @@ def _estimates(prepared: Prepared, data: Data) -> tuple[dict[str, Any], tuple[st
 
     def estimate(name: str) -> Any:
         backend, series, candidates = BACKENDS[name], data.series[name], data.candidates[name]
-        with _explained_by_images(prepared, data), noted_warnings(said[name]):
+        with _explained_by_images(prepared, data, name), noted_warnings(said[name]):
             if not candidates.any():
                 raise DataError(f"{title(name)} finds no voxel for its mask; give a mask file")
             mask = backend.mask_from(series, candidates, prepared.model, data.volume)
@@ -133,8 +133,8 @@ def _labels(unit: Unit) -> tuple[str, ...]:
 
 
 @contextmanager
-def _explained_by_images(prepared: Prepared, data: Data) -> Iterator[None]:
-    """Where nothing can be fitted, the images may be the reason: say so in place of what came of it."""
+def _explained_by_images(prepared: Prepared, data: Data, name: str) -> Iterator[None]:
+    """Where a package can fit nothing, the images may be the reason: say so in place of what came of it."""
     try:
         yield
     except DataError as error:
@@ -142,14 +142,14 @@ def _explained_by_images(prepared: Prepared, data: Data) -> Iterator[None]:
         for run in review.runs:
             if not run.has_mean:
                 raise DataError(
-                    f"{no_mean_text(run)} Neither package can scale it, and no voxel can exceed SPM's"
-                    " threshold; add the mean image back to the series, or fit it with nilearn alone"
-                    " (--backends nilearn) and SignalScaling false in the model"
+                    f"{no_mean_text(run)} {title(name)} can neither scale such a series nor find the brain in"
+                    " it; add the mean image back to it, or fit it with nilearn alone (--backends nilearn)"
+                    " and SignalScaling false in the model"
                 ) from error
             if run.bright > BRIGHT_VOLUME:
                 raise DataError(
-                    f"{bright_text(run)} SPM scales and masks by these globals ({error}); correct the values"
-                    " of that volume"
+                    f"{bright_text(run)} {title(name)} scales and masks by the values of all volumes"
+                    f" ({error}); correct those of that one"
                 ) from error
         raise
 

@@ -22,6 +22,7 @@ from bidsglm.attribution.sides import (
 from bidsglm.attribution.steps import CENSORING, PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
 from bidsglm.attribution.voxelnoise import IndependentErrors
 from bidsglm.backends import phrases
+from bidsglm.design_space import directions, rank
 from bidsglm.model import Floats, ModelSpecification
 from bidsglm.pairs import Pair
 from bidsglm.unit.fit import Fitted
@@ -176,7 +177,7 @@ def _same_noise(one: Side, other: Side, models: PairModels) -> bool:
             return False
     fits = MixtureFits(models)
     return all(
-        np.linalg.matrix_rank(design.matrix / np.linalg.norm(design.matrix, axis=0)) == design.matrix.shape[1]
+        rank(directions(design.matrix)) == design.matrix.shape[1]
         for run in range(len(models.runs))
         for design in (fits.design(Mixture(*(side,) * len(Mixture._fields)), run) for side in (0, 1))
     )

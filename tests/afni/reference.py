@@ -9,13 +9,14 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from bidsglm.afni.design import Baseline, JointDesign, RunConfounds, Stimulus, joint_design
+from bidsglm.afni.design import Baseline, JointDesign, Stimulus, joint_design
 from bidsglm.afni.estimation import VoxelFits, fits
 from bidsglm.afni.noise import noise_grid, white_noise
 from bidsglm.afni.regressors import EventTrain
 from bidsglm.afni.responses import response
 from bidsglm.afni.scaling import percent_of_mean
 from bidsglm.afni.timeline import Timeline
+from bidsglm.data import RunConfounds
 from tests import spm12_reference
 
 COMMITTED = Path(__file__).parents[1] / "data" / "afni"

@@ -4,11 +4,12 @@ from numpy.polynomial import legendre
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bidsglm.afni.baseline import automatic_degree, demeaned, legendre_columns, run_blocks
-from bidsglm.afni.design import Baseline, JointColumn, RunConfounds, Stimulus, joint_design
+from bidsglm.afni.design import Baseline, JointColumn, Stimulus, joint_design
 from bidsglm.afni.regressors import EventTrain
 from bidsglm.afni.responses import response
 from bidsglm.afni.scaling import percent_of_mean
 from bidsglm.afni.timeline import RUN_GAP, Timeline
+from bidsglm.data import RunConfounds
 
 RUNS = Timeline(2.0, (40, 30))
 GO = Stimulus("go", response("SPMG2"), (EventTrain(np.array([4.0, 30.0])), EventTrain(np.array([9.0]))))

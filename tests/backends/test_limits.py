@@ -10,12 +10,13 @@ import pytest
 from scipy import ndimage, stats
 
 from bidsglm.backends import afni_design, fsl_design, fsl_estimate, nilearn_design, spm12_design
-from bidsglm.backends.freedom import Freedom, check_freedom, freedom, without_redundancy
+from bidsglm.backends.freedom import Freedom, check_freedom, freedom
 from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER
 from bidsglm.backends.nilearn_estimate import _noise_facts
 from bidsglm.backends.nilearn_inference import infer, z_thresholds
 from bidsglm.backends.spm12_noise import joint_model
 from bidsglm.data import Condition, ContrastMaps, DesignMatrix, Paradigm, Volume
+from bidsglm.design_space import without_redundancy
 from bidsglm.errors import BidsglmError, DataError
 from bidsglm.model import (
     AfniSettings,

@@ -12,8 +12,9 @@ from scipy.io import loadmat
 from bidsglm.backends import spm12
 from bidsglm.data import Condition, DesignMatrix, Modulator, Paradigm, Run, Volume
 from bidsglm.dataset.images import read_data
+from bidsglm.design_space import estimable
 from bidsglm.model import Floats, Hrf, ModelSpecification, SpmSettings
-from bidsglm.spm import contrasts, space
+from bidsglm.spm import contrasts
 
 ASSIGNMENT = re.compile(r"^([\w.(){} +,]+?) = (.*?);(?:  %.*)?$")
 QUOTED = r"'(?:[^']|'')*'"
@@ -190,7 +191,7 @@ def _stat(contrast: Contrast, estimate: spm12.SpmEstimate) -> tuple[Floats | Non
         for run, (a, n) in enumerate(zip(starts, n_own, strict=False))
     ]
     decomposed, dispersion = estimate.model.decomposition, estimate.dispersion
-    assert space.estimable(placed, decomposed)
+    assert estimable(placed, decomposed)
     weights = contrasts.cleaned(placed, decomposed.tolerance)
     if contrast.test == "f":
         test = contrasts.f_test(weights, decomposed, dispersion.design_covariances)

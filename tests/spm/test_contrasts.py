@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from bidsglm.design_space import estimable
 from bidsglm.spm.contrasts import cleaned, effect_covariance, f_maps, f_test, placed, single, t_maps
 from bidsglm.spm.estimation import dispersion, joint_model
-from bidsglm.spm.space import estimable
 
 SINGLE = 3e-7
 """Two or three roundings to float32."""

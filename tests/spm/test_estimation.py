@@ -3,9 +3,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.linalg import block_diag, toeplitz
 
+from bidsglm.design_space import decomposition
 from bidsglm.spm.estimation import dispersion, joint_model
 from bidsglm.spm.highpass import dct_basis
-from bidsglm.spm.space import decomposition
 from bidsglm.spm.whitening import whitening
 
 ROUNDING = 1e-10

@@ -123,7 +123,7 @@ def test_what_is_significant_is_at_most_five_per_cent() -> None:
 def test_directions_of_a_design_count_by_their_share_of_the_mean_square(singular: float, kept: int) -> None:
     # the mean of the squares of 1 and s is 1/2 for small s: s² over it
     design = np.diag([1.0, singular / np.sqrt(2) if singular < 1e-3 else singular, 0.0])
-    assert reml.design_space(design).shape == (3, kept)
+    assert reml.column_space(design).shape == (3, kept)
 
 
 @pytest.mark.parametrize("t", [-2.0, 0.0, 1.5, 3.0])

@@ -7,7 +7,7 @@ from scipy.stats import multivariate_normal
 from bidsglm.spm import reml as module
 from bidsglm.spm.components import Diagonal, Toeplitz
 from bidsglm.spm.covariance import components
-from bidsglm.spm.reml import design_space, reml
+from bidsglm.spm.reml import column_space, reml
 from bidsglm.spm.whitening import regularised_inverse
 
 ROUNDING = 1e-10
@@ -37,7 +37,7 @@ def test_derivatives_are_traces_with_the_components(kind):
     C = 0.8 * np.eye(80) + 0.3 * toeplitz(0.5 ** np.arange(80))
     X = design(80)
     Cy = sample(C, X)
-    gradient, curvature = module._derivatives(C, Cy, design_space(X), Toeplitz(rows))
+    gradient, curvature = module._derivatives(C, Cy, column_space(X), Toeplitz(rows))
     iC = regularised_inverse(C)
     P = iC - iC @ X @ np.linalg.inv(X.T @ iC @ X) @ X.T @ iC
     slopes = [-np.trace(P @ q @ (np.eye(80) - P @ Cy)) / 2 for q in Q]
@@ -50,7 +50,7 @@ def test_derivatives_of_groups_variances_are_traces_too():
     groups = Diagonal.of_groups([0] * 7 + [1] * 5, 2)
     C, X = np.diag(np.repeat([2.0, 0.5], [7, 5])), design(12)
     Cy = sample(C, X)
-    gradient, curvature = module._derivatives(C, Cy, design_space(X), groups)
+    gradient, curvature = module._derivatives(C, Cy, column_space(X), groups)
     iC = regularised_inverse(C)
     P = iC - iC @ X @ np.linalg.inv(X.T @ iC @ X) @ X.T @ iC
     Q = [np.diag(row) for row in groups.diagonals]
@@ -101,15 +101,15 @@ def test_steps_that_never_calm_down_are_given_up(monkeypatch):
         reml(sample(np.eye(40), design(40)), design(40), rows)
 
 
-def test_regressors_of_tiny_scale_leave_the_design_space():
+def test_regressors_of_tiny_scale_leave_the_column_space():
     rng = np.random.default_rng(2)
     X = rng.standard_normal((50, 3))
-    assert design_space(X).shape == (50, 3)
-    assert design_space(X * [1, 1, 1e-9]).shape == (50, 2)
+    assert column_space(X).shape == (50, 3)
+    assert column_space(X * [1, 1, 1e-9]).shape == (50, 2)
 
 
-def test_zero_columns_leave_the_design_space():
-    assert design_space(np.hstack([design(20), np.zeros((20, 2))])).shape == (20, 2)
+def test_zero_columns_leave_the_column_space():
+    assert column_space(np.hstack([design(20), np.zeros((20, 2))])).shape == (20, 2)
 
 
 def test_covariance_that_is_not_finite_is_refused():

@@ -72,14 +72,16 @@ def test_voxels_without_data_are_in_no_map_and_no_group(tmp_path: Path, smoothin
             assert not mask[EMPTY].any()
 
 
+@pytest.mark.parametrize(("backends", "title"), [(("spm", "nilearn"), "SPM"), (("fsl",), "FSL")])
 def test_demeaned_series_are_refused_by_what_they_are(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], backends: tuple[str, ...], title: str
 ) -> None:
     study = tiny.write_study(tmp_path, ("01",))
     change(study, "01", demeaned)
-    assert run(study, "participant") == 65
+    assert run(study, "participant", "--backends", *backends) == 65
     (line,) = [line for line in capsys.readouterr().err.splitlines() if " ERROR " in line]
     assert "demeaned" in line
+    assert f"{title} can neither scale such a series" in line
     assert "add the mean image back" in line
     assert "--mask-threshold" not in line
 

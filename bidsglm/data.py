@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Floats, Mask
 
+SECONDS_PER_MINUTE = 60.0
+"""Time modulates in minutes, as in SPM."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -102,6 +105,18 @@ class Condition:
     def heights(self) -> Floats:
         """Amplitude of each event in the main effect (n_events,)."""
         return np.ones_like(self.onsets) if self.amplitudes is None else self.amplitudes
+
+    @property
+    def weights(self) -> Floats:
+        """Heights of the events in each weight column, not orthogonalised, (n_events, n_weights).
+
+        >>> Condition("go", np.array([0.0, 120.0]), np.ones(2), time_modulation=1).weights.tolist()
+        [[1.0, 0.0], [1.0, 2.0]]
+        """
+        minutes = self.onsets / SECONDS_PER_MINUTE
+        times = [minutes**k for k in range(1, self.time_modulation + 1)]
+        modulated = [m.values**k for m in self.modulators for k in range(1, m.order + 1)]
+        return np.column_stack([self.heights, *times, *modulated])
 
     @property
     def weight_names(self) -> tuple[str, ...]:

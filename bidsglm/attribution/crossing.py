@@ -174,8 +174,7 @@ def fine_grid(condition: Condition, clock: Clock) -> EventGrid:
     off = np.minimum(np.searchsorted(times, condition.onsets + condition.durations), last)
     # an event between two points of the grid must not vanish: nilearn gives it one step
     off = np.where((off == on) & (off < last), off + 1, off)
-    # event_weights gives impulses SPM's height, one over the step
-    weights = event_weights(condition, 1.0)
+    weights = event_weights(condition)
     steps: Floats = np.zeros((len(times), weights.shape[1]))
     np.add.at(steps, on, weights)
     np.add.at(steps, off, -weights)

@@ -25,9 +25,8 @@ from bidsglm.afni.timeline import Timeline
 from bidsglm.backends.afni_joint import DRIFT, JointRuns
 from bidsglm.data import Condition, DesignMatrix, Paradigm, RunConfounds
 from bidsglm.errors import DataError, UnsupportedModelError
-from bidsglm.model import CONSTANT, Floats, ModelSpecification
+from bidsglm.model import CONSTANT, ModelSpecification
 from bidsglm.sentences import listing
-from bidsglm.spm.regressors import SECONDS_PER_MINUTE
 
 SHOWN = 6
 """Columns named in a note."""
@@ -154,19 +153,10 @@ def _trains(stem: str, paradigms: Sequence[Paradigm]) -> Iterator[tuple[str, lis
 def _train(condition: Condition | None, start: float, number: int = 0, modulated: bool = False) -> EventTrain:
     if condition is None:
         return EventTrain(np.empty(0))
-    modulators = modulator_values(condition)
-    heights = condition.heights * (modulators[:, number - 1] if number else 1.0)
-    return EventTrain(
-        condition.onsets - start, condition.durations, heights, modulators if modulated else None
-    )
-
-
-def modulator_values(condition: Condition) -> Floats:
-    """Values that modulate the events: powers of time in minutes, then of the modulators."""
-    minutes = condition.onsets / SECONDS_PER_MINUTE
-    columns = [minutes**k for k in range(1, condition.time_modulation + 1)]
-    columns += [m.values**k for m in condition.modulators for k in range(1, m.order + 1)]
-    return np.column_stack(columns) if columns else np.empty((len(condition.onsets), 0))
+    weights = condition.weights
+    heights = weights[:, 0] * (weights[:, number] if number else 1.0)
+    modulators = weights[:, 1:] if modulated else None
+    return EventTrain(condition.onsets - start, condition.durations, heights, modulators)
 
 
 def _run_design(

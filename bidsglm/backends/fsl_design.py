@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.data import Condition, DesignMatrix, Paradigm
 from bidsglm.errors import DataError, UnsupportedModelError
 from bidsglm.fsl import highpass, regressors
 from bidsglm.fsl.response import response
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats, ModelSpecification
+from bidsglm.spm.regressors import event_weights
 
 FEAT_RESPONSE = "double-gamma"
 """FEAT's function with two gammas, which is SPM's canonical one (means 6 and 16 s, ratio 6)."""

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from bidsglm.backends.nilearn_events import drawn_events, event_weights, events_of, internal_name
+from bidsglm.backends.nilearn_events import drawn_events, events_of, internal_name
 from bidsglm.backends.nilearn_start import without_checks
 from bidsglm.data import Condition, DesignMatrix, Paradigm
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, NO_FILTER, Floats, Hrf, ModelSpecification
+from bidsglm.spm.regressors import event_weights
 
 SAME_TIME = 1e-6
 """s"""

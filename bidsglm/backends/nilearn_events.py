@@ -8,7 +8,7 @@ import numpy as np
 
 from bidsglm.data import Condition
 from bidsglm.model import Floats
-from bidsglm.spm.regressors import SECONDS_PER_MINUTE, orthogonalise
+from bidsglm.spm.regressors import event_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,28 +76,3 @@ def drawn_events(condition: Condition, frame_times: Floats) -> Condition:
         amplitudes=condition.at(grid),
         continuous=False,
     )
-
-
-def event_weights(condition: Condition) -> Floats:
-    """Heights of the events in each weight column: 1, powers of time in minutes, powers of the modulators.
-
-    Parameters
-    ----------
-    condition : if it is to be orthogonalised, each column loses its projection on those before
-
-    Returns
-    -------
-    (n_events, n_weights)
-
-    Examples
-    --------
-    >>> from bidsglm.data import Modulator
-    >>> event_weights(Condition("go", np.zeros(2), np.zeros(2), (Modulator("rt", np.array([1.0, 3])),)))
-    array([[ 1., -1.],
-           [ 1.,  1.]])
-    """
-    minutes = condition.onsets / SECONDS_PER_MINUTE
-    columns = [condition.heights] + [minutes**k for k in range(1, condition.time_modulation + 1)]
-    columns += [m.values**k for m in condition.modulators for k in range(1, m.order + 1)]
-    weights = np.column_stack(columns)
-    return orthogonalise(weights) if condition.orthogonalize else weights

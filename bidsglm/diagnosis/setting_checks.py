@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from bidsglm.design_space import directions
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, verb
 from bidsglm.diagnosis.filled_run import function_columns
 from bidsglm.model import NO_FILTER, ModelSpecification
-from bidsglm.spm.regressors import event_weights
 
 SAME_VALUES = 1e-9
 """Share of a modulator's length: what varies by less than this does not vary."""
@@ -108,7 +106,7 @@ def idle_weights(condition: Condition) -> tuple[int, ...]:
     if not condition.orthogonalize or not len(condition.onsets):
         return ()
     # spm_orth removes what stands before: of a weight that adds no rank it leaves rounding alone
-    weights = directions(event_weights(replace(condition, orthogonalize=False), 1.0))
+    weights = directions(condition.weights)
     ranks = [np.linalg.matrix_rank(weights[:, : i + 1], tol=SAME_VALUES) for i in range(weights.shape[1])]
     return tuple(i for i in range(1, len(ranks)) if ranks[i] == ranks[i - 1])
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.backends.fsl_design import DERIVATIVE, has_derivative, shift
-from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.data import Condition, Paradigm
 from bidsglm.design_space import independent_rows
 from bidsglm.export.labels import labels
@@ -16,6 +15,7 @@ from bidsglm.fsl.regressors import Timing
 from bidsglm.fsl.response import STEP
 from bidsglm.model import TRIAL_TYPE, Floats, ModelSpecification
 from bidsglm.spm.contrasts import placed
+from bidsglm.spm.regressors import event_weights
 
 
 class ExplanatoryVariable(NamedTuple):

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bidsglm.backends.nilearn_events import drawn_events, event_weights
+from bidsglm.backends.nilearn_events import drawn_events
 from bidsglm.data import Condition, Paradigm
 from bidsglm.export.literals import rows_text
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
+from bidsglm.spm.regressors import event_weights
 
 TSV = {"sep": "\t", "na_values": ["n/a"], "keep_default_na": False}
 """How the script reads tables, as in its template."""

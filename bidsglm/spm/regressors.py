@@ -22,7 +22,6 @@ ROUNDING = 16 * np.finfo(float).eps
 """Residual of a column, relative to the column, that is no more than rounding."""
 ACCEPTED_NORM = np.exp(-32)
 """Sum of absolute values that a column must keep after orthogonalisation."""
-SECONDS_PER_MINUTE = 60.0
 
 
 class Microtime(NamedTuple):
@@ -120,7 +119,7 @@ def _residual(column: Floats, basis: Floats) -> Floats:
     return np.asarray(column - basis @ (inverse @ column))
 
 
-def event_weights(condition: Condition, dt: float) -> Floats:
+def event_weights(condition: Condition, dt: float = 1.0) -> Floats:
     """Heights of the events: main effect, then powers of time and of the modulators.
 
     Parameters
@@ -128,7 +127,7 @@ def event_weights(condition: Condition, dt: float) -> Floats:
     condition
         Events and modulators of one condition.
     dt
-        Length of a microtime bin in s; impulses have an area of one second.
+        Length of a microtime bin in s, for impulses with an area of one second; 1 leaves their heights.
 
     Returns
     -------
@@ -139,11 +138,7 @@ def event_weights(condition: Condition, dt: float) -> Floats:
     >>> event_weights(two, 0.125).round(9).tolist()
     [[1.0, -1.0], [1.0, 1.0]]
     """
-    columns = [condition.heights]
-    minutes = condition.onsets / SECONDS_PER_MINUTE
-    columns += [minutes**k for k in range(1, condition.time_modulation + 1)]
-    columns += [m.values**k for m in condition.modulators for k in range(1, m.order + 1)]
-    weights = np.column_stack(columns)
+    weights = condition.weights
     if condition.orthogonalize:
         # behind the main effect of ones this centres the modulators
         weights = orthogonalise(weights)

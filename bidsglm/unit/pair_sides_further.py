@@ -28,7 +28,6 @@ from bidsglm.attribution.voxelnoise import (
     SmoothedAutocorrelation,
     VoxelNoise,
 )
-from bidsglm.backends.afni_design import modulator_values
 from bidsglm.backends.fsl_data import median_of, run_mask
 from bidsglm.backends.fsl_design import (
     has_derivative,
@@ -37,7 +36,6 @@ from bidsglm.backends.fsl_design import (
     response_name,
     shift,
 )
-from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.data import Paradigm, TimeSeries, Volume
 from bidsglm.fsl import highpass
 from bidsglm.fsl import regressors as feat
@@ -45,6 +43,7 @@ from bidsglm.fsl.autocorrelation import MEAN_THRESHOLD
 from bidsglm.fsl.scaling import GRAND_MEAN
 from bidsglm.fsl.smoothing import reference_scan
 from bidsglm.model import Floats, ModelSpecification
+from bidsglm.spm.regressors import event_weights
 from bidsglm.unit.fit import Fitted
 from bidsglm.unit.pair_sides import SampleColumns
 
@@ -54,7 +53,6 @@ EXTREMES = 5
 """Voxels at each end of the intensities, of which rounding could make any the last"""
 CUT = 1e-4
 """Share of a value that rounding to float32 does not change, and AFNI's limits do"""
-SECONDS_PER_MINUTE = 60.0
 
 
 def afni_side(fitted: Fitted, voxels: SampleColumns) -> Side:
@@ -128,7 +126,7 @@ def _counted(name: str, paradigms: Sequence[Paradigm], response: Response) -> li
         onsets = condition.onsets - (paradigm.start_time or 0.0)
         inside = within_run(onsets, paradigm.n_scans, paradigm.repetition_time)
         lasting = condition.durations if form.duration is None else np.full(len(onsets), form.duration)
-        values = np.column_stack([condition.heights, modulator_values(condition)])
+        values = condition.weights
         each.append(WeightedEvents(condition.onsets[inside], lasting[inside], values[inside]))
     centred = any(c.orthogonalize for p in paradigms for c in p.conditions if c.weight_names[0] == name)
     width = max(events.weights.shape[1] for events in each)

@@ -15,12 +15,12 @@ from nilearn.glm.first_level import FirstLevelModel
 
 from bidsglm.backends import nilearn_contrasts, nilearn_glm, nilearn_library, spm12
 from bidsglm.backends.nilearn_design import slice_time_ref
-from bidsglm.backends.nilearn_events import event_weights
 from bidsglm.backends.nilearn_signals import masked_signals
 from bidsglm.data import Condition, Modulator, Paradigm, Run, TimeSeries
 from bidsglm.dataset.images import read_data
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Hrf, ModelSpecification, NilearnSettings, SpmSettings
+from bidsglm.spm.regressors import event_weights
 
 RELATIVE = 1e-6
 """What the project promises against FirstLevelModel, relative to a map's largest value."""

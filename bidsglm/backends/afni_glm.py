@@ -1,6 +1,6 @@
 """The first-level model of AFNI (3dDeconvolve, 3dREMLfit), composed of the functions in ``bidsglm.afni``."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,9 +15,10 @@ from bidsglm.backends.afni_design import check, column_names, designs, with_nois
 from bidsglm.backends.afni_inference import CLUSTERS, corrected, infer, second_level
 from bidsglm.backends.afni_joint import JointRuns
 from bidsglm.backends.afni_words import effect_unit, methods_text, settings_in_words, software
-from bidsglm.backends.records import Inference
+from bidsglm.backends.fittable import check_noise, mask_from, varying
+from bidsglm.backends.records import Estimate, Inference, spread
 from bidsglm.backends.spm12_inference import significance
-from bidsglm.data import ContrastMaps, DesignMatrix, TimeSeries, Volume, measured
+from bidsglm.data import ContrastMaps, DesignMatrix, TimeSeries, Volume
 from bidsglm.design_space import independent_rows
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
@@ -54,21 +55,13 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)
-class AfniEstimate:
-    """A fitted model: all runs of a unit as one regression."""
+class AfniEstimate(Estimate):
+    """All runs of a unit as one regression: betas of columns that runs share are the same in each.
 
-    mask: Mask
-    """(n_voxels,)"""
-    betas: tuple[NDArray[np.float32], ...]
-    """(n_regressors, n_voxels) of every run, NaN outside the mask; what runs share is the same in each"""
-    residual_mean_square: Floats
-    """(n_voxels,) NaN outside the mask"""
-    dof: float
-    """Scans that are kept less columns"""
-    noise: Mapping[str, object]
-    """Facts about the noise model for the report."""
-    noise_maps: Mapping[str, Floats]
-    """ar and ma: a and b of each voxel, (n_voxels,) NaN outside the mask; empty for ordinary least squares"""
+    Degrees of freedom are scans that are kept less columns; noise maps are a and b as ar and ma, none for
+    ordinary least squares.
+    """
+
     runs: JointRuns
     fitted: VoxelFits
     """Voxels of the mask"""
@@ -95,20 +88,6 @@ def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) ->
     )
 
 
-def mask_from(
-    series: Sequence[TimeSeries],
-    candidates: Mask,
-    model: ModelSpecification,
-    volume: Volume | None = None,
-) -> Mask:
-    """Return the voxels that AFNI fits: all of its mask, whatever they hold.
-
-    >>> mask_from([], np.array([True, False]), ModelSpecification("m", ()))
-    array([ True, False])
-    """
-    return candidates
-
-
 def estimate(
     designs: Sequence[DesignMatrix],
     series: Sequence[TimeSeries],
@@ -125,9 +104,7 @@ def estimate(
         The design leaves no residual degrees of freedom, or no voxel can be fitted.
     """
     check_designs(designs, model)
-    inside = np.flatnonzero(mask & measured(series))
-    if not inside.size:
-        raise DataError("no voxel of the mask varies over the scans of every run; look at the images")
+    inside = np.flatnonzero(varying(mask, series))
     runs = JointRuns(designs)
     X, times = runs.matrix[:, runs.independent], runs.timeline.times
     if model.afni.noise_model == "none":
@@ -140,10 +117,7 @@ def estimate(
         return fits(_scans(series, columns, model.afni.scale)[kept_rows], grid)
 
     fitted = joined(each(fit_part, _parts(series, inside)))
-    if not fitted.settled.any():
-        raise DataError(
-            "the design explains every voxel up to rounding: no noise is left; look at the images"
-        )
+    check_noise(fitted.settled)
     return _estimate(runs, fitted, grid, inside, mask.size)
 
 
@@ -194,20 +168,14 @@ def _estimate(
     return AfniEstimate(
         mask,
         tuple(betas),
-        _over(fitted.mean_square, mask, np.nan),
+        spread(fitted.mean_square, mask, np.nan),
         float(grid[0].dof),
         facts,
-        {name: _over(maps[name], mask, np.nan) for name in ("ar", "ma") if len(grid) > 1},
         runs,
         fitted,
         grid,
+        noise_maps={name: spread(maps[name], mask, np.nan) for name in ("ar", "ma") if len(grid) > 1},
     )
-
-
-def _over(values: Floats, mask: Mask, outside: float) -> Floats:
-    spread = np.full(mask.size, outside)
-    spread[mask] = values
-    return spread
 
 
 def usable_runs(estimate: AfniEstimate, contrast: ContrastSpecification) -> tuple[int, ...]:
@@ -224,10 +192,10 @@ def contrast(estimate: AfniEstimate, contrast: ContrastSpecification, runs: tupl
     if contrast.test == "F":
         weights = weights[independent_rows(weights)]
         dof: tuple[float, ...] = (float(len(weights)), estimate.dof)
-        F = _over(joint_test(weights, estimate.fitted, estimate.grid), estimate.mask, np.nan)
+        F = spread(joint_test(weights, estimate.fitted, estimate.grid), estimate.mask, np.nan)
         return ContrastMaps(contrast, runs, None, None, *significance(F, estimate.mask, dof), dof)
     found = row_test(weights[0], estimate.fitted, estimate.grid)
-    effect, variance, t = (_over(values, estimate.mask, np.nan) for values in found)
+    effect, variance, t = (spread(values, estimate.mask, np.nan) for values in found)
     dof = (estimate.dof,)
     return ContrastMaps(contrast, runs, effect, variance, *significance(t, estimate.mask, dof), dof)
 
@@ -239,21 +207,7 @@ def inference(
     volume: Volume,
     model: ModelSpecification,
 ) -> Inference:
-    """Return thresholds and cluster tables of the contrasts.
-
-    Parameters
-    ----------
-    estimate
-        Whose mask is searched.
-    series
-        Does not matter, as no smoothness is estimated.
-    maps
-        Of its contrasts.
-    volume
-        The grid of the columns.
-    model
-        Whether thresholds are two-sided.
-    """
+    """Return thresholds and cluster tables of the contrasts."""
     return infer(maps, estimate.mask, volume, model.two_sided)
 
 

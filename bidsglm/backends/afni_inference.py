@@ -9,24 +9,15 @@ from collections.abc import Mapping, Sequence
 
 from bidsglm.backends import nilearn_corrected, nilearn_inference
 from bidsglm.backends.records import ContrastInference, Corrected, Inference, SecondLevel
+from bidsglm.backends.z_inference import z_clusters
 from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
 from bidsglm.model import ContrastSpecification, Mask
-from bidsglm.outputs.fit_tables import clusters
-from bidsglm.outputs.schema import Column
 
-CLUSTERS = clusters(
+CLUSTERS = z_clusters(
     "afni",
-    Column("stat", "number", "t (F of an F contrast) at the peak"),
-    Column("z", "number", "standard normal quantile that belongs to peak_p"),
-    Column("peak_p", "number", "p of the peak's voxel, uncorrected"),
-    Column("cluster_voxels", "integer", "voxels of the cluster; clusters touch by face (NN1)"),
-    Column("cluster_mm3", "number", "volume of the cluster (mm³)", "mm^3"),
-    Column(
-        "survives_fdr05",
-        "truth",
-        "whether the peak's q (Benjamini and Hochberg) is at most 0.05",
-    ),
-    Column("survives_fwe05", "truth", "whether the peak exceeds Bonferroni's familywise threshold of 0.05"),
+    "standard normal quantile that belongs to peak_p",
+    "face (NN1)",
+    "whether the peak's q (Benjamini and Hochberg) is at most 0.05",
 )
 NO_SIMULATION = "Extents are not corrected: 3dClustSim's simulations are not made"
 RULES: Mapping[str, str] = {
@@ -70,24 +61,7 @@ def second_level(
     volume: Volume,
     mask: Mask | None = None,
 ) -> SecondLevel:
-    """Test contrasts over subjects by ordinary least squares with one variance, as 3dttest++ does.
-
-    Parameters
-    ----------
-    images
-        (n_subjects, n_voxels) effects of one first-level contrast.
-    design, contrasts
-        Of the subjects.
-    volume
-        The grid.
-    mask
-        (n_voxels,) where to look at all
-
-    Raises
-    ------
-    DataError
-        There are too few subjects, or no voxel has data in all of them.
-    """
+    """Test contrasts over subjects by ordinary least squares with one variance, as 3dttest++ does."""
     found = nilearn_inference.second_level(images, design, contrasts, volume, mask)
     return found._replace(inference=infer(found.maps, found.mask, volume, design.two_sided))
 
@@ -95,20 +69,6 @@ def second_level(
 def corrected(
     maps: ContrastMaps, found: ContrastInference, mask: Mask, volume: Volume, two_sided: bool
 ) -> tuple[Corrected, ...]:
-    """Find what survives Bonferroni's and Benjamini's corrections in the map of a contrast.
-
-    Parameters
-    ----------
-    maps
-        Over the columns of the volume.
-    found
-        Its inference.
-    mask
-        (n_voxels,)
-    volume
-        The grid.
-    two_sided
-        Whether each tail has half of the error.
-    """
+    """Find what survives Bonferroni's and Benjamini's corrections in the map of a contrast."""
     same = nilearn_corrected.corrected(maps, found, mask, volume, two_sided)
     return tuple(each._replace(rule=RULES[each.inference]) for each in same if each.inference in RULES)

@@ -2,6 +2,9 @@
 
 The functions are called in this order: `check` when the model is read, `designs` and `check_designs` when the
 tables are, then `mask_from`, `estimate`, `usable_runs`, `contrast` and `inference` with the images in memory.
+
+What their arguments are stands here and not in the modules: `series`, `paradigms` and `designs` are of each
+run, `volume` says where the columns of the data stand on the grid, and a mask is (n_voxels,) over them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,40 +14,6 @@ from bidsglm.backends.records import ContrastInference, Corrected, Inference, Se
 from bidsglm.data import ContrastMaps, DesignMatrix, GroupDesign, Images, Paradigm, TimeSeries, Volume
 from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
 from bidsglm.outputs.schema import Schema
-
-
-class FittedRuns(Protocol):
-    """What a package's estimate has beside what only its own functions read."""
-
-    @property
-    def mask(self) -> Mask:
-        """(n_voxels,) those that have a result."""
-        ...
-
-    @property
-    def betas(self) -> Sequence[Floats]:
-        """(n_regressors, n_voxels) of every run, NaN outside the mask."""
-        ...
-
-    @property
-    def residual_mean_square(self) -> Floats:
-        """(n_voxels,) NaN outside the mask."""
-        ...
-
-    @property
-    def dof(self) -> float:
-        """Residual degrees of freedom."""
-        ...
-
-    @property
-    def noise(self) -> Mapping[str, Any]:
-        """Facts about the noise model for the report."""
-        ...
-
-    @property
-    def noise_maps(self) -> Mapping[str, Floats]:
-        """Label in names of files -> (n_voxels,) a parameter of each voxel's noise, NaN outside the mask."""
-        ...
 
 
 class Backend(Protocol):
@@ -76,7 +45,7 @@ class Backend(Protocol):
     def one_percent(
         self, series: Sequence[TimeSeries], means: Sequence[Floats], model: ModelSpecification
     ) -> list[Floats]:
-        """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run."""
+        """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run; so are the means."""
         ...
 
     def software(self) -> dict[str, str]:
@@ -111,7 +80,10 @@ class Backend(Protocol):
         model: ModelSpecification,
         volume: Volume | None = None,
     ) -> Mask:
-        """Find the voxels that the package would analyse, (n_voxels,)."""
+        """Find the voxels that the package would analyse, (n_voxels,).
+
+        The candidates are the voxels within the mask files, or within the package's own mask.
+        """
         ...
 
     def estimate(
@@ -123,7 +95,7 @@ class Backend(Protocol):
         volume: Volume | None = None,
         contrasts: Sequence[ContrastSpecification] = (),
     ) -> Any:
-        """Fit all runs; what comes back is a `FittedRuns`, and goes into the functions below.
+        """Fit all runs; what comes back is an `Estimate`, and goes into the functions below.
 
         The volume says where the columns stand, for packages that smooth among voxels; None where they are no
         neighbours. The contrasts are those that may be asked of the estimate, for packages that need them
@@ -136,7 +108,10 @@ class Backend(Protocol):
         ...
 
     def contrast(self, estimate: Any, contrast: ContrastSpecification, runs: tuple[int, ...]) -> ContrastMaps:
-        """Make the maps of a contrast, the mean over some runs."""
+        """Make the maps of a contrast over regressor names, the mean over some runs, at least one.
+
+        Redundant rows of an F contrast are left out.
+        """
         ...
 
     def inference(
@@ -147,7 +122,7 @@ class Backend(Protocol):
         volume: Volume,
         model: ModelSpecification,
     ) -> Inference:
-        """Find thresholds and clusters of the maps."""
+        """Find thresholds and clusters of the maps, two-sided where the model says so."""
         ...
 
     def second_level(
@@ -158,7 +133,27 @@ class Backend(Protocol):
         volume: Volume,
         mask: Mask | None = None,
     ) -> SecondLevel:
-        """Fit a group's effect maps."""
+        """Fit a group's effect maps.
+
+        Parameters
+        ----------
+        images
+            (n_subjects, n_voxels) effects of one first-level contrast; a voxel that is missing in any subject
+            is left out.
+        design
+            Of the subjects.
+        contrasts
+            Over its columns.
+        volume
+            The grid.
+        mask
+            (n_voxels,) where to look at all
+
+        Raises
+        ------
+        DataError
+            If there are too few subjects, no voxel has data in all of them or a contrast cannot be estimated.
+        """
         ...
 
     def corrected(
@@ -169,5 +164,8 @@ class Backend(Protocol):
         volume: Volume,
         two_sided: bool,
     ) -> tuple[Corrected, ...]:
-        """Find what survives the package's corrections in the map of a contrast."""
+        """Find what survives the package's corrections in the map of a contrast, of which this was found.
+
+        In a two-sided test each tail has half of the error.
+        """
         ...

@@ -1,21 +1,22 @@
 """Contrasts of FILM's fits: maps of one run, and of several by fixed effects."""
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtr
 
+from bidsglm.backends.records import Estimate, spread
 from bidsglm.data import ContrastMaps, DesignMatrix
 from bidsglm.design_space import decomposition, directions, estimable, independent_rows, lengths, rank
 from bidsglm.fsl import contrasts as of_film
 from bidsglm.fsl import fixed_effects
 from bidsglm.fsl.film import Pairs
 from bidsglm.fsl.zscores import z_of_f, z_of_t
-from bidsglm.model import ContrastSpecification, Floats, Mask
+from bidsglm.model import ContrastSpecification, Floats
 from bidsglm.spm.contrasts import placed
 
 
@@ -36,23 +37,11 @@ class FilmRun(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FslEstimate:
-    """Fits of all runs."""
+class FslEstimate(Estimate):
+    """Fits of all runs by themselves; no noise maps, as FILM has a whole function of lags in each voxel."""
 
-    mask: Mask
-    """(n_voxels,)"""
-    betas: tuple[NDArray[np.float32], ...]
-    """For each run (n_regressors, n_voxels), NaN outside the mask."""
-    residual_mean_square: Floats
-    """(n_voxels,) of whitened residuals, averaged over runs by degrees of freedom, NaN outside the mask"""
-    dof: float
-    """Residual degrees of freedom of all runs."""
-    noise: Mapping[str, object]
-    """Facts for the report."""
     designs: tuple[DesignMatrix, ...]
     runs: tuple[FilmRun, ...]
-    noise_maps: Mapping[str, Floats] = field(default_factory=dict)
-    """None: FILM has a whole function of lags in each voxel"""
 
 
 def combinations(design: DesignMatrix, contrasts: Sequence[ContrastSpecification]) -> tuple[Floats, Pairs]:
@@ -94,15 +83,7 @@ def combined_dof(runs: Sequence[FilmRun]) -> float:
 
 
 def usable_runs(estimate: FslEstimate, contrast: ContrastSpecification) -> tuple[int, ...]:
-    """Find the runs that have all columns of a contrast and can estimate it, by SPM's test.
-
-    Parameters
-    ----------
-    estimate
-        Of all runs.
-    contrast
-        Over regressor names.
-    """
+    """Find the runs that have all columns of a contrast and can estimate it, by SPM's test."""
     return tuple(
         i
         for i, run in enumerate(estimate.designs)
@@ -124,15 +105,6 @@ def contrast(estimate: FslEstimate, contrast: ContrastSpecification, runs: tuple
 
     FSL has no F over runs for several rows; here the runs' vectors of effects weigh by the inverse of their
     covariances, as its fixed effects do with one row.
-
-    Parameters
-    ----------
-    estimate
-        Of all runs.
-    contrast
-        Over regressor names; redundant rows of an F contrast are left out.
-    runs
-        Those to combine, at least one.
     """
     # which runs a contrast averages is another package's judgement where several are fitted
     able = tuple(i for i in runs if i in usable_runs(estimate, contrast))
@@ -228,16 +200,10 @@ def _maps(
     return ContrastMaps(
         contrast,
         runs,
-        None if effect is None else _spread(effect, mask, np.nan),
-        None if variance is None else _spread(variance, mask, np.nan),
-        _spread(stat, mask, 0.0),
-        _spread(z, mask, 0.0),
-        _spread(p, mask, 1.0),
+        None if effect is None else spread(effect, mask, np.nan),
+        None if variance is None else spread(variance, mask, np.nan),
+        spread(stat, mask, 0.0),
+        spread(z, mask, 0.0),
+        spread(p, mask, 1.0),
         dof,
     )
-
-
-def _spread(values: Floats, mask: Mask, outside: float) -> Floats:
-    spread = np.full(mask.size, outside)
-    spread[mask] = values
-    return spread

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.backends.fittable import varying
 from bidsglm.backends.fsl_contrasts import FilmRun, FslEstimate, combinations, combined_dof
 from bidsglm.backends.fsl_data import Columns, data_chunks, on_grid, run_mask
 from bidsglm.backends.fsl_design import line_filter
-from bidsglm.data import DesignMatrix, TimeSeries, Volume, measured
+from bidsglm.data import DesignMatrix, TimeSeries, Volume
 from bidsglm.errors import DataError
 from bidsglm.fsl.film import Film, Pairs, film
 from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
@@ -48,19 +49,8 @@ def estimate(
 ) -> FslEstimate:
     """Fit every run by FILM.
 
-    Parameters
-    ----------
-    designs, series
-        Of each run.
-    mask
-        (n_voxels,) that may have a result
-    model
-        With FSL's filter and noise model.
-    volume
-        Where the columns stand: FILM smooths autocorrelations among neighbours. None: they are none, and
-        each voxel keeps its own.
-    contrasts
-        Those that may be asked for; none: any, at the cost of memory.
+    Without a volume voxels have no neighbours, and each keeps its own autocorrelations. Without contrasts any
+    may be asked for afterwards, at the cost of memory.
 
     Raises
     ------
@@ -68,9 +58,7 @@ def estimate(
         A design leaves no degrees of freedom, or the data cannot be scaled.
     """
     check_designs(designs, model)
-    wanted = mask & measured(series)
-    if not wanted.any():
-        raise DataError("no voxel of the mask varies over the scans of every run; look at the images")
+    wanted = varying(mask, series)
     fitted = []
     for number, (design, run) in enumerate(zip(designs, series, strict=True), start=1):
         where = f"run {number}: " if len(designs) > 1 else ""

@@ -53,17 +53,6 @@ def mask_from(
 ) -> Mask:
     """Voxels of FEAT's mask in every run: those above a tenth of the robust range, and their neighbours.
 
-    Parameters
-    ----------
-    series
-        Of each run, with its brain.
-    candidates
-        (n_voxels,) columns within the mask files and a voxel around, or within FEAT's own mask
-    model
-        Does not matter.
-    volume
-        Where the columns stand; None where they are no neighbours.
-
     Raises
     ------
     DataError
@@ -87,21 +76,7 @@ def inference(
     volume: Volume,
     model: ModelSpecification,
 ) -> Inference:
-    """Return thresholds and cluster tables of the contrasts.
-
-    Parameters
-    ----------
-    estimate
-        Whose mask is searched.
-    series
-        Does not matter: the smoothness of the residuals is not estimated.
-    maps
-        Of its contrasts.
-    volume
-        The grid of the columns.
-    model
-        Whether thresholds are two-sided.
-    """
+    """Return thresholds and cluster tables of the contrasts."""
     return infer(maps, estimate.mask, volume, model.two_sided)
 
 
@@ -109,15 +84,6 @@ def one_percent(
     series: Sequence[TimeSeries], means: Sequence[Floats], model: ModelSpecification
 ) -> list[Floats]:
     """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run.
-
-    Parameters
-    ----------
-    series
-        Of all runs, for the medians of their brains.
-    means
-        (n_voxels,) of all runs
-    model
-        Does not matter to FSL.
 
     >>> import numpy as np
     >>> run = TimeSeries(np.full((3, 1), 800.0), 1.0, 0.0, np.ones(3))

@@ -16,26 +16,15 @@ from scipy import stats
 from scipy.special import fdtrc, stdtr
 
 from bidsglm.backends.records import ALPHA, FORMING_P, Inference, SecondLevel, contrast_weights
-from bidsglm.backends.z_inference import ZRules, contrast_inference
+from bidsglm.backends.z_inference import ZRules, contrast_inference, z_clusters
 from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
 from bidsglm.errors import DataError
 from bidsglm.fsl.zscores import z_of_f, z_of_t
 from bidsglm.model import ContrastSpecification, Floats, Mask
-from bidsglm.outputs.fit_tables import clusters
-from bidsglm.outputs.schema import Column
 from bidsglm.spm.second_level import GroupEstimate, group_contrast, group_estimate
 from bidsglm.spm.thresholds import Thresholds, false_discovery_rates
 
-CLUSTERS = clusters(
-    "fsl",
-    Column("stat", "number", "t (F of an F contrast) at the peak"),
-    Column("z", "number", "z at the peak, what is thresholded"),
-    Column("peak_p", "number", "p of the peak's voxel, uncorrected"),
-    Column("cluster_voxels", "integer", "voxels of the cluster; clusters touch by face, edge or corner"),
-    Column("cluster_mm3", "number", "volume of the cluster (mm³)", "mm^3"),
-    Column("survives_fdr05", "truth", "whether the peak is kept at a false discovery rate of 0.05"),
-    Column("survives_fwe05", "truth", "whether the peak exceeds Bonferroni's familywise threshold of 0.05"),
-)
+CLUSTERS = z_clusters("fsl", "z at the peak, what is thresholded", "face, edge or corner")
 
 
 def z_thresholds(z: NDArray[np.floating], share: float = 1.0) -> Thresholds:
@@ -87,24 +76,7 @@ def second_level(
 ) -> SecondLevel:
     """Test contrasts over subjects by ordinary least squares, whose errors have one variance.
 
-    Parameters
-    ----------
-    images
-        (n_subjects, n_voxels) effects of one first-level contrast; a voxel that is missing in any subject,
-        or equal in all, is left out
-    design
-        Of the subjects.
-    contrasts
-        Over its columns.
-    volume
-        The grid.
-    mask
-        (n_voxels,) where to look at all
-
-    Raises
-    ------
-    DataError
-        If there are too few subjects, no voxel has data in all of them or a contrast cannot be estimated.
+    A voxel that is equal in all subjects is left out.
 
     >>> mean = ContrastSpecification("mean", "mean", ("mean",), np.ones((1, 1)))
     >>> design = GroupDesign(("mean",), np.ones((3, 1)))

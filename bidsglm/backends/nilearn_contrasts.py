@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
 from bidsglm.backends.nilearn_records import NilearnEstimate
+from bidsglm.backends.records import spread
 from bidsglm.data import ContrastMaps
 from bidsglm.design_space import decomposition, estimable, independent_rows
-from bidsglm.model import ContrastSpecification, Floats, Mask
+from bidsglm.model import ContrastSpecification, Floats
 from bidsglm.spm.contrasts import placed
 
 LEAST_P = 1e-300
@@ -19,13 +20,7 @@ LEAST_P = 1e-300
 
 
 def usable_runs(estimate: NilearnEstimate, contrast: ContrastSpecification) -> tuple[int, ...]:
-    """Find the runs that have all columns of a contrast and can estimate it, by SPM's test.
-
-    Parameters
-    ----------
-    estimate : of all runs
-    contrast : over regressor names
-    """
+    """Find the runs that have all columns of a contrast and can estimate it, by SPM's test."""
     whole = decomposition([run.matrix for run in estimate.designs])
     usable = []
     for i, run in enumerate(estimate.designs):
@@ -42,12 +37,7 @@ def contrast(
 ) -> ContrastMaps:
     """Compute the maps of a contrast, fixed effects over some runs: effects averaged, as nilearn does.
 
-    Parameters
-    ----------
-    estimate : of all runs
-    contrast : over regressor names; redundant rows of an F contrast are left out, nilearn inverts their
-        covariance
-    runs : those to average, at least one
+    Redundant rows of an F contrast are left out, as nilearn inverts the rows' covariance.
     """
     from nilearn.glm.contrasts import compute_fixed_effect_contrast
 
@@ -67,12 +57,12 @@ def contrast(
     return ContrastMaps(
         contrast,
         runs,
-        effect=_spread(result.effect.ravel(), estimate.mask, np.nan) if is_t else None,
-        variance=_spread(result.variance, estimate.mask, np.nan) if is_t else None,
-        stat=_spread(result.stat(), estimate.mask, 0.0),
-        z=_spread(z, estimate.mask, 0.0),
+        effect=spread(result.effect.ravel(), estimate.mask, np.nan) if is_t else None,
+        variance=spread(result.variance, estimate.mask, np.nan) if is_t else None,
+        stat=spread(result.stat(), estimate.mask, 0.0),
+        z=spread(z, estimate.mask, 0.0),
         # z was made of it
-        p=_spread(result.p_value_, estimate.mask, 1.0),
+        p=spread(result.p_value_, estimate.mask, 1.0),
         dof=(*n_rows, float(result.dof)),
     )
 
@@ -112,9 +102,3 @@ def _contrast_inputs(
             dispersion=fit.dispersion[members],
         )
     return fit.labels, results, weights[:, columns]
-
-
-def _spread(values: Floats, mask: Mask, outside: float) -> Floats:
-    spread = np.full(mask.size, outside)
-    spread[mask] = values
-    return spread

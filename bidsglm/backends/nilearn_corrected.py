@@ -12,7 +12,15 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from bidsglm.backends.records import ALPHA, FORMING_P, ContrastInference, Corrected, tails
+from bidsglm.backends.records import (
+    ALPHA,
+    FORMING_P,
+    ContrastInference,
+    Corrected,
+    TestedTail,
+    corrections,
+    spread,
+)
 from bidsglm.data import ContrastMaps, Volume
 from bidsglm.model import Floats, Mask
 
@@ -27,24 +35,14 @@ RULES = {
 def corrected(
     maps: ContrastMaps, found: ContrastInference, mask: Mask, volume: Volume, two_sided: bool
 ) -> tuple[Corrected, ...]:
-    """Find what survives each correction of nilearn's in the map of a contrast.
-
-    Parameters
-    ----------
-    maps : over the columns of the volume
-    found : its inference
-    mask : (n_voxels,)
-    volume : the grid
-    two_sided : whether each tail has half of the error
-    """
+    """Find what survives each correction of nilearn's in the map of a contrast."""
     # what a masker of nilearn reads
     z = np.nan_to_num(maps.z.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    signed = tails(maps.specification.test, two_sided)
-    each = {tail: _of_tail(tail.sign * z, mask, volume, tail.share) for tail in signed}
-    return tuple(
-        Corrected.of(name, rule, {tail: kinds[name] for tail, kinds in each.items()})
-        for name, rule in RULES.items()
-    )
+
+    def of_tail(tail: TestedTail) -> dict[str, tuple[Floats, Mask]]:
+        return _of_tail(tail.sign * z, mask, volume, tail.share)
+
+    return corrections(maps.specification.test, two_sided, RULES, of_tail)
 
 
 def _of_tail(
@@ -54,9 +52,8 @@ def _of_tail(
     from nilearn.glm import fdr_threshold
 
     p = scipy.stats.norm.sf(z[mask].astype(np.float64))
-    fwe, fdr = np.ones(mask.size), np.ones(mask.size)
-    fwe[mask] = np.minimum(p * p.size / share, 1)
-    fdr[mask] = np.minimum(scipy.stats.false_discovery_control(p) / share, 1)
+    fwe = spread(np.minimum(p * p.size / share, 1), mask, 1.0)
+    fdr = spread(np.minimum(scipy.stats.false_discovery_control(p) / share, 1), mask, 1.0)
     height = float(scipy.stats.norm.isf(ALPHA * share / p.size))
     active = _active_shares(z, mask, volume, share)
     return {

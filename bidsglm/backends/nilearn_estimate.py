@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bidsglm.backends.freedom import check_freedom, freedom
+from bidsglm.backends.fittable import check_freedom, check_noise, freedom, varying
 from bidsglm.backends.nilearn_engine import SERVED, fit_run
 from bidsglm.backends.nilearn_records import NilearnEstimate, RunFit
 from bidsglm.backends.nilearn_signals import ScaledSignals
 from bidsglm.backends.nilearn_words import computation_in_words
-from bidsglm.data import DesignMatrix, TimeSeries, Volume, measured
-from bidsglm.errors import DataError
+from bidsglm.data import DesignMatrix, TimeSeries, Volume
 from bidsglm.model import ContrastSpecification, Mask, ModelSpecification
 
 
@@ -24,22 +23,13 @@ def estimate(
 ) -> NilearnEstimate:
     """Fit every run.
 
-    Parameters
-    ----------
-    designs, series : of each run
-    mask : (n_voxels,)
-    model : with nilearn's noise model and signal scaling
-    volume, contrasts : do not matter to nilearn
-
     Raises
     ------
     DataError
         A design leaves no residual degrees of freedom.
     """
     check_freedom([freedom(design) for design in designs], divides_by_columns="nilearn")
-    with_data = mask & measured(series)
-    if not with_data.any():
-        raise DataError("no voxel of the mask varies over the scans of every run; look at the images")
+    with_data = varying(mask, series)
     columns, scaling = np.flatnonzero(with_data), model.nilearn.signal_scaling
     computed = [
         fit_run(d.matrix, ScaledSignals(s, mask, scaling), columns, model.nilearn)
@@ -47,10 +37,7 @@ def estimate(
     ]
     runs = [run for run, _ in computed]
     kept = np.logical_and.reduce([with_data, *(run.settled for run in runs)])
-    if not kept.any():
-        raise DataError(
-            "the design explains every voxel up to rounding: no noise is left; look at the images"
-        )
+    check_noise(kept)
     for run in runs:
         run.betas[:, ~kept] = np.nan
     fits = tuple(run.within(kept) for run in runs)

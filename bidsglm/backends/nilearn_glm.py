@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bidsglm.backends.freedom import check_freedom, freedom
+from bidsglm.backends.fittable import check_freedom, freedom, mask_from
 from bidsglm.backends.nilearn_contrasts import contrast, usable_runs
 from bidsglm.backends.nilearn_corrected import corrected
 from bidsglm.backends.nilearn_design import column_names, design, designs, hrf_name
@@ -22,7 +22,7 @@ from bidsglm.backends.nilearn_words import effect_unit, methods_text, settings_i
 from bidsglm.backends.records import Inference
 from bidsglm.data import ContrastMaps, DesignMatrix, TimeSeries, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import Floats, Mask, ModelSpecification
+from bidsglm.model import Floats, ModelSpecification
 
 # The functions of contract.Backend, spelt out in each module: a type checker reads no list that is computed.
 __all__ = [
@@ -80,11 +80,6 @@ def check(model: ModelSpecification) -> None:
 def with_noise_model(model: ModelSpecification, noise_model: str) -> ModelSpecification:
     """Return the model with another noise model for nilearn, for many fits of the same designs.
 
-    Parameters
-    ----------
-    model : whose settings for the other packages stay
-    noise_model : ols, ar1, ar2 ...
-
     Examples
     --------
     >>> with_noise_model(ModelSpecification("m", ()), "ols").nilearn.noise_model
@@ -104,27 +99,6 @@ def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) ->
     check_freedom([freedom(design) for design in designs], divides_by_columns="nilearn")
 
 
-def mask_from(
-    series: Sequence[TimeSeries],
-    candidates: Mask,
-    model: ModelSpecification,
-    volume: Volume | None = None,
-) -> Mask:
-    """Voxels that nilearn fits: all of its mask, whatever they hold.
-
-    Parameters
-    ----------
-    series, model, volume : do not matter to nilearn
-    candidates : (n_voxels,) columns within its mask
-
-    Examples
-    --------
-    >>> mask_from([], np.array([True, False]), ModelSpecification("m", ()))
-    array([ True, False])
-    """
-    return candidates
-
-
 def inference(
     estimate: NilearnEstimate,
     series: Sequence[TimeSeries],
@@ -132,16 +106,7 @@ def inference(
     volume: Volume,
     model: ModelSpecification,
 ) -> Inference:
-    """Return thresholds and cluster tables of the contrasts.
-
-    Parameters
-    ----------
-    estimate : whose mask is searched
-    series : does not matter to nilearn, which estimates no smoothness
-    model : whether thresholds are two-sided
-    maps : of its contrasts
-    volume : the grid of the columns
-    """
+    """Return thresholds and cluster tables of the contrasts."""
     return infer(maps, estimate.mask, volume, model.two_sided)
 
 
@@ -149,12 +114,6 @@ def one_percent(
     series: Sequence[TimeSeries], means: Sequence[Floats], model: ModelSpecification
 ) -> list[Floats]:
     """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run.
-
-    Parameters
-    ----------
-    series : does not matter to nilearn
-    means : (n_voxels,) of all runs
-    model : with nilearn's scaling
 
     Examples
     --------

@@ -11,26 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.backends.records import ALPHA, FORMING_P, Inference, SecondLevel, contrast_weights
-from bidsglm.backends.z_inference import ZRules, contrast_inference
+from bidsglm.backends.z_inference import ZRules, contrast_inference, z_clusters
 from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
 from bidsglm.design_space import rank, without_redundancy
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats, Mask
-from bidsglm.outputs.fit_tables import clusters
-from bidsglm.outputs.schema import Column
 from bidsglm.process.cores import each
 from bidsglm.spm.thresholds import Thresholds
 
-CLUSTERS = clusters(
-    "nilearn",
-    Column("stat", "number", "t (F of an F contrast) at the peak"),
-    Column("z", "number", "z at the peak, what nilearn thresholds"),
-    Column("peak_p", "number", "p of the peak's voxel, uncorrected"),
-    Column("cluster_voxels", "integer", "voxels of the cluster; clusters touch by face"),
-    Column("cluster_mm3", "number", "volume of the cluster (mm³)", "mm^3"),
-    Column("survives_fdr05", "truth", "whether the peak is kept at a false discovery rate of 0.05"),
-    Column("survives_fwe05", "truth", "whether the peak exceeds Bonferroni's familywise threshold of 0.05"),
-)
+CLUSTERS = z_clusters("nilearn", "z at the peak, what nilearn thresholds", "face")
 CHUNK_VALUES = 2_000_000
 """Values of one call of run_glm, which keeps several copies of them, 16 MB each."""
 
@@ -100,20 +89,6 @@ def second_level(
 
     The numbers are those of ``SecondLevelModel`` with this design matrix, or, where its columns depend on
     each other, with those of them that do not.
-
-    Parameters
-    ----------
-    images : (n_subjects, n_voxels) effects of one first-level contrast; a voxel that is missing in any
-        subject is left out
-    design : of the subjects
-    contrasts : over its columns
-    volume : the grid
-    mask : (n_voxels,) where to look at all
-
-    Raises
-    ------
-    DataError
-        If there are too few subjects or no voxel has data in all of them.
 
     Examples
     --------

@@ -1,13 +1,14 @@
 """What nilearn's fits leave for contrasts and reports."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.backends.records import Estimate
 from bidsglm.data import DesignMatrix
 from bidsglm.model import Floats, Mask
 
@@ -32,23 +33,11 @@ class RunFit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class NilearnEstimate:
-    """Fits of all runs."""
+class NilearnEstimate(Estimate):
+    """Fits of all runs by themselves; no noise maps, as the coefficients stand among the facts."""
 
-    mask: Mask
-    """(n_voxels,)"""
-    betas: tuple[Floats, ...]
-    """For each run (n_regressors, n_voxels), NaN outside the mask."""
-    residual_mean_square: Floats
-    """(n_voxels,) nilearn's dispersions averaged over runs by degrees of freedom, NaN outside the mask"""
-    dof: float
-    """Residual degrees of freedom of all runs."""
-    noise: Mapping[str, object]
-    """Facts for the report."""
     designs: tuple[DesignMatrix, ...]
     fits: tuple[RunFit, ...]
-    noise_maps: Mapping[str, Floats] = field(default_factory=dict)
-    """None: the coefficients stand among the facts"""
 
 
 class Computation(NamedTuple):

@@ -14,11 +14,6 @@ from bidsglm.model import ModelSpecification
 def settings_in_words(model: ModelSpecification, paradigms: Sequence[Paradigm]) -> Mapping[str, str]:
     """Every setting that moves numbers, in nilearn's words.
 
-    Parameters
-    ----------
-    model : that was fitted
-    paradigms : of each run
-
     Examples
     --------
     >>> settings_in_words(ModelSpecification("m", ()), ())["High-pass filter"]

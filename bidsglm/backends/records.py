@@ -1,9 +1,11 @@
-"""What inference and the second level give, the same from every backend."""
+"""What a fit, its inference and a second level give, the same from every backend."""
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bidsglm.data import ContrastMaps, GroupDesign
 from bidsglm.model import ContrastSpecification, Floats, Mask
@@ -16,6 +18,35 @@ ALPHA = 0.05
 """Error of a corrected test."""
 FORMING_P = 0.001
 """Uncorrected p of the voxels that form clusters."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A package's fit of all runs: what the rest of the program reads of it."""
+
+    mask: Mask
+    """(n_voxels,) those that have a result"""
+    betas: tuple[NDArray[Any], ...]
+    """(n_regressors, n_voxels) of every run, NaN outside the mask"""
+    residual_mean_square: Floats
+    """(n_voxels,) NaN outside the mask; where runs are fitted apart, their mean by degrees of freedom"""
+    dof: float
+    """Residual degrees of freedom of all runs"""
+    noise: Mapping[str, object]
+    """Facts about the noise model for the report"""
+    noise_maps: Mapping[str, Floats] = field(default_factory=dict, kw_only=True)
+    """Label in names of files -> (n_voxels,) a parameter of each voxel's noise, NaN outside the mask"""
+
+
+def spread(values: Floats, mask: Mask, outside: float) -> Floats:
+    """Values of the voxels of a mask over all voxels, (n_voxels,).
+
+    >>> spread(np.array([2.0]), np.array([False, True]), 1.0).tolist()
+    [1.0, 2.0]
+    """
+    whole = np.full(mask.size, outside)
+    whole[mask] = values
+    return whole
 
 
 class ContrastInference(NamedTuple):
@@ -80,6 +111,32 @@ class Corrected(NamedTuple):
             {tail.name: values for tail, (values, _) in found.items()},
             {tail.name: voxels for tail, (_, voxels) in found.items()},
         )
+
+
+def corrections(
+    test: str,
+    two_sided: bool,
+    rules: Mapping[str, str],
+    of_tail: Callable[[TestedTail], Mapping[str, tuple[Floats, Mask]]],
+) -> tuple[Corrected, ...]:
+    """Correct the map of a contrast by several rules.
+
+    Parameters
+    ----------
+    test
+        t or F
+    two_sided
+        Whether each tail has half of the error.
+    rules
+        Name of each correction, and how the package does it.
+    of_tail
+        For a tail, by the names of the rules: values over all voxels, and which are significant.
+    """
+    found = {tail: of_tail(tail) for tail in tails(test, two_sided)}
+    return tuple(
+        Corrected.of(name, rule, {tail: each[name] for tail, each in found.items()})
+        for name, rule in rules.items()
+    )
 
 
 EQUAL_VARIANCES: VarianceForm = {"VarianceModel": "equal"}

@@ -57,17 +57,7 @@ def inference(
     volume: Volume,
     model: ModelSpecification,
 ) -> Inference:
-    """Return thresholds and results tables of the contrasts, and the smoothness they rest on.
-
-    Parameters
-    ----------
-    estimate, series, model
-        The fit and what it was made from.
-    maps
-        Of its contrasts.
-    volume
-        The grid of the columns.
-    """
+    """Return thresholds and results tables of the contrasts, and the smoothness they rest on."""
     n_scans = sum(len(run.X0) for run in estimate.model.runs)
     residuals = standardised_residuals(estimate, series, model, residual_scans(n_scans))
     mask = np.zeros(volume.shape, dtype=np.bool_)

@@ -8,7 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.backends.records import ALPHA, FORMING_P, ContrastInference, Corrected, tails
+from bidsglm.backends.records import (
+    ALPHA,
+    FORMING_P,
+    ContrastInference,
+    Corrected,
+    TestedTail,
+    corrections,
+    spread,
+)
 from bidsglm.data import ContrastMaps, Volume
 from bidsglm.model import Floats, Mask
 from bidsglm.spm.clusters import cluster_labels
@@ -42,23 +50,13 @@ class _Tested(NamedTuple):
 def corrected(
     maps: ContrastMaps, found: ContrastInference, mask: Mask, volume: Volume, two_sided: bool
 ) -> tuple[Corrected, ...]:
-    """Find what survives each correction of SPM's in the map of a contrast.
-
-    Parameters
-    ----------
-    maps : over the columns of the volume
-    found : its inference
-    mask : (n_voxels,)
-    volume : the grid
-    two_sided : whether each tail has half of the error
-    """
+    """Find what survives each correction of SPM's in the map of a contrast."""
     tested = _Tested(Field(maps.specification.test, maps.dof), _search(found, volume), mask, volume)
-    signed = tails(maps.specification.test, two_sided)
-    each = {tail: _of_tail(tested, tail.sign * maps.stat, tail.share) for tail in signed}
-    return tuple(
-        Corrected.of(name, rule, {tail: kinds[name] for tail, kinds in each.items()})
-        for name, rule in RULES.items()
-    )
+
+    def of_tail(tail: TestedTail) -> dict[str, tuple[Floats, Mask]]:
+        return _of_tail(tested, tail.sign * maps.stat, tail.share)
+
+    return corrections(maps.specification.test, two_sided, RULES, of_tail)
 
 
 def _search(found: ContrastInference, volume: Volume) -> SearchVolume:
@@ -76,8 +74,8 @@ def _of_tail(tested: _Tested, stat: Floats, share: float) -> dict[str, tuple[Flo
     """Correction -> p of the tail (1 outside) and what is significant."""
     field, search, mask = tested.field, tested.search, tested.mask
     p = upper_tail(field, stat[mask])
-    fwe = _everywhere(mask, np.minimum(_fwe(tested, stat[mask], p) / share, 1))
-    fdr = _everywhere(mask, np.minimum(false_discovery_rates(p) / share, 1))
+    fwe = spread(np.minimum(_fwe(tested, stat[mask], p) / share, 1), mask, 1.0)
+    fdr = spread(np.minimum(false_discovery_rates(p) / share, 1), mask, 1.0)
     height = fwe_threshold(field, search, ALPHA * share)
     clusters = np.minimum(_clusters(tested, stat, share) / share, 1)
     return {
@@ -116,9 +114,3 @@ def _clusters(tested: _Tested, stat: Floats, share: float) -> Floats:
     own = labels[tested.volume.voxels]
     p[own > 0] = of_cluster[own[own > 0] - 1]
     return p
-
-
-def _everywhere(mask: Mask, values: Floats) -> Floats:
-    whole = np.ones(mask.size)
-    whole[mask] = values
-    return whole

@@ -1,42 +1,30 @@
 """The estimate of SPM12's first-level model: parameters and residual variance of every voxel."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bidsglm.backends.freedom import Freedom, check_freedom, freedom
+from bidsglm.backends.fittable import Freedom, check_freedom, check_noise, freedom
+from bidsglm.backends.records import Estimate
 from bidsglm.backends.spm12_noise import error_covariances, joint_model
 from bidsglm.backends.spm12_scans import ScaledPart, scaled_parts
 from bidsglm.data import DesignMatrix, TimeSeries, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
+from bidsglm.model import ContrastSpecification, Mask, ModelSpecification
 from bidsglm.process.cores import each
 from bidsglm.spm import estimation
 
 
 @dataclass(frozen=True)
-class SpmEstimate:
-    """A fitted model: all runs of a unit together, as sessions of one SPM design."""
+class SpmEstimate(Estimate):
+    """All runs of a unit as sessions of one SPM design, with effective degrees of freedom; no noise maps."""
 
-    mask: Mask
-    """(n_voxels,)"""
-    betas: tuple[NDArray[np.float32], ...]
-    """(n_regressors, n_voxels) of every run, NaN outside the mask"""
-    residual_mean_square: Floats
-    """(n_voxels,) NaN outside the mask"""
-    dof: float
-    """Effective residual degrees of freedom."""
-    noise: Mapping[str, object]
-    """Facts about the noise model for the report."""
     names: tuple[tuple[str, ...], ...]
     """Regressors of every run."""
     model: estimation.JointModel
     """Whitened and filtered design."""
     dispersion: estimation.Dispersion
-    noise_maps: Mapping[str, Floats] = field(default_factory=dict)
-    """None: all voxels have one covariance"""
 
 
 def check_designs(designs: Sequence[DesignMatrix], model: ModelSpecification) -> None:
@@ -94,10 +82,7 @@ def estimate(
         fitted[columns] = np.isfinite(residual) & (residual > rounding)
 
     each(fit_part, parts)
-    if not fitted.any():
-        raise DataError(
-            "the design explains every voxel up to rounding: no noise is left; look at the images"
-        )
+    check_noise(fitted)
     # A t over a residual that is rounding is rounding.
     mean_square[~fitted] = np.nan
     for beta in betas:

@@ -29,19 +29,7 @@ def second_level(
 ) -> SecondLevel:
     """Test contrasts over subjects; errors have one variance, or one for each group of the design.
 
-    Parameters
-    ----------
-    images : (n_subjects, n_voxels) effects of one first-level contrast; a voxel that is missing in any
-        subject, or equal in all, is left out
-    design : of the subjects
-    contrasts : over its columns
-    volume : the grid
-    mask : (n_voxels,) where to look at all
-
-    Raises
-    ------
-    DataError
-        If there are too few subjects, no voxel has data in all of them or a contrast cannot be estimated.
+    A voxel that is equal in all subjects is left out.
 
     Examples
     --------

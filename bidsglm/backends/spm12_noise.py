@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from bidsglm.backends.spm12_scans import scaled_chunks
+from bidsglm.backends.spm12_scans import scaled_parts
 from bidsglm.data import DesignMatrix, TimeSeries
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, Mask, ModelSpecification
@@ -21,7 +21,7 @@ def error_covariances(
     kind = model.spm.serial_correlation
     if kind == "none":
         return [None] * len(designs), {}
-    chunks = (runs for _, runs in scaled_chunks(series, model, mask))
+    chunks = (part.scans() for part in scaled_parts(series, model, mask))
     try:
         test = covariance.criterion(_joint(designs, [None] * len(designs)))
         pooled = covariance.pooled_covariance(test, chunks)

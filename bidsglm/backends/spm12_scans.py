@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.data import TimeSeries, Volume, measured
+from bidsglm.backends.fittable import varying
+from bidsglm.data import TimeSeries, Volume
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, Mask, ModelSpecification
 from bidsglm.spm import scaling
@@ -43,13 +44,11 @@ def mask_from(
         for s, factor in zip(series, factors, strict=True)
     ]
     mask = np.zeros(candidates.size, dtype=bool)
-    with_data = candidates & measured(series)
-    if not with_data.any():
-        raise DataError("no voxel of the mask varies over the scans of every run; look at the images")
+    with_data = varying(candidates, series)
     sure, doubtful = _at_a_glance(series, factors, limits)
     mask |= with_data & sure
-    for columns, runs in _chunks(series, factors, with_data & doubtful):
-        mask[columns] = scaling.within_mask(runs, limits)
+    for part in _parts(series, factors, with_data & doubtful):
+        mask[part.columns] = scaling.within_mask(part.scans(), limits)
     if not mask.any():
         raise DataError(
             f"no voxel exceeds {model.spm.mask_threshold:g} of the global in every scan; "
@@ -116,25 +115,6 @@ def scaled_parts(series: Sequence[TimeSeries], model: ModelSpecification, mask: 
     return _parts(series, _scale_factors(series, model), mask)
 
 
-def scaled_chunks(
-    series: Sequence[TimeSeries], model: ModelSpecification, mask: Mask
-) -> Iterator[tuple[Columns, list[Floats]]]:
-    """Give the scaled data of all runs, some of the mask's voxels at a time, with the columns they are.
-
-    Raises
-    ------
-    DataError
-        A run has no global mean to be scaled by; before the first voxels are asked for.
-    """
-    return _chunks(series, _scale_factors(series, model), mask)
-
-
-def _chunks(
-    series: Sequence[TimeSeries], factors: Sequence[Floats], mask: Mask
-) -> Iterator[tuple[Columns, list[Floats]]]:
-    return ((part.columns, part.scans()) for part in _parts(series, factors, mask))
-
-
 def _parts(series: Sequence[TimeSeries], factors: Sequence[Floats], mask: Mask) -> Iterator[ScaledPart]:
     inside = np.flatnonzero(mask)
     step = max(LEAST, CHUNK_VALUES // sum(len(s.stored) for s in series))
@@ -180,16 +160,6 @@ def _scaled(values: Floats, series: TimeSeries, factors: Floats) -> Floats:
 def one_percent(
     series: Sequence[TimeSeries], means: Sequence[Floats], model: ModelSpecification
 ) -> list[Floats]:
-    """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run.
-
-    Parameters
-    ----------
-    series
-        Of all runs, for their globals.
-    means
-        (n_voxels,) of all runs
-    model
-        With SPM's scaling.
-    """
+    """Give 1 % of a voxel's mean in the unit of effects, (n_voxels,) of every run."""
     factors = [float(each.mean()) for each in _scale_factors(series, model)]
     return [mean / 100 * factor for mean, factor in zip(means, factors, strict=True)]

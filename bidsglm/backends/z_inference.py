@@ -12,7 +12,8 @@ from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER, 
 from bidsglm.backends.records import ContrastInference, TestedTail, cluster_id, tails, voxel_volume
 from bidsglm.data import ContrastMaps, Volume
 from bidsglm.model import Mask
-from bidsglm.outputs.schema import Cell
+from bidsglm.outputs.fit_tables import clusters
+from bidsglm.outputs.schema import Cell, Column, Schema
 from bidsglm.spm.thresholds import Thresholds
 
 LARGEST_DOF = 1e10
@@ -37,6 +38,39 @@ class ZRules(NamedTuple):
         19
         """
         return np.asarray(scipy.ndimage.generate_binary_structure(3, ORDERS[self.connectivity]))
+
+
+def z_clusters(
+    package: str,
+    z: str,
+    touching: str,
+    kept: str = "whether the peak is kept at a false discovery rate of 0.05",
+) -> Schema:
+    """Describe the clusters of a package.
+
+    Parameters
+    ----------
+    package
+        Its name.
+    z
+        What its z is.
+    touching
+        What neighbours in a cluster share.
+    kept
+        When a peak survives its false discovery rate.
+    """
+    return clusters(
+        package,
+        Column("stat", "number", "t (F of an F contrast) at the peak"),
+        Column("z", "number", z),
+        Column("peak_p", "number", "p of the peak's voxel, uncorrected"),
+        Column("cluster_voxels", "integer", f"voxels of the cluster; clusters touch by {touching}"),
+        Column("cluster_mm3", "number", "volume of the cluster (mm³)", "mm^3"),
+        Column("survives_fdr05", "truth", kept),
+        Column(
+            "survives_fwe05", "truth", "whether the peak exceeds Bonferroni's familywise threshold of 0.05"
+        ),
+    )
 
 
 def contrast_inference(

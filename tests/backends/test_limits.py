@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage, stats
 
 from bidsglm.backends import afni_design, fsl_design, fsl_estimate, nilearn_design, spm12_design
-from bidsglm.backends.freedom import Freedom, check_freedom, freedom
+from bidsglm.backends.fittable import Freedom, check_freedom, freedom
 from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER
 from bidsglm.backends.nilearn_estimate import _noise_facts
 from bidsglm.backends.nilearn_inference import infer, z_thresholds

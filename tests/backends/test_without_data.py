@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bidsglm.backends import BACKENDS, nilearn_glm, spm12
-from bidsglm.backends.freedom import Freedom, check_freedom
+from bidsglm.backends.fittable import Freedom, check_freedom
 from bidsglm.data import Condition, DesignMatrix, Paradigm, TimeSeries
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, ModelSpecification, NilearnSettings, SpmSettings

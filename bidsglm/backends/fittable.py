@@ -1,13 +1,14 @@
-"""Whether designs leave residual degrees of freedom: known before any image is read."""
+"""What can be fitted: designs that leave degrees of freedom, voxels that vary, and voxels with noise."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.data import DesignMatrix
+from bidsglm.data import DesignMatrix, TimeSeries, Volume, measured
 from bidsglm.design_space import directions, rank
 from bidsglm.errors import DataError
+from bidsglm.model import Mask, ModelSpecification
 
 
 class Freedom(NamedTuple):
@@ -58,4 +59,46 @@ def check_freedom(used: Sequence[Freedom], divides_by_columns: str = "") -> None
             f"{n_columns} columns of regressors and high-pass filter for the {n_scans} scans{where} leave no"
             f" residual degrees of freedom{why}; use fewer confounds or a longer HighPassFilterCutoffHz"
             " period"
+        )
+
+
+def mask_from(
+    series: Sequence[TimeSeries],
+    candidates: Mask,
+    model: ModelSpecification,
+    volume: Volume | None = None,
+) -> Mask:
+    """Return all candidates, for packages that fit the voxels of their mask whatever they hold.
+
+    >>> mask_from([], np.array([True, False]), ModelSpecification("m", ()))
+    array([ True, False])
+    """
+    return candidates
+
+
+def varying(mask: Mask, series: Sequence[TimeSeries]) -> Mask:
+    """Voxels of a mask that vary in every run, (n_voxels,).
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
+    found = mask & measured(series)
+    if not found.any():
+        raise DataError("no voxel of the mask varies over the scans of every run; look at the images")
+    return found
+
+
+def check_noise(settled: Mask) -> None:
+    """Refuse fits whose residuals are rounding in every voxel.
+
+    Raises
+    ------
+    DataError
+        No voxel is settled.
+    """
+    if not settled.any():
+        raise DataError(
+            "the design explains every voxel up to rounding: no noise is left; look at the images"
         )

@@ -7,13 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Floats, Mask
 
+Values = TypeVar("Values", bound=np.generic)
 SECONDS_PER_MINUTE = 60.0
 """Time modulates in minutes, as in SPM."""
 
@@ -244,6 +245,16 @@ class Volume(NamedTuple):
     affine: Floats
     voxels: Mask
     """(x, y, z) True where a column stands; columns in C order of the voxels"""
+
+    def filled(self, values: NDArray[Values]) -> NDArray[Values]:
+        """Lay values of the columns out on the grid, 0 or False elsewhere, (x, y, z).
+
+        >>> Volume((1, 1, 2), np.eye(4), np.array([[[False, True]]])).filled(np.array([3.0])).tolist()
+        [[[0.0, 3.0]]]
+        """
+        grid = np.zeros(self.shape, dtype=values.dtype)
+        grid[self.voxels] = values
+        return grid
 
 
 class GroupDesign(NamedTuple):

@@ -109,10 +109,8 @@ def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) ->
     >>> round(float(weights(flat, np.array([364]), np.arange(729), whole).sum()), 6)
     1.0
     """
-    intensity, mask = np.zeros(volume.shape), np.zeros(volume.shape, dtype=np.bool_)
-    intensity[volume.voxels] = tissue.intensity
-    mask[volume.voxels] = tissue.mask
-    kind = contrast(intensity, mask)
+    intensity = volume.filled(tissue.intensity)
+    kind = contrast(intensity, volume.filled(tissue.mask))
     reach = neighbourhood(zooms(volume)).reach
     offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij")).reshape(3, -1)
     spatial = np.exp(-((offsets * np.array(zooms(volume))[:, np.newaxis]) ** 2).sum(axis=0) / (2 * SIGMA**2))

@@ -23,9 +23,7 @@ def run_mask(run: TimeSeries, volume: Volume | None) -> Mask:
         return np.ones(run.n_voxels, dtype=np.bool_)
     if volume is None:
         return run.brain
-    grid = np.zeros(volume.shape, dtype=np.bool_)
-    grid[volume.voxels] = run.brain
-    return scaling.dilated(grid)[volume.voxels]
+    return scaling.dilated(volume.filled(run.brain))[volume.voxels]
 
 
 def median_of(run: TimeSeries) -> float:
@@ -44,9 +42,7 @@ def on_grid(columns: Columns, volume: Volume) -> Mask:
     """
     inside = np.zeros(int(np.count_nonzero(volume.voxels)), dtype=np.bool_)
     inside[columns] = True
-    grid = volume.voxels.copy()
-    grid[volume.voxels] = inside
-    return grid
+    return volume.filled(inside)
 
 
 def _span(columns: Columns) -> slice | Columns:

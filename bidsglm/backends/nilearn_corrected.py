@@ -68,10 +68,8 @@ def _active_shares(z: NDArray[np.float32], mask: Mask, volume: Volume, share: fl
     import nibabel as nib
     from nilearn.glm import cluster_level_inference
 
-    place = volume.voxels.copy()
-    place[volume.voxels] = mask
-    grid = np.zeros(volume.shape, dtype=np.float32)
-    grid[place] = z[mask]
+    place = volume.filled(mask)
+    grid = volume.filled(np.where(mask, z, np.float32(0)))
     height = float(scipy.stats.norm.isf(FORMING_P * share))
     found = np.zeros(mask.size)
     if not (grid > height).any():

@@ -125,7 +125,7 @@ def memory_of_clusters(n_maps: int, mask: Mask, volume: Volume) -> int:
     >>> memory_of_clusters(10, np.array([True, True]), volume)
     1160
     """
-    box = _box(_place(mask, volume))
+    box = _box(volume.filled(mask))
     n_box = int(np.prod([part.stop - part.start for part in box]))
     return n_maps * int(mask.sum()) * BYTES_A_VALUE + n_box * BYTES_A_VOXEL
 
@@ -164,7 +164,7 @@ def permuted(
         counted, observed = _merged_parts(images, test, mask, plan, advance)
         why = f"they would take {needed / 1e9:.1f} GB of memory, of {plan.memory / 1e9:.1f} GB"
     else:
-        place = _place(mask, volume)
+        place = volume.filled(mask)
         whole = np.concatenate([images[:, part][:, mask[part]] for part in _parts(images)], axis=1)
         n_procs = int(min(plan.n_procs, max(plan.memory // needed, 1)))
         results = _results(whole, test, _grid(place, volume), plan, n_procs)
@@ -176,12 +176,6 @@ def permuted(
     for kind, values in counted.items():
         p[kind][mask] = values
     return Permuted(p, why, t)
-
-
-def _place(mask: Mask, volume: Volume) -> NDArray[np.bool_]:
-    place = volume.voxels.copy()
-    place[volume.voxels] = mask
-    return place
 
 
 def _box(place: NDArray[np.bool_]) -> tuple[slice, ...]:

@@ -60,9 +60,9 @@ def inference(
     """Return thresholds and results tables of the contrasts, and the smoothness they rest on."""
     n_scans = sum(len(run.X0) for run in estimate.model.runs)
     residuals = standardised_residuals(estimate, series, model, residual_scans(n_scans))
-    mask = np.zeros(volume.shape, dtype=np.bool_)
-    mask[volume.voxels] = estimate.mask
-    search = search_volume(residuals, mask, n_scans, estimate.model.decomposition.rank)
+    search = search_volume(
+        residuals, volume.filled(estimate.mask), n_scans, estimate.model.decomposition.rank
+    )
     return infer(maps, search, volume, model.two_sided)
 
 

@@ -104,8 +104,7 @@ def _clusters(tested: _Tested, stat: Floats, share: float) -> Floats:
     p = np.ones(stat.size)
     if not np.isfinite(tested.search.resels).all():
         return p
-    grid = np.zeros(tested.volume.shape)
-    grid[tested.volume.voxels] = np.where(tested.mask, stat, 0.0)
+    grid = tested.volume.filled(np.where(tested.mask, stat, 0.0))
     height = uncorrected_threshold(tested.field, FORMING_P * share)
     labels, number = cluster_labels(grid, height)
     sizes = np.bincount(labels.ravel(), minlength=number + 1)[1:]

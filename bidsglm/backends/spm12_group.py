@@ -47,10 +47,10 @@ def second_level(
     except ValueError as error:
         raise DataError(f"the group model cannot be fitted: {error}") from error
     maps = tuple(_group_maps(*pair, fit.mask) for pair in zip(contrasts, found, strict=True))
-    grid = np.zeros(volume.shape, dtype=np.bool_)
-    grid[volume.voxels] = fit.mask
     n_subjects = len(design.matrix)
-    search = search_volume(standardised_residuals(images, fit), grid, n_subjects, n_subjects - round(fit.dof))
+    search = search_volume(
+        standardised_residuals(images, fit), volume.filled(fit.mask), n_subjects, n_subjects - round(fit.dof)
+    )
     return SecondLevel(fit.mask, maps, infer(maps, search, volume, design.two_sided), facts)
 
 

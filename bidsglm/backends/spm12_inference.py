@@ -145,8 +145,7 @@ def _contrast_inference(
     field = Field(maps.specification.test, maps.dof)
     both = tails(maps.specification.test, two_sided)
     found = thresholds(field, search, maps.stat, both[0].share)
-    grid = np.zeros(volume.shape)
-    grid[volume.voxels] = maps.stat
+    grid = volume.filled(maps.stat)
     statistic_map = StatisticMap(grid, volume.affine, field, search)
     by_tail = {
         tail: results_table(statistic_map._replace(volume=tail.sign * grid), found.p001) for tail in both

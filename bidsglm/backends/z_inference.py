@@ -97,8 +97,7 @@ def contrast_inference(
     by_tail = {tail: rules.thresholds(tail.sign * z[mask], tail.share) for tail in both}
     found = by_tail[both[0]]
     of_stat = stat_thresholds(found, maps.dof)
-    grid = np.zeros(volume.shape, dtype=np.float32)
-    grid[volume.voxels] = z
+    grid = volume.filled(z)
     listed: list[dict[str, Cell]] = []
     n_before = 0
     for tail, heights in by_tail.items():
@@ -143,8 +142,7 @@ def _clusters(
 ) -> list[dict[str, Cell]]:
     """Rows of a tail; numbers of its clusters go on from the other's."""
     mm3 = voxel_volume(volume.affine)
-    column = np.zeros(volume.shape, dtype=np.intp)
-    column[volume.voxels] = np.arange(np.count_nonzero(volume.voxels))
+    column = volume.filled(np.arange(np.count_nonzero(volume.voxels)))
     tail, thresholds, n_before = place
     places = column[tuple(np.array([peak.voxel for peak in peaks], dtype=np.intp).reshape(-1, 3).T)]
     # the lower tail's p from t: 1 - p would lose the digits of small ones

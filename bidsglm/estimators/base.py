@@ -173,8 +173,7 @@ class PackageFirstLevelModel(FirstLevelModel):  # type: ignore[misc]
             asked = self._asked(designs, int(np.count_nonzero(mask)))
             self.estimate_ = package.estimate(designs, series, mask, model, data.volume, asked)
         self.dof_ = float(self.estimate_.dof)
-        voxels = np.zeros(data.volume.shape, dtype=np.uint8)
-        voxels[data.volume.voxels] = self.estimate_.mask
+        voxels = data.volume.filled(self.estimate_.mask.astype(np.uint8))
         self.masker_ = NiftiMasker(mask_img=nib.Nifti1Image(voxels, data.volume.affine)).fit()
         self.design_matrices_ = [self._frame(*pair) for pair in zip(designs, paradigms, strict=True)]
         self._names = [design.names for design in designs]

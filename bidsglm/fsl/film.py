@@ -118,15 +118,12 @@ def noise(chunks: Chunks, design: Design, grid: Volume | None) -> tuple[Mask, Fl
         return mask, raw
     if grid is None:
         return mask, tapered(raw)
-    intensity = np.zeros(grid.shape)
     # what is not finite is fitted nowhere, and must not stretch the scale of intensities
     middle = np.concatenate(middles)
-    intensity[grid.voxels] = np.where(np.isfinite(middle), middle, 0)
-    where = np.zeros(grid.shape, dtype=np.bool_)
-    where[grid.voxels] = mask
+    intensity = grid.filled(np.where(np.isfinite(middle), middle, 0).astype(np.float64))
     # lag 0 is 1 everywhere: only the lags behind it are smoothed
     x, y, z = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0))
-    raw[1:] = smoothed(raw[1:], intensity, where, (float(x), float(y), float(z)))
+    raw[1:] = smoothed(raw[1:], intensity, grid.filled(mask), (float(x), float(y), float(z)))
     return mask, tapered(raw)
 
 

@@ -246,6 +246,12 @@ class Volume(NamedTuple):
     voxels: Mask
     """(x, y, z) True where a column stands; columns in C order of the voxels"""
 
+    @property
+    def voxel_sizes(self) -> tuple[float, float, float]:
+        """Along x, y and z in mm."""
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0).tolist()
+        return x, y, z
+
     def filled(self, values: NDArray[Values]) -> NDArray[Values]:
         """Lay values of the columns out on the grid, 0 or False elsewhere, (x, y, z).
 

@@ -40,6 +40,15 @@ class Hrf:
     """FIR delays in scans, nilearn's way to ask for the set."""
 
     @property
+    def notation(self) -> str:
+        """Name the set as the model does.
+
+        >>> Hrf("spm", derivative=True).notation
+        'spm + derivative'
+        """
+        return self.model + " + derivative" * self.derivative + " + dispersion" * self.dispersion
+
+    @property
     def suffixes(self) -> tuple[str, ...]:
         """What follows the condition in the regressor names, one for each function.
 

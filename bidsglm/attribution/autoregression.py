@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.attribution.crossproducts import Products, Span, Values, neighbours, span
+from bidsglm.attribution.regression import inverses
 from bidsglm.attribution.runs import UnscaledFit
 from bidsglm.model import Floats
 
@@ -26,8 +27,6 @@ BINS = 100
 """nilearn's coefficients are whole hundredths."""
 NEAR_EDGE = 1e-9
 """Coefficients so near a whole hundredth fall to either side by rounding."""
-SINGULAR = 1e8
-"""Entries of an inverse of normal equations with orthonormal columns that show a lack of rank."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Autoregression:
         if hundredths not in self._inverses:
             rho = hundredths / BINS
             plain, lagged, further = self._products
-            self._inverses[hundredths] = _inverse(plain - rho * lagged + rho**2 * further)
+            self._inverses[hundredths] = inverses((plain - rho * lagged + rho**2 * further)[None])[0]
         return self._inverses[hundredths]
 
     @cached_property
@@ -60,18 +59,6 @@ class Autoregression:
         shifted = np.hstack([before, np.zeros_like(self.cosines)])
         once = both.T @ shifted
         return both.T @ both, once + once.T, shifted.T @ shifted
-
-
-def _inverse(A: Floats) -> Floats:
-    """Inverse, or pseudo-inverse where a regressor is itself a cosine."""
-    try:
-        inverse = np.linalg.inv(A)
-    except np.linalg.LinAlgError:
-        inverse = np.full_like(A, np.inf)
-    # the columns are orthonormal before whitening: entries stay moderate unless rank is lost
-    if np.abs(inverse).max() < SINGULAR:
-        return np.asarray(inverse)
-    return np.asarray(np.linalg.pinv(A, hermitian=True))
 
 
 def autoregression(X: Floats, drifts: Floats, weights: Floats, projected: bool) -> Autoregression:

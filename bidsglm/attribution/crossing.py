@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bidsglm.data import Condition
 from bidsglm.model import Floats, Hrf
 from bidsglm.spm.hrf import basis_functions, gamma_density
-from bidsglm.spm.regressors import PAD_BINS, Microtime, event_weights, orthogonalise, stimulus_functions
+from bidsglm.spm.regressors import PAD_BINS, Microtime, event_weights, orthogonalised, stimulus_functions
 
 OVERSAMPLING = 50
 """Steps of nilearn's grid in a TR."""
@@ -226,9 +226,7 @@ def _condition_columns(
     # nilearn makes functions of a condition orthogonal one after the other, never modulators
     if not rules.response:
         return np.hstack([successively_orthogonal(block) for block in blocks])
-    if condition.orthogonalize:
-        return orthogonalise(np.hstack(blocks))
-    return np.hstack([orthogonalise(block) for block in blocks])
+    return orthogonalised(blocks, condition)
 
 
 def crossed_regressors(

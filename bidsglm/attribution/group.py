@@ -10,22 +10,20 @@ The steps on the way from the reference's group map to the other's, in the order
 Where errors have one variance in both, the effects make all of the difference and nothing is fitted again.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.attribution.differences import distances, summed, threshold
 from bidsglm.attribution.runs import StatMaps
-from bidsglm.attribution.shapley import ladder, shapley_values
+from bidsglm.attribution.step_rows import Row, metrics, rows_of_steps, step_sums
+from bidsglm.attribution.steps import Step
 from bidsglm.data import Images
 from bidsglm.model import Floats, Mask
 from bidsglm.pairs import Pair
 from bidsglm.spm.second_level import group_contrast, group_estimate
-
-Row = dict[str, str | float]
 
 
 class GroupRefit(NamedTuple):
@@ -64,15 +62,6 @@ class Ends(NamedTuple):
 
     reference: StatMaps
     first: StatMaps
-
-
-class GroupStep(NamedTuple):
-    """A step of a group analysis and what each package does in it."""
-
-    name: str
-    reference: str
-    """In a few words"""
-    first: str
 
 
 def active_steps(variances_differ: bool, masks_differ: bool) -> tuple[str, ...]:
@@ -129,7 +118,7 @@ def every_combination(
 
 
 def group_rows(
-    settings: Sequence[GroupStep],
+    settings: Sequence[Step],
     steps: Sequence[str],
     pair: Pair,
     maps: Mapping[tuple[int, ...], StatMaps],
@@ -152,7 +141,7 @@ def group_rows(
         range; NaN where nothing was fitted again.
 
     >>> far = {(0,): StatMaps(None, np.zeros(2), (9.0,)), (1,): StatMaps(None, np.ones(2), (9.0,))}
-    >>> pair, step = Pair("spm", "nilearn"), GroupStep("effects", "a", "b")
+    >>> pair, step = Pair("spm", "nilearn"), Step("effects", "a", "b")
     >>> rows = group_rows([step], ("effects",), pair, far, (0.0, 0.0))
     >>> [(row["map"], row["metric"], row["shapley"]) for row in rows][0]
     ('t', 'rmsd', 1.0)
@@ -166,37 +155,11 @@ def group_rows(
         if not found:
             continue
         # one map for each of the 2^k combinations of steps, in the order of their bits
-        values = np.stack(found, dtype=np.float64)
-        for metric, moved in _metrics(values, first.dof if kind == stat else ()).items():
-            ends: Row = {f"closure_{name}": far for name, far in zip(reversed(pair), closures, strict=True)}
-            for step, row in zip(
-                settings, _rows(settings, steps, moved.reshape((2,) * len(steps))), strict=True
-            ):
-                said: Row = {"step": step.name, pair.reference: step.reference, pair.first: step.first}
-                rows.append({"map": kind, "metric": metric, **said, **row, **ends})
+        changes = step_sums(kind, tuple(steps), np.stack(found, dtype=np.float64), [first.dof] * len(found))
+        for metric, moved in metrics(changes).items():
+            shared: Row = {"map": kind, "metric": metric}
+            rows += [shared | row for row in rows_of_steps(settings, pair, steps, moved, closures)]
     return rows
-
-
-def _metrics(maps: Floats, dof: tuple[float, ...]) -> dict[str, Floats]:
-    """How far the maps of all combinations are from the reference's."""
-    limits = (np.array(threshold(dof)), np.full(len(maps), threshold(dof))) if dof else None
-    found = distances(summed(maps[0], maps, limits))
-    for value in found.values():
-        # of the reference's own map itself: rounding must not show as a difference
-        value[0] = 0.0
-    return found
-
-
-def _rows(settings: Sequence[GroupStep], steps: Sequence[str], values: Floats) -> Iterator[Row]:
-    """Numbers of each step."""
-    shares = dict(zip(steps, shapley_values(values, len(steps)).tolist(), strict=True))
-    climbed = dict(zip(steps, ladder(values, len(steps)).tolist(), strict=True))
-    height = 0.0
-    for step in settings:
-        # a step that changes nothing leaves the ladder where it was
-        height = climbed.get(step.name, height)
-        total = float(values[(-1,) * len(steps)])
-        yield {"ladder": height, "shapley": shares.get(step.name, 0.0), "total": total}
 
 
 def closure_of(refitted: Sequence[StatMaps], own: Sequence[StatMaps]) -> float:

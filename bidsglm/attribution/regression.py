@@ -144,7 +144,7 @@ def solved(normals: Sequence[NormalEquations], rows: Floats, freedom: Counting) 
     A = sum(normal.matrices[distinct[:, i]] for i, normal in enumerate(normals))
     b = sum(normal.sides for normal in normals)
     power = sum(normal.power for normal in normals)
-    inverse = _inverses(np.asarray(A))
+    inverse = inverses(np.asarray(A))
     group = group.reshape(-1)
     betas = _by_group(inverse, group, np.asarray(b))
     residual = np.asarray(power) - np.einsum("vq,vq->v", betas, b)
@@ -173,8 +173,14 @@ def _by_group(matrices: Floats, group: Whole, vectors: Floats) -> Floats:
     return result
 
 
-def _inverses(A: Floats) -> Floats:
-    """Inverses, or pseudo-inverses where a column of the design is itself projected off."""
+def inverses(A: Floats) -> Floats:
+    """Inverses of normal equations, or pseudo-inverses where a column of the design is itself projected off.
+
+    Parameters
+    ----------
+    A
+        (n_matrices, n, n) of whitened columns that are orthonormal before whitening
+    """
     try:
         inverse = np.linalg.inv(A)
     except np.linalg.LinAlgError:

@@ -37,7 +37,7 @@ from bidsglm.fsl.regressors import convolved
 from bidsglm.fsl.response import RESPONSES
 from bidsglm.model import Floats, Hrf
 from bidsglm.spm.hrf import basis_functions
-from bidsglm.spm.regressors import orthogonalise
+from bidsglm.spm.regressors import orthogonalised
 
 WIDENING_STEP = 0.01
 """s, of the grid on which the height of a widened response is found"""
@@ -67,9 +67,7 @@ class SpmResponse:
 
     def finished(self, blocks: Sequence[Floats], condition: Condition) -> Floats:
         """Orthogonalise modulated columns to those before them, where the model asks for it."""
-        if condition.orthogonalize:
-            return orthogonalise(np.hstack(blocks))
-        return np.hstack([orthogonalise(block) for block in blocks])
+        return orthogonalised(blocks, condition)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Rows of the table of steps: from the maps of all mixtures of a contrast to shares and rungs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -93,17 +93,9 @@ def step_rows(
     """
     rows = []
     for metric, values in metrics(changes).items():
-        n = len(changes.steps)
-        # Shapley values: the mean contribution of a step over all orders; the ladder is one order
-        shares = dict(zip(changes.steps, shapley_values(values, n).tolist(), strict=True))
-        climbed = dict(zip(changes.steps, ladder(values, n).tolist(), strict=True))
         shared: Row = {"contrast": contrast, "map": changes.kind, "metric": metric}
-        ends: Row = {
-            "total": float(values[(-1,) * n]),
-            f"closure_{pair.reference}": closure[0],
-            f"closure_{pair.first}": closure[1],
-        }
-        rows += [shared | row | ends | _membership(row) for row in _each_step(steps, pair, shares, climbed)]
+        each = rows_of_steps(steps, pair, changes.steps, values, closure)
+        rows += [shared | row | _membership(row) for row in each]
     return rows
 
 
@@ -111,10 +103,27 @@ def _membership(row: Row) -> Row:
     return {"part_of": REGRESSORS if row["step"] in PARTS_OF_REGRESSORS else ""}
 
 
-def _each_step(
-    steps: Sequence[Step], pair: Pair, shares: Mapping[str, float], climbed: Mapping[str, float]
+def rows_of_steps(
+    steps: Sequence[Step],
+    pair: Pair,
+    active: Sequence[str],
+    values: Floats,
+    closure: tuple[float, float],
 ) -> list[Row]:
-    """One row for each step, the regressors before their parts."""
+    """One row for each step of one metric, the regressors before their parts.
+
+    Parameters
+    ----------
+    steps, pair, closure
+        As of `step_rows`.
+    active
+        Names of the steps that can move a value.
+    values
+        (2,) * n_active, one for each combination of these
+    """
+    # Shapley values: the mean contribution of a step over all orders; the ladder is one order
+    shares = dict(zip(active, shapley_values(values, len(active)).tolist(), strict=True))
+    climbed = dict(zip(active, ladder(values, len(active)).tolist(), strict=True))
     rows: list[Row] = []
     height = 0.0
     for step in steps:
@@ -134,7 +143,12 @@ def _each_step(
             "shapley": sum(float(part["shapley"]) for part in parts),
         }
         rows.insert(rows.index(parts[0]), together)
-    return rows
+    ends: Row = {
+        "total": float(values[(-1,) * len(active)]),
+        f"closure_{pair.reference}": closure[0],
+        f"closure_{pair.first}": closure[1],
+    }
+    return [row | ends for row in rows]
 
 
 def unmodelled_rows(contrast: ContrastPair, pair: Pair, masks: Masks, columns: NDArray[np.intp]) -> list[Row]:

@@ -37,8 +37,8 @@ import numpy as np
 from bidsglm.attribution.crossing import OVERSAMPLING, Rules
 from bidsglm.attribution.mixture import Mixtures, responses
 from bidsglm.attribution.models import RunDesigns
-from bidsglm.design_space import decomposition
-from bidsglm.model import NO_FILTER, Floats, Hrf, ModelSpecification
+from bidsglm.design_space import directions, rank
+from bidsglm.model import NO_FILTER, Floats, ModelSpecification
 
 STEPS = ("smoother", "scaling", "response", "events", "sampling", "filter", "noise", "runs")
 """In the order of the ladder."""
@@ -61,7 +61,7 @@ class Step:
     reference: str
     """In a few words."""
     other: str
-    same: bool
+    same: bool = False
     """Both settings give the same numbers, so the step costs nothing."""
 
 
@@ -87,8 +87,8 @@ def modelling_steps(
     pairs = {
         "smoother": _smoothers(model.smoothing_fwhm),
         "scaling": (_nilearn_scaling(model), _spm_scaling(model)),
-        REGRESSORS: (f"nilearn's {_set(own)}", f"SPM's {_set(other)}"),
-        "response": (f"nilearn's {_set(own)}", f"SPM's {_set(other)}"),
+        REGRESSORS: (f"nilearn's {own.notation}", f"SPM's {other.notation}"),
+        "response": (f"nilearn's {own.notation}", f"SPM's {other.notation}"),
         "events": (
             f"steps of TR/{OVERSAMPLING}, height 1",
             f"bins of TR/{bins}, one bin longer; all of zero length: height 1/bin",
@@ -101,15 +101,6 @@ def modelling_steps(
     parts = PARTS_OF_REGRESSORS if mixtures.apart else (REGRESSORS,)
     names = (*STEPS[:2], *parts, *STEPS[5:])
     return tuple(Step(name, *pairs[name], _same(name, model, mixtures.runs)) for name in names)
-
-
-def _set(hrf: Hrf) -> str:
-    """Name of a set of response functions.
-
-    >>> _set(Hrf("spm", derivative=True))
-    'spm + derivative'
-    """
-    return hrf.model + " + derivative" * hrf.derivative + " + dispersion" * hrf.dispersion
 
 
 def _smoothers(fwhm: float) -> tuple[str, str]:
@@ -197,6 +188,4 @@ def _full_rank(run: RunDesigns) -> bool:
         np.hstack([run.columns(rules).matrix, drifts]) for rules in run.regressors for drifts in run.drifts
     ]
     # columns at unit length, so that a small one does not count as rounding
-    lengths = [np.linalg.norm(X, axis=0) for X in wholes]
-    scaled = [X / np.where(each > 0, each, 1.0) for X, each in zip(wholes, lengths, strict=True)]
-    return all(decomposition([X]).rank == X.shape[1] for X in scaled)
+    return all(rank(directions(X)) == X.shape[1] for X in wholes)

@@ -35,16 +35,6 @@ class Tissue(NamedTuple):
     """(n_columns,) the voxels that FILM fits"""
 
 
-def zooms(volume: Volume) -> tuple[float, float, float]:
-    """Voxel size in mm.
-
-    >>> [float(size) for size in zooms(Volume((1, 1, 1), np.diag([2.0, 2, 3, 1]), np.ones((1, 1, 1), bool)))]
-    [2.0, 2.0, 3.0]
-    """
-    x, y, z = np.sqrt((volume.affine[:3, :3] ** 2).sum(axis=0))
-    return x, y, z
-
-
 def blocks(inside: Mask, volume: Volume, n_voxels: int, seed: int) -> Whole:
     """Choose voxels in compact blocks around seeded ones, whole blocks until there are enough.
 
@@ -84,7 +74,7 @@ def around(wanted: Whole, volume: Volume) -> Mask:
     """
     marked = np.zeros(volume.shape, dtype=np.bool_)
     marked[tuple(np.argwhere(volume.voxels)[wanted].T)] = True
-    size = [2 * reach + 1 for reach in neighbourhood(zooms(volume)).reach]
+    size = [2 * reach + 1 for reach in neighbourhood(volume.voxel_sizes).reach]
     return np.asarray(scipy.ndimage.maximum_filter(marked, size=size, mode="constant", cval=0)[volume.voxels])
 
 
@@ -111,9 +101,11 @@ def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) ->
     """
     intensity = volume.filled(tissue.intensity)
     kind = contrast(intensity, volume.filled(tissue.mask))
-    reach = neighbourhood(zooms(volume)).reach
+    reach = neighbourhood(volume.voxel_sizes).reach
     offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij")).reshape(3, -1)
-    spatial = np.exp(-((offsets * np.array(zooms(volume))[:, np.newaxis]) ** 2).sum(axis=0) / (2 * SIGMA**2))
+    spatial = np.exp(
+        -((offsets * np.array(volume.voxel_sizes)[:, np.newaxis]) ** 2).sum(axis=0) / (2 * SIGMA**2)
+    )
     margins = [(r, r) for r in reach]
     # SUSAN compares intensities in steps of its table; without contrast all are alike
     levels = intensity / kind.step if kind.step > 0 else np.zeros_like(intensity)

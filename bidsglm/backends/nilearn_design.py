@@ -44,7 +44,7 @@ def hrf_name(hrf: Hrf) -> str:
         raise DataError(f"nilearn has no {hrf.model} set of response functions; use --backends spm")
     if hrf.model == "fir":
         return "fir"
-    return hrf.model + " + derivative" * hrf.derivative + " + dispersion" * hrf.dispersion
+    return hrf.notation
 
 
 def design(paradigm: Paradigm, model: ModelSpecification) -> DesignMatrix:

@@ -61,9 +61,10 @@ def corrected(
 
 def _search(found: ContrastInference, volume: Volume) -> SearchVolume:
     facts: dict[str, object] = dict(found.facts)
-    sizes = np.linalg.norm(volume.affine[:3, :3], axis=0)
     fwhm = (
-        np.full(3, np.nan) if facts["FWHM"] is None else np.asarray(facts["FWHM"], dtype=np.float64) / sizes
+        np.full(3, np.nan)
+        if facts["FWHM"] is None
+        else np.asarray(facts["FWHM"], dtype=np.float64) / volume.voxel_sizes
     )
     resels = tuple(float(count) for count in np.asarray(facts["Resels"], dtype=np.float64))
     x, y, z = (float(width) for width in fwhm)

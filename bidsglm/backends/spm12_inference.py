@@ -134,8 +134,9 @@ def infer(
 
 
 def _fwhm_mm(search: SearchVolume, volume: Volume) -> tuple[float, float, float] | None:
-    voxel_sizes = np.linalg.norm(volume.affine[:3, :3], axis=0)
-    x, y, z = (float(width * size) for width, size in zip(search.fwhm_voxels, voxel_sizes, strict=True))
+    x, y, z = (
+        float(width * size) for width, size in zip(search.fwhm_voxels, volume.voxel_sizes, strict=True)
+    )
     return None if np.isnan(x) else (x, y, z)
 
 

@@ -122,8 +122,7 @@ def noise(chunks: Chunks, design: Design, grid: Volume | None) -> tuple[Mask, Fl
     middle = np.concatenate(middles)
     intensity = grid.filled(np.where(np.isfinite(middle), middle, 0).astype(np.float64))
     # lag 0 is 1 everywhere: only the lags behind it are smoothed
-    x, y, z = np.sqrt((grid.affine[:3, :3] ** 2).sum(axis=0))
-    raw[1:] = smoothed(raw[1:], intensity, grid.filled(mask), (float(x), float(y), float(z)))
+    raw[1:] = smoothed(raw[1:], intensity, grid.filled(mask), grid.voxel_sizes)
     return mask, tapered(raw)
 
 

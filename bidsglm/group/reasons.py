@@ -11,13 +11,13 @@ from bidsglm.attribution.differences import threshold
 from bidsglm.attribution.group import (
     Ends,
     GroupRefit,
-    GroupStep,
     active_steps,
     closure_of,
     every_combination,
     group_rows,
 )
 from bidsglm.attribution.runs import StatMaps
+from bidsglm.attribution.steps import Step
 from bidsglm.backends.records import SecondLevel, contrast_weights
 from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
@@ -155,7 +155,7 @@ def _refit(
     return GroupRefit(stack, fitted.design.matrix, members, columns).maps(weights, inside, unequal)
 
 
-def _settings(fitted: FittedGroup, pair: Pair) -> list[GroupStep]:
+def _settings(fitted: FittedGroup, pair: Pair) -> list[Step]:
     """What each package does in each step."""
     n_columns = len(fitted.design.names)
     design = f"{n_columns} column{'s' * (n_columns != 1)}, the same"
@@ -168,7 +168,7 @@ def _settings(fitted: FittedGroup, pair: Pair) -> list[GroupStep]:
         )
         for name in (pair.reference, pair.first)
     ]
-    return [GroupStep(step, *each) for step, *each in zip(STEPS, *words, strict=True)]
+    return [Step(step, *each) for step, *each in zip(STEPS, *words, strict=True)]
 
 
 def _finding(

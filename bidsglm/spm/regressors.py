@@ -6,6 +6,7 @@ functions, one sample kept for each scan. The algorithm is described in K. Frist
 *Statistical Parametric Mapping*, 2007, chapters 8 and 14.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -206,6 +207,19 @@ def condition_regressors(condition: Condition, basis: Floats, timing: Microtime)
         np.column_stack([np.convolve(stimulus, function)[scans] for function in basis.T])
         for stimulus in stimuli.T
     ]
+    return orthogonalised(blocks, condition)
+
+
+def orthogonalised(blocks: Sequence[Floats], condition: Condition) -> Floats:
+    """Orthogonalise the columns of each weight, or of all together where the model asks for modulators so.
+
+    Parameters
+    ----------
+    blocks
+        (n_scans, n_functions) of every weight
+    condition
+        Whose they are.
+    """
     if condition.orthogonalize:
         return orthogonalise(np.hstack(blocks))
     return np.hstack([orthogonalise(block) for block in blocks])

@@ -6,18 +6,18 @@ import pytest
 from bidsglm.attribution.group import (
     Ends,
     GroupRefit,
-    GroupStep,
     StatMaps,
     active_steps,
     closure_of,
     every_combination,
     group_rows,
 )
+from bidsglm.attribution.steps import Step
 from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.spm.second_level import group_contrast, group_estimate
 
 STEPS = ("effects", "design", "variance", "mask")
-SETTINGS = [GroupStep(name, f"{name} of one", f"{name} of other") for name in STEPS]
+SETTINGS = [Step(name, f"{name} of one", f"{name} of other") for name in STEPS]
 
 
 def far(stat: float) -> StatMaps:
@@ -26,7 +26,7 @@ def far(stat: float) -> StatMaps:
 
 def test_steps_that_interact_share_evenly() -> None:
     maps = {(0, 0): far(0), (0, 1): far(0), (1, 0): far(0), (1, 1): far(2)}
-    settings = [GroupStep(name, "a", "b") for name in STEPS]
+    settings = [Step(name, "a", "b") for name in STEPS]
     rows = group_rows(settings, ("effects", "variance"), DEFAULT_PAIR, maps, (0.0, 0.0))
     shares = {row["step"]: row["shapley"] for row in rows if (row["map"], row["metric"]) == ("t", "rmsd")}
     assert shares["effects"] == shares["variance"] == pytest.approx(np.sqrt(2) / 2)
@@ -141,7 +141,7 @@ def test_closure_is_the_worst_of_all_contrasts_over_its_range() -> None:
 
 def test_the_ladder_stands_on_the_ground_before_its_first_step() -> None:
     maps = {(0,): StatMaps(None, np.zeros(2), (9.0,)), (1,): StatMaps(None, np.ones(2), (9.0,))}
-    settings = [GroupStep(name, "a", "b") for name in ("design", "effects")]
+    settings = [Step(name, "a", "b") for name in ("design", "effects")]
     rows = [
         row
         for row in group_rows(settings, ("effects",), DEFAULT_PAIR, maps, (0, 0))

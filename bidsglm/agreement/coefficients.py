@@ -45,7 +45,8 @@ class MapOverlap(NamedTuple):
     n_reference: int
 
 
-def _ratio(numerator: float, denominator: float) -> float:
+def ratio(numerator: float, denominator: float) -> float:
+    """Quotient of two numbers, NaN by 0."""
     return float(numerator / denominator) if denominator else float("nan")
 
 
@@ -176,10 +177,10 @@ def overlap(first: Mask, reference: Mask, first_mask: Mask, reference_mask: Mask
     # Bowring 2019: overlap inside both masks, what lies outside is counted apart
     common, n_a, n_b = int((a & b).sum()), int((a & both).sum()), int((b & both).sum())
     return MapOverlap(
-        dice=_ratio(2 * common, n_a + n_b),
-        jaccard=_ratio(common, n_a + n_b - common),
-        dark_first=_ratio(n_first - n_a, n_first),
-        dark_reference=_ratio(n_reference - n_b, n_reference),
+        dice=ratio(2 * common, n_a + n_b),
+        jaccard=ratio(common, n_a + n_b - common),
+        dark_first=ratio(n_first - n_a, n_first),
+        dark_reference=ratio(n_reference - n_b, n_reference),
         n_first=n_first,
         n_reference=n_reference,
     )

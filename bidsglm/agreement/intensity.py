@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.agreement.coefficients import pearson_r, principal_axis
+from bidsglm.agreement.coefficients import pearson_r, principal_axis, ratio
 from bidsglm.model import Floats
 
 PERCENT = 100.0
@@ -120,23 +120,18 @@ def spread(spm: Floats, nilearn: Floats, unit: NilearnUnit) -> EffectSpread:
     True
     """
     # e(v) / u(v), so that what is left of the ratio is neither level nor brightness
-    # SPM's effects in percent of each voxel's own mean, as nilearn's are
     converted = spm / unit.voxels
     sd_spm, sd_nilearn, sd_converted = (float(x.std()) for x in (spm, nilearn, converted))
     return EffectSpread(
         sd_spm,
         sd_nilearn,
-        _ratio(sd_spm, sd_nilearn),
+        ratio(sd_spm, sd_nilearn),
         unit.typical,
         # how much of the ratio comes from brightness that differs over voxels
-        _ratio(sd_spm / unit.typical, sd_converted),
-        _ratio(sd_converted, sd_nilearn),
+        ratio(sd_spm / unit.typical, sd_converted),
+        ratio(sd_converted, sd_nilearn),
         sd_converted,
         principal_axis(nilearn, converted).slope,
         pearson_r(nilearn, converted),
         float(np.sqrt(np.mean((converted - nilearn) ** 2))),
     )
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    return numerator / denominator if denominator else float("nan")

@@ -55,6 +55,17 @@ class MapPair:
         """Voxels of both masks (n_voxels,)."""
         return self.first_mask & self.reference_mask
 
+    @property
+    def usable(self) -> Mask:
+        """Those of them that both packages could estimate (n_voxels,)."""
+        return self.both & np.isfinite(self.first) & np.isfinite(self.reference)
+
+    @property
+    def usable_values(self) -> tuple[Floats, Floats]:
+        """Values there in float64, the reference's first."""
+        usable = self.usable
+        return self.reference[usable].astype(np.float64), self.first[usable].astype(np.float64)
+
 
 class FweThresholds(NamedTuple):
     """Each package's own statistic threshold for a familywise error of 0.05."""
@@ -127,9 +138,7 @@ def map_agreement(pair: MapPair, names: Pair = DEFAULT_PAIR) -> Row:
     >>> row["n_both"], row["slope"], row["rmsd"], row["sign_agreement"]
     (4, 1.0, 0.0, 1.0)
     """
-    # a voxel that one package could not estimate has nothing to be compared with
-    usable = pair.both & np.isfinite(pair.first) & np.isfinite(pair.reference)
-    x, y = (values[usable].astype(np.float64) for values in (pair.reference, pair.first))
+    x, y = pair.usable_values
     # both maps carry error, so total least squares instead of a regression of one on the other
     line, limits = principal_axis(x, y), limits_of_agreement(x, y)
     enough = len(x) >= MIN_VOXELS

@@ -37,23 +37,15 @@ def pair_rows(
     """
     units = [(percent or {}).get(name) for name in both.pair]
     for name, maps in both.maps().items():
+        x, y = maps.usable_values
+        shape = {"pearson_r": pearson_r(x, y), "slope": principal_axis(x, y).slope}
         row: Row = {"map": name, "package": both.pair.first, "reference": both.pair.reference}
-        row |= {"n_both": int((both.masks[0] & both.masks[1]).sum()), **_shape(maps)}
+        row |= {"n_both": int((both.masks[0] & both.masks[1]).sum()), **shape}
         in_percent = NOT_DEFINED
         if name == "effect" and units[0] is not None and units[1] is not None:
             in_percent = _slope_in_percent(maps, units[0], units[1])
         dice = NOT_DEFINED if name == "effect" else dice_p001(both, two_sided)
         yield row | {"slope_percent": in_percent, "dice_p001": dice}
-
-
-def _known(maps: MapPair) -> tuple[Floats, Floats]:
-    usable = maps.both & np.isfinite(maps.first) & np.isfinite(maps.reference)
-    return maps.reference[usable].astype(np.float64), maps.first[usable].astype(np.float64)
-
-
-def _shape(maps: MapPair) -> Row:
-    x, y = _known(maps)
-    return {"pearson_r": pearson_r(x, y), "slope": principal_axis(x, y).slope}
 
 
 def _slope_in_percent(maps: MapPair, first: Floats, reference: Floats) -> float:
@@ -66,5 +58,4 @@ def _slope_in_percent(maps: MapPair, first: Floats, reference: Floats) -> float:
             maps.first_mask,
             maps.reference_mask,
         )
-    x, y = _known(converted)
-    return principal_axis(x, y).slope
+    return principal_axis(*converted.usable_values).slope

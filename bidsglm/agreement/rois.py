@@ -79,7 +79,7 @@ def region_agreement_of_maps(
     >>> row["n_both"], round(row["mean_difference"], 6), round(row["slope"], 6)
     (3, 2.333333, 2.0)
     """
-    usable = maps.both & np.isfinite(maps.first) & np.isfinite(maps.reference) & (places > 0)
+    usable = maps.usable & (places > 0)
     # voxels of one region stand together, so that each is a slice
     order = np.argsort(places[usable], kind="stable")
     first, reference = (values[usable][order].astype(np.float64) for values in (maps.first, maps.reference))

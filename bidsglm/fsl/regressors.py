@@ -71,7 +71,6 @@ def stimulus(onsets: Floats, durations: Floats, heights: Floats, timing: Timing)
     ([1.0, 3.0, 0.0], 1, 40)
     """
     # float32 as in feat_model: which bin an onset of three decimals falls into depends on it
-    # float32 as feat_model has it: onsets on the edge of a bin fall where FEAT's fall
     starts = ((onsets + LEAD) * BINS_PER_SECOND).astype(np.float32)
     lengths = (durations * BINS_PER_SECOND).astype(np.float32)
     ends = starts + np.where(lengths < 1, np.float32(SHORTEST), lengths)

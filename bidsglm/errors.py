@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 EXIT_FAILED = 1
 LONGEST_LINE = 1_500
-"""Characters of a message; a table's hundred thousand column names do not belong into it."""
+"""Characters of a message; a table's hundred thousand column names do not belong in it."""
 
 
 def one_line(text: str) -> str:

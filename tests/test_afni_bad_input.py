@@ -66,7 +66,7 @@ def shorten_events(study: Path, duration: float) -> None:
             {"ResponseModel": "BLOK(20)"},
             "Software.AFNI.ResponseModel: the response model 'BLOK(20)' is not known",
         ),
-        ({"ResponseModel": "BLOCK(0,1)"}, "d of the response model 'BLOCK(0,1)' must be over 0"),
+        ({"ResponseModel": "BLOCK(0,1)"}, "d of the response model 'BLOCK(0,1)' must be more than 0"),
         (
             {"ResponseModel": {"move": "GAM", "look": "BLOCK"}},
             "ResponseModel.look: the response model 'BLOCK' takes",
@@ -121,7 +121,7 @@ def test_hrf_that_only_one_package_has_is_refused_as_there_is_no_other_to_compar
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(study, model(study, "glover"), "nilearn", "afni") == 65
-    assert "AFNI has no response functions glover" in capsys.readouterr().err
+    assert "AFNI has no glover response functions" in capsys.readouterr().err
 
 
 def test_censored_scans_are_left_out_by_afni_and_the_others_say_that_they_keep_them(study: Path) -> None:

@@ -19,6 +19,7 @@ from bidsglm.errors import DataError, FaultyModelError, UnsupportedModelError
 from bidsglm.model import Floats, Hrf, ModelSpecification
 
 KEY = "Software.AFNI.ResponseModel"
+REMEDY = f"choose one of AFNI's response models in {KEY}"
 SAME_DURATION = 1e-3
 """s; durations and onsets that differ by less were measured, not meant."""
 SPM_SUFFIXES = ("", "_derivative", "_dispersion")
@@ -57,15 +58,15 @@ def check_responses(model: ModelSpecification) -> None:
             raise FaultyModelError(f"{KEY}{condition and f'.{condition}'}: {error}") from error
     # the HRF counts only where neither a notation nor the events' durations decide
     if asked is None and not model.afni.by_duration and (problem := _hrf_problem(model.hrf)):
-        raise DataError(problem)
+        raise DataError(f"{problem}; change HRF, or {REMEDY}")
 
 
 def _hrf_problem(hrf: Hrf) -> str:
     """Why AFNI has nothing like an HRF; empty where it may have."""
     if hrf.model not in ("spm", "fir"):
-        return f"AFNI has no response functions {hrf.model}; use spm, or name AFNI's own in {KEY}"
+        return f"AFNI has no {hrf.model} response functions"
     if hrf.dispersion and not hrf.derivative:
-        return "AFNI has the dispersion derivative only with the time derivative (SPMG3); ask for both"
+        return "AFNI has the dispersion derivative only with the time derivative (SPMG3)"
     return ""
 
 
@@ -141,7 +142,7 @@ def _chosen(
             return _by_duration(events[:, 1], typical)
         return _after_hrf(model.hrf, events, paradigms)
     except UnsupportedModelError as error:
-        raise UnsupportedModelError(f"AFNI cannot express {name}: {error}; name its own in {KEY}") from None
+        raise UnsupportedModelError(f"AFNI cannot express {name}: {error}; {REMEDY}") from None
 
 
 def _checked(chosen: Response, events: Floats, name: str) -> Response:
@@ -192,7 +193,7 @@ def _by_duration(durations: Floats, typical: float) -> ConditionResponse:
         # the second number sets the peak to 1: effects of blocks of any length are per cent at it
         return _with_names(_response(f"BLOCK({shared:.10g},1)"))
     if not (durations > 0).all():
-        raise UnsupportedModelError("some of its events have a duration and some have none")
+        raise UnsupportedModelError("some of its events have a duration and others have none")
     # negative: the duration whose response peaks at 1, here that of a typical event (3dDeconvolve -help)
     return _with_names(_response(f"dmUBLOCK({-round(typical, 3):.10g})"))
 
@@ -208,11 +209,11 @@ def _after_hrf(hrf: Hrf, events: Floats, paradigms: Sequence[Paradigm]) -> Condi
     if shared is not None:
         return _with_names(_response(f"{family}({shared:.10g})" if shared > 0 else family))
     if hrf.derivative:
-        raise UnsupportedModelError(f"{family} has one duration for all events, and its events differ")
+        raise UnsupportedModelError(f"{family} has one duration for all events, and these differ")
     if not (events[:, 1] > 0).all():
-        raise UnsupportedModelError("some of its events have a duration and some have none")
+        raise UnsupportedModelError("some of its events have a duration and others have none")
     # dmUBLOCK takes the duration of each event from the timing file (married timing)
-    words = "SPMG1 has one duration for all events, and theirs differ: dmUBLOCK in its place"
+    words = "SPMG1 has one duration for all events, and these differ: dmUBLOCK is used in its place"
     return _with_names(_response("dmUBLOCK"), words)
 
 

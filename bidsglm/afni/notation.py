@@ -104,10 +104,10 @@ def response_model(notation: str) -> ResponseModel:
     # numbers may be left out from the end only, so each stands under its own bounds
     for number, bounds in zip(numbers, form.bounds, strict=False):
         if not bounds.least <= number <= bounds.most or (bounds.strict and number == bounds.least):
-            above = "over" if bounds.strict else "from"
+            least = "more than" if bounds.strict else "at least"
             raise ValueError(
-                f"{bounds.name} of the response model {notation!r} must be "
-                f"{above} {bounds.least:g} to {bounds.most:g}"
+                f"{bounds.name} of the response model {notation!r} must be {least} {bounds.least:g} and"
+                f" at most {bounds.most:g}"
             )
     if name == "TENT" and (numbers[0] >= numbers[1] or numbers[2] != int(numbers[2])):
         raise ValueError(f"{notation!r} must have b < c and a whole number n of tents")

@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 
 from bidsglm.attribution.crossing import Columns
-from bidsglm.attribution.designs import nearly_same
+from bidsglm.attribution.designs import FALLBACK, nearly_same
 from bidsglm.attribution.pooled import (
     RunColumns,
     SerialCorrelation,
@@ -27,7 +27,6 @@ from bidsglm.spm.whitening import Whitening, banded, normalised, whitening
 
 N_DRAWING = 5
 """Settings that regressors depend on, the first of those that V depends on"""
-FALLBACK = "SPM's own covariance of the errors stood in for that of mixed settings"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ TINY = float(np.finfo(float).tiny)
 NEARLY_SAME = 0.01
 """Relative distance of regressors that share V: all that regressors do to V is a small part of it."""
 HOME = Rules(True, True, True)
+FALLBACK = "SPM's own covariance of the errors stood in for that of mixed settings"
 
 CovarianceKey = tuple[Rules, bool, bool]
 """What V depends on: regressors, SPM's drifts or nilearn's, SPM's smoother or nilearn's"""
@@ -160,8 +161,7 @@ class Designs:
             return covariances, whitening(covariances)
         except ValueError as error:
             # a pool without voxels that pass F, or a fit that does not converge, must not end the analysis
-            note = f"SPM's own covariance of the errors stood in for that of mixed settings: {error}"
-            self._stood_in[key] = note
+            self._stood_in[key] = f"{FALLBACK}: {error}"
             return own, whitening(own)
 
     def _in_pool(self, key: CovarianceKey) -> tuple[Floats, ...]:

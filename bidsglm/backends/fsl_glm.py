@@ -63,7 +63,7 @@ def mask_from(
         mask &= run_mask(run, volume)
     if not mask.any():
         raise DataError(
-            "no voxel exceeds a tenth of the robust range in every scan of every run, which FSL's mask is;"
+            "FSL's mask is empty: no voxel exceeds a tenth of the robust range in every scan of every run;"
             " check the brain mask and the images"
         )
     return mask

@@ -136,7 +136,7 @@ def explained_voxels(data: DataReview, model: ModelSpecification) -> Iterator[Fi
         f"In {n:,} of {data.n_voxels:,} voxels of the mask the design explains every scan up to rounding, as"
         " where an image is constant but for scans that have a column of their own. No noise is left to"
         f" divide by: they have no result (effect NaN, t 0, p 1).{pooled}",
-        "Look at the images there, and whether they belong into the mask.",
+        "Look at the images there, and whether they belong in the mask.",
         backends=tuple(found),
         size=n / data.n_voxels,
     )

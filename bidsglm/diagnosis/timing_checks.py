@@ -122,10 +122,11 @@ def implausible_durations(runs: Sequence[RunReview], model: ModelSpecification) 
     found = tuple(dict.fromkeys(names))
     what = (
         f"{n_long} {'event lasts' if n_long == 1 else 'events last'} longer than the run of {length:.4g} s,"
-        f" up to {longest:.4g} s; both packages take {'it' if n_long == 1 else 'them'} to last to its end."
+        f" up to {longest:.4g} s; every package takes {'it' if n_long == 1 else 'them'} to last to its end."
         if n_long
         else f"The events of one condition last {times(most)} times as long as the run of {length:.4g} s"
-        f" together (up to {longest:.4g} s each): they overlap, and both packages add them up."
+        f" together (up to {longest:.4g} s each): they overlap, and their responses add up in all packages"
+        " but FSL."
     )
     hint = " Are they milliseconds?" if longest / 1000 < length and longest > 100 else ""
     yield Finding(

@@ -82,14 +82,14 @@ def film(
     # columns count, not their rank, and one more for the mean that was taken out
     dof = len(X) - X.shape[1] - 1
     if dof < 1:
-        raise ValueError(f"{X.shape[1]} columns leave no degrees of freedom of {len(X)} scans")
+        raise ValueError(f"{X.shape[1]} columns leave no degrees of freedom in {len(X)} scans")
     if not prewhitening:
         mask = np.concatenate([fitted_voxels(*_centred(Y)) for Y in _blocks(chunks)])
         tapers = None
     else:
         mask, tapers = noise(chunks, design, grid)
     if not mask.any():
-        raise ValueError("no voxel has a mean of more than a tenth of the grand mean, and varies")
+        raise ValueError("no voxel varies and has a mean of more than a tenth of the grand mean")
     fit = _fitted(chunks, design, (mask, tapers), rows, pairs)
     return Film(mask, tapers, fit, design.left.shape[1], dof)
 

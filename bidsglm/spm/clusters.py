@@ -115,19 +115,15 @@ def cluster_labels(volume: NDArray[np.floating], height: float) -> tuple[NDArray
     return np.asarray(labels, dtype=np.int32), int(number)
 
 
-def local_maxima(volume: NDArray[np.floating], height: float) -> Peaks:
-    """Find the voxels above a height that no neighbour exceeds; equal neighbours are all maxima.
+def local_maxima(volume: NDArray[np.floating], labels: NDArray[np.int32]) -> Peaks:
+    """Find the voxels of labelled clusters that no neighbour exceeds; equal neighbours are all maxima.
 
     Examples
     --------
-    >>> local_maxima(np.array([[[3.0, 5.0, 5.0, 1.0, 4.0]]]), 2.0).voxels[:, 2]
+    >>> row = np.array([[[3.0, 5.0, 5.0, 1.0, 4.0]]])
+    >>> local_maxima(row, cluster_labels(row, 2.0)[0]).voxels[:, 2]
     array([1, 2, 4])
     """
-    return _maxima(volume, cluster_labels(volume, height)[0])
-
-
-def _maxima(volume: NDArray[np.floating], labels: NDArray[np.int32]) -> Peaks:
-    """Find the maxima of labelled clusters."""
     above = labels > 0
     places = np.nonzero(above)
     # a frame below everything saves the test for the border at each of the 18 steps
@@ -148,7 +144,7 @@ def excursion(statistic_map: StatisticMap, height: float) -> Excursion:
     """Return peaks and clusters above a height with their p values over all of them, of any size."""
     field, search = statistic_map.field, statistic_map.search
     labels, number = cluster_labels(statistic_map.volume, height)
-    peaks = _maxima(statistic_map.volume, labels)
+    peaks = local_maxima(statistic_map.volume, labels)
     sizes = np.bincount(labels.ravel(), minlength=number + 1)[1:]
     # all clusters above the height, of any size: the rates are over what was tested, not what is listed
     p = cluster_probability(field, search.resels, height, sizes * search.resels_per_voxel)

@@ -92,7 +92,7 @@ def pooled_images(parts: Iterable[NDArray[np.generic]], design: Floats) -> tuple
         n_found += int(np.count_nonzero(weights))
         n_seen += weights.size
     if not n_seen:
-        raise ValueError("No voxel has data in all subjects")
+        raise ValueError("no voxel has data in all subjects")
     if not n_found:
         raise NoSignificantVoxelError(
             f"no voxel passes the F test of the design at p < {SELECTION_P:g}, from which SPM estimates the "

@@ -138,7 +138,7 @@ def group_estimate(
         residuals = y - space.left @ scores
         mean_square[part][mask[part]] = (residuals**2).sum(axis=0) / fit.dof
     if not mask.any():
-        raise ValueError("No voxel has data in all subjects")
+        raise ValueError("no voxel has data in all subjects")
     return fit
 
 
@@ -214,7 +214,7 @@ def group_contrast(estimate: GroupEstimate, weights: Floats) -> SecondLevelMaps:
     rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
     # by SPM's rule in the weighted space, whose rows span the same
     if not is_estimable(estimate.weighted, rows):
-        raise ValueError("The contrast cannot be estimated from the subjects' covariates")
+        raise ValueError("the contrast cannot be estimated from the subjects' covariates")
     space = factors(estimate.weighted)
     # the shape tells t from F, as an F of one row is two-sided
     if np.ndim(weights) == 1:

@@ -153,7 +153,8 @@ def _fwhm(resels: Floats, covariance: Floats, shape: tuple[int, ...]) -> tuple[f
 
     The geometric mean comes from the mean of RPV, the ratio of the axes from the mean of √Λ_aa.
     """
-    roughness = np.array([np.sqrt(diagonal / FOUR_LN_2).mean() for diagonal in _diagonal(covariance)])
+    # Λ_aa of each axis
+    roughness = np.array([np.sqrt(covariance[a, a] / FOUR_LN_2).mean() for a in range(len(covariance))])
     n_axes = len(roughness)
     if not (resels.mean() > 0 and np.all(roughness > 0)):
         raise ValueError("The residuals do not vary in space: the smoothness cannot be estimated")
@@ -162,11 +163,6 @@ def _fwhm(resels: Floats, covariance: Floats, shape: tuple[int, ...]) -> tuple[f
     widths = iter(1 / per_axis)
     x, y, z = (float(next(widths)) if n > 1 else 1.0 for n in shape)
     return x, y, z
-
-
-def _diagonal(covariance: Floats) -> list[Floats]:
-    """Λ_aa of each axis (n_cells,)."""
-    return [covariance[a, a] for a in range(len(covariance))]
 
 
 def resel_counts(mask: Mask, fwhm_voxels: tuple[float, float, float]) -> tuple[float, float, float, float]:

@@ -95,7 +95,7 @@ def test_a_notation_is_for_all_or_for_the_condition_that_is_named() -> None:
         (AfniSettings(), Hrf("spm", True), [3, 4], "SPMG2 has one duration for all events"),
         (AfniSettings(), Hrf(), [0, 4], "some of its events have a duration and some have none"),
         (BY_DURATION, Hrf(), [0, 4], "some of its events have a duration and some have none"),
-        (AfniSettings(), Hrf("glover"), [0], "no response functions glover"),
+        (AfniSettings(), Hrf("glover"), [0], "no glover response functions"),
         (AfniSettings(), Hrf("fir", fir_delays=(0, 2)), [0], "two or more FIR bins in a row"),
         (AfniSettings(), Hrf("fir", fir_delays=(3,)), [0], "two or more FIR bins in a row"),
         (AfniSettings(), Hrf("fir", length=8, order=4), [1], "only for events without duration"),
@@ -160,7 +160,7 @@ def test_wrong_settings_are_refused_before_any_table_is_read() -> None:
         with pytest.raises(FaultyModelError, match=rf"^{place}: the response model 'GAM\(1\)' takes"):
             check_responses(ModelSpecification("m", (), afni=afni))
     glover = ModelSpecification("m", (), hrf=Hrf("glover"))
-    with pytest.raises(DataError, match="no response functions glover"):
+    with pytest.raises(DataError, match="no glover response functions"):
         check_responses(glover)
     with pytest.raises(DataError, match="SPMG3"):
         check_responses(ModelSpecification("m", (), hrf=Hrf("spm", False, True)))
@@ -211,5 +211,6 @@ def test_a_conditions_own_response_needs_no_word_on_the_others() -> None:
     )
     assert [each.deviates != "" for each in found.values()] == [True, False]
     assert [*deviations(found)] == [
-        "trial_type.go: SPMG1 has one duration for all events, and theirs differ: dmUBLOCK in its place"
+        "trial_type.go: SPMG1 has one duration for all events, and these differ: dmUBLOCK is used in its"
+        " place"
     ]

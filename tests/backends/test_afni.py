@@ -118,7 +118,7 @@ def test_measured_durations_that_differ_by_less_than_a_millisecond_are_one() -> 
 
 def test_another_response_than_asked_for_is_told_of_the_conditions_it_stands_for() -> None:
     found = condition_responses([paradigm(go(duration=(1.0, 2.0, 4.0)))], MODEL)
-    assert "dmUBLOCK in its place" in found["trial_type.go"].deviates
+    assert "dmUBLOCK is used in its place" in found["trial_type.go"].deviates
     assert "(a deviation)" in _words(paradigm(go(duration=(1.0, 2.0, 4.0))))["Response function"]
 
 
@@ -140,7 +140,7 @@ def _words(*runs: Paradigm, model: ModelSpecification = MODEL):
         (replace(MODEL, hrf=Hrf("fir", length=8.0, order=2)), go(), "must last one TR"),
         (replace(MODEL, hrf=Hrf("fir", length=8.0, order=4)), go(duration=2.0), "without duration"),
         (replace(MODEL, hrf=Hrf("fir", fir_delays=(0, 2))), go(), "in a row"),
-        (replace(MODEL, hrf=Hrf("glover")), go(), "AFNI has no response functions glover"),
+        (replace(MODEL, hrf=Hrf("glover")), go(), "AFNI has no glover response functions"),
         (MODEL, go(continuous=True), "convolves events only"),
         (with_afni(by_duration=True), go(duration=4000.0), "3600"),
     ],

@@ -160,9 +160,9 @@ def test_scans_of_a_second_are_seconds() -> None:
         ([6.0, 240], ""),
         (
             [6.0, 241],
-            "1 event lasts longer than the run of 240 s, up to 241 s; both packages take it to last",
+            "1 event lasts longer than the run of 240 s, up to 241 s; every package takes it to last",
         ),
-        ([300.0, 241], "2 events last longer than the run of 240 s, up to 300 s; both packages take them to"),
+        ([300.0, 241], "2 events last longer than the run of 240 s, up to 300 s; every package takes them"),
         ([100.0, 100, 88], ""),
         ([100.0, 100, 90], "last 1.2 times as long as the run of 240 s together (up to 100 s each)"),
     ],

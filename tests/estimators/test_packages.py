@@ -262,7 +262,7 @@ def test_what_a_package_has_no_counterpart_of_is_refused_by_name(
 
 def test_messages_name_parameters_and_no_keys_of_the_model_language(image: nib.Nifti1Image) -> None:
     uneven = EVENTS.assign(duration=[1.0, 2.0, 0.0])
-    with pytest.raises(BidsglmError, match="name its own in hrf_model"):
+    with pytest.raises(BidsglmError, match="response models in hrf_model"):
         AFNIFirstLevelModel(t_r=2.0).fit(image, uneven)
     with pytest.raises(BidsglmError, match="high_pass"):
         FSLFirstLevelModel(t_r=2.0, high_pass=0.9).fit(image, EVENTS)

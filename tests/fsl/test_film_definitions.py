@@ -202,7 +202,7 @@ def test_a_run_needs_a_scan_more_than_columns_and_mean(n_scans: int, fine: bool)
     if fine:
         assert film(lambda: [Y], X, np.eye(2), None, prewhitening=False).dof == 1
     else:
-        with pytest.raises(ValueError, match="2 columns leave no degrees of freedom of 3 scans"):
+        with pytest.raises(ValueError, match="2 columns leave no degrees of freedom in 3 scans"):
             film(lambda: [Y], X, np.eye(2), None, prewhitening=False)
 
 

@@ -145,7 +145,7 @@ def test_local_maxima_match_a_maximum_filter(seed):
     filled = np.where(np.isnan(volume), -np.inf, volume)
     largest = ndimage.maximum_filter(filled, footprint=FACES_AND_EDGES, mode="constant", cval=-np.inf)
     expected = np.argwhere((filled == largest) & (filled > 1))
-    np.testing.assert_array_equal(local_maxima(volume, 1.0).voxels, expected)
+    np.testing.assert_array_equal(local_maxima(volume, cluster_labels(volume, 1.0)[0]).voxels, expected)
 
 
 def test_clusters_touch_by_face_or_edge_but_not_by_corner():
@@ -163,7 +163,7 @@ def test_a_voxel_at_the_threshold_is_not_above_it():
 def test_equal_neighbours_are_all_maxima():
     volume = np.zeros((3, 3, 3))
     volume[1, 1, :2] = 5
-    assert len(local_maxima(volume, 1.0).heights) == 2
+    assert len(local_maxima(volume, cluster_labels(volume, 1.0)[0]).heights) == 2
 
 
 def test_rows_are_ordered_and_peaks_lie_apart():

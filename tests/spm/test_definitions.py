@@ -96,7 +96,7 @@ def test_a_group_has_more_subjects_than_independent_columns(n_subjects: int, fin
     else:
         with pytest.raises(ValueError, match="2 subjects are too few for a model of 2 independent columns"):
             group_estimate(images, X)
-    with pytest.raises(ValueError, match="No voxel has data in all subjects"):
+    with pytest.raises(ValueError, match="no voxel has data in all subjects"):
         group_estimate(np.zeros((5, 3)), np.ones((5, 1)))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bidsglm.check.own_model import OwnModel
 from bidsglm.data import Condition, Paradigm
-from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Hrf, ModelSpecification
+from bidsglm.model import TRIAL_TYPE, ContrastSpecification, ModelSpecification
 
 TASK = "own"
 """Label of the task; BIDS names need one"""
@@ -17,7 +17,7 @@ def document(model: OwnModel) -> dict[str, object]:
     specification = model.specification
     conditions = list(dict.fromkeys(TRIAL_TYPE + c.name for p in model.paradigms for c in p.conditions))
     confounds = list(dict.fromkeys(name for p in model.paradigms for name in p.confound_names))
-    hrf: dict[str, object] = {"Variables": conditions, "Model": _hrf(specification.hrf)}
+    hrf: dict[str, object] = {"Variables": conditions, "Model": specification.hrf.notation}
     if specification.hrf.length is not None:
         hrf["Parameters"] = {"Length": specification.hrf.length, "Order": specification.hrf.order}
     cutoff = specification.high_pass
@@ -56,10 +56,6 @@ def document(model: OwnModel) -> dict[str, object]:
             },
         ],
     }
-
-
-def _hrf(hrf: Hrf) -> str:
-    return hrf.model + " + derivative" * hrf.derivative + " + dispersion" * hrf.dispersion
 
 
 def _spm(model: OwnModel) -> dict[str, object]:

@@ -98,7 +98,7 @@ def test_numbers_of_another_form_are_refused_with_the_form(notation):
 
 @pytest.mark.parametrize("notation", OUT_OF_BOUNDS)
 def test_numbers_out_of_bounds_are_refused_with_the_bounds(notation):
-    with pytest.raises(ValueError, match=r"must be (from|over) .* to "):
+    with pytest.raises(ValueError, match=r"must be (at least|more than) .* and at most "):
         response_model(notation)
 
 
@@ -150,13 +150,13 @@ def test_numbers_are_taken_up_to_their_bounds_and_refused_beyond(form, name, lea
         if name in ("b", "c") and number in (least if name == "c" else most,):
             continue
         assert response_model(form.format(f"{number:.10g}")).numbers
-    above = "over" if strict else "from"
+    above = "more than" if strict else "at least"
     for number in [least if strict else least - step, most + step]:
         notation = form.format(f"{number:.10g}")
         with pytest.raises(ValueError, match="must be") as caught:
             response_model(notation)
         assert str(caught.value) == (
-            f"{name} of the response model {notation!r} must be {above} {least:g} to {most:g}"
+            f"{name} of the response model {notation!r} must be {above} {least:g} and at most {most:g}"
         )
 
 

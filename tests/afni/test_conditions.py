@@ -93,8 +93,8 @@ def test_a_notation_is_for_all_or_for_the_condition_that_is_named() -> None:
     ("afni", "hrf", "durations", "said"),
     [
         (AfniSettings(), Hrf("spm", True), [3, 4], "SPMG2 has one duration for all events"),
-        (AfniSettings(), Hrf(), [0, 4], "some of its events have a duration and some have none"),
-        (BY_DURATION, Hrf(), [0, 4], "some of its events have a duration and some have none"),
+        (AfniSettings(), Hrf(), [0, 4], "some of its events have a duration and others have none"),
+        (BY_DURATION, Hrf(), [0, 4], "some of its events have a duration and others have none"),
         (AfniSettings(), Hrf("glover"), [0], "no glover response functions"),
         (AfniSettings(), Hrf("fir", fir_delays=(0, 2)), [0], "two or more FIR bins in a row"),
         (AfniSettings(), Hrf("fir", fir_delays=(3,)), [0], "two or more FIR bins in a row"),

@@ -82,13 +82,8 @@ def _says_all(text: str, methods: Iterable[Sequence[str]]) -> bool:
 def write_citation(output_dir: Path, participants: Sequence[str] | None = None) -> None:
     """Write the methods of every finished unit in the output folder.
 
-    Parameters
-    ----------
-    output_dir
-        Folder of the results.
-    participants
-        Those that were just fitted: where the text already says all of them, the summaries of the others
-        are not read again, which many jobs at once would pay for. None reads everything.
+    Where the text already has all of the participants that were just fitted, the summaries of the others are
+    not read again, which many jobs at once would pay for.
 
     Raises
     ------

@@ -51,7 +51,7 @@ def _scheduler(arguments: argparse.Namespace) -> str | None:
     if not arguments.scheduler_tls:
         return address
     if address is None:
-        raise UsageError("--scheduler-tls: there is no --scheduler that it is for; give its address")
+        raise UsageError("--scheduler-tls: needs --scheduler; give its address")
     return secured_address(address)
 
 

@@ -72,18 +72,7 @@ def file_size(path: Path, kind: Kind = INPUT) -> int:
 
 
 def absent_content(path: Path) -> str:
-    """Say in the words of a message why a file that is listed has no content; empty when it has.
-
-    Parameters
-    ----------
-    path
-        A file or a link to one.
-
-    Returns
-    -------
-    str
-        What is wrong and what to do, without the path.
-    """
+    """Why a file that is listed has no content and what to do, without its path; empty when it has some."""
     if path.is_symlink() and not path.exists():
         return f"its content is not here, the link leads nowhere ({os.readlink(path)}); {_remedy()}"
     try:
@@ -159,23 +148,12 @@ def read_json(path: Path, kind: Kind = INPUT, largest: int = LARGEST_JSON, **hoo
 
 
 def json_object(text: str, path: Path, kind: Kind = INPUT, **hooks: Any) -> dict[str, Any]:
-    """Object that a text of JSON holds.
-
-    Parameters
-    ----------
-    text
-        Of the file.
-    path
-        Of the file, for messages.
-    kind
-        Of the file.
-    hooks
-        For `json.loads`; a ValueError that they raise is passed on with the file in front.
+    """Object that the text of a JSON file holds, by hooks for `json.loads`.
 
     Raises
     ------
     BidsglmError
-        `kind.wrong`, as `read_json`.
+        `kind.wrong`, as `read_json`, and where a hook raises a ValueError.
 
     Examples
     --------

@@ -47,20 +47,6 @@ class Package(NamedTuple):
     """On paper, where colours may be lost"""
     mark: Literal["circle", "diamond", "square", "triangle"]
     """In plots, so that it can be told apart without colour"""
-    smoother: Literal["spline", "sampled"]
-    """Kernel of --smoothing-fwhm: a Gaussian convolved with a linear B-spline, whose images are float32; or
-    one that is sampled at the voxels"""
-    unit: str
-    """Usual one of its effects"""
-    projects_filter: bool
-    """Whether the high-pass filter is projected out, and so no column of the design"""
-    random_fields: bool
-    """Whether its inference rests on the smoothness of the residuals"""
-    edges_touch: bool
-    """Whether voxels that share an edge only are of one cluster"""
-    own_mask: Literal["threshold", "epi", "robust"]
-    """Without mask files: what exceeds a share of the global in every scan, nilearn's of mean images, or what
-    exceeds a tenth of the robust range in every scan"""
     language: str
     """Language of its exported script, as pygments calls it"""
     runs_in: str
@@ -71,6 +57,20 @@ class Package(NamedTuple):
     """How a sentence says that a model was fitted by it"""
     reference: str
     """What tells a reader which program is meant, with its publication"""
+    smoother: Literal["spline", "sampled"] = "sampled"
+    """Kernel of --smoothing-fwhm: a Gaussian convolved with a linear B-spline, whose images are float32; or
+    one that is sampled at the voxels"""
+    unit: str = "% of voxel mean"
+    """Usual one of its effects"""
+    projects_filter: bool = False
+    """Whether the high-pass filter is projected out, and so no column of the design"""
+    random_fields: bool = False
+    """Whether its inference rests on the smoothness of the residuals"""
+    edges_touch: bool = False
+    """Whether voxels that share an edge only are of one cluster"""
+    own_mask: Literal["threshold", "epi", "robust"] = "epi"
+    """Without mask files: what exceeds a share of the global in every scan, nilearn's of mean images, or what
+    exceeds a tenth of the robust range in every scan"""
     noise_models: int = 1
     """Whitened designs of all runs that a fit holds at once"""
     own_least_squares: bool = False
@@ -124,12 +124,6 @@ PACKAGES: dict[str, Package] = {
             on_dark="#6cc4d4",
             in_print="#777777",
             mark="diamond",
-            smoother="sampled",
-            unit="% of voxel mean",
-            projects_filter=False,
-            random_fields=False,
-            edges_touch=False,
-            own_mask="epi",
             language="python",
             runs_in="nilearn, in Python",
             analyses=(
@@ -148,12 +142,6 @@ PACKAGES: dict[str, Package] = {
             on_dark="#c3a1dc",
             in_print="#444444",
             mark="square",
-            smoother="sampled",
-            unit="% of voxel mean",
-            projects_filter=False,
-            random_fields=False,
-            edges_touch=False,
-            own_mask="epi",
             language="tcsh",
             runs_in="AFNI, in tcsh",
             analyses=(
@@ -176,10 +164,7 @@ PACKAGES: dict[str, Package] = {
             on_dark="#9cc46b",
             in_print="#aaaaaa",
             mark="triangle",
-            smoother="sampled",
             unit="0.01 % of the run's median",
-            projects_filter=False,
-            random_fields=False,
             edges_touch=True,
             own_mask="robust",
             language="bash",

@@ -16,6 +16,8 @@ from bidsglm.unit.models import units_with_models
 from bidsglm.unit.summary import fit_digest
 from tests import stop_signal
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 LABELS = ("01", "02", "03")
 NAMES = {"stop": ["trial_type.stop"], "go": ["trial_type.go"]}
 

@@ -10,6 +10,8 @@ from bidsglm.errors import BidsglmError
 from bidsglm.settings import Settings
 from tests.conftest import PROJECT
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 
 @pytest.fixture
 def settings_of(monkeypatch: pytest.MonkeyPatch):

@@ -143,7 +143,7 @@ def test_the_reference_is_one_of_several_packages_that_are_fitted(
 
 def test_certificates_are_for_a_scheduler(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bids", "out", "participant", "--scheduler-tls", "a", "b", "c"]) == 64
-    assert "there is no --scheduler that it is for; give its address" in capsys.readouterr().err
+    assert "--scheduler-tls: needs --scheduler; give its address" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -65,14 +65,7 @@ def in_file(header: Header) -> Blocks:
 def brain_places(blocks: Blocks, inside: Places, n_beyond: int) -> Places:
     """Places whose value is above a tenth of the robust range in every scan.
 
-    Parameters
-    ----------
-    blocks
-        Of a run.
-    inside
-        Where to look.
-    n_beyond
-        Zeros that count beside the values inside.
+    Beside the values inside, so many zeros beyond count.
 
     >>> values = np.tile(np.float32([[2, 90, 800, 1000]]), (3, 1))
     >>> brain_places(lambda places: [values[:, places]], np.arange(4), 0).tolist()
@@ -98,16 +91,9 @@ def median_of(blocks: Blocks, places: Places) -> float:
 
 
 def read_brain(header: Header, explicit: Mask | None, with_median: bool) -> Brain:
-    """Find the brain of a file.
+    """Find the brain of a file, within a mask (x, y, z) where one is given.
 
-    Parameters
-    ----------
-    header
-        Of the run.
-    explicit
-        (x, y, z) mask that is given; None: the whole image.
-    with_median
-        Whether the file is read twice more for it.
+    For the median the file is read twice more.
 
     Raises
     ------
@@ -128,14 +114,7 @@ def read_brain(header: Header, explicit: Mask | None, with_median: bool) -> Brai
 def brain_of(run: TimeSeries, inside: Mask, n_beyond: int) -> tuple[Mask, float]:
     """Find the brain among the columns of a run in memory, and its median.
 
-    Parameters
-    ----------
-    run
-        As read.
-    inside
-        (n_voxels,) within the mask that is given
-    n_beyond
-        Voxels of the image outside it.
+    Inside is (n_voxels,) the mask that is given; so many voxels of the image are beyond it.
 
     >>> run = TimeSeries(np.tile(np.int16([2, 90, 800, 1000]), (3, 1)), 1.0, 0.0, np.zeros(3))
     >>> brain_of(run, np.array([True, True, True, True]), 9)

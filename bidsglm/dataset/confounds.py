@@ -194,12 +194,7 @@ def leading_missing(name: str, cells: Sequence[str]) -> int:
 def censored_scans(run: Run, patterns: Sequence[str]) -> tuple[int, ...]:
     """Scans where one of some columns is not 0, from 0; n/a in the first row is 0.
 
-    Parameters
-    ----------
-    run
-        Whose confounds have the columns.
-    patterns
-        Names, which must exist, and globs, which take what there is.
+    The patterns are names, which must exist, and globs, which take what there is.
 
     Raises
     ------

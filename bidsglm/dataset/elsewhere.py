@@ -32,14 +32,7 @@ def _seen(raw: Path | None, task: str, _model: str) -> _Seen:
 class Elsewhere:
     """Whether anybody's events of the task of a unit have a condition, by its regressor name.
 
-    Parameters
-    ----------
-    unit
-        Its first run lends scans and confounds to the events of the others.
-    model
-        Its transformations and X name conditions.
-    conditions
-        Regressor names of the conditions of a run.
+    The unit's first run lends scans and confounds to the events of the others.
     """
 
     def __init__(

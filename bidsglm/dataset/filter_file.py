@@ -19,14 +19,7 @@ MOST_LABELS = 10_000
 
 
 def read_filters(path: Path, keys: Sequence[str]) -> dict[str, dict[str, object]]:
-    """Read a filter file.
-
-    Parameters
-    ----------
-    path
-        Of the file.
-    keys
-        What files can be filtered: bold, mask ...
+    """Read a filter file; its keys are those of what can be filtered: bold, mask ...
 
     Raises
     ------

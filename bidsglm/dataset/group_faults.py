@@ -48,8 +48,8 @@ def alone(names: Sequence[str], matrix: Floats, rows: Sequence[Row], people: Par
     >>> people = Participants(Path("participants.tsv"), {}, {})
     >>> rows = [Row(label) for label in ("01", "02", "03", "04")]
     >>> print(*alone(("mean", "patient"), X, rows, people))
-    participants.tsv: only sub-04 tells the effect of patient: its map is met exactly, whatever it holds; \
-    take the column out of X, or leave the participant out
+    participants.tsv: only sub-04 determines the effect of patient: the model fits its map exactly, \
+    whatever it holds; take the column out of X, or leave the participant out
     """
     if len({row.participant for row in rows}) < len(rows) or len(matrix) <= rank(matrix):
         return
@@ -58,9 +58,9 @@ def alone(names: Sequence[str], matrix: Floats, rows: Sequence[Row], people: Par
         rest = np.delete(matrix, i, axis=0)
         lost = [name for name, own in zip(names, rest.T, strict=True) if np.ptp(own) == 0 and name != "mean"]
         yield (
-            f"{people.path}: only sub-{rows[i].participant} tells the effect of "
-            f"{', '.join(lost) or 'one combination of columns'}: its map is met exactly, whatever it holds; "
-            "take the column out of X, or leave the participant out"
+            f"{people.path}: only sub-{rows[i].participant} determines the effect of "
+            f"{', '.join(lost) or 'one combination of columns'}: the model fits its map exactly, whatever it "
+            "holds; take the column out of X, or leave the participant out"
         )
 
 

@@ -174,14 +174,14 @@ def _repetition_time(
             raise DataError(
                 f"{path}: no RepetitionTime in its JSON file or header; add it (in s) to the JSON file"
             )
-        return header.repetition_time, (f"{path.name}: no RepetitionTime in JSON; the header's was taken",)
+        return header.repetition_time, (f"{path.name}: no RepetitionTime in JSON; the header's was used",)
     if not _is_number(stated) or not SHORTEST_REPETITION_TIME <= stated <= LONGEST_REPETITION_TIME:
         raise DataError(f"{path}: RepetitionTime {stated!r} in its JSON file is no time in s; correct it")
     seconds = float(stated)
     if header.repetition_time and not math.isclose(seconds, header.repetition_time, rel_tol=HEADER_TOLERANCE):
         return seconds, (
             f"{path.name}: RepetitionTime is {seconds:g} s in JSON but {header.repetition_time:g} s in the "
-            "header; the JSON file's was taken",
+            "header; the JSON file's was used",
         )
     return seconds, ()
 

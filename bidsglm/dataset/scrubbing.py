@@ -19,13 +19,6 @@ def censoring_columns(table: Table, patterns: Iterable[str]) -> dict[str, Floats
 
     Scans that an indicator of fMRIPrep's for the non-steady state takes out already get none.
 
-    Parameters
-    ----------
-    table
-        Confounds of a run.
-    patterns
-        Names of X; those that ask for no scrubbing do not count.
-
     Raises
     ------
     DataError
@@ -44,12 +37,7 @@ def censoring_columns(table: Table, patterns: Iterable[str]) -> dict[str, Floats
 def censored(displacement: Floats, dvars: Floats, rule: Scrubbing) -> NDArray[np.bool_]:
     """Scans that move or change too much, and those that too short a stretch between such leaves.
 
-    Parameters
-    ----------
-    displacement, dvars
-        (n_scans,) NaN where not known, which is never too much.
-    rule
-        Thresholds.
+    The measures are (n_scans,), NaN where not known, which is never too much.
 
     Examples
     --------

@@ -93,8 +93,8 @@ def _series_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[st
     """Say what is convolved although it is no events."""
     found = [name for name in conditions if any(name in variables.series for variables in runs)]
     return (
-        f"{unit.prefix}: {listing(found, NAMES_SHOWN)}: no events but values over time, convolved on each "
-        "package's own fine grid after linear interpolation; missing values count 0",
+        f"{unit.prefix}: {listing(found, NAMES_SHOWN)}: values over time and not of events, convolved on "
+        "each package's own fine grid after linear interpolation; missing values count as 0",
     ) * bool(found)
 
 
@@ -161,8 +161,8 @@ def _modulators(table: Table, condition: Condition, model: ModelSpecification) -
         size = float(np.abs(modulator.values).max(initial=0))
         if size > LARGEST_POWER ** (1 / modulator.order):
             raise DataError(
-                f"{table.path}: {asked.column} is up to {size:g}, whose power of {modulator.order} is beyond "
-                "all measure; scale it, or lower PolynomialExpansion"
+                f"{table.path}: {asked.column} is up to {size:g}, and its power of {modulator.order} too "
+                "large to compute with; scale it, or lower PolynomialExpansion"
             )
     return made
 
@@ -181,8 +181,8 @@ def _check_modulations(model: ModelSpecification, conditions: Sequence[str]) -> 
 def _refuse_modulation(condition: Condition, model: ModelSpecification) -> None:
     if any(_modulates(conditions, condition.name) for conditions in model.modulated):
         raise DataError(
-            f"{model.origin}: modulates {condition.prefix}{condition.name}, which is no events but a "
-            "variable over time; correct ParametricModulations or TimeModulations"
+            f"{model.origin}: modulates {condition.prefix}{condition.name}, a variable over time and "
+            "not of events; correct ParametricModulations or TimeModulations"
         )
 
 

@@ -48,15 +48,6 @@ class RawSeries(NamedTuple):
 def compared_with_raw(run: Run, header: RunHeader, raw: Index, settings: Settings) -> Run:
     """Check a run against its raw series, and note how many volumes were cut at its start.
 
-    Parameters
-    ----------
-    run, header
-        Preprocessed.
-    raw
-        The raw data set.
-    settings
-        With what the command line says of volumes that were cut.
-
     Raises
     ------
     DataError
@@ -167,7 +158,7 @@ def _other_repetition_time(run: Run, raw: RawSeries) -> Iterator[LengthDifferenc
         text,
         "onsets in seconds fit one of them only: correct the RepetitionTime (s) in the JSON file that is"
         " wrong, or give --allow-trimmed if the preprocessed series was given another one on purpose",
-        f"{run.repetition_time:g} s was taken (--allow-trimmed)",
+        f"{run.repetition_time:g} s was used (--allow-trimmed)",
     )
 
 

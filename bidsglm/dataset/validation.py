@@ -62,14 +62,7 @@ class Issue(NamedTuple):
 def check_valid(bids_dir: Path, participants: Collection[str], time_limit: float = TIME_LIMIT) -> None:
     """Refuse raw data that break BIDS; say so and go on where that cannot be found out.
 
-    Parameters
-    ----------
-    bids_dir
-        Root of the raw data.
-    participants
-        Labels, without sub-, of those who are going to be fitted; the files of others may be as they are.
-    time_limit
-        Seconds to wait for the validator.
+    The files of participants who are not going to be fitted may be as they are.
 
     Raises
     ------

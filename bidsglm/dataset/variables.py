@@ -220,7 +220,9 @@ def _sampled(run: Run, variable: Any, hertz: float) -> "BIDSVariable":
     if hasattr(variable, "onset"):
         events = _condition(variable.name, variable)
         if events is not None and not (events.durations > 0).any():
-            raise ValueError(f"the events of {variable.name!r} have no duration: over time they are nothing")
+            raise ValueError(
+                f"the events of {variable.name!r} have no duration, and no value over time: give them one"
+            )
         values = held(events, times) if events is not None else np.zeros_like(times)
     else:
         values = _series(variable).at(times)

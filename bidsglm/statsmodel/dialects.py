@@ -28,16 +28,7 @@ VERSION = "1.0.0"
 def translated(document: Mapping[str, object], top: Place) -> tuple[Json, tuple[str, ...]]:
     """Rewrite a model document in the strict language, as far as that keeps its meaning.
 
-    Parameters
-    ----------
-    document
-        The content of a ``*_smdl.json`` file; left as it is.
-    top
-        Of the document.
-
-    Returns
-    -------
-    The document, and notes on what was left out or taken to mean something else
+    The document stays as it is; the notes are on what was left out or read as something else.
 
     Raises
     ------

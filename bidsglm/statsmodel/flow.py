@@ -64,9 +64,8 @@ def chosen(flow: Flow, wanted: Sequence[str], place: Place) -> Flow:
     rest = tuple(name for name in wanted if not any(stands_for(own, name) for own in flow.made))
     for name in rest if flow.names is not None else ():
         if not any(stands_for(own, name) or stands_for(name, own) for own in flow.names or ()):
-            raise place.fault(
-                f"the contrast {name!r} does not come here{hint(name, (*(flow.names or ()), *flow.made))}"
-            )
+            near = hint(name, (*(flow.names or ()), *flow.made))
+            raise place.fault(f"the contrast {name!r} does not reach this node{near}")
     return flow._replace(names=rest, made=made)
 
 

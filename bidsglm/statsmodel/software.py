@@ -53,15 +53,7 @@ class Sampling(NamedTuple):
 def packages(software: SoftwarePart, matched: bool, place: Place) -> Packages:
     """Complete the settings of all packages.
 
-    Parameters
-    ----------
-    software
-        Model.Software.
-    matched
-        Whether what is said for one package holds for the other too (``--settings matched``); else each keeps
-        its own default.
-    place
-        Of Model.Software.
+    Matched, what is said for one package holds for the other too; else each keeps its own default.
 
     Raises
     ------

@@ -35,16 +35,7 @@ def upgraded(document: Mapping[str, object], origin: str) -> tuple[dict[str, Any
     Subject node; a weighted sum of contrasts that the Dataset step asked for is made there. X gets the
     intercept that the programs added.
 
-    Parameters
-    ----------
-    document
-        Content of the old file.
-    origin
-        Its name, for messages.
-
-    Returns
-    -------
-    The model, and notes on what was added or taken otherwise, for the person who goes on with it
+    The notes, on what was added or changed, are for the person who goes on with the model.
 
     Raises
     ------

@@ -144,7 +144,7 @@ def _unfinished(unit: Unit, digest: str, files: set[str]) -> dict[str, object]:
     """Summary of a unit whose files are just getting their names; it stays when the process is killed."""
     text = (
         f"{unit.prefix}: its results were not yet all written; "
-        "if no job is at it any more, it was interrupted: run the same command again"
+        "if no job is writing them any more, it was interrupted: run the same command again"
     )
     about = {"participant": unit.participant, "entities": dict(unit.entities), "prefix": unit.prefix}
     state = {"status": "unfinished", "digest": digest, "errors": [text], "files": sorted(files)}

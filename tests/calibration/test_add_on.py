@@ -13,6 +13,8 @@ from bidsglm import participant
 from bidsglm.cli import main
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 P = f"sub-01_task-{tiny.TASK}_space-{tiny.SPACE}"
 TABLE = f"sub-01/func/{P}_desc-calibration_metrics.tsv"
 CURVES = f"sub-01/func/{P}_desc-calibrationCurves_metrics.tsv"

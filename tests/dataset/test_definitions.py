@@ -289,9 +289,9 @@ def test_runs_of_one_unit_have_one_grid_and_time(other: Any, said: str) -> None:
     [
         (2.0, 2.0, 2.0, ""),
         (2.0, 2.019, 2.0, ""),
-        (2.0, 2.03, 2.0, "RepetitionTime is 2 s in JSON but 2.03 s in the header; the JSON file's was taken"),
+        (2.0, 2.03, 2.0, "RepetitionTime is 2 s in JSON but 2.03 s in the header; the JSON file's was used"),
         (2.0, None, 2.0, ""),
-        (None, 2.5, 2.5, "no RepetitionTime in JSON; the header's was taken"),
+        (None, 2.5, 2.5, "no RepetitionTime in JSON; the header's was used"),
         (100.0, None, 100.0, ""),
         (0.01, None, 0.01, ""),
         (None, None, None, "no RepetitionTime in its JSON file or header"),

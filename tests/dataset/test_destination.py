@@ -8,6 +8,8 @@ import pytest
 from bidsglm.cli import main
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:

@@ -58,8 +58,8 @@ def test_a_participant_who_alone_tells_an_effect_is_named(tmp_path: Path) -> Non
     for old in ("1", "2", "3"):
         marked = marked.replace(f"\t{old}\t1\n", "\t0\t1\n")
     assert found_in(tmp_path, marked, x=("constant", "rare"), dummy_contrasts=()) == [
-        "participants.tsv: only sub-01 tells the effect of rare: its map is met exactly, whatever it holds; "
-        "take the column out of X, or leave the participant out"
+        "participants.tsv: only sub-01 determines the effect of rare: the model fits its map exactly, "
+        "whatever it holds; take the column out of X, or leave the participant out"
     ]
 
 

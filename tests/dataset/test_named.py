@@ -71,7 +71,8 @@ def test_a_glob_may_take_confounds_of_both_kinds(unit: Unit) -> None:
 
 def test_a_convolved_variable_is_said_to_be_no_events(unit: Unit) -> None:
     assert any(
-        "fd: no events but values over time" in note for note in found(unit, "fd", convolved=("fd",)).notes
+        "fd: values over time and not of events" in note
+        for note in found(unit, "fd", convolved=("fd",)).notes
     )
 
 

@@ -17,6 +17,8 @@ from bidsglm.errors import DataError, UsageError
 from bidsglm.statsmodel.presets import ENDINGS, Scrubbing, expanded
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 N_SCANS = 60
 STEM = "sub-01_task-t"
 SIGNALS = (*tiny.MOTION, "csf", "white_matter", "global_signal")

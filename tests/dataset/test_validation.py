@@ -12,6 +12,8 @@ from bidsglm.dataset.validation import Issue, check_valid, find_validator, relev
 from bidsglm.errors import InvalidBidsError
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 STRAY = "sub-01/func/sub-01_task-tap_run-1_bould.json"
 
 

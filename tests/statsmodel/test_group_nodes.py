@@ -140,7 +140,9 @@ def test_filters_of_several_edges_follow_each_other() -> None:
         {**EDGES[0], "Filter": {"contrast": ["go - stop"]}},
         {**EDGES[1], "Filter": {"contrast": ["go"]}},
     ]
-    with pytest.raises(DataError, match=r"Edges\[1\].Filter.contrast: the contrast 'go' does not come here"):
+    with pytest.raises(
+        DataError, match=r"Edges\[1\].Filter.contrast: the contrast 'go' does not reach this node"
+    ):
         parsed(nodes(SUBJECT, DATASET), in_top(Edges=edges))
 
 

@@ -11,6 +11,8 @@ import pytest
 from bidsglm.cli import main
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 PREFIX = f"task-{tiny.TASK}_space-{tiny.SPACE}"
 OPTIONS = ("--no-attribution", "--skip-bids-validation")
 EMPTY = np.zeros(tiny.SHAPE, bool)

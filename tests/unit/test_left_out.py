@@ -85,12 +85,18 @@ def test_afni_out_of_degrees_of_freedom_is_left_out(tmp_path: Path) -> None:
     assert not [text for text in summary(root)["warnings"] if text.startswith("AFNI: ")]
 
 
-def test_fsl_without_a_voxel_in_its_mask_is_left_out(tmp_path: Path) -> None:
-    root = study(tmp_path, SPM=BRIGHT_OR_NOT)
+@pytest.fixture(scope="module")
+def without_fsl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fit of the others, with what is added to it."""
+    root = study(tmp_path_factory.mktemp("dim"), SPM=BRIGHT_OR_NOT)
     dim_scan(root)
-    assert fitted(root, "--backends", "all") == 0
+    assert fitted(root, "--backends", "all", "--export-code", "--calibrate", "1") == 0
+    return root
+
+
+def test_fsl_without_a_voxel_in_its_mask_is_left_out(without_fsl: Path) -> None:
     reason = "no voxel exceeds a tenth of the robust range in every scan"
-    check_left_out(root, "fsl", "FSL", reason, ["spm", "nilearn", "afni"])
+    check_left_out(without_fsl, "fsl", "FSL", reason, ["spm", "nilearn", "afni"])
 
 
 def test_a_package_without_a_voxel_in_a_mask_of_its_own_is_left_out(tmp_path: Path) -> None:
@@ -112,24 +118,18 @@ def test_less_than_two_packages_left_are_an_error_that_names_the_images(
     assert "_bold.nii.gz: no voxel exceeds a tenth of the robust range" in said
 
 
-def test_what_is_left_out_of_a_fit_is_left_out_of_what_is_added_to_it(tmp_path: Path) -> None:
-    root = study(tmp_path, SPM=BRIGHT_OR_NOT)
-    dim_scan(root)
-    assert fitted(root, "--backends", "all", "--export-code", "--calibrate", "2") == 0
-    assert set(summary(root)["supplements"]["code"]["scripts"]) == {"spm", "nilearn", "afni"}
-    (table,) = (root / "out").glob("sub-01/func/*_desc-calibration_metrics.tsv")
+def test_what_is_left_out_of_a_fit_is_left_out_of_what_is_added_to_it(without_fsl: Path) -> None:
+    assert set(summary(without_fsl)["supplements"]["code"]["scripts"]) == {"spm", "nilearn", "afni"}
+    (table,) = (without_fsl / "out").glob("sub-01/func/*_desc-calibration_metrics.tsv")
     analyses = {line.split("\t")[0] for line in table.read_text().splitlines()[1:]}
     assert "afni-arma11" in analyses
     assert not [name for name in analyses if name.startswith("fsl")]
 
 
-def test_a_finished_fit_without_a_package_stands(tmp_path: Path) -> None:
-    root = study(tmp_path, SPM=BRIGHT_OR_NOT)
-    dim_scan(root)
-    assert fitted(root, "--backends", "all") == 0
-    before = summary(root)["finished"], summary(root)["seconds"]
-    assert fitted(root, "--backends", "all") == 0
-    assert (summary(root)["finished"], summary(root)["seconds"]) == before
+def test_a_finished_fit_without_a_package_stands(without_fsl: Path) -> None:
+    before = summary(without_fsl)["finished"], summary(without_fsl)["seconds"]
+    assert fitted(without_fsl, "--backends", "all") == 0
+    assert (summary(without_fsl)["finished"], summary(without_fsl)["seconds"]) == before
 
 
 @pytest.mark.parametrize(("backends", "code"), [(("spm", "nilearn"), 0), (("spm", "afni"), 65)])

@@ -15,6 +15,8 @@ from bidsglm.cli import main
 from tests import tiny
 from tests.spm.smoothed import smooth
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 FWHM = 6.0
 PREFIX = f"sub-01_task-{tiny.TASK}"
 P = f"{PREFIX}_space-{tiny.SPACE}"

@@ -230,7 +230,7 @@ def test_what_works_on_trial_type_finds_it_after_its_levels_were_needed(
 
 
 def test_modulation_of_a_continuous_variable_is_refused(unit: Unit) -> None:
-    with pytest.raises(DataError, match="modulates fd, which is no events"):
+    with pytest.raises(DataError, match="modulates fd, a variable over time"):
         found(unit, "fd", convolved=("fd",), modulations=(ParametricModulation("rt", ("fd",), "rt"),))
 
 

@@ -301,6 +301,16 @@ class Images(Protocol):
         ...
 
 
+class MaskLoss(NamedTuple):
+    """A mask file on its way to the grid of the images, or to what all runs share."""
+
+    name: str
+    share: float
+    """Part of its volume that is left"""
+    common: bool
+    """Lost to the masks of the other runs, not to the grid"""
+
+
 @dataclass(frozen=True)
 class ContrastMaps:
     """A contrast's maps over all columns; outside the backend's mask: NaN, 0 (stat, z), 1 (p)."""

@@ -1,11 +1,11 @@
 """Whether a run has what presets of --confounds stand for, and CompCor columns of one mask."""
 
-import json
 from collections.abc import Sequence
 
 from bidsglm.data import Run
 from bidsglm.dataset.tsv import read_tsv
-from bidsglm.errors import DataError
+from bidsglm.errors import BidsglmError, DataError
+from bidsglm.inputs import read_json
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.presets import COMPONENTS, PRESETS
 
@@ -37,11 +37,11 @@ def check_components(run: Run, patterns: Sequence[str]) -> None:
             )
     sidecar = run.confounds.with_suffix(".json")
     try:
-        about = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return  # without it nobody can tell
+        about = read_json(sidecar)
+    except BidsglmError:  # without it nobody can tell
+        return
     for name in dict.fromkeys(name for pattern in wanted for name in matching(pattern, columns)):
-        entry = about.get(name) if isinstance(about, dict) else None
+        entry = about.get(name)
         mask = entry.get("Mask", COMBINED) if isinstance(entry, dict) else COMBINED
         if mask != COMBINED:
             raise DataError(

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.data import Run, TimeSeries, Volume
+from bidsglm.data import MaskLoss, Run, TimeSeries, Volume
 from bidsglm.dataset.brain import Brain, brain_of, in_memory, median_of, read_brain
-from bidsglm.dataset.masks import VoxelsLost, common_grid, own_masks, read_mask
+from bidsglm.dataset.masks import common_grid, own_masks, read_mask
 from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.dataset.nifti_writing import fortran_positions
 from bidsglm.dataset.smoothers import NilearnSmoother, SpmSmoother, nilearn_precision
@@ -47,7 +47,7 @@ class Data(NamedTuple):
     notes: tuple[str, ...]
     facts: tuple[VoxelFacts, ...] = ()
     """Facts of each run, before smoothing"""
-    masks: tuple[VoxelsLost, ...] = ()
+    masks: tuple[MaskLoss, ...] = ()
     """What arrived of each mask file"""
 
     def restricted(self, backends: Iterable[str]) -> "Data":

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.data import Run
+from bidsglm.data import MaskLoss, Run
 from bidsglm.dataset.nifti import Header, read_header, volumes
 from bidsglm.dataset.smoothers import SpmSmoother
 from bidsglm.errors import DataError
@@ -69,17 +69,7 @@ def is_same_grid(a: Grid, b: Grid) -> bool:
     return bool(np.max(np.abs((a.affine - b.affine) @ corners)) < SAME_GRID)
 
 
-class VoxelsLost(NamedTuple):
-    """What of a mask file arrives in the analysis."""
-
-    path: Path
-    share: float
-    """Part of its volume"""
-    common: bool
-    """What is lost is lost to the masks of the other runs, not to the grid"""
-
-
-def read_mask(runs: Sequence[Run]) -> tuple[Mask | None, tuple[VoxelsLost, ...]]:
+def read_mask(runs: Sequence[Run]) -> tuple[Mask | None, tuple[MaskLoss, ...]]:
     """Read the intersection of the runs' mask files, on the grid of the first bold.
 
     Parameters
@@ -109,13 +99,15 @@ def read_mask(runs: Sequence[Run]) -> tuple[Mask | None, tuple[VoxelsLost, ...]]
         if not masks[-1].any():
             raise DataError(f"{path}: the mask holds no voxel of {runs[0].bold.name}; make the mask again")
         own = _volume(inside, header.affine)
-        losses.append(VoxelsLost(path, _volume(masks[-1], grid.affine) / own, False))
+        losses.append(MaskLoss(path.name, _volume(masks[-1], grid.affine) / own, False))
     mask = np.logical_and.reduce(masks)
     if not mask.any():
         names = ", ".join(path.name for path in paths[1:])
         raise DataError(f"{paths[0]}: has no voxel in common with {names}; check the masks of these runs")
     n_common = np.count_nonzero(mask)
-    common = [VoxelsLost(p, n_common / np.count_nonzero(m), True) for p, m in zip(paths, masks, strict=True)]
+    common = [
+        MaskLoss(p.name, n_common / np.count_nonzero(m), True) for p, m in zip(paths, masks, strict=True)
+    ]
     return np.asarray(mask), (*losses, *common)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bidsglm.data import MaskLoss
 from bidsglm.diagnosis.advice import Finding, Severity, listed, percent, times
 from bidsglm.model import ModelSpecification
 from bidsglm.packages import title
@@ -50,17 +51,6 @@ class RunData:
     def has_mean(self) -> bool:
         """Whether there is a mean to be per cent of."""
         return not self.mean_to_deviation < NO_MEAN
-
-
-@dataclass(frozen=True)
-class MaskLoss:
-    """A mask file on its way to the grid of the images, or to what all runs share."""
-
-    name: str
-    share: float
-    """Part of its volume that is left"""
-    common: bool
-    """Lost to the masks of the other runs, not to the grid"""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from bidsglm.backends.nilearn_signals import mean_signal
 from bidsglm.data import TimeSeries
 from bidsglm.dataset.images import Data
 from bidsglm.dataset.voxels import VoxelFacts
-from bidsglm.diagnosis.data_checks import LOWEST_MEAN, DataReview, MaskLoss, RunData
+from bidsglm.diagnosis.data_checks import LOWEST_MEAN, DataReview, RunData
 from bidsglm.model import Mask, ModelSpecification
 from bidsglm.pairs import base_of
 
@@ -40,7 +40,7 @@ def data_review(
         backends=tuple(data.series),
         n_explained={b: _count(facts, "n_voxels_without_residual") for b, facts in noise.items()},
         n_not_pooled=max((_count(facts, "n_voxels_not_pooled") for facts in noise.values()), default=0),
-        masks=tuple(MaskLoss(loss.path.name, loss.share, loss.common) for loss in data.masks),
+        masks=data.masks,
     )
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bidsglm.data import Condition, Modulator
-from bidsglm.diagnosis.data_checks import DataReview, MaskLoss
+from bidsglm.data import Condition, MaskLoss, Modulator
+from bidsglm.diagnosis.data_checks import DataReview
 from bidsglm.diagnosis.findings import RunReview, findings
 from bidsglm.model import AfniSettings, Hrf, ModelSpecification, SpmSettings
 from bidsglm.packages import PACKAGES

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from bidsglm.data import MaskLoss
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.diagnosis.data_checks import DataReview, MaskLoss, RunData, data_findings, without_unit
+from bidsglm.diagnosis.data_checks import DataReview, RunData, data_findings, without_unit
 from bidsglm.diagnosis.findings import is_reported
 from bidsglm.model import AfniSettings, ModelSpecification, NilearnSettings
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.fft import dct
 
-from bidsglm.data import Condition, DesignMatrix, Paradigm
+from bidsglm.data import Condition, DesignMatrix, MaskLoss, Paradigm
 from bidsglm.diagnosis import column_checks, data_checks, event_checks, rank_checks
 from bidsglm.diagnosis.advice import Finding, RunReview, percent, place, times
 from bidsglm.diagnosis.column_checks import recommended_cutoff
-from bidsglm.diagnosis.data_checks import DataReview, MaskLoss, data_findings, without_unit
+from bidsglm.diagnosis.data_checks import DataReview, data_findings, without_unit
 from bidsglm.diagnosis.filled_run import (
     StandardErrors,
     _consequence,

@@ -83,41 +83,51 @@ def _start(work: Callable[[], None]) -> threading.Thread | None:
     return thread
 
 
-def _wait(threads: Iterable[threading.Thread]) -> None:
-    """Wait for threads to end; others may use the caller's core meanwhile."""
-    alive = [thread for thread in threads if thread.is_alive()]
-    if not alive:
-        return
-    idle = _Cores.idle
-    idle.release()
-    try:
-        for thread in alive:
+def _wait(thread: threading.Thread) -> None:
+    """Wait for a thread to end; others may use the caller's core meanwhile."""
+    if thread.is_alive():
+        idle = _Cores.idle
+        idle.release()
+        try:
             thread.join()
-    finally:
-        idle.acquire()
+        finally:
+            idle.acquire()
 
 
 class Attempt(Generic[R]):
-    """A call, and what came of it."""
+    """A call that is made by whoever comes first, and what came of it."""
 
     def __init__(self, call: Callable[[], R]) -> None:
         self._call, self._found = call, list[R]()
         self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
 
-    def do(self) -> bool:
-        """Make the call; whether it went well."""
+    def begin(self) -> bool:
+        """Let an idle core make the call; whether there is one."""
+        self._thread = _start(self._make)
+        return self._thread is not None
+
+    def _make(self) -> None:
         try:
             self._found.append(self._call())
         except BaseException as error:  # whoever asks for the result gets it
             self._error = error
+
+    def do(self) -> bool:
+        """Make the call, here; whether it went well."""
+        self._make()
         return self._error is None
 
-    def run(self) -> None:
-        """Make the call."""
-        self.do()
+    def wait(self) -> None:
+        """Wait for the core that makes the call, if one does."""
+        if self._thread is not None:
+            _wait(self._thread)
 
     def result(self) -> R:
-        """What it returned; what it raised is raised here."""
+        """What the call returned, made now if it was not begun; what it raised is raised here."""
+        self.wait()
+        if not self._found and self._error is None:
+            self._make()
         if self._error is not None:
             raise self._error
         return self._found[0]
@@ -168,7 +178,7 @@ def each(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
     take_part()
     while helpers:  # who may have called others
-        _wait([helpers.pop()])
+        _wait(helpers.pop())
     return [task.result() for task in tasks]
 
 
@@ -183,19 +193,11 @@ def aside(call: Callable[[], R]) -> Iterator[Callable[[], R]]:
     7
     """
     task = Attempt(call)
-    thread = _start(task.run)
-
-    def result() -> R:
-        if thread is None:
-            task.do()
-        else:
-            _wait([thread])
-        return task.result()
-
+    task.begin()
     try:
-        yield result
+        yield task.result
     finally:
-        _wait([thread] if thread else [])
+        task.wait()
 
 
 @contextmanager
@@ -219,37 +221,35 @@ def begun(call: Callable[[], R]) -> Callable[[], R]:
     7
     """
     task = Attempt(call)
-    thread = _start(task.run)
-    if thread is None:
+    if not task.begin():
         task.do()
-
-    def result() -> R:
-        _wait([thread] if thread else [])
-        return task.result()
-
-    return result
+    return task.result
 
 
 class Errands:
     """Calls of which nobody needs a result: each in a thread where a core is idle, else at once."""
 
     def __init__(self) -> None:
-        self._sent: list[tuple[Attempt[None], threading.Thread]] = []
+        self._sent: list[Attempt[None]] = []
 
     def do(self, call: Callable[[], None]) -> None:
         """Make a call; what it raises in a thread is raised by `wait`."""
         task = Attempt(call)
-        thread = _start(task.run)
-        if thread is None:
+        if task.begin():
+            self._sent.append(task)
+        else:
             call()
-            return
-        self._sent.append((task, thread))
+
+    def end(self) -> None:
+        """Wait for all."""
+        for task in self._sent:
+            task.wait()
 
     def wait(self) -> None:
         """Wait for all; the first error is raised."""
+        self.end()
         sent, self._sent = self._sent, []
-        _wait(thread for _, thread in sent)
-        for task, _ in sent:
+        for task in sent:
             task.result()
 
 
@@ -261,4 +261,4 @@ def errands() -> Iterator[Errands]:
         yield made
         made.wait()
     finally:
-        _wait(thread for _, thread in made._sent)
+        made.end()

@@ -107,12 +107,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("branches")
     study, out, model = stop_signal.write_study(root, LABELS), root / "out", root / "m_smdl.json"
     model.write_text(json.dumps(document()))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
-        patch.setattr("bidsglm.pages.group_maps.contrast_figures", lambda images: ())
-        options = ["-q", "--no-attribution", "--model", str(model)]
-        assert main([str(study), str(out), "participant", *options]) == 0
-        assert main([str(study), str(out), "group", "-q"]) == 0
+    options = ["-q", "--no-attribution", "--model", str(model)]
+    assert main([str(study), str(out), "participant", *options]) == 0
+    assert main([str(study), str(out), "group", "-q"]) == 0
     return out
 
 

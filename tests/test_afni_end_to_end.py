@@ -54,7 +54,7 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     root, out = bids(reference, folder), folder / "out"
     command = [str(root), str(out), "participant", "--backends", "afni", "-q"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
+        patch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
         assert main([*command, "--model", str(folder / "model.json")]) == 0
     return Results(out, reference)
 

@@ -177,7 +177,7 @@ PARTICIPANT = {
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes most of the time and has tests of its own."""
-    monkeypatch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
+    monkeypatch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
 
 
 @pytest.fixture

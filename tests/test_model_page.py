@@ -132,7 +132,7 @@ def test_sessions_are_apart_or_together_as_the_page_says(study: Path) -> None:
 def test_example_is_fitted_to_the_end(
     study: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
+    monkeypatch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
     model = DOCS / "examples" / f"model-{name}_smdl.json"
     code = main([str(study), str(tmp_path), "participant", "-q", "--no-attribution", "--model", str(model)])
     assert code == 0

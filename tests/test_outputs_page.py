@@ -141,7 +141,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         anat = study / "derivatives" / "fmriprep" / f"sub-{label}" / "anat"
         tiny.write_image(anat / f"sub-{label}_space-{tiny.SPACE}_desc-preproc_T1w.nii.gz", tiny.brain())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
+        patch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
         options = ["participant", "-q", "--export-code", "--model", str(root / "smdl.json")]
         options += ["--atlas", str(root / "atlas.nii.gz"), "--underlay", "t1w"]
         assert main([str(study), str(out), *options]) == 0

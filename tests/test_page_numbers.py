@@ -87,8 +87,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     demo = write_demo(root / "demo", 2, SHORT)
     out = root / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
-        patch.setattr("bidsglm.pages.group_maps.contrast_figures", lambda images: ())
+        patch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
         words = ["--model", str(demo.model), "--atlas", str(demo.atlas), "-qq"]
         own = ["--participant-label", "01", "--calibrate", "2"]
         assert main([str(demo.bids_dir), str(out), "participant", *words]) == 0

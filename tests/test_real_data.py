@@ -26,7 +26,7 @@ OCCIPITAL_SHARE = 1 / 3
 
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
+    monkeypatch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
 
 
 def model(hrf: object, spm: object = None) -> dict:

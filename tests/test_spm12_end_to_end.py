@@ -67,7 +67,7 @@ def compare(ours: Path, theirs: Path) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_files_equal_those_of_spm12(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
+    monkeypatch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
     source, out = bids_form(case, tmp_path), tmp_path / "out"
     model = source / "model_smdl.json"
     command = [

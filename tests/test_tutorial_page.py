@@ -25,7 +25,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tutorial")
     demo, out = write_demo(root / "demo", participants=1), root / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
+        patch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
         words = ["--model", str(demo.model), "--atlas", str(demo.atlas), "-qq", *small_calibration(())]
         assert main([str(demo.bids_dir), str(out), "participant", *words]) == 0
     return out

@@ -52,20 +52,33 @@ def run(root: Path, *options: str) -> int:
     return main(words)
 
 
-@pytest.fixture
-def root(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copied(fitted: Path, to: Path, patch: pytest.MonkeyPatch) -> Path:
     """A copy of it in which nothing may be fitted."""
-    shutil.copytree(fitted / "out", tmp_path / "out")
+    shutil.copytree(fitted / "out", to / "out")
     for name in ("bids", "model.json"):
-        (tmp_path / name).symlink_to(fitted / name)
+        (to / name).symlink_to(fitted / name)
 
     def refuse(*_: object) -> None:
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr(participant, "fit", refuse)
+    patch.setattr(participant, "fit", refuse)
     # The inputs stand behind a link, and their paths are part of what makes a fit the same.
-    monkeypatch.setattr(participant, "is_finished", lambda *_: True)
-    return tmp_path
+    patch.setattr(participant, "is_finished", lambda *_: True)
+    return to
+
+
+@pytest.fixture
+def root(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return copied(fitted, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def calibrated(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Once, by a single data set of each kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = copied(fitted, tmp_path_factory.mktemp("once"), patch)
+        assert run(found, "--calibrate", "1") == 0
+    return found
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -100,9 +113,11 @@ def test_table_has_every_analysis_noise_size_and_threshold(root: Path) -> None:
     assert json.loads((root / "out" / CURVES).with_suffix(".json").read_text())["SimulatedDatasets"] == 2
 
 
-def test_same_request_is_skipped_and_another_number_or_seed_is_not(root: Path) -> None:
+def test_same_request_is_skipped_and_another_seed_is_not(
+    calibrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = copied(calibrated, tmp_path, monkeypatch)
     path = root / "out" / TABLE
-    assert run(root, "--calibrate", "1") == 0
     first = path.stat().st_mtime_ns
     text = path.read_text()
     assert run(root, "--calibrate", "1") == 0
@@ -113,9 +128,8 @@ def test_same_request_is_skipped_and_another_number_or_seed_is_not(root: Path) -
     assert path.read_text() == text, "the same seed gives the same numbers"
 
 
-def test_single_data_set_has_no_intervals(root: Path) -> None:
-    assert run(root, "--calibrate", "1") == 0
-    found = rows(root / "out" / TABLE)
+def test_single_data_set_has_no_intervals(calibrated: Path) -> None:
+    found = rows(calibrated / "out" / TABLE)
     made = [row for row in found if row["n_datasets"] == "1"]
     assert made
     assert {row["ci_lower"] for row in made} == {"n/a"}

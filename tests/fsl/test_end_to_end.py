@@ -22,7 +22,7 @@ NAMES = {"effect": "cope", "variance": "varcope", "t": "tstat", "z": "zstat"}
 
 def run(runs: Sequence[Case], folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> Path:
     """Folder of the maps."""
-    monkeypatch.setattr("bidsglm.pages.unit.contrast_figures", lambda images: ())
+    monkeypatch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
     model = lay_out(runs, folder)
     command = [str(folder / "bids"), str(folder / "out"), "participant", "--model", str(model), "-q"]
     assert main([*command, *(options or ("--backends", "fsl"))]) == 0

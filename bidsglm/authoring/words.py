@@ -49,8 +49,7 @@ def _run_lines(node: NodePart, model: ModelSpecification, backends: Sequence[str
     together = "each session by itself" if model.by_session else "all runs of a participant together"
     together = f"{together}, and each session by itself" if model.both_ways else together
     yield f"Run node {node.Name}: {WORDS['Run']}, {together}"
-    if node.Transformations is not None and node.Transformations.Instructions:
-        yield "  transformations: " + "; ".join(map(_instruction, node.Transformations.Instructions))
+    yield from _transformation_lines(node)
     yield "  columns, in this order:"
     convolved = _convolved(node)
     for origin, names in groupby(model.x, lambda name: _origin(name, convolved, model)):
@@ -58,6 +57,15 @@ def _run_lines(node: NodePart, model: ModelSpecification, backends: Sequence[str
     yield f"    {CONSTANT}: {_constant(backends)}"
     yield from ("  " + line for line in settings_lines(model, backends))
     yield from _contrast_lines(node, model.x)
+
+
+def _instructions(node: NodePart) -> Sequence[Mapping[str, object]]:
+    return node.Transformations.Instructions if node.Transformations is not None else ()
+
+
+def _transformation_lines(node: NodePart) -> Iterator[str]:
+    if found := _instructions(node):
+        yield "  transformations: " + "; ".join(map(_instruction, found))
 
 
 def _instruction(instruction: Mapping[str, object]) -> str:
@@ -71,8 +79,7 @@ def _instruction(instruction: Mapping[str, object]) -> str:
 def _convolved(node: NodePart) -> tuple[str, ...]:
     """Names and globs that the node convolves."""
     found: list[object] = list(node.Model.HRF.Variables) if node.Model.HRF is not None else []
-    given = node.Transformations.Instructions if node.Transformations is not None else []
-    for instruction in given:
+    for instruction in _instructions(node):
         if instruction.get("Name") == "Convolve":
             inputs = instruction.get("Input")
             found += inputs if isinstance(inputs, list) else [inputs]
@@ -156,8 +163,7 @@ def _upper_lines(node: NodePart, document: Document) -> Iterator[str]:
         if edge.Destination == node.Name:
             limits = [f"{key} {', '.join(map(str, values))}" for key, values in (edge.Filter or {}).items()]
             yield f"  from node {edge.Source}{': only ' + '; '.join(limits) if limits else ''}"
-    if node.Transformations is not None and node.Transformations.Instructions:
-        yield "  transformations: " + "; ".join(map(_instruction, node.Transformations.Instructions))
+    yield from _transformation_lines(node)
     means = "the mean" if node.Model.X == [CONSTANT] else ", ".join(node.Model.X)
     yield f"  X: {means}"
     variance = node.Model.Software.SPM.Variance if node.Model.Software is not None else None

@@ -1,7 +1,6 @@
 """The words behind `bidsglm check`."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +12,12 @@ from bidsglm.check.going_on import write_models
 from bidsglm.check.matlab import read_mat
 from bidsglm.check.model_files import MODEL
 from bidsglm.check.nilearn_folder import NilearnAnalysis, read_nilearn
+from bidsglm.check.nilearn_refusals import check_nilearn
 from bidsglm.check.page import Results, remove_earlier, write_check
 from bidsglm.check.refit import RefittedModel, refitted
 from bidsglm.check.second_level import SpmGroup, group_of
-from bidsglm.check.second_level_check import check_levels, checked_group, group_answer, group_findings
+from bidsglm.check.second_level_check import checked_group, group_answer, group_findings
 from bidsglm.check.second_level_page import write_group_check
-from bidsglm.check.sentences import check_first_level, check_maps
 from bidsglm.check.spm_folder import analysis_of, is_second_level, spm_mat
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.check.why import AttributedMaps, attributed
@@ -69,53 +68,47 @@ def main(words: Sequence[str]) -> int:
     path = spm_mat(arguments.spm)
     content = read_mat(path, "SPM")
     if is_second_level(content):
-        return _check_group(arguments, group_of(content, path))
-    spm = analysis_of(content, path)
+        lines = _check_group(arguments, group_of(content, path))
+    else:
+        lines = _check_runs(arguments, analysis_of(content, path))
+    print("\n".join([*lines, f"The page: {arguments.out / 'check.html'}"]), flush=True)
+    return 0
+
+
+def _check_runs(arguments: argparse.Namespace, spm: SpmAnalysis) -> list[str]:
+    """Check a first level; returns what to say of it."""
     if arguments.nilearn is None:
         raise UsageError(
-            f"{path}: is a first-level analysis, which is compared with nilearn's; give that with --nilearn"
+            f"{spm.path}: is a first level, which is compared with nilearn's; give that with --nilearn"
         )
     nilearn = _nilearn(arguments.nilearn)
-    check_first_level(spm, nilearn)
-    check_maps(nilearn)
+    check_nilearn(spm, nilearn)
     _prepare(arguments.out, arguments.overwrite)
     found = checked(spm, nilearn, arguments.scans)
     scans = [places(spm.scans[s.rows], dict(found.relocated.found)) for s in spm.sessions]
     refit, notes = _refit(spm, scans)
     why = _why(found, scans, refit)
     found = found._replace(notes=(*found.notes, *notes), settings=in_order(found.settings, why.explanation))
-    models = write_models(arguments.out, found, scans, arguments.scans)
-    results = Results(found, refit, why, *models)
-    reasons = write_check(arguments.out, results)
-    print(answer(found))
-    for each in found.settings:
-        print(f"  {each.setting}: {each.spm} (SPM); {each.nilearn} (nilearn)")
-    for name, texts in reasons.items():
-        if texts:
-            print(f"{name}: {texts[0]}")
-    for model in models[0]:
-        print(f"The model as a file: {arguments.out / model.folder / MODEL}")
-    for note in found.notes:
-        print(note)
-    print(f"The page: {arguments.out / 'check.html'}")
-    sys.stdout.flush()
-    return 0
+    models, not_written = write_models(arguments.out, found, scans, arguments.scans)
+    reasons = write_check(arguments.out, Results(found, refit, why, models, not_written))
+    return [
+        answer(found),
+        *(f"  {each.setting}: {each.spm} (SPM); {each.nilearn} (nilearn)" for each in found.settings),
+        *(f"{name}: {texts[0]}" for name, texts in reasons.items() if texts),
+        *(f"The model as a file: {arguments.out / model.folder / MODEL}" for model in models),
+        *found.notes,
+    ]
 
 
-def _check_group(arguments: argparse.Namespace, group: SpmGroup) -> int:
-    """Check a second level."""
+def _check_group(arguments: argparse.Namespace, group: SpmGroup) -> list[str]:
+    """Check a second level; returns what to say of it."""
     nilearn = None if arguments.nilearn is None else _nilearn(arguments.nilearn)
-    check_levels(group, nilearn)
     if nilearn is not None:
-        check_maps(nilearn)
+        check_nilearn(group, nilearn)
     _prepare(arguments.out, arguments.overwrite)
     found = checked_group(group, arguments.scans, nilearn)
     write_group_check(arguments.out, found)
-    for line in (group_answer(found), *group_findings(found), *found.notes):
-        print(line)
-    print(f"The page: {arguments.out / 'check.html'}")
-    sys.stdout.flush()
-    return 0
+    return [group_answer(found), *group_findings(found), *found.notes]
 
 
 def _nilearn(given: list[Path]) -> NilearnAnalysis:

@@ -32,7 +32,7 @@ def looks_convolved(design: NilearnDesign, name: str) -> bool:
     """Whether a column looks convolved: it begins at next to nothing, is smooth and seldom below."""
     if FUNCTION_WORDS.search(name):
         return False
-    column = design.matrix[:, design.names.index(name)]
+    column = design.columns([name])[:, 0]
     highest = float(column.max())
     begins = abs(column[0]) <= STARTS_LOW * highest
     smooth = pearson_r(column[1:], column[:-1]) > SMOOTH
@@ -54,5 +54,4 @@ def extra_confounds(run: ComparedRun) -> list[str]:
 def _is_modulator(run: ComparedRun, name: str) -> bool:
     """Whether a column is one of a modulated condition: what nilearn makes of it has this one too."""
     modulated = any(c.modulators or c.time_modulation for c in run.session.conditions)
-    column = run.design.matrix[:, run.design.names.index(name)]
-    return modulated and is_among(column, run.expected)
+    return modulated and is_among(run.design.columns([name])[:, 0], run.expected)

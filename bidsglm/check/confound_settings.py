@@ -36,9 +36,7 @@ def confounds(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
 def _other_confounds(runs: Sequence[ComparedRun], at: int) -> str:
     """Say that a run has the columns of another, where it has."""
     run = runs[at]
-    theirs = run.design.matrix[
-        :, [run.design.names.index(m.nilearn) for m in run.columns.matches if m.spm in run.session.regressors]
-    ]
+    theirs = run.design.columns(m.nilearn for m in run.columns.matches if m.spm in run.session.regressors)
     for number, other in enumerate(runs):
         values = other.session.values
         n = min(len(values), len(theirs))
@@ -60,8 +58,7 @@ def filters(spm: SpmAnalysis, nilearn: NilearnAnalysis, runs: Sequence[ComparedR
             if columns.n_cosines
             else "none"
         )
-        asked = nilearn.hints.get("high_pass", nilearn.stated.get("high_pass"))
-        drift = nilearn.hints.get("drift_model", nilearn.stated.get("drift_model", "cosine"))
+        asked, drift = nilearn.given.get("high_pass"), nilearn.given.get("drift_model", "cosine")
         theirs = f"{columns.n_drifts} drift columns"
         if not columns.n_drifts:
             theirs = "none: the design has no drift columns"

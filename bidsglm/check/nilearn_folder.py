@@ -7,7 +7,7 @@ maps again. Scripts are read as text for hints, and never run.
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +49,10 @@ class NilearnDesign(NamedTuple):
     """(n_scans, n_columns)"""
     frame_times: Floats | None
     """(n_scans,) s; None where the file does not hold them"""
+
+    def columns(self, names: Iterable[str]) -> Floats:
+        """Some columns, (n_scans, n), in the order of the names."""
+        return self.matrix[:, [self.names.index(name) for name in names]]
 
     @property
     def drifts(self) -> tuple[int, ...]:
@@ -93,6 +97,11 @@ class NilearnAnalysis(NamedTuple):
     expressions: tuple[str, ...]
     """Contrasts of compute_contrast in it"""
     script: Path | None
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Arguments of FirstLevelModel: a script's, else those that are stated."""
+        return {**self.stated, **self.hints}
 
     def of_contrast(self, contrast: str, kind: str) -> Path | None:
         """File of one map of a contrast."""

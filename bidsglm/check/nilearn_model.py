@@ -105,7 +105,7 @@ def _cutoff(found: Checked) -> float | None:
     """Period in s whose cosines are nilearn's drift columns in all runs; infinite for none."""
     if not any(run.columns.n_drifts for run in found.runs):
         return float("inf")
-    given = found.nilearn.hints.get("high_pass", found.nilearn.stated.get("high_pass"))
+    given = found.nilearn.given.get("high_pass")
     tried = [found.spm.sessions[0].high_pass]
     tried += [1 / given] if isinstance(given, int | float) and given > 0 else []
     time = found.spm.repetition_time
@@ -130,14 +130,13 @@ def _paradigm(found: Checked, run: ComparedRun, conditions: Sequence[Condition])
     called = _names(run)
     partners = run.columns.partners
     names = [partners[name] for name in run.session.regressors if name in partners] + extra_confounds(run)
-    columns = [run.design.names.index(name) for name in names]
     return Paradigm(
         found.spm.repetition_time,
         len(run.design.matrix),
         None,
         tuple(replace(c, name=called[c.name]) for c in conditions),
         tuple(names),
-        run.design.matrix[:, columns],
+        run.design.columns(names),
     )
 
 

@@ -72,7 +72,7 @@ def _explanations(
         partner = columns.partners.get(f"{condition.name}*bf(1)")
         if partner is None or not condition.onsets.size:
             continue
-        values = design.matrix[:, design.names.index(partner)]
+        values = design.columns([partner])[:, 0]
         column = ExplainedColumn(condition, values, spm.repetition_time, sampled_at(spm), offset)
         yield condition.name, explained(column)
 

@@ -9,13 +9,13 @@ import numpy as np
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.second_level import SpmGroup
 from bidsglm.check.second_level_images import GroupImages, group_images
-from bidsglm.check.second_level_nilearn import GroupComparison, compared_group, is_first_level
+from bidsglm.check.second_level_nilearn import GroupComparison, compared_group
 from bidsglm.check.second_level_refit import RefittedGroup, refitted_group
 from bidsglm.check.second_level_words import (
     design_name,
     variance_in_words,
 )
-from bidsglm.errors import BidsglmError, DataError
+from bidsglm.errors import BidsglmError
 from bidsglm.model import Floats
 from bidsglm.report.wording import digits
 from bidsglm.sentences import joined
@@ -33,21 +33,6 @@ class CheckedGroup(NamedTuple):
     notes: tuple[str, ...]
     comparison: GroupComparison | None
     """None where no analysis of nilearn was given"""
-
-
-def check_levels(group: SpmGroup, nilearn: NilearnAnalysis | None) -> None:
-    """Refuse nilearn's results of another level.
-
-    Raises
-    ------
-    DataError
-        They are of a first level.
-    """
-    if nilearn is not None and is_first_level(nilearn):
-        raise DataError(
-            f"{nilearn.folder}: holds results of a first level of nilearn (times of scans, drifts or "
-            f"FirstLevelModel), and {group.path} is of a second level; give results of one level"
-        )
 
 
 def checked_group(

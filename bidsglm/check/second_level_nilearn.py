@@ -50,12 +50,6 @@ class GroupComparison(NamedTuple):
         return not any(each.matters for each in self.settings)
 
 
-def is_first_level(nilearn: NilearnAnalysis) -> bool:
-    """Whether nilearn's results are of a run: times of scans, drifts, or a script of a first level."""
-    timed = any(d.frame_times is not None or d.drifts for d in nilearn.designs)
-    return timed or nilearn.repetition_time is not None or nilearn.script is not None
-
-
 def compared_group(group: SpmGroup, scans: Sequence[ScanPlace], nilearn: NilearnAnalysis) -> GroupComparison:
     """Compare a second level with nilearn's.
 

@@ -3,12 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from bidsglm.check.comparison import Checked
-from bidsglm.check.data import support, values_of
-from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.refit import RefittedMap
 from bidsglm.check.reproduction import Reproduction
-from bidsglm.check.spm_records import SpmAnalysis
-from bidsglm.errors import DataError
 from bidsglm.sentences import joined
 
 
@@ -86,37 +82,3 @@ def _of_refits(refits: Sequence[RefittedMap]) -> str:
         f"{worst.difference:.2g} of the range at worst. The scans are not those that SPM had, or were "
         "changed."
     )
-
-
-def check_maps(nilearn: NilearnAnalysis) -> None:
-    """Refuse maps of nilearn that hold nothing.
-
-    Raises
-    ------
-    ReadWriteError, DataError
-        Naming the map.
-    """
-    for each in nilearn.maps:
-        values, _ = values_of(each.path)
-        if not support(values).any():
-            raise DataError(f"{each.path}: has no value other than 0 in any voxel; compute the map again")
-
-
-def check_first_level(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> None:
-    """Refuse results of a group beside a first level.
-
-    A first level of nilearn calls its column of ones a constant, a second level an intercept.
-
-    Raises
-    ------
-    DataError
-        Naming the table.
-    """
-    lengths = {session.n_scans for session in spm.sessions}
-    for design in nilearn.designs:
-        timed = design.frame_times is not None or bool(design.drifts)
-        if "intercept" in design.names and not timed and len(design.matrix) not in lengths:
-            raise DataError(
-                f"{design.path}: is the design of a second level of nilearn (an intercept, "
-                f"{len(design.matrix)} rows), and {spm.path} is of a first level; give results of one level"
-            )

@@ -18,7 +18,7 @@ from bidsglm.sentences import joined
 def setting_rows(found: Checked) -> Iterator[SettingRow]:
     """All settings side by side, as far as each side tells them."""
     spm, nilearn = found.spm, found.nilearn
-    given = {**nilearn.stated, **nilearn.hints}
+    given = nilearn.given
     made = found.way.attempt if found.way else None
     design = nilearn.designs[0] if nilearn.designs else None
     offset = frame_offset(design) if design is not None else None

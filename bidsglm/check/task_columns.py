@@ -35,12 +35,13 @@ def nilearn_columns_of(run: ComparedRun) -> OwnColumns:
     design = run.design
     others = [design.names[i] for i in design.others]
     ordered = [*partners.values(), *(name for name in others if name not in called)]
-    matrix = design.matrix[:, [design.names.index(name) for name in ordered]]
     confounds = {
         *(ours for ours in partners if ours in run.session.regressors),
         *(f"{name} (nilearn)" for name in extra_confounds(run)),
     }
-    return _parted([called.get(name, f"{name} (nilearn)") for name in ordered], matrix, confounds)
+    return _parted(
+        [called.get(name, f"{name} (nilearn)") for name in ordered], design.columns(ordered), confounds
+    )
 
 
 def nilearn_name(run: ComparedRun, name: str) -> str:

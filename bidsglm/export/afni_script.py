@@ -143,7 +143,7 @@ def afni_script(exported: Exported) -> dict[str, bytes]:
     tests = [_test(found, contrast, label) for contrast, label in _labelled(exported.contrasts)]
     files = {_timing_name(stimulus.file): stimulus.file.content for stimulus in found.stimuli}
     files |= {_ortvec(i, len(confounds))["file"]: text for i, text in enumerate(confounds) if text}
-    files |= {_test_name(test): test.content for test in tests if test.content}
+    files |= {_test_name(test.label): test.content for test in tests if test.content}
     if censor:
         files["afni_censor.1D"] = censor
     script = rendered(
@@ -172,8 +172,8 @@ def _labelled(contrasts: Sequence[Averaged]) -> Iterator[tuple[Averaged, str]]:
         yield contrast, f"con_{names[contrast.specification.label]}"
 
 
-def _test_name(test: LinearTest) -> str:
-    return f"afni_{test.label}.txt"
+def _test_name(label: str) -> str:
+    return f"afni_{label}.txt"
 
 
 def _test(found: Regression, contrast: Averaged, label: str) -> LinearTest:
@@ -183,7 +183,7 @@ def _test(found: Regression, contrast: Averaged, label: str) -> LinearTest:
     addresses = [address for stimulus in found.stimuli for address in stimulus.file.addresses]
     own = slice(n_before, n_before + len(addresses))
     others = np.delete(weights, own, axis=1)
-    name = f"afni_{label}.txt"
+    name = _test_name(label)
     if others.any():
         return LinearTest(
             contrast, label, f"-glt {len(weights)} {name}", len(weights), rows_text(weights, number)

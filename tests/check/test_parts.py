@@ -181,7 +181,14 @@ def nilearn(
     names: tuple[str, ...], X: np.ndarray, drifts: tuple[int, ...] = (), constants: tuple[int, ...] = ()
 ) -> Any:
     others = tuple(i for i in range(len(names)) if i not in (*drifts, *constants))
-    return SimpleNamespace(names=names, matrix=X, drifts=drifts, constants=constants, others=others)
+    return SimpleNamespace(
+        names=names,
+        matrix=X,
+        drifts=drifts,
+        constants=constants,
+        others=others,
+        columns=lambda wanted: X[:, [names.index(name) for name in wanted]],
+    )
 
 
 @pytest.mark.parametrize(("r", "matched"), [(0.91, True), (-0.91, True), (0.89, False)])

@@ -28,6 +28,9 @@ PEAKS_PER_CLUSTER = 4
 PEAK_DISTANCE = 8.0
 """mm; nilearn's defaults, as the four peaks."""
 
+LEVEL_SHARE, LEVEL = 1e-5, 1e-8
+"""Share and size by which the heights of a cluster of one height differ at most: nilearn has numpy's defaults."""
+
 Voxels = NDArray[np.intp]
 
 
@@ -177,7 +180,7 @@ def _is_constant(above: VoxelsAbove) -> NDArray[np.bool_]:
     index = np.arange(1, len(above.sizes) + 1)
     highest = scipy.ndimage.maximum(above.heights, above.clusters, index)
     lowest = scipy.ndimage.minimum(above.heights, above.clusters, index)
-    return np.asarray(np.isclose(highest, lowest))
+    return np.asarray(np.isclose(highest, lowest, rtol=LEVEL_SHARE, atol=LEVEL))
 
 
 def _groups(peaks: Peaks) -> list[NDArray[np.intp]]:

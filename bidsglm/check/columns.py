@@ -16,6 +16,8 @@ ALIKE = 0.9
 """Correlation from which columns without a common name are taken for each other."""
 SAME = 1 - 1e-6
 """Correlation of columns that hold the same numbers, written with six digits."""
+DIGITS = 1e-5
+"""Share by which the same number, written with six digits, differs at most."""
 FUNCTION = re.compile(r"^(.*)\*bf\((\d+)\)$")
 """SPM's name of a column: condition or modulator, and the number of the response function."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bidsglm.check.columns import SAME
+from bidsglm.check.columns import DIGITS, SAME
 from bidsglm.check.condition_columns import extra_confounds
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.runs import ComparedRun
@@ -42,7 +42,7 @@ def _other_confounds(runs: Sequence[ComparedRun], at: int) -> str:
         n = min(len(values), len(theirs))
         if number == at or values.shape[1] != theirs.shape[1] or not values.size:
             continue
-        if np.allclose(values[:n], theirs[:n], atol=1e-6 * np.abs(values).max()):
+        if np.allclose(values[:n], theirs[:n], rtol=DIGITS, atol=1e-6 * np.abs(values).max()):
             return f"those of session {number + 1}, the first {n} rows"
     return ""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bidsglm.check.columns import plain
+from bidsglm.check.columns import DIGITS, plain
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import Reproduction, is_tidy
 from bidsglm.check.runs import ComparedRun
@@ -38,7 +38,7 @@ def contrast_differences(
         if nearest is None:
             continue
         contrast, ours = nearest
-        if np.allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max()):
+        if np.allclose(ours, theirs, rtol=DIGITS, atol=1e-4 * np.abs(theirs).max()):
             continue
         shown = [i for i in range(len(names)) if ours[i] or theirs[i]]
         columns = ", ".join(names[i] for i in shown)
@@ -163,10 +163,12 @@ def _weights(values: Floats) -> str:
 
 def _consequence(ours: Floats, theirs: Floats) -> str:
     ratio = float(theirs @ ours / (ours @ ours))
-    if np.allclose(theirs, ratio * ours, atol=1e-4 * np.abs(theirs).max()):
+    if np.allclose(theirs, ratio * ours, rtol=DIGITS, atol=1e-4 * np.abs(theirs).max()):
         if ratio < 0:
             return "the opposite sign: effects and t are mirrored" + (
-                f", and {abs(ratio):g} times as large" if not np.isclose(ratio, -1) else ""
+                f", and {abs(ratio):g} times as large"
+                if not np.isclose(ratio, -1, rtol=DIGITS, atol=0)
+                else ""
             )
         return f"effects are {ratio:g} times SPM's; t is the same"
     return "another contrast: effects and t are of another question"

@@ -19,6 +19,8 @@ from bidsglm.inputs import LARGEST_TEXT, Kind, file_size, read_json, read_text
 from bidsglm.model import Floats
 
 FOLDER = Kind(NoInputError, DataError, "there is no such file", "give the folder of nilearn's results")
+EQUAL_STEPS = 1e-5
+"""Share by which the steps of times differ at most."""
 LARGEST_SCRIPT = 2**20
 MOST_FILES = 5_000
 """Files of one analysis' folder."""
@@ -209,7 +211,9 @@ def _design(path: Path) -> NilearnDesign | None:
     if names and (names[0].startswith("Unnamed") or names[0].lower() in ("frame_times", "time", "index")):
         steps = np.diff(values[:, 0])
         # a plain row number is no time
-        if np.allclose(steps, steps[0]) and not np.array_equal(values[:, 0], np.arange(len(values))):
+        if np.allclose(steps, steps[0], rtol=EQUAL_STEPS, atol=0) and not np.array_equal(
+            values[:, 0], np.arange(len(values))
+        ):
             times = values[:, 0]
         names, values = names[1:], values[:, 1:]
     made = NilearnDesign(path, tuple(names), values, times)

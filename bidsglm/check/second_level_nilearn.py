@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
+from bidsglm.check.columns import DIGITS
 from bidsglm.check.data import ScanPlace, grid_of, load_image, support, values_of, volumes
 from bidsglm.check.map_pairs import map_pair
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
@@ -153,7 +154,7 @@ def _partners(one: Floats, other: Floats) -> list[tuple[int, int]]:
     for i, column in enumerate(one.T):
         for j, candidate in enumerate(other.T):
             taken = any(j == used for _, used in found)
-            close = np.allclose(np.sort(column), np.sort(candidate), atol=SAME * float(np.ptp(column)))
+            close = np.allclose(np.sort(column), np.sort(candidate), DIGITS, SAME * float(np.ptp(column)))
             if np.ptp(column) and close and not taken:
                 found.append((i, j))
                 break

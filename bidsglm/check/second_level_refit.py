@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
+from bidsglm.check.columns import DIGITS
 from bidsglm.check.data import ScanPlace, grid_of, load_image, values_of, volumes
 from bidsglm.check.own_files import own_file
 from bidsglm.check.refit import RefittedMap, compared_map
@@ -19,6 +20,8 @@ from bidsglm.spm.nonsphericity import LevelFit, LevelModel, analysis_mask, fitte
 
 MOST_VALUES = 2**29
 """Values (4 GiB) of all images within the mask."""
+IDENTITY = 1e-8
+"""Covariance of two images below which SPM's V has none: it is 0 or what ReML left."""
 WITH_NAN = ("f2", "f4", "f8")
 """Types of values that can say that there is none; zeros of the others may be masked implicitly."""
 
@@ -36,7 +39,11 @@ class RefittedGroup(NamedTuple):
 def group_model(group: SpmGroup, adds_to_variance: bool = False) -> LevelModel:
     """Return the model that SPM.mat holds."""
     V = group.errors.covariance
-    known = group.errors.components is None and V is not None and not np.allclose(V, np.eye(len(V)))
+    known = (
+        group.errors.components is None
+        and V is not None
+        and not np.allclose(V, np.eye(len(V)), rtol=DIGITS, atol=IDENTITY)
+    )
     return LevelModel(
         group.matrix,
         (*group.blocks, *group.nuisances),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from bidsglm.check.columns import SAME, Match
+from bidsglm.check.columns import DIGITS, SAME, Match
 from bidsglm.check.comparison import Checked
 from bidsglm.check.models import sampled_at
 from bidsglm.check.runs import frame_offset
@@ -112,7 +112,11 @@ def _verdict(match: Match) -> str:
         return "constant"
     size, mirrored = abs(match.r), ", mirrored" if match.r < 0 else ""
     if size > SAME:
-        scaled = "" if np.isclose(match.ratio, 1, atol=1e-5) else f", scaled by {digits(match.ratio)}"
+        scaled = (
+            ""
+            if np.isclose(match.ratio, 1, rtol=DIGITS, atol=DIGITS)
+            else f", scaled by {digits(match.ratio)}"
+        )
         return f"identical{scaled}{mirrored}"
     derivative = match.spm.endswith(("*bf(2)", "*bf(3)"))
     if size > (NEAR_DERIVATIVE if derivative else NEAR):

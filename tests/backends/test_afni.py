@@ -129,8 +129,8 @@ def _words(*runs: Paradigm, model: ModelSpecification = MODEL):
 @pytest.mark.parametrize(
     ("model", "condition", "said"),
     [
-        (with_afni(by_duration=True), go(duration=(0.0, 2.0, 3.0)), "have a duration and some have none"),
-        (MODEL, go(duration=(0.0, 2.0, 3.0)), "have a duration and some have none"),
+        (with_afni(by_duration=True), go(duration=(0.0, 2.0, 3.0)), "have a duration and others have none"),
+        (MODEL, go(duration=(0.0, 2.0, 3.0)), "have a duration and others have none"),
         (
             replace(MODEL, hrf=Hrf("spm", derivative=True)),
             go(duration=(1.0, 2.0, 3.0)),

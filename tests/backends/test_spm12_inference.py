@@ -168,7 +168,7 @@ def test_second_level_equals_spm(model):
 
 def test_group_contrast_that_the_covariates_cannot_give_is_an_error():
     images = np.random.default_rng(0).standard_normal((5, 3))
-    with pytest.raises(DataError, match="group model cannot be fitted: The contrast cannot be estimated"):
+    with pytest.raises(DataError, match="group model cannot be fitted: the contrast cannot be estimated"):
         second_level(spm12, images, design_of(5, {"site": np.ones(5)}), np.array([0.0, 1.0]))
 
 

@@ -29,7 +29,7 @@ PEAK_DISTANCE = 8.0
 """mm; nilearn's defaults, as the four peaks."""
 
 LEVEL_SHARE, LEVEL = 1e-5, 1e-8
-"""Share and size by which the heights of a cluster of one height differ at most: nilearn has numpy's defaults."""
+"""Share and size by which heights that are one differ at most; nilearn has numpy's defaults."""
 
 Voxels = NDArray[np.intp]
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,12 +72,12 @@ def read_confounds(
     table = read_confounds_table(run)
     made = {**censoring_columns(table, patterns), **(made or {})}
     known = sorted({*table.columns} - {*conditions} | {*made})
-    wanted = _selected(run, patterns, known, conditions)
-    names, repeated = _with_automatic(table, wanted, made)
+    wanted = _meant(patterns, known, lambda name: _no_confound(run, name, (*known, *conditions)))
+    columns, repeated = _with_automatic(table, wanted, made)
+    names = tuple(columns)
     if math.isfinite(high_pass):
         _refuse_cosines(table.path, names, high_pass)
-    columns = [made[name] if name in made else confound_values(table, name) for name in names]
-    values = np.column_stack(columns) if columns else np.zeros((run.n_scans, 0))
+    values = np.column_stack(list(columns.values())) if columns else np.zeros((run.n_scans, 0))
     _check_finite(run, names, values)
     replaced = [n for n in names if n not in made and leading_missing(n, table.columns[n])]
     constant = [name for j, name in enumerate(names) if np.ptp(values[:, j]) == 0]
@@ -86,8 +86,8 @@ def read_confounds(
 
 def _with_automatic(
     table: Table, wanted: Sequence[str], made: Mapping[str, Floats]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Add the non-steady-state outliers that say something new; returns the names, and what to note.
+) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """Columns by name, the non-steady-state outliers that say something new among them, and what to note.
 
     A copy would cost nilearn's t: its divisor counts columns.
     """
@@ -102,9 +102,9 @@ def _with_automatic(
         elif values.any():
             columns[name] = values
     if not repeated:
-        return tuple(columns), ()
+        return columns, ()
     verb = "repeats a column" if len(repeated) == 1 else "repeat columns"
-    return tuple(columns), (
+    return columns, (
         f"{table.path.name}: {listing(repeated, NAMES_SHOWN)} {verb} of the model and"
         f" {'was' if len(repeated) == 1 else 'were'} not added again",
     )
@@ -207,29 +207,30 @@ def censored_scans(run: Run, patterns: Sequence[str]) -> tuple[int, ...]:
         return ()
     table = read_confounds_table(run)
     known = sorted(table.columns)
-    names: list[str] = []
-    for pattern in patterns:
-        names += (found := matching(pattern, known))
-        if not found and not is_glob(pattern):
-            raise DataError(
-                f"{table.path}: no confound {pattern} to censor by{hint(pattern, known)}; there are "
-                f"{listing(known, COLUMNS_SHOWN) or 'none'}; correct the model's Censor"
-            )
+    names = _meant(
+        patterns,
+        known,
+        lambda name: DataError(
+            f"{table.path}: no confound {name} to censor by{hint(name, known)}; there are "
+            f"{listing(known, COLUMNS_SHOWN) or 'none'}; correct the model's Censor"
+        ),
+    )
     out = np.zeros(run.n_scans, dtype=np.bool_)
     for name in names:
         out |= confound_values(table, name, first_missing=True) != 0
     return tuple(int(scan) for scan in np.flatnonzero(out))
 
 
-def _selected(
-    run: Run, patterns: Sequence[str], known: Sequence[str], conditions: Sequence[str]
+def _meant(
+    patterns: Sequence[str], known: Sequence[str], refusal: Callable[[str], DataError]
 ) -> tuple[str, ...]:
-    names: list[str] = []
+    """Columns that names and globs mean, each once; a name that is none is refused."""
+    names: dict[str, None] = {}
     for pattern in patterns:
         found = matching(pattern, known)
         if not found and not is_glob(pattern):
-            raise _no_confound(run, pattern, (*known, *conditions))
-        names += [name for name in found if name not in names]
+            raise refusal(pattern)
+        names |= dict.fromkeys(found)
     return tuple(names)
 
 

@@ -151,6 +151,16 @@ def inherited_metadata(index: Index, bold_name: str, entities: Mapping[str, str]
     return metadata
 
 
+def func_folder(participant: str, entities: Mapping[str, str]) -> str:
+    """Where a run's files stand in a data set.
+
+    >>> func_folder("01", {"session": "a"}), func_folder("01", {})
+    ('sub-01/ses-a/func', 'sub-01/func')
+    """
+    session = f"ses-{entities['session']}/" if "session" in entities else ""
+    return f"sub-{participant}/{session}func"
+
+
 def uri(index: Index, path: Path) -> str:
     """BIDS URI of a file."""
     return f"bids:{index.name}:{path.relative_to(index.root).as_posix()}"
@@ -164,8 +174,7 @@ def _inherited(
     free: frozenset[str],
 ) -> list[Path]:
     """Nearest first; a filter for the datatype looks in all folders, not only in those above the run."""
-    session = f"ses-{entities['session']}/" if "session" in entities else ""
-    start = index.root / f"sub-{index.participant}/{session}func" / bold_name
+    start = index.root / func_folder(index.participant, entities) / bold_name
     fitting = [
         (path, own)
         for path, own in _answer(index, filters)

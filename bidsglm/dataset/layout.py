@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bidsglm.data import Unit
-from bidsglm.dataset.index import SPACE_ENTITIES, Index, entities_of, nearest_file, read_index, uri
+from bidsglm.dataset.index import (
+    SPACE_ENTITIES,
+    Index,
+    entities_of,
+    func_folder,
+    nearest_file,
+    read_index,
+    uri,
+)
 from bidsglm.dataset.roots import check_raw, derivative_roots
 from bidsglm.dataset.runs import Files, check_alike, read_run
 from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, select_bolds
@@ -119,9 +127,8 @@ def _with_events(
 
 def _no_events(raw: Index, bold: Bold) -> DataError:
     entities = {key: label for key, label in named_entities(bold).items() if key not in SPACE_ENTITIES}
-    session = f"ses-{entities['session']}/" if "session" in entities else ""
     folder = raw.root / f"sub-{raw.participant}"
-    expected = folder / f"{session}func/{prefix(entities)}_events.tsv"
+    expected = raw.root / func_folder(raw.participant, entities) / f"{prefix(entities)}_events.tsv"
     return DataError(
         f"{bold.path}: no events for it, {expected} is missing{_instead_of_events(folder, expected)}; add "
         "the file or exclude the run (--task-label, --run-label or --bids-filter-file)"
@@ -205,12 +212,11 @@ def _unit(
     check_alike(read)
     runs = tuple(compared_with_raw(run, header, raw, settings) for run, header in read)
     entities = _shared(members[0][0], by_session)
-    session = f"ses-{entities['session']}/" if "session" in entities else ""
     return Unit(
         participant=entities["subject"],
         entities=entities,
         prefix=prefix(entities),
-        folder=f"sub-{entities['subject']}/{session}func",
+        folder=func_folder(entities["subject"], entities),
         runs=runs,
         run_prefixes=tuple(prefix(run.entities) for run in runs),
         raw=raw.root,

@@ -32,6 +32,7 @@ from bidsglm.outputs.names import (
     clusters_name,
     contrast_entities,
     map_name,
+    spatial_reference,
     write_bytes,
     write_json,
 )
@@ -166,7 +167,7 @@ class GroupWriter:
 
     def described(self, facts: Mapping[str, object]) -> dict[str, object]:
         """What a sidecar says: some facts, the space, and who made it."""
-        reference = {"SpatialReference": self.space} if self.space else {}
+        reference = spatial_reference(self.space)
         return {**facts, **reference, **GENERATED_BY}
 
     def contrast(self, fitted: FittedGroup) -> None:

@@ -264,3 +264,12 @@ def container(environment: Mapping[str, str]) -> dict[str, str] | None:
         return None
     by_apptainer = any(name in environment for name in APPTAINER_VARIABLES)
     return {"Type": "apptainer" if by_apptainer else "docker", "Tag": tag}
+
+
+def spatial_reference(space: str) -> dict[str, str]:
+    """What sidecars say of the space of a map; nothing where it has no name.
+
+    >>> spatial_reference("T1w"), spatial_reference("")
+    ({'SpatialReference': 'T1w'}, {})
+    """
+    return {"SpatialReference": space} if space else {}

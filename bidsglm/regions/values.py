@@ -17,7 +17,7 @@ from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.errors import UsageError
 from bidsglm.messages import LOG
 from bidsglm.model import Floats, Mask
-from bidsglm.outputs.names import GENERATED_BY, map_name
+from bidsglm.outputs.names import GENERATED_BY, map_name, spatial_reference
 from bidsglm.outputs.region_tables import REGIONS, region_maps_schema
 from bidsglm.outputs.summaries import compared
 from bidsglm.outputs.summary_form import ContrastForm, SummaryForm
@@ -233,7 +233,7 @@ def _write(finished: FinishedUnit, atlas: Atlas) -> Written:
     for warning in found.warnings:
         LOG.warning("%s: %s", finished.unit.prefix, warning)
     stem = f"{finished.unit.folder}/{finished.unit.prefix}_desc-rois_metrics"
-    space = {"SpatialReference": summary["entities"]["space"]} if "space" in summary["entities"] else {}
+    space = spatial_reference(summary["entities"].get("space", ""))
     facts = {**atlas_facts(atlas), **space, "EffectUnits": summary["effect_units"]}
     REGIONS.write(output_dir / f"{stem}.tsv", found.rows, {**facts, **GENERATED_BY})
     stems = [stem]

@@ -12,7 +12,7 @@ from bidsglm.backends import BACKENDS
 from bidsglm.data import ContrastMaps, Unit, Volume
 from bidsglm.dataset.nifti_writing import fortran_positions, map_bytes
 from bidsglm.model import Floats
-from bidsglm.outputs.names import GENERATED_BY, write_bytes, write_json
+from bidsglm.outputs.names import GENERATED_BY, spatial_reference, write_bytes, write_json
 from bidsglm.outputs.schema import Schema
 from bidsglm.packages import REFERENCE
 from bidsglm.pairs import base_of, pairs_of
@@ -51,8 +51,7 @@ class UnitWriter:
         sources = [
             uri for run in self.unit.runs for key, uri in run.sources.items() if key in ("bold", "mask")
         ]
-        space = self.unit.entities.get("space", "")
-        reference = {"SpatialReference": space} if space else {}
+        reference = spatial_reference(self.unit.entities.get("space", ""))
         return {"Sources": sources, **reference, **facts, **GENERATED_BY}
 
     @cached_property

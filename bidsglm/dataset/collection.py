@@ -45,7 +45,7 @@ def collected(
     variables = list(islice(found, MOST_VARIABLES + 1))
     if len(variables) > MOST_VARIABLES:
         raise DataError(
-            f"{events.path}: the transformations of the model meet more than {MOST_VARIABLES} columns of "
+            f"{events.path}: the transformations of the model work on more than {MOST_VARIABLES} columns of "
             "events and confounds; name those that are needed"
         )
     return BIDSRunVariableCollection(variables, sampling_rate=DENSE_RATE)

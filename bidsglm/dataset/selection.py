@@ -244,7 +244,7 @@ def _spaces(bolds: Iterable[Bold]) -> str:
     if there == [""]:
         return f"{said}, which is how fMRIPrep names the space of the scans; omit --space"
     if len(there) == 1:
-        return f"{said}; omit --space, the only one there is is taken"
+        return f"{said}; omit --space, as there is no other"
     if "" in there:
         return (
             f"{said}; give one of them, or for files without space no --space but --bids-filter-file with "

@@ -71,15 +71,16 @@ class RegionReader:
         x, y, z = next(iter(masks.values())).shape
         grid = Grid((x, y, z), affine)
         places = self.places(grid)
-        labelled = _Labelled(places.ravel()[places.ravel() > 0], places.ravel() > 0, self.atlas)
-        inside = {backend: mask.ravel()[labelled.where] for backend, mask in masks.items()}
+        where = places.ravel() > 0
+        inside = {backend: mask.ravel()[where] for backend, mask in masks.items()}
+        labelled = _Labelled(places.ravel()[where], where, inside, self.atlas)
         rows: list[Row] = []
         agreement: list[Row] = []
         for contrast in summary["contrasts"]:
-            maps = _maps(files, contrast, labelled, inside)
-            rows += _contrast_rows(maps, contrast, labelled, inside)
-            agreement += _agreement_rows(maps, contrast, labelled, (inside, pairs))
-        return UnitRegions(tuple(rows), _warnings(labelled, inside, grid, summary), tuple(agreement))
+            maps = _maps(files, contrast, labelled)
+            rows += _contrast_rows(maps, contrast, labelled)
+            agreement += _agreement_rows(maps, contrast, labelled, pairs)
+        return UnitRegions(tuple(rows), _warnings(labelled, grid, summary), tuple(agreement))
 
 
 class _Labelled(NamedTuple):
@@ -89,6 +90,8 @@ class _Labelled(NamedTuple):
     """(n_labelled,)"""
     where: Mask
     """(n_voxels,) of the whole grid"""
+    inside: Mapping[str, Mask]
+    """Backend -> (n_labelled,) those in its mask"""
     atlas: Atlas
 
     @property
@@ -101,24 +104,20 @@ _Maps = Mapping[str, Mapping[str, Floats]]
 """Statistic -> backend -> its map (n_labelled,)"""
 
 
-def _maps(
-    files: UnitMaps, contrast: ContrastForm, labelled: _Labelled, inside: Mapping[str, Mask]
-) -> dict[str, dict[str, Floats]]:
+def _maps(files: UnitMaps, contrast: ContrastForm, labelled: _Labelled) -> dict[str, dict[str, Floats]]:
     """Maps of one contrast inside the regions."""
     return {
         stat: {
             backend: files.map(map_name(files.prefix, stat, backend, contrast["label"]))[0].ravel()[
                 labelled.where
             ]
-            for backend in inside
+            for backend in labelled.inside
         }
         for stat in (("effect", "t") if contrast["test"] == "t" else ("F",))
     }
 
 
-def _contrast_rows(
-    maps: _Maps, contrast: ContrastForm, labelled: _Labelled, inside: Mapping[str, Mask]
-) -> list[Row]:
+def _contrast_rows(maps: _Maps, contrast: ContrastForm, labelled: _Labelled) -> list[Row]:
     """Rows of one contrast, region by region."""
     n_regions = len(labelled.atlas.indices)
     found = {
@@ -126,7 +125,7 @@ def _contrast_rows(
             stat: region_means(values[backend], labelled.places, mask, n_regions)
             for stat, values in maps.items()
         }
-        for backend, mask in inside.items()
+        for backend, mask in labelled.inside.items()
     }
     front = {"contrast": contrast["label"], "contrast_name": contrast["name"]}
     regions = enumerate(zip(labelled.atlas.indices, labelled.atlas.names, labelled.sizes, strict=True))
@@ -138,14 +137,10 @@ def _contrast_rows(
 
 
 def _agreement_rows(
-    maps: _Maps,
-    contrast: ContrastForm,
-    labelled: _Labelled,
-    of_pairs: tuple[Mapping[str, Mask], Sequence[Pair]],
+    maps: _Maps, contrast: ContrastForm, labelled: _Labelled, pairs: Sequence[Pair]
 ) -> Iterator[Row]:
     """Rows of one contrast on how well pairs agree, map by map and region by region."""
-    inside, pairs = of_pairs
-    atlas = labelled.atlas
+    atlas, inside = labelled.atlas, labelled.inside
     for stat, values in maps.items() if pairs else ():
         rows: list[Row] = [
             {"contrast": contrast["label"], "map": stat, "region": index, "label": name}
@@ -175,9 +170,7 @@ def _values(means: Mapping[str, RegionMeans], place: int, size: int) -> Row:
     }
 
 
-def _warnings(
-    labelled: _Labelled, inside: Mapping[str, Mask], grid: Grid, summary: SummaryForm
-) -> tuple[str, ...]:
+def _warnings(labelled: _Labelled, grid: Grid, summary: SummaryForm) -> tuple[str, ...]:
     """What makes the regions of this unit doubtful."""
     atlas, space = labelled.atlas, summary["entities"].get("space", "")
     found = list(atlas.notes)
@@ -186,13 +179,13 @@ def _warnings(
             f"{atlas.path.name} is in space {atlas.space} by its name, the maps are in {space}; "
             "values of regions hold only where the two agree"
         )
-    share = _covered(labelled, np.logical_or.reduce(list(inside.values())), grid)
+    share = _covered(labelled, np.logical_or.reduce(list(labelled.inside.values())), grid)
     if share < LITTLE:
         found.append(
             f"only {share:.0%} of {atlas.path.name} lies inside the masks; "
             f"is it in the space of the maps{f' ({space})' if space else ''}?"
         )
-    return (*found, *_empty(labelled, inside))
+    return (*found, *_empty(labelled))
 
 
 def _covered(labelled: _Labelled, mask: Mask, grid: Grid) -> float:
@@ -201,11 +194,11 @@ def _covered(labelled: _Labelled, mask: Mask, grid: Grid) -> float:
     return float(np.count_nonzero(mask) * abs(np.linalg.det(grid.affine[:3, :3])) / own)
 
 
-def _empty(labelled: _Labelled, inside: Mapping[str, Mask]) -> list[str]:
+def _empty(labelled: _Labelled) -> list[str]:
     """Regions without a voxel in the masks, by name."""
     names = labelled.atlas.names
     none = {}
-    for backend, mask in inside.items():
+    for backend, mask in labelled.inside.items():
         counts = np.bincount(labelled.places[mask], minlength=len(names) + 1)[1:]
         none[backend] = [name for name, count in zip(names, counts, strict=True) if not count]
     if len({tuple(regions) for regions in none.values()}) == 1:

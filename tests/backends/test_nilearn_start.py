@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 START = "import sys; from bidsglm.backends.nilearn_start import CHECKS, without_checks\n"
 
 
@@ -12,24 +14,26 @@ def said(script: str) -> str:
     return done.stdout.strip()
 
 
-def test_nilearn_is_imported_without_pytest_and_its_function_is_the_right_one() -> None:
+@pytest.fixture(scope="module")
+def imported() -> list[str]:
+    """What a process prints that imports nilearn, and then the module that was left out."""
     script = (
         "with without_checks():\n"
         "    import nilearn.glm.first_level.first_level as theirs\n"
         "from sklearn.utils.validation import check_is_fitted\n"
-        "print('_pytest' in sys.modules, CHECKS in sys.modules, theirs.check_is_fitted is check_is_fitted)"
-    )
-    assert said(script) == "False False True"
-
-
-def test_whoever_imports_the_module_later_gets_it() -> None:
-    script = (
-        "with without_checks():\n"
-        "    import nilearn.glm\n"
+        "print('_pytest' in sys.modules, CHECKS in sys.modules, theirs.check_is_fitted is check_is_fitted)\n"
         "from sklearn.utils.estimator_checks import check_estimator\n"
         "print(check_estimator.__module__ == CHECKS, sys.modules[CHECKS].__file__ is not None)"
     )
-    assert said(script) == "True True"
+    return said(script).splitlines()
+
+
+def test_nilearn_is_imported_without_pytest_and_its_function_is_the_right_one(imported: list[str]) -> None:
+    assert imported[0] == "False False True"
+
+
+def test_whoever_imports_the_module_later_gets_it(imported: list[str]) -> None:
+    assert imported[1] == "True True"
 
 
 def test_another_name_loads_the_module_itself() -> None:

@@ -5,10 +5,10 @@ discovery rate is that of Benjamini and Hochberg, as in ``3dFDR``. AFNI corrects
 (3dClustSim), which is not made here: the familywise threshold is Bonferroni's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bidsglm.backends import nilearn_corrected, nilearn_inference
-from bidsglm.backends.records import ContrastInference, Corrected, Inference, SecondLevel
+from bidsglm.backends.records import VOXEL_RULES, ContrastInference, Corrected, Inference, SecondLevel
 from bidsglm.backends.z_inference import z_clusters
 from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
 from bidsglm.model import ContrastSpecification, Mask
@@ -20,11 +20,6 @@ CLUSTERS = z_clusters(
     "whether the peak's q (Benjamini and Hochberg) is at most 0.05",
 )
 NO_SIMULATION = "Extents are not corrected: 3dClustSim's simulations are not made"
-RULES: Mapping[str, str] = {
-    "voxelFWE": "Bonferroni over the voxels",
-    "voxelFDR": "Benjamini-Hochberg over the voxels",
-}
-"""What each correction is."""
 
 
 def infer(maps: Sequence[ContrastMaps], mask: Mask, volume: Volume, two_sided: bool = False) -> Inference:
@@ -71,4 +66,6 @@ def corrected(
 ) -> tuple[Corrected, ...]:
     """Find what survives Bonferroni's and Benjamini's corrections in the map of a contrast."""
     same = nilearn_corrected.corrected(maps, found, mask, volume, two_sided)
-    return tuple(each._replace(rule=RULES[each.inference]) for each in same if each.inference in RULES)
+    return tuple(
+        each._replace(rule=VOXEL_RULES[each.inference]) for each in same if each.inference in VOXEL_RULES
+    )

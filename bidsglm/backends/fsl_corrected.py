@@ -11,6 +11,7 @@ from scipy import stats
 
 from bidsglm.backends.records import (
     ALPHA,
+    VOXEL_RULES,
     ContrastInference,
     Corrected,
     TestedTail,
@@ -20,12 +21,6 @@ from bidsglm.backends.records import (
 from bidsglm.data import ContrastMaps, Volume
 from bidsglm.model import Floats, Mask
 from bidsglm.spm.thresholds import false_discovery_rates
-
-RULES = {
-    "voxelFWE": "Bonferroni over the voxels",
-    "voxelFDR": "Benjamini-Hochberg over the voxels",
-}
-"""What each correction is."""
 
 
 def corrected(
@@ -39,4 +34,4 @@ def corrected(
         whole = {rule: spread(np.minimum(q / tail.share, 1), mask, 1.0) for rule, q in by_rule.items()}
         return {rule: (q, q <= ALPHA) for rule, q in whole.items()}
 
-    return corrections(maps.specification.test, two_sided, RULES, of_tail)
+    return corrections(maps.specification.test, two_sided, VOXEL_RULES, of_tail)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bidsglm.backends.records import (
     ALPHA,
     FORMING_P,
+    VOXEL_RULES,
     ContrastInference,
     Corrected,
     TestedTail,
@@ -25,8 +26,7 @@ from bidsglm.data import ContrastMaps, Volume
 from bidsglm.model import Floats, Mask
 
 RULES = {
-    "voxelFWE": "Bonferroni over the voxels",
-    "voxelFDR": "Benjamini-Hochberg over the voxels",
+    **VOXEL_RULES,
     "clusterExtent": "clusters of 6 neighbours with active voxels, by all-resolution inference",
 }
 """What each correction is."""

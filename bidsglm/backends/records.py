@@ -113,6 +113,13 @@ class Corrected(NamedTuple):
         )
 
 
+VOXEL_RULES: Mapping[str, str] = {
+    "voxelFWE": "Bonferroni over the voxels",
+    "voxelFDR": "Benjamini-Hochberg over the voxels",
+}
+"""Corrections of packages that know no random field, and how they do it"""
+
+
 def corrections(
     test: str,
     two_sided: bool,

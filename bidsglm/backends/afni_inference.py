@@ -66,6 +66,4 @@ def corrected(
 ) -> tuple[Corrected, ...]:
     """Find what survives Bonferroni's and Benjamini's corrections in the map of a contrast."""
     same = nilearn_corrected.corrected(maps, found, mask, volume, two_sided)
-    return tuple(
-        each._replace(rule=VOXEL_RULES[each.inference]) for each in same if each.inference in VOXEL_RULES
-    )
+    return tuple(each for each in same if each.inference in VOXEL_RULES)

@@ -37,17 +37,13 @@ PER_MAP_VOXEL = 40.0
 """Bytes of a voxel for each package and contrast: five maps, which agreement and differences are made of."""
 PER_SCAN = 0.17e6
 """Bytes of a scan of the voxels that are fitted together, in float64."""
-PER_SAMPLED_VALUE = 25.5
+PER_SAMPLED_VALUE = 12.5
 """Bytes of a scan of a voxel of the attribution's sample."""
-PER_SAMPLED_ROW = 0.42e6
+PER_SAMPLED_ROW = 2.1e6
 """Bytes of each row of a contrast in each run, of which the sample's sums are made."""
-PER_ATTRIBUTED_VOXEL = 1560.0
-"""Bytes of a voxel whose dominant step is found, on two cores beside the writing."""
-PER_ATTRIBUTED_MAP = 60.0
-"""Bytes of such a voxel for each row of a contrast."""
-FREED = 155e6
+FREED = 21e6
 """Bytes that the fit needed, and the attribution behind it may have."""
-PER_SCAN_OF_PAIR = 3.3e6
+PER_SCAN_OF_PAIR = 3.7e6
 """Bytes of a scan of the blocks of voxels on which any other pair of packages is explained."""
 PER_ROW_OF_PAIR = 1.2e6
 """Bytes of the maps of all mixtures of such a pair, for each row of a contrast."""
@@ -148,9 +144,8 @@ def _explained(settings: Settings, n_voxels: int, n_scans: int, made: tuple[int,
     found = [0.0]
     for pair in pairs:
         sampled = min(n_voxels, TABULATED) * n_scans * PER_SAMPLED_VALUE + n_rows * n_runs * PER_SAMPLED_ROW
-        sampled += n_voxels * (PER_ATTRIBUTED_VOXEL + n_rows * PER_ATTRIBUTED_MAP) - FREED
         fitted_anew = n_scans * PER_SCAN_OF_PAIR + n_rows * PER_ROW_OF_PAIR
-        found.append(sampled if pair.is_default else fitted_anew)
+        found.append(sampled - FREED if pair.is_default else fitted_anew)
     return max(found)
 
 

@@ -96,9 +96,7 @@ def test_a_calibration_counts_where_it_takes_more(unit: Any, n_workers: int, wor
 
 
 SAMPLED = 90_000 * 60 * memory.PER_SAMPLED_VALUE
-OF_TABLES = 3 * 2 * memory.PER_SAMPLED_ROW + 90_000 * (
-    memory.PER_ATTRIBUTED_VOXEL + 3 * memory.PER_ATTRIBUTED_MAP
-)
+OF_TABLES = 3 * 2 * memory.PER_SAMPLED_ROW
 FITTED_ANEW = 60 * memory.PER_SCAN_OF_PAIR + 3 * memory.PER_ROW_OF_PAIR
 
 

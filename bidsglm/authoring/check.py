@@ -24,15 +24,6 @@ from bidsglm.unit.preparation import Prepared, prepare, run_label
 def explain_model(settings: Settings, with_data: bool, figure: Path | None) -> str:
     """Say what the model of the settings would do; with data, on those of the first participant asked for.
 
-    Parameters
-    ----------
-    settings
-        With the model file; the filters count with data.
-    with_data
-        Whether a data set was given.
-    figure
-        Where the design of the first run is drawn; None for no picture.
-
     Raises
     ------
     BidsglmError

@@ -18,17 +18,7 @@ WORDS = {"Run": "a design for each run", "Session": "runs of a session", "Subjec
 def document_lines(
     document: Document, model: ModelSpecification, backends: Sequence[str] = DEFAULT_PACKAGES
 ) -> Iterator[str]:
-    """Lines that say what a model does.
-
-    Parameters
-    ----------
-    document
-        The model file, checked.
-    model
-        What was read from it.
-    backends
-        Packages that can be fitted with it.
-    """
+    """Lines that say what a model does."""
     if document.Description:
         yield document.Description
     inputs = [f"{key} {', '.join(labels)}" for key, labels in model.inputs.items()]

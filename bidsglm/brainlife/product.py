@@ -34,17 +34,7 @@ DIGITS = 4
 
 
 def write_product(path: Path, output_dir: Path, errors: Sequence[str]) -> None:
-    """Write what brainlife is to show.
-
-    Parameters
-    ----------
-    path
-        Of product.json.
-    output_dir
-        The results, finished or not.
-    errors
-        Lines with which the program ended.
-    """
+    """Write what brainlife is to show."""
     summaries = _summaries(output_dir)
     finished = [summary for summary in summaries if is_finished(summary)]
     rows = {summary["prefix"]: _agreement(output_dir, summary) for summary in finished}

@@ -93,14 +93,7 @@ def suffixes(spm: DesignMatrix, words: Sequence[str]) -> Mapping[str, str]:
 def match_run(spm: DesignMatrix, nilearn: NilearnDesign, words: Sequence[str]) -> MatchedRun:
     """Match the columns of a run by name, and by correlation where names do not tell.
 
-    Parameters
-    ----------
-    spm
-        Design of the session, before whitening and filtering.
-    nilearn
-        Design of the run, of as many scans.
-    words
-        Suffixes of nilearn's names for the response functions of SPM's set.
+    The words are nilearn's suffixes for the functions of SPM's set.
     """
     called = suffixes(spm, words)
     shown = [i for i, name in enumerate(spm.names) if name != CONSTANT]

@@ -44,14 +44,7 @@ class Checked(NamedTuple):
 
 
 def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> Checked:
-    """Compare two analyses.
-
-    Parameters
-    ----------
-    spm, nilearn
-        What was read.
-    folder
-        Where the scans may be; None to go without them.
+    """Compare two analyses; without a folder of scans no map is computed again.
 
     Raises
     ------

@@ -59,15 +59,7 @@ class _Loaded(NamedTuple):
 
 
 def shown_contrasts(found: Checked, explanation: Explanation | None) -> ShownContrasts:
-    """Make what the page shows of every contrast.
-
-    Parameters
-    ----------
-    found
-        What the check found.
-    explanation
-        Why the maps differ, where that is known.
-    """
+    """Make what the page shows of every contrast."""
     loaded = list(_loaded(found))
     if not loaded:
         return ShownContrasts((), None, ())

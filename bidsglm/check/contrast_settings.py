@@ -16,17 +16,7 @@ from bidsglm.report.check import SettingPair
 def contrast_differences(
     spm: SpmAnalysis, made: Mapping[str, Reproduction], runs: Sequence[ComparedRun]
 ) -> tuple[SettingPair, ...]:
-    """Compare each contrast of nilearn's with the one of SPM's that is most like it.
-
-    Parameters
-    ----------
-    spm
-        With its contrasts.
-    made
-        nilearn's contrasts, with the weights that give their maps.
-    runs
-        For the columns that belong together.
-    """
+    """Compare each contrast of nilearn's with the one of SPM's that is most like it."""
     partners = runs[0].columns.partners if runs else {}
     found = []
     for label, reproduction in made.items():
@@ -57,15 +47,7 @@ def contrast_differences(
 def candidate_contrasts(
     spm: SpmAnalysis, nilearn: NilearnAnalysis, runs: Sequence[ComparedRun]
 ) -> tuple[Mapping[str, float], ...]:
-    """Contrasts that nilearn may have been asked for: SPM's with either sign, and single columns.
-
-    Parameters
-    ----------
-    spm, nilearn
-        What was read.
-    runs
-        For the columns that belong together.
-    """
+    """Contrasts that nilearn may have been asked for: SPM's with either sign, and single columns."""
     if not runs:
         return ()
     partners = {ours: theirs for ours, theirs in runs[0].columns.partners.items() if ours != CONSTANT}
@@ -83,19 +65,7 @@ def candidate_contrasts(
 def nearest_contrast(
     spm: SpmAnalysis, label: str, found: Reproduction | None, runs: Sequence[ComparedRun]
 ) -> SpmContrast | None:
-    """Find SPM's contrast that one of nilearn's belongs to.
-
-    Parameters
-    ----------
-    spm
-        With its contrasts.
-    label
-        nilearn's name of the contrast.
-    found
-        Its weights, where its map could be computed.
-    runs
-        For the columns that belong together.
-    """
+    """Find SPM's contrast for one of nilearn's: by its weights where these are found, else by its name."""
     tested = [contrast for contrast in spm.contrasts if contrast.test == "T"]
     if found is not None and found.is_found and runs:
         partners = runs[0].columns.partners

@@ -101,12 +101,7 @@ def data(spm: SpmAnalysis, way: Reproduction | None) -> Iterator[SettingPair]:
 def other_scans(made: Sequence[Reproduction], related: float | None) -> SettingPair | None:
     """Say that maps are not of SPM's scans: nothing that can be computed of these is like them.
 
-    Parameters
-    ----------
-    made
-        The best that could be computed.
-    related
-        Correlation of both programs' effect maps, where scans are not there; None where unknown.
+    Without scans the correlation of both programs' effect maps (`related`) tells it.
     """
     tried = [abs(each.r) for each in made]
     if any(each.is_found for each in made):

@@ -266,20 +266,9 @@ def _best(column: ExplainedColumn, start: Changed, name: str, bounds: tuple[floa
 def modulator_is_there(
     condition: Condition, names: Sequence[str], columns: Floats, timing: tuple[float, float], hrf: Hrf
 ) -> Mapping[str, bool]:
-    """Say of every modulator's columns whether they lie in a space of nilearn's columns.
+    """Say of every modulator's columns, in SPM's order, whether they lie in a space of nilearn's columns.
 
-    Parameters
-    ----------
-    condition
-        With its modulators.
-    names
-        Of the columns that its modulators have, in SPM's order.
-    columns
-        (n_scans, n) of nilearn's design.
-    timing
-        Repetition time in s, and the sampled share of it.
-    hrf
-        Response functions.
+    The timing is the repetition time in s, and the sampled share of it.
     """
     made = nilearn_columns([condition], timing[0], len(columns), timing[1], hrf)
     n_functions = made.shape[1] // len(condition.weight_names)

@@ -16,17 +16,6 @@ def write_models(
 ) -> tuple[tuple[WrittenModel, ...], tuple[str, ...]]:
     """Write the models of both analyses; one where one model can say both.
 
-    Parameters
-    ----------
-    output
-        Folder of the check.
-    found
-        What the check found.
-    scans
-        Of every session, where they are now; empty ones where they are missing.
-    folder
-        Where the scans are; None where that was not said.
-
     Returns
     -------
     The models, and why there is none of an analysis.

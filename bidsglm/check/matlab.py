@@ -27,13 +27,6 @@ READER = (
 def read_mat(path: Path, name: str) -> Tree:
     """Read one variable of a MATLAB file.
 
-    Parameters
-    ----------
-    path
-        The file.
-    name
-        The variable.
-
     Returns
     -------
     Structures as dictionaries, arrays of structures and cells as lists (one of length 1 is its only item),

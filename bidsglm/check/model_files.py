@@ -60,17 +60,6 @@ def write_model(
 ) -> WrittenModel:
     """Write a model with what it reads, and read it back.
 
-    Parameters
-    ----------
-    output
-        Folder of the check.
-    model
-        To be written.
-    scans
-        Of every session, where they are now; empty ones where they are missing.
-    mask
-        Explicit mask; None for none.
-
     Raises
     ------
     CannotCreateError, ReadWriteError

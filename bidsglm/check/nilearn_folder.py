@@ -116,14 +116,7 @@ class NilearnAnalysis(NamedTuple):
 
 
 def read_nilearn(folder: Path, more: tuple[Path, ...] = ()) -> NilearnAnalysis:
-    """Read a folder of nilearn's results.
-
-    Parameters
-    ----------
-    folder
-        What a script or ``save_glm_to_bids`` left.
-    more
-        Files that the user names: maps and design matrices, in place of all that lies in the folder.
+    """Read a folder of nilearn's results; where the user names files, these alone.
 
     Raises
     ------

@@ -11,14 +11,7 @@ ENDINGS = (".nii", ".nii.gz", ".img")
 def own_file(folder: Path, name: str) -> Path | None:
     """File of a folder by its name, packed or of another version's ending; None where there is none.
 
-    A link that leads out of the folder is none of its files.
-
-    Parameters
-    ----------
-    folder
-        Of the analysis.
-    name
-        As it stands in SPM.mat, or without ending
+    The name is that in SPM.mat, or has no ending. A link that leads out of the folder is none of its files.
     """
     stem = name.removesuffix(".gz").removesuffix(".nii").removesuffix(".img")
     if not stem:

@@ -38,17 +38,7 @@ class OwnData(NamedTuple):
 
 
 def own_data(scans: Sequence[Sequence[ScanPlace]], volume: Volume, found: Reproduction) -> OwnData:
-    """Read the voxels of a volume from the scans.
-
-    Parameters
-    ----------
-    scans
-        Of every session, as SPM had them.
-    volume
-        With the voxels.
-    found
-        How nilearn had them.
-    """
+    """Read the voxels of a volume from SPM's scans, and as nilearn had them."""
     spm = tuple(read_series(run, volume) for run in scans)
     attempt = found.attempt
     if not (attempt.unsmoothed or attempt.smoothed_by):
@@ -61,17 +51,6 @@ def own_data(scans: Sequence[Sequence[ScanPlace]], volume: Volume, found: Reprod
 
 def own_models(found: Checked, data: OwnData, noise: Mapping[str, Any], way: Reproduction) -> PairModels:
     """Both programs' models, without contrasts: nilearn's is the reference.
-
-    Parameters
-    ----------
-    found
-        What the check found, with the runs compared.
-    data
-        Of the sampled voxels.
-    noise
-        Facts of SPM's noise model, fitted again.
-    way
-        How nilearn's maps were computed.
 
     Returns
     -------

@@ -61,15 +61,7 @@ def remove_earlier(output: Path) -> None:
 
 
 def write_check(output: Path, results: Results) -> dict[str, tuple[str, ...]]:
-    """Write check.json, the tables and the page; returns where each contrast's differences come from.
-
-    Parameters
-    ----------
-    output
-        The folder, which exists.
-    results
-        What the check found.
-    """
+    """Write check.json, the tables and the page; returns where each contrast's differences come from."""
     found, refit, why, models, not_written = results
     shown = shown_contrasts(found, why.explanation)
     reasons = {each.name: own_reasons(each.breakdowns, found.settings) for each in shown.contrasts}

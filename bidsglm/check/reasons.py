@@ -35,15 +35,7 @@ def reach_of(explanation: Explanation) -> Reach:
 
 
 def own_reasons(breakdown: Sequence[Breakdown], differing: Sequence[SettingPair]) -> tuple[str, ...]:
-    """Say where the differences of t and effect come from, and how much of it settings make.
-
-    Parameters
-    ----------
-    breakdown
-        Of a contrast.
-    differing
-        Settings that differ.
-    """
+    """Say where the differences of t and effect come from, and how much of it settings make."""
     texts = []
     t, effect = found(breakdown, "t"), found(breakdown, "effect", CORRELATION)
     if t is not None:

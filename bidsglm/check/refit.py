@@ -55,13 +55,6 @@ class RefittedModel(NamedTuple):
 def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> RefittedModel:
     """Fit SPM's model to its scans as SPM12 does, and compare the maps in the folder.
 
-    Parameters
-    ----------
-    spm
-        An estimated analysis.
-    scans
-        Its scans, for every session.
-
     Raises
     ------
     BidsglmError
@@ -121,16 +114,7 @@ def compared_map(
 ) -> RefittedMap:
     """Compare a map that was computed again with the file of it.
 
-    Parameters
-    ----------
-    contrast, what
-        Names.
-    made
-        (n_voxels,) values, and where there are any
-    path
-        SPM's map.
-    voxels
-        (x, y, z) where the values are
+    What was made are the values of voxels (x, y, z), and which of them there are.
     """
     whole, _ = values_of(path)
     if whole.shape != voxels.shape:

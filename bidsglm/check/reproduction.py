@@ -123,13 +123,6 @@ def before_smoothing(scans: Sequence[ScanPlace]) -> tuple[ScanPlace, ...]:
 def reproduced(source: MapSource, targets: Sequence[Target]) -> list[Reproduction]:
     """Find how maps were computed: one combination for all, and each one's weights.
 
-    Parameters
-    ----------
-    source
-        Designs and scans.
-    targets
-        Effect maps of one analysis, or maps of t or z.
-
     Returns
     -------
     One for each map, of the combination that gives the first map best

@@ -38,16 +38,7 @@ class CheckedGroup(NamedTuple):
 def checked_group(
     group: SpmGroup, folder: Path | None, nilearn: NilearnAnalysis | None = None
 ) -> CheckedGroup:
-    """Check a second level.
-
-    Parameters
-    ----------
-    group
-        What SPM.mat says.
-    folder
-        Where its images are; None to look below the folder of SPM.mat.
-    nilearn
-        A second level of nilearn to compare it with.
+    """Check a second level; without a folder its images are looked for below that of SPM.mat.
 
     Raises
     ------

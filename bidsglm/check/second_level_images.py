@@ -21,13 +21,6 @@ class GroupImages(NamedTuple):
 def group_images(group: SpmGroup, folder: Path | None) -> GroupImages:
     """Find a second level's images and explicit masks by the ends of their paths.
 
-    Parameters
-    ----------
-    group
-        The analysis.
-    folder
-        What the user gave; None to look below the folder of SPM.mat.
-
     Raises
     ------
     DataError

@@ -54,15 +54,6 @@ class GroupComparison(NamedTuple):
 def compared_group(group: SpmGroup, scans: Sequence[ScanPlace], nilearn: NilearnAnalysis) -> GroupComparison:
     """Compare a second level with nilearn's.
 
-    Parameters
-    ----------
-    group
-        SPM's.
-    scans
-        Its images; empty where they are not there.
-    nilearn
-        nilearn's, of a second level.
-
     Raises
     ------
     BidsglmError

@@ -59,14 +59,7 @@ def refitted_group(
 ) -> RefittedGroup | None:
     """Fit SPM's model to its images as SPM12 does, and compare the maps in the folder.
 
-    Parameters
-    ----------
-    group
-        The analysis; None comes back where it has no map to compare with.
-    scans
-        Its images, in the order of the rows.
-    explicit
-        Its mask images; None where one is not there, and the mask cannot be made again
+    None comes back where there is no map. Without the explicit masks (None) the mask is not made again.
 
     Raises
     ------

@@ -50,19 +50,7 @@ def differences(
     way: Reproduction | None,
     masks: tuple[Floats, Floats] | None,
 ) -> tuple[SettingPair, ...]:
-    """Find the settings in which two analyses differ.
-
-    Parameters
-    ----------
-    spm, nilearn
-        What was read.
-    runs
-        Columns of every run.
-    way
-        How nilearn's maps were computed; None where that is not known.
-    masks
-        (x, y, z) of both, on one grid; None where one is not known.
-    """
+    """Find the settings in which two analyses differ."""
     times = list(response_settings.times(spm, runs))
     if times:
         return tuple(times)  # with another time scale every column differs, for this one reason

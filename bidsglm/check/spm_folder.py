@@ -45,12 +45,7 @@ def spm_mat(given: Path) -> Path:
 
 
 def read_spm(given: Path) -> SpmAnalysis:
-    """Read a first-level SPM.mat.
-
-    Parameters
-    ----------
-    given
-        The file, or its folder.
+    """Read a first-level SPM.mat, from the file or its folder.
 
     Raises
     ------

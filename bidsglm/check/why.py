@@ -70,15 +70,6 @@ class _Contrast(NamedTuple):
 def attributed(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: RefittedModel) -> AttributedMaps:
     """Attribute the difference between the maps of both programs to modelling steps.
 
-    Parameters
-    ----------
-    found
-        What the check found.
-    scans
-        Of every session; empty ones where they are missing.
-    refit
-        SPM's model, fitted again.
-
     Raises
     ------
     BidsglmError

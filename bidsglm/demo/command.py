@@ -38,16 +38,7 @@ def main(words: Sequence[str], analyse: Analyse) -> int:
 
 
 def run_demo(output_dir: Path, analyse: Analyse, arguments: Sequence[str] = ()) -> int:
-    """Write the demo data set, analyse it and print where the reports are.
-
-    Parameters
-    ----------
-    output_dir
-        As for write_demo; results go to its derivatives folder.
-    analyse
-        Runs a command line (without the program's name) and returns its exit code.
-    arguments
-        Further command-line options for each analysis.
+    """Write the demo data set, analyse it with the further options, and print where the reports are.
 
     Returns
     -------

@@ -24,16 +24,7 @@ def tell_story(
 ) -> int:
     """Write the demo's first participant, fit the four models to one run and tell of it in story.html.
 
-    Parameters
-    ----------
-    output_dir
-        New, empty, or an earlier demo, whose data are kept.
-    analyse
-        Runs a command line (without the program's name) and returns its exit code.
-    arguments
-        Further command-line options for each fit.
-    recording
-        How much of the participant is recorded, if there is nobody yet.
+    The data of an earlier demo are kept.
 
     Returns
     -------

@@ -15,16 +15,7 @@ from bidsglm.dataset.nifti import read_header
 def read_runs(images: Sequence[Any], mask: Any, folder: Path, repetition_time: float) -> list[Run]:
     """Make runs of images; those in memory are written first, so that they are read as files are.
 
-    Parameters
-    ----------
-    images
-        Paths or images of four dimensions, one for each run.
-    mask
-        Path or image; None for the package's own mask.
-    folder
-        Where images in memory are written; it must be there while the data are read.
-    repetition_time
-        s
+    The folder that they are written into must be there while the data are read.
 
     Raises
     ------

@@ -23,14 +23,7 @@ CALLER = 4
 
 
 def check_common(given: Mapping[str, Any], fixed: Mapping[str, tuple[Any, str]]) -> None:
-    """Refuse what no package has, and times that are none.
-
-    Parameters
-    ----------
-    given
-        By the names of nilearn's ``FirstLevelModel``.
-    fixed
-        What this package has no counterpart of, beside `FIXED`.
+    """Refuse what no package has, nor this one (`fixed`), and times that are none.
 
     Raises
     ------

@@ -113,19 +113,7 @@ def _rows(condition: Condition, timing: Timing, later: float) -> Iterator[tuple[
 def feat_model(
     paradigm: Paradigm, model: ModelSpecification, contrasts: Sequence[Averaged], run: int
 ) -> FeatModel:
-    """Write the model of a run, with the contrasts that it is to have.
-
-    Parameters
-    ----------
-    paradigm
-        Of the run.
-    model
-        With FSL's settings.
-    contrasts
-        Of the unit.
-    run
-        From 0
-    """
+    """Write the model of a run, with the contrasts that it is to have."""
     found, derivative = variables(paradigm, model), has_derivative(model)
     columns = _columns(found, derivative)
     made: list[FeatContrast] = []

@@ -30,17 +30,6 @@ class DataRoot(NamedTuple):
 def data_root(code: Path, raw: Path, bold: Path, participant: str) -> DataRoot:
     """The folder that raw and preprocessed data share, or else that of the preprocessed data.
 
-    Parameters
-    ----------
-    code
-        Folder of the code; need not exist yet.
-    raw
-        Raw data set.
-    bold
-        A preprocessed run of the participant.
-    participant
-        Its label.
-
     >>> data_root(Path("/s/out/sub-1/code/x"), Path("/s"), Path("/s/prep/sub-1/func/b.nii.gz"), "1").from_code
     '../../../..'
     >>> data_root(Path("/out/sub-1/code/x"), Path("/data"), Path("/prep/sub-1/func/b.nii.gz"), "1").from_code

@@ -58,19 +58,7 @@ def naming(paradigms: Sequence[Paradigm], suffixes: Sequence[str]) -> Naming:
 
 
 def events_suffice(path: Path, conditions: Sequence[Condition], names: Naming, wanted: Sequence[str]) -> bool:
-    """Whether the script finds in a run's events.tsv just what the model takes from it.
-
-    Parameters
-    ----------
-    path
-        The events.
-    conditions
-        Of the run.
-    names
-        In nilearn's design.
-    wanted
-        Names of all conditions of all runs.
-    """
+    """Whether the script finds in a run's events.tsv just what the model takes from it."""
     if not all(_is_plain(c) and names.short[c.weight_names[0]] == c.name for c in conditions):
         return False
     try:

@@ -43,18 +43,7 @@ class MapKind(NamedTuple):
 
 
 def kind_of_map(name: str, facts: HeaderFacts, asked: str | None, dof: tuple[float, ...]) -> MapKind:
-    """Find out what a map is of.
-
-    Parameters
-    ----------
-    name
-        Its path, or what stands for it.
-    facts
-        Of its header.
-    asked
-        What the user says it is; None to find it out.
-    dof
-        What the user says of its degrees of freedom; empty to find them out.
+    """Find out what a map is of, as far as the user does not say it.
 
     Examples
     --------

@@ -37,19 +37,7 @@ class PageWords(NamedTuple):
 
 
 def write_maps(output: Path, words: PageWords, pairs: Sequence[ComparedMaps], **more: Any) -> None:
-    """Write page, table, summary, figures and difference maps.
-
-    Parameters
-    ----------
-    output
-        The folder, which exists.
-    words
-        Of the page.
-    pairs
-        What was compared.
-    **more
-        Further parts of the page, by the names of `MapsReport`.
-    """
+    """Write page, table, summary, figures and difference maps; `more` are further parts of `MapsReport`."""
     AGREEMENT.write(
         output / TABLE, [{**pair.row, "contrast": pair.contrast or None} for pair in pairs], GENERATED_BY
     )

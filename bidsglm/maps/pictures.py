@@ -50,17 +50,7 @@ def figures_of(images: ContrastImages) -> tuple[Figure, ...]:
 def viewed(
     images: ContrastImages, found: ComparedMaps, n_pairs: int
 ) -> tuple[dict[str, object], dict[str, object]]:
-    """What the viewer of a pair of maps needs.
-
-    Parameters
-    ----------
-    images
-        Of the maps.
-    found
-        With the heights of thresholds.
-    n_pairs
-        How many pairs the page has, which shares its size among them.
-    """
+    """What the viewer of a pair of maps needs; the pairs of a page share its size."""
     by = stride(int(np.count_nonzero(images.either)), n_pairs)
     behind = scene(thinned(images, by))
     thresholds: Any = dict(zip(PLACES, found.heights, strict=True))

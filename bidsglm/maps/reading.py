@@ -93,14 +93,7 @@ def _of_pair(path: Path) -> MapImage:
 
 
 def map_of(image: Any, name: str) -> MapImage:
-    """Take a map that is in memory.
-
-    Parameters
-    ----------
-    image
-        nibabel's.
-    name
-        What to call it in messages.
+    """Take one of nibabel's images; messages call it by the name.
 
     Raises
     ------

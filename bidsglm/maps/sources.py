@@ -63,16 +63,7 @@ def is_model(given: Any) -> bool:
 
 
 def of_model(model: Any, contrasts: Mapping[str, Any], name: str) -> AnalysisMaps:
-    """Take the maps of a fitted first-level model.
-
-    Parameters
-    ----------
-    model
-        nilearn's, or one of ours.
-    contrasts
-        Name -> what its ``compute_contrast`` takes.
-    name
-        What to call it in messages.
+    """Take the maps of a fitted first-level model, of contrasts as its ``compute_contrast`` takes them.
 
     Raises
     ------

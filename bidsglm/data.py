@@ -252,6 +252,16 @@ class Volume(NamedTuple):
         x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0).tolist()
         return x, y, z
 
+    @property
+    def coordinates(self) -> Floats:
+        """Millimetres (n_columns, 3) of the columns.
+
+        >>> Volume((1, 1, 2), np.diag([2.0, 2, 3, 1]), np.ones((1, 1, 2), bool)).coordinates
+        array([[0., 0., 0.],
+               [0., 0., 3.]])
+        """
+        return np.asarray(np.argwhere(self.voxels) @ self.affine[:3, :3].T + self.affine[:3, 3])
+
     def filled(self, values: NDArray[Values]) -> NDArray[Values]:
         """Lay values of the columns out on the grid, 0 or False elsewhere, (x, y, z).
 

@@ -26,7 +26,6 @@ from bidsglm.report.participant_report import ContrastReport
 from bidsglm.report.peaks import thumbnail
 from bidsglm.report.volumes import held, scene, stride, thinned
 from bidsglm.spm.probability import t_tail
-from bidsglm.unit.comparison import voxel_coordinates
 
 MOST_FIGURES = 12
 """Contrasts with pictures on a page"""
@@ -141,7 +140,7 @@ def _agreement(each: _Loaded, dofs: Mapping[str, float]) -> tuple[Mapping[str, s
         own[name] = ContrastMaps(specification, (0,), effect, None, t, tail.z, tail.p, (dofs[name],))
     masks = each.masks["spm"].ravel(), each.masks["nilearn"].ravel()
     volume = Volume(each.grid.shape, each.grid.affine, np.ones(each.grid.shape, dtype=np.bool_))
-    return agreement(BothMaps(own["spm"], own["nilearn"], masks), voxel_coordinates(volume))
+    return agreement(BothMaps(own["spm"], own["nilearn"], masks), volume.coordinates)
 
 
 def _breakdowns(explanation: Explanation | None, name: str) -> tuple[Breakdown, ...]:

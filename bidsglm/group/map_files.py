@@ -40,7 +40,6 @@ from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.packages import REFERENCE
 from bidsglm.pairs import DEFAULT_PAIR, Pair, every_pair, pairs_of
-from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.files import OUTSIDE, backend_facts, degrees_of_freedom, stats_of
 
 
@@ -236,7 +235,7 @@ class GroupWriter:
 
     def _note_agreement(self, fitted: FittedGroup) -> None:
         """Rows on how well the packages' maps agree: with the columns of all pairs, and of every two."""
-        coordinates = voxel_coordinates(fitted.volume)
+        coordinates = fitted.volume.coordinates
         self.pairs = fitted.pairs
         for index, maps in enumerate(fitted.maps):
             shared = {

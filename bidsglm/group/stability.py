@@ -25,7 +25,6 @@ from bidsglm.outputs.schema import Row
 from bidsglm.pairs import Pair
 from bidsglm.report.judgements import FEWEST_VOXELS, SAME_EXTENT, SAME_SHAPE
 from bidsglm.settings import Settings
-from bidsglm.unit.comparison import voxel_coordinates
 
 DRAWS = 100
 """Draws of the bootstrap: quartiles of a Dice are known to a few hundredths with these."""
@@ -95,7 +94,7 @@ def write_stability(
             "group_contrast": maps.specification.name,
             "label": group_label(fitted.label, maps),
         }
-        coordinates = voxel_coordinates(fitted.volume)
+        coordinates = fitted.volume.coordinates
         for (resampling_name, what), tally in _tallies(found, resamples, fitted.pairs).items():
             whom = resamples.names if resampling_name == LEFT_OUT else ()
             row = _row(tally.compared(), coordinates, whom)

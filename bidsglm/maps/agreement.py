@@ -18,7 +18,7 @@ from bidsglm.agreement.maps import (
     peak_distance,
 )
 from bidsglm.check.data import support
-from bidsglm.data import ContrastMaps
+from bidsglm.data import ContrastMaps, Volume
 from bidsglm.dataset.masks import Grid
 from bidsglm.errors import DataError
 from bidsglm.maps.kinds import UNKNOWN, MapKind, height_of, p_values
@@ -97,7 +97,7 @@ def compared_maps(first: MapSide, second: MapSide, choice: MapChoice) -> Compare
     inside = [mask[either] for mask in masks]
     pair = MapPair(values[0], values[1], inside[0], inside[1])
     kind = sides[0].kind.kind if sides[0].kind.kind == sides[1].kind.kind else UNKNOWN
-    coordinates = _coordinates(either, first.image.grid)
+    coordinates = Volume(*first.image.grid, either).coordinates
     tested = _tested(sides, pair)
     found = tested and next(iter(agreement(tested, coordinates)))
     row = found or {
@@ -182,11 +182,6 @@ def _allowed(image: MapImage, choice: MapChoice) -> Mask:
             raise
         return resampled_mask(inside, mask.grid, image.grid)
     return inside
-
-
-def _coordinates(voxels: Mask, grid: Grid) -> Floats:
-    """Millimetres (n_voxels, 3)."""
-    return np.asarray(np.argwhere(voxels) @ grid.affine[:3, :3].T + grid.affine[:3, 3])
 
 
 def _tested(sides: Sequence[MapSide], pair: MapPair) -> BothMaps | None:

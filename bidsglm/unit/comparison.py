@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
 from bidsglm.agreement.pairs import pair_rows
 from bidsglm.attribution import engine as attribution
-from bidsglm.data import ContrastMaps, Volume
+from bidsglm.data import ContrastMaps
 from bidsglm.diagnosis.collinearity import (
     contrast_rows,
     correlation_rows,
@@ -17,7 +17,6 @@ from bidsglm.diagnosis.collinearity import (
 )
 from bidsglm.diagnosis.findings import RunReview, findings, is_reported
 from bidsglm.messages import LOG
-from bidsglm.model import Floats
 from bidsglm.outputs.fit_tables import CONTRASTS, DOMINANT_STEPS, REGRESSORS
 from bidsglm.outputs.names import map_name
 from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_schema, with_suffix
@@ -50,17 +49,6 @@ def _write_difference(writer: UnitWriter, pair: Pair) -> None:
                 writer.image(name, difference, OUTSIDE[stat], {"StatisticType": stat, **facts})
 
 
-def voxel_coordinates(volume: Volume) -> Floats:
-    """Millimetre coordinates (n_voxels, 3) of the columns of a volume.
-
-    >>> voxel_coordinates(Volume((1, 1, 2), np.diag([2.0, 2, 3, 1]), np.ones((1, 1, 2), bool)))
-    array([[0., 0., 0.],
-           [0., 0., 3.]])
-    """
-    indices = np.argwhere(volume.voxels)
-    return np.asarray(indices @ volume.affine[:3, :3].T + volume.affine[:3, 3])
-
-
 def _compared(writer: UnitWriter, pair: Pair) -> list[BothMaps]:
     """Both packages' maps of each contrast."""
     one, base = (writer.fitted.fits[name] for name in pair)
@@ -86,7 +74,7 @@ def write_agreement(writer: UnitWriter) -> None:
 
 def _agreement(writer: UnitWriter, pair: Pair) -> Iterator[dict[str, str | int | float]]:
     """Rows of one pair."""
-    coordinates = voxel_coordinates(writer.volume)
+    coordinates = writer.volume.coordinates
     fits = [writer.fitted.fits[name] for name in pair]
     for index, both in enumerate(_compared(writer, pair)):
         heights = [fit.inference.contrasts[index].thresholds.fwe05 for fit in fits]

@@ -22,7 +22,6 @@ from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
 from bidsglm.pairs import Pair, every_pair
 from bidsglm.settings import Settings
 from bidsglm.unit import configuration, data_review, kernels, percent, summary, writing
-from bidsglm.unit.comparison import voxel_coordinates
 from bidsglm.unit.fit import Fitted
 from bidsglm.unit.models import model_path
 from bidsglm.unit.summary import Stamp, fit_digest, is_finished, summary_path, unit_summary
@@ -403,7 +402,7 @@ def test_coordinates_are_millimetres_by_the_whole_affine(fit: Fitted) -> None:
     voxels = np.random.default_rng(0).random((4, 3, 5)) < 0.4
     volume = fit.data.volume._replace(shape=voxels.shape, affine=skew, voxels=voxels)
     expected = [nib.affines.apply_affine(skew, place) for place in np.argwhere(voxels)]
-    assert np.allclose(voxel_coordinates(volume), expected)
+    assert np.allclose(volume.coordinates, expected)
 
 
 def test_one_percent_is_a_hundredth_of_a_voxels_mean_in_nilearns_unit(fit: Fitted) -> None:

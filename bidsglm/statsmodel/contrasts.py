@@ -54,6 +54,11 @@ def contrast_label(name: str) -> str:
     return label[: LONGEST_LABEL - DIGEST] + hashlib.sha256(name.encode()).hexdigest()[:DIGEST]
 
 
+def single_contrast(name: str, regressor: str) -> ContrastSpecification:
+    """The t contrast of one regressor."""
+    return ContrastSpecification(name, contrast_label(name), (regressor,), np.ones((1, 1)))
+
+
 def parsed_contrasts(parts: Sequence[ContrastPart], place: Place) -> tuple[ContrastSpecification, ...]:
     """Contrasts as a node lists them, not yet resolved against a design.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, ContrastSpecification, GroupModel
-from bidsglm.statsmodel.contrasts import contrast_label
+from bidsglm.statsmodel.contrasts import contrast_label, single_contrast
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.nearest import hint
 
@@ -40,7 +40,7 @@ def group_contrasts(
     """
     written = [_renamed(contrast, names, path) for contrast in model.contrasts]
     taken = {contrast.name for contrast in written}
-    contrasts = [_single(name) for name in _dummy_columns(model, names) if name not in taken]
+    contrasts = [single_contrast(name, name) for name in _dummy_columns(model, names) if name not in taken]
     tested = [found for found in groups if not found[0].startswith(PARTICIPANTS)]
     for pair in (found for found in tested if len(found) == PAIR):
         difference = _difference(*pair)
@@ -60,10 +60,6 @@ def _dummy_columns(model: GroupModel, names: Sequence[str]) -> tuple[str, ...]:
         pattern = plain if is_glob(plain) or plain in names else f"{plain}.*"
         expanded += matching(pattern, names)
     return tuple(dict.fromkeys(expanded))
-
-
-def _single(name: str) -> ContrastSpecification:
-    return ContrastSpecification(name, contrast_label(name), (name,), np.ones((1, 1)))
 
 
 def _difference(first: str, second: str) -> ContrastSpecification:

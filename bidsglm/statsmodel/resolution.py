@@ -1,7 +1,6 @@
 """Contrasts resolved against the columns of a design: which regressors they mean, and which are left out."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple, Protocol
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from bidsglm.errors import DataError
 from bidsglm.model import CONSTANT, TRIAL_TYPE, ContrastSpecification, ModelSpecification
-from bidsglm.statsmodel.contrasts import ALL_CONDITIONS, check_labels, contrast_label
+from bidsglm.statsmodel.contrasts import ALL_CONDITIONS, check_labels, contrast_label, single_contrast
 from bidsglm.statsmodel.globs import is_glob, matches, matching
 from bidsglm.statsmodel.modulations import TIME
 from bidsglm.statsmodel.nearest import hint
@@ -177,13 +176,13 @@ def _dummy_contrasts(
 def _dummy(regressor: str, by_name: Mapping[str, ContrastSpecification]) -> ContrastSpecification | None:
     """Contrast of one regressor, unless it is written out under the same name."""
     name = regressor.removeprefix(TRIAL_TYPE)
-    dummy = ContrastSpecification(name, contrast_label(name), (regressor,), np.ones((1, 1)))
+    dummy = single_contrast(name, regressor)
     other = by_name.get(name)
     if other is None:
         return dummy
     if (other.test, other.conditions) == ("t", (regressor,)) and np.array_equal(other.weights, dummy.weights):
         return None
-    return replace(dummy, name=regressor, label=contrast_label(regressor))
+    return single_contrast(regressor, regressor)
 
 
 def _dummy_regressors(pattern: str, model: ModelSpecification, columns: Sequence[str]) -> tuple[str, ...]:

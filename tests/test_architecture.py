@@ -201,7 +201,6 @@ MAY = {
     "diagnosis/setting_checks": RULES,
     "diagnosis/timing_checks": RULES,
     "group/inference": PERMUTED,
-    "group/map_files": PERMUTED,
     "group/map_summary": VARIANCES,
     "options": "help of options that one package has",
     "outputs/calibration_tables": "describes the names of the analyses",
@@ -333,7 +332,7 @@ FEW = {
     ARRAYS: "Brain Coefficients DataSet FContrastMaps FittedLine Grid JointModel Mixtures NilearnUnit Piece "
     "Smoothness Span Swarm Tail Tissue Transformed _Maps Counting Field Probability",
     REASON: "AttributedMaps Demand Failure Judgement Need Surplus WorkerAnswer",
-    NOTES: "Able Check ColumnExplanation Ending Inference ResponseRequest Sizes Target Why Written _Reach",
+    NOTES: "Able Check ColumnExplanation Ending Inference ResponseRequest Sizes Target Written _Reach",
     COLUMNS: "Columns GroupFactor RunConfounds",
     PLACE: "OwnedColumn Scan ScanPlace _Found",
     PUBLIC: "Averaged FeatContrast RegionLine ShownColumn WrittenStimulus",

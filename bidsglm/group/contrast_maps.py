@@ -22,7 +22,7 @@ from bidsglm.group.inference import AskedInference, write_inference
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, over
 from bidsglm.group.map_summary import GroupRecord, Origin, summaries
 from bidsglm.group.members import Summary, named, participants_of
-from bidsglm.group.reasons import Reasons, notes_of, reasons
+from bidsglm.group.reasons import Reasons, reasons
 from bidsglm.group.stability import write_stability
 from bidsglm.model import ContrastSpecification, GroupModel
 from bidsglm.outputs.names import contrast_entities
@@ -123,13 +123,12 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         part.contrast(fitted)
         write_inference(fitted, AskedInference(settings, record, stacks), part)
         write_stability(fitted, stacks, settings, record, part)
-        units = next(iter(inputs.contrasts.values())).units[0].get("effect_units")
-        origin = Origin(part.name, analysis.words, node.name, units)
+        origin = Origin(part.name, analysis.words, node.name)
         found = reasons(fitted, stacks) if settings.attribution else Reasons()
         part.attribution += found.rows
-        for note in notes_of(found, f"{inputs.name}{where}"):
-            record.note(note)
-        record.contrasts.extend(summaries(fitted, left_out, origin, found.why))
+        if found.note:
+            record.note(f"{inputs.name}{where}: {found.note}.")
+        record.contrasts.extend(summaries(fitted, left_out, origin, found))
     by_participant = [c.by_participant().values() for c in inputs.contrasts.values()]
     averaged = inputs.sessions == ("",)
     if averaged and any(len(units) > 1 for each in by_participant for units in each):
@@ -267,7 +266,7 @@ def _check_labels(fitted: FittedGroup, prefix: str, record: GroupRecord) -> None
         for entry in record.contrasts
         if entry["prefix"] == prefix
     }
-    for maps in next(iter(fitted.levels.values())).maps:
+    for maps in fitted.maps:
         label, this = group_label(fitted.label, maps), f"{fitted.name!r} ({maps.specification.name})"
         if label in taken:
             raise DataError(

@@ -14,14 +14,16 @@ from bidsglm.backends.nilearn_permutations import KINDS, PermutationPlan, permut
 from bidsglm.backends.records import ALPHA, FORMING_P, Corrected, contrast_weights, tails
 from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
-from bidsglm.group.map_files import AboutMap, FittedGroup, GroupWriter, group_label
+from bidsglm.group.map_files import FittedGroup, GroupWriter, group_facts, group_label
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import Floats, Mask
+from bidsglm.outputs.names import map_name
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.unit_tables import with_suffix
 from bidsglm.pairs import Pair
 from bidsglm.settings import Settings
+from bidsglm.unit.files import backend_facts
 from bidsglm.unit.memory import machine_memory
 
 SUFFIXES: Mapping[str, str] = {
@@ -61,13 +63,9 @@ def write_inference(fitted: FittedGroup, asked: AskedInference, part: GroupWrite
             for one in by_contrast[place][backend]:
                 _write_map(fitted, backend, maps, one, part, asked.settings)
     for maps, corrected in zip(fitted.maps, by_contrast, strict=True):
-        front = {
-            "contrast": fitted.first_level or None,
-            "group_contrast": maps.specification.name,
-            "two_sided": asked.settings.two_sided and maps.specification.test == "t",
-        }
-        label = group_label(fitted.label, maps)
-        part.inference += [{**front, **row, "label": label} for row in _rows(corrected, fitted)]
+        both = asked.settings.two_sided and maps.specification.test == "t"
+        front = {**fitted.keys(maps), "two_sided": both}
+        part.inference += [{**front, **row} for row in _rows(corrected, fitted)]
 
 
 def _rows(corrected: Mapping[str, Sequence[Corrected]], fitted: FittedGroup) -> Iterator[Row]:
@@ -108,7 +106,13 @@ def _write_map(
         values = (np.maximum if is_share else np.minimum)(values, one.values["lower"])
     permuted = one.inference in KINDS
     what = "share of active voxels" if is_share else "corrected p"
-    facts: dict[str, object] = {
+    stat, outside = ("tdp", 0.0) if is_share else ("p", 1.0)
+    facts = {
+        "StatisticType": stat,
+        "Sources": fitted.sources[backend],
+        **backend_facts("nilearn" if permuted else backend),
+        **group_facts(fitted, maps),
+        "Effects": backend,
         "Description": f"{what}, {'both tails' if both else 'upper tail'}: {one.rule}",
         "Inference": one.inference,
         "Tails": "both" if both else "upper",
@@ -116,9 +120,8 @@ def _write_map(
         **({"FormingP": FORMING_P} if one.inference in ("clusterExtent", "permutationMass") else {}),
         **({"Permutations": settings.permutations, "RandomSeed": settings.random_seed} if permuted else {}),
     }
-    stat, outside = ("tdp", 0.0) if is_share else ("p", 1.0)
-    about = AboutMap(backend, stat, SUFFIXES[one.inference], outside, permuted, facts)
-    part.corrected(fitted, maps, values, about)
+    name = map_name(part.name, stat, f"{backend}{SUFFIXES[one.inference]}", group_label(fitted.label, maps))
+    part.image(name, values, fitted.volume, outside, facts)
 
 
 def _permuted(

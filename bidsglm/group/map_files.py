@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from bidsglm.agreement.maps import BothMaps, FweThresholds, agreement
 from bidsglm.agreement.pairs import pair_rows
@@ -19,6 +19,7 @@ from bidsglm.group.members import identity
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.tables import GroupAgreement, write_part
 from bidsglm.model import Floats, Mask
+from bidsglm.outputs.folder import FolderWriter
 from bidsglm.outputs.group_map_tables import (
     DESIGN,
     GROUP_PAIRS,
@@ -77,6 +78,14 @@ class FittedGroup(NamedTuple):
         """Any package's: all have the same contrasts."""
         return next(iter(self.levels.values())).maps
 
+    def keys(self, maps: ContrastMaps) -> Row:
+        """Cells of a contrast in the columns that name it, in all tables."""
+        return {
+            "contrast": self.first_level or None,
+            "group_contrast": maps.specification.name,
+            "label": group_label(self.label, maps),
+        }
+
     @property
     def participants(self) -> tuple[str, ...]:
         """In the order of the rows, each once."""
@@ -98,17 +107,16 @@ def group_label(first_level: str, contrast: ContrastMaps) -> str:
     return "_".join(filter(None, (first_level, f"groupcontrast-{label}")))
 
 
-class GroupWriter:
+class GroupWriter(FolderWriter):
     """Writes the group's files of one task and space and remembers their names."""
 
     def __init__(
         self, numbers: GroupNumbers, name: str, space: str, agreed: GroupAgreement | None = None
     ) -> None:
-        self.numbers, self.name, self.space = numbers, name, space
-        self.output_dir = numbers.output_dir
+        super().__init__(numbers.output_dir, "group", space)
+        self.numbers, self.name = numbers, name
         self.participants = agreed
         """Agreement of all participants' maps"""
-        self.files: list[str] = []
         self.rows: list[Row] = []
         """Rows of the table of agreement of the group's maps"""
         self.matrix: list[Row] = []
@@ -135,17 +143,19 @@ class GroupWriter:
                 write_part(self.participants, part.path, analysis.prefix, who)
         return self.parts[analysis.prefix]
 
-    def path(self, name: str) -> Path:
-        """Full path of a file in the group's folder, noted as written."""
-        self.files.append(f"group/{name}")
-        return self.output_dir / "group" / name
-
     def image(
-        self, name: str, values: Any, volume: Volume, outside: float, facts: Mapping[str, object]
+        self,
+        name: str,
+        values: Any,
+        volume: Volume,
+        outside: float,
+        facts: Mapping[str, object],
+        dtype: DTypeLike = np.float32,
     ) -> None:
         """Write a map with its sidecar."""
-        write_bytes(self.path(f"{name}.nii.gz"), map_bytes(values, volume, outside, space=self.space))
-        self.sidecar(name, facts)
+        content = map_bytes(values, volume, outside, dtype=dtype, space=self.space)
+        write_bytes(self.path(f"{name}.nii.gz"), content)
+        write_json(self.path(f"{name}.json"), self.described(facts))
 
     def write_table(
         self,
@@ -156,30 +166,21 @@ class GroupWriter:
         header: Sequence[str] = (),
     ) -> None:
         """Write a table, and its sidecar with some facts behind the columns."""
-        path = self.path(f"{name}.tsv")
-        self.path(f"{name}.json")
-        self.numbers.write(schema, path, rows, facts, header)
-
-    def sidecar(self, name: str, facts: Mapping[str, object]) -> None:
-        """Write the sidecar of a file."""
-        write_json(self.path(f"{name}.json"), self.described(facts))
+        self.numbers.write(schema, self.table_path(name), rows, facts, header)
 
     def described(self, facts: Mapping[str, object]) -> dict[str, object]:
         """What a sidecar says: some facts, the space, and who made it."""
-        reference = spatial_reference(self.space)
-        return {**facts, **reference, **GENERATED_BY}
+        return {**facts, **spatial_reference(self.space), **GENERATED_BY}
 
     def contrast(self, fitted: FittedGroup) -> None:
         """Write everything of one contrast of the participants' models."""
         self._write_design(fitted)
         for backend, level in fitted.levels.items():
             about = {"Sources": fitted.sources[backend], **backend_facts(backend)}
-            mask = map_bytes(level.mask, fitted.volume, 0, dtype=np.uint8, space=self.space)
             name = mask_name(self.name, fitted.label, backend)
-            write_bytes(self.path(f"{name}.nii.gz"), mask)
-            self.sidecar(name, {"Type": "Brain", **about})
+            self.image(name, level.mask, fitted.volume, 0, {"Type": "Brain", **about}, np.uint8)
             for maps, found in zip(level.maps, level.inference.contrasts, strict=True):
-                facts = {**about, **_facts(fitted, maps), **level.variance}
+                facts = {**about, **group_facts(fitted, maps), **level.variance}
                 label = group_label(fitted.label, maps)
                 for stat, values in stats_of(maps):
                     image = map_name(self.name, stat, backend, label)
@@ -224,7 +225,7 @@ class GroupWriter:
         both = one.mask & base.mask
         for first, second in zip(one.maps, base.maps, strict=True):
             text = f"{pair.first} minus {pair.reference}, in the voxels of both"
-            facts = {**_facts(fitted, first), "Description": text}
+            facts = {**group_facts(fitted, first), "Description": text}
             others = dict(stats_of(second))
             for stat, values in stats_of(first):
                 if stat in ("effect", "t", "F"):
@@ -238,12 +239,7 @@ class GroupWriter:
         coordinates = fitted.volume.coordinates
         self.pairs = fitted.pairs
         for index, maps in enumerate(fitted.maps):
-            shared = {
-                "contrast": fitted.first_level or None,
-                "group_contrast": maps.specification.name,
-                "contrast_name": fitted.name,
-                "label": group_label(fitted.label, maps),
-            }
+            shared = {**fitted.keys(maps), "contrast_name": fitted.name}
             variance = {
                 f"variance_{name}": str(level.variance["VarianceModel"])
                 for name, level in fitted.levels.items()
@@ -269,29 +265,6 @@ class GroupWriter:
         for schema, rows, kind in wanted:
             if rows:
                 self.write_table(schema, f"{self.name}_desc-{kind}_metrics", rows, {})
-
-    def corrected(self, fitted: FittedGroup, maps: ContrastMaps, values: Floats, about: "AboutMap") -> None:
-        """Write a map of corrected p, or of what stands in its place."""
-        backend = about.backend
-        name = map_name(self.name, about.stat, f"{backend}{about.suffix}", group_label(fitted.label, maps))
-        made_by = backend_facts("nilearn" if about.by_nilearn else backend)
-        facts = {"Sources": fitted.sources[backend], **made_by, **_facts(fitted, maps)}
-        told = {"StatisticType": about.stat, **facts, "Effects": backend, **about.facts}
-        self.image(name, values, fitted.volume, about.outside, told)
-
-
-class AboutMap(NamedTuple):
-    """What a map of corrected p is."""
-
-    backend: str
-    """Whose effects it is of"""
-    stat: str
-    suffix: str
-    """Behind the package's name in the label behind desc-"""
-    outside: float
-    by_nilearn: bool
-    """Whether nilearn computed it, whosever the effects are"""
-    facts: Mapping[str, object]
 
 
 def _compared(fitted: FittedGroup, index: int, pair: Pair) -> BothMaps:
@@ -328,7 +301,7 @@ def mask_name(name: str, label: str, backend: str) -> str:
     return f"{_stem(name, label)}_desc-{backend}_mask"
 
 
-def _facts(fitted: FittedGroup, maps: ContrastMaps) -> dict[str, object]:
+def group_facts(fitted: FittedGroup, maps: ContrastMaps) -> dict[str, object]:
     """What the sidecars of a contrast's maps say."""
     specification = maps.specification
     weights = specification.weights[0] if specification.test == "t" else specification.weights

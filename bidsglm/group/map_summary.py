@@ -8,9 +8,9 @@ import numpy as np
 
 from bidsglm.backends.records import contrast_weights
 from bidsglm.dataset.group_faults import listed
-from bidsglm.diagnosis.advice import Finding
 from bidsglm.errors import BidsglmError
 from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, mask_name
+from bidsglm.group.reasons import Reasons
 from bidsglm.messages import LOG
 from bidsglm.outputs.confinement import remove_own
 from bidsglm.outputs.summary_form import GroupContrastForm
@@ -120,26 +120,10 @@ class Origin(NamedTuple):
     """Session and level of a column of the participants; empty for all"""
     node: str
     """Name of the Dataset node; empty where there is one"""
-    effect_units: Mapping[str, str] | None
-
-
-class Why(NamedTuple):
-    """What is known of why maps differ."""
-
-    labels: frozenset[str]
-    """Labels of the contrasts whose difference is attributed"""
-    findings: Mapping[str, Finding]
-    """Label -> what one variance makes of it"""
-
-
-NO_REASONS = Why(frozenset(), {})
 
 
 def summaries(
-    fitted: FittedGroup,
-    left_out: Mapping[str, str],
-    origin: Origin,
-    why: Why = NO_REASONS,
+    fitted: FittedGroup, left_out: Mapping[str, str], origin: Origin, why: Reasons
 ) -> Iterator[GroupContrastForm]:
     """What the page wants to know of each contrast over participants."""
     masks = {backend: level.mask for backend, level in fitted.levels.items()}
@@ -147,7 +131,7 @@ def summaries(
     both = int(np.logical_and.reduce(list(masks.values())).sum())
     smoothness = {b: level.inference.fwhm_mm for b, level in fitted.levels.items()}
     fwhm = next((smoothness[b] for b in smoothness if PACKAGES[b].random_fields), None)
-    for index, maps in enumerate(next(iter(fitted.levels.values())).maps):
+    for index, maps in enumerate(fitted.maps):
         found = {b: level.inference.contrasts[index] for b, level in fitted.levels.items()}
         label = group_label(fitted.label, maps)
         yield {
@@ -172,7 +156,7 @@ def summaries(
             "thresholds": {b: of_one.thresholds._asdict() for b, of_one in found.items()},
             "n_voxels": {**sizes, "both": both},
             "fwhm_mm": list(fwhm) if fwhm else None,
-            "effect_units": dict(origin.effect_units) if origin.effect_units is not None else None,
+            "effect_units": dict(fitted.units) or None,
             "variance": {b: level.variance for b, level in fitted.levels.items()},
             "findings": [as_form(finding)] if (finding := why.findings.get(label)) else [],
             "attributed": label in why.labels,

@@ -1,6 +1,6 @@
 """Why the packages' group maps of a contrast differ: participants' maps, design, variances, mask."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -23,7 +23,6 @@ from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.group.map_files import FittedGroup, group_label
-from bidsglm.group.map_summary import Why
 from bidsglm.model import Mask
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.unit_tables import with_suffix
@@ -47,9 +46,9 @@ class Reasons(NamedTuple):
     """Why nothing is attributed"""
 
     @property
-    def why(self) -> Why:
-        """What the summary says of it."""
-        return Why(frozenset(str(row["label"]) for row in self.rows), self.findings)
+    def labels(self) -> frozenset[str]:
+        """Labels of the contrasts whose difference is attributed."""
+        return frozenset(str(row["label"]) for row in self.rows)
 
 
 def reasons(fitted: FittedGroup, stacks: Mapping[str, MapStack]) -> Reasons:
@@ -104,11 +103,7 @@ def _of_pair(fitted: FittedGroup, stacks: Mapping[str, MapStack], pair: Pair) ->
     findings = {}
     for i, maps in enumerate(fitted.maps):
         label = group_label(fitted.label, maps)
-        front = {
-            "contrast": fitted.first_level or None,
-            "group_contrast": maps.specification.name,
-            "label": label,
-        }
+        front = fitted.keys(maps)
         parts = {taken: each[i] for taken, each in found.items()}
         rows += [{**front, **row} for row in group_rows(settings, steps, pair, parts, closures)]
         if differ:
@@ -200,12 +195,3 @@ def _finding(
         columns=(name,),
         size=worst,
     )
-
-
-def notes_of(found: Reasons, name: str) -> Sequence[str]:
-    """What the reader should know of a model's attribution.
-
-    >>> notes_of(Reasons(note="the group maps are not attributed"), "go")
-    ['go: the group maps are not attributed.']
-    """
-    return [f"{name}: {found.note}."] if found.note else []

@@ -17,7 +17,7 @@ from bidsglm.agreement.stability import Compared, Rule, Tally, heights, spread, 
 from bidsglm.backends.records import contrast_weights
 from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
-from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label
+from bidsglm.group.map_files import FittedGroup, GroupWriter
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.model import Floats
 from bidsglm.outputs.group_map_tables import between_packages
@@ -89,12 +89,7 @@ def write_stability(
             )
             continue
         found = {b: _package(fitted, index, stacks[b], b, resamples, settings) for b in fitted.levels}
-        front = {
-            "contrast": fitted.first_level or None,
-            "group_contrast": maps.specification.name,
-            "label": group_label(fitted.label, maps),
-        }
-        coordinates = fitted.volume.coordinates
+        front, coordinates = fitted.keys(maps), fitted.volume.coordinates
         for (resampling_name, what), tally in _tallies(found, resamples, fitted.pairs).items():
             whom = resamples.names if resampling_name == LEFT_OUT else ()
             row = _row(tally.compared(), coordinates, whom)

@@ -12,6 +12,7 @@ from bidsglm.backends import BACKENDS
 from bidsglm.data import ContrastMaps, Unit, Volume
 from bidsglm.dataset.nifti_writing import fortran_positions, map_bytes
 from bidsglm.model import Floats
+from bidsglm.outputs.folder import FolderWriter
 from bidsglm.outputs.names import GENERATED_BY, spatial_reference, write_bytes, write_json
 from bidsglm.outputs.schema import Schema
 from bidsglm.packages import REFERENCE
@@ -24,7 +25,7 @@ OUTSIDE = {"effect": math.nan, "variance": math.nan, "t": 0.0, "F": 0.0, "z": 0.
 """Value of a map outside its mask."""
 
 
-class UnitWriter:
+class UnitWriter(FolderWriter):
     """Writes files of one unit and remembers their names."""
 
     def __init__(
@@ -35,24 +36,16 @@ class UnitWriter:
         self.pairs = pairs_of(fitted.fits, reference)
         self.unit: Unit = fitted.prepared.unit
         self.volume: Volume = fitted.data.volume
-        self.output_dir = output_dir
-        self.files: list[str] = []
+        super().__init__(output_dir, self.unit.folder, self.unit.entities.get("space", ""))
         self.errands = sent or Errands()
         """Maps that are being compressed and written"""
-
-    def path(self, name: str) -> Path:
-        """Full path of a file in the unit's folder, noted as written."""
-        relative = f"{self.unit.folder}/{name}"
-        self.files.append(relative)
-        return self.output_dir / relative
 
     def sidecar(self, **facts: object) -> dict[str, object]:
         """What every sidecar of this unit says, and more."""
         sources = [
             uri for run in self.unit.runs for key, uri in run.sources.items() if key in ("bold", "mask")
         ]
-        reference = spatial_reference(self.unit.entities.get("space", ""))
-        return {"Sources": sources, **reference, **facts, **GENERATED_BY}
+        return {"Sources": sources, **spatial_reference(self.space), **facts, **GENERATED_BY}
 
     @cached_property
     def _positions(self) -> NDArray[np.intp]:
@@ -68,8 +61,8 @@ class UnitWriter:
         dtype: DTypeLike = np.float32,
     ) -> None:
         """Write a map (a volume for each row of values, which nobody changes any more) with its sidecar."""
-        path, space = self.path(f"{name}.nii.gz"), self.unit.entities.get("space", "")
-        how = self.volume, outside, dtype, space, self._positions
+        path = self.path(f"{name}.nii.gz")
+        how = self.volume, outside, dtype, self.space, self._positions
         self.errands.do(lambda: write_bytes(path, map_bytes(values, *how)))
         write_json(self.path(f"{name}.json"), self.sidecar(**facts))
 
@@ -82,9 +75,7 @@ class UnitWriter:
         header: Sequence[str] = (),
     ) -> None:
         """Write a table, and its sidecar with some facts behind the columns."""
-        path = self.path(f"{name}.tsv")
-        self.path(f"{name}.json")
-        schema.write(path, rows, facts or {}, header)
+        schema.write(self.table_path(name), rows, facts or {}, header)
 
 
 def backend_facts(backend: str) -> dict[str, object]:

@@ -230,7 +230,7 @@ def _notes(sides: Sequence[MapSide], masks: Sequence[Mask], pair: MapPair) -> li
             f"The maps are of two kinds: {sides[0].label} is {_article(kinds[0])}, {sides[1].label} is"
             f" {_article(kinds[1])}."
         )
-    if not all(kind.is_tested for kind in kinds) and any(kind.kind in ("t", "F") for kind in kinds):
+    if any(kind.kind in ("t", "F") and not kind.is_tested for kind in kinds):
         notes.append("The degrees of freedom are not known, so there are no thresholds.")
     both = pair.both
     if np.array_equal(pair.first[both], pair.reference[both]):

@@ -242,6 +242,7 @@ def test_what_a_reader_should_know_is_noted() -> None:
     assert same == ("Both maps hold the same numbers in every voxel that they share.",)
     unlike = compared_maps(side(values, "t", "a", 9.0), side(2 * values, "map", "b"), MapChoice()).notes
     assert unlike[0].startswith("The maps are of two kinds: a is t (by its name), b is of an unknown kind")
+    assert not any("degrees of freedom" in note for note in unlike)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,6 @@ def resolved(unit: Unit, model: ModelSpecification, runs: Sequence[Variables], o
             absent.append(pattern)
         elif len(convolved) < len(found) or not found or _may_be_confound(pattern):
             confounds.append(pattern)
-    _check_absent(unit, model, Known(tuple(known), tuple(absent), (*conditions, *held)), others)
     notes = [f"{unit.prefix}: no events of {name} in any run; left out" for name in absent]
     if held:
         notes.append(
@@ -82,36 +81,30 @@ def resolved(unit: Unit, model: ModelSpecification, runs: Sequence[Variables], o
             "of events: the column is the event's value at each scan; name it in HRF.Variables (or Convolve) "
             "if it stands for a response"
         )
-    return Resolved(
+    x = Resolved(
         tuple(dict.fromkeys(conditions)),
         tuple(dict.fromkeys(confounds)),
         tuple(dict.fromkeys(held)),
         tuple(absent),
         tuple(notes),
     )
+    _check_absent(unit, model, x, known, others)
+    return x
 
 
-class Known(NamedTuple):
-    """What a participant has of the variables that are made of events."""
-
-    names: tuple[str, ...]
-    """All of them."""
-    absent: tuple[str, ...]
-    """Names and globs of X that mean none of them."""
-    found: tuple[str, ...]
-    """Those that X means."""
-
-
-def _check_absent(unit: Unit, model: ModelSpecification, own: Known, others: Elsewhere) -> None:
+def _check_absent(
+    unit: Unit, model: ModelSpecification, x: Resolved, known: Sequence[str], others: Elsewhere
+) -> None:
     """Refuse a condition that nobody in the data set has."""
-    literal = [pattern for pattern in own.absent if not is_glob(pattern)]
+    literal = [pattern for pattern in x.absent if not is_glob(pattern)]
     misspelt = [] if model.automatic else [name for name in literal if not others(name)]
-    if misspelt or (own.absent and not own.found and not (own.names and any(map(others, literal)))):
-        name = (misspelt or literal or own.absent)[0]
+    has_some = x.conditions or x.held or (known and any(map(others, literal)))
+    if misspelt or (x.absent and not has_some):
+        name = (misspelt or literal or x.absent)[0]
         raise DataError(
             f"{unit.runs[0].events}: no events of {name}, nor in another run of {unit.prefix}"
             f"{'' if unit.raw is None else ' or of another participant'}"
-            f"{hint(name, (*own.names, *sorted(others.names)))}; correct the model's X or the events"
+            f"{hint(name, (*known, *sorted(others.names)))}; correct the model's X or the events"
         )
 
 

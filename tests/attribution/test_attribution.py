@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise, product
 
 import numpy as np
@@ -49,7 +49,7 @@ T = ContrastSpecification("go", "go", ("go",), np.array([[1.0]]))
 F = ContrastSpecification("any", "any", ("go", "stop"), np.eye(2), "F")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Scene:
     """Two runs, or one, and how the packages' settings differ in them."""
 
@@ -116,6 +116,12 @@ class Scene:
         return explanation(models, EVERY_STEP, evidence, each=each)
 
 
+@cache
+def explained(scene: Scene) -> Explanation:
+    """Explain a scene once for all tests that look at the same one."""
+    return scene.explained()
+
+
 def pieces(block: Block, signals: tuple[Floats, ...]) -> list[Callable[[], Piece]]:
     """The voxels in three pieces that are not alike."""
     bounds = [0, N_VOXELS // 2, N_VOXELS - 1, N_VOXELS]
@@ -166,7 +172,7 @@ def test_identical_settings_make_no_difference(n_runs: int) -> None:
     ],
 )
 def test_shares_add_up_to_the_whole(scene: Scene) -> None:
-    found = scene.explained()
+    found = explained(scene)
     groups: dict[tuple, list] = {}
     for row in found.rows:
         if row["step"] in STEPS:
@@ -216,7 +222,7 @@ def test_a_filter_counts_where_only_nilearn_whitens() -> None:
 
 
 def test_one_packages_settings_in_every_step_give_its_maps() -> None:
-    found = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True).explained()
+    found = explained(Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True))
     closures = [(row["closure_nilearn"], row["closure_spm"]) for row in found.rows if row["step"] in STEPS]
     assert max(float(value) for pair in closures for value in pair) < CLOSED
     assert found.closes
@@ -278,7 +284,7 @@ def test_mask_row_counts_the_voxels_of_one_package_alone() -> None:
 @pytest.mark.parametrize("kind", ["effect", "t"])
 def test_each_rung_of_the_ladder_is_the_metric_of_the_map_with_the_steps_so_far(kind: str) -> None:
     scene = Scene(2, 0.3, (60.0, 100.0), (1.0, 2.0), True, True)
-    found, block = scene.explained(), scene.block()
+    found, block = explained(scene), scene.block()
     maps = CombinationMaps(Designs(scene.models(), block), block)
     changing = [name for name in STEPS if (kind, name) != ("effect", "runs")]
     made = [

@@ -157,7 +157,7 @@ def test_too_few_subjects_are_an_error():
 
 
 def test_no_common_voxel_is_an_error():
-    with pytest.raises(ValueError, match="No voxel"):
+    with pytest.raises(ValueError, match="no voxel"):
         group_estimate(np.full((3, 4), np.nan), group_design(3))
 
 

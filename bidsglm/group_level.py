@@ -18,7 +18,8 @@ from bidsglm.group.numbers import GroupNumbers
 from bidsglm.group.rois import write_regions
 from bidsglm.group.tables import write_tables
 from bidsglm.messages import LOG, start_log
-from bidsglm.outputs.names import write_dataset_files, write_text
+from bidsglm.outputs.dataset_files import write_dataset_files
+from bidsglm.outputs.names import write_text
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.pages.group import write_group_page
 from bidsglm.process.claims import claimed

@@ -206,7 +206,7 @@ MAY = {
     "outputs/calibration_tables": "describes the names of the analyses",
     "outputs/group_map_tables": VARIANCES,
     "outputs/group_tables": "how near each package's own maps the ends of an attribution come",
-    "outputs/names": "README and name of the data set that is written",
+    "outputs/dataset_files": "README and name of the data set that is written",
     "outputs/scale_tables": ACCOUNT,
     "pages/group_maps": PERMUTED,
     "pages/group_words": VARIANCES,

@@ -17,7 +17,7 @@ import yaml
 
 import bidsglm
 from bidsglm.descriptor import RELEASE
-from bidsglm.outputs.names import write_dataset_files
+from bidsglm.outputs.dataset_files import write_dataset_files
 from tests.conftest import PROJECT
 from tests.repositories import OURS, git
 

@@ -12,8 +12,9 @@ from bidsglm.execution.processes import over_processes
 from bidsglm.execution.recap import collected, recap
 from bidsglm.execution.settings_file import OF_THE_JOB, settings_toml
 from bidsglm.messages import start_log
+from bidsglm.outputs.dataset_files import write_dataset_files
 from bidsglm.outputs.failures import Outcome
-from bidsglm.outputs.names import create_folder, write_dataset_files, write_text
+from bidsglm.outputs.names import create_folder, write_text
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
 from bidsglm.participant import Ending, fit_participant, rewrite_report

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bidsglm.outputs import unit_tables as unit
 from bidsglm.outputs.fit_tables import REGRESSOR
-from bidsglm.outputs.group_tables import AGAIN
+from bidsglm.outputs.group_tables import AGAIN, group_table
 from bidsglm.outputs.schema import Column, Schema, Type
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, title
 from bidsglm.pairs import DEFAULT_PAIR, Pair
@@ -23,34 +23,28 @@ _MAPS_LABEL = Column("label", "label", "Label of both in the names of the maps' 
 
 def group_agreement_schema(*pairs: Pair) -> Schema:
     """Return the table on how well the group maps agree."""
-    return Schema(
-        "group/<g>_desc-groupAgreement_metrics",
-        (
-            *_GROUP_KEYS,
-            *unit.agreement_schema(*pairs).columns[1:],
-            _MAPS_LABEL,
-            Column(
-                f"variance_{DEFAULT_PAIR.first}",
-                "text",
-                f"Variance of the errors in {DEFAULT_PAIR.titles[0]}; in other packages it is one",
-                levels={"equal": "one for all", "unequal": "one for each group of participants"},
-                optional=True,
-            ),
+    return group_table(
+        "groupAgreement",
+        *_GROUP_KEYS,
+        *unit.agreement_schema(*pairs).columns[1:],
+        _MAPS_LABEL,
+        Column(
+            f"variance_{DEFAULT_PAIR.first}",
+            "text",
+            f"Variance of the errors in {DEFAULT_PAIR.titles[0]}; in other packages it is one",
+            levels={"equal": "one for all", "unequal": "one for each group of participants"},
+            optional=True,
         ),
-        remedy=AGAIN,
     )
 
 
 GROUP_AGREEMENT = group_agreement_schema(DEFAULT_PAIR)
-GROUP_PAIRS = Schema(
-    "group/<g>_desc-groupPairs_metrics",
-    (
-        *_GROUP_KEYS,
-        unit.MAP,
-        *(column for column in unit.PAIRS.columns[2:] if column.name != "slope_percent"),
-        _MAPS_LABEL,
-    ),
-    remedy=AGAIN,
+GROUP_PAIRS = group_table(
+    "groupPairs",
+    *_GROUP_KEYS,
+    unit.MAP,
+    *(column for column in unit.PAIRS.columns[2:] if column.name != "slope_percent"),
+    _MAPS_LABEL,
 )
 """Every package's group maps with every other's"""
 
@@ -125,27 +119,24 @@ def _reason_columns(pair: Pair) -> tuple[Column, ...]:
 
 def group_attribution_schema(*pairs: Pair) -> Schema:
     """Return the table on which step of the group analysis makes how much of a difference."""
-    return Schema(
-        "group/<g>_desc-groupAttribution_metrics",
-        (
-            *_GROUP_KEYS,
-            Column("map", "label", "effect, t or F", levels=unit.MAPS),
-            unit.ATTRIBUTION["metric"],
-            Column(
-                "step",
-                "text",
-                "Step of the group analysis",
-                levels={
-                    "effects": "whose effect maps of the participants are fitted: the first level",
-                    "design": "the matrix over participants",
-                    "variance": "of the errors: one, or one for each group",
-                    "mask": "voxels in which the groups' variances are estimated",
-                },
-            ),
-            *(column for pair in pairs for column in _reason_columns(pair)),
-            _MAPS_LABEL,
+    return group_table(
+        "groupAttribution",
+        *_GROUP_KEYS,
+        Column("map", "label", "effect, t or F", levels=unit.MAPS),
+        unit.ATTRIBUTION["metric"],
+        Column(
+            "step",
+            "text",
+            "Step of the group analysis",
+            levels={
+                "effects": "whose effect maps of the participants are fitted: the first level",
+                "design": "the matrix over participants",
+                "variance": "of the errors: one, or one for each group",
+                "mask": "voxels in which the groups' variances are estimated",
+            },
         ),
-        remedy=AGAIN,
+        *(column for pair in pairs for column in _reason_columns(pair)),
+        _MAPS_LABEL,
     )
 
 
@@ -174,31 +165,28 @@ def group_inference_schema(*pairs: Pair) -> Schema:
 
     Without pairs it has the columns of the default one, all n/a.
     """
-    return Schema(
-        "group/<g>_desc-groupInference_metrics",
-        (
-            *_GROUP_KEYS,
-            Column("inference", "text", "What is corrected, and for what", levels=INFERENCES),
-            Column(
-                "tail",
-                "text",
-                "Which tail of the statistic",
-                levels={
-                    "upper": "effects above 0",
-                    "lower": "effects below 0, as with the weights turned round",
-                },
-            ),
-            Column(
-                "two_sided",
-                "truth",
-                "Whether each tail has half of the error (--two-sided); else each is a test by itself",
-            ),
-            *_of_packages("n", "integer", "Voxels of {} at corrected p < 0.05, in its own mask"),
-            *(column for pair in pairs or (DEFAULT_PAIR,) for column in _overlap_columns(pair)),
-            *_of_packages("rule", "text", "By which rule {} corrects"),
-            _MAPS_LABEL,
+    return group_table(
+        "groupInference",
+        *_GROUP_KEYS,
+        Column("inference", "text", "What is corrected, and for what", levels=INFERENCES),
+        Column(
+            "tail",
+            "text",
+            "Which tail of the statistic",
+            levels={
+                "upper": "effects above 0",
+                "lower": "effects below 0, as with the weights turned round",
+            },
         ),
-        remedy=AGAIN,
+        Column(
+            "two_sided",
+            "truth",
+            "Whether each tail has half of the error (--two-sided); else each is a test by itself",
+        ),
+        *_of_packages("n", "integer", "Voxels of {} at corrected p < 0.05, in its own mask"),
+        *(column for pair in pairs or (DEFAULT_PAIR,) for column in _overlap_columns(pair)),
+        *_of_packages("rule", "text", "By which rule {} corrects"),
+        _MAPS_LABEL,
     )
 
 
@@ -229,59 +217,56 @@ def between_packages(pair: Pair) -> str:
     return "packages" if pair.is_default else pair.label
 
 
-GROUP_STABILITY = Schema(
-    "group/<g>_desc-groupStability_metrics",
-    (
-        GROUP_AGREEMENT["contrast"],
-        GROUP_AGREEMENT["group_contrast"],
-        Column(
-            "resampling",
-            "text",
-            "Who is in the maps",
-            levels={
-                "everybody": "all participants",
-                "leave-one-out": "all but one, each in turn",
-                "bootstrap": "as many as there are, drawn with replacement, each with all of their sessions",
-            },
-        ),
-        Column(
-            "compared",
-            "text",
-            "Which two maps: a package's with its map of everybody (the package's name), or two packages' "
-            f"of the same participants (packages: {DEFAULT_PAIR.first} and {DEFAULT_PAIR.reference}; of "
-            "others as in <a>VS<b>)",
-        ),
-        Column("n", "integer", "Resamples in which the contrast can be told"),
-        Column(
-            "n_same",
-            "integer",
-            "Resamples with the same conclusion: a correlation of 0.95 or more, and in each tail a Dice of "
-            "0.8 or more at p < 0.001 and at the familywise threshold, where 10 voxels or more pass in one "
-            "of the maps; the familywise threshold is passed in both or in neither",
-        ),
-        Column("n_dice_p001", "integer", "Resamples in which a voxel passes p < 0.001 in either map"),
-        *_of_resamples("r", "Correlation of the z maps", missing="where a map is constant"),
-        *_of_resamples("dice_p001", "Dice of the voxels at p < 0.001, both tails", missing=_UNJUDGED),
-        *_of_resamples(
-            "dice_fwe05",
-            "Dice of the voxels at the uncorrected p of the package's familywise threshold with everybody, "
-            "both tails",
-            missing=_UNJUDGED,
-        ),
-        *_of_resamples(
-            "peak_distance_mm",
-            "Distance of the highest voxels",
-            unit="mm",
-            missing="where a map is constant",
-        ),
-        Column(
-            "farthest",
-            "label",
-            "Participant without whom the two maps are least alike, by the Dice at p < 0.001, else by the "
-            "correlation",
-            missing="for other resamplings",
-        ),
-        GROUP_AGREEMENT["label"],
+GROUP_STABILITY = group_table(
+    "groupStability",
+    GROUP_AGREEMENT["contrast"],
+    GROUP_AGREEMENT["group_contrast"],
+    Column(
+        "resampling",
+        "text",
+        "Who is in the maps",
+        levels={
+            "everybody": "all participants",
+            "leave-one-out": "all but one, each in turn",
+            "bootstrap": "as many as there are, drawn with replacement, each with all of their sessions",
+        },
     ),
-    remedy=AGAIN,
+    Column(
+        "compared",
+        "text",
+        "Which two maps: a package's with its map of everybody (the package's name), or two packages' "
+        f"of the same participants (packages: {DEFAULT_PAIR.first} and {DEFAULT_PAIR.reference}; of "
+        "others as in <a>VS<b>)",
+    ),
+    Column("n", "integer", "Resamples in which the contrast can be told"),
+    Column(
+        "n_same",
+        "integer",
+        "Resamples with the same conclusion: a correlation of 0.95 or more, and in each tail a Dice of "
+        "0.8 or more at p < 0.001 and at the familywise threshold, where 10 voxels or more pass in one "
+        "of the maps; the familywise threshold is passed in both or in neither",
+    ),
+    Column("n_dice_p001", "integer", "Resamples in which a voxel passes p < 0.001 in either map"),
+    *_of_resamples("r", "Correlation of the z maps", missing="where a map is constant"),
+    *_of_resamples("dice_p001", "Dice of the voxels at p < 0.001, both tails", missing=_UNJUDGED),
+    *_of_resamples(
+        "dice_fwe05",
+        "Dice of the voxels at the uncorrected p of the package's familywise threshold with everybody, "
+        "both tails",
+        missing=_UNJUDGED,
+    ),
+    *_of_resamples(
+        "peak_distance_mm",
+        "Distance of the highest voxels",
+        unit="mm",
+        missing="where a map is constant",
+    ),
+    Column(
+        "farthest",
+        "label",
+        "Participant without whom the two maps are least alike, by the Dice at p < 0.001, else by the "
+        "correlation",
+        missing="for other resamplings",
+    ),
+    GROUP_AGREEMENT["label"],
 )

@@ -22,9 +22,14 @@ IDENTITIES = (
 """In front of the participants' tables that stand one below the other."""
 
 
+def group_table(kind: str, *columns: Column) -> Schema:
+    """A table of a group, named by what stands behind desc-."""
+    return Schema(f"group/<g>_desc-{kind}_metrics", columns, remedy=AGAIN)
+
+
 def of_participants(name: str, schema: Schema) -> Schema:
     """All participants' tables of a kind."""
-    return Schema(f"group/<g>_desc-{name}_metrics", (*IDENTITIES, *schema.columns), remedy=AGAIN)
+    return group_table(name, *IDENTITIES, *schema.columns)
 
 
 def agreement_schema(*pairs: Pair) -> Schema:
@@ -53,51 +58,45 @@ SCALE = of_participants("scale", scale_tables.SCALE)
 _LABEL = replace(unit.CONTRAST, description="Label of the contrast")
 _METRIC = (_LABEL, unit.AGREEMENT["map"], Column("metric", "label", "Column of the agreement table"))
 
-AGREEMENT_SUMMARY = Schema(
-    "group/<g>_desc-agreementSummary_metrics",
-    (
-        *_METRIC,
-        Column(
-            "n",
-            "integer",
-            "Participants (sessions fitted apart count each) for whom the metric is defined",
-        ),
-        Column("median", "number", "Median"),
-        Column("minimum", "number", "Smallest value"),
-        Column("lower_quartile", "number", "Lower quartile"),
-        Column("upper_quartile", "number", "Upper quartile"),
-        Column("maximum", "number", "Largest value"),
-        Column(
-            "ci_lower",
-            "number",
-            "Lower end of the 95% bootstrap interval of the median (10000 resamples of the n values; 2000 of "
-            "the participants, each with all of their sessions, where these count each; percentiles)",
-            missing="for a single participant",
-        ),
-        Column(
-            "ci_upper",
-            "number",
-            "Upper end of the 95% bootstrap interval of the median",
-            missing="for a single participant",
-        ),
-        Column("n_outlying", "integer", f"Participants who lie apart: {OUTLIER_RULE}"),
+AGREEMENT_SUMMARY = group_table(
+    "agreementSummary",
+    *_METRIC,
+    Column(
+        "n",
+        "integer",
+        "Participants (sessions fitted apart count each) for whom the metric is defined",
     ),
-    remedy=AGAIN,
+    Column("median", "number", "Median"),
+    Column("minimum", "number", "Smallest value"),
+    Column("lower_quartile", "number", "Lower quartile"),
+    Column("upper_quartile", "number", "Upper quartile"),
+    Column("maximum", "number", "Largest value"),
+    Column(
+        "ci_lower",
+        "number",
+        "Lower end of the 95% bootstrap interval of the median (10000 resamples of the n values; 2000 of "
+        "the participants, each with all of their sessions, where these count each; percentiles)",
+        missing="for a single participant",
+    ),
+    Column(
+        "ci_upper",
+        "number",
+        "Upper end of the 95% bootstrap interval of the median",
+        missing="for a single participant",
+    ),
+    Column("n_outlying", "integer", f"Participants who lie apart: {OUTLIER_RULE}"),
 )
-AGREEMENT_OUTLIERS = Schema(
-    "group/<g>_desc-agreementOutliers_metrics",
-    (
-        *IDENTITIES,
-        *_METRIC,
-        Column("value", "number", "The participant's value"),
-        Column("median", "number", "Median over participants"),
-        Column(
-            "deviation",
-            "number",
-            f"Robust standard deviations from the median. Listed is who lies {OUTLIER_RULE}",
-        ),
+AGREEMENT_OUTLIERS = group_table(
+    "agreementOutliers",
+    *IDENTITIES,
+    *_METRIC,
+    Column("value", "number", "The participant's value"),
+    Column("median", "number", "Median over participants"),
+    Column(
+        "deviation",
+        "number",
+        f"Robust standard deviations from the median. Listed is who lies {OUTLIER_RULE}",
     ),
-    remedy=AGAIN,
 )
 
 
@@ -107,41 +106,38 @@ def _quartile(name: str, text: str) -> Column:
 
 def attribution_summary_schema(pair: Pair) -> Schema:
     """Return the table on which step matters in how many participants."""
-    return Schema(
-        f"group/<g>_desc-{_kind(unit.attribution_schema(pair))}Summary_metrics",
-        (
-            _LABEL,
-            *unit.STEP_COLUMNS[1:],
-            unit.PART_OF,
-            Column(
-                "n",
-                "integer",
-                "Participants (sessions fitted apart count each) whose difference is attributed",
-            ),
-            _quartile("shapley_median", "Median of the step's Shapley value, in the unit of the metric"),
-            _quartile("shapley_lower_quartile", "Its lower quartile"),
-            _quartile("shapley_upper_quartile", "Its upper quartile"),
-            _quartile(
-                "share_median",
-                "Median of the Shapley value over the whole difference; the steps of one participant add up "
-                "to 1, and a step that makes the packages more alike is negative",
-            ),
-            _quartile("share_lower_quartile", "Its lower quartile"),
-            _quartile("share_upper_quartile", "Its upper quartile"),
-            Column(
-                "n_largest",
-                "integer",
-                "Participants in whom the step has the largest Shapley value in size; parts are not ranked",
-            ),
-            Column(
-                "n_closing",
-                "integer",
-                "Participants in whom one package's settings in every step give its own map (within 1e-06 of "
-                "nilearn's range and 5e-07 of SPM's)",
-            ),
-            unit.CONTRAST_NAME,
+    return group_table(
+        f"{_kind(unit.attribution_schema(pair))}Summary",
+        _LABEL,
+        *unit.STEP_COLUMNS[1:],
+        unit.PART_OF,
+        Column(
+            "n",
+            "integer",
+            "Participants (sessions fitted apart count each) whose difference is attributed",
         ),
-        remedy=AGAIN,
+        _quartile("shapley_median", "Median of the step's Shapley value, in the unit of the metric"),
+        _quartile("shapley_lower_quartile", "Its lower quartile"),
+        _quartile("shapley_upper_quartile", "Its upper quartile"),
+        _quartile(
+            "share_median",
+            "Median of the Shapley value over the whole difference; the steps of one participant add up "
+            "to 1, and a step that makes the packages more alike is negative",
+        ),
+        _quartile("share_lower_quartile", "Its lower quartile"),
+        _quartile("share_upper_quartile", "Its upper quartile"),
+        Column(
+            "n_largest",
+            "integer",
+            "Participants in whom the step has the largest Shapley value in size; parts are not ranked",
+        ),
+        Column(
+            "n_closing",
+            "integer",
+            "Participants in whom one package's settings in every step give its own map (within 1e-06 of "
+            "nilearn's range and 5e-07 of SPM's)",
+        ),
+        unit.CONTRAST_NAME,
     )
 
 

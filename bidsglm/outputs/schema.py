@@ -248,6 +248,11 @@ class Schema:
             return [dict(zip(columns, cells, strict=True)) for cells in zip(*values, strict=True)]
         return [self._row(path, number, columns, cells) for number, cells in enumerate(lines, start=2)]
 
+    def rows_in(self, folder: Path, prefix: str) -> tuple[Row, ...]:
+        """Rows of the table of a unit, a run or a group; none where there is no such table."""
+        path = self.path(folder, prefix)
+        return tuple(self.read(path)) if path.exists() else ()
+
     def _row(self, path: Path, number: int, columns: Mapping[str, Column], cells: Sequence[str]) -> Row:
         """Cells of a line of the file by their columns."""
         row: Row = {}

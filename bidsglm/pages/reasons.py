@@ -28,11 +28,7 @@ from bidsglm.unit.summary import as_finding
 
 def read_breakdowns(folder: Path, prefix: str, pair: Pair = DEFAULT_PAIR) -> dict[str, tuple[Breakdown, ...]]:
     """Contrast label -> why the maps of two packages differ; empty where nothing was attributed."""
-    schema = attribution_schema(pair)
-    path = schema.path(folder, prefix)
-    if not path.exists():
-        return {}
-    rows = schema.read(path)
+    rows = attribution_schema(pair).rows_in(folder, prefix)
     labels = dict.fromkeys(str(row["contrast"]) for row in rows)
     return {label: breakdowns([row for row in rows if row["contrast"] == label], pair) for label in labels}
 

@@ -3,29 +3,21 @@
 from pathlib import Path
 
 from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
-from bidsglm.outputs.schema import Schema
 from bidsglm.outputs.summary_form import NoiseForm, SummaryForm
 from bidsglm.report.contrast_images import EFFECT_UNITS
 from bidsglm.report.drawing import Figure
 from bidsglm.report.noise import NoiseReport, noise_figure
 from bidsglm.report.units import Units
-from bidsglm.report.wording import Row
 
 SCANS_APART = "Scaling"
-
-
-def _rows(folder: Path, prefix: str, schema: Schema) -> tuple[Row, ...]:
-    """Rows of a table; none where an earlier version or a single package wrote none."""
-    path = folder / f"{schema.file.replace('<p>', prefix)}.tsv"
-    return tuple(schema.read(path)) if path.exists() else ()
 
 
 def read_units(folder: Path, summary: SummaryForm) -> Units:
     """What is known of the units of a unit's effects."""
     prefix = summary["prefix"]
     return Units(
-        _rows(folder, prefix, INTENSITY),
-        _rows(folder, prefix, SCALE),
+        INTENSITY.rows_in(folder, prefix),
+        SCALE.rows_in(folder, prefix),
         summary.get("effect_units", EFFECT_UNITS),
         (summary.get("configuration") or {}).get("SPM: global_normalization") == SCANS_APART,
     )
@@ -35,5 +27,5 @@ def read_noise(folder: Path, summary: SummaryForm) -> tuple[NoiseReport, Figure 
     """What is known of the noise that both packages assume, and its picture."""
     facts = {name: found.get("noise", NoiseForm()) for name, found in summary["estimates"].items()}
     pooled = facts.get("spm", NoiseForm()).get("n_voxels_pooled", 0)
-    noise = NoiseReport(_rows(folder, summary["prefix"], AUTOCORRELATION), pooled)
+    noise = NoiseReport(AUTOCORRELATION.rows_in(folder, summary["prefix"]), pooled)
     return noise, noise_figure(noise, facts.get("nilearn", NoiseForm()).get("autoregression", ()))

@@ -133,8 +133,7 @@ class UnitFiles(UnitMaps):
 
     def agreement(self) -> dict[Pair, list[Row]]:
         """Rows of the agreement table by pair; none with a single backend."""
-        path = self.folder / f"{self.prefix}_desc-agreement_metrics.tsv"
-        rows = agreement_schema(*self.pairs).read(path) if path.exists() else []
+        rows = agreement_schema(*self.pairs).rows_in(self.folder, self.prefix)
         return {pair: [of_pair(row, pair) for row in rows] for pair in self.pairs}
 
     def breakdowns(self) -> dict[Pair, dict[str, tuple[Breakdown, ...]]]:
@@ -147,5 +146,4 @@ class UnitFiles(UnitMaps):
 
     def every_pair(self) -> tuple[Row, ...]:
         """Rows of the table of all pairs; none with two backends or fewer."""
-        path = PAIRS.path(self.folder, self.prefix)
-        return tuple(PAIRS.read(path)) if path.exists() else ()
+        return PAIRS.rows_in(self.folder, self.prefix)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bidsglm.errors import ReadWriteError
-from bidsglm.outputs import names, summary_form, temporary, unchanged
+from bidsglm.outputs import dataset_files, names, summary_form, temporary, unchanged
 from bidsglm.outputs.failures import Outcome
 from bidsglm.outputs.schema import LONG, Column, Schema
 from bidsglm.outputs.summary_form import (
@@ -302,28 +302,28 @@ def test_a_snapshot_has_the_change_and_the_size_of_what_is_there(tmp_path: Path)
 def test_a_foreign_readme_stays_and_ours_is_renewed(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text("# My study\n")
-    names.write_own_readme(path)
+    dataset_files.write_own_readme(path)
     assert path.read_text() == "# My study\n"
     path.write_text("# bidsglm derivatives\n\nOf an earlier version.\n")
-    names.write_own_readme(path)
-    assert path.read_text() == names.README
+    dataset_files.write_own_readme(path)
+    assert path.read_text() == dataset_files.README
 
 
 @pytest.mark.parametrize("image", [None, "bidsglm/bidsglm:1"])
 def test_the_description_names_sources_and_container(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str | None
 ) -> None:
-    for name in (names.IMAGE_VARIABLE, *names.APPTAINER_VARIABLES):
+    for name in (dataset_files.IMAGE_VARIABLE, *dataset_files.APPTAINER_VARIABLES):
         monkeypatch.delenv(name, raising=False)
     if image:
-        monkeypatch.setenv(names.IMAGE_VARIABLE, image)
-    names.write_dataset_files(tmp_path / "out", {"raw": tmp_path / "bids"})
+        monkeypatch.setenv(dataset_files.IMAGE_VARIABLE, image)
+    dataset_files.write_dataset_files(tmp_path / "out", {"raw": tmp_path / "bids"})
     found = json.loads((tmp_path / "out" / "dataset_description.json").read_text())
     (made,) = found["GeneratedBy"]
     assert made.get("Container") == ({"Type": "docker", "Tag": image} if image else None)
     assert found["SourceDatasets"] == [{"URL": (tmp_path / "bids").resolve().as_uri()}]
     assert found["DatasetLinks"] == {"raw": (tmp_path / "bids").resolve().as_uri()}
-    assert (tmp_path / "out" / ".bidsignore").read_text() == names.BIDSIGNORE
+    assert (tmp_path / "out" / ".bidsignore").read_text() == dataset_files.BIDSIGNORE
 
 
 def test_cells_are_words_of_one_line_or_numbers_in_full() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from bidsglm.errors import CannotCreateError, ReadWriteError
 from bidsglm.outputs import names as outputs
+from bidsglm.outputs.dataset_files import write_dataset_files
 
 
 def test_missing_numbers_are_null_in_json(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_root_files_are_the_same_from_every_job(tmp_path: Path) -> None:
     for out in ("one", "one", "two"):
-        outputs.write_dataset_files(tmp_path / out, {"raw": tmp_path})
+        write_dataset_files(tmp_path / out, {"raw": tmp_path})
     names = {p.name for p in (tmp_path / "one").iterdir()}
     assert names == {"dataset_description.json", ".bidsignore", "README.md"}
     for name in names:
@@ -72,7 +73,7 @@ def test_readme_of_somebody_else_stays_and_our_own_is_renewed(tmp_path: Path) ->
         ("", False),
     ):
         (tmp_path / "README.md").write_text(text)
-        outputs.write_dataset_files(tmp_path, {})
+        write_dataset_files(tmp_path, {})
         assert ((tmp_path / "README.md").read_text() == text) is kept
 
 

@@ -16,7 +16,8 @@ from bidsglm.model import Floats
 DEAD = 1e-13
 """Columns that are smaller than the largest by this factor are numerically zero."""
 ESTIMABLE = 1e-6
-"""Share of a contrast that may lie outside the row space."""
+"""Share of a contrast that may lie outside the row space: looser than SPM's test of a fit in `design_space`,
+as columns of mixed rules, and nilearn's of a singular design, are known to fewer digits."""
 
 Values = NDArray[np.floating]
 

@@ -19,7 +19,7 @@ from bidsglm.attribution.run_designs import RunDesign
 from bidsglm.attribution.runs import Plan, StatMaps
 from bidsglm.attribution.sides import Mixture, PairModels
 from bidsglm.attribution.step_rows import Row, StepSums, map_names, step_rows, step_sums, unmodelled_rows
-from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, Step
+from bidsglm.attribution.steps import COARSE_STEPS, Step, settings_of
 from bidsglm.data import ContrastMaps
 from bidsglm.model import Floats, Mask
 from bidsglm.pairs import Pair
@@ -75,11 +75,7 @@ def mixture_of(names: Sequence[str], taken: Sequence[int]) -> Mixture:
     >>> mixture_of(("noise", "filter"), (0, 1)).noise, mixture_of(("regressors",), (0,)).events
     (0, 0)
     """
-    settings = dict.fromkeys(Mixture._fields, 1)
-    for name, setting in zip(names, taken, strict=True):
-        for part in PARTS_OF_REGRESSORS if name == REGRESSORS else (name,):
-            settings[part] = setting
-    return Mixture(**settings)
+    return Mixture(**settings_of(Mixture._fields, names, taken))
 
 
 def mixtures_to_fit(models: PairModels, steps: Sequence[Step]) -> int:

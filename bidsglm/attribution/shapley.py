@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bidsglm.attribution.designs import Designs
 from bidsglm.attribution.maps import CombinationMaps
 from bidsglm.attribution.models import Block, ContrastPair, Observations, StepSettings
-from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step
+from bidsglm.attribution.steps import COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS, STEPS, Step, settings_of
 from bidsglm.attribution.turns import Each, in_turn
 from bidsglm.model import Floats
 
@@ -105,11 +105,7 @@ def combination_of(steps: Sequence[str], taken: Sequence[int]) -> StepSettings:
     >>> combination_of(("noise", "filter"), (1, 0)).noise, combination_of(("noise", "filter"), (1, 0)).filter
     (True, False)
     """
-    settings = dict.fromkeys(STEPS, True)
-    for name, flag in zip(steps, taken, strict=True):
-        for part in PARTS_OF_REGRESSORS if name == REGRESSORS else (name,):
-            settings[part] = bool(flag)
-    return StepSettings(**settings)
+    return StepSettings(**{name: bool(flag) for name, flag in settings_of(STEPS, steps, taken).items()})
 
 
 def coarse(steps: Sequence[Step]) -> list[Step]:

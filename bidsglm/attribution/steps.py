@@ -65,6 +65,19 @@ class Step:
     """Both settings give the same numbers, so the step costs nothing."""
 
 
+def settings_of(every: Sequence[str], names: Sequence[str], given: Sequence[int]) -> dict[str, int]:
+    """Setting of every step: some have a given one, all others the other package's, which is 1.
+
+    >>> settings_of(("events", "noise", "runs"), ("noise",), (0,))
+    {'events': 1, 'noise': 0, 'runs': 1}
+    """
+    found = dict.fromkeys(every, 1)
+    for name, setting in zip(names, given, strict=True):
+        for part in PARTS_OF_REGRESSORS if name == REGRESSORS else (name,):
+            found[part] = setting
+    return found
+
+
 def modelling_steps(
     model: ModelSpecification, mixtures: Mixtures, slice_time_ref: float, onset: int
 ) -> tuple[Step, ...]:

@@ -44,7 +44,7 @@ def write_product(path: Path, output_dir: Path, errors: Sequence[str]) -> None:
         "meta": {"bidsglm_version": bidsglm.__version__, "finished": len(finished), "errors": len(errors)},
     }
     shown = [
-        *_messages("error", errors),
+        *_errors(errors),
         *(_message(summary, rows[summary["prefix"]]) for summary in finished),
         *({"type": "warning", "msg": text} for summary in finished for text in summary.get("warnings", ())),
         *_figures(output_dir, finished),
@@ -55,11 +55,11 @@ def write_product(path: Path, output_dir: Path, errors: Sequence[str]) -> None:
 def write_errors(path: Path, errors: Sequence[str]) -> None:
     """Write why there is nothing to show."""
     content = {"tags": ["bidsglm"], "meta": {"bidsglm_version": bidsglm.__version__, "errors": len(errors)}}
-    _write(path, content, _messages("error", errors))
+    _write(path, content, _errors(errors))
 
 
-def _messages(kind: str, texts: Iterable[str]) -> Iterator[Item]:
-    return ({"type": kind, "msg": text} for text in dict.fromkeys(texts))
+def _errors(texts: Sequence[str]) -> Iterator[Item]:
+    return ({"type": "error", "msg": text} for text in dict.fromkeys(texts))
 
 
 def _write(path: Path, content: Mapping[str, Any], shown: Iterable[Item]) -> None:

@@ -144,7 +144,7 @@ def _reproductions(
     given = nilearn.hints.get("smoothing_fwhm")
     widths = [float(given)] if isinstance(given, int | float) and given > 0 else []
     widths += [spm.smoothed[0]] if spm.smoothed else []
-    candidates = candidate_contrasts(spm, nilearn, runs)
+    candidates = candidate_contrasts(spm, runs)
     of_runs = tuple(tuple(run) for run in scans)
     source = MapSource(
         tuple(run.design for run in runs), of_runs, volume, tuple(dict.fromkeys(widths)), candidates

@@ -8,7 +8,6 @@ from bidsglm.check.columns import DIGITS, SAME
 from bidsglm.check.condition_columns import extra_confounds
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.runs import ComparedRun
-from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.model import CONSTANT
 from bidsglm.report.check import SettingPair
 from bidsglm.sentences import joined
@@ -47,7 +46,7 @@ def _other_confounds(runs: Sequence[ComparedRun], at: int) -> str:
     return ""
 
 
-def filters(spm: SpmAnalysis, nilearn: NilearnAnalysis, runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
+def filters(nilearn: NilearnAnalysis, runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
     """High-pass filters."""
     for run in runs:
         columns = run.columns

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bidsglm.check.columns import DIGITS, plain
-from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.reproduction import Reproduction, is_tidy
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
@@ -17,17 +16,12 @@ def contrast_differences(
     spm: SpmAnalysis, made: Mapping[str, Reproduction], runs: Sequence[ComparedRun]
 ) -> tuple[SettingPair, ...]:
     """Compare each contrast of nilearn's with the one of SPM's that is most like it."""
-    partners = runs[0].columns.partners if runs else {}
     found = []
     for label, reproduction in made.items():
-        if not reproduction.is_found:
-            continue
-        names = list(dict.fromkeys((*reproduction.weights, *partners.values())))
-        theirs = np.array([reproduction.weights.get(name, 0.0) for name in names])
-        nearest = _nearest(spm, theirs, names, partners, label)
+        nearest = _nearest(spm, label, reproduction, runs) if reproduction.is_found else None
         if nearest is None:
             continue
-        contrast, ours = nearest
+        contrast, names, ours, theirs = nearest
         if np.allclose(ours, theirs, rtol=DIGITS, atol=1e-4 * np.abs(theirs).max()):
             continue
         shown = [i for i in range(len(names)) if ours[i] or theirs[i]]
@@ -44,16 +38,12 @@ def contrast_differences(
     return tuple(found)
 
 
-def candidate_contrasts(
-    spm: SpmAnalysis, nilearn: NilearnAnalysis, runs: Sequence[ComparedRun]
-) -> tuple[Mapping[str, float], ...]:
+def candidate_contrasts(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> tuple[Mapping[str, float], ...]:
     """Contrasts that nilearn may have been asked for: SPM's with either sign, and single columns."""
-    if not runs:
-        return ()
     partners = {ours: theirs for ours, theirs in runs[0].columns.partners.items() if ours != CONSTANT}
     names = list(dict.fromkeys(partners.values()))
     rows = [_averaged(spm, c, names, partners) for c in spm.contrasts if c.test == "T"]
-    rows += [np.eye(len(names))[i] for i in range(len(names))]
+    rows += [*np.eye(len(names))]
     found = [
         {name: sign * float(w) for name, w in zip(names, row, strict=True) if w}
         for row in rows
@@ -68,10 +58,7 @@ def nearest_contrast(
     """Find SPM's contrast for one of nilearn's: by its weights where these are found, else by its name."""
     tested = [contrast for contrast in spm.contrasts if contrast.test == "T"]
     if found is not None and found.is_found and runs:
-        partners = runs[0].columns.partners
-        names = list(dict.fromkeys((*found.weights, *partners.values())))
-        theirs = np.array([found.weights.get(name, 0.0) for name in names])
-        nearest = _nearest(spm, theirs, names, partners, label)
+        nearest = _nearest(spm, label, found, runs)
         return nearest[0] if nearest else None
     named = [c for c in tested if plain(c.name) and plain(c.name) in plain(label)]
     if named:
@@ -80,20 +67,24 @@ def nearest_contrast(
 
 
 def _nearest(
-    spm: SpmAnalysis, theirs: Floats, names: Sequence[str], partners: Mapping[str, str], label: str
-) -> tuple[SpmContrast, Floats] | None:
-    """SPM's contrast of the most similar direction, summed over sessions and averaged as nilearn does."""
+    spm: SpmAnalysis, label: str, found: Reproduction, runs: Sequence[ComparedRun]
+) -> tuple[SpmContrast, list[str], Floats, Floats] | None:
+    """SPM's contrast of the most similar direction, with columns of nilearn's and both weights over them.
+
+    SPM's weights are summed over sessions and averaged as nilearn does.
+    """
+    partners = runs[0].columns.partners
+    names = list(dict.fromkeys((*found.weights, *partners.values())))
+    theirs = np.array([found.weights.get(name, 0.0) for name in names])
     best, score = None, 0.0
-    for contrast in spm.contrasts:
-        if contrast.test != "T":
-            continue
+    for contrast in (each for each in spm.contrasts if each.test == "T"):
         ours = _averaged(spm, contrast, names, partners)
         size = np.linalg.norm(ours) * np.linalg.norm(theirs)
         cosine = float(abs(ours @ theirs) / size) if size else 0.0
         # of equal directions, the one of the same name
         cosine += 1e-9 * (plain(contrast.name) == plain(label))
         if cosine > score:
-            best, score = (contrast, ours), cosine
+            best, score = (contrast, names, ours, theirs), cosine
     return best
 
 

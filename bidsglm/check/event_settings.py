@@ -17,7 +17,7 @@ SHOWN = 6
 """Onsets that a cell lists."""
 
 
-def events(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
+def events(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
     """Onsets and durations, condition by condition."""
     by_setting: dict[str, dict[str, tuple[SpmSession, ColumnExplanation]]] = {"onsets": {}, "durations": {}}
     for run in runs:
@@ -34,12 +34,10 @@ def events(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[SettingPai
                 by_setting["onsets"].setdefault(condition, (run.session, ColumnExplanation(None, 0.0)))
     for setting, conditions in by_setting.items():
         if conditions:
-            yield _event_pair(setting, spm, conditions)
+            yield _event_pair(setting, conditions)
 
 
-def _event_pair(
-    setting: str, spm: SpmAnalysis, conditions: Mapping[str, tuple[SpmSession, ColumnExplanation]]
-) -> SettingPair:
+def _event_pair(setting: str, conditions: Mapping[str, tuple[SpmSession, ColumnExplanation]]) -> SettingPair:
     name, (session, found) = next(iter(conditions.items()))
     condition = next(c for c in session.conditions if c.name == name)
     ours = condition.onsets if setting == "onsets" else np.unique(condition.durations)

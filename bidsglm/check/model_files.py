@@ -91,7 +91,7 @@ def write_model(
         notes.append(
             "Links cannot be made here: put the scans into its data set under the names of its runs."
         )
-    scripts, unable = _write_scripts(output, folder, prepared)
+    scripts, unable = _write_scripts(folder, prepared)
     return WrittenModel(model.name, scripts, linked, difference, (*notes, *unable))
 
 
@@ -195,7 +195,7 @@ def _link_scans(runs: Sequence[Run], folder: Path) -> bool:
     return True
 
 
-def _write_scripts(output: Path, folder: Path, prepared: Prepared) -> tuple[tuple[str, ...], list[str]]:
+def _write_scripts(folder: Path, prepared: Prepared) -> tuple[tuple[str, ...], list[str]]:
     """Write the scripts of the packages that can express the model; returns their names, and who cannot."""
     root = prepared.unit.runs[0].bold.parent.resolve()
     code = folder / "code"

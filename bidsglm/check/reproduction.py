@@ -139,7 +139,7 @@ def reproduced(source: MapSource, targets: Sequence[Target]) -> list[Reproductio
             best = found
         if found[0].is_found:
             break
-    return [_with_grand_mean(source, each) for each in best]
+    return [_with_grand_mean(each) for each in best]
 
 
 def _attempts(source: MapSource) -> Iterator[tuple[Attempt, list[TimeSeries]]]:
@@ -273,7 +273,7 @@ def is_tidy(weights: Floats) -> bool:
     )
 
 
-def _with_grand_mean(source: MapSource, found: Reproduction) -> Reproduction:
+def _with_grand_mean(found: Reproduction) -> Reproduction:
     """Tell a factor that all voxels share from the weights: nilearn's scaling by the mean of all."""
     weights = np.array(list(found.weights.values()))
     if not found.is_found or found.attempt.scaling is not False or not weights.size:

@@ -78,7 +78,7 @@ def compared_group(group: SpmGroup, scans: Sequence[ScanPlace], nilearn: Nilearn
     columns = tuple(_columns(group, design)) if design is not None else ()
     pairs = tuple(_pairs(group, nilearn))
     settings = [*_designs(group, design), *_variance(group), *_masks(pairs)]
-    found = list(_explained(group, scans, nilearn, design))
+    found = list(_explained(scans, nilearn, design))
     settings += _contrasts(pairs, found)
     return GroupComparison(nilearn, tuple(settings), columns, pairs, (*notes, *(text for _, text in found)))
 
@@ -226,7 +226,7 @@ def _contrasts(pairs: Sequence[CheckedPair], found: Sequence[tuple[bool, str]]) 
 
 
 def _explained(
-    group: SpmGroup, scans: Sequence[ScanPlace], nilearn: NilearnAnalysis, design: NilearnDesign | None
+    scans: Sequence[ScanPlace], nilearn: NilearnAnalysis, design: NilearnDesign | None
 ) -> Iterator[tuple[bool, str]]:
     """Say of nilearn's effect maps whether least squares on the images give them, and with which weights."""
     maps = [m for m in nilearn.maps if m.kind == "effect"]

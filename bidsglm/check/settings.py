@@ -57,11 +57,11 @@ def differences(
     found = [
         *response_settings.basis(spm, runs),
         *response_settings.sampling(spm, runs),
-        *event_settings.events(spm, runs),
+        *event_settings.events(runs),
         *event_settings.modulators(spm, runs),
         *event_settings.extra_conditions(runs),
         *confound_settings.confounds(runs),
-        *confound_settings.filters(spm, nilearn, runs),
+        *confound_settings.filters(nilearn, runs),
         *data_settings.scaling(spm, nilearn, way),
         *data_settings.noise(spm, nilearn, way),
         *data_settings.data(spm, way),

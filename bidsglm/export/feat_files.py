@@ -77,7 +77,7 @@ class FeatModel(NamedTuple):
         return not self.derivative or not any(c.weights[1::step].any() for c in self.contrasts)
 
 
-def variables(paradigm: Paradigm, model: ModelSpecification) -> tuple[ExplanatoryVariable, ...]:
+def variables(paradigm: Paradigm) -> tuple[ExplanatoryVariable, ...]:
     """Write the conditions of a run as EVs: one for each weight column.
 
     FEAT samples in the middle of a scan; where scans stand for another moment, the events are moved by the
@@ -114,7 +114,7 @@ def feat_model(
     paradigm: Paradigm, model: ModelSpecification, contrasts: Sequence[Averaged], run: int
 ) -> FeatModel:
     """Write the model of a run, with the contrasts that it is to have."""
-    found, derivative = variables(paradigm, model), has_derivative(model)
+    found, derivative = variables(paradigm), has_derivative(model)
     columns = _columns(found, derivative)
     made: list[FeatContrast] = []
     tests: list[FeatTest] = []

@@ -319,8 +319,7 @@ def test_events_that_differ_are_told_with_both_values(
     changed: Changed | None, setting: str, theirs: str, consequence: str
 ) -> None:
     run = event_run(go=ColumnExplanation(changed, 1.0), stop=ColumnExplanation(Changed(), 1.0))
-    spm: Any = SimpleNamespace()
-    (pair,) = event_settings.events(spm, [run, run])
+    (pair,) = event_settings.events([run, run])
     assert pair.setting == f"{setting} of go (s)"
     assert pair.spm == ("6, 31, 70, 121" if setting == "onsets" else "3, 5")
     assert (pair.nilearn, pair.consequence) == (theirs, consequence)
@@ -513,8 +512,7 @@ def reproduction(weights: dict[str, float], **more: Any) -> Reproduction:
 
 
 def test_a_factor_of_all_weights_is_the_grand_means() -> None:
-    source: Any = None
-    found = _with_grand_mean(source, reproduction({"a": 0.1237, "b": -0.1237}))
+    found = _with_grand_mean(reproduction({"a": 0.1237, "b": -0.1237}))
     assert found.weights == {"a": 1.0, "b": -1.0}
     assert (found.attempt.scaling, found.factor) == ("grand mean", pytest.approx(0.1237))
     for same in (
@@ -523,7 +521,7 @@ def test_a_factor_of_all_weights_is_the_grand_means() -> None:
         reproduction({"a": 0.1237}, scaling=0),
         reproduction({}),
     ):
-        assert _with_grand_mean(source, same) is same
+        assert _with_grand_mean(same) is same
 
 
 def test_maps_are_judged_by_their_largest_difference_over_their_range() -> None:

@@ -34,7 +34,7 @@ def participant(n: int = 3) -> str:
 
 
 PAGES = {
-    "participant": participant,
+    "participant": lambda: participant(2),
     "group": lambda: group_page(group_report(group_unit(4, ("go", "stop")), n=4)),
     "story": lambda: story_page(story_report()),
 }

@@ -201,7 +201,7 @@ def _estimable(designed: Designed, name: str, node: DatasetNode) -> list[Contras
             continue
         why = (
             f"the group contrast {contrast.name!r} of {name} is left out: the participants' values of "
-            f"{', '.join(contrast.conditions)} cannot tell it, because {_because(together)}"
+            f"{', '.join(contrast.conditions)} do not determine it, because {_because(together)}"
         )
         if contrast.name in asked:
             remedy = f"correct it, or the Dataset node {node.model.name!r}"
@@ -211,7 +211,8 @@ def _estimable(designed: Designed, name: str, node: DatasetNode) -> list[Contras
     if not possible and not designed.faults and not asked:
         node.record.add(
             DataError(
-                f"{node.people.path}: no group contrast of {name} can be told, because {_because(together)}; "
+                f"{node.people.path}: no group contrast of {name} can be estimated, because "
+                f"{_because(together)}; "
                 f"name Contrasts in the Dataset node {node.model.name!r}"
             )
         )

@@ -96,7 +96,11 @@ def remove_own(output_dir: Path, folder: str, names: Iterable[object]) -> None:
     for name in names:
         path = output_dir / str(name)
         if not is_own_name(name, folder) or not lies_below(output_dir, path.parent):
-            LOG.warning("%r: is listed among the files of %s and is none; it stays", name, folder)
+            LOG.warning(
+                "%r: is listed among the files of %s, but is not one of them; it stays",
+                name,
+                folder,
+            )
             continue
         try:
             path.unlink(missing_ok=True)

@@ -70,7 +70,7 @@ def _participants(facts: GroupFacts) -> str:
     who = f"{listed(facts.participants)}; " if n <= 5 else ""
     if facts.fitted_by:
         return (
-            f"Taken were first-level results of {n} participant{'s' * (n != 1)} ({who}{facts.title}) from "
+            f"First-level results of {n} participant{'s' * (n != 1)} ({who}{facts.title}) were taken from "
             f"{PACKAGES[facts.fitted_by].reference}. The first level is described in the report of each"
             " participant."
         )
@@ -96,7 +96,7 @@ def _spread(facts: GroupFacts) -> str:
 
 def _maps(facts: GroupFacts) -> str:
     fitted = "; ".join(f"{name}: {lower_first(what)}" for name, what in facts.contrasts)
-    text = f"{' '.join(facts.maps)} Fitted were: {fitted}."
+    text = f"{' '.join(facts.maps)} The group models were: {fitted}."
     if facts.corrected and not facts.fitted_by:
         whose = "" if len(facts.packages) == 2 else f"in {titles(DEFAULT_PAIR)} "
         text += f" {CORRECTED_TEXT.format(tails=facts.corrected, whose=whose)}"

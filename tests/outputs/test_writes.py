@@ -166,7 +166,7 @@ def test_a_file_behind_a_link_that_leads_out_stays(tmp_path: Path, caplog: pytes
     (tmp_path / "out" / "sub-01" / "func").symlink_to(elsewhere)
     remove_own(tmp_path / "out", "sub-01", ["sub-01/func/a.tsv"])
     assert there(elsewhere) == {"a.tsv": b"a"}
-    assert "'sub-01/func/a.tsv': is listed among the files of sub-01 and is none" in caplog.text
+    assert "'sub-01/func/a.tsv': is listed among the files of sub-01, but is not one of them" in caplog.text
 
 
 def test_a_folder_among_the_files_cannot_be_removed_and_is_told(

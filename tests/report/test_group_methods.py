@@ -20,7 +20,7 @@ def test_everything_done_is_told_with_its_references():
     text = " ".join(group_paragraphs(ALL))
     for words in (
         "12 participants (task-x)",
-        "Second levels by ordinary least squares. Fitted were: go: mean over 12 participants",
+        "Second levels by ordinary least squares. The group models were: go: mean over 12 participants",
         "familywise p by 500 permutations",
         "Shapley value",
         "corrected p < 0.05, two-sided",
@@ -46,5 +46,5 @@ def test_everything_done_is_told_with_its_references():
 def test_what_was_not_done_is_not_told():
     text = " ".join(group_paragraphs(GroupFacts("task-x", ("sub-01",))))
     assert "1 participant (sub-01; task-x)" in text
-    for words in ("permutations", "Shapley", "region", "Fitted were", "bootstrap"):
+    for words in ("permutations", "Shapley", "region", "The group models were", "bootstrap"):
         assert words not in text

@@ -273,6 +273,17 @@ class Volume(NamedTuple):
         return grid
 
 
+def column_parts(shape: tuple[int, ...], n_values: int) -> list[slice]:
+    """Consecutive columns of an array (n_rows, n_columns), of so many values at a time, one column at least.
+
+    >>> column_parts((2, 5), 4)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    n_rows, n_columns = shape
+    size = max(1, n_values // n_rows)
+    return [slice(start, start + size) for start in range(0, n_columns, size)]
+
+
 class GroupDesign(NamedTuple):
     """The design matrix of a second level."""
 

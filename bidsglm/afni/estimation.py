@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bidsglm.afni.correlation import Whole
 from bidsglm.afni.noise import NoisePair
 from bidsglm.afni.reml import best_pairs
+from bidsglm.data import column_parts
 from bidsglm.model import Floats, Mask
 
 CHUNK_VALUES = 500_000
@@ -63,7 +64,7 @@ def fits(Y: NDArray[np.floating], grid: Sequence[NoisePair]) -> VoxelFits:
     >>> found.betas.round(9).tolist(), found.mean_square.round(9).tolist(), found.settled.tolist()
     ([[3.0]], [4.666666667], [True])
     """
-    n_rows, n_voxels = Y.shape
+    n_voxels = Y.shape[1]
     n_columns = grid[0].projector.shape[1]
     found = VoxelFits(
         np.zeros(n_voxels, dtype=np.intp),
@@ -72,9 +73,7 @@ def fits(Y: NDArray[np.floating], grid: Sequence[NoisePair]) -> VoxelFits:
         np.empty(n_voxels),
         np.empty(n_voxels, dtype=np.bool_),
     )
-    step = max(1, CHUNK_VALUES // n_rows)
-    for start in range(0, n_voxels, step):
-        part = slice(start, start + step)
+    for part in column_parts(Y.shape, CHUNK_VALUES):
         # in C order a scan's voxels lie side by side, as the blocks of rows take them
         for whole, values in zip(found, _fit(Y[:, part].astype(np.float64, order="C"), grid), strict=True):
             whole[..., part] = values

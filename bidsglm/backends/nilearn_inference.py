@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bidsglm.backends.records import ALPHA, FORMING_P, Inference, SecondLevel, contrast_weights
 from bidsglm.backends.z_inference import ZRules, contrast_inference, z_clusters
-from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
+from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume, column_parts
 from bidsglm.design_space import rank, without_redundancy
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats, Mask
@@ -111,8 +111,7 @@ def second_level(
     # nilearn divides residuals by rows less columns: those that add nothing would make t too small
     matrix, weights = without_redundancy(design.matrix, weights)
     inside = np.zeros(n_voxels, dtype=np.bool_)
-    size = max(1, CHUNK_VALUES // n_subjects)
-    parts = [slice(start, start + size) for start in range(0, n_voxels, size)]
+    parts = column_parts(images.shape, CHUNK_VALUES)
     tested: list[list[Tested]] = []
     for part in parts:
         block = images[:, part]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.backends.records import FORMING_P
-from bidsglm.data import GroupDesign, Images, Volume
+from bidsglm.data import GroupDesign, Images, Volume, column_parts
 from bidsglm.design_space import rank
 from bidsglm.model import Floats, Mask
 
@@ -165,7 +165,9 @@ def permuted(
         why = f"they would take {needed / 1e9:.1f} GB of memory, of {plan.memory / 1e9:.1f} GB"
     else:
         place = volume.filled(mask)
-        whole = np.concatenate([images[:, part][:, mask[part]] for part in _parts(images)], axis=1)
+        whole = np.concatenate(
+            [images[:, part][:, mask[part]] for part in column_parts(images.shape, CHUNK_VALUES)], axis=1
+        )
         n_procs = int(min(plan.n_procs, max(plan.memory // needed, 1)))
         results = _results(whole, test, _grid(place, volume), plan, n_procs)
         counted, observed = _summed(results, plan.two_sided, advance)
@@ -188,12 +190,6 @@ def _grid(place: NDArray[np.bool_], volume: Volume) -> tuple[NDArray[np.uint8], 
     """The voxels in the box around them, which is all that clusters need, and its affine."""
     # nilearn's clusters need a voxel that is in none, and a response everywhere may leave none in the box
     return np.pad(place[_box(place)], 1).astype(np.uint8), volume.affine
-
-
-def _parts(images: Images) -> list[slice]:
-    n_maps, n_voxels = images.shape
-    size = max(1, CHUNK_VALUES // n_maps)
-    return [slice(start, start + size) for start in range(0, n_voxels, size)]
 
 
 def _call(values: NDArray[Any], test: _Test, grid: Any, batch: tuple[int, int]) -> dict[str, NDArray[Any]]:
@@ -277,7 +273,7 @@ def _merged_parts(
     """The p of t with the voxels in parts: the permutations are the same in each, the largest t is of all."""
     t: list[Floats] = []
     largest = np.full(plan.n, -np.inf)
-    for part in _parts(images):
+    for part in column_parts(images.shape, CHUNK_VALUES):
         if not mask[part].any():
             continue
         values = images[:, part][:, mask[part]]

@@ -13,12 +13,13 @@ Notes
 `bidsglm.spm.second_level` fits one-sample and two-sample designs in less memory.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bidsglm.data import column_parts
 from bidsglm.model import Floats, Mask
 from bidsglm.spm.components import Dense
 from bidsglm.spm.contrasts import FContrastMaps, TContrastMaps, effect_covariance, f_maps, f_test, t_maps
@@ -125,7 +126,7 @@ def fitted(images: Floats, model: LevelModel) -> LevelFit:
         raise ValueError("the design leaves no residual degree of freedom")
     betas = np.empty((model.design.shape[1], images.shape[1]), dtype=np.float32)
     residual = np.empty(images.shape[1])
-    for part in _chunks(images):
+    for part in column_parts(images.shape, CHUNK_VALUES):
         mean = images[:, part].mean(axis=0)
         projection = joint.runs[0].projection(images[:, part] - mean, mean)
         betas[:, part] = joint.runs[0].parameters(projection)
@@ -165,7 +166,7 @@ def _estimated_covariance(images: Floats, model: LevelModel) -> tuple[Floats, in
     plain = joint_model([model.design], [_no_filter(model)], [None])
     test = criterion(plain, [model.nuisance], model.selection_p)
     # pooling takes the means out of what it is given, so it gets copies
-    parts = ([images[:, part].copy()] for part in _chunks(images))
+    parts = ([images[:, part].copy()] for part in column_parts(images.shape, CHUNK_VALUES))
     pooled = pooled_covariance(test, parts)
     found = reml(pooled.covariances[0], model.design, Dense(model.components))
     (V,) = normalised([found.covariance])
@@ -174,8 +175,3 @@ def _estimated_covariance(images: Floats, model: LevelModel) -> tuple[Floats, in
 
 def _no_filter(model: LevelModel) -> Floats:
     return np.zeros((len(model.design), 0))
-
-
-def _chunks(images: Floats) -> Iterator[slice]:
-    size = max(1, CHUNK_VALUES // len(images))
-    return (slice(start, start + size) for start in range(0, images.shape[1], size))

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.data import Images
+from bidsglm.data import Images, column_parts
 from bidsglm.design_space import Factors, decomposition, estimable, factors
 from bidsglm.model import Floats, Mask
 from bidsglm.spm.group_variance import GroupVariances, can_differ, group_variances, pooled_images
@@ -119,7 +119,7 @@ def group_estimate(
     # no degree of freedom is left to estimate the variance from
     if n_subjects <= rank:
         raise ValueError(f"{n_subjects} subjects are too few for a model of {rank} independent columns")
-    parts = _chunks(n_voxels, n_subjects)
+    parts = column_parts(images.shape, CHUNK_VALUES)
     variances = None
     if groups is not None and can_differ(groups):
         pooled = pooled_images((_inside_part(images, explicit, part)[1] for part in parts), design)
@@ -153,12 +153,6 @@ def _weighted(images: NDArray[np.generic], fit: GroupEstimate) -> Floats:
     """W Y in float64, (n_subjects, n_voxels)."""
     y: Floats = images.astype(np.float64)
     return y if fit.variances is None else fit.variances.weights[:, None] * y
-
-
-def _chunks(n_voxels: int, n_rows: int) -> list[slice]:
-    """Consecutive columns that cover an array of so many rows."""
-    size = max(1, CHUNK_VALUES // n_rows)
-    return [slice(start, start + size) for start in range(0, n_voxels, size)]
 
 
 def is_estimable(design: Floats, weights: Floats) -> bool:
@@ -241,7 +235,7 @@ def _f_contrast(estimate: GroupEstimate, space: Factors, weights: Floats) -> Sec
     # H = B' D V' of spm_FcUtil: |H beta|² is the extra sum of squares
     projector = directions.T @ (space.right * space.singular).T
     extra = np.zeros(estimate.mask.shape, dtype=np.float32)
-    for part in _chunks(len(extra), len(weights)):
+    for part in column_parts((len(weights), len(extra)), CHUNK_VALUES):
         scores = projector @ estimate.betas[:, part].astype(np.float64)
         extra[part] = (scores**2).sum(axis=0)
     numerator = float(directions.shape[1])
@@ -278,7 +272,7 @@ def standardised_residuals(images: Images, estimate: GroupEstimate) -> Iterator[
     """
     left = factors(estimate.weighted).left
     mask, n_subjects = estimate.mask, len(left)
-    parts = [part for part in _chunks(len(mask), n_subjects) if mask[part].any()]
+    parts = [part for part in column_parts((n_subjects, len(mask)), CHUNK_VALUES) if mask[part].any()]
     scores = np.hstack([left.T @ _weighted(images[:, part][:, mask[part]], estimate) for part in parts])
     deviation = np.sqrt(estimate.residual_mean_square[mask])
     weights = np.ones(n_subjects) if estimate.variances is None else estimate.variances.weights

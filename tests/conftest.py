@@ -8,7 +8,8 @@ import pytest
 
 from bidsglm.dataset import validation
 from bidsglm.pages import contrasts
-from bidsglm.report.figures import ContrastImages, Figure
+from bidsglm.report.contrast_images import ContrastImages
+from bidsglm.report.drawing import Figure
 
 PROJECT = Path(__file__).resolve().parent.parent
 

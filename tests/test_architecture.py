@@ -212,7 +212,7 @@ MAY = {
     "pages/group_words": VARIANCES,
     "pages/scales": ACCOUNT,
     "report/answers": RULES,
-    "report/figures": RULES,
+    "report/designs": RULES,
     "report/group_inference": RULES,
     "report/group_verdict": RULES,
     "report/noise": ACCOUNT,

@@ -11,7 +11,7 @@ from bidsglm.errors import DataError, NothingMatchedError, UsageError
 from bidsglm.model import CONSTANT
 from bidsglm.outputs.writes import write_bytes
 from bidsglm.packages import title
-from bidsglm.report.figures import design_figure
+from bidsglm.report.designs import design_figure
 from bidsglm.settings import Settings
 from bidsglm.statsmodel.dialects import translated
 from bidsglm.statsmodel.place import Place

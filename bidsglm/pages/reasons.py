@@ -18,9 +18,9 @@ from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.diagnosis import correlation_figure, inflation_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
-from bidsglm.report.figures import dominant_figure
 from bidsglm.report.filled_runs import is_arbitrary
 from bidsglm.report.left_out import ArbitraryContrasts
+from bidsglm.report.maps import dominant_figure
 from bidsglm.report.steps import STEP_COLOURS
 from bidsglm.unit.maps import UnitMaps
 from bidsglm.unit.summary import as_finding

@@ -22,15 +22,12 @@ from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.process.cores import each
 from bidsglm.report.attribution import Breakdown
 from bidsglm.report.calibration import CalibrationReport
-from bidsglm.report.contrast_images import EFFECT_UNITS
+from bidsglm.report.contrast_images import EFFECT_UNITS, ContrastImages
+from bidsglm.report.designs import design_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
-from bidsglm.report.figures import (
-    ContrastImages,
-    Figure,
-    design_figure,
-    masks_figure,
-)
+from bidsglm.report.drawing import Figure
 from bidsglm.report.ladders import attribution_figures, on_sample
+from bidsglm.report.maps import masks_figure
 from bidsglm.report.methods import ESTIMATES, IN_FULL, NOISE_MODELS, RunInput, SettingRow
 from bidsglm.report.participant_report import ContrastReport, UnitReport
 from bidsglm.report.slices import box_around

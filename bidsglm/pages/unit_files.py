@@ -22,10 +22,7 @@ from bidsglm.pairs import Pair, base_of
 from bidsglm.report.attribution import Breakdown, Reach
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport
-from bidsglm.report.contrast_images import EFFECT_UNITS
-from bidsglm.report.figures import (
-    ContrastImages,
-)
+from bidsglm.report.contrast_images import EFFECT_UNITS, ContrastImages
 from bidsglm.report.rendering import Links
 from bidsglm.report.slices import Box, affine_of_part
 from bidsglm.spm.highpass import dct_basis

@@ -11,8 +11,7 @@ from bidsglm.model import TRIAL_TYPE, Floats
 from bidsglm.report import colours, svg
 from bidsglm.report.charts import Axes, Extent
 from bidsglm.report.drawing import ON_CELLS, Figure
-
-Row = Mapping[str, str | int | float]
+from bidsglm.report.wording import Row
 
 MOST_WRITTEN = 14
 """Regressors up to which numbers fit into the cells of the matrix."""

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from bidsglm.model import TRIAL_TYPE
 from bidsglm.report.drawing import Figure
-from bidsglm.report.wording import UNDEFINED, number
+from bidsglm.report.wording import UNDEFINED, Row, number
 
-Row = Mapping[str, str | int | float]
 INFINITE = "∞"
 
 

@@ -9,17 +9,14 @@ from bidsglm.data import Condition, ContrastMaps, DesignMatrix, Paradigm
 from bidsglm.model import ContrastSpecification, ModelSpecification
 from bidsglm.report.attribution import Reach
 from bidsglm.report.code import CodeReport
+from bidsglm.report.contrast_images import ContrastImages
+from bidsglm.report.designs import design_figure
 from bidsglm.report.diagnosis import inflation_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
-from bidsglm.report.figures import (
-    ContrastImages,
-    Figure,
-    contrast_figures,
-    design_figure,
-    dominant_figure,
-    masks_figure,
-)
+from bidsglm.report.drawing import Figure
+from bidsglm.report.figures import contrast_figures
 from bidsglm.report.ladders import attribution_figures
+from bidsglm.report.maps import dominant_figure, masks_figure
 from bidsglm.report.methods import RunInput, SettingRow
 from bidsglm.report.participant_report import ContrastReport, ParticipantReport, UnitReport
 from bidsglm.report.peaks import peak_figure, thumbnail

@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from bidsglm.report.figures import contrast_figures, design_figure
+from bidsglm.report.designs import design_figure
+from bidsglm.report.figures import contrast_figures
 from bidsglm.report.group_html import group_page
 from bidsglm.report.ladders import attribution_figures
 

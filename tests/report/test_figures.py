@@ -12,16 +12,11 @@ import pytest
 from PIL import Image
 
 from bidsglm.data import DesignMatrix
-from bidsglm.report.figures import (
-    Figure,
-    bland_altman_figure,
-    contrast_figures,
-    design_figure,
-    dominant_figure,
-    maps_figure,
-    masks_figure,
-    scatter_figure,
-)
+from bidsglm.report.densities import bland_altman_figure, scatter_figure
+from bidsglm.report.designs import design_figure
+from bidsglm.report.drawing import Figure
+from bidsglm.report.figures import contrast_figures
+from bidsglm.report.maps import dominant_figure, maps_figure, masks_figure
 from bidsglm.report.peaks import _passing, peak_figure
 
 from .records import AFFINE, SHAPE, ball, designs, volumes

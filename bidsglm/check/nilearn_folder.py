@@ -5,7 +5,6 @@ used where a design matrix was given. A plain script states nothing: what it did
 maps again. Scripts are read as text for hints, and never run.
 """
 
-import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bidsglm.check.script_hints import script_hints
 from bidsglm.errors import BidsglmError, DataError, NoInputError
-from bidsglm.inputs import LARGEST_TEXT, Kind, file_size, read_json, read_text
+from bidsglm.inputs import LARGEST_TEXT, Kind, file_size, read_json
 from bidsglm.model import Floats
 
 FOLDER = Kind(NoInputError, DataError, "there is no such file", "give the folder of nilearn's results")
 EQUAL_STEPS = 1e-5
 """Share by which the steps of times differ at most."""
-LARGEST_SCRIPT = 2**20
 MOST_FILES = 5_000
 """Files of one analysis' folder."""
 MAPS = (".nii", ".nii.gz")
@@ -96,8 +95,6 @@ class NilearnAnalysis(NamedTuple):
     repetition_time: float | None
     hints: Mapping[str, Any]
     """Arguments of FirstLevelModel in a script that lies there, read as text"""
-    expressions: tuple[str, ...]
-    """Contrasts of compute_contrast in it"""
     script: Path | None
 
     @property
@@ -132,9 +129,9 @@ def read_nilearn(folder: Path, more: tuple[Path, ...] = ()) -> NilearnAnalysis:
             "give the folder where your script wrote them"
         )
     stated, time = _stated(files)
-    script, hints, expressions = _script(files)
+    script, hints = script_hints(files)
     mask = next((f for f in files if _stem(f).endswith("mask")), None)
-    return NilearnAnalysis(folder, designs, maps, mask, stated, time, hints, expressions, script)
+    return NilearnAnalysis(folder, designs, maps, mask, stated, time, hints, script)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -266,41 +263,3 @@ def _stated(files: list[Path]) -> tuple[dict[str, Any], float | None]:
             time = float(given) if isinstance(given, int | float) else time
     given = found.get("t_r")
     return found, time or (float(given) if isinstance(given, int | float) else None)
-
-
-def _script(files: list[Path]) -> tuple[Path | None, dict[str, Any], tuple[str, ...]]:
-    for path in files:
-        if path.suffix != ".py" or file_size(path, FOLDER) > LARGEST_SCRIPT:
-            continue
-        try:
-            tree = ast.parse(read_text(path))
-        except (SyntaxError, ValueError, RecursionError, BidsglmError, MemoryError):
-            continue
-        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        hints = {
-            keyword.arg: value
-            for call in calls
-            if _called(call) == "FirstLevelModel"
-            for keyword in call.keywords
-            if keyword.arg and (value := _literal(keyword.value)) is not ...
-        }
-        if any(_called(call) == "FirstLevelModel" for call in calls):
-            texts = [_literal(c.args[0]) for c in calls if _called(c) == "compute_contrast" and c.args]
-            return path, hints, tuple(text for text in texts if isinstance(text, str))
-    return None, {}, ()
-
-
-def _called(call: ast.Call) -> str:
-    return getattr(call.func, "id", getattr(call.func, "attr", ""))
-
-
-def _literal(node: ast.expr) -> Any:
-    """Value that a script writes out, also as a quotient; ... where it is computed."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        one, other = _literal(node.left), _literal(node.right)
-        numbers = isinstance(one, int | float) and isinstance(other, int | float) and other
-        return one / other if numbers else ...
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return ...

@@ -103,7 +103,6 @@ def _analysis(spm: Tree, path: Path) -> SpmAnalysis:
     volumes = listed(field(spm, "xY", "VY"))
     return SpmAnalysis(
         path=path,
-        version=text(field(spm, "SPMid")),
         repetition_time=time,
         units=units,
         microtime_resolution=int(positive(spm, path, "xBF", "T")),
@@ -116,7 +115,6 @@ def _analysis(spm: Tree, path: Path) -> SpmAnalysis:
         matrix=matrix,
         noise=_noise(text(field(spm, "xVi", "form"))),
         scaling=text(field(spm, "xGX", "iGXcalc")) or "None",
-        factors=numbers(field(spm, "xGX", "gSF")),
         mask_threshold=number_or_nan(field(spm, "xM", "gMT")),
         explicit_mask=text(mask),
         scans=tuple(scans_named(field(spm, "xY", "P"), volumes, len(matrix))),

@@ -56,7 +56,6 @@ class SpmAnalysis(NamedTuple):
     """All that a first-level SPM.mat says."""
 
     path: Path
-    version: str
     repetition_time: float
     units: str
     """secs or scans, as the user gave onsets and durations"""
@@ -75,8 +74,6 @@ class SpmAnalysis(NamedTuple):
     """AR(1), FAST or none"""
     scaling: str
     """None or Scaling"""
-    factors: Floats
-    """(n_scans,) what the scans were multiplied by"""
     mask_threshold: float
     explicit_mask: str
     """Path; empty for none"""

@@ -38,7 +38,7 @@ def events_of(conditions: Sequence[Condition], frame_times: Floats) -> "pd.DataF
     if not tables:
         return None
     table = pd.concat(tables, ignore_index=True)
-    # 1 is what nilearn takes itself; of a column it searches all that runs for whom to tell
+    # nilearn takes 1 without the column; with it, it walks the stack of all callers to print a message
     return table.drop(columns="modulation") if (table["modulation"] == 1).all() else table
 
 

@@ -42,7 +42,7 @@ def low_responses(runs: Sequence[RunReview], model: ModelSpecification) -> Itera
             "warning",
             "other-response",
             f"AFNI cannot convolve {listed(names)} as the model asks",
-            f"{text}. Its response is AFNI's BLOCK shape, without the undershoot of SPM's.",
+            f"{text}. Its response is AFNI's BLOCK shape, which has no undershoot.",
             "Give the events one duration, or name one of AFNI's response models in"
             " Software.AFNI.ResponseModel.",
             names,

@@ -9,11 +9,16 @@ from bidsglm.attribution.crossing import OVERSAMPLING
 from bidsglm.data import Condition, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview, listed, times, verb
 from bidsglm.diagnosis.filled_run import function_columns
+from bidsglm.fsl.response import STEP
 from bidsglm.model import ModelSpecification
+from bidsglm.packages import in_order, title, titles
+from bidsglm.sentences import joined
 
 FEW_EVENTS = 5
 FEW_SECONDS = 30.0
 """s of all events together; a few long blocks are no poor condition."""
+DRAWN = ("spm", "nilearn", "fsl")
+"""Packages that draw an event without duration as a short one"""
 LONGER = 1.1
 """Ratio of SPM's regressor to nilearn's from which the effects differ visibly."""
 
@@ -56,7 +61,7 @@ def event_poor_conditions(runs: Sequence[RunReview], model: ModelSpecification) 
         "few-events",
         f"{listed(poor)} {verb(poor, 'has', 'have')} few events",
         f"Number of events in all runs: {listed(each)}. One odd scan or one movement during these events"
-        " decides the effect, and the two packages, which treat the noise differently, agree less on it.",
+        " decides the effect, and packages, which treat the noise differently, agree less on it.",
         f"Do not interpret {verb(poor, 'this condition', 'these conditions')} in one participant; join"
         f" {verb(poor, 'it', 'them')} with like conditions, or keep {verb(poor, 'it', 'them')} in the model"
         " only to explain the events.",
@@ -81,20 +86,42 @@ def zero_lengths(runs: Sequence[RunReview], model: ModelSpecification) -> Iterat
     impulses = tuple(name for name, kind in kinds.items() if kind == {"all"})
     mixed = tuple(name for name, kind in kinds.items() if "some" in kind)
     unequal = tuple(name for name, kind in kinds.items() if "all" in kind and len(kind) > 1)
-    for names, words in ((impulses, _impulses), (mixed, _mixed), (unequal, _unequal)):
-        if names:
-            yield words(names, runs, model)
+    # AFNI's responses to such events have findings of their own
+    if drawn := [name for name in in_order(runs[0].designs) if name in DRAWN]:
+        for names, words in ((impulses, _impulses), (mixed, _mixed), (unequal, _unequal)):
+            if names:
+                yield words(names, drawn, runs, model)
 
 
-def _impulses(names: tuple[str, ...], runs: Sequence[RunReview], model: ModelSpecification) -> Finding:
+def _lengths(drawn: Sequence[str], time: float, model: ModelSpecification) -> str:
+    """How long an event without duration is to packages, beside events that last.
+
+    >>> _lengths(["spm", "nilearn"], 2.0, ModelSpecification("m", ()))
+    '0.125 s in SPM and 0.04 s in nilearn'
+    """
+    lengths = {
+        "spm": time / model.spm.microtime_resolution,
+        "nilearn": time / OVERSAMPLING,
+        "fsl": STEP,
+    }
+    return joined([f"{lengths[name]:.3g} s in {title(name)}" for name in drawn])
+
+
+def _impulses(
+    names: tuple[str, ...], drawn: Sequence[str], runs: Sequence[RunReview], model: ModelSpecification
+) -> Finding:
     time = runs[0].paradigm.repetition_time
     bins = model.spm.microtime_resolution
     measured = _span([h.ratio for h in heights(runs) if h.condition in names])
-    packages = (
-        f"SPM gives each of them an area of one second (height 1/dt for one microtime bin of dt = TR/{bins} ="
-        f" {time / bins:.4g} s), nilearn a height of 1 for TR/{OVERSAMPLING} = {time / OVERSAMPLING:.4g} s."
-    )
-    text = f"All events of {listed(names)} have zero duration. {packages}"
+    drawings = {
+        "spm": f"an area of one second (height 1/dt for one microtime bin of dt = TR/{bins} ="
+        f" {time / bins:.4g} s)",
+        "nilearn": f"a height of 1 for TR/{OVERSAMPLING} = {time / OVERSAMPLING:.4g} s",
+        "fsl": f"a height of 1 for {STEP:g} s",
+    }
+    first, *others = [(title(name), drawings[name]) for name in drawn]
+    packages = ", ".join([f"{first[0]} gives each of them {first[1]}", *map(" ".join, others)])
+    text = f"All events of {listed(names)} have zero duration. {packages}."
     if measured:
         # 1/dt against 1 for TR/50: with one response the ratio is known without the design
         factor = f"{measured} times"
@@ -111,7 +138,10 @@ def _impulses(names: tuple[str, ...], runs: Sequence[RunReview], model: ModelSpe
         text,
         "Compare t maps, or divide nilearn's effects by this factor; do not read effects of such events as"
         " per cent signal change. Durations in events.tsv (the real ones) bring both packages to one"
-        " scale.",
+        " scale."
+        if measured
+        else "Do not read effects of such events as per cent signal change; with durations in events.tsv (the"
+        " real ones) they are.",
         names,
     )
 
@@ -127,33 +157,47 @@ def _span(ratios: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _mixed(names: tuple[str, ...], runs: Sequence[RunReview], model: ModelSpecification) -> Finding:
+def _mixed(
+    names: tuple[str, ...], drawn: Sequence[str], runs: Sequence[RunReview], model: ModelSpecification
+) -> Finding:
     time = runs[0].paradigm.repetition_time
     found = [c for run in runs for c in run.paradigm.of_events if c.prefix + c.name in names]
     n_zero = sum(int((c.durations == 0).sum()) for c in found)
     n_all = sum(len(c.durations) for c in found)
     longest = max(float(c.durations.max(initial=0)) for c in found)
-    spm, nilearn = time / model.spm.microtime_resolution, time / OVERSAMPLING
+    unlike = f" in {'both' if len(drawn) == 2 else 'each'}, and not the same" if len(drawn) > 1 else ""
     return Finding(
         "warning",
         "mixed-durations",
         f"Only some events of {listed(names)} have a duration",
         f"{n_zero} of {n_all} events of {listed(names)} have zero duration, the others last up to"
-        f" {longest:.3g} s. Beside them an event without duration counts as one of {spm:.3g} s in SPM and"
-        f" of {nilearn:.3g} s in nilearn: next to nothing in both, and not the same.",
+        f" {longest:.3g} s. Beside them an event without duration counts as one of"
+        f" {_lengths(drawn, time, model)}: next to nothing{unlike}.",
         "Give these events their real duration in events.tsv, or make two conditions of them.",
         names,
     )
 
 
-def _unequal(names: tuple[str, ...], runs: Sequence[RunReview], model: ModelSpecification) -> Finding:
+def _unequal(
+    names: tuple[str, ...], drawn: Sequence[str], runs: Sequence[RunReview], model: ModelSpecification
+) -> Finding:
+    others = titles(name for name in drawn if name != "spm")
+    words = (
+        f"There an event counts as one of {_lengths(drawn, runs[0].paradigm.repetition_time, model)}, so that"
+        " the same response is another effect: the mean over runs mixes two scales."
+    )
+    if "spm" in drawn:
+        disagree = ", and the packages disagree on effects and t" if others else ""
+        unlike = f", {others} {'do' if len(drawn) > 2 else 'does'} not" if others else ""
+        words = (
+            "SPM scales the regressor differently in these runs (an area of one second where all are zero)"
+            f"{unlike}: the mean over runs mixes two scales{disagree}."
+        )
     return Finding(
         "serious",
         "unequal-scales",
         f"Effects of {listed(names)} have another scale in some runs",
-        f"All events of {listed(names)} have zero duration in some runs, but not in others. SPM scales the"
-        " regressor differently in these runs (an area of one second where all are zero), nilearn does"
-        " not: the mean over runs mixes two scales, and the packages disagree on effects and t.",
+        f"All events of {listed(names)} have zero duration in some runs, but not in others. {words}",
         "Give the events of all runs a duration, or set it to 0 in all of them.",
         names,
     )

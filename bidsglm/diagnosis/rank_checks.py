@@ -10,6 +10,7 @@ from bidsglm.diagnosis.advice import Finding, RunReview, listed, verb
 from bidsglm.diagnosis.collinearity import ContrastDiagnosis
 from bidsglm.diagnosis.design_parts import NOTHING_LEFT
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
+from bidsglm.packages import in_order, titles
 
 MANY_COLUMNS = 0.5
 """Share of the scans that the columns of a design use up."""
@@ -137,14 +138,23 @@ def empty_columns(run: RunReview) -> Iterator[Finding]:
             "warning" if cost.factor < VISIBLE else "note",
             "constant-confound",
             f"{listed(still)} {verb(still, 'does', 'do')} not change",
-            f"{listed(still)} {verb(still, 'has', 'have')} the same value in every scan: SPM centres"
-            f" {verb(still, 'it', 'them')} to zero, to nilearn {verb(still, 'it says', 'they say')}"
-            " nothing beside the constant. Effects of the conditions do not change, the betas of the constant"
-            f" do.{cost.text}",
+            f"{listed(still)} {verb(still, 'has', 'have')} the same value in every scan:"
+            f" {_beside_the_constant(still, run)}. Effects of the conditions do not change, the betas of the"
+            f" constant do.{cost.text}",
             f"Leave {listed(still)} out.",
             still,
         )
         yield run.seen(finding)
+
+
+def _beside_the_constant(still: tuple[str, ...], run: RunReview) -> str:
+    """What becomes of confounds that do not change, in the packages that are fitted."""
+    others = titles(name for name in in_order(run.designs) if name != "spm")
+    centred = [f"SPM centres {verb(still, 'it', 'them')} to zero"] if "spm" in run.designs else []
+    silent = (
+        [f"to {others} {verb(still, 'it says', 'they say')} nothing beside the constant"] if others else []
+    )
+    return ", ".join([*centred, *silent])
 
 
 def used_up_scans(run: RunReview) -> Iterator[Finding]:

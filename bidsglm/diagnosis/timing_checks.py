@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from bidsglm.data import Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview, listed, percent, times
+from bidsglm.fsl.regressors import LEAD
 from bidsglm.model import ModelSpecification
+from bidsglm.packages import in_order
 from bidsglm.spm.regressors import PAD_BINS
 
 EARLIEST = 24.0
@@ -43,7 +45,7 @@ def events_outside(runs: Sequence[RunReview], model: ModelSpecification) -> Iter
         latest = max(float(c.onsets.max(initial=0.0)) for run in runs for c in run.paradigm.of_events)
         yield _late(late, seen, unit_hint(latest, runs))
     if early:
-        yield _early(early, pad, seen)
+        yield _early(early, pad, seen, in_order(runs[0].designs))
 
 
 def unit_hint(last: float, runs: Sequence[RunReview]) -> str:
@@ -159,14 +161,20 @@ def _late(counts: dict[str, int], runs: tuple[str, ...], hint: str) -> Finding:
     )
 
 
-def _early(counts: dict[str, int], pad: float, runs: tuple[str, ...]) -> Finding:
+def _early(counts: dict[str, int], pad: float, runs: tuple[str, ...], packages: Sequence[str]) -> Finding:
+    rules = {
+        "spm": f"SPM's grid begins {pad:.3g} s before the run, and what is earlier moves there",
+        "nilearn": f"nilearn counts events from {EARLIEST:.0f} s before the run",
+        "fsl": f"FSL draws nothing earlier than {LEAD:.0f} s before the run",
+    }
+    said = "; ".join(rules[name] for name in packages if name in rules)
+    differ = " Their responses differ in the first scans." if len(packages) > 1 else ""
     return Finding(
         "warning",
         "events-before-run",
         "Events begin long before the first scan",
-        f"Events that begin more than {pad:.3g} s before the first scan: {_counted(counts)}. SPM's grid"
-        f" begins {pad:.3g} s before the run, and what is earlier moves there; nilearn counts events from"
-        f" {EARLIEST:.0f} s before the run. Their responses differ in the first scans.",
+        f"Events that begin more than {pad:.3g} s before the first scan: {_counted(counts)}."
+        f"{f' {said}.' if said else ''}{differ}",
         "Check that onsets count from the first scan; else leave such events out of events.tsv.",
         tuple(counts),
         runs=runs,

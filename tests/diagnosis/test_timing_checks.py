@@ -1,9 +1,11 @@
 """Onsets in other units, runs that go on after their events, durations that cannot be."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from bidsglm.data import Condition, Paradigm
+from bidsglm.data import Condition, DesignMatrix, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview
 from bidsglm.diagnosis.findings import is_reported
 from bidsglm.diagnosis.timing_checks import CHECKS, unit_hint
@@ -64,8 +66,14 @@ def test_durations_that_one_condition_has_no_room_for_are_found() -> None:
     assert "they overlap" in finding.text
 
 
-def reviewed(*conditions: Condition, label: str = "run-1", n_scans: int = N_SCANS) -> RunReview:
-    return RunReview(label, Paradigm(TR, n_scans, None, conditions, (), np.empty((n_scans, 0))), {})
+def reviewed(
+    *conditions: Condition,
+    label: str = "run-1",
+    n_scans: int = N_SCANS,
+    packages: Sequence[str] = ("spm", "nilearn"),
+) -> RunReview:
+    designs = dict.fromkeys(packages, DesignMatrix((), np.empty((n_scans, 0)), np.empty((n_scans, 0))))
+    return RunReview(label, Paradigm(TR, n_scans, None, conditions, (), np.empty((n_scans, 0))), designs)
 
 
 def of_runs(*runs: RunReview, bins: int = 16) -> list[Finding]:
@@ -101,6 +109,25 @@ def test_events_before_what_spms_grid_reaches_are_counted(bins: int, pad: float)
     assert f"begins {pad:g} s before the run" in finding.text
     assert "from 24 s before" in finding.text
     assert (finding.columns, finding.runs) == (("go",), ("run-1",))
+
+
+@pytest.mark.parametrize(
+    ("packages", "expected"),
+    [
+        (("fsl",), " FSL draws nothing earlier than 30 s before the run."),
+        (("afni",), ""),
+        (
+            ("nilearn", "afni"),
+            " nilearn counts events from 24 s before the run. Their responses differ in the first scans.",
+        ),
+    ],
+)
+def test_early_events_are_explained_by_the_packages_that_are_fitted(
+    packages: tuple[str, ...], expected: str
+) -> None:
+    go = condition("go", [-30.0, 100, 230], prefix="")
+    (finding,) = of_runs(reviewed(go, packages=packages))
+    assert finding.text == f"Events that begin more than 3.2 s before the first scan: 1 of go.{expected}"
 
 
 def test_a_run_without_events_has_no_end_of_them() -> None:

@@ -55,7 +55,7 @@ class Maps(NamedTuple):
 def fit(bids: Path, out: Path, *options: str, level: str = "participant") -> Path:
     """Run bidsglm, without the contrasts' pictures; returns the output folder."""
     shutil.rmtree(out, ignore_errors=True)
-    with mock.patch("bidsglm.pages.unit.contrast_figures", return_value=()):
+    with mock.patch("bidsglm.pages.contrasts.contrast_figures", return_value=()):
         code = main([str(bids), str(out), level, "-qq", *options])
     if code:
         raise SystemExit(f"{out.name}: bidsglm ended with exit code {code}")

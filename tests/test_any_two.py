@@ -43,7 +43,7 @@ def run(study: Path, name: str, *options: str) -> Path:
     out = study / name
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
-        patch.setattr("bidsglm.pages.unit.pair_figures", lambda images: ())
+        patch.setattr("bidsglm.pages.contrasts.pair_figures", lambda images: ())
         model = ("--model", str(study / "smdl.json"))
         arguments = [str(study / "bids"), str(out), "participant", "-q", *model, *options]
         assert main(arguments) == 0

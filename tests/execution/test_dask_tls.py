@@ -112,7 +112,7 @@ def test_nobody_gets_in_without_the_certificate(
     [
         (["--scheduler", "tcp://node7:8786"], 64, "can run commands as you"),
         (["--scheduler", "192.0.2.1:8786"], 64, "give tls://host:port and --scheduler-tls"),
-        (["--scheduler-tls", "a", "b", "c"], 64, "there is no --scheduler"),
+        (["--scheduler-tls", "a", "b", "c"], 64, "--scheduler-tls: needs --scheduler"),
         (["--scheduler", "tls://127.0.0.1:1", "--scheduler-tls", "a", "b", "c"], 66, "a: no such file"),
         (
             ["--scheduler", "tls://127.0.0.1:1", "--scheduler-tls", "{bad}", "{bad}", "{bad}"],

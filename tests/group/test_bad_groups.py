@@ -70,7 +70,7 @@ GROUPS_OF_ONE = {
     "column of 0 and 1": (
         {"kind": [0] * 8 + [1]},
         node("n", ["contrast"], [1, "kind"]),
-        "only sub-09 tells",
+        "only sub-09 determines",
     ),
     "level that is analysed by itself": (
         {"kind": ONE},

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from bidsglm import outputs
 from bidsglm.backends import BACKENDS
+from bidsglm.outputs.group_map_tables import group_attribution_schema, group_inference_schema
+from bidsglm.outputs.region_tables import region_maps_schema
 from bidsglm.outputs.schema import Schema
+from bidsglm.pairs import DEFAULT_PAIR
 
 MODULES = sorted(path.stem for path in Path(str(outputs.__file__)).parent.glob("*_tables.py"))
 """Every module of tables, so that none can be forgotten"""
@@ -21,7 +24,17 @@ def schemas_in(modules: set[str]) -> tuple[Schema, ...]:
     return tuple(value for names in found for value in names.values() if isinstance(value, Schema))
 
 
-OF_RESULTS = (*schemas_in({*MODULES} - ALONE), *(backend.CLUSTERS for backend in BACKENDS.values()))
+OF_PAIRS = (
+    region_maps_schema([DEFAULT_PAIR]),
+    group_attribution_schema(DEFAULT_PAIR),
+    group_inference_schema(DEFAULT_PAIR),
+)
+"""Made for the pairs that are compared"""
+OF_RESULTS = (
+    *schemas_in({*MODULES} - ALONE),
+    *OF_PAIRS,
+    *(backend.CLUSTERS for backend in BACKENDS.values()),
+)
 OF_COMPARISONS = schemas_in(ALONE)
 SCHEMAS = (*OF_RESULTS, *OF_COMPARISONS)
 

@@ -115,7 +115,7 @@ def test_less_than_two_packages_left_are_an_error_that_names_the_images(
     dim_scan(root)
     assert fitted(root, "--backends", "fsl", "nilearn") == 65
     said = capsys.readouterr().err
-    assert "_bold.nii.gz: no voxel exceeds a tenth of the robust range" in said
+    assert "_bold.nii.gz: FSL's mask is empty: no voxel exceeds a tenth of the robust range" in said
 
 
 def test_what_is_left_out_of_a_fit_is_left_out_of_what_is_added_to_it(without_fsl: Path) -> None:

@@ -133,6 +133,12 @@ def test_enough_data_sets_are_the_fewest_that_settle_the_judgement(rate: tuple, 
         assert found in (n_datasets, n_datasets + 1)
 
 
+def test_numbers_are_tried_in_steps_of_a_twentieth() -> None:
+    # its limit passes three times p at 229, between two steps
+    found = enough({0.001: IntervalEstimate(0.0012, 0.0003, 0.0048)}, 100)
+    assert found == math.ceil(100 * 1.05**17)
+
+
 def test_a_rate_of_none_settles_as_its_limit_falls_with_the_number() -> None:
     # 0.3 above must come below 3 x 0.05
     found = enough({0.05: IntervalEstimate(0.0, 0.0, 0.3)}, 10)

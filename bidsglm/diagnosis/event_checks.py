@@ -100,11 +100,12 @@ def _lengths(drawn: Sequence[str], time: float, model: ModelSpecification) -> st
     '0.125 s in SPM and 0.04 s in nilearn'
     """
     lengths = {
-        "spm": time / model.spm.microtime_resolution,
-        "nilearn": time / OVERSAMPLING,
-        "fsl": STEP,
+        "spm": f"{time / model.spm.microtime_resolution:.3g}",
+        "nilearn": f"{time / OVERSAMPLING:.3g}",
+        # an onset late in a bin fills the next one too
+        "fsl": f"{STEP:g} or {2 * STEP:g}",
     }
-    return joined([f"{lengths[name]:.3g} s in {title(name)}" for name in drawn])
+    return joined([f"{lengths[name]} s in {title(name)}" for name in drawn])
 
 
 def _impulses(
@@ -117,7 +118,7 @@ def _impulses(
         "spm": f"an area of one second (height 1/dt for one microtime bin of dt = TR/{bins} ="
         f" {time / bins:.4g} s)",
         "nilearn": f"a height of 1 for TR/{OVERSAMPLING} = {time / OVERSAMPLING:.4g} s",
-        "fsl": f"a height of 1 for {STEP:g} s",
+        "fsl": f"a height of 1 for {STEP:g} s, or {2 * STEP:g} s where it begins late in a bin",
     }
     first, *others = [(title(name), drawings[name]) for name in drawn]
     packages = ", ".join([f"{first[0]} gives each of them {first[1]}", *map(" ".join, others)])

@@ -17,6 +17,7 @@ from bidsglm.diagnosis.column_checks import KEPT
 from bidsglm.diagnosis.event_checks import heights
 from bidsglm.diagnosis.filled_run import coverage, filled_run, filling_conditions, standard_errors
 from bidsglm.diagnosis.findings import findings, place
+from bidsglm.fsl.regressors import Timing, stimulus
 from bidsglm.model import NO_FILTER, ContrastSpecification, Hrf, ModelSpecification
 from bidsglm.packages import PACKAGES, title
 from bidsglm.settings import Settings
@@ -555,3 +556,13 @@ def test_findings_on_events_and_confounds_speak_of_packages_that_are_fitted(
         for finding in found:
             words = set(re.findall(r"\w+", f"{finding.title} {finding.text} {finding.remedy}"))
             assert not words & others, finding
+
+
+def test_what_is_said_of_fsls_impulses_is_what_its_grid_holds():
+    timing = Timing(2.0, 40)
+    onsets = np.arange(0.0, 20.0, 0.507)
+    bins = {int((stimulus(np.array([onset]), np.zeros(1), np.ones(1), timing) > 0).sum()) for onset in onsets}
+    assert bins == {1, 2}
+    found = findings([review(paradigm(jittered("a", 1)), backends=("fsl",))], MODEL)
+    expected = "FSL gives each of them a height of 1 for 0.05 s, or 0.1 s where it begins late in a bin."
+    assert only(found, "zero-length-events").text.endswith(expected)

@@ -1,6 +1,5 @@
 """One participant: find, read, fit with each backend, compare, write, report."""
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -83,8 +82,6 @@ def _run_unit(
         stands = not settings.overwrite and is_finished(unit, settings.output_dir, work.digest)
         if not stands:
             _fit_unit(work, settings, claim)
-            # nilearn's log keeps its callers' frames in a circle, and with them all maps of the unit
-            gc.collect()
         # Its Dataset nodes may be new although the fit is not.
         write_shared(model_path(settings.output_dir, model.specification.name), json_text(model.document))
     except HeldError:

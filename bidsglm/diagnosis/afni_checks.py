@@ -1,6 +1,6 @@
 """Checks of what AFNI does otherwise than readers of the other packages expect."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bidsglm.afni.conditions import ConditionResponse, condition_responses, deviations
 from bidsglm.diagnosis.advice import Finding, RunReview, listed
@@ -53,6 +53,20 @@ def low_responses(runs: Sequence[RunReview], model: ModelSpecification) -> Itera
 def _is_low(chosen: ConditionResponse) -> bool:
     # a duration in the notation widens the response and scales it to a peak of 1
     return chosen.response.model.name in FAMILY and not chosen.response.model.numbers
+
+
+def have_cutoff(packages: Collection[str]) -> bool:
+    """Whether the high-pass cut-off does something in any of some packages."""
+    return any(name != "afni" for name in packages)
+
+
+def lower_degree(packages: Collection[str]) -> str:
+    """How a filter is made slower in AFNI, where it is among some packages."""
+    return (
+        "In AFNI a lower degree of its polynomials (Software.AFNI.Polort) keeps more of it."
+        if "afni" in packages
+        else ""
+    )
 
 
 def polynomials(runs: Sequence[RunReview], model: ModelSpecification) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Checks of the regressors of a run against each other, confounds and the high-pass filter."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import scipy
 from bidsglm.data import Paradigm
 from bidsglm.design_space import basis
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, percent, times, verb
+from bidsglm.diagnosis.afni_checks import have_cutoff, lower_degree
 from bidsglm.diagnosis.design_parts import NOTHING_LEFT, ROUNDING, Parts
 from bidsglm.diagnosis.filled_run import function_columns
 from bidsglm.model import Floats
@@ -99,7 +100,8 @@ def slow_regressors(run: RunReview) -> Iterator[Finding]:
                 f" too slowly in this run of {length:.0f} s. Its effect rests on the other"
                 f" {percent(1 - lost)}: the standard error is {times((1 - lost) ** -0.5)} times what it"
                 " would be without a filter, and how each package filters matters more than usual.",
-                _slower_filter(cutoff) + " Better in the next study: change conditions more often.",
+                f"{_slower_filter(cutoff, run.parts.keys())} Better in the next study: change conditions more"
+                " often.",
                 (name,),
                 size=lost,
             )
@@ -124,13 +126,17 @@ def recommended_cutoff(regressor: Floats, repetition_time: float) -> float:
     return float(10 * np.floor(shortest / 10 + 1))
 
 
-def _slower_filter(cutoff: float) -> str:
-    if not np.isfinite(cutoff):
-        return "No filter keeps it in a run as short as this: set HighPassFilterCutoffHz to 0 and say so."
-    return (
+def _slower_filter(cutoff: float, packages: Collection[str]) -> str:
+    parts = [degree] if (degree := lower_degree(packages)) else []
+    if not have_cutoff(packages):
+        return " ".join(parts)
+    key = (
         f"A cut-off of {cutoff:.0f} s (HighPassFilterCutoffHz {1 / cutoff:.4f}) would keep {percent(KEPT)}"
         " of it."
     )
+    if not np.isfinite(cutoff):
+        key = "No filter keeps it in a run as short as this: set HighPassFilterCutoffHz to 0 and say so."
+    return " ".join([key, *parts])
 
 
 def confounded_conditions(run: RunReview) -> Iterator[Finding]:
@@ -300,7 +306,8 @@ def filtered_confounds(run: RunReview) -> Iterator[Finding]:
             f" {percent(most)} of which the filter removes already. What is left of"
             f" {verb(twice, 'it', 'them')} is rounding or the little that two kinds of cosines differ by;"
             " the data are filtered twice, and degrees of freedom are lost for nothing.",
-            f"Take {listed(twice)} out of the model, or set HighPassFilterCutoffHz to 0.",
+            f"Take {listed(twice)} out of the model"
+            f"{', or set HighPassFilterCutoffHz to 0' if have_cutoff(run.parts) else ''}.",
             twice,
             size=most,
         )

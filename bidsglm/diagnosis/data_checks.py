@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bidsglm.data import MaskLoss
-from bidsglm.diagnosis.advice import Finding, Severity, listed, percent, times
+from bidsglm.diagnosis.advice import Finding, Severity, listed, percent, times, verb
 from bidsglm.model import ModelSpecification
-from bidsglm.packages import title
+from bidsglm.packages import titles
 from bidsglm.sentences import joined
 
 NO_MEAN = 2.0
@@ -140,21 +140,19 @@ def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Find
     counts = listed([f"{run.n_not_finite:,} in {run.label}" for run in bad])
     n, of = max(run.n_not_finite for run in bad), data.n_voxels
     where = f" ({counts})" if len(data.runs) > 1 else ""
-    own = {"spm": "SPM has no result there", "nilearn": "nilearn takes 0 for them"}
-    known = ", ".join(own[name] for name in data.backends if name in own)
-    taken = f" {known}." if known else ""
+    without = [name for name in data.backends if name != "nilearn"]
+    known = [f"{titles(without)} {verb(without, 'has', 'have')} no result there"] if without else []
+    known += ["nilearn takes 0 for them"] * ("nilearn" in data.backends)
+    taken = ", ".join(known)
     # the sum over neighbours would be NaN in a whole ball around one such voxel
     if data.smoothed:
-        taken = (
-            " Smoothing takes 0 for them, as SPM and nilearn do: values around them are too low in these"
-            " scans."
-        )
+        taken = "Smoothing takes 0 for them: values around them are too low in these scans"
     yield Finding(
         "warning",
         "values-not-finite",
         "Some values are not finite numbers",
         f"{n:,} of {of:,} voxels are NaN or infinite in some"
-        f" scan{', before smoothing' if data.smoothed else ''}{where}.{taken}",
+        f" scan{', before smoothing' if data.smoothed else ''}{where}. {taken}.",
         "Correct the images, or leave these voxels out of the mask.",
         runs=tuple(run.label for run in bad),
         size=n / max(of, 1),
@@ -167,7 +165,8 @@ def lost_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]
     lost = [run for run in data.runs if not run.has_mean]
     if not lost:
         return
-    names = joined([title(name) for name in without_unit(data.runs, model, data.backends)])
+    scaling = list(without_unit(data.runs, model, data.backends))
+    names = titles(scaling)
     unit = (
         f"Effects are therefore in no unit in {names}: they are not percent of anything, and a group must not"
         " average them."
@@ -179,14 +178,35 @@ def lost_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]
         "no-mean",
         "The images have no mean",
         f"{no_mean_text(lost[0])} {unit} t, F and p do not depend on the scale of a voxel.",
-        "Add the mean image back to the series, or preprocess without demeaning. Else fit with nilearn and"
-        " SignalScaling false: effects are then in the units of the images. SPM scales every run to a grand"
-        " mean of 100, whatever GlobalNormalization says."
+        _with_means(scaling)
         if names
         else "Nothing to do, unless effects are to be in percent: then add the mean image back.",
         runs=tuple(run.label for run in lost),
         size=NO_MEAN - lost[0].mean_to_deviation,
     )
+
+
+SCALING_OFF = {
+    "nilearn": "SignalScaling to false in Software.Nilearn",
+    "afni": "Scale to false in Software.AFNI",
+}
+"""Package -> the key of a model that leaves its series unscaled"""
+SCALED_ALWAYS = {
+    "spm": "SPM scales every run to a grand mean of 100, whatever GlobalNormalization says.",
+    "fsl": "FSL scales every run by its median, whatever the model says.",
+}
+
+
+def _with_means(scaling: Sequence[str]) -> str:
+    """What to do about a lost mean, where some packages scale by it."""
+    keys = {name: SCALING_OFF[name] for name in scaling if name in SCALING_OFF}
+    parts = ["Add the mean image back to the series, or preprocess without demeaning."]
+    if keys:
+        parts.append(
+            f"Else set {joined(list(keys.values()))}: effects of {titles(keys)} are then in the units of the"
+            " images."
+        )
+    return " ".join([*parts, *(SCALED_ALWAYS[name] for name in scaling if name in SCALED_ALWAYS)])
 
 
 def no_mean_text(run: RunData) -> str:
@@ -209,14 +229,15 @@ def low_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     worst = max(low, key=lambda run: run.n_low)
     grand = model.nilearn.signal_scaling != 0
     what = "the mean over the mask" if grand else "each voxel's own mean"
+    others = " SPM's scaling has no such limit." if "spm" in data.backends else ""
     yield Finding(
         "serious" if worst.n_low >= SOME * data.n_voxels else "note",
         "low-means",
         "nilearn does not scale by means below 1",
         f"The mean over scans of {worst.n_low:,} of {data.n_voxels:,} voxels is below 1 (that of the median"
         f" voxel is {worst.median_mean:.3g}). nilearn divides by {what}, but by no less than 1: there its"
-        " effects are 100 times a change in the units of the images, not percent. SPM's scaling has no such"
-        " limit; t, F and p do not depend on it.",
+        f" effects are 100 times a change in the units of the images, not percent.{others} t, F and p do not"
+        " depend on it.",
         "Multiply the images by a number that brings the brain to some hundreds, or set SignalScaling to"
         " false in Software.Nilearn: effects are then in the units of the images.",
         backends=("nilearn",),

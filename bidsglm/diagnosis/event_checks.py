@@ -138,7 +138,7 @@ def _impulses(
         f"Events of {listed(names)} have no duration",
         text,
         "Compare t maps, or divide nilearn's effects by this factor; do not read effects of such events as"
-        " per cent signal change. Durations in events.tsv (the real ones) bring both packages to one"
+        " per cent signal change. Durations in events.tsv (the real ones) bring the packages to one"
         " scale."
         if measured
         else "Do not read effects of such events as per cent signal change; with durations in events.tsv (the"

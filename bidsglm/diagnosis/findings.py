@@ -74,7 +74,8 @@ def findings(
     events = [finding for check in over_runs for finding in check(runs, model)]
     of_data = data_findings(data, model) if data is not None else []
     found = merged([*of_data, *filled, *events, *column_checks.task_motion(runs), *columns])
-    return tuple(_with_filled_run(finding, found) for finding in found)
+    compared = len({name for run in runs for name in run.designs}) > 1
+    return tuple(_with_filled_run(finding, found, compared) for finding in found)
 
 
 def _follows_from(finding: Finding, filled: Sequence[Finding]) -> bool:
@@ -87,13 +88,14 @@ def _follows_from(finding: Finding, filled: Sequence[Finding]) -> bool:
     )
 
 
-def _with_filled_run(finding: Finding, found: Sequence[Finding]) -> Finding:
+def _with_filled_run(finding: Finding, found: Sequence[Finding], compared: bool) -> Finding:
     """Say of a missing filter what it does to conditions that fill the run."""
     filled = [other for other in found if other.code == "filled-run"]
     if finding.code != "option-without-effect" or not filled or len(filled[0].columns) < 2:
         return finding
     more = (
         f" As {listed(filled[0].columns)} together fill the run, this moves the betas of each of them alone"
-        " far more than it moves their differences: compare the agreement of both kinds of contrast."
+        " far more than it moves their differences"
+        f"{': compare the agreement of both kinds of contrast' if compared else ''}."
     )
     return replace(finding, text=finding.text + more)

@@ -101,9 +101,8 @@ def _dependency(members: tuple[str, ...], task: Sequence[str], cost: Surplus = N
         "serious",
         "dependent-columns",
         f"{listed(task)} cannot be told apart from other columns",
-        f"{text} No data can say how their effects divide; both packages then give the betas of smallest"
-        " size, which mean nothing one by one. Contrasts that hang on this division are left"
-        f" out.{cost.text}",
+        f"{text} No data can say how their effects divide, and their betas mean nothing one by one."
+        f" Contrasts that hang on this division are left out.{cost.text}",
         f"Leave one of {listed(members)} out of X, or test only what the design determines.",
         members,
     )

@@ -1,7 +1,7 @@
 """Checks of settings that do nothing, or not what their names say."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -30,23 +30,37 @@ def idle_filters(runs: Sequence[RunReview], model: ModelSpecification) -> Iterat
             "nilearn ignores the high-pass cut-off",
             f"nilearn's DriftModel is polynomial: the cut-off of {own:g} s has no effect there, nilearn"
             " removes a straight line (polynomial of order 1) and nothing faster.",
-            'Set Software.Nilearn.DriftModel to "cosine" to have the same filter in both.',
+            'Set Software.Nilearn.DriftModel to "cosine" to have a filter with this cut-off.',
             ("DriftModel",),
             ("nilearn",),
         )
+    # the others filter without cosines, in runs of any length
+    cosines = {"spm": model.high_pass, "nilearn": own if drift == "cosine" else 0.0}
+    yield from _too_short(runs, {name: cosines[name] for name in backends if name in cosines})
+
+
+def _too_short(runs: Sequence[RunReview], cutoffs: Mapping[str, float]) -> Iterator[Finding]:
+    """Find runs that hold no cosine of the packages that filter by cosines, each with its cut-off."""
     # the slowest cosine has the period 2 n TR
-    idle = [r for r in runs if 2 * r.paradigm.n_scans * r.paradigm.repetition_time < model.high_pass]
+    idle = [
+        (run, name, cutoff)
+        for run in runs
+        for name, cutoff in cutoffs.items()
+        if 2 * run.paradigm.n_scans * run.paradigm.repetition_time < cutoff < NO_FILTER
+    ]
     if idle:
-        seconds = max(r.paradigm.n_scans * r.paradigm.repetition_time for r in idle)
+        seconds = max(r.paradigm.n_scans * r.paradigm.repetition_time for r, *_ in idle)
+        longest = max(cutoff for *_, cutoff in idle)
         yield Finding(
             "note",
             "idle-filter",
             "The run is too short for the high-pass filter",
-            f"A run of {seconds:.0f} s holds less than half a period of {model.high_pass:g} s: the filter"
+            f"A run of {seconds:.0f} s holds less than half a period of {longest:g} s: the filter"
             " has no cosine, and nothing is removed but the mean.",
             "Nothing to do if the drift is small; else choose a shorter cut-off.",
             ("HighPassFilterCutoffHz",),
-            runs=tuple(r.label for r in idle),
+            tuple(dict.fromkeys(name for _, name, _ in idle)),
+            tuple(dict.fromkeys(run.label for run, *_ in idle)),
         )
 
 

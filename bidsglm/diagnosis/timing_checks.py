@@ -6,7 +6,7 @@ from bidsglm.data import Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview, listed, percent, times
 from bidsglm.fsl.regressors import LEAD
 from bidsglm.model import ModelSpecification
-from bidsglm.packages import in_order
+from bidsglm.packages import in_order, titles
 from bidsglm.spm.regressors import PAD_BINS
 
 EARLIEST = 24.0
@@ -127,8 +127,7 @@ def implausible_durations(runs: Sequence[RunReview], model: ModelSpecification) 
         f" up to {longest:.4g} s; every package takes {'it' if n_long == 1 else 'them'} to last to its end."
         if n_long
         else f"The events of one condition last {times(most)} times as long as the run of {length:.4g} s"
-        f" together (up to {longest:.4g} s each): they overlap, and their responses add up in all packages"
-        " but FSL."
+        f" together (up to {longest:.4g} s each): they overlap, and {_added(runs)}."
     )
     hint = " Are they milliseconds?" if longest / 1000 < length and longest > 100 else ""
     yield Finding(
@@ -141,6 +140,16 @@ def implausible_durations(runs: Sequence[RunReview], model: ModelSpecification) 
         runs=tuple(dict.fromkeys(labels)),
         size=longest,
     )
+
+
+def _added(runs: Sequence[RunReview]) -> str:
+    """What the packages make of events of one condition that overlap."""
+    packages = runs[0].designs
+    others = titles(name for name in in_order(packages) if name != "fsl")
+    if "fsl" not in packages:
+        return "their responses add up"
+    holds = "in FSL the later of two holds"
+    return f"their responses add up in {others}, while {holds}" if others else holds
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -68,10 +68,12 @@ def cases() -> Iterator[tuple[str, Case]]:
         ),
     )
     short = paradigm(events("a", [0, 9, 18, 27, 36, 45], 2), n_scans=30)
+    yield "too short for some filters", ([review(short, backends=ALL)], MODEL, None)
     yield "too short for the filter", ([review(short), review(short, label="run-2")], MODEL, None)
     level = Modulator("level", np.full(9, 2.0))
     yield "last modulator idle", ([review(paradigm(modulated(level)))], MODEL, None)
     slow = paradigm(events("drug", [120], 120), jittered("a", 1, 2.0))
+    yield "slow, in AFNI too", ([review(slow, backends=("spm", "afni"))], MODEL, None)
     yield "slow", ([review(slow)], MODEL, None)
     yield (
         "slow, seriously",
@@ -112,6 +114,13 @@ def cases() -> Iterator[tuple[str, Case]]:
     outside = paradigm(events("late", [500, 600], 2), events("later", [700], 2), jittered("a", 1, 2.0))
     absent = contrast("late", 1, on=("late",)), contrast("absent", 1, on=("absent",))
     yield "events outside", ([review(outside, *absent)], MODEL, None)
+    before = paradigm(events("early", [-30, -20], 2), jittered("a", 1, 2.0))
+    yield "events before the run", ([review(before, backends=ALL)], MODEL, None)
+    for backends in (ALL, ("spm", "nilearn"), ("fsl",)):
+        crowded = review(paradigm(events("a", list(range(0, 230, 5)), 20)), backends=backends)
+        yield f"events that overlap, {', '.join(backends)}", ([crowded], MODEL, None)
+    behind = modulated(level, Modulator("rt", 5 + 0.5 * noise(2)[:9, 1]))
+    yield "first modulator idle", ([review(paradigm(behind))], MODEL, None)
     yield "durations of nothing", ([timed([0] * 8, "run-1")], MODEL, None)
     other_hrf = replace(MODEL, nilearn=replace(MODEL.nilearn, hrf=Hrf("glover")))
     yield "durations of nothing, two responses", ([timed([0] * 8, "run-1", other_hrf)], other_hrf, None)

@@ -27,7 +27,7 @@ FLOORS = (
     ("agreement",),
     ("dataset",),
     ("spm", "afni", "fsl"),
-    ("design_space",),
+    ("design_space", "densities"),
     ("process",),
     ("parser",),
     ("statsmodel", "outputs"),
@@ -39,7 +39,17 @@ FLOORS = (
 )
 """From the top: a room or a top file imports from the floors below its own, and from nothing beside it."""
 FLOOR = {name: -number for number, names in enumerate(FLOORS) for name in names}
-NUMERIC = ("design_space", "spm", "afni", "fsl", "agreement", "attribution", "diagnosis", "simulation")
+NUMERIC = (
+    "design_space",
+    "densities",
+    "spm",
+    "afni",
+    "fsl",
+    "agreement",
+    "attribution",
+    "diagnosis",
+    "simulation",
+)
 SIBLINGS = ("backends", "dataset", "report")
 STANDARD_FOR_NUMBERS = {
     "collections",

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bidsglm.data import Condition
+from bidsglm.densities import gamma_density
 from bidsglm.model import Floats, Hrf
-from bidsglm.spm.hrf import basis_functions, gamma_density
+from bidsglm.spm.hrf import basis_functions
 from bidsglm.spm.regressors import PAD_BINS, Microtime, event_weights, orthogonalised, stimulus_functions
 
 OVERSAMPLING = 50

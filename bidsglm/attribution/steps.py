@@ -96,17 +96,13 @@ def modelling_steps(
     """
     own, other = responses(model)
     bins = model.spm.microtime_resolution
-    moment = f"bin {onset} of {bins}, {(onset - 1) / bins:.4g} TR after the scan's start"
     pairs = {
         "smoother": _smoothers(model.smoothing_fwhm),
         "scaling": (_nilearn_scaling(model), _spm_scaling(model)),
         REGRESSORS: (f"nilearn's {own.notation}", f"SPM's {other.notation}"),
         "response": (f"nilearn's {own.notation}", f"SPM's {other.notation}"),
-        "events": (
-            f"steps of TR/{OVERSAMPLING}, height 1",
-            f"bins of TR/{bins}, one bin longer; all of zero length: height 1/bin",
-        ),
-        "sampling": (f"interpolated {slice_time_ref:.4g} TR after the scan's start", moment),
+        "events": event_words(bins),
+        "sampling": sampling_words(slice_time_ref, onset, bins),
         "filter": (_nilearn_filter(model, mixtures.runs[0]), _spm_filter(model, mixtures.runs[0])),
         "noise": (_nilearn_noise(model), _spm_noise(model)),
         "runs": ("one model each, variances added", "one model, one residual mean square"),
@@ -114,6 +110,26 @@ def modelling_steps(
     parts = PARTS_OF_REGRESSORS if mixtures.apart else (REGRESSORS,)
     names = (*STEPS[:2], *parts, *STEPS[5:])
     return tuple(Step(name, *pairs[name], _same(name, model, mixtures.runs)) for name in names)
+
+
+def event_words(bins: int) -> tuple[str, str]:
+    """How nilearn draws events, and SPM with so many bins in a TR."""
+    return (
+        f"steps of TR/{OVERSAMPLING}, height 1",
+        f"bins of TR/{bins}, one bin longer; all of zero length: height 1/bin",
+    )
+
+
+def sampling_words(slice_time_ref: float, onset: int, bins: int) -> tuple[str, str]:
+    """When nilearn samples regressors, and SPM at one of so many bins.
+
+    >>> sampling_words(0.5, 8, 16)[1]
+    "bin 8 of 16, 0.4375 TR after the scan's start"
+    """
+    return (
+        f"interpolated {slice_time_ref:.4g} TR after the scan's start",
+        f"bin {onset} of {bins}, {(onset - 1) / bins:.4g} TR after the scan's start",
+    )
 
 
 def _smoothers(fwhm: float) -> tuple[str, str]:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from bidsglm.check.comparison import Checked
-from bidsglm.check.refit import RefittedMap
 from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.report.check import CheckedPair, SettingPair
+from bidsglm.report.second_level_check import RefittedMap
 from bidsglm.sentences import joined
 
 PLURAL = ("onsets", "durations", "scans", "confounds", "modulators", "sessions", "basis", "serial")

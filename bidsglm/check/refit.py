@@ -15,28 +15,10 @@ from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
 from bidsglm.data import Volume
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats, Mask
+from bidsglm.report.second_level_check import RefittedMap
 
 RANGE = 5e-7
 """Share of a map's range by which float32 numbers of the same computation differ at most."""
-
-
-class RefittedMap(NamedTuple):
-    """A map of SPM's folder and the same computed again."""
-
-    contrast: str
-    what: str
-    """effect or t (F)"""
-    path: Path
-    r: float
-    difference: float
-    """Largest one, as a share of the map's range"""
-    same_voxels: bool
-    """Whether both have a result at the same voxels"""
-
-    @property
-    def is_reproduced(self) -> bool:
-        """Whether it is the same map up to the rounding of its file."""
-        return self.same_voxels and self.difference <= RANGE
 
 
 class RefittedModel(NamedTuple):
@@ -123,8 +105,9 @@ def compared_map(
     values, fitted = made
     inside = np.isfinite(theirs) & fitted
     x, y = values[inside], theirs[inside]
-    same = bool(np.array_equal(np.isfinite(theirs), fitted))
-    return RefittedMap(contrast, what, path, pearson_r(x, y), largest_difference(x, y), same)
+    difference = largest_difference(x, y)
+    same = np.array_equal(np.isfinite(theirs), fitted) and difference <= RANGE
+    return RefittedMap(contrast, what, path, pearson_r(x, y), difference, bool(same))
 
 
 def largest_difference(made: Floats, target: Floats) -> float:

@@ -21,7 +21,7 @@ from bidsglm.check.second_level_words import (
 from bidsglm.outputs.check_tables import GROUP_MAPS, GROUP_SETTINGS
 from bidsglm.outputs.names import write_json, write_text
 from bidsglm.pages.about import about
-from bidsglm.report.second_level_check import RefittedRow, SecondLevelReport, second_level_page
+from bidsglm.report.second_level_check import SecondLevelReport, second_level_page
 
 
 def group_json(found: CheckedGroup) -> dict[str, Any]:
@@ -75,9 +75,6 @@ def write_group_check(output: Path, found: CheckedGroup) -> None:
     """Write check.json, the tables and the page into a folder that exists."""
     refits, beside = found.refit.maps if found.refit else (), found.comparison
     rows = tuple(rows_in_words(found.group))
-    maps = tuple(
-        RefittedRow(m.contrast, m.what, m.path.name, m.r, m.difference, m.is_reproduced) for m in refits
-    )
     write_json(output / "check.json", group_json(found))
     settings = [{"setting": name, "spm": words} for name, words in rows]
     GROUP_SETTINGS.write(output / "settings.tsv", settings, facts={})
@@ -87,12 +84,12 @@ def write_group_check(output: Path, found: CheckedGroup) -> None:
             {
                 "contrast": each.contrast or None,
                 "map": each.what,
-                "file": each.file,
+                "file": each.path.name,
                 "pearson_r": each.r,
                 "largest_difference": each.difference,
                 "is_reproduced": each.is_reproduced,
             }
-            for each in maps
+            for each in refits
         ],
         facts={},
     )
@@ -103,7 +100,7 @@ def write_group_check(output: Path, found: CheckedGroup) -> None:
         len(found.group.matrix),
         group_answer(found),
         rows,
-        maps,
+        refits,
         tuple(group_findings(found)),
         found.notes,
         str(beside.nilearn.folder) if beside else "",

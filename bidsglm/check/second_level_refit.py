@@ -10,11 +10,12 @@ from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.columns import DIGITS
 from bidsglm.check.data import ScanPlace, grid_of, load_image, values_of, volumes
 from bidsglm.check.own_files import own_file
-from bidsglm.check.refit import RefittedMap, compared_map
+from bidsglm.check.refit import compared_map
 from bidsglm.check.second_level import SpmGroup
 from bidsglm.dataset.masks import Grid, is_same_grid, on_grid
 from bidsglm.errors import DataError
 from bidsglm.model import Floats, Mask
+from bidsglm.report.second_level_check import RefittedMap
 from bidsglm.spm.contrasts import TContrastMaps
 from bidsglm.spm.nonsphericity import LevelFit, LevelModel, analysis_mask, fitted, level_contrast
 

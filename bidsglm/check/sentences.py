@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from bidsglm.check.comparison import Checked
-from bidsglm.check.refit import RefittedMap
 from bidsglm.check.reproduction import Reproduction
+from bidsglm.report.second_level_check import RefittedMap
 from bidsglm.sentences import joined
 
 

@@ -4,15 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bidsglm.attribution.crossing import OVERSAMPLING
 from bidsglm.attribution.drawing_rules import Interpolated
 from bidsglm.attribution.response_rules import NilearnResponse, SpmResponse
 from bidsglm.attribution.sides import PairModels
-from bidsglm.attribution.steps import REGRESSORS
+from bidsglm.attribution.steps import REGRESSORS, event_words, sampling_words
 from bidsglm.backends.phrases import response
 from bidsglm.check.comparison import Checked
 from bidsglm.check.event_settings import listed_values
-from bidsglm.check.models import sampled_at
 from bidsglm.check.reproduction import Attempt
 from bidsglm.sentences import joined
 from bidsglm.unit.pair_steps import same_weights
@@ -88,16 +86,11 @@ def _sampling(found: Checked, models: PairModels) -> tuple[str, str]:
     assert drawing is not None
     assert isinstance(drawing.sampling, Interpolated)
     offset = drawing.sampling.times(0)[0] / found.spm.repetition_time
-    bins = f"bin {found.spm.microtime_onset} of {found.spm.microtime_resolution}"
-    return (
-        f"interpolated {offset:.4g} TR after the scan's start",
-        f"{bins}, {sampled_at(found.spm):.4g} TR after the scan's start",
-    )
+    return sampling_words(offset, found.spm.microtime_onset, found.spm.microtime_resolution)
 
 
 def _events(found: Checked, models: PairModels) -> tuple[str, str]:
-    bins = f"bins of TR/{found.spm.microtime_resolution}, one bin longer; all of zero length: height 1/bin"
-    return f"steps of TR/{OVERSAMPLING}, height 1", bins
+    return event_words(found.spm.microtime_resolution)
 
 
 def _response(found: Checked, models: PairModels) -> tuple[str, str]:

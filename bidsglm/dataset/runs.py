@@ -39,7 +39,7 @@ class Files(NamedTuple):
 
 
 class RunHeader(NamedTuple):
-    """What the NIfTI header of a bold file says."""
+    """What the NIfTI header of a bold file says of its time and place; how values are read is nifti's."""
 
     shape: tuple[int, ...]
     affine: Floats

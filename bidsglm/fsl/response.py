@@ -8,8 +8,8 @@ user guide, "Full model setup"). Heights do not matter: a regressor is divided b
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import gammaln
 
+from bidsglm.densities import gamma_density
 from bidsglm.model import Floats
 
 STEP = 0.05
@@ -20,31 +20,26 @@ GAUSSIAN_LAG, GAUSSIAN_SD = 5.0, 2.8
 """s; these and the numbers of the other responses are FEAT's defaults."""
 
 
-def gamma_density(t: Floats, mean: float, deviation: float) -> Floats:
+def gamma_with(t: Floats, mean: float, deviation: float) -> Floats:
     """Gamma density by its mean and standard deviation, 0 for t <= 0.
 
-    >>> gamma_density(np.array([0.0, 1.0]), 1.0, 1.0).round(4).tolist()
+    >>> gamma_with(np.array([0.0, 1.0]), 1.0, 1.0).round(4).tolist()
     [0.0, 0.3679]
     """
     # FEAT gives mean lag and standard deviation: m = a / b and s^2 = a / b^2
-    shape, rate = (mean / deviation) ** 2, mean / deviation**2
-    density = np.zeros_like(t)
-    after = t > 0
-    s = t[after]
-    density[after] = np.exp((shape - 1) * np.log(s) + shape * np.log(rate) - rate * s - gammaln(shape))
-    return density
+    return gamma_density(t, (mean / deviation) ** 2, mean / deviation**2)
 
 
 def _double_gamma(t: Floats) -> Floats:
-    return gamma_density(t, 6, 2.449) - gamma_density(t, 16, 4) / 6
+    return gamma_with(t, 6, 2.449) - gamma_with(t, 16, 4) / 6
 
 
 def _alternative(t: Floats) -> Floats:
-    return gamma_density(t, 6.66, 2.581) - gamma_density(t, 6.77, 2.602) / 1.05
+    return gamma_with(t, 6.66, 2.581) - gamma_with(t, 6.77, 2.602) / 1.05
 
 
 def _gamma(t: Floats) -> Floats:
-    return gamma_density(t, 6, 3)
+    return gamma_with(t, 6, 3)
 
 
 def _gaussian(t: Floats) -> Floats:

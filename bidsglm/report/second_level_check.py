@@ -1,6 +1,8 @@
 """The page of a check of a second level."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from bidsglm.report.check import CheckedPair, SettingPair
 from bidsglm.report.rendering import About, environment
@@ -8,16 +10,18 @@ from bidsglm.report.rendering import About, environment
 SECTIONS = ("Summary", "Settings", "Maps", "About")
 
 
-@dataclass(frozen=True)
-class RefittedRow:
-    """A map of the group and the same computed again."""
+class RefittedMap(NamedTuple):
+    """A map of SPM's folder and the same computed again."""
 
     contrast: str
     what: str
-    file: str
+    """effect, t (F), ResMS or mask"""
+    path: Path
     r: float
     difference: float
+    """Largest one, as a share of the map's range"""
     is_reproduced: bool
+    """Whether it is the same map, at the same voxels, up to the rounding of its file"""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class SecondLevelReport:
     answer: str
     rows: tuple[tuple[str, str], ...]
     """Setting -> words"""
-    maps: tuple[RefittedRow, ...]
+    maps: tuple[RefittedMap, ...]
     findings: tuple[str, ...]
     notes: tuple[str, ...]
     nilearn: str = ""

@@ -6,8 +6,8 @@ The canonical response is ``h(t) = g(t; 6, 1) - g(t; 16, 1) / 6``, with the gamm
 """
 
 import numpy as np
-import scipy
 
+from bidsglm.densities import gamma_density
 from bidsglm.model import Floats, Hrf
 from bidsglm.spm.regressors import orthogonalise, rounded
 
@@ -20,22 +20,6 @@ DERIVATIVE_STEP = 1.0
 """Seconds by which SPM delays the response for its time derivative."""
 DISPERSION_STEP = 0.01
 """Step of the response's dispersion in SPM's dispersion derivative."""
-
-
-def gamma_density(t: Floats, shape: float, rate: float) -> Floats:
-    """Gamma density, 0 for t <= 0.
-
-    >>> gamma_density(np.array([-1.0, 1.0]), 1.0, 1.0).round(4).tolist()
-    [0.0, 0.3679]
-    """
-    density = np.zeros_like(t)
-    after = t > 0
-    s = t[after]
-    # logarithms, as t^15 and Gamma(16) are large before they divide
-    density[after] = np.exp(
-        (shape - 1) * np.log(s) + shape * np.log(rate) - rate * s - scipy.special.gammaln(shape)
-    )
-    return density
 
 
 def canonical_hrf(dt: float, onset: float = 0.0, dispersion: float = 1.0) -> Floats:

@@ -17,6 +17,8 @@ Notes
 -----
 Everything here is SPM in its fMRI modality; in others it adds a thousandth of the largest ResMS.
 Errors are independent. As in SPM, weights leave the degrees of freedom as they are.
+The fit stands beside the first level's (`bidsglm.spm.estimation`), which takes the residual squares of long
+series from their sum and not from the residuals: either way in both would move the last bits of the other.
 """
 
 from collections.abc import Iterator

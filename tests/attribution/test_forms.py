@@ -23,9 +23,9 @@ from bidsglm.attribution.sides import Mixture, Side, settings_of_errors
 from bidsglm.attribution.step_rows import unmodelled_rows
 from bidsglm.attribution.voxelnoise import ArmaGrid, SmoothedAutocorrelation, TruncatedAR1
 from bidsglm.data import Condition, ContrastMaps
+from bidsglm.densities import gamma_density
 from bidsglm.model import ContrastSpecification, Hrf
 from bidsglm.pairs import DEFAULT_PAIR
-from bidsglm.spm.hrf import gamma_density
 from bidsglm.spm.probability import f_tail, t_tail
 from bidsglm.spm.regressors import Microtime
 

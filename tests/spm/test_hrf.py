@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import gamma
 
 from bidsglm.model import Hrf
-from bidsglm.spm.hrf import basis_functions, canonical_hrf, gamma_density
+from bidsglm.spm.hrf import basis_functions, canonical_hrf
 
 ROUNDING = 1e-12
 """Of sums over some hundred float64 samples."""
@@ -21,10 +21,6 @@ def test_canonical_response_is_a_difference_of_gamma_densities():
     t = np.arange(257) * 0.125
     expected = gamma.pdf(t, 6) - gamma.pdf(t, 16) / 6
     assert_allclose(canonical_hrf(0.125), expected / expected.sum(), atol=ROUNDING)
-
-
-def test_gamma_density_at_zero_is_zero_for_every_shape():
-    assert gamma_density(np.zeros(1), 1.0, 1.0)[0] == 0
 
 
 def test_derivatives_are_orthogonal_to_the_response_and_to_each_other():

@@ -206,6 +206,7 @@ MAY = {
     "dataset/group_variances": VARIANCES,
     "diagnosis/afni_checks": RULES,
     "diagnosis/data_checks": RULES,
+    "diagnosis/intensity_checks": RULES,
     "diagnosis/event_checks": RULES,
     "diagnosis/rank_checks": RULES,
     "diagnosis/setting_checks": RULES,

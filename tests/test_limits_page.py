@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import limits_page
 from bidsglm.dataset import tsv
-from bidsglm.diagnosis import filled_run
+from bidsglm.diagnosis import filling
 
 WRITTEN = limits_page.PAGE.read_text(encoding="utf-8")
 
@@ -36,7 +36,7 @@ def test_a_changed_constant_is_on_the_page_no_more(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(tsv, "MOST_CELLS", tsv.MOST_CELLS + 1)
     assert limits_page.page() != WRITTEN
     monkeypatch.undo()
-    monkeypatch.setattr(filled_run, "EXPLAINED", 0.96)
+    monkeypatch.setattr(filling, "EXPLAINED", 0.96)
     assert limits_page.page() != WRITTEN
 
 

@@ -1,37 +1,20 @@
-"""Checks of the regressors of a run against each other, confounds and the high-pass filter."""
+"""Checks of the regressors of a run against each other and against confounds."""
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 
-from bidsglm.data import Paradigm
 from bidsglm.design_space import basis
-from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, percent, times, verb
-from bidsglm.diagnosis.afni_checks import have_cutoff, lower_degree
-from bidsglm.diagnosis.design_parts import NOTHING_LEFT, ROUNDING, Parts
-from bidsglm.diagnosis.filled_run import function_columns
-from bidsglm.model import Floats
+from bidsglm.diagnosis.advice import Finding, RunReview, listed, percent, times
+from bidsglm.diagnosis.design_parts import MOTION, NOTHING_LEFT, ROUNDING, Parts, primary_columns
 
-MUCH_REMOVED = 0.5
-"""Share of a regressor's variance: its standard error grows by 1.4."""
-NEARLY_ALL = 0.9
-"""Share from which what the filter leaves is no longer the condition: its standard error is three times."""
-KEPT = 0.8
-"""Share of a regressor's variance that a recommended filter leaves; the ramp at a run's start alone costs a
-tenth in short runs."""
 CONFOUNDED = 0.5
 """Share of a condition that confounds explain: its standard error grows by 1.4."""
 OVERLAPPING = 0.8
 """Share of a condition that other conditions explain: a variance inflation of 5, the usual limit."""
 TASK_MOTION = 0.4
 """Correlation; smooth series of 100 to 200 scans reach 0.3 by chance."""
-ONLY_DRIFT = 0.98
-"""Share of a confound that the filter removes."""
-MOTION = re.compile(r"(trans|rot)_[xyz].*|framewise_displacement|rmsd")
-"""fMRIPrep's motion parameters, their expansions and sums."""
 
 
 class Explained(NamedTuple):
@@ -70,73 +53,6 @@ def _inflated(run: RunReview, backend: str, places: Sequence[int], share: float)
     regressors = run.diagnoses[backend].regressors
     # VIF = 1 / (1 - R^2) over all columns, which bounds R^2 of some of them from above
     return [i for i in places if regressors[i].vif_with_constant_and_drifts >= 1 / (1 - share) - ROUNDING]
-
-
-def primary_columns(columns: Parts, paradigm: Paradigm) -> dict[str, list[int]]:
-    """Conditions and modulators with the places of their first functions, or of all those of a set."""
-    names = [name for condition in paradigm.conditions for name in condition.weight_names]
-    found = {name: function_columns(columns.names, name) for name in names}
-    return {name: places for name, places in found.items() if places}
-
-
-def slow_regressors(run: RunReview) -> Iterator[Finding]:
-    """Find conditions slower than the high-pass filter."""
-    for backend, columns in run.parts.items():
-        removed = [r.removed_by_filter for r in run.diagnoses[backend].regressors]
-        for name, places in primary_columns(columns, run.paradigm).items():
-            # one finding for a condition, on the function that loses most
-            worst = max(places, key=lambda i: np.nan_to_num(removed[i]))
-            if not removed[worst] > MUCH_REMOVED:
-                continue
-            cutoff = recommended_cutoff(columns.unfiltered[:, worst], run.paradigm.repetition_time)
-            length = run.paradigm.n_scans * run.paradigm.repetition_time
-            who, lost = listed([name]), removed[worst]
-            severity: Severity = "serious" if lost > NEARLY_ALL else "warning"
-            finding = Finding(
-                severity,
-                "slow-regressor",
-                f"{who} is slower than the high-pass filter",
-                f"The filter removes {percent(lost)} of the variance of the regressor {who}, which changes"
-                f" too slowly in this run of {length:.0f} s. Its effect rests on the other"
-                f" {percent(1 - lost)}: the standard error is {times((1 - lost) ** -0.5)} times what it"
-                " would be without a filter, and how each package filters matters more than usual.",
-                f"{_slower_filter(cutoff, run.parts.keys())} Better in the next study: change conditions more"
-                " often.",
-                (name,),
-                size=lost,
-            )
-            yield run.seen(finding, backend)
-
-
-def recommended_cutoff(regressor: Floats, repetition_time: float) -> float:
-    """The shortest cut-off that keeps most of a regressor's variance, s; infinite for no filter.
-
-    >>> block = np.tile(np.repeat([0.0, 1.0], 20), 3)
-    >>> recommended_cutoff(block, 2.0)
-    100.0
-    """
-    # the filter's cosines are the DCT's: each coefficient's square is what one of them takes
-    power = scipy.fft.dct(regressor, norm="ortho")[1:] ** 2
-    lost = np.cumsum(power) / max(power.sum(), np.finfo(float).tiny)
-    first = int(np.argmax(lost > 1 - KEPT)) + 1
-    if first == 1:
-        return float("inf")
-    # a filter has the cosines 1 ... trunc(2 n TR / cut-off)
-    shortest = 2 * len(regressor) * repetition_time / first
-    return float(10 * np.floor(shortest / 10 + 1))
-
-
-def _slower_filter(cutoff: float, packages: Collection[str]) -> str:
-    parts = [degree] if (degree := lower_degree(packages)) else []
-    if not have_cutoff(packages):
-        return " ".join(parts)
-    key = (
-        f"A cut-off of {cutoff:.0f} s (HighPassFilterCutoffHz {1 / cutoff:.4f}) would keep {percent(KEPT)}"
-        " of it."
-    )
-    if not np.isfinite(cutoff):
-        key = "No filter keeps it in a run as short as this: set HighPassFilterCutoffHz to 0 and say so."
-    return " ".join([key, *parts])
 
 
 def confounded_conditions(run: RunReview) -> Iterator[Finding]:
@@ -286,33 +202,5 @@ def _overlap(names: tuple[str, ...], worst: Overlap) -> Finding:
     )
 
 
-def filtered_confounds(run: RunReview) -> Iterator[Finding]:
-    """Find confounds of which the high-pass filter leaves nothing: the data are filtered twice."""
-    for backend, found in run.diagnoses.items():
-        # motion may be slow by itself; cosines and the like stand in the model to filter
-        twice = tuple(
-            r.name
-            for r in found.regressors
-            if r.kind == "confound" and not MOTION.fullmatch(r.name) and r.removed_by_filter >= ONLY_DRIFT
-        )
-        if not twice:
-            continue
-        most = max(r.removed_by_filter for r in found.regressors if r.name in twice)
-        finding = Finding(
-            "warning",
-            "filtered-confounds",
-            f"{listed(twice)} {verb(twice, 'repeats', 'repeat')} the high-pass filter",
-            f"{verb(twice, 'This confound is', 'These confounds are')} nothing but slow drift, up to"
-            f" {percent(most)} of which the filter removes already. What is left of"
-            f" {verb(twice, 'it', 'them')} is rounding or the little that two kinds of cosines differ by;"
-            " the data are filtered twice, and degrees of freedom are lost for nothing.",
-            f"Take {listed(twice)} out of the model"
-            f"{', or set HighPassFilterCutoffHz to 0' if have_cutoff(run.parts) else ''}.",
-            twice,
-            size=most,
-        )
-        yield run.seen(finding, backend)
-
-
-CHECKS = (slow_regressors, confounded_conditions, overlapping_conditions, filtered_confounds)
+CHECKS = (confounded_conditions, overlapping_conditions)
 """Each is of one run by itself."""

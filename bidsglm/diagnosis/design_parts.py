@@ -1,6 +1,7 @@
 """The columns of a design by what they are for: conditions and confounds, the constant, drifts."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,8 @@ from bidsglm.spm.highpass import remove
 
 DRIFT = re.compile(r"drift_\d+|cosine_?\d+")
 """nilearn's drift terms, and fMRIPrep's where a model takes them as confounds."""
+MOTION = re.compile(r"(trans|rot)_[xyz].*|framewise_displacement|rmsd")
+"""fMRIPrep's motion parameters, their expansions and sums."""
 NOTHING_LEFT = 1e-10
 """A column of which a smaller share of the squares is left is a sum of others: rounding leaves 1e-30, and
 regressors that anyone could tell apart more than 1e-6."""
@@ -101,3 +104,24 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
 def _cleared(X: Floats, scale: Floats | float) -> Floats:
     """Zeros for columns of which only rounding is left: constant confounds, modulators that do not vary."""
     return np.asarray(np.where(lengths(X) > ROUNDING * scale, X, 0.0))
+
+
+def function_columns(names: Sequence[str], weight_name: str) -> list[int]:
+    """Places of a condition's or modulator's first function, or of all functions of a set such as FIR.
+
+    >>> function_columns(("trial_type.go", "trial_type.go_derivative", "constant"), "trial_type.go")
+    [0]
+    >>> function_columns(("trial_type.go_delay_0", "trial_type.go_delay_1"), "trial_type.go")
+    [0, 1]
+    """
+    if weight_name in names:
+        return [list(names).index(weight_name)]
+    member = re.compile(re.escape(weight_name) + r"_(delay|fourier|gamma)_\d+")
+    return [i for i, name in enumerate(names) if member.fullmatch(name)]
+
+
+def primary_columns(columns: Parts, paradigm: Paradigm) -> dict[str, list[int]]:
+    """Conditions and modulators with the places of their first functions, or of all those of a set."""
+    names = [name for condition in paradigm.conditions for name in condition.weight_names]
+    found = {name: function_columns(columns.names, name) for name in names}
+    return {name: places for name, places in found.items() if places}

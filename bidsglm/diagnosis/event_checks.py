@@ -8,7 +8,7 @@ import numpy as np
 from bidsglm.attribution.crossing import OVERSAMPLING
 from bidsglm.data import Condition, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview, listed, times, verb
-from bidsglm.diagnosis.filled_run import function_columns
+from bidsglm.diagnosis.design_parts import function_columns
 from bidsglm.fsl.response import STEP
 from bidsglm.model import ModelSpecification
 from bidsglm.packages import in_order, title, titles

@@ -12,8 +12,10 @@ from bidsglm.diagnosis import (
     timing_checks,
 )
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, merged, place
-from bidsglm.diagnosis.data_checks import DataReview, data_findings
+from bidsglm.diagnosis.data_checks import data_findings
+from bidsglm.diagnosis.data_review import DataReview
 from bidsglm.diagnosis.filled_run import filled_run
+from bidsglm.diagnosis.filter_checks import filtered_confounds, slow_regressors
 from bidsglm.diagnosis.rank_checks import FILTER
 from bidsglm.model import CONSTANT, ModelSpecification
 
@@ -67,7 +69,7 @@ def findings(
         return ()
     # first, as conditions that fill the run explain overlaps and dependencies, which are then not told again
     filled = [finding for run in runs for finding in filled_run(run)]
-    checks = (*column_checks.CHECKS, *rank_checks.CHECKS)
+    checks = (slow_regressors, *column_checks.CHECKS, filtered_confounds, *rank_checks.CHECKS)
     columns = [finding for run in runs for check in checks for finding in check(run)]
     columns = [finding for finding in columns if not _follows_from(finding, filled)]
     over_runs = (*setting_checks.CHECKS, *event_checks.CHECKS, *timing_checks.CHECKS, *afni_checks.CHECKS)

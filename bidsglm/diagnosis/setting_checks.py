@@ -8,7 +8,7 @@ import numpy as np
 from bidsglm.data import Condition
 from bidsglm.design_space import directions
 from bidsglm.diagnosis.advice import Finding, RunReview, Severity, listed, verb
-from bidsglm.diagnosis.filled_run import function_columns
+from bidsglm.diagnosis.design_parts import function_columns
 from bidsglm.model import NO_FILTER, ModelSpecification
 
 SAME_VALUES = 1e-9

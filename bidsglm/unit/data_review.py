@@ -8,7 +8,8 @@ from bidsglm.backends.nilearn_signals import mean_signal
 from bidsglm.data import TimeSeries
 from bidsglm.dataset.images import Data
 from bidsglm.dataset.voxels import VoxelFacts
-from bidsglm.diagnosis.data_checks import LOWEST_MEAN, DataReview, RunData
+from bidsglm.diagnosis.data_review import DataReview, RunData
+from bidsglm.diagnosis.intensity_checks import LOWEST_MEAN
 from bidsglm.model import Mask, ModelSpecification
 from bidsglm.pairs import base_of
 

@@ -9,7 +9,8 @@ from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import Inference
 from bidsglm.data import ContrastMaps, Unit
 from bidsglm.dataset.images import Data, read_data
-from bidsglm.diagnosis.data_checks import BRIGHT_VOLUME, DataReview, bright_text, no_mean_text
+from bidsglm.diagnosis.data_review import DataReview
+from bidsglm.diagnosis.intensity_checks import BRIGHT_VOLUME, bright_text, no_mean_text
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.packages import DEFAULT_PACKAGES, in_order, title, titles

@@ -6,7 +6,7 @@ import numpy as np
 
 from bidsglm.backends import BACKENDS
 from bidsglm.data import TimeSeries
-from bidsglm.diagnosis.data_checks import without_unit
+from bidsglm.diagnosis.intensity_checks import without_unit
 from bidsglm.model import Floats
 from bidsglm.unit.fit import Fitted
 

@@ -8,7 +8,7 @@ import numpy as np
 from bidsglm.agreement.autocorrelation import of_autoregression, of_components, weighted_quantiles
 from bidsglm.agreement.intensity import Level, NilearnUnit, level, spread
 from bidsglm.backends.nilearn_signals import mean_signal
-from bidsglm.diagnosis.data_checks import without_unit
+from bidsglm.diagnosis.intensity_checks import without_unit
 from bidsglm.model import Floats
 from bidsglm.outputs.scale_tables import AUTOCORRELATION, INTENSITY, SCALE
 from bidsglm.outputs.schema import Schema

@@ -15,7 +15,7 @@ import bidsglm
 from bidsglm.data import Unit
 from bidsglm.dataset.smoothers import voxel_sizes
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.diagnosis.data_checks import without_unit
+from bidsglm.diagnosis.intensity_checks import without_unit
 from bidsglm.messages import LOG
 from bidsglm.model import Above, ModelSpecification
 from bidsglm.outputs.summaries import earlier_summary

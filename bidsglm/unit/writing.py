@@ -9,7 +9,7 @@ import numpy as np
 from bidsglm.attribution.engine import Explanation
 from bidsglm.backends import BACKENDS
 from bidsglm.data import DesignMatrix, TimeSeries, Unit
-from bidsglm.diagnosis.data_checks import without_unit
+from bidsglm.diagnosis.intensity_checks import without_unit
 from bidsglm.errors import ReadWriteError
 from bidsglm.model import Floats
 from bidsglm.outputs.confinement import remove_own

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from bidsglm.data import Condition, MaskLoss, Modulator
-from bidsglm.diagnosis.data_checks import DataReview
+from bidsglm.diagnosis.data_review import DataReview
 from bidsglm.diagnosis.findings import RunReview, findings
 from bidsglm.model import AfniSettings, Hrf, ModelSpecification, SpmSettings
 from bidsglm.packages import PACKAGES

@@ -6,8 +6,10 @@ import pytest
 
 from bidsglm.data import MaskLoss
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.diagnosis.data_checks import DataReview, RunData, data_findings, without_unit
+from bidsglm.diagnosis.data_checks import data_findings
+from bidsglm.diagnosis.data_review import DataReview, RunData
 from bidsglm.diagnosis.findings import is_reported
+from bidsglm.diagnosis.intensity_checks import without_unit
 from bidsglm.model import AfniSettings, ModelSpecification, NilearnSettings
 
 SOUND = RunData("run-1", 5000, 0, 0, 0, 0, 800.0, 70.0)

@@ -13,9 +13,10 @@ from bidsglm.backends import BACKENDS
 from bidsglm.data import Condition, DesignMatrix, Modulator, Paradigm
 from bidsglm.demo.data_set import Recording, write_demo
 from bidsglm.diagnosis.advice import Finding, RunReview, merged
-from bidsglm.diagnosis.column_checks import KEPT
 from bidsglm.diagnosis.event_checks import heights
-from bidsglm.diagnosis.filled_run import coverage, filled_run, filling_conditions, standard_errors
+from bidsglm.diagnosis.filled_run import filled_run
+from bidsglm.diagnosis.filling import coverage, filling_conditions, standard_errors
+from bidsglm.diagnosis.filter_checks import KEPT
 from bidsglm.diagnosis.findings import findings, place
 from bidsglm.fsl.regressors import Timing, stimulus
 from bidsglm.model import NO_FILTER, ContrastSpecification, Hrf, ModelSpecification

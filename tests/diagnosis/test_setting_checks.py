@@ -10,8 +10,9 @@ import pytest
 from bidsglm.data import Condition, Paradigm
 from bidsglm.diagnosis.advice import Finding, RunReview
 from bidsglm.diagnosis.column_checks import task_motion
-from bidsglm.diagnosis.data_checks import RunData, bright_volumes, low_means
+from bidsglm.diagnosis.data_review import RunData
 from bidsglm.diagnosis.event_checks import _span, zero_lengths
+from bidsglm.diagnosis.intensity_checks import bright_volumes, low_means
 from bidsglm.diagnosis.setting_checks import idle_filters
 from bidsglm.model import NO_FILTER, ModelSpecification, NilearnSettings
 

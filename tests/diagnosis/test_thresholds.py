@@ -8,21 +8,15 @@ import pytest
 from scipy.fft import dct
 
 from bidsglm.data import Condition, DesignMatrix, MaskLoss, Paradigm
-from bidsglm.diagnosis import column_checks, data_checks, event_checks, rank_checks
+from bidsglm.diagnosis import column_checks, event_checks, filter_checks, intensity_checks, rank_checks
 from bidsglm.diagnosis.advice import Finding, RunReview, percent, place, times
-from bidsglm.diagnosis.column_checks import recommended_cutoff
-from bidsglm.diagnosis.data_checks import DataReview, data_findings, without_unit
-from bidsglm.diagnosis.filled_run import (
-    StandardErrors,
-    _consequence,
-    _remedy,
-    coverage,
-    filled_run,
-    filling_conditions,
-    sorted_contrasts,
-    standard_errors,
-)
+from bidsglm.diagnosis.data_checks import data_findings
+from bidsglm.diagnosis.data_review import DataReview
+from bidsglm.diagnosis.filled_run import _consequence, _remedy, filled_run, sorted_contrasts
+from bidsglm.diagnosis.filling import StandardErrors, coverage, filling_conditions, standard_errors
+from bidsglm.diagnosis.filter_checks import recommended_cutoff
 from bidsglm.diagnosis.findings import findings, is_reported
+from bidsglm.diagnosis.intensity_checks import without_unit
 from bidsglm.diagnosis.rank_checks import dependencies
 from bidsglm.model import ContrastSpecification, Floats, ModelSpecification
 
@@ -65,7 +59,7 @@ def of_check(check: object, run: RunReview) -> list[Finding]:
     ("share", "severity"), [(0.49, None), (0.51, "warning"), (0.89, "warning"), (0.91, "serious")]
 )
 def test_a_condition_is_slow_from_half_of_its_variance_on(share: float, severity: str | None) -> None:
-    found = of_check(column_checks.slow_regressors, made({"go": mixed(share, SLOW, FAST)}))
+    found = of_check(filter_checks.slow_regressors, made({"go": mixed(share, SLOW, FAST)}))
     assert [finding.severity for finding in found] == ([severity] if severity else [])
     for finding in found:
         assert finding.size == pytest.approx(share)
@@ -145,7 +139,7 @@ def test_groups_that_overlap_are_told_apart_each_by_its_worst() -> None:
 )
 def test_confounds_repeat_the_filter_from_nearly_all_of_them_on(name: str, share: float, told: bool) -> None:
     run = made({"go": FAST}, {name: mixed(share, SLOW, OTHER), "second": THIRD})
-    found = of_check(column_checks.filtered_confounds, run)
+    found = of_check(filter_checks.filtered_confounds, run)
     assert [finding.columns for finding in found] == [(name,)] * told
     assert [finding.size for finding in found] == pytest.approx([share] * told)
 
@@ -262,7 +256,7 @@ def test_low_means_take_the_unit_from_a_thousandth_on(n: int, severity: str) -> 
 def test_a_unit_of_no_runs_has_no_voxels() -> None:
     assert DataReview((), 0, False, ("spm",)).n_voxels == 0
     assert of_data(SOUND, replace(SOUND, n_voxels=6000)).n_voxels == 6000
-    assert data_checks.LOWEST_MEAN == 0.99
+    assert intensity_checks.LOWEST_MEAN == 0.99
 
 
 @pytest.mark.parametrize(

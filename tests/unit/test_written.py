@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from bidsglm.agreement.coefficients import pearson_r
-from bidsglm.diagnosis.data_checks import LOWEST_MEAN
+from bidsglm.diagnosis.intensity_checks import LOWEST_MEAN
 from bidsglm.errors import ReadWriteError
 from bidsglm.model import ModelSpecification
 from bidsglm.outputs.fit_tables import DESIGN

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from bidsglm.model import Floats
 from bidsglm.report import svg
+from bidsglm.report.scales import ticks
 
 Range = tuple[float, float]
 LETTER = 6.2
@@ -141,6 +142,6 @@ def frame(
 
 
 def _marks(ends: Range) -> list[tuple[float, str]]:
-    values = svg.ticks(*ends)
-    step = float(values[1] - values[0]) if len(values) > 1 else 1.0
-    return [(float(value), svg.label(float(value), step)) for value in values]
+    values = ticks(*ends)
+    step = values[1] - values[0] if len(values) > 1 else 1.0
+    return [(value, svg.label(value, step)) for value in values]

@@ -11,6 +11,7 @@ from bidsglm.model import TRIAL_TYPE, Floats
 from bidsglm.report import svg
 from bidsglm.report.charts import Extent
 from bidsglm.report.drawing import Figure
+from bidsglm.report.scales import ticks
 
 DRAWN: Mapping[str, str] = {
     "nilearn": "nilearn's drift terms are regressors of its model, and it takes confounds as they are.",
@@ -84,7 +85,7 @@ def _design_panels(designs: Mapping[str, DesignMatrix]) -> list[_Panel]:
 
 def _scans(n_scans: int) -> list[str]:
     """Ticks and title of the axis of time."""
-    at = [(scan, HEAD + TALL * (scan + 0.5) / n_scans) for scan in svg.ticks(0, n_scans - 1)]
+    at = [(scan, HEAD + TALL * (scan + 0.5) / n_scans) for scan in ticks(0, n_scans - 1)]
     turned = f"rotate(-90 14 {svg.number(HEAD + TALL / 2)})"
     return [
         svg.text(14, HEAD + TALL / 2, "scan", text_anchor="middle", transform=turned),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bidsglm.model import Floats, Mask
 from bidsglm.report import colours, svg
 from bidsglm.report.charts import Extent
+from bidsglm.report.scales import ticks
 from bidsglm.report.slices import View, heights, montage, pixel_aspect
 
 WIDTH = 1000.0
@@ -113,13 +114,13 @@ def _scale(layer: Layer, place: Extent) -> list[str]:
     x, y = place.x + place.width + 10, place.y + 0.08 * place.height
     tall = 0.84 * place.height
     parts = [svg.image(_ramp(layer.signed, True), x, y, BAR, tall)]
-    shown = svg.ticks(low, layer.limit, 4)
-    step = float(shown[1] - shown[0]) if len(shown) > 1 else 1.0
+    shown = ticks(low, layer.limit, 4)
+    step = shown[1] - shown[0] if len(shown) > 1 else 1.0
     for tick in shown:
         at = y + tall * (1 - (tick - low) / (layer.limit - low))
         parts += [
             svg.line(x + BAR, at, x + BAR + 3, at),
-            svg.text(x + BAR + 6, at + 4, svg.label(float(tick), step), font_size=11),
+            svg.text(x + BAR + 6, at + 4, svg.label(tick, step), font_size=11),
         ]
     return parts
 

@@ -10,7 +10,7 @@ from html import escape
 from typing import NamedTuple
 
 from bidsglm import packages
-from bidsglm.report.strips import ticks
+from bidsglm.report.scales import Scale, tick_text
 
 WIDTH = 380
 """Width of a plot in its own units: one to one on a telephone, larger on a laptop."""
@@ -56,24 +56,10 @@ class RegionDifference(NamedTuple):
     changed: bool = False
 
 
-class _Scale(NamedTuple):
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
-
-    @property
-    def ticks(self) -> tuple[float, ...]:
-        return ticks(self.low, self.high)
-
-
-def _scale(values: Sequence[float], start: float, end: float) -> _Scale:
+def _scale(values: Sequence[float], start: float, end: float) -> Scale:
     low, high = min(values), max(values)
     margin = MARGIN * (high - low) or 1.0
-    return _Scale(low - margin, high + margin, start, end)
+    return Scale(low - margin, high + margin, start, end)
 
 
 def dots_svg(pairs: Sequence[RegionPair], axis: str, limit: float = math.nan) -> str:
@@ -127,11 +113,11 @@ def _mark(backend: str, x: float, y: float) -> str:
     return f'<path class="{backend}" d="{outline[kind]}"/>'
 
 
-def _vertical(scale: _Scale, top: float, bottom: float, axis: str, dashed: Sequence[float]) -> str:
+def _vertical(scale: Scale, top: float, bottom: float, axis: str, dashed: Sequence[float]) -> str:
     """Grid, zero, dashed limits and the axis below."""
     parts = [
         f'<path class="grid" d="M{scale(t):.1f} {top}V{bottom}"/>'
-        f'<text class="soft" x="{scale(t):.1f}" y="{bottom + 15}" text-anchor="middle">{_tick(t)}</text>'
+        f'<text class="soft" x="{scale(t):.1f}" y="{bottom + 15}" text-anchor="middle">{tick_text(t)}</text>'
         for t in scale.ticks
     ]
     parts += [f'<path class="limit" d="M{scale(end):.1f} {top}V{bottom}"/>' for end in dashed]
@@ -141,11 +127,7 @@ def _vertical(scale: _Scale, top: float, bottom: float, axis: str, dashed: Seque
     return f'<g aria-hidden="true">{"".join(parts)}</g>'
 
 
-def _tick(value: float) -> str:
-    return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
-
-
-def _line(pair: RegionPair, y: float, scale: _Scale) -> str:
+def _line(pair: RegionPair, y: float, scale: Scale) -> str:
     """One region: its name, the marks and what joins them, and a strip to point at."""
     places = {b: scale(value) for b, value in pair.values.items() if math.isfinite(value)}
     marks = "".join(_mark(backend, x, y) for backend, x in places.items())
@@ -201,7 +183,7 @@ def differences_svg(differences: Sequence[RegionDifference], unit: str, differen
     marks = "".join(_difference(d, across, up) for d in known)
     rows = "".join(
         f'<path class="grid" d="M{LEFT} {up(t):.1f}H{WIDTH - RIGHT}"/>'
-        f'<text class="soft" x="{LEFT - 6}" y="{up(t) + 4:.1f}" text-anchor="end">{_tick(t)}</text>'
+        f'<text class="soft" x="{LEFT - 6}" y="{up(t) + 4:.1f}" text-anchor="end">{tick_text(t)}</text>'
         for t in up.ticks
     )
     return (
@@ -214,7 +196,7 @@ def differences_svg(differences: Sequence[RegionDifference], unit: str, differen
     )
 
 
-def _difference(found: RegionDifference, across: _Scale, up: _Scale) -> str:
+def _difference(found: RegionDifference, across: Scale, up: Scale) -> str:
     x, y = across(found.mean), up(found.bias)
     limits = ""
     if math.isfinite(found.lower) and math.isfinite(found.upper):

@@ -14,6 +14,7 @@ import numpy as np
 from bidsglm.model import Floats
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.drawing import FAINT, HIGHLIGHT, INK, MARK
+from bidsglm.report.scales import Scale, tick_text
 from bidsglm.report.swarm import BAND, swarm
 from bidsglm.report.wording import cut_off, number
 
@@ -26,7 +27,6 @@ TITLE = 22
 AXIS = 26
 LONGEST = 30
 """Letters of a contrast's name"""
-TICKS = 5
 BUDGET = 20_000
 """Marks of a page at most, shared by its strips: about 2 MB, and a browser draws them in a blink."""
 FEWEST = 150
@@ -114,32 +114,11 @@ def shown_points(points: Sequence[Point], most: int) -> tuple[Point, ...]:
     return tuple(p for i, p in enumerate(points) if i in kept or p.outlier)
 
 
-def ticks(low: float, high: float, wanted: int = TICKS) -> tuple[float, ...]:
-    """Round values between two ends, about as many as wanted.
-
-    >>> ticks(0.79, 1.0)
-    (0.8, 0.85, 0.9, 0.95, 1.0)
-    """
-    rough = (high - low) / wanted
-    power = 10 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return tuple(round(i * step, 12) for i in range(first, last + 1))
-
-
-class _StripScale(NamedTuple):
-    low: float
-    high: float
-
-    def __call__(self, value: float) -> float:
-        return MARGIN + (value - self.low) / (self.high - self.low) * (WIDTH - 2 * MARGIN)
-
-
-def _scale(axis: Axis, strips: Sequence[Strip]) -> _StripScale:
+def _scale(axis: Axis, strips: Sequence[Strip]) -> Scale:
     values = [axis.ideal, *(p.value for strip in strips for p in strip.known)]
     low, high = min(values), max(values)
     margin = 0.05 * (high - low) or 0.05 * (abs(axis.ideal) or 1.0)
-    return _StripScale(low - margin, high + margin)
+    return Scale(low - margin, high + margin, MARGIN, WIDTH - MARGIN)
 
 
 def strips_svg(axis: Axis, strips: Sequence[Strip], most: int = BUDGET) -> str:
@@ -175,7 +154,7 @@ def strips_svg(axis: Axis, strips: Sequence[Strip], most: int = BUDGET) -> str:
     )
 
 
-def _axis(scale: _StripScale, axis: Axis, n_strips: int) -> str:
+def _axis(scale: Scale, axis: Axis, n_strips: int) -> str:
     """Grid, dashed line at the ideal value, numbers; lines stop at the strips' headings."""
     bottom = HEAD + n_strips * (TITLE + BAND) + 4
     tops = [HEAD + i * (TITLE + BAND) + TITLE for i in range(n_strips)]
@@ -184,20 +163,16 @@ def _axis(scale: _StripScale, axis: Axis, n_strips: int) -> str:
         return "".join(f"M{scale(value):.1f} {top}v{BAND}" for top in tops)
 
     parts = []
-    for tick in ticks(scale.low, scale.high):
+    for tick in scale.ticks:
         parts.append(f'<path class="grid" stroke="#e4e7eb" d="{upright(tick)}"/>')
         place = f'x="{scale(tick):.1f}" y="{bottom + 16}" text-anchor="middle" font-size="11"'
-        parts.append(f'<text class="soft" fill="{FAINT}" {place}>{_tick(tick)}</text>')
+        parts.append(f'<text class="soft" fill="{FAINT}" {place}>{tick_text(tick)}</text>')
     dashes = f'<path class="ideal" stroke="{FAINT}" stroke-dasharray="4 3" d="{upright(axis.ideal)}"/>'
     line = f'<path class="edge" stroke="{FAINT}" d="M{MARGIN} {bottom}H{WIDTH - MARGIN}"/>'
     return f'<g aria-hidden="true">{"".join(parts)}{dashes}{line}</g>'
 
 
-def _tick(value: float) -> str:
-    return f"{value:.6g}".replace("-", "−")
-
-
-def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: _StripScale, axis: Axis) -> str:
+def _strip(strip: Strip, drawn: Sequence[Point], top: float, scale: Scale, axis: Axis) -> str:
     values = np.array([p.value for p in strip.known])
     middle = top + TITLE + BAND / 2
     places = np.array([scale(p.value) for p in drawn])
@@ -222,7 +197,7 @@ def _heading(strip: Strip, values: Floats, top: float, axis: Axis) -> str:
     )
 
 
-def _box(values: Floats, scale: _StripScale, middle: float) -> str:
+def _box(values: Floats, scale: Scale, middle: float) -> str:
     """Middle half, behind the marks."""
     if len(values) < 2:
         return ""
@@ -234,7 +209,7 @@ def _box(values: Floats, scale: _StripScale, middle: float) -> str:
     )
 
 
-def _middle(values: Floats, scale: _StripScale, middle: float) -> str:
+def _middle(values: Floats, scale: Scale, middle: float) -> str:
     """Median, and thinner the quartiles, over the marks, which may hide the box behind them."""
     if len(values) < 2:
         return ""

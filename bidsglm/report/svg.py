@@ -14,7 +14,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.model import Floats, Mask
+from bidsglm.model import Mask
 from bidsglm.report.drawing import INK
 
 PALETTE = 44
@@ -124,21 +124,6 @@ def _runs(edges: Mask) -> list[tuple[int, int, int]]:
     rows, starts = np.nonzero(change == 1)
     stops = np.nonzero(change == -1)[1]
     return [(int(r), int(a), int(b)) for r, a, b in zip(rows, starts, stops, strict=True)]
-
-
-def ticks(low: float, high: float, wanted: int = 5) -> Floats:
-    """Round numbers inside a range, about as many as wanted.
-
-    >>> ticks(-1.2, 3.1).tolist()
-    [-1.0, 0.0, 1.0, 2.0, 3.0]
-    """
-    if not high > low:
-        return np.array([low])
-    rough = (high - low) / wanted
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = size * next((k for k in (1, 2, 5) if k * size >= rough), 10)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return np.asarray(np.arange(first, last + 1) * step)
 
 
 def label(value: float, step: float) -> str:

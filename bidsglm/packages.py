@@ -179,8 +179,8 @@ PACKAGES: dict[str, Package] = {
                     "-",
                     "X",
                     "#9cc46b",
-                    "without FILM's smoothing of autocorrelations among neighbours, for simulated voxels are "
-                    "a sample and no neighbours; with it FSL finds fewer false positives",
+                    "without FILM's smoothing of autocorrelations among neighbours, as the simulated voxels "
+                    "are a sample without neighbours; with it FSL finds fewer false positives",
                     "without its smoothing among neighbours",
                 ),
             ),

@@ -81,8 +81,8 @@ def _engine(model: ModelSpecification) -> str:
     if model.nilearn.noise_model != "ar1" or model.nilearn.engine == LIBRARY:
         return ""
     return (
-        ", its AR(1) models made once for all voxels of a coefficient, which run_glm had to meet in a"
-        " sample of each run"
+        ", its AR(1) models made once for all voxels with the same coefficient and checked against run_glm"
+        " in a sample of each run"
     )
 
 

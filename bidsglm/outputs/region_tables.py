@@ -156,8 +156,8 @@ def _pair_columns(pair: Pair) -> tuple[Column, ...]:
         _number("pearson_r", "Pearson correlation over participants; neither offset nor scale counts"),
         _number(
             "icc_a1",
-            "ICC(A,1), absolute agreement (McGraw & Wong 1996). Effects in different units (percent of the "
-            "run's global, percent of the voxel's mean) make it low by their scale alone",
+            "ICC(A,1), absolute agreement (McGraw & Wong 1996). Effects in different units make it low by "
+            "their scale alone",
         ),
         _number("icc_a1_lower", "Lower 95% confidence limit of ICC(A,1)"),
         _number("icc_a1_upper", "Upper 95% confidence limit of ICC(A,1)"),

@@ -24,28 +24,37 @@ THRESHOLDS = {
 }
 
 
-def _suprathreshold(key: str, threshold: str, pair: Pair, lower: bool = False) -> tuple[Column, ...]:
-    """Columns on the voxels that pass a threshold, in the upper tail or in the lower one of t."""
-    texts = {
+def overlap_texts(pair: Pair) -> dict[str, str]:
+    """What a pair's shares of suprathreshold voxels are, by the beginning of their columns' names."""
+    return {
         "dice": "Dice overlap of the suprathreshold voxels inside both masks (Bowring 2019)",
         "jaccard": "Jaccard overlap of the suprathreshold voxels inside both masks",
+        **{
+            f"dark_dice_{one}": f"Share of {title(one)}'s suprathreshold voxels outside {title(other)}'s "
+            "mask (Bowring 2019)"
+            for one, other in permutations(pair)
+        },
     }
-    for one, other in permutations(pair):
-        texts[f"dark_dice_{one}"] = (
-            f"Share of {title(one)}'s suprathreshold voxels outside {title(other)}'s mask (Bowring 2019)"
-        )
-    counts = {f"n_{name}": f"{title(name)}'s suprathreshold voxels in its own mask" for name in pair}
+
+
+def count_texts(pair: Pair) -> dict[str, str]:
+    """What a pair's counts of suprathreshold voxels are, by the beginning of their columns' names."""
+    return {f"n_{name}": f"{title(name)}'s suprathreshold voxels in its own mask" for name in pair}
+
+
+def _suprathreshold(key: str, threshold: str, pair: Pair, lower: bool = False) -> tuple[Column, ...]:
+    """Columns on the voxels that pass a threshold, in the upper tail or in the lower one of t."""
     tail = f"; {threshold}, {'lower' if lower else 'upper'} tail"
     end = f"lower_{key}" if lower else key
     of, none = (NO_LOWER, "for maps other than t") if lower else (NO_OVERLAP, "for maps other than t and F")
     return (
         *(
             Column(f"{c}_{end}", "number", text + tail, missing=of, optional=lower)
-            for c, text in texts.items()
+            for c, text in overlap_texts(pair).items()
         ),
         *(
             Column(f"{c}_{end}", "integer", text + tail, missing=none, optional=lower)
-            for c, text in counts.items()
+            for c, text in count_texts(pair).items()
         ),
     )
 

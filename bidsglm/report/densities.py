@@ -12,6 +12,7 @@ from bidsglm.report import colours, svg
 from bidsglm.report.charts import Axes, Extent, Range, frame
 from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import HIGHLIGHT, Figure
+from bidsglm.sentences import joined
 
 FAR_FROM_IDENTITY = 4.0
 """Ratio of the two maps' ranges from which one scale for both axes would flatten the cloud to a line."""
@@ -171,7 +172,7 @@ def histogram_figure(images: ContrastImages) -> Figure:
         steps = axes.stairs(edges, np.log10(1 + each))
         parts.append(svg.path(steps, stroke=colour, stroke_width=1.6, fill=colour, fill_opacity=0.12))
     parts += axes.legend([(packages.colour(name), "", images.title(name)) for name in counts], right=True)
-    owners = " and ".join(f"{images.title(name)}'s" for name in images.backends)
+    owners = joined(f"{images.title(name)}'s" for name in images.backends)
     whose = f"{owners} {images.test} values of {images.name}"
     which = "both" if len(images.backends) == 2 else "all"
     alt = f"Histograms of {whose} over the same voxels."

@@ -103,7 +103,7 @@ def _scaling(pair: Pair) -> Remedy:
         "",
         "No key switches this off: one package divides by a number for the whole run. Compare effects in"
         " percent of each voxel's mean (slope_percent in the table of pairs); t of a single run does not"
-        " hang on it.",
+        " depend on it.",
     )
 
 

@@ -7,6 +7,7 @@ from bidsglm.pairs import Pair
 from bidsglm.report import wording
 from bidsglm.report.calibration import NOISE_TITLES
 from bidsglm.report.group_answers import group_answers, group_recipes
+from bidsglm.report.group_inference import extents
 from bidsglm.report.group_report import GroupReport, GroupUnit
 from bidsglm.report.group_tiles import plots, tiles
 from bidsglm.report.group_verdict import lead_sentence
@@ -49,6 +50,7 @@ def group_page(report: GroupReport) -> str:
             tables=_each(compared, rows_table),
             numbers=_each(compared, tiles),
             lead_sentence=lead_sentence,
+            extents=extents(report.packages),
             leading_svg=leading_svg,
             stability_svg=stability_svg,
             analysis_titles=ANALYSIS_TITLES,

@@ -24,6 +24,18 @@ FEW_DOF = 20
 theory holds for fields that are nearly Gaussian and smooth, and t of few degrees of freedom is neither."""
 
 
+def extents(backends: Sequence[str]) -> str:
+    """By what each package corrects clusters, where they differ; empty where all do alike.
+
+    >>> extents(["spm", "afni", "fsl"]), extents(["afni", "fsl"])
+    ('SPM: random field theory; AFNI and FSL: none', '')
+    """
+    ways: dict[str, list[str]] = {}
+    for name in backends:
+        ways.setdefault(CELL_NOTES.get(("clusterExtent", name), "none"), []).append(name)
+    return "; ".join(f"{packages.titles(names)}: {way}" for way, names in ways.items()) * (len(ways) > 1)
+
+
 class InferenceLine(NamedTuple):
     """A row of the table."""
 
@@ -78,7 +90,7 @@ class GroupInference:
         >>> GroupInference((row,), "t.tsv", 40.0).caution
         ''
         """
-        shown = any(row["inference"] == "clusterExtent" and row.get("n_spm") is not None for row in self.rows)
+        shown = any(row["inference"] == "clusterExtent" and _counted(row, "spm") for row in self.rows)
         if not shown or self.dof >= FEW_DOF:
             return ""
         return (
@@ -90,9 +102,7 @@ class GroupInference:
     @property
     def backends(self) -> tuple[str, ...]:
         """Packages that have a count."""
-        return tuple(
-            name for name in packages.PACKAGES if any(row.get(f"n_{name}") is not None for row in self.rows)
-        )
+        return tuple(name for name in packages.PACKAGES if any(_counted(row, name) for row in self.rows))
 
     @property
     def two_sided(self) -> bool:
@@ -116,10 +126,15 @@ class GroupInference:
         )
 
 
+def _counted(row: Row, backend: str) -> bool:
+    """Whether a package has a count: the table's n/a of a package that was not fitted comes back as NaN."""
+    return isinstance(row.get(f"n_{backend}"), int)
+
+
 def _cell_note(row: Row, backend: str) -> str:
     """What must be known beside a count."""
     kind = str(row["inference"])
-    if row.get(f"n_{backend}") is None:
+    if not _counted(row, backend):
         return NOT_MADE.get(kind, "")
     return CELL_NOTES.get((kind, backend), "")
 

@@ -311,8 +311,14 @@ class GroupReport:
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Compared anywhere on the page, in the order of their table; the usual ones where none is."""
-        return in_order({name for unit in self.compared for name in unit.packages}) or tuple(DEFAULT_PAIR)
+        """Compared anywhere on the page, in the order of their table; else fitted; else the usual ones."""
+        compared = {name for unit in self.compared for name in unit.packages}
+        return in_order(compared or {unit.fitted_by for unit in self.units}) or tuple(DEFAULT_PAIR)
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether one package fitted everything, so that nothing is compared."""
+        return bool(self.units) and not self.compared
 
     @property
     def or_titles(self) -> str:

@@ -98,15 +98,16 @@ def masks_figure(
     sizes = {name: f"{int(part.sum()):,}" for name, (part, _) in parts.items()}
     alt = "Analysis masks on axial slices; " + ", ".join(f"{n}: {k} voxels" for n, k in sizes.items())
     of = view(np.logical_or.reduce([part for part, _ in parts.values()]), affine)
-    of_a_pair = " of a pair" * (len(masks) > 2)
+    of_a_pair, first = " of a pair" * (len(masks) > 2), packages.title(next(iter(masks)))
     return Figure(
         name="desc-masks.svg",
         content=region_row(parts, background, of, alt, sizes),
         alt=alt,
         title="masks",
         caption=(
-            f"The voxels that each package analyses, on anatomy. Agreement is measured where both{of_a_pair}"
-            " have a result; a coloured rim is where only one package looks."
+            f"The voxels that {'each package' if len(masks) > 1 else first} analyses, on anatomy."
+            + f" Agreement is measured where both{of_a_pair} have a result; a coloured rim is where only one"
+            " package looks." * (len(masks) > 1)
         ),
     )
 

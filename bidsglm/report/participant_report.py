@@ -35,6 +35,7 @@ from bidsglm.report.rendering import About, Links, is_worth_a_search, slug
 from bidsglm.report.rois import ParticipantRegions
 from bidsglm.report.units import Units
 from bidsglm.report.wording import Row, contrast_name, median
+from bidsglm.sentences import joined
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ContrastReport(PageContrast):
     @property
     def facts(self) -> str:
         """What was tested, in which runs."""
-        where = f"; {'mean over' if len(self.runs) > 1 else 'in'} {', '.join(self.runs)}" * bool(self.runs)
+        where = f"; {'over' if len(self.runs) > 1 else 'in'} {joined(self.runs)}" * bool(self.runs)
         return f"{self.test} contrast: {self.definition}{where}"
 
     @property
@@ -128,7 +129,7 @@ class UnitReport:
     def in_usual_units(self) -> bool:
         """Whether effects are in percent, each package's in its own; known of the default pair alone."""
         usual = all(unit == PACKAGES[name].unit for name, unit in self.effect_units.items())
-        return usual and set(self.effect_units) <= set(DEFAULT_PAIR)
+        return usual and set(self.effect_units) == set(DEFAULT_PAIR)
 
     def of(self, pair: Pair) -> "UnitReport":
         """The same with another pair compared."""

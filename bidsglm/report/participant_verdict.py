@@ -276,6 +276,8 @@ def _mask_facts(rows: Sequence[Row], pair: Pair) -> list[str]:
         return []
     first, reference = (f"{n:,}" if n else "none" for n in _alone(rows, pair))
     names = pair.titles
+    if first == reference == "none":
+        return [f"Both packages analyse the same {both:,.0f} voxels."]
     return [
         f"Both packages analyse {both:,.0f} voxels. {names[0]} alone analyses {first}, {names[1]} alone"
         f" {reference}."
@@ -324,9 +326,7 @@ def _actions(
 
 def _never_pool(evidence: ParticipantEvidence) -> str:
     units = [evidence.units.get(name, name) for name in evidence.pair]
-    why = (
-        "each has its own unit" if len(set(units)) > 1 else f"both are in {units[0]}, and yet not of one size"
-    )
+    why = "each has its own unit" if len(set(units)) > 1 else f"both are in {units[0]}, but differ in size"
     return f"Never pool or compare effect sizes across the packages: {why}."
 
 
@@ -343,19 +343,13 @@ def _design(evidence: ParticipantEvidence) -> Verdict:
     headline = f"{start}: {worst[0].title}"
     if len(found) > 1:
         headline += f" ({len(found) - 1} more {'finding' if len(found) == 2 else 'findings'})"
-    facts = [("Arbitrary", _arbitrary(evidence.arbitrary))] if evidence.arbitrary else []
+    facts = [("Arbitrary", _arbitrary(evidence))] if evidence.arbitrary else []
     remedies = tuple(f"{each.title}: {each.remedy}" for each in worst)
     return Verdict(f"{headline}.", grade, (*facts, *affected), remedies)
 
 
-def _arbitrary(names: Sequence[str]) -> str:
-    """Say which contrasts the verdict leaves out, and why.
-
-    >>> _arbitrary(["go"])
-    'The data do not determine the effect of go; the verdict and its medians leave it out.'
-    """
-    effects, them = ("effect", "it") if len(names) == 1 else ("effects", "them")
-    return (
-        f"The data do not determine the {effects} of {listed(names)}; the verdict and its medians leave"
-        f" {them} out."
-    )
+def _arbitrary(evidence: ParticipantEvidence) -> str:
+    """Say which contrasts the design does not determine, and that the verdict leaves them out."""
+    effects, them = ("effect", "it") if len(evidence.arbitrary) == 1 else ("effects", "them")
+    left_out = f"; the verdict and its medians leave {them} out" * bool(evidence.considered)
+    return f"The data do not determine the {effects} of {listed(evidence.arbitrary)}{left_out}."

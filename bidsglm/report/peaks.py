@@ -21,6 +21,7 @@ from bidsglm.report.slices import (
     reoriented_affine,
     view,
 )
+from bidsglm.sentences import joined
 
 PANEL = 250.0
 """Width of a panel"""
@@ -76,7 +77,7 @@ def peak_figure(images: ContrastImages) -> Figure:
         picture = svg.picture(_pixels(layer, images.background, of), *place)
         parts += [words, picture, *sides(of, place), *scale_below(layer, place)]
     z = f"{heights(of)[0]:.0f}".replace("-", "−")
-    of_what = " and ".join(layer.title for layer in layers[:n])
+    of_what = joined(layer.title for layer in layers[:n])
     alt = f"{images.name}: {of_what} on the axial slice z = {z} mm"
     alt += ", and their difference." if len(layers) > n else "."
     first, rows = images.title(images.backends[0]), -(-len(layers) // across)

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bidsglm import packages
-from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report import (
     attribution,
@@ -145,7 +144,6 @@ def environment() -> "Environment":
         "sparks": sparks,
         "packages": packages,
         "DEFAULT_PAIR": DEFAULT_PAIR,
-        "descriptions": {column.name: column.text for column in AGREEMENT.columns},
         "wording": wording,
         "attribution": attribution,
         "step_texts": STEP_TEXTS,

@@ -1,10 +1,20 @@
 """The modelling steps in words, for people who have not read both packages, and their colours."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from bidsglm.attribution.steps import CENSORING, PARTS_OF_REGRESSORS, REGRESSORS
+
+Sets = tuple[tuple[str, ...], ...]
+ANY: Sets = ((),)
+"""What is true whichever packages are compared"""
+AFNI_AND_AR1: Sets = (("afni", "spm"), ("afni", "nilearn"))
+"""The other package has cosines, AR(1) and a plain mean over runs"""
+FSL_AND_AR1: Sets = (("fsl", "spm"), ("fsl", "nilearn"))
+ONE_NUMBER: Sets = (("spm",), ("fsl",))
+"""Those that scale the whole brain by one number"""
+SPM_AND_VOXELWISE: Sets = (("spm", "nilearn"), ("spm", "afni"), ("spm", "fsl"))
 
 
 class StepText(NamedTuple):
@@ -14,8 +24,18 @@ class StepText(NamedTuple):
     """As in "comes from the ..."."""
     does: Mapping[str, str]
     """Package -> what it does"""
-    consequence: str
-    """What the difference does to maps"""
+    effects: Mapping[str, Sets]
+    """What the difference does to maps: sentence -> sets of packages, of one of which all must be compared"""
+
+    def effect(self, names: Iterable[str]) -> str:
+        """What the difference does to the maps of some packages; no other is named.
+
+        >>> text = StepText("x", {}, {"Always.": ANY, "SPM's t falls.": (("spm", "afni"), ("spm", "fsl"))})
+        >>> text.effect(["spm", "fsl"]), text.effect(["afni", "fsl"])
+        ("Always. SPM's t falls.", 'Always.')
+        """
+        there = set(names)
+        return " ".join(text for text, sets in self.effects.items() if any(map(there.issuperset, sets)))
 
 
 SAMPLED = (
@@ -35,8 +55,10 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 "afni": f"{SAMPLED} (nilearn's kernel is used for it)",
                 "fsl": f"{SAMPLED} (nilearn's kernel is used for it, not SUSAN)",
             },
-            "The narrower the kernel beside the voxels, the more effects and t change; most at the edge of"
-            " the image. Settings and Methods give both widths in effect.",
+            {
+                "The narrower the kernel beside the voxels, the more effects and t change; most at the"
+                " edge of the image. Settings and Methods give both widths in effect.": ANY,
+            },
         ),
         "scaling": StepText(
             "intensity scaling",
@@ -49,9 +71,14 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 " the greatest value",
                 "fsl": "multiplies the whole run by one number that brings the median of the brain to 10,000",
             },
-            "Effects have other units: those of a package with one number for the whole brain are larger or"
-            " smaller by one factor, and in each voxel by its brightness. In a single run no t value"
-            " changes; over several runs the weight of a run may.",
+            {
+                "Effects have other units: those of a package with one number for the whole brain are"
+                " larger or smaller by one factor, and in each voxel by its brightness.": (
+                    ("spm",),
+                    ("fsl",),
+                ),
+                "In a single run no t value changes; over several runs the weight of a run may.": ANY,
+            },
         ),
         REGRESSORS: StepText(
             "task regressors",
@@ -64,8 +91,10 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 "fsl": "builds each regressor on a grid of 0.05 s with its own response function, and takes"
                 " one bin of each scan",
             },
-            "Response function, event timing and sampling together; a constant factor moves effects only, a"
-            " shift in time moves t as well.",
+            {
+                "Response function, event timing and sampling together; a constant factor moves effects"
+                " only, a shift in time moves t as well.": ANY,
+            },
         ),
         "response": StepText(
             "response function",
@@ -80,8 +109,10 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 " with a temporal derivative, the difference between neighbouring scans of the filtered"
                 " regressor",
             },
-            "The regressors have another shape and height. Effects change by the inverse ratio of the"
-            " heights; t moves by the shape alone, and by a derivative that only one package has.",
+            {
+                "The regressors have another shape and height. Effects change by the inverse ratio of the"
+                " heights; t moves by the shape alone, and by a derivative that only one package has.": ANY,
+            },
         ),
         "events": StepText(
             "placing of events",
@@ -95,8 +126,10 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 "fsl": "draws events on a grid of 0.05 s with height 1; an event of no duration fills one"
                 " bin, and where two overlap the later one holds",
             },
-            "Short events get other heights, and effects change by their inverse ratio; t hardly moves"
-            " unless events are left out, or overlap.",
+            {
+                "Short events get other heights, and effects change by their inverse ratio; t hardly moves"
+                " unless events are left out, or overlap.": ANY,
+            },
         ),
         "sampling": StepText(
             "sampling of the response",
@@ -107,7 +140,7 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 "fsl": "takes the bin of 0.05 s in the middle of the scan; events are moved so that this is"
                 " fMRIPrep's StartTime",
             },
-            "A shift of the regressor by a fraction of a scan.",
+            {"The regressor is shifted by a fraction of a scan.": ANY},
         ),
         CENSORING: StepText(
             "censoring of scans",
@@ -117,9 +150,11 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 "afni": "leaves out the scans that Software.AFNI.Censor names, with their true gaps in time",
                 "fsl": ALL_COUNT,
             },
-            "Effects and t move where the scans left out were unlike the others, as with movement; each one"
-            " costs a degree of freedom. A confound that is 1 at one such scan and 0 elsewhere"
-            " (motion_outlier in fMRIPrep) does the same in any package.",
+            {
+                "Effects and t move where the scans left out were unlike the others, as with movement;"
+                " each one costs a degree of freedom. A confound that is 1 at one such scan and 0"
+                " elsewhere (motion_outlier in fMRIPrep) does the same in any package.": ANY,
+            },
         ),
         "filter": StepText(
             "high-pass filter",
@@ -133,10 +168,13 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 " fit; with 100 s half the power of a wave of 200 s passes, and no degrees of freedom go"
                 " with it",
             },
-            "Between cosines of the same cut-off a small change. Polynomials take out less than cosines in"
-            " long runs, FSL's line less than SPM's cosines of the same number of seconds. Where one package"
-            " filters less, slow noise stays in the data and moves effects of slow or badly estimable"
-            " regressors most.",
+            {
+                "Between cosines of the same cut-off the change is small.": (("spm", "nilearn"),),
+                "Polynomials take out less than cosines in long runs.": AFNI_AND_AR1,
+                "FSL's line takes out less than cosines of the same number of seconds.": FSL_AND_AR1,
+                "Where one package filters less, slow noise stays in the data and moves effects of slow"
+                " or badly estimable regressors most.": ANY,
+            },
         ),
         "noise": StepText(
             "noise model",
@@ -148,11 +186,15 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 "fsl": "takes each voxel's autocorrelations at many lags, smooths them among voxels of like"
                 " brightness and brings them down to zero (FILM)",
             },
-            "For a response that is slow beside the scans, t is smaller the more autocorrelated the noise"
-            " is taken to be: SPM's is smaller than a voxelwise model's where a voxel's own coefficient"
-            " lies below SPM's one value, and larger where it lies above. ARMA(1,1) follows noise that"
-            " fades slowly, which AR(1) takes to fade fast; FILM sees more lags and shares them with the"
-            " neighbours. Effects move little.",
+            {
+                "For a response that is slow beside the scans, t is smaller the more autocorrelated the"
+                " noise is taken to be.": ANY,
+                "SPM's is smaller than a voxelwise model's where a voxel's own coefficient lies below"
+                " SPM's one value, and larger where it lies above.": SPM_AND_VOXELWISE,
+                "ARMA(1,1) follows noise that fades slowly, which AR(1) takes to fade fast.": AFNI_AND_AR1,
+                "FILM sees more lags and shares them with the neighbours.": (("fsl",),),
+                "Effects move little.": ANY,
+            },
         ),
         "runs": StepText(
             "combination of runs",
@@ -164,9 +206,13 @@ STEP_TEXTS: Mapping[str, StepText] = MappingProxyType(
                 " runs",
                 "fsl": "fits each run apart and weights it by the inverse of its variance",
             },
-            "The t of voxels whose noise differs between runs changes. Effects do too where runs are"
-            " weighted: a plain mean counts each run alike, FSL a quiet run more, AFNI a run with more or"
-            " clearer events more.",
+            {
+                "The t of voxels whose noise differs between runs changes.": ANY,
+                "Effects do too where runs are weighted.": (("afni",), ("fsl",)),
+                "A plain mean counts each run alike.": (*AFNI_AND_AR1, *FSL_AND_AR1),
+                "FSL counts a quiet run more.": (("fsl",),),
+                "AFNI counts a run with more or clearer events more.": (("afni",),),
+            },
         ),
     }
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bidsglm.attribution.differences import RMSD
 from bidsglm.diagnosis.advice import Finding
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.report import attribution
 from bidsglm.report.answers import Answer
 from bidsglm.report.attribution import Breakdown
@@ -73,7 +74,7 @@ class StoryContrast:
         """What the first step of each map does, in sentences."""
         parts = [part for name in ("effect", "t") if (part := self.part(name)) and not part.equal]
         steps = dict.fromkeys(part.ranked[0].step for part in parts)
-        return tuple(f"{title(step).capitalize()}: {STEP_TEXTS[step].consequence}" for step in steps)
+        return tuple(f"{title(step).capitalize()}: {STEP_TEXTS[step].effect(DEFAULT_PAIR)}" for step in steps)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,12 @@
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import permutations
+from types import MappingProxyType
 from typing import NamedTuple
 
+from bidsglm.outputs.unit_tables import MAP, agreement_columns, count_texts, overlap_texts
 from bidsglm.packages import title
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.sentences import joined
@@ -68,6 +71,18 @@ OVERVIEW_COLUMNS = (
     ShownColumn("dice_fdr05", "Dice FDR 0.05"),
     ShownColumn("peak_distance_mm", "peaks apart (mm)"),
 )
+
+
+@cache
+def column_texts(pair: Pair) -> Mapping[str, str]:
+    """What each column on a pair's agreement holds, for those who point at its title.
+
+    >>> column_texts(Pair("x", "y"))["slope"].partition(";")[0]
+    'Slope of the total least squares line, x (y) against y (x)'
+    """
+    shares = {key: f"{text}; n/a where no voxel passes" for key, text in overlap_texts(pair).items()}
+    columns = {column.name: column.text for column in (MAP, *agreement_columns(pair))}
+    return MappingProxyType({**columns, **shares, **count_texts(pair)})
 
 
 def number(value: object, key: str = "") -> str:

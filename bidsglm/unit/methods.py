@@ -77,10 +77,17 @@ def paragraphs(
 
 
 def _treatment(words: Mapping[str, Mapping[str, str]]) -> str:
-    """What each package does with confounds before the fit."""
+    """What each package does with confounds before the fit.
+
+    >>> _treatment({"nilearn": {CONFOUNDS: "all, as they are"}, "fsl": {CONFOUNDS: "all, cut and put"}})
+    ' The confounds were taken as they are in nilearn, and cut and put in FSL.'
+    """
     said = {name: own[CONFOUNDS].partition(", ")[2] for name, own in words.items()}
-    told = [f"{text} in {PACKAGES[name].title}" for name, text in said.items() if text]
-    return f" The confounds were taken {listed(told)}." if told else ""
+    *others, last = [f"{text} in {PACKAGES[name].title}" for name, text in said.items() if text] or [""]
+    if not others:
+        return f" The confounds were taken {last}." * bool(last)
+    comma = "," * (len(others) > 1 or " and " in last)
+    return f" The confounds were taken {', '.join(others)}{comma} and {last}."
 
 
 def _smoothing(model: ModelSpecification, backends: Sequence[str], voxel_sizes: Sequence[float]) -> str:

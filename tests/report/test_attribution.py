@@ -1,6 +1,7 @@
 """Sentences of the attribution say what the table says."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -32,6 +33,14 @@ def test_every_step_has_words_and_a_colour():
     own = {"onsets", "durations", "confounds", "contrast"}
     assert set(STEP_COLOURS) == {"none", CENSORING, *COARSE_STEPS, *own}
     assert len(set(STEP_COLOURS.values())) == len(STEP_COLOURS)
+
+
+@pytest.mark.parametrize("pair", list(combinations(PACKAGES, 2)), ids=" ".join)
+def test_what_a_step_does_names_no_package_but_those_compared(pair):
+    others = [PACKAGES[name].title for name in PACKAGES if name not in pair]
+    told = [text.effect(pair) for text in STEP_TEXTS.values()]
+    assert all(told)
+    assert not [text for text in told for other in others if other in text]
 
 
 def test_sentence_names_the_largest_steps_with_their_shares():

@@ -223,3 +223,17 @@ def test_contrasts_beyond_the_first_are_counted_by_their_conclusion():
     found = participant_verdict(ParticipantEvidence((BAD, *(compared(f"c{i}") for i in range(4)))))
     (said,) = [text for _, text in found.agreement.facts if text.startswith("Other contrasts")]
     assert re.fullmatch(r"Other contrasts that lead to the same conclusions: (\d) of \1\.", said)
+
+
+def test_voxels_that_both_packages_analyse_alike_are_said_to_be_the_same():
+    contrasts = [ComparedContrast("go", [{**row(alone=alone), "n_both": 900}], {}) for alone in (0, 3)]
+    facts = [dict(participant_verdict(ParticipantEvidence([each])).agreement.facts) for each in contrasts]
+    assert facts[0]["Voxels"] == "Both packages analyse the same 900 voxels."
+    assert "alone analyses" in facts[1]["Voxels"]
+
+
+def test_a_contrast_of_one_package_is_left_out_of_no_verdict():
+    both = participant_verdict(ParticipantEvidence((BAD,), (FILLED,))).design
+    one = participant_verdict(ParticipantEvidence((BAD._replace(rows=()),), (FILLED,))).design
+    assert dict(one.facts)["Arbitrary"] == "The data do not determine the effect of rest."
+    assert dict(both.facts)["Arbitrary"].endswith("rest; the verdict and its medians leave it out.")

@@ -40,13 +40,15 @@ def read_events(path: Path) -> Table:
     ReadWriteError
         The file cannot be read.
     DataError
-        It has no column onset or duration.
+        It has no column onset or duration, or a line that ends before its trial_type.
     """
     table = read_tsv(path)
     for name in ("onset", "duration"):
         if name not in table.columns:
             found = ", ".join(table.columns)
             raise DataError(f"{path}: no column {name} among its tab-separated columns ({found}); add it")
+    if "trial_type" in table.columns:
+        table.check_reaches("trial_type")
     return table
 
 

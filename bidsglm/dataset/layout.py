@@ -27,6 +27,7 @@ LOG = logging.getLogger(__name__)
 
 FITTED_TOGETHER = frozenset({"run", "direction"})
 """Runs that differ in nothing else (and sessions, if the model says so) make one unit."""
+ANATOMICAL = "anat"
 
 
 def find_units(
@@ -158,14 +159,16 @@ def _confounds(settings: Settings, indexes: Sequence[Index], bold: Bold) -> tupl
 def _mask(
     settings: Settings, mask_entities: Mapping[str, str], indexes: Sequence[Index], bold: Bold
 ) -> tuple[Index, Path] | None:
-    """Find the mask on the grid of the run, or what the model's Options.Mask names."""
+    """Find the mask on the grid of the run, or what the model's Options.Mask names, wherever it lies."""
     own = {**mask_entities, **settings.bids_filters.get("mask", {})}
-    filters = {"suffix": "mask", "desc": "brain", "extension": VOLUMES, **own}
+    filters = _mask_filters(own)
     free = frozenset({"desc", *own})
-    for index in indexes:
-        path = nearest_file(index, bold.path.name, bold.entities, filters, free)
-        if path is not None and _same_space(entities_of(index, path), bold.entities, free):
-            return index, path
+    # Tissue maps lie in anat, from where no run inherits: what is asked for by name is looked for there too.
+    for query in (filters, {**filters, "datatype": ANATOMICAL}) if own else (filters,):
+        for index in indexes:
+            path = nearest_file(index, bold.path.name, bold.entities, query, free)
+            if path is not None and _same_space(_space_of(index, path), bold.entities, free):
+                return index, path
     if own:
         wanted = listing(f"{key}={label}" for key, label in own.items())
         raise DataError(
@@ -173,6 +176,20 @@ def _mask(
             "or the key mask of --bids-filter-file"
         )
     return None
+
+
+def _mask_filters(own: Mapping[str, object]) -> dict[str, object]:
+    """What a mask's name holds: of fMRIPrep's brain mask, where the model's own words name no other image."""
+    usual = {"suffix": "mask", "desc": "brain", "extension": VOLUMES}
+    if "label" in own or own.get("suffix", "mask") != "mask":
+        del usual["desc"]
+    return {**usual, **own}
+
+
+def _space_of(index: Index, path: Path) -> Mapping[str, str]:
+    """Entities of a mask; fMRIPrep's anatomical images without a space are in that of the T1w image."""
+    found = entities_of(index, path)
+    return {"space": "T1w", **found} if path.parent.name == ANATOMICAL else found
 
 
 def _same_space(mask: Mapping[str, str], bold: Mapping[str, str], free: frozenset[str]) -> bool:

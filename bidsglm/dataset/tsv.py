@@ -31,6 +31,24 @@ class Table(NamedTuple):
     """Cells of each column as in the file, without spaces or quotes around them."""
     lines: tuple[int, ...]
     """Line number in the file of each row, from 1."""
+    widths: tuple[int, ...] = ()
+    """Cells on the line of each row, those behind the last tab included."""
+
+    def check_reaches(self, column: str) -> None:
+        """Check that no line ends before a column: what stands there is not missing (n/a), it is lost.
+
+        Raises
+        ------
+        DataError
+            Naming the first line that does.
+        """
+        needed = list(self.columns).index(column) + 1
+        for line, width in zip(self.lines, self.widths, strict=False):
+            if width < needed:
+                raise DataError(
+                    f"{self.path}: line {line}: ends after {width} of {len(self.columns)} cells, before its "
+                    f"{column}; complete the line (n/a where there is none), or copy the file again"
+                )
 
 
 def read_tsv(path: Path) -> Table:
@@ -41,8 +59,9 @@ def read_tsv(path: Path) -> Table:
     ReadWriteError
         The file cannot be read.
     DataError
-        It is no UTF-8 text, has no header, a row has more cells than the header, a quoted cell does not end
-        on its line, or it is larger than any table of a run.
+        It is no UTF-8 text, has no header or one that gives one name to two columns that differ, a row
+        has more cells than the header, a quoted cell does not end on its line, or it is larger than any table
+        of a run.
     """
     text = read_text(path)
     if text.count("\t") + text.count("\n") > MOST_CELLS:
@@ -59,14 +78,16 @@ def read_tsv(path: Path) -> Table:
             raise DataError(
                 f"{path}: line {i}: {len(cells)} cells under {len(names)} column names; correct it"
             )
-    places = {name: j for j, name in reversed(list(enumerate(names))) if name}
-    columns = {
-        name: tuple(cells[j] if j < len(cells) else "" for _, cells in rows)
-        for name in dict.fromkeys(names)
-        if name
-        for j in [places[name]]
-    }
-    return Table(path, columns, tuple(i for i, _ in rows))
+    columns: dict[str, tuple[str, ...]] = {}
+    for j, name in enumerate(names):
+        column = tuple(cells[j] if j < len(cells) else "" for _, cells in rows)
+        if columns.get(name, column) is not column and columns[name] != column:
+            raise DataError(
+                f"{path}: line {header[0]}: two columns are called {name}; rename or remove one of them"
+            )
+        if name:
+            columns[name] = column
+    return Table(path, columns, tuple(i for i, _ in rows), tuple(len(cells) for _, cells in rows))
 
 
 def numbers(table: Table, column: str, rows: Sequence[int], remedy: str) -> Floats:

@@ -125,7 +125,7 @@ def test_a_table_has_up_to_so_many_cells_and_columns(tmp_path: Path, monkeypatch
     ("text", "columns", "lines"),
     [
         ("a\tb\n1\n\n3\t4\t\n", {"a": ("1", "3"), "b": ("", "4")}, (2, 4)),
-        ("a\ta\t\n1\t2\t3\n", {"a": ("1",)}, (2,)),
+        ("a\ta\t\t\n1\t1\t2\t3\n", {"a": ("1",)}, (2,)),
         ('"a"\t b \n"1"\t""\n', {"a": ("1",), "b": ("",)}, (2,)),
     ],
 )
@@ -143,6 +143,7 @@ def test_cells_stand_under_their_names(
         ("\n \n", "empty; it needs a line with the names"),
         ("a\tb\n1\t2\t3\n", "line 2: 3 cells under 2 column names"),
         ('a\tb\n1\t"2\n', "line 2: a quotation mark opens before '2' and does not close"),
+        ("\na\tb\ta\n1\t2\t3\n", "line 2: two columns are called a; rename or remove one"),
         ('a\n"\n', "line 2: a quotation mark opens before '' and does not close"),
     ],
 )

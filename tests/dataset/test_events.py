@@ -38,6 +38,8 @@ def run_with(events: Path) -> Run:
         "\ufeffonset\tduration\ttrial_type\r\n2\t1\tgo\r\n1\t0.5\tgo",
         "onset\tduration\ttrial_type\n\n2\t1\tgo\n\t\t\n1.0\t5e-1\tgo\n\n",
         'onset\tduration\ttrial_type\t\n2\t1\t"go"\t\n 1 \t0.5\t go \n',
+        "onset\tduration\ttrial_type\trt\n2\t1\tgo\n1\t0.5\tgo\t7\n",
+        "onset\tduration\ttrial_type\tduration\n2\t1\tgo\t1\n1\t0.5\tgo\t0.5\n",
     ],
 )
 def test_the_way_a_table_is_written_does_not_matter(tmp_path: Path, text: str) -> None:
@@ -78,6 +80,14 @@ def test_only_modelled_events_must_be_complete(tmp_path: Path) -> None:
         ("onset,duration,trial_type\n1,1,go\n", r"no column onset .*\(onset,duration,trial_type\)"),
         ("onset\ttrial_type\n1\tgo\n", "no column duration"),
         ("onset\tduration\ttrial_type\n1\t1\tgo\textra\n", "line 2: 4 cells under 3"),
+        (
+            "onset\tduration\ttrial_type\n1\t1\tgo\n5\t1",
+            "line 3: ends after 2 of 3 cells, before its trial_type",
+        ),
+        (
+            "onset\tduration\ttrial_type\ttrial_type\n1\t1\tgo\tstop\n",
+            "line 1: two columns are called trial_type",
+        ),
         ("onset\tduration\ttrial_type\n\n1\tn/a\tgo\n", "line 3: duration is n/a; .*0 for an impulse"),
         ("onset\tduration\ttrial_type\n1\t-1\tgo\n", "line 2: duration -1 s is negative"),
         ("onset\tduration\ttrial_type\ninf\t1\tgo\n", "line 2: onset is inf"),

@@ -197,6 +197,33 @@ def test_mask_of_the_model_is_taken_and_its_absence_an_error(root: Path) -> None
     assert units(root)[0].runs[0].mask is None
 
 
+@pytest.mark.parametrize(
+    ("space", "name", "entities"),
+    [
+        (tree.MNI, f"{tree.MNI}_label-GM_probseg", {"label": "GM", "suffix": "probseg"}),
+        (tree.MNI, f"{tree.MNI}_label-GM_mask", {"label": "GM"}),
+        (tree.MNI, f"{tree.MNI}_desc-brain_mask", {"desc": "brain", "suffix": "mask"}),
+        ("space-T1w", "label-GM_probseg", {"label": "GM", "suffix": "probseg"}),
+    ],
+)
+def test_mask_that_the_model_names_may_be_one_of_the_anatomy(
+    root: Path, space: str, name: str, entities: dict[str, str]
+) -> None:
+    bold = tree.add_run(root, "sub-01_task-t", space)
+    bold.with_name(f"sub-01_task-t_{space}_desc-brain_mask.nii.gz").unlink()
+    mask = bold.parent.with_name("anat") / f"sub-01_{name}.nii.gz"
+    other = mask.with_name(
+        f"sub-01_space-other_{name.rpartition('space-')[2].partition('_')[2] or name}.nii.gz"
+    )
+    for path in (mask, other):
+        tree.write_image(path, n_scans=0)
+    assert units(root, mask_entities=entities)[0].runs[0].mask == mask
+    assert units(root)[0].runs[0].mask is None
+    mask.unlink()
+    with pytest.raises(DataError, match=r"no mask with .* in the same space"):
+        units(root, mask_entities=entities)
+
+
 def test_confounds_of_old_fmriprep_are_found(root: Path) -> None:
     bold = tree.add_run(root, "sub-01_task-t")
     old = bold.with_name("sub-01_task-t_desc-confounds_regressors.tsv")

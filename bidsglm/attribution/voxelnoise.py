@@ -26,7 +26,9 @@ from bidsglm.attribution.regression import (
 )
 from bidsglm.attribution.runs import UnscaledFit
 from bidsglm.fsl.autocorrelation import autocorrelations, tapered
-from bidsglm.fsl.estimation import decomposed, generalised, shared_gains
+from bidsglm.fsl.columns import decomposed
+from bidsglm.fsl.estimation import generalised
+from bidsglm.fsl.shared_gains import shared_gains
 from bidsglm.fsl.whitening import gains, whitened
 from bidsglm.model import Floats, Mask
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from bidsglm.data import Volume
 from bidsglm.fsl.autocorrelation import autocorrelations, fitted_voxels, n_lags, tapered
-from bidsglm.fsl.estimation import Design, Fit, decomposed, generalised, ordinary, shared_gains
+from bidsglm.fsl.columns import Design, decomposed
+from bidsglm.fsl.estimation import Fit, generalised, ordinary
 from bidsglm.fsl.scaling import Chunks, Singles
+from bidsglm.fsl.shared_gains import shared_gains
 from bidsglm.fsl.smoothing import reference_scan, smoothed
 from bidsglm.model import Floats, Mask
 

@@ -4,7 +4,9 @@ from scipy import stats
 
 from bidsglm.fsl import contrasts, fixed_effects, zscores
 from bidsglm.fsl.autocorrelation import autocorrelations, tapered
-from bidsglm.fsl.estimation import Fit, decomposed, generalised, ordinary, shared_gains
+from bidsglm.fsl.columns import decomposed
+from bidsglm.fsl.estimation import Fit, generalised, ordinary
+from bidsglm.fsl.shared_gains import shared_gains
 
 N_ROWS, N_VOXELS = 6, 8000
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from bidsglm.data import Volume
-from bidsglm.fsl import autocorrelation, estimation, smoothing, whitening
+from bidsglm.fsl import autocorrelation, columns, estimation, shared_gains, smoothing, whitening
 from bidsglm.fsl.film import film
 from bidsglm.fsl.film import noise as film_noise
 
@@ -132,7 +132,7 @@ def test_fit_does_not_depend_on_chunks(volume) -> None:
 def test_voxels_far_from_the_shared_space_are_fitted_all_the_same(volume, monkeypatch) -> None:
     Y, grid, X = volume
     whole = film(lambda: [Y], X, np.eye(3), grid)
-    monkeypatch.setattr(estimation, "GREATEST_RANK", 1)
+    monkeypatch.setattr(shared_gains, "GREATEST_RANK", 1)
     alone = film(lambda: [Y], X, np.eye(3), grid)
     np.testing.assert_allclose(alone.fit.covariance, whole.fit.covariance, rtol=1e-5, atol=1e-8)
 
@@ -165,7 +165,7 @@ def test_first_pass_holds_no_filtered_data(volume) -> None:
             del part
             assert sum(ref() is not None for ref in parts) <= 1
 
-    film_noise(chunks, estimation.decomposed(X), grid)
+    film_noise(chunks, columns.decomposed(X), grid)
     assert len(parts) > 5
 
 
@@ -181,10 +181,10 @@ def test_values_that_are_not_finite_cost_no_other_voxel_its_fit(volume) -> None:
 
 
 def test_spectrum_with_a_zero_is_not_settled() -> None:
-    design = estimation.decomposed(np.eye(8)[:, :1])
+    design = columns.decomposed(np.eye(8)[:, :1])
     tapered = np.array([[0.5, 0.8], [0.25, 0.1]])
     tapered[1, 0] = -0.25 / np.cos(np.pi)
-    shared = estimation.shared_gains(tapered, design)
+    shared = shared_gains.shared_gains(tapered, design)
     Y = np.random.default_rng(0).standard_normal((8, 2))
     fit = estimation.generalised(Y - Y.mean(axis=0), tapered, design, shared, np.eye(1))
     assert fit.settled.tolist() == [False, True]

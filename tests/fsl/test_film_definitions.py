@@ -8,9 +8,10 @@ import pytest
 from bidsglm.data import Volume
 from bidsglm.fsl import (
     autocorrelation,
+    columns,
     contrasts,
-    estimation,
     fixed_effects,
+    shared_gains,
     smoothing,
     whitening,
 )
@@ -79,7 +80,7 @@ def test_a_voxel_that_is_not_finite_in_the_middle_tells_no_tissue() -> None:
     rng = np.random.default_rng(0)
     Y = (1e4 + 200 * rng.standard_normal((1, 60)) + 9 * rng.standard_normal((40, 60))).astype(np.float32)
     grid = Volume((5, 4, 3), np.diag([3.0, 3.0, 3.0, 1.0]), np.ones((5, 4, 3), dtype=bool))
-    design = estimation.decomposed(np.cos(np.arange(40.0))[:, np.newaxis])
+    design = columns.decomposed(np.cos(np.arange(40.0))[:, np.newaxis])
     found = []
     for value in (np.nan, np.inf, 0.0):
         Y[smoothing.reference_scan(40), 7] = value
@@ -97,7 +98,7 @@ def test_a_voxel_that_is_not_finite_in_the_middle_tells_no_tissue() -> None:
 def test_neighbours_are_as_near_in_a_turned_image() -> None:
     rng = np.random.default_rng(0)
     Y = (1e4 + 200 * rng.standard_normal((1, 60)) + 9 * rng.standard_normal((40, 60))).astype(np.float32)
-    design = estimation.decomposed(np.cos(np.arange(40.0))[:, np.newaxis])
+    design = columns.decomposed(np.cos(np.arange(40.0))[:, np.newaxis])
     turned = np.linalg.qr(rng.standard_normal((3, 3)))[0]
     found = []
     for turn in (np.eye(3), turned):
@@ -213,7 +214,7 @@ def test_directions_count_from_a_millionth_of_the_largest_on(share: float, rank:
     U = np.linalg.qr(U - U.mean(axis=0))[0]
     # two columns of length 1 at a small angle: singular values of sqrt(2) cos and sqrt(2) sin of half of it
     X = np.column_stack([U[:, 0] + share * U[:, 1], U[:, 0] - share * U[:, 1]])
-    assert estimation.decomposed(X).left.shape[1] == rank
+    assert columns.decomposed(X).left.shape[1] == rank
 
 
 @pytest.mark.parametrize("pairs", [None, (np.array([0, 1]), np.array([1, 1]))])
@@ -236,20 +237,20 @@ def test_a_voxel_lies_beside_the_shared_space_from_a_millionth_of_its_largest_ga
     basis = np.array([[1.0], [0.0], [0.0]])
     # the last one is far in no frequency, though its squares add up to more
     factors = np.array([[2.0, 5.0, 1.0, 1.0], [0.0, 5 * off, 0.0, 0.9e-6], [0.0, 0.0, 0.5e-6, 0.9e-6]])
-    assert estimation._far(factors, basis.T @ factors, basis).tolist() == far
+    assert shared_gains._far(factors, basis.T @ factors, basis).tolist() == far
 
 
 def test_shared_space_is_found_from_a_thousand_voxels_and_has_64_dimensions_at_most() -> None:
     rng = np.random.default_rng(0)
-    design = estimation.decomposed(np.cos(np.arange(256.0))[:, np.newaxis])
+    design = columns.decomposed(np.cos(np.arange(256.0))[:, np.newaxis])
     many = 0.01 * rng.standard_normal((80, 150))
     many[0] = 1
-    assert estimation.shared_gains(many, design).basis.shape == (129, 64)
+    assert shared_gains.shared_gains(many, design).basis.shape == (129, 64)
     # of two thousand voxels every second is taken
     two = np.zeros((3, 2000))
     two[0], two[1, 1::2] = 1, 0.4
-    assert estimation.shared_gains(two, design).basis.shape == (129, 1)
-    assert estimation.shared_gains(two[:, :1999], design).basis.shape == (129, 2)
+    assert shared_gains.shared_gains(two, design).basis.shape == (129, 1)
+    assert shared_gains.shared_gains(two[:, :1999], design).basis.shape == (129, 2)
 
 
 def test_data_are_whitened_unless_it_is_said_otherwise() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bidsglm.attribution.crossproducts import estimable
 from bidsglm.attribution.engine import Explanation
+from bidsglm.attribution.mixture_designs import MixtureDesigns
 from bidsglm.attribution.mixture_fits import MixtureFits
 from bidsglm.attribution.models import ContrastPair, Masks
 from bidsglm.attribution.run_designs import RunDesign
@@ -95,13 +96,13 @@ def estimable_everywhere(models: PairModels, names: Sequence[str]) -> tuple[bool
     names
         Steps that change the designs; all others are at one package's settings.
     """
-    fits = MixtureFits(models)
+    designs = MixtureDesigns(models)
     # a map that one mixture lacks would leave a Shapley value without one of its terms
     found = [True] * len(models.plans_of(0))
     for taken in product((0, 1), repeat=len(names)):
         mixture = mixture_of(names, taken)
         for run in range(len(models.runs)):
-            design = fits.design(mixture, run)
+            design = designs.design(mixture, run)
             for i, plan in enumerate(models.plans_of(mixture.contrast)):
                 found[i] = found[i] and (run not in plan.runs or _estimable(design, plan, run))
     return tuple(found)

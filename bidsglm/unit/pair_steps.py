@@ -7,7 +7,7 @@ import numpy as np
 
 from bidsglm.attribution.covariances import PooledNoise
 from bidsglm.attribution.crossing import OVERSAMPLING
-from bidsglm.attribution.mixture_fits import MixtureFits
+from bidsglm.attribution.mixture_designs import MixtureDesigns
 from bidsglm.attribution.response_rules import drawn
 from bidsglm.attribution.runs import Plan
 from bidsglm.attribution.sides import (
@@ -119,7 +119,7 @@ def same_setting(name: str, models: PairModels) -> bool:
     if name == "noise":
         return _same_noise(one, other, models)
     if name in SHARED_INPUTS:
-        return name in MixtureFits(models).shared_inputs
+        return name in MixtureDesigns(models).shared_inputs
     if name == "contrast":
         plans = zip(*(models.plans_of(side) for side in (0, 1)), strict=True)
         return all(same_weights(one, other) for one, other in plans)
@@ -138,7 +138,7 @@ def _same_factors(one: Floats, other: Floats) -> bool:
 
 
 def _same_regressors(name: str, models: PairModels) -> bool:
-    fits = MixtureFits(models)
+    designs = MixtureDesigns(models)
     moved = PARTS_OF_REGRESSORS if name == REGRESSORS else (name,)
     others = [part for part in PARTS_OF_REGRESSORS if part not in moved]
     if "response" in moved and models.sides[0].derivative != models.sides[1].derivative:
@@ -146,7 +146,7 @@ def _same_regressors(name: str, models: PairModels) -> bool:
     for settings in product((0, 1), repeat=len(others)):
         rest = dict(zip(others, settings, strict=True))
         for run in range(len(models.runs)):
-            a, b = (fits.unfiltered(Mixture(**rest, **dict.fromkeys(moved, side)), run) for side in (0, 1))
+            a, b = (designs.unfiltered(Mixture(**rest, **dict.fromkeys(moved, side)), run) for side in (0, 1))
             if a.names != b.names or not _alike(a.matrix, b.matrix, EQUAL):
                 return False
     return True
@@ -175,11 +175,11 @@ def _same_noise(one: Side, other: Side, models: PairModels) -> bool:
         independent = noise.kind == "none" if isinstance(noise, PooledNoise) else _counts_all(noise)
         if not independent:
             return False
-    fits = MixtureFits(models)
+    designs = MixtureDesigns(models)
     return all(
         rank(directions(design.matrix)) == design.matrix.shape[1]
         for run in range(len(models.runs))
-        for design in (fits.design(Mixture(*(side,) * len(Mixture._fields)), run) for side in (0, 1))
+        for design in (designs.design(Mixture(*(side,) * len(Mixture._fields)), run) for side in (0, 1))
     )
 
 

@@ -6,10 +6,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.agreement.maps import metric_names
+from bidsglm.agreement.maps import Row, metric_names
 from bidsglm.model import Floats, Mask
-
-Row = dict[str, str | int | float]
 
 RESAMPLES = 10_000
 """The ends of the interval then move by about a hundredth of its width with the seed."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bidsglm.agreement.maps import Row
 from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM
 from bidsglm.attribution.pair_engine import CLOSES
 from bidsglm.model import Floats
@@ -11,7 +12,6 @@ from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 CLOSURES = dict(zip(DEFAULT_PAIR, (CLOSURE_SPM, CLOSURE_NILEARN), strict=True))
 """Largest distance from a package's own map that counts as none; in further pairs `pair_engine.CLOSES`"""
-Row = dict[str, str | int | float]
 Given = Mapping[str, str | int | float]
 
 

@@ -21,7 +21,7 @@ from bidsglm.dataset.group_faults import (
     uncrossed,
     unknown,
 )
-from bidsglm.dataset.group_rows import GroupObservations, Row, observations
+from bidsglm.dataset.group_rows import DesignRow, GroupObservations, observations
 from bidsglm.dataset.group_variances import variance_model
 from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.dataset.tsv import number
@@ -67,7 +67,7 @@ class _Made(NamedTuple):
 
 
 def group_design(
-    model: GroupModel, people: Participants, rows: Sequence[Row], contrasts: Sequence[str] = ()
+    model: GroupModel, people: Participants, rows: Sequence[DesignRow], contrasts: Sequence[str] = ()
 ) -> Designed:
     """Design matrix and contrasts of some observations.
 
@@ -99,7 +99,7 @@ def group_design(
     >>> cells = {"age": {"01": "20", "02": "30"}}
     >>> people = Participants(Path("participants.tsv"), cells, {})
     >>> model = GroupModel(x=("constant", "age"), dummy_contrasts=())
-    >>> found = group_design(model, people, (Row("01"), Row("02")))
+    >>> found = group_design(model, people, (DesignRow("01"), DesignRow("02")))
     >>> found.design.names, found.design.matrix.tolist(), [contrast.name for contrast in found.contrasts]
     (('mean', 'age'), [[1.0, -5.0], [1.0, 5.0]], ['mean', 'age'])
     """
@@ -143,7 +143,7 @@ def _asked(model: GroupModel) -> frozenset[str]:
     return frozenset((*named, *(model.dummy_contrasts or ())))
 
 
-def _contrast_columns(name: str, rows: Sequence[Row], contrasts: Sequence[str]) -> dict[str, Floats]:
+def _contrast_columns(name: str, rows: Sequence[DesignRow], contrasts: Sequence[str]) -> dict[str, Floats]:
     """Ones for the rows of each contrast that a name of X means; a literal name stays as X has it."""
     meant = [contrast for contrast in contrasts if stands_for(name, contrast)]
     alone = len(meant) == 1

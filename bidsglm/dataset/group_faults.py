@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from bidsglm.dataset.group_columns import PeopleColumn
-from bidsglm.dataset.group_rows import GroupObservations, Row
+from bidsglm.dataset.group_rows import DesignRow, GroupObservations
 from bidsglm.dataset.participants import Participants, is_row_variable
 from bidsglm.design_space import factors, rank
 from bidsglm.errors import DataError
@@ -40,13 +40,15 @@ def groups_of_one(groups: Mapping[str, Floats], seen: GroupObservations) -> Iter
             )
 
 
-def alone(names: Sequence[str], matrix: Floats, rows: Sequence[Row], people: Participants) -> Iterator[str]:
+def alone(
+    names: Sequence[str], matrix: Floats, rows: Sequence[DesignRow], people: Participants
+) -> Iterator[str]:
     """Participants whom a column of the design has to itself, as one cell of groups that are crossed.
 
     >>> from pathlib import Path
     >>> X = np.array([[1.0, 0], [1, 0], [1, 0], [1, 1]])
     >>> people = Participants(Path("participants.tsv"), {}, {})
-    >>> rows = [Row(label) for label in ("01", "02", "03", "04")]
+    >>> rows = [DesignRow(label) for label in ("01", "02", "03", "04")]
     >>> print(*alone(("mean", "patient"), X, rows, people))
     participants.tsv: only sub-04 determines the effect of patient: the model fits its map exactly, \
     whatever it holds; take the column out of X, or leave the participant out

@@ -12,7 +12,7 @@ from bidsglm.model import GroupModel
 from bidsglm.statsmodel.transformations import named_inputs
 
 
-class Row(NamedTuple):
+class DesignRow(NamedTuple):
     """A map that is an observation of a group's model."""
 
     participant: str
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 class GroupObservations(NamedTuple):
     """The rows of a model with their table."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[DesignRow, ...]
     keys: tuple[str, ...]
     """What the cells of each row are kept under: the participant, or all that tells the row apart"""
     people: Participants
@@ -57,12 +57,12 @@ def row_variables(model: GroupModel) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (*model.x, *named) if is_row_variable(name)))
 
 
-def observations(model: GroupModel, people: Participants, rows: Sequence[Row]) -> GroupObservations:
+def observations(model: GroupModel, people: Participants, rows: Sequence[DesignRow]) -> GroupObservations:
     """Rows with the cells of their participants, and of their own where the model names them.
 
     >>> from pathlib import Path
     >>> people = Participants(Path("participants.tsv"), {"age": {"01": "20"}}, {})
-    >>> rows = (Row("01", session="pre"), Row("01", session="post"))
+    >>> rows = (DesignRow("01", session="pre"), DesignRow("01", session="post"))
     >>> observations(GroupModel(x=("age",)), people, rows).labels
     ('01',)
     >>> found = observations(GroupModel(x=("session", "age")), people, rows)

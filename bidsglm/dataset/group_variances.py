@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from bidsglm.data import VarianceModel
-from bidsglm.dataset.group_rows import Row
+from bidsglm.dataset.group_rows import DesignRow
 from bidsglm.model import Floats
 from bidsglm.spm.group_variance import FEWEST
 
@@ -18,7 +18,7 @@ NO_GROUPS = "there are no groups"
 
 
 def variance_model(
-    asked: Literal["equal", "unequal"] | None, marks: Mapping[str, Floats], rows: Sequence[Row]
+    asked: Literal["equal", "unequal"] | None, marks: Mapping[str, Floats], rows: Sequence[DesignRow]
 ) -> VarianceModel:
     """Groups of a design, and why their variances are equal if they are.
 
@@ -34,7 +34,7 @@ def variance_model(
     Examples
     --------
     >>> marks = {"sex.F": np.array([1.0, 1, 0, 0]), "sex.M": np.array([0.0, 0, 1, 1])}
-    >>> rows = [Row(label) for label in ("01", "02", "03", "04")]
+    >>> rows = [DesignRow(label) for label in ("01", "02", "03", "04")]
     >>> variance_model(None, marks, rows)
     VarianceModel(groups=('sex.F', 'sex.M'), members=(0, 0, 1, 1), equal_because='', is_asked=False)
     >>> variance_model("equal", marks, rows).equal_because
@@ -48,7 +48,7 @@ def variance_model(
 
 
 def _equal_because(
-    asked: str | None, names: Sequence[str], members: Sequence[int], rows: Sequence[Row]
+    asked: str | None, names: Sequence[str], members: Sequence[int], rows: Sequence[DesignRow]
 ) -> str:
     if asked == "equal":
         return "the model says so"

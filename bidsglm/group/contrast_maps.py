@@ -11,7 +11,7 @@ from bidsglm.backends.records import contrast_weights
 from bidsglm.data import GroupDesign, Volume
 from bidsglm.dataset.group_design import Designed, group_design
 from bidsglm.dataset.group_faults import listed
-from bidsglm.dataset.group_rows import Row
+from bidsglm.dataset.group_rows import DesignRow
 from bidsglm.dataset.participants import Participants
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.design_space import rank
@@ -63,10 +63,10 @@ class Inputs(NamedTuple):
         """Contrasts that X may name."""
         return tuple(filter(None, self.contrasts))
 
-    def rows(self, participants: Sequence[str]) -> tuple[Row, ...]:
+    def rows(self, participants: Sequence[str]) -> tuple[DesignRow, ...]:
         """Maps of some participants, one contrast and session after the other."""
         return tuple(
-            Row(participant, name, session)
+            DesignRow(participant, name, session)
             for name in self.contrasts
             for session in self.sessions
             for participant in participants

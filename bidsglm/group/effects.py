@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bidsglm.dataset.group_rows import Row
+from bidsglm.dataset.group_rows import DesignRow
 from bidsglm.dataset.masks import Grid, grid_of, is_same_grid
 from bidsglm.dataset.nifti import read_header
 from bidsglm.dataset.stacks import MapStack, OtherGridError
@@ -37,7 +37,7 @@ class FirstLevel(NamedTuple):
 class Taken(NamedTuple):
     """Which maps stand in the stacks, in order, and whose could not be read."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[DesignRow, ...]
     failures: Mapping[str, BidsglmError]
     """Participant -> why"""
     sources: Mapping[str, Sequence[str]]
@@ -70,7 +70,10 @@ def _relative(unit: Summary, backend: str, label: str) -> str:
 
 
 def take(
-    contrasts: Mapping[str, FirstLevel], rows: Sequence[Row], output_dir: Path, stacks: Mapping[str, MapStack]
+    contrasts: Mapping[str, FirstLevel],
+    rows: Sequence[DesignRow],
+    output_dir: Path,
+    stacks: Mapping[str, MapStack],
 ) -> Taken:
     """Read some effect maps, each the mean over sessions that were fitted apart.
 
@@ -95,7 +98,7 @@ def take(
         When the scratch folder is full.
     """
     units = {name: contrast.by_participant() for name, contrast in contrasts.items()}
-    taken: list[Row] = []
+    taken: list[DesignRow] = []
     failures: dict[str, BidsglmError] = {}
     sources: dict[str, list[str]] = {backend: [] for backend in stacks}
     usual = _usual_grid(contrasts, rows, output_dir, next(iter(stacks)))
@@ -122,7 +125,7 @@ def take(
 
 
 def _usual_grid(
-    contrasts: Mapping[str, FirstLevel], rows: Sequence[Row], output_dir: Path, backend: str
+    contrasts: Mapping[str, FirstLevel], rows: Sequence[DesignRow], output_dir: Path, backend: str
 ) -> Path | None:
     """A map on the grid that most participants have, the first of them among equals; None without any."""
     units = {name: contrast.by_participant() for name, contrast in contrasts.items()}

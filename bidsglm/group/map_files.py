@@ -12,7 +12,7 @@ from bidsglm.agreement.pairs import pair_rows
 from bidsglm.backends import BACKENDS
 from bidsglm.backends.records import SecondLevel
 from bidsglm.data import ContrastMaps, GroupDesign, Volume
-from bidsglm.dataset.group_rows import Row as DesignRow
+from bidsglm.dataset.group_rows import DesignRow
 from bidsglm.dataset.nifti_writing import map_bytes
 from bidsglm.group.analyses import Analysis
 from bidsglm.group.members import identity

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bidsglm.dataset import group_faults as faults
-from bidsglm.dataset.group_design import Row, group_design
+from bidsglm.dataset.group_design import DesignRow, group_design
 from bidsglm.dataset.participants import read_participants
 from bidsglm.errors import DataError
 from bidsglm.model import GroupModel
@@ -31,7 +31,7 @@ def found_in(
     (folder / "participants.tsv").write_text(table)
     asked = GroupModel(**model)  # type: ignore[arg-type]
     people = read_participants(folder, asked, labels)
-    rows = [Row(label) for label in labels if label not in people.left_out]
+    rows = [DesignRow(label) for label in labels if label not in people.left_out]
     return [text.replace(f"{folder}/", "") for text in group_design(asked, people, rows).faults]
 
 
@@ -66,11 +66,11 @@ def test_a_participant_who_alone_tells_an_effect_is_named(tmp_path: Path) -> Non
 def test_one_combination_of_columns_is_said_where_no_column_is_alone() -> None:
     people = read_participants(Path("none"), GroupModel(), ("01", "02", "03", "04"))
     matrix = np.array([[1.0, 1, 0], [1, 0, 1], [0, 1, 0], [0, 1, 0]])
-    rows = [Row(label) for label in ("01", "02", "03", "04")]
+    rows = [DesignRow(label) for label in ("01", "02", "03", "04")]
     said = list(faults.alone(("a", "b", "c"), matrix, rows, people))
     assert [f"only sub-0{i} tells the effect of one combination of columns" in said[i - 1] for i in (1, 2)]
     assert len(said) == 2
-    twice = [*rows[:3], Row("01", "2")]
+    twice = [*rows[:3], DesignRow("01", "2")]
     assert list(faults.alone(("a", "b", "c"), matrix, twice, people)) == []
     assert list(faults.alone(("a", "b", "c"), matrix[:3], rows[:3], people)) == []
 
@@ -146,7 +146,7 @@ def test_covariates_are_centred_and_products_of_marks_are_marks(tmp_path: Path) 
         x=("constant", "age", "square", "both"), instructions=(both, product, squared), dummy_contrasts=()
     )
     people = read_participants(tmp_path, asked, LABELS)
-    design = group_design(asked, people, [Row(label) for label in LABELS]).design
+    design = group_design(asked, people, [DesignRow(label) for label in LABELS]).design
     columns = dict(zip(design.names, design.matrix.T, strict=True))
     age = np.array([20.0, 31, 42, 53, 60, 75])
     np.testing.assert_allclose(columns["age"], age - age.mean(), atol=1e-12)

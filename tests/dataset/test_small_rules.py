@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bidsglm.dataset.group_columns import PeopleColumn, _typed
-from bidsglm.dataset.group_rows import Row
+from bidsglm.dataset.group_rows import DesignRow
 from bidsglm.dataset.group_variances import NO_GROUPS, variance_model
 from bidsglm.dataset.scrubbing import censored, censoring_columns
 from bidsglm.dataset.tsv import read_tsv
@@ -59,7 +59,7 @@ def test_censored_scans_are_columns_named_after_them_but_those_of_the_start(tmp_
     assert censoring_columns(read_tsv(path), ["trans_x"]) == {}
 
 
-ROWS = [Row(f"0{i}") for i in range(4)]
+ROWS = [DesignRow(f"0{i}") for i in range(4)]
 SEX = {"F": np.array([1.0, 1, 0, 0]), "M": np.array([0.0, 0, 1, 1])}
 
 
@@ -82,7 +82,7 @@ SEX = {"F": np.array([1.0, 1, 0, 0]), "M": np.array([0.0, 0, 1, 1])}
         (
             None,
             {**SEX, "x": np.array([1.0, 1, 1, 0])},
-            [*ROWS[:3], Row("04")],
+            [*ROWS[:3], DesignRow("04")],
             ("F, x", "M", "M, x"),
             (0, 0, 2, 1),
             "M is one participant, and SPM then takes equal variances",
@@ -90,7 +90,7 @@ SEX = {"F": np.array([1.0, 1, 0, 0]), "M": np.array([0.0, 0, 1, 1])}
         (
             None,
             SEX,
-            [Row("00"), *ROWS[:3]],
+            [DesignRow("00"), *ROWS[:3]],
             ("F", "M"),
             (0, 0, 1, 1),
             "several maps are of one participant, and SPM's variances of groups are for independent ones",
@@ -100,7 +100,7 @@ SEX = {"F": np.array([1.0, 1, 0, 0]), "M": np.array([0.0, 0, 1, 1])}
 def test_whose_errors_have_a_variance_of_their_own(
     asked: str | None,
     marks: dict[str, np.ndarray],
-    rows: list[Row],
+    rows: list[DesignRow],
     groups: tuple[str, ...],
     members: tuple[int, ...],
     because: str,

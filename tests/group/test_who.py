@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from bidsglm.dataset.group_rows import Row
+from bidsglm.dataset.group_rows import DesignRow
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.errors import DataError, NoInputError, NothingMatchedError, UsageError
 from bidsglm.group import background, consistency, effects, members
@@ -276,7 +276,7 @@ def test_maps_of_sessions_are_averaged_or_taken_one_by_one(tmp_path: Path) -> No
     assert (level.name, level.label, level.test) == ("go", "go", "t")
     for sessions, expected in (((None,), [2.5]), (("a", "b"), [1.0, 4.0])):
         stacks = {name: MapStack(tmp_path) for name in ("spm", "nilearn")}
-        rows = [Row("01", session=session or "") for session in sessions]
+        rows = [DesignRow("01", session=session or "") for session in sessions]
         taken = effects.take({"": level}, rows, tmp_path, stacks)
         assert taken.participants == ("01",)
         assert len(taken.sources["spm"]) == 2
@@ -289,7 +289,7 @@ def test_maps_of_sessions_are_averaged_or_taken_one_by_one(tmp_path: Path) -> No
 def test_the_grid_of_most_is_the_groups(tmp_path: Path) -> None:
     units = [write_effects(tmp_path, f"0{i}", 1.0, shift=5.0 * (i == 1)) for i in range(1, 4)]
     (level,) = effects.first_levels(units)
-    rows = [Row(f"0{i}") for i in range(1, 4)]
+    rows = [DesignRow(f"0{i}") for i in range(1, 4)]
     stacks = {name: MapStack(tmp_path) for name in ("spm", "nilearn")}
     taken = effects.take({"": level}, rows, tmp_path, stacks)
     assert taken.participants == ("02", "03")
@@ -300,7 +300,7 @@ def test_a_map_without_any_value_is_refused_by_name(tmp_path: Path) -> None:
     units = [write_effects(tmp_path, "01", np.nan), write_effects(tmp_path, "02", 1.0)]
     (level,) = effects.first_levels(units)
     stacks = {name: MapStack(tmp_path) for name in ("spm", "nilearn")}
-    taken = effects.take({"": level}, [Row("01"), Row("02")], tmp_path, stacks)
+    taken = effects.take({"": level}, [DesignRow("01"), DesignRow("02")], tmp_path, stacks)
     assert taken.participants == ("02",)
     assert "has no value in any voxel; run the participant again" in str(taken.failures["01"])
 

@@ -9,7 +9,7 @@ from bidsglm.backends.spm12_inference import infer, search_volume, significance
 from bidsglm.data import ContrastMaps, GroupDesign, Images, Volume
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Mask
-from bidsglm.outputs.summary_form import VarianceForm
+from bidsglm.outputs.group_form import VarianceForm
 from bidsglm.spm.group_variance import NoSignificantVoxelError
 from bidsglm.spm.second_level import (
     GroupEstimate,

@@ -13,7 +13,7 @@ from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, mask_
 from bidsglm.group.reasons import Reasons
 from bidsglm.messages import LOG
 from bidsglm.outputs.confinement import remove_own
-from bidsglm.outputs.summary_form import GroupContrastForm
+from bidsglm.outputs.group_form import GroupContrastForm
 from bidsglm.outputs.summary_reading import read_group_summary, write_summary
 from bidsglm.packages import PACKAGES, in_order, title, titles
 from bidsglm.unit.summary import as_form

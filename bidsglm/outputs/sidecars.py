@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.names import read_json
-from bidsglm.outputs.summary_form import OPEN, Label, Text, typed
+from bidsglm.outputs.typed import OPEN, Label, Text, typed
 
 Count = Annotated[int, Field(ge=0)]
 

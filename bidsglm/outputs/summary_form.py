@@ -4,38 +4,15 @@ Each is a `TypedDict`: the type checker holds every reader to its keys, and `typ
 types. Keys that are not named here may be there too, and are kept.
 """
 
-import math
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired, TypeGuard, TypeVar, cast
+from typing import Annotated, Literal, NotRequired, TypeGuard
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import Field
 from typing_extensions import TypedDict
 
-Label = Annotated[str, Field(pattern=r"^[0-9A-Za-z+]+$", max_length=255)]
-"""As BIDS has them in file names."""
-GroupLabel = Annotated[
-    str, Field(pattern=r"^([a-z]+-)?[0-9A-Za-z+]+(_[a-z]+-[0-9A-Za-z+]+)*$", max_length=255)
-]
-"""A label, and entities of the group level behind it or in its place"""
-Text = Annotated[str, Field(max_length=100_000)]
+from bidsglm.outputs.typed import CLOSED, OPEN, Label, Number, Real, Text
+
 Weights = list[float] | list[list[float]]
 """Weights of a contrast: a row for t, rows for F"""
-INFINITE = {math.inf: "inf", -math.inf: "-inf"}
-"""As summaries spell what JSON has no number for"""
-
-
-def _as_number(value: object) -> object:
-    return next((number for number, text in INFINITE.items() if value == text), value)
-
-
-Number = Annotated[float | None, BeforeValidator(_as_number)]
-"""null where there is none"""
-Real = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else _as_number(value))]
-"""NaN for null"""
-OPEN = with_config(ConfigDict(extra="allow", strict=True))
-"""An object of which more may be there"""
-CLOSED = with_config(ConfigDict(extra="forbid", strict=True))
-"""An object of these keys alone"""
 
 
 @OPEN
@@ -239,70 +216,6 @@ class PartForm(TypedDict, total=False):
     supplements: dict[Text, AddOnForm]
 
 
-@OPEN
-class GroupWeightsForm(TypedDict):
-    """A contrast over the columns of a group's design."""
-
-    columns: list[Text]
-    weights: Weights
-
-
-@OPEN
-class VarianceForm(TypedDict):
-    """What a package takes the errors' variances over participants to be, in names as BIDS has them."""
-
-    VarianceModel: Literal["equal", "unequal"]
-    VarianceReason: NotRequired[Text]
-    GroupVariances: NotRequired[dict[Text, float]]
-    """Group of participants -> its variance, of a mean of 1"""
-    Hyperparameters: NotRequired[list[float]]
-    PooledVoxels: NotRequired[int]
-
-
-@OPEN
-class GroupContrastForm(TypedDict):
-    """A contrast over participants."""
-
-    label: GroupLabel
-    contrast: Label | Literal[""]
-    """Label of a contrast of the participants' models; empty where several stand in one model"""
-    name: str
-    group_contrast: str
-    test: Literal["t", "F"]
-    participants: list[str]
-    n: int
-    left_out: dict[str, str]
-    dof: dict[str, list[Real]]
-    thresholds: dict[str, dict[str, Number]]
-    n_voxels: dict[str, int]
-    effect_units: NotRequired[dict[str, str] | None]
-    prefix: NotRequired[str]
-    findings: NotRequired[list[FindingForm]]
-    design: GroupWeightsForm
-    n_maps: NotRequired[int]
-    """More than participants where they have several each"""
-    group: NotRequired[Text]
-    """Session and level of a column of the participants; empty for all"""
-    node: NotRequired[Text]
-    """Name of the Dataset node; empty where there is one"""
-    masks: NotRequired[dict[Label, Text]]
-    """Package -> start of its mask's file name"""
-    fwhm_mm: NotRequired[list[Real] | None]
-    variance: NotRequired[dict[Label, VarianceForm]]
-    attributed: NotRequired[bool]
-
-
-@OPEN
-class GroupForm(TypedDict, total=False):
-    """The summary of a group's maps."""
-
-    notes: list[str]
-    methods: list[str]
-    errors: list[str]
-    files: list[str]
-    contrasts: list[GroupContrastForm]
-
-
 AnySummary = SummaryForm | PartForm
 
 
@@ -322,60 +235,6 @@ def has_fit(summary: AnySummary) -> TypeGuard[SummaryForm]:
     True
     """
     return "estimates" in summary
-
-
-Record = TypeVar("Record")
-
-
-ADAPTERS: dict[object, TypeAdapter[Any]] = {}
-"""What validates each record, made once: making it takes longer than reading a summary"""
-
-
-def _adapter(record: type[Record]) -> TypeAdapter[Record]:
-    if record not in ADAPTERS:
-        ADAPTERS[record] = TypeAdapter(record)
-    return ADAPTERS[record]
-
-
-def _in_order(found: object, given: object) -> object:
-    """What was validated, in the order of the file: pydantic puts the keys that a record names first.
-
-    >>> _in_order({"b": {"d": 1, "c": 2}, "a": 0}, {"a": 0, "b": {"c": 2, "d": 1}})
-    {'a': 0, 'b': {'c': 2, 'd': 1}}
-    """
-    if isinstance(found, dict) and isinstance(given, Mapping):
-        return {
-            key: _in_order(found[key], value) if isinstance(value, dict | list) else found[key]
-            for key, value in given.items()
-        }
-    if isinstance(found, list) and isinstance(given, list):
-        return [
-            _in_order(one, other) if isinstance(other, dict | list) else one
-            for one, other in zip(found, given, strict=True)
-        ]
-    return found
-
-
-def typed(content: Mapping[str, Any], record: type[Record]) -> Record:
-    """An object of JSON with the types of a record.
-
-    Raises
-    ------
-    ValueError
-        Saying what is missing or of another kind.
-
-    >>> contrast = {"label": "go", "name": "go", "test": "t", "thresholds": {"spm": {"fwe05": "inf"}}}
-    >>> typed(contrast, ContrastForm)["thresholds"]
-    {'spm': {'fwe05': inf}}
-    """
-    try:
-        return cast(Record, _in_order(_adapter(record).validate_python(content), content))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        if first["type"] == "missing":
-            raise ValueError(f"has no {place!r}") from error
-        raise ValueError(f"{place} is {str(first['input'])[:40]!r}") from error
 
 
 def weight_rows(weights: Weights) -> list[list[float]]:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.confinement import is_own_name
+from bidsglm.outputs.group_form import GroupForm
 from bidsglm.outputs.names import json_text, read_json, write_text
-from bidsglm.outputs.summary_form import INFINITE, AnySummary, GroupForm, PartForm, SummaryForm, typed
+from bidsglm.outputs.summary_form import AnySummary, PartForm, SummaryForm
+from bidsglm.outputs.typed import INFINITE, typed
 
 SUMMARY = "_desc-bidsglm_summary.json"
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bidsglm.outputs.group_form import GroupContrastForm
 from bidsglm.outputs.names import write_bytes
 from bidsglm.outputs.schema import Row
-from bidsglm.outputs.summary_form import ContrastForm, GroupContrastForm
+from bidsglm.outputs.summary_form import ContrastForm
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.contrast_images import ContrastImages

@@ -13,6 +13,7 @@ from bidsglm.errors import ReadWriteError
 from bidsglm.group.background import background_path
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.model import Floats
+from bidsglm.outputs.group_form import GroupContrastForm, GroupForm
 from bidsglm.outputs.group_map_tables import (
     GROUP_PAIRS,
     GROUP_STABILITY,
@@ -23,7 +24,6 @@ from bidsglm.outputs.group_map_tables import (
 from bidsglm.outputs.names import clusters_name, map_name
 from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.sidecars import PermutationFacts, read_sidecar
-from bidsglm.outputs.summary_form import GroupContrastForm, GroupForm
 from bidsglm.outputs.summary_reading import read_group_summary
 from bidsglm.outputs.unit_tables import of_pair
 from bidsglm.packages import PACKAGES

@@ -2,7 +2,8 @@
 
 from bidsglm.dataset.group_faults import listed
 from bidsglm.dataset.group_variances import NO_GROUPS
-from bidsglm.outputs.summary_form import GroupContrastForm, weight_rows
+from bidsglm.outputs.group_form import GroupContrastForm
+from bidsglm.outputs.summary_form import weight_rows
 from bidsglm.packages import title
 from bidsglm.statsmodel.group_contrasts import PARTICIPANTS
 

@@ -27,7 +27,8 @@ from bidsglm.dataset.tsv import number, read_tsv
 from bidsglm.errors import LONGEST_LINE, BidsglmError, one_line
 from bidsglm.inputs import read_json
 from bidsglm.options import FILTER_KEYS
-from bidsglm.outputs.summary_form import SummaryForm, typed
+from bidsglm.outputs.summary_form import SummaryForm
+from bidsglm.outputs.typed import typed
 from bidsglm.outputs.unit_tables import AGREEMENT
 from bidsglm.settings import Settings
 from bidsglm.statsmodel.queries import parsed_query

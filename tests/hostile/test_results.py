@@ -11,7 +11,8 @@ import pytest
 
 from bidsglm.brainlife.run import run
 from bidsglm.cli import main
-from bidsglm.outputs.summary_form import SummaryForm, typed
+from bidsglm.outputs.summary_form import SummaryForm
+from bidsglm.outputs.typed import typed
 from tests import finished
 from tests.hostile.row import nested
 from tests.statsmodel.model_documents import DATASET, changed, nodes

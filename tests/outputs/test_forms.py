@@ -10,17 +10,11 @@ import pytest
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs import dataset_files, names, summary_form, temporary, unchanged
 from bidsglm.outputs.failures import Outcome
+from bidsglm.outputs.group_form import GroupForm
 from bidsglm.outputs.schema import LONG, Column, Schema
-from bidsglm.outputs.summary_form import (
-    AddOnForm,
-    ConfigurationForm,
-    FindingForm,
-    GroupForm,
-    PartForm,
-    SummaryForm,
-    typed,
-)
+from bidsglm.outputs.summary_form import AddOnForm, ConfigurationForm, FindingForm, PartForm, SummaryForm
 from bidsglm.outputs.summary_reading import read_group_summary, write_summary
+from bidsglm.outputs.typed import typed
 
 LABEL, GROUP_LABEL = "x" * 255, "contrast-" + "x" * 246
 UNIT: dict[str, Any] = {

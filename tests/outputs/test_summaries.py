@@ -9,8 +9,9 @@ import pytest
 from bidsglm.errors import NoInputError, ReadWriteError, TryLaterError
 from bidsglm.outputs import failures, summaries
 from bidsglm.outputs.failures import Failure, failure_of, record_failure
-from bidsglm.outputs.summary_form import SummaryForm, typed
+from bidsglm.outputs.summary_form import SummaryForm
 from bidsglm.outputs.summary_reading import SUMMARY, read_group_summary, read_summary, write_summary
+from bidsglm.outputs.typed import typed
 from bidsglm.pairs import Pair
 
 FINISHED: dict[str, Any] = {

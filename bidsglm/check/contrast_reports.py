@@ -24,7 +24,8 @@ from bidsglm.report.figures import contrast_figures
 from bidsglm.report.ladders import attribution_figures, on_sample
 from bidsglm.report.participant_report import ContrastReport
 from bidsglm.report.peaks import thumbnail
-from bidsglm.report.volumes import held, scene, stride, thinned
+from bidsglm.report.thinning import stride, thinned
+from bidsglm.report.volumes import held, scene
 from bidsglm.spm.probability import t_tail
 
 MOST_FIGURES = 12

@@ -18,8 +18,9 @@ from bidsglm.design_space import rank
 from bidsglm.errors import DataError
 from bidsglm.group.analyses import Analysis
 from bidsglm.group.effects import FirstLevel, Taken, take
+from bidsglm.group.fitted import FittedGroup, group_label, over
 from bidsglm.group.inference import AskedInference, write_inference
-from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, over
+from bidsglm.group.map_files import GroupWriter
 from bidsglm.group.map_summary import GroupRecord, Origin, summaries
 from bidsglm.group.members import Summary, named, participants_of
 from bidsglm.group.reasons import Reasons, reasons

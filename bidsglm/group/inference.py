@@ -14,7 +14,8 @@ from bidsglm.backends.nilearn_permutations import KINDS, PermutationPlan, permut
 from bidsglm.backends.records import ALPHA, FORMING_P, Corrected, contrast_weights, tails
 from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
-from bidsglm.group.map_files import FittedGroup, GroupWriter, group_facts, group_label
+from bidsglm.group.fitted import FittedGroup, group_facts, group_label
+from bidsglm.group.map_files import GroupWriter
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.messages import LOG, progress_bar
 from bidsglm.model import Floats, Mask

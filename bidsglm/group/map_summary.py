@@ -9,7 +9,8 @@ import numpy as np
 from bidsglm.backends.records import contrast_weights
 from bidsglm.dataset.group_faults import listed
 from bidsglm.errors import BidsglmError
-from bidsglm.group.map_files import FittedGroup, GroupWriter, group_label, mask_name
+from bidsglm.group.fitted import FittedGroup, group_label, mask_name
+from bidsglm.group.map_files import GroupWriter
 from bidsglm.group.reasons import Reasons
 from bidsglm.messages import LOG
 from bidsglm.outputs.confinement import remove_own

@@ -22,7 +22,7 @@ from bidsglm.backends.records import SecondLevel, contrast_weights
 from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.group.map_files import FittedGroup, group_label
+from bidsglm.group.fitted import FittedGroup, group_label
 from bidsglm.model import Mask
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.unit_tables import with_suffix

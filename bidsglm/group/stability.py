@@ -17,7 +17,8 @@ from bidsglm.agreement.stability import Compared, Rule, Tally, heights, spread, 
 from bidsglm.backends.records import contrast_weights
 from bidsglm.data import ContrastMaps
 from bidsglm.dataset.stacks import MapStack
-from bidsglm.group.map_files import FittedGroup, GroupWriter
+from bidsglm.group.fitted import FittedGroup
+from bidsglm.group.map_files import GroupWriter
 from bidsglm.group.map_summary import GroupRecord
 from bidsglm.model import Floats
 from bidsglm.outputs.group_map_tables import between_packages

@@ -11,7 +11,8 @@ from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import contrast_figures
 from bidsglm.report.maps import masks_figure
-from bidsglm.report.volumes import held, scene, stride, thinned
+from bidsglm.report.thinning import stride, thinned
+from bidsglm.report.volumes import held, scene
 
 PLACES = DEFAULT_PAIR
 """Both maps take the places, and so the colours, of the usual two packages"""

@@ -40,7 +40,7 @@ class Drawn(NamedTuple):
     """Start of the figures' names"""
     behind: Scene
     stride: int
-    """See `volumes.stride`."""
+    """See `thinning.stride`."""
     pairs: tuple[Pair, ...]
     """What is compared; nothing with a single package"""
 

@@ -38,7 +38,8 @@ from bidsglm.report.group_inference import GroupInference, of_contrast
 from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_report import GroupContrast
 from bidsglm.report.group_stability import GroupStability
-from bidsglm.report.volumes import Scene, scene, stride, thinned
+from bidsglm.report.thinning import stride, thinned
+from bidsglm.report.volumes import Scene, scene
 
 STATS = {"t": ("effect", "t", "p"), "F": ("F", "p")}
 """Test -> maps shown"""

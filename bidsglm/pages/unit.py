@@ -31,8 +31,9 @@ from bidsglm.report.maps import masks_figure
 from bidsglm.report.methods import ESTIMATES, IN_FULL, NOISE_MODELS, RunInput, SettingRow
 from bidsglm.report.participant_report import ContrastReport, UnitReport
 from bidsglm.report.slices import box_around
+from bidsglm.report.thinning import stride, thinned
 from bidsglm.report.units import Units, f_mark, f_sentence
-from bidsglm.report.volumes import scene, stride, thinned
+from bidsglm.report.volumes import scene
 from bidsglm.report.wording import MINUS
 
 

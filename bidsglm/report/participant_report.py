@@ -24,13 +24,8 @@ from bidsglm.report.noise import NoiseReport
 from bidsglm.report.overall import overall, participant_headline
 from bidsglm.report.page_contrast import PageContrast
 from bidsglm.report.pair_matrix import PairMatrix, pair_matrices
-from bidsglm.report.participant_verdict import (
-    ComparedContrast,
-    ParticipantEvidence,
-    ParticipantVerdict,
-    participant_verdict,
-    worst_confound,
-)
+from bidsglm.report.participant_evidence import ComparedContrast, ParticipantEvidence, worst_confound
+from bidsglm.report.participant_verdict import ParticipantVerdict, participant_verdict
 from bidsglm.report.rendering import About, Links, is_worth_a_search, slug
 from bidsglm.report.rois import ParticipantRegions
 from bidsglm.report.units import Units

@@ -13,7 +13,8 @@ from bidsglm.outputs.names import write_json
 from bidsglm.outputs.region_tables import REGION_AGREEMENT, REGIONS
 from bidsglm.pages.regions import group_regions, participant_regions, scene_with_regions
 from bidsglm.regions.values import atlas_facts
-from bidsglm.report.volumes import Scene, scene, thinned
+from bidsglm.report.thinning import thinned
+from bidsglm.report.volumes import Scene, scene
 from tests.report.records import AFFINE, SHAPE, volumes
 from tests.report.unpacking import unpacked_numbers
 

@@ -9,13 +9,8 @@ import pytest
 from bidsglm.pairs import Pair
 from bidsglm.report.html import participant_page
 from bidsglm.report.judgements import Grade
-from bidsglm.report.participant_verdict import (
-    ComparedContrast,
-    ParticipantEvidence,
-    _recipes,
-    participant_verdict,
-    worst_confound,
-)
+from bidsglm.report.participant_evidence import ComparedContrast, ParticipantEvidence, worst_confound
+from bidsglm.report.participant_verdict import _recipes, participant_verdict
 from bidsglm.report.recipes import MASK
 
 from .reasons import FILLED, NOTE, broken_down

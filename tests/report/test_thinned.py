@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bidsglm.report.volumes import packed_contrast, scene, stride, thinned
+from bidsglm.report.thinning import stride, thinned
+from bidsglm.report.volumes import packed_contrast, scene
 
 from .records import volumes
 from .unpacking import unpacked

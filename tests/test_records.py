@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bidsglm import cli
+from bidsglm.data import Run
 from bidsglm.model import ModelSpecification
 from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import parse_model
@@ -34,3 +35,8 @@ def test_specification_by_itself_is_that_of_a_model_which_says_nothing() -> None
     for field in fields(ModelSpecification):
         if field.name not in ("notes", "origin"):
             assert getattr(made, field.name) == getattr(bare, field.name), field.name
+
+
+def test_run_of_which_nothing_is_said_begins_with_its_first_raw_volume_and_needs_no_note() -> None:
+    run = Run({}, Path("bold.nii"), None, None, None, 9, 2.0, None)
+    assert (run.dropped, run.notes, run.sources) == (0, (), {})

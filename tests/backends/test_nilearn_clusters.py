@@ -79,6 +79,17 @@ def test_table_equals_nilearns(name, height):
     assert_equals_nilearn(MAPS[name], AFFINE, height, 8.0)
 
 
+@pytest.mark.parametrize("share", [0.9e-5, 1.1e-5])
+def test_cluster_is_of_one_height_up_to_nilearns_tolerance(share):
+    volume = np.zeros((7, 7, 8))
+    volume[2:5, 2:5, 2:5] = 5.0
+    # a cluster that counts as one height keeps the inside of its plateau, and so the peak in its middle
+    volume[3, 3, 5] = 5 * (1 - share)
+    assert_equals_nilearn(volume, AFFINE, 3.0, 8.0)
+    (peak,) = cluster_peaks(volume, AFFINE, 3.0)
+    assert (peak.voxel == (3, 3, 3)) is (share < 1e-5)
+
+
 def test_further_peaks_equal_nilearns_at_any_distance():
     assert all(
         assert_equals_nilearn(MAPS["smooth"], AFFINE, 0.5, distance) > 0 for distance in (4.0, 8.0, 15.0)

@@ -135,7 +135,9 @@ def _whole_numbers(path: Path, values: Floats) -> NDArray[np.int64]:
     """
     values = np.where(np.isnan(values), 0.0, values)
     if not (np.abs(values) <= LARGEST_INDEX).all():
-        raise DataError(f"{path}: holds values beyond {LARGEST_INDEX}, which number no region")
+        raise DataError(
+            f"{path}: holds values beyond {LARGEST_INDEX}, which number no region; is it a statistical map?"
+        )
     rounded = np.rint(values)
     uneven = np.abs(values - rounded) > WHOLE
     if uneven.any():

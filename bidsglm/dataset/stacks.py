@@ -160,6 +160,8 @@ class MapStack:
         while view:
             n_read = cast(int, self._file.readinto(view))
             if not n_read:
-                raise ReadWriteError(f"{self._folder or tempfile.gettempdir()}: the scratch file is gone")
+                raise ReadWriteError(
+                    f"{self._folder or tempfile.gettempdir()}: the scratch file is gone; run again"
+                )
             view = view[n_read:]
         return np.frombuffer(content, dtype=STORED)

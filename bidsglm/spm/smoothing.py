@@ -51,7 +51,7 @@ def kernel(fwhm_voxels: float) -> Floats:
     array([1.])
     """
     if not 0 <= fwhm_voxels < np.inf:
-        raise ValueError(f"The smoothing width must be a finite number from 0 on, not {fwhm_voxels}")
+        raise ValueError(f"the smoothing width must be a finite number from 0 on, not {fwhm_voxels}")
     sigma = fwhm_voxels / FWHM_PER_SIGMA
     # 0 would divide by 0; at this floor the kernel is 1 at the centre
     variance = sigma**2 + VARIANCE_FLOOR

@@ -116,7 +116,7 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
     """
     voxels, neighbours = cells(mask)
     if not (len(voxels) and neighbours):
-        raise ValueError("No voxel has all its neighbours in the mask: the smoothness cannot be estimated")
+        raise ValueError("no voxel has all its neighbours in the mask: the smoothness cannot be estimated")
     n_axes = len(neighbours)
     if n_scans - rank < n_axes:
         # the gradients of so few independent images span no volume: the determinant is 0 but for rounding
@@ -157,7 +157,7 @@ def _fwhm(resels: Floats, covariance: Floats, shape: tuple[int, ...]) -> tuple[f
     roughness = np.array([np.sqrt(covariance[a, a] / FOUR_LN_2).mean() for a in range(len(covariance))])
     n_axes = len(roughness)
     if not (resels.mean() > 0 and np.all(roughness > 0)):
-        raise ValueError("The residuals do not vary in space: the smoothness cannot be estimated")
+        raise ValueError("the residuals do not vary in space: the smoothness cannot be estimated")
     # spm_est_smoothness: the size of a resel from the mean RPV, its proportions from the axes
     per_axis = resels.mean() ** (1 / n_axes) * roughness / np.prod(roughness) ** (1 / n_axes)
     widths = iter(1 / per_axis)

@@ -121,14 +121,18 @@ def _folded(one: ContrastSpecification, lower: _Lower, place: str) -> ContrastSp
     parts = [found for name in one.conditions if (found := lower.named(name)) is not None]
     for part in parts:
         if part.test == "F":
-            raise DataError(f"{place}: {part.name!r} is an F contrast, which has no effect to weigh")
+            raise DataError(
+                f"{place}: {part.name!r} is an F contrast, which has no effect to weigh: leave it out"
+            )
     conditions = tuple(dict.fromkeys(name for part in parts for name in part.conditions))
     rows = np.zeros((len(parts), len(conditions)))
     for row, part in zip(rows, parts, strict=True):
         row[[conditions.index(name) for name in part.conditions]] = part.weights[0]
     weights = one.weights @ rows
     if not np.any(weights):
-        raise DataError(f"{place}: the weights of {one.name!r} over the regressors are all zero")
+        raise DataError(
+            f"{place}: the weights of {one.name!r} over the regressors are all zero: change Weights"
+        )
     return replace(one, conditions=conditions, weights=weights)
 
 

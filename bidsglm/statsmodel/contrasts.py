@@ -82,16 +82,16 @@ def _contrast(part: ContrastPart) -> ContrastSpecification:
     said = f"contrast {part.Name!r}"
     rows, conditions = part.Weights, part.ConditionList
     if len(set(conditions)) < len(conditions):
-        raise DataError(f"{said}: ConditionList names a regressor twice")
+        raise DataError(f"{said}: ConditionList names a regressor twice: name it once")
     if any(len(row) != len(rows[0]) for row in rows):
-        raise DataError(f"{said}: rows of Weights differ in length")
+        raise DataError(f"{said}: rows of Weights differ in length: give each one weight for each condition")
     if len(rows[0]) != len(conditions):
         raise DataError(f"{said}: {len(rows[0])} Weights for {len(conditions)} conditions in ConditionList")
     if part.Test != "F" and len(rows) > 1:
         raise DataError(f'{said}: a t contrast has one row of Weights, not {len(rows)}: use Test "F"')
     weights = np.array(rows, dtype=np.float64)
     if not weights.any():
-        raise DataError(f"{said}: all Weights are zero")
+        raise DataError(f"{said}: all Weights are zero: weigh at least one condition")
     label = contrast_label(part.Name)
     return ContrastSpecification(
         part.Name, label, tuple(conditions), weights, "F" if part.Test == "F" else "t"
@@ -103,7 +103,7 @@ def check_labels(contrasts: Sequence[ContrastSpecification]) -> None:
     last = contrasts[-1]
     for other in contrasts[:-1]:
         if other.name == last.name:
-            raise DataError(f"a second contrast named {last.name!r}: names must differ")
+            raise DataError(f"a second contrast named {last.name!r}: rename it")
         if other.label == last.label:
             raise DataError(
                 f"contrasts {other.name!r} and {last.name!r} would share the files of label {last.label!r}: "

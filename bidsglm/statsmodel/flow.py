@@ -103,7 +103,10 @@ def joined(flows: Sequence[Flow], place: Place) -> Flow:
     """
     kinds = {flow.apart for flow in flows} - {None}
     if len(kinds) > 1:
-        raise place.fault("some of its edges bring single sessions, others what was averaged over sessions")
+        raise place.fault(
+            "some of its edges bring single sessions, others what was averaged over sessions: let all"
+            " bring the same"
+        )
     names: tuple[str, ...] | None = ()
     for flow in flows:
         names = None if names is None or flow.names is None else (*names, *flow.names)

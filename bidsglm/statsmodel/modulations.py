@@ -32,7 +32,9 @@ def parametric_modulations(spm: SpmPart, x: Sequence[str], place: Place) -> tupl
         conditions = _trial_types(part.Conditions, x, here.at("Conditions"))
         for condition in conditions:
             if (condition, part.Name) in taken:
-                raise here.fault(f"{TRIAL_TYPE}{condition} already has a modulator named {part.Name!r}")
+                raise here.fault(
+                    f"{TRIAL_TYPE}{condition} already has a modulator named {part.Name!r}: rename one"
+                )
             taken.add((condition, part.Name))
         result.append(ParametricModulation(part.Name, conditions, part.Values, part.PolynomialExpansion))
     return tuple(result)
@@ -52,7 +54,9 @@ def time_modulations(
         conditions = _trial_types(part.Conditions, x, here.at("Conditions"))
         for condition in conditions:
             if condition in clocks:
-                raise here.fault(f"{TRIAL_TYPE}{condition} already has a modulator named {TIME!r}")
+                raise here.fault(
+                    f"{TRIAL_TYPE}{condition} already has a modulator named {TIME!r}: leave one out"
+                )
             clocks.add(condition)
         result.append(TimeModulation(conditions, part.Order))
     return tuple(result)

@@ -93,7 +93,7 @@ def _check_names(nodes: Sequence[NodePart], top: Place) -> None:
     names = [node.Name for node in nodes]
     for i, name in enumerate(names):
         if name in names[:i]:
-            raise top.at("Nodes", i).fault(f"the name {name!r} is taken by an earlier node")
+            raise top.at("Nodes", i).fault(f"the name {name!r} is taken by an earlier node: rename one")
 
 
 def _run_index(nodes: Sequence[NodePart], top: Place) -> int:
@@ -137,7 +137,9 @@ def _check_edges(document: Document, top: Place) -> None:
     reached = {edge.Destination for edge in document.Edges or ()}
     for i, node in enumerate(document.Nodes):
         if node.Level != "Run" and node.Name not in reached:
-            raise top.at("Nodes", i).fault(f"no edge leads to the node {node.Name!r}")
+            raise top.at("Nodes", i).fault(
+                f"no edge leads to the node {node.Name!r}: add one, or take the node out"
+            )
 
 
 def _walk(

@@ -42,4 +42,4 @@ def check_distinct(names: Sequence[str], place: Place) -> None:
     """Refuse a list that has a name twice."""
     for i, name in enumerate(names):
         if name in names[:i]:
-            raise place.at(i).fault(f"{name!r} is listed twice")
+            raise place.at(i).fault(f"{name!r} is listed twice: list it once")

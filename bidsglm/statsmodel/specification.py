@@ -194,7 +194,7 @@ def _check_supported(model: ModelPart, place: Place) -> None:
             "not supported: voxelwise regressors do not exist here; leave it out"
         )
     if options.Aggregate not in (None, "none"):
-        raise place.at("Options", "Aggregate").fault("not supported: only voxelwise models")
+        raise place.at("Options", "Aggregate").fault("not supported: only voxelwise models; leave it out")
     check_distinct(model.X, place.at("X"))
 
 
@@ -211,7 +211,9 @@ def _signal(node: NodePart, place: Place) -> Signal:
         notes += unused(x, split.convolved, here)
     request = _model_hrf(node.Model, x, place.at("Model", "HRF"))
     if None not in (request.hrf, split.hrf) and request.hrf != split.hrf:
-        raise place.at("Model", "HRF").fault("asks for another response than the Convolve instruction")
+        raise place.at("Model", "HRF").fault(
+            "asks for another response than the Convolve instruction: leave one of them out"
+        )
     named = node.Model.HRF.Variables if node.Model.HRF else ()
     hrf = with_derivatives(split.hrf or request.hrf, _spm(node.Model).HRFderivatives)
     notes += [*request.notes, *hrf.notes]

@@ -110,7 +110,7 @@ def weight_rows(value: object) -> list[list[float]]:
     if not any(isinstance(row, list) for row in value):
         return [[weight(item) for item in value]]
     if not all(isinstance(row, list) for row in value):
-        raise ValueError("mixes numbers and rows")
+        raise ValueError("mixes numbers and rows: write rows only, or numbers only")
     if len(value) > MOST_ROWS:
         raise ValueError(f"lists more than {MOST_ROWS} rows")
     return [[weight(item) for item in row] for row in value]

@@ -122,7 +122,8 @@ def _check_columns(columns: Columns, contrasts: Sequence[ContrastSpecification])
         missing = [condition for condition in contrast.conditions if condition not in known]
         if missing:
             raise UnsupportedModelError(
-                f"contrast {contrast.name!r}: its response functions give no regressor {missing[0]!r}"
+                f"contrast {contrast.name!r}: its response functions give no regressor {missing[0]!r};"
+                " change HRF, or take it out of the contrast"
             )
 
 

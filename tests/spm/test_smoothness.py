@@ -123,7 +123,7 @@ def test_at_most_64_residual_images_from_first_to_last():
 def test_unestimable_smoothness_is_an_error():
     lonely = np.zeros((3, 3, 3), bool)
     lonely[1, 1, 1] = True
-    with pytest.raises(ValueError, match="No voxel"):
+    with pytest.raises(ValueError, match="no voxel"):
         smoothness(np.ones((2, 1)), lonely, 2, 1)
     with pytest.raises(ValueError, match="do not vary in space"):
         smoothness(np.ones((4, 27)), np.ones((3, 3, 3), bool), 4, 1)

@@ -86,7 +86,7 @@ BAD = {
     "no label": (in_contrast(Name="?"), "the contrast name '?' has neither letter nor digit: rename it"),
     "name twice": (
         lambda d: run_node(d)["Contrasts"].append({**GO, "Name": "go - stop"}),
-        "Contrasts[1]: a second contrast named 'go - stop': names must differ",
+        "Contrasts[1]: a second contrast named 'go - stop': rename it",
     ),
     "label twice": (
         lambda d: run_node(d)["Contrasts"].append({**GO, "Name": "go-stop"}),

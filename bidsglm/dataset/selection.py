@@ -17,7 +17,7 @@ LOG = logging.getLogger(__name__)
 
 VOLUMES = [".nii.gz", ".nii"]
 SERIES: Mapping[str, object] = {"suffix": "bold", "desc": "preproc", "extension": VOLUMES}
-"""pybids filters for preprocessed runs; the key bold of --bids-filter-file replaces them."""
+"""pybids filters for preprocessed runs; a model's Input.desc and the filter file's key bold replace them."""
 DEFAULT_SPACE = "MNI152NLin2009cAsym"
 """fMRIPrep's standard output space."""
 
@@ -74,9 +74,10 @@ def _chosen(
 ) -> list[Bold]:
     """Keep all runs that pass the filters, whatever their space."""
     own = settings.bids_filters.get("bold", {})
-    bolds = _preprocessed(derivatives, {**SERIES, **own})
+    kinds = model_inputs.get("desc", ("preproc",))
+    bolds = _preprocessed(derivatives, {**SERIES, "desc": list(kinds), **own})
     if not bolds:
-        raise _nothing(derivatives, own)
+        raise _nothing(derivatives, own, kinds)
     if "echo" not in own and "echo" not in model_inputs:
         bolds = _without_echoes(bolds)
     if "part" not in own and "part" not in model_inputs:
@@ -94,7 +95,7 @@ def _chosen(
     return bolds
 
 
-def _nothing(derivatives: Sequence[Index], own: Mapping[str, object]) -> BidsglmError:
+def _nothing(derivatives: Sequence[Index], own: Mapping[str, object], kinds: Sequence[str]) -> BidsglmError:
     """Why a participant has no series that can be fitted, and what takes those that there are."""
     participant = derivatives[0].participant
     existing = _preprocessed(derivatives, SERIES) if own else []
@@ -108,7 +109,8 @@ def _nothing(derivatives: Sequence[Index], own: Mapping[str, object]) -> Bidsglm
     instead = found_instead([dataset.root / f"sub-{participant}" for dataset in derivatives])
     other = next(filter(None, (elsewhere(dataset.root) for dataset in derivatives)), "")
     said = "; ".join(filter(None, (instead, other)))
-    return NoInputError(f"{folders}: no *_desc-preproc_bold.nii.gz of sub-{participant}; {said}")
+    names = " or ".join(f"*_desc-{kind}_bold.nii.gz" for kind in kinds)
+    return NoInputError(f"{folders}: no {names} of sub-{participant}; {said}")
 
 
 def _without_echoes(bolds: Sequence[Bold]) -> list[Bold]:

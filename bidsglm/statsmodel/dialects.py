@@ -10,6 +10,7 @@ from copy import deepcopy
 from difflib import SequenceMatcher
 from typing import Any
 
+from bidsglm.statsmodel.old_form import is_old_form, spelling
 from bidsglm.statsmodel.place import Place
 
 Json = dict[str, Any]
@@ -48,7 +49,8 @@ def translated(document: Mapping[str, object], top: Place) -> tuple[Json, tuple[
     if not all(isinstance(node, dict) for node in _listed(copy.get("Nodes"))):
         return copy, ()
     _masks(copy)
-    notes = [*_whole(copy), *_empty(copy), *_software(copy, top), *_dummies(copy, top)]
+    notes = [*_whole(copy), *_empty(copy), *_software_lists(copy, top)]
+    notes += [*_software(copy, top), *_dummies(copy, top)]
     return copy, tuple(notes)
 
 
@@ -75,8 +77,9 @@ def _level(node: Json) -> str:
 
 def _refuse(document: Json, top: Place) -> None:
     """Name the obstacle that counts: one that is not removed by correcting a key."""
-    if "Steps" in document:
-        raise top.at("Steps").fault(
+    if is_old_form(document):
+        key = next(key for key in document if spelling(key) == "Steps")
+        raise top.at(key).fault(
             "the form before version 1.0: write Nodes (Level, Name, GroupBy, Model) and Edges instead, "
             "or let bidsglm model --upgrade OLD.json NEW.json write them where that is possible"
         )
@@ -168,6 +171,24 @@ def _empty(document: Json) -> Iterator[str]:
                 found += [key] * (key not in ALLOWED_EMPTY)
     if found:
         yield f"Without content, as if not there: {', '.join(dict.fromkeys(found))}."
+
+
+def _software_lists(document: Json, top: Place) -> Iterator[str]:
+    """Read Software as the specification once showed it: a list of objects, one for each package."""
+    listed = False
+    for i, _, model in _models(document):
+        parts = model.get("Software")
+        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+            continue
+        names = [name for part in parts for name in part]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise top.at("Nodes", i, "Model", "Software").fault(
+                f"has {twice[0]!r} twice: leave one of them out"
+            )
+        model["Software"] = {name: value for part in parts for name, value in part.items()}
+        listed = True
+    if listed:
+        yield "Software is a list: read as one object with a key for each package."
 
 
 def _software(document: Json, top: Place) -> Iterator[str]:

@@ -45,14 +45,18 @@ ENTITIES = (
     *("suffix", "datatype", "extension"),
 )
 """Those that a model may name."""
-SHORT_ENTITIES = {ENTITY_KEYS[name]: name for name in ENTITIES if ENTITY_KEYS.get(name, name) != name}
+SHORT_ENTITIES = {
+    "description": "desc",
+    **{ENTITY_KEYS[name]: name for name in ENTITIES if ENTITY_KEYS.get(name, name) != name},
+}
+"""Other names of them; of desc, whose usual name is its short one, the long name in BIDS."""
 
 
 def entity(name: str) -> str:
     """Long name of a BIDS entity.
 
-    >>> entity("ses"), entity("task")
-    ('session', 'task')
+    >>> entity("ses"), entity("task"), entity("description")
+    ('session', 'task', 'desc')
     """
     long_name = SHORT_ENTITIES.get(name, name)
     if long_name not in ENTITIES:

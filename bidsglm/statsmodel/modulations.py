@@ -97,6 +97,12 @@ def _trial_types(names: Sequence[str], x: Sequence[str], place: Place) -> tuple[
     for name in names:
         literal = matching(name, conditions)
         if not literal and not matches(name, conditions):
-            raise place.fault(f"{name!r} is no condition of X{hint(name, conditions)}")
+            remedy = (
+                f" that can have modulators: only {TRIAL_TYPE}… can. Of variables that Transformations make, "
+                "let them make the product with the modulator too, and put it into X"
+                if matching(name, x)
+                else hint(name, conditions)
+            )
+            raise place.fault(f"{name!r} is no condition of X{remedy}")
         found += literal or (name,)
     return tuple(dict.fromkeys(name.removeprefix(TRIAL_TYPE) for name in found))

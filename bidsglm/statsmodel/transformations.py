@@ -24,6 +24,9 @@ COMMON = tuple(ANY_INSTRUCTION)
 
 OUTPUTS = ("output", "output_prefix", "output_suffix")
 
+NAMES_ONLY = ("Copy", "Delete", "Rename", "Select")
+"""Instructions that change no value: it does not matter whether events are convolved before them or after."""
+
 FACTORED = "trial_type"
 """The column whose levels are the conditions."""
 
@@ -78,7 +81,7 @@ def split_instructions(instructions: Sequence[Mapping[str, object]], place: Plac
         if instruction.name == "Convolve":
             result = _with_convolve(result, instruction)
             continue
-        _check_late(instruction, result.convolved)
+        result = _with_late_names(result, instruction)
         if instruction.name == "Factor" and FACTORED in instruction.inputs:
             _check_factor(instruction)
             instruction = _without_trial_type(instruction, result.kept)
@@ -105,6 +108,10 @@ def checked_instruction(content: Mapping[str, object], place: Place) -> Instruct
     name, inputs = content.get("Name"), content.get("Input")
     if not isinstance(name, str):
         raise place.fault("'Name' is missing: each instruction has a Name and an Input")
+    if name == "Group":  # pybids takes the name of the group for that of the instruction, and always fails
+        raise place.fault(
+            "Group is not supported: leave it out, and list its variables where they are needed"
+        )
     if name not in ARGUMENTS:
         raise place.fault(f"unknown instruction {name!r}{hint(name, ARGUMENTS)}")
     known = {_camel(argument): argument for argument in (*COMMON, *ARGUMENTS[name])}
@@ -132,13 +139,30 @@ def _input_names(inputs: object) -> tuple[str, ...]:
     return names if len(names) == len(listed) else ()
 
 
-def _check_late(instruction: Instruction, convolved: Sequence[str]) -> None:
-    for name in instruction.inputs:
-        if matches(name, convolved) or matching(name, convolved):
-            raise instruction.place.fault(
-                f"{instruction.name} works on {name!r} after its Convolve: put it before, "
-                "because each package convolves the events itself"
-            )
+def _with_late_names(so_far: Instructions, instruction: Instruction) -> Instructions:
+    """Add the names that an instruction gives to variables after their Convolve.
+
+    Raises
+    ------
+    DataError
+        It changes the values of one.
+    """
+    late = [
+        name
+        for name in instruction.inputs
+        if matches(name, so_far.convolved) or matching(name, so_far.convolved)
+    ]
+    if not late or instruction.name in ("Delete", "Select"):
+        return so_far
+    if instruction.name not in NAMES_ONLY:
+        raise instruction.place.fault(
+            f"{instruction.name} works on {late[0]!r} after its Convolve: put it before, "
+            "because each package convolves the events itself"
+        )
+    naming = {key: instruction.arguments[key] for key in OUTPUTS if instruction.arguments.get(key)}
+    names = _output_names(instruction, naming)
+    added = [name for given, name in zip(instruction.inputs, names, strict=True) if given in late]
+    return so_far._replace(convolved=(*so_far.convolved, *added))
 
 
 def _with_convolve(so_far: Instructions, convolve: Instruction) -> Instructions:
@@ -158,13 +182,15 @@ def _with_convolve(so_far: Instructions, convolve: Instruction) -> Instructions:
     return so_far._replace(convolved=(*so_far.convolved, *convolved), hrf=hrf)
 
 
-def _output_names(convolve: Instruction, naming: Mapping[str, object]) -> tuple[str, ...]:
-    """Names that Output, OutputPrefix and OutputSuffix give to the convolved variables."""
-    names = convolve.inputs
+def _output_names(instruction: Instruction, naming: Mapping[str, object]) -> tuple[str, ...]:
+    """Names that Output, OutputPrefix and OutputSuffix give to the variables of an instruction."""
+    names = instruction.inputs
     if "output" in naming:
         names = _input_names(naming["output"])
-        if len(names) != len(convolve.inputs) or any(map(is_glob, (*names, *convolve.inputs))):
-            raise convolve.place.fault("'Output' of Convolve must name one variable for each of Input")
+        if len(names) != len(instruction.inputs) or any(map(is_glob, (*names, *instruction.inputs))):
+            raise instruction.place.fault(
+                f"'Output' of {instruction.name} must name one variable for each of Input"
+            )
     prefix, suffix = (naming.get(f"output_{part}", "") for part in ("prefix", "suffix"))
     return tuple(f"{prefix}{name}{suffix}" for name in names)
 

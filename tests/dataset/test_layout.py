@@ -180,6 +180,20 @@ def test_filter_that_matches_nothing_says_what_there_is(root: Path, filters: dic
         units(root, **filters)
 
 
+def test_series_of_another_kind_are_those_that_the_model_names(root: Path) -> None:
+    bold = tree.add_run(root, "sub-01_task-t")
+    denoised = bold.with_name(bold.name.replace("preproc", "denoised"))
+    tree.write_image(denoised)
+    for given in ({"inputs": {"desc": ("denoised",)}}, {"bids_filters": {"bold": {"desc": "denoised"}}}):
+        (unit,) = units(root, **given)  # type: ignore[arg-type]
+        assert unit.runs[0].bold == denoised
+    assert units(root)[0].runs[0].bold == bold
+    with pytest.raises(
+        NoInputError, match=r"no \*_desc-clean_bold.nii.gz of sub-01; there are series with desc-"
+    ):
+        units(root, inputs={"desc": ("clean",)})
+
+
 def test_filter_that_names_no_entity_is_a_data_error(root: Path) -> None:
     tree.add_run(root, "sub-01_task-t")
     with pytest.raises(DataError, match="--bids-filter-file: 'sesion' is not a recognized entity"):

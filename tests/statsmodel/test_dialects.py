@@ -128,6 +128,16 @@ def test_type_and_version_may_be_missing() -> None:
     assert "BIDSModelVersion is not given: read as 1.0.0." in found.notes
 
 
+def test_software_may_be_a_list_of_packages() -> None:
+    spm, others = {"SPM": {"SerialCorrelation": "FAST"}}, {"bidspm": {}, "Nilearn": {"NoiseModel": "ols"}}
+    found = parsed(lambda d: d["Nodes"][0]["Model"].update(Software=[spm, others]))
+    assert (found.spm.serial_correlation, found.nilearn.noise_model) == ("FAST", "ols")
+    assert "Software is a list: read as one object with a key for each package." in found.notes
+    assert "Nodes[0].Model.Software: has 'SPM' twice" in refusal(
+        lambda d: d["Nodes"][0]["Model"].update(Software=[spm, spm])
+    )
+
+
 def test_former_name_of_dummy_contrasts() -> None:
     found = parsed(in_node(DummyContrasts={"Conditions": ["trial_type.go"], "Test": "t"}))
     assert found.dummy_contrasts == ("trial_type.go",)
@@ -162,6 +172,7 @@ def test_the_document_is_left_as_it_is() -> None:
 OTHER: Document = {"Transformer": "bidspm", "Instructions": [{"Name": "Concatenate", "Input": ["a", "b"]}]}
 FIRST = {
     "steps": ([lambda d: d.update(Steps=d.pop("Nodes"))], "Steps: the form before version 1.0"),
+    "blocks": ([lambda d: d.update(blocks=d.pop("Nodes"))], "blocks: the form before version 1.0"),
     "transformer": (
         [in_node(Transformations=OTHER), software(bidspm={}), in_model(Formula="1")],
         "Transformer",

@@ -71,7 +71,7 @@ BAD = {
     ),
     "time condition": (
         in_spm(TimeModulations=[{"Conditions": ["rot_x"]}]),
-        "TimeModulations[0].Conditions: 'rot_x' is no condition of X",
+        "Conditions: 'rot_x' is no condition of X that can have modulators: only trial_type.… can.",
     ),
     "orthogonalize condition": (
         in_spm(Orthogonalize={"trial_type.sotp": False}),

@@ -1,4 +1,5 @@
 import inspect
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -104,6 +105,22 @@ def test_convolve_may_repeat_the_hrf_of_the_model() -> None:
     assert parsed(instructions(FACTOR, CONVOLVE)).hrf == Hrf("spm")
 
 
+@pytest.mark.parametrize(
+    ("late", "x"),
+    [
+        ({"Name": "Rename", "Input": ["trial_type.go"], "Output": ["go"]}, "go"),
+        ({"Name": "Copy", "Input": ["trial_type.go"], "OutputSuffix": "_too"}, "trial_type.go_too"),
+        ({"Name": "Delete", "Input": ["trial_type.stop"]}, "trial_type.go"),
+        ({"Name": "Select", "Input": ["trial_type.go", "rot_x"]}, "trial_type.go"),
+    ],
+)
+def test_instructions_that_only_name_may_follow_convolve(late: Document, x: str) -> None:
+    plain = without(run_node, "Contrasts")
+    made = parsed(NO_HRF, in_model(X=[x, "rot_x", 1]), plain, instructions(FACTOR, CONVOLVE, late))
+    assert made.transformations == (late,)
+    assert any(fnmatchcase(x, name) for name in made.convolved)
+
+
 BAD = {
     "unknown": (
         instructions({"Name": "Factr", "Input": ["a"]}),
@@ -138,6 +155,21 @@ BAD = {
     "late": (
         lambda d: (NO_HRF(d), instructions(CONVOLVE, {"Name": "Scale", "Input": ["trial_type.go"]})(d)),
         "[1]: Scale works on 'trial_type.go' after its Convolve: put it before",
+    ),
+    "late under a new name": (
+        lambda d: (
+            NO_HRF(d),
+            instructions(
+                CONVOLVE,
+                {"Name": "Rename", "Input": ["trial_type.go"], "Output": ["go"]},
+                {"Name": "Scale", "Input": ["go"]},
+            )(d),
+        ),
+        "[2]: Scale works on 'go' after its Convolve: put it before",
+    ),
+    "group": (
+        instructions({"Name": "Group", "Input": ["a", "b"]}),
+        "[0]: Group is not supported: leave it out, and list its variables",
     ),
     "output": (
         lambda d: (NO_HRF(d), instructions({**CONVOLVE, "Output": ["a"]})(d)),

@@ -9,7 +9,8 @@ from bidsglm.model import ModelSpecification
 from bidsglm.outputs.unit_tables import AGREEMENT, agreement_schema
 from bidsglm.packages import PACKAGES, Package, colour, in_order, title, titles
 from bidsglm.pairs import Pair, pairs_of
-from bidsglm.report.attribution import breakdowns, settings
+from bidsglm.report.attribution import settings
+from bidsglm.report.breakdowns import breakdowns
 from bidsglm.report.ladders import attribution_figures
 from bidsglm.report.maps import maps_figure, masks_figure
 from bidsglm.report.rendering import environment

@@ -16,7 +16,7 @@ from bidsglm.dataset.masks import Grid
 from bidsglm.design_space import rank
 from bidsglm.export.labels import labels
 from bidsglm.model import ContrastSpecification, Floats, Mask
-from bidsglm.report.attribution import Breakdown, breakdowns
+from bidsglm.report.breakdowns import Breakdown, breakdowns
 from bidsglm.report.check import CheckedPair, SettingPair
 from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import Figure

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from bidsglm.attribution.differences import CORRELATION, DICE, RMSD
 from bidsglm.attribution.engine import Explanation
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
-from bidsglm.report.attribution import Breakdown, Reach, found, percent, sentence, settings
+from bidsglm.report.attribution import percent, sentence, settings
+from bidsglm.report.breakdowns import Breakdown, Reach, found
 from bidsglm.report.check import SettingPair
 from bidsglm.sentences import joined
 
@@ -51,7 +52,7 @@ def own_reasons(breakdown: Sequence[Breakdown], differing: Sequence[SettingPair]
 def ranked(differing: Sequence[SettingPair], breakdown: Sequence[Breakdown]) -> tuple[SettingPair, ...]:
     """Order settings by what they make of the difference in t, the largest first; the others behind.
 
-    >>> from bidsglm.report.attribution import StepShare
+    >>> from bidsglm.report.breakdowns import StepShare
     >>> steps = StepShare("sampling", "a", "b", 0.1, 0.1), StepShare("filter", "none", "128 s", 0.3, 0.4)
     >>> pairs = [SettingPair(name, "", "", "", "") for name in ("mask", "sampling", "high-pass")]
     >>> [each.setting for each in ranked(pairs, [Breakdown("t", "rmsd", 0.5, steps)])]
@@ -75,7 +76,7 @@ def _step_of(setting: SettingPair, known: Mapping[str, float]) -> tuple[str, str
 def settings_share(part: Breakdown, differing: Sequence[SettingPair]) -> str:
     """Say which part of a difference settings make, and which no setting removes.
 
-    >>> from bidsglm.report.attribution import StepShare
+    >>> from bidsglm.report.breakdowns import StepShare
     >>> steps = StepShare("filter", "none", "128 s", 0.3, 0.3), StepShare("noise", "each", "one", 0.5, 0.2)
     >>> pair = SettingPair("high-pass", "128 s", "none", "", "")
     >>> print(settings_share(Breakdown("t", "rmsd", 0.5, steps), [pair]))

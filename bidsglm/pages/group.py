@@ -24,11 +24,11 @@ from bidsglm.pages.reasons import left_out
 from bidsglm.pages.regions import group_regions, scene_with_regions
 from bidsglm.pages.unit import is_native
 from bidsglm.pairs import DEFAULT_PAIR, Pair
+from bidsglm.report.group_evidence import Sizes
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_methods import GroupFacts, group_paragraphs
 from bidsglm.report.group_report import GroupReport, GroupUnit, ParticipantEntry
 from bidsglm.report.group_tiles import plots
-from bidsglm.report.group_verdict import Sizes
 from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.strips import axes
 from bidsglm.report.wording import median

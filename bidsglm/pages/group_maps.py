@@ -31,7 +31,7 @@ from bidsglm.pages.contrasts import Drawn
 from bidsglm.pages.group_words import definition, variances
 from bidsglm.pages.reasons import findings
 from bidsglm.pairs import DEFAULT_PAIR, Pair
-from bidsglm.report.attribution import breakdowns
+from bidsglm.report.breakdowns import breakdowns
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.contrast_images import EFFECT_UNITS, ContrastImages
 from bidsglm.report.group_inference import GroupInference, of_contrast

@@ -13,7 +13,7 @@ from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summary_form import ContrastForm, DiagnosisForm, FindingForm, SummaryForm, weight_rows
 from bidsglm.outputs.unit_tables import attribution_schema
 from bidsglm.pairs import DEFAULT_PAIR, Pair
-from bidsglm.report.attribution import Breakdown, Reach, breakdowns
+from bidsglm.report.breakdowns import Breakdown, Reach, breakdowns
 from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.diagnosis import correlation_figure, inflation_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport

@@ -20,7 +20,7 @@ from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.pages.unit_files import UnitFiles
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.process.cores import each
-from bidsglm.report.attribution import Breakdown
+from bidsglm.report.breakdowns import Breakdown
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.contrast_images import EFFECT_UNITS, ContrastImages
 from bidsglm.report.designs import design_figure

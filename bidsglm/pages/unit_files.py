@@ -19,7 +19,7 @@ from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_sch
 from bidsglm.packages import PACKAGES, REFERENCE
 from bidsglm.pages.reasons import reach, read_breakdowns
 from bidsglm.pairs import Pair, base_of
-from bidsglm.report.attribution import Breakdown, Reach
+from bidsglm.report.breakdowns import Breakdown, Reach
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport
 from bidsglm.report.contrast_images import EFFECT_UNITS, ContrastImages

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.report.attribution import Breakdown, found
+from bidsglm.report.breakdowns import Breakdown, found
 from bidsglm.report.drawing import Figure
 from bidsglm.report.leading_steps import leading
 from bidsglm.report.noise import NoiseReport, effect_on_t, noise_sentences

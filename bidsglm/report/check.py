@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.report.attribution import Reach
+from bidsglm.report.breakdowns import Reach
 from bidsglm.report.methods import SettingRow
 from bidsglm.report.participant_report import ContrastReport
 from bidsglm.report.rendering import About, environment

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.packages import titles
 from bidsglm.pairs import DEFAULT_PAIR, Pair
-from bidsglm.report.attribution import Breakdown, found
+from bidsglm.report.breakdowns import Breakdown, found
 from bidsglm.report.wording import Row, number, value_of
 
 FILLED = "filled-run"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.report.attribution import Breakdown, reasons
+from bidsglm.report.attribution import reasons
+from bidsglm.report.breakdowns import Breakdown
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from bidsglm.packages import in_order, title
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.group_calibration import GroupCalibration
+from bidsglm.report.group_evidence import Evidence, Lead, Sizes
 from bidsglm.report.group_inference import GroupInference
 from bidsglm.report.group_reasons import GroupReasons
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_stability import GroupStability
-from bidsglm.report.group_verdict import Evidence, Lead, Sizes, Verdict, verdict
+from bidsglm.report.group_verdict import Verdict, verdict
 from bidsglm.report.judgements import judged
 from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.overall import group_headline, overall
@@ -121,8 +122,8 @@ class GroupUnit:
     native: bool = False
     """Each package had its own defaults in the participants' fits"""
     level: float = math.nan
-    """Median over participants of the brain's mean after SPM's scaling, over 100; NaN where it is not"
-    " known"""
+    """Median over participants of the brain's mean after SPM's scaling, over 100; NaN where it is not
+    known"""
     calibration: GroupCalibration | None = None
     """Which analysis controls false positives; none where nobody was calibrated"""
     regions: GroupRegions | None = None

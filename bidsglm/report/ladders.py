@@ -11,7 +11,8 @@ from bidsglm import packages
 from bidsglm.attribution.differences import CORRELATION, DICE, RMSD
 from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.report import svg
-from bidsglm.report.attribution import METRIC_TITLES, Breakdown, StepShare, found, percent, rounded
+from bidsglm.report.attribution import METRIC_TITLES, percent, rounded
+from bidsglm.report.breakdowns import Breakdown, StepShare, found
 from bidsglm.report.drawing import FAINT, Figure
 from bidsglm.report.steps import colour
 from bidsglm.report.wording import number

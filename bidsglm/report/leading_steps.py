@@ -5,7 +5,8 @@ from statistics import median
 from typing import NamedTuple
 
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS
-from bidsglm.report.attribution import NEARLY_ALL, WHOLE, Breakdown, found, percent
+from bidsglm.report.attribution import NEARLY_ALL, WHOLE, percent
+from bidsglm.report.breakdowns import Breakdown, found
 from bidsglm.report.steps import title
 
 
@@ -42,7 +43,7 @@ def median_shares(breakdowns_: Sequence[Breakdown], parts: bool = False) -> dict
     parts
         Take the parts of the regressors too, beside their sum.
 
-    >>> from bidsglm.report.attribution import Breakdown, StepShare
+    >>> from bidsglm.report.breakdowns import Breakdown, StepShare
     >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "a", "b", 0.5, 0.4))
     >>> median_shares([Breakdown("t", "rmsd", 0.5, shares)])
     {'filter': 0.2, 'noise': 0.8}
@@ -63,7 +64,7 @@ def leading(breakdowns_: Sequence[Sequence[Breakdown]], map_name: str) -> Leadin
     map_name
         effect, t or F
 
-    >>> from bidsglm.report.attribution import Breakdown, StepShare
+    >>> from bidsglm.report.breakdowns import Breakdown, StepShare
     >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "a", "b", 0.5, 0.4))
     >>> leading([[Breakdown("t", "rmsd", 0.5, shares)]], "t")
     Leading(step='noise', share=0.8, n_contrasts=1)
@@ -84,7 +85,7 @@ def leading(breakdowns_: Sequence[Sequence[Breakdown]], map_name: str) -> Leadin
 def verdict(breakdowns_: Sequence[Sequence[Breakdown]]) -> str:
     """Name the steps that make most of the t (or F) difference and of the effect difference, in sentences.
 
-    >>> from bidsglm.report.attribution import Breakdown, StepShare
+    >>> from bidsglm.report.breakdowns import Breakdown, StepShare
     >>> shares = (StepShare("filter", "a", "b", 0.1, 0.1), StepShare("noise", "a", "b", 0.5, 0.4))
     >>> verdict([[Breakdown("t", "rmsd", 0.5, shares)]])
     'Of the difference between the t maps, 80 % comes from the noise model.'

@@ -9,7 +9,8 @@ from bidsglm.attribution.differences import RMSD, SLOPE
 from bidsglm.outputs.summary_form import CountsForm
 from bidsglm.packages import PACKAGES
 from bidsglm.report import svg
-from bidsglm.report.attribution import Breakdown, found, percent
+from bidsglm.report.attribution import percent
+from bidsglm.report.breakdowns import Breakdown, found
 from bidsglm.report.charts import Axes, Extent, frame
 from bidsglm.report.drawing import Figure
 from bidsglm.report.wording import Row, count, digits
@@ -114,7 +115,7 @@ def effect_on_t(breakdowns: Sequence[Breakdown], name: str, test: str = "t") -> 
 
     Examples
     --------
-    >>> from bidsglm.report.attribution import StepShare
+    >>> from bidsglm.report.breakdowns import StepShare
     >>> steps = StepShare("noise", "a", "b", -0.206, -0.206), StepShare("filter", "a", "b", 0, 0.0)
     >>> print(effect_on_t([Breakdown("t", "slope-1", -0.206, steps)], "go"))
     SPM's noise model makes its t of go smaller: it lowers the slope on nilearn's by 0.206 (mean over the \

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bidsglm.diagnosis.advice import Finding
 from bidsglm.packages import title as title_of
 from bidsglm.pairs import DEFAULT_PAIR, Pair
-from bidsglm.report.attribution import Breakdown
+from bidsglm.report.breakdowns import Breakdown
 from bidsglm.report.diagnosis import USUAL_LIMIT, WITH
 from bidsglm.report.filled_runs import is_arbitrary
 from bidsglm.report.wording import Row, digits, headline_rows

@@ -10,7 +10,7 @@ from bidsglm.packages import PACKAGES
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report import attribution, leading_steps
 from bidsglm.report.answers import Answer, Asked, Facts, answers
-from bidsglm.report.attribution import Breakdown
+from bidsglm.report.breakdowns import Breakdown, Reach
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.code import CodeReport
 from bidsglm.report.contrast_images import EFFECT_UNITS
@@ -92,7 +92,7 @@ class UnitReport:
     """What there is to say about the designs, severe ones first."""
     diagnoses: tuple[DiagnosisReport, ...] = ()
     """One for each run."""
-    reach: attribution.Reach | None = None
+    reach: Reach | None = None
     """How far the attribution can be trusted; none where there is none."""
     regions: ParticipantRegions | None = None
     """Values of an atlas' regions"""
@@ -117,7 +117,7 @@ class UnitReport:
     """All that is compared with the reference"""
     pair_rows: tuple[Row, ...] = ()
     """Rows of the table of all pairs"""
-    reaches: Mapping[Pair, attribution.Reach] = field(default_factory=dict)
+    reaches: Mapping[Pair, Reach] = field(default_factory=dict)
     """How far the attribution of further pairs can be trusted"""
 
     @property

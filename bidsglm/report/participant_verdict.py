@@ -7,7 +7,8 @@ from typing import NamedTuple
 from bidsglm.packages import titles
 from bidsglm.pairs import Pair
 from bidsglm.report import attribution, leading_steps
-from bidsglm.report.attribution import Breakdown
+from bidsglm.report.breakdowns import Breakdown
+from bidsglm.report.breakdowns import found as found_in
 from bidsglm.report.group_verdict import SAME_SIZE, Verdict, times
 from bidsglm.report.judgements import GRADE_WORDS, Grade, Judgement, deciding, judged, sentences
 from bidsglm.report.participant_evidence import ComparedContrast, ParticipantEvidence
@@ -126,7 +127,7 @@ def _second(contrasts: Sequence[Sequence[Breakdown]], name: str, lead: leading_s
     """The step that follows, where one contrast is spoken of and it makes a part worth naming."""
     if lead.n_contrasts > 1:
         return ""
-    found = next(b for each in contrasts if (b := attribution.found(each, name)) and not b.equal)
+    found = next(b for each in contrasts if (b := found_in(each, name)) and not b.equal)
     first, *others = found.ranked
     second = next((step for step in others if found.share(step) >= attribution.WORTH_NAMING), None)
     if second is None or found.share(first) > 1:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from bidsglm.attribution.differences import RMSD
 from bidsglm.attribution.steps import REGRESSORS
 from bidsglm.pairs import DEFAULT_PAIR, Pair
-from bidsglm.report.attribution import WORTH_NAMING, Breakdown, found, percent
+from bidsglm.report.attribution import WORTH_NAMING, percent
+from bidsglm.report.breakdowns import Breakdown, found
 from bidsglm.report.further_recipes import remedy
 from bidsglm.report.leading_steps import median_shares
 from bidsglm.report.steps import title

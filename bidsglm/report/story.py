@@ -8,7 +8,7 @@ from bidsglm.diagnosis.advice import Finding
 from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.report import attribution
 from bidsglm.report.answers import Answer
-from bidsglm.report.attribution import Breakdown
+from bidsglm.report.breakdowns import Breakdown, found
 from bidsglm.report.calibration import NOISE_TITLES, CalibrationReport
 from bidsglm.report.drawing import Figure
 from bidsglm.report.rendering import About, Links, environment
@@ -51,7 +51,7 @@ class StoryContrast:
 
     def part(self, map_name: str) -> Breakdown | None:
         """How the root mean square difference of a map divides."""
-        return attribution.found(self.breakdowns, map_name, RMSD)
+        return found(self.breakdowns, map_name, RMSD)
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from bidsglm.outputs.scale_tables import SCALE
 from bidsglm.pages import calibration, group, group_tables, group_words, participant, reasons, scales
 from bidsglm.pages.group import UnitPlace
 from bidsglm.pairs import DEFAULT_PAIR, Pair
-from bidsglm.report.attribution import Reach
+from bidsglm.report.breakdowns import Reach
 from bidsglm.report.contrast_images import EFFECT_UNITS
 from bidsglm.report.group_report import ParticipantEntry
 from bidsglm.report.units import Units

@@ -1,7 +1,7 @@
 """A small attribution and findings that the tests of this folder share."""
 
 from bidsglm.diagnosis.advice import Finding
-from bidsglm.report.attribution import Breakdown, breakdowns
+from bidsglm.report.breakdowns import Breakdown, breakdowns
 
 SETTINGS = {
     "smoother": ("none", "none"),

@@ -7,7 +7,7 @@ import numpy as np
 from bidsglm.agreement.maps import BothMaps, agreement
 from bidsglm.data import Condition, ContrastMaps, DesignMatrix, Paradigm
 from bidsglm.model import ContrastSpecification, ModelSpecification
-from bidsglm.report.attribution import Reach
+from bidsglm.report.breakdowns import Reach
 from bidsglm.report.code import CodeReport
 from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.designs import design_figure

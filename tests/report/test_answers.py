@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bidsglm.report.answers import Asked, Facts, answers
-from bidsglm.report.attribution import Breakdown, StepShare
+from bidsglm.report.breakdowns import Breakdown, StepShare
 from bidsglm.report.noise import NoiseReport, effect_on_t, noise_figure, noise_sentences, shown_lags
 from bidsglm.report.units import Units, f_sentence, spread_sentences
 

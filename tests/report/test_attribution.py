@@ -9,7 +9,7 @@ import pytest
 from bidsglm.attribution.steps import CENSORING, COARSE_STEPS
 from bidsglm.packages import PACKAGES
 from bidsglm.report import attribution
-from bidsglm.report.attribution import Breakdown, StepShare, found
+from bidsglm.report.breakdowns import Breakdown, StepShare, found
 from bidsglm.report.leading_steps import verdict
 from bidsglm.report.steps import STEP_COLOURS, STEP_TEXTS
 

@@ -2,11 +2,12 @@
 
 import pytest
 
+from bidsglm.report.group_evidence import Evidence, Lead
 from bidsglm.report.group_html import group_page
 from bidsglm.report.group_report import GroupContrast, GroupUnit, StepCount, StepShares
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_tiles import tiles
-from bidsglm.report.group_verdict import Evidence, Lead, verdict
+from bidsglm.report.group_verdict import verdict
 from bidsglm.report.judgements import Grade, RegionFacts, judged, regions_judged
 from bidsglm.report.left_out import ArbitraryContrasts
 

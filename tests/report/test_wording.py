@@ -2,7 +2,7 @@
 
 import pytest
 
-from bidsglm.report.attribution import Breakdown, StepShare
+from bidsglm.report.breakdowns import Breakdown, StepShare
 from bidsglm.report.noise import effect_on_t
 from bidsglm.report.wording import overlap
 

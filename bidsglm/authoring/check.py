@@ -14,8 +14,8 @@ from bidsglm.packages import title
 from bidsglm.report.designs import design_figure
 from bidsglm.settings import Settings
 from bidsglm.statsmodel.dialects import translated
+from bidsglm.statsmodel.parsed import parsed_document
 from bidsglm.statsmodel.place import Place
-from bidsglm.statsmodel.schema import parsed_document
 from bidsglm.statsmodel.specification import read_document
 from bidsglm.unit.models import Model, model_from_file, model_of_file, refusals, units_with_models
 from bidsglm.unit.preparation import Prepared, prepare, run_label

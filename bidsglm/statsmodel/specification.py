@@ -20,6 +20,7 @@ from bidsglm.statsmodel.modulations import (
     time_modulations,
 )
 from bidsglm.statsmodel.nodes import levels
+from bidsglm.statsmodel.parsed import parsed_document
 from bidsglm.statsmodel.place import Place, check_distinct
 from bidsglm.statsmodel.responses import (
     ResponseRequest,
@@ -31,14 +32,7 @@ from bidsglm.statsmodel.responses import (
     unused,
     with_derivatives,
 )
-from bidsglm.statsmodel.schema import (
-    ModelPart,
-    NodePart,
-    OptionsPart,
-    SoftwarePart,
-    SpmPart,
-    parsed_document,
-)
+from bidsglm.statsmodel.schema import ModelPart, NodePart, OptionsPart, SoftwarePart, SpmPart
 from bidsglm.statsmodel.software import packages
 from bidsglm.statsmodel.transformations import Instructions, split_instructions
 

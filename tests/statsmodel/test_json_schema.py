@@ -9,7 +9,7 @@ import pytest
 
 from bidsglm.statsmodel.automatic import automatic_model
 from bidsglm.statsmodel.json_schema import json_schema_text
-from bidsglm.statsmodel.schema import parsed_document
+from bidsglm.statsmodel.parsed import parsed_document
 from tests.conftest import PROJECT
 from tests.statsmodel.model_documents import COMPLETE, SETTINGS, Change, changed
 from tests.statsmodel.test_schema import UNKNOWN_KEYS, WRONG_VALUES

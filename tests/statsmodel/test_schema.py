@@ -1,7 +1,7 @@
 import pytest
 
 from bidsglm.errors import DataError
-from bidsglm.statsmodel.schema import parsed_document
+from bidsglm.statsmodel.parsed import parsed_document
 from tests.statsmodel.model_documents import (
     Change,
     changed,

@@ -11,8 +11,9 @@ from bidsglm.dataset.confounds import NAMES_SHOWN, confound_values, read_confoun
 from bidsglm.dataset.elsewhere import Elsewhere
 from bidsglm.dataset.events import events_of, moved, read_events, trial_types_of
 from bidsglm.dataset.sampling import held, scan_times, series
+from bidsglm.dataset.transformed import Transformed
 from bidsglm.dataset.tsv import MISSING, Table
-from bidsglm.dataset.variables import Transformed, stems, transform
+from bidsglm.dataset.variables import stems, transform
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Floats, ModelSpecification
 from bidsglm.sentences import listing

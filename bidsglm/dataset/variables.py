@@ -3,20 +3,19 @@
 import json
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bidsglm.data import Condition, Run
+from bidsglm.data import Run
 from bidsglm.dataset.collection import DENSE_RATE, collected, texts, tidy
-from bidsglm.dataset.sampling import held, sample_times, series
-from bidsglm.dataset.tsv import LARGEST_NUMBER, Table
+from bidsglm.dataset.sampling import held, sample_times
+from bidsglm.dataset.transformed import Transformed, condition_of, series_of, transformed
+from bidsglm.dataset.tsv import Table
 from bidsglm.errors import DataError
-from bidsglm.model import TRIAL_TYPE, Floats
 from bidsglm.statsmodel.globs import matches, matching
 from bidsglm.statsmodel.limits import MOST_VARIABLES
-from bidsglm.statsmodel.transformations import FACTORED, OUTPUTS, snake
+from bidsglm.statsmodel.transformations import OUTPUTS, snake
 
 if TYPE_CHECKING:
     from bids.variables import BIDSRunVariableCollection, BIDSVariable
@@ -27,15 +26,6 @@ ON_ONE_GRID = ("And", "Or", "Product", "Sum")
 OVER_TIME = ("Resample", "ToDense")
 NAMING = ("input", "target", "by", "other")
 """Arguments that name variables."""
-
-
-class Transformed(NamedTuple):
-    """What the transformations of a model leave behind in one run."""
-
-    conditions: Mapping[str, Condition]
-    """Variables made of events, by regressor name; only those with events."""
-    series: Mapping[str, Condition]
-    """Variables over time."""
 
 
 def transform(
@@ -82,7 +72,7 @@ def transform(
                 f"{' '.join(str(error).split())}"
             ) from error
     _make_levels(collection, wanted)
-    return _transformed(collection, events.path)
+    return transformed(collection, events.path)
 
 
 def _apply(
@@ -218,14 +208,14 @@ def _sampled(run: Run, variable: Any, hertz: float) -> "BIDSVariable":
 
     times = sample_times(run, hertz)
     if hasattr(variable, "onset"):
-        events = _condition(variable.name, variable)
+        events = condition_of(variable.name, variable)
         if events is not None and not (events.durations > 0).any():
             raise ValueError(
                 f"the events of {variable.name!r} have no duration, and no value over time: give them one"
             )
         values = held(events, times) if events is not None else np.zeros_like(times)
     else:
-        values = _series(variable).at(times)
+        values = series_of(variable).at(times)
     dense = DenseRunVariable(variable.name, values, variable.run_info, variable.source, float(hertz))
     tidy(dense, binary=False)
     return dense
@@ -244,54 +234,6 @@ def named_by(instruction: Mapping[str, object]) -> list[str]:
 def _inputs(instruction: Mapping[str, object], names: Iterable[str]) -> list[str]:
     known = tuple(names)
     return [name for text in texts(_argument(instruction, "input")) for name in matching(text, known)]
-
-
-def _transformed(collection: "BIDSRunVariableCollection", origin: Path) -> Transformed:
-    conditions: dict[str, Condition] = {}
-    series_of: dict[str, Condition] = {}
-    for name, variable in collection.variables.items():
-        try:
-            if not hasattr(variable, "onset"):
-                series_of[name] = _series(variable)
-            elif name != FACTORED and (condition := _condition(name, variable)) is not None:
-                conditions[name] = condition
-        except Exception as error:
-            raise DataError(
-                f"{origin}: the model's transformations leave {name}, which cannot be used: {error}"
-            ) from error
-    return Transformed(conditions, series_of)
-
-
-def _series(variable: Any) -> Condition:
-    values = np.asarray(variable.values, dtype=np.float64).ravel()
-    return series(variable.name, values, 1.0 / variable.sampling_rate)
-
-
-def _condition(name: str, variable: Any) -> Condition | None:
-    """Events with a height other than 0; None where there are none, or where the values are text."""
-    try:
-        heights = np.asarray(variable.values, dtype=np.float64).ravel()
-    except (TypeError, ValueError):
-        return None
-    onsets, durations = (np.asarray(x, dtype=np.float64) for x in (variable.onset, variable.duration))
-    kept = np.flatnonzero(np.isfinite(heights) & (heights != 0))
-    _check_times(onsets[kept], durations[kept])
-    kept = kept[np.argsort(onsets[kept], kind="stable")]
-    if kept.size == 0:
-        return None
-    return Condition(
-        name.removeprefix(TRIAL_TYPE),
-        onsets[kept],
-        durations[kept],
-        amplitudes=None if (heights[kept] == 1).all() else heights[kept],
-        prefix=TRIAL_TYPE if name.startswith(TRIAL_TYPE) else "",
-    )
-
-
-def _check_times(onsets: Floats, durations: Floats) -> None:
-    """Check what instructions may have assigned to onsets and durations."""
-    if not ((np.abs(onsets) < LARGEST_NUMBER) & (durations >= 0) & (durations < LARGEST_NUMBER)).all():
-        raise ValueError("it has an onset or a duration that is no time in s")
 
 
 def in_brief(instruction: Mapping[str, object]) -> str:

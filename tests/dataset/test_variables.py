@@ -7,7 +7,8 @@ import pytest
 from bidsglm.data import Run
 from bidsglm.dataset.events import read_events
 from bidsglm.dataset.sampling import scan_times
-from bidsglm.dataset.variables import Transformed, transform
+from bidsglm.dataset.transformed import Transformed
+from bidsglm.dataset.variables import transform
 from bidsglm.errors import DataError
 
 ROUNDING = 1e-12

@@ -1,0 +1,76 @@
+"""What the transformations of a run leave behind: variables of pybids as conditions and series."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from bidsglm.data import Condition
+from bidsglm.dataset.sampling import series
+from bidsglm.dataset.tsv import LARGEST_NUMBER
+from bidsglm.errors import DataError
+from bidsglm.model import TRIAL_TYPE, Floats
+from bidsglm.statsmodel.transformations import FACTORED
+
+if TYPE_CHECKING:
+    from bids.variables import BIDSRunVariableCollection
+
+
+class Transformed(NamedTuple):
+    """What the transformations of a model leave behind in one run."""
+
+    conditions: Mapping[str, Condition]
+    """Variables made of events, by regressor name; only those with events."""
+    series: Mapping[str, Condition]
+    """Variables over time."""
+
+
+def transformed(collection: "BIDSRunVariableCollection", origin: Path) -> Transformed:
+    """Sort the variables of a collection, whose events' file is named if one cannot be used."""
+    conditions: dict[str, Condition] = {}
+    over_time: dict[str, Condition] = {}
+    for name, variable in collection.variables.items():
+        try:
+            if not hasattr(variable, "onset"):
+                over_time[name] = series_of(variable)
+            elif name != FACTORED and (condition := condition_of(name, variable)) is not None:
+                conditions[name] = condition
+        except Exception as error:
+            raise DataError(
+                f"{origin}: the model's transformations leave {name}, which cannot be used: {error}"
+            ) from error
+    return Transformed(conditions, over_time)
+
+
+def series_of(variable: Any) -> Condition:
+    """A variable over time, in steps of its own."""
+    values = np.asarray(variable.values, dtype=np.float64).ravel()
+    return series(variable.name, values, 1.0 / variable.sampling_rate)
+
+
+def condition_of(name: str, variable: Any) -> Condition | None:
+    """Events with a height other than 0; None where there are none, or where the values are text."""
+    try:
+        heights = np.asarray(variable.values, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        return None
+    onsets, durations = (np.asarray(x, dtype=np.float64) for x in (variable.onset, variable.duration))
+    kept = np.flatnonzero(np.isfinite(heights) & (heights != 0))
+    _check_times(onsets[kept], durations[kept])
+    kept = kept[np.argsort(onsets[kept], kind="stable")]
+    if kept.size == 0:
+        return None
+    return Condition(
+        name.removeprefix(TRIAL_TYPE),
+        onsets[kept],
+        durations[kept],
+        amplitudes=None if (heights[kept] == 1).all() else heights[kept],
+        prefix=TRIAL_TYPE if name.startswith(TRIAL_TYPE) else "",
+    )
+
+
+def _check_times(onsets: Floats, durations: Floats) -> None:
+    """Check what instructions may have assigned to onsets and durations."""
+    if not ((np.abs(onsets) < LARGEST_NUMBER) & (durations >= 0) & (durations < LARGEST_NUMBER)).all():
+        raise ValueError("it has an onset or a duration that is no time in s")

@@ -10,7 +10,7 @@ import pytest
 
 from bidsglm.data import Condition, Modulator, Paradigm, Run
 from bidsglm.dataset import atlas, atlas_labels, design_size, masks, nifti, runs, tsv
-from bidsglm.dataset.group_design import Row
+from bidsglm.dataset.group_design import DesignRow
 from bidsglm.dataset.group_variances import variance_model
 from bidsglm.dataset.tsv import numbers, read_tsv
 from bidsglm.errors import DataError
@@ -238,7 +238,7 @@ def test_why_variances_are_equal(
     found = variance_model(
         asked,
         {name: np.array(mark, dtype=float) for name, mark in marks.items()},
-        [Row(one) for one in labels],
+        [DesignRow(one) for one in labels],
     )
     if because == "there are no groups":
         assert found.equal_because

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bidsglm.data import GroupDesign
-from bidsglm.dataset.group_design import Designed, Row, group_design
+from bidsglm.dataset.group_design import Designed, DesignRow, group_design
 from bidsglm.dataset.participants import read_participants
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.model import ContrastSpecification, GroupModel
@@ -27,7 +27,7 @@ def design_of(
     (folder / "participants.tsv").write_text(text)
     people = read_participants(folder, model, labels)
     kept = tuple(label for label in labels if label not in people.left_out)
-    found = group_design(model, people, [Row(label) for label in kept])
+    found = group_design(model, people, [DesignRow(label) for label in kept])
     return found.design, {c.name: c for c in found.contrasts}, {**people.left_out, **found.left_out}
 
 
@@ -38,7 +38,7 @@ def faults_of(folder: Path, model: GroupModel, text: str = TABLE) -> tuple[str, 
 
 def designed(folder: Path, model: GroupModel) -> Designed:
     people = read_participants(folder, model, LABELS)
-    return group_design(model, people, [Row(label) for label in LABELS if label not in people.left_out])
+    return group_design(model, people, [DesignRow(label) for label in LABELS if label not in people.left_out])
 
 
 def instructions(*items: tuple[str, dict[str, object]]) -> tuple[dict[str, object], ...]:
@@ -51,7 +51,7 @@ def factor(column: str) -> tuple[dict[str, object], ...]:
 
 def test_mean_needs_no_table(tmp_path: Path) -> None:
     people = read_participants(tmp_path, GroupModel(), LABELS)
-    found = group_design(GroupModel(dummy_contrasts=()), people, [Row(label) for label in LABELS])
+    found = group_design(GroupModel(dummy_contrasts=()), people, [DesignRow(label) for label in LABELS])
     np.testing.assert_array_equal(found.design.matrix, np.ones((4, 1)))
     assert [c.name for c in found.contrasts] == ["mean"]
 

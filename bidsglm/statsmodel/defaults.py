@@ -1,11 +1,15 @@
 """What a model leaves unsaid: HRF and high-pass filter of each package, with a note of each default."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bidsglm.model import DEFAULT_HIGH_PASS, NO_FILTER, FslSettings, Hrf, ModelSpecification, NilearnSettings
+from bidsglm.packages import DEFAULT_PACKAGES, title
+from bidsglm.sentences import joined
 from bidsglm.statsmodel.globs import matches
 from bidsglm.statsmodel.responses import is_condition
+from bidsglm.statsmodel.software import Fitted
 
 NILEARN_HRF = Hrf("glover")
 NILEARN_HIGH_PASS = 100.0
@@ -20,7 +24,9 @@ ROUNDING = 1e-14
 """Relative error of a double's inverse of an inverse, with room to spare."""
 
 
-def with_hrf(model: ModelSpecification, hrf: Hrf | None, matched: bool) -> ModelSpecification:
+def with_hrf(
+    model: ModelSpecification, hrf: Hrf | None, matched: bool, fitted: Fitted = DEFAULT_PACKAGES
+) -> ModelSpecification:
     """Complete a model by its HRF: SPM's canonical one where it says nothing and settings are matched.
 
     >>> with_hrf(ModelSpecification("m", ("trial_type.go",)), None, matched=False).nilearn.hrf.model
@@ -31,7 +37,9 @@ def with_hrf(model: ModelSpecification, hrf: Hrf | None, matched: bool) -> Model
     if not any(is_condition(name) for name in model.x):
         return model
     if not matched:
-        note = "The model names no HRF: each package's own default, spm in SPM and glover in nilearn."
+        note = (
+            f"The model names no HRF: {_own_defaults({'spm': 'spm', 'nilearn': NILEARN_HRF.model}, fitted)}."
+        )
         return replace(
             model,
             nilearn=replace(model.nilearn, hrf=NILEARN_HRF),
@@ -40,6 +48,16 @@ def with_hrf(model: ModelSpecification, hrf: Hrf | None, matched: bool) -> Model
             notes=(*model.notes, note),
         )
     return replace(model, notes=(*model.notes, "The model names no HRF: SPM's canonical one (spm)."))
+
+
+def _own_defaults(values: Mapping[str, str], fitted: Fitted) -> str:
+    """What packages that are fitted take of themselves.
+
+    >>> _own_defaults({"spm": "spm", "nilearn": "glover"}, ("nilearn", "afni"))
+    "each package's own default, glover in nilearn"
+    """
+    known = joined([f"{value} in {title(name)}" for name, value in values.items() if name in fitted])
+    return ", ".join(["each package's own default", *([known] if known else [])])
 
 
 def _with_derivative(fsl: FslSettings) -> FslSettings:
@@ -57,7 +75,9 @@ def without_polynomials(model: ModelSpecification) -> ModelSpecification:
     return replace(model, afni=replace(model.afni, polort=0)) if unfiltered else model
 
 
-def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool) -> ModelSpecification:
+def with_high_pass(
+    model: ModelSpecification, hertz: float | None, matched: bool, fitted: Fitted = DEFAULT_PACKAGES
+) -> ModelSpecification:
     """Complete a model by its high-pass filter: of 128 s where it says nothing and settings are matched.
 
     >>> with_high_pass(ModelSpecification("m", ()), None, matched=False).nilearn.high_pass
@@ -74,10 +94,9 @@ def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool
         note = f"HighPassFilterCutoffHz is not given: 1/{DEFAULT_HIGH_PASS:.0f} Hz."
         complete = replace(model, high_pass=DEFAULT_HIGH_PASS, notes=(*model.notes, note))
     else:
-        note = (
-            "HighPassFilterCutoffHz is not given: each package's own default, "
-            f"{DEFAULT_HIGH_PASS:.0f} s in SPM and {NILEARN_HIGH_PASS:.0f} s in nilearn."
-        )
+        own = {"spm": DEFAULT_HIGH_PASS, "nilearn": NILEARN_HIGH_PASS, "fsl": FSL_HIGH_PASS}
+        seconds = _own_defaults({name: f"{value:.0f} s" for name, value in own.items()}, fitted)
+        note = f"HighPassFilterCutoffHz is not given: {seconds}."
         complete = replace(
             model,
             high_pass=DEFAULT_HIGH_PASS,
@@ -85,7 +104,7 @@ def with_high_pass(model: ModelSpecification, hertz: float | None, matched: bool
             fsl=replace(model.fsl, high_pass=FSL_HIGH_PASS),
             notes=(*model.notes, note),
         )
-    if complete.high_pass == NO_FILTER:
+    if complete.high_pass == NO_FILTER or "nilearn" not in fitted:
         return complete
     return replace(complete, notes=(*complete.notes, *_drift_notes(complete.nilearn)))
 

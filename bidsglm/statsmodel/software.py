@@ -1,11 +1,18 @@
 """Model.Software of each package, completed by the defaults that --settings calls for."""
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from bidsglm.model import DEFAULT_MICROTIME_ONSET, AfniSettings, FslSettings, NilearnSettings, SpmSettings
+from bidsglm.packages import title
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import AfniPart, FslPart, NilearnPart, SoftwarePart, SpmPart
+
+Fitted = Collection[str]
+"""Names of the packages that are fitted"""
+BOTH = {"spm", "nilearn"}
+"""Packages whose settings are set against each other"""
 
 SerialCorrelation = Literal["AR(1)", "FAST", "none"]
 
@@ -50,10 +57,11 @@ class Sampling(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def packages(software: SoftwarePart, matched: bool, place: Place) -> Packages:
+def packages(software: SoftwarePart, matched: bool, place: Place, fitted: Fitted) -> Packages:
     """Complete the settings of all packages.
 
-    Matched, what is said for one package holds for the other too; else each keeps its own default.
+    Matched, what is said for one package holds for the other too; else each keeps its own default. The notes
+    speak of the packages that are fitted, and of no other.
 
     Raises
     ------
@@ -65,9 +73,9 @@ def packages(software: SoftwarePart, matched: bool, place: Place) -> Packages:
         raise place.at("SPM", "MicrotimeOnset").fault(
             f"must not exceed MicrotimeResolution ({spm.MicrotimeResolution}), not {spm.MicrotimeOnset}"
         )
-    noise = _matched_noise(spm, nilearn) if matched else _native_noise(spm, nilearn)
-    sampling = _matched_sampling(spm, nilearn) if matched else _native_sampling(spm, nilearn)
-    threshold, threshold_note = _mask_threshold(spm)
+    noise = (_matched_noise if matched else _native_noise)(spm, nilearn, fitted)
+    sampling = (_matched_sampling if matched else _native_sampling)(spm, nilearn, fitted)
+    threshold, threshold_note = _mask_threshold(spm, fitted)
     return Packages(
         SpmSettings(
             serial_correlation=noise.spm,
@@ -89,71 +97,90 @@ def packages(software: SoftwarePart, matched: bool, place: Place) -> Packages:
     )
 
 
-def _matched_noise(spm: SpmPart, nilearn: NilearnPart) -> Noise:
+def in_each(values: Mapping[str, str], fitted: Fitted) -> str:
+    """What packages that are fitted take; empty where none of them is among them.
+
+    >>> in_each({"spm": "AR(1)", "nilearn": "ar1"}, ("nilearn", "afni"))
+    'ar1 in nilearn'
+    """
+    return ", ".join(f"{value} in {title(name)}" for name, value in values.items() if name in fitted)
+
+
+def _after(name: str, key: str, fitted: Fitted) -> str:
+    """Whose setting another one follows: a package's, or the key's where the package is not fitted."""
+    return f"{title(name)}'s" if name in fitted else key
+
+
+def _matched_noise(spm: SpmPart, nilearn: NilearnPart, fitted: Fitted) -> Noise:
     given, other = spm.SerialCorrelation, nilearn.NoiseModel
     if given is None and other is None:
-        return Noise("AR(1)", "ar1", ("The model names no noise model: AR(1) in SPM, ar1 in nilearn.",))
+        taken = in_each({"spm": "AR(1)", "nilearn": "ar1"}, fitted)
+        return Noise("AR(1)", "ar1", (f"The model names no noise model: {taken}.",) if taken else ())
     if given is None:
         guess: SerialCorrelation = "none" if other == "ols" else "AR(1)"
-        noise = Noise(
-            guess, str(other), (f"SerialCorrelation is not given: {guess}, after nilearn's {other}.",)
-        )
+        after = _after("nilearn", "NoiseModel", fitted)
+        note = f"SerialCorrelation is not given: {guess}, after {after} {other}."
+        noise = Noise(guess, str(other), (note,) * ("spm" in fitted))
     elif other is None:
         answer = SAME_NOISE.get(given, "ar1")
-        noise = Noise(given, answer, (f"NoiseModel is not given: {answer}, after SPM's {given}.",))
+        after = _after("spm", "SerialCorrelation", fitted)
+        note = f"NoiseModel is not given: {answer}, after {after} {given}."
+        noise = Noise(given, answer, (note,) * ("nilearn" in fitted))
     else:
         noise = Noise(given, other)
-    if SAME_NOISE.get(noise.spm) == noise.nilearn:
+    if SAME_NOISE.get(noise.spm) == noise.nilearn or not set(fitted) >= BOTH:
         return noise
     differ = f"The noise models differ: {noise.spm} in SPM, {noise.nilearn} in nilearn."
     return noise._replace(notes=(*noise.notes, differ))
 
 
-def _native_noise(spm: SpmPart, nilearn: NilearnPart) -> Noise:
+def _native_noise(spm: SpmPart, nilearn: NilearnPart, fitted: Fitted) -> Noise:
     notes = []
-    if spm.SerialCorrelation is None:
+    if spm.SerialCorrelation is None and "spm" in fitted:
         notes.append("SerialCorrelation is not given: SPM's default AR(1).")
-    if nilearn.NoiseModel is None:
+    if nilearn.NoiseModel is None and "nilearn" in fitted:
         notes.append("NoiseModel is not given: nilearn's default ar1.")
     return Noise(spm.SerialCorrelation or "AR(1)", nilearn.NoiseModel or "ar1", tuple(notes))
 
 
-def _matched_sampling(spm: SpmPart, nilearn: NilearnPart) -> Sampling:
+def _matched_sampling(spm: SpmPart, nilearn: NilearnPart, fitted: Fitted) -> Sampling:
     onset, reference, bins = spm.MicrotimeOnset, nilearn.SliceTimeRef, spm.MicrotimeResolution
     if onset is None:
-        return Sampling(None, None) if reference is None else _sampling_of_nilearn(reference, bins)
+        return Sampling(None, None) if reference is None else _sampling_of_nilearn(reference, bins, fitted)
     same = (onset - 1) / bins
     if reference is None or abs(same - reference) <= REPEATED:
         return Sampling(onset, same if reference is None else reference)
     note = (
         f"The sampling times differ: {same:g} TR in SPM (bin {onset} of {bins}), {reference:g} TR in nilearn."
     )
-    return Sampling(onset, reference, (note,))
+    return Sampling(onset, reference, (note,) * (set(fitted) >= BOTH))
 
 
-def _sampling_of_nilearn(reference: float, bins: int) -> Sampling:
+def _sampling_of_nilearn(reference: float, bins: int, fitted: Fitted) -> Sampling:
     onset = min(math.floor(reference * bins + 0.5) + 1, bins)
-    note = f"MicrotimeOnset is not given: bin {onset} of {bins}, after nilearn's SliceTimeRef {reference:g}."
-    return Sampling(onset, reference, (note,))
+    whose = "nilearn's " * ("nilearn" in fitted)
+    note = f"MicrotimeOnset is not given: bin {onset} of {bins}, after {whose}SliceTimeRef {reference:g}."
+    return Sampling(onset, reference, (note,) * ("spm" in fitted))
 
 
-def _native_sampling(spm: SpmPart, nilearn: NilearnPart) -> Sampling:
-    notes = []
+def _native_sampling(spm: SpmPart, nilearn: NilearnPart, fitted: Fitted) -> Sampling:
+    notes: list[str] = []
     onset, reference, bins = spm.MicrotimeOnset, nilearn.SliceTimeRef, spm.MicrotimeResolution
     if onset is None:
         onset = min(DEFAULT_MICROTIME_ONSET, bins)
-        notes.append(f"MicrotimeOnset is not given: SPM's default, bin {onset} of {bins}.")
+        notes += [f"MicrotimeOnset is not given: SPM's default, bin {onset} of {bins}."] * ("spm" in fitted)
     if reference is None:
         reference = DEFAULT_SLICE_TIME_REF
-        notes.append(f"SliceTimeRef is not given: nilearn's default {reference:g}.")
+        notes += [f"SliceTimeRef is not given: nilearn's default {reference:g}."] * ("nilearn" in fitted)
     return Sampling(onset, reference, tuple(notes))
 
 
-def _mask_threshold(spm: SpmPart) -> tuple[float, tuple[str, ...]]:
+def _mask_threshold(spm: SpmPart, fitted: Fitted) -> tuple[float, tuple[str, ...]]:
     if spm.InclusiveMaskingThreshold is not None:
         return spm.InclusiveMaskingThreshold, ()
     default = SpmSettings().mask_threshold
-    return default, (f"InclusiveMaskingThreshold is not given: SPM's default {default:g}.",)
+    note = f"InclusiveMaskingThreshold is not given: SPM's default {default:g}."
+    return default, (note,) * ("spm" in fitted)
 
 
 def _afni(given: AfniPart, independent: bool) -> AfniSettings:

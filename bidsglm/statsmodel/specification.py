@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bidsglm.errors import DataError, NoInputError, UsageError
 from bidsglm.inputs import Kind, read_json
 from bidsglm.model import CONSTANT, Hrf, ModelSpecification
+from bidsglm.packages import DEFAULT_PACKAGES, titles
 from bidsglm.settings import Settings
 from bidsglm.statsmodel.contrasts import dummy_names, parsed_contrasts
 from bidsglm.statsmodel.defaults import with_high_pass, with_hrf, without_polynomials
@@ -33,7 +34,7 @@ from bidsglm.statsmodel.responses import (
     with_derivatives,
 )
 from bidsglm.statsmodel.schema import ModelPart, NodePart, OptionsPart, SoftwarePart, SpmPart
-from bidsglm.statsmodel.software import packages
+from bidsglm.statsmodel.software import Fitted, packages
 from bidsglm.statsmodel.transformations import Instructions, split_instructions
 
 MODEL = Kind(
@@ -108,11 +109,11 @@ def parse_model(
     level = levels(parsed, top)
     model, place = level.run.Model, level.place.at("Model")
     _check_supported(model, place)
-    signal = _signal(level.run, level.place)
+    signal = _signal(level.run, level.place, settings.backends)
     software, options = model.Software or SoftwarePart(), model.Options or OptionsPart()
     matched = settings.matching == "matched"
     spm_place = place.at("Software", "SPM")
-    package = packages(software, matched, place.at("Software"))
+    package = packages(software, matched, place.at("Software"), settings.backends)
     modulations = parametric_modulations(software.SPM, signal.x, spm_place)
     contrasts = parsed_contrasts(level.run.Contrasts or (), level.place.at("Contrasts"))
     specification = ModelSpecification(
@@ -146,9 +147,9 @@ def parse_model(
         automatic=automatic,
         origin=origin,
     )
-    filtered = with_high_pass(
-        with_hrf(specification, signal.hrf, matched), options.HighPassFilterCutoffHz, matched
-    )
+    fitted = settings.backends
+    convolved = with_hrf(specification, signal.hrf, matched, fitted)
+    filtered = with_high_pass(convolved, options.HighPassFilterCutoffHz, matched, fitted)
     return without_polynomials(filtered) if matched and software.AFNI.Polort is None else filtered
 
 
@@ -192,7 +193,7 @@ def _check_supported(model: ModelPart, place: Place) -> None:
     check_distinct(model.X, place.at("X"))
 
 
-def _signal(node: NodePart, place: Place) -> Signal:
+def _signal(node: NodePart, place: Place, fitted: Fitted) -> Signal:
     """X without intercept, its transformations and its HRF, from HRF or a Convolve instruction."""
     here = place.at("Transformations", "Instructions")
     split = Instructions()
@@ -211,9 +212,11 @@ def _signal(node: NodePart, place: Place) -> Signal:
     named = node.Model.HRF.Variables if node.Model.HRF else ()
     hrf = with_derivatives(split.hrf or request.hrf, _spm(node.Model).HRFderivatives)
     notes += [*request.notes, *hrf.notes]
-    if CONSTANT not in node.Model.X:
+    constant = [name for name in DEFAULT_PACKAGES if name in fitted]
+    if CONSTANT not in node.Model.X and constant:
+        do = "do" if len(constant) > 1 else "does"
         notes.append(
-            "X has no intercept (1), but SPM and nilearn's first level always do: it is in the design."
+            f"X has no intercept (1), but {titles(constant)}'s first level always {do}: it is in the design."
         )
     convolved = (*split.convolved, *named) if split.hrf or request.hrf else None
     return Signal(x, hrf.hrf, convolved, split.kept, tuple(notes))

@@ -4,27 +4,19 @@ import ast
 import re
 from dataclasses import replace
 from functools import cache
-from itertools import combinations
 
 import pytest
 
 from bidsglm.diagnosis.advice import Finding, RunReview
 from bidsglm.diagnosis.findings import findings
 from bidsglm.errors import UnsupportedModelError
-from bidsglm.packages import PACKAGES, titles
+from bidsglm.packages import titles
 from tests.conftest import PROJECT
+from tests.package_words import SETS, others
 
 from .approved import Case, cases
 from .designs import review
 
-WORDS = {
-    "spm": r"\bSPM(12)?\b|spm_",
-    "nilearn": r"[Nn]ilearn",
-    "afni": r"\bAFNI\b|\b3d[A-Z]",
-    "fsl": r"\bFSL\b|\bFEAT\b|\bFILM\b|fslmaths",
-}
-"""By what a sentence names a package; SPMG1 is a response of AFNI's"""
-SETS = [chosen for n in range(1, len(PACKAGES)) for chosen in combinations(PACKAGES, n)]
 COMPARED = re.compile(r"\bboth\b|\bthe packages\b|\bcompare the agreement\b", re.IGNORECASE)
 """What there is of two packages only"""
 
@@ -58,10 +50,10 @@ def said(packages: tuple[str, ...]) -> list[tuple[str, Finding]]:
 
 @pytest.mark.parametrize("packages", SETS, ids=titles)
 def test_no_finding_speaks_of_a_package_that_is_not_fitted(packages):
-    others = re.compile("|".join(WORDS[name] for name in PACKAGES if name not in packages))
+    named = others(packages)
     for name, finding in said(packages):
         words = f"{finding.title}. {finding.text} {finding.remedy}"
-        assert others.search(words) is None, f"{name}: {words}"
+        assert named.search(words) is None, f"{name}: {words}"
         assert set(finding.backends) <= set(packages)
         if len(packages) == 1:
             assert COMPARED.search(words) is None, f"{name}: {words}"

@@ -1,11 +1,14 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from bidsglm.errors import DataError
 from bidsglm.model import NilearnSettings, SpmSettings
+from bidsglm.packages import DEFAULT_PACKAGES, titles
 from bidsglm.settings import Settings
-from tests.statsmodel.model_documents import NATIVE, SETTINGS, in_nilearn, in_spm, parsed, software
+from tests.package_words import SETS, others
+from tests.statsmodel.model_documents import NATIVE, SETTINGS, in_model, in_nilearn, in_spm, parsed, software
 
 
 def test_everything_said_is_taken_over() -> None:
@@ -184,3 +187,48 @@ def test_what_a_model_leaves_to_the_packages_is_said(
 
 def test_a_threshold_of_the_mask_that_is_given_is_no_default() -> None:
     assert not any("InclusiveMaskingThreshold" in note for note in parsed().notes)
+
+
+PARTLY: tuple[tuple[dict[str, object], dict[str, object]], ...] = (
+    ({}, {}),
+    ({"SerialCorrelation": "FAST"}, {}),
+    ({}, {"NoiseModel": "ar3", "SliceTimeRef": 0.5}),
+    ({"MicrotimeOnset": 8}, {"SliceTimeRef": 0.5, "DriftModel": None}),
+    ({"SerialCorrelation": "none"}, {"NoiseModel": "ar1", "DriftModel": "polynomial"}),
+)
+"""Settings of SPM and of nilearn that leave something unsaid, or contradict each other"""
+
+
+@pytest.mark.parametrize("fitted", SETS, ids=titles)
+@pytest.mark.parametrize("settings", [SETTINGS, NATIVE], ids=["matched", "native"])
+def test_notes_speak_of_the_packages_that_are_fitted(settings: Settings, fitted: tuple[str, ...]) -> None:
+    for spm, nilearn in PARTLY:
+        change = software(SPM=spm, Nilearn=nilearn)
+        bare = in_model(HRF=None, Options=None, X=["trial_type.*"])
+        notes = parsed(change, bare, settings=replace(settings, backends=fitted)).notes
+        assert not [note for note in notes if others(fitted).search(note)]
+        if set(DEFAULT_PACKAGES) <= set(fitted):
+            everything = parsed(change, bare, settings=settings).notes
+            assert [note for note in notes if "own default" not in note] == [
+                note for note in everything if "own default" not in note
+            ]
+
+
+def test_a_setting_follows_the_key_of_a_package_that_is_not_fitted() -> None:
+    change = software(Nilearn={"NoiseModel": "ar3", "SliceTimeRef": 0.5})
+    notes = parsed(change, settings=replace(SETTINGS, backends=("spm",))).notes
+    assert "SerialCorrelation is not given: AR(1), after NoiseModel ar3." in notes
+    assert "MicrotimeOnset is not given: bin 9 of 16, after SliceTimeRef 0.5." in notes
+    change = software(SPM={"SerialCorrelation": "none"})
+    notes = parsed(change, settings=replace(SETTINGS, backends=("nilearn", "fsl"))).notes
+    assert "NoiseModel is not given: ols, after SerialCorrelation none." in notes
+
+
+def test_own_defaults_are_those_of_each_package_that_is_fitted() -> None:
+    bare = in_model(HRF=None, Options=None, X=["trial_type.*"])
+    notes = parsed(bare, settings=replace(NATIVE, backends=("nilearn", "fsl"))).notes
+    start = "HighPassFilterCutoffHz is not given: each package's own default"
+    assert f"{start}, 100 s in nilearn and 100 s in FSL." in notes
+    assert "The model names no HRF: each package's own default, glover in nilearn." in notes
+    notes = parsed(bare, settings=replace(NATIVE, backends=("afni",))).notes
+    assert f"{start}." in notes

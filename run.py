@@ -1,9 +1,7 @@
 #!/usr/bin/env python
 """The BIDS App's entry point: run.py BIDS_DIR OUTPUT_DIR {participant,group} [options]."""
 
-import sys
-
-from bidsglm.cli import main
+from bidsglm.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

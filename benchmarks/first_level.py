@@ -29,6 +29,7 @@ to bidsglm.
 """
 
 import argparse
+import atexit
 import json
 import os
 import shutil
@@ -194,9 +195,8 @@ def run_bidsglm(run: Run, folder: Path, output: Path, case: str, arguments: list
     document = write_model(output / "model_smdl.json", run.contrasts, case == "fast")
     command = [str(folder / "bids"), str(output / "out"), "participant", "--skip-bids-validation"]
     sys.argv = ["bidsglm", *command, "--model", str(document), *CASES[case], *arguments]
-    code = bidsglm.cli.main()  # as a process of its own begins and ends
-    (output / "stages.json").write_text(json.dumps(stages))
-    sys.exit(code)
+    atexit.register(lambda: (output / "stages.json").write_text(json.dumps(stages)))
+    bidsglm.cli.run()  # as a process of its own begins and ends
 
 
 def measure(name: str, case: str, options: argparse.Namespace, arguments: list[str]) -> Cost:

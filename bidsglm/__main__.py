@@ -1,8 +1,6 @@
 """`python -m bidsglm`."""
 
-import sys
-
-from bidsglm.cli import main
+from bidsglm.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

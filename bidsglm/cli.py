@@ -1,15 +1,13 @@
 """The command line: arguments -> Settings -> exit code."""
 
 import argparse
-import atexit
 import errno
-import gc
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bidsglm.errors import (
     EXIT_FAILED,
@@ -24,6 +22,7 @@ from bidsglm.options import ALL, FILTER_KEYS, LEVELS, build_parser, check_level
 from bidsglm.outputs.confinement import confined_to
 from bidsglm.packages import PACKAGES, REFERENCE, in_order
 from bidsglm.parser import hyphenated
+from bidsglm.process.ending import end_process
 from bidsglm.process.signals import ended_by_signals
 from bidsglm.process.streams import say, with_streams
 from bidsglm.process.workplace import work_dir_in_use
@@ -141,10 +140,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is not None:
         return _main(argv)
-    # memory goes with the process: an end without looking for garbage among all modules saves half a second
-    atexit.register(gc.freeze)
     with ended_by_signals():
         return with_streams(lambda: _main(sys.argv[1:]))
+
+
+def run() -> NoReturn:
+    """Run bidsglm as a process of its own, which ends with it."""
+    end_process(main())
 
 
 def _check_text(words: Sequence[str]) -> None:

@@ -171,16 +171,3 @@ def test_data_set_in_a_folder_named_demo_is_analysed(
     monkeypatch.setattr(cli, "_run", lambda settings: analysed.append(settings.bids_dir) or 0)
     assert cli.main(["demo", "out", level]) == 0
     assert analysed == [Path("demo")]
-
-
-def test_a_process_ends_without_looking_for_garbage() -> None:
-    script = (
-        "import atexit, gc, sys\n"
-        "from bidsglm import cli\n"
-        # what is registered first is called last
-        "atexit.register(lambda: print(gc.get_freeze_count() > 10_000))\n"
-        "sys.argv = ['bidsglm', '--version']\n"
-        "cli.main()\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ended.stdout.splitlines()[-1] == "True"

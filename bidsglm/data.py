@@ -6,15 +6,18 @@ Arrays have time first and voxels last; times are in seconds, distances in milli
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Floats, Mask
 
 Values = TypeVar("Values", bound=np.generic)
+SCATTERED = 1 / 8
+"""Share of columns that begin a stretch of neighbours, above which they are taken one by one"""
 SECONDS_PER_MINUTE = 60.0
 """Time modulates in minutes, as in SPM."""
 
@@ -218,6 +221,26 @@ class TimeSeries:
     def n_voxels(self) -> int:
         """Number of columns."""
         return int(self.stored.shape[1])
+
+    def stored_as(self, dtype: DTypeLike, columns: NDArray[np.intp]) -> NDArray[Any]:
+        """Stored values (n_scans, n_columns) of some columns in another type, scan by scan in memory.
+
+        The order of a sum's terms, and so its last bit, goes by the order in memory. Stretches of neighbours
+        are copied in a third of the time of single columns.
+
+        Parameters
+        ----------
+        dtype : of the values
+        columns : (n_columns,) indices in ascending order
+        """
+        starts = np.flatnonzero(np.diff(columns, prepend=-2) != 1)
+        if starts.size > SCATTERED * columns.size:
+            return self.stored.take(columns, axis=1).astype(dtype)
+        values = np.empty((len(self.stored), columns.size), dtype=dtype)
+        for start, stop in pairwise([*starts.tolist(), columns.size]):
+            first = columns[start]
+            values[:, start:stop] = self.stored[:, first : first + stop - start]
+        return values
 
     def values(self, columns: slice | Mask | NDArray[np.intp]) -> Floats:
         """Header-scaled float64 values (n_scans, n_columns) of some voxels."""

@@ -1,9 +1,8 @@
 """Signals of voxels as nilearn's masker gives them to its model."""
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from bidsglm.data import TimeSeries
 from bidsglm.model import Floats, Mask
 
+Floating = TypeVar("Floating", bound=np.floating)
 BLOCK = 5_000
 """Columns that are taken at a time, which bounds the memory."""
 
@@ -35,15 +35,54 @@ def masked_signals(series: TimeSeries, columns: NDArray[np.intp]) -> NDArray[np.
     array([[2.],
            [4.]], dtype=float32)
     """
-    # Fancy indexing would give columns that are contiguous, and other rounding of their means.
-    values: Any = np.take(series.stored, columns, axis=1)
-    is_scaled = (series.slope, series.intercept) != (1.0, 0.0)
-    if is_scaled:
-        values = values.astype(np.float64) * series.slope + series.intercept
-    elif values.dtype.kind != "f":
-        return np.asarray(values.astype(np.float32))
+    dtype = series.stored.dtype
+    if (series.slope, series.intercept) != (1.0, 0.0):
+        values = series.stored_as(np.float64, columns)
+        values *= series.slope
+        values += series.intercept
+    elif dtype.kind != "f":
+        return series.stored_as(np.float32, columns)
+    else:
+        values = series.stored_as(dtype, columns)
     values[~np.isfinite(values)] = 0
-    return np.asarray(values)
+    return values
+
+
+def percent_of(
+    values: NDArray[Floating], series: TimeSeries, mask: Mask, scaling: object
+) -> NDArray[Floating] | float | None:
+    """What nilearn divides signals by to make percent of them, in their precision; at least 1.
+
+    Parameters
+    ----------
+    values : (n_scans, n_columns) signals
+    series : the run that they are of
+    mask : (n_voxels,) nilearn's, whose mean is the grand mean, voxels without data among them
+    scaling : nilearn's ``signal_scaling``
+
+    Returns
+    -------
+    (n_columns,) means of the voxels, the grand mean, or None where nothing is scaled
+    """
+    if scaling is False:
+        return None
+    if scaling == 0:
+        return np.asarray(np.maximum(values.mean(axis=0), 1))
+    return max(mean_signal(series, mask), 1.0)
+
+
+def in_percent(values: NDArray[Floating], mean: NDArray[Floating] | float | None) -> NDArray[Floating]:
+    """Signals as nilearn fits them, scaled in their own precision, in place; as `mean_scaling` rounds.
+
+    >>> in_percent(np.array([[1.0, 8.0], [3.0, 8.0]]), np.array([2.0, 8.0]))
+    array([[-50.,   0.],
+           [ 50.,   0.]])
+    """
+    if mean is not None:
+        values /= mean
+        values -= 1
+        values *= 100
+    return values
 
 
 def mean_signal(series: TimeSeries, mask: Mask) -> float:
@@ -77,17 +116,10 @@ class ScaledSignals:
 
     def __call__(self, columns: NDArray[np.intp]) -> NDArray[np.floating]:
         """Return those of some columns, (n_scans, n_columns)."""
-        from nilearn.glm.first_level import mean_scaling
-
         values = masked_signals(self.series, columns)
-        if self.scaling is False:
-            return values
-        if self.scaling == 0:
-            with warnings.catch_warnings():
-                # The diagnosis says it, with numbers.
-                warnings.filterwarnings("ignore", "Mean values of 0 observed")
-                return np.asarray(mean_scaling(values)[0])
-        return np.asarray(100 * (values / self._grand_mean - 1))
+        if self.scaling is False or self.scaling == 0:
+            return in_percent(values, percent_of(values, self.series, self.mask, self.scaling))
+        return in_percent(values, self._grand_mean)
 
 
 def lag_one_autocorrelation(series: TimeSeries, X: Floats, columns: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -112,7 +144,7 @@ def lag_one_autocorrelation(series: TimeSeries, X: Floats, columns: NDArray[np.i
     basis = np.linalg.qr(X)[0].astype(np.float32)
     result = np.empty(columns.size, dtype=np.float32)
     for start in range(0, columns.size, BLOCK):
-        y = np.take(series.stored, columns[start : start + BLOCK], axis=1).astype(np.float32)
+        y = series.stored_as(np.float32, columns[start : start + BLOCK])
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             y -= basis @ (basis.T @ y)
             lagged, squares = np.einsum("ij,ij->j", y[1:], y[:-1]), np.einsum("ij,ij->j", y, y)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +18,6 @@ CHUNK_VALUES = 250_000
 LEAST = 256
 """Voxels at a time, however long the runs: fewer make products slow."""
 LARGEST = float(np.finfo(np.float64).max)
-SCATTERED = 1 / 8
-"""Share of voxels that begin a stretch of neighbours, above which they are taken one by one"""
 
 Columns = slice | NDArray[np.intp]
 
@@ -130,23 +127,7 @@ def _parts(series: Sequence[TimeSeries], factors: Sequence[Floats], mask: Mask) 
 def _scaled_runs(
     series: Sequence[TimeSeries], factors: Sequence[Floats], columns: NDArray[np.intp]
 ) -> list[Floats]:
-    return [_scaled(_values(s.stored, columns), s, f) for s, f in zip(series, factors, strict=True)]
-
-
-def _values(stored: NDArray[np.generic], columns: NDArray[np.intp]) -> Floats:
-    """float64 of some columns in ascending order, scan by scan in memory.
-
-    The order of a sum's terms, and so its last bit, goes by it: what is fitted beside SPM must not move its
-    numbers. Stretches of neighbours are copied in a third of the time of single columns.
-    """
-    starts = np.flatnonzero(np.diff(columns, prepend=-2) != 1)
-    if starts.size > SCATTERED * columns.size:
-        return stored.take(columns, axis=1).astype(np.float64)
-    values = np.empty((len(stored), columns.size))
-    for start, stop in pairwise([*starts.tolist(), columns.size]):
-        first = columns[start]
-        values[:, start:stop] = stored[:, first : first + stop - start]
-    return values
+    return [_scaled(s.stored_as(np.float64, columns), s, f) for s, f in zip(series, factors, strict=True)]
 
 
 def _scaled(values: Floats, series: TimeSeries, factors: Floats) -> Floats:

@@ -13,7 +13,7 @@ from bidsglm.attribution.drawing_rules import Interpolated, NearestBin, NilearnE
 from bidsglm.attribution.response_rules import Drawing, NilearnResponse, SpmResponse
 from bidsglm.attribution.sides import CommonRun, DriftColumns, PairModels, ProjectedOff, Side, SideRun
 from bidsglm.attribution.voxelnoise import IndependentErrors, TruncatedAR1
-from bidsglm.backends.nilearn_signals import masked_signals
+from bidsglm.backends.nilearn_signals import in_percent, masked_signals
 from bidsglm.check.comparison import Checked
 from bidsglm.check.data import ScanPlace, read_series, smoothed_series
 from bidsglm.check.explaining import Changed, changed_events
@@ -119,14 +119,14 @@ def _nilearn_side(found: Checked, data: OwnData, way: Reproduction) -> Side:
         values = series.values(_every(series))
         signals = masked_signals(series, _every(series))
         mean = _scale(signals, way)
-        stored = signals if mean is None else 100 * (signals / mean - 1)
+        stored = in_percent(signals, mean)
         own = nilearn_columns_of(run)
         runs.append(
             SideRun(
                 theirs.values(_every(theirs)) if shared else values,
                 np.ones(1) if mean is None else 100 / np.atleast_1d(np.asarray(mean, dtype=np.float64)),
                 None,
-                np.asarray(stored, dtype=np.float64),
+                stored.astype(np.float64, copy=False),
                 own.task,
                 DriftColumns(run.design.matrix[:, list(run.design.drifts)]),
                 factors_of=of_voxel_means if _by_voxel(way) else None,

@@ -27,7 +27,7 @@ from bidsglm.attribution.runs import plan
 from bidsglm.attribution.sizes import TABULATED
 from bidsglm.attribution.steps import Step, modelling_steps
 from bidsglm.backends.nilearn_design import slice_time_ref
-from bidsglm.backends.nilearn_signals import masked_signals
+from bidsglm.backends.nilearn_signals import in_percent, masked_signals, percent_of
 from bidsglm.data import TimeSeries
 from bidsglm.model import Floats
 from bidsglm.packages import REFERENCE
@@ -43,7 +43,7 @@ from bidsglm.unit.pair_explanation import (
     refused,
     shared_contrasts,
 )
-from bidsglm.unit.pair_sides import error_covariances, in_percent, nilearn_means, percent_factors
+from bidsglm.unit.pair_sides import error_covariances, percent_factors
 
 SEED = 20_260_101
 """Seed of the sample."""
@@ -113,11 +113,12 @@ class _Blocks:
     """Data of a unit, some voxels at a time, with the factors that both packages scale them by."""
 
     def __init__(self, fitted: Fitted, masks: Masks) -> None:
-        self.model = fitted.prepared.model
+        model = fitted.prepared.model
+        self.scaling = model.nilearn.signal_scaling
         self.series = fitted.data.series["nilearn"], fitted.data.series["spm"]
         # nilearn's grand mean is over all of its mask, voxels without data among them.
         self.mask = fitted.data.candidates["nilearn"]
-        kind = self.model.spm.global_normalization
+        kind = model.spm.global_normalization
         factors = [scaling.scale_factors(s.global_means, kind) for s in self.series[1]]
         self.scans = tuple(factors) if kind == "Scaling" else ()
         self.spm_factors = tuple(np.ones(1) if self.scans else f[:1] for f in factors)
@@ -162,7 +163,8 @@ class _Blocks:
         found = []
         for run in self.series[0]:
             values = masked_signals(run, columns)
-            found.append(in_percent(values, nilearn_means(run, values, self.mask, self.model)))
+            mean = percent_of(values, run, self.mask, self.scaling)
+            found.append(in_percent(values, mean).astype(np.float64, copy=False))
         return tuple(found)
 
     def _nilearn_factors(
@@ -171,14 +173,13 @@ class _Blocks:
         if not scaled:
             return (np.ones(1),) * len(runs)
         signals = [(run, masked_signals(run, columns)) for run in runs]
-        return tuple(percent_factors(nilearn_means(*each, self.mask, self.model)) for each in signals)
+        means = [percent_of(values, run, self.mask, self.scaling) for run, values in signals]
+        return tuple(percent_factors(mean) for mean in means)
 
 
 def _header_scaled(run: TimeSeries, columns: NDArray[np.intp], dtype: np.dtype[np.floating]) -> Values:
     """Values of some columns, touched no more often than the header asks for."""
-    whole = columns.size and columns[-1] - columns[0] + 1 == columns.size
-    part = run.stored[:, columns[0] : columns[-1] + 1] if whole else np.take(run.stored, columns, axis=1)
-    values = part.astype(dtype)
+    values: Values = run.stored_as(dtype, columns)
     if run.slope != 1.0:
         values *= run.slope
     if run.intercept != 0.0:

@@ -16,7 +16,7 @@ from bidsglm.attribution.response_rules import Drawing, NilearnResponse, SpmResp
 from bidsglm.attribution.sides import DriftColumns, ProjectedOff, Side, SideRun
 from bidsglm.attribution.voxelnoise import IndependentErrors, TruncatedAR1
 from bidsglm.backends.nilearn_design import slice_time_ref
-from bidsglm.backends.nilearn_signals import masked_signals, mean_signal
+from bidsglm.backends.nilearn_signals import in_percent, masked_signals, percent_of
 from bidsglm.data import TimeSeries
 from bidsglm.model import Floats, ModelSpecification
 from bidsglm.spm import covariance, scaling
@@ -113,13 +113,13 @@ def nilearn_side(fitted: Fitted, voxels: SampleColumns) -> Side:
         prepared.paradigms, prepared.designs["nilearn"], fitted.data.series["nilearn"], strict=True
     ):
         signals = masked_signals(run, voxels.columns)
-        mean = nilearn_means(run, signals, fitted.data.candidates["nilearn"], model)
+        mean = percent_of(signals, run, fitted.data.candidates["nilearn"], model.nilearn.signal_scaling)
         runs.append(
             SideRun(
                 voxels.series(run),
                 percent_factors(mean),
                 None,
-                in_percent(signals, mean),
+                in_percent(signals, mean).astype(np.float64, copy=False),
                 regressors_of(paradigm, design),
                 DriftColumns(drifts_of(paradigm, design)),
                 factors_of=of_voxel_means if _by_voxel(model) else None,
@@ -144,27 +144,6 @@ def of_voxel_means(Y: Values) -> Floats:
     return np.asarray(100 / np.maximum(Y.mean(axis=0), 1))
 
 
-def nilearn_means(
-    run: TimeSeries, signals: Values, mask: NDArray[np.bool_], model: ModelSpecification
-) -> Values | float | None:
-    """What nilearn divides some columns by, in its own precision; at least 1.
-
-    The signals are (n_scans, n_voxels) as nilearn reads them. The mask has voxels without data among its own:
-    the grand mean is over all of them.
-    """
-    choice = model.nilearn.signal_scaling
-    if choice is False:
-        return None
-    if choice == 0:
-        return np.asarray(np.maximum(signals.mean(axis=0), 1))
-    return max(mean_signal(run, mask), 1.0)
-
-
 def percent_factors(mean: Values | float | None) -> Floats:
     """Factors that make percent of what nilearn divides by; 1 where it does not."""
     return np.ones(1) if mean is None else 100 / np.atleast_1d(np.asarray(mean, dtype=np.float64))
-
-
-def in_percent(signals: Values, mean: Values | float | None) -> Floats:
-    """Signals as nilearn fits them, scaled in their own precision."""
-    return np.asarray(signals if mean is None else 100 * (signals / mean - 1), dtype=np.float64)

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from nilearn.glm import contrasts
 from nilearn.glm.contrasts import Contrast
-from nilearn.glm.first_level import FirstLevelModel
+from nilearn.glm.first_level import FirstLevelModel, mean_scaling
 
 from bidsglm.backends import nilearn_contrasts, nilearn_glm, nilearn_library, spm12
 from bidsglm.backends.nilearn_design import slice_time_ref
-from bidsglm.backends.nilearn_signals import masked_signals
+from bidsglm.backends.nilearn_signals import ScaledSignals, masked_signals
 from bidsglm.data import Condition, Modulator, Paradigm, Run, TimeSeries
 from bidsglm.dataset.images import read_data
 from bidsglm.errors import DataError
@@ -361,6 +361,20 @@ def test_values_that_are_not_finite_count_as_zero() -> None:
     series = TimeSeries(stored, 2.0, 1.0, np.zeros(2))
     signals = masked_signals(series, np.array([0, 1]))
     np.testing.assert_array_equal(signals, [[3.0, 0.0], [0.0, 5.0]])
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
+def test_signals_in_percent_are_those_of_mean_scaling_bit_for_bit(dtype: type) -> None:
+    stored = np.random.default_rng(4).uniform(-3, 900, (200, 70)).astype(dtype)
+    columns = np.delete(np.arange(70), [3, 4, 30])  # in stretches
+    stored[:, 50] = 0
+    series = TimeSeries(stored, 1.0, 0.0, np.zeros(200))
+    signals = ScaledSignals(series, np.ones(70, dtype=bool), 0)(columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs, _ = mean_scaling(masked_signals(series, columns))
+    assert signals.dtype == theirs.dtype
+    np.testing.assert_array_equal(signals, theirs)
 
 
 def test_residual_mean_square_of_runs_of_unequal_length_weights_them_by_their_degrees_of_freedom() -> None:

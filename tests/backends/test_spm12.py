@@ -229,7 +229,8 @@ def test_few_voxels_are_looked_at_value_by_value(monkeypatch):
 def test_values_of_columns_are_the_same_however_they_are_copied(step):
     stored = np.arange(3 * 100, dtype=np.int16).reshape(3, 100)
     columns = np.delete(np.arange(100), np.s_[::step]) if step > 1 else np.arange(5, 50)
-    values = spm12_scans._values(stored, columns)
+    run = TimeSeries(stored, 1.0, 0.0, np.zeros(3))
+    values = run.stored_as(np.float64, columns)
     assert values.flags.c_contiguous
     assert_array_equal(values, stored[:, columns].astype(np.float64))
 

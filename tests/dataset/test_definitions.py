@@ -169,6 +169,15 @@ def test_whole_numbers_are_constant_only_if_they_are_the_same() -> None:
     assert counter.facts(1.0, 0.0).constant.tolist() == [False, True, False]
 
 
+@pytest.mark.parametrize("value", [65_535, 1])
+def test_many_scans_of_short_integers_are_added_without_overflow(value: int) -> None:
+    counter, n_scans = VoxelCounter(2), 2**16 + 3
+    volume = np.array([value, 0], dtype=np.uint16)
+    for _ in range(n_scans):
+        counter.add(volume)
+    assert counter.facts(1.0, 0.0).mean.tolist() == [value, 0]
+
+
 def test_what_is_no_number_counts_as_0_and_is_noted() -> None:
     counter = VoxelCounter(4)
     counter.add(np.array([1.0, np.nan, np.inf, 2.0]))

@@ -233,6 +233,8 @@ class TimeSeries:
         dtype : of the values
         columns : (n_columns,) indices in ascending order
         """
+        if columns.size and columns[-1] - columns[0] + 1 == columns.size:
+            return self.stored[:, columns[0] : columns[-1] + 1].astype(dtype)
         starts = np.flatnonzero(np.diff(columns, prepend=-2) != 1)
         if starts.size > SCATTERED * columns.size:
             return self.stored.take(columns, axis=1).astype(dtype)

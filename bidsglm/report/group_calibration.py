@@ -108,8 +108,9 @@ class GroupCalibration:
             found = [d.judgement for one in each for d in one.decisions() if d.analysis == name]
             n_good, n_many = sum(j in CONTROLS for j in found), sum(j == "too many" for j in found)
             yield (
-                f"Taken one by one, {TITLES[name]} controls them in {n_good} of {len(found)} participants,"
-                f" finds too many in {n_many}, and is not decided in {len(found) - n_good - n_many}."
+                f"Taken one by one, {TITLES[name]} controls false positives in {n_good} of {len(found)}"
+                f" participants, finds too many in {n_many}, and is not decided in"
+                f" {len(found) - n_good - n_many}."
             )
 
     def lines(self, contrast: str) -> tuple[SpreadLine, ...]:

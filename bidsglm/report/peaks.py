@@ -68,9 +68,12 @@ def peak_figure(images: ContrastImages) -> Figure:
     across = len(layers) if n <= IN_A_ROW else IN_A_ROW
     layers = layers if n <= IN_A_ROW else layers[:n]
     parts, tall = [], HEAD + height + FOOT
+    # a single panel stands in the middle of the room for two, so that its letters are as large as elsewhere
+    wide = max(across, IN_A_ROW)
+    left = (wide - across) * (PANEL + SPACE) / 2
     for i, layer in enumerate(layers):
         row, column = divmod(i, across)
-        place = Extent(column * (PANEL + SPACE), row * tall + HEAD, PANEL, height)
+        place = Extent(left + column * (PANEL + SPACE), row * tall + HEAD, PANEL, height)
         words = svg.text(
             place.x + PANEL / 2, place.y - 7, layer.title, text_anchor="middle", font_weight="bold"
         )
@@ -83,7 +86,7 @@ def peak_figure(images: ContrastImages) -> Figure:
     first, rows = images.title(images.backends[0]), -(-len(layers) // across)
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-peak.svg",
-        content=svg.document(across * (PANEL + SPACE) - SPACE, rows * tall, alt, parts),
+        content=svg.document(wide * (PANEL + SPACE) - SPACE, rows * tall, alt, parts),
         alt=alt,
         caption=f"The {images.test} maps of {images.name} at z = {z} mm, where {first}'s is largest.",
         title="peak",

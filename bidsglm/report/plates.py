@@ -129,7 +129,7 @@ def scale_below(layer: Layer, place: Extent) -> list[str]:
     """Colour scale of a panel, below it, with the values of its ends."""
     low = -layer.limit if layer.signed else 0.0
     y, inset = place.y + place.height + 8, 0.2 * place.width
-    ends = [f"{end:.2g}".replace("-", "−") for end in (low, layer.limit)]
+    ends = [svg.rounded(end) for end in (low, layer.limit)]
     return [
         svg.image(_ramp(layer.signed, False), place.x + inset, y, place.width - 2 * inset, BAR),
         svg.text(place.x + inset - 6, y + 10, ends[0], text_anchor="end", font_size=11),

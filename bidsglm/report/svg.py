@@ -126,6 +126,15 @@ def _runs(edges: Mask) -> list[tuple[int, int, int]]:
     return [(int(r), int(a), int(b)) for r, a, b in zip(rows, starts, stops, strict=True)]
 
 
+def rounded(value: float) -> str:
+    """Write the end of a scale with two digits that count, in full.
+
+    >>> rounded(-7.34), rounded(0.0123), rounded(403.0), rounded(21000.0)
+    ('−7.3', '0.012', '400', '21,000')
+    """
+    return f"{float(f'{value:.2g}'):,.6g}".replace("-", "−")
+
+
 def label(value: float, step: float) -> str:
     """Write a tick with as many decimals as its neighbours need.
 

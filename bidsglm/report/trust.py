@@ -69,6 +69,8 @@ def headline(decisions: Sequence[Decision], n_datasets: int) -> tuple[str, ...]:
     >>> headline([one, one._replace(analysis="spm-ar1", judgement="unsure", needed=57)], 20)
     ('SPM FAST controls false positives.', 'Not decided with 20 data sets for SPM AR(1); about 60 would \
 decide.')
+    >>> headline([one._replace(judgement="too many")], 20)
+    ('SPM FAST finds too many false positives.',)
     """
     if not any(math.isfinite(each.strict.lower) for each in decisions):
         return (f"A single simulated data set decides nothing: calibrate with {USUAL} or more.",)
@@ -81,7 +83,8 @@ def _headline(decisions: Sequence[Decision], n_datasets: int) -> Iterator[str]:
     if controlled:
         yield f"{names(controlled)} {verb(controlled, 'controls', 'control')} false positives."
     if inflated:
-        yield f"{names(inflated, qualified=True)} {verb(inflated, 'finds', 'find')} too many."
+        whats = "" if controlled else " false positives"
+        yield f"{names(inflated, qualified=True)} {verb(inflated, 'finds', 'find')} too many{whats}."
     undecided = [each for each in decisions if each.judgement == "unsure"]
     if undecided:
         everyone = len(undecided) == len(decisions) > 1

@@ -71,7 +71,8 @@ def test_page_decides_from_all_and_counts_participants(members: Members) -> None
     assert found.n_datasets("go") == 60
     assert "SPM FAST controls false positives." in text
     assert (
-        "SPM AR(1) controls them in 2 of 3 participants, finds too many in 1, and is not decided in 0" in text
+        "SPM AR(1) controls false positives in 2 of 3 participants, finds too many in 1, and is not decided"
+        " in 0" in text
     )
     line = next(line for line in found.lines("go") if (line.noise, line.what) == ("surrogate", "p < 0.05"))
     cell = line.cells[found.analyses.index("spm-fast")]

@@ -198,3 +198,9 @@ def test_glass_brains_show_the_value_farthest_from_zero_on_each_line_of_sight():
     assert flat[2, 1] == 6.0  # of two as far from zero the positive one
     assert not len(_passing(values, True, None)[1])
     assert _passing(values, False, 3.0)[1].tolist() == [4.0, 6.0]
+
+
+def test_the_picture_of_one_package_leaves_room_for_a_second_so_that_letters_are_not_blown_up():
+    root = ET.fromstring(peak_figure(volumes(backends=("spm",))).content)
+    panels = [float(image.attrib["width"]) for image in root.iter("{http://www.w3.org/2000/svg}image")]
+    assert float(root.attrib["width"]) > 2 * max(panels)

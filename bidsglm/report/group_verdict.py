@@ -128,8 +128,8 @@ def _size_facts(evidence: Evidence) -> list[tuple[str, str]]:
         return [
             (
                 "Size",
-                f"{first} effects{own} are {_size(slope)} {reference}{other} (slope over voxels of the"
-                f" {whose}).",
+                f"{first} effects{own} are {_size(slope)} {reference}{other}, by the slope over voxels of the"
+                f" {whose}.",
             )
         ]
     told = f"{first} effect maps are in {units[0]}, {reference} in {units[1]}. " if all(units) else ""

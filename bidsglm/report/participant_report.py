@@ -200,10 +200,12 @@ class UnitReport:
 
     @property
     def lead(self) -> ContrastReport | None:
-        """The contrast that the verdict rests on, else the first."""
+        """The contrast that the verdict rests on; without one the first that the design determines."""
         judged = [view.judged for view in self.views if view.judged.agreement.grade == self.overall.grade]
         worst = judged[0].worst if judged else self.judged.worst
-        return next((c for c in self.contrasts if c.name == worst), next(iter(self.contrasts), None))
+        out = self.evidence.arbitrary
+        determined = [c for c in self.contrasts if c.name not in out and not c.of_confounds] or self.contrasts
+        return next((c for c in self.contrasts if c.name == worst), next(iter(determined), None))
 
     @property
     def considered_rows(self) -> tuple[Row, ...]:

@@ -83,12 +83,13 @@ def peak_figure(images: ContrastImages) -> Figure:
     of_what = joined(layer.title for layer in layers[:n])
     alt = f"{images.name}: {of_what} on the axial slice z = {z} mm"
     alt += ", and their difference." if len(layers) > n else "."
-    first, rows = images.title(images.backends[0]), -(-len(layers) // across)
+    whose, rows = f"{images.title(images.backends[0])}'s" if n > 1 else "it", -(-len(layers) // across)
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-peak.svg",
         content=svg.document(wide * (PANEL + SPACE) - SPACE, rows * tall, alt, parts),
         alt=alt,
-        caption=f"The {images.test} maps of {images.name} at z = {z} mm, where {first}'s is largest.",
+        caption=f"The {images.test} map{'s' * (n > 1)} of {images.name} at z = {z} mm, where"
+        f" {whose} is largest.",
         title="peak",
     )
 

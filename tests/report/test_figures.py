@@ -65,7 +65,7 @@ def test_contrast_has_maps_scatter_bland_altman_and_histogram():
 
 def test_slice_of_the_peak_names_the_package_whose_peak_it_is():
     assert "where SPM's is largest" in peak_figure(volumes()).caption
-    assert "where nilearn's is largest" in peak_figure(volumes(backends=("nilearn",))).caption
+    assert "where it is largest" in peak_figure(volumes(backends=("nilearn",))).caption
 
 
 def test_f_contrast_is_drawn_without_effects():

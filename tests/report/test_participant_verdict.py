@@ -14,7 +14,7 @@ from bidsglm.report.participant_verdict import _recipes, participant_verdict
 from bidsglm.report.recipes import MASK
 
 from .reasons import FILLED, NOTE, broken_down
-from .records import contrast_report, participant_report
+from .records import contrast_report, participant_report, unit_report
 
 MOST_NUMBERS = 2
 THRESHOLDS = re.compile(r"(above|below) 0(?![.\d])|p < 0\.001|FDR 0\.05|FWE 0\.05|95 %")
@@ -232,3 +232,12 @@ def test_a_contrast_of_one_package_is_left_out_of_no_verdict():
     one = participant_verdict(ParticipantEvidence((BAD._replace(rows=()),), (FILLED,))).design
     assert dict(one.facts)["Arbitrary"] == "The data do not determine the effect of rest."
     assert dict(both.facts)["Arbitrary"].endswith("rest; the verdict and its medians leave it out.")
+
+
+def test_without_a_comparison_the_first_contrast_that_the_design_determines_is_shown():
+    weights = {"go": {"trial_type.go": 1.0}, "rest": {"trial_type.rest": 1.0}}
+    weights["go - rest"] = {"trial_type.go": 1.0, "trial_type.rest": -1.0}
+    contrasts = [replace(contrast_report(name), agreement=(), weights=w) for name, w in weights.items()]
+    unit = replace(unit_report(tuple(contrasts)), findings=(FILLED,))
+    assert unit.lead is contrasts[2]
+    assert replace(unit, contrasts=tuple(contrasts[:2])).lead is contrasts[0]

@@ -50,7 +50,8 @@ def as_json(found: Checked) -> dict[str, Any]:
     return {
         "spm": str(found.spm.path),
         "nilearn": str(found.nilearn.folder),
-        "same_model": found.same_model,
+        # Without a design of nilearn nobody knows, unless something else differs.
+        "same_model": None if found.same_model and not found.nilearn.designs else found.same_model,
         "settings_that_differ": [setting_json(each) for each in found.settings],
         "columns": [_columns(number, run) for number, run in enumerate(found.runs, start=1)],
         "maps": [pair_json(each) for each in found.maps],

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
-from bidsglm.check.nilearn_folder import NilearnDesign
+from bidsglm.check.nilearn_designs import NilearnDesign
 from bidsglm.data import DesignMatrix
 from bidsglm.design_space import unexplained
 from bidsglm.model import CONSTANT, Floats

@@ -10,7 +10,7 @@ from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differ
 from bidsglm.check.data import ScanPlace, places, support, values_of
 from bidsglm.check.data_settings import other_scans
 from bidsglm.check.map_pairs import map_pairs
-from bidsglm.check.nilearn_folder import NilearnAnalysis
+from bidsglm.check.nilearn_folder import NilearnAnalysis, links_note
 from bidsglm.check.own_files import maps_notes, own_file
 from bidsglm.check.reproduction import MapSource, Reproduction, Target, first_found, reproduced, sampled
 from bidsglm.check.runs import ComparedRun, compared_runs
@@ -51,7 +51,7 @@ def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> 
     BidsglmError
         A map is damaged.
     """
-    notes = list(maps_notes(spm))
+    notes = [*maps_notes(spm), *links_note(nilearn.folder, nilearn.elsewhere)]
     found = relocated([s.path for s in spm.scans], folder) if folder else Relocated({}, (), ())
     notes += _scan_notes(found, folder)
     other = comparable(spm, nilearn) or _other_grid(spm, nilearn)

@@ -4,7 +4,7 @@ import re
 
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.columns import is_among, plain
-from bidsglm.check.nilearn_folder import NilearnDesign
+from bidsglm.check.nilearn_designs import NilearnDesign
 from bidsglm.check.runs import ComparedRun
 
 STARTS_LOW, LOWEST, SMOOTH = 0.05, -0.3, 0.5

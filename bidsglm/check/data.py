@@ -46,9 +46,8 @@ def load_image(path: Path) -> Any:
     try:
         image: Any = nib.load(path)
     except (ImageFileError, OSError, ValueError, EOFError) as error:
-        raise ReadWriteError(
-            f"{path}: cannot be read as an image ({str(error)[:80]}); copy it again"
-        ) from error
+        reason = "" if str(path) in str(error) else f" ({str(error)[:80]})"
+        raise ReadWriteError(f"{path}: is damaged, cut short or no image{reason}; copy it again") from error
     shape = image.shape
     if len(shape) not in (3, 4) or np.prod(shape[:3]) > LARGEST_GRID or max(shape) > LONGEST_SERIES:
         raise DataError(f"{path}: has the shape {shape}; give an image of three or four dimensions")

@@ -6,21 +6,16 @@ maps again. Scripts are read as text for hints, and never run.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
+from bidsglm.check.nilearn_designs import NilearnDesign, designs_among
 from bidsglm.check.script_hints import script_hints
 from bidsglm.errors import BidsglmError, DataError, NoInputError
-from bidsglm.inputs import LARGEST_TEXT, Kind, file_size, read_json
-from bidsglm.model import Floats
+from bidsglm.inputs import read_json
+from bidsglm.sentences import joined
 
-FOLDER = Kind(NoInputError, DataError, "there is no such file", "give the folder of nilearn's results")
-EQUAL_STEPS = 1e-5
-"""Share by which the steps of times differ at most."""
 MOST_FILES = 5_000
 """Files of one analysis' folder."""
 MAPS = (".nii", ".nii.gz")
@@ -37,39 +32,6 @@ KINDS = tuple(
     )
 )
 """Statistic -> how users and nilearn's output types call it in a file's name."""
-DRIFT = re.compile(r"(drift|cosine|poly)_?\d*", re.IGNORECASE)
-CONSTANT = re.compile(r"constant|intercept", re.IGNORECASE)
-
-
-class NilearnDesign(NamedTuple):
-    """The design matrix of one run."""
-
-    path: Path
-    names: tuple[str, ...]
-    matrix: Floats
-    """(n_scans, n_columns)"""
-    frame_times: Floats | None
-    """(n_scans,) s; None where the file does not hold them"""
-
-    def columns(self, names: Iterable[str]) -> Floats:
-        """Some columns, (n_scans, n), in the order of the names."""
-        return self.matrix[:, [self.names.index(name) for name in names]]
-
-    @property
-    def drifts(self) -> tuple[int, ...]:
-        """Columns that are a high-pass filter."""
-        return tuple(i for i, name in enumerate(self.names) if DRIFT.fullmatch(name))
-
-    @property
-    def constants(self) -> tuple[int, ...]:
-        """Columns that are one value throughout."""
-        return tuple(i for i, column in enumerate(self.matrix.T) if np.ptp(column) == 0 and column[0] != 0)
-
-    @property
-    def others(self) -> tuple[int, ...]:
-        """Columns of conditions and confounds."""
-        aside = {*self.drifts, *self.constants}
-        return tuple(i for i in range(len(self.names)) if i not in aside)
 
 
 class NilearnMap(NamedTuple):
@@ -96,6 +58,8 @@ class NilearnAnalysis(NamedTuple):
     hints: Mapping[str, Any]
     """Arguments of FirstLevelModel in a script that lies there, read as text"""
     script: Path | None
+    elsewhere: tuple[Path, ...] = ()
+    """Links that lead out of the folder, which are not followed"""
 
     @property
     def given(self) -> Mapping[str, Any]:
@@ -120,26 +84,29 @@ def read_nilearn(folder: Path, more: tuple[Path, ...] = ()) -> NilearnAnalysis:
     NoInputError, DataError
         There is no such folder, or neither map nor design matrix in it.
     """
-    files = list(more) or list(_files(folder))
-    designs = _designs(files)
+    listed = list(more) or list(_files(folder))
+    elsewhere = () if more else tuple(path for path in listed if _leads_out(path, folder))
+    files = [path for path in listed if path not in elsewhere]
+    designs = designs_among(files)
     maps = tuple(_maps(files))
     if not designs and not maps:
         raise DataError(
-            f"{folder}: holds neither maps (*.nii, *.nii.gz) nor a design matrix (*.csv, *.tsv) of nilearn; "
-            "give the folder where your script wrote them"
+            f"{folder}: holds neither maps (*.nii, *.nii.gz) nor a design matrix (*.csv, *.tsv) of nilearn"
+            + (f" itself, only links that lead out of it, such as {elsewhere[0].name}" if elsewhere else "")
+            + "; give the folder where your script wrote them"
         )
     stated, time = _stated(files)
     script, hints = script_hints(files)
     mask = next((f for f in files if _stem(f).endswith("mask")), None)
-    return NilearnAnalysis(folder, designs, maps, mask, stated, time, hints, script)
+    return NilearnAnalysis(folder, designs, maps, mask, stated, time, hints, script, elsewhere)
 
 
 def _files(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise NoInputError(f"{folder}: there is no such folder; give the folder of nilearn's results")
-    root, count = folder.resolve(), 0
+    count = 0
     for path in sorted(folder.rglob("*"), key=_natural):
-        if not path.is_file() or not path.resolve().is_relative_to(root):
+        if not path.is_file():
             continue
         count += 1
         if count > MOST_FILES:
@@ -147,6 +114,18 @@ def _files(folder: Path) -> Iterator[Path]:
                 f"{folder}: holds more than {MOST_FILES:,} files; give the folder of one analysis"
             )
         yield path
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    return not path.resolve().is_relative_to(folder.resolve())
+
+
+def links_note(folder: Path, elsewhere: tuple[Path, ...]) -> tuple[str, ...]:
+    """What is to be said of links that are not followed."""
+    if not elsewhere:
+        return ()
+    names = joined((path.name for path in elsewhere), 3)
+    return (f"Links that lead out of {folder} are not followed: {names}. Put the files themselves there.",)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -161,54 +140,6 @@ def _stem(path: Path) -> str:
     'movement_stat'
     """
     return re.sub(r"(\.nii)?(\.gz)?(\.\w+)?$", "", path.name) or path.name
-
-
-def _designs(files: list[Path]) -> tuple[NilearnDesign, ...]:
-    """Tables of numbers among the files.
-
-    Raises
-    ------
-    DataError
-        There is none, and a file that calls itself a design is no such table.
-    """
-    tables = [
-        path for path in files if path.suffix in (".csv", ".tsv") and file_size(path, FOLDER) <= LARGEST_TEXT
-    ]
-    found = tuple(made for path in tables if (made := _design(path)) is not None)
-    named = [path for path in tables if "design" in path.stem.lower()]
-    if named and not found:
-        raise DataError(
-            f"{named[0]}: is no design matrix (finite numbers, a row for each scan, names above); "
-            "write it with model.design_matrices_[0].to_csv()"
-        )
-    return found
-
-
-def _design(path: Path) -> NilearnDesign | None:
-    """A table of numbers with a constant; None for other tables, such as events or clusters."""
-    try:
-        table = pd.read_csv(path, sep="," if path.suffix == ".csv" else "\t")
-    except (ValueError, UnicodeDecodeError):
-        return None
-    names = [str(name) for name in table.columns]
-    try:
-        values = table.to_numpy(dtype=np.float64)
-    except ValueError:
-        return None
-    if len(values) < 2 or not np.isfinite(values).all():
-        return None
-    times = None
-    if names and (names[0].startswith("Unnamed") or names[0].lower() in ("frame_times", "time", "index")):
-        steps = np.diff(values[:, 0])
-        # a plain row number is no time
-        if np.allclose(steps, steps[0], rtol=EQUAL_STEPS, atol=0) and not np.array_equal(
-            values[:, 0], np.arange(len(values))
-        ):
-            times = values[:, 0]
-        names, values = names[1:], values[:, 1:]
-    made = NilearnDesign(path, tuple(names), values, times)
-    named = any(CONSTANT.fullmatch(name) for name in names) or "design" in path.name.lower()
-    return made if named and made.names and (made.constants or "design" in path.name.lower()) else None
 
 
 def _maps(files: list[Path]) -> Iterator[NilearnMap]:

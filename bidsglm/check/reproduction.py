@@ -15,7 +15,7 @@ import numpy as np
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
 from bidsglm.check.data import ScanPlace, read_series, smoothed_series
-from bidsglm.check.nilearn_folder import NilearnDesign
+from bidsglm.check.nilearn_designs import NilearnDesign
 from bidsglm.check.refit import largest_difference
 from bidsglm.data import DesignMatrix, TimeSeries, Volume
 from bidsglm.errors import DataError

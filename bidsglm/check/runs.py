@@ -8,7 +8,8 @@ import numpy as np
 from bidsglm.check.columns import MatchedRun, match_run
 from bidsglm.check.explaining import ColumnExplanation, ExplainedColumn, explained, nilearn_columns
 from bidsglm.check.models import designs_of, hrf_of, sampled_at
-from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
+from bidsglm.check.nilearn_designs import NilearnDesign
+from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.spm_records import SpmAnalysis, SpmSession
 from bidsglm.errors import DataError
 from bidsglm.model import Floats

@@ -9,7 +9,8 @@ from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.columns import DIGITS
 from bidsglm.check.data import ScanPlace, grid_of, load_image, support, values_of, volumes
 from bidsglm.check.map_pairs import map_pair
-from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnDesign
+from bidsglm.check.nilearn_designs import NilearnDesign
+from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.own_files import own_file
 from bidsglm.check.refit import largest_difference
 from bidsglm.check.second_level import SpmGroup

@@ -40,7 +40,8 @@ def spm_mat(given: Path) -> Path:
     path = given / NAME if given.is_dir() else given
     if not path.exists():
         where = "the folder holds no SPM.mat" if given.is_dir() else "there is no such file"
-        raise NoInputError(f"{given}: {where}; give the folder of an analysis, or its SPM.mat")
+        packed = f" (there is {NAME}.gz: unpack it)" if (given / f"{NAME}.gz").is_file() else ""
+        raise NoInputError(f"{given}: {where}{packed}; give the folder of an analysis, or its SPM.mat")
     return path
 
 

@@ -206,7 +206,33 @@ def test_what_an_analysis_lacks_is_said(
 
 def test_without_a_design_matrix_nothing_is_claimed(given: Given, tmp_path: Path) -> None:
     (tmp_path / "go_stat.nii.gz").write_bytes((given.nilearn / "go_stat.nii.gz").read_bytes())
-    assert "is not known" in checked(given, given.spm, tmp_path / "out", tmp_path)["answer"]
+    found = checked(given, given.spm, tmp_path / "out", tmp_path)
+    assert "is not known" in found["answer"]
+    assert found["same_model"] is None
+
+
+def test_links_that_lead_out_of_nilearns_folder_are_told(
+    given: Given, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "nilearn"
+    folder.mkdir()
+    (folder / "go_stat.nii.gz").symlink_to(given.nilearn / "go_stat.nii.gz")
+    assert_refused(
+        capsys,
+        65,
+        "only links that lead out of it, such as go_stat.nii.gz",
+        tmp_path / "out",
+        given.spm,
+        folder,
+    )
+    (folder / "design.csv").write_bytes((given.nilearn / "design.csv").read_bytes())
+    notes = checked(given, given.spm, tmp_path / "out", folder)["notes"]
+    assert any("are not followed: go_stat.nii.gz" in note for note in notes)
+
+
+def test_a_packed_spm_mat_is_told(given: Given, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "SPM.mat.gz").write_bytes(gzip.compress(given.mat))
+    assert_refused(capsys, 66, "there is SPM.mat.gz: unpack it", tmp_path / "out", tmp_path, given.nilearn)
 
 
 def test_out_may_lie_in_the_folder_of_spm_where_nothing_else_changes(given: Given, tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ def bad(kind: str, analysed: Analysed, folder: Path) -> tuple[Path, Path, int, s
         return spm, empty, 65, "has 3 volumes"
     if kind == "damaged map":
         (empty / "go_stat.nii.gz").write_bytes(gzip.compress(b"none"))
-        return spm, empty, 74, "cannot be read as an image"
+        return spm, empty, 74, "is damaged, cut short or no image"
     return spm, empty, 65, "neither maps"
 
 

@@ -1,17 +1,21 @@
 """Formats in which SPM has left analyses: MATLAB's version 7.3, and SPM8's pairs of .img and .hdr."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.io import loadmat, savemat
 
 from bidsglm.check.matlab import read_mat
+from bidsglm.check.nilearn_folder import read_nilearn
 from bidsglm.check.spm_folder import read_spm
 from bidsglm.cli import main
+from bidsglm.errors import DataError
 
 from .mat73 import write_mat73
 from .test_bad_files import N_SCANS, Given
@@ -43,6 +47,37 @@ def test_a_file_of_version_73_reads_as_one_of_version_5(given: Given, tmp_path: 
     assert found["handle"] is None
     assert_same(found, plain)
     assert read_spm(tmp_path).scans == read_spm(given.spm).scans
+
+
+@pytest.mark.parametrize(
+    ("name", "separator", "decimal"),
+    [
+        ("design.csv", ";", ","),
+        ("design.csv", ";", "."),
+        ("design.csv", "\t", "."),
+        ("DESIGN.TSV", "\t", ","),
+        ("design.tsv", ",", "."),
+        ("matrix.csv.gz", ",", "."),
+        ("run-1_design.tsv.gz", "\t", "."),
+    ],
+)
+def test_a_design_is_read_however_its_table_was_written(
+    name: str, separator: str, decimal: str, given: Given, tmp_path: Path
+) -> None:
+    table = pd.read_csv(given.nilearn / "design.csv", index_col=0)
+    text = table.to_csv(sep=separator, decimal=decimal).encode("utf-8-sig")
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    (found,) = read_nilearn(tmp_path).designs
+    assert found.names == ("go", "constant")
+    np.testing.assert_allclose(found.matrix, table.to_numpy(), rtol=1e-12)
+    assert found.frame_times is not None
+    np.testing.assert_allclose(found.frame_times, table.index)
+
+
+def test_a_packed_design_of_too_much_text_is_none(tmp_path: Path) -> None:
+    (tmp_path / "design.csv.gz").write_bytes(gzip.compress(b"a,constant\n" + b"1,1\n" * 2**25))
+    with pytest.raises(DataError, match="is no design matrix"):
+        read_nilearn(tmp_path)
 
 
 def test_pairs_of_img_and_hdr_are_read_and_come_out_again(given: Given, tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""Design matrices of nilearn among the files of a user: tables of numbers, however they were written."""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bidsglm.errors import DataError, NoInputError
+from bidsglm.inputs import LARGEST_TEXT, Kind, file_size
+from bidsglm.model import Floats
+
+FOLDER = Kind(NoInputError, DataError, "there is no such file", "give the folder of nilearn's results")
+TABLES = re.compile(r"\.[ct]sv(?:\.gz)?$", re.IGNORECASE)
+SEPARATORS = {"c": ",;\t", "t": "\t;,"}
+"""What may part cells, the most likely first, by the first letter of the ending: spreadsheets of some
+languages write ; and a decimal comma."""
+EQUAL_STEPS = 1e-5
+"""Share by which the steps of times differ at most."""
+DRIFT = re.compile(r"(drift|cosine|poly)_?\d*", re.IGNORECASE)
+CONSTANT = re.compile(r"constant|intercept", re.IGNORECASE)
+
+
+class NilearnDesign(NamedTuple):
+    """The design matrix of one run."""
+
+    path: Path
+    names: tuple[str, ...]
+    matrix: Floats
+    """(n_scans, n_columns)"""
+    frame_times: Floats | None
+    """(n_scans,) s; None where the file does not hold them"""
+
+    def columns(self, names: Iterable[str]) -> Floats:
+        """Some columns, (n_scans, n), in the order of the names."""
+        return self.matrix[:, [self.names.index(name) for name in names]]
+
+    @property
+    def drifts(self) -> tuple[int, ...]:
+        """Columns that are a high-pass filter."""
+        return tuple(i for i, name in enumerate(self.names) if DRIFT.fullmatch(name))
+
+    @property
+    def constants(self) -> tuple[int, ...]:
+        """Columns that are one value throughout."""
+        return tuple(i for i, column in enumerate(self.matrix.T) if np.ptp(column) == 0 and column[0] != 0)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Columns of conditions and confounds."""
+        aside = {*self.drifts, *self.constants}
+        return tuple(i for i in range(len(self.names)) if i not in aside)
+
+
+def designs_among(files: Sequence[Path]) -> tuple[NilearnDesign, ...]:
+    """Tables of numbers among files.
+
+    Raises
+    ------
+    DataError
+        There is none, and a file that calls itself a design is no such table.
+    """
+    tables = [path for path in files if TABLES.search(path.name) and file_size(path, FOLDER) <= LARGEST_TEXT]
+    found = tuple(made for path in tables if (made := _design(path)) is not None)
+    named = [path for path in tables if "design" in path.stem.lower()]
+    if named and not found:
+        raise DataError(
+            f"{named[0]}: is no design matrix (finite numbers, a row for each scan, names above); "
+            "write it with model.design_matrices_[0].to_csv()"
+        )
+    return found
+
+
+def _design(path: Path) -> NilearnDesign | None:
+    """A table of numbers with a constant; None for other tables, such as events or clusters."""
+    try:
+        table = _table(path)
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+    names = [str(name) for name in table.columns]
+    try:
+        values = table.to_numpy(dtype=np.float64)
+    except ValueError:
+        return None
+    if len(values) < 2 or not np.isfinite(values).all():
+        return None
+    times = None
+    if names and (names[0].startswith("Unnamed") or names[0].lower() in ("frame_times", "time", "index")):
+        steps = np.diff(values[:, 0])
+        # a plain row number is no time
+        if np.allclose(steps, steps[0], rtol=EQUAL_STEPS, atol=0) and not np.array_equal(
+            values[:, 0], np.arange(len(values))
+        ):
+            times = values[:, 0]
+        names, values = names[1:], values[:, 1:]
+    made = NilearnDesign(path, tuple(names), values, times)
+    named = any(CONSTANT.fullmatch(name) for name in names) or "design" in path.name.lower()
+    return made if named and made.names and (made.constants or "design" in path.name.lower()) else None
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """A table, packed or not, whatever parts its cells.
+
+    Raises
+    ------
+    OSError, EOFError, ValueError, zlib.error
+        It is none, is damaged, or unpacks to more text than any table has.
+    """
+    with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+        content = stream.read(LARGEST_TEXT + 1)
+    if len(content) > LARGEST_TEXT:
+        raise ValueError("too large")
+    text = content.decode("utf-8-sig")
+    header, _, rest = text.partition("\n")
+    kind = TABLES.search(path.name)
+    assert kind is not None
+    separators = SEPARATORS[kind[0][1].lower()]
+    separator = next((each for each in separators if each in header), separators[0])
+    first = rest.partition("\n")[0]
+    decimal = "," if separator != "," and "," in first and "." not in first else "."
+    return pd.read_csv(StringIO(text), sep=separator, decimal=decimal)

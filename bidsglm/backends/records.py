@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from bidsglm.data import ContrastMaps, GroupDesign
 from bidsglm.model import ContrastSpecification, Floats, Mask
+from bidsglm.outputs.columns import Cell
 from bidsglm.outputs.group_form import VarianceForm
-from bidsglm.outputs.schema import Cell
 from bidsglm.spm.contrasts import placed
 from bidsglm.spm.thresholds import Thresholds
 

@@ -12,8 +12,8 @@ import numpy as np
 from bidsglm.backends.records import ContrastInference, Inference, TestedTail, cluster_id, tails, voxel_volume
 from bidsglm.data import ContrastMaps, Volume
 from bidsglm.model import Floats, Mask
+from bidsglm.outputs.columns import Cell, Column
 from bidsglm.outputs.fit_tables import clusters
-from bidsglm.outputs.schema import Cell, Column
 from bidsglm.process.cores import each
 from bidsglm.spm import probability
 from bidsglm.spm.clusters import (

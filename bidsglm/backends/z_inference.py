@@ -12,8 +12,9 @@ from bidsglm.backends.nilearn_clusters import PEAK_DISTANCE, PEAKS_PER_CLUSTER, 
 from bidsglm.backends.records import ContrastInference, TestedTail, cluster_id, tails, voxel_volume
 from bidsglm.data import ContrastMaps, Volume
 from bidsglm.model import Mask
+from bidsglm.outputs.columns import Cell, Column
 from bidsglm.outputs.fit_tables import clusters
-from bidsglm.outputs.schema import Cell, Column, Schema
+from bidsglm.outputs.schema import Schema
 from bidsglm.spm.thresholds import Thresholds
 
 LARGEST_DOF = 1e10

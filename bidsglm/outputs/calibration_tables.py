@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from bidsglm.outputs.columns import Column
 from bidsglm.outputs.group_tables import of_participants
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.schema import Schema
 
 REMEDY = "delete it and run the participant with --calibrate again"
 _SINGLE = "for a single data set"

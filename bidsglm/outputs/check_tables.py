@@ -1,6 +1,7 @@
 """The tables that `bidsglm check` writes, each with its columns."""
 
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.columns import Column
+from bidsglm.outputs.schema import Schema
 
 NOT_SHARED = "where one of the programs has no such column"
 

@@ -1,6 +1,7 @@
 """The tables on a unit's fits: designs, what is known of them, clusters, steps of the dominant-step map."""
 
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.columns import Column
+from bidsglm.outputs.schema import Schema
 from bidsglm.outputs.unit_tables import CONTRAST
 
 REGRESSOR = Column(".+", "number", "Regressor, by its name in the model")

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from bidsglm.outputs import unit_tables as unit
+from bidsglm.outputs.columns import Column, Type
 from bidsglm.outputs.fit_tables import REGRESSOR
 from bidsglm.outputs.group_tables import AGAIN, group_table
-from bidsglm.outputs.schema import Column, Schema, Type
+from bidsglm.outputs.schema import Schema
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, title
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from bidsglm.outputs import scale_tables
 from bidsglm.outputs import unit_tables as unit
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.columns import Column
+from bidsglm.outputs.schema import Schema
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 
 AGAIN = "run the group level again"

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.columns import Column
+from bidsglm.outputs.schema import Schema
 from bidsglm.outputs.unit_tables import MAP, agreement_columns, lower_columns
 from bidsglm.pairs import Pair
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bidsglm.outputs.columns import Column
 from bidsglm.outputs.group_tables import of_participants
-from bidsglm.outputs.schema import Column, Row, Schema
+from bidsglm.outputs.schema import Row, Schema
 from bidsglm.outputs.unit_tables import CONTRAST_NAME, suffixed
 from bidsglm.packages import DEFAULT_PACKAGES, PACKAGES, in_order, title
 from bidsglm.pairs import DEFAULT_PAIR, Pair

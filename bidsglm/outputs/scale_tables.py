@@ -1,6 +1,7 @@
 """The tables of a unit on the size of effects and on the noise, each with its columns."""
 
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.columns import Column
+from bidsglm.outputs.schema import Schema
 from bidsglm.outputs.unit_tables import CONTRAST, CONTRAST_NAME
 
 RUN = Column("run", "text", "Run")

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import permutations
 
-from bidsglm.outputs.schema import Cell, Column, Row, Schema
+from bidsglm.outputs.columns import Cell, Column
+from bidsglm.outputs.schema import Row, Schema
 from bidsglm.packages import REFERENCE, title
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 

@@ -9,9 +9,10 @@ import pytest
 
 from bidsglm.errors import ReadWriteError
 from bidsglm.outputs import dataset_files, names, summary_form, temporary, unchanged
+from bidsglm.outputs.columns import LONG, Column
 from bidsglm.outputs.failures import Outcome
 from bidsglm.outputs.group_form import GroupForm
-from bidsglm.outputs.schema import LONG, Column, Schema
+from bidsglm.outputs.schema import Schema
 from bidsglm.outputs.summary_form import AddOnForm, ConfigurationForm, FindingForm, PartForm, SummaryForm
 from bidsglm.outputs.summary_reading import read_group_summary, write_summary
 from bidsglm.outputs.typed import typed

@@ -9,8 +9,9 @@ import pytest
 from bidsglm.agreement import spread
 from bidsglm.attribution.engine import CLOSURE_NILEARN, CLOSURE_SPM
 from bidsglm.errors import ReadWriteError
+from bidsglm.outputs.columns import Column
 from bidsglm.outputs.group_tables import AGREEMENT_SUMMARY, ATTRIBUTION_SUMMARY, OUTLIER_RULE
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.schema import Schema
 
 SCHEMA = Schema(
     "<p>_desc-x_metrics",

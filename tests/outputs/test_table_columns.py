@@ -3,7 +3,8 @@
 import pytest
 
 from bidsglm.outputs import group_map_tables, group_tables, region_tables, unit_tables
-from bidsglm.outputs.schema import Column, Schema
+from bidsglm.outputs.columns import Column
+from bidsglm.outputs.schema import Schema
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from tests.outputs.schemas import SCHEMAS
 

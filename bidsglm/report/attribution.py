@@ -189,12 +189,12 @@ def steps_in_words(steps: Sequence[StepShare]) -> str:
     >>> whole = StepShare("noise", "AR(1)", "FAST", 0.0, 0.0)
     >>> part = StepShare("events", "TR/50", "TR/16", 0.0, 0.0, "regressors")
     >>> print(steps_in_words([whole, whole._replace(step="filter", other="AR(1)"), part]))
-    between their maps lie 2 modelling steps (the regressors have 1 part: events), of which both packages \
-take 1 in the same way.
+    2 modelling steps lie between them (the regressors have 1 part: events), 1 of which both packages \
+take in the same way.
     """
     whole, parts = [s for s in steps if not s.part_of], [s.step for s in steps if s.part_of]
-    text = f"between their maps lie {len(whole)} modelling step{'s' * (len(whole) != 1)}"
+    text = f"{len(whole)} modelling step{'s lie' if len(whole) != 1 else ' lies'} between them"
     if parts:
         text += f" (the regressors have {len(parts)} part{'s' * (len(parts) != 1)}: {', '.join(parts)})"
     same = sum(step.same for step in whole)
-    return f"{text}{f', of which both packages take {same} in the same way' if same else ''}."
+    return f"{text}{f', {same} of which both packages take in the same way' if same else ''}."

@@ -15,7 +15,7 @@ from bidsglm.report.scales import ticks
 
 DRAWN: Mapping[str, str] = {
     "nilearn": "nilearn's drift terms are regressors of its model, and it takes confounds as they are.",
-    "spm": "SPM's high-pass filter is no part of the design: it projects the cosines shown beside it out of"
+    "spm": "SPM's high-pass filter is not part of the design: it projects the cosines shown beside it out of"
     " data and design. SPM centres confounds.",
     "afni": "AFNI's drift terms are Legendre polynomials among its regressors.",
     "fsl": "FSL's columns are shown as they are fitted, filtered as the data are; it needs no constant.",

@@ -65,8 +65,8 @@ def _noise(pair: Pair) -> Remedy:
 
 def _regressors(pair: Pair) -> Remedy:
     of_afni = (
-        " AFNI's are of a given height and the others' of unit sum, so effects keep another size; for events"
-        " of a duration d write AFNI's as SPMG1(d)."
+        " AFNI's are of a given height and the other package's of unit sum, so effects keep another size; for"
+        " events of a duration d write AFNI's as SPMG1(d)."
     )
     model = {"HRF": {"Variables": ["trial_type.*"], "Model": "spm"}, "Software": _software(pair, NEAREST)}
     return Remedy(

@@ -154,7 +154,7 @@ def dominant_figure(
         caption=(
             "In each voxel, the modelling step that makes most of the difference between the two"
             f" {images.test} values (largest Shapley value of its absolute difference), and the share of the"
-            " voxels it leads."
+            " voxels in which it leads."
         ),
     )
 

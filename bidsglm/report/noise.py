@@ -77,7 +77,7 @@ def _decimals(value: float) -> str:
 
 def _spm(lags: Sequence[Row], where: str) -> str:
     told = [f"{_decimals(float(row['spm']))} after {_time(row)}" for row in lags]
-    return f"SPM takes the noise of every voxel to be autocorrelated alike: {joined(told)}{where}."
+    return f"SPM takes the noise of every voxel to be equally autocorrelated: {joined(told)}{where}."
 
 
 def _nilearn(row: Row) -> str:

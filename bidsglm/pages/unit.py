@@ -1,58 +1,35 @@
 """What a page shows of a unit, from its files on disk; its figures are written on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summaries import warnings_of
-from bidsglm.outputs.summary_form import ContrastForm, RunForm, SummaryForm, weight_rows
-from bidsglm.packages import DEFAULT_PACKAGES, REFERENCE
+from bidsglm.outputs.summary_form import RunForm, SummaryForm
+from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.pages.calibration import read_calibration
 from bidsglm.pages.contrasts import Drawn, written
-from bidsglm.pages.reasons import diagnoses, findings, read_dominant, weights_of
+from bidsglm.pages.reasons import diagnoses, findings
 from bidsglm.pages.regions import participant_regions, scene_with_regions
 from bidsglm.pages.scales import read_noise, read_units
+from bidsglm.pages.unit_contrasts import Shared, contrast_report
 from bidsglm.pages.unit_files import UnitFiles
-from bidsglm.pairs import DEFAULT_PAIR, Pair
+from bidsglm.pairs import DEFAULT_PAIR
 from bidsglm.process.cores import each
-from bidsglm.report.breakdowns import Breakdown
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.contrast_images import EFFECT_UNITS, ContrastImages
 from bidsglm.report.designs import design_figure
 from bidsglm.report.diagnosis_tables import DiagnosisReport
 from bidsglm.report.drawing import Figure
-from bidsglm.report.ladders import attribution_figures, on_sample
 from bidsglm.report.maps import masks_figure
 from bidsglm.report.methods import ESTIMATES, IN_FULL, NOISE_MODELS, RunInput, SettingRow
 from bidsglm.report.participant_report import ContrastReport, UnitReport
 from bidsglm.report.slices import box_around
 from bidsglm.report.thinning import stride, thinned
-from bidsglm.report.units import Units, f_mark, f_sentence
 from bidsglm.report.volumes import scene
 from bidsglm.report.wording import MINUS
-
-
-def _definition(contrast: ContrastForm) -> str:
-    """Weights of a contrast, for people to read.
-
-    >>> _definition({"test": "t", "conditions": ["trial_type.a", "trial_type.b"], "weights": [1.0, -0.5]})
-    '1 × a − 0.5 × b'
-    """
-    return "; ".join(_weighted_sum(row, contrast["conditions"]) for row in weight_rows(contrast["weights"]))
-
-
-def _weighted_sum(weights: Sequence[float], conditions: Sequence[str]) -> str:
-    terms = [
-        ("− " if weight < 0 else "+ ") + f"{abs(weight):.3g} × {name.removeprefix('trial_type.')}"
-        for weight, name in zip(weights, conditions, strict=True)
-        if weight
-    ]
-    return " ".join(terms).removeprefix("+ ")
 
 
 def _run_input(run: RunForm, folder: str) -> RunInput:
@@ -118,16 +95,6 @@ def _words(value: object) -> str:
     return str(value)
 
 
-class _Shared(NamedTuple):
-    """What all contrasts of a unit need."""
-
-    files: UnitFiles
-    agreement: Mapping[Pair, Sequence[Mapping[str, str | float]]]
-    breakdowns: Mapping[Pair, Mapping[str, tuple[Breakdown, ...]]]
-    every_pair: tuple[Row, ...]
-    units: Units
-
-
 def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     """All that a page shows of a unit.
 
@@ -150,7 +117,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     box = box_around(anywhere, by)
     files, masks = files.within(box), {name: mask[box] for name, mask in masks.items()}
     units, (noise, noise_figure) = read_units(files.folder, summary), read_noise(files.folder, summary)
-    shared = _Shared(files, files.agreement(), files.breakdowns(), files.every_pair(), units)
+    shared = Shared(files, files.agreement(), files.breakdowns(), files.every_pair(), units)
     first, reaches = next(iter(files.pairs), DEFAULT_PAIR), files.reaches()
     drawn: Drawn | None = None
     contrasts: list[ContrastReport] = []
@@ -161,7 +128,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         data_figures = drawn.written(masks_figure(masks, images.background, images.affine))
         read: list[Callable[[], ContrastImages]] = [lambda: images]
         read += [partial(files.contrast_images, contrast, masks) for contrast in summary["contrasts"][1:]]
-        draw = partial(_contrast_report, drawn=drawn, shared=shared)
+        draw = partial(contrast_report, drawn=drawn, shared=shared)
         contrasts = each(lambda one: draw(*one), zip(summary["contrasts"], read, strict=True))
     return UnitReport(
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
@@ -197,19 +164,6 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     )
 
 
-def is_of_confounds(contrast: ContrastForm, runs: Sequence[RunForm]) -> bool:
-    """Whether a contrast is of confounds alone, and of no condition.
-
-    >>> runs = [{"confounds": ["trans_x", "rot_x"]}]
-    >>> is_of_confounds({"conditions": ["trans_x", "rot_x"]}, runs)
-    True
-    >>> is_of_confounds({"conditions": ["trans_x", "trial_type.go"]}, runs)
-    False
-    """
-    confounds = {name for run in runs for name in run["confounds"]}
-    return bool(contrast["conditions"]) and confounds.issuperset(contrast["conditions"])
-
-
 def is_native(summary: SummaryForm) -> bool:
     """Whether each package had its own defaults.
 
@@ -223,60 +177,6 @@ def _design(run: RunForm, files: UnitFiles, figures_dir: Path) -> Figure:
     """Designs of a run, drawn."""
     figure = design_figure({b: files.design(run, b) for b in files.summary["backends"]}, run["label"])
     return written(figure, figures_dir, run["prefix"])
-
-
-def _contrast_report(
-    contrast: ContrastForm, read: Callable[[], ContrastImages], drawn: Drawn, shared: _Shared
-) -> ContrastReport:
-    files, images = shared.files, read()
-    rows = [row for row in shared.every_pair if row["contrast"] == contrast["label"]]
-    found = ContrastReport(
-        **vars(drawn.contrast(contrast, _definition(contrast), images, files.clusters(contrast), rows)),
-        runs=tuple(contrast["runs"]),
-        weights=weights_of(contrast),
-        tested=tuple(contrast["conditions"]),
-        of_confounds=is_of_confounds(contrast, files.summary["runs"]),
-        effect_sd=_effect_sd(images),
-    )
-    views = [_of_pair(found, pair, images, drawn, shared) for pair in files.pairs]
-    return replace(views[0], others=tuple(views[1:])) if views else found
-
-
-def _of_pair(
-    contrast: ContrastReport, pair: Pair, images: ContrastImages, drawn: Drawn, shared: _Shared
-) -> ContrastReport:
-    """What two packages show of a contrast."""
-    parts = shared.breakdowns.get(pair, {}).get(contrast.label, ())
-    mark, notes = _approximate(pair, contrast, shared.units)
-    return replace(
-        contrast,
-        pair=pair,
-        agreement=tuple(row for row in shared.agreement.get(pair, ()) if row["contrast"] == contrast.label),
-        pair_figures=drawn.of_pair(images, pair),
-        breakdowns=parts,
-        why_figures=drawn.written(*_reasons(parts, images, pair, shared.files)),
-        approximate=mark,
-        notes=notes,
-    )
-
-
-def _reasons(
-    parts: Sequence[Breakdown], images: ContrastImages, pair: Pair, files: UnitFiles
-) -> tuple[Figure, ...]:
-    """Why a pair's maps differ, drawn."""
-    known = files.reaches().get(pair)
-    drawn = on_sample(attribution_figures(images.label, images.name, parts), known.sample if known else "")
-    dominant = read_dominant(files, images) if pair.is_default else None
-    return (*drawn, *((dominant,) if dominant else ()))
-
-
-def _approximate(pair: Pair, contrast: ContrastReport, units: Units) -> tuple[str, tuple[str, ...]]:
-    """A mark for tables and a note on nilearn's F over runs; its means are known of one pair."""
-    if contrast.test != "F" or REFERENCE not in pair:
-        return "", ()
-    known = units if pair.is_default else Units()
-    text = f_sentence(known, contrast.label, len(contrast.runs))
-    return (f_mark(known, contrast.label), (text,)) if text else ("", ())
 
 
 def _calibration(files: UnitFiles, figures_dir: Path) -> CalibrationReport | None:
@@ -294,10 +194,3 @@ def _drawn(found: DiagnosisReport, summary: SummaryForm, figures_dir: Path) -> D
     for figure in found.figures:
         written(figure, figures_dir, prefixes[found.run])
     return found
-
-
-def _effect_sd(images: ContrastImages) -> dict[str, float]:
-    """How widely the effect of each backend spreads over the voxels of both masks."""
-    maps = images.maps.get("effect", {})
-    both = images.both.ravel(order="F")
-    return {backend: float(np.nanstd(values.ravel(order="F")[both])) for backend, values in maps.items()}

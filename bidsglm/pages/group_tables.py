@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from bidsglm.outputs.schema import Row
 from bidsglm.pairs import Pair
-from bidsglm.report.group_report import Flag, StepCount, StepShares, shown_name
+from bidsglm.report.group_report import Flag, shown_name
+from bidsglm.report.step_shares import StepCount, StepShares
 from bidsglm.report.wording import OVERVIEW_COLUMNS, contrast_name, median
 
 PLOTTED = "rmsd"

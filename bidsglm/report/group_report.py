@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from statistics import median as middle
 from typing import NamedTuple
 
 from bidsglm.packages import in_order, title
@@ -21,6 +20,7 @@ from bidsglm.report.left_out import ArbitraryContrasts
 from bidsglm.report.overall import group_headline, overall
 from bidsglm.report.page_contrast import PageContrast
 from bidsglm.report.rendering import About, Links, is_worth_a_search
+from bidsglm.report.step_shares import StepShares, leads
 from bidsglm.report.strips import Point, Strip
 from bidsglm.report.wording import (
     Row,
@@ -64,30 +64,6 @@ class GroupContrast(PageContrast):
     """None where only one package was fitted, or nothing was attributed"""
     of: str = ""
     """Label of the participants' contrast; empty where it is of several"""
-
-
-class StepShares(NamedTuple):
-    """Which step leads the difference of a map, over participants."""
-
-    contrast: str
-    map: str
-    n: int
-    """Participants"""
-    steps: tuple["StepCount", ...]
-
-
-class StepCount(NamedTuple):
-    """A step over participants."""
-
-    step: str
-    n_leading: int
-    """Participants in whom it makes more than any other"""
-    share: float
-    """Median share of the RMSD"""
-    lower: float
-    """Lower quartile of the share"""
-    upper: float
-    """Upper quartile"""
 
 
 class Considered(NamedTuple):
@@ -353,30 +329,3 @@ def _by_contrast(rows: list[Row]) -> dict[str, list[Row]]:
     for row in rows:
         found.setdefault(str(row["contrast"]), []).append(row)
     return found
-
-
-def leads(shares: tuple[StepShares, ...], per_session: bool = False) -> tuple[Lead, ...]:
-    """Leading step of the effect and of the statistic, over contrasts and participants.
-
-    >>> steps = StepCount("noise", 3, 0.8, 0.4, 0.9), StepCount("filter", 1, 0.1, 0, 0.5)
-    >>> leads((StepShares("go", "t", 4, steps),))
-    (Lead(map='t', step='noise', share=0.8, n_leading=3, n=4, n_contrasts=1, per_session=False),)
-    """
-    found: list[Lead] = []
-    for name in ("effect", "t", "F"):
-        chosen = [s for s in shares if s.map == name]
-        if not chosen or (name == "F" and any(lead.map == "t" for lead in found)):
-            continue
-        counts: dict[str, list[StepCount]] = {}
-        for each in chosen:
-            for count in each.steps:
-                counts.setdefault(count.step, []).append(count)
-        step = max(counts, key=lambda key: sum(c.n_leading for c in counts[key]))
-        share = middle(c.share for c in counts[step])
-        total = sum(s.n for s in chosen)
-        n_leading = sum(c.n_leading for c in counts[step])
-        # maps that are the same have no share to speak of
-        if math.isnan(share):
-            continue
-        found.append(Lead(name, step, share, n_leading, total, len(chosen), per_session))
-    return tuple(found)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from bidsglm.report.drawing import INK
-from bidsglm.report.group_report import StepCount, StepShares
+from bidsglm.report.step_shares import StepCount, StepShares
 from bidsglm.report.steps import colour, title
 
 WIDTH = 380

@@ -3,14 +3,8 @@
 import numpy as np
 
 from bidsglm.agreement import spread
-from bidsglm.report.group_report import (
-    GroupContrast,
-    GroupReport,
-    GroupUnit,
-    ParticipantEntry,
-    StepCount,
-    StepShares,
-)
+from bidsglm.report.group_report import GroupContrast, GroupReport, GroupUnit, ParticipantEntry
+from bidsglm.report.step_shares import StepCount, StepShares
 from bidsglm.report.volumes import packed_contrast, scene
 
 from .records import ABOUT, contrast_report, volumes

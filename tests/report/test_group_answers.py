@@ -5,7 +5,7 @@ from dataclasses import replace
 from bidsglm.pairs import Pair
 from bidsglm.report.group_answers import group_answers, group_recipes
 from bidsglm.report.group_html import group_page
-from bidsglm.report.group_report import StepCount, StepShares
+from bidsglm.report.step_shares import StepCount, StepShares
 
 from .group_records import group_contrast, group_report, group_unit
 from .records import contrast_report

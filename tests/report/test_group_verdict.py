@@ -4,12 +4,13 @@ import pytest
 
 from bidsglm.report.group_evidence import Evidence, Lead
 from bidsglm.report.group_html import group_page
-from bidsglm.report.group_report import GroupContrast, GroupUnit, StepCount, StepShares
+from bidsglm.report.group_report import GroupContrast, GroupUnit
 from bidsglm.report.group_rois import GroupRegions
 from bidsglm.report.group_tiles import tiles
 from bidsglm.report.group_verdict import verdict
 from bidsglm.report.judgements import Grade, RegionFacts, judged, regions_judged
 from bidsglm.report.left_out import ArbitraryContrasts
+from bidsglm.report.step_shares import StepCount, StepShares
 
 from .group_records import group_report, group_unit
 

@@ -20,7 +20,7 @@ from bidsglm.check.columns import (
 )
 from bidsglm.check.condition_columns import columns_of, looks_convolved
 from bidsglm.check.explaining import Changed, ColumnExplanation, ExplainedColumn, explained, made_again
-from bidsglm.check.models import hrf_of, placed_columns, sampled_at
+from bidsglm.check.models import hrf_of, placed_columns, sampled_at, specification_of
 from bidsglm.check.reproduction import (
     Attempt,
     Reproduction,
@@ -397,6 +397,15 @@ def test_sets_of_functions_have_the_models_names(
 ) -> None:
     found = hrf_of(spm_of(basis=basis, basis_order=order, basis_length=20.0))
     assert (found.model, found.order) == expected
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"), [(0.8, 0.8), (-np.inf, -np.inf), (np.nan, -np.inf), (0.0, 0.0)]
+)
+def test_without_a_threshold_every_voxel_passes_the_mask(threshold: float, expected: float) -> None:
+    given: Any = {"noise": "AR(1)", "scaling": "None", "sessions": [SimpleNamespace(high_pass=128.0)]}
+    found = specification_of(spm_of(basis="hrf", mask_threshold=threshold, **given))
+    assert found.spm.mask_threshold == expected
 
 
 def test_a_set_that_spm_has_not_is_refused() -> None:

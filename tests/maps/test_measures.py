@@ -164,6 +164,14 @@ def test_a_map_is_described_by_kind_degrees_and_source(kind: MapKind, said: str)
     )
 
 
+@pytest.mark.parametrize(("told_by", "written"), [("its name", "its name"), ("", None)])
+def test_what_nothing_tells_is_null_in_the_summary(told_by: str, written: str | None) -> None:
+    sides = side(volume(1)), side(volume(2), label="b")
+    pair = compared_maps(*sides, MapChoice())
+    one = pair.sides[0]._replace(kind=MapKind("t", (20.0,), told_by))
+    assert page._side(one, page._file(one, pair, 0))["kind_told_by"] == written
+
+
 def test_the_summary_has_what_the_row_has_and_no_empty_names(tmp_path: Path) -> None:
     sides = side(volume(1), "t", "a", 20.0), side(volume(2), "t", "b", 20.0)
     pair = compared_maps(*sides, MapChoice())

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bidsglm import packages
 from bidsglm.agreement.rates import IntervalEstimate, Judgement, judgement
 from bidsglm.report.drawing import Figure
 from bidsglm.report.trust import (
@@ -148,6 +149,13 @@ class CalibrationReport:
     def deviations(self) -> Mapping[str, str]:
         """How analyses differ from their packages' own, by title."""
         return deviations(self.contrasts[0].analyses)
+
+    @property
+    def by_smoothness(self) -> str:
+        """Packages whose threshold on a whole map may be lower, by its smoothness; empty without one."""
+        known = packages.analyses(packages.PACKAGES)
+        names = {known[name][0] for name in self.contrasts[0].analyses if name in known}
+        return packages.titles(n for n in packages.in_order(names) if packages.PACKAGES[n].random_fields)
 
     @property
     def n_stopped(self) -> Mapping[str, int]:

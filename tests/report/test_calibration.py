@@ -184,3 +184,12 @@ def test_figures_are_two_with_signal_and_one_without(
     assert len(figures(alone)) == 1
     assert alone.true_positives("surrogate") == ()
     assert "signal of" not in " ".join(alone.verdict)
+
+
+def test_a_threshold_by_smoothness_is_spoken_of_where_a_package_has_one() -> None:
+    def report(*analyses: str) -> CalibrationReport:
+        own = [{**contrast().rows[0], "analysis": name} for name in analyses]
+        return CalibrationReport(20, 300, 400, 1, (ContrastCalibration("go", "go", own),), "c.tsv")
+
+    assert report("ols", "spm-ar1").by_smoothness == "SPM"
+    assert report("afni-ols", "afni-arma11", "fsl-film").by_smoothness == ""

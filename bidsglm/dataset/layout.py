@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bidsglm.data import Unit
@@ -17,10 +18,11 @@ from bidsglm.dataset.index import (
 from bidsglm.dataset.roots import check_raw, derivative_roots
 from bidsglm.dataset.runs import Files, check_alike, read_run
 from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, select_bolds
-from bidsglm.dataset.trimming import compared_with_raw
+from bidsglm.dataset.trimming import compared_with_raw, without_series
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.sentences import listing
 from bidsglm.settings import Settings
+from bidsglm.statsmodel.entities import LONG_KEYS
 from bidsglm.statsmodel.nearest import nearest
 
 LOG = logging.getLogger(__name__)
@@ -76,10 +78,14 @@ def find_units(
         )
     groups = _groups(select_bolds(settings, model_inputs, derivatives), by_session)
     with_events = _with_events(settings, model_inputs, raw, groups)
-    return tuple(
+    units = [
         _unit(settings, mask_entities, raw, derivatives, members, by_session)
         for _, members in sorted(with_events.items())
-    )
+    ]
+    if "bold" in settings.bids_filters:
+        return tuple(units)
+    asked = [("session", settings.session_labels), ("run", settings.run_labels), *model_inputs.items()]
+    return tuple(_told_of_absent(unit, raw, asked, _together(by_session)) for unit in units)
 
 
 def _groups(bolds: Iterable[Bold], by_session: bool) -> dict[str, list[Bold]]:
@@ -91,8 +97,27 @@ def _groups(bolds: Iterable[Bold], by_session: bool) -> dict[str, list[Bold]]:
 
 
 def _shared(bold: Bold, by_session: bool) -> dict[str, str]:
-    apart = FITTED_TOGETHER if by_session else FITTED_TOGETHER | {"session"}
+    apart = _together(by_session)
     return {key: label for key, label in named_entities(bold).items() if key not in apart}
+
+
+def _together(by_session: bool) -> frozenset[str]:
+    """Entities in which the runs of a unit may differ."""
+    return FITTED_TOGETHER if by_session else FITTED_TOGETHER | {"session"}
+
+
+def _told_of_absent(
+    unit: Unit, raw: Index, asked: Iterable[tuple[str, Sequence[str]]], together: frozenset[str]
+) -> Unit:
+    """Note at the first run of a unit which raw runs have no preprocessed series: nobody else misses them."""
+    wanted = [(LONG_KEYS.get(key, key), labels) for key, labels in asked]
+    notes = [
+        f"{name}: of this raw run there is no preprocessed series, it has no part here; preprocess it, or "
+        "choose runs by --run-label"
+        for name in without_series(raw, unit.runs, together, wanted)
+    ]
+    first, *others = unit.runs
+    return replace(unit, runs=(replace(first, notes=(*first.notes, *notes)), *others)) if notes else unit
 
 
 def _events(settings: Settings, raw: Index, bold: Bold) -> Path | None:

@@ -10,6 +10,7 @@ from bidsglm.dataset.spelling import Alike, alike
 from bidsglm.dataset.tsv import MISSING, Table, read_tsv
 from bidsglm.errors import BidsglmError, DataError, NoInputError
 from bidsglm.model import CONSTANT, GroupModel
+from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import is_glob, matching
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.transformations import named_inputs
@@ -89,7 +90,7 @@ def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) 
     NoInputError
         There is no participants.tsv, but the model needs one.
     DataError
-        A column is not there, or a participant stands in two lines.
+        A column is not there, a participant stands in two lines, or the table leaves out everybody.
     """
     path, asked = bids_dir / "participants.tsv", tuple(_asked(model))
     if not asked:
@@ -100,6 +101,8 @@ def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) 
     rows = _rows(table)
     needed = columns_needed(model, [name for name in table.columns if name != IDENTIFIER], path)
     left_out = {label: why for label in labels if (why := _missing(label, needed, table, rows))}
+    if labels and len(left_out) == len(labels):
+        raise _nobody(labels, left_out, table, rows)
     cells = {
         name: {label: table.columns[name][rows[label]] for label in labels if label not in left_out}
         for name in needed
@@ -116,7 +119,8 @@ def doubts(bids_dir: Path, nodes: Sequence[GroupModel], labels: Sequence[str]) -
     for node in nodes:
         asked = node if node.by_contrast else replace(node, x=(CONSTANT,))
         try:
-            read_participants(bids_dir, asked, labels)
+            # One participant alone may well be left out: a cluster's jobs have one each.
+            read_participants(bids_dir, asked, labels if len(labels) > 1 else ())
         except BidsglmError as error:
             found.append(str(error))
     return tuple(dict.fromkeys(found))
@@ -193,6 +197,21 @@ def _rows(table: Table) -> dict[str, int]:
             raise DataError(f"{table.path}: line {table.lines[i]}: sub-{label} stands there twice; keep one")
         rows[label] = i
     return rows
+
+
+def _nobody(
+    labels: Sequence[str], left_out: Mapping[str, str], table: Table, rows: Mapping[str, int]
+) -> DataError:
+    """Error where a table leaves out everybody: more often ids in another spelling than missing values."""
+    if any(label in rows for label in labels):
+        return DataError(f"{table.path}: leaves out everybody: {left_out[labels[0]]}; complete it")
+    here, there = (
+        listing(each) for each in ([f"sub-{label}" for label in labels], table.columns[IDENTIFIER])
+    )
+    return DataError(
+        f"{table.path}: has none of {here}, its {IDENTIFIER} are {there or 'none'}; "
+        "write them as the participants' folders are called"
+    )
 
 
 def _missing(label: str, needed: Sequence[str], table: Table, rows: Mapping[str, int]) -> str:

@@ -5,7 +5,7 @@ by the time that those took.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,6 +80,38 @@ def raw_series(raw: Index, run: Run) -> RawSeries:
                 return RawSeries(path, None, 0.0, metadata)
             return RawSeries(path, header.shape[3], header.offset, metadata)
     return RawSeries(None, None, 0.0, metadata)
+
+
+def without_series(
+    raw: Index, runs: Sequence[Run], together: frozenset[str], wanted: Sequence[tuple[str, Sequence[str]]]
+) -> tuple[str, ...]:
+    """Names of raw runs that belong to a unit, but have no preprocessed series.
+
+    Parameters
+    ----------
+    raw
+        The raw data set.
+    runs
+        Of the unit.
+    together
+        Entities in which its runs may differ.
+    wanted
+        Entities and the labels that the user asks for; no labels are all.
+    """
+    aside = together | MADE_OF_SEVERAL | NOT_IN_RAW
+    shared = {k: v for k, v in runs[0].entities.items() if k not in aside}
+    found = []
+    for path in find_files(raw, {"suffix": "bold", "extension": VOLUMES}):
+        own = entities_of(raw, path)
+        asked = all(
+            any(same_label(key, own.get(key, ""), label) for label in labels)
+            for key, labels in wanted
+            if labels and key in together
+        )
+        is_of_unit = {k: v for k, v in own.items() if k not in aside} == shared
+        if asked and is_of_unit and not any(_is_source(own, run.entities) for run in runs):
+            found.append(path.name)
+    return tuple(found)
 
 
 def _is_source(raw: Mapping[str, str], preprocessed: Mapping[str, str]) -> bool:

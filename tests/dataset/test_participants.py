@@ -7,7 +7,7 @@ import pytest
 
 from bidsglm.data import GroupDesign
 from bidsglm.dataset.group_design import Designed, DesignRow, group_design
-from bidsglm.dataset.participants import read_participants
+from bidsglm.dataset.participants import doubts, read_participants
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.model import ContrastSpecification, GroupModel
 
@@ -79,6 +79,27 @@ def test_missing_value_leaves_its_participant_out_and_is_never_filled(tmp_path: 
 def test_participant_without_a_line_is_left_out(tmp_path: Path) -> None:
     _, _, left_out = design_of(tmp_path, GroupModel(x=("constant", "age")), labels=(*LABELS, "09"))
     assert left_out == {"09": "not in participants.tsv"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "participant_id\tage\n1\t20\n2\t30\n",
+            "has none of sub-01, sub-02, .* its participant_id are 1, 2; write",
+        ),
+        ("participant_id\tage\n", "has none of sub-01, .* its participant_id are none; write"),
+        (
+            "participant_id\tage\nsub-01\tn/a\nsub-02\tn/a\n",
+            "everybody: .* no age of sub-01 .line 2.; complete",
+        ),
+    ],
+)
+def test_table_that_leaves_out_everybody_is_an_error(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(DataError, match=rf"participants\.tsv: .*{said}"):
+        design_of(tmp_path, GroupModel(x=("constant", "age")), text)
+    assert doubts(tmp_path, [GroupModel(x=("constant", "age"))], LABELS)
+    assert not doubts(tmp_path, [GroupModel(x=("constant", "age"))], LABELS[:1])
 
 
 @pytest.mark.parametrize("x", [("group",), ("constant", "group")])

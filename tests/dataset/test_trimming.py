@@ -111,4 +111,32 @@ def test_any_echo_of_a_combined_series_is_its_raw_one(root: Path) -> None:
 def test_another_run_is_not_its_raw_series(root: Path) -> None:
     add_raw(root, 9, f"{NAME}_run-2")
     add_raw(root, 9, f"{NAME}_acq-x")
-    assert run(root).notes == ()
+    assert not any("9" in note for note in run(root).notes)
+
+
+def test_raw_run_without_a_preprocessed_series_is_told(tmp_path: Path) -> None:
+    root = tree.new_data_set(tmp_path)
+    for name in ("sub-01_task-t_run-1", "sub-01_task-t_run-02"):
+        tree.add_run(root, name)
+        add_raw(root, 6, name.replace("run-02", "run-2_echo-1"))
+    assert not any("preprocessed" in note for note in run(root).notes)
+    for name in ("sub-01_task-t_run-3", "sub-01_task-t_acq-fast_run-3", "sub-01_task-rest_run-3"):
+        add_raw(root, 6, name)
+    (note,) = (note for note in run(root).notes if "preprocessed" in note)
+    assert note.startswith("sub-01_task-t_run-3_bold.nii.gz: of this raw run there is no preprocessed series")
+    for chosen in ({"run_labels": ("1", "2")}, {"bids_filters": {"bold": {"task": "t"}}}):
+        assert not any("preprocessed" in note for note in run(root, **chosen).notes)
+    (unit,) = find_units(tree.settings(root), {"run": ("1", "2")}, {}, "01", True)
+    assert not any("preprocessed" in note for note in unit.runs[0].notes)
+
+
+@pytest.mark.parametrize("by_session", [True, False])
+def test_raw_session_without_a_preprocessed_series_is_told_where_sessions_are_one_model(
+    tmp_path: Path, by_session: bool
+) -> None:
+    root = tree.new_data_set(tmp_path)
+    tree.add_run(root, "sub-01_ses-a_task-t")
+    later = root / "sub-01/ses-b/func/sub-01_ses-b_task-t_bold.nii.gz"
+    tree.write_image(later)
+    (unit,) = find_units(tree.settings(root), {}, {}, "01", by_session)
+    assert [note.startswith(later.name) for note in unit.runs[0].notes] == [True] * (not by_session)

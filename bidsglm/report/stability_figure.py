@@ -13,6 +13,8 @@ MOST_DRAWN = 12
 WIDTH, LABEL, RIGHT, HEAD, AXIS = 640, 190, 20, 30, 40
 LINE, GAP = 14, 12
 LONGEST = 30
+ENTRY, LETTER = 90, 7
+"""Width of a package in the legend, and of a letter at most"""
 ENDS = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
 
 
@@ -99,15 +101,17 @@ def _axis(y: float) -> str:
 
 
 def _legend(found: GroupStability) -> str:
-    parts, x = [], float(LABEL)
+    words = "the two packages, everybody" if len(found.pairs) == 1 else f"with {_base(found)}, everybody"
+    words *= len(found.backends) > 1
+    # of many packages the legend begins further left, so that its end is seen
+    parts, x = [], float(min(LABEL, WIDTH - RIGHT - ENTRY * len(found.backends) - LETTER * len(words)))
     for b in found.backends:
         parts.append(
             f'<circle cx="{x:g}" cy="12" r="4" fill="{packages.colour(b)}"/>'
             f'<text x="{x + 8:g}" y="16">{escape(packages.title(b))}</text>'
         )
-        x += 90
-    if len(found.backends) > 1:
-        words = "the two packages, everybody" if len(found.pairs) == 1 else f"with {_base(found)}, everybody"
+        x += ENTRY
+    if words:
         parts.append(
             f'<line x1="{x:g}" x2="{x:g}" y1="5" y2="19" stroke="currentColor" stroke-width="2.5"/>'
             f'<text x="{x + 8:g}" y="16">{escape(words)}</text>'

@@ -1,11 +1,14 @@
 """The verdict says whether the package changes more than one participant does."""
 
+import re
 from typing import Any
 
 import pytest
 
+from bidsglm.packages import PACKAGES
+from bidsglm.pairs import Pair
 from bidsglm.report.group_stability import GroupStability
-from bidsglm.report.stability_figure import stability_svg
+from bidsglm.report.stability_figure import WIDTH, stability_svg
 
 KEYS = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
 
@@ -100,3 +103,12 @@ def test_correlation_speaks_where_one_of_few_participants_is_a_large_share_of_th
     assert "a correlation (z maps) of 0.90" in few.sentence
     many = GroupStability(tuple(each | {"n": 10, "n_dice_p001": 10} for each in rows), "t.tsv")
     assert "a Dice (p < 0.001, both tails) of" in many.sentence
+
+
+def test_the_legend_of_many_packages_ends_inside_the_figure() -> None:
+    alone = [row("go", "leave-one-out", name, 0.9, 0.7) for name in PACKAGES]
+    pairs = tuple(Pair(name, "nilearn") for name in PACKAGES if name != "nilearn")
+    between = [row("go", "everybody", pair.label, 0.9, 0.9, n=1) for pair in pairs]
+    drawn = stability_svg(GroupStability((*alone, *between), "t.tsv", pairs=pairs))
+    ((start, words),) = re.findall(r'<text x="([\d.]+)" y="16">(with nilearn, everybody)</text>', drawn)
+    assert float(start) + 6.5 * len(words) <= WIDTH

@@ -68,3 +68,16 @@ def test_numbers_stand_behind_bars_and_marks_and_names_in_front() -> None:
                 (start, size) for y, start, size in marks if abs(y - middle) < 1 and start <= x < start + size
             ]
             assert not near, text.text
+
+
+def test_what_is_said_of_a_step_that_costs_nothing_stands_behind_the_zero_line() -> None:
+    found = 0
+    for figure in attribution_figures("go", "go", broken_down()):
+        root = ET.fromstring(figure.content)
+        upright = [float(a["x1"]) for a in (e.attrib for e in root.iter(f"{SVG}line")) if a["x1"] == a["x2"]]
+        for text in root.iter(f"{SVG}text"):
+            if text.attrib.get("font-style") == "italic" and text.text in ("same", "0"):
+                nearest = min(upright, key=lambda x, at=float(text.attrib["x"]): abs(x - at))
+                assert 0 < float(text.attrib["x"]) - nearest < 10
+                found += 1
+    assert found

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
+from nibabel.spatialimages import HeaderDataError
 
 from bidsglm.check.spm_records import Scan
 from bidsglm.data import TimeSeries, Volume
@@ -44,14 +46,19 @@ def load_image(path: Path) -> Any:
     """
     _check_pair(path)
     try:
-        image: Any = nib.load(path)
-    except (ImageFileError, OSError, ValueError, EOFError) as error:
+        with LoggingOutputSuppressor():  # what nibabel says of a bad header is in its error too
+            image: Any = nib.load(path)
+    except (ImageFileError, HeaderDataError, OSError, ValueError, TypeError, EOFError) as error:
         reason = "" if str(path) in str(error) else f" ({str(error)[:80]})"
         raise ReadWriteError(f"{path}: is damaged, cut short or no image{reason}; copy it again") from error
     shape = image.shape
-    if len(shape) not in (3, 4) or np.prod(shape[:3]) > LARGEST_GRID or max(shape) > LONGEST_SERIES:
+    if len(shape) not in (3, 4):
         raise DataError(f"{path}: has the shape {shape}; give an image of three or four dimensions")
-    if not all(shape):
+    if np.prod(shape[:3], dtype=float) > LARGEST_GRID or max(shape) > LONGEST_SERIES:
+        raise ReadWriteError(
+            f"{path}: its header says {' x '.join(map(str, shape))}, more than any brain has; copy it again"
+        )
+    if min(shape) < 1:
         raise DataError(f"{path}: has the shape {shape}, no voxel at all; give an image with voxels")
     if image.get_data_dtype().kind not in "biuf":
         raise DataError(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.spatialimages import HeaderDataError
 
 from bidsglm.dataset.masks import Grid, is_same_grid
@@ -74,7 +75,8 @@ def _of_pair(path: Path) -> MapImage:
     if file_size(path, FILE) > LARGEST_HEADER and ".hdr" in path.suffixes:
         raise DataError(f"{path}: is larger than any header; give one of a pair .hdr and .img")
     try:
-        image: Any = nib.load(path)
+        with LoggingOutputSuppressor():  # what nibabel says of a bad header is in its error too
+            image: Any = nib.load(path)
         shape, dtype = tuple(int(n) for n in image.shape), image.get_data_dtype()
         if dtype.kind not in "iuf":
             raise DataError(f"{path}: stores values of type {dtype}; convert it to real numbers")

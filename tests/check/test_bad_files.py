@@ -19,7 +19,7 @@ from bidsglm.check.data import values_of
 from bidsglm.check.matlab import read_mat
 from bidsglm.check.own_files import own_file
 from bidsglm.cli import main
-from bidsglm.errors import DataError
+from bidsglm.errors import DataError, ReadWriteError
 
 from .group_mat import GroupStudy, group_structure
 from .spm_mat import AFFINE, SHAPE, Study, condition, scans_of, write_spm
@@ -291,3 +291,35 @@ def test_gzipped_maps_that_are_cut_are_one_line(
     (tmp_path / "go_stat.nii.gz").write_bytes(gzip.compress(whole[:400]))
     (tmp_path / "design.csv").write_bytes((given.nilearn / "design.csv").read_bytes())
     assert_refused(capsys, 74, "go_stat.nii.gz", tmp_path / "out", given.spm, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("at", "kind", "values", "words"),
+    [
+        (70, "<h", [1920], "is damaged, cut short or no image (data code 1920 not recognized)"),
+        (42, "<3h", [30_000] * 3, "its header says 30000 x 30000 x 30000, more than any brain has"),
+        (42, "<3h", [-1, 7, 4], "no voxel at all"),
+    ],
+    ids=["type", "size", "negative"],
+)
+@pytest.mark.parametrize("name", ["go_stat.nii", "go_stat.img"])
+def test_headers_that_cannot_be_are_one_line(
+    at: int,
+    kind: str,
+    values: list[int],
+    words: str,
+    name: str,
+    given: Given,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pair = name.endswith(".img")
+    path = tmp_path / "con_0001.img" if pair else tmp_path / name
+    (nib.Nifti1Pair if pair else nib.Nifti1Image)(np.ones(SHAPE, np.float32), AFFINE).to_filename(path)
+    head = path.with_suffix(".hdr") if pair else path
+    content = bytearray(head.read_bytes())
+    struct.pack_into(kind, content, at, *values)
+    head.write_bytes(content)
+    with pytest.raises((DataError, ReadWriteError), match=words.replace("(", r"\(").replace(")", r"\)")):
+        values_of(path)
+    assert capsys.readouterr().err == ""

@@ -42,14 +42,17 @@ def maps_figure(images: ContrastImages, name: str = "") -> Figure:
     )
     one_scale = len({layer.limit for layer in layers[:n]}) == 1
     scale = "one colour scale" if one_scale else "colour scales of their own where their units are far apart"
+    of_whom = f"The {name} maps of {shown} on the same axial slices and {scale}"
+    if n == 1:
+        of_whom = f"The {name} map of {shown} on axial slices"
     return Figure(
         name=f"contrast-{images.label}_stat-{name}_desc-maps.svg",
         content=slice_rows(layers, images.background, of, alt),
         alt=alt,
         title=f"{name} maps",
         caption=(
-            f"The {name} maps of {shown} on the same axial slices and {scale}{_below(images, layers)}, over"
-            f" the {images.underlay}. {_units(images, name)}No threshold: colours"
+            f"{of_whom}{_below(images, layers)}, over the {images.underlay}."
+            f" {_units(images, name)}No threshold: colours"
             f" fade out towards zero.{contour} The left of the picture (L) is the left of the brain; numbers"
             " are heights z in mm."
         ),

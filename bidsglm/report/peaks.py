@@ -128,14 +128,17 @@ def glass_figure(images: ContrastImages, thresholds: Mapping[str, Mapping[str, f
         x += SPACE
         widest = max(widest, x)
     alt = f"Glass brains of {images.name}: voxels of p < 0.001 from above, from the front and from the side."
+    several = len(images.backends) > 1
+    whose = "each package's" if several else f"{images.title(images.backends[0])}'s"
     return Figure(
         name=f"contrast-{images.label}_stat-{images.test}_desc-glass.svg",
         content=svg.document(widest - 2 * SPACE, y + HEAD + BRAIN + 4, alt, parts),
         alt=alt,
         caption=(
-            "Glass brains, side by side: the value farthest from zero along each line of sight, of the voxels"
-            " that pass each package's own height of p < 0.001 (the same height in the lower tail); from"
-            " above, from the front, from the right. The left of the picture is the left of the brain."
+            f"Glass brains{', side by side' * several}: the value farthest from zero along each line of"
+            f" sight, of the voxels that pass {whose} own height of p < 0.001 (the same height in the lower"
+            " tail); from above, from the front, from the right. The left of the picture is the left of the"
+            " brain."
         ),
         title="glass brains",
     )

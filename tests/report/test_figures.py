@@ -17,7 +17,7 @@ from bidsglm.report.designs import design_figure
 from bidsglm.report.drawing import Figure
 from bidsglm.report.figures import contrast_figures
 from bidsglm.report.maps import dominant_figure, maps_figure, masks_figure
-from bidsglm.report.peaks import _passing, peak_figure
+from bidsglm.report.peaks import _passing, glass_figure, peak_figure
 
 from .records import AFFINE, SHAPE, ball, designs, volumes
 
@@ -204,3 +204,13 @@ def test_the_picture_of_one_package_leaves_room_for_a_second_so_that_letters_are
     root = ET.fromstring(peak_figure(volumes(backends=("spm",))).content)
     panels = [float(image.attrib["width"]) for image in root.iter("{http://www.w3.org/2000/svg}image")]
     assert float(root.attrib["width"]) > 2 * max(panels)
+
+
+def test_the_map_of_one_package_is_spoken_of_as_one():
+    for figure in (
+        maps_figure(volumes(backends=("spm",)), "t"),
+        glass_figure(volumes(backends=("spm",)), {}),
+    ):
+        assert not any(
+            words in figure.caption for words in ("maps", "the same axial", "side by side", "each package")
+        )

@@ -67,6 +67,13 @@ def _models(document: Json) -> Iterator[tuple[int, Json, Json]]:
             yield i, node, node["Model"]
 
 
+def _options(document: Json) -> Iterator[Json]:
+    """Options of each Model that has them."""
+    for _, _, model in _models(document):
+        if isinstance(model.get("Options"), dict):
+            yield model["Options"]
+
+
 def _listed(value: object) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
 
@@ -163,10 +170,12 @@ def _empty(document: Json) -> Iterator[str]:
     for holder, keys in (
         (document, ("Edges", "Input")),
         *((node, MAY_BE_EMPTY) for _, node in _nodes(document)),
+        *((options, ("Mask",)) for options in _options(document)),
         *((model, MAY_BE_EMPTY_IN_MODEL) for _, _, model in _models(document)),
     ):
         for key in keys:
-            if key in holder and holder[key] in (None, [], {}) and not isinstance(holder[key], bool):
+            blank = (None, [], {}, *([""] if key == "Mask" else []))
+            if key in holder and holder[key] in blank and not isinstance(holder[key], bool):
                 del holder[key]
                 found += [key] * (key not in ALLOWED_EMPTY)
     if found:
@@ -227,9 +236,8 @@ def _whitening(spm: Json, place: Place) -> Iterator[str]:
 
 def _masks(document: Json) -> None:
     """Take the descriptions out of filters."""
-    for _, _, model in _models(document):
-        options = model.get("Options")
-        if isinstance(options, dict) and isinstance(options.get("Mask"), dict):
+    for options in _options(document):
+        if isinstance(options.get("Mask"), dict):
             options["Mask"].pop("Description", None)
 
 

@@ -128,6 +128,13 @@ def test_type_and_version_may_be_missing() -> None:
     assert "BIDSModelVersion is not given: read as 1.0.0." in found.notes
 
 
+@pytest.mark.parametrize("mask", ["", None, {}, []])
+def test_a_mask_without_content_is_none(mask: object) -> None:
+    found = parsed(lambda d: d["Nodes"][0]["Model"].setdefault("Options", {}).update(Mask=mask))
+    assert found.mask_entities == {}
+    assert "Without content, as if not there: Mask." in found.notes
+
+
 def test_software_may_be_a_list_of_packages() -> None:
     spm, others = {"SPM": {"SerialCorrelation": "FAST"}}, {"bidspm": {}, "Nilearn": {"NoiseModel": "ols"}}
     found = parsed(lambda d: d["Nodes"][0]["Model"].update(Software=[spm, others]))

@@ -174,7 +174,7 @@ def _empty(document: Json) -> Iterator[str]:
         *((model, MAY_BE_EMPTY_IN_MODEL) for _, _, model in _models(document)),
     ):
         for key in keys:
-            blank = (None, [], {}, *([""] if key == "Mask" else []))
+            blank: list[object] = [None, [], {}, *([""] if key == "Mask" else [])]
             if key in holder and holder[key] in blank and not isinstance(holder[key], bool):
                 del holder[key]
                 found += [key] * (key not in ALLOWED_EMPTY)

@@ -38,7 +38,7 @@ REGRESSORS = Schema(
         Column(
             "removed_by_filter",
             "number",
-            "Share of the regressor's variance that the high-pass filter removes",
+            "Share of the regressor's variance that the drifts (the high-pass filter) account for",
             missing="for a column that does not vary",
         ),
     ),

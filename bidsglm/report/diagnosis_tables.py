@@ -57,7 +57,7 @@ class DiagnosisReport:
 REGRESSOR_TITLES: Mapping[str, str] = {
     "vif": "inflation among regressors",
     "vif_with_constant_and_drifts": "with constant and drifts",
-    "removed_by_filter": "removed by the filter",
+    "removed_by_filter": "share of the drifts",
 }
 """Column of the file -> title on the page."""
 

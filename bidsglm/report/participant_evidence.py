@@ -52,7 +52,7 @@ class ConfoundShare(NamedTuple):
 
         >>> print(ConfoundShare("motion", "rot_x", 54.1, 0.961).sentence)
         motion tests confounds, and is affected: beside the other regressors and the drifts, the variance of \
-        rot_x's effect is 54.1 times as large, and the high-pass filter removes 96 % of rot_x.
+        rot_x's effect is 54.1 times as large, and the drifts account for 96 % of rot_x.
         >>> print(ConfoundShare("motion", "rot_x", 54.1, 0.961, "SPM").sentence.partition(": ")[2][:32])
         in SPM, beside the other regress
         """
@@ -60,7 +60,7 @@ class ConfoundShare(NamedTuple):
         where = f"in {self.package}, " * bool(self.package)
         return (
             f"{self.contrast} tests confounds, and is affected: {where}beside the other regressors and the"
-            f" drifts, the variance of {self.confound}'s effect is {larger}, and the high-pass filter removes"
+            f" drifts, the variance of {self.confound}'s effect is {larger}, and the drifts account for"
             f" {100 * self.removed:.0f} % of {self.confound}."
         )
 

@@ -143,7 +143,7 @@ def test_contrast_of_confounds_that_the_design_leaves_little_of_is_said_to_be_af
     ((_, text),) = found.facts
     assert text.startswith("motion tests confounds")
     assert "54.1 times" in text
-    assert "removes 96 % of rot_x" in text
+    assert "account for 96 % of rot_x" in text
 
 
 def test_of_several_packages_the_one_whose_design_it_is_is_named():

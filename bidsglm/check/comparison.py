@@ -79,7 +79,7 @@ def _scan_notes(found: Relocated, folder: Path | None) -> list[str]:
     notes = []
     if found.missing:
         notes.append(
-            f"{len(found.missing)} of the scans were not found under {folder}, such as {found.missing[0]}"
+            f"Scans that were not found under {folder}: {len(found.missing)}, such as {found.missing[0]}"
         )
     if found.ambiguous:
         notes.append(

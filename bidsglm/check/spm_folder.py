@@ -89,6 +89,7 @@ def _check_columns(made: SpmAnalysis) -> None:
             "a name for each column of Sess.C",
             any(len(s.regressors) != s.values.shape[1] for s in made.sessions),
         ),
+        ("a word on serial correlations in xVi.form", not made.noise),
         ("a filter with a cut-off", any(not s.high_pass > 0 for s in made.sessions)),
     )
     refuse_lacking(made.path, lacks)
@@ -145,4 +146,4 @@ def _check_kind(spm: Tree, path: Path) -> None:
 def _noise(form: str) -> str:
     if AR1.fullmatch(form):
         return "AR(1)"
-    return "none" if form.lower().replace(".", "") in ("none", "iid", "") else form
+    return "none" if form.lower().replace(".", "") in ("none", "iid") else form

@@ -7,6 +7,7 @@ import numpy as np
 
 from bidsglm.design_space import directions, independent_columns, rank_in_nilearn
 from bidsglm.diagnosis.advice import Finding, RunReview, listed, verb
+from bidsglm.diagnosis.afni_checks import have_cutoff
 from bidsglm.diagnosis.collinearity import ContrastDiagnosis
 from bidsglm.diagnosis.design_parts import NOTHING_LEFT
 from bidsglm.model import CONSTANT, TRIAL_TYPE, Floats
@@ -167,13 +168,23 @@ def used_up_scans(run: RunReview) -> Iterator[Finding]:
             "warning",
             "few-degrees-of-freedom",
             "The model uses up most of the scans",
-            f"{found.rank} independent columns, the filter among them, for {n_scans} scans leave"
+            f"{found.rank} independent columns, the drifts among them, for {n_scans} scans leave"
             f" {n_scans - found.rank} residual degrees of freedom before any correction for serial"
             " correlation. The noise is then estimated badly, and in each package differently.",
-            "Use fewer confounds (six motion parameters, a few components) or a longer high-pass cut-off.",
+            _fewer_columns(run),
             size=share,
         )
         yield run.seen(finding, backend)
+
+
+def _fewer_columns(run: RunReview) -> str:
+    """How a design takes fewer columns, in the packages that are fitted."""
+    ways = ["fewer confounds (six motion parameters, a few components)"]
+    if have_cutoff(run.parts):
+        ways.append("a longer high-pass cut-off")
+    if "afni" in run.parts:
+        ways.append("a lower degree of AFNI's polynomials (Software.AFNI.Polort)")
+    return f"Use {' or '.join(ways)}."
 
 
 def missing_contrasts(run: RunReview) -> Iterator[Finding]:

@@ -105,6 +105,7 @@ MATS: dict[str, Bad] = {
     "surfaces": (lambda g, p: {"SPM": one_sample("/study/sub-{}.gii")}, 65, "surfaces (GIfTI)"),
     "other level": (lambda g, p: {"SPM": one_sample()}, 65, "give results of one level"),
     "no response": (lambda g, p: {"SPM": g.structure(xBF=...)}, 65, "no first-level fMRI design"),
+    "no noise model": (lambda g, p: {"SPM": g.structure(xVi=...)}, 65, "serial correlations in xVi.form"),
     "no sessions": (lambda g, p: {"SPM": g.structure(Sess=...)}, 65, "no first-level fMRI design"),
     "text": (lambda g, p: {"SPM": "SPM"}, 65, "its SPM is no structure"),
 }

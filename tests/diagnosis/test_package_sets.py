@@ -72,3 +72,11 @@ def codes_in_source() -> set[str]:
 def test_units_that_are_looked_at_have_every_finding_there_is():
     every = {finding.code for packages in SETS for _, finding in said(packages)}
     assert every == codes_in_source()
+
+
+def test_afni_alone_is_not_advised_another_cut_off():
+    advised = [(name, f.remedy) for name, f in said(("afni",)) if "longer high-pass cut-off" in f.remedy]
+    assert advised == []
+    few = [f.remedy for _, f in said(("afni",)) if f.code == "few-degrees-of-freedom"]
+    assert few
+    assert all("Polort" in remedy for remedy in few)

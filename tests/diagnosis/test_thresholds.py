@@ -165,7 +165,7 @@ def test_a_model_uses_up_the_scans_from_more_than_half_of_them_on(columns: int, 
     found = of_check(rank_checks.used_up_scans, made({"go": WAVES[:, 55]}, table))
     assert bool(found) is told
     for finding in found:
-        assert "31 independent columns, the filter among them, for 60 scans leave 29 residual" in finding.text
+        assert "31 independent columns, the drifts among them, for 60 scans leave 29 residual" in finding.text
         assert finding.size == pytest.approx(31 / 60)
 
 

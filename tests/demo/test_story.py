@@ -30,7 +30,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StoryReport]:
     folder = tmp_path_factory.mktemp("story") / "demo"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bidsglm.pages.contrasts.contrast_figures", lambda images: ())
-        patch.setattr("bidsglm.pages.unit.attribution_figures", lambda *_: ())
+        patch.setattr("bidsglm.pages.unit_contrasts.attribution_figures", lambda *_: ())
         patch.setattr(telling, "story", lambda *where: made.append(story(*where)) or made[0])
         assert telling.tell_story(folder, main, ["-q"], SHORT) == 0
     return folder, made[0]

@@ -23,6 +23,7 @@ from bidsglm.outputs.confinement import confined_to
 from bidsglm.packages import PACKAGES, REFERENCE, in_order
 from bidsglm.parser import hyphenated
 from bidsglm.process.ending import end_process
+from bidsglm.process.scipy_start import without_notes
 from bidsglm.process.signals import ended_by_signals
 from bidsglm.process.streams import say, with_streams
 from bidsglm.process.workplace import work_dir_in_use
@@ -100,6 +101,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _run(settings: Settings) -> int:
     """Run a level; the modules that need more than the command line are imported only here."""
+    without_notes()
     from bidsglm.dataset.destination import check_destination
 
     check_destination(settings)

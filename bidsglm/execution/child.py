@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from bidsglm.errors import EXIT_FAILED
+from bidsglm.process.scipy_start import without_notes
 from bidsglm.process.signals import end_at_once
 from bidsglm.settings import Settings
 from bidsglm.unit.models import Units
@@ -42,6 +43,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints must not get into the answer
     request: Request = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_parent, args=(sys.stdin.buffer,), daemon=True).start()
+    without_notes()
     from bidsglm.messages import start_log
     from bidsglm.participant import run_participant
     from bidsglm.process.cores import use_cores

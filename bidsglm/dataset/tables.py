@@ -26,6 +26,7 @@ from bidsglm.dataset.named import (
     resolved,
     variables_of,
 )
+from bidsglm.dataset.spelling import alike
 from bidsglm.dataset.tsv import Table
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, ModelSpecification
@@ -33,6 +34,8 @@ from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import matches, matching
 from bidsglm.statsmodel.nearest import hint
 
+MOST_COMPARED = 100
+"""Trial types whose spellings are compared; a condition for each trial has hundreds, counted by numbers."""
 LARGEST_POWER = 1e100
 """Power of a modulator's values: their squares are still finite."""
 
@@ -76,6 +79,7 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     notes = (
         *x.notes,
         *_series_notes(unit, runs, x.conditions),
+        *_spelling_notes(unit, x.conditions),
         *(note for run in unit.runs for note in run.notes),
         *(note for found in confounds for note in found.notes),
         *_filter_notes(unit, model, confounds),
@@ -96,6 +100,17 @@ def _series_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[st
         f"{unit.prefix}: {listing(found, NAMES_SHOWN)}: values over time and not of events, convolved on "
         "each package's own fine grid after linear interpolation; missing values count as 0",
     ) * bool(found)
+
+
+def _spelling_notes(unit: Unit, conditions: Sequence[str]) -> tuple[str, ...]:
+    """Say which trial types may be one that is spelt in two ways."""
+    names = [name.removeprefix(TRIAL_TYPE) for name in conditions if name.startswith(TRIAL_TYPE)]
+    return tuple(
+        f"{unit.prefix}: trial types {pair.first!r} and {pair.second!r} look like one and are fitted as two; "
+        "if one was meant, write them alike in events.tsv"
+        for pair in alike(names[:MOST_COMPARED])
+        if pair.is_certain
+    )
 
 
 def _filter_notes(unit: Unit, model: ModelSpecification, confounds: Sequence[Confounds]) -> tuple[str, ...]:

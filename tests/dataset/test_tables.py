@@ -133,6 +133,19 @@ def test_literal_confound_must_be_in_every_run_but_a_glob_takes_what_there_is(
         paradigms(longer, model("trial_type.go", "trans_x"))
 
 
+@pytest.mark.parametrize(
+    ("other", "told"), [("Go", True), ("go ", False), ("GO_", True), ("goal", False), ("stop2", False)]
+)
+def test_trial_types_that_look_like_one_are_told_of(
+    unit: Unit, tmp_path: Path, other: str, told: bool
+) -> None:
+    third = new_run(tmp_path, 3, FIRST.replace("\tgo\t0.7", f"\t{other}\t0.7"))
+    found = paradigms(replace(unit, runs=(third,), run_prefixes=("run-3",)), model("trial_type.*"))
+    notes = [note for note in found.notes if "look like one and are fitted as two" in note]
+    assert len(notes) == int(told)
+    assert all(repr(name) in note for note in notes for name in ("go", other))
+
+
 def test_metadata_notes_of_runs_are_passed_on(unit: Unit) -> None:
     noted = replace(unit, runs=(replace(unit.runs[0], notes=("odd",)), unit.runs[1]))
     assert "odd" in paradigms(noted, model("trial_type.go")).notes

@@ -52,8 +52,10 @@ def legendre_columns(n_scans: int, degree: int) -> Floats:
         raise ValueError(f"polynomials up to degree {degree} need more than {n_scans} scans")
     if degree < 0:
         return np.empty((n_scans, 0))
+    # x_k runs from -1 to 1 over all scans of the run: those that are censored later keep their place in it
     X = legvander(2 * np.arange(n_scans) / (n_scans - 1) - 1, degree)
-    # on a grid of points P_2 and so on have a small mean, which -dmbase takes out
+    # on a grid of points P_2 and so on have a small mean, which -dmbase takes out; P_0 stays 1, as the
+    # constant of the run
     X[:, 1:] -= X[:, 1:].mean(axis=0)
     return np.asarray(X)
 
@@ -64,6 +66,7 @@ def run_blocks(blocks: Sequence[Floats]) -> Floats:
     >>> run_blocks([np.ones((1, 1)), np.full((2, 1), 3.0)]).tolist()
     [[1.0, 0.0], [0.0, 3.0], [0.0, 3.0]]
     """
+    # AFNI fits one regression of all runs, so that what belongs to a run must be 0 in the others
     rows = np.cumsum([0, *(len(block) for block in blocks)])
     columns = np.cumsum([0, *(block.shape[1] for block in blocks)])
     X = np.zeros((rows[-1], columns[-1]))

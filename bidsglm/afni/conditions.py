@@ -188,11 +188,13 @@ def _by_duration(durations: Floats, typical: float) -> ConditionResponse:
     """What users of afni_proc.py choose."""
     shared = same_duration(durations)
     if shared == 0:
+        # a block of no length has an integral of 0; GAM answers an impulse, with a peak of 1
         return _with_names(_response("GAM"))
     if shared is not None:
         # the second number sets the peak to 1: effects of blocks of any length are per cent at it
         return _with_names(_response(f"BLOCK({shared:.10g},1)"))
     if not (durations > 0).all():
+        # dmUBLOCK of an event of no length is 0: such events would silently leave the design
         raise UnsupportedModelError("some of its events have a duration and others have none")
     # negative: the duration whose response peaks at 1, here that of a typical event (3dDeconvolve -help)
     return _with_names(_response(f"dmUBLOCK({-round(typical, 3):.10g})"))
@@ -211,6 +213,7 @@ def _after_hrf(hrf: Hrf, events: Floats, paradigms: Sequence[Paradigm]) -> Condi
     if hrf.derivative:
         raise UnsupportedModelError(f"{family} has one duration for all events, and these differ")
     if not (events[:, 1] > 0).all():
+        # as for native settings: dmUBLOCK draws nothing for an event of no length
         raise UnsupportedModelError("some of its events have a duration and others have none")
     # dmUBLOCK takes the duration of each event from the timing file (married timing)
     words = "SPMG1 has one duration for all events, and these differ: dmUBLOCK is used in its place"
@@ -237,6 +240,7 @@ def _delays(hrf: Hrf, TR: float) -> tuple[int, ...]:
     if hrf.fir_delays is not None:
         return hrf.fir_delays
     width = (hrf.length or 0) / (hrf.order or 1)
+    # tents are known at their knots, which scans meet only where knots are a TR apart
     if abs(width - TR) > SAME_DURATION:
         raise UnsupportedModelError(f"a FIR bin must last one TR ({TR:g} s), not {width:g} s")
     return tuple(range(hrf.order or 1))

@@ -51,6 +51,7 @@ def row_test(weights: Floats, found: VoxelFits, grid: Sequence[NoisePair]) -> Ro
         spread[members] = ((weights @ pair.inverse) ** 2).sum()
     effect = _combined(weights[None], found.betas)[0]
     variance = found.mean_square * spread
+    # sigma is 0 where the design explains the series: such voxels are not settled, and have no result
     with np.errstate(divide="ignore", invalid="ignore"):
         return RowTest(effect, variance, effect / np.sqrt(variance))
 
@@ -81,6 +82,7 @@ def joint_test(weights: Floats, found: VoxelFits, grid: Sequence[NoisePair]) -> 
     >>> joint_test(np.array([[2.0]]), found, [white]).round(6).tolist()
     [7.714286]
     """
+    # C (W'W)^-1 C' of dependent rows has no inverse, and q would count a direction twice
     if rank(weights) < len(weights):
         raise ValueError("rows of an F test depend on each other; leave out those that add nothing")
     effects = _combined(weights, found.betas)

@@ -22,7 +22,8 @@ CUTOFF = 1e-4
 STEEPEST = 0.9
 """Largest |a| by which 3dREMLfit reckons the length of the band."""
 BLOCK_ROWS = 32
-"""Rows whitened at once: enough for BLAS, few beside the average band of some 16 lags."""
+"""Rows whitened at once: enough for BLAS, not many more than the 17 lags of an average band, beyond which
+the dense inverse of a block costs more than it saves."""
 
 Whole = NDArray[np.intp]
 
@@ -42,6 +43,7 @@ def first_correlation(a: float, b: float) -> float:
     >>> round(first_correlation(0.8, -0.4), 4)
     0.5231
     """
+    # first autocorrelation of x_t = a x_(t-1) + e_t + b e_(t-1); b = -a cancels, and the noise is white
     return (b + a) * (1 + a * b) / (1 + 2 * a * b + b * b)
 
 
@@ -58,9 +60,11 @@ def longest_lag(a: float, correlation: float) -> int:
     >>> longest_lag(0.5, 0.5), longest_lag(0.0, 0.3)
     (14, 1)
     """
+    # a moving average alone ties neighbours only, and ln|a| has no value
     if a == 0:
         return 1
-    # r_k = lambda a^(k - 1) falls below the cut-off at k = 1 + ln(c / |lambda|) / ln|a|
+    # r_k = lambda a^(k - 1) falls below the cut-off at k = 1 + ln(c / |lambda|) / ln|a|, which has no bound
+    # as |a| goes to 1
     fading = min(abs(a), STEEPEST)
     return 1 + max(int(np.ceil(np.log(CUTOFF / abs(correlation)) / np.log(fading))), 0)
 
@@ -90,6 +94,7 @@ def correlation_band(a: float, b: float, times: Whole) -> Floats:
     for j in range(1, len(band)):
         lags = times[j:] - times[:-j]
         near = lags <= last
+        # the distance in time and not in rows: scans that are censored keep those beside them apart
         band[j, :-j][near] = correlation * a ** (lags[near] - 1.0)
     return band
 
@@ -114,6 +119,7 @@ class BandedRoot(NamedTuple):
     @property
     def log_determinant(self) -> float:
         """Logarithm of det R."""
+        # det R = det(L)^2, and row 0 of LAPACK's storage is the diagonal of L
         return float(2 * np.log(self.band[0]).sum())
 
     def solved(self, Y: Floats) -> Floats:
@@ -122,6 +128,7 @@ class BandedRoot(NamedTuple):
 
     def whitened(self, Y: Floats) -> Floats:
         """L^-1 Y, (n_rows, n_columns)."""
+        # forward substitution in blocks, z_B = D^-1 y_B - D^-1 C z_before, of rows that are ready
         Z = np.empty_like(Y)
         for rows, inverse, before in self.blocks:
             np.matmul(inverse, Y[rows], out=Z[rows])

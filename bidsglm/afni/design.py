@@ -107,6 +107,7 @@ def joint_design(stimuli: Sequence[Stimulus], baseline: Baseline, timeline: Time
     ]
     blocks = [drifts]
     for stimulus in stimuli:
+        # neither centred nor made orthogonal: -dmbase takes means from the baseline alone
         blocks.append(condition_columns(stimulus.response, stimulus.trains, timeline))
         names += [JointColumn("stimulus", stimulus.name, k) for k in range(blocks[-1].shape[1])]
     if baseline.confounds:

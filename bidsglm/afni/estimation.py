@@ -1,8 +1,8 @@
 """Least squares with each voxel's own correlation: the fits of 3dREMLfit and 3dDeconvolve.
 
 ``beta = (W'W)^-1 W'z`` and ``sigma^2 = |z - W beta|^2 / (n - m)`` with ``z = L^-1 y`` and ``W = L^-1 X``;
-L = I gives 3dDeconvolve's ordinary least squares. All columns count for m, and neither censored rows nor the
-estimation of (a, b) costs a degree of freedom (``3dREMLfit -help``).
+L = I gives 3dDeconvolve's ordinary least squares. n counts the scans that are kept, m all columns, and the
+estimation of (a, b) costs no degree of freedom (``3dREMLfit -help``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -89,6 +89,7 @@ def _fit(Y: Floats, grid: Sequence[NoisePair]) -> VoxelFits:
     # what ordinary least squares explains leaves no trace in a generalised residual
     E = Y - white.projector @ coefficients
     left = np.einsum("ij,ij->j", E, E)
+    # where the design explains all, rounding would choose an (a, b) and make a t of any size
     settled = np.isfinite(squares) & (left > ROUNDING * squares)
     E[:, ~settled] = 0
     pairs = best_pairs(E, grid)
@@ -99,6 +100,7 @@ def _fit(Y: Floats, grid: Sequence[NoisePair]) -> VoxelFits:
         residual = pair.residual_squares(series)
         # the estimate is linear, and of a series X b it is b whatever the correlation: the two parts add up
         betas[:, members] += pair.parameters(series)
+        # n - m, kept rows less columns: nothing is taken off for the estimation of (a, b)
         mean_square[members] = residual / pair.dof
         criterion[members] = pair.criterion(residual)
     return VoxelFits(pairs, betas, mean_square, criterion, settled)

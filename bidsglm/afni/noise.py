@@ -139,7 +139,7 @@ def _paired(X: Floats, root: BandedRoot, place: tuple[int, int]) -> NoisePair:
     # T of L^-1 X = Q T; Q itself is never needed, as P = R^-1 X T^-1
     triangle = scipy.linalg.qr(root.whitened(X), mode="r")[0][: X.shape[1]]
     inverse = scipy.linalg.solve_triangular(triangle, np.eye(X.shape[1]))
-    # det(X' R^-1 X) = det(T)^2
+    # det(X' R^-1 X) = det(T)^2; both determinants are all of the criterion that no voxel's data enter
     determinants = root.log_determinant + 2 * float(np.log(np.abs(np.diag(triangle))).sum())
     return NoisePair(a, b, place, root, root.solved(X) @ inverse, inverse, determinants)
 
@@ -163,6 +163,7 @@ def white_noise(X: Floats, times: Whole) -> tuple[NoisePair, ...]:
     Traceback (most recent call last):
     ValueError: columns 1 (from 0) of the design depend on those before them
     """
+    # T would have a zero on its diagonal: no inverse, and ln det(X' R^-1 X) without a bound
     if dependent := dependent_columns(X):
         raise ValueError(
             f"columns {', '.join(map(str, dependent))} (from 0) of the design depend on those before them"
@@ -215,6 +216,7 @@ def roots(times: Whole) -> Roots:
     108
     """
     found = []
+    # b outer, a inner: of equal criteria the first one met stays, so the order of the pairs decides
     for place in ((i, j) for j in range(B_STEPS + 1) for i in range(A_STEPS + 1)):
         # 3dREMLfit leaves out negative correlations unless it is told to keep them (-NEGcor)
         if first_correlation(*_values(place)) < CUTOFF:
@@ -243,4 +245,5 @@ def grid_of(X: Floats, times: Whole, shared: Roots) -> tuple[NoisePair, ...]:
 
 
 def _values(place: tuple[int, int]) -> tuple[float, float]:
+    # exact zeros in the middle of the grid, as a = 0 and lambda = 0 are cases of their own
     return LARGEST * place[0] / A_STEPS, LARGEST * (2 * place[1] - B_STEPS) / B_STEPS

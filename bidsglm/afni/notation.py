@@ -89,6 +89,7 @@ def response_model(notation: str) -> ResponseModel:
     Traceback (most recent call last):
     ValueError: the response model 'BLOCK' takes (d) or (d,p)
     """
+    # a notation ends in a 3dDeconvolve command of the exported script: a name and numbers, nothing else
     found = MODEL.fullmatch(notation) if len(notation) <= LONGEST and notation.isascii() else None
     if found is None:
         shown = ascii(notation if len(notation) <= LONGEST else notation[:LONGEST] + "...")

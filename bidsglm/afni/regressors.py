@@ -109,6 +109,7 @@ def _summed(response: Response, train: EventTrain, means: Floats, rows: slice, T
     single = np.float32(TR)
     onsets = train.onsets.astype(np.float32) / single + np.float32(rows.start)
     scans = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+    # h(k TR - o) at the scan's own start: no microtime grid, and no onset is rounded to one
     t = (single * (scans - onsets)).astype(np.float64)
     durations = np.zeros(len(onsets)) if train.durations is None else train.durations
     heights = np.ones(len(onsets)) if train.heights is None else train.heights

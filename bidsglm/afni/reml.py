@@ -49,7 +49,8 @@ def best_pairs(E: Floats, grid: Sequence[NoisePair]) -> Whole:
     least = grid[0].criterion(grid[0].residual_squares(E))
     for k in (np.flatnonzero(coarse[1:]) + 1).tolist():
         _improve(least, best, k, E, grid[k], np.arange(E.shape[1]))
-    # second look: around each voxel's best, and only in the places that the first has passed over
+    # second look: around each voxel's best, and only in the places that the first has passed over.
+    # 3dREMLfit -Grid g starts with steps of 2^(g - 2), and halves them down to 1 within one former step
     centres = places[best]
     for k in np.flatnonzero(~coarse).tolist():
         near = np.flatnonzero((np.abs(centres - places[k]) <= STRIDE).all(axis=1))

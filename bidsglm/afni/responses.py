@@ -94,6 +94,7 @@ def block(t: Floats, duration: Floats, power: int = 4) -> Floats:
     >>> block(np.array([-1.0, 60.0, 100.0]), np.array(80.0)).round(4).tolist()
     [0.0, 5.1186, 0.0]
     """
+    # 3dDeconvolve cuts the response 15 s behind the block, at 0.1 to 0.3 % of its peak
     inside = (t > 0) & (t < duration + BLOCK_TAIL)
     return np.asarray(np.where(inside, _rise(t, power) - _rise(t - duration, power), 0.0))
 
@@ -132,6 +133,8 @@ def spm_response(t: Floats) -> Floats:
     >>> spm_response(np.array([0.0, 5.0, 25.0])).round(4).tolist()
     [0.0, 0.1754, 0.0]
     """
+    # its peak is 0.1754 and not 1, so that a beta is 5.7 times the change at the peak; with a duration in the
+    # notation `boxed` scales it
     return _within_spm(t, lambda s: np.exp(-s) * (SPM_RESPONSE * s**5 - SPM_UNDERSHOOT * s**15))
 
 
@@ -167,6 +170,7 @@ def tent(t: Floats, first: float, last: float, n_tents: int, number: int) -> Flo
     """
     step = (last - first) / (n_tents - 1)
     heights = np.maximum(1 - np.abs(t - (first + number * step)) / step, 0)
+    # the first and the last tent are halves: 3dDeconvolve's window ends at their knots
     return np.where((t >= first) & (t <= last), heights, 0.0)
 
 
@@ -192,11 +196,13 @@ def boxed(shape: Callable[[Floats], Floats], end: float, duration: float) -> Cal
     # a running sum less itself n taps ago is the convolution with a box
     summed = np.cumsum(np.concatenate([narrow, np.zeros(n_taps)]))
     summed[n_taps:] -= summed[:-n_taps].copy()
+    # of any duration and of derivatives too, so that a beta is the change at the largest value
     summed /= np.abs(summed).max()
     return partial(_interpolated, values=summed)
 
 
 def _interpolated(t: Floats, values: Floats) -> Floats:
+    # 3dDeconvolve itself interpolates between its points of 10 ms
     return np.interp(t, GRID * np.arange(len(values)), values, left=0.0, right=0.0)
 
 
@@ -223,6 +229,7 @@ def _gamma_family(*numbers: float) -> tuple[Function, ...]:
 
 
 def _block_family(power: int, duration: float, height: float | None = None) -> tuple[Function, ...]:
+    # one number: the integral itself, which grows with d up to 24 e^4 / 4^4 = 5.1187; two: the peak is given
     d = np.array(duration)
     if height is None:
         return (_impulse(partial(block, duration=d, power=power)),)
@@ -237,6 +244,7 @@ def _plateau_family(duration: float, height: float = 0.0) -> tuple[Function, ...
 
 
 def _married_family(height: float = 0.0) -> tuple[Function, ...]:
+    # no number or 0: the integral over each event's own duration, so that longer events have higher responses
     return (partial(unit_block, height=height) if height else block,)
 
 

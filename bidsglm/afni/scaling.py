@@ -35,5 +35,7 @@ def percent_of_mean(x: NDArray[np.generic]) -> NDArray[np.float32]:
     with np.errstate(divide="ignore", invalid="ignore"):
         # 3dcalc reckons in double precision and stores single
         percent = values / mean.astype(np.float64) * 100
+    # the share of a mean of 0 or below says nothing, and would be of any size or of the wrong sign
     positive = (values > 0) & (mean > 0)
+    # more than twice the mean is a spike: 3dcalc cuts it, so that it does not decide the fit
     return np.where(positive, np.minimum(percent, LIMIT), 0).astype(np.float32)

@@ -42,6 +42,7 @@ def padded_length(n_scans: int) -> int:
     >>> padded_length(128), padded_length(129)
     (128, 256)
     """
+    # from n on, not from 2 n on: products at lags over Z - n wrap around the circle, as film_gls has them
     return 1 << (n_scans - 1).bit_length()
 
 

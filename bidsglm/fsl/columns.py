@@ -54,4 +54,5 @@ def decomposed(X: Floats) -> Design:
     U, S, V = U[:, :rank], S[:rank, np.newaxis], V[:rank]
     if rank == np.count_nonzero(norms):
         return Design(U, (V / S / lengths).T)
+    # W^+ of minimum norm in the units of the columns as given, as a pseudo-inverse of X has it
     return Design(U, np.linalg.pinv(S * V * norms))

@@ -38,6 +38,7 @@ def t_maps(weights: Floats, effects: Floats, covariance: Floats, variance: Float
     >>> t_maps(np.ones(1), np.array([[6.0]]), np.array([[[1.0]]]), np.array([4.0])).t.tolist()
     [3.0]
     """
+    # s^2 c (X'X)^+ c', with an X of each voxel, as FILM whitens the design anew in each
     effect = weights @ effects
     of_effect = np.einsum("i,ijv,j->v", weights, covariance, weights) * variance
     return TMaps(effect, of_effect, ratio(effect, of_effect))
@@ -70,5 +71,6 @@ def f_map(weights: Floats, effects: Floats, covariance: Floats, variance: Floats
     # C (X'X)^+ C' is each voxel's own, for each has whitened the design its own way
     within = np.einsum("ai,ijv,bj->vab", weights, covariance, weights)
     solved = np.linalg.solve(within, rows[..., np.newaxis])[..., 0]
+    # over q and s^2, for degrees of freedom (q, n - p - 1) with p the number of columns
     squares = np.einsum("va,va->v", rows, solved) / len(weights)
     return np.asarray(squares / np.where(variance > 0, variance, np.inf))

@@ -50,6 +50,7 @@ def half_solved(A: Floats, sides: Floats) -> tuple[Floats, Floats]:
             column = L[k, k:]
             if k:
                 column -= np.einsum("jiv,jv->iv", L[:k, k:], L[:k, k])
+            # the root of a pivot below 0 is NaN, which stays in its voxel
             np.sqrt(column[0], out=column[0])
             column[1:] /= column[0]
     return L[:, :n], L[:, n:]
@@ -140,8 +141,10 @@ def generalised(Y: Floats, tapered: Floats, design: Design, shared: SharedGains,
     sides[1:] = R[..., np.newaxis]
     L, halves = half_solved(A, sides)
     solved = _solved(L, halves[:, 0])
+    # R A^-1 R' = |L^-1 R'|^2, without an inverse for each voxel
     covariance = np.einsum("kav,kbv->abv", halves[:, 1:], halves[:, 1:])
     squares = np.einsum("ij,ij->j", white, white)
+    # b' A^-1 b = |L^-1 b|^2 is what the whitened design explains
     residual = squares - np.einsum("ij,ij->j", halves[:, 0], halves[:, 0])
     variance, settled = _variance(residual, squares, design)
     return Fit(design.coefficients @ solved, R @ solved, variance, covariance, settled)

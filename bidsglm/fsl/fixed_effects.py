@@ -53,6 +53,7 @@ def f_over_runs(effects: Floats, covariances: Floats) -> Floats:
     >>> bool(abs(F[0] - fixed_effects(effects[:, 0], variances[:, 0, 0]).t[0] ** 2) < 1e-12)
     True
     """
+    # F = u' (sum C_r^-1)^-1 u / q with u = sum C_r^-1 e_r, C_r the covariance of a run's q effects
     precisions = np.linalg.inv(np.moveaxis(covariances, -1, 1))
     weighed = np.einsum("rvab,rbv->va", precisions, effects)
     combined = np.linalg.solve(precisions.sum(axis=0), weighed[..., np.newaxis])[..., 0]

@@ -46,6 +46,8 @@ def line_filter(n_scans: int, repetition_time: float, cutoff: float) -> Floats |
     """
     if np.isinf(cutoff) and cutoff > 0:
         return None
+    # FEAT's rule. A wave of the cut-off's period passes nearly whole, one of twice that with half its power:
+    # the same cut-off filters less here than SPM's cosines do
     sigma = cutoff / (2 * repetition_time)
     reach = np.floor(REACH * sigma)
     # two neighbours at the very ends, or the line goes through the scan itself and leaves nothing
@@ -56,7 +58,9 @@ def line_filter(n_scans: int, repetition_time: float, cutoff: float) -> Floats |
     scans = np.arange(n_scans)
     d = scans - scans[:, np.newaxis]
     w = np.exp(-(d**2) / (2 * sigma**2)) * (np.abs(d) <= reach)
+    # at a run's ends the window has one side only: a line follows the drift there, and a mean would not
     A, C, N = (w * d).sum(axis=1), (w * d**2).sum(axis=1), w.sum(axis=1)
+    # l(t) = (B C - A D) / (C N - A^2) with B = sum w y and D = sum w d y, as weights of y
     return np.asarray(w * (C[:, np.newaxis] - A[:, np.newaxis] * d) / (C * N - A**2)[:, np.newaxis])
 
 
@@ -107,5 +111,6 @@ def _without_line(Y: Floats, L: Floats) -> Floats:
     # infinite values leave NaN
     with np.errstate(invalid="ignore"):
         np.subtract(Y, left, out=left)
+        # fslmaths adds l(0) before it takes the mean out, which takes l(0) out again
         left -= left.mean(axis=0)
     return left

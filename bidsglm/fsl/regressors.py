@@ -101,7 +101,7 @@ def convolved(grid: Floats, kernel: Floats) -> Floats:
     used = np.full(grid.size, kernel.sum())
     n_taps = min(kernel.size, grid.size)
     used[:n_taps] = np.cumsum(kernel)[:n_taps]
-    # kernels start at 0
+    # a gamma density is 0 at t = 0, so that the first value has used nothing
     return np.asarray(response / np.where(used != 0, used, np.inf))
 
 
@@ -124,6 +124,7 @@ def regressor(grid: Floats, kernel: Floats | None, timing: Timing) -> Floats:
     >>> (regressor(grid, None, timing) + grid.mean()).round(6).tolist()
     [1.0, 1.0, 0.0, 0.0]
     """
+    # feat_model takes the mean out before it convolves; over the taps used, a constant stays a constant
     centred = _single(grid - grid.mean())
     course = centred if kernel is None else convolved(centred, _single(kernel))
     return np.asarray(course[timing.samples])
@@ -163,6 +164,7 @@ def with_derivative(filtered: Floats) -> Floats:
     [[-1.0, 2.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -2.0]]
     """
     # feat_model makes it orthogonal, so that what both could explain counts for the response
+    # (x[j + 1] - x[j - 1]) / 2 of the filtered column, one-sided at both ends: per scan, not per second
     slope = np.gradient(filtered)
     slope -= slope.mean()
     squares = filtered @ filtered

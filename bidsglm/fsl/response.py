@@ -31,6 +31,7 @@ def gamma_with(t: Floats, mean: float, deviation: float) -> Floats:
 
 
 def _double_gamma(t: Floats) -> Floats:
+    # 2.449 = sqrt(6) and 4 = sqrt(16): shapes 6 and 16 of rate 1, SPM's densities but for the digits of 2.449
     return gamma_with(t, 6, 2.449) - gamma_with(t, 16, 4) / 6
 
 

@@ -142,6 +142,7 @@ def dilated(mask: Mask) -> Mask:
     >>> int(dilated(one).sum())
     18
     """
+    # dilated only after g is known: the edge that is added would pull the median down
     return np.asarray(scipy.ndimage.maximum_filter(mask, size=3, mode="constant", cval=0), dtype=np.bool_)
 
 

@@ -80,6 +80,7 @@ def contrast(intensity: Floats, mask: Mask) -> Contrast:
     best = int(np.argmax(counts[:-1])) if counts.size > 1 else 0
     mode = low + (best + 1) * (high - low) / n_bins
     above = inside[inside > mode]
+    # tau = s / 3, s^2 = sum over I > mode of (I - mode)^2 / N, N all voxels of the mask
     tau = np.sqrt(((above - mode) ** 2).sum() / inside.size) / 3
     return Contrast(mode, tau, (intensity.max() - intensity.min()) / LEVELS)
 

@@ -36,6 +36,7 @@ def gains(tapered: Floats, n_scans: int) -> Floats:
     # a spectrum with a zero cannot be whitened, and gives NaN
     with np.errstate(divide="ignore", invalid="ignore"):
         np.divide(1, inverse, out=inverse)
+        # g(0) = 0: means are out of the data, and autocorrelations of residuals say nothing of them
         inverse[0] = 0
         # frequencies but the first and the last stand for two
         inverse *= Z / (2 * inverse.sum(axis=0) - inverse[-1])

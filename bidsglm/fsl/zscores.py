@@ -59,6 +59,7 @@ def _asymptotic_z(log_p: Floats) -> Floats:
     twice = -2 * log_p - np.log(2 * np.pi)
     z = np.sqrt(twice)
     for _ in range(STEPS):
+        # three steps from z = sqrt(-2 ln p - ln 2 pi), and no more: FSL does not wait for convergence
         z = np.sqrt(twice - 2 * np.log(z) + 2 * np.log1p(-1 / z**2 + 3 / z**4))
     return np.asarray(z)
 

@@ -34,6 +34,7 @@ def of_components(hyperparameters: Floats, first_rows: Floats, n_lags: int) -> F
     row = hyperparameters @ first_rows
     found = np.full(n_lags + 1, np.nan)
     known = min(row.size, found.size)
+    # over r_0: the hyperparameters need not add up to a variance of 1
     found[:known] = row[:known] / row[0]
     return found
 
@@ -58,7 +59,8 @@ def of_autoregression(coefficients: Floats, n_lags: int) -> Floats:
     [1.0, 0.625, 0.5125]
     """
     order = len(coefficients)
-    # r_1 ... r_N from the N equations in which they stand on both sides
+    # Yule and Walker's r_k = sum_i a_i r_|k - i| for k = 1 ... N: r_0 = 1 goes to the right, the unknown
+    # r_1 ... r_N, which stand on both sides, to the left
     equations, known = np.eye(order), np.zeros(order)
     for k in range(1, order + 1):
         for i, a in enumerate(coefficients, start=1):
@@ -91,5 +93,6 @@ def weighted_quantiles(values: Floats, counts: Sequence[int] | Floats, shares: S
     """
     order = np.argsort(values)
     reached = np.cumsum(np.asarray(counts, dtype=float)[order])
+    # no interpolation: a value between two of those given is in no voxel
     places = np.searchsorted(reached, np.asarray(shares) * reached[-1])
     return np.asarray(values[order][places])

@@ -79,12 +79,12 @@ def spearman_rho(x: Floats, y: Floats) -> float:
 def ranks(values: Floats) -> Floats:
     """Ranks of numbers (n,) from 1, ties at their mean rank.
 
-    Equal to `scipy.stats.rankdata`, whose stable sort takes six times as long; the order
-    of ties does not matter.
+    Equal to `scipy.stats.rankdata`.
 
     >>> ranks(np.array([3.0, 1.0, 3.0]))
     array([2.5, 1. , 2.5])
     """
+    # scipy.stats.rankdata sorts stably, which takes six times as long; the order of ties does not matter
     order = np.argsort(values)
     ascending = values[order]
     starts = np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1])[: values.size])
@@ -121,6 +121,7 @@ def principal_axis(x: Floats, y: Floats) -> FittedLine:
     if _is_degenerate(x, y):
         return FittedLine(float("nan"), float("nan"))
     u, v = x - x.mean(), y - y.mean()
+    # tan 2θ = 2 s_xy / (s_xx - s_yy) is the angle of the axis of most variance
     twice, excess = 2 * (u @ v), u @ u - v @ v
     # a round cloud has no axis, an upright one no finite slope
     if twice == 0 and excess <= 0:

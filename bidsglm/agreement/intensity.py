@@ -126,6 +126,7 @@ def spread(spm: Floats, nilearn: Floats, unit: NilearnUnit) -> EffectSpread:
         sd_spm,
         sd_nilearn,
         ratio(sd_spm, sd_nilearn),
+        # SD(e) / SD(e / U) is U itself, the same for every voxel
         unit.typical,
         # how much of the ratio comes from brightness that differs over voxels
         ratio(sd_spm / unit.typical, sd_converted),

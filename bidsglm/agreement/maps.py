@@ -123,6 +123,7 @@ def peak_distance(pair: MapPair, coordinates: Floats) -> float:
         # a flat map has no peak
         if not usable.any() or np.ptp(values[usable]) == 0:
             return float("nan")
+        # outside the mask and where a package has no result no value may win
         peaks.append(int(np.argmax(np.where(usable, values, -np.inf))))
     return float(np.linalg.norm(coordinates[peaks[0]] - coordinates[peaks[1]]))
 
@@ -171,6 +172,7 @@ def _suprathreshold(
     p = maps.p if sign > 0 else _lower_p(maps.stat, min(maps.dof[-1], LARGEST_DOF))
     sets = {
         "p001": mask & (p < P_UNCORRECTED * share),
+        # over the package's own mask: the number of tests is its own, not that of the voxels in common
         "fdr05": mask & (p <= false_discovery_threshold(p[mask], FALSE_DISCOVERIES * share)),
     }
     return sets if fwe is None else sets | {"fwe05": mask & (sign * maps.stat > fwe)}
@@ -248,10 +250,12 @@ def agreement(both: BothMaps, coordinates: Floats, fwe: FweThresholds | None = N
     # papers report the peaks of the statistic, not of the effect
     distances = {"peak_distance_mm": MapPair(first.stat, reference.stat, *masks)}
     if test == "t":
+        # the lowest voxel is the highest of the negated map
         distances["peak_distance_lower_mm"] = MapPair(-first.stat, -reference.stat, *masks)
     rows = []
     for name, pair in both.maps().items():
         row: Row = {"contrast": first.specification.name, "map": name, **map_agreement(pair, both.pair)}
+        # all rows have all columns, in one order: those that mean nothing for a map are n/a in its row
         row |= dict.fromkeys(sorted([*thresholds, *distances], key=_is_lower), float("nan"))
         if name == test:
             row |= thresholds | {key: peak_distance(two, coordinates) for key, two in distances.items()}

@@ -44,13 +44,15 @@ def pair_rows(
         in_percent = NOT_DEFINED
         if name == "effect" and units[0] is not None and units[1] is not None:
             in_percent = _slope_in_percent(maps, units[0], units[1])
+        # an effect has no threshold of its own
         dice = NOT_DEFINED if name == "effect" else dice_p001(both, two_sided)
         yield row | {"slope_percent": in_percent, "dice_p001": dice}
 
 
 def _slope_in_percent(maps: MapPair, first: Floats, reference: Floats) -> float:
     """Slope once the effects of both are in percent of each voxel's own mean."""
-    # each in percent of its own package's mean image, so that units cancel
+    # each in percent of its own package's mean image, so that units cancel; a mean of 0 or below is no
+    # signal that a change could be per cent of
     with np.errstate(divide="ignore", invalid="ignore"):
         converted = MapPair(
             maps.first / np.where(first > 0, first, np.nan),

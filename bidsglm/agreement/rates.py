@@ -76,6 +76,7 @@ def clustered_rate(hits: NDArray[np.integer], size: int) -> IntervalEstimate:
     count = rate * trials
     tail = (1 - LEVEL) / 2
     # Clopper and Pearson by quantiles of the beta distribution, counts need not be whole
+    # with no hit the lower quantile does not exist, with no miss the upper: the limits are 0 and 1
     lower = float(scipy.stats.beta.ppf(tail, count, trials - count + 1)) if count > 0 else 0.0
     upper = float(scipy.stats.beta.ppf(1 - tail, count + 1, trials - count)) if count < trials else 1.0
     return IntervalEstimate(rate, lower, upper)
@@ -169,6 +170,7 @@ def pooled(estimates: Sequence[IntervalEstimate]) -> IntervalEstimate:
     if not known:
         return UNKNOWN
     n = len(known)
+    # a plain mean: the participants are the sample, and one who was simulated longer counts no more
     mean = sum(each.value for each in known) / n
     # errors of independent rates add as squares; each side of the interval has its own
     below = math.sqrt(sum((each.value - each.lower) ** 2 for each in known)) / n
@@ -210,7 +212,9 @@ def enough(rates: Mapping[float, IntervalEstimate], n_datasets: int) -> int | No
 def _narrowed(found: IntervalEstimate, share: float) -> IntervalEstimate:
     """The same rate with limits whose ratios to it are raised to a power; of a rate of 0, a smaller limit."""
     if not found.value:
+        # with no hit in n trials the limit goes as 1 / n and not as its root: (1 - p)^n = 0.025
         return IntervalEstimate(0.0, 0.0, found.upper * share**2)
+    # rates err by factors: on a logarithmic scale the limits go with the standard error
     lower, upper = ((limit / found.value) ** share * found.value for limit in (found.lower, found.upper))
     return IntervalEstimate(found.value, lower, upper)
 

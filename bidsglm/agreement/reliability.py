@@ -60,6 +60,7 @@ def mean_squares(ratings: Floats) -> MeanSquares:
         float(np.sum(np.where(np.abs(part) > floor, part, 0.0) ** 2))
         for part in (subjects - mean, raters - mean, residual)
     ]
+    # each subject's mean stands for k ratings and each rater's for n, over (n - 1), (k - 1), (n - 1)(k - 1)
     return MeanSquares(
         n, k, k * squares[0] / (n - 1), n * squares[1] / (k - 1), squares[2] / ((n - 1) * (k - 1))
     )
@@ -116,6 +117,7 @@ def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Inter
     if total <= 0 or rows + error <= 0:
         return UNKNOWN
     value = (rows - error) / total
+    # Satterthwaite's v would be 0 / 0; raters who agree in all leave nothing to be unsure of
     if columns == error == 0:
         return IntervalEstimate(value, value, value)
     dof = _satterthwaite(squares, value)
@@ -132,6 +134,7 @@ def icc_agreement(squares: MeanSquares, confidence: float = CONFIDENCE) -> Inter
 def _satterthwaite(squares: MeanSquares, value: float) -> float:
     """Degrees of freedom v of a MSC + b MSE; both weights times 1 - ICC, so that ICC = 1 has them too."""
     n, k, _, columns, error = squares
+    # a = k ICC / (n (1 - ICC)) and b = 1 + k ICC (n - 1) / (n (1 - ICC)) of their Table 7
     first = k * value / n * columns
     second = (1 - value + k * value * (n - 1) / n) * error
     return (first + second) ** 2 / (first**2 / (k - 1) + second**2 / ((n - 1) * (k - 1)))

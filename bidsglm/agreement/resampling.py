@@ -77,6 +77,7 @@ def contrast_model(design: Floats, weights: Floats, scale: Floats | None = None)
     # X = U S Vᵀ: c b = c V S⁻¹ (Uᵀ y), so that in the basis U each contrast is a direction
     rows = np.atleast_2d(weights) @ space.right / space.singular
     if np.ndim(weights) == 1:
+        # of length 1, so that d b has the variance sigma^2 and t needs no other factor
         return ContrastModel(space.left, (rows[0] / np.linalg.norm(rows[0]))[:, None], "t", ones)
     return ContrastModel(space.left, factors(rows.T).left, "F", ones)
 
@@ -145,6 +146,7 @@ def leave_one_out(model: ContrastModel, fitted: Refit) -> Floats:
     # F by the residuals of the design without what is tested: extra sum of squares
     basis = model.reduced
     residuals = fitted.values - basis @ (basis.T @ fitted.values)
+    # leverages of the smaller design are none above those of the whole one, which are guarded already
     kept = 1 - (basis**2).sum(axis=1)
     more = (residuals**2).sum(axis=0) - residuals**2 / kept[:, None]
     return _ratio(np.maximum(more - rss, 0.0) / model.directions.shape[1], square)
@@ -174,6 +176,7 @@ def draws(model: ContrastModel, weights: Floats) -> Draws:
     basis = model.basis
     square = np.einsum("kn,ni,nj->kij", weights, basis, basis, optimize=True)
     projection = (weights[:, None, :] * basis.T[None]).reshape(-1, len(basis))
+    # rows as often as they were drawn, less rank: as a resample is fitted by itself
     return Draws(weights, np.linalg.inv(square), projection, weights.sum(axis=1) - basis.shape[1])
 
 
@@ -194,9 +197,11 @@ def drawn(model: ContrastModel, prepared: Draws, fitted: Refit) -> Floats:
     rss = np.maximum(prepared.weights @ fitted.residuals**2 - explained, 0.0)
     mean_square = rss / prepared.dof[:, None]
     tested = np.einsum("rq,krv->kqv", model.directions, fitted.beta + change, optimize=True)
+    # d' (U'WU)^-1 d, which is no longer 1 as it is with everybody
     covariance = model.directions.T @ prepared.inverse @ model.directions
     if model.test == "t":
         return _ratio(tested[:, 0], np.sqrt(mean_square * covariance[:, 0]))
+    # (D'b)' [D' (U'WU)^-1 D]^-1 D'b is the extra sum of squares, without a fit of the smaller design
     extra = np.einsum("kqv,kqp,kpv->kv", tested, np.linalg.inv(covariance), tested, optimize=True)
     return _ratio(extra / model.directions.shape[1], mean_square)
 
@@ -245,6 +250,7 @@ def can_estimate(model: ContrastModel, weights: Floats) -> bool:
     square = (model.basis * weights[:, None]).T @ model.basis
     distinct = int(np.count_nonzero(weights))
     rank = model.basis.shape[1]
+    # as many distinct rows as columns are fitted exactly, however often each was drawn: F would be infinite
     return distinct > rank and bool(np.linalg.eigvalsh(square)[0] > LEAST_EIGENVALUE)
 
 

@@ -160,5 +160,6 @@ def by_importance(row: Mapping[str, Cell]) -> tuple[bool, float]:
     [0.2, -3.0]
     """
     shift = row.get("z_shift")
+    # a shift that is not known goes behind all that are
     size = abs(shift) if isinstance(shift, int | float) and not math.isnan(shift) else -1.0
     return row.get("same_conclusion") is not False, -size

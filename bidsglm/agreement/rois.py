@@ -54,6 +54,7 @@ def region_means(values: Floats, places: NDArray[np.intp], mask: Mask, n_regions
         # in two passes: E x^2 - (E x)^2 would lose the digits of a flat region
         squares = np.bincount(here, (inside - mean[here]) ** 2, n_regions + 1)
         sd = np.sqrt(np.where(count > 1, squares / (count - 1), np.nan))
+    # those without a result count here: this number is how much of a region lies in the mask
     return RegionMeans(np.bincount(places[mask], minlength=n_regions + 1)[1:], mean[1:], sd[1:])
 
 

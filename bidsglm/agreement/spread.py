@@ -105,6 +105,7 @@ def clustered_median_interval(values: Floats, owners: Sequence[str], seed: int =
 
 def _ends(medians: Floats) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
+    # percentiles of the draws (Efron and Tibshirani 1993): medians of few values are not normal about theirs
     lower, upper = np.quantile(medians, (tail, 1 - tail))
     return float(lower), float(upper)
 
@@ -149,6 +150,7 @@ def deviations(values: Floats) -> Floats:
     median = np.median(known)
     # Iglewicz and Hoaglin 1993: x - median over 1.4826 MAD
     spread = MAD_TO_SD * np.median(np.abs(known - median))
+    # where all agree but for float32, rounding would be somebody's distance
     if spread > ROUNDING * np.abs(known).max():
         found[finite] = (known - median) / spread
     return found

@@ -96,6 +96,7 @@ class Tally:
         self._n += columns.size
         self._correlate(*(np.nan_to_num(each, nan=0.0) for each in shapes or (a, b)))
         for key, counts in self._above.items():
+            # by tails: a voxel that is high in one map and low in the other is no overlap
             first, second = (_signed(x, t[key]) for x, t in zip((a, b), thresholds, strict=True))
             for tail, sign in enumerate((1, -1)):
                 one, other = first == sign, second == sign
@@ -120,6 +121,7 @@ class Tally:
         sum_a, sum_b, aa, bb, ab = self._sums
         with np.errstate(divide="ignore", invalid="ignore"):
             # Pearson's r from sums, so that no resample's map is kept
+            # a z map's mean is no more than some of its standard deviations: no difference loses its digits
             variances = (aa - sum_a**2 / n) * (bb - sum_b**2 / n)
             r = (ab - sum_a * sum_b / n) / np.sqrt(np.maximum(variances, 0))
         dice = {key: _dice(*above.sum(axis=0)) for key, above in self._above.items()}

@@ -46,6 +46,7 @@ class Autoregression:
         if hundredths not in self._inverses:
             rho = hundredths / BINS
             plain, lagged, further = self._products
+            # X'W'WX by powers of rho: three products serve every hundredth
             self._inverses[hundredths] = inverses((plain - rho * lagged + rho**2 * further)[None])[0]
         return self._inverses[hundredths]
 
@@ -56,6 +57,7 @@ class Autoregression:
         # nilearn's whitening leaves the first scan as it is
         before[1:] = Q[:-1]
         both = np.hstack([Q, self.cosines])
+        # cosines are projected off after whitening, so that they have no part that rho scales
         shifted = np.hstack([before, np.zeros_like(self.cosines)])
         once = both.T @ shifted
         return both.T @ both, once + once.T, shifted.T @ shifted
@@ -79,6 +81,7 @@ def autoregression(X: Floats, drifts: Floats, weights: Floats, projected: bool) 
     (4, 2)
     """
     padded = np.hstack([weights, np.zeros((len(weights), drifts.shape[1]))])
+    # drifts are fitted and never tested: contrasts weigh them by 0
     joint = span(np.hstack([X, drifts]), padded)
     if projected:
         # coefficients still come from residuals on regressors and drifts, else drift would look like AR(1)
@@ -106,6 +109,7 @@ def coefficients(data: Products, ordinary: Floats) -> Values:
     place = (data.basis.T @ ordinary).astype(kind)
     # residual sums without residuals: e'e = y'y - b'b, and e'Le from lagged products in the same way
     b = data.plain @ place
+    # b'Lb and b'L'b are one number, so that half of L + L' does for L
     inner = (ordinary.T @ neighbours(ordinary) / 2).astype(kind)
     r0 = data.power - np.einsum("vq,vq->v", b, b)
     r1 = data.lag_power - np.einsum("vq,vq->v", data.lagged @ place - b @ inner, b)
@@ -123,6 +127,7 @@ def truncated(rho: Values) -> NDArray[np.intp]:
     >>> truncated(np.array([0.239, -0.239])).tolist()
     [23, -23]
     """
+    # nilearn's astype(int) cuts toward 0, so that coefficients are half a hundredth too small on average
     return (rho * BINS).astype(np.intp)
 
 
@@ -132,6 +137,7 @@ def near_edge(rho: Values) -> NDArray[np.bool_]:
     >>> near_edge(np.array([0.23, 0.235])).tolist()
     [True, False]
     """
+    # cross-products and residuals give coefficients that differ by 1e-12 at most: 1e-9 leaves room for that
     return np.asarray(np.abs(rho * BINS - np.rint(rho * BINS)) < NEAR_EDGE * BINS)
 
 
@@ -173,6 +179,7 @@ def autoregressive_fit(
         group[members] = k
     # y'W'Wy, the last scan having no successor
     power = (1 + rho**2) * data.power - 2 * rho * data.lag_power - (rho * data.last) ** 2
+    # the difference of two nearly equal sums may fall below 0 where the design explains nearly all
     return UnscaledFit(effects, covariances, group, np.maximum(power - explained, 0), divisor, (dof, dof))
 
 

@@ -57,6 +57,7 @@ class PooledErrors:
 
     def covariances(self, settings: tuple[int, ...]) -> tuple[Floats, ...]:
         """V of every run, by settings as those of `home`; regressors that are nearly the same share one."""
+        # regressors that are nearly equal share a V, as ReML takes long; the other settings are not compared
         key = (*self._shared(settings[:N_DRAWING]), *settings[N_DRAWING:])
         if key not in self._found:
             self._found[key] = self._estimated(key)
@@ -84,6 +85,7 @@ class PooledErrors:
             here, there = self._sampled(key), self._sampled(self.home)
             # the pool is biased by its few voxels alike on both sides, so only its change is taken
             found = normalised([V + a - b for V, a, b in zip(own, here, there, strict=True)])
+            # V + a - b need not be positive definite, and without a root there is nothing to whiten with
             whitening(found)
         except ValueError as error:
             # a pool without voxels that pass F, or a fit that does not converge, must not end the analysis
@@ -97,6 +99,7 @@ class PooledErrors:
         if key not in self._in_pool:
             assert self.noise.kind != "none"
             runs, data = zip(*self.pool(key), strict=True)
+            # drifts that a package fits as columns need not be orthonormal, and X0 X0' is no projection then
             orthonormal = [run._replace(cosines=np.linalg.qr(run.cosines)[0]) for run in runs]
             self._in_pool[key] = error_covariances(orthonormal, data, self.noise.kind)
         return self._in_pool[key]
@@ -131,6 +134,7 @@ class PooledErrors:
             # several runs in one regression are one long run whose V has a block for each
             found = [scipy.linalg.block_diag(*(V[run] for run in each)) for each in runs]
             roots = [banded(scipy.linalg.block_diag(*(W[run] for run in each))) for each in runs]
+        # no repetition time: V is known here, and the components of ReML alone ask for it
         columns = [
             RunColumns(
                 np.vstack([part.X for part in parts]),

@@ -62,6 +62,7 @@ class Clock(NamedTuple):
     @property
     def bin_times(self) -> Floats:
         """Times (s) of SPM's samples, (n_scans,)."""
+        # SPM's microtime onset T0 counts bins from 1: scan i lies at (i T + T0 - 1) dt
         scans = np.arange(self.timing.n_scans) * self.timing.resolution + self.timing.onset - 1
         return np.asarray(scans * self.timing.dt)
 
@@ -76,6 +77,7 @@ class Shape(NamedTuple):
     ratio: float
 
 
+# nilearn writes 0.167 for the 1/6 of SPM, so that even the spm shape is not SPM's
 SHAPES: Mapping[str, Shape] = {
     "spm": Shape(6.0, 16.0, 1.0, 1.0, 0.167),
     "glover": Shape(6.0, 12.0, 0.9, 0.9, 0.48),
@@ -93,11 +95,13 @@ def gamma_difference(shape: Shape, dt: float, onset: float = 0.0) -> Floats:
     >>> h.size, round(float(h.sum()), 12), round(float(h.argmax() * 32 / 255), 2)
     (256, 1.0, 5.15)
     """
-    # the end point is among them, so that nilearn's samples lie a little farther apart than dt
+    # the end point is among them, so that nilearn's samples lie a little farther apart than dt; less dt, as
+    # nilearn's densities have loc = dt and begin one step late
     t = np.linspace(0, KERNEL_LENGTH, int(np.rint(KERNEL_LENGTH / dt))) - onset - dt
     peak = gamma_density(t, shape.delay / shape.dispersion, 1 / shape.dispersion)
     rate = 1 / shape.undershoot_dispersion
     h = peak - shape.ratio * gamma_density(t, shape.undershoot * rate, rate)
+    # unit sum, as in SPM: the response to a long block is 1 whatever the step
     return np.asarray(h / h.sum())
 
 
@@ -171,12 +175,14 @@ def fine_grid(condition: Condition, clock: Clock) -> EventGrid:
     if condition.continuous:
         return EventGrid(times, TR / OVERSAMPLING, condition.at(times)[:, np.newaxis])
     last = len(times) - 1
+    # the first point not before the time, where SPM rounds to the nearest bin
     on = np.minimum(np.searchsorted(times, condition.onsets), last)
     off = np.minimum(np.searchsorted(times, condition.onsets + condition.durations), last)
     # an event between two points of the grid must not vanish: nilearn gives it one step
     off = np.where((off == on) & (off < last), off + 1, off)
     weights = event_weights(condition)
     steps: Floats = np.zeros((len(times), weights.shape[1]))
+    # events that overlap add up, in nilearn as in SPM
     np.add.at(steps, on, weights)
     np.add.at(steps, off, -weights)
     stimuli: Floats = np.cumsum(steps, axis=0)
@@ -213,6 +219,7 @@ def successively_orthogonal(columns: Floats) -> Floats:
     result = columns.copy()
     for i in range(1, result.shape[1]):
         before = result[:, :i]
+        # pinv: of a column of zeros, as a modulator without variance leaves it, there is no inverse
         result[:, i] -= before @ (np.linalg.pinv(before) @ result[:, i])
     return result
 

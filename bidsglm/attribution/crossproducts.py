@@ -137,12 +137,14 @@ def products(Y: Values, columns: Floats, cosines: Floats) -> Products:
     # regressors of all rules are much alike: their common space is far smaller than their number
     basis = span(columns, np.zeros((0, columns.shape[1]))).basis
     power = np.einsum("tv,tv->v", Y, Y)
+    # y'Ly: with y'y and the last scan all that y'W'Wy needs at any coefficient
     lag_power = np.einsum("tv,tv->v", Y[1:], Y[:-1])
     transposed, kind = Y.T, Y.dtype
     return Products(
         basis,
         transposed @ basis.astype(kind),
         transposed @ neighbours(basis).astype(kind),
+        # C'LY of C'WY = C'Y - rho C'LY: the shift acts on the data, as the cosines are not whitened
         transposed @ following(cosines).astype(kind),
         # the last row enters apart, as whitening with a first scan left alone is not quite Toeplitz
         Y[-1],

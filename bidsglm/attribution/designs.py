@@ -64,6 +64,7 @@ class Designs:
         wanted, runs = list(combinations), range(len(self.models.runs))
         for combination, run in product(wanted, runs):
             self.autoregression(combination.rules, combination.filter, run)
+            # coefficients come from nilearn's drifts where SPM's cosines span the same space
             self.autoregression(combination.rules, False, run)
             self.residual_scans(combination.rules, combination.filter, run)
         pooled = [combination for combination in wanted if combination.noise]
@@ -96,6 +97,7 @@ class Designs:
         key = rules, projected, run
         if key not in self._residual_scans:
             designs = self.models.runs[run]
+            # cosines count as columns, projected off or not: they cost the residual as many directions
             whole = np.hstack([designs.columns(rules).matrix, designs.drifts[projected]])
             n_columns, rank = whole.shape[1], rank_in_nilearn(whole)
             self._residual_scans[key] = float(len(whole) - n_columns), float(len(whole) - rank)
@@ -103,6 +105,7 @@ class Designs:
 
     def covariance_key(self, combination: StepSettings) -> CovarianceKey:
         """Name what V depends on; regressors that are nearly the same share one."""
+        # drifts of one space leave the same residuals, whichever way they are taken out
         return self._shared[combination.rules], combination.filter or self.same_drifts, combination.smoother
 
     def whitenings(self, combination: StepSettings) -> Sequence[Whitening | None]:
@@ -231,4 +234,5 @@ def same_span(first: Floats, second: Floats) -> bool:
     if first.shape != second.shape:
         return False
     a, b = _orthonormal(first), _orthonormal(second)
+    # of two bases with as many columns, one lies in the other's space only if both are one space
     return bool(np.abs(a - b @ (b.T @ a)).max(initial=0.0) < SAME_DRIFTS)

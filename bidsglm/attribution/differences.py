@@ -76,6 +76,7 @@ def summed(reference: Floats, maps: Floats, limits: tuple[Floats, Floats] | None
     above = None
     if limits is not None:
         one, other = (m > limit[..., None] for m, limit in zip((reference, maps), limits, strict=True))
+        # Dice needs three counts alone, which add up over blocks of voxels
         above = _alike([sets.sum(axis=-1) for sets in (one, other, one & other)])
     means = _alike([reference.mean(axis=-1), maps.mean(axis=-1)])
     return MapSums(maps.shape[-1], means, _alike(products), squares, above)
@@ -152,6 +153,7 @@ def distances(sums: MapSums) -> dict[str, Floats]:
         # the same tangent of the half angle, in the form that subtracts no near-equal numbers
         slope = np.where(excess >= 0, twice / (length + excess), (length - excess) / twice)
         r = sxy / np.sqrt(sxx * syy)
+    # the squares are of the maps as they are: RMSD sees the shift that slope and correlation leave out
     found = {RMSD: np.sqrt(sums.squares / sums.n_voxels), SLOPE: slope - 1, CORRELATION: 1 - r}
     return found if sums.above is None else {**found, DICE: _unlikeness(sums.above)}
 
@@ -173,6 +175,7 @@ def threshold(dof: tuple[float, ...]) -> float:
     >>> round(threshold((100.0,)), 4), round(threshold((1.0, 100.0)), 4)
     (3.1737, 11.4954)
     """
+    # the upper tail alone, as for the Dice of the table of agreement
     if len(dof) == 1:
         return float(scipy.special.stdtrit(dof[0], 1 - P_UNCORRECTED))
     return f_quantile(P_UNCORRECTED, *dof)

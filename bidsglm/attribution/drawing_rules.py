@@ -143,6 +143,7 @@ class NearestBin:
 
     def sampled(self, grid: EventGrid, columns: Floats, run: int) -> Floats:
         """Take the values at the grid's nearest times."""
+        # the grid may be another package's, with no point at the bin's start
         return np.asarray(columns[nearest(grid.times, self.times(run))])
 
 
@@ -178,4 +179,5 @@ class LastBin:
         """Take the grid's last values up to these times."""
         # a time on a bin's edge is that bin's, whatever its product with the step rounds to
         places = np.searchsorted(grid.times, self.times(run) + STEP * 1e-4, side="right") - 1
+        # before the grid nothing is drawn, and its first value is that of no stimulus
         return np.asarray(columns[np.maximum(places, 0)])

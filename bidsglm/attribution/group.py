@@ -104,6 +104,7 @@ def every_combination(
     for taken in product((0, 1), repeat=len(steps)):
         on = dict(zip(steps, map(bool, taken), strict=True))
         effects = on["effects"]
+        # a step that moves nothing goes with the effects, so that both ends are the packages' own maps
         variance = on.get("variance", effects)
         mask = on.get("mask", effects)
         # with one variance the mask moves nothing
@@ -166,6 +167,7 @@ def closure_of(refitted: Sequence[StatMaps], own: Sequence[StatMaps]) -> float:
     """Largest distance of maps from their own, over the range of these."""
     worst = 0.0
     for ours, theirs in zip(refitted, own, strict=True):
+        # a flat map has no range, and its distance stands as it is
         extent = float(np.ptp(theirs.stat)) or 1.0
         worst = max(worst, float(np.abs(ours.stat - theirs.stat).max(initial=0.0)) / extent)
     return worst

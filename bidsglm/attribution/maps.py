@@ -65,6 +65,7 @@ class CombinationMaps:
         # parameters of the scaled series, with their means, since float32 rounds what SPM stores
         betas = [f * (d.parameters @ Y) for f, d, Y in zip(factors, designs, data, strict=True)]
         squares = [factor**2 * fit.residual for fit, factor in zip(fits, factors, strict=True)]
+        # ResMS = RSS / tr(RV) with both summed over runs: SPM has one model of all of them
         return designs, betas, np.sum(squares, axis=0) / sum(fit.divisor for fit in fits)
 
     def fits(self, combination: StepSettings) -> tuple[UnscaledFit, ...]:
@@ -149,4 +150,5 @@ def _cast(factors: Sequence[Floats], fits: Sequence[UnscaledFit]) -> list[Values
 
 def _rules_of(models: Models, every_rule: bool) -> list[Rules]:
     pure = [Rules(False, False, False), Rules(True, True, True)]
+    # dominant steps take response, events and sampling as one, and closure has nilearn's own alone
     return list(models.runs[0].regressors) if every_rule else pure

@@ -51,6 +51,7 @@ class MixtureFits(MixtureDesigns):
 
     def _settings_of_errors(self, mixture: Mixture) -> tuple[int, ...]:
         assert self.errors is not None
+        # V is of data without drifts, so that two filters of one space share the V of the first
         mixture, home = self.normal(mixture), self.errors.home[ERROR_STEPS.index("filter")]
         return settings_of_errors(mixture._replace(filter=home) if self._same_drifts else mixture)
 
@@ -84,6 +85,7 @@ class MixtureFits(MixtureDesigns):
         design = self.design(mixture, run)
         n, own = self.models.n_voxels, self.models.run(mixture.scaling, run)
         Y = self._unscaled(mixture, run)[:, :n]
+        # spm_est_non_sphericity pools y y' of series with their means; ReML takes the constant out again
         data = self._filtered(mixture, Y, run) + Y.mean(axis=0)
         # V is of the data without drifts, whichever way these are taken out
         columns = RunColumns(design.without_drifts, design.all_drifts, self.models.runs[run].repetition_time)
@@ -97,6 +99,7 @@ class MixtureFits(MixtureDesigns):
     def own_maps(self, side: int) -> tuple[StatMaps, ...]:
         """Fit all contrasts with one package's settings, of the series that it stores."""
         mixture = Mixture(*(side,) * len(Mixture._fields))
+        # closure must not be of rounding: each package fits what it has rounded in its own way
         stored = [run.stored for run in self.models.sides[side].runs]
         fits = self._fitted(mixture, stored)
         return self._combined(mixture, fits, True)
@@ -163,6 +166,7 @@ class MixtureFits(MixtureDesigns):
         plans = self.models.plans_of(mixture.contrast)
         how = self.models.sides[mixture.runs].combination
         if how == "joint" and len(self.models.runs) > 1:
+            # the one regression is the only fit there is, and its effects are of all runs already
             plans = tuple(Plan(plan.specification, (0,), plan.weights) for plan in plans)
         if how == "weighted":
             return tuple(weighted(sums, plans, i) for i in range(len(plans)))
@@ -209,6 +213,7 @@ class MixtureFits(MixtureDesigns):
                 values = values - rule.line @ values
         else:
             values = Y.astype(np.float64)
+        # no fit is changed by it: a constant takes means up, and FEAT, which has none, takes them out
         return np.asarray(values - values.mean(axis=0))
 
 

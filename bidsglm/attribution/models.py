@@ -151,6 +151,7 @@ def evenly(columns: NDArray[np.intp], n_voxels: int) -> NDArray[np.intp]:
     >>> evenly(np.arange(10), 4).tolist()
     [0, 3, 6, 9]
     """
+    # in the order of the grid, so that the voxels come from all of the brain
     return columns[np.linspace(0, columns.size - 1, min(columns.size, n_voxels)).astype(np.intp)]
 
 

@@ -145,6 +145,7 @@ def pair_explanation(
                 for end, target, unsure in zip(ends, contrast, uncertain, strict=True)
             ]
             tolerances = [CLOSES[evidence.pair.reference], CLOSES[evidence.pair.first]]
+            # a mixture at an end that misses its package's map would give shares of another difference
             closes &= all(value <= limit for value, limit in zip(closure, tolerances, strict=True))
             changes = _changes(models, steps, kind, {mixture: maps[index] for mixture, maps in every.items()})
             name = contrast.other.specification.name
@@ -194,5 +195,6 @@ def _distance(
     values = _map(target, kind)
     # over the whole map, of which the sample may hold no extreme
     extent = float(np.nanmax(values) - np.nanmin(values))
+    # where the coefficient's bin hangs on rounding, a distance would not be one of the method
     worst = float(np.abs(_map(own, kind) - values[columns])[certain].max(initial=0.0))
     return worst / extent if extent else worst

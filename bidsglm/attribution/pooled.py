@@ -81,6 +81,7 @@ def error_covariances(
         reml(Cy, np.hstack([r.X, r.cosines]), covariance.components(kind, len(r.X), r.repetition_time))
         for Cy, r in zip(pooled.covariances, runs, strict=True)
     ]
+    # one factor for all runs (trace N), as ResMS carries the size of the errors and runs may differ in it
     return normalised([fit.covariance for fit in fits])
 
 
@@ -137,6 +138,7 @@ def _reduced(run: RunModel, weights: Floats, V: Floats | None, tolerance: float)
     spread = dispersion(JointModel((run,), Decomposition((run.factors,), tolerance)), [V])
     # B'W: whitening the few columns of B is cheaper than whitening the data
     operator = np.ascontiguousarray(run.whitened(run.basis).T)
+    # A+ = V D^-1 U': of minimum norm where columns depend on each other, as in spm_spm
     to_parameters = run.factors.right / run.factors.singular
     return PooledDesign(
         weights,
@@ -190,6 +192,7 @@ def pooled_fit(design: PooledDesign, Y: Values, power: Values) -> UnscaledFit:
     # Pythagoras: |W y|² less what the design and the cosines explain
     residual = power - np.einsum("qv,qv->v", coefficients, coefficients)
     group: NDArray[np.intp] = np.zeros(Y.shape[1], dtype=np.intp)
+    # ResMS = RSS / tr(RV), where nilearn divides by scans less columns; dof = tr(RV)^2 / tr(RVRV) (spm_spm)
     return UnscaledFit(
         (design.weights @ design.parameters).astype(Y.dtype) @ Y,
         (design.weights @ design.covariance @ design.weights.T)[None],

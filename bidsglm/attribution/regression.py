@@ -66,6 +66,7 @@ class Regression(NamedTuple):
         """Residuals of ordinary least squares, (n_scans, n_voxels) of every part."""
         series = [part.Y[:, :n_voxels] for part in self.parts]
         parts = list(zip(self.ordinary, series, strict=True))
+        # parts share their parameters: U'y is summed over the runs before any residual can be taken
         coefficients = sum(basis.T @ Y for basis, Y in parts)
         return [Y - basis @ coefficients for basis, Y in parts]
 
@@ -94,6 +95,7 @@ def regression(parts: Sequence[RunPart], weights: Floats) -> Regression:
         tuple(parts),
         tuple(np.split(space.basis, ends)),
         tuple(np.split(X0, ends)),
+        # what is projected off is fitted beside the design (Frisch and Waugh 1933), and has no weight
         np.pad(space.rows, ((0, 0), (0, X0.shape[1]))),
         tuple(np.split(both.basis, ends)),
         X.shape[1] + X0.shape[1],
@@ -189,6 +191,7 @@ def inverses(A: Floats) -> Floats:
     scale = np.abs(np.einsum("gii->gi", A)).max(axis=1)
     lost = np.abs(inverse).max(axis=(1, 2)) * scale > SINGULAR
     if lost.any():
+        # estimable contrasts have the same effects by any generalised inverse; this one blows up no rounding
         inverse[lost] = np.linalg.pinv(A[lost], hermitian=True)
     return np.asarray(inverse)
 

@@ -97,6 +97,7 @@ class FslResponse:
         # a whole number of steps must not become one less by rounding
         n_taps = int(length / dt * (1 + 4 * np.finfo(float).eps))
         h = shape(np.asarray(np.arange(n_taps) * dt, dtype=np.float64))
+        # unit sum, as feat_model divides by it: a stimulus that lasts has a response of 1 on any grid
         return np.asarray(h / h.sum())[:, np.newaxis]
 
     def finished(self, blocks: Sequence[Floats], condition: Condition) -> Floats:
@@ -154,6 +155,7 @@ def _tallest(shape: partial[Floats], form: Impulse) -> float:
     if not form.tallest or not form.duration:
         return 1.0
     narrow = shape(np.asarray(np.arange(0, form.end, WIDENING_STEP)))
+    # as `boxed` does on the same grid: the notation scales the widened function, not the impulse
     box = np.ones(max(round(form.duration / WIDENING_STEP), 1))
     return float(np.abs(scipy.signal.fftconvolve(narrow, box)).max() * WIDENING_STEP)
 
@@ -171,6 +173,7 @@ def impulse(response: Response) -> Impulse | None:
 
 def _gamma(numbers: tuple[float, ...]) -> Impulse:
     p, q = numbers[:2] or (GAMMA_SHAPE, GAMMA_SCALE)
+    # where 3dDeconvolve cuts its gamma functions: earlier where a box widens them afterwards
     deviations = BOXED_DEVIATIONS if len(numbers) > 2 else GAMMA_DEVIATIONS
     end = p * q + deviations * np.sqrt(p) * q if numbers else GAMMA_END
     return Impulse((partial(gamma, p=p, q=q, end=end),), end, 1.0, *_box(numbers[2:]))
@@ -181,17 +184,20 @@ def _box(duration: tuple[float, ...]) -> tuple[float, bool]:
 
 
 def _powers(t: Floats, power: int) -> Floats:
+    # g(u) = u^k exp(-u) / (k^k exp(-k)), the kernel of `block`, is a gamma function of p = k and q = 1
     return gamma(t, power, 1.0, BLOCK_TAIL)
 
 
 def _block(power: int, numbers: tuple[float, ...]) -> Impulse:
     duration, *height = numbers
+    # BLOCK(d,p) scales its own block to the peak p; BLOCK(d) is the integral, and grows with d
     factor = height[0] / float(block_peak(np.array(duration), power)) if height else 1.0
     return Impulse((partial(_powers, power=power),), BLOCK_TAIL, factor, duration)
 
 
 def _plateau(numbers: tuple[float, ...]) -> Impulse:
     duration, *height = numbers
+    # UBLOCK takes a negative height for none, where dmUBLOCK reads a duration in it
     if height and height[0] > 0:
         return _block(4, numbers)
     plateau = float(block_peak(np.array(LONG_BLOCK)))

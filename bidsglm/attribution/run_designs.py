@@ -69,6 +69,7 @@ def stacked(
     >>> parts[1].X[0].tolist(), [column.name for column in names]
     ([1.0, 0.0, 0.0, 1.0, 1.0], ['go', 'rot', '', 'rot', ''])
     """
+    # one beta of a condition over all runs, as in AFNI; confounds too where MotionPerRun is false
     shared = list(
         dict.fromkeys(
             name
@@ -105,5 +106,6 @@ def spread(plan: Plan, columns: Sequence[OwnedColumn]) -> Floats:
         places = [
             i for i, (of, run) in enumerate(columns) if of == name and (run is None or run in plan.runs)
         ]
+        # the mean over runs: an effect keeps its unit whether runs share a column or not
         rows[:, places] += weight[:, np.newaxis] / max(len(places), 1)
     return rows

@@ -47,6 +47,7 @@ def plan(specification: ContrastSpecification, runs: tuple[int, ...]) -> Plan:
     >>> len(plan(ContrastSpecification("a", "a", ("x", "y"), rows, "F"), (0,)).weights)
     1
     """
+    # nilearn's F counts rows and inverts their covariance, which is singular with a redundant one
     weights = np.atleast_2d(specification.weights)
     return Plan(specification, runs, weights[independent_rows(weights)])
 
@@ -129,6 +130,7 @@ def combined(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int, poole
     if chosen.specification.test == "F":
         stat = _pooled_f(used, rows, variances[0]) if pooled else _fixed_effects_f(used, rows, variances)
         return StatMaps(None, stat, (float(len(chosen.weights)), dof))
+    # a plain mean: nilearn and SPM weigh no run by its precision, FSL does (`weighted`)
     effect = np.mean([s.effects[rows.start] for s in used], axis=0)
     unit = [s.fit.covariances[:, rows.start, rows.start].astype(effect.dtype)[s.fit.group] for s in used]
     # a mean of R effects: the sum of their variances over R²
@@ -143,7 +145,7 @@ def weighted(sums: Sequence[RunSum], plans: Sequence[Plan], contrast: int) -> St
     """
     chosen, rows = plans[contrast], rows_of(plans, contrast)
     used = [sums[run] for run in chosen.runs]
-    # nilearn adds up the runs' degrees of freedom, less 1 over several runs
+    # flameo takes one off for the mean over runs; a single run keeps FILM's degrees of freedom
     dof = sum(s.fit.traces[0] for s in used) - (len(used) > 1)
     variances = [s.residual / s.fit.divisor for s in used]
     if chosen.specification.test == "F":
@@ -181,10 +183,12 @@ def _over_root(effect: Values, variance: Values) -> Values:
 
 def _least(values: Values) -> float:
     """Least variance that is divided by."""
+    # nilearn's 1e-50 is 0 in single precision
     return max(TINY, float(np.finfo(values.dtype).tiny))
 
 
 def _pooled_f(sums: Sequence[RunSum], rows: slice, variance: Values) -> Values:
+    # F = e' (sum G_r / R^2)^-1 e / k / s^2, with SPM's one s^2
     effect = np.mean([s.effects[rows] for s in sums], axis=0)
     covariance = np.sum([s.fit.covariances[s.fit.group, rows, rows] for s in sums], axis=0) / len(sums) ** 2
     solved = np.linalg.solve(covariance, effect.T[:, :, None])[:, :, 0]
@@ -193,6 +197,7 @@ def _pooled_f(sums: Sequence[RunSum], rows: slice, variance: Values) -> Values:
 
 
 def _fixed_effects_f(sums: Sequence[RunSum], rows: slice, variances: Sequence[Values]) -> Values:
+    # F = |sum G_r^(-1/2) e_r|^2 / k / sum s_r^2: nilearn adds whitened effects and residual variances apart
     total = np.zeros_like(sums[0].effects[rows])
     for s in sums:
         values, vectors = np.linalg.eigh(s.fit.covariances[:, rows, rows])

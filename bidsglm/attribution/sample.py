@@ -65,6 +65,7 @@ def kinds_of(designs: Designs, steps: Sequence[Step], evidence: Observations) ->
 
 def sampled(designs: Designs, kinds: Sequence[ExplainedKind], evidence: Observations, each: Each) -> Sampled:
     """Fit all combinations to the sample, a piece at a time."""
+    # before the threads that share it start
     designs.prepare({c for kind in kinds for c in kind.combinations} | {StepSettings()}, each)
     parts = each(partial(_piece_summed, designs, kinds, evidence.pairs), evidence.pieces)
     return Sampled(
@@ -91,6 +92,7 @@ def _piece_summed(
     nilearn = [
         farthest(maps, pair.reference, columns, ~uncertain) for maps, pair in zip(ends, pairs, strict=True)
     ]
+    # rounded signals are as large as the block, and not wanted while all mixtures are fitted
     del own, ends, signals
     here = CombinationMaps(designs, block)
     sums = _summed_up(here, kinds, contrasts)
@@ -160,6 +162,7 @@ def farthest(
     voxels
         (n_voxels,) that count
     """
+    # the largest and not the mean: one voxel that another rule was used in would not show in a mean
     both = (found.stat, own.stat), (found.effect, own.effect)
     stat, effect = (
         0.0 if a is None or b is None else float(np.abs(a - b[columns])[voxels].max(initial=0.0))

@@ -183,4 +183,5 @@ def _dominant(
     ]
     shares = shapley_values(np.stack(moved).reshape((2,) * len(active) + (columns.size,)), len(active))
     numbers = np.array([COARSE_STEPS.index(name) + 1 for name in active], dtype=np.int8)
+    # the largest share, not the largest in size: a step that only takes difference away makes none
     return np.where(shares.max(axis=0) > NEGLIGIBLE, numbers[shares.argmax(axis=0)], 0).astype(np.int8)

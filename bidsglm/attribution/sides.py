@@ -101,6 +101,7 @@ class SideRun:
 
     def factors_for(self, series: Values) -> Floats:
         """Factors of the scaling for series of any package."""
+        # a voxel's own mean is that of the series in use; the factor of a whole run stays its package's
         if self.factors_of is None or series is self.series:
             return self.factors
         return self.factors_of(series)

@@ -55,6 +55,7 @@ def work(n_mixtures: int, n_scans: int, n_available: int) -> Work:
     >>> work(32, 300, 50_000)
     Work(n_mixtures=32, n_scans=300, n_voxels=2000)
     """
+    # every mixture goes through each scan of each voxel once
     affordable = MOST_VALUES // (n_mixtures * n_scans)
     wanted = min(MOST_VOXELS, affordable)
     # a small mask is explained on all of it, however few voxels it has

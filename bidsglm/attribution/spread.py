@@ -57,6 +57,7 @@ def _largest(rows: Sequence[Given]) -> dict[tuple[str, ...], str]:
     best: dict[tuple[str, ...], tuple[float, str]] = {}
     for row in rows:
         size = abs(float(row["shapley"]))
+        # in size, as a step that works against the others moves the map as far; parts stand in their whole
         if not row.get("part_of") and size > best.get(_difference(row), (0.0, ""))[0]:
             best[_difference(row)] = (size, str(row["step"]))
     return {difference: step for difference, (_, step) in best.items()}

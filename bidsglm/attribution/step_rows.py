@@ -186,4 +186,5 @@ def unmodelled_rows(contrast: ContrastPair, pair: Pair, masks: Masks, columns: N
 
 
 def _z(stat: Floats, dof: tuple[float, ...]) -> Floats:
+    # rounding may leave an F of nothing a little below 0, where it has no tail
     return t_tail(stat, dof[0]).z if len(dof) == 1 else f_tail(np.maximum(stat, 0), dof[0], dof[1]).z

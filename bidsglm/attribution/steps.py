@@ -202,6 +202,7 @@ def _same(name: str, model: ModelSpecification, runs: Sequence[RunDesigns]) -> b
 def _same_regressors(name: str, run: RunDesigns) -> bool:
     changed = PARTS_OF_REGRESSORS if name == REGRESSORS else (name,)
     for rules, columns in run.regressors.items():
+        # in every mixture with SPM's rule in its place: a step is idle only if it is so beside any other
         other = run.regressors[Rules(**(rules._asdict() | dict.fromkeys(changed, True)))]
         if columns.names != other.names or not np.array_equal(columns.matrix, other.matrix):
             return False

@@ -59,6 +59,7 @@ def blocks(inside: Mask, volume: Volume, n_voxels: int, seed: int) -> Whole:
     block = np.unique(corner, axis=0, return_inverse=True)[1].reshape(-1)
     chosen: list[Whole] = []
     for number in np.random.default_rng(seed).permutation(np.unique(block[inside])):
+        # whole blocks: a half has nearly as many neighbours, whose autocorrelations are needed too
         chosen.append(np.flatnonzero((block == number) & inside))
         if sum(map(len, chosen)) >= n_voxels:
             break
@@ -74,6 +75,7 @@ def around(wanted: Whole, volume: Volume) -> Mask:
     """
     marked = np.zeros(volume.shape, dtype=np.bool_)
     marked[tuple(np.argwhere(volume.voxels)[wanted].T)] = True
+    # a smoothed value is exact only with the raw ones of all that have a weight in it
     size = [2 * reach + 1 for reach in neighbourhood(volume.voxel_sizes).reach]
     return np.asarray(scipy.ndimage.maximum_filter(marked, size=size, mode="constant", cval=0)[volume.voxels])
 
@@ -103,6 +105,7 @@ def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) ->
     kind = contrast(intensity, volume.filled(tissue.mask))
     reach = neighbourhood(volume.voxel_sizes).reach
     offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij")).reshape(3, -1)
+    # exp(-|u - v|^2 / 2 s^2) in mm, over the box of two s that film_gls reads
     spatial = np.exp(
         -((offsets * np.array(volume.voxel_sizes)[:, np.newaxis]) ** 2).sum(axis=0) / (2 * SIGMA**2)
     )
@@ -110,6 +113,7 @@ def weights(tissue: Tissue, wanted: Whole, neighbours: Whole, volume: Volume) ->
     # SUSAN compares intensities in steps of its table; without contrast all are alike
     levels = intensity / kind.step if kind.step > 0 else np.zeros_like(intensity)
     steps = np.pad(levels, margins, constant_values=NOWHERE)
+    # exp(-(I(u) - I(v))^2 / tau^2), with the difference counted in steps
     spread = -((kind.step / kind.tau) ** 2) if kind.tau > 0 else ALL_OR_NOTHING
     place = np.full(volume.shape, -1, dtype=np.intp)
     numbered = np.full(len(tissue.mask), -1, dtype=np.intp)

@@ -100,6 +100,7 @@ class TruncatedAR1:
 
     def fit(self, model: Regression, n_voxels: int) -> UnscaledFit:
         """Fit with each voxel's own coefficient in every run."""
+        # a coefficient of each run, even in one regression of all: no scan has a neighbour in another run
         normals = [
             self._normal(np.hstack([B, X0]), B.shape[1], part.Y[:, :n_voxels], E)
             for B, X0, part, E in zip(
@@ -140,6 +141,7 @@ def lag_one(E: Floats) -> Floats:
     n = len(E)
     r0, r1 = np.einsum("ij,ij->j", E, E), np.einsum("ij,ij->j", E[1:], E[:-1])
     rho: Floats = np.zeros_like(r0)
+    # (r1 / (n - 1)) / (r0 / n); a series without residual has no autocorrelation
     np.divide(r1 * n, r0 * (n - 1), out=rho, where=r0 > 0)
     return rho
 
@@ -177,6 +179,7 @@ class ArmaGrid:
         group = np.empty(len(pairs), dtype=np.intp)
         for k, (pair, members) in enumerate(by_pair(pairs, grid)):
             group[members] = k
+            # X0 is projected off after whitening, and so is not whitened itself
             designs.append(np.hstack([pair.root.whitened(basis), X0]))
             series.append(pair.root.whitened(np.take(Y, members, axis=1)))
         return normal_by_group(designs, group, series)

@@ -78,6 +78,7 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     for finding in findings:
         groups.setdefault((finding.code, finding.columns), []).append(finding)
     found = [_together(group) for group in groups.values()]
+    # a stable sort: within a severity findings keep the order of the checks, cause before consequence
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
@@ -126,6 +127,7 @@ def percent(share: float) -> str:
     >>> percent(0.456), percent(0.99962), percent(1.0)
     ('46 %', '99.96 %', '100 %')
     """
+    # 99.96 % is not all: a share that rounds to 100 % would say that nothing is left
     digits = 2 if 0.99 <= share < 0.99995 else 0
     return f"{100 * share:.{digits}f} %"
 

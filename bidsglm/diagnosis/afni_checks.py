@@ -37,6 +37,7 @@ def low_responses(runs: Sequence[RunReview], model: ModelSpecification) -> Itera
             ("afni",),
         )
     for text in deviations(found):
+        # one finding for each reason, which several conditions may share
         names = tuple(name for name, chosen in found.items() if chosen.deviates and chosen.deviates in text)
         yield Finding(
             "warning",

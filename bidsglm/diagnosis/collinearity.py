@@ -86,6 +86,7 @@ def variance_inflation(X: Floats, n_first: int, about_mean: bool) -> Floats:
     >>> variance_inflation(X, 2, about_mean=True).round(3)
     array([1., 1.])
     """
+    # unit length: the factor does not change by it, and rank then does not hang on units
     design = factors(directions(X))
     first = X[:, :n_first]
     about_zero = squares(first)
@@ -121,6 +122,7 @@ def removed_share(X: Floats, drifts: Floats) -> Floats:
         share = squares(slow.T @ centred) / squares(centred)
     # a column that does not vary has no variance of which a share could be removed
     share[squares(centred) <= NOTHING_LEFT**2 * squares(X)] = np.nan
+    # a column in the drifts' space has a share of 1 but for rounding
     return np.minimum(share, 1.0)
 
 
@@ -215,8 +217,10 @@ def diagnosis(
             for name, is_condition, *numbers in zip(
                 columns.names,
                 columns.is_condition,
+                # the constant is not among these, so that R^2 is about zero
                 variance_inflation(columns.matrix, n, about_mean=False),
                 variance_inflation(columns.whole, n, about_mean=columns.constant.size > 0),
+                # FSL's filter acts on the columns and spans no space: before and after are compared
                 removed_share(columns.matrix, columns.drifts)
                 if columns.before is None
                 else lost_share(columns.before, columns.matrix),

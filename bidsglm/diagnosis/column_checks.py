@@ -59,6 +59,7 @@ def confounded_conditions(run: RunReview) -> Iterator[Finding]:
     """Find conditions that confounds explain."""
     for backend, columns in run.parts.items():
         confounds = np.flatnonzero(~columns.is_condition).tolist()
+        # directions that constant and drifts leave: noise has all of its variance there
         free = len(columns.matrix) - 1 - columns.drifts.shape[1]
         # k random columns explain k / n of any other on average
         chance = basis(columns.directions[:, confounds]).shape[1] / max(free, 1)
@@ -68,6 +69,7 @@ def confounded_conditions(run: RunReview) -> Iterator[Finding]:
             if found is None or found.share < CONFOUNDED:
                 continue
             who = listed([name])
+            # a standard error is the root of the inflation 1 / (1 - R^2)
             wider = "many" if found.share > 1 - NOTHING_LEFT else times((1 - found.share) ** -0.5)
             finding = Finding(
                 "warning",
@@ -86,6 +88,7 @@ def confounded_conditions(run: RunReview) -> Iterator[Finding]:
 
 
 def _fewer_confounds(share: float, chance: float, strongest: str) -> str:
+    # half of it would be there with noise in their place
     if chance > share / 2:
         return "Use fewer confounds: so many explain any regressor by their number alone."
     return (
@@ -107,6 +110,7 @@ def task_motion(runs: Sequence[RunReview]) -> Iterator[Finding]:
         for name, places in primary_columns(columns, run.paradigm).items()
         for j in range(len(columns.names))
         if MOTION.fullmatch(columns.names[j])
+        # without constant and drifts: two series that both drift do not move with each other
         for r in (columns.directions[:, places].T @ columns.directions[:, j]).tolist()
         if abs(r) >= TASK_MOTION
     ]
@@ -142,6 +146,7 @@ def overlapping_conditions(run: RunReview) -> Iterator[Finding]:
             if not _inflated(run, backend, [place], OVERLAPPING):
                 continue
             found = explained(columns, place, [i for i, owner in enumerate(owners) if owner != name])
+            # a sum of others altogether is a dependency, which `rank_checks` tells
             if OVERLAPPING <= found.share < 1 - NOTHING_LEFT:
                 overlaps.append(Overlap(found, name, _owner(found.strongest, single)))
         # what hangs together is told once, by its worst member
@@ -162,6 +167,7 @@ class Overlap(NamedTuple):
 
 def _owner(column: str, names: Iterable[str]) -> str:
     """The condition or modulator that a column is a function of: the longest name that it starts with."""
+    # go_x_level belongs to the modulator, though it begins with go
     return max((name for name in names if column.startswith(name)), key=len, default=column)
 
 

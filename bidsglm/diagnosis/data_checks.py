@@ -79,6 +79,7 @@ def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Find
     if not bad:
         return
     counts = listed([f"{run.n_not_finite:,} in {run.label}" for run in bad])
+    # the worst run: a voxel that is bad in several would count as several in a sum
     n, of = max(run.n_not_finite for run in bad), data.n_voxels
     where = f" ({counts})" if len(data.runs) > 1 else ""
     without = [name for name in data.backends if name != "nilearn"]
@@ -102,6 +103,7 @@ def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Find
 
 def lossy_masks(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     """Find mask files of which little arrives."""
+    # a mask's voxels are of another size than the images': volumes are compared, not numbers of voxels
     lost = [mask for mask in data.masks if mask.share < KEPT]
     if not lost:
         return

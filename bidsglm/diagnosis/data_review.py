@@ -35,6 +35,7 @@ class RunData:
     @property
     def has_mean(self) -> bool:
         """Whether there is a mean to be per cent of."""
+        # NaN, where no voxel has data, is no lost mean
         return not self.mean_to_deviation < NO_MEAN
 
 

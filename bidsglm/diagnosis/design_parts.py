@@ -81,6 +81,7 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
     names = np.array(design.names, dtype=object)
     is_drift = np.array([DRIFT.fullmatch(name) is not None for name in design.names], dtype=bool)
     is_constant = names == CONSTANT
+    # fMRIPrep's cosines in a model filter like its own drifts, and what they take must count as filtered
     is_confound = np.isin(names, list(paradigm.confound_names)) & ~is_drift
     is_condition = ~(is_drift | is_constant | is_confound)
     conditions, confounds = design.matrix[:, is_condition], design.matrix[:, is_confound]
@@ -90,6 +91,7 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
         confounds = _cleared(confounds - confounds.mean(axis=0), lengths(given))
     return Parts(
         (*names[is_condition], *names[is_confound]),
+        # conditions have one scale, on which rounding is told from a small column
         np.hstack([_cleared(conditions, lengths(conditions).max(initial=0.0)), confounds]),
         np.arange(is_condition.sum() + is_confound.sum()) < is_condition.sum(),
         design.matrix[:, is_constant],
@@ -116,6 +118,7 @@ def function_columns(names: Sequence[str], weight_name: str) -> list[int]:
     """
     if weight_name in names:
         return [list(names).index(weight_name)]
+    # of a set no function stands for the condition: a FIR bin is one moment of the response
     member = re.compile(re.escape(weight_name) + r"_(delay|fourier|gamma)_\d+")
     return [i for i, name in enumerate(names) if member.fullmatch(name)]
 

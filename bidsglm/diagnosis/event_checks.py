@@ -52,6 +52,7 @@ def event_poor_conditions(runs: Sequence[RunReview], model: ModelSpecification) 
             name = condition.prefix + condition.name
             counts[name] = counts.get(name, 0) + len(events.onsets)
             seconds[name] = seconds.get(name, 0.0) + float(events.durations.sum())
+    # a condition with no event at all is an empty column, which has a finding of its own
     poor = tuple(n for n in counts if 0 < counts[n] < FEW_EVENTS and seconds[n] < FEW_SECONDS)
     if not poor:
         return
@@ -218,6 +219,7 @@ def heights(runs: Sequence[RunReview]) -> list[Heights]:
                 float(np.linalg.norm(columns.matrix[:, function_columns(columns.names, name)]))
                 for columns in (spm, nilearn)
             ]
+            # a column of zeros has no height, and the ratio would say nothing of the drawing
             if min(sizes) > 0:
                 duration = float(condition.durations.mean())
                 found.append(Heights(name, run.label, sizes[0] / sizes[1], duration))
@@ -230,6 +232,7 @@ def longer_events(runs: Sequence[RunReview], model: ModelSpecification) -> Itera
     if not _same_response(model):
         return
     conditions = [(run.label, c) for run in runs for c in run.paradigm.of_events]
+    # events of zero length have a height by another rule, and `zero_lengths` tells of it
     timed = {
         (label, c.prefix + c.name) for label, c in conditions if len(c.durations) and c.durations.min() > 0
     }

@@ -44,6 +44,7 @@ def sorted_contrasts(
         if weights is None or not weights[:, columns].any():
             continue
         # weights of sum 0 compare the conditions, and what is added to all of them cancels
+        # to 1e-6, as thirds in a model are written with a few digits
         sums = np.abs(weights[:, columns].sum(axis=1))
         (hit if np.any(sums > 1e-6 * np.abs(weights).max()) else safe).append(contrast.name)
     return hit, safe
@@ -56,9 +57,11 @@ def filled_run(run: RunReview) -> Iterator[Finding]:
         if not conditions:
             continue
         found = standard_errors(design, conditions)
+        # NaN among them: where neither error is known there is no trade to speak of
         if not found.ratio >= TRADED:
             continue
         hit, safe = sorted_contrasts(run.contrasts, design.names, conditions)
+        # differences of the conditions are as good as ever: serious only for who tests one alone
         severity: Severity = "serious" if hit else "note"
         parts = (_cause(run.paradigm, conditions, share), _consequence(found, design), _concerned(hit, safe))
         finding = Finding(

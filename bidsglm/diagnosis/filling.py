@@ -89,6 +89,7 @@ def filling_conditions(design: DesignMatrix, paradigm: Paradigm) -> tuple[tuple[
     """
     # at the start the response still rises, and no sum of regressors is flat
     first = int(np.ceil(RISE / paradigm.repetition_time))
+    # a run shorter than twice the rise would be judged by its end alone: it is taken whole
     X = _with_levels(design)[first if first < paradigm.n_scans / 2 else 0 :]
     groups = {
         name: X[:, columns]
@@ -156,6 +157,7 @@ def standard_errors(design: DesignMatrix, conditions: Sequence[str]) -> Standard
     return StandardErrors(
         single,
         f"{listed([single])} − {listed(others) if len(others) == 1 else 'the mean of the others'}",
+        # weights that add up to 0 are free of what the constant takes from all alike
         alone / _error(design, one - rest),
         dropped,
         _error(smaller, _mean_weights(smaller, single)) / alone,
@@ -183,4 +185,5 @@ def _mean_weights(design: DesignMatrix, condition: str) -> Floats:
 
 
 def _error(design: DesignMatrix, weights: Floats) -> float:
+    # s sqrt(c (X'X)^-1 c') with s = 1
     return float(np.sqrt(effect_variances(design, weights[None])[0]))

@@ -33,6 +33,7 @@ def slow_regressors(run: RunReview) -> Iterator[Finding]:
         removed = [r.removed_by_filter for r in run.diagnoses[backend].regressors]
         for name, places in primary_columns(columns, run.paradigm).items():
             # one finding for a condition, on the function that loses most
+            # NaN is a column of zeros, of which no filter takes anything
             worst = max(places, key=lambda i: np.nan_to_num(removed[i]))
             if not removed[worst] > MUCH_REMOVED:
                 continue
@@ -67,10 +68,12 @@ def recommended_cutoff(regressor: Floats, repetition_time: float) -> float:
     power = scipy.fft.dct(regressor, norm="ortho")[1:] ** 2
     lost = np.cumsum(power) / max(power.sum(), np.finfo(float).tiny)
     first = int(np.argmax(lost > 1 - KEPT)) + 1
+    # the slowest cosine alone takes too much, and a filter has it or is none
     if first == 1:
         return float("inf")
     # a filter has the cosines 1 ... trunc(2 n TR / cut-off)
     shortest = 2 * len(regressor) * repetition_time / first
+    # up to the next ten: at the limit itself rounding would decide whether the cosine is in
     return float(10 * np.floor(shortest / 10 + 1))
 
 

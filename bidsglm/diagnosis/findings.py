@@ -41,6 +41,7 @@ TOLD = frozenset(
 
 def is_reported(finding: Finding) -> bool:
     """Whether a finding is said while the program runs, not only on the page."""
+    # a note asks for nothing, and would hide the warnings on a terminal
     return finding.code in TOLD and finding.severity != "note"
 
 

@@ -90,6 +90,7 @@ def low_means(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     if not low:
         return
     worst = max(low, key=lambda run: run.n_low)
+    # 0 is each voxel's mean over time; 1 and [0, 1] take means over voxels, of each scan or of all
     grand = model.nilearn.signal_scaling != 0
     what = "the mean over the mask" if grand else "each voxel's own mean"
     others = " SPM's scaling has no such limit." if "spm" in data.backends else ""

@@ -49,6 +49,7 @@ def surplus(run: RunReview, backend: str = "nilearn") -> Surplus:
     n_scans, n_columns = X.shape
     # by nilearn's own tolerance: it has lifted the singular values of a singular design a little
     rank = rank_in_nilearn(X)
+    # with as many columns as scans nilearn has nothing left to divide by
     if not rank < n_columns < n_scans:
         return NO_SURPLUS
     # t is over the root of the residual variance, so a divisor that is too small makes t too small
@@ -71,7 +72,8 @@ def dependencies(X: Floats, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     >>> list(dependencies(X, ["constant", "a", "b", "c"]))
     [('constant', 'a', 'b')]
     """
-    # a looser tolerance than that of a rank: regressors whose difference nobody could measure count as equal
+    # a looser tolerance than that of a rank: regressors whose difference nobody could measure count as equal;
+    # the root, as it is of lengths where `NOTHING_LEFT` is of squares
     independent = independent_columns(X, NOTHING_LEFT**0.5)
     columns = directions(X)
     for i in map(int, np.flatnonzero(columns.any(axis=0))):
@@ -161,6 +163,7 @@ def used_up_scans(run: RunReview) -> Iterator[Finding]:
     """Find designs that leave few residual degrees of freedom."""
     n_scans = run.paradigm.n_scans
     for backend, found in run.diagnoses.items():
+        # by rank: columns that add nothing take no degree of freedom
         share = found.rank / n_scans
         if share <= MANY_COLUMNS:
             continue
@@ -212,6 +215,7 @@ def missing_contrasts(run: RunReview) -> Iterator[Finding]:
 
 
 def _reason(conditions: Sequence[str], names: Sequence[str]) -> str:
+    # a run without events of a condition has no column of it: that is told before collinearity
     absent = [name for name in conditions if name not in names]
     if not absent:
         return "Some regressors cannot be told apart from others, or are zero"

@@ -20,6 +20,7 @@ def idle_filters(runs: Sequence[RunReview], model: ModelSpecification) -> Iterat
     backends = tuple(dict.fromkeys(name for run in runs for name in run.designs))
     if model.high_pass == NO_FILTER:
         return
+    # nilearn may have a cut-off of its own
     drift, own = model.nilearn.drift_model, model.nilearn.high_pass or model.high_pass
     if "nilearn" in backends and drift is None:
         yield _no_drifts(model.high_pass, own, runs, "spm" in backends)
@@ -42,6 +43,7 @@ def idle_filters(runs: Sequence[RunReview], model: ModelSpecification) -> Iterat
 def _too_short(runs: Sequence[RunReview], cutoffs: Mapping[str, float]) -> Iterator[Finding]:
     """Find runs that hold no cosine of the packages that filter by cosines, each with its cut-off."""
     # the slowest cosine has the period 2 n TR
+    # a filter of cut-off H has the cosines up to 2 n TR / H, so none in a run shorter than H / 2
     idle = [
         (run, name, cutoff)
         for run in runs
@@ -121,6 +123,7 @@ def idle_weights(condition: Condition) -> tuple[int, ...]:
         return ()
     # spm_orth removes what stands before: of a weight that adds no rank it leaves rounding alone
     weights = directions(condition.weights)
+    # at unit length, so that what a modulator adds is measured against its own size
     ranks = [np.linalg.matrix_rank(weights[:, : i + 1], tol=SAME_VALUES) for i in range(weights.shape[1])]
     return tuple(i for i in range(1, len(ranks)) if ranks[i] == ranks[i - 1])
 

@@ -31,7 +31,8 @@ def events_outside(runs: Sequence[RunReview], model: ModelSpecification) -> Iter
     pad = 0.0
     for run in runs:
         time = run.paradigm.repetition_time
-        # SPM pads its microtime grid before the run; what is earlier falls into its first bin
+        # SPM's grid has 32 bins before the run. Events are cut off there, and one without duration, whose
+        # edges both fall into the first bin, cancels (spm_get_ons)
         pad = PAD_BINS * time / model.spm.microtime_resolution
         for condition in run.paradigm.of_events:
             name = condition.prefix + condition.name
@@ -63,6 +64,7 @@ def unit_hint(last: float, runs: Sequence[RunReview]) -> str:
     # only a unit in which the times would fill the run is worth naming
     if FILLS * length < last / 1000 <= length:
         return f" Divided by 1000 they would end at {last / 1000:.4g} s: they look like milliseconds."
+    # with a TR near 1 s scans and seconds are one unit
     if FILLS * length < last * tr <= length * (1 + END_SLACK) and abs(tr - 1) > END_SLACK:
         return f" Multiplied by the TR of {tr:g} s they would end at {last * tr:.4g} s: they look like scans."
     return ""
@@ -129,6 +131,7 @@ def implausible_durations(runs: Sequence[RunReview], model: ModelSpecification) 
         else f"The events of one condition last {times(most)} times as long as the run of {length:.4g} s"
         f" together (up to {longest:.4g} s each): they overlap, and {_added(runs)}."
     )
+    # over 100, as a slow event of some seconds is not told from one in milliseconds
     hint = " Are they milliseconds?" if longest / 1000 < length and longest > 100 else ""
     yield Finding(
         "warning",
@@ -172,7 +175,7 @@ def _late(counts: dict[str, int], runs: tuple[str, ...], hint: str) -> Finding:
 
 def _early(counts: dict[str, int], pad: float, runs: tuple[str, ...], packages: Sequence[str]) -> Finding:
     rules = {
-        "spm": f"SPM's grid begins {pad:.3g} s before the run, and what is earlier moves there",
+        "spm": f"SPM's grid begins {pad:.3g} s before the run, and what is earlier is cut off",
         "nilearn": f"nilearn counts events from {EARLIEST:.0f} s before the run",
         "fsl": f"FSL draws nothing earlier than {LEAD:.0f} s before the run",
     }

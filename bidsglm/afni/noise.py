@@ -141,6 +141,7 @@ def _paired(X: Floats, root: BandedRoot, place: tuple[int, int]) -> NoisePair:
     inverse = scipy.linalg.solve_triangular(triangle, np.eye(X.shape[1]))
     # det(X' R^-1 X) = det(T)^2; both determinants are all of the criterion that no voxel's data enter
     determinants = root.log_determinant + 2 * float(np.log(np.abs(np.diag(triangle))).sum())
+    # P'y = Q' L^-1 y: parameters and what they explain need no whitened series
     return NoisePair(a, b, place, root, root.solved(X) @ inverse, inverse, determinants)
 
 

@@ -34,7 +34,7 @@ FALSE_DISCOVERIES = 0.05
 LARGEST_DOF = 1e10
 """As nilearn has it where it turns t into p"""
 NEAR = -1.0
-"""Below it lies more than 0.15 of t, whatever the degrees of freedom: more than any threshold on p"""
+"""From here on t has a lower tail of more than 0.15 at any degrees of freedom, beyond all thresholds on p"""
 
 
 @dataclass(frozen=True)

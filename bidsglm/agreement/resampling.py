@@ -250,7 +250,7 @@ def can_estimate(model: ContrastModel, weights: Floats) -> bool:
     square = (model.basis * weights[:, None]).T @ model.basis
     distinct = int(np.count_nonzero(weights))
     rank = model.basis.shape[1]
-    # as many distinct rows as columns are fitted exactly, however often each was drawn: F would be infinite
+    # as many distinct rows as columns are fitted exactly, however often each was drawn: t would be infinite
     return distinct > rank and bool(np.linalg.eigvalsh(square)[0] > LEAST_EIGENVALUE)
 
 

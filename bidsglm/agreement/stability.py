@@ -104,6 +104,7 @@ class Tally:
                     counts[tail, place] += np.count_nonzero(passed, axis=1)
         for place, x in enumerate((a, b)):
             highest = x.argmax(axis=1)
+            # against the highest so far: of equal ones the first stays, as argmax has it
             height = np.broadcast_to(x[np.arange(len(x)), highest], self._heights[place].shape)
             better = height > self._heights[place]
             self._heights[place][better] = height[better]

@@ -127,7 +127,7 @@ def truncated(rho: Values) -> NDArray[np.intp]:
     >>> truncated(np.array([0.239, -0.239])).tolist()
     [23, -23]
     """
-    # nilearn's astype(int) cuts toward 0, so that coefficients are half a hundredth too small on average
+    # nilearn's astype(int) cuts toward 0: coefficients are half a hundredth too small in size on average
     return (rho * BINS).astype(np.intp)
 
 

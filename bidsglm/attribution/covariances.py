@@ -57,7 +57,7 @@ class PooledErrors:
 
     def covariances(self, settings: tuple[int, ...]) -> tuple[Floats, ...]:
         """V of every run, by settings as those of `home`; regressors that are nearly the same share one."""
-        # regressors that are nearly equal share a V, as ReML takes long; the other settings are not compared
+        # ReML takes long, and drawing rules are many; settings of the other steps are not compared
         key = (*self._shared(settings[:N_DRAWING]), *settings[N_DRAWING:])
         if key not in self._found:
             self._found[key] = self._estimated(key)

@@ -249,7 +249,7 @@ def crossed_regressors(
     clock
         Its scans.
     responses
-        nilearn's and SPM's: each spm or glover, SPM's spm.
+        nilearn's, which is spm or glover, and SPM's, which is spm.
 
     >>> go = Condition("go", np.array([2.0]), np.array([4.0]))
     >>> mixed = crossed_regressors([go], Clock(Microtime(2.0, 12), 7 / 16), (Hrf(), Hrf()))

@@ -16,7 +16,8 @@ from bidsglm.model import Floats
 from bidsglm.spm.whitening import Whitening, normalised, whitening
 
 SAME_DRIFTS = 1e-9
-"""Two sets of drifts with projections this close span the same space."""
+"""Two sets of drifts with projections this close span the same space: rounding leaves 1e-15 between the two
+packages' cosines, and polynomials are tenths away from them."""
 
 TINY = float(np.finfo(float).tiny)
 NEARLY_SAME = 0.01

@@ -83,7 +83,7 @@ def summed(reference: Floats, maps: Floats, limits: tuple[Floats, Floats] | None
 
 
 def _alike(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Values of one reference and of all maps, each for all maps."""
+    """Stack values of reference and maps; those of a single reference are repeated for every map."""
     return np.stack(np.broadcast_arrays(*values))
 
 

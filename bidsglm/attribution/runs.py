@@ -89,7 +89,7 @@ class RunSum(NamedTuple):
     residual: Values
     """(n_voxels,) residual sum of squares"""
     fit: UnscaledFit
-    """Whence covariances and degrees of freedom."""
+    """Where covariances and degrees of freedom stand."""
 
 
 class StatMaps(NamedTuple):

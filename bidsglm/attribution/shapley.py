@@ -72,6 +72,7 @@ def ladder(values: NDArray[np.floating], n_steps: int) -> Floats:
     >>> ladder(np.array([[0.0, 1.0], [2.0, 7.0]]), 2).tolist()
     [2.0, 7.0]
     """
+    # one of n! orders: what a step adds here hangs on the steps before it, as its Shapley value does not
     taken = [(1,) * (i + 1) + (0,) * (n_steps - i - 1) for i in range(n_steps)]
     return np.array([values[combination] for combination in taken]).reshape(n_steps, *values.shape[n_steps:])
 

@@ -103,7 +103,7 @@ def missing_values(data: DataReview, model: ModelSpecification) -> Iterator[Find
 
 def lossy_masks(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
     """Find mask files of which little arrives."""
-    # a mask's voxels are of another size than the images': volumes are compared, not numbers of voxels
+    # a mask may have voxels of another size: volumes are compared, not numbers of voxels
     lost = [mask for mask in data.masks if mask.share < KEPT]
     if not lost:
         return

@@ -91,7 +91,7 @@ def parts(design: DesignMatrix, paradigm: Paradigm) -> Parts:
         confounds = _cleared(confounds - confounds.mean(axis=0), lengths(given))
     return Parts(
         (*names[is_condition], *names[is_confound]),
-        # conditions have one scale, on which rounding is told from a small column
+        # against the largest: what orthogonalisation leaves of an idle modulator is rounding of other columns
         np.hstack([_cleared(conditions, lengths(conditions).max(initial=0.0)), confounds]),
         np.arange(is_condition.sum() + is_confound.sum()) < is_condition.sum(),
         design.matrix[:, is_constant],

@@ -52,6 +52,7 @@ def n_lags(n_scans: int) -> int:
     >>> [n_lags(n) for n in (120, 128, 156)]
     [10, 11, 12]
     """
+    # film_gls's form of floor(sqrt(n))
     return int(int(2 * np.sqrt(n_scans)) / 2)
 
 
@@ -122,6 +123,6 @@ def tapered(autocorrelation: Floats) -> Floats:
     [[0.5], [0.0]]
     """
     M = len(autocorrelation)
-    # lag 0 is tapered too: the window is a lag ahead
+    # rho*(k) = (1 + cos(pi (k + 1) / M)) / 2 rho(k): with k + 1, lag 0 is tapered too
     window = (1 + np.cos(np.pi * np.arange(1, M + 1) / M)) / 2
     return np.asarray(window[:, np.newaxis] * autocorrelation)

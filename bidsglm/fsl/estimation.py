@@ -151,6 +151,7 @@ def generalised(Y: Floats, tapered: Floats, design: Design, shared: SharedGains,
 
 
 def _variance(residual: Floats, squares: Floats, design: Design) -> tuple[Floats, Mask]:
-    # divided by what the columns leave; the degrees of freedom of t are one fewer
+    # divided by what the columns leave; the degrees of freedom of t are one fewer. Of a difference of sums of
+    # squares rounding leaves 1e-14, where of residuals it would leave the square of that
     variance = residual / (len(design.left) - design.left.shape[1])
     return variance, np.isfinite(residual) & (residual > ROUNDING * squares)

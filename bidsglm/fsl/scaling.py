@@ -57,6 +57,7 @@ def percentiles(chunks: Chunks, shares: Sequence[float], n_zeros: int = 0) -> li
     >>> percentiles(lambda: [np.arange(5, dtype=np.float32), np.float32([-7.25])], [0, 0.5, 1])
     [-7.25, 2.0, 4.0]
     """
+    # in two passes of 16 bits each, so that 65,536 counts stand for all values of a run
     upper = np.zeros(N_KEYS, dtype=np.int64)
     for part in chunks():
         upper += np.bincount(_keys(part) >> HALF_BITS, minlength=N_KEYS)
@@ -110,6 +111,7 @@ def brain_threshold(low: float, high: float) -> float:
     >>> brain_threshold(0.0, 1000.0)
     100.0
     """
+    # theta = p_.02 + 0.1 (p_.98 - p_.02): of the robust range, as one bright voxel would set a plain one
     return low + BRAIN_SHARE * (high - low)
 
 
@@ -124,6 +126,7 @@ def brain(Y: Singles, threshold: float) -> Mask:
     >>> brain(np.float32([[100, 99], [101, 500]]), 100.0).tolist()
     [True, False]
     """
+    # every scan must reach it: a voxel that the head leaves once is no brain in all of them
     least = Y.min(axis=0)
     # a threshold of 0 or less leaves voxels without data outside all the same
     return np.asarray((least >= np.float32(threshold)) & (least > 0))
@@ -166,4 +169,5 @@ def scaled(Y: Singles, median: float) -> Singles:
     """
     if not median > 0 or not np.isfinite(median):
         raise ValueError(f"the brain's median of {median:g} is not a positive number")
+    # one factor for the run: effects are hundredths of a per cent of the brain's median
     return Y * np.float32(GRAND_MEAN / median)

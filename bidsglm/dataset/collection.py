@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bidsglm.data import Run
-from bidsglm.dataset.confounds import confound_values, read_confounds_table
+from bidsglm.dataset.confounds import confound_values, leading_missing, read_confounds_table
 from bidsglm.dataset.tsv import MISSING, Table, number, numbers
 from bidsglm.errors import DataError
 from bidsglm.statsmodel.globs import is_glob, matches
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DENSE_RATE = 10.0
 """Hz at which pybids represents events that it must sample."""
+BINARY = "is_binary"
+"""Mark of a variable whose values are 0, 1 and missing: its levels are 0 and 1, not 0.0 and 1.0."""
 TRUTH = {"true": True, "false": False}
 WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}")
 """One that fits into 64 bits."""
@@ -56,45 +58,42 @@ def _sparse_variables(events: Table, info: Any) -> Iterator["BIDSVariable"]:
     import pandas as pd
     from bids.variables import SparseRunVariable
 
-    n_rows = len(events.lines)
-    for name in events.columns:
-        rows = [i for i, cell in enumerate(events.columns[name]) if cell not in MISSING]
-        if name in ("onset", "duration") or not rows:
-            continue
-        values = pd.Series(
-            _cells(name, [events.columns[name][row] for row in rows], whole=len(rows) == n_rows)
-        )
-        data = pd.DataFrame(
-            {
-                "onset": numbers(events, "onset", rows, "give it in s or remove the event"),
-                "duration": numbers(events, "duration", rows, "give it in s (0 for an impulse)"),
-                "amplitude": values,
-            }
-        )
-        entities = {
-            key: value for key, value in info.entities.items() if key in ("subject", "session", "run")
-        }
-        yield SparseRunVariable(name, data.assign(**entities), info, "events")
+    columns = {name: cells for name, cells in events.columns.items() if name not in ("onset", "duration")}
+    rows = [i for i in range(len(events.lines)) if any(cells[i] not in MISSING for cells in columns.values())]
+    if not rows:
+        return
+    onsets = numbers(events, "onset", rows, "give it in s or remove the event")
+    durations = numbers(events, "duration", rows, "give it in s (0 for an impulse)")
+    entities = {key: value for key, value in info.entities.items() if key in ("subject", "session", "run")}
+    for name, cells in columns.items():
+        values = _cells(name, [cells[row] for row in rows])
+        data = pd.DataFrame({"onset": onsets, "duration": durations, "amplitude": values})
+        if data["amplitude"].notna().any():
+            yield SparseRunVariable(name, data.assign(**entities), info, "events")
 
 
-def _cells(name: str, cells: Sequence[str], whole: bool) -> Sequence[object]:
+def _cells(name: str, cells: Sequence[str]) -> Any:
     """Cells of a column as pandas would read them; trial types stay text, whatever they look like.
 
     Whole numbers are integers where no cell of the column is missing, so that their levels are 1, not 1.0.
 
-    >>> _cells("correct", ["1", "0"], whole=True), _cells("correct", ["1"], whole=False)
-    ([1, 0], [1.0])
-    >>> _cells("rt", ["0.5", "1"], whole=True), _cells("side", ["1", "left"], whole=True)
-    ([0.5, 1.0], ['1', 'left'])
+    >>> _cells("correct", ["1", "0"]).tolist(), _cells("correct", ["1", "n/a"]).tolist()
+    ([1, 0], [1.0, nan])
+    >>> _cells("rt", ["0.5", "1"]).tolist(), _cells("side", ["1", "left", ""]).tolist()
+    ([0.5, 1.0], ['1', 'left', nan])
     """
-    if name == FACTORED:
-        return cells
-    if whole and all(WHOLE_NUMBER.fullmatch(cell) for cell in cells):
-        return [int(cell) for cell in cells]
-    if whole and all(cell.lower() in TRUTH for cell in cells):
-        return [TRUTH[cell.lower()] for cell in cells]
-    values = [number(cell) for cell in cells]
-    return values if bool(np.isfinite(values).all()) else cells
+    import pandas as pd
+
+    present = [cell for cell in cells if cell not in MISSING]
+    whole = len(present) == len(cells)
+    if name != FACTORED:
+        if whole and all(WHOLE_NUMBER.fullmatch(cell) for cell in cells):
+            return pd.Series([int(cell) for cell in cells])
+        if whole and all(cell.lower() in TRUTH for cell in cells):
+            return pd.Series([TRUTH[cell.lower()] for cell in cells])
+        if bool(np.isfinite([number(cell) for cell in present]).all()):
+            return pd.Series([np.nan if cell in MISSING else number(cell) for cell in cells])
+    return pd.Series([np.nan if cell in MISSING else cell for cell in cells], dtype=object)
 
 
 def _dense_variables(
@@ -109,6 +108,7 @@ def _dense_variables(
     for name in table.columns:
         if name in joined or matches(name, globs):
             values = confound_values(table, name)
+            values[: leading_missing(name, table.columns[name])] = np.nan
             variable = DenseRunVariable(name, values, info, "regressors", 1.0 / run.repetition_time)
             tidy(variable, binary=False)
             yield variable
@@ -124,6 +124,8 @@ def tidy(variable: "BIDSVariable", binary: bool) -> None:
     if binary and variable.values.notna().all():
         # levels are then 0 and 1, not 0.0 and 1.0
         variable.values = variable.values.astype(int)
+    elif binary:
+        setattr(variable, BINARY, True)
 
 
 def texts(value: object) -> Iterator[str]:

@@ -1,6 +1,8 @@
-"""Filter and Split of pybids, carried out without its `DataFrame.query` and model formulas.
+"""Instructions of pybids that are carried out in our own way.
 
-Both evaluate Python: of a model's text in a query, of the names of columns in a formula.
+Filter and Split go without `DataFrame.query` and model formulas: both evaluate Python, of a model's text in a
+query, of the names of columns in a formula. The others know what a missing value (n/a) is: pybids multiplies
+and adds without it, takes it for true, for a level, or for a number below every threshold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bids.modeling.transformations import munge
+from bids.modeling.transformations import compute, munge
 from bids.utils import listify
 
+from bidsglm.dataset.collection import BINARY
+from bidsglm.dataset.tsv import MISSING, number
 from bidsglm.statsmodel.limits import MOST_VARIABLES
 from bidsglm.statsmodel.queries import Condition, Name, Operand, QueryComparison, parsed_query
 
@@ -50,7 +54,7 @@ def rows_of(variable: Any, other: Any, as_text: bool = False) -> Any:
     """Values of a variable at the events of another: missing where it has none, because its cell was n/a."""
     values = other.values.to_numpy().ravel()
     if as_text:
-        values = values.astype(str).astype(object)
+        values = np.where(pd.isna(values), None, values.astype(str).astype(object))
     if len(values) == len(variable.values) or not (hasattr(variable, "onset") and hasattr(other, "onset")):
         return values
     at = dict(zip(other.onset.tolist(), values.tolist(), strict=True))
@@ -78,6 +82,126 @@ class Split(munge.Split):  # type: ignore[misc]
         if name not in ENTITIES or name not in var.index:
             raise ValueError(f"there is no variable {name!r} to split by")
         return var.index[name].to_numpy().astype(str).astype(object)
+
+
+class Factor(munge.Factor):  # type: ignore[misc]
+    """Mark the levels of a variable; a row without one is in none."""
+
+    def _transform(self, var: Any, constraint: str = "none", ref_level: Any = None, sep: str = ".") -> Any:
+        values, binary = var.values, getattr(var, BINARY, False)
+        levels = np.sort(values.dropna().unique())
+        if ref_level is not None and ref_level not in levels:
+            raise ValueError(f"RefLevel {ref_level!r} is no level of {var.name}")
+        if constraint != "none" and ref_level is None and len(levels) > 1:
+            ref_level = levels[0]
+        made = []
+        for level in levels:
+            if ref_level is not None and level == ref_level:
+                continue
+            marks = (values == level).astype(float)
+            if constraint == "mean_zero":
+                marks[values == ref_level] = -1.0 / (len(levels) - 1)
+            name = f"{var.name}{sep}{int(level) if binary else level}"
+            column = var.clone()
+            column.name, column.values = name, marks.rename(name)
+            made.append(column)
+        self.collection.variables.pop(var.name)
+        return made
+
+
+class Product(compute.Product):  # type: ignore[misc]
+    """Multiply; what is 0 times something missing is 0, everything else missing."""
+
+    def _transform(self, data: Sequence[Any]) -> Any:
+        table = pd.concat(data, axis=1)
+        known = table.product(axis=1)
+        return known.mask(table.isna().any(axis=1) & (known != 0))
+
+
+class Sum(compute.Sum):  # type: ignore[misc]
+    """Add; a sum with something missing is missing."""
+
+    def _transform(self, data: Sequence[Any], weights: Any = None) -> Any:
+        total = super()._transform(data, weights)
+        return total.mask(pd.concat(data, axis=1).isna().any(axis=1))
+
+
+class And(compute.And_):  # type: ignore[misc]
+    """Conjunction, in which what is missing is not true."""
+
+    def _transform(self, data: Sequence[Any]) -> Any:
+        return super()._transform([column.fillna(0) for column in data])
+
+
+class Or(compute.Or_):  # type: ignore[misc]
+    """Disjunction, in which what is missing is not true."""
+
+    _sync_kwargs = False
+
+    def _transform(self, data: Sequence[Any]) -> Any:
+        return super()._transform([column.fillna(0) for column in data])
+
+
+class Not(compute.Not):  # type: ignore[misc]
+    """Negation; of what is missing it is missing."""
+
+    def _transform(self, var: Any) -> Any:
+        return (var.fillna(1) == 0).astype(float).mask(var.isna())
+
+
+class Threshold(compute.Threshold):  # type: ignore[misc]
+    """Threshold; what is missing stays so."""
+
+    def _transform(self, data: Any, *arguments: Any, **named: Any) -> Any:
+        missing = data.isna()
+        return super()._transform(data, *arguments, **named).mask(missing)
+
+
+class Orthogonalize(compute.Orthogonalize):  # type: ignore[misc]
+    """Take out of a variable what others explain, over the rows in which all have a value."""
+
+    def _transform(self, data: Any, other: Any) -> Any:
+        names = listify(other)
+        others = np.column_stack(
+            [np.asarray(self._variables[name].values, dtype=float).ravel() for name in names]
+        )
+        values = np.array(data, dtype=float).ravel()
+        if len(others) != len(values):
+            raise ValueError(f"{data.name} and {', '.join(names)} do not have the same rows")
+        rows = np.isfinite(values) & np.isfinite(others).all(axis=1)
+        design = np.column_stack([np.ones(rows.sum()), others[rows]])
+        slopes = np.linalg.lstsq(design, values[rows], rcond=None)[0][1:]
+        values[rows] -= others[rows] @ slopes
+        return pd.DataFrame(np.where(rows, values, np.nan), index=data.index)
+
+
+class Replace(munge.Replace):  # type: ignore[misc]
+    """Replace values; a key n/a stands for those that are missing.
+
+    Keys of JSON are text, so pybids never finds an onset or a duration; here it does.
+    """
+
+    # the mapping is of every Input
+    _sync_kwargs = False
+
+    def _transform(self, var: Any, replace: Mapping[str, Any], attribute: str = "value") -> Any:
+        if attribute != "value":
+            times = {number(key): value for key, value in replace.items()}
+            old = pd.Series(getattr(var, attribute), dtype=float)
+            setattr(var, attribute, old.replace(times).to_numpy(dtype=float))
+            return var
+        found = {key: value for key, value in replace.items() if key not in MISSING}
+        values = var.values.replace(found)
+        for key in MISSING & replace.keys():
+            values = values.where(values.notna(), replace[key])
+        var.values = values.infer_objects()
+        return var
+
+
+OWN: Mapping[str, Any] = {
+    one.__name__: one
+    for one in (Filter, Split, Factor, Product, Sum, And, Or, Not, Threshold, Orthogonalize, Replace)
+}
 
 
 def indicators(names: Sequence[str], levels: Any) -> Any:

@@ -159,7 +159,7 @@ def variables_of(run: Run, model: ModelSpecification, levels: Collection[str] = 
     needed = any(pattern.startswith(TRIAL_TYPE) for pattern in model.x)
     names = trial_types_of(table) if needed or "trial_type" in table.columns else ()
     conditions = tuple(TRIAL_TYPE + name for name in names)
-    return Variables(run, table, conditions, None, _series(run, model, Transformed({}, {})))
+    return Variables(run, table, conditions, None, _series(run, model, Transformed({}, {}, {})))
 
 
 def _names_columns(model: ModelSpecification, table: Table) -> bool:

@@ -79,7 +79,9 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     notes = (
         *x.notes,
         *_series_notes(unit, runs, x.conditions),
+        *_missing_notes(unit, runs, x.conditions),
         *_spelling_notes(unit, x.conditions),
+        *(note for variables in runs if variables.transformed for note in variables.transformed.notes),
         *(note for run in unit.runs for note in run.notes),
         *(note for found in confounds for note in found.notes),
         *_filter_notes(unit, model, confounds),
@@ -100,6 +102,19 @@ def _series_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[st
         f"{unit.prefix}: {listing(found, NAMES_SHOWN)}: values over time and not of events, convolved on "
         "each package's own fine grid after linear interpolation; missing values count as 0",
     ) * bool(found)
+
+
+def _missing_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[str]) -> tuple[str, ...]:
+    """Say of which events a condition's value or duration is n/a, so that they are not in it."""
+    counts = {
+        name: sum(v.transformed.missing.get(name, 0) for v in runs if v.transformed) for name in conditions
+    }
+    return tuple(
+        f"{unit.prefix}: {name} lacks {count} event{'s' * (count > 1)} whose value or duration is n/a; "
+        'if one was meant, give it in events.tsv or by Replace ({"n/a": 0})'
+        for name, count in counts.items()
+        if count
+    )
 
 
 def _spelling_notes(unit: Unit, conditions: Sequence[str]) -> tuple[str, ...]:

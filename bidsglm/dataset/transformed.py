@@ -24,28 +24,41 @@ class Transformed(NamedTuple):
     """Variables made of events, by regressor name; only those with events."""
     series: Mapping[str, Condition]
     """Variables over time."""
+    missing: Mapping[str, int]
+    """Events that a variable lacks because their value or duration is n/a: how many, where there are any."""
+    notes: tuple[str, ...] = ()
+    """What instructions did not do."""
 
 
 def transformed(collection: "BIDSRunVariableCollection", origin: Path) -> Transformed:
     """Sort the variables of a collection, whose events' file is named if one cannot be used."""
     conditions: dict[str, Condition] = {}
     over_time: dict[str, Condition] = {}
+    missing: dict[str, int] = {}
     for name, variable in collection.variables.items():
         try:
             if not hasattr(variable, "onset"):
                 over_time[name] = series_of(variable)
             elif name != FACTORED and (condition := condition_of(name, variable)) is not None:
                 conditions[name] = condition
+                missing[name] = int(_lacking(variable).sum())
         except Exception as error:
             raise DataError(
                 f"{origin}: the model's transformations leave {name}, which cannot be used: {error}"
             ) from error
-    return Transformed(conditions, over_time)
+    return Transformed(conditions, over_time, {name: count for name, count in missing.items() if count})
+
+
+def _lacking(variable: Any) -> Any:
+    """Events without a value, or of a height but without a time, (n_events,)."""
+    heights = np.asarray(variable.values, dtype=np.float64).ravel()
+    times = np.asarray(variable.onset, dtype=float) + np.asarray(variable.duration, dtype=float)
+    return np.isnan(heights) | (np.isnan(times) & (heights != 0))
 
 
 def series_of(variable: Any) -> Condition:
-    """A variable over time, in steps of its own."""
-    values = np.asarray(variable.values, dtype=np.float64).ravel()
+    """A variable over time, in steps of its own; what it lacks in the first scans is 0."""
+    values = np.asarray(variable.values.fillna(0.0), dtype=np.float64).ravel()
     return series(variable.name, values, 1.0 / variable.sampling_rate)
 
 
@@ -56,7 +69,7 @@ def condition_of(name: str, variable: Any) -> Condition | None:
     except (TypeError, ValueError):
         return None
     onsets, durations = (np.asarray(x, dtype=np.float64) for x in (variable.onset, variable.duration))
-    kept = np.flatnonzero(np.isfinite(heights) & (heights != 0))
+    kept = np.flatnonzero(np.isfinite(heights) & (heights != 0) & ~_lacking(variable))
     _check_times(onsets[kept], durations[kept])
     kept = kept[np.argsort(onsets[kept], kind="stable")]
     if kept.size == 0:

@@ -11,7 +11,7 @@ from bidsglm.data import Run
 from bidsglm.dataset.collection import DENSE_RATE, collected, texts, tidy
 from bidsglm.dataset.sampling import held, sample_times
 from bidsglm.dataset.transformed import Transformed, condition_of, series_of, transformed
-from bidsglm.dataset.tsv import Table
+from bidsglm.dataset.tsv import Table, number
 from bidsglm.errors import DataError
 from bidsglm.statsmodel.globs import matches, matching
 from bidsglm.statsmodel.limits import MOST_VARIABLES
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ON_ONE_GRID = ("And", "Or", "Product", "Sum")
 """Instructions that combine variables sample by sample."""
 OVER_TIME = ("Resample", "ToDense")
+WITHOUT_MISSING = ("Copy", "Delete", "Demean", "Rename", "Replace", "Scale", "Select")
+"""Instructions that leave n/a in the first rows of a confound alone; for all others it is 0."""
 NAMING = ("input", "target", "by", "other")
 """Arguments that name variables."""
 
@@ -59,12 +61,14 @@ def transform(
         Naming the transformation that cannot be applied, or a value in a table that is no number.
     """
     collection = collected(run, events, instructions)
+    notes: list[str] = []
     for i, instruction in enumerate(instructions):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 _make_levels(collection, named_by(instruction))
                 _add_missing(collection, [name for name in named_by(instruction) if name in levels])
+                notes += _numbers_kept(collection, instruction, events)
                 _apply(run, collection, instruction, instructions[i + 1 :])
         except Exception as error:
             raise DataError(
@@ -72,7 +76,26 @@ def transform(
                 f"{' '.join(str(error).split())}"
             ) from error
     _make_levels(collection, wanted)
-    return transformed(collection, events.path)
+    return transformed(collection, events.path)._replace(notes=tuple(notes))
+
+
+def _numbers_kept(
+    collection: "BIDSRunVariableCollection", instruction: Mapping[str, object], events: Table
+) -> list[str]:
+    """Say which numbers a Replace names: its keys are text, which pybids and FitLins find in no number."""
+    keys = _argument(instruction, "replace")
+    if instruction["Name"] != "Replace" or not isinstance(keys, Mapping):
+        return []
+    if _argument(instruction, "attribute") not in (None, "value"):
+        return []
+    wanted = {number(key) for key in keys}
+    return [
+        f"{events.path.name}: Replace finds nothing in {name}: its keys are text, the values are numbers (as "
+        "in pybids); make levels of them by Factor and give these other names by Rename"
+        for name in _inputs(instruction, collection.variables)
+        if (values := collection.variables[name].values).dtype.kind in "if"
+        and not wanted.isdisjoint(np.unique(values).tolist())
+    ]
 
 
 def _apply(
@@ -82,6 +105,8 @@ def _apply(
     later: Sequence[Mapping[str, object]],
 ) -> None:
     """Carry out one instruction, by pybids unless it changes how variables are sampled."""
+    if instruction["Name"] not in WITHOUT_MISSING:
+        _fill_first_scans(collection, named_by(instruction))
     before = dict(collection.variables)
     if instruction["Name"] in OVER_TIME:
         _sample_anew(run, collection, instruction, later)
@@ -98,14 +123,21 @@ def _apply(
         tidy(variable, binary=bool(_argument(instruction, "binarize")))
 
 
+def _fill_first_scans(collection: "BIDSRunVariableCollection", names: Sequence[str]) -> None:
+    """Set what confounds lack in the first scans to 0."""
+    for name, variable in collection.variables.items():
+        if not hasattr(variable, "onset") and matches(name, names):
+            variable.values = variable.values.fillna(0.0)
+
+
 def by_pybids(collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]) -> None:
-    """Apply one instruction, Filter and Split in our own way, and none that would make too many variables."""
+    """Apply one instruction, some in our own way, and none that would make too many variables."""
     from bids.modeling.transformations import TransformerManager
     from bids.utils import convert_JSON
 
     from bidsglm.dataset import instructions
 
-    own = {"Filter": instructions.Filter, "Split": instructions.Split}.get(str(instruction["Name"]))
+    own = instructions.OWN.get(str(instruction["Name"]))
     if instruction["Name"] == "Factor":
         _check_levels(collection, instruction)
     if own is None:

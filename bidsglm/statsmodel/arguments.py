@@ -182,7 +182,10 @@ def _check_query(arguments: Mapping[str, object], place: Place) -> None:
             raise place.fault(str(error)) from None
         unknown = [name for name in names if name not in known]
         if unknown and not any(sign in name for name in known for sign in GLOB):
-            raise place.fault(f"names {unknown[0]!r}, which is in neither Input nor By: add it to By")
+            raise place.fault(
+                f"names {unknown[0]!r}, which is in neither Input nor By: add it to By, "
+                "or put it between quotes if it is a value"
+            )
 
 
 def _listed(value: object) -> Sequence[str]:

@@ -27,6 +27,22 @@ OUTPUTS = ("output", "output_prefix", "output_suffix")
 NAMES_ONLY = ("Copy", "Delete", "Rename", "Select")
 """Instructions that change no value: it does not matter whether events are convolved before them or after."""
 
+_COLUMN = "write the values into a column of events.tsv"
+INSTEAD: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("Concatenate", "Constant", "LabelIdenticalRows", "Log10", "Mean", "MergeIdenticalRows", "StdDev"),
+        _COLUMN,
+    ),
+    **dict.fromkeys(
+        ("Add", "Divide", "Multiply", "Subtract"), f"use Sum or Product of variables, or {_COLUMN}"
+    ),
+    "Power": "use Product of the variable with itself, with an Output",
+    "Derivative": "use Lag with Difference true",
+    "Censor": "name columns of outliers, such as motion_outlier*, in X",
+    "Formula": "name the columns in X, and make products by Product",
+}
+"""What to do in place of instructions that drafts of the specification or bids-matlab have."""
+
 FACTORED = "trial_type"
 """The column whose levels are the conditions."""
 
@@ -112,6 +128,8 @@ def checked_instruction(content: Mapping[str, object], place: Place) -> Instruct
         raise place.fault(
             "Group is not supported: leave it out, and list its variables where they are needed"
         )
+    if name in INSTEAD:
+        raise place.fault(f"unknown instruction {name!r}: pybids-transforms-v1 has none; {INSTEAD[name]}")
     if name not in ARGUMENTS:
         raise place.fault(f"unknown instruction {name!r}{hint(name, ARGUMENTS)}")
     known = {_camel(argument): argument for argument in (*COMMON, *ARGUMENTS[name])}
@@ -119,6 +137,11 @@ def checked_instruction(content: Mapping[str, object], place: Place) -> Instruct
     for key in content:
         if snake(key) not in known.values():
             raise place.fault(f"unknown key {key!r} of {name}{hint(key, known)}")
+    for key in content:
+        if name == "Factor" and snake(key) in OUTPUTS:
+            raise place.fault(
+                f"{key!r} of Factor is not supported: levels are named after their column; use Rename"
+            )
     listed = _input_names(inputs)
     if not listed:
         raise place.fault(f"'Input' of {name} must name the variables it works on")

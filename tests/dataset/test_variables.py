@@ -215,3 +215,86 @@ def test_a_variable_is_split_by_its_entities(run: Run) -> None:
     np.testing.assert_array_equal(found["rt.run[1].stim[face]"].onsets, [0.1, 12])
     with pytest.raises(DataError, match="there is no variable 'task' to split by"):
         apply(run, {"Name": "Split", "Input": ["rt"], "By": ["task"]})
+
+
+def heights(found: Transformed, name: str) -> dict[float, float]:
+    condition = found.conditions[name]
+    return dict(zip(condition.onsets.tolist(), condition.heights.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "arguments", "expected"),
+    [
+        # the stop at 4 s has no rt
+        ("Product", ["trial_type.go", "rt"], {}, {0.1: 0.5, 8.5: 0.7}),
+        ("Product", ["trial_type.stop", "rt"], {}, {12.0: 0.9}),
+        ("Sum", ["rt", "correct"], {}, {0.1: 1.5, 8.5: 1.7, 12.0: 1.9}),
+        ("And", ["trial_type.stop", "rt"], {}, {12.0: 1.0}),
+        ("Or", ["trial_type.go", "rt"], {}, {0.1: 1.0, 8.5: 1.0, 12.0: 1.0}),
+        ("Threshold", ["rt"], {"Threshold": 0.6, "Above": False, "Binarize": True}, {0.1: 1.0}),
+        ("Replace", ["rt"], {"Replace": {"n/a": 2}}, {0.1: 0.5, 4.0: 2.0, 8.5: 0.7, 12.0: 0.9}),
+        (
+            "Scale",
+            ["rt"],
+            {"Rescale": False, "ReplaceNA": "before"},
+            {0.1: -0.025, 4.0: -0.525, 8.5: 0.175, 12.0: 0.375},
+        ),
+        # 1 at 12 s and 0 elsewhere, less its slope of 2.5 over rt of 0.5, 0.7, 0.9
+        ("Orthogonalize", ["stop"], {"Other": ["rt"]}, {0.1: -1.25, 8.5: -1.75, 12.0: -1.25}),
+    ],
+)
+def test_a_missing_value_is_neither_one_nor_zero(
+    run: Run, name: str, inputs: list[str], arguments: dict[str, object], expected: dict[float, float]
+) -> None:
+    stop = {"Name": "Copy", "Input": ["trial_type.stop"], "Output": ["stop"]}
+    found = heights(apply(run, stop, {"Name": name, "Input": inputs, "Output": ["x"], **arguments}), "x")
+    assert found.keys() == expected.keys()
+    np.testing.assert_allclose(list(found.values()), list(expected.values()), atol=ROUNDING)
+
+
+def test_levels_of_a_column_with_missing_cells_keep_the_rows_of_the_others(run: Run) -> None:
+    assert run.events is not None
+    run.events.write_text(EVENTS.replace("0.5\t1\tface", "0.5\t1\tn/a"))
+    both = {"Name": "And", "Input": ["trial_type.go", "stim.house"], "Output": ["x"]}
+    assert heights(apply(run, both), "x") == {8.5: 1.0}
+    assert "stim.nan" not in apply(run, {"Name": "Factor", "Input": ["stim"]}).conditions
+
+
+def test_levels_of_a_binarized_column_are_whole_numbers_beside_missing_ones(run: Run) -> None:
+    binarize = {"Name": "Threshold", "Input": ["rt"], "Threshold": 0.6, "Binarize": True, "Output": ["slow"]}
+    found = apply(run, binarize, {"Name": "Factor", "Input": ["slow"]}).conditions
+    assert found["slow.0"].onsets.tolist() == [0.1]
+    assert found["slow.1"].onsets.tolist() == [8.5, 12.0]
+
+
+def test_an_event_whose_duration_is_missing_is_left_out_and_counted(run: Run) -> None:
+    assign = {"Name": "Assign", "Input": ["rt"], "Target": ["trial_type.stop"], "TargetAttr": "duration"}
+    assign["Output"] = ["x"]
+    found = apply(run, assign)
+    assert found.conditions["x"].onsets.tolist() == [12.0]
+    assert found.conditions["x"].durations.tolist() == [0.9]
+    assert found.missing["x"] == 1
+    assert "trial_type.stop" not in found.missing
+
+
+def test_keys_of_replace_are_found_among_durations_and_told_of_among_numbers(run: Run) -> None:
+    shorter = {"Name": "Replace", "Input": ["correct"], "Replace": {"2": 0.5}, "Attribute": "duration"}
+    assert apply(run, shorter).conditions["correct"].durations.tolist() == [1.0, 0.5, 1.0]
+    found = apply(run, {"Name": "Replace", "Input": ["correct"], "Replace": {"1": "yes"}})
+    assert found.conditions["correct"].onsets.tolist() == [0.1, 8.5, 12.0]
+    assert "finds nothing in correct" in found.notes[0]
+    assert not apply(run, GO_TO_RUN).notes
+
+
+def test_the_mean_of_a_confound_is_that_of_the_values_it_has(run: Run) -> None:
+    assert run.confounds is not None
+    run.confounds.write_text("framewise_displacement\nn/a\n" + "".join(f"{i}\n" for i in range(7)))
+    found = apply(run, {"Name": "Demean", "Input": ["framewise_displacement"]}).series[
+        "framewise_displacement"
+    ]
+    np.testing.assert_allclose(found.at(scan_times(run)), [0, -3, -2, -1, 0, 1, 2, 3], atol=ROUNDING)
+
+
+def test_a_reference_level_that_nobody_has_is_refused(run: Run) -> None:
+    with pytest.raises(DataError, match="RefLevel 'boat' is no level of stim"):
+        apply(run, {"Name": "Factor", "Input": ["stim"], "Constraint": "drop_one", "RefLevel": "boat"})

@@ -52,10 +52,11 @@ def test_variances_of_the_runs_node_hold_where_the_group_says_nothing(
 
 
 @pytest.mark.parametrize(("key", "value"), [("Output", ["a"]), ("OutputPrefix", "a"), ("OutputSuffix", "a")])
-def test_factor_of_conditions_takes_no_other_names(key: str, value: object) -> None:
+@pytest.mark.parametrize("column", ["trial_type", "side"])
+def test_levels_of_factor_take_no_other_names(key: str, value: object, column: str) -> None:
     made = document()
-    made["Nodes"][0]["Transformations"]["Instructions"][0][key] = value
-    with pytest.raises(DataError, match=f"'{key}' of Factor is not supported for trial_type"):
+    made["Nodes"][0]["Transformations"]["Instructions"][0] |= {"Input": [column], key: value}
+    with pytest.raises(DataError, match=f"'{key}' of Factor is not supported: .*use Rename"):
         parse_model(made, "m.json", SETTINGS)
 
 

@@ -126,6 +126,10 @@ BAD = {
         instructions({"Name": "Factr", "Input": ["a"]}),
         "[0]: unknown instruction 'Factr'; did you mean 'Factor'?",
     ),
+    "of another transformer": (
+        instructions({"Name": "Power", "Input": ["a"], "Value": 2}),
+        "[0]: unknown instruction 'Power': pybids-transforms-v1 has none; use Product of the variable with",
+    ),
     "no name": (instructions({"Input": ["a"]}), "[0]: 'Name' is missing"),
     "no input": (instructions({"Name": "Scale"}), "[0]: 'Input' of Scale must name the variables"),
     "wrong input": (

@@ -341,7 +341,7 @@ FEW = {
     SIDES: "ContrastPair Ends OwnColumns OwnData PureDesigns _Matrices",
     KIND: "DriftColumns LocalLine Name ProjectedOff Combination TimeModulation",
     ARRAYS: "Brain Coefficients DataSet FContrastMaps FittedLine Grid JointModel Mixtures NilearnUnit Piece "
-    "Smoothness Span Swarm Tail Tissue Transformed _Maps Counting Field Probability",
+    "Smoothness Span Swarm Tail Tissue _Maps Counting Field Probability",
     REASON: "AttributedMaps Demand Failure Judgement Need Surplus WorkerAnswer",
     NOTES: "Able Check ColumnExplanation Ending Inference ResponseRequest Sizes Target Written _Reach",
     COLUMNS: "Columns GroupFactor RunConfounds",

@@ -196,7 +196,7 @@ def boxed(shape: Callable[[Floats], Floats], end: float, duration: float) -> Cal
     # a running sum less itself n taps ago is the convolution with a box
     summed = np.cumsum(np.concatenate([narrow, np.zeros(n_taps)]))
     summed[n_taps:] -= summed[:-n_taps].copy()
-    # of any duration and of derivatives too, so that a beta is the change at the largest value
+    # at any duration, derivatives too: a beta is then the change at the largest value
     summed /= np.abs(summed).max()
     return partial(_interpolated, values=summed)
 

@@ -44,7 +44,7 @@ def sorted_contrasts(
         if weights is None or not weights[:, columns].any():
             continue
         # weights of sum 0 compare the conditions, and what is added to all of them cancels
-        # to 1e-6, as thirds in a model are written with a few digits
+        # to 1e-6, as a third in a model is written with so many digits
         sums = np.abs(weights[:, columns].sum(axis=1))
         (hit if np.any(sums > 1e-6 * np.abs(weights).max()) else safe).append(contrast.name)
     return hit, safe

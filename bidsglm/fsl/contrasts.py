@@ -38,8 +38,8 @@ def t_maps(weights: Floats, effects: Floats, covariance: Floats, variance: Float
     >>> t_maps(np.ones(1), np.array([[6.0]]), np.array([[[1.0]]]), np.array([4.0])).t.tolist()
     [3.0]
     """
-    # s^2 c (X'X)^+ c', with an X of each voxel, as FILM whitens the design anew in each
     effect = weights @ effects
+    # s^2 c (X'X)^+ c', with an X of each voxel, as FILM whitens the design anew in each
     of_effect = np.einsum("i,ijv,j->v", weights, covariance, weights) * variance
     return TMaps(effect, of_effect, ratio(effect, of_effect))
 

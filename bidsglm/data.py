@@ -355,6 +355,8 @@ class MaskLoss(NamedTuple):
     """Part of its volume that is left"""
     common: bool
     """Lost to the masks of the other runs, not to the grid"""
+    moved: bool = False
+    """Whether the file lies on another grid than the images"""
 
 
 @dataclass(frozen=True)

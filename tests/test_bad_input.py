@@ -517,7 +517,7 @@ def test_model_that_does_not_suit_the_data_is_named(
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda p: p.events.write_text(p.events.read_text().replace("\t", ",")), "no column onset"),
+        (lambda p: p.events.write_text(p.events.read_text().replace("\t", ",")), "separated by commas"),
         (lambda p: p.events.write_bytes("onset\tduration\ttrial_type\n1\t1\tö\n".encode("latin1")), "UTF-8"),
         (lambda p: p.events.write_text(""), "empty"),
     ],

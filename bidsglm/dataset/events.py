@@ -46,7 +46,10 @@ def read_events(path: Path) -> Table:
     for name in ("onset", "duration"):
         if name not in table.columns:
             found = ", ".join(table.columns)
-            raise DataError(f"{path}: no column {name} among its tab-separated columns ({found}); add it")
+            raise DataError(
+                f"{path}: no column {name} among its tab-separated columns ({found})"
+                f"{hint(name, table.columns)}; add it"
+            )
     if "trial_type" in table.columns:
         table.check_reaches("trial_type")
     return table

@@ -99,7 +99,8 @@ def read_mask(runs: Sequence[Run]) -> tuple[Mask | None, tuple[MaskLoss, ...]]:
         if not masks[-1].any():
             raise DataError(f"{path}: the mask holds no voxel of {runs[0].bold.name}; make the mask again")
         own = _volume(inside, header.affine)
-        losses.append(MaskLoss(path.name, _volume(masks[-1], grid.affine) / own, False))
+        moved = not is_same_grid(grid_of(header), grid)
+        losses.append(MaskLoss(path.name, _volume(masks[-1], grid.affine) / own, False, moved))
     mask = np.logical_and.reduce(masks)
     if not mask.any():
         names = ", ".join(path.name for path in paths[1:])

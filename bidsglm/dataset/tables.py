@@ -34,6 +34,8 @@ from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import matches, matching
 from bidsglm.statsmodel.nearest import hint
 
+NOT_AVAILABLE = "NA"
+"""What R writes for n/a."""
 MOST_COMPARED = 100
 """Trial types whose spellings are compared; a condition for each trial has hundreds, counted by numbers."""
 LARGEST_POWER = 1e100
@@ -80,6 +82,7 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
         *x.notes,
         *_series_notes(unit, runs, x.conditions),
         *_missing_notes(unit, runs, x.conditions),
+        *_unlabelled_notes(unit, runs),
         *_spelling_notes(unit, x.conditions),
         *(note for variables in runs if variables.transformed for note in variables.transformed.notes),
         *(note for run in unit.runs for note in run.notes),
@@ -115,6 +118,15 @@ def _missing_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[s
         for name, count in counts.items()
         if count
     )
+
+
+def _unlabelled_notes(unit: Unit, runs: Sequence[Variables]) -> tuple[str, ...]:
+    """Say which events a word that may be somebody's condition leaves without one."""
+    count = sum(v.events.columns.get("trial_type", ()).count(NOT_AVAILABLE) for v in runs)
+    return (
+        f"{unit.prefix}: {count} event{'s' * (count > 1)} with the trial_type {NOT_AVAILABLE}, which R and "
+        "pandas take for a missing one, are of no condition; if it is one, call it something else",
+    ) * bool(count)
 
 
 def _spelling_notes(unit: Unit, conditions: Sequence[str]) -> tuple[str, ...]:

@@ -11,8 +11,11 @@ from bidsglm.errors import DataError
 from bidsglm.inputs import read_text
 from bidsglm.model import Floats
 
-MISSING = frozenset({"", "n/a", "N/A", "nan", "NaN"})
-"""BIDS writes n/a; pandas, MATLAB and spreadsheets leave the others."""
+MISSING = frozenset({"", "n/a", "N/A", "nan", "NaN", "NA", "#N/A", "<NA>"})
+"""BIDS writes n/a; pandas, MATLAB, R and spreadsheets leave the others."""
+
+SEPARATORS: Mapping[str, str] = {",": "commas", ";": "semicolons"}
+"""What spreadsheets write in place of tabs."""
 
 LARGEST_NUMBER = 1e30
 """Powers of it, as polynomial modulation takes them, are still finite."""
@@ -59,9 +62,9 @@ def read_tsv(path: Path) -> Table:
     ReadWriteError
         The file cannot be read.
     DataError
-        It is no UTF-8 text, has no header or one that gives one name to two columns that differ, a row
-        has more cells than the header, a quoted cell does not end on its line, or it is larger than any table
-        of a run.
+        It is no UTF-8 text, separated by something else than tabs, has no header or one that gives one name
+        to two columns that differ, a row has more cells than the header, a quoted cell does not end on its
+        line, or it is larger than any table of a run.
     """
     text = read_text(path)
     if text.count("\t") + text.count("\n") > MOST_CELLS:
@@ -71,6 +74,11 @@ def read_tsv(path: Path) -> Table:
         raise DataError(f"{path}: empty; it needs a line with the names of its columns")
     header, *rows = _rows(path, numbered)
     names = header[1]
+    if len(names) == 1 and (sign := next((sign for sign in SEPARATORS if sign in names[0]), "")):
+        raise DataError(
+            f"{path}: line {header[0]}: its columns are separated by {SEPARATORS[sign]}, not by tabs; "
+            "save it as tab-separated text"
+        )
     if len(names) > MOST_COLUMNS:
         raise DataError(f"{path}: has {len(names):,} columns, more than {MOST_COLUMNS:,}; leave some out")
     for i, cells in rows:

@@ -122,7 +122,23 @@ def lossy_masks(data: DataReview, model: ModelSpecification) -> Iterator[Finding
     )
 
 
-CHECKS = (empty_voxels, explained_voxels, missing_values, *intensity_checks.CHECKS, lossy_masks)
+def moved_masks(data: DataReview, model: ModelSpecification) -> Iterator[Finding]:
+    """Find mask files on another grid than the images."""
+    moved = tuple(mask.name for mask in data.masks if mask.moved)
+    rules = " by each package's own rule, so that their masks may differ at its edge"
+    rules *= len(data.backends) > 1
+    if moved:
+        yield Finding(
+            "note",
+            "mask-on-other-grid",
+            "A mask lies on another grid than the images",
+            f"{listed(moved)}: brought to the images' grid{rules}.",
+            "Is it the mask of these images? Else take the one that was made with them, or resample it.",
+            moved,
+        )
+
+
+CHECKS = (empty_voxels, explained_voxels, missing_values, *intensity_checks.CHECKS, lossy_masks, moved_masks)
 
 
 def data_findings(data: DataReview, model: ModelSpecification) -> list[Finding]:

@@ -137,6 +137,9 @@ def _whole(document: Json) -> Iterator[str]:
     if "Nodes" in document and not document.get("BIDSModelVersion"):
         document["BIDSModelVersion"] = VERSION
         yield f"BIDSModelVersion is not given: read as {VERSION}."
+    elif type(document.get("BIDSModelVersion")) in (int, float) and document["BIDSModelVersion"] == 1:
+        # converters of models before 1.0 write a number
+        document["BIDSModelVersion"] = VERSION
     untyped = [node for _, node, model in _models(document) if model.get("Type") in (None, "")]
     for node in untyped:
         node["Model"]["Type"] = "glm"
@@ -246,6 +249,9 @@ def _dummies(document: Json, top: Place) -> Iterator[str]:
     former = False
     for i, node in _nodes(document):
         dummies = node.get("DummyContrasts")
+        if isinstance(dummies, list) and dummies:
+            node["DummyContrasts"] = {"Contrasts": dummies, "Test": "t"}
+            yield "DummyContrasts as a list is read as its Contrasts, each a t test."
         if isinstance(dummies, dict) and "Conditions" in dummies:
             if "Contrasts" in dummies:
                 raise top.at("Nodes", i, "DummyContrasts").fault(

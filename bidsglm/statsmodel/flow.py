@@ -87,8 +87,13 @@ def along(flow: Flow, edge: EdgePart, place: Place, to_dataset: bool) -> Flow:
         else:
             where = "here" if to_dataset else "below the Dataset level"
             known = ("contrast", *ENTITIES) if to_dataset else ("contrast",)
+            column = (
+                "; to choose by a column of participants.tsv, name it in the Dataset node's GroupBy, or its "
+                f"levels in X ({key}.<level>)"
+            )
             raise place.at("Filter", key).fault(
-                f"{key!r} cannot be filtered {where}, only {', '.join(known)}{hint(key, known)}"
+                f"{key!r} cannot be filtered {where}, only {', '.join(known)}"
+                f"{hint(key, known) or column * (key not in ENTITY_KEYS)}"
             )
     return flow._replace(filters=filters)
 

@@ -211,7 +211,7 @@ def test_image_that_is_no_atlas_says_why(tmp_path: Path, case: str, said: str) -
         ("index\tname\n3\tleft\n11\ta\n3\tb\n", "line 4: index 3 stands in line 2 already; keep one of them"),
         ("number\tcolor\n3\tred\n", "line 1: has no column name, only number, color; it must be tab-sep"),
         ("a\tname\n3\tleft\n", "line 1: has no column index, only a, name; it must be tab-separated"),
-        ("index,name\n3,left\n", "line 1: has no column index, only index,name; it must be tab-separated"),
+        ("index,name\n3,left\n", "line 1: its columns are separated by commas, not by tabs; save it"),
         ("index\tname\n3\tleft\tmore\n", "line 2: 3 cells under 2 column names; correct it"),
         ("3 left\n11\n", "line 2: a number and a name are needed; correct it"),
         ("", "empty; it needs a line with the names of its columns"),

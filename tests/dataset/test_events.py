@@ -77,7 +77,9 @@ def test_only_modelled_events_must_be_complete(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("", "empty"),
-        ("onset,duration,trial_type\n1,1,go\n", r"no column onset .*\(onset,duration,trial_type\)"),
+        ("onset,duration,trial_type\n1,1,go\n", "line 1: its columns are separated by commas, not by tabs"),
+        ("onset;duration;trial_type\n1;1;go\n", ".*separated by semicolons"),
+        ("Onset\tduration\n1\t1\n", r"no column onset .*\(Onset, duration\); did you mean 'Onset'\?; add it"),
         ("onset\ttrial_type\n1\tgo\n", "no column duration"),
         ("onset\tduration\ttrial_type\n1\t1\tgo\textra\n", "line 2: 4 cells under 3"),
         (

@@ -196,3 +196,18 @@ def test_reference_case_as_bids_gives_what_spm_was_given(shared_dir: Path, tmp_p
                 np.testing.assert_array_equal(
                     modulator.values, np.asarray(values["param"], dtype=float)[order]
                 )
+
+
+def test_a_trial_type_that_r_writes_for_missing_is_no_condition_and_told_of(unit: Unit) -> None:
+    path = unit.runs[0].events
+    assert path is not None
+    path.write_text(FIRST.replace("stop", "NA"))
+    found = paradigms(unit, model("trial_type.*", "trans_x"))
+    assert [c.name for c in found.paradigms[0].conditions] == ["go"]
+    assert any("1 event with the trial_type NA" in note for note in found.notes)
+
+
+def test_events_that_a_condition_lacks_are_told_of(unit: Unit) -> None:
+    go = {"Name": "Product", "Input": ["trial_type.stop", "rt"], "Output": ["stop_rt"]}
+    found = paradigms(unit, model("rt", "trans_x", transformations=(go,), convolved=("rt",)))
+    assert any("rt lacks 1 event whose value or duration is n/a" in note for note in found.notes)

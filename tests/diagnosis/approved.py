@@ -164,6 +164,10 @@ def cases() -> Iterator[tuple[str, Case]]:
     scaled = replace(MODEL, nilearn=replace(MODEL.nilearn, signal_scaling=(0, 1)))
     alone = DataReview((replace(bad, n_zero=0),), 7, False, ("nilearn",), {}, 0, (masks[1],))
     yield "data scaled together", (sound, scaled, alone)
+    moved = (MaskLoss("a_mask.nii.gz", 1.0, False, moved=True),)
+    for backends in (("spm", "nilearn"), ("fsl",)):
+        elsewhere = DataReview((SOUND,), 0, False, backends, {}, 0, moved)
+        yield f"mask on another grid for {backends}", (sound, MODEL, elsewhere)
 
 
 def shown() -> str:

@@ -121,6 +121,12 @@ def test_explained_voxels_are_counted_with_those_that_were_not_pooled() -> None:
     assert "5 of them would enter the pooled covariance" in found.text
 
 
+def test_mask_on_another_grid_is_noted() -> None:
+    found = only(review(masks=(MaskLoss("a_mask.nii.gz", 1.0, False, moved=True),)))
+    assert (found.code, found.severity) == ("mask-on-other-grid", "note")
+    assert "a_mask.nii.gz" in found.text
+
+
 def test_mask_that_loses_voxels_is_named_with_what_is_left() -> None:
     data = review(masks=(MaskLoss("a_mask.nii.gz", 0.42, False), MaskLoss("b_mask.nii.gz", 0.8, True)))
     found = only(data)

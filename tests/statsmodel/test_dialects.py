@@ -152,6 +152,22 @@ def test_former_name_of_dummy_contrasts() -> None:
     assert "leave one of them out" in refusal(in_node(DummyContrasts=both))
 
 
+def test_dummy_contrasts_may_be_a_list() -> None:
+    found = parsed(in_node(DummyContrasts=["trial_type.stop"]))
+    assert found.dummy_contrasts == ("trial_type.stop",)
+    assert any("DummyContrasts as a list" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("version", [1, 1.0])
+def test_version_may_be_the_number_that_converters_write(version: float) -> None:
+    assert parsed(in_top(BIDSModelVersion=version)).x == parsed().x
+
+
+@pytest.mark.parametrize("version", [True, 2, 0.1])
+def test_other_numbers_are_no_version(version: float) -> None:
+    assert "BIDSModelVersion" in refusal(in_top(BIDSModelVersion=version))
+
+
 def test_descriptions_of_any_kind_are_taken() -> None:
     found = parsed(
         in_top(Description=["one", "two"]),

@@ -130,6 +130,8 @@ def test_filter_may_choose_participants_before_the_dataset_level_only() -> None:
     assert filtered(1, subject=["sub-01", "02"])[0].filters == {"subject": ("01", "02")}
     with pytest.raises(DataError, match=r"Edges\[0\].Filter.subject: 'subject' cannot be filtered below"):
         filtered(0, subject=["01"])
+    with pytest.raises(DataError, match=r"Filter.group: .* GroupBy, or its levels in X \(group.<level>\)"):
+        filtered(1, group=["patient"])
     with pytest.raises(DataError, match=r"Edges\[1\].Filter.contrst: .* did you mean 'contrast'\?"):
         filtered(1, contrst=["go - stop"])
 

@@ -24,7 +24,7 @@ from bidsglm.requested import requested_add_ons
 from bidsglm.settings import Settings
 from bidsglm.unit.configuration import configuration
 from bidsglm.unit.explanation import explanations
-from bidsglm.unit.fit import fit
+from bidsglm.unit.fit import estimated, inferred
 from bidsglm.unit.memory import check_memory
 from bidsglm.unit.models import Model, Units, model_path, units_with_models
 from bidsglm.unit.preparation import prepare
@@ -47,16 +47,17 @@ def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
     LOG.info("%s: fitting %d run%s", unit.prefix, len(unit.runs), "s" * (len(unit.runs) > 1))
     prepared = prepare(unit, model.specification, model.backends)
     check_memory(unit, model.specification, settings)
-    fitted = fit(prepared)
+    maps = estimated(prepared)
     LOG.debug("%s: fitted after %.1f s", unit.prefix, _seconds_since(started))
-    for note in fitted.notes:
-        LOG.warning("%s: %s", unit.prefix, note)
-    configured = configuration(model.specification, settings.matching, tuple(fitted.fits))
+    configured = configuration(model.specification, settings.matching, tuple(maps.fits))
     stamp = Stamp(work.digest, configured, started, settings.reference)
-    # the maps are written while their differences are explained
+    # what is significant is found out, and all is written, while the differences are explained
     with aside(
-        lambda: tuple(explanations(fitted, settings.reference) if settings.attribution else ())
+        lambda: tuple(explanations(maps, settings.reference) if settings.attribution else ())
     ) as found:
+        fitted = inferred(maps)
+        for note in fitted.notes:
+            LOG.warning("%s: %s", unit.prefix, note)
         write_unit(fitted, found, settings.output_dir, stamp, claim.confirm)
     LOG.debug("%s: written after %.1f s", unit.prefix, _seconds_since(started))
 

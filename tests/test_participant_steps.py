@@ -306,15 +306,18 @@ def test_a_fit_is_told_with_its_notes_and_written_with_what_explains_it(
     written: list[Any] = []
 
     def write(fitted: Any, found: Callable[[], Any], out: Path, stamp: Any, confirm: object) -> None:
+        assert fitted is whole
         written.append((found(), out, stamp.digest, confirm))
 
-    fitted = SimpleNamespace(notes=("odd scans",), fits={"spm": 1})
+    maps = SimpleNamespace(notes=(), fits={"spm": 1})
+    whole = SimpleNamespace(notes=("odd scans",), fits={"spm": 1})
     for name, instead in {
         "prepare": lambda *given: given,
         "check_memory": lambda *given: None,
-        "fit": lambda prepared: fitted,
+        "estimated": lambda prepared: maps,
+        "inferred": lambda found: whole if found is maps else None,
         "configuration": lambda specification, matching, backends: {"backends": backends},
-        "explanations": lambda fitted, reference: iter([reference]),
+        "explanations": lambda found, reference: iter([reference] if found is maps else []),
         "write_unit": write,
     }.items():
         monkeypatch.setattr(participant, name, instead)

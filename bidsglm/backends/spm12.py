@@ -59,9 +59,12 @@ def inference(
 ) -> Inference:
     """Return thresholds and results tables of the contrasts, and the smoothness they rest on."""
     n_scans = sum(len(run.X0) for run in estimate.model.runs)
-    residuals = standardised_residuals(estimate, series, model, residual_scans(n_scans))
+    # without a name for the residuals, which are much, they are gone before the maps are searched
     search = search_volume(
-        residuals, volume.filled(estimate.mask), n_scans, estimate.model.decomposition.rank
+        standardised_residuals(estimate, series, model, residual_scans(n_scans)),
+        volume.filled(estimate.mask),
+        n_scans,
+        estimate.model.decomposition.rank,
     )
     return infer(maps, search, volume, model.two_sided)
 

@@ -40,6 +40,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 MOST_COMPRESSED = 1032
 """Bytes that one byte of deflate can stand for, at most."""
 READ_AHEAD = 2**20
+BLOCK = 2**21
+"""Bytes that another thread decompresses at a time: fewer make the two wait for each other"""
 
 LARGEST_GRID = 2**26
 """Voxels of a volume: more than the MNI template has at half a millimetre."""
@@ -198,7 +200,7 @@ def _open_beside(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that is decompressed in another thread where a core is idle."""
     with borrowed_core() as has_core:
         beside = has_core and _gzip_beside is not None and path.suffix == ".gz"
-        with _gzip_beside.open(path, "rb") if beside else _open(path) as stream:
+        with _gzip_beside.open(path, "rb", block_size=BLOCK) if beside else _open(path) as stream:
             yield stream
 
 

@@ -9,6 +9,7 @@ from bidsglm.outputs.names import write_bytes
 from bidsglm.outputs.schema import Row
 from bidsglm.outputs.summary_form import ContrastForm
 from bidsglm.pairs import DEFAULT_PAIR, Pair
+from bidsglm.process.cores import begun
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.drawing import Figure
@@ -76,6 +77,8 @@ class Drawn(NamedTuple):
             Rows of the table of every package with every other.
         """
         thresholds = form["thresholds"]
+        # the last contrast of a page leaves cores idle
+        volumes = begun(lambda: held(images, self.behind, thresholds, self.stride))
         return PageContrast(
             images.name,
             images.label,
@@ -84,7 +87,7 @@ class Drawn(NamedTuple):
             {backend: tuple(dof) for backend, dof in form["dof"].items()},
             figures=self.written(glass_figure(images, thresholds), *contrast_figures(images)),
             clusters=tuple(clusters),
-            volumes=held(images, self.behind, thresholds, self.stride),
+            volumes=volumes(),
             thumbnail=thumbnail(images),
             peak=written(peak_figure(images), self.folder, self.prefix),
             pair=next(iter(self.pairs), DEFAULT_PAIR),

@@ -19,6 +19,7 @@ from bidsglm.outputs.unit_tables import PAIRS, agreement_schema, attribution_sch
 from bidsglm.packages import PACKAGES, REFERENCE
 from bidsglm.pages.reasons import reach, read_breakdowns
 from bidsglm.pairs import Pair, base_of
+from bidsglm.process.cores import each
 from bidsglm.report.breakdowns import Breakdown, Reach
 from bidsglm.report.cluster_tables import ClusterReport
 from bidsglm.report.code import CodeReport
@@ -69,10 +70,9 @@ class UnitFiles(UnitMaps):
         """The maps of a contrast with their background."""
         background, affine, underlay = self.background
         stats = ("effect", "t", "p") if contrast["test"] == "t" else ("F", "p")
-        maps = {
-            stat: {b: self.map(map_name(self.prefix, stat, b, contrast["label"]))[0] for b in masks}
-            for stat in stats
-        }
+        wanted = [map_name(self.prefix, stat, b, contrast["label"]) for stat in stats for b in masks]
+        read = iter(each(lambda name: self.map(name)[0], wanted))
+        maps = {stat: {b: next(read) for b in masks} for stat in stats}
         name, units = contrast["name"], self.summary.get("effect_units", EFFECT_UNITS)
         reference = base_of(masks, str(self.summary.get("reference") or REFERENCE))
         return ContrastImages(

@@ -120,9 +120,16 @@ class ContrastImages:
         return self._columns[name, backend]
 
     @cached_property
+    def _rows(self) -> dict[str, Sequence[Layer]]:
+        return {}
+
+    @property
     def layers(self) -> Sequence[Layer]:
         """Rows of the statistic's pictures; several pictures are made of them."""
-        return layers_of(self, self.test)
+        # as a cached property it would have one lock for all contrasts, which are drawn side by side
+        if self.test not in self._rows:
+            self._rows[self.test] = layers_of(self, self.test)
+        return self._rows[self.test]
 
 
 def colour_limit(volumes: Iterable[Floats]) -> float:

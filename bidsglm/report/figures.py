@@ -1,5 +1,9 @@
 """The figures of a contrast: maps, and of two packages how their voxels go together."""
 
+from collections.abc import Callable
+from functools import partial
+
+from bidsglm.process.cores import each
 from bidsglm.report.contrast_images import ContrastImages
 from bidsglm.report.densities import bland_altman_figure, histogram_figure, scatter_figure
 from bidsglm.report.drawing import Figure
@@ -11,11 +15,12 @@ def contrast_figures(images: ContrastImages) -> tuple[Figure, ...]:
 
     With more than two, `pair_figures` are those of a pair.
     """
-    maps = tuple(maps_figure(images, stat) for stat in images.stats)
-    if len(images.backends) < 2:
-        return maps
-    of_two = pair_figures(images) if len(images.backends) == 2 else ()
-    return (*maps, *of_two, histogram_figure(images))
+    draw: list[Callable[[], Figure]] = [partial(maps_figure, images, stat) for stat in images.stats]
+    if len(images.backends) == 2:
+        draw += [partial(scatter_figure, images), partial(bland_altman_figure, images)]
+    if len(images.backends) >= 2:
+        draw.append(partial(histogram_figure, images))
+    return tuple(each(lambda one: one(), draw))
 
 
 def pair_figures(images: ContrastImages) -> tuple[Figure, ...]:

@@ -131,13 +131,14 @@ def smoothness(residuals: Iterable[Floats], mask: Mask, n_scans: int, rank: int)
     for a, b in combinations(range(n_axes), 2):
         products[a, b] = products[b, a]
     # residuals vary less than the errors, by the share of the degrees of freedom that the design took
-    covariance = products / max(n_images, 1) * (n_scans / (n_scans - rank))
-    determinant = np.linalg.det(covariance.transpose(2, 0, 1))
+    products /= max(n_images, 1)
+    products *= n_scans / (n_scans - rank)
+    determinant = np.linalg.det(products.transpose(2, 0, 1))
     # rounding can make the determinant of a nearly flat cell negative
     resels = np.sqrt(np.maximum(determinant, 0) / FOUR_LN_2**n_axes)
     resels_per_voxel = np.full(np.count_nonzero(mask), np.nan)
     resels_per_voxel[voxels] = resels
-    fwhm = _fwhm(resels, covariance, mask.shape)
+    fwhm = _fwhm(resels, products, mask.shape)
     return Smoothness(SearchVolume(len(resels_per_voxel), resel_counts(mask, fwhm), fwhm), resels_per_voxel)
 
 

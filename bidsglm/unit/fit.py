@@ -34,9 +34,11 @@ class PackageFit(NamedTuple):
     noise: Mapping[str, Any]
     maps: tuple[ContrastMaps, ...]
     inference: Inference
-    """One for each contrast of the maps"""
+    """One for each contrast of the maps, once `inferred` has made it"""
     noise_maps: Mapping[str, Floats]
     """Label in names of files -> (n_voxels,) a parameter of each voxel's noise"""
+    estimate: Any
+    """The backend's own record, from which it infers"""
 
 
 class Fitted(NamedTuple):
@@ -69,7 +71,14 @@ def _unable(estimates: Mapping[str, Any], contrast: ContrastSpecification) -> tu
 
 
 def fit(prepared: Prepared) -> Fitted:
-    """Read the images of a unit once and fit it with every backend that can.
+    """Read the images of a unit once and fit it with every backend that can; errors as `estimated`."""
+    return inferred(estimated(prepared))
+
+
+def estimated(prepared: Prepared) -> Fitted:
+    """Read the images of a unit once, and make the maps of every backend that can.
+
+    Why maps differ can be looked for while it is found out what is significant in them.
 
     Raises
     ------
@@ -87,7 +96,7 @@ def fit(prepared: Prepared) -> Fitted:
 
         def finish(name: str) -> PackageFit:
             with noted_warnings(said[name]):
-                return _fit(name, estimates[name], prepared, data, usable)
+                return _maps_of(name, estimates[name], prepared, usable)
 
         fits = dict(zip(estimates, each(finish, estimates), strict=True))
         reasons = {
@@ -155,17 +164,35 @@ def _explained_by_images(prepared: Prepared, data: Data, name: str) -> Iterator[
         raise
 
 
-def _fit(
-    name: str, estimate: Any, prepared: Prepared, data: Data, usable: Mapping[str, tuple[int, ...]]
+def inferred(fitted: Fitted) -> Fitted:
+    """Find out what is significant in each backend's maps, by its own rules."""
+    data, model = fitted.data, fitted.prepared.model
+    said: dict[str, list[str]] = {name: [] for name in fitted.fits}
+
+    def infer(name: str) -> PackageFit:
+        found = fitted.fits[name]
+        with noted_warnings(said[name]):
+            inference = BACKENDS[name].inference(
+                found.estimate, data.series[name], found.maps, data.volume, model
+            )
+        return found._replace(inference=inference)
+
+    with noted_warnings([]):
+        fits = dict(zip(fitted.fits, each(infer, fitted.fits), strict=True))
+    notes = dict.fromkeys([*fitted.notes, *(note for name in fits for note in said[name])])
+    return fitted._replace(fits=fits, notes=tuple(notes))
+
+
+def _maps_of(
+    name: str, estimate: Any, prepared: Prepared, usable: Mapping[str, tuple[int, ...]]
 ) -> PackageFit:
-    """A backend's estimate with the maps of its contrasts and what is significant in them."""
+    """A backend's estimate with the maps of its contrasts."""
     backend = BACKENDS[name]
     maps = tuple(
         backend.contrast(estimate, contrast, usable[contrast.label])
         for contrast in prepared.contrasts
         if usable[contrast.label]
     )
-    inference = backend.inference(estimate, data.series[name], maps, data.volume, prepared.model)
     return PackageFit(
         estimate.mask,
         estimate.betas,
@@ -173,8 +200,9 @@ def _fit(
         estimate.dof,
         estimate.noise,
         maps,
-        inference,
+        Inference(None, ()),
         estimate.noise_maps,
+        estimate,
     )
 
 

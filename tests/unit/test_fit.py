@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,3 +60,24 @@ def test_error_of_a_package_names_the_images_of_all_runs(
         unit_fit.fit(prepared)
     for run in unit.runs:
         assert run.bold.name in str(caught.value)
+
+
+def test_maps_are_there_before_what_is_significant_in_them_and_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tiny.write_study(tmp_path, ("01",), ("run-1",))
+    (unit,) = find_units(Settings(study, tmp_path / "out", "participant"), {}, {}, "01", by_session=True)
+    maps = unit_fit.estimated(preparation.prepare(unit, MODEL, ("spm", "nilearn")))
+    assert [found.inference.contrasts for found in maps.fits.values()] == [(), ()]
+    infer = unit_fit.BACKENDS["nilearn"].inference
+
+    def remark(*given: Any) -> Any:
+        warnings.warn("peaks are few", stacklevel=2)
+        return infer(*given)
+
+    monkeypatch.setattr(unit_fit.BACKENDS["nilearn"], "inference", remark)
+    whole = unit_fit.inferred(maps)
+    assert whole.notes == (*maps.notes, "peaks are few")
+    for name, found in whole.fits.items():
+        assert len(found.inference.contrasts) == len(found.maps) > 0
+        assert found.maps is maps.fits[name].maps

@@ -343,7 +343,7 @@ FEW = {
     ARRAYS: "Brain Coefficients DataSet FContrastMaps FittedLine Grid JointModel Mixtures NilearnUnit Piece "
     "Smoothness Span Swarm Tail Tissue _Maps Counting Field Probability",
     REASON: "AttributedMaps Demand Failure Judgement Need Surplus WorkerAnswer",
-    NOTES: "Able Check ColumnExplanation Ending Inference ResponseRequest Sizes Target Written _Reach",
+    NOTES: "Able Check Ending Inference ResponseRequest Sizes Target Written _Reach",
     COLUMNS: "Columns GroupFactor RunConfounds",
     PLACE: "OwnedColumn Scan ScanPlace _Found",
     PUBLIC: "Averaged FeatContrast RegionLine ShownColumn WrittenStimulus",

@@ -31,6 +31,14 @@ def answer(found: Checked) -> str:
                 "There is no design matrix of nilearn, so whether the models are the same is not known; "
                 "write it with model.design_matrices_[0].to_csv()."
             )
+        if found.is_unexplained:
+            best = max(abs(each.r) for each in found.reproductions.values())
+            return (
+                "The designs are the same, but nilearn's maps do not come out of these scans: no scaling, "
+                f"smoothing or noise model that was tried gives them (r = {best:.4f} at best). "
+                "Other scans, another width of smoothing, an AR model of higher order or a contrast that was "
+                "not tried would do this; see your script."
+            )
         if found.nilearn.maps and not any(each.is_found for each in found.reproductions.values()):
             return (
                 "The designs are the same. Whether scaling, noise model, smoothing, scans and contrasts are, "
@@ -50,8 +58,8 @@ def as_json(found: Checked) -> dict[str, Any]:
     return {
         "spm": str(found.spm.path),
         "nilearn": str(found.nilearn.folder),
-        # Without a design of nilearn nobody knows, unless something else differs.
-        "same_model": None if found.same_model and not found.nilearn.designs else found.same_model,
+        # Nobody knows without a design of nilearn, or where its maps are of something else.
+        "same_model": None if found.same_model and _is_unknown(found) else found.same_model,
         "settings_that_differ": [setting_json(each) for each in found.settings],
         "columns": [_columns(number, run) for number, run in enumerate(found.runs, start=1)],
         "maps": [pair_json(each) for each in found.maps],
@@ -59,6 +67,10 @@ def as_json(found: Checked) -> dict[str, Any]:
         "notes": list(found.notes),
         "answer": answer(found),
     }
+
+
+def _is_unknown(found: Checked) -> bool:
+    return not found.nilearn.designs or found.is_unexplained
 
 
 def setting_json(each: SettingPair) -> dict[str, Any]:

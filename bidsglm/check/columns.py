@@ -20,6 +20,10 @@ DIGITS = 1e-5
 """Share by which the same number, written with six digits, differs at most."""
 FUNCTION = re.compile(r"^(.*)\*bf\((\d+)\)$")
 """SPM's name of a column: condition or modulator, and the number of the response function."""
+LATER = re.compile(r"\*bf\(([2-9]|\d\d+)\)$")
+"""SPM's name of a further function of a condition."""
+DELAY = re.compile(r"_delay_\d+$")
+"""How nilearn ends the name of a bin of a FIR set."""
 
 
 class Match(NamedTuple):
@@ -100,13 +104,22 @@ def match_run(spm: DesignMatrix, nilearn: NilearnDesign, words: Sequence[str]) -
     free = list(nilearn.others)
     r = correlations(spm.matrix, nilearn.matrix)
     pairs: dict[int, int] = {}
-    for i in shown:
+    for i in [i for i in shown if not FUNCTION.match(spm.names[i])]:
+        # confounds in another order are the same confounds, whatever either program calls them
+        same = [j for j in free if abs(r[i, j]) > SAME]
+        if same:
+            pairs[i] = min(same, key=lambda j: plain(nilearn.names[j]) != plain(spm.names[i]))
+            free.remove(pairs[i])
+    for i in [i for i in shown if i not in pairs]:
         same = [j for j in free if plain(nilearn.names[j]) == plain(called[spm.names[i]])]
         if same:
             pairs[i] = same[0]
             free.remove(same[0])
     for i in [i for i in shown if i not in pairs]:
-        best = max(free, key=lambda j: abs(r[i, j]), default=None)
+        # a bin of a FIR set is no response, however alike it is
+        is_bin = DELAY.search(called[spm.names[i]])
+        like = [j for j in free if is_bin or not DELAY.search(nilearn.names[j])]
+        best = max(like, key=lambda j: abs(r[i, j]), default=None)
         if best is not None and abs(r[i, best]) >= ALIKE:
             pairs[i] = best
             free.remove(best)

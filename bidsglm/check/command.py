@@ -9,6 +9,7 @@ from bidsglm.check.comparison import Checked, checked
 from bidsglm.check.contrast_reports import in_order
 from bidsglm.check.data import ScanPlace, places
 from bidsglm.check.going_on import write_models
+from bidsglm.check.map_kinds import told_apart
 from bidsglm.check.matlab import read_mat
 from bidsglm.check.model_files import MODEL
 from bidsglm.check.nilearn_folder import NilearnAnalysis, read_nilearn
@@ -113,11 +114,11 @@ def _check_group(arguments: argparse.Namespace, group: SpmGroup) -> list[str]:
 
 def _nilearn(given: list[Path]) -> NilearnAnalysis:
     if len(given) == 1 and not given[0].is_file():
-        return read_nilearn(given[0])
+        return told_apart(read_nilearn(given[0]))
     for path in given:
         if not path.is_file():
             raise NoInputError(f"{path}: there is no such file; give a folder, or maps and design matrices")
-    return read_nilearn(given[0].parent, tuple(given))
+    return told_apart(read_nilearn(given[0].parent, tuple(given)))
 
 
 def _prepare(out: Path, overwrite: bool) -> None:

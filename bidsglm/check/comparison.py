@@ -6,13 +6,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differences
+from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differences, named_like
 from bidsglm.check.data import ScanPlace, places, support, values_of
-from bidsglm.check.data_settings import other_scans
+from bidsglm.check.data_settings import mixed_scans, other_scans
 from bidsglm.check.map_pairs import map_pairs
 from bidsglm.check.nilearn_folder import NilearnAnalysis, links_note
 from bidsglm.check.own_files import maps_notes, own_file
-from bidsglm.check.reproduction import MapSource, Reproduction, Target, first_found, reproduced, sampled
+from bidsglm.check.reproduction import (
+    MapSource,
+    Reproduction,
+    Target,
+    first_found,
+    order_of_scans,
+    reproduced,
+    sampled,
+)
 from bidsglm.check.runs import ComparedRun, compared_runs
 from bidsglm.check.scans import Relocated, relocated
 from bidsglm.check.settings import comparable, differences
@@ -42,6 +50,11 @@ class Checked(NamedTuple):
         """How nilearn's maps were computed; None where none came out."""
         return first_found(self.reproductions.values())
 
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether nilearn's maps were computed again from the scans, and nothing that was tried gave them."""
+        return bool(self.reproductions) and self.way is None
+
 
 def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> Checked:
     """Compare two analyses; without a folder of scans no map is computed again.
@@ -51,7 +64,7 @@ def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> 
     BidsglmError
         A map is damaged.
     """
-    notes = [*maps_notes(spm), *links_note(nilearn.folder, nilearn.elsewhere)]
+    notes = [*maps_notes(spm), *links_note(nilearn.folder, nilearn.elsewhere), *nilearn.notes]
     found = relocated([s.path for s in spm.scans], folder) if folder else Relocated({}, (), ())
     notes += _scan_notes(found, folder)
     other = comparable(spm, nilearn) or _other_grid(spm, nilearn)
@@ -59,11 +72,14 @@ def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> 
         return Checked(spm, nilearn, False, (other,), (), {}, (), found, tuple(notes))
     runs = compared_runs(spm, nilearn) if nilearn.designs else ()
     scans = [places(spm.scans[s.rows], dict(found.found)) for s in spm.sessions]
-    made = _reproductions(spm, nilearn, scans, runs) if all(scans) and runs else {}
+    source = _map_source(spm, nilearn, scans, runs) if all(scans) and runs else None
+    made = (
+        dict(zip(source[1], reproduced(source[0], list(source[1].values())), strict=True)) if source else {}
+    )
     of_first = list(made.values())
     pairs = map_pairs(spm, nilearn, made, runs)
     related = next((abs(pair.r) for pair in pairs if pair.what == "effect"), None)
-    strangers = other_scans(of_first, None if made else related)
+    strangers = _other_scans(spm, source, of_first, None if made else related)
     settings = (
         *differences(spm, nilearn, runs, first_found(of_first), _masks(spm, nilearn)),
         *contrast_differences(spm, made, runs),
@@ -71,6 +87,26 @@ def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> 
     )
     same = not any(each.matters for each in settings)
     return Checked(spm, nilearn, same, settings, runs, made, pairs, found, tuple(notes))
+
+
+def _other_scans(
+    spm: SpmAnalysis,
+    source: tuple[MapSource, Mapping[str, Target]] | None,
+    made: Sequence[Reproduction],
+    related: float | None,
+) -> SettingPair | None:
+    """Say that nilearn's maps are not of SPM's scans, or of these in another order of the runs."""
+    if source is None:
+        return other_scans((), related)
+    if any(each.is_found for each in made):
+        return None
+    order = order_of_scans(source[0], list(source[1].values()))
+    if order is not None:
+        return mixed_scans(spm, order)
+    # of a statistic only some contrasts were tried
+    is_effect = all(target.kind == "effect" for target in source[1].values())
+    named = is_effect or any(named_like(label, spm.contrasts) for label in source[1])
+    return other_scans(made, None) if named else None
 
 
 def _scan_notes(found: Relocated, folder: Path | None) -> list[str]:
@@ -123,24 +159,26 @@ def _masks(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> tuple[Floats, Floats] 
     return np.nan_to_num(mine), support(other).astype(np.float64)
 
 
-def _reproductions(
+def _map_source(
     spm: SpmAnalysis,
     nilearn: NilearnAnalysis,
     scans: Sequence[Sequence[ScanPlace]],
     runs: Sequence[ComparedRun],
-) -> dict[str, Reproduction]:
-    """How nilearn's effect maps were computed, by contrast; without them, those of t or z."""
+) -> tuple[MapSource, dict[str, Target]] | None:
+    """What nilearn's effect maps can be computed from, by contrast; without them, those of t or z."""
     by_kind = ([m for m in nilearn.maps if m.kind == kind] for kind in ("effect", "t", "z"))
     effects = next((found for found in by_kind if found), [])
     if not effects:
-        return {}
+        return None
     loaded = [values_of(m.path) for m in effects]
     grid = loaded[0][1]
     chosen = sampled(np.logical_and.reduce([support(values) for values, _ in loaded]))
     if not chosen.any():
-        return {}
+        return None
     volume = Volume(grid.shape, grid.affine, chosen)
-    targets = [Target(m.kind, values[chosen]) for m, (values, _) in zip(effects, loaded, strict=True)]
+    targets = {
+        m.contrast: Target(m.kind, values[chosen]) for m, (values, _) in zip(effects, loaded, strict=True)
+    }
     given = nilearn.hints.get("smoothing_fwhm")
     widths = [float(given)] if isinstance(given, int | float) and given > 0 else []
     widths += [spm.smoothed[0]] if spm.smoothed else []
@@ -149,5 +187,4 @@ def _reproductions(
     source = MapSource(
         tuple(run.design for run in runs), of_runs, volume, tuple(dict.fromkeys(widths)), candidates
     )
-    found = reproduced(source, targets)
-    return {m.contrast: each for m, each in zip(effects, found, strict=True)}
+    return source, targets

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bidsglm.check.columns import DIGITS, SAME
+from bidsglm.check.columns import DIGITS, SAME, is_among
 from bidsglm.check.condition_columns import extra_confounds
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.runs import ComparedRun
@@ -20,7 +20,7 @@ def confounds(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
         other = [m for m in run.columns.matches if m.spm in own and not abs(m.r) > SAME and m.spm != CONSTANT]
         missing = [name for name in run.columns.only_spm if name in own]
         extra = extra_confounds(run)
-        if not (other or missing or extra) or not (own or extra):
+        if not (other or missing or extra) or not (own or extra) or _span_the_same(run, extra):
             continue
         where = f" of session {number}" if len(runs) > 1 else ""
         yield SettingPair(
@@ -30,6 +30,21 @@ def confounds(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
             "what confounds explain is noise elsewhere: effects and t change",
             "give both the same columns of the same run",
         )
+
+
+def _span_the_same(run: ComparedRun, extra: Sequence[str]) -> bool:
+    """Whether the confounds of both take out the same, whatever their order, units or axes.
+
+    Where the filters agree, drifts in confounds are of no account.
+    """
+    names = [m.nilearn for m in run.columns.matches if m.spm in run.session.regressors]
+    theirs = run.design.columns([*names, *extra])
+    ours = run.session.values
+    if not (ours.size and theirs.size):
+        return False
+    drifts = run.session.filter_basis if run.columns.filters_agree else np.empty((len(ours), 0))
+    parts = (ours, theirs), (theirs, ours)
+    return all(is_among(column, np.hstack([others, drifts])) for one, others in parts for column in one.T)
 
 
 def _other_confounds(runs: Sequence[ComparedRun], at: int) -> str:

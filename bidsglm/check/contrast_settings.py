@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bidsglm.check.columns import DIGITS, plain
+from bidsglm.check.columns import DIGITS, SAME, plain
 from bidsglm.check.reproduction import Reproduction, is_tidy
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
@@ -22,6 +22,20 @@ def contrast_differences(
         if nearest is None:
             continue
         contrast, names, ours, theirs = nearest
+        apart = _sessions_apart(spm, contrast)
+        if apart:
+            found.append(
+                SettingPair(
+                    f"contrast: sessions of {contrast.name}",
+                    apart,
+                    f"the mean over all {len(runs)} runs ({label})",
+                    "SPM's contrast is of some sessions, or compares them: another question",
+                    "SPM: replicate the weights over sessions; nilearn: fit the runs of SPM's contrast",
+                )
+            )
+            continue
+        if not np.any(theirs[np.isin(names, list(runs[0].columns.partners.values()))]):
+            continue  # over columns that SPM has not: the other set of functions is told already
         if np.allclose(ours, theirs, rtol=DIGITS, atol=1e-4 * np.abs(theirs).max()):
             continue
         shown = [i for i in range(len(names)) if ours[i] or theirs[i]]
@@ -36,6 +50,17 @@ def contrast_differences(
             )
         )
     return tuple(found)
+
+
+def _sessions_apart(spm: SpmAnalysis, contrast: SpmContrast) -> str:
+    """Say how a contrast weighs sessions where not alike; empty where all that have a column weigh it so."""
+    by_column: dict[str, list[float]] = {}
+    for number, session in enumerate(spm.sessions, start=1):
+        for column in session.columns:
+            name = spm.names[column].removeprefix(f"Sn({number}) ")
+            by_column.setdefault(name, []).append(float(contrast.weights[0, column]))
+    uneven = {name: w for name, w in by_column.items() if not np.allclose(w, w[0], rtol=DIGITS, atol=DIGITS)}
+    return "; ".join(f"{name}: {' and '.join(f'{w:g}' for w in ws)}" for name, ws in uneven.items())
 
 
 def candidate_contrasts(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> tuple[Mapping[str, float], ...]:
@@ -60,16 +85,25 @@ def nearest_contrast(
     if found is not None and found.is_found and runs:
         nearest = _nearest(spm, label, found, runs)
         return nearest[0] if nearest else None
+    return named_like(label, tested) or (tested[0] if len(tested) == 1 else None)
+
+
+def nearest_f_contrast(spm: SpmAnalysis, label: str) -> SpmContrast | None:
+    """Find SPM's F contrast for one of nilearn's, by its name or as the only one."""
+    tested = [contrast for contrast in spm.contrasts if contrast.test == "F"]
+    return named_like(label, tested) or (tested[0] if len(tested) == 1 else None)
+
+
+def named_like(label: str, tested: Sequence[SpmContrast]) -> SpmContrast | None:
+    """The contrast whose name stands in a label, the longest; None where none does."""
     named = [c for c in tested if plain(c.name) and plain(c.name) in plain(label)]
-    if named:
-        return max(named, key=lambda c: len(c.name))
-    return tested[0] if len(tested) == 1 else None
+    return max(named, key=lambda c: len(c.name), default=None)
 
 
 def _nearest(
     spm: SpmAnalysis, label: str, found: Reproduction, runs: Sequence[ComparedRun]
 ) -> tuple[SpmContrast, list[str], Floats, Floats] | None:
-    """SPM's contrast of the most similar direction, with columns of nilearn's and both weights over them.
+    """SPM's contrast of the same or the most similar direction, with columns of nilearn's and both weights.
 
     SPM's weights are summed over sessions and averaged as nilearn does.
     """
@@ -81,8 +115,11 @@ def _nearest(
         ours = _averaged(spm, contrast, names, partners)
         size = np.linalg.norm(ours) * np.linalg.norm(theirs)
         cosine = float(abs(ours @ theirs) / size) if size else 0.0
-        # of equal directions, the one of the same name
-        cosine += 1e-9 * (plain(contrast.name) == plain(label))
+        # of the same direction, then of the same name, then alike; those of all sessions before those of one
+        is_named = plain(contrast.name) == plain(label)
+        cosine += (
+            2 * (cosine > SAME) + is_named + 1.5 * (cosine > SAME and not _sessions_apart(spm, contrast))
+        )
         if cosine > score:
             best, score = (contrast, names, ours, theirs), cosine
     return best

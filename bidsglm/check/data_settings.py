@@ -44,7 +44,7 @@ def scaling(spm: SpmAnalysis, nilearn: NilearnAnalysis, way: Reproduction | None
 
 def noise(spm: SpmAnalysis, nilearn: NilearnAnalysis, way: Reproduction | None) -> Iterator[SettingPair]:
     """Serial correlations, as far as nilearn's are known."""
-    found = way.attempt.noise if way else nilearn.stated.get("noise_model")
+    found = way.attempt.noise if way else nilearn.given.get("noise_model")
     if found is None or SAME_NOISE.get(spm.noise) == found:
         return
     remedy = SAME_NOISE.get(spm.noise)
@@ -115,6 +115,18 @@ def other_scans(made: Sequence[Reproduction], related: float | None) -> SettingP
         f"others: the best that these give has r = {r:.2f} with nilearn's effect map",
         "the maps are of other data, whatever the designs say",
         "give both the same files of the same participant",
+    )
+
+
+def mixed_scans(spm: SpmAnalysis, order: Sequence[int]) -> SettingPair:
+    """Say that nilearn's designs were fitted to the scans of other sessions."""
+    names = [spm.scans[s.rows][0].path.replace("\\", "/").rsplit("/", 1)[-1] for s in spm.sessions]
+    return SettingPair(
+        "scans",
+        f"in the order of the sessions: {', '.join(names)}",
+        f"in another order than its events and confounds: {', '.join(names[i] for i in order)}",
+        "each design was fitted to the scans of another session: nothing in the maps is right",
+        "sort files, events and confounds alike in nilearn, such as with sorted() of all three",
     )
 
 

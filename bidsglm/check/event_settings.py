@@ -4,17 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bidsglm.check.condition_columns import columns_of, is_of_a_condition, looks_convolved
+from bidsglm.check.columns import is_among
+from bidsglm.check.condition_columns import columns_of, is_modulator, is_of_a_condition, looks_convolved
 from bidsglm.check.explaining import Changed, ColumnExplanation, modulator_is_there
 from bidsglm.check.models import hrf_of, sampled_at
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.spm_records import SpmAnalysis, SpmSession
-from bidsglm.model import Floats
+from bidsglm.check.task_columns import nilearn_columns_of
+from bidsglm.data import Condition
+from bidsglm.model import Floats, Hrf
 from bidsglm.report.check import SettingPair
 from bidsglm.sentences import joined
 
 SHOWN = 6
 """Onsets that a cell lists."""
+MOVED = 0.02
+"""Share of a modulator's column in its condition's: values that were rounded leave less"""
 
 
 def events(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
@@ -41,7 +46,10 @@ def _event_pair(setting: str, conditions: Mapping[str, tuple[SpmSession, ColumnE
     name, (session, found) = next(iter(conditions.items()))
     condition = next(c for c in session.conditions if c.name == name)
     ours = condition.onsets if setting == "onsets" else np.unique(condition.durations)
+    exchanged = {each: e.taken_from for each, (_, e) in conditions.items() if e.taken_from}
     theirs = _theirs(setting, ours, found.changed)
+    if exchanged and setting == "onsets":
+        theirs = joined([f"{each} has {whose}" for each, whose in exchanged.items()])
     shift = found.changed.shift if found.changed is not None else None
     consequence = (
         f"the regressor comes {abs(shift):g} s {'later' if shift > 0 else 'earlier'} in nilearn"
@@ -101,13 +109,60 @@ def modulators(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[Settin
         )
 
 
+def centring(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
+    """Modulators of the same space with another zero: the effect of their condition is another one."""
+    found = {c.name: c for run in runs for c in run.session.conditions if _is_moved(run, c, hrf_of(spm))}
+    if not found:
+        return
+    at_mean, at_zero = "at the mean of its modulators", "where its modulators are 0"
+    told = (
+        (
+            f"orthogonalised: the effect of the condition is that {at_mean}",
+            f"not centred: it is that {at_zero}",
+        ),
+        (
+            f"not orthogonalised: the effect of the condition is that {at_zero}",
+            f"centred: it is that {at_mean}",
+        ),
+    )
+    is_raw = not next(iter(found.values())).orthogonalize
+    yield SettingPair(
+        f"modulators of {joined(list(found))}",
+        *told[is_raw],
+        "the columns explain the same, but effect and t of the condition answer another question",
+        "SPM: orthogonalise modulations; or nilearn: modulators as they are, not centred"
+        if is_raw
+        else "nilearn: subtract the modulator's mean over the events of the condition",
+    )
+
+
+def _is_moved(run: ComparedRun, condition: Condition, hrf: Hrf) -> bool:
+    """Whether nilearn's coefficient of a condition takes up some of what is its modulators' in SPM."""
+    explanation = run.explanations.get(condition.name)
+    modulated = condition.modulators or condition.time_modulation
+    if not modulated or explanation is None or explanation.changed is None or not run.expected.size:
+        return False
+    if set(explanation.changed.what) - {"sampling"}:
+        return False  # its own columns are others, which is told
+    names = [each for c in run.session.conditions if c.onsets.size for each in c.weight_names]
+    n_functions = len(hrf.suffixes)
+    own = [names.index(name) * n_functions for name in condition.weight_names]
+    task = nilearn_columns_of(run).task
+    at = task.names.index(f"{condition.name}*bf(1)")
+    E = run.expected[:, own[1:]]
+    coefficients, *_ = np.linalg.lstsq(task.matrix, E, rcond=None)
+    inside = [is_among(column, task.matrix) for column in E.T]
+    part = np.abs(coefficients[at]) * np.linalg.norm(task.matrix[:, at]) / np.linalg.norm(E, axis=0)
+    return bool((part[inside] > MOVED).any())
+
+
 def extra_conditions(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:
     """Conditions that nilearn has alone."""
     extra = [
         name
         for run in runs
         for name in run.columns.only_nilearn
-        if not is_of_a_condition(run, name) and looks_convolved(run.design, name)
+        if not (is_of_a_condition(run, name) or is_modulator(run, name)) and looks_convolved(run.design, name)
     ]
     if extra:
         told = joined(list(dict.fromkeys(extra)))

@@ -88,6 +88,8 @@ class ColumnExplanation(NamedTuple):
     """None where nothing that was tried gives the column"""
     r: float
     """Correlation of the user's column and the one that was made again"""
+    taken_from: str = ""
+    """Whose events give the column, in words: another condition's, another session's, or weighted ones"""
 
 
 class ExplainedColumn(NamedTuple):
@@ -164,6 +166,29 @@ def explained(column: ExplainedColumn) -> ColumnExplanation:
         return odd
     both = _tried(column, _pairs(single, start, column.repetition_time))
     return max(both, first, key=lambda each: each.r)
+
+
+def of_others(column: ExplainedColumn, others: Mapping[str, Condition]) -> str:
+    """Say whose events give nilearn's column as they are; empty where nobody's do.
+
+    Conditions and sessions are easily exchanged, and no shift makes one's onsets of another's. A column
+    `modulation` in nilearn's events makes them weighted, without a column of the condition itself.
+    """
+    start = Changed(sampled_at=_unless_same(column.frame_offset, column.sampled_at))
+    for whose, condition in others.items():
+        if condition.onsets.size and _gives(column, made_again(column._replace(condition=condition), start)):
+            return f"those of {whose}"
+    at = column.sampled_at if start.sampled_at is None else start.sampled_at
+    for modulator in column.condition.modulators:
+        weighted = replace(column.condition, modulators=(modulator,), time_modulation=0, orthogonalize=False)
+        timing = column.repetition_time, len(column.values), at
+        if _gives(column, nilearn_columns([weighted], *timing, Hrf("spm"))[:, 1]):
+            return f"its own, weighted by {modulator.name}"
+    return ""
+
+
+def _gives(column: ExplainedColumn, made: Floats) -> bool:
+    return bool(pearson_r(made, column.values) > REPRODUCED)
 
 
 def _unless_same(known: float | None, own: float) -> float | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
-from bidsglm.check.contrast_settings import nearest_contrast
+from bidsglm.check.contrast_settings import nearest_contrast, nearest_f_contrast
 from bidsglm.check.data import support, values_of
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.own_files import own_file
@@ -27,6 +27,12 @@ def map_pairs(
     """Maps of the contrasts that belong together, most alike in direction."""
     pairs = []
     for label in nilearn.contrasts:
+        if (theirs := nilearn.of_contrast(label, "F")) is not None:
+            tested = nearest_f_contrast(spm, label)
+            ours = own_file(spm.folder, tested.stat_map) if tested is not None else None
+            if tested is not None and ours is not None:
+                pairs.append(map_pair("F", tested.name, ours, theirs))
+            continue
         contrast = nearest_contrast(spm, label, made.get(label), runs)
         if contrast is None:
             continue

@@ -109,7 +109,10 @@ def placed_columns(analysis: SpmAnalysis) -> tuple[tuple[int, ...], ...]:
     """Columns of X, from 0, that `designs_of` puts into each session's design."""
     made = []
     for number, session in enumerate(analysis.sessions, start=1):
-        constant = [i for i, name in enumerate(analysis.names) if name == f"Sn({number}) {CONSTANT}"]
+        # runs that were concatenated have constants without a session
+        own = range(number, number + 1 if number < len(analysis.sessions) else len(analysis.names))
+        titles = {f"Sn({i}) {CONSTANT}" for i in own}
+        constant = [i for i, name in enumerate(analysis.names) if name in titles]
         made.append((*session.columns, *(i for i in constant if i not in session.columns)))
     return tuple(made)
 

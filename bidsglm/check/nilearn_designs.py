@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.fft import dct
 
 from bidsglm.errors import DataError, NoInputError
 from bidsglm.inputs import LARGEST_TEXT, Kind, file_size
@@ -24,6 +25,10 @@ EQUAL_STEPS = 1e-5
 """Share by which the steps of times differ at most."""
 DRIFT = re.compile(r"(drift|cosine|poly)_?\d*", re.IGNORECASE)
 CONSTANT = re.compile(r"constant|intercept", re.IGNORECASE)
+COSINE = 1 - 1e-6
+"""Share of a column's variance from which it is one cosine, whatever its name: files hold six digits."""
+FEWEST_ROWS = 20
+"""Rows below which a cosine is no filter: a column of few participants is one by chance."""
 
 
 class NilearnDesign(NamedTuple):
@@ -42,8 +47,9 @@ class NilearnDesign(NamedTuple):
 
     @property
     def drifts(self) -> tuple[int, ...]:
-        """Columns that are a high-pass filter."""
-        return tuple(i for i, name in enumerate(self.names) if DRIFT.fullmatch(name))
+        """Columns that are a high-pass filter: by their names, or where these are the user's, cosines."""
+        named = {i for i, name in enumerate(self.names) if DRIFT.fullmatch(name)}
+        return tuple(sorted(named | set(_cosines(self.matrix).tolist())))
 
     @property
     def constants(self) -> tuple[int, ...]:
@@ -55,6 +61,20 @@ class NilearnDesign(NamedTuple):
         """Columns of conditions and confounds."""
         aside = {*self.drifts, *self.constants}
         return tuple(i for i in range(len(self.names)) if i not in aside)
+
+
+def _cosines(matrix: Floats) -> np.ndarray:
+    """Columns that are one of the cosines of a high-pass filter, of any height.
+
+    >>> t = np.arange(24) + 0.5
+    >>> _cosines(np.column_stack([t, 3 * np.cos(np.pi * 2 * t / 24), np.ones(24)])).tolist()
+    [1]
+    """
+    if len(matrix) < FEWEST_ROWS:
+        return np.empty(0, dtype=np.intp)
+    energy = dct(matrix, type=2, norm="ortho", axis=0)[1:] ** 2
+    total = energy.sum(axis=0)
+    return np.flatnonzero((total > 1e-20) & (energy.max(axis=0, initial=0.0) > COSINE * total))
 
 
 def designs_among(files: Sequence[Path]) -> tuple[NilearnDesign, ...]:
@@ -79,7 +99,7 @@ def designs_among(files: Sequence[Path]) -> tuple[NilearnDesign, ...]:
 def _design(path: Path) -> NilearnDesign | None:
     """A table of numbers with a constant; None for other tables, such as events or clusters."""
     try:
-        table = _table(path)
+        table, has_names = _table(path)
     except (OSError, EOFError, ValueError, zlib.error):
         return None
     names = [str(name) for name in table.columns]
@@ -91,20 +111,31 @@ def _design(path: Path) -> NilearnDesign | None:
         return None
     times = None
     if names and (names[0].startswith("Unnamed") or names[0].lower() in ("frame_times", "time", "index")):
-        steps = np.diff(values[:, 0])
         # a plain row number is no time
-        if np.allclose(steps, steps[0], rtol=EQUAL_STEPS, atol=0) and not np.array_equal(
-            values[:, 0], np.arange(len(values))
-        ):
+        if _is_even(values[:, 0]) and not _counts(values[:, 0]):
             times = values[:, 0]
+        names, values = names[1:], values[:, 1:]
+    elif not has_names and _is_even(values[:, 0]) and np.ptp(values[:, 0]):
+        times = None if _counts(values[:, 0]) else values[:, 0]
         names, values = names[1:], values[:, 1:]
     made = NilearnDesign(path, tuple(names), values, times)
     named = any(CONSTANT.fullmatch(name) for name in names) or "design" in path.name.lower()
+    if not has_names:
+        named = bool((values == 1).all(axis=0).any())
     return made if named and made.names and (made.constants or "design" in path.name.lower()) else None
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """A table, packed or not, whatever parts its cells.
+def _is_even(values: Floats) -> bool:
+    steps = np.diff(values)
+    return bool(np.allclose(steps, steps[0], rtol=EQUAL_STEPS, atol=0))
+
+
+def _counts(values: Floats) -> bool:
+    return np.array_equal(values, np.arange(len(values)))
+
+
+def _table(path: Path) -> tuple[pd.DataFrame, bool]:
+    """A table, packed or not, whatever parts its cells, and whether names stand above its columns.
 
     Raises
     ------
@@ -123,4 +154,24 @@ def _table(path: Path) -> pd.DataFrame:
     separator = next((each for each in separators if each in header), separators[0])
     first = rest.partition("\n")[0]
     decimal = "," if separator != "," and "," in first and "." not in first else "."
-    return pd.read_csv(StringIO(text), sep=separator, decimal=decimal)
+    if _is_row(header, separator, decimal):
+        table = pd.read_csv(StringIO(text), sep=separator, decimal=decimal, header=None)
+        return table.rename(columns=lambda i: f"column {int(i) + 1}"), False
+    return pd.read_csv(StringIO(text), sep=separator, decimal=decimal), True
+
+
+def _is_row(header: str, separator: str, decimal: str) -> bool:
+    """Whether a table's first line holds numbers of the design, as savetxt leaves it.
+
+    Whole numbers that count the columns are the names that a table without names is given.
+
+    >>> _is_row("0.5,1.0", ",", "."), _is_row(",0,1,2", ",", "."), _is_row("go,constant", ",", ".")
+    (True, False, False)
+    """
+    cells = [cell.strip().strip('"').replace(decimal, ".") for cell in header.strip("\r\n").split(separator)]
+    try:
+        numbers = [float(cell) for cell in cells if cell]
+    except ValueError:
+        return False
+    counted = numbers == [float(i) for i in range(len(numbers))] and not any("." in cell for cell in cells)
+    return len(numbers) == len(cells) and not counted

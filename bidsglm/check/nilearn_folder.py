@@ -20,15 +20,18 @@ MOST_FILES = 5_000
 """Files of one analysis' folder."""
 MAPS = (".nii", ".nii.gz")
 BIDS = re.compile(r"_contrast-([0-9A-Za-z]+)_stat-(effect|variance|t|F|z|p)_statmap")
+OF_STATISTIC = r"(?:_?(?:stat|score|map|val|value)s?)?"
+"""What users write behind the letter of a statistic."""
 EDGE = r"(?<![a-zA-Z])"
 KINDS = tuple(
     (kind, re.compile(rf"{EDGE}(?:{words})(?![a-z])", re.IGNORECASE))
     for kind, words in (
         ("variance", "effect_?variance|variance|varcope|var"),
-        ("effect", "effect_?size|effects?|betas?|con|cope|eff"),
-        ("z", "z_?scores?|z_?maps?|z_?stat|z"),
-        ("p", "p_?values?|p_?maps?|p"),
-        ("t", "t_?stat|t_?maps?|t_?scores?|stat|t"),
+        ("effect", "effect_?(?:size)?s?(?:_?maps?)?|betas?(?:_?maps?)?|con(?:_?maps?)?|cope|eff"),
+        ("z", f"z{OF_STATISTIC}"),
+        ("p", f"p{OF_STATISTIC}"),
+        ("F", f"f{OF_STATISTIC}"),
+        ("t", f"(?:spm)?t{OF_STATISTIC}|stat(?:_?maps?)?"),
     )
 )
 """Statistic -> how users and nilearn's output types call it in a file's name."""
@@ -60,6 +63,10 @@ class NilearnAnalysis(NamedTuple):
     script: Path | None
     elsewhere: tuple[Path, ...] = ()
     """Links that lead out of the folder, which are not followed"""
+    unread: tuple[Path, ...] = ()
+    """Images whose names do not tell what they hold"""
+    notes: tuple[str, ...] = ()
+    """What is to be said of the maps"""
 
     @property
     def given(self) -> Mapping[str, Any]:
@@ -98,7 +105,15 @@ def read_nilearn(folder: Path, more: tuple[Path, ...] = ()) -> NilearnAnalysis:
     stated, time = _stated(files)
     script, hints = script_hints(files)
     mask = next((f for f in files if _stem(f).endswith("mask")), None)
-    return NilearnAnalysis(folder, designs, maps, mask, stated, time, hints, script, elsewhere)
+    unread = tuple(
+        f
+        for f in files
+        if f.name.endswith(MAPS)
+        and not _is_of_model(f)
+        and BIDS.search(f.name) is None
+        and kind_of(_stem(f)) is None
+    )
+    return NilearnAnalysis(folder, designs, maps, mask, stated, time, hints, script, elsewhere, unread)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -150,12 +165,19 @@ def _maps(files: list[Path]) -> Iterator[NilearnMap]:
         if bids:
             yield NilearnMap(path, bids[2], bids[1])
             continue
-        stem = _stem(path)
-        if stem.endswith("mask") or "rsquared" in stem or "residuals" in stem.lower():
+        if _is_of_model(path):
             continue
-        guessed = kind_of(stem)
+        guessed = kind_of(_stem(path))
         if guessed is not None:
             yield NilearnMap(path, *guessed)
+
+
+def _is_of_model(path: Path) -> bool:
+    """Whether an image is of the model and of no contrast."""
+    stem = _stem(path)
+    if stem.endswith("_statmap"):
+        return BIDS.search(path.name) is None  # residuals (errorts), R squared
+    return stem.endswith("mask") or "rsquared" in stem or "residuals" in stem.lower()
 
 
 def kind_of(stem: str) -> tuple[str, str] | None:
@@ -170,10 +192,11 @@ def kind_of(stem: str) -> tuple[str, str] | None:
     >>> kind_of("con_stat")
     ('t', 'con')
     """
+    joined_up = re.sub(r"[ .-]", "_", stem)
     # a statistic's name stands at one end of a file's name, more often at the last
     for at_end in (True, False):
         for kind, pattern in KINDS:
-            for match in pattern.finditer(stem):
+            for match in pattern.finditer(joined_up):
                 if match.end() == len(stem) if at_end else match.start() == 0:
                     rest = (stem[: match.start()] + stem[match.end() :]).strip("_-. ")
                     return kind, rest or stem

@@ -51,7 +51,7 @@ def spm_model(spm: SpmAnalysis) -> OwnModel:
     """
     specification = specification_of(spm)
     paradigms, notes = renamed([paradigm_of(spm, session) for session in spm.sessions])
-    notes += [*_cutoffs(spm), *_orthogonalisation(paradigms), *unwritable(paradigms)]
+    notes += [*_cutoffs(spm), *_concatenated(spm), *_orthogonalisation(paradigms), *unwritable(paradigms)]
     contrasts, lost = _spm_contrasts(spm, paradigms)
     notes += lost
     matrices = tuple(spm.matrix[s.rows][:, list(s.columns)] for s in spm.sessions)
@@ -64,6 +64,12 @@ def _cutoffs(spm: SpmAnalysis) -> list[str]:
         return []
     told = joined([f"{each:g} s" for each in sorted(cutoffs)])
     return [f"Sessions have other high-pass filters ({told}); a model has one, that of the first session."]
+
+
+def _concatenated(spm: SpmAnalysis) -> list[str]:
+    if all(session.n_filters == 1 for session in spm.sessions):
+        return []
+    return ["Runs that were concatenated are one run here: the filter and constant of each of them are lost."]
 
 
 def _orthogonalisation(paradigms: Sequence[Paradigm]) -> list[str]:

@@ -45,6 +45,8 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refitted
     mask_file = own_file(spm.folder, "mask")
     if not (spm.is_estimated and mask_file is not None and spm.contrasts):
         return RefittedModel((), {})
+    if any(session.n_filters > 1 for session in spm.sessions):
+        raise DataError("runs that were concatenated (spm_fmri_concatenate) are not fitted again")
     mask, grid = values_of(mask_file)
     voxels = np.nan_to_num(mask) > 0
     volume = Volume(grid.shape, grid.affine, voxels)
@@ -56,10 +58,10 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refitted
     fitted = package.estimate(designs, series, np.ones(int(voxels.sum()), dtype=np.bool_), model, volume)
     found = []
     for contrast in spm.contrasts:
-        specification = one_session(spm, contrast)
+        runs, specification = _of_sessions(spm, contrast)
         if specification is None:
             continue
-        maps = package.contrast(fitted, specification, tuple(range(len(designs))))
+        maps = package.contrast(fitted, specification, runs)
         tested = (
             ("effect", maps.effect, contrast.effect_map),
             (specification.test, maps.stat, contrast.stat_map),
@@ -69,6 +71,21 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refitted
             if values is not None and path is not None:
                 found.append(compared_map(contrast.name, what, (values, fitted.mask), path, voxels))
     return RefittedModel(tuple(found), fitted.noise)
+
+
+def _of_sessions(
+    spm: SpmAnalysis, contrast: SpmContrast
+) -> tuple[tuple[int, ...], ContrastSpecification | None]:
+    """Sessions that a contrast is of, and its weights there: all of them alike, or one alone; else None."""
+    designs, columns = designs_of(spm), placed_columns(spm)
+    used = [i for i, placed in enumerate(columns) if contrast.weights[:, list(placed)].any()]
+    if len(used) != 1 or len(designs) == 1:
+        return tuple(range(len(designs))), one_session(spm, contrast)
+    own = contrast.weights[:, list(columns[used[0]])]
+    first = {name: own[:, i] for i, name in enumerate(designs[used[0]].names) if own[:, i].any()}
+    weights = np.column_stack(list(first.values()))
+    test = "F" if contrast.test == "F" else "t"
+    return (used[0],), ContrastSpecification(contrast.name, "contrast", tuple(first), weights, test)  # type: ignore[arg-type]
 
 
 def one_session(spm: SpmAnalysis, contrast: SpmContrast) -> ContrastSpecification | None:

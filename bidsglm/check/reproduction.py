@@ -30,6 +30,12 @@ UNRELATED = 0.3
 """Correlation below which a map is not of these scans, smoothed or not."""
 WIDTHS = (4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 """mm that users give as smoothing_fwhm"""
+WIDTH_STEP, WIDEST = 0.5, 20.0
+"""mm: widths that are tried beside the one of those that brings a map nearest"""
+NARROW = (3.0, 2.0)
+"""mm that are tried where none of those brings a map nearer than none"""
+MOST_ORDERS = 24
+"""Orders of the scans of runs of one length that are tried: those of four runs"""
 SCALINGS = (False, 0)
 NOISE = ("ar1", "ols", "ar2")
 NICE = 12
@@ -131,15 +137,81 @@ def reproduced(source: MapSource, targets: Sequence[Target]) -> list[Reproductio
     for attempt, series in _attempts(source):
         if attempt.smoothed_by and best and abs(best[0].r) < UNRELATED:
             break  # no smoothing makes of these scans a map they have nothing in common with
-        fitted = _fitted(source, series, attempt)
-        if fitted is None:
-            continue
-        found = [_solved(source, fitted, target, attempt) for target in targets]
-        if not best or found[0].difference < best[0].difference:
-            best = found
-        if found[0].is_found:
+        best = _better(best, source, series, attempt, targets)
+        if best and best[0].is_found:
             break
+    if best and not best[0].is_found and abs(best[0].r) >= UNRELATED:
+        best = _of_other_widths(best, source, targets)
     return [_with_grand_mean(each) for each in best]
+
+
+def _better(
+    best: list[Reproduction],
+    source: MapSource,
+    series: Sequence[TimeSeries],
+    attempt: Attempt,
+    targets: Sequence[Target],
+) -> list[Reproduction]:
+    """What an attempt gives, where that is nearer to the first map than the best so far."""
+    fitted = _fitted(source, series, attempt)
+    if fitted is None:
+        return best
+    found = [_solved(source, fitted, target, attempt) for target in targets]
+    return found if not best or found[0].difference < best[0].difference else best
+
+
+def _of_other_widths(
+    best: list[Reproduction], source: MapSource, targets: Sequence[Target]
+) -> list[Reproduction]:
+    """Smooth by widths that are none of the usual, the nearest to the best of these first."""
+    given = best[0].attempt
+    runs = [before_smoothing(run) for run in source.scans] if given.unsmoothed else source.scans
+    for width in _widths_near(given.smoothed_by, source.hinted):
+        series = [smoothed_series(scans, source.volume, width) for scans in runs]
+        for noise, scaling in itertools.product(NOISE[:2], SCALINGS):
+            attempt = Attempt(width, given.unsmoothed, scaling, noise)
+            best = _better(best, source, series, attempt, targets)
+            if best[0].is_found:
+                return best
+    return best
+
+
+def _widths_near(width: float, hinted: Sequence[float]) -> list[float]:
+    """Widths between the usual ones that are beside the best of these.
+
+    >>> _widths_near(6.0, ())
+    [5.5, 6.5, 7.0, 7.5]
+    >>> _widths_near(0.0, ())
+    [3.0, 2.0]
+    """
+    if not width:
+        return list(NARROW)
+    usual = sorted({0.0, *WIDTHS, WIDEST, *hinted})
+    at = usual.index(width)
+    low, high = usual[at - 1], usual[min(at + 1, len(usual) - 1)]
+    between = np.arange(np.floor(low / WIDTH_STEP) + 1, np.ceil(high / WIDTH_STEP)) * WIDTH_STEP
+    return sorted(set(between.tolist()) - set(usual), key=lambda each: abs(each - width))
+
+
+def order_of_scans(source: MapSource, targets: Sequence[Target]) -> tuple[int, ...] | None:
+    """Find which session's scans each design was fitted to, where that is not its own; None where none fits.
+
+    Files that were sorted otherwise than events and confounds leave runs of one length mixed up.
+    """
+    lengths = [len(run) for run in source.scans]
+    if len(set(lengths)) == len(lengths):
+        return None
+    read = [read_series(run, source.volume) for run in source.scans]
+    orders = itertools.islice(itertools.permutations(range(len(lengths))), 1, MOST_ORDERS)
+    for order in orders:
+        if [lengths[i] for i in order] != lengths:
+            continue
+        for noise, scaling in itertools.product(NOISE[:2], SCALINGS):
+            attempt = Attempt(0.0, False, scaling, noise)
+            found = _better([], source, [read[i] for i in order], attempt, targets[:1])
+            if found and found[0].is_found:
+                return order
+    return None
 
 
 def _attempts(source: MapSource) -> Iterator[tuple[Attempt, list[TimeSeries]]]:

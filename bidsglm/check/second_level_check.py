@@ -59,6 +59,7 @@ def checked_group(
             if refit is None:
                 notes.append(f"{group.folder} holds no mask of SPM: its maps are not there")
     comparison = None if nilearn is None else compared_group(group, images.scans, nilearn)
+    notes += [] if nilearn is None else nilearn.notes
     return CheckedGroup(group, images, refit, tuple(notes), comparison)
 
 

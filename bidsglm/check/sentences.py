@@ -35,7 +35,12 @@ def _of_columns(found: Checked) -> Iterator[str]:
                 "of SPM's onsets, durations, response and sampling."
             )
         for name, each in run.explanations.items():
-            if each.changed is None:
+            if each.taken_from:
+                yield (
+                    f"Run {number}: nilearn's column of {name} comes out exactly of other events: "
+                    f"{each.taken_from}."
+                )
+            elif each.changed is None:
                 yield (
                     f"Run {number}: no change of sampling, response, duration or onset that was tried gives "
                     f"nilearn's column of {name} (best r = {each.r:.4f})."

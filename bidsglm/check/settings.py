@@ -27,12 +27,15 @@ def comparable(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None
     )
     contained = bool(set(theirs) & set(ours)) and len(theirs) != len(ours)
     as_one = len(theirs) == 1 and theirs[0] == sum(ours)
-    setting = "sessions" if contained or as_one else "scans"
+    made_one = len(ours) == 1 and ours[0] == sum(theirs)
+    setting = "sessions" if contained or as_one or made_one else "scans"
     consequence = (
         "nilearn fitted other runs than SPM, so their effects are of other data"
         if contained
         else "nilearn fitted all runs as if they were one: filter, noise and constant run through the breaks"
         if as_one
+        else _made_one(spm)
+        if made_one
         else "the analyses are of other scans; nothing in their maps can be compared"
     )
     remedy = (
@@ -41,6 +44,16 @@ def comparable(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None
         else "give SPM and nilearn the same files"
     )
     return SettingPair(setting, *told, consequence, remedy)
+
+
+def _made_one(spm: SpmAnalysis) -> str:
+    """What it does that SPM fitted all runs in one session."""
+    if spm.sessions[0].n_filters > 1:
+        return (
+            "SPM fitted all runs as one session with a constant and a filter each (spm_fmri_concatenate): a "
+            "condition has one column over all runs; nilearn fits each run and averages"
+        )
+    return "SPM fitted all runs as if they were one: filter, noise and constant run through the breaks"
 
 
 def differences(
@@ -59,6 +72,7 @@ def differences(
         *response_settings.sampling(spm, runs),
         *event_settings.events(runs),
         *event_settings.modulators(spm, runs),
+        *event_settings.centring(spm, runs),
         *event_settings.extra_conditions(runs),
         *confound_settings.confounds(runs),
         *confound_settings.filters(nilearn, runs),

@@ -23,6 +23,8 @@ class SpmSession(NamedTuple):
     """s; infinite for no filter"""
     filter_basis: Floats
     """(n_scans, n_cosines)"""
+    n_filters: int = 1
+    """Runs that were made one session (spm_fmri_concatenate), each with a filter and a constant of its own"""
 
     @property
     def n_scans(self) -> int:

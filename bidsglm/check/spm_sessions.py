@@ -1,5 +1,6 @@
 """Sessions of a first-level SPM.mat: conditions, other regressors, filters."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,10 @@ def sessions_of(spm: Tree, path: Path, unit: float) -> list[SpmSession]:
         place = slice(int(rows[0]) - 1, int(rows[-1]))
         if place.start < 0 or place.stop > n_rows:
             raise DataError(f"{path}: SPM.Sess({number + 1}).row is outside the design; give another SPM.mat")
+        inside = _filters_within(filters, place)
         own = filters[number] if number < len(filters) and isinstance(filters[number], dict) else {}
-        basis = field(own, "X0")
         n_scans = place.stop - place.start
+        basis = _blocks(inside, place) if len(inside) > 1 else columns_of(field(own, "X0"), n_scans)
         values = field(session, "C", "C")
         made.append(
             SpmSession(
@@ -37,10 +39,33 @@ def sessions_of(spm: Tree, path: Path, unit: float) -> list[SpmSession]:
                 rows=place,
                 columns=tuple(int(n) - 1 for n in numbers(field(session, "col"))),
                 high_pass=number_or(field(own, "HParam"), float("inf")),
-                filter_basis=columns_of(basis, n_scans),
+                filter_basis=basis,
+                n_filters=max(len(inside), 1),
             )
         )
     return made
+
+
+def _filters_within(filters: Sequence[Tree], place: slice) -> list[Tree]:
+    """Filters of the rows of a session: several where runs were concatenated."""
+    found = []
+    for each in filters:
+        rows = numbers(field(each, "row")) if isinstance(each, dict) else np.empty(0)
+        if rows.size and place.start < rows[0] <= rows[-1] <= place.stop:
+            found.append(each)
+    return found
+
+
+def _blocks(filters: Sequence[Tree], place: slice) -> Floats:
+    """Columns of several filters, each in the rows of its run."""
+    parts = []
+    for each in filters:
+        rows = numbers(field(each, "row")).astype(np.intp) - 1 - place.start
+        basis = columns_of(field(each, "X0"), rows.size)
+        whole = np.zeros((place.stop - place.start, basis.shape[1]))
+        whole[rows] = basis
+        parts.append(whole)
+    return np.hstack(parts)
 
 
 def columns_of(value: Tree, n_scans: int) -> Floats:

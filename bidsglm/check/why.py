@@ -103,6 +103,10 @@ def _reason_against(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit:
         )
     if not scans or not all(scans):
         return "Every combination is fitted anew, which takes the scans: give their folder with --scans."
+    if not refit.maps:
+        return (
+            "None of SPM's maps could be computed again, so none can be set beside combinations of settings."
+        )
     if not refit.is_reproduced:
         return "SPM's own maps do not come out of these scans, so no combination of settings would either."
     noise = found.way.attempt.noise if found.way is not None else None
@@ -121,7 +125,7 @@ def _reason_against(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit:
 def _contrasts(found: Checked) -> tuple[list[_Contrast], list[str]]:
     by_name: dict[str, dict[str, CheckedPair]] = {}
     for pair in found.maps:
-        if pair.n_both:
+        if pair.n_both and pair.what != "F":
             by_name.setdefault(pair.contrast, {}).setdefault(pair.what, pair)
     made, notes = [], []
     for name, maps in by_name.items():

@@ -38,7 +38,7 @@ MAPS = Schema(
     "maps",
     (
         Column("contrast", "text", "SPM's name of the contrast"),
-        Column("map", "label", "effect or t", levels={"effect": "effect", "t": "t"}),
+        Column("map", "label", "effect, t or F", levels={"effect": "effect", "t": "t", "F": "F"}),
         Column("pearson_r", "number", "Correlation within both masks", missing="without common voxels"),
         Column("nilearn_per_spm_unit", "number", "Slope through 0", missing="without common voxels"),
         Column("dice", "number", "Dice of the voxels that have a result", missing="without voxels"),

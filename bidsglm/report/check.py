@@ -57,7 +57,7 @@ class CheckedPair(NamedTuple):
     """A map of each program that belong together."""
 
     what: str
-    """effect or t"""
+    """effect, t or F"""
     contrast: str
     """SPM's name"""
     spm: Path

@@ -624,6 +624,8 @@ REASONS = {
     "maps": "There are no maps of both programs for one contrast: give nilearn's effect_size and stat maps.",
     "scans": "Every combination is fitted anew, which takes the scans: give their folder with --scans.",
     "some scans": "Every combination is fitted anew, which takes the scans: give their folder with --scans.",
+    "refitted maps": "None of SPM's maps could be computed again, so none can be set beside combinations of"
+    " settings.",
     "refit": "SPM's own maps do not come out of these scans, so no combination of settings would either.",
     "way": "nilearn's maps do not come out of these scans with any settings that were tried.",
     "noise": "nilearn's noise model ar2 clusters voxels at random, which no combination of steps"
@@ -645,7 +647,9 @@ def test_why_nothing_is_attributed_is_said(lacking: str) -> None:
         way=way,
     )
     given: Any = [] if lacking == "scans" else [[1], []] if lacking == "some scans" else [[1], [1]]
-    refit: Any = SimpleNamespace(is_reproduced=lacking != "refit")
+    refit: Any = SimpleNamespace(
+        maps=[] if lacking == "refitted maps" else [1], is_reproduced=lacking != "refit"
+    )
     assert why._reason_against(found, given, refit) == REASONS[lacking]
 
 

@@ -86,7 +86,8 @@ def _make_group(members: Members, atlas: Atlas | None, settings: Settings) -> in
     page, errors = write_group_page(settings, tables._replace(members=members), numbers)
     write_citation(settings.output_dir)
     LOG.info("see %s", page)
-    return _recap(members._replace(failures=(*members.failures, *errors)))
+    read = {str(row["participant_id"]) for each in tables.agreement.values() for row in each.rows}
+    return _recap(members._replace(failures=(*members.failures, *errors)), len(read))
 
 
 def _description(members: Members) -> str:
@@ -129,17 +130,16 @@ def _check_any(members: Members) -> None:
         )
 
 
-def _recap(members: Members) -> int:
-    """Say who is in the group and who is not; returns the exit code.
+def _recap(members: Members, n_compared: int) -> int:
+    """Say who is in the group and who is not, and in how many agreement could be read; returns the exit code.
 
     Participants who are not finished only make a warning; results that are there but damaged make the code.
     """
     for participant, problem in members.problems.items():
         if problem:
             LOG.warning("left out of the group, wholly or in part: %s", _about(participant, problem))
-    n_compared = len(participants_of(members.compared))
-    what = "compared" if n_compared or not members.finished else "in the group maps"
-    n_there = n_compared or len(participants_of(members.finished))
+    what = "compared" if members.compared or not members.finished else "in the group maps"
+    n_there = n_compared if members.compared else len(participants_of(members.finished))
     LOG.info("%d of %d participants %s", n_there, len(members.labels), what)
     for error in members.failures:
         LOG.error("failed: %s", error)

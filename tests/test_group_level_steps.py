@@ -60,6 +60,11 @@ def steps(monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture) -> li
     def step(name: str, result: Any = None) -> Any:
         return lambda *given, **more: (found.append(name), result(given[0]) if result else None)[1]
 
+    def agreed(members: Any) -> dict[str, SimpleNamespace]:
+        return {
+            "task": SimpleNamespace(rows=[{"participant_id": f"sub-{each}"} for each in members.compared])
+        }
+
     def same(members: Any) -> Any:
         return members
 
@@ -71,7 +76,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture) -> li
         "participants_of": lambda units: tuple(units),
         "by_name": lambda units: {"task": units},
         "named": ", ".join,
-        "write_tables": step("tables", lambda members: Tables(members=members)),
+        "write_tables": step("tables", lambda members: Tables(members=members, agreement=agreed(members))),
         "write_calibrations": step("calibrations", same),
         "write_regions": step("regions", same),
         "write_group_maps": step("maps", same),
@@ -198,7 +203,7 @@ def test_nobody_compared_and_nobody_finished_is_zero(
     steps: list[str], said: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     found: Any = members_of(tmp_path, finished="", compared="")
-    assert group_level._recap(found) == 0
+    assert group_level._recap(found, 0) == 0
     assert said.messages[-1] == "0 of 3 participants compared"
 
 

@@ -155,8 +155,11 @@ def _agreement(summary: Summary, path: Path) -> list[Row]:
     ------
     DataError
         When the participant's packages were compared with another.
+    ReadWriteError
+        When rows are missing of what the summary says was fitted.
     """
     rows, wanted = unit.agreement_schema(*summary["pairs"]).read(path), compared(summary)
+    _check_whole(summary, path, rows)
     if absent := [pair for pair in wanted if pair not in summary["pairs"]]:
         raise DataError(
             f"{path}: does not compare {titles(absent[0])}; run the participant again with "
@@ -170,6 +173,19 @@ def _agreement(summary: Summary, path: Path) -> list[Row]:
         }
         for row in rows
     ]
+
+
+def _check_whole(summary: Summary, path: Path, rows: Sequence[Row]) -> None:
+    """Refuse a table that was cut between two lines, which is as good as any other to its schema."""
+    there = {(str(row["contrast"]), str(row["map"])) for row in rows}
+    has_z = any(kind == "z" for _, kind in there)
+    for contrast in summary["contrasts"]:
+        for kind in (contrast["test"], *["z"] * has_z):
+            if (contrast["label"], kind) not in there:
+                raise ReadWriteError(
+                    f"{path}: lacks the {kind} map of {contrast['label']}, which was fitted; "
+                    "run the participant again (--overwrite)"
+                )
 
 
 def _collect(

@@ -104,3 +104,17 @@ def with_first_number(text: str, cell: str) -> str:
     cells = first.split("\t")
     cells[header.split("\t").index("n_both")] = cell
     return "\n".join([header, "\t".join(cells), *rest])
+
+
+def test_a_table_that_was_cut_between_two_lines_is_no_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bids, out = write_group(tmp_path, 3)
+    path = next((out / "sub-02").rglob("*_desc-agreement_metrics.tsv"))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-2]))
+    assert main([str(bids), str(out), "group", "--random-seed", "5"]) == 74
+    said = capsys.readouterr().err
+    assert f"{path}: lacks the t map of" in said
+    assert "run the participant again (--overwrite)" in said
+    assert "2 of 3 participants compared" in said
+    assert {row["participant_id"] for row in table(out / "group", "agreement")} == {"sub-01", "sub-03"}

@@ -23,6 +23,7 @@ from bidsglm.outputs.confinement import confined_to
 from bidsglm.packages import PACKAGES, REFERENCE, in_order
 from bidsglm.parser import hyphenated
 from bidsglm.process.ending import end_process
+from bidsglm.process.imports import uncollected
 from bidsglm.process.scipy_start import without_notes
 from bidsglm.process.signals import ended_by_signals
 from bidsglm.process.streams import say, with_streams
@@ -101,20 +102,19 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _run(settings: Settings) -> int:
     """Run a level; the modules that need more than the command line are imported only here."""
-    without_notes()
-    from bidsglm.dataset.destination import check_destination
+    with uncollected():
+        without_notes()
+        from bidsglm.dataset.destination import check_destination
 
+        if settings.level == "group":
+            from bidsglm.group_level import run_group as run_level
+        else:
+            from bidsglm.execution.level import run_participants as run_level
     check_destination(settings)
     spare = None if settings.dry_run else settings.output_dir
     confined = confined_to(settings.output_dir)
     with confined, work_dir_in_use(settings.work_dir, settings.bids_dir, spare):
-        if settings.level == "group":
-            from bidsglm.group_level import run_group
-
-            return run_group(settings)
-        from bidsglm.execution.level import run_participants
-
-        return run_participants(settings)
+        return run_level(settings)
 
 
 def is_command(name: str, words: Sequence[str]) -> bool:

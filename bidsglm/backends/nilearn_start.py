@@ -2,16 +2,17 @@
 
 nilearn takes ``check_is_fitted`` from ``sklearn.utils.estimator_checks``, a module of tests that imports
 pytest where that is installed, an eighth of nilearn's start. The function stands in
-``sklearn.utils.validation``. Another tenth is the search for garbage among two thousand modules that stay.
+``sklearn.utils.validation``.
 """
 
-import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
+
+from bidsglm.process.imports import uncollected
 
 CHECKS = "sklearn.utils.estimator_checks"
 ASKED_FOR = "check_is_fitted"
@@ -37,16 +38,13 @@ def without_checks() -> Iterator[None]:
     if CHECKS in sys.modules or WANTED in sys.modules:
         yield
         return
-    instead, collects = _Checks(CHECKS), gc.isenabled()
+    instead = _Checks(CHECKS)
     sys.modules[CHECKS] = instead
-    gc.disable()
     try:
-        yield
+        with uncollected():
+            yield
     finally:
         _take_away(instead)
-        gc.freeze()  # what stays is not looked through again
-        if collects:
-            gc.enable()
 
 
 def _take_away(instead: ModuleType) -> None:

@@ -10,6 +10,7 @@ from bidsglm.errors import NothingMatchedError, joint_code
 from bidsglm.messages import LOG, start_log
 from bidsglm.model import ModelSpecification
 from bidsglm.outputs.failures import failure_of
+from bidsglm.process.imports import uncollected
 from bidsglm.process.workplace import bound_threads
 from bidsglm.requested import requested_add_ons
 from bidsglm.settings import Settings
@@ -86,6 +87,7 @@ def run_participants(settings: Settings) -> int:
         return _dry_run(settings, labels)
     if settings.boilerplate_only:
         return _boilerplate(settings, labels)
-    from bidsglm.execution.fits import fit_participants
+    with uncollected():
+        from bidsglm.execution.fits import fit_participants
 
     return fit_participants(settings, labels)

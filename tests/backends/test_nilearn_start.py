@@ -53,23 +53,3 @@ def test_a_module_that_is_there_stays() -> None:
         "print(before is within is sys.modules[CHECKS])"
     )
     assert said(script) == "True"
-
-
-def test_garbage_is_collected_again_unless_it_was_not_before() -> None:
-    script = (
-        "import gc\n"
-        "seen = []\n"
-        "for turn in (gc.enable, gc.disable):\n"
-        "    turn()\n"
-        "    with without_checks():\n"
-        "        seen.append(gc.isenabled())\n"
-        "    seen.append(gc.isenabled())\n"
-        "gc.enable()\n"
-        "try:\n"
-        "    with without_checks():\n"
-        "        raise ImportError\n"
-        "except ImportError:\n"
-        "    seen.append(gc.isenabled())\n"
-        "print(seen)"
-    )
-    assert said(script) == "[False, True, False, False, True]"

@@ -1,5 +1,6 @@
 """Designs that are too large to be built are refused before they are."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from bidsglm.data import Paradigm, Run
@@ -48,6 +49,25 @@ def check_modulated(run: Run, paradigm: Paradigm, model: ModelSpecification) -> 
     """
     columns = (1 + c.time_modulation + sum(m.order for m in c.modulators) for c in paradigm.conditions)
     _check_regressors(run, sum(columns) * len(model.hrf.suffixes))
+
+
+def check_names(run: Run, paradigm: Paradigm, model: ModelSpecification) -> None:
+    """Refuse conditions whose names are those of another's derivative, modulator or bin.
+
+    Raises
+    ------
+    DataError
+        Naming the events.
+    """
+    weights = (name for condition in paradigm.conditions for name in condition.weight_names)
+    names = [weight + suffix for weight in weights for suffix in model.hrf.suffixes]
+    counts = Counter((*names, *paradigm.confound_names))
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise DataError(
+            f"{run.events}: two regressors would be called {twice!r}, one of them a function of the HRF or a "
+            "modulator: call the trial type or variable something else (events.tsv, or Rename)"
+        )
 
 
 def _check_regressors(run: Run, n_regressors: int) -> None:

@@ -14,7 +14,7 @@ from bidsglm.dataset.confounds import (
     censored_scans,
     read_confounds,
 )
-from bidsglm.dataset.design_size import check_conditions, check_modulated
+from bidsglm.dataset.design_size import check_conditions, check_modulated, check_names
 from bidsglm.dataset.elsewhere import Elsewhere, levels_elsewhere
 from bidsglm.dataset.events import event_values, events_of
 from bidsglm.dataset.named import (
@@ -95,6 +95,7 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     )
     for variables, paradigm in zip(runs, of_all, strict=True):
         check_modulated(variables.run, paradigm, model)
+        check_names(variables.run, paradigm, model)
     return Paradigms(of_all, tuple(dict.fromkeys(notes)), others)
 
 

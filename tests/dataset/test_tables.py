@@ -11,7 +11,7 @@ from bidsglm.data import Run, Unit
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.tables import paradigms
 from bidsglm.errors import DataError
-from bidsglm.model import ModelSpecification, ParametricModulation, TimeModulation
+from bidsglm.model import Hrf, ModelSpecification, ParametricModulation, TimeModulation
 from bidsglm.statsmodel.specification import read_model
 from tests.dataset import bids_tree as tree
 
@@ -211,3 +211,12 @@ def test_events_that_a_condition_lacks_are_told_of(unit: Unit) -> None:
     go = {"Name": "Product", "Input": ["trial_type.stop", "rt"], "Output": ["stop_rt"]}
     found = paradigms(unit, model("rt", "trans_x", transformations=(go,), convolved=("rt",)))
     assert any("rt lacks 1 event whose value or duration is n/a" in note for note in found.notes)
+
+
+def test_a_condition_called_as_another_ones_derivative_is_refused(unit: Unit) -> None:
+    path = unit.runs[0].events
+    assert path is not None
+    path.write_text(FIRST.replace("stop", "go_derivative"))
+    assert names(unit, model("trial_type.*"))[0] == ("trial_type.go", "trial_type.go_derivative")
+    with pytest.raises(DataError, match=r"run-1_events\.tsv: two regressors .* 'trial_type.go_derivative'"):
+        paradigms(unit, model("trial_type.*", hrf=Hrf("spm", derivative=True)))

@@ -9,8 +9,9 @@ import numpy as np
 
 from bidsglm.data import Run
 from bidsglm.dataset.confounds import confound_values, leading_missing, read_confounds_table
-from bidsglm.dataset.tsv import MISSING, Table, number, numbers
+from bidsglm.dataset.tsv import LARGEST_NUMBER, MISSING, Table, number, numbers
 from bidsglm.errors import DataError
+from bidsglm.model import Floats
 from bidsglm.statsmodel.globs import is_glob, matches
 from bidsglm.statsmodel.limits import MOST_VARIABLES
 from bidsglm.statsmodel.transformations import FACTORED
@@ -22,6 +23,8 @@ DENSE_RATE = 10.0
 """Hz at which pybids represents events that it must sample."""
 BINARY = "is_binary"
 """Mark of a variable whose values are 0, 1 and missing: its levels are 0 and 1, not 0.0 and 1.0."""
+UNKNOWN_TIME = -LARGEST_NUMBER
+"""Onset or duration that is n/a, which only matters where the event is used; pybids holds numbers alone."""
 TRUTH = {"true": True, "false": False}
 WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}")
 """One that fits into 64 bits."""
@@ -62,14 +65,22 @@ def _sparse_variables(events: Table, info: Any) -> Iterator["BIDSVariable"]:
     rows = [i for i in range(len(events.lines)) if any(cells[i] not in MISSING for cells in columns.values())]
     if not rows:
         return
-    onsets = numbers(events, "onset", rows, "give it in s or remove the event")
-    durations = numbers(events, "duration", rows, "give it in s (0 for an impulse)")
+    onsets = _times(events, "onset", rows)
+    durations = _times(events, "duration", rows)
     entities = {key: value for key, value in info.entities.items() if key in ("subject", "session", "run")}
     for name, cells in columns.items():
         values = _cells(name, [cells[row] for row in rows])
         data = pd.DataFrame({"onset": onsets, "duration": durations, "amplitude": values})
         if data["amplitude"].notna().any():
             yield SparseRunVariable(name, data.assign(**entities), info, "events")
+
+
+def _times(events: Table, column: str, rows: Sequence[int]) -> Floats:
+    """Onsets or durations of some rows (n_rows,); where they are n/a, UNKNOWN_TIME."""
+    cells = events.columns[column]
+    given = [row for row in rows if cells[row] not in MISSING]
+    found = dict(zip(given, numbers(events, column, given, "correct it (a time in s, or n/a)"), strict=True))
+    return np.array([found.get(row, UNKNOWN_TIME) for row in rows])
 
 
 def _cells(name: str, cells: Sequence[str]) -> Any:

@@ -1,4 +1,4 @@
-"""Designs that are too large to be built are refused before they are."""
+"""Designs that cannot be built, most for their size, are refused before they are."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ import pandas as pd
 from bids.modeling.transformations import compute, munge
 from bids.utils import listify
 
-from bidsglm.dataset.collection import BINARY
+from bidsglm.dataset.collection import BINARY, UNKNOWN_TIME
 from bidsglm.dataset.tsv import MISSING, number
 from bidsglm.statsmodel.limits import MOST_VARIABLES
 from bidsglm.statsmodel.queries import Condition, Name, Operand, QueryComparison, parsed_query
@@ -186,9 +186,12 @@ class Replace(munge.Replace):  # type: ignore[misc]
 
     def _transform(self, var: Any, replace: Mapping[str, Any], attribute: str = "value") -> Any:
         if attribute != "value":
-            times = {number(key): value for key, value in replace.items()}
             old = pd.Series(getattr(var, attribute), dtype=float)
-            setattr(var, attribute, old.replace(times).to_numpy(dtype=float))
+            times = {number(key): value for key, value in replace.items() if key not in MISSING}
+            new = old.replace(times)
+            for key in MISSING & replace.keys():
+                new = new.mask((new == UNKNOWN_TIME) | new.isna(), replace[key])
+            setattr(var, attribute, new.to_numpy(dtype=float))
             return var
         found = {key: value for key, value in replace.items() if key not in MISSING}
         values = var.values.replace(found)
@@ -198,9 +201,19 @@ class Replace(munge.Replace):  # type: ignore[misc]
         return var
 
 
+class Assign(munge.Assign):  # type: ignore[misc]
+    """Assign an attribute; an onset or duration that is unknown is a missing value."""
+
+    def _transform(self, input: Any, target: Any, **attributes: Any) -> Any:
+        made = super()._transform(input, target, **attributes)
+        if made.values.dtype.kind == "f":
+            made.values = made.values.mask(made.values == UNKNOWN_TIME)
+        return made
+
+
 OWN: Mapping[str, Any] = {
     one.__name__: one
-    for one in (Filter, Split, Factor, Product, Sum, And, Or, Not, Threshold, Orthogonalize, Replace)
+    for one in (Assign, Filter, Split, Factor, Product, Sum, And, Or, Not, Threshold, Orthogonalize, Replace)
 }
 
 

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from bidsglm.data import Condition, Run, Unit
+from bidsglm.dataset.collection import UNKNOWN_TIME
 from bidsglm.dataset.confounds import NAMES_SHOWN, confound_values, read_confounds_table
 from bidsglm.dataset.elsewhere import Elsewhere
 from bidsglm.dataset.events import events_of, moved, read_events, trial_types_of
 from bidsglm.dataset.sampling import held, scan_times, series
-from bidsglm.dataset.transformed import Transformed
-from bidsglm.dataset.tsv import MISSING, Table
+from bidsglm.dataset.transformed import Transformed, is_undated
+from bidsglm.dataset.tsv import MISSING, Table, number
 from bidsglm.dataset.variables import stems, transform
 from bidsglm.errors import DataError
 from bidsglm.model import TRIAL_TYPE, Floats, ModelSpecification
@@ -227,7 +228,25 @@ def condition_of(variables: Variables, regressor: str) -> Condition:
     if regressor in variables.series:
         return variables.series[regressor]
     if variables.transformed:
-        return variables.transformed.conditions[regressor]
+        found = variables.transformed.conditions[regressor]
+        if is_undated(found):
+            raise _undated(variables.events, regressor, found)
+        return found
     name = regressor.removeprefix(TRIAL_TYPE)
     events = events_of(variables.events, name)
     return Condition(name, events.onsets, events.durations)
+
+
+def _undated(table: Table, regressor: str, condition: Condition) -> DataError:
+    """Error for the first event of a condition whose onset or duration is n/a in the table."""
+    lasting = condition.onsets[condition.durations == UNKNOWN_TIME].tolist()
+    times = zip(table.columns["onset"], table.columns["duration"], table.lines, strict=True)
+    found = (
+        f"line {line}: {'onset' if onset in MISSING else 'duration'} is n/a"
+        for onset, duration, line in times
+        if onset in MISSING or (duration in MISSING and number(onset) in lasting)
+    )
+    return DataError(
+        f"{table.path}: {next(found, 'an onset or a duration is n/a')}; give that of the {regressor} event "
+        "in s, or replace it (Replace with Attribute)"
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bidsglm.data import Condition
+from bidsglm.dataset.collection import UNKNOWN_TIME
 from bidsglm.dataset.sampling import series
 from bidsglm.dataset.tsv import LARGEST_NUMBER
 from bidsglm.errors import DataError
@@ -63,14 +64,18 @@ def series_of(variable: Any) -> Condition:
 
 
 def condition_of(name: str, variable: Any) -> Condition | None:
-    """Events with a height other than 0; None where there are none, or where the values are text."""
+    """Events with a height other than 0, of unknown time too (`is_undated`).
+
+    None where there are none, or where the values are text.
+    """
     try:
         heights = np.asarray(variable.values, dtype=np.float64).ravel()
     except (TypeError, ValueError):
         return None
     onsets, durations = (np.asarray(x, dtype=np.float64) for x in (variable.onset, variable.duration))
     kept = np.flatnonzero(np.isfinite(heights) & (heights != 0) & ~_lacking(variable))
-    _check_times(onsets[kept], durations[kept])
+    known = (onsets[kept] != UNKNOWN_TIME) & (durations[kept] != UNKNOWN_TIME)
+    _check_times(onsets[kept][known], durations[kept][known])
     kept = kept[np.argsort(onsets[kept], kind="stable")]
     if kept.size == 0:
         return None
@@ -81,6 +86,11 @@ def condition_of(name: str, variable: Any) -> Condition | None:
         amplitudes=None if (heights[kept] == 1).all() else heights[kept],
         prefix=TRIAL_TYPE if name.startswith(TRIAL_TYPE) else "",
     )
+
+
+def is_undated(condition: Condition) -> bool:
+    """Whether the onset or duration of an event is n/a."""
+    return bool(((condition.onsets == UNKNOWN_TIME) | (condition.durations == UNKNOWN_TIME)).any())
 
 
 def _check_times(onsets: Floats, durations: Floats) -> None:

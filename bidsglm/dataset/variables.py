@@ -10,7 +10,7 @@ import numpy as np
 from bidsglm.data import Run
 from bidsglm.dataset.collection import DENSE_RATE, collected, texts, tidy
 from bidsglm.dataset.sampling import held, sample_times
-from bidsglm.dataset.transformed import Transformed, condition_of, series_of, transformed
+from bidsglm.dataset.transformed import Transformed, condition_of, is_undated, series_of, transformed
 from bidsglm.dataset.tsv import Table, number
 from bidsglm.errors import DataError
 from bidsglm.statsmodel.globs import matches, matching
@@ -172,14 +172,16 @@ def _make_levels(collection: "BIDSRunVariableCollection", names: Iterable[str]) 
 
 def _add_missing(collection: "BIDSRunVariableCollection", names: Iterable[str]) -> None:
     """Make variables that are 0 at each event, so that instructions find what happens to others only."""
+    import pandas as pd
+
     for name in names:
         alike = {k: v for k, v in collection.variables.items() if hasattr(v, "onset")}
         column = name.rpartition(".")[0]
         template = next((v for k, v in alike.items() if k.startswith(f"{column}.")), None)
         template = template or next(iter(alike.values()), None)
         if template is not None and name not in collection.variables:
-            never = template.clone(data=np.zeros(len(template.values)))
-            never.name = name
+            never = template.clone()
+            never.name, never.values = name, pd.Series(0.0, index=template.values.index, name=name)
             collection.variables[name] = never
 
 
@@ -241,6 +243,8 @@ def _sampled(run: Run, variable: Any, hertz: float) -> "BIDSVariable":
     times = sample_times(run, hertz)
     if hasattr(variable, "onset"):
         events = condition_of(variable.name, variable)
+        if events is not None and is_undated(events):
+            raise ValueError(f"an event of {variable.name!r} has no onset or no duration (n/a)")
         if events is not None and not (events.durations > 0).any():
             raise ValueError(
                 f"the events of {variable.name!r} have no duration, and no value over time: give them one"

@@ -220,3 +220,40 @@ def test_a_condition_called_as_another_ones_derivative_is_refused(unit: Unit) ->
     assert names(unit, model("trial_type.*"))[0] == ("trial_type.go", "trial_type.go_derivative")
     with pytest.raises(DataError, match=r"run-1_events\.tsv: two regressors .* 'trial_type.go_derivative'"):
         paradigms(unit, model("trial_type.*", hrf=Hrf("spm", derivative=True)))
+
+
+def test_an_event_without_duration_matters_only_where_it_is_used(unit: Unit) -> None:
+    path = unit.runs[0].events
+    assert path is not None
+    path.write_text(FIRST.replace("4\t1\tstop", "4\tn/a\tstop"))
+    either = {"Name": "Or", "Input": ["trial_type.go", "trial_type.stop"], "Output": ["any"]}
+    assert names(unit, model("trial_type.go", transformations=(either,)))[0] == ("trial_type.go",)
+    for x in ("trial_type.stop", "any"):
+        with pytest.raises(DataError, match=rf"run-1_events\.tsv: line 2: duration is n/a; .* {x} event"):
+            paradigms(unit, model(x, transformations=(either,), convolved=(x,)))
+    given = {"Name": "Replace", "Input": ["trial_type.stop"], "Replace": {"n/a": 3}, "Attribute": "duration"}
+    (stop,) = paradigms(unit, model("trial_type.stop", transformations=(given,))).paradigms[0].conditions
+    assert stop.durations.tolist() == [3.0]
+
+
+def test_an_event_without_duration_has_no_course_over_time(unit: Unit) -> None:
+    path = unit.runs[0].events
+    assert path is not None
+    path.write_text(FIRST.replace("4\t1\tstop", "4\tn/a\tstop"))
+    product = {"Name": "Product", "Input": ["trial_type.stop", "trans_x"], "Output": ["x"]}
+    with pytest.raises(DataError, match=r"an event of 'trial_type.stop' has no onset or no duration \(n/a\)"):
+        paradigms(unit, model("x", transformations=(product,)))
+
+
+def test_an_unknown_duration_is_a_missing_height_and_an_unknown_duration_of_others(unit: Unit) -> None:
+    path = unit.runs[0].events
+    assert path is not None
+    path.write_text(FIRST.replace("4\t1\tstop", "4\tn/a\tstop"))
+    height = {"Name": "Assign", "Input": ["correct"], "InputAttr": "duration", "Target": ["trial_type.stop"]}
+    height["Output"] = ["length"]
+    made = model("length", transformations=(height,), convolved=("length",))
+    (length,) = paradigms(unit, made).paradigms[0].conditions
+    assert length.heights.tolist() == [1.0, 2.0]
+    late = model("length", transformations=({**height, "TargetAttr": "onset"},), convolved=("length",))
+    with pytest.raises(DataError, match="an onset or a duration is n/a; give that of the length event"):
+        paradigms(unit, late)

@@ -89,7 +89,8 @@ class Factor(munge.Factor):  # type: ignore[misc]
 
     def _transform(self, var: Any, constraint: str = "none", ref_level: Any = None, sep: str = ".") -> Any:
         values, binary = var.values, getattr(var, BINARY, False)
-        levels = np.sort(values.dropna().unique())
+        # a Replace of some values may leave numbers beside text
+        levels = sorted(values.dropna().unique(), key=lambda level: (isinstance(level, str), level))
         if ref_level is not None and ref_level not in levels:
             raise ValueError(f"RefLevel {ref_level!r} is no level of {var.name}")
         if constraint != "none" and ref_level is None and len(levels) > 1:
@@ -175,6 +176,17 @@ class Orthogonalize(compute.Orthogonalize):  # type: ignore[misc]
         return pd.DataFrame(np.where(rows, values, np.nan), index=data.index)
 
 
+class Lag(compute.Lag):  # type: ignore[misc]
+    """Shift; the interpolation would spread a missing value over all others."""
+
+    def _transform(self, var: Any, **arguments: Any) -> Any:
+        if np.isnan(np.asarray(var, dtype=float)).any():
+            raise ValueError(
+                "it has missing values (n/a): leave them out by DropNA, or give them one by Replace"
+            )
+        return super()._transform(var, **arguments)
+
+
 class Replace(munge.Replace):  # type: ignore[misc]
     """Replace values; a key n/a stands for those that are missing.
 
@@ -213,7 +225,21 @@ class Assign(munge.Assign):  # type: ignore[misc]
 
 OWN: Mapping[str, Any] = {
     one.__name__: one
-    for one in (Assign, Filter, Split, Factor, Product, Sum, And, Or, Not, Threshold, Orthogonalize, Replace)
+    for one in (
+        Assign,
+        Lag,
+        Filter,
+        Split,
+        Factor,
+        Product,
+        Sum,
+        And,
+        Or,
+        Not,
+        Threshold,
+        Orthogonalize,
+        Replace,
+    )
 }
 
 

@@ -13,6 +13,7 @@ from bidsglm.dataset.confounds import (
     Confounds,
     censored_scans,
     read_confounds,
+    read_confounds_table,
 )
 from bidsglm.dataset.design_size import check_conditions, check_modulated, check_names
 from bidsglm.dataset.elsewhere import Elsewhere, levels_elsewhere
@@ -73,6 +74,7 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     check_conditions(runs, x.conditions, model)
     _check_modulations(model, (*x.conditions, *x.absent))
     check_vanished(runs, model, known)
+    _check_words(runs, x.confounds)
     made = [columns_at_scans(variables, x) for variables in runs]
     confounds = [
         read_confounds(variables.run, x.confounds, model.high_pass, columns, known)
@@ -97,6 +99,19 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
         check_modulated(variables.run, paradigm, model)
         check_names(variables.run, paradigm, model)
     return Paradigms(of_all, tuple(dict.fromkeys(notes)), others)
+
+
+def _check_words(runs: Sequence[Variables], names: Sequence[str]) -> None:
+    """Refuse text where X needs numbers, unless a confound has the name."""
+    for variables in runs:
+        made, columns = variables.transformed, variables.events.columns
+        words = {*(made.words if made else ()), *({"trial_type"} & columns.keys())}
+        for name in words.intersection(names):
+            if name not in read_confounds_table(variables.run).columns:
+                raise DataError(
+                    f"{variables.events.path}: {name} of X holds text: name its levels there "
+                    f"({name}.<level>, or {name}.* for all)"
+                )
 
 
 def _series_notes(unit: Unit, runs: Sequence[Variables], conditions: Sequence[str]) -> tuple[str, ...]:

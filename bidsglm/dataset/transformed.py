@@ -27,6 +27,8 @@ class Transformed(NamedTuple):
     """Variables over time."""
     missing: Mapping[str, int]
     """Events that a variable lacks because their value or duration is n/a: how many, where there are any."""
+    words: tuple[str, ...] = ()
+    """Variables made of events whose values are text."""
     notes: tuple[str, ...] = ()
     """What instructions did not do."""
 
@@ -47,7 +49,16 @@ def transformed(collection: "BIDSRunVariableCollection", origin: Path) -> Transf
             raise DataError(
                 f"{origin}: the model's transformations leave {name}, which cannot be used: {error}"
             ) from error
-    return Transformed(conditions, over_time, {name: count for name, count in missing.items() if count})
+    return Transformed(
+        conditions,
+        over_time,
+        {name: count for name, count in missing.items() if count},
+        tuple(name for name, variable in collection.variables.items() if _is_text(variable)),
+    )
+
+
+def _is_text(variable: Any) -> bool:
+    return hasattr(variable, "onset") and any(isinstance(value, str) for value in variable.values)
 
 
 def _lacking(variable: Any) -> Any:

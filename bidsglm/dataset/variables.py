@@ -1,5 +1,6 @@
 """Transformations of a BIDS Stats Model (pybids-transforms-v1), applied by pybids to one run."""
 
+import glob
 import json
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from bidsglm.dataset.sampling import held, sample_times
 from bidsglm.dataset.transformed import Transformed, condition_of, is_undated, series_of, transformed
 from bidsglm.dataset.tsv import Table, number
 from bidsglm.errors import DataError
-from bidsglm.statsmodel.globs import matches, matching
+from bidsglm.statsmodel.globs import is_glob, matches, matching
 from bidsglm.statsmodel.limits import MOST_VARIABLES
 from bidsglm.statsmodel.transformations import OUTPUTS, snake
 
@@ -68,6 +69,7 @@ def transform(
                 warnings.simplefilter("ignore")
                 _make_levels(collection, named_by(instruction))
                 _add_missing(collection, [name for name in named_by(instruction) if name in levels])
+                notes += _nothing_found(collection, instruction, events)
                 notes += _numbers_kept(collection, instruction, events)
                 _apply(run, collection, instruction, instructions[i + 1 :])
         except Exception as error:
@@ -77,6 +79,17 @@ def transform(
             ) from error
     _make_levels(collection, wanted)
     return transformed(collection, events.path)._replace(notes=tuple(notes))
+
+
+def _nothing_found(
+    collection: "BIDSRunVariableCollection", instruction: Mapping[str, object], events: Table
+) -> list[str]:
+    """Say which patterns of an instruction no variable has."""
+    return [
+        f"{events.path.name}: {instruction['Name']} finds no variable like {pattern!r}"
+        for pattern in texts(_argument(instruction, "input"))
+        if is_glob(pattern) and not matching(pattern, collection.variables)
+    ]
 
 
 def _numbers_kept(
@@ -137,6 +150,10 @@ def by_pybids(collection: "BIDSRunVariableCollection", instruction: Mapping[str,
 
     from bidsglm.dataset import instructions
 
+    instruction = {
+        key: _escaped(value, collection.variables) if snake(key) in NAMING else value
+        for key, value in instruction.items()
+    }
     own = instructions.OWN.get(str(instruction["Name"]))
     if instruction["Name"] == "Factor":
         _check_levels(collection, instruction)
@@ -148,6 +165,17 @@ def by_pybids(collection: "BIDSRunVariableCollection", instruction: Mapping[str,
         own(collection, arguments.pop("input"), **arguments)
     if len(collection.variables) > MOST_VARIABLES:
         raise ValueError(f"makes more than {MOST_VARIABLES} variables")
+
+
+def _escaped(value: object, names: Collection[str]) -> object:
+    """Names as pybids takes them, which would see a pattern in the brackets of a variable's own name.
+
+    >>> _escaped(["rt.side[left]", "rt.*"], ("rt.side[left]",))
+    ['rt.side[[]left]', 'rt.*']
+    """
+    if isinstance(value, list):
+        return [_escaped(item, names) for item in value]
+    return glob.escape(value) if isinstance(value, str) and value in names else value
 
 
 def _check_levels(collection: "BIDSRunVariableCollection", instruction: Mapping[str, object]) -> None:

@@ -257,3 +257,14 @@ def test_an_unknown_duration_is_a_missing_height_and_an_unknown_duration_of_othe
     late = model("length", transformations=({**height, "TargetAttr": "onset"},), convolved=("length",))
     with pytest.raises(DataError, match="an onset or a duration is n/a; give that of the length event"):
         paradigms(unit, late)
+
+
+@pytest.mark.parametrize("name", ["trial_type", "side", "copy"])
+def test_text_in_x_is_refused_with_how_to_name_its_levels(unit: Unit, name: str) -> None:
+    for run in unit.runs:
+        assert run.events is not None
+        text = run.events.read_text().replace("correct", "side").replace("\t0\n", "\tleft\n")
+        run.events.write_text(text.replace("\t1\n", "\tright\n"))
+    copy = {"Name": "Copy", "Input": ["side"], "Output": ["copy"]}
+    with pytest.raises(DataError, match=rf"{name} of X holds text: name its levels there \({name}.<level>"):
+        paradigms(unit, model("trial_type.go", name, transformations=(copy,)))

@@ -298,3 +298,27 @@ def test_the_mean_of_a_confound_is_that_of_the_values_it_has(run: Run) -> None:
 def test_a_reference_level_that_nobody_has_is_refused(run: Run) -> None:
     with pytest.raises(DataError, match="RefLevel 'boat' is no level of stim"):
         apply(run, {"Name": "Factor", "Input": ["stim"], "Constraint": "drop_one", "RefLevel": "boat"})
+
+
+def test_brackets_in_the_name_of_a_variable_are_no_pattern(run: Run) -> None:
+    split = {"Name": "Split", "Input": ["rt"], "By": ["stim"]}
+    found = apply(run, split, {"Name": "Demean", "Input": ["rt.stim[face]"]})
+    np.testing.assert_allclose(list(heights(found, "rt.stim[face]").values()), [-0.2, 0.2], atol=ROUNDING)
+    assert not found.notes
+
+
+def test_a_pattern_of_an_instruction_that_finds_nothing_is_told_of(run: Run) -> None:
+    assert "Scale finds no variable like 'Rt*'" in apply(run, {"Name": "Scale", "Input": ["Rt*"]}).notes[0]
+
+
+def test_levels_may_be_numbers_beside_text(run: Run) -> None:
+    some = {"Name": "Replace", "Input": ["stim"], "Replace": {"face": 1}, "Output": ["code"]}
+    found = apply(run, some, {"Name": "Factor", "Input": ["code"]})
+    assert found.conditions["code.1"].onsets.tolist() == [0.1, 12.0]
+    assert found.conditions["code.house"].onsets.tolist() == [4.0, 8.5]
+
+
+def test_a_variable_with_missing_values_cannot_be_shifted(run: Run) -> None:
+    with pytest.raises(DataError, match=r"Lag of .*missing values \(n/a\): leave them out by DropNA"):
+        apply(run, {"Name": "Lag", "Input": ["rt"]})
+    assert heights(apply(run, {"Name": "DropNA", "Input": ["rt"]}, {"Name": "Lag", "Input": ["rt"]}), "rt")

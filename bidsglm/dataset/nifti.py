@@ -54,7 +54,12 @@ LARGEST_FACTOR = 1e15
 """Factor of a header's scaling: beyond it, maps overflow float32."""
 
 EVERYWHERE = (slice(None), slice(None), slice(None))
-IMAGE = Kind(NoInputError, DataError, "there is no such file", "give a NIfTI file")
+IMAGE = Kind(
+    NoInputError,
+    DataError,
+    "there is no such file; correct the path, or make the file again",
+    "give a NIfTI file",
+)
 
 _HEADERS: Any = {b"n+1\0": nib.Nifti1Header, b"n+2\0": nib.Nifti2Header}
 _MAGIC = {348: 344, 540: 4}

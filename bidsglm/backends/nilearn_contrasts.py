@@ -1,6 +1,9 @@
 """Contrasts of nilearn's fits, by its own fixed effects over runs."""
 
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +20,8 @@ from bidsglm.spm.contrasts import placed
 
 LEAST_P = 1e-300
 """nilearn makes z of no smaller p"""
+_FILTERS = threading.Lock()
+"""Filters of warnings are those of the process, and contrasts are made side by side"""
 
 
 def usable_runs(estimate: NilearnEstimate, contrast: ContrastSpecification) -> tuple[int, ...]:
@@ -30,6 +35,14 @@ def usable_runs(estimate: NilearnEstimate, contrast: ContrastSpecification) -> t
             if estimable(rows, whole):
                 usable.append(i)
     return tuple(usable)
+
+
+@contextmanager
+def _without_remark() -> Iterator[None]:
+    """Keep back what nilearn says of every F contrast over runs; the report's methods say it once."""
+    with _FILTERS, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Running approximate fixed effects on F statistics")
+        yield
 
 
 def contrast(
@@ -47,11 +60,9 @@ def contrast(
         weights = [w[rows] for w in weights]
     inputs = [_contrast_inputs(estimate, i, w) for i, w in zip(runs, weights, strict=True)]
     labels, results, values = zip(*inputs, strict=True)
-    with warnings.catch_warnings():
-        # It says so of every F contrast over runs; the report's methods do, once.
-        warnings.filterwarnings("ignore", "Running approximate fixed effects on F statistics")
-        result: Any = compute_fixed_effect_contrast(labels, results, values, contrast.test)
     is_t = contrast.test == "t"
+    with nullcontext() if is_t else _without_remark():
+        result: Any = compute_fixed_effect_contrast(labels, results, values, contrast.test)
     z = _z_of_tails(result) if is_t else result.z_score()
     n_rows = () if is_t else (float(len(weights[0])),)
     return ContrastMaps(

@@ -95,8 +95,7 @@ def estimated(prepared: Prepared) -> Fitted:
         said: dict[str, list[str]] = {name: [] for name in estimates}
 
         def finish(name: str) -> PackageFit:
-            with noted_warnings(said[name]):
-                return _maps_of(name, estimates[name], prepared, usable)
+            return _maps_of(name, estimates[name], prepared, usable, said[name])
 
         fits = dict(zip(estimates, each(finish, estimates), strict=True))
         reasons = {
@@ -184,15 +183,23 @@ def inferred(fitted: Fitted) -> Fitted:
 
 
 def _maps_of(
-    name: str, estimate: Any, prepared: Prepared, usable: Mapping[str, tuple[int, ...]]
+    name: str,
+    estimate: Any,
+    prepared: Prepared,
+    usable: Mapping[str, tuple[int, ...]],
+    notes: list[str],
 ) -> PackageFit:
-    """A backend's estimate with the maps of its contrasts."""
-    backend = BACKENDS[name]
-    maps = tuple(
-        backend.contrast(estimate, contrast, usable[contrast.label])
-        for contrast in prepared.contrasts
-        if usable[contrast.label]
-    )
+    """A backend's estimate with the maps of its contrasts; what it says of these is added to the notes."""
+    wanted = [contrast for contrast in prepared.contrasts if usable[contrast.label]]
+    # apart, so that their order does not hang on the cores
+    said: dict[str, list[str]] = {contrast.label: [] for contrast in wanted}
+
+    def make(contrast: ContrastSpecification) -> ContrastMaps:
+        with noted_warnings(said[contrast.label]):
+            return BACKENDS[name].contrast(estimate, contrast, usable[contrast.label])
+
+    maps = tuple(each(make, wanted))
+    notes += dict.fromkeys(note for own in said.values() for note in own)
     return PackageFit(
         estimate.mask,
         estimate.betas,

@@ -1,5 +1,6 @@
 """What the fit says beside its results: warnings of libraries, and whose images an error is about."""
 
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from bidsglm.dataset.layout import find_units
 from bidsglm.errors import DataError
 from bidsglm.model import ModelSpecification
+from bidsglm.process.cores import use_cores
 from bidsglm.settings import Settings
 from bidsglm.unit import fit as unit_fit
 from bidsglm.unit import preparation
@@ -81,3 +83,31 @@ def test_maps_are_there_before_what_is_significant_in_them_and_stay(
     for name, found in whole.fits.items():
         assert len(found.inference.contrasts) == len(found.maps) > 0
         assert found.maps is maps.fits[name].maps
+
+
+def test_remarks_on_contrasts_keep_their_order_whoever_is_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tiny.write_study(tmp_path, ("01",), ("run-1",))
+    (unit,) = find_units(Settings(study, tmp_path / "out", "participant"), {}, {}, "01", by_session=True)
+    prepared = preparation.prepare(unit, MODEL, ("nilearn",))
+    first, *others = prepared.contrasts
+    assert others
+    contrast, made = unit_fit.BACKENDS["nilearn"].contrast, threading.Event()
+
+    def remark(estimate: Any, asked: Any, runs: Any) -> Any:
+        if asked is first:
+            made.wait(20)
+        warnings.warn(f"on {asked.label}", stacklevel=2)
+        if asked is others[0]:
+            made.set()
+        return contrast(estimate, asked, runs)
+
+    monkeypatch.setattr(unit_fit.BACKENDS["nilearn"], "contrast", remark)
+    use_cores(2)
+    try:
+        notes = unit_fit.estimated(prepared).notes
+    finally:
+        use_cores(1)
+    told = [note for note in notes if note.startswith("on ")]
+    assert told == [f"on {asked.label}" for asked in prepared.contrasts]

@@ -187,6 +187,16 @@ class Lag(compute.Lag):  # type: ignore[misc]
         return super()._transform(var, **arguments)
 
 
+class Rename(munge.Rename):  # type: ignore[misc]
+    """Rename; a name that an earlier Input has just got is not taken away again."""
+
+    def _transform(self, var: Any) -> Any:
+        given = listify(self.output or [])[: self.variables.index(var.name)]
+        if var.name not in given:
+            self.collection.variables.pop(var.name)
+        return var.values
+
+
 class Replace(munge.Replace):  # type: ignore[misc]
     """Replace values; a key n/a stands for those that are missing.
 
@@ -228,6 +238,7 @@ OWN: Mapping[str, Any] = {
     for one in (
         Assign,
         Lag,
+        Rename,
         Filter,
         Split,
         Factor,

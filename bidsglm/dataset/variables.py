@@ -63,11 +63,12 @@ def transform(
     """
     collection = collected(run, events, instructions)
     notes: list[str] = []
+    factored: dict[str, Any] = {}
     for i, instruction in enumerate(instructions):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                _make_levels(collection, named_by(instruction))
+                _make_levels(collection, named_by(instruction), factored)
                 _add_missing(collection, [name for name in named_by(instruction) if name in levels])
                 notes += _nothing_found(collection, instruction, events)
                 notes += _numbers_kept(collection, instruction, events)
@@ -77,7 +78,7 @@ def transform(
                 f"{events.path}: the model's transformation {in_brief(instruction)} cannot be applied: "
                 f"{' '.join(str(error).split())}"
             ) from error
-    _make_levels(collection, wanted)
+    _make_levels(collection, wanted, factored)
     return transformed(collection, events.path)._replace(notes=tuple(notes))
 
 
@@ -186,16 +187,25 @@ def _check_levels(collection: "BIDSRunVariableCollection", instruction: Mapping[
             raise ValueError(f"{name} has more than {MOST_VARIABLES} levels")
 
 
-def _make_levels(collection: "BIDSRunVariableCollection", names: Iterable[str]) -> None:
-    """Make the levels of columns that are named although nothing has made them; the columns stay."""
+def _make_levels(
+    collection: "BIDSRunVariableCollection", names: Iterable[str], factored: dict[str, Any]
+) -> None:
+    """Make the levels of columns that are named although nothing has made them; the columns stay.
+
+    A level that there is, or that instructions have taken away, is not made again: it may have been changed.
+    Columns whose levels were made are remembered.
+    """
     for name in names:
         if matching(name, collection.variables):
             continue
         column = next((s for s in stems(name) if hasattr(collection.variables.get(s), "onset")), None)
-        if column is not None:
-            variable = collection.variables[column].clone()
-            by_pybids(collection, {"Name": "Factor", "Input": [column]})
-            collection.variables[column] = variable
+        if column is None or factored.get(column) is collection.variables[column]:
+            continue
+        before = dict(collection.variables)
+        variable = collection.variables[column].clone()
+        by_pybids(collection, {"Name": "Factor", "Input": [column]})
+        collection.variables.update({**before, column: variable})
+        factored[column] = variable
 
 
 def _add_missing(collection: "BIDSRunVariableCollection", names: Iterable[str]) -> None:

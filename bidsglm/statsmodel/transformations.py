@@ -22,6 +22,9 @@ from bidsglm.statsmodel.schema import ParametersPart
 COMMON = tuple(ANY_INSTRUCTION)
 """Arguments of every instruction."""
 
+JOINING = ("And", "Or", "Product", "Sum")
+"""Instructions that make one variable of all of Input."""
+
 OUTPUTS = ("output", "output_prefix", "output_suffix")
 
 NAMES_ONLY = ("Copy", "Delete", "Rename", "Select")
@@ -146,8 +149,17 @@ def checked_instruction(content: Mapping[str, object], place: Place) -> Instruct
     if not listed:
         raise place.fault(f"'Input' of {name} must name the variables it works on")
     arguments = {snake(key): value for key, value in content.items()}
+    _check_outputs(name, listed, arguments.get("output"), place)
     check_arguments(name, arguments, {snake(key): key for key in content}, place)
     return Instruction(name, listed, arguments, content, place)
+
+
+def _check_outputs(name: str, inputs: Sequence[str], output: object, place: Place) -> None:
+    """Check that an instruction that makes a variable of each Input names as many."""
+    if output is None or name in JOINING or any(map(is_glob, inputs)):
+        return
+    if len(as_list(output)) != len(inputs):
+        raise place.fault(f"'Output' of {name} must name one variable for each of Input")
 
 
 def named_inputs(instruction: Mapping[str, object]) -> list[str]:

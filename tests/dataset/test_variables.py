@@ -322,3 +322,19 @@ def test_a_variable_with_missing_values_cannot_be_shifted(run: Run) -> None:
     with pytest.raises(DataError, match=r"Lag of .*missing values \(n/a\): leave them out by DropNA"):
         apply(run, {"Name": "Lag", "Input": ["rt"]})
     assert heights(apply(run, {"Name": "DropNA", "Input": ["rt"]}, {"Name": "Lag", "Input": ["rt"]}), "rt")
+
+
+@pytest.mark.parametrize("name", ["trial_type.pause", "trial_type.stop"])
+def test_levels_that_x_names_do_not_undo_what_instructions_made(run: Run, name: str) -> None:
+    kept = {"Name": "Filter", "Input": ["trial_type.go"], "Query": "rt > 0.6", "By": ["rt"]}
+    drop = {"Name": "Delete", "Input": ["trial_type.stop"]}
+    found = apply(run, kept, drop, wanted=["trial_type.go", name]).conditions
+    assert found["trial_type.go"].onsets.tolist() == [8.5]
+    assert name not in found
+
+
+def test_names_may_be_exchanged(run: Run) -> None:
+    both = ["trial_type.go", "trial_type.stop"]
+    found = apply(run, {"Name": "Rename", "Input": both, "Output": both[::-1]}).conditions
+    assert found["trial_type.go"].onsets.tolist() == [4.0, 12.0]
+    assert found["trial_type.stop"].onsets.tolist() == [0.1, 8.5]

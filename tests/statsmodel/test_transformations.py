@@ -130,6 +130,10 @@ BAD = {
         instructions({"Name": "Power", "Input": ["a"], "Value": 2}),
         "[0]: unknown instruction 'Power': pybids-transforms-v1 has none; use Product of the variable with",
     ),
+    "outputs": (
+        instructions({"Name": "Scale", "Input": ["a", "b"], "Output": ["c"]}),
+        "[0]: 'Output' of Scale must name one variable for each of Input",
+    ),
     "no name": (instructions({"Input": ["a"]}), "[0]: 'Name' is missing"),
     "no input": (instructions({"Name": "Scale"}), "[0]: 'Input' of Scale must name the variables"),
     "wrong input": (

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bidsglm.check.columns import DIGITS, SAME, plain
+from bidsglm.check.event_settings import shares_with_later
+from bidsglm.check.models import hrf_of
 from bidsglm.check.reproduction import Reproduction, is_tidy
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
@@ -36,6 +38,17 @@ def contrast_differences(
             continue
         if not np.any(theirs[np.isin(names, list(runs[0].columns.partners.values()))]):
             continue  # over columns that SPM has not: the other set of functions is told already
+        weighed = [name for name, weight in zip(names, theirs, strict=True) if weight]
+        if any(shares_with_later(runs[0], name, hrf_of(spm)) for name in weighed):
+            found.append(
+                SettingPair(
+                    f"modulators of {contrast.name}",
+                    "orthogonalised one after the other: the first keeps what it shares with later ones",
+                    f"not orthogonalised to each other: none has what they share ({label})",
+                    "the columns explain the same, but the effect of the modulator answers another question",
+                    "nilearn: later modulators less what they share with this one; SPM: this one last",
+                )
+            )
         if np.allclose(ours, theirs, rtol=DIGITS, atol=1e-4 * np.abs(theirs).max()):
             continue
         shown = [i for i in range(len(names)) if ours[i] or theirs[i]]

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.columns import is_among
 from bidsglm.check.condition_columns import columns_of, is_modulator, is_of_a_condition, looks_convolved
 from bidsglm.check.explaining import Changed, ColumnExplanation, modulator_is_there
 from bidsglm.check.models import hrf_of, sampled_at
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.spm_records import SpmAnalysis, SpmSession
-from bidsglm.check.task_columns import nilearn_columns_of
+from bidsglm.check.task_columns import nilearn_columns_of, nilearn_name
 from bidsglm.data import Condition
 from bidsglm.model import Floats, Hrf
 from bidsglm.report.check import SettingPair
@@ -18,6 +19,8 @@ from bidsglm.sentences import joined
 
 SHOWN = 6
 """Onsets that a cell lists."""
+IDENTICAL = 0.9999
+"""Correlation from which a modulator's column is that which SPM's events give"""
 MOVED = 0.02
 """Share of a modulator's column in its condition's: values that were rounded leave less"""
 
@@ -154,6 +157,34 @@ def _is_moved(run: ComparedRun, condition: Condition, hrf: Hrf) -> bool:
     inside = [is_among(column, task.matrix) for column in E.T]
     part = np.abs(coefficients[at]) * np.linalg.norm(task.matrix[:, at]) / np.linalg.norm(E, axis=0)
     return bool((part[inside] > MOVED).any())
+
+
+def shares_with_later(run: ComparedRun, name: str, hrf: Hrf) -> bool:
+    """Whether a modulator's column of nilearn's loses to later modulators what SPM leaves with it.
+
+    SPM orthogonalises modulators one after the other: the first keeps what it shares with the others. Without
+    that, none has it.
+    """
+    task = nilearn_columns_of(run).task
+    if not run.expected.size or nilearn_name(run, name) not in task.names:
+        return False
+    names = [each for c in run.session.conditions if c.onsets.size for each in c.weight_names]
+    at = task.names.index(nilearn_name(run, name))
+    for condition in run.session.conditions:
+        own = [
+            names.index(each) * len(hrf.suffixes) for each in condition.weight_names if condition.onsets.size
+        ]
+        E = run.expected[:, own[1:]]
+        mine = [k for k in range(E.shape[1]) if abs(pearson_r(E[:, k], task.matrix[:, at])) > IDENTICAL]
+        if mine and mine[0] + 1 < E.shape[1]:
+            later = E[:, mine[0] + 1 :]
+            coefficients, *_ = np.linalg.lstsq(task.matrix, later, rcond=None)
+            inside = [is_among(column, task.matrix) for column in later.T]
+            part = (
+                np.abs(coefficients[at]) * np.linalg.norm(task.matrix[:, at]) / np.linalg.norm(later, axis=0)
+            )
+            return bool((part[inside] > MOVED).any())
+    return False
 
 
 def extra_conditions(runs: Sequence[ComparedRun]) -> Iterator[SettingPair]:

@@ -240,6 +240,24 @@ def test_the_zero_of_a_modulator_is_named(orthogonalised: bool, is_centred: bool
     assert settings(found) == ([] if is_centred == orthogonalised else ["modulators of go"])
 
 
+@pytest.mark.parametrize(("tested", "expected"), [("rt", ["modulators of rt"]), ("go", [])])
+def test_what_modulators_share_is_named_where_one_is_tested(
+    tested: str, expected: list[str], tmp_path: Path
+) -> None:
+    second = VALUES**2 + np.array([0.0, 0.5, 0.0, 0.1, 0.3])
+    modulated = condition("go", GO.onsets.tolist(), 12, rt=VALUES, load=second)
+    names = {"go": "trial_type.go", "rt": "trial_type.go_x_rt^1"}
+    study = Study([[modulated, STOP]], [100], contrasts={tested: {names[tested]: 1.0}})
+    analysed = Analysed(tmp_path / "study", study)
+    rows = [
+        events_of([modulated]).assign(trial_type=name, modulation=values - values.mean())
+        for name, values in (("rt", VALUES), ("load", second))
+    ]
+    events = pd.concat([events_of([modulated, STOP]).assign(modulation=1.0), *rows])
+    found = checked(analysed, analysed.nilearn("modulated", tested, events=[events]))
+    assert settings(found) == expected
+
+
 def test_a_condition_that_is_weighted_itself_is_named(tmp_path: Path) -> None:
     modulated = condition("go", GO.onsets.tolist(), 12, rt=VALUES)
     study = Study([[modulated, STOP]], [100], contrasts={"go": {"trial_type.go": 1.0}})

@@ -75,8 +75,7 @@ WATCHED = {
     "bidsglm.unit.fit:read_data": "reading",
     "bidsglm.participant:write_unit": "writing",
     "bidsglm.participant:write_participant_page": "page",
-    "bidsglm.unit.explanation:explain": "attribution",
-    "bidsglm.unit.explanation:explain_pair": "attribution",
+    "bidsglm.participant:_explanations": "attribution",
 }
 """Module and function -> stage that its time is counted for"""
 OF_BACKEND = ("designs", "mask_from", "estimate", "usable_runs", "contrast")

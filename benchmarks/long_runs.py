@@ -43,6 +43,7 @@ def run(case: str, folder: Path) -> None:
     import bidsglm.participant
     import bidsglm.unit.explanation
     import bidsglm.unit.fit
+    import bidsglm.unit.pair_explanation
     from bidsglm.backends import BACKENDS
 
     stages: dict[str, float] = {}
@@ -56,7 +57,7 @@ def run(case: str, folder: Path) -> None:
         watch(backend, "inference", "inference")
     watch(bidsglm.unit.fit, "read_data", "reading")
     watch(bidsglm.unit.explanation, "explain", "attribution")
-    watch(bidsglm.unit.explanation, "explain_pair", "further attributions")
+    watch(bidsglm.unit.pair_explanation, "explain_pair", "further attributions")
     watch(bidsglm.participant, "write_participant_page", "page")
     output = folder / f"output-{case}"
     output.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bidsglm.add_ons import AddOn, write_add_ons
+from bidsglm.attribution.engine import Explanation
 from bidsglm.data import Unit
 from bidsglm.errors import EXIT_FAILED, BidsglmError, HeldError, NoInputError, joint_code
 from bidsglm.messages import LOG
@@ -17,14 +18,14 @@ from bidsglm.outputs.names import json_text
 from bidsglm.outputs.summaries import failure_path, unit_summaries
 from bidsglm.outputs.temporary import remove_left_over
 from bidsglm.outputs.writes import write_shared
-from bidsglm.pages.participant import page_is_current, write_participant_page
+from bidsglm.pages.sources import page_is_current
 from bidsglm.process.claims import Claim, claimed
 from bidsglm.process.cores import aside
+from bidsglm.process.imports import uncollected
 from bidsglm.requested import requested_add_ons
 from bidsglm.settings import Settings
 from bidsglm.unit.configuration import configuration
-from bidsglm.unit.explanation import explanations
-from bidsglm.unit.fit import estimated, inferred
+from bidsglm.unit.fit import Fitted, estimated, inferred
 from bidsglm.unit.memory import check_memory
 from bidsglm.unit.models import Model, Units, model_path, units_with_models
 from bidsglm.unit.preparation import prepare
@@ -52,14 +53,22 @@ def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
     configured = configuration(model.specification, settings.matching, tuple(maps.fits))
     stamp = Stamp(work.digest, configured, started, settings.reference)
     # what is significant is found out, and all is written, while the differences are explained
-    with aside(
-        lambda: tuple(explanations(maps, settings.reference) if settings.attribution else ())
-    ) as found:
+    with aside(lambda: _explanations(maps, settings)) as found:
         fitted = inferred(maps)
         for note in fitted.notes:
             LOG.warning("%s: %s", unit.prefix, note)
         write_unit(fitted, found, settings.output_dir, stamp, claim.confirm)
     LOG.debug("%s: written after %.1f s", unit.prefix, _seconds_since(started))
+
+
+def _explanations(fitted: Fitted, settings: Settings) -> tuple[Explanation, ...]:
+    """Why the packages' maps differ, if that is asked for."""
+    if not settings.attribution:
+        return ()
+    with uncollected():
+        from bidsglm.unit.explanation import explanations
+
+    return tuple(explanations(fitted, settings.reference))
 
 
 def _seconds_since(started: datetime) -> float:
@@ -91,6 +100,20 @@ def _run_unit(
         return "failed", [_unit_failure(unit, settings, error)]
     changed, failures = _add(unit, model, settings, add_ons)
     return "skipped" if stands and not changed else "finished", failures
+
+
+def write_participant_page(output_dir: Path, participant: str) -> None:
+    """Write the page; what draws it is imported only when one is due.
+
+    Raises
+    ------
+    ReadWriteError
+        When a result is missing or cannot be read, or the page cannot be written.
+    """
+    with uncollected():
+        from bidsglm.pages.participant import write_participant_page as write
+
+    write(output_dir, participant)
 
 
 def _show_early(settings: Settings, participant: str) -> None:

@@ -243,6 +243,7 @@ MAY = {
     "report/templates/check.html": OWN_ANALYSES,
     "report/templates/check_settings.html": OWN_ANALYSES,
     "report/templates/second_level_check.html": OWN_ANALYSES,
+    "unit/explainable": "nilearn's noise models that estimate each voxel by itself",
     "unit/explanation": "gathers what the attribution of this pair needs",
     "unit/pair_explanation": "gathers what the attribution of any pair needs",
     "unit/pair_sides": "gathers each package's settings for the attribution",

@@ -317,10 +317,11 @@ def test_a_fit_is_told_with_its_notes_and_written_with_what_explains_it(
         "estimated": lambda prepared: maps,
         "inferred": lambda found: whole if found is maps else None,
         "configuration": lambda specification, matching, backends: {"backends": backends},
-        "explanations": lambda found, reference: iter([reference] if found is maps else []),
         "write_unit": write,
     }.items():
         monkeypatch.setattr(participant, name, instead)
+    explained = lambda found, reference: iter([reference] if found is maps else [])  # noqa: E731
+    monkeypatch.setattr("bidsglm.unit.explanation.explanations", explained)
     settings = Settings(tmp_path, tmp_path / "out", "participant", attribution=attribution)
     unit: Any = SimpleNamespace(prefix="a", runs=(0,) * n_runs)
     model: Any = SimpleNamespace(specification=None, backends=("spm",))

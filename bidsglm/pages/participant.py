@@ -4,11 +4,12 @@ import threading
 from pathlib import Path
 
 from bidsglm.outputs.names import write_text
-from bidsglm.outputs.summaries import errors_of, failure_path, summary_paths, unit_summaries
+from bidsglm.outputs.summaries import errors_of, failure_path, unit_summaries
 from bidsglm.outputs.summary_form import has_fit
 from bidsglm.outputs.summary_reading import read_summary
 from bidsglm.outputs.unchanged import snapshot, until_unchanged
 from bidsglm.pages.about import about
+from bidsglm.pages.sources import page_sources
 from bidsglm.pages.unit import unit_report
 from bidsglm.pages.unit_files import UnitFiles
 from bidsglm.report.html import participant_page
@@ -29,20 +30,8 @@ def write_participant_page(output_dir: Path, participant: str) -> None:
     with _ONE_AT_A_TIME:
         until_unchanged(
             lambda: _write_participant_page(output_dir, participant),
-            lambda: snapshot(_page_sources(output_dir, participant)),
+            lambda: snapshot(page_sources(output_dir, participant)),
         )
-
-
-def _page_sources(output_dir: Path, participant: str) -> list[Path]:
-    return [failure_path(output_dir, participant), *summary_paths(output_dir, participant)]
-
-
-def page_is_current(output_dir: Path, participant: str) -> bool:
-    """Whether a participant's page was written after all that it tells of."""
-    path = output_dir / f"sub-{participant}.html"
-    sources = snapshot(_page_sources(output_dir, participant))
-    page = snapshot([path]).get(path)
-    return page is not None and all(page[0] >= changed for changed, _ in sources.values())
 
 
 def _write_participant_page(output_dir: Path, participant: str) -> None:

@@ -23,7 +23,7 @@ from bidsglm.statsmodel.globs import matching
 from bidsglm.unit.models import Model
 from bidsglm.unit.preparation import outline
 
-BASE = 295e6
+BASE = 303e6
 """Bytes of Python, its libraries and a page with figures.
 
 Fitted, as those below, to the peaks of whole runs on two cores (docs/hpc.md); they err on the high side."""
@@ -45,7 +45,7 @@ FREED = 21e6
 """Bytes that the fit needed, and the attribution behind it may have."""
 PER_SCAN_OF_PAIR = 3.7e6
 """Bytes of a scan of the blocks of voxels on which any other pair of packages is explained."""
-PER_ROW_OF_PAIR = 1.2e6
+PER_ROW_OF_PAIR = 3.3e6
 """Bytes of the maps of all mixtures of such a pair, for each row of a contrast."""
 PER_FURTHER_CORE = 80e6
 """Bytes of what a package, or a block of voxels, is worked on with, for each core beyond two."""

@@ -3,7 +3,7 @@
 SPM against nilearn is explained over all voxels by `bidsglm.unit.explanation`; other pairs on a sample.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,12 +20,18 @@ from bidsglm.attribution.pair_engine import (
 from bidsglm.attribution.runs import Plan, plan
 from bidsglm.attribution.sides import CommonRun, PairModels, Side
 from bidsglm.attribution.sizes import MOST_VOXELS, work
-from bidsglm.attribution.steps import CENSORING, COARSE_STEPS, PARTS_OF_REGRESSORS, REGRESSORS
+from bidsglm.attribution.steps import CENSORING, PARTS_OF_REGRESSORS, REGRESSORS
 from bidsglm.attribution.tissue import around, blocks
 from bidsglm.backends.fsl_data import run_mask
-from bidsglm.model import CONSTANT, ModelSpecification
 from bidsglm.packages import title
 from bidsglm.pairs import Pair
+from bidsglm.unit.explainable import (
+    NO_CONTRAST,
+    reason_against,
+    refused,
+    shared_contrasts,
+    what_is_not_done,
+)
 from bidsglm.unit.fit import Fitted
 from bidsglm.unit.pair_sides import SampleColumns, nilearn_side, spm_side
 from bidsglm.unit.pair_sides_further import afni_side, fsl_side
@@ -36,9 +42,6 @@ SEED = 20_260_101
 MOST_AROUND = 20_000
 """Voxels that FILM may smooth among where the sample is taken at random; of larger masks it is in blocks"""
 SIDES = {"spm": spm_side, "nilearn": nilearn_side, "afni": afni_side, "fsl": fsl_side}
-EXPLAINABLE = ("ols", "ar1")
-"""nilearn's noise models that estimate each voxel by itself"""
-NO_CONTRAST = "The differences are not attributed: there is no contrast of both packages."
 
 
 def explain_pair(fitted: Fitted, pair: Pair, most_voxels: int = MOST_VOXELS) -> Explanation:
@@ -62,7 +65,7 @@ def explain_pair(fitted: Fitted, pair: Pair, most_voxels: int = MOST_VOXELS) -> 
     models = _with_plans(models, contrasts)
     needed = work(mixtures_to_fit(models, steps), _n_scans(fitted), inside.size)
     if needed.too_much:
-        return refused(pair, inside.size, [*notes, f"{_subject(pair)}: {needed.too_much}."])
+        return refused(pair, inside.size, [*notes, f"{what_is_not_done(pair)}: {needed.too_much}."])
     if needed.n_voxels < voxels.n_wanted:
         voxels, in_blocks = _sample(fitted, pair, inside, needed.n_voxels)
         models = _with_plans(_models(fitted, pair, voxels)[0], contrasts)
@@ -70,28 +73,6 @@ def explain_pair(fitted: Fitted, pair: Pair, most_voxels: int = MOST_VOXELS) -> 
     wanted = voxels.columns[: voxels.n_wanted]
     evidence = PairEvidence(pair, tuple(contrasts), masks, wanted, in_blocks)
     return pair_explanation(models, steps, evidence, notes)
-
-
-def refused(pair: Pair, n_voxels: int, notes: Sequence[str]) -> Explanation:
-    """What is said of maps whose difference is not attributed."""
-    labels = ("none", *COARSE_STEPS)
-    return Explanation((), (), {}, labels, False, 0, n_voxels, 0, tuple(notes), pair)
-
-
-def _subject(pair: Pair) -> str:
-    """What is not done."""
-    between = "" if pair.is_default else f" between {' and '.join(pair.titles)}"
-    return f"The differences{between} are not attributed"
-
-
-def reason_against(model: ModelSpecification, n_voxels: int, pair: Pair) -> str:
-    """Why a pair's differences cannot be attributed, by its noise models and masks; empty where they can."""
-    if "nilearn" in pair and model.nilearn.noise_model not in EXPLAINABLE:
-        return (
-            f"{_subject(pair)}: nilearn's noise model {model.nilearn.noise_model} clusters voxels, which no"
-            " other combination of steps repeats; ar1 and ols can be explained."
-        )
-    return "" if n_voxels else f"{_subject(pair)}: no voxel is in both masks."
 
 
 def _sample_text(n_sample: int, n_voxels: int, in_blocks: bool) -> str:
@@ -161,28 +142,6 @@ def _contrasts(fitted: Fitted, pair: Pair, models: PairModels) -> tuple[list[Con
     return shared_contrasts(
         fitted, pair, lambda chosen: all(estimable_everywhere(_alone(models, chosen), steps)), designs
     )
-
-
-def shared_contrasts(
-    fitted: Fitted, pair: Pair, can_estimate: Callable[[Plan], bool], designs: str
-) -> tuple[list[ContrastPair], list[str]]:
-    """Contrasts of both packages that every mixture of their designs can estimate; notes on the others."""
-    own = {maps.specification.label: maps for maps in fitted.fits[pair.reference].maps}
-    found, notes = [], []
-    for maps in fitted.fits[pair.first].maps:
-        specification = maps.specification
-        if specification.label not in own:
-            continue
-        if CONSTANT in specification.conditions:
-            notes.append(f"Contrast {specification.name!r} weighs the constant and is not attributed.")
-        elif not can_estimate(plan(specification, maps.runs)):
-            notes.append(
-                f"Contrast {specification.name!r} is not estimable in every mixture of {designs} and is not "
-                "attributed."
-            )
-        else:
-            found.append(ContrastPair(own[specification.label], maps))
-    return found, notes
 
 
 def _alone(models: PairModels, chosen: Plan) -> PairModels:

@@ -14,6 +14,7 @@ from bidsglm.errors import ReadWriteError
 from bidsglm.outputs.scale_tables import SCALE
 from bidsglm.pages import calibration, group, group_tables, group_words, participant, reasons, scales
 from bidsglm.pages.group import UnitPlace
+from bidsglm.pages.sources import page_is_current
 from bidsglm.pairs import DEFAULT_PAIR, Pair
 from bidsglm.report.breakdowns import Reach
 from bidsglm.report.contrast_images import EFFECT_UNITS
@@ -219,17 +220,17 @@ def test_why_a_contrast_was_not_calibrated() -> None:
 def test_a_page_is_current_if_it_is_no_older_than_what_it_tells_of(
     tmp_path: Path, after: int, current: bool
 ) -> None:
-    assert not participant.page_is_current(tmp_path, "01")
+    assert not page_is_current(tmp_path, "01")
     folder = finished.write_participant(tmp_path, "01", {})
     (summary,) = folder.glob("*_summary.json")
     page = tmp_path / "sub-01.html"
     page.touch()
     os.utime(summary, ns=(10**18, 10**18))
     os.utime(page, ns=(10**18 + after, 10**18 + after))
-    assert participant.page_is_current(tmp_path, "01") is current
+    assert page_is_current(tmp_path, "01") is current
     marker = tmp_path / "sub-01" / "sub-01_desc-bidsglm_summary.json"
     marker.write_text("{}")
-    assert not participant.page_is_current(tmp_path, "01")
+    assert not page_is_current(tmp_path, "01")
 
 
 def test_a_page_tells_of_failures_of_the_participant_and_of_units(

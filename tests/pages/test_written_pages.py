@@ -12,7 +12,8 @@ from bidsglm.cli import main
 from bidsglm.outputs.names import write_json
 from bidsglm.packages import PACKAGES, title
 from bidsglm.pages import about, calibration, group
-from bidsglm.pages.participant import page_is_current, write_participant_page
+from bidsglm.pages.participant import write_participant_page
+from bidsglm.pages.sources import page_is_current
 from tests.finished import (
     NAME,
     Maps,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bidsglm.check.comparison import Checked
-from bidsglm.check.reproduction import Reproduction
+from bidsglm.check.map_weights import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.report.check import CheckedPair, SettingPair
 from bidsglm.report.second_level_check import RefittedMap

@@ -10,17 +10,10 @@ from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differ
 from bidsglm.check.data import ScanPlace, places, support, values_of
 from bidsglm.check.data_settings import mixed_scans, other_scans
 from bidsglm.check.map_pairs import map_pairs
+from bidsglm.check.map_weights import MapSource, Reproduction, Target, first_found
 from bidsglm.check.nilearn_folder import NilearnAnalysis, links_note
 from bidsglm.check.own_files import maps_notes, own_file
-from bidsglm.check.reproduction import (
-    MapSource,
-    Reproduction,
-    Target,
-    first_found,
-    order_of_scans,
-    reproduced,
-    sampled,
-)
+from bidsglm.check.reproduction import order_of_scans, reproduced, sampled
 from bidsglm.check.runs import ComparedRun, compared_runs
 from bidsglm.check.scans import Relocated, relocated
 from bidsglm.check.settings import comparable, differences

@@ -6,8 +6,8 @@ import numpy as np
 
 from bidsglm.check.columns import DIGITS, SAME, plain
 from bidsglm.check.event_settings import shares_with_later
+from bidsglm.check.map_weights import Reproduction, is_tidy
 from bidsglm.check.models import hrf_of
-from bidsglm.check.reproduction import Reproduction, is_tidy
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
 from bidsglm.model import CONSTANT, Floats

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bidsglm.check.map_weights import Reproduction
 from bidsglm.check.nilearn_folder import NilearnAnalysis
-from bidsglm.check.reproduction import UNRELATED, Reproduction
+from bidsglm.check.reproduction import UNRELATED
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.model import Floats
 from bidsglm.report.check import SettingPair

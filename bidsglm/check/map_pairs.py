@@ -9,9 +9,9 @@ import numpy as np
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.check.contrast_settings import nearest_contrast, nearest_f_contrast
 from bidsglm.check.data import support, values_of
+from bidsglm.check.map_weights import Reproduction
 from bidsglm.check.nilearn_folder import NilearnAnalysis
 from bidsglm.check.own_files import own_file
-from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.dataset.masks import is_same_grid

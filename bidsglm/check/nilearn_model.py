@@ -8,10 +8,10 @@ import numpy as np
 from bidsglm.check.columns import spans_agree
 from bidsglm.check.comparison import Checked
 from bidsglm.check.condition_columns import extra_confounds
+from bidsglm.check.map_weights import Attempt
 from bidsglm.check.models import specification_of
 from bidsglm.check.own_model import OwnModel, spm_model, unwritable
 from bidsglm.check.own_sides import nilearn_events, nilearn_offset, nilearn_set
-from bidsglm.check.reproduction import Attempt
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.task_columns import nilearn_columns_of
 from bidsglm.data import Condition, Paradigm

@@ -17,8 +17,9 @@ from bidsglm.backends.nilearn_signals import in_percent, masked_signals
 from bidsglm.check.comparison import Checked
 from bidsglm.check.data import ScanPlace, read_series, smoothed_series
 from bidsglm.check.explaining import Changed, changed_events
+from bidsglm.check.map_weights import Reproduction
 from bidsglm.check.models import hrf_of, sampled_at
-from bidsglm.check.reproduction import Reproduction, before_smoothing
+from bidsglm.check.reproduction import before_smoothing
 from bidsglm.check.runs import ComparedRun, frame_offset
 from bidsglm.check.task_columns import nilearn_columns_of, spm_columns
 from bidsglm.data import Condition, TimeSeries, Volume

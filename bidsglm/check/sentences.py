@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bidsglm.check.comparison import Checked
-from bidsglm.check.reproduction import Reproduction
+from bidsglm.check.map_weights import Reproduction
 from bidsglm.report.second_level_check import RefittedMap
 from bidsglm.sentences import joined
 

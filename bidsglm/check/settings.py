@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from bidsglm.check import confound_settings, data_settings, event_settings, response_settings
+from bidsglm.check.map_weights import Reproduction
 from bidsglm.check.nilearn_folder import NilearnAnalysis
-from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.model import Floats

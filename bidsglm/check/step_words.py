@@ -11,7 +11,7 @@ from bidsglm.attribution.steps import REGRESSORS, event_words, sampling_words
 from bidsglm.backends.phrases import response
 from bidsglm.check.comparison import Checked
 from bidsglm.check.event_settings import listed_values
-from bidsglm.check.reproduction import Attempt
+from bidsglm.check.map_weights import Attempt
 from bidsglm.sentences import joined
 from bidsglm.unit.pair_steps import same_weights
 

@@ -24,9 +24,9 @@ from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, Step
 from bidsglm.check.comparison import Checked
 from bidsglm.check.contrast_settings import as_written
 from bidsglm.check.data import ScanPlace, support, values_of
+from bidsglm.check.map_weights import Reproduction
 from bidsglm.check.own_sides import own_data, own_models
 from bidsglm.check.refit import RefittedModel, one_session
-from bidsglm.check.reproduction import Reproduction
 from bidsglm.check.spm_records import SpmContrast
 from bidsglm.check.step_words import words
 from bidsglm.check.task_columns import nilearn_name

@@ -20,17 +20,9 @@ from bidsglm.check.columns import (
 )
 from bidsglm.check.condition_columns import columns_of, looks_convolved
 from bidsglm.check.explaining import Changed, ColumnExplanation, ExplainedColumn, explained, made_again
+from bidsglm.check.map_weights import Attempt, Reproduction, _judged, is_tidy, rounded, with_grand_mean
 from bidsglm.check.models import hrf_of, placed_columns, sampled_at, specification_of
-from bidsglm.check.reproduction import (
-    Attempt,
-    Reproduction,
-    _judged,
-    _with_grand_mean,
-    before_smoothing,
-    is_tidy,
-    rounded,
-    sampled,
-)
+from bidsglm.check.reproduction import before_smoothing, sampled
 from bidsglm.check.runs import frame_offset, in_order_of
 from bidsglm.check.sentences import findings_of
 from bidsglm.data import Condition, DesignMatrix, Modulator
@@ -521,7 +513,7 @@ def reproduction(weights: dict[str, float], **more: Any) -> Reproduction:
 
 
 def test_a_factor_of_all_weights_is_the_grand_means() -> None:
-    found = _with_grand_mean(reproduction({"a": 0.1237, "b": -0.1237}))
+    found = with_grand_mean(reproduction({"a": 0.1237, "b": -0.1237}))
     assert found.weights == {"a": 1.0, "b": -1.0}
     assert (found.attempt.scaling, found.factor) == ("grand mean", pytest.approx(0.1237))
     for same in (
@@ -530,7 +522,7 @@ def test_a_factor_of_all_weights_is_the_grand_means() -> None:
         reproduction({"a": 0.1237}, scaling=0),
         reproduction({}),
     ):
-        assert _with_grand_mean(same) is same
+        assert with_grand_mean(same) is same
 
 
 def test_maps_are_judged_by_their_largest_difference_over_their_range() -> None:

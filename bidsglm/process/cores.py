@@ -8,6 +8,7 @@ threads that it has started.
 """
 
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,11 @@ from typing import Generic, TypeVar
 from bidsglm.process.quota import cpu_quota
 from bidsglm.settings import Settings
 
+SWITCH, USUAL = 1e-4, sys.getswitchinterval()
+"""Seconds after which a thread gets Python's lock from another, on several cores and on one.
+
+What numpy does here without the lock takes a few milliseconds: a thread that then waited 5 ms for it, as is usual,
+would idle as long as it works."""
 NAME = "core"
 """What the names of its threads begin with"""
 
@@ -35,6 +41,7 @@ class _Cores:
 def use_cores(n_cores: int) -> None:
     """Allow this process to keep so many cores busy from now on; one before it is called."""
     _Cores.idle = threading.Semaphore(n_cores - 1)
+    sys.setswitchinterval(SWITCH if n_cores > 1 else USUAL)
 
 
 def available_cores() -> int:

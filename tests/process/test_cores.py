@@ -1,5 +1,6 @@
 """Work over the cores of a process: the same results, no more threads than cores, errors as in turn."""
 
+import sys
 import threading
 import time
 import warnings
@@ -79,6 +80,15 @@ def test_work_inside_work_and_beside_it_keeps_to_the_cores() -> None:
         each(lambda _: each(busy.work, range(3)), range(3))
         found()
     assert busy.most == 2
+
+
+def test_threads_change_sooner_on_several_cores() -> None:
+    usual = sys.getswitchinterval()
+    use_cores(2)
+    sooner = sys.getswitchinterval()
+    use_cores(1)
+    assert sooner < usual / 10
+    assert sys.getswitchinterval() == usual
 
 
 def test_a_core_that_waits_is_lent() -> None:

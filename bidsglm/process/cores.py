@@ -23,8 +23,8 @@ from bidsglm.settings import Settings
 SWITCH, USUAL = 1e-4, sys.getswitchinterval()
 """Seconds after which a thread gets Python's lock from another, on several cores and on one.
 
-What numpy does here without the lock takes a few milliseconds: a thread that then waited 5 ms for it, as is usual,
-would idle as long as it works."""
+What numpy does here without the lock takes a few milliseconds: a thread that then waited 5 ms for it, as is
+usual, would idle as long as it works."""
 NAME = "core"
 """What the names of its threads begin with"""
 

@@ -76,7 +76,7 @@ def forbid_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr(participant, "fit", refuse)
+    monkeypatch.setattr(participant, "estimated", refuse)
 
 
 def summary(out: Path) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def copied(fitted: Path, to: Path, patch: pytest.MonkeyPatch) -> Path:
     def refuse(*_: object) -> None:
         raise AssertionError("fitted again")
 
-    patch.setattr(participant, "fit", refuse)
+    patch.setattr(participant, "estimated", refuse)
     # The inputs stand behind a link, and their paths are part of what makes a fit the same.
     patch.setattr(participant, "is_finished", lambda *_: True)
     return to

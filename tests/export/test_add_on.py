@@ -42,7 +42,7 @@ def export(study: Path, out: Path, *options: str) -> int:
 
 
 def test_finished_participant_gets_its_code_without_another_fit(study, results, monkeypatch):
-    monkeypatch.setattr(participant, "fit", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(participant, "estimated", lambda *_: pytest.fail("fitted again"))
     assert export(study, results) == 0
     names = {path.name for path in (results / CODE).iterdir()}
     assert names == {"spm_batch.m", "conditions.mat", "regressors.txt", "nilearn_script.py"}

@@ -171,7 +171,7 @@ def test_atlas_is_added_changed_and_left_without_a_fit(
     def refuse(*_: object) -> None:
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr(participant, "fit", refuse)
+    monkeypatch.setattr(participant, "estimated", refuse)
     first = (out / TABLE).read_bytes()
     stamp = (out / TABLE).stat().st_mtime_ns
     assert main(command(study, *atlas_option(study))) == 0

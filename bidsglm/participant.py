@@ -57,7 +57,7 @@ def _fit_unit(work: "_Work", settings: Settings, claim: Claim) -> None:
         fitted = inferred(maps)
         for note in fitted.notes:
             LOG.warning("%s: %s", unit.prefix, note)
-        write_unit(fitted, found, settings.output_dir, stamp, claim.confirm)
+        write_unit(fitted, lambda: _with_pages(found), settings.output_dir, stamp, claim.confirm)
     LOG.debug("%s: written after %.1f s", unit.prefix, _seconds_since(started))
 
 
@@ -69,6 +69,13 @@ def _explanations(fitted: Fitted, settings: Settings) -> tuple[Explanation, ...]
         from bidsglm.unit.explanation import explanations
 
     return tuple(explanations(fitted, settings.reference))
+
+
+def _with_pages(found: Callable[[], tuple[Explanation, ...]]) -> tuple[Explanation, ...]:
+    """Import what draws pages while explanations are still being found, and wait for these."""
+    with uncollected():
+        import bidsglm.pages.participant  # noqa: F401
+    return found()
 
 
 def _seconds_since(started: datetime) -> float:

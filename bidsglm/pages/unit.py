@@ -17,7 +17,7 @@ from bidsglm.pages.scales import read_noise, read_units
 from bidsglm.pages.unit_contrasts import Shared, contrast_report
 from bidsglm.pages.unit_files import UnitFiles
 from bidsglm.pairs import DEFAULT_PAIR
-from bidsglm.process.cores import each
+from bidsglm.process.cores import aside, each
 from bidsglm.report.calibration import CalibrationReport
 from bidsglm.report.contrast_images import EFFECT_UNITS, ContrastImages
 from bidsglm.report.designs import design_figure
@@ -122,14 +122,16 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
     drawn: Drawn | None = None
     contrasts: list[ContrastReport] = []
     data_figures: tuple[Figure, ...] = ()
-    if summary["contrasts"]:
-        images = files.contrast_images(summary["contrasts"][0], masks)
-        drawn = Drawn(figures_dir, files.prefix, scene(thinned(images, by)), by, files.pairs)
-        data_figures = drawn.written(masks_figure(masks, images.background, images.affine))
-        read: list[Callable[[], ContrastImages]] = [lambda: images]
-        read += [partial(files.contrast_images, contrast, masks) for contrast in summary["contrasts"][1:]]
-        draw = partial(contrast_report, drawn=drawn, shared=shared)
-        contrasts = each(lambda one: draw(*one), zip(summary["contrasts"], read, strict=True))
+    # beside the first contrast, whose maps are read before others can be drawn
+    with aside(lambda: tuple(_design(run, files, figures_dir) for run in summary["runs"])) as designs:
+        if summary["contrasts"]:
+            images = files.contrast_images(summary["contrasts"][0], masks)
+            drawn = Drawn(figures_dir, files.prefix, scene(thinned(images, by)), by, files.pairs)
+            data_figures = drawn.written(masks_figure(masks, images.background, images.affine))
+            read: list[Callable[[], ContrastImages]] = [lambda: images]
+            read += [partial(files.contrast_images, contrast, masks) for contrast in summary["contrasts"][1:]]
+            draw = partial(contrast_report, drawn=drawn, shared=shared)
+            contrasts = each(lambda one: draw(*one), zip(summary["contrasts"], read, strict=True))
     return UnitReport(
         title=" ".join(part for part in files.prefix.split("_") if not part.startswith("sub-")),
         backends=tuple(summary["backends"]),
@@ -137,7 +139,7 @@ def unit_report(files: UnitFiles, figures_dir: Path) -> UnitReport:
         runs=tuple(_run_input(run, summary["folder"]) for run in summary["runs"]),
         settings=tuple(_setting(row, summary["backends"]) for row in summary["settings"]),
         methods=tuple(summary["methods"]),
-        designs=tuple(_design(run, files, figures_dir) for run in summary["runs"]),
+        designs=designs(),
         contrasts=tuple(contrasts),
         data_figures=data_figures,
         mask_sizes={b: facts["n_voxels"] for b, facts in summary["estimates"].items()},

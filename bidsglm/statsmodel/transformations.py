@@ -149,8 +149,8 @@ def checked_instruction(content: Mapping[str, object], place: Place) -> Instruct
     if not listed:
         raise place.fault(f"'Input' of {name} must name the variables it works on")
     arguments = {snake(key): value for key, value in content.items()}
-    _check_outputs(name, listed, arguments.get("output"), place)
     check_arguments(name, arguments, {snake(key): key for key in content}, place)
+    _check_outputs(name, listed, arguments.get("output"), place)
     return Instruction(name, listed, arguments, content, place)
 
 

@@ -121,7 +121,7 @@ def test_a_participant_who_does_not_fit_is_an_outcome(
 
 
 def test_who_cannot_be_read_counts_as_small(tmp_path: Path) -> None:
-    assert memory.demand(settings_of(tmp_path), "01") == Demand(Need(295_000_000), None)
+    assert memory.demand(settings_of(tmp_path), "01") == Demand(Need(303_000_000), None)
 
 
 # the recap

@@ -74,7 +74,7 @@ def by_analysis(given: Experiment, n_datasets: int) -> None:
             start = time.process_time()
             for each in sets:
                 outcome = empty_outcome(len(ways), each.levels)
-                trials._analyse(given, each, trials.Way(place, package, analysis), outcome)
+                trials._analyse(given, each, (package, analysis), outcome, place)
             spent[analysis.name] = time.process_time() - start
         parts = ", ".join(f"{name} {seconds / n_datasets:.3f}" for name, seconds in spent.items())
         print(f"{noise}: CPU seconds for each data set: {parts}")

@@ -102,7 +102,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _run(settings: Settings) -> int:
     """Run a level; the modules that need more than the command line are imported only here."""
-    with uncollected():
+    with uncollected("bidsglm.dataset.destination"):
         without_notes()
         from bidsglm.dataset.destination import check_destination
 

@@ -65,7 +65,7 @@ def _explanations(fitted: Fitted, settings: Settings) -> tuple[Explanation, ...]
     """Why the packages' maps differ, if that is asked for."""
     if not settings.attribution:
         return ()
-    with uncollected():
+    with uncollected("bidsglm.unit.explanation"):
         from bidsglm.unit.explanation import explanations
 
     return tuple(explanations(fitted, settings.reference))
@@ -73,8 +73,7 @@ def _explanations(fitted: Fitted, settings: Settings) -> tuple[Explanation, ...]
 
 def _with_pages(found: Callable[[], tuple[Explanation, ...]]) -> tuple[Explanation, ...]:
     """Import what draws pages while explanations are still being found, and wait for these."""
-    with uncollected():
-        import bidsglm.pages.participant  # noqa: F401
+    _page_writer()
     return found()
 
 
@@ -110,17 +109,14 @@ def _run_unit(
 
 
 def write_participant_page(output_dir: Path, participant: str) -> None:
-    """Write the page; what draws it is imported only when one is due.
+    """Write the page, as `bidsglm.pages.participant` does; it is imported only when one is due."""
+    _page_writer()(output_dir, participant)
 
-    Raises
-    ------
-    ReadWriteError
-        When a result is missing or cannot be read, or the page cannot be written.
-    """
-    with uncollected():
+
+def _page_writer() -> Callable[[Path, str], None]:
+    with uncollected("bidsglm.pages.participant"):
         from bidsglm.pages.participant import write_participant_page as write
-
-    write(output_dir, participant)
+    return write
 
 
 def _show_early(settings: Settings, participant: str) -> None:

@@ -41,7 +41,7 @@ def without_checks() -> Iterator[None]:
     instead = _Checks(CHECKS)
     sys.modules[CHECKS] = instead
     try:
-        with uncollected():
+        with uncollected(WANTED):
             yield
     finally:
         _take_away(instead)

@@ -87,7 +87,7 @@ def run_participants(settings: Settings) -> int:
         return _dry_run(settings, labels)
     if settings.boilerplate_only:
         return _boilerplate(settings, labels)
-    with uncollected():
+    with uncollected("bidsglm.execution.fits"):
         from bidsglm.execution.fits import fit_participants
 
     return fit_participants(settings, labels)

@@ -15,12 +15,12 @@ def test_garbage_is_collected_again_unless_it_was_not_before() -> None:
         "seen = []\n"
         "for turn in (gc.enable, gc.disable):\n"
         "    turn()\n"
-        "    with uncollected():\n"
+        "    with uncollected('no.module'):\n"
         "        seen.append(gc.isenabled())\n"
         "    seen.append(gc.isenabled())\n"
         "gc.enable()\n"
         "try:\n"
-        "    with uncollected():\n"
+        "    with uncollected('no.module'):\n"
         "        raise ImportError\n"
         "except ImportError:\n"
         "    seen.append(gc.isenabled())\n"
@@ -35,6 +35,10 @@ def test_what_is_there_afterwards_is_not_looked_through_again(monkeypatch: pytes
     for name in ("disable", "enable", "freeze"):
         monkeypatch.setattr(imports.gc, name, lambda name=name: calls.append(name))
     monkeypatch.setattr(imports.gc, "isenabled", lambda: True)
-    with imports.uncollected():
+    with imports.uncollected("no.module"):
         calls.append("import")
     assert calls == ["disable", "import", "freeze", "enable"]
+    calls.clear()
+    with imports.uncollected("gc"):
+        calls.append("there already")
+    assert calls == ["there already"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bidsglm.dataset.collection import texts
 from bidsglm.dataset.spelling import Alike, alike
-from bidsglm.dataset.tsv import MISSING, Table, read_tsv
+from bidsglm.dataset.tsv import MISSING, Table, number, read_tsv
 from bidsglm.errors import BidsglmError, DataError, NoInputError
 from bidsglm.model import CONSTANT, GroupModel
 from bidsglm.sentences import listing
@@ -107,7 +107,47 @@ def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) 
         name: {label: table.columns[name][rows[label]] for label in labels if label not in left_out}
         for name in needed
     }
-    return Participants(path, cells, left_out, {label: table.lines[row] for label, row in rows.items()})
+    lines = {label: table.lines[row] for label, row in rows.items()}
+    return _filtered(Participants(path, cells, left_out, lines), model)
+
+
+def _filtered(people: Participants, model: GroupModel) -> Participants:
+    """The participants who have the levels that an edge's filter lets through; the others are left out by name.
+
+    Raises
+    ------
+    DataError
+        When nobody has one of the levels, or when the column writes one in two ways.
+    """
+    for column, wanted in model.levels.items():
+        there = people.levels(column, tuple(people.cells[column]))
+        absent = [level for level in wanted if there and not any(_is_same_level(level, own) for own in there)]
+        if absent:
+            raise DataError(
+                f"{people.path}: nobody has {column} {absent[0]!r}, which the filter of an edge to the Dataset "
+                f"node {model.name!r} names{hint(absent[0], there)}; there are {listing(there)}"
+            )
+        why = {
+            label: f"{column} is {level}, which the filter of the edge does not let through"
+            for level, labels in there.items()
+            if not any(_is_same_level(one, level) for one in wanted)
+            for label in labels
+        }
+        cells = {
+            name: {label: cell for label, cell in own.items() if label not in why}
+            for name, own in people.cells.items()
+        }
+        people = people._replace(cells=cells, left_out={**people.left_out, **why})
+    return people
+
+
+def _is_same_level(wanted: str, cell: str) -> bool:
+    """Whether a filter means a cell: as text, or as one number.
+
+    >>> _is_same_level("1", "1.0"), _is_same_level("F", "f")
+    (True, False)
+    """
+    return wanted == cell or number(wanted) == number(cell)
 
 
 def doubts(bids_dir: Path, nodes: Sequence[GroupModel], labels: Sequence[str]) -> tuple[str, ...]:
@@ -127,8 +167,8 @@ def doubts(bids_dir: Path, nodes: Sequence[GroupModel], labels: Sequence[str]) -
 
 
 def _asked(model: GroupModel) -> Iterator[str]:
-    """What a model names that may be a column: groups first, then inputs of instructions, then X."""
-    yield from model.columns
+    """What a model names that may be a column: groups and filters, inputs of instructions, then X."""
+    yield from (*model.columns, *model.levels)
     for instruction in model.instructions:
         yield from (name for name in named_inputs(instruction) if not is_row_variable(name))
     yield from (name for name in model.x if name != CONSTANT and not is_row_variable(name))
@@ -148,13 +188,13 @@ def columns_needed(model: GroupModel, columns: Sequence[str], path: Path) -> tup
     >>> columns_needed(model, ("age", "score", "sex"), Path("participants.tsv"))
     ('age', 'sex', 'score')
     """
-    found = list(model.columns)
+    found = [*model.columns, *model.levels]
     literal = () if model.instructions else _literal(model)
-    for name in (*model.columns, *literal):
-        if name not in columns and not _column_of(name, columns):
+    for name in (*model.columns, *model.levels, *literal):
+        if name not in columns and not (name in literal and _column_of(name, columns)):
             raise DataError(
                 f"{path}: has no column {name!r}{hint(name, columns)}; add it, or take it out of the Dataset "
-                f"node {model.name!r}"
+                f"node {model.name!r}{' and the filter of its edge' * (name in model.levels)}"
             )
     mentioned = [text for instruction in model.instructions for text in texts(instruction)]
     found += [name for name in columns if any(_mentions(text, name) for text in mentioned)]

@@ -1,17 +1,23 @@
 """What reaches each node of a model: contrasts by name, and sessions apart or together."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from bidsglm.model import CONSTANT, TRIAL_TYPE
-from bidsglm.statsmodel.entities import ENTITY_KEYS
+from bidsglm.statsmodel.entities import ENTITIES as BIDS_ENTITIES
+from bidsglm.statsmodel.entities import ENTITY_KEYS, LONG_KEYS
 from bidsglm.statsmodel.globs import matching
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import EdgePart
 
 ENTITIES = ("subject", "session", "task")
-"""What the filter of an edge to a Dataset node may choose beside contrasts."""
+"""What the filter of an edge to a Dataset node may choose beside contrasts and columns of participants.tsv."""
+OTHER_NAMES = {"participant_id": "subject", **LONG_KEYS}
+"""Other names of them"""
+MISSPELT = 0.75
+"""Similarity from which a key of a filter is one of these with a slip, and no column of participants.tsv."""
 
 
 class Flow(NamedTuple):
@@ -25,6 +31,8 @@ class Flow(NamedTuple):
     """Whether sessions are still apart; None straight from the Run node, which leaves it open"""
     filters: Mapping[str, tuple[str, ...]] = {}
     """Entity -> labels"""
+    levels: Mapping[str, tuple[str, ...]] = {}
+    """Column of participants.tsv -> levels"""
 
 
 def is_same(name: str, other: str) -> bool:
@@ -77,25 +85,38 @@ def along(flow: Flow, edge: EdgePart, place: Place, to_dataset: bool) -> Flow:
     DataError
         A filter of something else than contrasts, and before the Dataset level of anything else.
     """
-    filters = dict(flow.filters)
+    filters, levels = dict(flow.filters), dict(flow.levels)
     for key, values in (edge.Filter or {}).items():
+        if not values:
+            raise place.at("Filter", key).fault(
+                "is empty, so nothing would pass: list values, or leave it out"
+            )
         labels = tuple(CONSTANT if value == 1 and key == "contrast" else str(value) for value in values)
         if key == "contrast":
             flow = chosen(flow, labels, place.at("Filter", key))
-        elif key in ENTITIES and to_dataset:
-            filters[key] = tuple(label.removeprefix(f"{ENTITY_KEYS[key]}-") for label in labels)
+        elif (entity := OTHER_NAMES.get(key, key)) in ENTITIES and to_dataset:
+            filters[entity] = tuple(label.removeprefix(f"{ENTITY_KEYS[entity]}-") for label in labels)
+        elif to_dataset and _may_be_column(key):
+            levels[key] = labels
         else:
             where = "here" if to_dataset else "below the Dataset level"
             known = ("contrast", *ENTITIES) if to_dataset else ("contrast",)
-            column = (
-                "; to choose by a column of participants.tsv, name it in the Dataset node's GroupBy, or its "
-                f"levels in X ({key}.<level>)"
-            )
+            others = " and columns of participants.tsv" * to_dataset
             raise place.at("Filter", key).fault(
-                f"{key!r} cannot be filtered {where}, only {', '.join(known)}"
-                f"{hint(key, known) or column * (key not in ENTITY_KEYS)}"
+                f"{key!r} cannot be filtered {where}, only {', '.join(known)}{others}{hint(key, known)}"
             )
-    return flow._replace(filters=filters)
+    return flow._replace(filters=filters, levels=levels)
+
+
+def _may_be_column(key: str) -> bool:
+    """Whether a key of a filter can be a column of participants.tsv.
+
+    >>> _may_be_column("group"), _may_be_column("run"), _may_be_column("contrasts")
+    (True, False, False)
+    """
+    others = {*BIDS_ENTITIES, *LONG_KEYS, "contrast"}
+    near = max(SequenceMatcher(None, key.lower(), name).ratio() for name in ("contrast", *ENTITIES))
+    return key not in others and near < MISSPELT
 
 
 def joined(flows: Sequence[Flow], place: Place) -> Flow:
@@ -104,13 +125,19 @@ def joined(flows: Sequence[Flow], place: Place) -> Flow:
     Raises
     ------
     DataError
-        When one brings single sessions and another what was averaged over them.
+        When one brings single sessions and another what was averaged over them, or when their filters choose
+        different sessions, participants or tasks.
     """
     kinds = {flow.apart for flow in flows} - {None}
     if len(kinds) > 1:
         raise place.fault(
             "some of its edges bring single sessions, others what was averaged over sessions: let all"
             " bring the same"
+        )
+    if any((flow.filters, flow.levels) != (flows[0].filters, flows[0].levels) for flow in flows):
+        raise place.fault(
+            "the filters of its edges choose different participants, sessions or tasks: write one edge whose "
+            "Filter lists all that is to reach it, or a node for each"
         )
     names: tuple[str, ...] | None = ()
     for flow in flows:
@@ -119,7 +146,8 @@ def joined(flows: Sequence[Flow], place: Place) -> Flow:
         None if names is None else tuple(dict.fromkeys(names)),
         tuple(dict.fromkeys(name for flow in flows for name in flow.made)),
         next(iter(kinds), None),
-        {key: labels for flow in flows for key, labels in flow.filters.items()},
+        flows[0].filters if flows else {},
+        flows[0].levels if flows else {},
     )
 
 

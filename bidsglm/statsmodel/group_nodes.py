@@ -47,6 +47,7 @@ def group_model(node: NodePart, place: Place, flow: Flow) -> GroupModel:
         by_contrast="contrast" in node.GroupBy,
         sessions_apart=flow.apart,
         filters=flow.filters,
+        levels=flow.levels,
     )
 
 

@@ -1,5 +1,6 @@
 """participants.tsv becomes the design of a group; nothing missing is filled in."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -202,3 +203,37 @@ def test_missing_table_and_double_lines_are_errors(tmp_path: Path) -> None:
         read_participants(tmp_path, GroupModel(x=("constant", "age")), LABELS)
     with pytest.raises(DataError, match="line 6: sub-01 stands there twice"):
         design_of(tmp_path, GroupModel(x=("constant", "age")), TABLE + "sub-01\t21\tpatient\t1\n")
+
+
+FILTERED = TABLE.replace("sub-03\t40", "sub-05\t60\tcontrol\t2\nsub-03\t40")
+
+
+def test_filter_leaves_out_participants_of_other_levels_by_name(tmp_path: Path) -> None:
+    (tmp_path / "participants.tsv").write_text(FILTERED)
+    model = GroupModel(x=("constant", "age"), levels={"group": ("control",)})
+    people = read_participants(tmp_path, model, (*LABELS, "05"))
+    assert people.cells["age"] == {"03": "40", "04": "50", "05": "60"}
+    assert set(people.left_out) == {"01", "02"}
+    assert people.left_out["01"] == "group is patient, which the filter of the edge does not let through"
+
+
+def test_filter_finds_numbers_by_their_value_and_misses_nobody_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "participants.tsv").write_text(FILTERED)
+    people = read_participants(tmp_path, GroupModel(levels={"score": ("2.0",)}), (*LABELS, "05"))
+    assert list(people.cells["score"]) == ["02", "05"]
+    assert people.left_out["03"] == "participants.tsv has no score of sub-03 (line 6)"
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"),
+    [
+        ({"group": ("patients",)}, "nobody has group 'patients'.* did you mean 'patient'"),
+        ({"gruop": ("patient",)}, "has no column 'gruop'; did you mean 'group'.* the filter of its edge"),
+    ],
+)
+def test_filter_that_nobody_passes_is_told_before_anything_is_fitted(
+    tmp_path: Path, levels: dict[str, tuple[str, ...]], message: str
+) -> None:
+    (tmp_path / "participants.tsv").write_text(TABLE)
+    (found,) = doubts(tmp_path, (GroupModel(levels=levels),), LABELS)
+    assert re.search(message, found)

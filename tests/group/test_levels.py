@@ -418,3 +418,15 @@ def test_column_with_a_value_for_each_participant_makes_no_groups(
     bids, out = study(tmp_path, node("each", ["contrast", "age"], [1]))
     assert group(bids, out) == 65
     assert "has another value for each participant: it makes no groups" in capsys.readouterr().err
+
+
+def test_filter_of_an_edge_chooses_participants_by_a_column(tmp_path: Path) -> None:
+    bids, out = study(tmp_path, node("few", ["contrast"], [1]))
+    path = out / "model-tap_smdl.json"
+    document = json.loads(path.read_text())
+    document["Edges"][0]["Filter"] = {"site": ["south"], "grade": [2]}
+    path.write_text(json.dumps(document))
+    assert group(bids, out) == 0
+    chosen = [i for i, cells in enumerate(zip(SITE, NUMBERED, strict=True)) if cells == ("south", 2)]
+    expected = stats.ttest_1samp(effect_maps(out)[chosen], 0).statistic
+    close(values(out, "go", "t"), expected)

@@ -130,10 +130,37 @@ def test_filter_may_choose_participants_before_the_dataset_level_only() -> None:
     assert filtered(1, subject=["sub-01", "02"])[0].filters == {"subject": ("01", "02")}
     with pytest.raises(DataError, match=r"Edges\[0\].Filter.subject: 'subject' cannot be filtered below"):
         filtered(0, subject=["01"])
-    with pytest.raises(DataError, match=r"Filter.group: .* GroupBy, or its levels in X \(group.<level>\)"):
-        filtered(1, group=["patient"])
+    with pytest.raises(
+        DataError, match=r"Filter.run: 'run' cannot be filtered here, only contrast, subject, "
+    ):
+        filtered(1, run=["1"])
+    with pytest.raises(DataError, match=r"Filter.group: 'group' cannot be filtered below the Dataset level"):
+        filtered(0, group=["patient"])
+    with pytest.raises(DataError, match=r"Edges\[1\].Filter.session: is empty, so nothing would pass"):
+        filtered(1, session=[])
     with pytest.raises(DataError, match=r"Edges\[1\].Filter.contrst: .* did you mean 'contrast'\?"):
         filtered(1, contrst=["go - stop"])
+
+
+def test_other_names_of_what_a_filter_chooses_by_are_understood() -> None:
+    assert filtered(1, participant_id=["sub-01"])[0].filters == {"subject": ("01",)}
+    assert filtered(1, sub=["01"])[0].filters == {"subject": ("01",)}
+
+
+def test_filter_may_choose_by_columns_of_participants() -> None:
+    (found,) = filtered(1, group=["patient"], scanner=[1, 2])
+    assert (found.filters, found.levels) == ({}, {"group": ("patient",), "scanner": ("1", "2")})
+
+
+def test_edges_to_one_node_choose_the_same_participants() -> None:
+    subject = {**SUBJECT, "Name": "other"}
+    edges = [
+        *EDGES,
+        {"Source": "run", "Destination": "other"},
+        {"Source": "other", "Destination": "dataset", "Filter": {"group": ["patient"]}},
+    ]
+    with pytest.raises(DataError, match=r"the filters of its edges choose different participants"):
+        parsed(nodes(SUBJECT, subject, DATASET), in_top(Edges=edges))
 
 
 def test_filters_of_several_edges_follow_each_other() -> None:

@@ -357,6 +357,8 @@ class MaskLoss(NamedTuple):
     """Lost to the masks of the other runs, not to the grid"""
     moved: bool = False
     """Whether the file lies on another grid than the images"""
+    graded: str = ""
+    """What the user should know of its values, where those of its voxels differ"""
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,7 @@ class GroupModel:
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Entity -> labels that reach it."""
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Column of participants.tsv -> levels of it that reach the node; all of them where a column is not there."""
+    """Column of participants.tsv -> levels of it that reach the node."""
     variance: Literal["equal", "unequal"] | None = None
     """Variance of groups of participants, in SPM; None for SPM's default."""
 

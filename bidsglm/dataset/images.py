@@ -82,7 +82,8 @@ def read_data(
     grid = common_grid(headers)
     splined = smoothing_fwhm and "spline" in kernels(backends)
     smoother = SpmSmoother(*grid, smoothing_fwhm) if splined else None
-    (explicit, losses), notes = read_mask(runs), _mask_notes(runs)
+    explicit, losses = read_mask(runs)
+    notes = (*_mask_notes(runs), *(loss.graded for loss in losses if loss.graded))
     robust = [name for name in backends if PACKAGES[name].own_mask == "robust"]
     others = [name for name in backends if name not in robust]
     brains: list[Brain] = []

@@ -20,6 +20,10 @@ SAME_GRID = 1e-3
 """mm by which the corners of two grids may differ: affines are written in float32."""
 EDGE = 0.05
 """Voxels beyond the centre of a mask's outermost voxels that SPM still counts as inside."""
+SAME_VALUE = 0.99
+"""Share of its largest value from which a mask's values are one value: resampling leaves rounding."""
+HALF = 0.5
+"""Probability at which people usually cut tissue maps; told, not applied."""
 THRESHOLD_SLACK = 1e-9
 """Relative; a candidate column too many does no harm, since the backend applies its own mask."""
 LARGEST_OTHER = 2**24
@@ -94,13 +98,15 @@ def read_mask(runs: Sequence[Run]) -> tuple[Mask | None, tuple[MaskLoss, ...]]:
     masks, losses = [], []
     for path in paths:
         header = _mask_header(path, grid)
-        (inside,) = (_is_inside(header.scaled(stored)) for stored in volumes(header))
+        (values,) = (header.scaled(stored) for stored in volumes(header))
+        inside = _is_inside(values)
         masks.append(on_grid(inside.reshape(header.shape[:3], order="F"), header.affine, grid))
         if not masks[-1].any():
             raise DataError(f"{path}: the mask holds no voxel of {runs[0].bold.name}; make the mask again")
         own = _volume(inside, header.affine)
         moved = not is_same_grid(grid_of(header), grid)
-        losses.append(MaskLoss(path.name, _volume(masks[-1], grid.affine) / own, False, moved))
+        left = _volume(masks[-1], grid.affine) / own
+        losses.append(MaskLoss(path.name, left, False, moved, _graded(path, values[inside])))
     mask = np.logical_and.reduce(masks)
     if not mask.any():
         names = ", ".join(path.name for path in paths[1:])
@@ -115,6 +121,25 @@ def read_mask(runs: Sequence[Run]) -> tuple[Mask | None, tuple[MaskLoss, ...]]:
 def _is_inside(values: Floats) -> Mask:
     """Whether values are those of a mask's voxels; what is not finite counts as 0, as in SPM."""
     return np.asarray((values > 0) & np.isfinite(values))
+
+
+def _graded(path: Path, values: Floats) -> str:
+    """What to say of a file that is no mask of two values; SPM takes what is above 0, nilearn refuses it.
+
+    >>> _graded(Path("m.nii"), np.ones(5))
+    ''
+    """
+    low, high = values.min(), values.max()
+    if low >= SAME_VALUE * high:
+        return ""
+    kind, few = f"several values ({low:g} to {high:g}), as a map of labels has them", ""
+    if high <= 1 + EDGE:
+        kind = "values between 0 and 1, as a tissue's probability map has them"
+        few = f" ({np.count_nonzero(values > HALF):,} are above {HALF:g})"
+    return (
+        f"{path.name}: holds {kind}: all of its {values.size:,} voxels above 0 are in the mask{few}; if fewer "
+        "are meant, write a mask of 0 and 1 and name it in Options.Mask"
+    )
 
 
 def _volume(mask: Mask, affine: Floats) -> float:

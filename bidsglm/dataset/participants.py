@@ -112,7 +112,7 @@ def read_participants(bids_dir: Path, model: GroupModel, labels: Sequence[str]) 
 
 
 def _filtered(people: Participants, model: GroupModel) -> Participants:
-    """The participants who have the levels that an edge's filter lets through; the others are left out by name.
+    """Participants with the levels that an edge's filter lets through; the others are left out by name.
 
     Raises
     ------
@@ -124,8 +124,8 @@ def _filtered(people: Participants, model: GroupModel) -> Participants:
         absent = [level for level in wanted if there and not any(_is_same_level(level, own) for own in there)]
         if absent:
             raise DataError(
-                f"{people.path}: nobody has {column} {absent[0]!r}, which the filter of an edge to the Dataset "
-                f"node {model.name!r} names{hint(absent[0], there)}; there are {listing(there)}"
+                f"{people.path}: nobody has {column} {absent[0]!r}, which the filter of an edge to the "
+                f"Dataset node {model.name!r} names{hint(absent[0], there)}; there are {listing(there)}"
             )
         why = {
             label: f"{column} is {level}, which the filter of the edge does not let through"

@@ -13,7 +13,7 @@ from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.schema import EdgePart
 
 ENTITIES = ("subject", "session", "task")
-"""What the filter of an edge to a Dataset node may choose beside contrasts and columns of participants.tsv."""
+"""What the filter of an edge to a Dataset node may choose beside contrasts and participants.tsv's columns."""
 OTHER_NAMES = {"participant_id": "subject", **LONG_KEYS}
 """Other names of them"""
 MISSPELT = 0.75

@@ -134,6 +134,31 @@ def test_a_mask_that_is_none_is_refused(tmp_path: Path, values: np.ndarray, said
     assert str(error.value) == f"{path}: {said}"
 
 
+def test_probability_map_is_taken_above_zero_and_told_of(tmp_path: Path) -> None:
+    tissue = np.linspace(0, 1, 120, dtype=np.float32).reshape(4, 5, 6)
+    found, (loss, _) = masks.read_mask([run_of(tmp_path, write_image(tmp_path / "GM.nii", tissue))])
+    assert np.array_equal(found, tissue > 0)
+    assert (
+        f"all of its 119 voxels above 0 are in the mask ({(tissue > 0.5).sum()} are above 0.5)" in loss.graded
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((0, 1), ""),
+        ((0, 255), ""),
+        ((0, 0.9999, 1), ""),
+        ((0, 1, 3), "several values (1 to 3), as a map of labels"),
+    ],
+)
+def test_masks_of_one_value_need_no_word(tmp_path: Path, values: tuple[float, ...], said: str) -> None:
+    image = np.resize(np.array(values, np.float32), (4, 5, 6))
+    _, (loss, _) = masks.read_mask([run_of(tmp_path, write_image(tmp_path / "m.nii", image))])
+    assert said in loss.graded
+    assert bool(loss.graded) is bool(said)
+
+
 def test_masks_without_a_common_voxel_are_named(tmp_path: Path) -> None:
     paths = []
     for i in range(3):

@@ -137,8 +137,8 @@ def _graded(path: Path, values: Floats) -> str:
         kind = "values between 0 and 1, as a tissue's probability map has them"
         few = f" ({np.count_nonzero(values > HALF):,} are above {HALF:g})"
     return (
-        f"{path.name}: holds {kind}: all of its {values.size:,} voxels above 0 are in the mask{few}; if fewer "
-        "are meant, write a mask of 0 and 1 and name it in Options.Mask"
+        f"{path.name}: holds {kind}: all of its {values.size:,} voxels above 0 are in the mask{few}; if "
+        "fewer are meant, write a mask of 0 and 1 and name it in Options.Mask"
     )
 
 

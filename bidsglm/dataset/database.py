@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bidsglm.dataset.listing import ANY, COHORT, CONFIGURATIONS
+from bidsglm.dataset.listing import ANY, COHORT, CONFIGURATIONS, list_files
 from bidsglm.errors import CannotCreateError, DataError, ReadWriteError
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def _is_stale(database: Path, root: Path, participant: str) -> bool:
 
 def _write_database(folder: Path, root: Path, participant: str, derivative: bool) -> None:
     """Make it under another name first: another job may be reading."""
+    list_files(root, participant)  # pybids passes over names that are then missed in silence
     folder.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=folder))
     try:

@@ -1,7 +1,6 @@
 """The files of one participant in one data set, and BIDS inheritance."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,23 +48,17 @@ def read_index(root: Path, name: str, participant: str, database_dir: Path | Non
         The database cannot be written.
     InvalidBidsError
         The derivative's dataset_description.json is broken.
+    DataError
+        A name is not UTF-8, or its ending is in capitals.
     """
     derivative = name != "raw"
     if derivative and (root / DESCRIPTION).is_file():
         read_description(root / DESCRIPTION)
     if database_dir is None:
-        return Index(root, name, participant, _listing(root, participant))
+        return Index(root, name, participant, list_files(root, participant))
     from bidsglm.dataset.database import read_database
 
     return Index(root, name, participant, read_database(root, participant, derivative, database_dir))
-
-
-def _listing(root: Path, participant: str) -> Listing:
-    found = list_files(root, participant)
-    for path in found.paths:
-        if os.fsencode(path.name) != path.name.encode(errors="replace"):
-            raise DataError(f"{path}: its name is not UTF-8; rename it")
-    return found
 
 
 def entities_of(index: Index, path: Path) -> dict[str, str]:
@@ -130,8 +123,26 @@ def nearest_file(
 
     It passes the filters, and differs from the bold in no entity but the free ones.
     """
-    candidates = _inherited(index, bold_name, entities, filters, free)
+    candidates = inherited_files(index, bold_name, entities, filters, free)
     return candidates[0] if candidates else None
+
+
+def inherited_files(
+    index: Index,
+    bold_name: str,
+    entities: Mapping[str, str],
+    filters: Mapping[str, object],
+    free: frozenset[str],
+) -> list[Path]:
+    """All files of which `nearest_file` is the first; a filter for the datatype looks in all folders."""
+    start = index.root / func_folder(index.participant, entities) / bold_name
+    fitting = [
+        (path, own)
+        for path, own in _answer(index, filters)
+        if _inherits(entities, own, free) and ("datatype" in filters or path.parent in start.parents)
+    ]
+    fitting.sort(key=lambda item: (-len(item[0].parts), -len(item[1]), item[0].name))
+    return [path for path, _ in fitting]
 
 
 def inherited_metadata(index: Index, bold_name: str, entities: Mapping[str, str]) -> dict[str, Any]:
@@ -144,7 +155,7 @@ def inherited_metadata(index: Index, bold_name: str, entities: Mapping[str, str]
     ReadWriteError
         It cannot be read.
     """
-    found = _inherited(index, bold_name, entities, {"suffix": "bold", "extension": ".json"}, frozenset())
+    found = inherited_files(index, bold_name, entities, {"suffix": "bold", "extension": ".json"}, frozenset())
     metadata: dict[str, Any] = {}
     for path in reversed(found):
         metadata |= read_json(path)
@@ -164,24 +175,6 @@ def func_folder(participant: str, entities: Mapping[str, str]) -> str:
 def uri(index: Index, path: Path) -> str:
     """BIDS URI of a file."""
     return f"bids:{index.name}:{path.relative_to(index.root).as_posix()}"
-
-
-def _inherited(
-    index: Index,
-    bold_name: str,
-    entities: Mapping[str, str],
-    filters: Mapping[str, object],
-    free: frozenset[str],
-) -> list[Path]:
-    """Nearest first; a filter for the datatype looks in all folders, not only in those above the run."""
-    start = index.root / func_folder(index.participant, entities) / bold_name
-    fitting = [
-        (path, own)
-        for path, own in _answer(index, filters)
-        if _inherits(entities, own, free) and ("datatype" in filters or path.parent in start.parents)
-    ]
-    fitting.sort(key=lambda item: (-len(item[0].parts), -len(item[1]), item[0].name))
-    return [path for path, _ in fitting]
 
 
 def _answer(index: Index, filters: Mapping[str, object]) -> list[tuple[Path, dict[str, str]]]:

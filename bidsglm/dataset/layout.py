@@ -11,10 +11,13 @@ from bidsglm.dataset.index import (
     Index,
     entities_of,
     func_folder,
+    inherited_files,
     nearest_file,
     read_index,
     uri,
 )
+from bidsglm.dataset.masks import grid_of, is_same_grid
+from bidsglm.dataset.nifti import read_header
 from bidsglm.dataset.roots import check_raw, derivative_roots
 from bidsglm.dataset.runs import Files, check_alike, read_run
 from bidsglm.dataset.selection import VOLUMES, Bold, named_entities, prefix, select_bolds
@@ -30,6 +33,8 @@ LOG = logging.getLogger(__name__)
 FITTED_TOGETHER = frozenset({"run", "direction"})
 """Runs that differ in nothing else (and sessions, if the model says so) make one unit."""
 ANATOMICAL = "anat"
+OF_THE_GRID = frozenset({"resolution", "density"})
+"""What some programs write of an image's grid, and others leave out."""
 
 
 def find_units(
@@ -181,26 +186,50 @@ def _confounds(settings: Settings, indexes: Sequence[Index], bold: Bold) -> tupl
     return None
 
 
+_Found = tuple[Index, Path]
+
+
 def _mask(
     settings: Settings, mask_entities: Mapping[str, str], indexes: Sequence[Index], bold: Bold
-) -> tuple[Index, Path] | None:
-    """Find the mask on the grid of the run, or what the model's Options.Mask names, wherever it lies."""
+) -> tuple[_Found | None, tuple[str, ...]]:
+    """Find the mask on the run's grid, or what the model's Options.Mask names, wherever it lies; notes."""
     own = {**mask_entities, **settings.bids_filters.get("mask", {})}
     filters = _mask_filters(own)
     free = frozenset({"desc", *own})
     # Tissue maps lie in anat, from where no run inherits: what is asked for by name is looked for there too.
-    for query in (filters, {**filters, "datatype": ANATOMICAL}) if own else (filters,):
+    queries = (filters, {**filters, "datatype": ANATOMICAL}) if own else (filters,)
+    for query in queries:
         for index in indexes:
             path = nearest_file(index, bold.path.name, bold.entities, query, free)
             if path is not None and _same_space(_space_of(index, path), bold.entities, free):
-                return index, path
+                return (index, path), ()
+    others = [found for query in queries for found in _of_other_grids(indexes, bold, query, free)]
+    grid = grid_of(read_header(bold.path)) if others else None
+    for index, path in others:
+        if grid is not None and is_same_grid(grid_of(read_header(path)), grid):
+            return (index, path), ()
+    near = f"{others[0][1].name}, which lies on another grid" if others else ""
     if own:
         wanted = listing(f"{key}={label}" for key, label in own.items())
         raise DataError(
-            f"{bold.path}: no mask with {wanted} in the same space; correct Options.Mask in the model "
-            "or the key mask of --bids-filter-file"
+            f"{bold.path}: no mask with {wanted} in the same space{f' (but {near})' if near else ''}; "
+            "correct Options.Mask in the model or the key mask of --bids-filter-file"
         )
-    return None
+    said = f"{bold.path.name}: not taken as its mask: {near}; resample that, or name another in Options.Mask"
+    return None, (said,) * bool(near)
+
+
+def _of_other_grids(
+    indexes: Sequence[Index], bold: Bold, query: Mapping[str, object], free: frozenset[str]
+) -> list[_Found]:
+    """Masks of a run whose names differ from its in nothing but the grid: one has res, the other has not."""
+    wide = free | OF_THE_GRID
+    return [
+        (index, path)
+        for index in indexes
+        for path in inherited_files(index, bold.path.name, bold.entities, query, wide)
+        if _same_space(_space_of(index, path), bold.entities, wide)
+    ]
 
 
 def _mask_filters(own: Mapping[str, object]) -> dict[str, object]:
@@ -230,15 +259,19 @@ def _files(
 ) -> Files:
     bold, events = member
     indexes = [bold.dataset, *(index for index in derivatives if index is not bold.dataset)]
-    found = {
-        "events": (raw, events),
-        "confounds": _confounds(settings, indexes, bold),
-        "mask": _mask(settings, mask_entities, indexes, bold),
-    }
+    mask, notes = _mask(settings, mask_entities, indexes, bold)
+    found = {"events": (raw, events), "confounds": _confounds(settings, indexes, bold), "mask": mask}
     paths = {key: item[1] if item else None for key, item in found.items()}
     sources = {key: uri(*item) for key, item in found.items() if item}
     return Files(
-        bold.dataset, bold.path, bold.entities, paths["events"], paths["confounds"], paths["mask"], sources
+        bold.dataset,
+        bold.path,
+        bold.entities,
+        paths["events"],
+        paths["confounds"],
+        paths["mask"],
+        sources,
+        notes,
     )
 
 

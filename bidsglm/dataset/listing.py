@@ -16,14 +16,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bidsglm.errors import DataError
+
 CONFIGURATIONS = ("bids", "derivatives")
 COHORT: dict[str, object] = {
     "name": "nipreps",
     "entities": [{"name": "cohort", "pattern": r"[_/\\]+cohort-([0-9]+)"}],
 }
 """fMRIPrep writes space-MNIInfant_cohort-1, an entity that pybids does not know."""
-INHERITABLE = re.compile(r".+\.(?:json|tsv|nii|nii\.gz)")
+INHERITABLE = re.compile(r".+\.(?:json|tsv|nii|nii\.gz)", re.IGNORECASE)
 """Files that stand above the folders of the data and count for them."""
+NEEDED = re.compile(
+    r".+_(?:bold|mask|probseg|events|timeseries|regressors)(?P<ending>\.(?:json|tsv|nii|nii\.gz))",
+    re.IGNORECASE,
+)
+"""Files of a run that nobody would find under another name."""
 DATA_FOLDERS = ("func", "anat")
 SETTLED = 2.0
 """s after which a folder's time tells of every later change: file systems' clocks are no coarser."""
@@ -104,7 +111,29 @@ def list_files(root: Path, participant: str) -> Listing:
         found += _inheritable(folder)
         for name in DATA_FOLDERS:
             found += _all_below(folder / name, set())
-    return Listing(root, tuple(sorted(found, key=_naturally)))
+    paths = tuple(sorted(found, key=_naturally))
+    _check_names(paths)
+    return Listing(root, paths)
+
+
+def _check_names(paths: Sequence[Path]) -> None:
+    """Refuse names that cannot be written, and those that BIDS reads as another kind of file.
+
+    Raises
+    ------
+    DataError
+        A name is not UTF-8, or its ending is in capitals: pybids and fMRIPrep would not find the file either.
+    """
+    for path in paths:
+        if os.fsencode(path.name) != path.name.encode(errors="replace"):
+            raise DataError(f"{path}: its name is not UTF-8; rename it")
+        ending = found["ending"] if (found := NEEDED.fullmatch(path.name)) else ""
+        proper = path.with_name(path.name.removesuffix(ending) + ending.lower())
+        if proper != path and proper not in paths:
+            raise DataError(
+                f"{path}: BIDS writes endings in small letters, and no program finds {ending}; rename it to "
+                f"{proper.name}"
+            )
 
 
 def parsed(path: str) -> dict[str, str]:

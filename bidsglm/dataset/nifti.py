@@ -140,7 +140,7 @@ def nifti_header(path: Path) -> Any:
     file_size(path, IMAGE)
     try:
         with path.open("rb") as stream:
-            if path.suffix == ".gz" and stream.read(2) != GZIP_MAGIC:
+            if path.suffix.lower() == ".gz" and stream.read(2) != GZIP_MAGIC:
                 raise ReadWriteError(f"{path}: is not a gzip file as its name says; copy or re-run it")
         with _open(path) as stream:
             content = stream.read(max(_MAGIC))
@@ -183,7 +183,7 @@ def _checked_offset(path: Path, header: Any, n_bytes: int) -> int:
     offset = float(header["vox_offset"])
     if not (offset == 0 or header.single_vox_offset <= offset <= LARGEST_OFFSET):
         raise DataError(f"{path}: vox_offset in its header is {offset:g}; write the image again")
-    room = file_size(path, IMAGE) * (MOST_COMPRESSED if path.suffix == ".gz" else 1)
+    room = file_size(path, IMAGE) * (MOST_COMPRESSED if path.suffix.lower() == ".gz" else 1)
     if offset + n_bytes > room:
         raise ReadWriteError(
             f"{path}: is truncated or damaged: its header promises {n_bytes:,} bytes of values, more than "
@@ -197,14 +197,14 @@ def _damage(path: Path) -> ReadWriteError:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], _gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    return cast(IO[bytes], _gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 @contextmanager
 def _open_beside(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that is decompressed in another thread where a core is idle."""
     with borrowed_core() as has_core:
-        beside = has_core and _gzip_beside is not None and path.suffix == ".gz"
+        beside = has_core and _gzip_beside is not None and path.suffix.lower() == ".gz"
         with _gzip_beside.open(path, "rb", block_size=BLOCK) if beside else _open(path) as stream:
             yield stream
 

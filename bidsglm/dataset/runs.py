@@ -36,6 +36,7 @@ class Files(NamedTuple):
     confounds: Path | None
     mask: Path | None
     sources: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 class RunHeader(NamedTuple):
@@ -129,7 +130,7 @@ def read_run(files: Files, raw: Index) -> tuple[Run, RunHeader]:
         repetition_time=repetition_time,
         start_time=_start_time(files.bold, metadata, repetition_time),
         sources={"bold": uri(files.dataset, files.bold), **files.sources},
-        notes=notes,
+        notes=(*files.notes, *notes),
     )
     return run, header
 

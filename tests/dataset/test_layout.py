@@ -211,6 +211,29 @@ def test_mask_of_the_model_is_taken_and_its_absence_an_error(root: Path) -> None
     assert units(root)[0].runs[0].mask is None
 
 
+@pytest.mark.parametrize(("of_bold", "of_mask"), [("_res-2", ""), ("", "_res-2"), ("_res-2", "_res-02")])
+def test_mask_whose_name_says_another_resolution_is_taken_on_the_same_grid(
+    root: Path, of_bold: str, of_mask: str
+) -> None:
+    bold = tree.add_run(root, "sub-01_task-t", f"{tree.MNI}{of_bold}")
+    made = bold.with_name(f"sub-01_task-t_{tree.MNI}{of_bold}_desc-brain_mask.nii.gz")
+    mask = made.rename(bold.with_name(f"sub-01_task-t_{tree.MNI}{of_mask}_desc-brain_mask.nii.gz"))
+    entities = {"desc": "brain", "suffix": "mask"}
+    assert units(root)[0].runs[0].mask == units(root, mask_entities=entities)[0].runs[0].mask == mask
+    tree.write_image(mask, n_scans=0, zoom=2.0)
+    (unit,) = units(root)
+    assert unit.runs[0].mask is None
+    assert f"not taken as its mask: {mask.name}, which lies on another grid" in unit.runs[0].notes[0]
+    with pytest.raises(DataError, match=rf"no mask with .* \(but {mask.name}, which lies on another grid\)"):
+        units(root, mask_entities=entities)
+
+
+def test_mask_of_the_same_name_wins_over_one_of_another_resolution(root: Path) -> None:
+    bold = tree.add_run(root, "sub-01_task-t")
+    tree.write_image(bold.with_name(f"sub-01_task-t_{tree.MNI}_res-2_desc-brain_mask.nii.gz"), n_scans=0)
+    assert units(root)[0].runs[0].mask == bold.with_name(f"sub-01_task-t_{tree.MNI}_desc-brain_mask.nii.gz")
+
+
 @pytest.mark.parametrize(
     ("space", "name", "entities"),
     [

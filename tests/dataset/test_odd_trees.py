@@ -11,7 +11,7 @@ import pytest
 from bidsglm.data import Unit
 from bidsglm.dataset.layout import find_units
 from bidsglm.dataset.roots import find_participants
-from bidsglm.errors import BidsglmError
+from bidsglm.errors import BidsglmError, DataError
 from tests.dataset import bids_tree as tree
 
 FMRIPREP = "derivatives/fmriprep"
@@ -248,3 +248,30 @@ def test_damaged_mask_is_known_before_anything_is_fitted(root: Path) -> None:
     mask.write_bytes(b"")
     with pytest.raises(BidsglmError, match=mask.name):
         units(root)
+
+
+@pytest.mark.parametrize("database", [False, True])
+@pytest.mark.parametrize(
+    ("place", "name", "proper"),
+    [
+        ("derivatives/fmriprep/sub-01/func", f"sub-01_task-t_{tree.MNI}_desc-preproc_bold", ".nii.gz"),
+        ("derivatives/fmriprep/sub-01/func", f"sub-01_task-t_{tree.MNI}_desc-brain_mask", ".nii.gz"),
+        ("derivatives/fmriprep/sub-01/func", f"sub-01_task-t_{tree.MNI}_desc-preproc_bold", ".json"),
+        ("derivatives/fmriprep/sub-01/func", "sub-01_task-t_desc-confounds_timeseries", ".tsv"),
+        ("sub-01/func", "sub-01_task-t_events", ".tsv"),
+        ("", "task-t_bold", ".json"),
+    ],
+)
+def test_ending_in_capitals_is_told_of_and_a_copy_is_not(
+    root: Path, place: str, name: str, proper: str, database: bool
+) -> None:
+    tree.add_run(root, "sub-01_task-t")
+    right = root / place / f"{name}{proper}"
+    right.write_bytes(right.read_bytes() if right.exists() else b"{}")
+    wrong = right.with_name(f"{name}{proper.upper()}")
+    more = {"bids_database_dir": root / "index"} if database else {}
+    wrong.touch()
+    assert len(units(root)) == 1
+    right.rename(wrong)
+    with pytest.raises(DataError, match=rf"{wrong.name}: BIDS writes endings .* rename it to {right.name}$"):
+        units(root, **more)

@@ -50,7 +50,7 @@ def translated(document: Mapping[str, object], top: Place) -> tuple[Json, tuple[
         return copy, ()
     _masks(copy)
     notes = [*_whole(copy), *_empty(copy), *_software_lists(copy, top)]
-    notes += [*_software(copy, top), *_dummies(copy, top)]
+    notes += [*_software(copy, top), *_dummies(copy, top), *_tests(copy, top)]
     return copy, tuple(notes)
 
 
@@ -261,6 +261,24 @@ def _dummies(document: Json, top: Place) -> Iterator[str]:
             former = True
     if former:
         yield "DummyContrasts.Conditions is read as Contrasts, its present name."
+
+
+def _tests(document: Json, top: Place) -> Iterator[str]:
+    """Read Type of a contrast, the former name of Test."""
+    former = False
+    for i, node in _nodes(document):
+        place = top.at("Nodes", i)
+        parts = [(node.get("DummyContrasts"), place.at("DummyContrasts"))]
+        parts += [(each, place.at("Contrasts", j)) for j, each in enumerate(_listed(node.get("Contrasts")))]
+        for part, here in parts:
+            if not isinstance(part, dict) or "Type" not in part:
+                continue
+            value = part.pop("Type")
+            if part.setdefault("Test", value) != value:
+                raise here.fault("has Test and its former name Type: leave Type out")
+            former = True
+    if former:
+        yield "Type of contrasts is read as Test, its present name."
 
 
 def _names(nodes: Sequence[Json]) -> str:

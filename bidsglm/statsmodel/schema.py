@@ -80,7 +80,8 @@ class Part(BaseModel):
         own = sorted(set(cls.model_fields) - {"Description"})
         for key in value if isinstance(value, dict) else ():
             if key not in cls.model_fields:
-                remedy = hint(key, own) or hint(key, ["Description"]) or f"; known are {', '.join(own)}"
+                near = hint(key, own) or hint(key, ["Description"])
+                remedy = home(key) or near or f"; known are {', '.join(own)}"
                 raise PydanticCustomError("unknown_key", "{text}", {"text": f"unknown key {key!r}{remedy}"})
         return value
 
@@ -263,3 +264,31 @@ class Document(Part):
     Input: Filters | None = None
     Nodes: Annotated[list[NodePart], Field(max_length=MOST_NODES)]
     Edges: Annotated[list[EdgePart], Field(max_length=MOST_NODES)] | None = None
+
+
+HOMES: tuple[tuple[type[Part], str], ...] = (
+    (Document, "the top of the file"),
+    (NodePart, "a node, beside Level"),
+    (ModelPart, "Model"),
+    (HrfPart, "Model.HRF"),
+    (ParametersPart, "Model.HRF.Parameters"),
+    (OptionsPart, "Model.Options"),
+    (SoftwarePart, "Model.Software"),
+    (SpmPart, "Model.Software.SPM"),
+    (NilearnPart, "Model.Software.Nilearn"),
+    (TransformationsPart, "Transformations"),
+    (ContrastPart, "one of Contrasts"),
+    (EdgePart, "one of Edges"),
+)
+"""Where a key belongs that stands somewhere else; the first place that has it."""
+
+
+def home(key: str) -> str:
+    """Where a key belongs, as the end of a message; nothing for a key of no place.
+
+    >>> home("GroupBy"), home("Colour")
+    ('; it belongs to a node, beside Level', '')
+    """
+    places = (place for part, place in HOMES if key in part.model_fields)
+    place = next(places, "")
+    return f"; it belongs to {place}" if place else ""

@@ -17,7 +17,7 @@ from bidsglm.statsmodel.limits import LATEST_DELAY, MOST_FUNCTIONS, MOST_GLOBS, 
 from bidsglm.statsmodel.nearest import hint
 from bidsglm.statsmodel.place import Place
 from bidsglm.statsmodel.responses import hrf_request
-from bidsglm.statsmodel.schema import ParametersPart
+from bidsglm.statsmodel.schema import ParametersPart, home
 
 COMMON = tuple(ANY_INSTRUCTION)
 """Arguments of every instruction."""
@@ -139,7 +139,7 @@ def checked_instruction(content: Mapping[str, object], place: Place) -> Instruct
     content = {key: value for key, value in content.items() if key != "Description"}
     for key in content:
         if snake(key) not in known.values():
-            raise place.fault(f"unknown key {key!r} of {name}{hint(key, known)}")
+            raise place.fault(f"unknown key {key!r} of {name}{home(key) or hint(key, known)}")
     for key in content:
         if name == "Factor" and snake(key) in OUTPUTS:
             raise place.fault(

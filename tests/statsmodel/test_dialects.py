@@ -280,3 +280,20 @@ def test_derivatives_of_two_sources_are_the_larger_set(
     assert [each.partition(": ")[2] for each in found.notes if "HRFderivatives" in each] == [note] * bool(
         note
     )
+
+
+def test_type_of_a_contrast_is_its_former_test() -> None:
+    def former(document: Document) -> None:
+        (contrast,) = document["Nodes"][0]["Contrasts"]
+        contrast["Type"] = contrast.pop("Test")
+        document["Nodes"][0]["DummyContrasts"] = {"Type": "t"}
+
+    found = parsed(former)
+    assert (found.contrasts[0].test, found.dummy_contrasts) == ("t", ("trial_type.*",))
+    assert "Type of contrasts is read as Test, its present name." in found.notes
+
+    def both(document: Document) -> None:
+        document["Nodes"][0]["Contrasts"][0]["Type"] = "F"
+
+    with pytest.raises(DataError, match=r"Nodes\[0\].Contrasts\[0\]: has Test and its former name Type"):
+        parsed(both)

@@ -196,3 +196,21 @@ def test_letter_case_of_words_does_not_matter() -> None:
     assert software is not None
     assert (software.SPM.SerialCorrelation, software.SPM.GlobalNormalization) == ("FAST", "None")
     assert (software.Nilearn.NoiseModel, software.Nilearn.DriftModel) == ("ar1", "cosine")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["Nodes"][0].update(HRF={}), "Nodes[0]: unknown key 'HRF'; it belongs to Model"),
+        (lambda d: d["Nodes"][0].update(X=[]), "Nodes[0]: unknown key 'X'; it belongs to Model"),
+        (
+            lambda d: d["Nodes"][0]["Model"].update(HighPassFilterCutoffHz=0.01),
+            "Nodes[0].Model: unknown key 'HighPassFilterCutoffHz'; it belongs to Model.Options",
+        ),
+        (lambda d: d.update(Level="Run"), "unknown key 'Level'; it belongs to a node, beside Level"),
+    ],
+)
+def test_key_at_a_wrong_place_is_sent_to_its_own(change: Change, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        parsed_document(changed(change), "m.json")
+    assert message in str(caught.value)

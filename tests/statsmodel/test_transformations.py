@@ -140,6 +140,10 @@ BAD = {
         instructions({"Name": "Scale", "Input": [1]}),
         "[0]: 'Input' of Scale must name the variables",
     ),
+    "key of nodes": (
+        [{"Name": "Scale", "Input": ["rt"], "GroupBy": ["run"]}],
+        "[0]: unknown key 'GroupBy' of Scale; it belongs to a node, beside Level",
+    ),
     "unknown key": (
         instructions({"Name": "Scale", "Input": ["a"], "Demaen": True}),
         "[0]: unknown key 'Demaen' of Scale; did you mean 'Demean'?",

@@ -141,7 +141,7 @@ BAD = {
         "[0]: 'Input' of Scale must name the variables",
     ),
     "key of nodes": (
-        [{"Name": "Scale", "Input": ["rt"], "GroupBy": ["run"]}],
+        instructions({"Name": "Scale", "Input": ["a"], "GroupBy": ["run"]}),
         "[0]: unknown key 'GroupBy' of Scale; it belongs to a node, beside Level",
     ),
     "unknown key": (

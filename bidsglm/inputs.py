@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,12 @@ FOREIGN_KINDS: Sequence[tuple[Callable[[int], bool], str]] = (
     (stat.S_ISBLK, "a device"),
 )
 """What can stand under the name of a file; reading some of them never ends."""
+
+
+QUOTES = "'\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb`"
+"""What keyboards and word processors write in place of JSON's double quotes."""
+LITERALS = {"None": "null", "True": "true", "False": "false", "nan": "null", "NULL": "null", "TRUE": "true"}
+"""Python's and others' spellings of JSON's words."""
 
 
 class Kind(NamedTuple):
@@ -167,7 +174,8 @@ def json_object(text: str, path: Path, kind: Kind = INPUT, **hooks: Any) -> dict
         if "\\ud" in text.lower():
             json.dumps(content, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        said = kind.broken.format(line=error.lineno, column=error.colno, what=error.msg, remedy=kind.remedy)
+        what = _slip(error.doc, error.pos) or error.msg
+        said = kind.broken.format(line=error.lineno, column=error.colno, what=what, remedy=kind.remedy)
         raise kind.wrong(f"{path}: {said}") from None
     except RecursionError:
         raise kind.wrong(f"{path}: nested too deeply, over {DEEPEST_JSON} levels; {kind.remedy}") from None
@@ -178,6 +186,30 @@ def json_object(text: str, path: Path, kind: Kind = INPUT, **hooks: Any) -> dict
     if not isinstance(content, dict):
         raise kind.wrong(f"{path}: {kind.no_object.format(remedy=kind.remedy)}")
     return content
+
+
+def _slip(text: str, at: int) -> str:
+    """What people mostly do where JSON breaks off, in words; nothing where it is something else.
+
+    >>> _slip('{"a": 1,}', 8), _slip('{"a": None}', 6)
+    ('a comma with nothing behind it: take it out', 'JSON writes None as null')
+    """
+    if not text.strip():
+        return "the file is empty"
+    if "\0" in text:
+        return "it is UTF-16 text: save it as UTF-8"
+    before, after = text[:at].rstrip(), text[at:].lstrip()
+    if after.startswith(("//", "/*", "#")):
+        return "JSON has no comments: take it out, or write it as a Description"
+    # newer versions of Python point at the comma itself
+    if (before.endswith(",") and after[:1] in ("]", "}")) or re.match(r",\s*[]}]", after):
+        return "a comma with nothing behind it: take it out"
+    if after[:1] and after[0] in QUOTES:
+        return f'names and text stand between double quotes ("), not {after[0]}'
+    word = re.match(r"[A-Za-z]+", after)
+    if word and word[0] in LITERALS:
+        return f"JSON writes {word[0]} as {LITERALS[word[0]]}"
+    return ""
 
 
 def _whole(digits: str) -> int | float:

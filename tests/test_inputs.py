@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,29 @@ def test_errors_of_the_machine_are_foreseen_and_others_are_not() -> None:
     assert memory is not None
     assert memory.exit_code == 75
     assert foreseen(KeyError("a")) is None
+
+
+SLIPS = {
+    "a comma with nothing behind it: take it out": ('{"a": 1,}', '{"a": [1, ]}', '{"a": [1\n,\n]}'),
+    "JSON has no comments": ('// x\n{"a": 1}', '{"a": 1 /* x */}', '{\n# x\n"a": 1}', '{"a": // x\n 1}'),
+    "names and text stand between double quotes": ("{'a': 1}", "{\u201ca\u201d: 1}", '{"a": \u2018b\u2019}'),
+    "JSON writes None as null": ('{"a": None}', "[None, 1]"),
+    "JSON writes True as true": ('{"a": True}',),
+    "the file is empty": ("", " \n"),
+    "it is UTF-16 text": ('{"a": 1}'.encode("utf-16-le").decode("ascii"),),
+}
+
+
+@pytest.mark.parametrize(("said", "text"), [(said, text) for said, texts in SLIPS.items() for text in texts])
+def test_what_people_mostly_write_in_place_of_json_is_named(tmp_path: Path, said: str, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=re.escape(said)):
+        read_json(path)
+
+
+def test_words_within_text_are_no_slips(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": "x,] // None" "b"}')
+    with pytest.raises(DataError, match="Expecting ',' delimiter"):
+        read_json(path)

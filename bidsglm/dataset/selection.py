@@ -202,17 +202,29 @@ def _matching(bolds: list[Bold], entity: str, labels: Sequence[str], source: str
     short = ENTITY_KEYS.get(entity, entity)
     wanted = [str(label).removeprefix(f"{short}-") for label in labels]
     kept = [
-        bold
-        for bold in bolds
-        if any(same_label(entity, label, bold.entities.get(entity, "")) for label in wanted)
+        bold for bold in bolds if any(same_label(entity, label, _label(bold, entity)) for label in wanted)
     ]
     if not kept:
-        there = sorted({bold.entities.get(entity, "") for bold in bolds})
+        there = sorted({_label(bold, entity) for bold in bolds})
         raise NothingMatchedError(
             f"{source}: matches no preprocessed run of sub-{bolds[0].dataset.participant} in "
             f"{bolds[0].dataset.root}; there are {_labels(short, there)}"
         )
     return kept
+
+
+def _label(bold: Bold, entity: str) -> str:
+    """Label of a file; what every preprocessed run has at the end of its name and path is among them.
+
+    >>> from bidsglm.dataset.listing import Listing
+    >>> bold = Bold(Index(Path("x"), "x", "01", Listing(Path("x"), ())), Path("x/a_bold.nii.gz"), {"run": "1"})
+    >>> [_label(bold, name) for name in ("run", "suffix", "datatype", "extension", "task")]
+    ['1', 'bold', 'func', '.nii.gz', '']
+    """
+    ending = "".join(bold.path.suffixes[-2:]) if bold.path.suffix == ".gz" else bold.path.suffix
+    stem = bold.path.name.removesuffix(ending)
+    every = {"suffix": stem.rpartition("_")[2], "datatype": "func", "extension": ending}
+    return bold.entities.get(entity, every.get(entity, ""))
 
 
 def _in_space(

@@ -49,7 +49,7 @@ def translated(document: Mapping[str, object], top: Place) -> tuple[Json, tuple[
     if not all(isinstance(node, dict) for node in _listed(copy.get("Nodes"))):
         return copy, ()
     _masks(copy)
-    notes = [*_whole(copy), *_empty(copy), *_software_lists(copy, top)]
+    notes = [*_whole(copy), *_responses(copy, top), *_empty(copy), *_software_lists(copy, top)]
     notes += [*_software(copy, top), *_dummies(copy, top), *_tests(copy, top)]
     return copy, tuple(notes)
 
@@ -279,6 +279,57 @@ def _tests(document: Json, top: Place) -> Iterator[str]:
             former = True
     if former:
         yield "Type of contrasts is read as Test, its present name."
+
+
+CANONICAL = {
+    "PeakDelay": 6,
+    "PeakDispersion": 1,
+    "UndershootDelay": 16,
+    "UndershootDispersion": 1,
+    "PeakUndershootRatio": 6,
+}
+"""Parameters of the double gamma in drafts of the specification, with SPM's values."""
+
+
+def _responses(document: Json, top: Place) -> Iterator[str]:
+    """Read HRF.Parameters of drafts of the specification, where they say what HRF.Model says too."""
+    for i, _, model in _models(document):
+        hrf = model.get("HRF")
+        parameters = hrf.get("Parameters") if isinstance(hrf, dict) else None
+        if not isinstance(hrf, dict) or not isinstance(parameters, dict):
+            continue
+        place = top.at("Nodes", i, "Model", "HRF", "Parameters")
+        read = [key for key in parameters if key in (*CANONICAL, "Derivatives", "Delays")]
+        for key in read:
+            value = parameters.pop(key)
+            if key == "Delays":
+                parameters.setdefault("fir_delays", value)
+            elif key == "Derivatives":
+                hrf["Model"] = _with_derivatives(hrf.get("Model"), value, place.at(key))
+            elif value != CANONICAL[key]:
+                raise place.at(key).fault(
+                    f"is {value!r}, but the double gamma here has SPM's values "
+                    f"({', '.join(f'{name} {own}' for name, own in CANONICAL.items())}): leave it out"
+                )
+        if read:
+            if not parameters:
+                del hrf["Parameters"]
+            yield f"HRF.Parameters {', '.join(read)}: read as HRF.Model {hrf.get('Model')!r}."
+
+
+def _with_derivatives(name: object, order: object, place: Place) -> object:
+    """Name of a response with derivatives up to an order."""
+    if type(order) is not int or not 0 <= order < len(ORDERS):
+        raise place.fault("must be 0, 1 (derivative) or 2 (derivative and dispersion)")
+    if not isinstance(name, str):
+        return name
+    if name.count("+") not in (0, order):
+        raise place.fault(f"says another thing than Model {name!r}: leave it out")
+    return name.partition("+")[0].strip() + ORDERS[order]
+
+
+ORDERS = ("", " + derivative", " + derivative + dispersion")
+"""What HRF.Model writes for each number of derivatives."""
 
 
 def _names(nodes: Sequence[Json]) -> str:

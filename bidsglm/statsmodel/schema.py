@@ -67,6 +67,9 @@ Columns = Annotated[list[Variable], Field(max_length=MOST_NAMES), Few]
 Filters = Annotated[dict[str, list[str]], BeforeValidator(filters)]
 
 
+Tested = Annotated[Literal["t", "F", "pass"], BeforeValidator(any_case("t", "F", "pass"))]
+
+
 class Part(BaseModel):
     """An object of the language; each may carry a Description."""
 
@@ -203,7 +206,7 @@ class SoftwarePart(Part):
 class ModelPart(Part):
     """Model of a node."""
 
-    Type: Literal["glm", "meta"]
+    Type: Annotated[Literal["glm", "meta"], BeforeValidator(any_case("glm", "meta"))]
     X: Columns
     Formula: str | None = None
     HRF: HrfPart | None = None
@@ -224,14 +227,14 @@ class ContrastPart(Part):
     Name: Text
     ConditionList: Annotated[Columns, Field(min_length=1)]
     Weights: Annotated[list[list[float]], BeforeValidator(weight_rows)]
-    Test: Literal["t", "F", "pass"]
+    Test: Tested
 
 
 class DummyPart(Part):
     """A node's DummyContrasts."""
 
     Contrasts: Columns | None = None
-    Test: Literal["t", "F", "pass"]
+    Test: Tested
 
 
 class NodePart(Part):

@@ -373,3 +373,13 @@ def test_real_data_without_space_entity_are_found(shared_dir: Path, name: str, n
     assert unit.prefix == "sub-02_task-oneback"
     assert len(unit.runs) == n_runs
     assert all(run.mask and run.confounds and run.repetition_time == 2.0 for run in unit.runs)
+
+
+def test_kind_of_a_file_in_the_models_input_is_no_label(root: Path) -> None:
+    tree.add_run(root, "sub-01_task-t")
+    kinds = {"suffix": ("bold",), "datatype": ("func",), "extension": (".nii.gz",)}
+    assert len(units(root, inputs=kinds)) == 1
+    with pytest.raises(
+        NothingMatchedError, match=r"Input.suffix T1w: matches no preprocessed run .* suffix-bold"
+    ):
+        units(root, inputs={"suffix": ("T1w",)})

@@ -297,3 +297,48 @@ def test_type_of_a_contrast_is_its_former_test() -> None:
 
     with pytest.raises(DataError, match=r"Nodes\[0\].Contrasts\[0\]: has Test and its former name Type"):
         parsed(both)
+
+
+def response(model: str, **parameters: object) -> Change:
+    return in_hrf(Model=model, Parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("change", "suffixes"),
+    [
+        (response("DoubleGamma", PeakDelay=6, PeakUndershootRatio=6.0), ("",)),
+        (response("spm", Derivatives=1), ("", "_derivative")),
+        (response("spm + derivative", Derivatives=1, UndershootDelay=16), ("", "_derivative")),
+        (response("DoubleGamma", Derivatives=2), ("", "_derivative", "_dispersion")),
+        (response("fir", Delays=[0, 1]), ("_delay_0", "_delay_1")),
+    ],
+)
+def test_parameters_of_drafts_are_read_where_they_mean_a_response_that_is_here(
+    change: Change, suffixes: tuple[str, ...]
+) -> None:
+    found = parsed(change)
+    assert found.hrf.suffixes == suffixes
+    assert any(note.startswith("HRF.Parameters ") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            response("DoubleGamma", PeakDelay=5),
+            "Parameters.PeakDelay: is 5, but the double gamma here has SPM's",
+        ),
+        (response("spm", Derivatives=3), "Parameters.Derivatives: must be 0, 1 "),
+        (response("spm + derivative", Derivatives=2), "Derivatives: says another thing than Model"),
+    ],
+)
+def test_other_parameters_of_drafts_are_refused(change: Change, message: str) -> None:
+    assert message in refusal(change)
+
+
+def test_letter_case_of_words_does_not_matter() -> None:
+    def capitals(document: Document) -> None:
+        document["Nodes"][0]["Model"]["Type"] = "GLM"
+        document["Nodes"][0]["Contrasts"][0]["Test"] = "T"
+
+    assert parsed(capitals).contrasts[0].test == "t"

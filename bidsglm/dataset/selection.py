@@ -217,7 +217,8 @@ def _label(bold: Bold, entity: str) -> str:
     """Label of a file; what every preprocessed run has at the end of its name and path is among them.
 
     >>> from bidsglm.dataset.listing import Listing
-    >>> bold = Bold(Index(Path("x"), "x", "01", Listing(Path("x"), ())), Path("x/a_bold.nii.gz"), {"run": "1"})
+    >>> dataset = Index(Path("x"), "x", "01", Listing(Path("x"), ()))
+    >>> bold = Bold(dataset, Path("x/a_bold.nii.gz"), {"run": "1"})
     >>> [_label(bold, name) for name in ("run", "suffix", "datatype", "extension", "task")]
     ['1', 'bold', 'func', '.nii.gz', '']
     """

@@ -95,6 +95,21 @@ def test_familywise_rate_stands_in_one_row_of_each_contrast() -> None:
     assert row["fwe_ci_upper"] == clustered_rate(hits, 1).upper
 
 
+@pytest.mark.parametrize("n_passed", [0, 2, 5])
+def test_familywise_rate_is_the_share_of_data_sets_in_which_any_voxel_passes(n_passed: int) -> None:
+    outcomes = []
+    for i in range(5):
+        outcome = empty_outcome(1, [[np.arange(4)]])
+        # two voxels of one data set are one familywise error
+        smallest = 1e-6 if i < n_passed else 0.5
+        record(outcome, (0, 0), 0, np.array([smallest, smallest, 0.5, 0.5]), None)
+        outcomes.append(outcome)
+    rows = metric_rows([Simulations("white", outcomes, [])], ["ols"], ["a"])
+    (row,) = (row for row in rows if row["p_threshold"] == FAMILYWISE)
+    assert row["fwe_rate"] == n_passed / 5
+    assert row["fwe_ci_lower"] <= row["fwe_rate"] <= row["fwe_ci_upper"]
+
+
 def test_data_sets_that_stop_an_analysis_count_for_the_others_alone() -> None:
     made = [null(seed, stopped=seed == 0) for seed in range(4)]
     simulations = Simulations("white", [outcome for outcome, _ in made], [])

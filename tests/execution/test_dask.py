@@ -17,6 +17,7 @@ import pytest
 from bidsglm.cli import main
 from bidsglm.execution import dask_cluster
 from bidsglm.execution.dask_worker import MEMORY, Admission, reason_against, versions
+from bidsglm.settings import Settings
 from tests import tiny
 
 distributed = pytest.importorskip("distributed")
@@ -97,6 +98,18 @@ def worker_of(client: Any, participant: str) -> tuple[int, int] | None:
         if any(str(key).startswith(f"bidsglm-{participant}-") for key in keys) and children(pids[address]):
             return pids[address], children(pids[address])[0]
     return None
+
+
+def test_a_caller_keeps_the_default_client_that_it_had(tmp_path: Path, cluster: Cluster) -> None:
+    settings = Settings(tmp_path, tmp_path / "out", "participant", scheduler=cluster.address)
+    with distributed.Client(cluster.address) as own, dask_cluster._connected(settings) as ours:
+        assert ours is not own
+        assert ours.nthreads() == own.nthreads()
+        # what a program of Python computes beside the run goes where it did
+        assert distributed.default_client() is own
+    # and one without a client gets none
+    with dask_cluster._connected(settings), pytest.raises(ValueError, match="No clients found"):
+        distributed.default_client()
 
 
 def test_worker_that_cannot_do_the_work_is_one_clear_line(

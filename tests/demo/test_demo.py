@@ -1,6 +1,7 @@
 """The demo data set is valid, repeatable, and holds the activation that it says it holds."""
 
 import filecmp
+import io
 import json
 import shutil
 import subprocess
@@ -242,6 +243,17 @@ def test_demo_runs_both_levels_and_prints_the_reports(
 def test_demo_stops_at_the_first_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code, calls = run_with_codes(tmp_path, monkeypatch, (0, 0, 65))
     assert (code, len(calls)) == (65, 3)
+
+
+def test_what_is_written_is_told_before_it_is_even_through_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(arrived))
+    seen: list[str] = []
+    monkeypatch.setattr(demo_module, "write_demo", lambda *_, **__: seen.append(arrived.getvalue().decode()))
+    assert run_demo(tmp_path, lambda _: 65) == 65
+    assert seen == [f"Writing the demo data set to {tmp_path}\n"]
 
 
 def test_unknown_option_is_found_before_anything_is_written(tmp_path: Path) -> None:

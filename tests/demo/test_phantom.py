@@ -44,6 +44,20 @@ def test_head_is_the_published_one(name: str, expected: list[float]) -> None:
     np.testing.assert_allclose(fingerprint(getattr(phantom.head(), name)), expected, rtol=SAME, atol=1e-9)
 
 
+def test_depth_is_none_on_the_surface_and_that_of_a_ball_everywhere() -> None:
+    centre, radius = np.array([2.0, -16.0, 8.0]), 40.0
+    distance = np.linalg.norm(np.moveaxis(phantom.positions(), 0, -1) - centre, axis=-1)
+    np.testing.assert_allclose(phantom._depth(centre, [radius] * 3), radius - distance, atol=1e-9)
+    # of an ellipsoid: its centre is as deep as the nearest surface, and the ends of its axes are the surface
+    found = phantom._depth(centre, [20.0, 40.0, 60.0])
+    places = phantom.positions().reshape(3, -1).T
+    at = {tuple(place): value for place, value in zip(places, found.ravel(), strict=True)}
+    assert at[2, -16, 8] == pytest.approx(20)
+    ends = [at[22, -16, 8], at[2, 24, 8], at[2, -16, 68]]
+    np.testing.assert_allclose(ends, 0, atol=1e-9)
+    assert at[42, -16, 8] < 0
+
+
 def test_tissues_fill_the_brain_and_no_share_is_negative() -> None:
     head = phantom.head()
     parts = np.stack([head.grey, head.white, head.csf])

@@ -1,8 +1,10 @@
 """The story is told by numbers of the results that it links to, and its sentences are true of them."""
 
+import io
 import json
 import re
 import shutil
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -307,3 +309,23 @@ def test_earlier_demo_keeps_its_participants(tmp_path):
     renew_demo(tmp_path / "demo", "01", SHORT)
     assert [path.stat().st_mtime_ns for path in data] == stamps
     assert "sub-02" in (tmp_path / "demo" / "participants.tsv").read_text()
+
+
+def test_each_step_is_told_before_it_begins_even_through_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe keeps lines back until thousands of characters are there; the steps take minutes."""
+    arrived = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(arrived))
+    seen: list[str] = []
+
+    def note(*_: object) -> int:
+        seen.append(arrived.getvalue().decode().rstrip().rpartition("\n")[2])
+        return 0
+
+    monkeypatch.setattr(telling, "renew_demo", note)
+    monkeypatch.setattr(telling, "story", lambda *_: None)
+    monkeypatch.setattr(telling, "story_page", lambda _: "")
+    assert telling.tell_story(tmp_path, note) == 0
+    models = [f"Model {i} of {len(TITLES)}: {title}" for i, title in enumerate(TITLES.values(), 1)]
+    assert seen == [f"Writing one participant of the demo to {tmp_path}", *models]

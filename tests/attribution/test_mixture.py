@@ -43,6 +43,22 @@ def test_pure_mixtures_are_the_packages_own_designs() -> None:
     np.testing.assert_array_equal(run.confounds.matrix, other.matrix[:, 2:4])
 
 
+def test_a_continuous_variable_is_drawn_as_both_packages_draw_it() -> None:
+    starts = np.arange(0.0, 200.0, 2.5)
+    heights = np.cumsum(np.random.default_rng(3).standard_normal(starts.size))
+    slow = Condition("slow", starts, np.full(starts.size, 2.5), amplitudes=heights, continuous=True)
+    run, model = replace(paradigm(), conditions=(slow,)), ModelSpecification("m", ())
+    pure = PureDesigns(nilearn_glm.design(run, model), spm12.design(run, model))
+    found = mixtures([run], model, [pure], [7 / 16])
+    # apart: the rules reproduce nilearn's own columns, of which nilearn's code was given events
+    assert found.apart
+    assert len(found.runs[0].regressors) == 8
+    moved = [mix.matrix - pure.nilearn.matrix[:, :1] for mix in found.runs[0].regressors.values()]
+    size = np.abs(pure.nilearn.matrix[:, 0]).max()
+    # with a height at every moment no rule matters much
+    assert max(np.abs(each).max() for each in moved) < 0.1 * size
+
+
 def test_sets_without_a_common_grid_stay_whole() -> None:
     found = mixed(ModelSpecification("m", (), hrf=Hrf("fir", length=6.0, order=3)))
     assert not found.apart

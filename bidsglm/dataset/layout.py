@@ -170,8 +170,14 @@ def _instead_of_events(subject: Path, expected: Path) -> str:
     """What the raw data have in place of a run's events, as the middle of a message."""
     if not subject.is_dir():
         return f" (BIDS_DIR has no folder {subject.name})"
-    near = nearest(expected.name, [path.name for path in expected.parent.glob("*events*")])
-    return f" (there is {near})" if near else ""
+    found = sorted(expected.parent.glob("*events*")) or sorted(subject.glob("ses-*/func/*events*"))
+    # the run's own name with another ending comes before the names of other runs
+    name = next((path.name for path in found if path.name.startswith(expected.stem)), "")
+    name = name or nearest(expected.name, [path.name for path in found])
+    near = next((path for path in found if path.name == name), None)
+    if near is None:
+        return ""
+    return f" (there is {near.name if near.parent == expected.parent else near.relative_to(subject)})"
 
 
 def _confounds(settings: Settings, indexes: Sequence[Index], bold: Bold) -> tuple[Index, Path] | None:

@@ -275,3 +275,21 @@ def test_ending_in_capitals_is_told_of_and_a_copy_is_not(
     right.rename(wrong)
     with pytest.raises(DataError, match=rf"{wrong.name}: BIDS writes endings .* rename it to {right.name}$"):
         units(root, **more)
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("", "sub-01_task-t_run-2_events.tsv.gz"),
+        ("", "sub-01_task-t_run-2_events.csv"),
+        ("ses-1/func/", "sub-01_ses-1_task-t_run-2_events.tsv"),
+    ],
+)
+def test_what_is_there_in_place_of_events_is_named(root: Path, place: str, name: str) -> None:
+    tree.add_run(root, f"{RUN}_run-2", events=None)
+    (root / "sub-01" / (place or "func")).mkdir(parents=True)
+    (root / "sub-01" / (place or "func") / name).touch()
+    if not place:
+        tree.add_run(root, f"{RUN}_run-1")
+    with pytest.raises(DataError, match=rf"run-2_events.tsv is missing \(there is {place}{name}\)"):
+        units(root)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,12 @@ from bidsglm.statsmodel.transformations import named_inputs
 IDENTIFIER = "participant_id"
 ROW_VARIABLES = (IDENTIFIER, "session", "contrast")
 """What tells a model's maps apart: whose each is, of which session, of which of the contrasts."""
+
+
+CODES = frozenset(sign * code for code in (9, 88, 99, 777, 888, 999, 9999, 99999) for sign in (1, -1)) | {-1}
+"""Numbers that people write for a missing value."""
+FEWEST_OTHERS = 3
+"""Different values that say what is usual in a column."""
 
 
 class Participants(NamedTuple):
@@ -60,6 +67,29 @@ class Participants(NamedTuple):
             for pair in self._alike(column, labels)
             if not pair.is_certain
         )
+
+    def codes(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Notes on numbers that are far from all others, as codes of a missing value are (999, -9).
+
+        >>> ages = {f"{i:02d}": str(20 + i) for i in range(9)} | {"10": "999"}
+        >>> Participants(Path("participants.tsv"), {"age": ages}, {}, {"10": 11}).codes(["age"])[0][:63]
+        'participants.tsv: line 11: age of sub-10 is 999, all others are'
+        """
+        found = []
+        for column in columns:
+            values = {label: number(cell) for label, cell in self.cells[column].items()}
+            for label, value in values.items():
+                others = [own for own in values.values() if own != value]
+                if len(set(others)) < FEWEST_OTHERS or value not in CODES:
+                    continue
+                low, high = min(others), max(others)
+                if max(low - value, value - high) > high - low:
+                    found.append(
+                        f"{self.path}: line {self.lines.get(label, '?')}: {column} of sub-{label} is "
+                        f"{self.cells[column][label]}, all others are from {low:g} to {high:g}: if that is a "
+                        "code for a missing value, write n/a"
+                    )
+        return tuple(found)
 
     def _alike(self, column: str, labels: Sequence[str]) -> tuple[Alike, ...]:
         if is_row_variable(column):
@@ -148,6 +178,22 @@ def _is_same_level(wanted: str, cell: str) -> bool:
     (True, False)
     """
     return wanted == cell or number(wanted) == number(cell)
+
+
+def numbered_columns(model: GroupModel, people: Participants) -> tuple[str, ...]:
+    """Columns of numbers that a node takes values from, not levels.
+
+    >>> cells = {"age": {"01": "20", "02": "30"}, "sex": {"01": "F", "02": "M"}, "site": {"01": "1"}}
+    >>> people = Participants(Path("participants.tsv"), cells, {})
+    >>> numbered_columns(GroupModel(x=("age", "sex"), columns=("site",)), people)
+    ('age',)
+    """
+    return tuple(
+        name
+        for name, cells in people.cells.items()
+        if name not in (*model.columns, *model.levels)
+        and all(isfinite(number(cell)) for cell in cells.values())
+    )
 
 
 def doubts(bids_dir: Path, nodes: Sequence[GroupModel], labels: Sequence[str]) -> tuple[str, ...]:
@@ -256,7 +302,13 @@ def _nobody(
 
 def _missing(label: str, needed: Sequence[str], table: Table, rows: Mapping[str, int]) -> str:
     if label not in rows:
-        return f"not in {table.path.name}"
+        near = next((own for own in rows if own.lstrip("0") == label.lstrip("0")), "")
+        written = (
+            f", which has {table.columns[IDENTIFIER][rows[near]]} (line {table.lines[rows[near]]})"
+            if near
+            else ""
+        )
+        return f"not in {table.path.name}{written}"
     for name in needed:
         if table.columns[name][rows[label]] in MISSING:
             return f"{table.path.name} has no {name} of sub-{label} (line {table.lines[rows[label]]})"

@@ -64,6 +64,22 @@ def units_of(model: GroupModel, units: Sequence[Summary]) -> tuple[Summary, ...]
     return tuple(found)
 
 
+def without_results(model: GroupModel, units: Sequence[Summary]) -> dict[str, tuple[str, ...]]:
+    """Labels that the filter of a node's edge names and no result has, by entity.
+
+    >>> units = [{"participant": "01", "entities": {"subject": "01", "session": "pre"}}]
+    >>> without_results(GroupModel(filters={"session": ("pre", "mid")}), units)
+    {'session': ('mid',)}
+    """
+    absent = {
+        entity: tuple(
+            label for label in labels if label not in {str(u["entities"].get(entity)) for u in units}
+        )
+        for entity, labels in model.filters.items()
+    }
+    return {entity: labels for entity, labels in absent.items() if labels}
+
+
 def analyses(
     model: GroupModel, units: Sequence[Summary], people: Participants, name: str
 ) -> tuple[Analysis, ...]:

@@ -104,6 +104,11 @@ def write_model(inputs: Inputs, analysis: Analysis, part: GroupWriter, node: Dat
         if len(wanted) >= FEWEST:
             taken = take(inputs.contrasts, inputs.rows(wanted), settings.output_dir, stacks)
         record.failures.update(taken.failures)
+        for one, other in taken.twins:
+            record.note(
+                f"{inputs.name}: the effect maps of sub-{one.participant} and sub-{other.participant} are "
+                "the same in every voxel: were data or results copied from one to the other?"
+            )
         left_out |= {p: str(error) for p, error in taken.failures.items()}
         where = f" of {analysis.words}" if analysis.words else ""
         _note_left_out(f"{inputs.name}{where}", left_out, node)

@@ -1,6 +1,7 @@
 """The effect maps of the participants, streamed into a stack for each package."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,8 @@ class Taken(NamedTuple):
     """Participant -> why"""
     sources: Mapping[str, Sequence[str]]
     """Backend -> BIDS URIs"""
+    twins: tuple[tuple[DesignRow, DesignRow], ...] = ()
+    """Maps of two participants that are the same in every voxel"""
 
     @property
     def participants(self) -> tuple[str, ...]:
@@ -99,6 +102,8 @@ def take(
     """
     units = {name: contrast.by_participant() for name, contrast in contrasts.items()}
     taken: list[DesignRow] = []
+    seen: dict[bytes, DesignRow] = {}
+    twins: list[tuple[DesignRow, DesignRow]] = []
     failures: dict[str, BidsglmError] = {}
     sources: dict[str, list[str]] = {backend: [] for backend in stacks}
     usual = _usual_grid(contrasts, rows, output_dir, next(iter(stacks)))
@@ -121,7 +126,10 @@ def take(
             stacks[backend].add(maps[backend])
             sources[backend] += [f"bids::{name}" for name in names[backend]]
         taken.append(row)
-    return Taken(tuple(taken), failures, sources)
+        digest = blake2b(next(iter(maps.values())).tobytes(), digest_size=16).digest()
+        if (other := seen.setdefault(digest, row)).participant != row.participant:
+            twins.append((other, row))
+    return Taken(tuple(taken), failures, sources, tuple(twins))
 
 
 def _usual_grid(

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bidsglm.dataset.group_rows import row_variables
-from bidsglm.dataset.participants import read_participants
+from bidsglm.dataset.participants import numbered_columns, read_participants
 from bidsglm.errors import BidsglmError, DataError
-from bidsglm.group.analyses import Analysis, analyses, units_of
+from bidsglm.group.analyses import Analysis, analyses, units_of, without_results
 from bidsglm.group.contrast_maps import FEWEST, DatasetNode, Inputs, write_model
 from bidsglm.group.effects import FirstLevel, first_levels
 from bidsglm.group.map_files import GroupWriter
@@ -108,8 +108,17 @@ def _one_model(
         everything = _reaching(model, first_levels(chosen), record)
         plain = replace(model, x=_columns_of_x(model, everything))
         people = read_participants(settings.bids_dir, plain, participants_of(chosen))
-        for label, why in people.left_out.items():
-            record.note(f"sub-{label} is left out of the group maps: {why}.")
+        for why in dict.fromkeys(people.left_out.values()):
+            who = [label for label, own in people.left_out.items() if own == why]
+            are = "are" if len(who) > 1 else "is"
+            record.note(f"{named(who)} {are} left out of the group maps: {why}.")
+        for entity, labels in without_results(model, units).items():
+            record.note(
+                f"the filter of an edge to the Dataset node {model.name!r} names {entity} "
+                f"{', '.join(labels)}, of which there are no results."
+            )
+        for doubt in people.codes(numbered_columns(model, people)):
+            record.note(doubt)
         for column in model.columns:
             for slip in people.slips(column, [p for p in people.cells[column]]):
                 record.add(DataError(slip))
@@ -151,8 +160,8 @@ def _one_group(analysis: Analysis, node: DatasetNode) -> None:
     if len(analysis.members) < FEWEST:
         node.record.add(
             DataError(
-                f"{node.people.path}: the group {analysis.words} is one participant, "
-                f"{named(analysis.members)}: of one there is no variance, so it has no maps"
+                f"{node.people.path}: {' '.join(filter(None, ('the group', analysis.words)))} is one "
+                f"participant, {named(analysis.members)}: of one there is no variance, so it has no maps"
             )
         )
         return

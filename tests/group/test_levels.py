@@ -430,3 +430,46 @@ def test_filter_of_an_edge_chooses_participants_by_a_column(tmp_path: Path) -> N
     chosen = [i for i, cells in enumerate(zip(SITE, NUMBERED, strict=True)) if cells == ("south", 2)]
     expected = stats.ttest_1samp(effect_maps(out)[chosen], 0).statistic
     close(values(out, "go", "t"), expected)
+
+
+def log_of(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_what_is_odd_in_a_group_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bids, out = study(tmp_path, node("all", ["contrast"], [1, "dose"]))
+    path = out / "model-tap_smdl.json"
+    document = json.loads(path.read_text())
+    document["Edges"][0]["Filter"] = {"site": ["south"], "subject": [*LABELS, "77"]}
+    path.write_text(json.dumps(document))
+    table = bids / "participants.tsv"
+    table.write_text(table.read_text().replace("sub-05", "sub-5").replace("\t4\n", "\t-999\n"))
+    twins = [
+        next(out.glob(f"sub-{i}/func/*_contrast-go_stat-effect_desc-spm_statmap.nii.gz"))
+        for i in ("02", "06")
+    ]
+    twins[1].write_bytes(twins[0].read_bytes())
+    assert group(bids, out) == 0
+    said = log_of(capsys)
+    assert (
+        "sub-01, sub-04, sub-07 are left out of the group maps: site is north side, which the filter" in said
+    )
+    assert "sub-05 is left out of the group maps: not in participants.tsv, which has sub-5 (line 6)" in said
+    assert "names subject 77, of which there are no results" in said
+    assert "line 9: dose of sub-08 is -999, all others are from" in said
+    assert said.count("go: the effect maps of sub-02 and sub-06 are the same in every voxel") == 1
+    assert "stop: the effect maps of" not in said
+
+
+def test_filter_that_leaves_one_participant_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bids, out = study(tmp_path, node("all", ["contrast"], [1]))
+    path = out / "model-tap_smdl.json"
+    document = json.loads(path.read_text())
+    document["Edges"][0]["Filter"] = {"dose": [0.25]}
+    path.write_text(json.dumps(document))
+    assert group(bids, out) == 65
+    assert "participants.tsv: the group is one participant, sub-07: of one there is no variance" in log_of(
+        capsys
+    )

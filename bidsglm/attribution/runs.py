@@ -32,12 +32,15 @@ class Plan:
     runs: tuple[int, ...]
     weights: Floats
     """(n_rows, n_conditions) linearly independent rows"""
+    factors: tuple[float, ...] = ()
+    """What they are multiplied by in every run of the unit; none where all runs weigh alike"""
 
     def placed(self, names: Sequence[str], run: int) -> Floats:
         """Weights over the columns of a design (n_rows, n_columns), zero for runs that are left out."""
         if run not in self.runs:
             return np.zeros((len(self.weights), len(names)))
-        return placed(self.weights, self.specification.conditions, names)
+        factor = self.factors[run] if self.factors else 1.0
+        return placed(factor * self.weights, self.specification.conditions, names)
 
 
 def plan(specification: ContrastSpecification, runs: tuple[int, ...]) -> Plan:

@@ -1,6 +1,6 @@
 """The estimate of SPM12's first-level model: parameters and residual variance of every voxel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from bidsglm.backends.spm12_noise import error_covariances, joint_model
 from bidsglm.backends.spm12_scans import ScaledPart, scaled_parts
 from bidsglm.data import DesignMatrix, TimeSeries, Volume
 from bidsglm.errors import DataError
-from bidsglm.model import ContrastSpecification, Mask, ModelSpecification
+from bidsglm.model import ContrastSpecification, Floats, Mask, ModelSpecification
 from bidsglm.process.cores import each
 from bidsglm.spm import estimation
 
@@ -62,8 +62,25 @@ def estimate(
     if not mask.any():
         raise DataError("the analysis mask holds no voxel; check the brain mask and the images")
     check_designs(designs, model)
+    return estimate_with(designs, series, mask, model, error_covariances(designs, series, mask, model))
+
+
+def estimate_with(
+    designs: Sequence[DesignMatrix],
+    series: Sequence[TimeSeries],
+    mask: Mask,
+    model: ModelSpecification,
+    errors: tuple[Sequence[Floats | None], Mapping[str, object]],
+) -> SpmEstimate:
+    """Fit all runs with given covariances of their errors, and the facts of these.
+
+    Raises
+    ------
+    DataError
+        A covariance cannot be whitened, or nothing is left for the noise.
+    """
+    covariances, noise = errors
     parts = scaled_parts(series, model, mask)
-    covariances, noise = error_covariances(designs, series, mask, model)
     joint, dispersion = joint_model(designs, covariances)
     betas = tuple(np.full((len(d.names), mask.size), np.nan, dtype=np.float32) for d in designs)
     mean_square = np.full(mask.size, np.nan)

@@ -25,7 +25,7 @@ def error_covariances(
     try:
         test = covariance.criterion(_joint(designs, [None] * len(designs)))
         pooled = covariance.pooled_covariance(test, chunks)
-        fits = [_variance_components(*pair, kind) for pair in zip(pooled.covariances, designs, strict=True)]
+        fits = [variance_components(*pair, kind) for pair in zip(pooled.covariances, designs, strict=True)]
     except ValueError as error:
         raise DataError(
             f"model {model.name}: {error}; check onsets, mask and images, or use SerialCorrelation none"
@@ -39,7 +39,7 @@ def error_covariances(
     }
 
 
-def _variance_components(Cy: Floats, design: DesignMatrix, kind: Literal["AR(1)", "FAST"]) -> reml.Reml:
+def variance_components(Cy: Floats, design: DesignMatrix, kind: Literal["AR(1)", "FAST"]) -> reml.Reml:
     """Fit the serial correlations of a run.
 
     Raises

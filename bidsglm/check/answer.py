@@ -137,6 +137,7 @@ def _reproduction(found: Reproduction) -> dict[str, Any]:
         "is_reproduced": found.is_found,
         "largest_difference": round(found.difference, DIGITS),
         "weights": dict(found.weights),
+        **({"weights_by_run": [dict(each) for each in found.by_run]} if found.by_run else {}),
         "smoothing_fwhm": found.attempt.smoothed_by,
         "unsmoothed_scans": found.attempt.unsmoothed,
         "signal_scaling": found.attempt.scaling,

@@ -22,6 +22,8 @@ FUNCTION = re.compile(r"^(.*)\*bf\((\d+)\)$")
 """SPM's name of a column: condition or modulator, and the number of the response function."""
 LATER = re.compile(r"\*bf\(([2-9]|\d\d+)\)$")
 """SPM's name of a further function of a condition."""
+OF_A_RUN = re.compile(rf"(?:Sn\(\d+\) )?{CONSTANT}")
+"""Constant of the session, or of a run that was made a part of it"""
 DELAY = re.compile(r"_delay_\d+$")
 """How nilearn ends the name of a bin of a FIR set."""
 
@@ -100,7 +102,7 @@ def match_run(spm: DesignMatrix, nilearn: NilearnDesign, words: Sequence[str]) -
     The words are nilearn's suffixes for the functions of SPM's set.
     """
     called = suffixes(spm, words)
-    shown = [i for i, name in enumerate(spm.names) if name != CONSTANT]
+    shown = [i for i, name in enumerate(spm.names) if not OF_A_RUN.fullmatch(name)]
     free = list(nilearn.others)
     r = correlations(spm.matrix, nilearn.matrix)
     pairs: dict[int, int] = {}
@@ -136,14 +138,17 @@ def match_run(spm: DesignMatrix, nilearn: NilearnDesign, words: Sequence[str]) -
     ]
     if nilearn.constants and CONSTANT in spm.names:
         matches.append(Match(CONSTANT, nilearn.names[nilearn.constants[0]], *[float("nan")] * 3))
-    drifts = nilearn.matrix[:, list(nilearn.drifts)]
+    # runs that were made one have constants beside the first, which are as slow as drifts
+    further = [i for i, name in enumerate(spm.names) if OF_A_RUN.fullmatch(name)][1:]
+    slow = np.hstack([spm.high_pass_basis, spm.matrix[:, further]])
+    drifts = nilearn.matrix[:, [*nilearn.drifts, *nilearn.constants[1:]]]
     return MatchedRun(
         matches=tuple(matches),
         only_spm=tuple(spm.names[i] for i in shown if i not in pairs),
         only_nilearn=tuple(nilearn.names[j] for j in free),
-        n_cosines=spm.high_pass_basis.shape[1],
+        n_cosines=slow.shape[1],
         n_drifts=drifts.shape[1],
-        filters_agree=spans_agree(spm.high_pass_basis, drifts),
+        filters_agree=spans_agree(slow, drifts),
     )
 
 

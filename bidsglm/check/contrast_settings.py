@@ -1,16 +1,23 @@
 """Contrasts of both analyses: the same weights or not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from bidsglm.check.columns import DIGITS, SAME, plain
 from bidsglm.check.event_settings import shares_with_later
-from bidsglm.check.map_weights import Reproduction, is_tidy
+from bidsglm.check.map_weights import Attempt, Reproduction, is_tidy
 from bidsglm.check.models import hrf_of
+from bidsglm.check.run_weights import (
+    partners_of,
+    runs_in_words,
+    same_direction,
+    sessions_apart,
+    weights_of_runs,
+)
 from bidsglm.check.runs import ComparedRun
 from bidsglm.check.spm_records import SpmAnalysis, SpmContrast
-from bidsglm.model import CONSTANT, Floats
+from bidsglm.model import Floats
 from bidsglm.report.check import SettingPair
 
 
@@ -18,23 +25,14 @@ def contrast_differences(
     spm: SpmAnalysis, made: Mapping[str, Reproduction], runs: Sequence[ComparedRun]
 ) -> tuple[SettingPair, ...]:
     """Compare each contrast of nilearn's with the one of SPM's that is most like it."""
-    found = []
+    found: list[SettingPair] = []
     for label, reproduction in made.items():
         nearest = _nearest(spm, label, reproduction, runs) if reproduction.is_found else None
         if nearest is None:
             continue
         contrast, names, ours, theirs = nearest
-        apart = _sessions_apart(spm, contrast)
-        if apart:
-            found.append(
-                SettingPair(
-                    f"contrast: sessions of {contrast.name}",
-                    apart,
-                    f"the mean over all {len(runs)} runs ({label})",
-                    "SPM's contrast is of some sessions, or compares them: another question",
-                    "SPM: replicate the weights over sessions; nilearn: fit the runs of SPM's contrast",
-                )
-            )
+        if sessions_apart(spm, contrast) or reproduction.by_run:
+            found += _of_sessions(spm, contrast, (label, reproduction), runs)
             continue
         if not np.any(theirs[np.isin(names, list(runs[0].columns.partners.values()))]):
             continue  # over columns that SPM has not: the other set of functions is told already
@@ -49,6 +47,7 @@ def contrast_differences(
                     "nilearn: later modulators less what they share with this one; SPM: this one last",
                 )
             )
+            continue
         if np.allclose(ours, theirs, rtol=DIGITS, atol=1e-4 * np.abs(theirs).max()):
             continue
         shown = [i for i in range(len(names)) if ours[i] or theirs[i]]
@@ -65,29 +64,67 @@ def contrast_differences(
     return tuple(found)
 
 
-def _sessions_apart(spm: SpmAnalysis, contrast: SpmContrast) -> str:
-    """Say how a contrast weighs sessions where not alike; empty where all that have a column weigh it so."""
-    by_column: dict[str, list[float]] = {}
-    for number, session in enumerate(spm.sessions, start=1):
-        for column in session.columns:
-            name = spm.names[column].removeprefix(f"Sn({number}) ")
-            by_column.setdefault(name, []).append(float(contrast.weights[0, column]))
-    uneven = {name: w for name, w in by_column.items() if not np.allclose(w, w[0], rtol=DIGITS, atol=DIGITS)}
-    return "; ".join(f"{name}: {' and '.join(f'{w:g}' for w in ws)}" for name, ws in uneven.items())
+def _of_sessions(
+    spm: SpmAnalysis,
+    contrast: SpmContrast,
+    theirs: tuple[str, Reproduction],
+    runs: Sequence[ComparedRun],
+) -> Iterator[SettingPair]:
+    """Tell weights that differ between sessions, in either program, where both do not weigh them alike."""
+    label, reproduction = theirs
+    both = weights_of_runs(spm, contrast, reproduction, runs)
+    ratio = same_direction(both)
+    if ratio is not None and any(abs(ratio - r) < DIGITS for r in (1.0, 1 / len(runs))):
+        return  # nilearn takes the mean of what SPM adds up
+    apart = sessions_apart(spm, contrast)
+    yield SettingPair(
+        f"contrast: sessions of {contrast.name}",
+        apart or "all sessions alike",
+        f"{runs_in_words(reproduction.by_run)} ({label})"
+        if reproduction.by_run
+        else f"the mean over all {len(runs)} runs ({label})",
+        _consequence(both.spm.ravel(), both.nilearn.ravel())
+        if ratio is not None
+        else "SPM's contrast is of some sessions, or compares them: another question"
+        if apart
+        else "nilearn's contrast weighs runs apart: another question",
+        "SPM: replicate the weights over sessions; nilearn: fit the runs of SPM's contrast, or give"
+        " compute_contrast a list with the weights of each run",
+    )
 
 
-def candidate_contrasts(spm: SpmAnalysis, runs: Sequence[ComparedRun]) -> tuple[Mapping[str, float], ...]:
-    """Contrasts that nilearn may have been asked for: SPM's with either sign, and single columns."""
-    partners = {ours: theirs for ours, theirs in runs[0].columns.partners.items() if ours != CONSTANT}
+def candidate_contrasts(
+    spm: SpmAnalysis, runs: Sequence[ComparedRun]
+) -> tuple[tuple[Mapping[str, float], ...], ...]:
+    """Contrasts that nilearn may have been asked for: SPM's with either sign, and single columns.
+
+    Returns
+    -------
+    Weights of every run, of which nilearn takes the mean
+    """
+    partners = partners_of(runs[0])
     names = list(dict.fromkeys(partners.values()))
-    rows = [_averaged(spm, c, names, partners) for c in spm.contrasts if c.test == "T"]
+    tested = [c for c in spm.contrasts if c.test == "T"]
+    rows = [_averaged(spm, c, names, partners) for c in tested]
     rows += [*np.eye(len(names))]
-    found = [
-        {name: sign * float(w) for name, w in zip(names, row, strict=True) if w}
+    found: list[tuple[Mapping[str, float], ...]] = [
+        ({name: sign * float(w) for name, w in zip(names, row, strict=True) if w},) * len(runs)
         for row in rows
         for sign in (1, -1)
     ]
-    return tuple(each for each in found if each)
+    nothing = Reproduction(Attempt(0.0, False, False, ""), {}, 0.0, False, 0.0)
+    for contrast in tested:
+        if sessions_apart(spm, contrast):
+            both = weights_of_runs(spm, contrast, nothing, runs)
+            found += [_each_run(sign * both.spm, both.names) for sign in (1, -1)]
+    if len(runs) > 1:  # one run alone is what users ask for to see whether it is like the others
+        for row in found[: 2 * len(tested)]:
+            found += [tuple(each if i == at else {} for i, each in enumerate(row)) for at in range(len(runs))]
+    return tuple(each for each in found if any(each))
+
+
+def _each_run(weights: Floats, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
+    return tuple({name: float(w) for name, w in zip(names, row, strict=True) if w} for row in weights)
 
 
 def nearest_contrast(
@@ -120,6 +157,8 @@ def _nearest(
 
     SPM's weights are summed over sessions and averaged as nilearn does.
     """
+    if found.by_run:
+        return _nearest_of_runs(spm, label, found, runs)
     partners = runs[0].columns.partners
     names = list(dict.fromkeys((*found.weights, *partners.values())))
     theirs = np.array([found.weights.get(name, 0.0) for name in names])
@@ -130,11 +169,24 @@ def _nearest(
         cosine = float(abs(ours @ theirs) / size) if size else 0.0
         # of the same direction, then of the same name, then alike; those of all sessions before those of one
         is_named = plain(contrast.name) == plain(label)
-        cosine += (
-            2 * (cosine > SAME) + is_named + 1.5 * (cosine > SAME and not _sessions_apart(spm, contrast))
-        )
+        cosine += 2 * (cosine > SAME) + is_named + 1.5 * (cosine > SAME and not sessions_apart(spm, contrast))
         if cosine > score:
             best, score = (contrast, names, ours, theirs), cosine
+    return best
+
+
+def _nearest_of_runs(
+    spm: SpmAnalysis, label: str, found: Reproduction, runs: Sequence[ComparedRun]
+) -> tuple[SpmContrast, list[str], Floats, Floats] | None:
+    """Find SPM's contrast of the most similar weights over all runs, as `_nearest` does over their mean."""
+    best, score = None, 0.0
+    for contrast in (each for each in spm.contrasts if each.test == "T"):
+        both = weights_of_runs(spm, contrast, found, runs)
+        size = np.linalg.norm(both.spm) * np.linalg.norm(both.nilearn)
+        cosine = float(abs((both.spm * both.nilearn).sum()) / size) if size else 0.0
+        cosine += 2 * (cosine > SAME) + (plain(contrast.name) == plain(label)) * bool(cosine)
+        if cosine > score:
+            best, score = (contrast, list(both.names), both.spm.sum(axis=0), both.nilearn.sum(axis=0)), cosine
     return best
 
 

@@ -171,16 +171,18 @@ def read_series(scans: Sequence[ScanPlace], volume: Volume) -> TimeSeries:
 
 def smoothed_series(scans: Sequence[ScanPlace], volume: Volume, fwhm: float) -> TimeSeries:
     """Read a session as nilearn smooths it; errors as `read_series`."""
-    from nilearn.image import smooth_img
-
-    rows = []
-    for values in volumes(scans):
-        # nilearn's own filter, a volume at a time: no array of the data's size is held
-        image = smooth_img(nib.Nifti1Image(_single(values), volume.affine), fwhm)
-        rows.append(np.asanyarray(image.dataobj)[volume.voxels])
+    # a volume at a time: no array of the data's size is held
+    rows = [smoothed(_single(values), volume.affine, fwhm)[volume.voxels] for values in volumes(scans)]
     stored = np.array(rows)
     still: Mask = np.asarray(stored.max(axis=0) == stored.min(axis=0))
     return TimeSeries(stored, 1.0, 0.0, np.full(len(rows), np.nan), still)
+
+
+def smoothed(values: np.ndarray[Any, Any], affine: Floats, fwhm: float) -> np.ndarray[Any, Any]:
+    """Smooth a volume (x, y, z) by nilearn's own filter."""
+    from nilearn.image import smooth_img
+
+    return np.asanyarray(smooth_img(nib.Nifti1Image(values, affine), fwhm).dataobj)
 
 
 def _single(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

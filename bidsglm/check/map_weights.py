@@ -1,10 +1,10 @@
 """A user's map as a combination of the parameters of one fit: the weights of its contrast.
 
 Where effects are a combination of conditions to 1e-5, settings and scans of the fit are theirs; of t and z
-the contrasts that are known are tried.
+the contrasts that are known are tried. Runs weigh alike, or each has weights of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,14 +14,22 @@ from bidsglm.backends import backend
 from bidsglm.check.data import ScanPlace
 from bidsglm.check.nilearn_designs import NilearnDesign
 from bidsglm.check.refit import largest_difference
+from bidsglm.check.tails import z_of_t
 from bidsglm.data import Volume
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats
 
 ACCURACY = 1e-5
 """Share of a map's range: files hold float32, sums in another order differ in the seventh digit."""
+FLAT = 4 * float(np.finfo(np.float32).eps)
+"""Share of the largest value: a map that is nearly flat has no range beside the rounding of its values"""
+SPARE = 2
+"""Voxels for each weight that is solved for, and more: of as few as there are weights any map comes out"""
 NICE = 12
 """Denominators of weights that people write"""
+
+Weights = Mapping[str, float]
+"""Column of nilearn's -> weight"""
 
 
 class Attempt(NamedTuple):
@@ -40,8 +48,8 @@ class Reproduction(NamedTuple):
     """How a map was computed."""
 
     attempt: Attempt
-    weights: Mapping[str, float]
-    """Contrast over the columns of nilearn's designs"""
+    weights: Weights
+    """Contrast over the columns of nilearn's designs, the mean over runs"""
     difference: float
     """Largest one, as a share of the map's range"""
     is_found: bool
@@ -50,6 +58,10 @@ class Reproduction(NamedTuple):
     """Correlation of the best with the user's map"""
     factor: float = 1.0
     """What all effects are multiplied by, where nilearn scales all voxels by their grand mean"""
+    factors: tuple[float, ...] = ()
+    """The same of every run, where each has a mean of its own"""
+    by_run: tuple[Weights, ...] = ()
+    """Weights of every run, of which the map is the sum; empty where all weigh alike"""
 
 
 class Target(NamedTuple):
@@ -71,8 +83,8 @@ class MapSource(NamedTuple):
     """With the sampled voxels"""
     hinted: tuple[float, ...] = ()
     """Widths in mm to try first: what a script says, and SPM's own"""
-    candidates: tuple[Mapping[str, float], ...] = ()
-    """Contrasts to try where there are no effect maps"""
+    candidates: tuple[tuple[Weights, ...], ...] = ()
+    """Contrasts to try where there are no effect maps: weights of every run, of which a map is the mean"""
 
 
 def first_found(made: Iterable[Reproduction]) -> Reproduction | None:
@@ -83,67 +95,154 @@ def first_found(made: Iterable[Reproduction]) -> Reproduction | None:
 def solved(source: MapSource, fitted: Any, target: Target, attempt: Attempt) -> Reproduction:
     """Weights that give a map best: solved for an effect, tried for a statistic."""
     if target.kind == "effect":
-        return _of_effect(source, _betas(source, fitted), target, attempt)
-    tried = [_of_statistic(source, fitted, target, attempt, weights) for weights in source.candidates]
+        alike = _of_effect(_parameters(source, fitted), target, attempt)
+        if alike.is_found or len(source.designs) == 1:
+            return alike
+        apart = _of_runs(source, fitted, target, attempt)
+        return apart if apart is not None and apart.is_found else alike
+    tried = [_of_statistic(fitted, target, attempt, weights) for weights in source.candidates]
     nothing = Reproduction(attempt, {}, float("inf"), False, 0.0)
     return min(tried, key=lambda each: each.difference, default=nothing)
 
 
-def _betas(source: MapSource, fitted: Any) -> Floats:
-    """Parameters averaged over runs, (n_columns, n_voxels)."""
-    names = _tested(source)
+class _Parameters(NamedTuple):
+    """What an effect is a combination of."""
+
+    names: tuple[str, ...]
+    values: Floats
+    """(n_parameters, n_voxels)"""
+
+
+def _parameters(source: MapSource, fitted: Any) -> _Parameters:
+    """Parameters averaged over runs."""
+    names = tested_columns(source.designs)
     runs = [
         np.array([betas[design.names.index(name)] for name in names])
         for design, betas in zip(source.designs, fitted.betas, strict=True)
     ]
-    return np.asarray(np.mean(runs, axis=0))
+    return _Parameters(tuple(names), np.asarray(np.mean(runs, axis=0)))
 
 
-def _tested(source: MapSource) -> list[str]:
+def tested_columns(designs: Sequence[NilearnDesign]) -> list[str]:
     """Columns that a contrast may be over: those of all runs, without drifts and constant."""
-    first = source.designs[0]
-    names = [first.names[i] for i in first.others]
-    return [n for n in names if all(n in design.names for design in source.designs)]
+    names = [designs[0].names[i] for i in designs[0].others]
+    return [n for n in names if all(n in design.names for design in designs)]
 
 
-def _of_effect(source: MapSource, betas: Floats, target: Target, attempt: Attempt) -> Reproduction:
-    inside = np.isfinite(betas).all(axis=0) & np.isfinite(target.values)
-    B, y = betas[:, inside], target.values[inside]
+def _of_effect(parameters: _Parameters, target: Target, attempt: Attempt) -> Reproduction:
+    B, y = _inside(parameters.values, target.values)
     if not y.size or not np.any(y):
         return Reproduction(attempt, {}, float("inf"), False, 0.0)
+    chosen = _combination(B, y)
+    found = _judged(attempt, _named(parameters.names, chosen), chosen @ B, y)
+    # fewer voxels than weights give any map
+    return found._replace(is_found=found.is_found and y.size >= SPARE * len(B))
+
+
+def _inside(B: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Parameters and values of the voxels that have both."""
+    inside = np.isfinite(B).all(axis=0) & np.isfinite(values)
+    return B[:, inside], values[inside]
+
+
+def _combination(B: Floats, y: Floats) -> Floats:
+    """Weights whose combination is nearest to a map; those that people write where they give it too."""
     weights = np.asarray(np.linalg.lstsq(B.T, y, rcond=None)[0], dtype=np.float64)
-    tidy, limit = rounded(weights), ACCURACY * float(np.ptp(y))
-    chosen = tidy if float(np.abs(tidy @ B - y).max()) <= limit else weights
+    tidy = rounded(weights)
+    return tidy if float(np.abs(tidy @ B - y).max()) <= ACCURACY * _extent(y) else weights
+
+
+def _named(names: Sequence[str], weights: Floats) -> dict[str, float]:
+    largest = np.abs(weights).max(initial=0.0)
+    return {name: float(w) for name, w in zip(names, weights, strict=True) if abs(w) > 1e-7 * largest}
+
+
+def _of_runs(source: MapSource, fitted: Any, target: Target, attempt: Attempt) -> Reproduction | None:
+    """Weights of every run apart, where there are voxels enough to tell them."""
+    columns = [[design.names[i] for i in design.others] for design in source.designs]
+    labels = [(run, name) for run, names in enumerate(columns) for name in names]
+    rows = [fitted.betas[run][source.designs[run].names.index(name)] for run, name in labels]
+    B, y = _inside(np.array(rows), target.values)
+    if y.size < SPARE * len(rows) or not np.any(y):
+        return None
+    chosen = _combination(B, y)
     largest = np.abs(chosen).max()
-    shown = {
-        name: float(w) for name, w in zip(_tested(source), chosen, strict=True) if abs(w) > 1e-7 * largest
-    }
-    return _judged(attempt, shown, chosen @ B, y)
+    by_run = tuple(
+        {
+            name: float(w)
+            for (at, name), w in zip(labels, chosen, strict=True)
+            if at == run and abs(w) > 1e-7 * largest
+        }
+        for run in range(len(columns))
+    )
+    names = dict.fromkeys(name for each in by_run for name in each)
+    summed = {name: sum(each.get(name, 0.0) for each in by_run) for name in names}
+    kept = {name: weight for name, weight in summed.items() if abs(weight) > 1e-7 * largest}
+    return _judged(attempt, kept, chosen @ B, y)._replace(by_run=by_run)
 
 
 def _of_statistic(
-    source: MapSource, fitted: Any, target: Target, attempt: Attempt, weights: Mapping[str, float]
+    fitted: Any, target: Target, attempt: Attempt, weights: tuple[Weights, ...]
 ) -> Reproduction:
     """Compute t or z of some weights; a factor of all of them shows in neither, nor does that of a voxel."""
-    row = np.array([list(weights.values())])
-    specification = ContrastSpecification("contrast", "contrast", tuple(weights), row)
-    runs = tuple(range(len(source.designs)))
+    named, by_run = alike(weights)
+    nothing = Reproduction(attempt, named, float("inf"), False, 0.0, by_run=by_run)
     try:
         with np.errstate(all="ignore"):
-            maps = backend("nilearn").contrast(fitted, specification, runs)
+            made = _statistic(fitted, weights, target.kind)
     except (DataError, ValueError, KeyError, np.linalg.LinAlgError):
-        return Reproduction(attempt, dict(weights), float("inf"), False, 0.0)
-    made = maps.z if target.kind == "z" else maps.stat
+        return nothing
     inside = np.isfinite(made) & np.isfinite(target.values)
-    return _judged(attempt._replace(scaling="unknown"), dict(weights), made[inside], target.values[inside])
+    found = _judged(attempt._replace(scaling="unknown"), named, made[inside], target.values[inside])
+    return found._replace(by_run=by_run)
 
 
-def _judged(attempt: Attempt, weights: Mapping[str, float], made: Floats, y: Floats) -> Reproduction:
+def alike(weights: tuple[Weights, ...]) -> tuple[Weights, tuple[Weights, ...]]:
+    """One set of weights for all runs, and what each run adds to their mean where they differ.
+
+    >>> alike(({"go": 1.0}, {"go": 1.0})), alike(({"go": 1.0}, {}))
+    (({'go': 1.0}, ()), ({'go': 1.0}, ({'go': 1.0}, {})))
+    """
+    first = dict(weights[0])
+    if all(dict(each) == first for each in weights[1:]):
+        return first, ()
+    # nilearn takes the mean of the runs that have weights
+    used = max(sum(any(each.values()) for each in weights), 1)
+    by_run = tuple({name: w / used for name, w in each.items()} for each in weights)
+    names = dict.fromkeys(name for each in by_run for name in each)
+    total = {name: sum(each.get(name, 0.0) for each in by_run) for name in names}
+    return {name: w for name, w in total.items() if w}, by_run
+
+
+def _statistic(fitted: Any, weights: tuple[Weights, ...], kind: str) -> Floats:
+    """Make t or z as nilearn does of runs: effects and variances of those that have weights added up."""
+    used = tuple(run for run, each in enumerate(weights) if any(each.values()))
+    package = backend("nilearn")
+    if all(dict(weights[run]) == dict(weights[used[0]]) for run in used):
+        maps = package.contrast(fitted, _specification(weights[used[0]]), used)
+        return np.asarray(maps.z if kind == "z" else maps.stat)
+    parts = [package.contrast(fitted, _specification(weights[run]), (run,)) for run in used]
+    effect = sum(np.asarray(part.effect) for part in parts)
+    t = effect / np.sqrt(sum(np.asarray(part.variance) for part in parts))
+    return np.asarray(z_of_t(t, sum(part.dof[-1] for part in parts)) if kind == "z" else t)
+
+
+def _specification(weights: Weights) -> ContrastSpecification:
+    return ContrastSpecification("contrast", "contrast", tuple(weights), np.array([list(weights.values())]))
+
+
+def _judged(attempt: Attempt, weights: Weights, made: Floats, y: Floats) -> Reproduction:
     if not y.size:
         return Reproduction(attempt, weights, float("inf"), False, 0.0)
     difference = largest_difference(made, y)
     r = float(np.nan_to_num(pearson_r(made, y)))
-    return Reproduction(attempt, weights, difference, difference < ACCURACY, r)
+    near = difference * float(np.ptp(y)) <= ACCURACY * _extent(y)
+    return Reproduction(attempt, weights, difference, bool(near and np.isfinite(difference)), r)
+
+
+def _extent(y: Floats) -> float:
+    """Range of a map; of one that is nearly flat, what rounding of its values leaves of a range."""
+    return max(float(np.ptp(y)), FLAT / ACCURACY * float(np.abs(y).max(initial=0.0)))
 
 
 def rounded(weights: Floats) -> Floats:
@@ -181,6 +280,8 @@ def with_grand_mean(found: Reproduction) -> Reproduction:
     weights = np.array(list(found.weights.values()))
     if not found.is_found or found.attempt.scaling is not False or not weights.size:
         return found
+    if found.by_run:
+        return _with_means_of_runs(found)
     if is_tidy(weights):
         return found
     largest = weights[np.abs(weights).argmax()]
@@ -188,3 +289,23 @@ def with_grand_mean(found: Reproduction) -> Reproduction:
     named = {name: float(w) for name, w in zip(found.weights, scaled * np.sign(largest), strict=True)}
     attempt = found.attempt._replace(scaling="grand mean")
     return found._replace(attempt=attempt, weights=named, factor=float(abs(largest)))
+
+
+def _with_means_of_runs(found: Reproduction) -> Reproduction:
+    """Tell factors of the runs from weights: all have the same ones, but for factors that nobody writes."""
+    names = list(found.weights)
+    rows = np.array([[each.get(name, 0.0) for name in names] for each in found.by_run])
+    at = int(np.abs(rows[0]).argmax())
+    if set(names) != {name for each in found.by_run for name in each} or not np.all(
+        rows[:, at] * rows[0, at] > 0
+    ):
+        return found
+    shares, one = rows[:, at] / rows[0, at], rounded(rows[0] / rows[0, at])
+    if is_tidy(shares) or not np.allclose(
+        rows, np.outer(rows[:, at], one), rtol=0, atol=1e-4 * np.abs(rows).max()
+    ):
+        return found
+    weights = {name: float(w) for name, w in zip(names, one * np.sign(rows[0, at]), strict=True) if w}
+    factors = tuple(float(f) for f in np.abs(rows[:, at]) * len(rows))
+    attempt = found.attempt._replace(scaling="grand mean")
+    return found._replace(attempt=attempt, weights=weights, factor=factors[0], factors=factors, by_run=())

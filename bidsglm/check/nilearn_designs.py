@@ -40,6 +40,8 @@ class NilearnDesign(NamedTuple):
     """(n_scans, n_columns)"""
     frame_times: Floats | None
     """(n_scans,) s; None where the file does not hold them"""
+    blocks: tuple[slice, ...] = ()
+    """Rows of runs that were made one, which may have constants and filters of their own; none for one run"""
 
     def columns(self, names: Iterable[str]) -> Floats:
         """Some columns, (n_scans, n), in the order of the names."""
@@ -49,12 +51,25 @@ class NilearnDesign(NamedTuple):
     def drifts(self) -> tuple[int, ...]:
         """Columns that are a high-pass filter: by their names, or where these are the user's, cosines."""
         named = {i for i, name in enumerate(self.names) if DRIFT.fullmatch(name)}
-        return tuple(sorted(named | set(_cosines(self.matrix).tolist())))
+        return tuple(sorted(named | set(_cosines(self.matrix).tolist()) | set(self._in_blocks()[0])))
 
     @property
     def constants(self) -> tuple[int, ...]:
         """Columns that are one value throughout."""
-        return tuple(i for i, column in enumerate(self.matrix.T) if np.ptp(column) == 0 and column[0] != 0)
+        whole = [i for i, column in enumerate(self.matrix.T) if np.ptp(column) == 0 and column[0] != 0]
+        return tuple(sorted({*whole, *self._in_blocks()[1]}))
+
+    def _in_blocks(self) -> tuple[list[int], list[int]]:
+        """Columns that are a cosine or a constant in one of the blocks, and 0 in all others."""
+        cosines: list[int] = []
+        constants: list[int] = []
+        for rows in self.blocks:
+            part = self.matrix[rows]
+            alone = np.logical_not(np.abs(np.delete(self.matrix, rows, axis=0)).sum(axis=0) > 0)
+            cosines += [i for i in _cosines(part).tolist() if alone[i]]
+            level = (np.ptp(part, axis=0) == 0) & (part[0] != 0)
+            constants += np.flatnonzero(alone & level).tolist()
+        return cosines, constants
 
     @property
     def others(self) -> tuple[int, ...]:

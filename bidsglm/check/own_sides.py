@@ -115,11 +115,11 @@ def _clocks(found: Checked, offset: float) -> tuple[Clock, ...]:
 
 def _nilearn_side(found: Checked, data: OwnData, way: Reproduction) -> Side:
     shared = data.nilearn is data.spm
-    runs = []
+    runs: list[SideRun] = []
     for run, series, theirs in zip(found.runs, data.nilearn, data.spm, strict=True):
         values = series.values(_every(series))
         signals = masked_signals(series, _every(series))
-        mean = _scale(signals, way)
+        mean = _scale(signals, way, len(runs))
         stored = in_percent(signals, mean)
         own = nilearn_columns_of(run)
         runs.append(
@@ -144,11 +144,13 @@ def _by_voxel(way: Reproduction) -> bool:
     return way.attempt.scaling is not False and way.attempt.scaling == 0
 
 
-def _scale(signals: Values, way: Reproduction) -> Values | float | None:
-    """What nilearn divides by, in its own precision."""
+def _scale(signals: Values, way: Reproduction, run: int) -> Values | float | None:
+    """What nilearn divides a run by, in its own precision."""
     if _by_voxel(way):
         return np.asarray(np.maximum(signals.mean(axis=0), 1))
-    return 100 / way.factor if way.attempt.scaling == "grand mean" else None
+    if way.attempt.scaling != "grand mean":
+        return None
+    return 100 / (way.factors[run] if way.factors else way.factor)
 
 
 def nilearn_events(run: ComparedRun) -> tuple[Condition, ...] | None:

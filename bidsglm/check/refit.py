@@ -1,6 +1,6 @@
 """SPM's own maps computed again from the scans: they come out, or what differs is said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
+from bidsglm.check.concatenated import fit_concatenated, is_concatenated, why_not_fitted
 from bidsglm.check.data import ScanPlace, read_series, values_of
 from bidsglm.check.models import designs_of, placed_columns, specification_of
 from bidsglm.check.own_files import own_file
@@ -16,6 +17,7 @@ from bidsglm.data import Volume
 from bidsglm.errors import DataError
 from bidsglm.model import ContrastSpecification, Floats, Mask
 from bidsglm.report.second_level_check import RefittedMap
+from bidsglm.spm import contrasts
 
 RANGE = 5e-7
 """Share of a map's range by which float32 numbers of the same computation differ at most."""
@@ -45,47 +47,43 @@ def refitted(spm: SpmAnalysis, scans: Sequence[Sequence[ScanPlace]]) -> Refitted
     mask_file = own_file(spm.folder, "mask")
     if not (spm.is_estimated and mask_file is not None and spm.contrasts):
         return RefittedModel((), {})
-    if any(session.n_filters > 1 for session in spm.sessions):
-        raise DataError("runs that were concatenated (spm_fmri_concatenate) are not fitted again")
+    together = is_concatenated(spm)
+    if together and (lacking := why_not_fitted(spm)):
+        raise DataError(f"runs were concatenated (spm_fmri_concatenate), and {lacking}")
     mask, grid = values_of(mask_file)
     voxels = np.nan_to_num(mask) > 0
     volume = Volume(grid.shape, grid.affine, voxels)
     model = specification_of(spm)
-    package = backend("spm")
-    designs = designs_of(spm)
     series = [read_series(run, volume) for run in scans]
     # the folder's own mask: that of the threshold is a matter of the settings
-    fitted = package.estimate(designs, series, np.ones(int(voxels.sum()), dtype=np.bool_), model, volume)
+    inside = np.ones(int(voxels.sum()), dtype=np.bool_)
+    if together:
+        fitted = fit_concatenated(spm, series, inside, model)
+    else:
+        fitted = backend("spm").estimate(designs_of(spm), series, inside, model, volume)
     found = []
     for contrast in spm.contrasts:
-        runs, specification = _of_sessions(spm, contrast)
-        if specification is None:
-            continue
-        maps = package.contrast(fitted, specification, runs)
-        tested = (
-            ("effect", maps.effect, contrast.effect_map),
-            (specification.test, maps.stat, contrast.stat_map),
-        )
-        for what, values, name in tested:
+        for what, values, name in _maps_of(spm, fitted, contrast):
             path = own_file(spm.folder, name)
-            if values is not None and path is not None:
+            if path is not None:
                 found.append(compared_map(contrast.name, what, (values, fitted.mask), path, voxels))
     return RefittedModel(tuple(found), fitted.noise)
 
 
-def _of_sessions(
-    spm: SpmAnalysis, contrast: SpmContrast
-) -> tuple[tuple[int, ...], ContrastSpecification | None]:
-    """Sessions that a contrast is of, and its weights there: all of them alike, or one alone; else None."""
-    designs, columns = designs_of(spm), placed_columns(spm)
-    used = [i for i, placed in enumerate(columns) if contrast.weights[:, list(placed)].any()]
-    if len(used) != 1 or len(designs) == 1:
-        return tuple(range(len(designs))), one_session(spm, contrast)
-    own = contrast.weights[:, list(columns[used[0]])]
-    first = {name: own[:, i] for i, name in enumerate(designs[used[0]].names) if own[:, i].any()}
-    weights = np.column_stack(list(first.values()))
-    test = "F" if contrast.test == "F" else "t"
-    return (used[0],), ContrastSpecification(contrast.name, "contrast", tuple(first), weights, test)  # type: ignore[arg-type]
+def _maps_of(spm: SpmAnalysis, fitted: Any, contrast: SpmContrast) -> Iterator[tuple[str, Floats, str]]:
+    """What, values and file of a contrast's maps, by SPM's own weights: it sums over sessions."""
+    blocks = [contrast.weights[:, list(placed)].T for placed in placed_columns(spm)]
+    decomposed = fitted.model.decomposition
+    weights = contrasts.cleaned(blocks, decomposed.tolerance)
+    error, dispersion = fitted.residual_mean_square, fitted.dispersion
+    if contrast.test == "F":
+        test = contrasts.f_test(weights, decomposed, dispersion.design_covariances)
+        yield "F", contrasts.f_maps(test, fitted.betas, error).F, contrast.stat_map
+        return
+    variance = contrasts.effect_covariance(weights, dispersion.parameter_covariances)[0, 0]
+    maps = contrasts.t_maps(weights, fitted.betas, error, variance)
+    yield "effect", maps.effect, contrast.effect_map
+    yield "t", maps.t, contrast.stat_map
 
 
 def one_session(spm: SpmAnalysis, contrast: SpmContrast) -> ContrastSpecification | None:

@@ -12,9 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from bidsglm.agreement.coefficients import pearson_r
 from bidsglm.backends import backend
-from bidsglm.check.data import ScanPlace, read_series, smoothed_series
-from bidsglm.check.map_weights import Attempt, MapSource, Reproduction, Target, solved, with_grand_mean
+from bidsglm.check.data import ScanPlace, read_series, smoothed, smoothed_series, volumes
+from bidsglm.check.map_weights import (
+    Attempt,
+    MapSource,
+    Reproduction,
+    Target,
+    solved,
+    tested_columns,
+    with_grand_mean,
+)
 from bidsglm.data import DesignMatrix, TimeSeries
 from bidsglm.errors import DataError
 from bidsglm.model import ModelSpecification, NilearnSettings
@@ -24,10 +33,14 @@ SAMPLE = 1_500
 SEED = 0
 UNRELATED = 0.3
 """Correlation below which a map is not of these scans, smoothed or not."""
+NEARLY = 0.9
+"""Correlation from which smoothed least squares may be a map: what else differs costs less"""
 WIDTHS = (4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 """mm that users give as smoothing_fwhm"""
-WIDTH_STEP, WIDEST = 0.5, 20.0
-"""mm: widths that are tried beside the one of those that brings a map nearest"""
+WIDE = (16.0, 20.0, 24.0, 30.0, 40.0)
+"""mm that are tried where the widest of those brings a map nearest, or none is like the unsmoothed scans"""
+WIDTH_STEP = 0.5
+"""mm: steps of the widths that are tried beside the one that brings a map nearest"""
 NARROW = (3.0, 2.0)
 """mm that are tried where none of those brings a map nearer than none"""
 MOST_ORDERS = 24
@@ -74,7 +87,10 @@ def reproduced(source: MapSource, targets: Sequence[Target]) -> list[Reproductio
     best: list[Reproduction] = []
     for attempt, series in _attempts(source):
         if attempt.smoothed_by and best and abs(best[0].r) < UNRELATED:
-            break  # no smoothing makes of these scans a map they have nothing in common with
+            # a wide kernel leaves little of what single voxels hold, so its widths are looked at first
+            smooth = _smoothed_as(widths_like(source, targets[0]), best, source, targets)
+            best = smooth if smooth[0].is_found else best
+            break
         best = _better(best, source, series, attempt, targets)
         if best and best[0].is_found:
             break
@@ -98,20 +114,35 @@ def _better(
     return found if not best or found[0].difference < best[0].difference else best
 
 
+def _smoothed_as(
+    widths: Sequence[float],
+    best: list[Reproduction],
+    source: MapSource,
+    targets: Sequence[Target],
+    unsmoothed: bool = False,
+) -> list[Reproduction]:
+    """Smooth by some widths, until one gives the maps."""
+    runs = [before_smoothing(run) if unsmoothed else run for run in source.scans]
+    for width in widths:
+        series = [smoothed_series(scans, source.volume, width) for scans in runs]
+        for noise, scaling in itertools.product(NOISE[:2], SCALINGS):
+            best = _better(best, source, series, Attempt(width, unsmoothed, scaling, noise), targets)
+            if best[0].is_found:
+                return best
+    return best
+
+
 def _of_other_widths(
     best: list[Reproduction], source: MapSource, targets: Sequence[Target]
 ) -> list[Reproduction]:
     """Smooth by widths that are none of the usual, the nearest to the best of these first."""
-    given = best[0].attempt
-    runs = [before_smoothing(run) for run in source.scans] if given.unsmoothed else source.scans
-    for width in _widths_near(given.smoothed_by, source.hinted):
-        series = [smoothed_series(scans, source.volume, width) for scans in runs]
-        for noise, scaling in itertools.product(NOISE[:2], SCALINGS):
-            attempt = Attempt(width, given.unsmoothed, scaling, noise)
-            best = _better(best, source, series, attempt, targets)
-            if best[0].is_found:
-                return best
-    return best
+    unsmoothed = best[0].attempt.unsmoothed
+    if best[0].attempt.smoothed_by == max(WIDTHS):
+        best = _smoothed_as(WIDE, best, source, targets, unsmoothed)
+        if best[0].is_found:
+            return best
+    near = _widths_near(best[0].attempt.smoothed_by, source.hinted)
+    return _smoothed_as(near, best, source, targets, unsmoothed)
 
 
 def _widths_near(width: float, hinted: Sequence[float]) -> list[float]:
@@ -124,11 +155,41 @@ def _widths_near(width: float, hinted: Sequence[float]) -> list[float]:
     """
     if not width:
         return list(NARROW)
-    usual = sorted({0.0, *WIDTHS, WIDEST, *hinted})
+    usual = sorted({0.0, *WIDTHS, *WIDE, *hinted})
     at = usual.index(width)
     low, high = usual[at - 1], usual[min(at + 1, len(usual) - 1)]
     between = np.arange(np.floor(low / WIDTH_STEP) + 1, np.ceil(high / WIDTH_STEP)) * WIDTH_STEP
     return sorted(set(between.tolist()) - set(usual), key=lambda each: abs(each - width))
+
+
+def widths_like(source: MapSource, target: Target) -> list[float]:
+    """Widths (mm) that make of the scans what is nearly a map, the nearest first.
+
+    Smoothing and least squares are linear: the parameters of smoothed scans are the smoothed parameters.
+    """
+    maps = [_parameter_maps(source, run) for run in range(len(source.designs))]
+    whole = np.mean(maps, axis=0)
+    inside = np.isfinite(target.values)
+    found = {}
+    for width in dict.fromkeys((*source.hinted, *WIDTHS, *WIDE)):
+        B = np.array([smoothed(each, source.volume.affine, width)[source.volume.voxels] for each in whole])
+        B = B[:, inside] - B[:, inside].mean(axis=1, keepdims=True)
+        y = target.values[inside] - target.values[inside].mean()
+        weights = np.linalg.lstsq(B.T, y, rcond=None)[0]
+        found[width] = abs(float(np.nan_to_num(pearson_r(weights @ B, y))))
+    return [w for w in sorted(found, key=lambda w: -found[w]) if found[w] >= NEARLY]
+
+
+def _parameter_maps(source: MapSource, run: int) -> np.ndarray:
+    """Least-squares parameters of the columns of conditions and confounds in a run, (n_columns, x, y, z)."""
+    design = source.designs[run]
+    names = tested_columns(source.designs)
+    rows = np.linalg.pinv(design.matrix)[[design.names.index(name) for name in names]]
+    made = np.zeros((len(rows), *source.volume.shape))
+    for row, values in zip(rows.T, volumes(source.scans[run]), strict=True):
+        # a scan at a time: no array of the data's size is held
+        made += row[:, None, None, None] * np.nan_to_num(np.asarray(values, dtype=np.float64))
+    return made
 
 
 def order_of_scans(source: MapSource, targets: Sequence[Target]) -> tuple[int, ...] | None:

@@ -79,7 +79,8 @@ def compared_runs(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> tuple[ComparedR
     made = []
     suffixes = hrf_of(spm).suffixes
     designs = by_their_columns(designs_of(spm), in_order_of(spm, nilearn))
-    for session, ours, theirs in zip(spm.sessions, designs_of(spm), designs, strict=True):
+    for session, ours, given in zip(spm.sessions, designs_of(spm), designs, strict=True):
+        theirs = given._replace(blocks=session.blocks)
         columns = match_run(ours, theirs, suffixes)
         explanations = dict(_explanations(spm, (session, theirs), columns))
         made.append(ComparedRun(session, theirs, columns, explanations, _expected(spm, session, theirs)))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bidsglm.check.comparison import Checked
 from bidsglm.check.map_weights import Reproduction
+from bidsglm.check.run_weights import runs_in_words
 from bidsglm.report.second_level_check import RefittedMap
 from bidsglm.sentences import joined
 
@@ -54,6 +55,8 @@ def _of_columns(found: Checked) -> Iterator[str]:
 
 def _of_map(label: str, each: Reproduction) -> str:
     weights = " ".join(f"{weight:+g} {name}" for name, weight in each.weights.items())
+    if each.by_run:
+        weights = f"{runs_in_words(each.by_run)}, run by run"
     attempt = each.attempt
     scans = "the scans before SPM smoothed them" if attempt.unsmoothed else "SPM's scans"
     told = (

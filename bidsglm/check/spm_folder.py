@@ -21,6 +21,7 @@ from bidsglm.check.spm_fields import (
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.check.spm_sessions import sessions_of
 from bidsglm.errors import DataError, NoInputError
+from bidsglm.model import Floats
 
 NAME = "SPM.mat"
 AR1 = re.compile(r"AR\(0?\.\d+\)|AR\(1\)")
@@ -125,7 +126,14 @@ def _analysis(spm: Tree, path: Path) -> SpmAnalysis:
         is_estimated=field(spm, "Vbeta") is not None,
         dof=number_or_nan(field(spm, "xX", "erdf")),
         shape=tuple(int(n) for n in numbers(field(volumes[0], "dim"))) if volumes else (),
+        scale_factors=_scale_factors(spm, len(matrix)),
     )
+
+
+def _scale_factors(spm: Tree, n_scans: int) -> Floats:
+    found = numbers(field(spm, "xGX", "gSF"))
+    usable = found.size == n_scans and bool(np.all(np.isfinite(found) & (found > 0)))
+    return np.asarray(found) if usable else np.empty(0)
 
 
 def _check_kind(spm: Tree, path: Path) -> None:

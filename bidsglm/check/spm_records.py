@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from bidsglm.data import Condition
 from bidsglm.model import Floats
+
+NO_FACTORS = np.empty(0)
 
 
 class SpmSession(NamedTuple):
@@ -23,8 +27,14 @@ class SpmSession(NamedTuple):
     """s; infinite for no filter"""
     filter_basis: Floats
     """(n_scans, n_cosines)"""
-    n_filters: int = 1
-    """Runs that were made one session (spm_fmri_concatenate), each with a filter and a constant of its own"""
+    blocks: tuple[slice, ...] = ()
+    """Rows of runs that were made one session (spm_fmri_concatenate), each with its own filter and constant;
+    none where it is one run"""
+
+    @property
+    def n_filters(self) -> int:
+        """Number of runs in it."""
+        return max(len(self.blocks), 1)
 
     @property
     def n_scans(self) -> int:
@@ -88,6 +98,8 @@ class SpmAnalysis(NamedTuple):
     """Effective residual ones; NaN before it was estimated"""
     shape: tuple[int, ...]
     """Grid of the scans; empty where SPM.mat does not hold it"""
+    scale_factors: Floats = NO_FACTORS
+    """(n_scans,) by which SPM multiplied each scan; empty where SPM.mat does not hold them"""
 
     @property
     def folder(self) -> Path:

@@ -40,7 +40,7 @@ def sessions_of(spm: Tree, path: Path, unit: float) -> list[SpmSession]:
                 columns=tuple(int(n) - 1 for n in numbers(field(session, "col"))),
                 high_pass=number_or(field(own, "HParam"), float("inf")),
                 filter_basis=basis,
-                n_filters=max(len(inside), 1),
+                blocks=_rows_of(inside, place) if len(inside) > 1 else (),
             )
         )
     return made
@@ -54,6 +54,12 @@ def _filters_within(filters: Sequence[Tree], place: slice) -> list[Tree]:
         if rows.size and place.start < rows[0] <= rows[-1] <= place.stop:
             found.append(each)
     return found
+
+
+def _rows_of(filters: Sequence[Tree], place: slice) -> tuple[slice, ...]:
+    """Rows of each filter within the session."""
+    rows = [numbers(field(each, "row")) for each in filters]
+    return tuple(slice(int(r[0]) - 1 - place.start, int(r[-1]) - place.start) for r in rows)
 
 
 def _blocks(filters: Sequence[Tree], place: slice) -> Floats:

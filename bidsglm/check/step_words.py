@@ -132,7 +132,10 @@ def _contrast(found: Checked, models: PairModels) -> tuple[str, str]:
     told = []
     for each in (differing or pairs)[0]:
         conditions = each.specification.conditions
-        told.append(" ".join(f"{w:+g} {name}" for w, name in zip(each.weights[0], conditions, strict=True)))
+        weights = " ".join(f"{w:+g} {name}" for w, name in zip(each.weights[0], conditions, strict=True))
+        apart = each.factors and len(set(each.factors)) > 1
+        runs = f", times {' and '.join(f'{f:g}' for f in each.factors)} in the runs" if apart else ""
+        told.append(weights + runs)
     return told[0], told[1]
 
 

@@ -22,11 +22,13 @@ from bidsglm.attribution.sides import PairModels
 from bidsglm.attribution.sizes import MOST_VOXELS, work
 from bidsglm.attribution.steps import PARTS_OF_REGRESSORS, REGRESSORS, Step
 from bidsglm.check.comparison import Checked
+from bidsglm.check.concatenated import is_concatenated
 from bidsglm.check.contrast_settings import as_written
 from bidsglm.check.data import ScanPlace, support, values_of
 from bidsglm.check.map_weights import Reproduction
 from bidsglm.check.own_sides import own_data, own_models
 from bidsglm.check.refit import RefittedModel, one_session
+from bidsglm.check.run_weights import SharedRow, shared_row, weights_of_runs
 from bidsglm.check.spm_records import SpmContrast
 from bidsglm.check.step_words import words
 from bidsglm.check.task_columns import nilearn_name
@@ -43,6 +45,10 @@ STEPS = ("smoother", "scaling", "onsets", "durations", *PARTS_OF_REGRESSORS, "co
 LAST_STEPS = ("runs", "contrast")
 DESIGN_STEPS = frozenset({*STEPS[2:-1], REGRESSORS, "contrast"})
 """Those that the columns hang on"""
+CONCATENATED = (
+    "Runs were concatenated (spm_fmri_concatenate): no mixture of settings has one design with serial"
+    " correlations and a grand mean of each run."
+)
 EXPLAINABLE = ("ols", "ar1")
 """nilearn's noise models that estimate each voxel by itself"""
 
@@ -76,7 +82,7 @@ def attributed(found: Checked, scans: Sequence[Sequence[ScanPlace]], refit: Refi
         A scan or a map is damaged.
     """
     way = found.way
-    reason = _reason_against(found, scans, refit)
+    reason = CONCATENATED if is_concatenated(found.spm) else _reason_against(found, scans, refit)
     if reason or way is None:
         return AttributedMaps(None, reason)
     contrasts, notes = _contrasts(found)
@@ -154,9 +160,10 @@ def _contrast(found: Checked, name: str, maps: Mapping[str, CheckedPair]) -> _Co
     theirs = found.reproductions.get(label)
     if theirs is None or not theirs.is_found:
         return "nilearn's map of it did not come out again"
-    ours = one_session(found.spm, next(c for c in found.spm.contrasts if c.name == name))
-    if ours is None:
-        return "its weights differ between SPM's sessions"
+    contrast = next(c for c in found.spm.contrasts if c.name == name)
+    ours = one_session(found.spm, contrast)
+    if ours is None or theirs.by_run:
+        return _of_runs(found, contrast, theirs, maps)
     n_runs = len(found.runs)
     of_session, factor = as_written(ours.weights / n_runs, n_runs)
     runs = tuple(range(n_runs))
@@ -166,6 +173,26 @@ def _contrast(found: Checked, name: str, maps: Mapping[str, CheckedPair]) -> _Co
         _plan(name, ours.conditions, of_session, runs),
     )
     return _Contrast(name, plans, factor, maps)
+
+
+def _of_runs(
+    found: Checked, contrast: SpmContrast, theirs: Reproduction, maps: Mapping[str, CheckedPair]
+) -> _Contrast | str:
+    """Weights that differ between runs: those of one row, times a factor for each run."""
+    both = weights_of_runs(found.spm, contrast, theirs, found.runs)
+    own, other = shared_row(both.nilearn), shared_row(both.spm)
+    if own is None or other is None:
+        return "its weights over the columns differ from run to run by more than a factor"
+    names = [nilearn_name(found.runs[0], column) for column in both.names]
+    # a plan is the mean over its runs, as nilearn's contrast is; SPM adds up
+    plans = _plan_of(contrast.name, names, own, len(own.used)), _plan_of(contrast.name, names, other, 1)
+    return _Contrast(contrast.name, plans, float(len(other.used)), maps)
+
+
+def _plan_of(name: str, columns: Sequence[str], shared: SharedRow, times: float) -> Plan:
+    weighed = {columns[i]: float(w) for i, w in enumerate(shared.row) if w}
+    made = _plan(name, tuple(weighed), np.array([list(weighed.values())]), shared.used)
+    return replace(made, factors=tuple(times * factor for factor in shared.factors))
 
 
 def _plan(name: str, columns: tuple[str, ...], weights: Floats, runs: tuple[int, ...]) -> Plan:

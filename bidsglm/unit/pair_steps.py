@@ -129,7 +129,14 @@ def same_setting(name: str, models: PairModels) -> bool:
 def same_weights(one: Plan, other: Plan) -> bool:
     """Whether two contrasts weigh the same columns alike."""
     names = one.specification.conditions, other.specification.conditions
-    return names[0] == names[1] and np.allclose(one.weights, other.weights, rtol=1e-6, atol=0)
+    factors = [plan.factors or (1.0,) * (max(plan.runs) + 1) for plan in (one, other)]
+    return (
+        names[0] == names[1]
+        and one.runs == other.runs
+        and one.weights.shape == other.weights.shape
+        and np.allclose(one.weights, other.weights, rtol=1e-6, atol=0)
+        and all(np.isclose(factors[0][run], factors[1][run], rtol=1e-6, atol=0) for run in one.runs)
+    )
 
 
 def _same_factors(one: Floats, other: Floats) -> bool:

@@ -27,7 +27,7 @@ class Analysed:
         self.scans = scans_of(study, root / "func")
         self.spm = write_spm(study, root / "spm", self.scans)
 
-    def nilearn(self, name: str, contrast: str = "go", **changed: Any) -> Path:
+    def nilearn(self, name: str, contrast: Any = "go", **changed: Any) -> Path:
         changed.setdefault("mask_img", str(self.spm / "mask.nii"))
         scans = changed.pop("scans", self.scans)
         return write_nilearn(self.study, self.root / name, scans, contrast, **changed)

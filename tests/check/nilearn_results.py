@@ -29,7 +29,7 @@ def write_nilearn(
     study: Study,
     folder: Path,
     scans: Sequence[Path],
-    contrast: str,
+    contrast: Any,
     events: Sequence[pd.DataFrame] | None = None,
     **changed: Any,
 ) -> Path:
@@ -42,11 +42,12 @@ def write_nilearn(
     events
         In place of the study's.
     changed
-        Arguments of FirstLevelModel; `confounds`, `kinds` and `index` are of the script.
+        Arguments of FirstLevelModel; `confounds`, `kinds`, `index` and `design_matrices` are of the script.
     """
     folder.mkdir(parents=True, exist_ok=True)
     confounds = changed.pop("confounds", study.confounds or None)
     kinds, index = changed.pop("kinds", KINDS), changed.pop("index", True)
+    matrices = changed.pop("design_matrices", None)
     arguments = {
         "t_r": TIME,
         "hrf_model": "spm" + " + derivative" * study.hrf.derivative + " + dispersion" * study.hrf.dispersion,
@@ -62,7 +63,11 @@ def write_nilearn(
         if confounds is None
         else [pd.DataFrame(c, columns=[f"R{i + 1}" for i in range(c.shape[1])]) for c in confounds]
     )
-    model.fit([str(path) for path in scans], events=list(tables), confounds=frames)
+    images = [str(path) for path in scans]
+    if matrices is not None:
+        model.fit(images, design_matrices=list(matrices))
+    else:
+        model.fit(images, events=list(tables), confounds=frames)
     for number, design in enumerate(model.design_matrices_, start=1):
         design.to_csv(folder / f"design_run{number}.csv", index=index)
     for kind in kinds:

@@ -309,7 +309,8 @@ def test_concatenated_runs_keep_their_filters(tmp_path: Path) -> None:
     np.testing.assert_array_equal(session.filter_basis, block_diag(one, one))
     found = checked(analysed, analysed.nilearn("one"))
     assert settings(found) == ["high-pass"]
-    assert any("concatenated" in note for note in found["notes"])
+    # the maps are those of one run
+    assert not any(each["is_reproduced"] for each in found["spm_reproduced"])
     image = nib.load(analysed.scans[0])
     halves = []
     for i in range(2):

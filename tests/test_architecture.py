@@ -345,7 +345,7 @@ FEW = {
     "Smoothness Span Swarm Tail Tissue _Maps Counting Field Probability",
     REASON: "AttributedMaps Demand Failure Judgement Need Surplus WorkerAnswer",
     NOTES: "Able Check Ending Inference ResponseRequest Sizes Target Written _Reach",
-    COLUMNS: "Columns GroupFactor RunConfounds",
+    COLUMNS: "Columns GroupFactor RunConfounds _Parameters",
     PLACE: "OwnedColumn Scan ScanPlace _Found",
     PUBLIC: "Averaged FeatContrast RegionLine ShownColumn WrittenStimulus",
 }

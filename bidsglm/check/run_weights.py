@@ -78,7 +78,7 @@ class SharedRow(NamedTuple):
     row: Floats
     """(n_columns,)"""
     factors: tuple[float, ...]
-    """Of every run, 0 for one without weights"""
+    """One for every run, 0 for one without weights"""
 
     @property
     def used(self) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from bidsglm.model import TRIAL_TYPE, Floats, ModelSpecification
 from bidsglm.sentences import listing
 from bidsglm.statsmodel.globs import is_glob, matches, matching
 from bidsglm.statsmodel.nearest import hint
+from bidsglm.statsmodel.responses import is_named
 
 
 class Variables(NamedTuple):
@@ -92,6 +93,30 @@ def resolved(unit: Unit, model: ModelSpecification, runs: Sequence[Variables], o
     )
     _check_absent(unit, model, x, known, others)
     return x
+
+
+def nothing_to_convolve(unit: Unit, model: ModelSpecification, x: Resolved) -> tuple[str, ...]:
+    """Say which names of HRF.Variables or Convolve, although X may mean them, found no events.
+
+    Raises
+    ------
+    DataError
+        When that leaves nothing to convolve at all.
+    """
+    missing = [
+        name
+        for name in model.convolved or ()
+        if not matching(name, x.conditions) and name not in x.absent and is_named(name, model.x)
+    ]
+    if model.automatic or not missing:
+        return ()
+    said = f"X finds no events for {listing(missing, NAMES_SHOWN)}, which the model convolves"
+    if not x.conditions and not x.absent:
+        raise DataError(
+            f"{unit.runs[0].events}: {said}; write it in X as in HRF.Variables or Convolve: trial_type.*, or "
+            "<column>.* for the levels of another column"
+        )
+    return (f"{unit.prefix}: {said}",)
 
 
 def _check_absent(

@@ -24,6 +24,7 @@ from bidsglm.dataset.named import (
     columns_at_scans,
     condition_of,
     known_names,
+    nothing_to_convolve,
     resolved,
     variables_of,
 )
@@ -75,6 +76,7 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     _check_modulations(model, (*x.conditions, *x.absent))
     check_vanished(runs, model, known)
     _check_words(runs, x.confounds)
+    idle = nothing_to_convolve(unit, model, x)
     made = [columns_at_scans(variables, x) for variables in runs]
     confounds = [
         read_confounds(variables.run, x.confounds, model.high_pass, columns, known)
@@ -82,6 +84,7 @@ def paradigms(unit: Unit, model: ModelSpecification) -> Paradigms:
     ]
     notes = (
         *x.notes,
+        *idle,
         *_series_notes(unit, runs, x.conditions),
         *_missing_notes(unit, runs, x.conditions),
         *_unlabelled_notes(unit, runs),

@@ -268,3 +268,16 @@ def test_text_in_x_is_refused_with_how_to_name_its_levels(unit: Unit, name: str)
     copy = {"Name": "Copy", "Input": ["side"], "Output": ["copy"]}
     with pytest.raises(DataError, match=rf"{name} of X holds text: name its levels there \({name}.<level>"):
         paradigms(unit, model("trial_type.go", name, transformations=(copy,)))
+
+
+@pytest.mark.parametrize(("x", "convolved"), [("*", "trial_type.*"), ("tri?l", "tri?l"), ("side*", "side*")])
+def test_a_pattern_that_leaves_nothing_to_convolve_is_refused(unit: Unit, x: str, convolved: str) -> None:
+    with pytest.raises(
+        DataError, match=r"X finds no events for .*, which the model convolves; write it in X as"
+    ):
+        paradigms(unit, model(x, convolved=(convolved,)))
+
+
+def test_a_pattern_that_finds_no_events_beside_others_is_told_of(unit: Unit) -> None:
+    specification = model("trial_type.go", "side*", convolved=("trial_type.go", "side*"))
+    assert any("X finds no events for side*" in note for note in paradigms(unit, specification).notes)

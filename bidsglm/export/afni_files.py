@@ -67,7 +67,7 @@ def timing_files(
         for train in trains
     ]
     functions = len(stimulus.response.functions)
-    modulators = max((train.modulation.shape[1] for train in trains), default=0)
+    modulators = max(train.modulation.shape[1] for train in trains)
     heights = any(train.heights is not None for train in trains)
     if modulators and (heights or functions > 1):
         return tuple(
@@ -109,7 +109,7 @@ def _heights(train: EventTrain) -> Floats:
 def _file(stimulus: Stimulus, label: str, trains: Sequence[EventTrain], kind: str) -> TimingFile:
     by_duration = stimulus.response.by_duration
     rows = [_row(train, kind, by_duration) for train in trains]
-    modulators = max((train.modulation.shape[1] for train in trains), default=0)
+    modulators = max(train.modulation.shape[1] for train in trains)
     if kind and not any(rows):
         married = "*" + ",".join(["1"] * max(modulators, 1)) if kind == "AM2" or not by_duration else ""
         rows[0] = BEFORE_THE_RUN + married + ":1" * by_duration

@@ -59,6 +59,24 @@ def test_a_record_of_which_any_part_may_lack_takes_nothing_and_more(record: Any)
     assert typed({"own": 1}, record) == {"own": 1}
 
 
+def test_what_is_read_keeps_its_order_at_every_depth() -> None:
+    """Pages and tables follow the order in a file, and a summary that is written again is the same file."""
+    contrasts = [
+        {
+            "own": 1,
+            "test": "t",
+            "label": "b",
+            "thresholds": {"spm": {"fwe05": 4.5, "p001": 3.1}},
+            "name": "b",
+        },
+        {"label": "a", "dof": {"spm": [9.0], "nilearn": [8.0]}, "name": "a", "test": "F"},
+    ]
+    parts = {**{key: UNIT[key] for key in reversed(UNIT)}, "contrasts": contrasts}
+    assert json.dumps(typed(parts, SummaryForm)) == json.dumps(parts)
+    group = {"own": [[{"z": 1, "a": 2}]], "contrasts": [dict(reversed(GROUP_CONTRAST.items()))]}
+    assert json.dumps(typed(group, GroupForm)) == json.dumps(group)
+
+
 @pytest.mark.parametrize("key", sorted(UNIT))
 def test_a_unit_has_these_keys(key: str) -> None:
     assert typed({**UNIT, "own": 1}, SummaryForm) == {**UNIT, "own": 1}

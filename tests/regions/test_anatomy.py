@@ -33,6 +33,18 @@ def test_an_image_on_its_own_grid_is_not_smoothed_nor_one_on_a_finer_grid() -> N
     assert fine[5:8, 6, 6] == pytest.approx([0.5, 1, 0.5])
 
 
+def test_an_image_whose_origin_is_elsewhere_is_moved_and_not_smoothed() -> None:
+    values = np.random.default_rng(4).standard_normal((24, 24, 24))
+    moved = np.eye(4)
+    moved[:3, 3] = [11, 7, 5]
+    found = resampled(values, np.eye(4), Grid((12, 12, 12), moved))
+    np.testing.assert_allclose(found, values[11:23, 7:19, 5:17], atol=1e-12)
+    # the same places by millimetres, as far from the scanner's centre as fMRIPrep's images are
+    far = np.eye(4)
+    far[:3, 3] = [-91, -126, -72]
+    np.testing.assert_allclose(resampled(values, far, Grid((12, 12, 12), far @ moved)), found, atol=1e-12)
+
+
 def test_what_lies_in_one_large_voxel_is_averaged_along_each_axis_by_itself() -> None:
     values = np.random.default_rng(3).standard_normal((12, 12, 12))
     wide = np.diag([3.0, 1, 1, 1])

@@ -2,12 +2,13 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from bidsglm import cli
 from bidsglm.data import Run
-from bidsglm.model import ModelSpecification
+from bidsglm.model import Hrf, ModelSpecification
 from bidsglm.settings import Settings
 from bidsglm.statsmodel.specification import parse_model
 
@@ -35,6 +36,13 @@ def test_specification_by_itself_is_that_of_a_model_which_says_nothing() -> None
     for field in fields(ModelSpecification):
         if field.name not in ("notes", "origin"):
             assert getattr(made, field.name) == getattr(bare, field.name), field.name
+
+
+@pytest.mark.parametrize("name", ["spm", "glover"])
+def test_response_of_which_nothing_more_is_said_is_one_function(name: Literal["spm", "glover"]) -> None:
+    assert Hrf(name).suffixes == ("",)
+    assert Hrf(name) == Hrf(name, derivative=False, dispersion=False)
+    assert Hrf() == Hrf("spm")
 
 
 def test_run_of_which_nothing_is_said_begins_with_its_first_raw_volume_and_needs_no_note() -> None:

@@ -84,6 +84,8 @@ LATER = (
         ({"hrf": Hrf("spm", True)}, ""),
         ({"high_pass": 0.0}, "a high-pass period of 0 s is not positive; set HighPassFilterCutoffHz 0"),
         ({"high_pass": 0.0, "fsl": FslSettings(high_pass=50.0)}, ""),
+        # whether a period is long enough for a run's TR is looked at with the run
+        ({"high_pass": 0.5}, ""),
         (
             {"intercept": False},
             "FEAT always takes the mean out of the data; add 1 to X, or leave FSL out of --backends",
@@ -141,6 +143,7 @@ def test_what_feat_cannot_express(changes: dict[str, Any], said: str) -> None:
             {"spm": SpmSettings(microtime_onset=17)},
             "MicrotimeOnset 17 is not a bin of MicrotimeResolution 16",
         ),
+        ({"high_pass": 0.5}, ""),
         ({"high_pass": -1.0}, "a high-pass period of -1 s is not positive; set HighPassFilterCutoffHz 0"),
         ({"high_pass": 0.0}, "a high-pass period of 0 s is not positive; set HighPassFilterCutoffHz 0"),
         ({"spm": SpmSettings(mask_threshold=float("-inf"))}, ""),

@@ -71,6 +71,23 @@ def test_scene_is_cropped_to_the_masks_and_knows_where_it_is():
     assert images.either[tuple(there)]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_scene_without_any_voxel_is_the_whole_grid() -> None:
+    images = volumes()
+    nothing = dict.fromkeys(images.masks, np.zeros(SHAPE, dtype=bool))
+    of = scene(replace(images, masks=nothing))
+    assert of.shape == SHAPE
+    assert not of.mask.any()
+    # the grid's corner is at its place in mm, whichever axes are turned round
+    corners = {
+        tuple(images.affine @ [x, y, z, 1])
+        for x in (0, SHAPE[0] - 1)
+        for y in (0, SHAPE[1] - 1)
+        for z in (0, SHAPE[2] - 1)
+    }
+    assert tuple(of.affine[:, 3]) in corners
+
+
 def test_peak_is_the_largest_value_of_the_first_backend():
     images = volumes()
     of = scene(images)

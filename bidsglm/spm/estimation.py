@@ -6,7 +6,7 @@ over runs, so every step is done run by run; only the rank tolerance and the res
 freedom are shared (K. Worsley and K. Friston, NeuroImage 2:173-181, 1995).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -20,6 +20,8 @@ from bidsglm.spm.whitening import Whitening
 
 ROUNDING = 1e-12
 """Share of a series' squares that rounding leaves as a residual where the design explains all of it."""
+COLUMNS_AT_ONCE = 512
+"""Of a whitened covariance; a run of fewer scans is one part"""
 
 
 class Projection(NamedTuple):
@@ -164,18 +166,17 @@ def dispersion(model: JointModel, covariances: Sequence[Floats | None]) -> Dispe
     trace = squared = 0.0
     inner, parameters = [], []
     for run, V in zip(model.runs, covariances, strict=True):
-        C = _whitened_covariance(run, V)
         U, d, right = run.factors
-        CX0 = C @ run.X0
-        inside = run.X0.T @ CX0
-        VU = remove(C @ remove(U, run.X0), run.X0)
+        C = _whitened_covariance(run, V, remove(U, run.X0))
+        inside = run.X0.T @ C.of_cosines
+        VU = remove(C.of_columns, run.X0)
         # U' V U of the design's space is all that the traces and Bcov need of V = K C K'
         G = U.T @ VU
         # tr(R V) with R = I - U U' (K. Worsley and K. Friston 1995, spm_SpUtil 'trRV'); K = I - X0 X0' is
         # multiplied out, as a filter of all columns of C would be most of the work
-        trace += float(np.trace(C) - np.trace(inside) - np.trace(G))
+        trace += float(C.trace - np.trace(inside) - np.trace(G))
         # tr(R V R V) multiplied out, with squares of entries for traces of symmetric products
-        filtered = (C**2).sum() - 2 * (CX0**2).sum() + (inside**2).sum()
+        filtered = C.square - 2 * (C.of_cosines**2).sum() + (inside**2).sum()
         squared += float(filtered - 2 * (VU**2).sum() + (G**2).sum())
         inner.append(G)
         # Bcov = A+ V A+' with A+ = V D^-1 U'
@@ -183,7 +184,38 @@ def dispersion(model: JointModel, covariances: Sequence[Floats | None]) -> Dispe
     return Dispersion(trace, squared, tuple(inner), tuple(parameters))
 
 
-def _whitened_covariance(run: RunModel, V: Floats | None) -> Floats:
-    """W V W', as it is: truncation of W leaves it only nearly I."""
-    V = np.eye(len(run.X0)) if V is None else V
-    return run.whitened(run.whitened(V).T)
+class _WhitenedCovariance(NamedTuple):
+    """What traces need of C = W V W', which is only nearly I, as W is truncated."""
+
+    trace: float
+    square: float
+    """Sum of its squares"""
+    of_cosines: Floats
+    """(n_scans, n_cosines) C X0"""
+    of_columns: Floats
+    """(n_scans, r) C K U"""
+
+
+def _whitened_covariance(run: RunModel, V: Floats | None, KU: Floats) -> _WhitenedCovariance:
+    n = len(run.X0)
+    trace, square = np.float64(), np.float64()
+    of_cosines, of_columns = np.zeros_like(run.X0), np.zeros_like(KU)
+    for some, C in _columns(run, np.eye(n) if V is None else V):
+        trace += np.trace(C[some])
+        square += (C**2).sum()
+        # of a fading autocorrelation there is nothing far from the diagonal
+        used = np.flatnonzero(C.any(axis=1))
+        near = slice(used[0], used[-1] + 1)
+        of_cosines[near] += C[near] @ run.X0[some]
+        of_columns[near] += C[near] @ KU[some]
+    return _WhitenedCovariance(float(trace), float(square), of_cosines, of_columns)
+
+
+def _columns(run: RunModel, V: Floats) -> Iterator[tuple[slice, Floats]]:
+    """Some columns of W V W' at a time, as all of a long run would not stay in the processor's cache."""
+    W = run.whitening
+    if W is None:
+        yield slice(0, len(V)), V
+        return
+    for rows, some in W.parts(COLUMNS_AT_ONCE):
+        yield rows, W.product(some.product(V).T)

@@ -11,8 +11,6 @@ one of those that change sign (A. Cantoni and P. Butler, Linear Algebra and its 
 is that of a shorter one.
 """
 
-from itertools import pairwise
-
 import numpy as np
 from scipy.linalg import matmul_toeplitz, solve_toeplitz, toeplitz
 
@@ -28,14 +26,21 @@ NOTHING = 1e-32
 ROOT_2 = np.sqrt(2)
 
 
-def inverse(A: Floats) -> Floats:
-    """Inverse of a symmetric matrix, in n² steps where it is Toeplitz and well enough conditioned.
+def inverse(A: Floats, ridge: float = 0.0) -> Floats:
+    """Inverse of a symmetric matrix with a ridge, in n² steps where it is Toeplitz and well conditioned.
 
-    >>> inverse(np.array([[2.0, 1.0], [1.0, 2.0]])).round(6).tolist()
+    >>> inverse(np.array([[1.0, 1.0], [1.0, 1.0]]), 1.0).round(6).tolist()
     [[0.666667, -0.333333], [-0.333333, 0.666667]]
     """
-    found = _toeplitz_inverse(A[0]) if _is_toeplitz(A) else None
-    return np.asarray(np.linalg.inv(A)) if found is None else found
+    if _is_toeplitz(A):
+        row = A[0].copy()
+        row[0] += ridge
+        found = _toeplitz_inverse(row)
+        if found is not None:
+            return found
+    ridged = A.copy()
+    np.fill_diagonal(ridged, np.diag(A) + ridge)
+    return np.asarray(np.linalg.inv(ridged))
 
 
 def _is_toeplitz(A: Floats) -> bool:
@@ -54,14 +59,23 @@ def _toeplitz_inverse(row: Floats) -> Floats | None:
         return None
     # what has died out leaves a band; its products would be denormal numbers, with which processors are slow
     x[np.abs(x) < NOTHING * np.abs(x).max()] = 0.0
-    behind = np.concatenate([[0.0], x[:0:-1]])
-    found = np.outer(x / x[0], x)
-    found -= np.outer(behind / x[0], behind)
-    for before, here in pairwise(found):
-        here[1:] += before[:-1]
+    found = _from_first_column(x)
     probes = np.random.default_rng(0).standard_normal((len(row), N_PROBES))
     error = np.abs(matmul_toeplitz(row, found @ probes) - probes).max()
     return np.asarray(found) if error <= UNRELIABLE else None
+
+
+def _from_first_column(x: Floats) -> Floats:
+    """W. Trench's recursion down the diagonals, row by row, as a row is still at hand when the next is made."""
+    behind = np.concatenate([[0.0], x[:0:-1]])
+    found = np.empty((len(x), len(x)))
+    before = np.zeros(len(x) - 1)
+    for row, ahead, back in zip(found, x / x[0], behind / x[0], strict=True):
+        np.multiply(x, ahead, out=row)
+        row -= back * behind
+        row[1:] += before
+        before = row[:-1]
+    return found
 
 
 def halves(A: Floats) -> tuple[Floats, Floats] | None:

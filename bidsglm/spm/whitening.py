@@ -5,7 +5,7 @@ autocorrelation that dies out only a band is left, which makes the product with 
 V is block diagonal over runs, so everything is done run by run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -21,6 +21,10 @@ RIDGE_FLOOR = np.exp(-32)
 BLOCK_ROWS, NARROW_ROWS = 64, 16
 """Rows multiplied at once: enough for BLAS, few enough that the band stays narrow; of a band of fewer than a
 block's rows, fewer, as much of what is multiplied would be zeros."""
+
+
+NORM_ROWS = 128
+"""Rows whose absolute values are summed at once"""
 
 
 class Whitening(NamedTuple):
@@ -45,9 +49,21 @@ class Whitening(NamedTuple):
             whole[rows, columns] = block
         return whole
 
+    def parts(self, at_least: int) -> Iterator[tuple[slice, "Whitening"]]:
+        """Blocks that have so many rows together, and where these stand; the last may have fewer."""
+        rows = self._rows
+        start = 0
+        for stop in range(1, len(rows) + 1):
+            if rows[stop - 1].stop - rows[start].start >= at_least or stop == len(rows):
+                yield (
+                    slice(rows[start].start, rows[stop - 1].stop),
+                    Whitening(self.blocks[start:stop], self.columns[start:stop]),
+                )
+                start = stop
+
     def product(self, Y: Floats) -> Floats:
-        """W Y, (n_scans, n_columns), in the precision of Y."""
-        result = np.empty_like(Y)
+        """W Y, (n_rows, n_columns), in the precision of Y."""
+        result = np.empty_like(Y, shape=(sum(map(len, self.blocks)), Y.shape[1]))
         for rows, block, columns in zip(self._rows, *self, strict=True):
             # W of a fading autocorrelation is a band, and outside it there is nothing to multiply
             np.matmul(block.astype(Y.dtype, copy=False), Y[columns], out=result[rows])
@@ -62,13 +78,21 @@ def banded(matrix: Floats) -> Whitening:
     ([(80, 96), (96, 100)], np.float64(100.0))
     """
     blocks, columns = [], []
-    size = BLOCK_ROWS if np.any(np.triu(matrix, NARROW_ROWS)) else NARROW_ROWS
+    size = NARROW_ROWS if _is_narrow(matrix) else BLOCK_ROWS
     for start in range(0, len(matrix), size):
         rows = matrix[start : start + size]
         used = np.flatnonzero(rows.any(axis=0))
         columns.append(slice(int(used[0]), int(used[-1]) + 1))
-        blocks.append(rows[:, columns[-1]].copy())
+        blocks.append(rows[:, columns[-1]])
+    if sum(block.size for block in blocks) < matrix.size / 2:
+        # a band lets go of the zeros around it
+        blocks = [block.copy() for block in blocks]
     return Whitening(tuple(blocks), tuple(columns))
+
+
+def _is_narrow(matrix: Floats) -> bool:
+    """Whether nothing stands so far above the diagonal as a narrow block has rows."""
+    return not any(row[start:].any() for start, row in enumerate(matrix, NARROW_ROWS))
 
 
 def ridge(norm: float, size: int) -> float:
@@ -87,10 +111,14 @@ def regularised_inverse(A: Floats) -> Floats:
     >>> regularised_inverse(np.diag([2.0, 4.0])).round(9).tolist()
     [[0.5, 0.0], [0.0, 0.25]]
     """
-    norm = float(np.abs(A).sum(axis=1).max())
-    ridged = A.copy()
-    np.fill_diagonal(ridged, np.diag(A) + ridge(norm, len(A)))
-    return inverse(ridged)
+    return inverse(A, ridge(_norm(A), len(A)))
+
+
+def _norm(A: Floats) -> float:
+    """Largest row sum of absolute values."""
+    # some rows at a time: of a long run another matrix of this size takes longer to get than to fill
+    parts = (A[start : start + NORM_ROWS] for start in range(0, len(A), NORM_ROWS))
+    return float(np.max([np.abs(part).sum(axis=1).max() for part in parts], initial=0.0))
 
 
 def normalised(covariances: Sequence[Floats]) -> tuple[Floats, ...]:
@@ -121,7 +149,7 @@ def whitening(covariances: Sequence[Floats]) -> tuple[Whitening, ...]:
     [[0.5, 0.0], [0.0, 0.5]]
     """
     # the ridge of the block-diagonal V of all runs, whose largest row sum is that of one of them
-    norm = max((float(np.abs(V).sum(axis=1).max()) for V in covariances), default=0.0)
+    norm = float(np.max([_norm(V) for V in covariances], initial=0.0))
     tau = ridge(norm, sum(len(V) for V in covariances))
     return tuple(banded(_truncated_root(V, tau)) for V in covariances)
 

@@ -7,14 +7,16 @@ covariances of a group's repeated measures are of any form, over some dozens of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats
-from bidsglm.spm.structure import NOTHING
+from bidsglm.spm.structure import NOTHING, inverse_of_row, largest_row_sum
+from bidsglm.spm.whitening import regularised_inverse, ridge
 
 AT_ONCE = 128
 """Columns that are transformed at once, which bounds memory"""
@@ -44,9 +46,25 @@ class Components(Protocol):
         """Sum of h_i Q_i, (n, n)."""
         ...
 
+    def inverse(self, h: Floats) -> Floats:
+        """SPM's regularised inverse of that sum."""
+        ...
+
     def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
         """tr(Q_i (P - P Cy P)) of each, and tr(P Q_i P Q_j) of each pair; P, (n, n), is symmetric."""
         ...
+
+
+class _Circle(NamedTuple):
+    """Components in frequencies, on a circle of scans that none of them reaches around."""
+
+    size: int
+    spectra: Floats
+    """(n_components, size)"""
+    halves: Floats
+    """(n_components, size // 2 + 1), each frequency above 0 standing for its negative too"""
+    columns: NDArray[np.complex128]
+    """(n, size // 2 + 1) for the transform of a matrix's columns, which every iteration needs anew"""
 
 
 @dataclass(frozen=True)
@@ -84,11 +102,33 @@ class Toeplitz:
         return h
 
     def combined(self, h: Floats) -> Floats:
-        """Sum of h_i Q_i, without the denormal numbers of exponentials that have died out."""
+        """Sum of h_i Q_i."""
+        return np.asarray(scipy.linalg.toeplitz(self._row(h)))
+
+    def inverse(self, h: Floats) -> Floats:
+        """From the first row alone where that will do."""
+        row = self._row(h)
+        return inverse_of_row(row, ridge(largest_row_sum(row), len(row)))
+
+    def _row(self, h: Floats) -> Floats:
+        """First row of the sum, without the denormal numbers of exponentials that have died out."""
         row = h @ self.rows
         # processors are slow with them, in every product that follows
         row[np.abs(row) < DIED_OUT * np.abs(row).max()] = 0.0
-        return np.asarray(scipy.linalg.toeplitz(row))
+        return np.asarray(row)
+
+    @cached_property
+    def _circle(self) -> _Circle:
+        n, reach = self.rows.shape[1], self._reach
+        # zeros behind, as many as lags count, keep the circle from closing on the run
+        size = scipy.fft.next_fast_len(n + reach, real=True)
+        circle = np.zeros((len(self.rows), size))
+        circle[:, : reach + 1] = self.rows[:, : reach + 1]
+        circle[:, size - reach :] = self.rows[:, reach:0:-1]
+        spectra = scipy.fft.fft(circle).real
+        n_positive = size // 2 + 1
+        halves = spectra[:, :n_positive] * np.where(2 * np.arange(n_positive) % size, 2, 1)
+        return _Circle(size, spectra, halves, np.empty((n, n_positive), dtype=np.complex128))
 
     @property
     def _reach(self) -> int:
@@ -98,23 +138,13 @@ class Toeplitz:
 
     def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
         """Spectra of the components, weighed by those of P and of P Cy P."""
-        n, reach = len(P), self._reach
-        # zeros behind, as many as lags count, keep the circle from closing on the run
-        size = scipy.fft.next_fast_len(n + reach, real=True)
-        circle = np.zeros((len(self.rows), size))
-        circle[:, : reach + 1] = self.rows[:, : reach + 1]
-        circle[:, size - reach :] = self.rows[:, reach:0:-1]
-        spectra = scipy.fft.fft(circle).real
-        n_positive = size // 2 + 1
-        columns = np.empty((n, n_positive), dtype=np.complex128)
-        for start in range(0, n, IN_CACHE):
+        size, spectra, halves, columns = self._circle
+        for start in range(0, len(P), IN_CACHE):
             some = slice(start, start + IN_CACHE)
             columns[some] = scipy.fft.rfft(P[some], size)
-        # each frequency above 0 stands for its negative too
-        halves = spectra[:, :n_positive] * np.where(2 * np.arange(n_positive) % size, 2, 1)
         single = self.rows @ _diagonal_sums(P) - halves @ _cross_spectrum(columns, PCy, size) / size
         pairs = np.zeros((len(self.rows),) * 2)
-        for start in range(0, n_positive, AT_ONCE):
+        for start in range(0, columns.shape[1], AT_ONCE):
             some = slice(start, start + AT_ONCE)
             both = scipy.fft.fft(columns[:, some].T, size)
             pairs += halves[:, some] @ ((both.real**2 + both.imag**2) @ spectra.T)
@@ -132,10 +162,17 @@ def _diagonal_sums(P: Floats) -> Floats:
 
 def _cross_spectrum(columns: NDArray[np.complexfloating], PCy: Floats, size: int) -> Floats:
     """Real part of the cross-spectrum of P's columns and those of P Cy, summed over columns."""
+    n = len(PCy)
     total = np.zeros(2 * columns.shape[1])
-    for start in range(0, len(PCy), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
-        other = scipy.fft.rfft(PCy[:, some].T, size)
+    padded = np.zeros((AT_ONCE, size))
+    for start in range(0, n, AT_ONCE):
+        some = slice(start, min(start + AT_ONCE, n))
+        turned = padded[: some.stop - start]
+        # columns become rows by blocks: one by one, each would be fetched from as many places as it has scans
+        for row in range(0, n, IN_CACHE):
+            rows = slice(row, min(row + IN_CACHE, n))
+            turned[:, rows] = PCy[rows, some].T
+        other = scipy.fft.rfft(turned)
         # real and imaginary parts in turn: their products are all that the real part of a product needs
         total += np.einsum("kf,kf->f", other.view(np.float64), columns[some].view(np.float64))
     return np.asarray(total.reshape(-1, 2).sum(axis=1))
@@ -179,6 +216,10 @@ class Diagonal:
         """Sum of h_i Q_i."""
         return np.diag(h @ self.diagonals)
 
+    def inverse(self, h: Floats) -> Floats:
+        """As of any matrix, since there are few images."""
+        return regularised_inverse(self.combined(h))
+
     def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
         """Diagonals pick entries of P and of P Cy P, and of the squares of P's entries."""
         single = self.diagonals @ (np.diag(P) - np.einsum("ik,ik->i", PCy, P))
@@ -213,6 +254,10 @@ class Dense:
     def combined(self, h: Floats) -> Floats:
         """Sum of h_i Q_i."""
         return np.asarray(np.tensordot(h, self.matrices, axes=1))
+
+    def inverse(self, h: Floats) -> Floats:
+        """As it stands."""
+        return regularised_inverse(self.combined(h))
 
     def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
         """Products as they stand."""

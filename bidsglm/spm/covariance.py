@@ -210,7 +210,7 @@ def pooled_covariance(test: Criterion, chunks: Iterable[Sequence[Floats]]) -> Po
     n_found = np.count_nonzero(found)
     if not n_found:
         raise ValueError("no significant voxels: none passes the F test for the pooled covariance")
-    return Pooled(tuple(total.matrix / n_found for total in totals), found, n_exact)
+    return Pooled(tuple(total.average(int(n_found)) for total in totals), found, n_exact)
 
 
 def _weights(test: Criterion, centred: Sequence[Floats], means: Sequence[Floats]) -> tuple[Floats, Mask]:
@@ -239,6 +239,8 @@ class _WeightedProducts:
 
     def __init__(self, n_scans: int) -> None:
         self._centred = np.zeros((n_scans, n_scans))
+        # taking a new array for each product would take longer than the product
+        self._products = np.empty_like(self._centred)
         self._cross = np.zeros(n_scans)
         self._constant = 0.0
 
@@ -246,12 +248,15 @@ class _WeightedProducts:
         """Take some voxels, (n_scans, n_voxels) and twice (n_voxels,)."""
         root = np.sqrt(weights)
         scaled, level = centred * root, mean * root
-        self._centred += scaled @ scaled.T
+        self._centred += np.matmul(scaled, scaled.T, out=self._products)
         self._cross += scaled @ level
         self._constant += float(level @ level)
 
-    @property
-    def matrix(self) -> Floats:
-        """(n_scans, n_scans)."""
+    def average(self, n_voxels: int) -> Floats:
+        """(n_scans, n_scans) of so many voxels; nothing can be added after it."""
         # one symmetric product; the mean comes back as m 1' + 1 m' and 1 1' terms of (y + m)(y + m)'
-        return np.asarray(self._centred + np.add.outer(self._cross, self._cross) + self._constant)
+        for row, cross in zip(self._centred, self._cross, strict=True):
+            row += cross + self._cross
+            row += self._constant
+        self._centred /= n_voxels
+        return self._centred

@@ -136,7 +136,7 @@ def _iterate(
     last = np.inf
     diverged = False
     for _ in range(MAX_ITERATIONS):
-        gradient, curvature = _derivatives(components.combined(h), Cy, Z, components)
+        gradient, curvature = _derivatives(components.inverse(h), Cy, Z, components)
         # Gaussian hyperprior of mean 0, which keeps components finite that the data do not tell apart
         gradient -= prior * h
         curvature -= prior * np.eye(len(h))
@@ -156,9 +156,8 @@ def _iterate(
     return _Fit(h, components.combined(h), -curvature, t, diverged)
 
 
-def _derivatives(C: Floats, Cy: Floats, Z: Floats, components: Components) -> tuple[Floats, Floats]:
-    """Gradient and expected curvature of the restricted log-likelihood, without prior."""
-    iC = regularised_inverse(C)
+def _derivatives(iC: Floats, Cy: Floats, Z: Floats, components: Components) -> tuple[Floats, Floats]:
+    """Gradient and expected curvature of the restricted log-likelihood, without prior; overwrites iC."""
     # of a fading autocorrelation the inverse is a band
     band = banded(iC)
     A = band.product(Z)

@@ -33,14 +33,33 @@ def inverse(A: Floats, ridge: float = 0.0) -> Floats:
     [[0.666667, -0.333333], [-0.333333, 0.666667]]
     """
     if _is_toeplitz(A):
-        row = A[0].copy()
-        row[0] += ridge
-        found = _toeplitz_inverse(row)
-        if found is not None:
-            return found
+        return inverse_of_row(A[0], ridge)
     ridged = A.copy()
     np.fill_diagonal(ridged, np.diag(A) + ridge)
     return np.asarray(np.linalg.inv(ridged))
+
+
+def inverse_of_row(row: Floats, ridge: float) -> Floats:
+    """Inverse of the symmetric Toeplitz matrix of a first row, with a ridge.
+
+    >>> inverse_of_row(np.array([1.0, 1.0]), 1.0).round(6).tolist()
+    [[0.666667, -0.333333], [-0.333333, 0.666667]]
+    """
+    ridged = row.copy()
+    ridged[0] += ridge
+    found = _toeplitz_inverse(ridged)
+    return np.asarray(np.linalg.inv(toeplitz(ridged))) if found is None else found
+
+
+def largest_row_sum(row: Floats) -> float:
+    """Largest row sum of absolute values of the symmetric Toeplitz matrix of a first row.
+
+    >>> largest_row_sum(np.array([2.0, -1.0, 0.5]))
+    4.0
+    """
+    sums = np.cumsum(np.abs(row))
+    # the i-th row has i values before its diagonal and the others behind
+    return float(np.max(sums + sums[::-1] - sums[0]))
 
 
 def _is_toeplitz(A: Floats) -> bool:
@@ -66,7 +85,7 @@ def _toeplitz_inverse(row: Floats) -> Floats | None:
 
 
 def _from_first_column(x: Floats) -> Floats:
-    """W. Trench's recursion down the diagonals, row by row, as a row is still at hand when the next is made."""
+    """W. Trench's recursion, row by row: the row before is still at hand in the processor's cache."""
     behind = np.concatenate([[0.0], x[:0:-1]])
     found = np.empty((len(x), len(x)))
     before = np.zeros(len(x) - 1)

@@ -23,8 +23,8 @@ BLOCK_ROWS, NARROW_ROWS = 64, 16
 block's rows, fewer, as much of what is multiplied would be zeros."""
 
 
-NORM_ROWS = 128
-"""Rows whose absolute values are summed at once"""
+ROWS_AT_ONCE = 128
+"""Rows whose absolute values are held at once"""
 
 
 class Whitening(NamedTuple):
@@ -116,9 +116,13 @@ def regularised_inverse(A: Floats) -> Floats:
 
 def _norm(A: Floats) -> float:
     """Largest row sum of absolute values."""
-    # some rows at a time: of a long run another matrix of this size takes longer to get than to fill
-    parts = (A[start : start + NORM_ROWS] for start in range(0, len(A), NORM_ROWS))
-    return float(np.max([np.abs(part).sum(axis=1).max() for part in parts], initial=0.0))
+    return float(np.max([np.abs(part).sum(axis=1).max() for part in _some_rows(A)], initial=0.0))
+
+
+def _some_rows(A: Floats) -> Iterator[Floats]:
+    """Views of some rows at a time, as a further array of a long run takes longer to get than to fill."""
+    for start in range(0, len(A), ROWS_AT_ONCE):
+        yield A[start : start + ROWS_AT_ONCE]
 
 
 def normalised(covariances: Sequence[Floats]) -> tuple[Floats, ...]:
@@ -157,5 +161,8 @@ def whitening(covariances: Sequence[Floats]) -> tuple[Whitening, ...]:
 def _truncated_root(V: Floats, tau: float) -> Floats:
     root = inverse_root(V, tau)
     # rounding must not make W asymmetric: designs take (W B)' for B' W
-    root = (root + root.T) / 2
-    return np.asarray(np.where(np.abs(root) > TRUNCATION, root, 0.0))
+    root = root + root.T
+    root /= 2
+    for part in _some_rows(root):
+        part[~(np.abs(part) > TRUNCATION)] = 0.0
+    return root

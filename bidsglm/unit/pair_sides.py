@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from bidsglm.attribution.covariances import PooledNoise
@@ -20,6 +19,7 @@ from bidsglm.backends.nilearn_signals import in_percent, masked_signals, percent
 from bidsglm.data import TimeSeries
 from bidsglm.model import Floats, ModelSpecification
 from bidsglm.spm import covariance, scaling
+from bidsglm.spm.components import Toeplitz
 from bidsglm.spm.regressors import Microtime, microtime_onset
 from bidsglm.spm.whitening import normalised
 from bidsglm.unit.fit import Fitted
@@ -99,9 +99,7 @@ def covariances_of(
 ) -> tuple[Floats, ...]:
     """V of every run (scans, repetition time), from what the SPM backend reports of its noise model."""
     rows = [covariance.components(kind, n_scans, time) for n_scans, time in runs]
-    found = [
-        scipy.linalg.toeplitz(np.asarray(h) @ r) for h, r in zip(noise["hyperparameters"], rows, strict=True)
-    ]
+    found = [Toeplitz(r).combined(np.asarray(h)) for h, r in zip(noise["hyperparameters"], rows, strict=True)]
     return normalised(found)
 
 

@@ -103,3 +103,21 @@ def test_rank_tolerance_is_shared_by_the_runs():
     strong, weak = 1e16 * np.eye(4), np.eye(4)
     assert decomposition([strong, weak]).rank == 4
     assert decomposition([weak, weak]).rank == 8
+
+
+@pytest.mark.parametrize("n_scans", [512, 513, 700])
+def test_traces_of_a_run_in_several_parts_are_those_of_whole_matrices(n_scans):
+    rng = np.random.default_rng(n_scans)
+    X0 = dct_basis(n_scans, 2.0, 200.0)
+    design = np.column_stack([rng.standard_normal((n_scans, 2)), np.ones(n_scans)])
+    V = toeplitz(0.5 ** np.arange(n_scans))
+    W = whitening([V])
+    model = joint_model([design], [X0], W)
+    found = dispersion(model, [V])
+    K = np.eye(n_scans) - X0 @ X0.T
+    C = K @ W[0].matrix @ V @ W[0].matrix @ K
+    U = model.runs[0].factors.left
+    R = np.eye(n_scans) - U @ U.T
+    assert_allclose(found.trace, np.trace(R @ C), rtol=ROUNDING)
+    assert_allclose(found.squared_trace, np.trace(R @ C @ R @ C), rtol=ROUNDING)
+    assert_allclose(found.design_covariances[0], U.T @ C @ U, atol=ROUNDING)

@@ -37,7 +37,7 @@ def test_derivatives_are_traces_with_the_components(kind):
     C = 0.8 * np.eye(80) + 0.3 * toeplitz(0.5 ** np.arange(80))
     X = design(80)
     Cy = sample(C, X)
-    gradient, curvature = module._derivatives(C, Cy, column_space(X), Toeplitz(rows))
+    gradient, curvature = module._derivatives(regularised_inverse(C), Cy, column_space(X), Toeplitz(rows))
     iC = regularised_inverse(C)
     P = iC - iC @ X @ np.linalg.inv(X.T @ iC @ X) @ X.T @ iC
     slopes = [-np.trace(P @ q @ (np.eye(80) - P @ Cy)) / 2 for q in Q]
@@ -46,11 +46,38 @@ def test_derivatives_are_traces_with_the_components(kind):
     assert_allclose(curvature, bends, atol=ROUNDING * np.abs(bends).max())
 
 
+@pytest.mark.parametrize("h", [(2.0, 0.5), (1e-9, 1e-9)])
+def test_inverse_of_serial_correlations_is_that_of_their_sum_with_its_ridge(h):
+    # of small variances the ridge is a good part
+    parts = Toeplitz(components("AR(1)", 80, 2.0))
+    expected = np.linalg.inv(parts.combined(np.array(h)) + np.exp(-32) * np.eye(80))
+    assert_allclose(parts.inverse(np.array(h)), expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+def test_ridge_of_serial_correlations_grows_with_their_largest_row_sum():
+    row = 1e4 * 0.9 ** np.arange(50)
+    # at the middle of the run: values before and behind
+    largest = 1e4 * (1 + 2 * sum(0.9**k for k in range(1, 25)) + 0.9**25)
+    found = Toeplitz(row[None]).inverse(np.ones(1))
+    ridged = toeplitz(row) + 50 * np.spacing(largest) * np.eye(50)
+    assert_allclose(found, np.linalg.inv(ridged), rtol=1e-10, atol=1e-14)
+    assert np.spacing(largest) == 2 * np.spacing(largest / 2)
+
+
+def test_exponentials_that_have_died_out_leave_no_denormal_numbers():
+    rows = components("FAST", 2400, 2.0)
+    # the sixth component, of 2 s, is denormal at 745 scans
+    assert 0 < rows[6, 745] < np.finfo(float).tiny
+    V = Toeplitz(rows).combined(np.eye(18)[6])
+    assert_allclose(V[0, :140], rows[6, :140], rtol=1e-15)
+    assert not V[0, 150:].any()
+
+
 def test_derivatives_of_groups_variances_are_traces_too():
     groups = Diagonal.of_groups([0] * 7 + [1] * 5, 2)
     C, X = np.diag(np.repeat([2.0, 0.5], [7, 5])), design(12)
     Cy = sample(C, X)
-    gradient, curvature = module._derivatives(C, Cy, column_space(X), groups)
+    gradient, curvature = module._derivatives(regularised_inverse(C), Cy, column_space(X), groups)
     iC = regularised_inverse(C)
     P = iC - iC @ X @ np.linalg.inv(X.T @ iC @ X) @ X.T @ iC
     Q = [np.diag(row) for row in groups.diagonals]

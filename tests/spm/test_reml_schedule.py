@@ -28,6 +28,9 @@ class One:
     def combined(self, h: np.ndarray) -> np.ndarray:
         return h[0] * np.eye(2)
 
+    def inverse(self, h: np.ndarray) -> np.ndarray:
+        return np.eye(2) / h[0]
+
 
 def times_of(
     monkeypatch: pytest.MonkeyPatch, gains: Callable[[int], float], first: float, change: float = 1.0

@@ -80,3 +80,16 @@ def test_whitening_is_the_root_of_the_inverse_with_its_ridge():
     (found,) = whitening([V])
     np.testing.assert_allclose(found.matrix @ found.matrix, regularised_inverse(V), rtol=1e-9)
     assert found.matrix[2, 2] < 0.9e-15**-0.5
+
+
+@pytest.mark.parametrize(
+    ("at_least", "rows"), [(1, [64, 64, 3]), (65, [128, 3]), (128, [128, 3]), (500, [131])]
+)
+def test_parts_of_a_whitening_are_its_rows_in_order(at_least, rows):
+    matrix = np.random.default_rng(0).standard_normal((131, 131))
+    W = banded(matrix)
+    parts = list(W.parts(at_least))
+    assert [some.stop - some.start for some, _ in parts] == rows
+    Y = np.eye(131)
+    for some, part in parts:
+        assert_array_equal(part.product(Y), matrix[some])

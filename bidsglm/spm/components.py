@@ -15,6 +15,7 @@ import scipy
 from numpy.typing import NDArray
 
 from bidsglm.model import Floats
+from bidsglm.spm.residual_forming import ResidualForming
 from bidsglm.spm.structure import NOTHING, inverse_of_row, largest_row_sum
 from bidsglm.spm.whitening import regularised_inverse, ridge
 
@@ -50,8 +51,8 @@ class Components(Protocol):
         """SPM's regularised inverse of that sum."""
         ...
 
-    def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
-        """tr(Q_i (P - P Cy P)) of each, and tr(P Q_i P Q_j) of each pair; P, (n, n), is symmetric."""
+    def traces(self, P: ResidualForming, Cy: Floats) -> tuple[Floats, Floats]:
+        """tr(Q_i (P - P Cy P)) of each, and tr(P Q_i P Q_j) of each pair; Cy is (n, n)."""
         ...
 
 
@@ -136,13 +137,17 @@ class Toeplitz:
         extent = np.abs(self.rows).max(axis=1, keepdims=True)
         return int(np.flatnonzero((np.abs(self.rows) > NOTHING * extent).any(axis=0)).max(initial=0))
 
-    def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
+    def traces(self, P: ResidualForming, Cy: Floats) -> tuple[Floats, Floats]:
         """Spectra of the components, weighed by those of P and of P Cy P."""
         size, spectra, halves, columns = self._circle
-        for start in range(0, len(P), IN_CACHE):
-            some = slice(start, start + IN_CACHE)
-            columns[some] = scipy.fft.rfft(P[some], size)
-        single = self.rows @ _diagonal_sums(P) - halves @ _cross_spectrum(columns, PCy, size) / size
+        sums = np.zeros(len(Cy))
+        for start in range(0, len(Cy), IN_CACHE):
+            rows = P.rows(slice(start, start + IN_CACHE))
+            columns[start : start + IN_CACHE] = scipy.fft.rfft(rows, size)
+            _add_diagonals(sums, rows, start)
+        # each entry off the diagonal stands for the one across it too
+        sums[1:] *= 2
+        single = self.rows @ sums - halves @ _cross_spectrum(columns, P, Cy, size) / size
         pairs = np.zeros((len(self.rows),) * 2)
         for start in range(0, columns.shape[1], AT_ONCE):
             some = slice(start, start + AT_ONCE)
@@ -151,27 +156,26 @@ class Toeplitz:
         return single, pairs / size**2
 
 
-def _diagonal_sums(P: Floats) -> Floats:
-    """Sums over all entries of a symmetric matrix at each distance from its diagonal, (n,)."""
-    sums = np.zeros(len(P))
-    for i, row in enumerate(P):
-        sums[: len(P) - i] += row[i:]
-    sums[1:] *= 2
-    return sums
+def _add_diagonals(sums: Floats, rows: Floats, first: int) -> None:
+    """Add the entries on and above the diagonal to the sums at each distance from it, (n,)."""
+    for i, row in enumerate(rows, first):
+        sums[: len(sums) - i] += row[i:]
 
 
-def _cross_spectrum(columns: NDArray[np.complexfloating], PCy: Floats, size: int) -> Floats:
+def _cross_spectrum(
+    columns: NDArray[np.complexfloating], P: ResidualForming, Cy: Floats, size: int
+) -> Floats:
     """Real part of the cross-spectrum of P's columns and those of P Cy, summed over columns."""
-    n = len(PCy)
+    n = len(Cy)
     total = np.zeros(2 * columns.shape[1])
     padded = np.zeros((AT_ONCE, size))
     for start in range(0, n, AT_ONCE):
         some = slice(start, min(start + AT_ONCE, n))
-        turned = padded[: some.stop - start]
+        PCy, turned = P.product(Cy[:, some]), padded[: some.stop - start]
         # columns become rows by blocks: one by one, each would be fetched from as many places as it has scans
         for row in range(0, n, IN_CACHE):
             rows = slice(row, min(row + IN_CACHE, n))
-            turned[:, rows] = PCy[rows, some].T
+            turned[:, rows] = PCy[rows].T
         other = scipy.fft.rfft(turned)
         # real and imaginary parts in turn: their products are all that the real part of a product needs
         total += np.einsum("kf,kf->f", other.view(np.float64), columns[some].view(np.float64))
@@ -220,11 +224,12 @@ class Diagonal:
         """As of any matrix, since there are few images."""
         return regularised_inverse(self.combined(h))
 
-    def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
+    def traces(self, P: ResidualForming, Cy: Floats) -> tuple[Floats, Floats]:
         """Diagonals pick entries of P and of P Cy P, and of the squares of P's entries."""
-        single = self.diagonals @ (np.diag(P) - np.einsum("ik,ik->i", PCy, P))
+        whole = P.rows()
+        single = self.diagonals @ (np.diag(whole) - np.einsum("ik,ik->i", P.product(Cy), whole))
         # tr(P Q_i P Q_j) = sum_ab q_i(a) P[a, b]^2 q_j(b)
-        return single, np.asarray(self.diagonals @ P**2 @ self.diagonals.T)
+        return single, np.asarray(self.diagonals @ whole**2 @ self.diagonals.T)
 
 
 @dataclass(frozen=True)
@@ -259,10 +264,11 @@ class Dense:
         """As it stands."""
         return regularised_inverse(self.combined(h))
 
-    def traces(self, P: Floats, PCy: Floats) -> tuple[Floats, Floats]:
+    def traces(self, P: ResidualForming, Cy: Floats) -> tuple[Floats, Floats]:
         """Products as they stand."""
-        products = P @ self.matrices
+        whole = P.rows()
+        products = whole @ self.matrices
         flat = products.reshape(len(products), -1)
         # tr(A B) is the sum of the entries of A times those of B'
         turned = products.transpose(0, 2, 1).reshape(len(products), -1)
-        return np.tensordot(self.matrices, P - PCy @ P, axes=2), np.asarray(flat @ turned.T)
+        return np.tensordot(self.matrices, whole - P.product(Cy) @ whole, axes=2), np.asarray(flat @ turned.T)

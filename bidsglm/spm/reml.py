@@ -12,8 +12,8 @@ import scipy
 
 from bidsglm.model import Floats
 from bidsglm.spm.components import Components, Toeplitz
+from bidsglm.spm.residual_forming import ResidualForming
 from bidsglm.spm.structure import is_definite
-from bidsglm.spm.whitening import banded, regularised_inverse
 
 PRIOR_PRECISION = np.exp(-8)
 FIRST_STEP = 4.0
@@ -33,8 +33,6 @@ REDUNDANT = 2.0
 """Gain in log-evidence for which SPM removes a component."""
 ILL_CONDITIONED = 16.0
 REDUCTION_RIDGE = 1e-8
-ROWS_AT_ONCE = 256
-"""Rows of a product that are made at once, which saves another matrix of a run's size"""
 
 
 class Reml(NamedTuple):
@@ -157,27 +155,11 @@ def _iterate(
 
 
 def _derivatives(iC: Floats, Cy: Floats, Z: Floats, components: Components) -> tuple[Floats, Floats]:
-    """Gradient and expected curvature of the restricted log-likelihood, without prior; overwrites iC."""
-    # of a fading autocorrelation the inverse is a band
-    band = banded(iC)
-    A = band.product(Z)
-    # residual-forming matrix: P e = iC (e - fit), which takes the design out of the likelihood
-    fit = A @ regularised_inverse(Z.T @ A)
-    PCy = band.product(Cy)
-    _take_product(PCy, fit, A.T @ Cy)
-    # the band may be of the inverse itself, which is P from here on
-    _take_product(iC, fit, A.T)
+    """Gradient and expected curvature of the restricted log-likelihood, without prior."""
     # gradient -tr(P Q (I - P Cy)) / 2; expected curvature -tr(P Q_i P Q_j) / 2, Fisher's information in
     # place of the Hessian
-    single, pairs = components.traces(iC, PCy)
+    single, pairs = components.traces(ResidualForming.of(iC, Z), Cy)
     return -single / 2, -pairs / 2
-
-
-def _take_product(A: Floats, left: Floats, right: Floats) -> None:
-    """Take left @ right from A in place, some rows at a time."""
-    for start in range(0, len(A), ROWS_AT_ONCE):
-        some = slice(start, start + ROWS_AT_ONCE)
-        A[some] -= left[some] @ right
 
 
 def _damped_step(gradient: Floats, curvature: Floats, t: float) -> Floats:

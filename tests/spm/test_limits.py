@@ -15,6 +15,7 @@ from bidsglm.spm.highpass import dct_basis, n_cosines
 from bidsglm.spm.nonsphericity import LevelModel
 from bidsglm.spm.random_field import Field, SearchVolume, cluster_probability
 from bidsglm.spm.regressors import Microtime, event_weights, microtime_onset
+from bidsglm.spm.residual_forming import ResidualForming
 
 EPS = np.finfo(float).eps
 SEARCH = SearchVolume(512, (1, 5.25, 9.19, 5.36), (4.0, 4.0, 4.0))
@@ -159,9 +160,10 @@ def test_log_determinants_are_of_what_is_neither_nothing_nor_endless(size: float
 def test_traces_of_a_short_run_are_those_of_the_products(n: int, kind: str) -> None:
     rows = components(kind, n, 2.0)
     rng = np.random.default_rng(n)
-    half = rng.standard_normal((n, n))
-    P, Cy = half @ half.T, np.cov(rng.standard_normal((n, 3 * n)))
-    single, pairs = Toeplitz(rows).traces(P, P @ Cy)
+    half, Z = rng.standard_normal((n, n)), np.ones((n, 1))
+    iC, Cy = half @ half.T, np.cov(rng.standard_normal((n, 3 * n)))
+    P = iC - iC @ Z @ Z.T @ iC / iC.sum()
+    single, pairs = Toeplitz(rows).traces(ResidualForming.of(iC, Z), Cy)
     Q = [linalg.toeplitz(row) for row in rows]
     scale = [np.abs(P @ q @ P).sum() for q in Q]
     wanted = [np.trace(q @ (P - P @ Cy @ P)) for q in Q]

@@ -8,6 +8,7 @@ from bidsglm.spm import reml as module
 from bidsglm.spm.components import Diagonal, Toeplitz
 from bidsglm.spm.covariance import components
 from bidsglm.spm.reml import column_space, reml
+from bidsglm.spm.residual_forming import ResidualForming
 from bidsglm.spm.whitening import regularised_inverse
 
 ROUNDING = 1e-10
@@ -185,16 +186,49 @@ def test_of_two_components_that_say_the_same_one_stays():
     assert module._needed(fit, 1e-4).tolist() == [False, True]
 
 
+def residual_forming(n, n_columns, seed):
+    """P of a random covariance and design, and the same as a whole."""
+    rng = np.random.default_rng(seed)
+    half, Z = rng.standard_normal((n, 2 * n)), rng.standard_normal((n, n_columns))
+    iC = half @ half.T / n
+    P = iC - iC @ Z @ np.linalg.inv(Z.T @ iC @ Z) @ Z.T @ iC
+    return ResidualForming.of(iC, Z), P
+
+
+def test_residuals_are_without_the_design():
+    rng = np.random.default_rng(3)
+    Z, Y = rng.standard_normal((200, 4)), rng.standard_normal((200, 3))
+    # of a fading autocorrelation the inverse is a narrow band
+    iC = toeplitz(np.r_[1.25, -0.5, np.zeros(198)])
+    P = ResidualForming.of(iC, Z)
+    assert_allclose(P.product(Z), 0, atol=ROUNDING)
+    assert_allclose(P.product(Y), P.rows() @ Y, atol=ROUNDING)
+    assert_allclose(P.rows(slice(7, 9)), P.rows()[7:9], atol=1e-14)
+    residual = Y - Z @ np.linalg.solve(Z.T @ iC @ Z, Z.T @ iC @ Y)
+    assert_allclose(P.product(Y), iC @ residual, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("n", [90, 300])
 @pytest.mark.parametrize("kind", ["AR(1)", "FAST"])
-def test_traces_of_a_run_longer_than_its_components_reach_are_those_of_the_products(kind):
+def test_traces_of_a_run_longer_than_its_components_reach_are_those_of_the_products(kind, n):
     # at a TR of 30 s all components fade within 40 scans, so that the circle is hardly longer than the run
-    rows = components(kind, 90, 30.0)
+    rows = components(kind, n, 30.0)
     Q = [toeplitz(row) for row in rows]
-    rng = np.random.default_rng(2)
-    P, Cy = rng.standard_normal((2, 90, 90))
-    P, Cy = P + P.T, Cy + Cy.T
-    single, pairs = Toeplitz(rows).traces(P, P @ Cy)
-    expected = [np.trace(q @ (P - P @ Cy @ P)) for q in Q]
+    P, whole = residual_forming(n, 5, 2)
+    Cy = np.random.default_rng(2).standard_normal((n, n))
+    Cy = Cy + Cy.T
+    single, pairs = Toeplitz(rows).traces(P, Cy)
+    expected = [np.trace(q @ (whole - whole @ Cy @ whole)) for q in Q]
     assert_allclose(single, expected, atol=ROUNDING * np.abs(expected).max())
-    expected = [[np.trace(P @ a @ P @ b) for b in Q] for a in Q]
+    expected = [[np.trace(whole @ a @ whole @ b) for b in Q] for a in Q]
     assert_allclose(pairs, expected, atol=ROUNDING * np.abs(expected).max())
+
+
+def test_traces_are_the_same_when_they_are_asked_for_again():
+    # the transform's array is used again for every iteration
+    parts = Toeplitz(components("AR(1)", 200, 2.0))
+    first, second = (residual_forming(200, 3, seed)[0] for seed in (0, 1))
+    expected = parts.traces(first, np.eye(200))
+    parts.traces(second, np.eye(200))
+    for found, wanted in zip(parts.traces(first, np.eye(200)), expected, strict=True):
+        assert_allclose(found, wanted, rtol=1e-14)

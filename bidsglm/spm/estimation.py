@@ -21,7 +21,7 @@ from bidsglm.spm.whitening import Whitening
 ROUNDING = 1e-12
 """Share of a series' squares that rounding leaves as a residual where the design explains all of it."""
 COLUMNS_AT_ONCE = 512
-"""Of a whitened covariance; a run of fewer scans is one part"""
+"""Columns of a whitened covariance that are made together; a run of fewer scans is one part"""
 
 
 class Projection(NamedTuple):

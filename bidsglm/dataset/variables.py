@@ -72,6 +72,7 @@ def transform(
                 _add_missing(collection, [name for name in named_by(instruction) if name in levels])
                 notes += _nothing_found(collection, instruction, events)
                 notes += _numbers_kept(collection, instruction, events)
+                notes += _given_to_all(collection, instruction, events)
                 _apply(run, collection, instruction, instructions[i + 1 :])
         except Exception as error:
             raise DataError(
@@ -109,6 +110,22 @@ def _numbers_kept(
         for name in _inputs(instruction, collection.variables)
         if (values := collection.variables[name].values).dtype.kind in "if"
         and not wanted.isdisjoint(np.unique(values).tolist())
+    ]
+
+
+def _given_to_all(
+    collection: "BIDSRunVariableCollection", instruction: Mapping[str, object], events: Table
+) -> list[str]:
+    """Say where Assign gives values to events that a variable has not: its zeros, those of other levels."""
+    if instruction["Name"] != "Assign" or _argument(instruction, "target_attr") not in (None, "amplitude"):
+        return []
+    targets = [collection.variables.get(name) for name in texts(_argument(instruction, "target"))]
+    return [
+        f"{events.path.name}: Assign gives values to all {len(target.values)} events of {target.name}, "
+        f"{int((target.values == 0).sum())} of which were 0 (other levels, say), as in pybids; Product of "
+        "both variables keeps them 0"
+        for target in targets
+        if target is not None and hasattr(target, "onset") and (target.values == 0).any()
     ]
 
 

@@ -286,6 +286,15 @@ def test_keys_of_replace_are_found_among_durations_and_told_of_among_numbers(run
     assert not apply(run, GO_TO_RUN).notes
 
 
+def test_values_assigned_to_events_of_other_levels_are_told_of(run: Run) -> None:
+    copy = {"Name": "Copy", "Input": ["trial_type.go"], "Output": ["go_rt"]}
+    assign = {"Name": "Assign", "Input": ["correct"], "Target": ["go_rt"]}
+    n_events = len(EVENTS.splitlines()) - 1
+    (note,) = apply(run, copy, assign).notes
+    assert f"to all {n_events} events of go_rt, {n_events - 2} of which were 0" in note
+    assert not apply(run, copy, {**assign, "TargetAttr": "duration"}).notes
+
+
 def test_the_mean_of_a_confound_is_that_of_the_values_it_has(run: Run) -> None:
     assert run.confounds is not None
     run.confounds.write_text("framewise_displacement\nn/a\n" + "".join(f"{i}\n" for i in range(7)))

@@ -9,7 +9,7 @@ from bidsglm.check.comparison import Checked, checked
 from bidsglm.check.contrast_reports import in_order
 from bidsglm.check.data import ScanPlace, places
 from bidsglm.check.going_on import write_models
-from bidsglm.check.map_kinds import told_apart
+from bidsglm.check.map_kinds import decided, told_apart
 from bidsglm.check.matlab import read_mat
 from bidsglm.check.model_files import MODEL
 from bidsglm.check.nilearn_folder import NilearnAnalysis, read_nilearn
@@ -22,6 +22,7 @@ from bidsglm.check.second_level_page import write_group_check
 from bidsglm.check.spm_folder import analysis_of, is_second_level, spm_mat
 from bidsglm.check.spm_records import SpmAnalysis
 from bidsglm.check.why import AttributedMaps, attributed
+from bidsglm.check.z_maps import with_t_of_z
 from bidsglm.errors import BidsglmError, NoInputError, UsageError
 from bidsglm.outputs.writes import check_free, create_folder
 from bidsglm.parser import Formatter, Parser, hyphenated
@@ -85,7 +86,7 @@ def _check_runs(arguments: argparse.Namespace, spm: SpmAnalysis) -> list[str]:
     nilearn = _nilearn(arguments.nilearn)
     check_nilearn(spm, nilearn)
     _prepare(arguments.out, arguments.overwrite)
-    found = checked(spm, nilearn, arguments.scans)
+    found = checked(spm, with_t_of_z(nilearn, arguments.out), arguments.scans)
     scans = [places(spm.scans[s.rows], dict(found.relocated.found)) for s in spm.sessions]
     refit, notes = _refit(spm, scans)
     why = _why(found, scans, refit)
@@ -107,7 +108,7 @@ def _check_group(arguments: argparse.Namespace, group: SpmGroup) -> list[str]:
     if nilearn is not None:
         check_nilearn(group, nilearn)
     _prepare(arguments.out, arguments.overwrite)
-    found = checked_group(group, arguments.scans, nilearn)
+    found = checked_group(group, arguments.scans, nilearn and decided(nilearn, {}))
     write_group_check(arguments.out, found)
     return [group_answer(found), *group_findings(found), *found.notes]
 

@@ -6,22 +6,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bidsglm.check.contrast_settings import candidate_contrasts, contrast_differences, named_like
+from bidsglm.check.contrast_settings import (
+    candidate_contrasts,
+    candidate_f_contrasts,
+    contrast_differences,
+    named_like,
+)
 from bidsglm.check.data import ScanPlace, places, support, values_of
 from bidsglm.check.data_settings import mixed_scans, other_scans
+from bidsglm.check.map_kinds import decided
 from bidsglm.check.map_pairs import map_pairs
 from bidsglm.check.map_weights import MapSource, Reproduction, Target, first_found
 from bidsglm.check.nilearn_folder import NilearnAnalysis, links_note
 from bidsglm.check.own_files import maps_notes, own_file
-from bidsglm.check.reproduction import order_of_scans, reproduced, sampled
+from bidsglm.check.reproduction import order_of_scans, reproduced, reproduced_as, sampled
 from bidsglm.check.runs import ComparedRun, compared_runs
 from bidsglm.check.scans import Relocated, relocated
 from bidsglm.check.settings import comparable, differences
 from bidsglm.check.spm_records import SpmAnalysis
+from bidsglm.check.stated_weights import weights_notes
+from bidsglm.check.statistics import OPEN
 from bidsglm.data import Volume
 from bidsglm.dataset.masks import Grid, is_same_grid
 from bidsglm.model import Floats
 from bidsglm.report.check import CheckedPair, SettingPair
+
+NO_TARGET = Target("", np.empty(0))
 
 
 class Checked(NamedTuple):
@@ -70,6 +80,11 @@ def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> 
         dict(zip(source[1], reproduced(source[0], list(source[1].values())), strict=True)) if source else {}
     )
     of_first = list(made.values())
+    further = _statistics(nilearn, source, made)
+    n_notes = len(nilearn.notes)
+    nilearn = decided(nilearn, {**made, **further})
+    notes += [*nilearn.notes[n_notes:], *weights_notes(nilearn, {**further, **made})]
+    made |= {label: each for label, each in further.items() if label not in made}
     pairs = map_pairs(spm, nilearn, made, runs)
     related = next((abs(pair.r) for pair in pairs if pair.what == "effect"), None)
     strangers = _other_scans(spm, source, of_first, None if made else related)
@@ -80,6 +95,36 @@ def checked(spm: SpmAnalysis, nilearn: NilearnAnalysis, folder: Path | None) -> 
     )
     same = not any(each.matters for each in settings)
     return Checked(spm, nilearn, same, settings, runs, made, pairs, found, tuple(notes))
+
+
+def _statistics(
+    nilearn: NilearnAnalysis,
+    source: tuple[MapSource, Mapping[str, Target]] | None,
+    found: Mapping[str, Reproduction],
+) -> dict[str, Reproduction]:
+    """How maps of F, of z and of t or F were computed, once it is known how the others were."""
+    way = first_found(found.values())
+    if source is None or way is None:
+        return {}
+    of_z = {m.contrast for m in nilearn.maps if m.is_made}
+    own = {label: each.by_run or (each.weights,) * len(source[0].designs) for label, each in found.items()}
+    more = tuple(weights for weights in own.values() if any(weights))
+    of_rows = tuple((weights[0],) for weights in more if all(each == weights[0] for each in weights))
+    tried = source[0]._replace(
+        candidates=(*more, *source[0].candidates), f_candidates=(*source[0].f_candidates, *of_rows)
+    )
+    maps = [m for m in nilearn.maps if m.kind in ("F", OPEN) or (m.kind == "z" and m.contrast in of_z)]
+    maps = [m for m in maps if source[1].get(m.contrast, NO_TARGET).kind != m.kind]
+    volume = source[0].volume
+    targets = []
+    for each in maps:
+        values, grid = values_of(each.path)
+        if grid.shape == volume.shape:
+            targets.append((each.contrast, Target(each.kind, values[volume.voxels])))
+    if not targets:
+        return {}
+    made = reproduced_as(way.attempt, tried, [target for _, target in targets])
+    return dict(zip([label for label, _ in targets], made, strict=False))
 
 
 def _other_scans(
@@ -98,6 +143,8 @@ def _other_scans(
         return mixed_scans(spm, order)
     # of a statistic only some contrasts were tried
     is_effect = all(target.kind == "effect" for target in source[1].values())
+    if any(target.kind in ("F", OPEN) for target in source[1].values()):
+        return None
     named = is_effect or any(named_like(label, spm.contrasts) for label in source[1])
     return other_scans(made, None) if named else None
 
@@ -159,7 +206,8 @@ def _map_source(
     runs: Sequence[ComparedRun],
 ) -> tuple[MapSource, dict[str, Target]] | None:
     """What nilearn's effect maps can be computed from, by contrast; without them, those of t or z."""
-    by_kind = ([m for m in nilearn.maps if m.kind == kind] for kind in ("effect", "t", "z"))
+    given = [m for m in nilearn.maps if not m.is_made]
+    by_kind = ([m for m in given if m.kind == kind] for kind in ("effect", "t", "z", OPEN, "F"))
     effects = next((found for found in by_kind if found), [])
     if not effects:
         return None
@@ -172,12 +220,12 @@ def _map_source(
     targets = {
         m.contrast: Target(m.kind, values[chosen]) for m, (values, _) in zip(effects, loaded, strict=True)
     }
-    given = nilearn.hints.get("smoothing_fwhm")
-    widths = [float(given)] if isinstance(given, int | float) and given > 0 else []
+    asked = nilearn.hints.get("smoothing_fwhm")
+    widths = [float(asked)] if isinstance(asked, int | float) and asked > 0 else []
     widths += [spm.smoothed[0]] if spm.smoothed else []
     candidates = candidate_contrasts(spm, runs)
     of_runs = tuple(tuple(run) for run in scans)
-    source = MapSource(
-        tuple(run.design for run in runs), of_runs, volume, tuple(dict.fromkeys(widths)), candidates
-    )
+    designs = tuple(run.design for run in runs)
+    tested = candidate_f_contrasts(spm, runs)
+    source = MapSource(designs, of_runs, volume, tuple(dict.fromkeys(widths)), candidates, tested)
     return source, targets

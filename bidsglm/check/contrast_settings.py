@@ -27,7 +27,8 @@ def contrast_differences(
     """Compare each contrast of nilearn's with the one of SPM's that is most like it."""
     found: list[SettingPair] = []
     for label, reproduction in made.items():
-        nearest = _nearest(spm, label, reproduction, runs) if reproduction.is_found else None
+        is_t = reproduction.is_found and reproduction.test != "F"
+        nearest = _nearest(spm, label, reproduction, runs) if is_t else None
         if nearest is None:
             continue
         contrast, names, ours, theirs = nearest
@@ -121,6 +122,29 @@ def candidate_contrasts(
         for row in found[: 2 * len(tested)]:
             found += [tuple(each if i == at else {} for i, each in enumerate(row)) for at in range(len(runs))]
     return tuple(each for each in found if any(each))
+
+
+def candidate_f_contrasts(
+    spm: SpmAnalysis, runs: Sequence[ComparedRun]
+) -> tuple[tuple[Mapping[str, float], ...], ...]:
+    """F contrasts that nilearn may have been asked for: SPM's, all conditions, and t contrasts."""
+    partners = partners_of(runs[0])
+    found = [_rows_of(c, spm, partners) for c in spm.contrasts if c.test == "F"]
+    names = [theirs for ours, theirs in partners.items() if "*bf(" in ours]
+    found += [tuple({name: 1.0} for name in names)] if names else []
+    found += [(each[0],) for each in candidate_contrasts(spm, runs) if all(e == each[0] for e in each)]
+    return tuple(each for each in found if each and all(each))
+
+
+def _rows_of(
+    contrast: SpmContrast, spm: SpmAnalysis, partners: Mapping[str, str]
+) -> tuple[Mapping[str, float], ...]:
+    """Rows of an F contrast over nilearn's columns, those of the first session; none where it lacks one."""
+    columns = {i: spm.names[i].removeprefix("Sn(1) ") for i in spm.sessions[0].columns}
+    rows = [{columns[i]: float(row[i]) for i in columns if row[i]} for row in contrast.weights]
+    if any(name not in partners for row in rows for name in row):
+        return ()
+    return tuple({partners[name]: w for name, w in row.items()} for row in rows if row)
 
 
 def _each_run(weights: Floats, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:

@@ -1,17 +1,15 @@
 """What nilearn's maps hold where their names do not tell it: F in place of t, effects of several rows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from bidsglm.check.data import load_image, support, values_of
+from bidsglm.check.data import load_image
+from bidsglm.check.map_weights import Reproduction
 from bidsglm.check.nilearn_folder import NilearnAnalysis, NilearnMap
-from bidsglm.dataset.masks import is_same_grid
+from bidsglm.check.statistics import OPEN, StatisticKind, statistic_kind
 from bidsglm.errors import BidsglmError
 from bidsglm.sentences import joined
 
-FEWEST_VOXELS = 20
-"""Voxels from which a map without a negative value is none of t."""
 OF_ROWS = ("effect", "variance")
 """Maps of which nilearn writes a volume for each row of an F contrast"""
 SHOWN = 3
@@ -21,8 +19,6 @@ SHOWN = 3
 def told_apart(nilearn: NilearnAnalysis) -> NilearnAnalysis:
     """Leave effects of F contrasts aside, call F maps what they are, and note both.
 
-    nilearn's `stat` is t or F, whatever the contrast was.
-
     Raises
     ------
     BidsglmError
@@ -31,8 +27,17 @@ def told_apart(nilearn: NilearnAnalysis) -> NilearnAnalysis:
     aside = [m for m in nilearn.maps if m.kind in OF_ROWS and _has_rows(m, nilearn)]
     kept = [m for m in nilearn.maps if m not in aside]
     of_rows = {m.contrast for m in aside}
-    maps = tuple(m._replace(kind="F") if m.kind == "t" and _is_of_f(m, kept, of_rows) else m for m in kept)
     notes = []
+    maps = []
+    for each in kept:
+        found = StatisticKind(each.kind, "")
+        if each.kind == "t" and each.contrast not in of_rows:
+            found = statistic_kind(each, kept, nilearn)
+        elif each.kind == "t":
+            found = StatisticKind("F", "its effects have several volumes")
+        maps.append(each._replace(kind=found.kind))
+        if found.kind == "F" != each.kind:
+            notes.append(f"{each.path.name} is a map of F: {found.reason}.")
     if aside:
         notes.append(
             f"{_named([m.path for m in aside])}: several volumes, as nilearn writes for an F contrast (one"
@@ -44,7 +49,7 @@ def told_apart(nilearn: NilearnAnalysis) -> NilearnAnalysis:
             f"Not read, as the names do not tell what the maps hold: {_named(unread)}. Call them"
             " <contrast>_effect_size.nii.gz, <contrast>_stat.nii.gz or <contrast>_z_score.nii.gz."
         )
-    return nilearn._replace(maps=maps, notes=(*nilearn.notes, *notes))
+    return nilearn._replace(maps=tuple(maps), notes=(*nilearn.notes, *notes))
 
 
 def _named(paths: list[Path]) -> str:
@@ -66,16 +71,31 @@ def _is_map(path: Path) -> bool:
         return False
 
 
-def _is_of_f(given: NilearnMap, maps: list[NilearnMap], of_rows: set[str]) -> bool:
-    """Whether a map called t is one of F: t has the sign of the effect, F has none."""
-    if given.contrast in of_rows:
-        return True
-    values, grid = values_of(given.path)
-    inside = support(values)
-    if np.count_nonzero(inside) < FEWEST_VOXELS or (values[inside] < 0).any():
-        return False
-    effect = next((m for m in maps if m.kind == "effect" and m.contrast == given.contrast), None)
-    if effect is None:
-        return True
-    effects, place = values_of(effect.path)
-    return is_same_grid(grid, place) and bool((effects[inside] < 0).any())
+def decided(nilearn: NilearnAnalysis, made: Mapping[str, Reproduction]) -> NilearnAnalysis:
+    """Give maps that may be of t or F the kind that was computed again; leave the others out, and say so."""
+    maps, notes = [], []
+    for each in nilearn.maps:
+        found = made.get(each.contrast)
+        if each.is_made and found is not None and found.test and not found.is_found:
+            notes.append(
+                f"The z of {each.contrast} is not that of a t contrast that was tried; it is left out."
+            )
+        elif each.kind != OPEN:
+            maps.append(each)
+        elif found is not None and found.is_found and found.test:
+            maps.append(each._replace(kind=found.test))
+            notes.append(
+                f"{each.path.name} is a map of {found.test}: computed again from the scans, it comes out."
+            )
+        elif nilearn.of_contrast(each.contrast, "effect") is not None:
+            maps.append(each._replace(kind="t"))
+            notes.append(
+                f"{each.path.name} is taken for a map of t, as its effect has one volume. F of one row would have "
+                "no negative value either; the map of z beside it would tell."
+            )
+        else:
+            notes.append(
+                f"{each.path.name} is left out: it has no negative value, and nothing tells whether it is of "
+                "t or F. Call it <contrast>_t or <contrast>_F, or put the maps of effect and z beside it."
+            )
+    return nilearn._replace(maps=tuple(maps), notes=(*nilearn.notes, *notes))

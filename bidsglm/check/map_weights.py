@@ -62,13 +62,17 @@ class Reproduction(NamedTuple):
     """The same of every run, where each has a mean of its own"""
     by_run: tuple[Weights, ...] = ()
     """Weights of every run, of which the map is the sum; empty where all weigh alike"""
+    test: str = ""
+    """t or F, where a statistic was computed"""
+    rows: tuple[Weights, ...] = ()
+    """Weights of the rows of an F contrast"""
 
 
 class Target(NamedTuple):
     """A map of the user at the sampled voxels."""
 
     kind: str
-    """effect, t or z"""
+    """effect, t, z, F or stat, which is t or F"""
     values: Floats
     """(n_voxels,)"""
 
@@ -85,6 +89,8 @@ class MapSource(NamedTuple):
     """Widths in mm to try first: what a script says, and SPM's own"""
     candidates: tuple[tuple[Weights, ...], ...] = ()
     """Contrasts to try where there are no effect maps: weights of every run, of which a map is the mean"""
+    f_candidates: tuple[tuple[Weights, ...], ...] = ()
+    """F contrasts to try: weights of every row, the same in all runs"""
 
 
 def first_found(made: Iterable[Reproduction]) -> Reproduction | None:
@@ -100,7 +106,11 @@ def solved(source: MapSource, fitted: Any, target: Target, attempt: Attempt) -> 
             return alike
         apart = _of_runs(source, fitted, target, attempt)
         return apart if apart is not None and apart.is_found else alike
-    tried = [_of_statistic(fitted, target, attempt, weights) for weights in source.candidates]
+    tried = []
+    if target.kind != "F":
+        tried += [_of_statistic(fitted, target, attempt, weights) for weights in source.candidates]
+    if target.kind in ("F", "stat"):
+        tried += [_of_f(source, fitted, target, attempt, rows) for rows in source.f_candidates]
     nothing = Reproduction(attempt, {}, float("inf"), False, 0.0)
     return min(tried, key=lambda each: each.difference, default=nothing)
 
@@ -194,7 +204,24 @@ def _of_statistic(
         return nothing
     inside = np.isfinite(made) & np.isfinite(target.values)
     found = _judged(attempt._replace(scaling="unknown"), named, made[inside], target.values[inside])
-    return found._replace(by_run=by_run)
+    return found._replace(by_run=by_run, test="t")
+
+
+def _of_f(
+    source: MapSource, fitted: Any, target: Target, attempt: Attempt, rows: tuple[Weights, ...]
+) -> Reproduction:
+    """Compute F of some rows."""
+    names = tuple(dict.fromkeys(name for row in rows for name in row))
+    weights = np.array([[row.get(name, 0.0) for name in names] for row in rows])
+    specification = ContrastSpecification("contrast", "contrast", names, weights, "F")
+    try:
+        with np.errstate(all="ignore"):
+            made = backend("nilearn").contrast(fitted, specification, tuple(range(len(source.designs))))
+    except (DataError, ValueError, KeyError, np.linalg.LinAlgError):
+        return Reproduction(attempt, {}, float("inf"), False, 0.0, test="F", rows=rows)
+    inside = np.isfinite(made.stat) & np.isfinite(target.values)
+    found = _judged(attempt._replace(scaling="unknown"), {}, made.stat[inside], target.values[inside])
+    return found._replace(test="F", rows=rows)
 
 
 def alike(weights: tuple[Weights, ...]) -> tuple[Weights, tuple[Weights, ...]]:

@@ -37,14 +37,21 @@ KINDS = tuple(
 """Statistic -> how users and nilearn's output types call it in a file's name."""
 
 
+NAMED_T = re.compile(rf"{EDGE}(?:spm)?t{OF_STATISTIC}(?![a-z])", re.IGNORECASE)
+
+
 class NilearnMap(NamedTuple):
     """A map of a contrast."""
 
     path: Path
     kind: str
-    """effect, variance, t, F, z or p"""
+    """effect, variance, t, F, z or p; stat where it is not known whether t or F"""
     contrast: str
     """As the file's name tells it"""
+    is_certain: bool = True
+    """Whether the name says the kind; `stat` alone may be t or F"""
+    is_made: bool = False
+    """Whether it was made of the user's z"""
 
 
 class NilearnAnalysis(NamedTuple):
@@ -169,7 +176,7 @@ def _maps(files: list[Path]) -> Iterator[NilearnMap]:
             continue
         guessed = kind_of(_stem(path))
         if guessed is not None:
-            yield NilearnMap(path, *guessed)
+            yield NilearnMap(path, *guessed, guessed[0] != "t" or names_t(_stem(path)))
 
 
 def _is_of_model(path: Path) -> bool:
@@ -201,6 +208,15 @@ def kind_of(stem: str) -> tuple[str, str] | None:
                     rest = (stem[: match.start()] + stem[match.end() :]).strip("_-. ")
                     return kind, rest or stem
     return None
+
+
+def names_t(stem: str) -> bool:
+    """Whether a name says t in so many words.
+
+    >>> names_t("go_tmap"), names_t("go_stat")
+    (True, False)
+    """
+    return NAMED_T.search(re.sub(r"[ .-]", "_", stem)) is not None
 
 
 def _stated(files: list[Path]) -> tuple[dict[str, Any], float | None]:

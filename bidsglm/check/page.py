@@ -14,6 +14,7 @@ from bidsglm.check.refit import RefittedModel
 from bidsglm.check.sentences import findings_of
 from bidsglm.check.setting_rows import column_rows, drift_sentences, setting_rows
 from bidsglm.check.why import AttributedMaps
+from bidsglm.check.z_maps import FOLDER as MADE
 from bidsglm.outputs.check_tables import COLUMNS, MAPS, SETTINGS
 from bidsglm.outputs.names import write_json, write_text
 from bidsglm.outputs.unit_tables import agreement_schema, attribution_schema
@@ -55,6 +56,8 @@ def remove_earlier(output: Path) -> None:
     for name in TABLES.values():
         for path in (output / name, (output / name).with_suffix(".json")):
             path.unlink(missing_ok=True)
+    for path in (output / MADE).glob("*_t.nii.gz"):
+        path.unlink()
     for folder in (output / name for name in FOLDERS):
         if (folder / MODEL).is_file():
             shutil.rmtree(folder)

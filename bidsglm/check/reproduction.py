@@ -99,6 +99,21 @@ def reproduced(source: MapSource, targets: Sequence[Target]) -> list[Reproductio
     return [with_grand_mean(each) for each in best]
 
 
+def reproduced_as(attempt: Attempt, source: MapSource, targets: Sequence[Target]) -> list[Reproduction]:
+    """Find how further maps were computed, where scans and settings are those of others."""
+    scans = [before_smoothing(run) if attempt.unsmoothed else run for run in source.scans]
+    series = [
+        smoothed_series(run, source.volume, attempt.smoothed_by)
+        if attempt.smoothed_by
+        else read_series(run, source.volume)
+        for run in scans
+    ]
+    # no scaling by one number shows in a statistic
+    plain = attempt._replace(scaling=attempt.scaling if attempt.scaling == 0 else False)
+    fitted = _fitted(source, series, plain)
+    return [] if fitted is None else [solved(source, fitted, target, plain) for target in targets]
+
+
 def _better(
     best: list[Reproduction],
     source: MapSource,

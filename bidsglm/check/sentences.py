@@ -55,9 +55,11 @@ def _of_columns(found: Checked) -> Iterator[str]:
 
 def _of_map(label: str, each: Reproduction) -> str:
     weights = " ".join(f"{weight:+g} {name}" for name, weight in each.weights.items())
+    if each.rows:
+        weights = " and ".join(" ".join(f"{w:+g} {name}" for name, w in row.items()) for row in each.rows)
     if each.by_run:
         weights = f"{runs_in_words(each.by_run)}, run by run"
-    attempt = each.attempt
+    attempt, kind = each.attempt, each.test or "effect"
     scans = "the scans before SPM smoothed them" if attempt.unsmoothed else "SPM's scans"
     told = (
         f"signal_scaling={attempt.scaling}, noise_model={attempt.noise!r}, "
@@ -65,11 +67,11 @@ def _of_map(label: str, each: Reproduction) -> str:
     )
     if each.is_found:
         return (
-            f"nilearn's effect map of {label} was computed again to {each.difference:.0e} of its range, on a "
+            f"nilearn's {kind} map of {label} was computed again to {each.difference:.0e} of its range, on a "
             f"sample of voxels, with {told} and the weights {weights}."
         )
     return (
-        f"No combination that was tried gives nilearn's effect map of {label}; the best has r = {each.r:.3f} "
+        f"No combination that was tried gives nilearn's {kind} map of {label}; the best has r = {each.r:.3f} "
         "with it, so scaling, noise model and smoothing stay unknown."
     )
 

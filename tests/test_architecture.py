@@ -343,7 +343,7 @@ FEW = {
     KIND: "DriftColumns LocalLine Name ProjectedOff Combination TimeModulation",
     ARRAYS: "Brain Coefficients DataSet FContrastMaps FittedLine Grid JointModel Mixtures NilearnUnit Piece "
     "Smoothness Span Swarm Tail Tissue _Maps Counting Field Probability",
-    REASON: "AttributedMaps Demand Failure Judgement Need Surplus WorkerAnswer",
+    REASON: "AttributedMaps Demand Failure Judgement Need StatisticKind Surplus WorkerAnswer",
     NOTES: "Able Check Ending Inference ResponseRequest Sizes Target Written _Reach",
     COLUMNS: "Columns GroupFactor RunConfounds _Parameters",
     PLACE: "OwnedColumn Scan ScanPlace _Found",

@@ -90,8 +90,8 @@ def decided(nilearn: NilearnAnalysis, made: Mapping[str, Reproduction]) -> Nilea
         elif nilearn.of_contrast(each.contrast, "effect") is not None:
             maps.append(each._replace(kind="t"))
             notes.append(
-                f"{each.path.name} is taken for a map of t, as its effect has one volume. F of one row would have "
-                "no negative value either; the map of z beside it would tell."
+                f"{each.path.name} is taken for a map of t, as its effect has one volume. F of one row would "
+                "have no negative value either; the map of z beside it would tell."
             )
         else:
             notes.append(

@@ -8,6 +8,7 @@ mask file and the packages' own masks have to be found first.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,6 +107,7 @@ def read_data(
         for header in headers
     ]
     series = {name: tuple(run[name] for run, _ in by_run) for name in backends}
+    notes = (*notes, *_copies(runs, next(iter(series.values()))))
     if robust and others:
         rim = ~np.logical_or.reduce([masks[name] for name in others])[volume.voxels]
         series |= {name: tuple(replace(run, rim=rim) for run in series[name]) for name in others}
@@ -151,6 +153,19 @@ def _mask_notes(runs: Sequence[Run]) -> tuple[str, ...]:
     if len(without) == len(runs):
         return ("There is no mask file: each package computed its own mask.",)
     return (f"No mask file for {', '.join(without)}: the other runs' masks were used.",) if without else ()
+
+
+def _copies(runs: Sequence[Run], series: Sequence[TimeSeries]) -> Iterator[str]:
+    """Say which runs hold the same values: they would count as twice the data."""
+    for (run, first), (other, second) in combinations(zip(runs, series, strict=True), 2):
+        a, b = first.stored, second.stored
+        # unequal runs differ in their first scan already, where this ends; a constant series says nothing
+        same = run.bold != other.bold and a.shape == b.shape and all(map(np.array_equal, a, b))
+        if same and not np.array_equal(a[0], a[-1]):
+            yield (
+                f"{run.bold.name} and {other.bold.name}: the same values in every scan, so the data count "
+                "twice; was one copied from the other?"
+            )
 
 
 _Read = tuple[Mapping[str, TimeSeries], VoxelFacts]

@@ -298,6 +298,17 @@ def test_runs_without_a_mask_use_those_of_the_others_and_it_is_noted(tmp_path: P
     assert data.notes == ("No mask file for bold.nii.gz: the other runs' masks were used.",)
 
 
+def test_runs_with_the_same_values_are_told_of(tmp_path: Path) -> None:
+    data = make_data(np.random.default_rng(1))
+    other = np.concatenate([data[..., :-1], data[..., :1]], axis=3)
+    flat = np.full_like(data, 7)
+    mask = make_mask(tmp_path / "mask.nii.gz", half())
+    series = {"a": data, "b": data, "c": other, "d": flat, "e": flat}
+    runs = [make_run(save(tmp_path / f"{name}.nii", values), mask) for name, values in series.items()]
+    (note,) = read_data(runs, ["spm"], 0.8, 0).notes
+    assert note.startswith("a.nii and b.nii: the same values in every scan, so the data count twice")
+
+
 def test_masks_of_other_grids_follow_spms_nearest_neighbour_rule() -> None:
     rng = np.random.default_rng(7)
     values = rng.integers(0, 2, (6, 5, 7)).astype(float)

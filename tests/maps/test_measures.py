@@ -58,6 +58,33 @@ def test_p_and_thresholds_are_those_of_each_maps_own_distribution(
     assert found.kind == kind
 
 
+@pytest.mark.parametrize(
+    ("kind", "dof", "frozen"),
+    [("t", (20.0,), stats.t(20)), ("F", (2.0, 30.0), stats.f(2, 30)), ("z", (), stats.norm())],
+)
+def test_overlaps_are_of_the_upper_tail_and_of_the_lower_one_where_there_is_one(
+    kind: str, dof: tuple[float, ...], frozen: Any
+) -> None:
+    values = [4 * volume(seed) for seed in (1, 2)]
+    if kind == "F":
+        values = [each**2 for each in values]
+    row = compared_maps(
+        *(side(v, kind, label, *dof) for v, label in zip(values, "ab", strict=True)), MapChoice()
+    ).row
+    tails = {
+        "upper": [v > frozen.isf(0.001) for v in values],
+        "lower": [v < frozen.ppf(0.001) for v in values],
+    }
+    dice = {tail: 2 * (a & b).sum() / (a.sum() + b.sum()) for tail, (a, b) in tails.items() if (a | b).any()}
+    assert row["dice_p001"] == pytest.approx(dice["upper"])
+    assert 0 < dice["upper"] < 1
+    # small F are no finding
+    lower = [name for name in row if "_lower_" in name]
+    assert bool(lower) == (kind != "F")
+    if lower:
+        assert row["dice_lower_p001"] == pytest.approx(dice["lower"])
+
+
 def test_where_nothing_passes_there_is_no_height() -> None:
     found = compared_maps(*(side(0.1 * volume(i), "z", str(i)) for i in (1, 2)), MapChoice())
     assert found.heights[0]["fdr05"] is None

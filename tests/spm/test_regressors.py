@@ -50,6 +50,21 @@ def test_block_covers_one_bin_more_than_its_duration():
     assert np.count_nonzero(stimulus_functions(condition(10, 2.0), TIMING)) == 17
 
 
+def test_a_continuous_variable_has_its_height_at_each_bins_time_and_none_before_its_first():
+    knots, heights = np.array([3.0, 10.0, 40.0]), np.array([2.0, -1.0, 5.0])
+    slow = condition(knots, 1.0, amplitudes=heights, continuous=True)
+    (column,) = stimulus_functions(slow, TIMING).T
+    # the run begins at bin 32, and a bin lasts TR / 16
+    assert column[32 + 16 * 10 // 2] == -1
+    assert column[32 + 16 * 40 // 2] == 5
+    assert_allclose(column[32 + 16 * 25 // 2], 2, atol=ROUNDING)
+    first = 32 + 16 * 3 // 2
+    assert not column[:first].any()
+    assert column[first] == 2
+    # it stays at its last height
+    assert (column[32 + 16 * 40 // 2 :] == 5).all()
+
+
 def test_impulses_have_an_area_of_one_second():
     assert_allclose(stimulus_functions(condition([10, 20]), TIMING).sum() * TIMING.dt, 2, rtol=ROUNDING)
 

@@ -14,9 +14,9 @@ from bidsglm.errors import NoInputError
 from bidsglm.group.numbers import GroupNumbers
 from bidsglm.outputs.group_map_tables import GROUP_AGREEMENT
 from bidsglm.outputs.names import clusters_name, map_name, write_bytes
-from bidsglm.pages.group_maps import GroupMaps, _reasons, group_maps, title
+from bidsglm.pages.group_maps import GroupMaps, _inference, _reasons, group_maps, title
 from bidsglm.pages.group_words import definition
-from bidsglm.pairs import DEFAULT_PAIR
+from bidsglm.pairs import DEFAULT_PAIR, Pair
 from tests.report.unpacking import unpacked
 
 NAME = "task-x_space-MNI"
@@ -173,3 +173,22 @@ def test_a_finding_on_variances_is_told_where_the_packages_treat_them_differentl
     found = _reasons(place, {**ENTRY, "findings": [finding]}, DEFAULT_PAIR)
     assert found is not None
     assert (found.finding is not None) == told
+
+
+@pytest.mark.parametrize(
+    "pairs", [(), (DEFAULT_PAIR,), (Pair("fsl", "spm"),), (DEFAULT_PAIR, Pair("fsl", "spm"))]
+)
+def test_what_survives_correction_is_compared_in_the_pairs_of_the_group(pairs: tuple[Pair, ...]) -> None:
+    place = SimpleNamespace(
+        pairs=pairs,
+        name=NAME,
+        rows=lambda schema: ({"label": "go"}, {"label": "stop"}),
+        numbers=SimpleNamespace(path=lambda *of: Path("a.tsv")),
+    )
+    entry = {**ENTRY, "dof": {"spm": [1.0, 12.0], "nilearn": [1.0, 11.0]}}
+    found = _inference(place, entry)
+    assert found is not None
+    # a table of an earlier version, without pairs, is of the two packages that there were
+    assert found.pairs == (pairs or (DEFAULT_PAIR,))
+    assert (found.rows, found.table, found.dof) == (({"label": "go"},), "group/a.tsv", 11.0)
+    assert _inference(place, {**entry, "label": "neither"}) is None

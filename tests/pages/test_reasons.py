@@ -120,8 +120,12 @@ def test_contrasts_arbitrary_in_half_of_the_participants_are_left_out(filled, ex
     assert left_out([summary_of(each) for each in filled]) == ArbitraryContrasts(expected, 3)
 
 
-@pytest.mark.parametrize(("highest", "is_drawn"), [(2, True), (0, False)])
-def test_map_of_the_leading_steps_is_drawn_where_a_step_leads(tmp_path, highest: int, is_drawn: bool):
+@pytest.mark.parametrize(
+    ("highest", "inside", "is_drawn"), [(2, True, True), (0, True, False), (2, False, False)]
+)
+def test_map_of_the_leading_steps_is_drawn_where_a_step_leads_in_both_masks(
+    tmp_path, highest: int, inside: bool, is_drawn: bool
+):
     prefix, folder = "sub-01_task-x", tmp_path / "sub-01/func"
     stats = ("effect", "t", "p")
     for name in [f"{prefix}_desc-mean_boldref"] + [
@@ -135,6 +139,8 @@ def test_map_of_the_leading_steps_is_drawn_where_a_step_leads(tmp_path, highest:
     assert read_dominant(files, images) is None
     steps = np.zeros(SHAPE)
     steps[4:] = highest
+    assert (steps[~images.both].any() and steps[images.both].any()) == bool(highest)
+    steps[images.both != inside] = 0
     stem = f"{prefix}_contrast-go_desc-dominantstep_dseg"
     write_image(folder / f"{stem}.nii.gz", steps)
     rows = [{"index": i, "name": name} for i, name in enumerate(("none", "scaling", "noise"))]

@@ -12,6 +12,7 @@ from bidsglm.packages import DEFAULT_PACKAGES
 from bidsglm.pages import group
 from bidsglm.pages.unit import unit_report
 from bidsglm.pages.unit_files import UnitFiles
+from bidsglm.pairs import Pair
 from tests.finished import AFFINE, SHAPE, brain, write_image, write_participant
 
 PREFIX = "sub-01_task-tap"
@@ -75,3 +76,19 @@ def test_title_of_a_unit_leaves_out_whose_it_is(tmp_path: Path) -> None:
     summary = {**SUMMARY, **nothing, "folder": "sub-01/ses-a/func", "prefix": prefix, "estimates": {}}
     found = unit_report(UnitFiles(tmp_path, summary), tmp_path / "sub-01" / "figures")
     assert found.title == "ses-a task-tap space-MNI"
+
+
+def test_a_page_links_the_tables_of_every_pair_that_are_there(tmp_path: Path) -> None:
+    prefix, folder = "sub-01_task-x", tmp_path / "sub-01/func"
+    folder.mkdir(parents=True)
+    unit = {"folder": "sub-01/func", "prefix": prefix, "backends": ["spm", "nilearn", "afni", "fsl"]}
+    of_pairs = [f"{prefix}_desc-{pair}Attribution_metrics.tsv" for pair in ("afniVSnilearn", "fslVSnilearn")]
+    agreement, own = (f"{prefix}_desc-{kind}_metrics.tsv" for kind in ("agreement", "attribution"))
+    for name in (agreement, own, of_pairs[0]):
+        (folder / name).touch()
+    links = UnitFiles(tmp_path, unit).links()
+    assert (links.agreement, links.pairs) == (f"sub-01/func/{agreement}", "")
+    # the two packages that names leave out have the table without names; nobody explained FSL
+    found = {first: links.of(Pair(first, "nilearn")).attribution for first in ("spm", "afni", "fsl")}
+    assert found == {"spm": f"sub-01/func/{own}", "afni": f"sub-01/func/{of_pairs[0]}", "fsl": ""}
+    assert set(links.further) == {Pair("afni", "nilearn"), Pair("fsl", "nilearn")}

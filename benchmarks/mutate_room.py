@@ -5,9 +5,10 @@ made in a child of the process: the code of its function is exchanged where it s
 tests that reach its line run, the shortest first. So a mistake takes a fraction of a second, where a process
 of its own takes the import of the libraries and the collection of all tests.
 
-Three things this way cannot see: a mistake outside functions (a constant, a default), a test that runs the
-program in a process of its own, and one that reads the source. ``UNDECIDED`` says the first; the others are
-why ``mutate.py`` repeats what is left unnoticed with a file that is really changed.
+Four things this way cannot see: a mistake outside functions (a constant, a default), a test that runs the
+program in a process of its own, one that reads the source, and one that is given what an earlier test made
+and a cache kept. ``UNDECIDED`` says the first; the others are why ``mutate.py`` repeats what is left
+unnoticed with a file that is really changed.
 """
 
 import ast

@@ -216,6 +216,8 @@ class TimeSeries:
     """(n_voxels,) columns that are there for other packages alone; None for none"""
     mean: Floats | None = None
     """(n_voxels,) over the scans; None where nobody looked or a value is no number"""
+    ends: NDArray[np.generic] | None = None
+    """(2, n_voxels) smallest and largest stored value over the scans; None as for the mean"""
 
     @property
     def n_voxels(self) -> int:

@@ -66,7 +66,7 @@ def _at_a_glance(
     for run, factor, limit in zip(series, factors, limits, strict=True):
         if run.slope <= 0 or (factor != factor[0]).any():
             return np.zeros_like(sure), np.ones_like(sure)
-        ends = np.stack([run.stored.min(axis=0), run.stored.max(axis=0)])
+        ends = np.stack([run.stored.min(axis=0), run.stored.max(axis=0)]) if run.ends is None else run.ends
         with np.errstate(over="ignore", invalid="ignore"):
             low, high = _scaled(ends.astype(np.float64), run, factor[:2])
         # a NaN is in both; what is so large that a sum would overflow is looked at

@@ -185,8 +185,8 @@ def _read_plain(header: Header, volume: Volume, backends: Sequence[str]) -> _Rea
     facts = counter.facts(header.slope, header.intercept)
     own = header.slope, header.intercept
     n_global = float(levels[:, 1].mean())
-    mean = facts.mean_of_numbers
-    series = TimeSeries(values, *own, levels[:, 0], facts.constant, n_global, mean=mean)
+    mean, ends = facts.mean_of_numbers, facts.ends_of_numbers
+    series = TimeSeries(values, *own, levels[:, 0], facts.constant, n_global, mean=mean, ends=ends)
     return dict.fromkeys(backends, series), facts
 
 
@@ -227,7 +227,14 @@ def _read_smoothed(header: Header, volume: Volume, backends: Sequence[str], fwhm
     still = facts.constant | np.logical_or.reduce([each.constant for each in smooth.values()])
     rest = levels[:, 0], still, float(levels[:, 1].mean())
     series = {
-        kernel: TimeSeries(each, 1.0, 0.0, *rest, mean=smooth[kernel].mean_of_numbers)
+        kernel: TimeSeries(
+            each,
+            1.0,
+            0.0,
+            *rest,
+            mean=smooth[kernel].mean_of_numbers,
+            ends=smooth[kernel].ends_of_numbers,
+        )
         for kernel, each in values.items()
     }
     return {name: series[PACKAGES[name].smoother] for name in backends}, facts

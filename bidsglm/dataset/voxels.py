@@ -24,6 +24,13 @@ class VoxelFacts(NamedTuple):
     """(n_voxels,) NaN or infinite in some scan"""
     mean: Floats
     """(n_voxels,) over the scans"""
+    ends: NDArray[np.generic]
+    """(2, n_voxels) smallest and largest over the scans, as stored"""
+
+    @property
+    def ends_of_numbers(self) -> NDArray[np.generic] | None:
+        """The smallest and the largest, where nothing is not finite."""
+        return None if self.not_finite.any() else self.ends
 
     @property
     def mean_of_numbers(self) -> Floats | None:
@@ -82,4 +89,5 @@ class VoxelCounter:
             size = np.maximum(np.abs(low), np.abs(high)) if self._low.dtype.kind == "f" else 0.0
             constant = high - low <= SAME * size
             mean = (self._total + self._shorts) / max(self._n_scans, 1) * slope + intercept
-        return VoxelFacts(np.asarray(constant), self._bad, np.asarray(mean))
+        ends = np.stack([self._low, self._high])
+        return VoxelFacts(np.asarray(constant), self._bad, np.asarray(mean), ends)

@@ -213,6 +213,19 @@ def test_mask_by_smallest_and_largest_values_is_that_of_every_value(normalizatio
     assert_array_equal(found, every)
 
 
+@pytest.mark.parametrize("normalization", ["None", "Scaling"])
+def test_mask_is_the_same_with_the_smallest_and_largest_values_known_from_reading(normalization):
+    rng = np.random.default_rng(13)
+    stored = rng.normal(800, 40, (N_SCANS, 400)) * rng.uniform(0.6, 1.2, 400)
+    run = TimeSeries(stored.astype(np.int16), 1.0, 0.0, rng.uniform(700, 900, N_SCANS))
+    model = replace(MODEL, spm=SpmSettings(global_normalization=normalization))
+    candidates = np.ones(400, bool)
+    expected = spm12.mask_from([run], candidates, model)
+    known = replace(run, ends=np.stack([run.stored.min(axis=0), run.stored.max(axis=0)]))
+    assert 50 < np.count_nonzero(expected) < 350
+    assert_array_equal(spm12.mask_from([known], candidates, model), expected)
+
+
 def test_few_voxels_are_looked_at_value_by_value(monkeypatch):
     data = series(1, spm12.design(paradigm(), MODEL))
     data.stored[3, 8] = 100

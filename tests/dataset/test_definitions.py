@@ -374,3 +374,15 @@ def test_volume_timing_alone_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     files = runs.Files(index, tmp_path / "b.nii", {}, None, None, None, {})
     with pytest.raises(DataError, match="VolumeTiming without RepetitionTime is not supported"):
         runs._repetition_time(files, index, {}, RunHeader((4, 5, 6, 9), SKEW, 2.0))
+
+
+def test_smallest_and_largest_values_are_those_stored_unless_one_is_no_number():
+    counter = VoxelCounter(2)
+    for values in ([3, -7], [5, 0], [4, 2]):
+        counter.add(np.array(values, dtype=np.int16))
+    ends = counter.facts(2.0, 1.0).ends_of_numbers
+    assert ends.tolist() == [[3, -7], [5, 2]]
+    assert ends.dtype == np.int16
+    counter = VoxelCounter(2)
+    counter.add(np.array([1.0, np.nan]))
+    assert counter.facts(1.0, 0.0).ends_of_numbers is None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice, product
 from typing import Any, NamedTuple
 
 from bidsglm.backends import BACKENDS
@@ -92,19 +93,16 @@ def estimated(prepared: Prepared) -> Fitted:
         estimates, unable, own = _estimates(prepared, data)
         prepared, data = prepared.restricted(estimates), data.restricted(estimates)
         usable = {contrast.label: contrast_runs(estimates, contrast) for contrast in prepared.contrasts}
-        said: dict[str, list[str]] = {name: [] for name in estimates}
-
-        def finish(name: str) -> PackageFit:
-            return _maps_of(name, estimates[name], prepared, usable, said[name])
-
-        fits = dict(zip(estimates, each(finish, estimates), strict=True))
+        wanted = [contrast for contrast in prepared.contrasts if usable[contrast.label]]
+        made, said = _contrasts(estimates, wanted, usable)
+        fits = {name: _package_fit(estimate, made[name]) for name, estimate in estimates.items()}
         reasons = {
             contrast.label: "not estimable in any run"
             + (f" by {titles(unable_to)}" if (unable_to := _unable(estimates, contrast)) else "")
             for contrast in prepared.contrasts
             if not usable[contrast.label]
         }
-    notes = list(dict.fromkeys([*notes, *(note for name in fits for note in said[name])]))
+    notes = list(dict.fromkeys([*notes, *said]))
     notes = [*prepared.all_notes, *unable, *own, *notes, *_partly_estimable(prepared, usable, reasons)]
     unusable = (
         LeftOut(contrast.name, contrast.label, contrast.test, f"it is {reasons[contrast.label]}")
@@ -182,24 +180,29 @@ def inferred(fitted: Fitted) -> Fitted:
     return fitted._replace(fits=fits, notes=tuple(notes))
 
 
-def _maps_of(
-    name: str,
-    estimate: Any,
-    prepared: Prepared,
+def _contrasts(
+    estimates: Mapping[str, Any],
+    wanted: Sequence[ContrastSpecification],
     usable: Mapping[str, tuple[int, ...]],
-    notes: list[str],
-) -> PackageFit:
-    """A backend's estimate with the maps of its contrasts; what it says of these is added to the notes."""
-    wanted = [contrast for contrast in prepared.contrasts if usable[contrast.label]]
-    # apart, so that their order does not hang on the cores
-    said: dict[str, list[str]] = {contrast.label: [] for contrast in wanted}
+) -> tuple[dict[str, tuple[ContrastMaps, ...]], list[str]]:
+    """Each backend's maps of the contrasts, and what the backends say of these."""
+    # all in one row, so that no core waits for the package that takes longest
+    tasks = list(product(estimates, wanted))
+    # apart, so that the order of notes does not hang on the cores
+    said: dict[str, list[str]] = {f"{name} {contrast.label}": [] for name, contrast in tasks}
 
-    def make(contrast: ContrastSpecification) -> ContrastMaps:
-        with noted_warnings(said[contrast.label]):
-            return BACKENDS[name].contrast(estimate, contrast, usable[contrast.label])
+    def make(task: tuple[str, ContrastSpecification]) -> ContrastMaps:
+        name, contrast = task
+        with noted_warnings(said[f"{name} {contrast.label}"]):
+            return BACKENDS[name].contrast(estimates[name], contrast, usable[contrast.label])
 
-    maps = tuple(each(make, wanted))
-    notes += dict.fromkeys(note for own in said.values() for note in own)
+    maps = iter(each(make, tasks))
+    found = {name: tuple(islice(maps, len(wanted))) for name in estimates}
+    return found, [note for own in said.values() for note in own]
+
+
+def _package_fit(estimate: Any, maps: tuple[ContrastMaps, ...]) -> PackageFit:
+    """A backend's estimate with the maps of its contrasts."""
     return PackageFit(
         estimate.mask,
         estimate.betas,

@@ -96,6 +96,9 @@ def reproduced(source: MapSource, targets: Sequence[Target]) -> list[Reproductio
             break
     if best and not best[0].is_found and abs(best[0].r) >= UNRELATED:
         best = _of_other_widths(best, source, targets)
+    if not best:  # no fit of these scans could be had, such as of scans that do not change
+        nothing = Reproduction(Attempt(0.0, False, False, "ar1"), {}, float("inf"), False, 0.0)
+        best = [nothing] * len(targets)
     return [with_grand_mean(each) for each in best]
 
 

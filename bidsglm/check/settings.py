@@ -1,6 +1,7 @@
 """Which settings of two analyses differ, all together."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from bidsglm.check import confound_settings, data_settings, event_settings, response_settings
 from bidsglm.check.map_weights import Reproduction
@@ -25,6 +26,13 @@ def comparable(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None
         f"{len(ours)} session{'s' * (len(ours) > 1)} of {joined([str(n) for n in ours])} scans",
         f"{len(theirs)} run{'s' * (len(theirs) > 1)} of {joined([str(n) for n in theirs])} scans",
     )
+    if several_analyses(nilearn, ours):
+        consequence = (
+            f"{nilearn.folder} holds two analyses or more, each with a design of the same scans in a folder of "
+            "its own; which of them is meant is not known"
+        )
+        remedy = "give the folder of one of them with --nilearn"
+        return SettingPair("sessions", told[0], f"two analyses, not runs: {told[1]}", consequence, remedy)
     contained = bool(set(theirs) & set(ours)) and len(theirs) != len(ours)
     as_one = len(theirs) == 1 and theirs[0] == sum(ours)
     made_one = len(ours) == 1 and ours[0] == sum(theirs)
@@ -44,6 +52,14 @@ def comparable(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None
         else "give SPM and nilearn the same files"
     )
     return SettingPair(setting, *told, consequence, remedy)
+
+
+def several_analyses(nilearn: NilearnAnalysis, lengths: Sequence[int]) -> bool:
+    """Whether designs lie in several folders, those of each as many and as long as SPM's sessions."""
+    by_folder: dict[Path, list[int]] = {}
+    for design in nilearn.designs:
+        by_folder.setdefault(design.path.parent, []).append(len(design.matrix))
+    return len(by_folder) > 1 and all(sorted(each) == sorted(lengths) for each in by_folder.values())
 
 
 def _made_one(spm: SpmAnalysis) -> str:

@@ -67,13 +67,16 @@ def scans_named(paths: Tree, volumes: list[Tree], n_scans: int) -> list[Scan]:
         given = [text(paths[i : i + width]) for i in range(0, len(paths), width)]
     if len(given) > MOST_SCANS:
         return []
+    numbered = [int(numbers(field(each, "n"))[:1].sum()) for each in volumes]
+    if len(set(zip(given, numbered, strict=False))) < len(given):
+        numbered = []  # no two scans are one volume of a file: they stand in its order
     seen: dict[str, int] = {}
     made = []
     for index, entry in enumerate(given):
         match = VOLUME.search(entry)
         path = VOLUME.sub("", entry)
         seen[path] = seen.get(path, 0) + 1
-        counted = int(numbers(field(volumes[index], "n"))[:1].sum()) if index < len(volumes) else 0
+        counted = numbered[index] if index < len(numbered) else 0
         made.append(Scan(path, int(match[1]) if match else counted or seen[path]))
     return made
 

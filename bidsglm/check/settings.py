@@ -28,8 +28,8 @@ def comparable(spm: SpmAnalysis, nilearn: NilearnAnalysis) -> SettingPair | None
     )
     if several_analyses(nilearn, ours):
         consequence = (
-            f"{nilearn.folder} holds two analyses or more, each with a design of the same scans in a folder of "
-            "its own; which of them is meant is not known"
+            f"{nilearn.folder} holds two analyses or more, each with a design of the same scans in a folder "
+            "of its own; which of them is meant is not known"
         )
         remedy = "give the folder of one of them with --nilearn"
         return SettingPair("sessions", told[0], f"two analyses, not runs: {told[1]}", consequence, remedy)

@@ -79,6 +79,9 @@ def filters(nilearn: NilearnAnalysis, runs: Sequence[ComparedRun]) -> Iterator[S
             if drift is None and isinstance(asked, int | float):
                 theirs = f"none: drift_model=None, so the high_pass={asked:g} that was given has no effect"
         cutoff = run.session.high_pass
+        if run.session.n_filters > 1:
+            yield _of_concatenated(run, theirs)
+            return
         yield SettingPair(
             "high-pass",
             ours,
@@ -89,3 +92,16 @@ def filters(nilearn: NilearnAnalysis, runs: Sequence[ComparedRun]) -> Iterator[S
             else "nilearn: drift_model=None; or give SPM a high-pass filter",
         )
         return
+
+
+def _of_concatenated(run: ComparedRun, theirs: str) -> SettingPair:
+    """The filters of runs that SPM has as one session, where nilearn has other drifts."""
+    session = run.session
+    return SettingPair(
+        "high-pass",
+        f"cosines ({session.high_pass:g} s) and a constant for each of {session.n_filters} concatenated runs"
+        f" ({run.columns.n_cosines} functions beside the first constant)",
+        theirs,
+        "filter and constant of one run go on into the next: effects and t differ everywhere",
+        "nilearn: fit the runs as runs, or give design_matrices with cosines and a constant of each run",
+    )

@@ -86,9 +86,7 @@ def _of_sessions(
         else f"the mean over all {len(runs)} runs ({label})",
         _consequence(both.spm.ravel(), both.nilearn.ravel())
         if ratio is not None
-        else "SPM's contrast is of some sessions, or compares them: another question"
-        if apart
-        else "nilearn's contrast weighs runs apart: another question",
+        else "the sessions have other weights in both programs: another question",
         "SPM: replicate the weights over sessions; nilearn: fit the runs of SPM's contrast, or give"
         " compute_contrast a list with the weights of each run",
     )

@@ -17,6 +17,7 @@ from bidsglm.check.task_columns import nilearn_columns_of
 from bidsglm.data import Condition, Paradigm
 from bidsglm.errors import BidsglmError
 from bidsglm.model import TRIAL_TYPE, ContrastSpecification, Floats, Hrf
+from bidsglm.sentences import joined
 from bidsglm.spm.highpass import dct_basis
 
 OTHER_INPUTS = (
@@ -78,7 +79,7 @@ def nilearn_model(found: Checked) -> OwnModel | str:
         drift_model="cosine" if np.isfinite(cutoff) else None,
     )
     specification = replace(base, name="nilearn", hrf=hrf, high_pass=cutoff, nilearn=settings)
-    notes = (*_notes(attempt, bool(found.reproductions)), *unwritable(paradigms))
+    notes = (*_notes(attempt, bool(found.reproductions)), *_apart(found), *unwritable(paradigms))
     of_user = tuple(matrix for matrix in matrices if matrix is not None)
     return OwnModel("model-nilearn", specification, paradigms, _contrasts(found), of_user, "nilearn", notes)
 
@@ -99,6 +100,12 @@ def _notes(attempt: Attempt | None, were_tried: bool) -> list[str]:
             f"nilearn smoothed by {attempt.smoothed_by:g} mm: add --smoothing-fwhm {attempt.smoothed_by:g}."
         ]
     return []
+
+
+def _apart(found: Checked) -> list[str]:
+    """Contrasts that a model, which averages runs, does not say."""
+    names = [label for label, each in found.reproductions.items() if each.by_run]
+    return [f"Contrasts that weigh runs apart are left out: {joined(names)}."] if names else []
 
 
 def _cutoff(found: Checked) -> float | None:
@@ -157,7 +164,7 @@ def _contrasts(found: Checked) -> tuple[ContrastSpecification, ...]:
     conditions = set(_names(run).values())
     made = []
     for label, each in found.reproductions.items():
-        if each.is_found and each.weights:
+        if each.is_found and each.weights and not each.by_run:
             columns = tuple(TRIAL_TYPE + name if _stem(name, conditions) else name for name in each.weights)
             weights = np.array([list(each.weights.values())])
             made.append(ContrastSpecification(label, "contrast", columns, weights))

@@ -105,6 +105,8 @@ def test_weights_of_runs_that_differ_are_told_with_both(apart: Analysed) -> None
     (setting,) = settings(found)
     assert setting == "contrast: sessions of unequal"
     assert told(found, setting) == "go: 0.5 and 1 (go)"
+    (model,) = [each for each in found["models"] if "nilearn" in each["model"]]
+    assert "Contrasts that weigh runs apart are left out: go." in model["notes"]
 
 
 def test_scans_in_percent_of_each_runs_mean_are_a_scaling_and_no_weights(
@@ -135,6 +137,9 @@ def test_concatenated_runs_come_out(noise: str, factors: str, tmp_path: Path) ->
     assert [each["what"] for each in found["spm_reproduced"]] == ["effect", "t"]
     assert all(each["is_reproduced"] for each in found["spm_reproduced"]), found["spm_reproduced"]
     assert "high-pass" in settings(found)
+    (pair,) = [each for each in found["settings_that_differ"] if each["setting"] == "high-pass"]
+    assert "each of 2 concatenated runs" in pair["spm"]
+    assert "high_pass=" not in pair["remedy"]
     assert "concatenated" in found["attribution"]["reason"]
 
 

@@ -8,7 +8,7 @@ covariances of a group's repeated measures are of any form, over some dozens of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import scipy
@@ -26,6 +26,9 @@ IN_CACHE = 32
 
 DIED_OUT = 1e-64
 """Share of a variance that takes no part in any sum, but whose products are denormal numbers"""
+
+
+V = TypeVar("V", np.float64, np.complex128)
 
 
 class Components(Protocol):
@@ -141,17 +144,20 @@ class Toeplitz:
         """Spectra of the components, weighed by those of P and of P Cy P."""
         size, spectra, halves, columns = self._circle
         sums = np.zeros(len(Cy))
-        for start in range(0, len(Cy), IN_CACHE):
-            rows = P.rows(slice(start, start + IN_CACHE))
-            columns[start : start + IN_CACHE] = scipy.fft.rfft(rows, size)
-            _add_diagonals(sums, rows, start)
+        for first in range(0, len(Cy), AT_ONCE):
+            rows = P.rows(slice(first, first + AT_ONCE))
+            _add_diagonals(sums, rows, first)
+            for start in range(0, len(rows), IN_CACHE):
+                few = rows[start : start + IN_CACHE]
+                columns[first + start : first + start + len(few)] = scipy.fft.rfft(few, size)
         # each entry off the diagonal stands for the one across it too
         sums[1:] *= 2
         single = self.rows @ sums - halves @ _cross_spectrum(columns, P, Cy, size) / size
         pairs = np.zeros((len(self.rows),) * 2)
+        padded = np.zeros((AT_ONCE, size), dtype=np.complex128)
         for start in range(0, columns.shape[1], AT_ONCE):
             some = slice(start, start + AT_ONCE)
-            both = scipy.fft.fft(columns[:, some].T, size)
+            both = scipy.fft.fft(_turned(columns[:, some], padded))
             pairs += halves[:, some] @ ((both.real**2 + both.imag**2) @ spectra.T)
         return single, pairs / size**2
 
@@ -160,6 +166,16 @@ def _add_diagonals(sums: Floats, rows: Floats, first: int) -> None:
     """Add the entries on and above the diagonal to the sums at each distance from it, (n,)."""
     for i, row in enumerate(rows, first):
         sums[: len(sums) - i] += row[i:]
+
+
+def _turned(columns: NDArray[V], padded: NDArray[V]) -> NDArray[V]:
+    """Columns (n, k) as rows with zeros behind, in an array for that which is long enough."""
+    n, k = columns.shape
+    # by blocks: column by column, each would be fetched from as many places as it has scans
+    for start in range(0, n, IN_CACHE):
+        some = slice(start, min(start + IN_CACHE, n))
+        padded[:k, some] = columns[some].T
+    return padded[:k]
 
 
 def _cross_spectrum(
@@ -171,12 +187,7 @@ def _cross_spectrum(
     padded = np.zeros((AT_ONCE, size))
     for start in range(0, n, AT_ONCE):
         some = slice(start, min(start + AT_ONCE, n))
-        PCy, turned = P.product(Cy[:, some]), padded[: some.stop - start]
-        # columns become rows by blocks: one by one, each would be fetched from as many places as it has scans
-        for row in range(0, n, IN_CACHE):
-            rows = slice(row, min(row + IN_CACHE, n))
-            turned[:, rows] = PCy[rows].T
-        other = scipy.fft.rfft(turned)
+        other = scipy.fft.rfft(_turned(P.product(Cy[:, some]), padded))
         # real and imaginary parts in turn: their products are all that the real part of a product needs
         total += np.einsum("kf,kf->f", other.view(np.float64), columns[some].view(np.float64))
     return np.asarray(total.reshape(-1, 2).sum(axis=1))

@@ -143,8 +143,8 @@ def inverse_root(A: Floats, ridge: float) -> Floats:
     >>> inverse_root(np.array([[2.0, 1.0], [1.0, 2.0]]), 0.0).round(6).tolist()
     [[0.788675, -0.211325], [-0.211325, 0.788675]]
     """
-    found = _extended_root(A[0], ridge) if len(A) > 2 * LEAST_PART and _is_toeplitz(A) else None
-    return _root_by_halves(A, ridge) if found is None else found
+    part = _fading_root(A[0], ridge) if len(A) > 2 * LEAST_PART and _is_toeplitz(A) else None
+    return _root_by_halves(A, ridge) if part is None else _extended(part, len(A))
 
 
 def _root_by_halves(A: Floats, ridge: float) -> Floats:
@@ -160,13 +160,13 @@ def _root(A: Floats, ridge: float) -> Floats:
     return np.asarray((vectors / np.sqrt(values + ridge)) @ vectors.T)
 
 
-def _extended_root(row: Floats, ridge: float) -> Floats | None:
-    """Root of the inverse from that of the first rows and columns; None where it does not fade."""
+def _fading_root(row: Floats, ridge: float) -> Floats | None:
+    """Root of the inverse for so many first rows that the whole is an extension of it; None if none is."""
     size = LEAST_PART
     while 2 * size < len(row):
-        whole = _extended(_root_by_halves(toeplitz(row[:size]), ridge), len(row))
-        if _is_inverse_root(whole, row, ridge):
-            return whole
+        part = _root_by_halves(toeplitz(row[:size]), ridge)
+        if _is_inverse_root(part, row, ridge):
+            return part
         size *= 2
     return None
 
@@ -182,11 +182,22 @@ def _extended(part: Floats, n: int) -> Floats:
     return whole
 
 
-def _is_inverse_root(root: Floats, row: Floats, ridge: float) -> bool:
+def _extended_product(part: Floats, Y: Floats) -> Floats:
+    """Product of `_extended` and some columns, without making it."""
+    m, half = len(part), len(part) // 2
+    product = np.empty_like(Y)
+    product[:half] = part[:half] @ Y[:m]
+    # the middle row at each place in turn; the last place is the first of the rows at the end
+    product[half : len(Y) - half] = np.stack([np.correlate(y, part[half])[:-1] for y in Y.T], axis=1)
+    product[len(Y) - half :] = (part[:half] @ Y[::-1][:m])[::-1]
+    return product
+
+
+def _is_inverse_root(part: Floats, row: Floats, ridge: float) -> bool:
     # what is wrong anywhere, or in any frequency, shows in noise
     probes = np.random.default_rng(0).standard_normal((len(row), N_PROBES))
-    once = root @ probes
-    error = root @ (matmul_toeplitz(row, once) + ridge * once) - probes
+    once = _extended_product(part, probes)
+    error = _extended_product(part, matmul_toeplitz(row, once) + ridge * once) - probes
     return bool(np.abs(error).max() <= UNRELIABLE)
 
 
@@ -206,15 +217,15 @@ def is_definite(A: Floats, singular: bool = False) -> bool:
     (False, True)
     """
     # a root that gives noise back is proof, and of a long run less work than eigenvalues
-    if len(A) > 2 * LEAST_PART and _is_toeplitz(A) and _has_extended_root(A[0]):
+    if len(A) > 2 * LEAST_PART and _is_toeplitz(A) and _has_fading_root(A[0]):
         return True
     least = least_eigenvalue(A)
     return least >= 0 if singular else least > 0
 
 
-def _has_extended_root(row: Floats) -> bool:
+def _has_fading_root(row: Floats) -> bool:
     try:
-        return _extended_root(row, 0.0) is not None
+        return _fading_root(row, 0.0) is not None
     except ValueError:
         # a part is singular: the eigenvalues of the whole decide
         return False

@@ -137,3 +137,13 @@ def test_long_singular_covariance_is_one_where_that_is_allowed():
     # white noise without variance
     assert is_definite(np.zeros((400, 400)), singular=True)
     assert not is_definite(np.zeros((400, 400)))
+
+
+@pytest.mark.parametrize("n", [301, 400])
+def test_product_of_an_extended_matrix_is_that_of_the_whole(n):
+    # every row differs, so that one at a wrong place shows
+    part = np.random.default_rng(n).standard_normal((128, 128))
+    Y = np.random.default_rng(0).standard_normal((n, 3))
+    whole = structure._extended(part, n)
+    assert_allclose(whole[64], np.r_[part[64], np.zeros(n - 128)])
+    assert_allclose(structure._extended_product(part, Y), whole @ Y, atol=1e-12)

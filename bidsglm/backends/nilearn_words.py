@@ -82,7 +82,7 @@ def _engine(model: ModelSpecification) -> str:
         return ""
     return (
         ", its AR(1) models made once for all voxels with the same coefficient and checked against run_glm"
-        " in a sample of each run"
+        " in a sample of each run; where these differ, run_glm fits all voxels"
     )
 
 
